@@ -1,0 +1,1 @@
+"""What people and devices talk to: web, API, workers, accounts."""

@@ -1,0 +1,1 @@
+"""People, organisations, roles, sessions and the audit log."""

@@ -1,0 +1,1 @@
+"""The minute loop: state, forecast, yard plan, advice."""

@@ -1,0 +1,1 @@
+"""Advice and dispatch orders, their acknowledgement and effect."""

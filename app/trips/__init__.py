@@ -1,0 +1,1 @@
+"""One record for each crossing, from plan to exit."""

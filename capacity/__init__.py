@@ -1,0 +1,1 @@
+"""Who stands where: yard ledgers and the matching of arrivals to yards."""

@@ -1,0 +1,1 @@
+"""Where things are: the corridor, its sites, and placing positions on it."""

@@ -1,0 +1,1 @@
+"""What the world says: GPS and plate messages in, placed and stored."""

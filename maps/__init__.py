@@ -1,0 +1,1 @@
+"""What people see: vector tiles, styles and map reports."""

@@ -1,0 +1,1 @@
+"""When trucks get there: the graph, the traffic engine, forecasts and scenarios."""
