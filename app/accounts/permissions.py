@@ -1,0 +1,139 @@
+"""The one table of who may do what.
+
+An act is `resource.verb`. For each act the table gives the roles that may do it and how far:
+everything, what belongs to their organisation, their gate, or themselves. What is not in the
+table is denied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from geo.errors import ForbiddenError
+
+
+class Role(StrEnum):
+    """Who people are; the values are the names of the public contract."""
+
+    TRAFFIC_POLICE = "traffic_police"
+    DRIVER = "driver"
+    ENTERPRISE = "enterprise"
+    PLANNER = "planner"
+    YARD_OPERATOR = "yard_operator"
+    BORDER_GUARD = "border_guard"
+    HEALTH_QUARANTINE = "health_quarantine"
+    ANIMAL_QUARANTINE = "animal_quarantine"
+    PLANT_QUARANTINE = "plant_quarantine"
+    CUSTOMS = "customs"
+    GATE_MANAGEMENT = "gate_management"
+    TAX = "tax"
+    SUPPORT = "support"
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+
+
+class Scope(StrEnum):
+    """How far a permission reaches."""
+
+    ALL = "all"
+    OWN_ORGANISATION = "own_organisation"
+    OWN_GATE = "own_gate"
+    OWN = "own"
+
+
+R = Role
+_ALL, _ORG, _GATE, _OWN = Scope.ALL, Scope.OWN_ORGANISATION, Scope.OWN_GATE, Scope.OWN
+_EVERYONE = {role: _ALL for role in Role}
+_STATIONS = (
+    R.BORDER_GUARD, R.HEALTH_QUARANTINE, R.ANIMAL_QUARANTINE, R.PLANT_QUARANTINE, R.CUSTOMS,
+    R.GATE_MANAGEMENT, R.TAX, R.SUPPORT, R.YARD_OPERATOR,
+)  # fmt: skip
+
+PERMISSIONS: dict[str, dict[Role, Scope]] = {
+    # where trucks are: personal data, seen only by those who need it
+    "positions.read": {
+        R.TRAFFIC_POLICE: _ALL, R.PLANNER: _ALL, R.ENTERPRISE: _ORG, R.DRIVER: _OWN,
+        **dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL,
+    },
+    "history.read": {R.TRAFFIC_POLICE: _ALL, R.PLANNER: _ALL, R.AUDITOR: _ALL},
+    # the corridor, forecasts, yards: no personal data in them
+    "corridor.read": _EVERYONE,
+    "forecasts.read": _EVERYONE,
+    "yards.read": _EVERYONE,
+    "events.read": _EVERYONE,
+    "account.own": _EVERYONE,
+    # trips
+    "trips.read": {
+        R.TRAFFIC_POLICE: _ALL, R.PLANNER: _ALL, R.ENTERPRISE: _ORG, R.DRIVER: _OWN,
+        **dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL,
+    },
+    "trips.write": {R.ENTERPRISE: _ORG, R.SUPPORT: _GATE},
+    "devices.enrol": {R.ADMINISTRATOR: _ALL, R.ENTERPRISE: _ORG, R.DRIVER: _OWN},
+    "devices.read": {R.ADMINISTRATOR: _ALL, R.ENTERPRISE: _ORG, R.DRIVER: _OWN, R.AUDITOR: _ALL},
+    # advice and orders
+    "advisories.read": {R.TRAFFIC_POLICE: _ALL, R.PLANNER: _ALL, R.AUDITOR: _ALL},
+    "advisories.decide": {R.TRAFFIC_POLICE: _ALL},
+    "orders.read": {R.TRAFFIC_POLICE: _ALL, R.PLANNER: _ALL, R.ENTERPRISE: _ORG, R.DRIVER: _OWN, R.AUDITOR: _ALL},
+    "orders.issue": {R.TRAFFIC_POLICE: _ALL},
+    "orders.respond": {R.DRIVER: _OWN},
+    # yards
+    "yards.move": {R.YARD_OPERATOR: _GATE},
+    # planning
+    "settings.read": {R.PLANNER: _ALL, R.TRAFFIC_POLICE: _ALL, R.AUDITOR: _ALL},
+    "settings.write": {R.PLANNER: _ALL},
+    "scenarios.read": {R.PLANNER: _ALL, R.AUDITOR: _ALL},
+    "scenarios.run": {R.PLANNER: _ALL},
+    # accounts
+    "accounts.read": {R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    "accounts.write": {R.ADMINISTRATOR: _ALL},
+    "audit.read": {R.AUDITOR: _ALL},
+    # pages
+    "pages.police": {R.TRAFFIC_POLICE: _ALL},
+    "pages.driver": {R.DRIVER: _OWN},
+    "pages.enterprise": {R.ENTERPRISE: _ORG},
+    "pages.planner": {R.PLANNER: _ALL},
+    "pages.yard": {R.YARD_OPERATOR: _GATE},
+    "pages.station": dict.fromkeys(_STATIONS, _GATE),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who is asking: one account in one session.
+
+    `organisation_id`, `gate_id`, `vehicle_id` are what the account is bound to; the scope of a
+    permission refers to them.
+    """
+
+    account_id: int
+    username: str
+    full_name: str
+    role: Role
+    organisation_id: int | None
+    gate_id: str | None
+    vehicle_id: int | None
+    locale: str
+    session_hash: bytes
+    csrf_token: str
+
+    def scope(self, act: str) -> Scope | None:
+        """How far this principal may do `act`; `None` means not at all."""
+        return PERMISSIONS[act].get(self.role)
+
+    def may(self, act: str) -> bool:
+        """Whether this principal may do `act` at all."""
+        return self.scope(act) is not None
+
+    def require(self, act: str) -> Scope:
+        """The scope of `act` for this principal.
+
+        Raises
+        ------
+        ForbiddenError
+            If the role may not do it.
+        """
+        scope = self.scope(act)
+        if scope is None:
+            raise ForbiddenError("Your role does not allow this ({act}).", act=act)
+        return scope

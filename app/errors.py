@@ -1,0 +1,97 @@
+"""The one table from errors to HTTP answers: RFC 9457 problem details for all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from geo import errors
+
+STATUS: dict[type[errors.CuaKhauError], int] = {
+    errors.MalformedError: 400,
+    errors.UnauthenticatedError: 401,
+    errors.ForbiddenError: 403,
+    errors.NotFoundError: 404,
+    errors.ConflictError: 409,
+    errors.StaleError: 412,
+    errors.InvalidInputError: 422,
+    errors.PreconditionRequiredError: 428,
+    errors.TooManyRequestsError: 429,
+    errors.UnavailableError: 503,
+}
+
+TITLES = {
+    400: "Malformed request", 401: "Not signed in", 403: "Not allowed", 404: "Not found", 405: "Method not allowed",
+    409: "Conflict", 412: "Changed meanwhile", 413: "Too large", 422: "Invalid input", 428: "If-Match is missing",
+    429: "Too many requests", 500: "Internal error", 503: "Unavailable",
+}  # fmt: skip
+
+
+def status_of(error: errors.CuaKhauError) -> int:
+    """The HTTP status of an error: that of its nearest class in the table."""
+    return next((STATUS[cls] for cls in type(error).__mro__ if cls in STATUS), 500)
+
+
+def problem(status: int, detail: str, *, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
+    """A problem details answer (RFC 9457) of type about:blank; `more` are its extension members."""
+    body = {"type": "about:blank", "title": TITLES.get(status, "Error"), "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+
+
+async def _answer_own(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.CuaKhauError)
+    status = status_of(error)
+    headers: dict[str, str] = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if "retry_after_s" in error.values:
+        headers["Retry-After"] = str(error.values["retry_after_s"])
+    page = getattr(request.app.state, "error_page", None)
+    if page is not None and _wants_html(request):
+        answer: Response = page(request, status, error)
+        return answer
+    more = {"field": error.field} if error.field else {}
+    return problem(status, translate(request, error), headers=headers, **more)
+
+
+def translate(request: Request, error: errors.CuaKhauError) -> str:
+    """The error's message in the caller's language."""
+    gettext = getattr(request.app.state, "gettext", None)
+    template = gettext(request, error.message) if gettext is not None else error.message
+    return template.format(**error.values) if error.values else template
+
+
+async def _answer_validation(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    issues = [
+        {"field": ".".join(str(part) for part in issue["loc"][1:]) or str(issue["loc"][0]), "detail": issue["msg"]}
+        for issue in error.errors()
+    ]
+    detail = "; ".join(f"{issue['field']}: {issue['detail']}" for issue in issues)
+    return problem(422, detail, errors=issues)
+
+
+async def _answer_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    page = getattr(request.app.state, "error_page", None)
+    if page is not None and _wants_html(request) and error.status_code >= 400:
+        answer: Response = page(request, error.status_code, error)
+        return answer
+    return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+
+
+def _wants_html(request: Request) -> bool:
+    path = request.url.path
+    is_api = path.startswith(("/api/", "/gps/", "/cameras/", "/tiles/"))
+    return not is_api and "text/html" in request.headers.get("accept", "")
+
+
+def install(app: FastAPI) -> None:
+    """Let `app` answer every error as problem details (or as a page, to a browser that asks for one)."""
+    app.add_exception_handler(errors.CuaKhauError, _answer_own)
+    app.add_exception_handler(RequestValidationError, _answer_validation)
+    app.add_exception_handler(HTTPException, _answer_http)
