@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Engine, MetaData, create_engine, text
+from sqlalchemy import Engine, MetaData, create_engine, make_url, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import QueuePool
@@ -34,7 +34,7 @@ def make_engine(url: str, *, pool_size: int = 5, application_name: str = "cuakha
     Connections are checked before use, so that a restarted server costs a reconnect, not an error.
     """
     return create_engine(
-        url.replace("postgres://", "postgresql://", 1),
+        make_url(url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg2"),
         poolclass=QueuePool,
         pool_size=pool_size,
         max_overflow=pool_size,
