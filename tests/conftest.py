@@ -1,0 +1,184 @@
+"""Real servers for the tests: one private PostGIS and one private Redis a run.
+
+`DATABASE_URL` and `REDIS_URL`, if set, name servers to use instead; their contents are erased.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from geo.store import save_corridor
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session, sessionmaker
+
+from app import migrate
+from app.embedded import EmbeddedServers, ServerUrls
+from app.runtime import Runtime
+from app.settings import Settings
+from geo.clock import FixedClock
+from geo.corridor import Corridor
+from geo.database import SCHEMAS, make_engine, make_session_factory
+
+NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+"""The moment at which tests with a fixed clock begin: Monday 10:00 in Lạng Sơn."""
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[ServerUrls]:
+    """Where PostgreSQL and Redis answer."""
+    if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
+        yield ServerUrls(os.environ["DATABASE_URL"], os.environ["REDIS_URL"])
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="cuakhau-test-", ignore_cleanup_errors=True) as folder,
+        EmbeddedServers(Path(folder), durable=False) as urls,
+    ):
+        yield urls
+
+
+@pytest.fixture(scope="session")
+def corridor() -> Corridor:
+    """The corridor the platform ships with."""
+    return Corridor.default()
+
+
+@pytest.fixture(scope="session")
+def engine(servers: ServerUrls, corridor: Corridor) -> Iterator[Engine]:
+    """A migrated database with the corridor in it and nothing else."""
+    engine = make_engine(servers.database_url, pool_size=10, application_name="cuakhau-test")
+    with engine.begin() as connection:
+        for schema in SCHEMAS:
+            connection.execute(text(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE'))
+        connection.execute(text("DROP TABLE IF EXISTS public.alembic_version"))
+    migrate.upgrade(engine)
+    with Session(engine) as session:
+        save_corridor(session, corridor)
+        session.commit()
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    """A session whose work is undone at the end, commits included."""
+    with engine.connect() as connection:
+        outer = connection.begin()
+        with Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
+            yield session
+        outer.rollback()
+
+
+@pytest.fixture
+def redis(servers: ServerUrls) -> Iterator[Redis]:
+    """An empty Redis."""
+    with Redis.from_url(servers.redis_url) as client:
+        client.flushdb()
+        yield client
+        client.flushdb()
+
+
+@pytest.fixture
+def clean_database(engine: Engine) -> Iterator[Engine]:
+    """The database for tests that really commit: all but the corridor is erased afterwards."""
+    yield engine
+    erase(engine)
+
+
+def erase(engine: Engine) -> None:
+    """Empty every table but the corridor's."""
+    with engine.begin() as connection:
+        tables = connection.scalars(
+            text(
+                "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
+                "WHERE schemaname = ANY(:schemas) AND schemaname <> 'geo'"
+            ),
+            {"schemas": list(SCHEMAS)},
+        ).all()
+        if tables:
+            connection.execute(text(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE"))
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """A clock that stands at `NOW` until it is moved."""
+    return FixedClock(NOW)
+
+
+@pytest.fixture
+def settings(servers: ServerUrls, tmp_path: Path) -> Settings:
+    """Settings of a demonstration on the test servers."""
+    return Settings(
+        DATABASE_URL=servers.database_url, REDIS_URL=servers.redis_url, demo=True, data_dir=tmp_path
+    )  # type: ignore[call-arg]
+
+
+@pytest.fixture
+def runtime(
+    settings: Settings, clean_database: Engine, redis: Redis, clock: FixedClock, corridor: Corridor
+) -> Iterator[Runtime]:
+    """The long-lived parts on real servers, with a clock that stands still."""
+    sessions: sessionmaker[Session] = make_session_factory(clean_database)
+    yield Runtime(
+        settings=settings,
+        clock=clock,
+        engine=clean_database,
+        sessions=sessions,
+        redis=redis,
+        async_redis=AsyncRedis.from_url(settings.redis_url.get_secret_value()),
+        corridor=corridor,
+    )
+
+
+@pytest.fixture
+def client(runtime: Runtime) -> Iterator[TestClient]:
+    """The application, nobody signed in."""
+    from app.main import create_app
+
+    with TestClient(create_app(runtime)) as client:
+        yield client
+
+
+SignIn = Callable[..., TestClient]
+
+
+@pytest.fixture
+def sign_in(runtime: Runtime, client: TestClient) -> Iterator[SignIn]:
+    """A function `sign_in(role, **bindings) -> TestClient` that makes an account and carries its bearer token.
+
+    `bindings` are `organisation_id`, `gate_id`, `vehicle_id`; the account's id is `client.account_id`.
+    """
+    from app.accounts import service
+
+    opened: list[TestClient] = []
+    count = 0
+
+    def sign_in(role: str, **bindings: Any) -> TestClient:
+        nonlocal count
+        count += 1
+        username, password = f"{role}-{count}", "correct horse battery staple"
+        with runtime.sessions() as session:
+            account = service.create_account(
+                session, username=username, password=password, full_name=username, role=role, now=runtime.clock.now(),
+                **bindings,
+            )  # fmt: skip
+            session.commit()
+            account_id = account.account_id
+        answer = client.post("/api/v1/tokens", data={"username": username, "password": password})
+        assert answer.status_code == 200, answer.text
+        own = TestClient(client.app, headers={"Authorization": f"Bearer {answer.json()['access_token']}"})
+        own.account_id = account_id  # type: ignore[attr-defined]
+        opened.append(own)
+        return own
+
+    yield sign_in
+    for one in opened:
+        one.close()
