@@ -1,8 +1,8 @@
 """The corridor: directed road pieces, sites, and linear referencing both ways.
 
-A road piece belongs to a named road (`road`, "QL1A") on which kilometres count from the border, and to one of its
-two directions. `road_id` is the position of a piece in `Corridor.roads`; it is stable for one corridor and is what
-arrays carry. New gates, yards and roads are features of a file, not code.
+A road piece belongs to a named road (`road`, "QL1A") on which kilometres count from the border, and to one of
+its two directions. `road_id` is the position of a piece in `Corridor.roads`; it is stable for one corridor and
+is what arrays carry. New gates, yards and roads are features of a file, not code.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PACKAGED_CORRIDOR: Final = Path(__file__).with_name("data") / "corridor.geojson"
 PROVENANCES: Final = frozenset({"surveyed", "derived", "assumed"})
 SITE_KINDS: Final = frozenset({"gate", "barrier", "yard", "temporary_yard", "camera", "staging"})
 LENGTH_TOLERANCE: Final = 0.005
-"""Share by which `length_m` may differ from the line: EPSG:32648 lengths differ from geodesic ones by under 0.1 %."""
+"""Share by which `length_m` may differ from its line; EPSG:32648 is within 0.1 % of geodesic lengths here."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Road:
 
 @dataclass(frozen=True)
 class Site:
-    """A place beside or on a road: gate, barrier, yard, temporary yard, camera or staging area (EPSG:4326)."""
+    """A place on or beside a road: gate, barrier, yard, temporary yard, camera, staging area (EPSG:4326)."""
 
     site_id: str
     kind: str
@@ -100,8 +100,8 @@ class Corridor:
     Raises
     ------
     InvalidInputError
-        If the roads are not one connected network, kilometres do not fall toward the border, an identifier repeats,
-        a length contradicts its line, or a site names a road or gate that is not there.
+        If the roads are not one connected network, kilometres do not fall toward the border, an identifier
+        repeats, a length contradicts its line, or a site names a road or gate that is not there.
     """
 
     roads: tuple[Road, ...]
@@ -261,10 +261,12 @@ class Corridor:
         Where both directions are the same line, the piece toward the border is given: a position alone has no
         direction (`geo.matching` finds one).
 
-        Arguments: `lon`, `lat`, degrees, shape (n,). Returns `road_id` (n,), `offset_m` along that piece (n,) and
-        `distance_m` to it (n,), in EPSG:32648.
+        Arguments: `lon`, `lat`, degrees, shape (n,). Returns `road_id` (n,), `offset_m` along that piece (n,)
+        and `distance_m` to it (n,), in EPSG:32648.
         """
-        points = shapely.points(*to_metres(np.atleast_1d(lon), np.atleast_1d(lat)))
+        points: npt.NDArray[np.object_] = np.atleast_1d(
+            np.asarray(shapely.points(*to_metres(np.atleast_1d(lon), np.atleast_1d(lat))), dtype=object)
+        )
         if len(points) == 0:
             return np.empty(0, np.int32), np.empty(0), np.empty(0)
         (point, _), distance = self._tree.query_nearest(points, return_distance=True, all_matches=False)
@@ -277,7 +279,7 @@ class Corridor:
         return road_id.astype(np.int32), offset_m, nearest_m
 
     def km_of(self, road_id: npt.ArrayLike, offset_m: npt.ArrayLike) -> Floats:
-        """Kilometre from the border at `offset_m` along pieces `road_id`, both shape (n,); NaN where `road_id` < 0."""
+        """Kilometre from the border at `offset_m` along pieces `road_id`, shape (n,); NaN where `road_id` < 0."""
         ids = np.asarray(road_id, dtype=np.intp)
         share = np.asarray(offset_m, dtype=np.float64) / self._length_m[ids]
         km: Floats = self._km_from[ids] + (self._km_to[ids] - self._km_from[ids]) * share
