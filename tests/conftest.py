@@ -116,18 +116,16 @@ def clock() -> FixedClock:
 @pytest.fixture
 def settings(servers: ServerUrls, tmp_path: Path) -> Settings:
     """Settings of a demonstration on the test servers."""
-    return Settings(
-        DATABASE_URL=servers.database_url, REDIS_URL=servers.redis_url, demo=True, data_dir=tmp_path
-    )  # type: ignore[call-arg]
+    return Settings(DATABASE_URL=servers.database_url, REDIS_URL=servers.redis_url, demo=True, data_dir=tmp_path)  # type: ignore[call-arg]
 
 
 @pytest.fixture
 def runtime(
     settings: Settings, clean_database: Engine, redis: Redis, clock: FixedClock, corridor: Corridor
-) -> Iterator[Runtime]:
+) -> Runtime:
     """The long-lived parts on real servers, with a clock that stands still."""
     sessions: sessionmaker[Session] = make_session_factory(clean_database)
-    yield Runtime(
+    return Runtime(
         settings=settings,
         clock=clock,
         engine=clean_database,
