@@ -1,0 +1,122 @@
+"""Tables of advice, orders and who received them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.trips.tables import one_of
+from geo.database import Base
+
+ORDER_KINDS = ("hold", "proceed", "divert", "yard", "stop", "notice")
+ORDER_STATUSES = ("active", "cancelled", "superseded", "expired")
+RECIPIENT_STATUSES = ("sent", "delivered", "acknowledged", "refused", "expired", "cancelled", "superseded")
+STANDING = ("sent", "delivered", "acknowledged", "refused")
+"""A recipient's order stands in these: it has neither run out nor been taken back."""
+COMPLIANCE = ("pending", "complied", "not_complied", "unknown")
+ADVISORY_STATUSES = ("open", "taken", "dismissed", "over")
+SEVERITIES = ("notice", "warning", "alarm")
+
+
+class Advisory(Base):
+    """What is about to go wrong at a gate, why, and what would help.
+
+    `seen_at` is the last minute in which the risk still stood; `over_at` is set when it no longer does, whatever
+    had been decided. At most one advisory of a kind stands at a gate.
+    """
+
+    __tablename__ = "advisory"
+    __table_args__ = (
+        CheckConstraint(one_of("status", ADVISORY_STATUSES), name="status"),
+        CheckConstraint(one_of("severity", SEVERITIES), name="severity"),
+        Index("uq_advisory_standing", "gate_id", "kind", unique=True, postgresql_where=text("over_at IS NULL")),
+        Index("ix_advisory_made_at", "made_at"),
+        {"schema": "app"},
+    )
+
+    advisory_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    gate_id: Mapped[str] = mapped_column(ForeignKey("geo.site.site_id"))
+    kind: Mapped[str]
+    severity: Mapped[str]
+    made_at: Mapped[datetime]
+    until: Mapped[datetime]
+    probability: Mapped[float]
+    cause: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    measure: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    values: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    forecast_id: Mapped[int | None]
+    status: Mapped[str] = mapped_column(server_default="open")
+    seen_at: Mapped[datetime]
+    over_at: Mapped[datetime | None]
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+
+
+class DispatchOrder(Base):
+    """One order of the traffic police to the trucks it was sent to."""
+
+    __tablename__ = "dispatch_order"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", ORDER_KINDS), name="kind"),
+        CheckConstraint(one_of("status", ORDER_STATUSES), name="status"),
+        CheckConstraint("valid_to > valid_from", name="validity"),
+        Index("ix_dispatch_order_active", "valid_to", postgresql_where=text("status = 'active'")),
+        {"schema": "app"},
+    )
+
+    order_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    kind: Mapped[str]
+    selection: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    text: Mapped[dict[str, str]] = mapped_column(JSONB)
+    valid_from: Mapped[datetime]
+    valid_to: Mapped[datetime]
+    issued_by: Mapped[int] = mapped_column(ForeignKey("app.account.account_id"))
+    issued_at: Mapped[datetime]
+    status: Mapped[str] = mapped_column(server_default="active")
+    ended_at: Mapped[datetime | None]
+    supersedes: Mapped[int | None] = mapped_column(ForeignKey("app.dispatch_order.order_id"))
+    advisory_id: Mapped[int | None] = mapped_column(ForeignKey("app.advisory.advisory_id"))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+
+
+class OrderRecipient(Base):
+    """One truck an order was sent to: whether it arrived, what the driver said, what the truck did.
+
+    `release_at` is the truck's own start where an order lets trucks go in groups. `evidence` is what the judgement
+    remembers of the positions seen so far (see `compliance.Evidence`).
+    """
+
+    __tablename__ = "order_recipient"
+    __table_args__ = (
+        CheckConstraint(one_of("status", RECIPIENT_STATUSES), name="status"),
+        CheckConstraint(one_of("compliance", COMPLIANCE), name="compliance"),
+        Index(
+            "ix_order_recipient_standing", "vehicle_id", "order_id",
+            postgresql_where=text(one_of("status", STANDING)),
+        ),
+        Index("ix_order_recipient_vehicle_id", "vehicle_id", "order_id"),
+        Index("ix_order_recipient_trip_id", "trip_id"),
+        Index("ix_order_recipient_driver_id", "driver_id", "order_id"),
+        {"schema": "app"},
+    )  # fmt: skip
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("app.dispatch_order.order_id"), primary_key=True)
+    vehicle_id: Mapped[int] = mapped_column(ForeignKey("ingest.vehicle.vehicle_id"), primary_key=True)
+    trip_id: Mapped[int | None] = mapped_column(ForeignKey("app.trip.trip_id"))
+    driver_id: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+    release_at: Mapped[datetime | None]
+    status: Mapped[str] = mapped_column(server_default="sent")
+    delivered_at: Mapped[datetime | None]
+    responded_at: Mapped[datetime | None]
+    refusal_reason: Mapped[str | None]
+    superseded_by: Mapped[int | None] = mapped_column(ForeignKey("app.dispatch_order.order_id"))
+    compliance: Mapped[str] = mapped_column(server_default="pending")
+    judged_at: Mapped[datetime | None]
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))

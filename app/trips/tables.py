@@ -1,0 +1,98 @@
+"""Tables of trips and their timeline, and of requests that may be repeated."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, LargeBinary, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from geo.database import Base
+
+STAGES = ("planned", "on_the_road", "queued", "in_the_yard", "out", "cancelled")
+OPEN_STAGES = STAGES[:4]
+REGIMES = (
+    "export", "import", "temporary_import_reexport", "temporary_export_reimport", "border_transfer", "transit",
+)  # fmt: skip
+DIRECTIONS = ("export", "import")
+
+
+def one_of(column: str, values: tuple[str, ...]) -> str:
+    """The CHECK of an enumeration held as text."""
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+IS_OPEN = one_of("stage", OPEN_STAGES)
+
+
+class Trip(Base):
+    """One vehicle, its driver, its goods and one crossing.
+
+    Later steps of the procedure hang on `trip_id`; what is here is what every agency reads.
+    """
+
+    __tablename__ = "trip"
+    __table_args__ = (
+        CheckConstraint(one_of("stage", STAGES), name="stage"),
+        CheckConstraint(one_of("regime", REGIMES), name="regime"),
+        CheckConstraint(one_of("direction", DIRECTIONS), name="direction"),
+        Index("uq_trip_open_vehicle", "vehicle_id", unique=True, postgresql_where=text(IS_OPEN)),
+        Index("ix_trip_open_gate", "gate_id", "stage", "planned_arrival", postgresql_where=text(IS_OPEN)),
+        Index("ix_trip_organisation_id", "organisation_id", "trip_id"),
+        Index("ix_trip_vehicle_id", "vehicle_id", "trip_id"),
+        Index("ix_trip_driver_id", "driver_id", "trip_id"),
+        {"schema": "app"},
+    )
+
+    trip_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    code: Mapped[str] = mapped_column(unique=True)
+    vehicle_id: Mapped[int] = mapped_column(ForeignKey("ingest.vehicle.vehicle_id"))
+    trailer_plate: Mapped[str | None]
+    driver_id: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("app.organisation.organisation_id"))
+    goods: Mapped[str]
+    goods_class: Mapped[str]
+    perishable: Mapped[bool]
+    regime: Mapped[str]
+    direction: Mapped[str]
+    gate_id: Mapped[str] = mapped_column(ForeignKey("geo.site.site_id"))
+    planned_arrival: Mapped[datetime]
+    stage: Mapped[str] = mapped_column(server_default="planned")
+    stage_since: Mapped[datetime]
+    simulated: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+    created_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+
+
+class TripEvent(Base):
+    """One line of a trip's timeline: what happened, when, and by whom if by a person."""
+
+    __tablename__ = "trip_event"
+    __table_args__ = (Index("ix_trip_event_trip_id", "trip_id", "event_id"), {"schema": "app"})
+
+    event_id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    trip_id: Mapped[int] = mapped_column(ForeignKey("app.trip.trip_id"))
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+
+
+class Idempotency(Base):
+    """A request that a bad line may repeat: the thing its first arrival made.
+
+    `fingerprint` is the SHA-256 of the body, so that one key is never taken for two requests.
+    """
+
+    __tablename__ = "idempotency"
+    __table_args__ = (Index("ix_idempotency_created_at", "created_at"), {"schema": "app"})
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("app.account.account_id"), primary_key=True)
+    act: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+    object_id: Mapped[int | None]
+    created_at: Mapped[datetime]
