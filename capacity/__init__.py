@@ -1,1 +1,1 @@
-"""Who stands where: yard ledgers and the matching of arrivals to yards."""
+"""Who stands where: the ledger of the yards and the plan that matches arrivals to them."""
