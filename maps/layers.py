@@ -1,0 +1,372 @@
+"""What the live map looks like: one definition of states, colours, shapes, legend and MapLibre style.
+
+Pages and the style read the same tables, so that a legend can never disagree with its map. A state is told by its
+shape as well as by its colour. Shapes are SVG paths in a box of 24 × 24 that point to the top, filled by the
+even-odd rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+from geo.errors import InvalidInputError
+
+Theme = Literal["light", "dark"]
+Json = dict[str, Any]
+Names = dict[str, str]
+
+FONT: Final = ["Be Vietnam Pro"]
+FONT_BOLD: Final = ["Be Vietnam Pro SemiBold", "Be Vietnam Pro"]
+"""The weight is read from the first name, the face from the second: the style names no glyph server."""
+
+TILE_MAX_ZOOM: Final = 14
+"""Beyond it tiles are overzoomed: one unit of a tile is 0.6 m there."""
+
+
+@dataclass(frozen=True)
+class Shades:
+    """One colour in both themes."""
+
+    light: str
+    dark: str
+
+    def of(self, theme: Theme) -> str:
+        """The colour in `theme`."""
+        return self.dark if theme == "dark" else self.light
+
+
+@dataclass(frozen=True)
+class TruckState:
+    """How trucks in one state are drawn; `rank` orders the worse above the better, `rotates` with the heading."""
+
+    state: str
+    name: Names
+    shades: Shades
+    path: str
+    rank: int
+    rotates: bool = True
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A class of traffic on a road piece: mean speed as a share of the free speed, from `share_from` up."""
+
+    flow: str
+    name: Names
+    shades: Shades
+    width: float
+    share_from: float
+
+
+def _names(vi: str, en: str, zh: str) -> Names:
+    return {"vi": vi, "en": en, "zh": zh}
+
+
+TRUCK_STATES: Final = (
+    TruckState(
+        "moving", _names("Đang chạy", "Moving", "行驶"), Shades("#0f766e", "#2dd4bf"), "M12 1L20 22L12 17L4 22Z", 4,
+    ),
+    TruckState(
+        "slow", _names("Chạy chậm", "Slow", "缓行"), Shades("#a16207", "#facc15"),
+        "M12 1L21 12L12 8L3 12Z M12 11L21 22L12 18L3 22Z", 5,
+    ),
+    TruckState(
+        "stopped", _names("Dừng trên đường", "Stopped on the road", "停在路上"), Shades("#c2410c", "#fb923c"),
+        "M12 1L17 8H21V22H3V8H7Z", 6,
+    ),
+    TruckState(
+        "queued", _names("Xếp hàng chờ", "Queued", "排队"), Shades("#be123c", "#fb7185"),
+        "M2 1H22V6H2Z M12 8L20 23H4Z", 7,
+    ),
+    TruckState(
+        "yard", _names("Trong bến bãi", "In the yard", "在停车场"), Shades("#1d4ed8", "#60a5fa"),
+        "M3 3H21V21H3Z M8.5 6.5V18H11V14H13A3.75 3.75 0 0 0 13 6.5Z", 2, rotates=False,
+    ),
+    TruckState(
+        "staging", _names("Ở điểm dừng chờ", "In a staging area", "在待行区"), Shades("#7e22ce", "#c084fc"),
+        "M12 1L23 12L12 23L1 12Z M8 8H11V16H8Z M13 8H16V16H13Z", 3, rotates=False,
+    ),
+    TruckState(
+        "gate", _names("Tại cửa khẩu", "At the gate", "在口岸"), Shades("#0369a1", "#38bdf8"),
+        "M12 2A10 10 0 1 0 12 22A10 10 0 1 0 12 2Z M12 5L17 11H13.7V19H10.3V11H7Z", 2, rotates=False,
+    ),
+    TruckState(
+        "off_road", _names("Ngoài tuyến", "Off the road", "离开道路"), Shades("#64748b", "#94a3b8"),
+        "M12 3A9 9 0 1 0 12 21A9 9 0 1 0 12 3Z M12 8A4 4 0 1 1 12 16A4 4 0 1 1 12 8Z", 1, rotates=False,
+    ),
+    TruckState(
+        "silent", _names("Mất tín hiệu trên 20 phút", "No signal for over 20 min", "失联超过20分钟"),
+        Shades("#475569", "#cbd5e1"), "M12 1L20 22L12 17L4 22Z M12 7L15.8 17L12 14.6L8.2 17Z", 0,
+    ),
+)  # fmt: skip
+
+FLOWS: Final = (
+    Flow("free", _names("Thông thoáng", "Free", "畅通"), Shades("#15803d", "#4ade80"), 3.0, 0.7),
+    Flow("slow", _names("Chậm", "Slow", "缓慢"), Shades("#ca8a04", "#fde047"), 4.0, 0.4),
+    Flow("heavy", _names("Ùn", "Heavy", "拥堵"), Shades("#ea580c", "#fb923c"), 5.0, 0.15),
+    Flow("queue", _names("Xếp hàng", "Queue", "排队"), Shades("#be123c", "#fb7185"), 6.5, 0.0),
+)
+"""Assumed limits: shares of the free speed at which drivers speak of slow, heavy and standing traffic."""
+
+NO_FLOW: Final = Flow("none", _names("Không có xe", "No trucks", "无车辆"), Shades("#8a97a8", "#64748b"), 2.5, 1.0)
+
+TAIL_NOW: Final = Shades("#be123c", "#fb7185")
+TAIL_FORECAST: Final = Shades("#7c3aed", "#c4b5fd")
+SELECTION: Final = Shades("#0054a6", "#7cc4ff")
+
+OVERLAYS: Final[tuple[tuple[str, Names, Shades], ...]] = (
+    ("tail_now", _names("Đuôi hàng chờ hiện tại", "Queue tail now", "当前队尾"), TAIL_NOW),
+    ("tail_forecast", _names("Đuôi hàng dự báo (10–90 %)", "Queue tail forecast (10–90 %)", "预测队尾(10–90 %)"),
+     TAIL_FORECAST),
+    ("selection", _names("Đang chọn", "Selected", "已选"), SELECTION),
+)  # fmt: skip
+
+SITE_SHAPES: Final = {
+    "barrier": "M3 10H21V15H3Z M3 5H6V22H3Z M10 10L8 15H10.5L12.5 10Z M16 10L14 15H16.5L18.5 10Z",
+    "camera": "M2 7H15V17H2Z M16 11L22 7V17L16 13Z",
+    "staging": "M12 1L23 12L12 23L1 12Z M12 4L4 12L12 20L20 12Z M9 8H11V16H9Z M13 8H15V16H13Z",
+    "temporary_yard": "M3 3H21V21H3Z M5.5 5.5V18.5H18.5V5.5Z M10 8V16H12V13.5H13A2.75 2.75 0 0 0 13 8Z",
+}
+"""Gates and yards are not among them: pages draw these as shapes that fill with their occupancy."""
+
+GROUND: Final = Shades("#f4f6f9", "#111a27")
+CASING: Final = Shades("#ffffff", "#05080d")
+INK: Final = Shades("#1e293b", "#e2e8f0")
+INK_SOFT: Final = Shades("#526077", "#9fb0c6")
+FENCE: Final = Shades("#1d4ed8", "#60a5fa")
+
+
+def legend(theme: Theme) -> Json:
+    """The legend of the live map in `theme`: trucks, roads and overlays with names in vi, en and zh."""
+    return {
+        "trucks": [
+            {"state": s.state, "name": s.name, "colour": s.shades.of(theme), "path": s.path, "rotates": s.rotates}
+            for s in sorted(TRUCK_STATES, key=lambda s: -s.rank)
+        ],
+        "roads": [
+            {"flow": f.flow, "name": f.name, "colour": f.shades.of(theme), "width": f.width, "share_from": f.share_from}
+            for f in (*FLOWS, NO_FLOW)
+        ],
+        "overlays": [
+            {"overlay": key, "name": name, "colour": shades.of(theme)} for key, name, shades in OVERLAYS
+        ],
+        "sites": [{"kind": kind, "path": path} for kind, path in SITE_SHAPES.items()],
+        "ink": {"casing": CASING.of(theme), "soft": INK_SOFT.of(theme)},
+    }  # fmt: skip
+
+
+def style(theme: str, *, locale: str = "vi", base_map_url: str = "", attribution: str = "") -> Json:
+    """The MapLibre style of the live map (style specification v8).
+
+    Arguments: `theme`, light or dark; `locale` of the labels; `base_map_url`, a raster tile template drawn below
+    everything, or empty; `attribution` of the corridor's data. Live data (trucks, queue tails, selection) are empty
+    GeoJSON sources that pages fill; the legend rides along as `metadata["cuakhau:legend"]`. Tile addresses are
+    absolute paths: a page puts its own origin before them.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such theme.
+    """
+    if theme not in get_args(Theme):
+        raise InvalidInputError("There is no theme {value}; use light or dark.", field="theme", value=theme)
+    shade: Theme = "dark" if theme == "dark" else "light"
+    sources: Json = {
+        layer: _vector(layer, attribution, minzoom=minzoom)
+        for layer, minzoom in (("roads", 0), ("sites", 0), ("geofences", 9), ("posts", 7))
+    }
+    sources["roads"]["promoteId"] = {"roads": "edge_id"}
+    sources |= {key: _geojson() for key in ("tail", "selection")}
+    sources["trucks"] = _geojson() | {"promoteId": "vehicle_id"}
+    layers: list[Json] = [{"id": "ground", "type": "background", "paint": {"background-color": GROUND.of(shade)}}]
+    if base_map_url:
+        sources["base"] = {"type": "raster", "tiles": [base_map_url], "tileSize": 256}
+        dim = {"raster-opacity": 0.55, "raster-saturation": -0.6} | (
+            {"raster-brightness-max": 0.35} if shade == "dark" else {}
+        )
+        layers.append({"id": "base", "type": "raster", "source": "base", "paint": dim})
+    layers += [*_fences(shade), *_roads(shade), *_tail(shade, locale), *_selection(shade)]
+    layers += [*_posts(shade), *_sites(shade, locale), *_trucks(shade)]
+    return {
+        "version": 8,
+        "name": f"Cửa Khẩu Số {shade}",
+        "metadata": {"cuakhau:legend": legend(shade), "cuakhau:theme": shade},
+        "sources": sources,
+        "layers": layers,
+    }
+
+
+def _vector(layer: str, attribution: str, *, minzoom: int) -> Json:
+    tiles = [f"/tiles/{layer}/{{z}}/{{x}}/{{y}}"]
+    found: Json = {"type": "vector", "tiles": tiles, "minzoom": minzoom, "maxzoom": TILE_MAX_ZOOM}
+    return found | ({"attribution": attribution} if layer == "roads" and attribution else {})
+
+
+def _geojson() -> Json:
+    return {"type": "geojson", "data": {"type": "FeatureCollection", "features": []}}
+
+
+def _zoomed(*stops: tuple[float, Any]) -> list[Any]:
+    return ["interpolate", ["linear"], ["zoom"], *(part for stop in stops for part in stop)]
+
+
+def _by_flow(values: dict[str, Any], otherwise: Any) -> list[Any]:
+    state = ["coalesce", ["feature-state", "flow"], "none"]
+    return ["match", state, *(part for pair in values.items() for part in pair), otherwise]
+
+
+LANE_OFFSET: Final = _zoomed((8, 1.2), (12, 3.5), (16, 8.0))
+"""Both directions share one surveyed line; each is drawn to the right of it, as traffic keeps right."""
+
+
+def _roads(theme: Theme) -> list[Json]:
+    base: Json = {"type": "line", "source": "roads", "source-layer": "roads"}
+    shape = {"line-cap": "butt", "line-join": "round"}
+    widths = {f.flow: f.width for f in FLOWS}
+    colours = {f.flow: f.shades.of(theme) for f in FLOWS}
+    wide = [_by_flow({k: w * scale for k, w in widths.items()}, NO_FLOW.width * scale) for scale in (0.6, 1.0, 2.2)]
+    return [
+        base | {
+            "id": "road-casing", "layout": shape,
+            "paint": {"line-color": CASING.of(theme), "line-offset": LANE_OFFSET,
+                      "line-width": _zoomed((8, 6.0), (12, 9.0), (16, 18.0))},
+        },
+        base | {
+            "id": "road", "layout": shape,
+            "paint": {"line-color": _by_flow(colours, NO_FLOW.shades.of(theme)), "line-offset": LANE_OFFSET,
+                      "line-width": _zoomed((8, wide[0]), (12, wide[1]), (16, wide[2]))},
+        },
+        base | {  # a queue is barred as well as red
+            "id": "road-queue-bars", "layout": shape,
+            "paint": {"line-color": CASING.of(theme), "line-offset": LANE_OFFSET, "line-dasharray": [0.35, 1.4],
+                      "line-width": _zoomed((8, 3.5), (12, 6.0), (16, 13.0)),
+                      "line-opacity": _by_flow({"queue": 0.75}, 0.0)},
+        },
+    ]  # fmt: skip
+
+
+def _fences(theme: Theme) -> list[Json]:
+    base: Json = {"source": "geofences", "source-layer": "geofences"}
+    return [
+        base | {"id": "fence", "type": "fill", "paint": {"fill-color": FENCE.of(theme), "fill-opacity": 0.12}},
+        base | {
+            "id": "fence-edge", "type": "line",
+            "paint": {"line-color": FENCE.of(theme), "line-width": 1.2, "line-dasharray": [3, 2]},
+        },
+    ]  # fmt: skip
+
+
+def _tail(theme: Theme, locale: str) -> list[Json]:
+    """Queue tails: `what` is now, p10, p50 or p90; lines lie outside the road, points carry the label."""
+    line: Json = {"type": "line", "source": "tail", "layout": {"line-cap": "butt", "line-join": "round"}}
+    offset = _zoomed((8, 7.0), (12, 12.0), (16, 24.0))
+    is_line = ["==", ["geometry-type"], "LineString"]
+    now = ["==", ["get", "what"], "now"]
+    colour = ["case", now, TAIL_NOW.of(theme), TAIL_FORECAST.of(theme)]
+    _ = locale  # labels come ready from the page, in its language
+    return [
+        line | {
+            "id": "tail-band", "filter": ["all", is_line, ["in", ["get", "what"], ["literal", ["p10", "p50", "p90"]]]],
+            "paint": {"line-color": TAIL_FORECAST.of(theme), "line-offset": offset,
+                      "line-opacity": ["match", ["get", "what"], "p90", 0.35, "p50", 0.7, 0.9],
+                      "line-width": ["match", ["get", "what"], "p90", 5, "p50", 5, 5]},
+        },
+        line | {
+            "id": "tail-now", "filter": ["all", is_line, now],
+            "paint": {"line-color": TAIL_NOW.of(theme), "line-width": 3, "line-dasharray": [1.2, 0.6],
+                      "line-offset": _zoomed((8, -5.0), (12, -9.0), (16, -18.0))},
+        },
+        {
+            "id": "tail-mark", "type": "circle", "source": "tail", "filter": ["==", ["geometry-type"], "Point"],
+            "paint": {"circle-radius": 5, "circle-color": colour, "circle-stroke-width": 2,
+                      "circle-stroke-color": CASING.of(theme)},
+        },
+        {
+            "id": "tail-label", "type": "symbol", "source": "tail", "filter": ["==", ["geometry-type"], "Point"],
+            "layout": {"text-field": ["get", "label"], "text-font": FONT_BOLD, "text-size": 13,
+                       "text-variable-anchor": ["right", "left", "bottom", "top"], "text-radial-offset": 0.9,
+                       "text-justify": "auto", "text-allow-overlap": False},
+            "paint": {"text-color": colour, "text-halo-color": CASING.of(theme), "text-halo-width": 2},
+        },
+    ]  # fmt: skip
+
+
+def _selection(theme: Theme) -> list[Json]:
+    colour = SELECTION.of(theme)
+    return [
+        {"id": "selection-area", "type": "fill", "source": "selection", "filter": ["==", ["geometry-type"], "Polygon"],
+         "paint": {"fill-color": colour, "fill-opacity": 0.18}},
+        {"id": "selection-line", "type": "line", "source": "selection",
+         "filter": ["!=", ["geometry-type"], "Point"],
+         "paint": {"line-color": colour, "line-width": ["case", ["==", ["get", "what"], "stretch"], 16, 2.5],
+                   "line-opacity": ["case", ["==", ["get", "what"], "stretch"], 0.45, 1]}},
+        {"id": "selection-point", "type": "circle", "source": "selection", "filter": ["==", ["geometry-type"], "Point"],
+         "paint": {"circle-radius": 6, "circle-color": CASING.of(theme), "circle-stroke-color": colour,
+                   "circle-stroke-width": 3}},
+    ]  # fmt: skip
+
+
+def _posts(theme: Theme) -> list[Json]:
+    return [
+        {
+            "id": "post", "type": "symbol", "source": "posts", "source-layer": "posts",
+            "layout": {"text-field": ["concat", "km ", ["get", "km"]], "text-font": FONT,
+                       "text-size": _zoomed((8, 10), (14, 12)), "text-anchor": "left", "text-offset": [1.6, 0],
+                       "symbol-sort-key": ["-", 0, ["get", "step"]]},
+            "paint": {"text-color": INK_SOFT.of(theme), "text-halo-color": GROUND.of(theme), "text-halo-width": 1.5},
+        },
+    ]  # fmt: skip
+
+
+def _sites(theme: Theme, locale: str) -> list[Json]:
+    name = ["coalesce", ["get", f"name_{locale}"], ["get", "name_vi"]]
+    base: Json = {"type": "symbol", "source": "sites", "source-layer": "sites"}
+    paint = {"text-color": INK.of(theme), "text-halo-color": GROUND.of(theme), "text-halo-width": 1.8}
+    text = {"text-field": name, "text-font": FONT, "text-anchor": "right", "text-offset": [-1.2, 0],
+            "text-max-width": 14, "text-optional": True}  # fmt: skip
+    icon = {"icon-image": ["concat", "site-", ["get", "kind"]], "icon-allow-overlap": True}
+    return [
+        base | {
+            "id": "site-staging", "filter": ["==", ["get", "kind"], "staging"], "paint": paint,
+            "layout": text | icon | {"icon-size": 0.6, "text-size": 12},
+        },
+        base | {
+            "id": "site-small", "minzoom": 11.5, "paint": paint,
+            "filter": ["in", ["get", "kind"], ["literal", ["camera", "barrier", "temporary_yard"]]],
+            "layout": text | icon | {"icon-size": 0.5, "text-size": 11},
+        },
+    ]  # fmt: skip
+
+
+def _trucks(theme: Theme) -> list[Json]:
+    upright = [s.state for s in TRUCK_STATES if not s.rotates]
+    ranks = [part for s in TRUCK_STATES for part in (s.state, s.rank)]
+    ring = {"circle-color": "rgba(0,0,0,0)", "circle-stroke-color": SELECTION.of(theme), "circle-stroke-width": 2.5}
+    return [
+        {
+            "id": "truck-ring", "type": "circle", "source": "trucks",
+            "filter": ["==", ["get", "marked"], True],
+            "paint": ring | {"circle-radius": _zoomed((8, 6), (14, 14))},
+        },
+        {
+            "id": "truck", "type": "symbol", "source": "trucks",
+            "layout": {
+                "icon-image": ["concat", "truck-", ["get", "state"]],
+                "icon-size": _zoomed((7, 0.3), (11, 0.5), (14, 0.8), (17, 1.1)),
+                "icon-rotate": ["case", ["in", ["get", "state"], ["literal", upright]], 0,
+                                ["coalesce", ["get", "heading_deg"], 0]],
+                "icon-rotation-alignment": "map", "icon-allow-overlap": True, "icon-ignore-placement": True,
+                "icon-offset": ["case", ["in", ["get", "state"], ["literal", upright]], ["literal", [0, 0]],
+                                ["literal", [5, 0]]],
+                "symbol-sort-key": ["match", ["get", "state"], *ranks, 0],
+            },
+            "paint": {"icon-opacity": 1.0},
+        },
+        {
+            "id": "truck-plate", "type": "symbol", "source": "trucks", "minzoom": 15,
+            "layout": {"text-field": ["get", "plate"], "text-font": FONT, "text-size": 11, "text-anchor": "top",
+                       "text-offset": [0, 1.0], "text-optional": True},
+            "paint": {"text-color": INK.of(theme), "text-halo-color": GROUND.of(theme), "text-halo-width": 1.5},
+        },
+    ]  # fmt: skip
