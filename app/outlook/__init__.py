@@ -1,0 +1,1 @@
+"""What lies ahead of a trip: where it is, when it arrives, how long it waits, which yard it gets."""
