@@ -137,9 +137,7 @@ class Corridor:
             try:
                 collection = json.loads(Path(source).read_text(encoding="utf-8"))
             except (ValueError, UnicodeDecodeError) as error:
-                raise MalformedError(
-                    "{path} is not JSON: {error}.", path=str(source), error=str(error)
-                ) from None
+                raise MalformedError("{path} is not JSON: {error}.", path=str(source), error=str(error)) from None
         if not isinstance(collection, Mapping) or collection.get("type") != "FeatureCollection":
             raise MalformedError("A corridor is a GeoJSON FeatureCollection; this is something else.")
         roads: list[Road] = []
@@ -168,9 +166,7 @@ class Corridor:
                     feature=str(feature.get("id", what)),
                     name=str(missing.args[0]),
                 ) from None
-        made = [
-            _site(properties, point, fences.pop(properties["site_id"], None)) for properties, point in sites
-        ]
+        made = [_site(properties, point, fences.pop(properties["site_id"], None)) for properties, point in sites]
         if fences:
             raise InvalidInputError(
                 "The geofence of {site} belongs to no site.", field="site_id", site=", ".join(sorted(fences))
@@ -285,9 +281,7 @@ class Corridor:
         km: Floats = self._km_from[ids] + (self._km_to[ids] - self._km_from[ids]) * share
         return np.where(ids < 0, np.nan, km)
 
-    def place_at(
-        self, road: str, km: npt.ArrayLike, direction: Direction = "to_border"
-    ) -> tuple[Ints, Floats]:
+    def place_at(self, road: str, km: npt.ArrayLike, direction: Direction = "to_border") -> tuple[Ints, Floats]:
         """The piece and the offset on it at kilometres of a road.
 
         Arguments: `km`, shape (n,). Returns `road_id` (n,) and `offset_m` (n,).
@@ -298,9 +292,7 @@ class Corridor:
             If the road has no such direction or does not reach one of the kilometres.
         """
         kms = np.atleast_1d(np.asarray(km, dtype=np.float64))
-        ids = np.array(
-            [r.road_id for r in self.roads if r.road == road and r.direction == direction], np.intp
-        )
+        ids = np.array([r.road_id for r in self.roads if r.road == road and r.direction == direction], np.intp)
         if len(ids) == 0:
             raise InvalidInputError(
                 "There is no road {road} in direction {direction}.",
@@ -328,9 +320,7 @@ class Corridor:
         share = np.divide(kms - self._km_from[chosen], span, out=np.zeros_like(kms), where=span != 0.0)
         return chosen.astype(np.int32), np.clip(share, 0.0, 1.0) * self._length_m[chosen]
 
-    def position(
-        self, road: str, km: npt.ArrayLike, direction: Direction = "to_border"
-    ) -> tuple[Floats, Floats]:
+    def position(self, road: str, km: npt.ArrayLike, direction: Direction = "to_border") -> tuple[Floats, Floats]:
         """Longitude and latitude (degrees, shape (n,)) of kilometres of a road; raises like `place_at`."""
         return self.position_on(*self.place_at(road, km, direction))
 
@@ -359,7 +349,7 @@ class Corridor:
         posts: list[KilometrePost] = []
         for road in self.road_names():
             low, high = self.km_span(road)
-            kms = np.arange(np.ceil(low / step_km - 1e-9), np.floor(high / step_km + 1e-9) + 1) * step_km
+            kms = np.arange(np.ceil(low / step_km - 1e-9), np.floor(high / step_km + 1e-9) + 1) * step_km + 0.0
             pieces = {piece.direction for piece in self.roads if piece.road == road}
             lon, lat = self.position(road, kms, "to_border" if "to_border" in pieces else "from_border")
             posts += [KilometrePost(road, *map(float, post)) for post in zip(kms, lon, lat, strict=True)]
@@ -373,9 +363,7 @@ class Corridor:
 
     @cached_property
     def _lines_m(self) -> npt.NDArray[np.object_]:
-        return cast(
-            "npt.NDArray[np.object_]", geometry_to_metres(np.array([r.geometry for r in self.roads], object))
-        )
+        return cast("npt.NDArray[np.object_]", geometry_to_metres(np.array([r.geometry for r in self.roads], object)))
 
     @cached_property
     def _tree(self) -> shapely.STRtree:
@@ -502,9 +490,7 @@ def check_roads(roads: tuple[Road, ...]) -> None:
         network.add_edge(road.from_node, road.to_node)
     if not nx.is_connected(network):
         parts = nx.number_connected_components(network)
-        raise InvalidInputError(
-            "The roads fall apart into {parts} networks; connect them.", field="roads", parts=parts
-        )
+        raise InvalidInputError("The roads fall apart into {parts} networks; connect them.", field="roads", parts=parts)
 
 
 def check_sites(sites: Iterable[Site], roads: set[str]) -> None:
