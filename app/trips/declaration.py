@@ -1,0 +1,125 @@
+"""What is said when a trip is entered, checked field by field. Pure."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.trips.goods import GOODS_CLASSES
+from app.trips.tables import DIRECTIONS, REGIMES
+from geo.errors import InvalidInputError
+
+FIXED_DIRECTION: Final = {"export": "export", "import": "import"}
+"""Regimes that have one direction; the others (both kinds of temporary trade, border transfer, transit) have either."""
+LATEST_ARRIVAL: Final = timedelta(days=60)
+GOODS_LENGTH: Final = 300
+CODE_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Digits and letters that are not taken for each other when read aloud or copied by hand."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A trip as its enterprise describes it; plates as written, `perishable` and `direction` `None` if left open."""
+
+    plate: str
+    gate_id: str
+    goods: str
+    goods_class: str
+    regime: str
+    planned_arrival: datetime
+    trailer_plate: str | None = None
+    driver_id: int | None = None
+    perishable: bool | None = None
+    direction: str | None = None
+    organisation_id: int | None = None
+
+
+def new_code() -> str:
+    """A trip code for the public: 12 signs, 58 random bits, so that none can be guessed from another."""
+    signs = "".join(secrets.choice(CODE_ALPHABET) for _ in range(12))
+    return f"{signs[:4]}-{signs[4:8]}-{signs[8:]}"
+
+
+def check_goods(goods: str, goods_class: str, perishable: bool | None) -> tuple[str, bool]:
+    """The description tidied, and whether it spoils.
+
+    Raises
+    ------
+    InvalidInputError
+        If the description is missing or too long, or the class unknown.
+    """
+    tidy = " ".join(goods.split())
+    if not tidy:
+        raise InvalidInputError("The goods are missing; say what the truck carries.", field="goods")
+    if len(tidy) > GOODS_LENGTH:
+        raise InvalidInputError(
+            "The goods take {length} characters; shorten them to {limit}.",
+            field="goods", length=len(tidy), limit=GOODS_LENGTH,
+        )  # fmt: skip
+    if goods_class not in GOODS_CLASSES:
+        raise _not_one_of("goods_class", goods_class, GOODS_CLASSES)
+    return tidy, GOODS_CLASSES[goods_class].perishable if perishable is None else perishable
+
+
+def check_direction(regime: str, direction: str | None) -> str:
+    """The direction of a crossing under a regime.
+
+    Raises
+    ------
+    InvalidInputError
+        If the regime is unknown, leaves the direction open and none is given, or has the other one.
+    """
+    if regime not in REGIMES:
+        raise _not_one_of("regime", regime, REGIMES)
+    fixed = FIXED_DIRECTION.get(regime)
+    if direction is None and fixed is None:
+        raise InvalidInputError(
+            "The regime {regime} goes both ways; say whether this crossing is export or import.",
+            field="direction", regime=regime,
+        )  # fmt: skip
+    if direction is not None and direction not in DIRECTIONS:
+        raise _not_one_of("direction", direction, DIRECTIONS)
+    if fixed is not None and direction not in {None, fixed}:
+        raise InvalidInputError(
+            "The direction {value} contradicts the regime {regime}; leave it out or give {fixed}.",
+            field="direction", value=direction, regime=regime, fixed=fixed,
+        )  # fmt: skip
+    return fixed or str(direction)
+
+
+def check_gate(gate_id: str, gates: Collection[str]) -> str:
+    """The gate, if it is one of `gates`; raises InvalidInputError otherwise."""
+    if gate_id not in gates:
+        raise _not_one_of("gate_id", gate_id, gates)
+    return gate_id
+
+
+def check_arrival(planned_arrival: datetime, now: datetime) -> datetime:
+    """The planned arrival, if it can still be met.
+
+    Raises
+    ------
+    InvalidInputError
+        If it lies more than a day back or too far ahead: then most likely day and month were mixed up.
+    """
+    if planned_arrival < now - timedelta(days=1):
+        raise InvalidInputError(
+            "The planned arrival {value} is over; give the time at which the truck will reach the gate.",
+            field="planned_arrival", value=planned_arrival.isoformat(),
+        )  # fmt: skip
+    if planned_arrival > now + LATEST_ARRIVAL:
+        raise InvalidInputError(
+            "The planned arrival {value} is more than {days} days ahead; check the date.",
+            field="planned_arrival", value=planned_arrival.isoformat(), days=LATEST_ARRIVAL.days,
+        )  # fmt: skip
+    return planned_arrival
+
+
+def _not_one_of(field: str, value: str, allowed: Collection[str]) -> InvalidInputError:
+    return InvalidInputError(
+        "{name} {value} is unknown; use one of {allowed}.",
+        field=field, name=field, value=value, allowed=", ".join(sorted(allowed)),
+    )  # fmt: skip
