@@ -163,6 +163,8 @@ def _enter(stay: Stay | None, books: Books, movement: Movement) -> tuple[Stay, B
         if stay.flag is Flag.IDENTIFIED_LEAVING and not books.was_counted_after(time):
             # It came after the count, so it was not one of the unidentified after all.
             books = replace(books, unidentified_veh=books.unidentified_veh + 1)
+        if stay.flag is Flag.LEFT_NEVER_ENTERED and not books.was_counted_after(stay.left_at):
+            books = books.moved(+1, time)  # it was among those counted, and its leave is entered only now
         return replace(stay, entered_at=time, entered_source=movement.source, flag=None), books
     assert stay.entered_at is not None
     if abs(time - stay.entered_at) <= SAME_MOVE:

@@ -1,0 +1,451 @@
+"""What the schema `capacity` holds: yards and their ledger.
+
+Cost does not grow with history: a yard's state is its row in `yard_state`, its trucks inside and the
+stays that ended within `KEEP_STAYS`; movements are kept as evidence and not read again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.orm import Session
+
+from capacity import ledger
+from capacity.ledger import Books, Flag, Movement, Stay, Truck, YardState
+from capacity.tables import (
+    AssignmentRow,
+    CountRow,
+    FeedRow,
+    MovementRow,
+    PlanRow,
+    PresenceRow,
+    YardRow,
+    YardStateRow,
+)
+from geo.corridor import Corridor
+from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+
+KEEP_STAYS = timedelta(days=1)
+"""How long an ended stay is kept, so that late reports of it are recognised."""
+OLDEST_COUNT = timedelta(hours=1)
+"""A count older than this is refused: the ledger no longer knows that moment exactly."""
+
+
+@dataclass(frozen=True)
+class Yard:
+    """A yard as planners edit it."""
+
+    yard_id: str
+    gate_id: str
+    kind: str
+    capacity_veh: int
+    version: int
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A truck inside a yard: since when, and who saw it enter."""
+
+    vehicle_id: int | None
+    plate_norm: str | None
+    entered_at: datetime
+    source: str
+    flag: str | None
+
+
+# Yards
+
+
+def seed_yards(session: Session, corridor: Corridor, *, now: datetime) -> None:
+    """Make a yard of each yard site that is not one yet; what planners changed is left alone."""
+    sites = [*corridor.yards(), *corridor.temporary_yards()]
+    rows = [
+        {
+            "yard_id": site.site_id,
+            "gate_id": site.gate_id,
+            "kind": site.kind,
+            "capacity_veh": site.capacity_veh or 0,
+            "updated_at": now,
+        }
+        for site in sites
+    ]
+    if not rows:
+        return
+    session.execute(pg_insert(YardRow).values(rows).on_conflict_do_nothing())
+    states = [{"yard_id": row["yard_id"]} for row in rows]
+    session.execute(pg_insert(YardStateRow).values(states).on_conflict_do_nothing())
+
+
+def list_yards(session: Session) -> list[Yard]:
+    """All yards, by gate and name."""
+    rows = session.scalars(select(YardRow).order_by(YardRow.gate_id, YardRow.kind.desc(), YardRow.yard_id))
+    return [_yard(row) for row in rows]
+
+
+def get_yard(session: Session, yard_id: str) -> Yard:
+    """One yard; raises NotFoundError."""
+    row = session.get(YardRow, yard_id)
+    if row is None:
+        raise NotFoundError("There is no yard {yard_id}.", field="yard_id", yard_id=yard_id)
+    return _yard(row)
+
+
+def set_capacity(
+    session: Session, yard_id: str, capacity_veh: int, *, version: int, now: datetime, by: int
+) -> Yard:
+    """Change how many vehicles a yard holds.
+
+    Raises
+    ------
+    StaleError
+        If `version` is no longer the present one.
+    """
+    get_yard(session, yard_id)
+    changed = session.scalar(
+        update(YardRow)
+        .where(YardRow.yard_id == yard_id, YardRow.version == version)
+        .values(capacity_veh=capacity_veh, version=version + 1, updated_at=now, updated_by=by)
+        .returning(YardRow)
+        .execution_options(populate_existing=True)
+    )
+    if changed is None:
+        raise StaleError("The yard {yard_id} was changed meanwhile; load it again.", yard_id=yard_id)
+    return _yard(changed)
+
+
+def _yard(row: YardRow) -> Yard:
+    return Yard(row.yard_id, row.gate_id, row.kind, row.capacity_veh, row.version)
+
+
+# The ledger
+
+
+def record_movements(session: Session, movements: Iterable[tuple[str, Movement]]) -> set[str]:
+    """Enter reports of entering and leaving, given as (yard, movement); which yards changed.
+
+    A report whose source and reference are already known is skipped, so feeding one twice is harmless.
+    """
+    reports = _insert_new(session, list(movements))
+    if not reports:
+        return set()
+    books = _lock_books(session)
+    stays = _load_stays(session, [movement.truck for _, movement in reports])
+    known, renamed = dict(stays), []
+    touched: set[str] = set()
+    for yard_id, movement in sorted(reports, key=lambda report: report[1].time):
+        key = movement.truck.key
+        by_plate = Truck(plate_norm=movement.truck.plate_norm).key if movement.truck.plate_norm else key
+        if by_plate != key and (yard_id, key) not in stays and (yard_id, by_plate) in stays:
+            stays[yard_id, key] = stays.pop((yard_id, by_plate))  # the plate's vehicle is known by now
+            renamed.append((yard_id, by_plate))
+        before = stays.get((yard_id, key))
+        after, books[yard_id] = ledger.apply_movement(before, books[yard_id], movement)
+        stays[yard_id, key] = after
+        touched.add(yard_id)
+        if movement.kind != "enter" or not after.is_open or after is before:
+            continue
+        for other_id, other_key in list(stays):
+            if other_key == key and other_id != yard_id and stays[other_id, key].is_open:
+                closed, books[other_id] = ledger.leave_unseen(stays[other_id, key], books[other_id], movement.time)
+                stays[other_id, key] = closed
+                touched.add(other_id)
+    _delete_stays(session, renamed)
+    _save_stays(session, {key: stay for key, stay in stays.items() if known.get(key) is not stay})
+    _save_books(session, {yard_id: books[yard_id] for yard_id in touched})
+    return touched
+
+
+def close_stays(session: Session, vehicle_ids: Sequence[int], now: datetime) -> set[str]:
+    """End the stays of vehicles known to be gone (their trip is over); which yards changed."""
+    books = _lock_books(session)
+    stays = {
+        key: stay for key, stay in _load_stays(session, [Truck(v) for v in vehicle_ids]).items() if stay.is_open
+    }
+    closed = {}
+    for (yard_id, key), stay in stays.items():
+        closed[yard_id, key], books[yard_id] = ledger.leave_unseen(stay, books[yard_id], now)
+    _save_stays(session, closed)
+    _save_books(session, {yard_id: books[yard_id] for yard_id, _ in closed})
+    return {yard_id for yard_id, _ in closed}
+
+
+def record_count(
+    session: Session,
+    yard_id: str,
+    inside_veh: int,
+    *,
+    time: datetime,
+    now: datetime,
+    counted_by: int | None,
+    source_ref: str | None = None,
+) -> None:
+    """Enter a person's count of the vehicles inside; the ledger follows it and shows the difference.
+
+    Raises
+    ------
+    InvalidInputError
+        If the count is of the future, or so old that the ledger no longer knows that moment.
+    ConflictError
+        If a later count is already entered.
+    """
+    if time > now or time < now - OLDEST_COUNT:
+        raise InvalidInputError(
+            "A count is entered within an hour; {time} is not in the past hour.", field="time", time=time.isoformat()
+        )
+    get_yard(session, yard_id)
+    books = _lock_books(session)[yard_id]
+    known = select(CountRow.count_id).where(CountRow.source_ref == source_ref)
+    if source_ref is not None and session.scalar(known) is not None:
+        return
+    if books.counted_at is not None and time < books.counted_at:
+        raise ConflictError(
+            "A later count, of {time}, is already entered.", field="time", time=books.counted_at.isoformat()
+        )
+    raw_veh = _count_open(session, yard_id) + books.unidentified_veh
+    raw_then_veh = raw_veh - _net_since(session, yard_id, time)
+    after = ledger.apply_count(books, raw_then_veh=raw_then_veh, counted_veh=inside_veh, counted_at=time)
+    session.execute(
+        insert(CountRow).values(
+            yard_id=yard_id,
+            time=time,
+            inside_veh=inside_veh,
+            expected_veh=raw_then_veh,
+            counted_by=counted_by,
+            source_ref=source_ref,
+        )
+    )
+    settled = update(PresenceRow).where(PresenceRow.yard_id == yard_id, PresenceRow.flag.is_not(None))
+    settled = settled.where(func.coalesce(PresenceRow.left_at, PresenceRow.entered_at) <= time)
+    session.execute(settled.values(flag=None).execution_options(synchronize_session=False))
+    _save_books(session, {yard_id: after})
+
+
+def yard_states(session: Session, now: datetime, *, gate_id: str | None = None) -> list[YardState]:
+    """All yards (of a gate) as of now: places, inside, reserved, free, and what contradicts."""
+    yards = select(YardRow, YardStateRow).join(YardStateRow, YardStateRow.yard_id == YardRow.yard_id)
+    if gate_id is not None:
+        yards = yards.where(YardRow.gate_id == gate_id)
+    rows = session.execute(yards.order_by(YardRow.gate_id, YardRow.kind.desc(), YardRow.yard_id)).all()
+    inside = dict(
+        session.execute(
+            select(PresenceRow.yard_id, func.count()).where(PresenceRow.left_at.is_(None)).group_by(PresenceRow.yard_id)
+        )
+        .tuples()
+        .all()
+    )
+    flagged: dict[str, dict[Flag, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for flag in ledger.CONTRADICTORY:
+        odd = select(PresenceRow.yard_id, func.coalesce(PresenceRow.plate_norm, PresenceRow.truck_key))
+        odd = odd.where(PresenceRow.flag == flag.value, _recent(now)).order_by(PresenceRow.truck_key)
+        for yard_id, name in session.execute(odd).tuples():
+            flagged[yard_id][flag].append(name)
+    reserved = _reserved(session)
+    return [
+        ledger.summarise(
+            yard_id=yard.yard_id,
+            gate_id=yard.gate_id,
+            kind=yard.kind,
+            capacity_veh=yard.capacity_veh,
+            identified_veh=inside.get(yard.yard_id, 0),
+            books=_books(state),
+            flagged=flagged[yard.yard_id],
+            reserved_veh=reserved.get(yard.yard_id, 0),
+            as_of=now,
+            version=yard.version,
+        )
+        for yard, state in rows
+    ]
+
+
+def get_yard_state(session: Session, yard_id: str, now: datetime) -> YardState:
+    """One yard as of now; raises NotFoundError."""
+    yard = get_yard(session, yard_id)
+    return next(state for state in yard_states(session, now, gate_id=yard.gate_id) if state.yard_id == yard_id)
+
+
+def list_inside(session: Session, yard_id: str, *, limit: int = 2000) -> list[Inside]:
+    """The trucks the ledger knows inside a yard, longest stay first."""
+    rows = session.scalars(
+        select(PresenceRow)
+        .where(PresenceRow.yard_id == yard_id, PresenceRow.left_at.is_(None))
+        .order_by(PresenceRow.entered_at)
+        .limit(limit)
+    )
+    return [
+        Inside(row.vehicle_id, row.plate_norm, row.entered_at, row.entered_source or "manual", row.flag)
+        for row in rows
+        if row.entered_at is not None
+    ]
+
+
+def feed_position(session: Session, feed: str) -> int:
+    """How far a feed of movements was read; 0 at the start."""
+    return session.scalar(select(FeedRow.position).where(FeedRow.feed == feed)) or 0
+
+
+def set_feed_position(session: Session, feed: str, position: int) -> None:
+    """Remember how far a feed was read."""
+    statement = pg_insert(FeedRow).values(feed=feed, position=position)
+    session.execute(statement.on_conflict_do_update(index_elements=["feed"], set_={"position": position}))
+
+
+def prune(session: Session, now: datetime) -> None:
+    """Drop ended stays that no late report can concern any more."""
+    session.execute(
+        delete(PresenceRow)
+        .where(PresenceRow.left_at < now - KEEP_STAYS)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _recent(now: datetime) -> ColumnElement[bool]:
+    return PresenceRow.left_at.is_(None) | (PresenceRow.left_at > now - KEEP_STAYS)
+
+
+def _insert_new(session: Session, reports: list[tuple[str, Movement]]) -> list[tuple[str, Movement]]:
+    """Keep the reports as evidence; those that were not known yet."""
+    if not reports:
+        return []
+    by_ref = {(movement.source, movement.source_ref): (yard_id, movement) for yard_id, movement in reports}
+    unreferenced = [report for report in reports if report[1].source_ref is None]
+    referenced = [report for key, report in by_ref.items() if key[1] is not None]
+    rows = [
+        {
+            "yard_id": yard_id,
+            "vehicle_id": movement.truck.vehicle_id,
+            "plate_norm": movement.truck.plate_norm,
+            "kind": movement.kind,
+            "time": movement.time,
+            "source": movement.source,
+            "source_ref": movement.source_ref,
+            "recorded_by": movement.recorded_by,
+        }
+        for yard_id, movement in unreferenced + referenced
+    ]
+    statement = pg_insert(MovementRow).on_conflict_do_nothing(index_elements=["source", "source_ref"])
+    new = session.execute(statement.returning(MovementRow.source, MovementRow.source_ref), rows).all()
+    return unreferenced + [by_ref[source, ref] for source, ref in new if ref is not None]
+
+
+def _lock_books(session: Session) -> dict[str, Books]:
+    """The books of all yards, locked in one order: a truck that changes yards concerns two of them."""
+    rows = session.scalars(
+        select(YardStateRow)
+        .order_by(YardStateRow.yard_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return {row.yard_id: _books(row) for row in rows}
+
+
+def _books(row: YardStateRow) -> Books:
+    return Books(row.unidentified_veh, row.counted_at, row.counted_veh, row.expected_veh)
+
+
+def _save_books(session: Session, books: Mapping[str, Books]) -> None:
+    for yard_id, kept in books.items():
+        session.execute(
+            update(YardStateRow)
+            .where(YardStateRow.yard_id == yard_id)
+            .values(
+                unidentified_veh=kept.unidentified_veh,
+                counted_at=kept.counted_at,
+                counted_veh=kept.counted_veh,
+                expected_veh=kept.expected_veh,
+            )
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _load_stays(session: Session, trucks: Sequence[Truck]) -> dict[tuple[str, str], Stay]:
+    keys = {truck.key for truck in trucks}
+    keys |= {Truck(plate_norm=truck.plate_norm).key for truck in trucks if truck.plate_norm is not None}
+    rows = session.scalars(
+        select(PresenceRow)
+        .where(PresenceRow.truck_key.in_(sorted(keys)))
+        .execution_options(populate_existing=True)
+    )
+    return {
+        (row.yard_id, row.truck_key): Stay(
+            Truck(row.vehicle_id, row.plate_norm),
+            row.entered_at,
+            row.entered_source,
+            row.left_at,
+            row.left_source,
+            Flag(row.flag) if row.flag is not None else None,
+        )
+        for row in rows
+    }
+
+
+def _save_stays(session: Session, stays: Mapping[tuple[str, str], Stay]) -> None:
+    if not stays:
+        return
+    rows = [
+        {
+            "yard_id": yard_id,
+            "truck_key": key,
+            "vehicle_id": stay.truck.vehicle_id,
+            "plate_norm": stay.truck.plate_norm,
+            "entered_at": stay.entered_at,
+            "entered_source": stay.entered_source,
+            "left_at": stay.left_at,
+            "left_source": stay.left_source,
+            "flag": stay.flag.value if stay.flag is not None else None,
+        }
+        for (yard_id, key), stay in stays.items()
+    ]
+    statement = pg_insert(PresenceRow)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in ("yard_id", "truck_key")}
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["yard_id", "truck_key"], set_=changed), rows
+    )
+
+
+def _delete_stays(session: Session, keys: Iterable[tuple[str, str]]) -> None:
+    for yard_id, key in keys:
+        session.execute(
+            delete(PresenceRow)
+            .where(PresenceRow.yard_id == yard_id, PresenceRow.truck_key == key)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _count_open(session: Session, yard_id: str) -> int:
+    inside = select(func.count()).select_from(PresenceRow)
+    return session.scalar(inside.where(PresenceRow.yard_id == yard_id, PresenceRow.left_at.is_(None))) or 0
+
+
+def _net_since(session: Session, yard_id: str, time: datetime) -> int:
+    """How many more vehicles are inside now than at `time`, from the stays."""
+    row = session.execute(
+        text(
+            """
+            SELECT count(*) FILTER (WHERE entered_at > :time)
+                   - count(*) FILTER (WHERE left_at > :time AND flag IS DISTINCT FROM 'left_never_entered')
+            FROM capacity.presence
+            WHERE yard_id = :yard_id AND (entered_at > :time OR left_at > :time)
+            """
+        ),
+        {"yard_id": yard_id, "time": time},
+    ).scalar_one()
+    return int(row)
+
+
+def _reserved(session: Session) -> dict[str, int]:
+    """Trucks the last plan promised a place that are not inside yet, for each yard."""
+    newest = select(func.max(PlanRow.plan_id)).scalar_subquery()
+    inside = select(PresenceRow.vehicle_id).where(
+        PresenceRow.vehicle_id == AssignmentRow.vehicle_id, PresenceRow.left_at.is_(None)
+    )
+    rows = session.execute(
+        select(AssignmentRow.yard_id, func.count())
+        .where(AssignmentRow.plan_id == newest, AssignmentRow.yard_id.is_not(None), ~inside.exists())
+        .group_by(AssignmentRow.yard_id)
+    )
+    return {yard_id: count for yard_id, count in rows.tuples() if yard_id is not None}
