@@ -1,0 +1,118 @@
+"""Tables of people: organisations, accounts, sessions, the audit log, policy values."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.accounts.permissions import Role
+from geo.database import Base
+
+ORGANISATION_KINDS = ("authority", "enterprise", "customs_agent", "yard")
+LOCALES = ("vi", "en", "zh")
+
+
+def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    """The constraint that `column` holds one of `values`, named after the column."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+class Organisation(Base):
+    """A company or an authority that accounts, vehicles and trips belong to."""
+
+    __tablename__ = "organisation"
+    __table_args__ = (one_of("kind", ORGANISATION_KINDS), {"schema": "app"})
+
+    organisation_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+
+
+class Account(Base):
+    """Somebody who may sign in. `gate_id` and `vehicle_id` bind station staff and drivers to what is theirs."""
+
+    __tablename__ = "account"
+    __table_args__ = (
+        one_of("role", tuple(Role)),
+        one_of("locale", LOCALES),
+        Index("ix_account_vehicle_id", "vehicle_id"),
+        {"schema": "app"},
+    )
+
+    account_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    username: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    full_name: Mapped[str]
+    role: Mapped[str]
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("app.organisation.organisation_id"))
+    gate_id: Mapped[str | None]
+    vehicle_id: Mapped[int | None]
+    locale: Mapped[str] = mapped_column(server_default="vi")
+    disabled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+
+
+class SessionRow(Base):
+    """One signed-in browser or one bearer token; only the SHA-256 of its secret is kept."""
+
+    __tablename__ = "session"
+    __table_args__ = (
+        one_of("kind", ("browser", "token")),
+        Index("ix_session_account_id", "account_id"),
+        Index("ix_session_expires_at", "expires_at"),
+        {"schema": "app"},
+    )
+
+    session_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("app.account.account_id"))
+    kind: Mapped[str]
+    csrf_token: Mapped[str]
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    user_agent: Mapped[str] = mapped_column(server_default="")
+    address: Mapped[str] = mapped_column(server_default="")
+
+
+class AuditRow(Base):
+    """One act, chained to the one before by its hash; never changed, never deleted (a trigger refuses it)."""
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_object_type_object_id", "object_type", "object_id"),
+        Index("ix_audit_actor_id", "actor_id"),
+        Index("ix_audit_at", "at"),
+        {"schema": "app"},
+    )
+
+    audit_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    actor_id: Mapped[int | None]
+    actor: Mapped[str]
+    action: Mapped[str]
+    object_type: Mapped[str]
+    object_id: Mapped[str]
+    before: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
+    after: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
+    address: Mapped[str] = mapped_column(server_default="")
+    previous_hash: Mapped[bytes]
+    hash: Mapped[bytes]
+
+
+class PolicyRow(Base):
+    """A value that planners set, such as a threshold of the advice."""
+
+    __tablename__ = "policy"
+    __table_args__ = ({"schema": "app"},)
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Any] = mapped_column(JSONB)
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    updated_at: Mapped[datetime]
+    updated_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))

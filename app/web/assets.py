@@ -1,0 +1,98 @@
+"""Static files: our own, and the third-party packages that npm installed.
+
+A package is served at `/vendor/<name>-<version>/`, so that a browser may keep it for a year.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+STATIC_DIR = Path(__file__).with_name("static")
+SERVED_SUFFIXES = frozenset({".js", ".mjs", ".css", ".woff2"})
+
+PACKAGES = {
+    "tabler": ("@tabler/core", "dist"),
+    "tabler-icons": ("@tabler/icons-webfont", "dist"),
+    "be-vietnam-pro": ("@fontsource/be-vietnam-pro", ""),
+    "htmx": ("htmx.org", "dist"),
+    "lit": ("lit", ""),
+    "lit-html": ("lit-html", ""),
+    "lit-element": ("lit-element", ""),
+    "lit-reactive-element": ("@lit/reactive-element", ""),
+    "maplibre-gl": ("maplibre-gl", "dist"),
+    "echarts": ("echarts", "dist"),
+}
+"""URL name → package, and the folder of it that is served."""
+
+
+@dataclass(frozen=True)
+class Assets:
+    """Where the pages find their static files."""
+
+    versions: dict[str, str]
+
+    @classmethod
+    def load(cls, lock_file: Path = PROJECT_DIR / "package-lock.json") -> Assets:
+        """Read the pinned versions from npm's lock file."""
+        packages = json.loads(lock_file.read_text(encoding="utf-8"))["packages"]
+        return cls({name: packages[f"node_modules/{package}"]["version"] for name, (package, _) in PACKAGES.items()})
+
+    def vendor(self, name: str, path: str) -> str:
+        """The URL of a file of a third-party package."""
+        return f"/vendor/{name}-{self.versions[name]}/{path}"
+
+    def import_map(self) -> str:
+        """The import map of the bare module names that our ES modules use."""
+        imports = {
+            "lit": self.vendor("lit", "index.js"),
+            "lit/": self.vendor("lit", ""),
+            "lit-html": self.vendor("lit-html", "lit-html.js"),
+            "lit-html/": self.vendor("lit-html", ""),
+            "lit-element": self.vendor("lit-element", "index.js"),
+            "lit-element/": self.vendor("lit-element", ""),
+            "@lit/reactive-element": self.vendor("lit-reactive-element", "reactive-element.js"),
+            "@lit/reactive-element/": self.vendor("lit-reactive-element", ""),
+            "maplibre-gl": self.vendor("maplibre-gl", "maplibre-gl.mjs"),
+            "echarts": self.vendor("echarts", "echarts.esm.min.mjs"),
+        }
+        return json.dumps({"imports": imports})
+
+    def mount(self, app: FastAPI) -> None:
+        """Serve `/static` and `/vendor` from `app`."""
+        for name, (package, folder) in PACKAGES.items():
+            directory = PROJECT_DIR / "node_modules" / package / folder
+            app.mount(f"/vendor/{name}-{self.versions[name]}", VendorFiles(directory=directory, check_dir=False))
+        app.mount("/static", OwnFiles(directory=STATIC_DIR))
+
+
+class VendorFiles(StaticFiles):
+    """Files of a pinned package: they never change under their URL. Only what a browser loads is served."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, to be kept for a year; 404 for what no browser needs."""
+        if Path(path).suffix not in SERVED_SUFFIXES:
+            return Response(status_code=404)
+        response = await super().get_response(path, scope)
+        if response.status_code == 200:
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+class OwnFiles(StaticFiles):
+    """Our own files: asked for anew each time, answered 304 while they are the same."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, to be revalidated."""
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        if path == "service-worker.js":
+            response.headers["Service-Worker-Allowed"] = "/"
+        return response

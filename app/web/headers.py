@@ -1,0 +1,132 @@
+"""What every HTTP answer carries or passes through: security headers, compression, the access log.
+
+Pure ASGI, so that event streams are never buffered.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = structlog.get_logger("access")
+
+COMPRESSED_PREFIXES = ("/static/", "/vendor/", "/api/", "/tiles/")
+"""Pages are left out: a page holds the CSRF token beside text a stranger may choose, which compression would
+let guess (BREACH, CVE-2013-3587)."""
+
+QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+def content_security_policy(base_map_url: str = "") -> str:
+    """The policy, with `{nonce}` left open: own scripts and the import map only, no inline script, no frames.
+
+    `base_map_url` is the tile template of an outside base map, if one is configured; its host may then be
+    asked for images.
+    """
+    parts = urlsplit(base_map_url.replace("{s}", "a"))
+    host = f" {parts.scheme}://{parts.netloc}" if parts.netloc else ""
+    return "; ".join(
+        (
+            "default-src 'self'",
+            "script-src 'self' 'nonce-{nonce}'",
+            "style-src 'self' 'unsafe-inline'",
+            f"img-src 'self' data: blob:{host}",
+            f"connect-src 'self'{host}",
+            "font-src 'self'",
+            "worker-src 'self' blob:",
+            "manifest-src 'self'",
+            "object-src 'none'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+        )
+    )
+
+
+class SecurityHeaders:
+    """Adds the security headers to every answer, and a fresh nonce to `request.state.csp_nonce`."""
+
+    def __init__(self, app: ASGIApp, *, base_map_url: str = "", secure: bool = False) -> None:
+        self.app = app
+        self.policy = content_security_policy(base_map_url)
+        self.fixed = {
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "same-origin",
+            "Permissions-Policy": "geolocation=(self), camera=(self), microphone=()",
+            "Cross-Origin-Opener-Policy": "same-origin",
+        }
+        if secure:
+            self.fixed["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and add the headers as the answer starts."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        nonce = secrets.token_urlsafe(16)
+        scope.setdefault("state", {})["csp_nonce"] = nonce
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.fixed.items():
+                    headers[name] = value
+                if "content-security-policy" not in headers:
+                    headers["Content-Security-Policy"] = self.policy.replace("{nonce}", nonce)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+class SelectiveGZip:
+    """Compresses static files, API answers and tiles; event streams pass untouched."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.compressing = GZipMiddleware(app, minimum_size=1500, compresslevel=4)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Choose by path."""
+        chosen = self.app
+        if scope["type"] == "http" and scope["path"].startswith(COMPRESSED_PREFIXES):
+            chosen = self.compressing
+        await chosen(scope, receive, send)
+
+
+class AccessLog:
+    """One structured line a request: method, path, status, duration.
+
+    The query string is left out, since it may carry a device's identifier or a position; static files and
+    health checks are not logged unless they fail.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and log it when it is over."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        finally:
+            path = scope["path"]
+            if status >= 400 or not (path in QUIET_PATHS or path.startswith(("/static/", "/vendor/"))):
+                duration_ms = round((time.perf_counter() - started) * 1000.0, 1)
+                log.info("request", method=scope["method"], path=path, status=status, duration_ms=duration_ms)

@@ -1,0 +1,95 @@
+"""The interface's languages: gettext catalogues, the choice of language, local formats.
+
+Message ids are English. Every `locale/<language>/*.po` is read at start and merged, so that each
+part of the platform keeps its own catalogue; no compiled files are needed.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from babel import dates, numbers
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+
+from geo.clock import LOCAL_ZONE
+
+LANGUAGES = {"vi": "Tiếng Việt", "en": "English", "zh": "中文"}
+DEFAULT_LANGUAGE = "vi"
+LANGUAGE_COOKIE = "language"
+LOCALE_DIR = Path(__file__).with_name("locale")
+
+
+def load_catalogues(directory: Path = LOCALE_DIR) -> dict[str, NullTranslations]:
+    """The translations of each language, merged from all its `.po` files in name order."""
+    return {language: _load(sorted((directory / language).glob("*.po"))) for language in LANGUAGES}
+
+
+def _load(paths: Iterable[Path]) -> NullTranslations:
+    merged: NullTranslations = NullTranslations()
+    for path in paths:
+        with path.open("rb") as file:
+            catalogue = read_po(file)
+        compiled = io.BytesIO()
+        write_mo(compiled, catalogue)
+        compiled.seek(0)
+        translations = Translations(compiled)
+        if isinstance(merged, Translations):
+            merged.merge(translations)
+        else:
+            merged = translations
+    return merged
+
+
+def choose_language(account: str | None, cookie: str | None, accept: str) -> str:
+    """The language to show: the account's, else the cookie's, else the browser's first that we have, else Vietnamese.
+
+    `accept` is the value of the header `Accept-Language` (RFC 9110, 12.5.4).
+    """
+    for choice in (account, cookie):
+        if choice in LANGUAGES:
+            return choice
+    weighted: list[tuple[float, int, str]] = []
+    for order, part in enumerate(accept.split(",")):
+        tag, _, weight = part.strip().partition(";q=")
+        try:
+            quality = float(weight) if weight else 1.0
+        except ValueError:
+            continue
+        weighted.append((-quality, order, tag.split("-")[0].lower()))
+    return next((tag for _, _, tag in sorted(weighted) if tag in LANGUAGES), DEFAULT_LANGUAGE)
+
+
+def format_time(moment: datetime | None, language: str, pattern: str = "HH:mm dd/MM") -> str:
+    """A moment in the local zone (Asia/Ho_Chi_Minh), by a CLDR date pattern; an en dash for none."""
+    if moment is None:
+        return "–"
+    return dates.format_datetime(moment, pattern, tzinfo=LOCAL_ZONE, locale=language)
+
+
+def format_number(value: float | None, language: str, digits: int = 0) -> str:
+    """A number with the language's separators and exactly `digits` decimals; an en dash for none."""
+    if value is None:
+        return "–"
+    pattern = "#,##0" + ("." + "0" * digits if digits else "")
+    return str(numbers.format_decimal(value, pattern, locale=language))
+
+
+def format_km(length_m: float | None, language: str) -> str:
+    """A length given in metres, shown in kilometres with one decimal."""
+    return "–" if length_m is None else f"{format_number(length_m / 1000.0, language, 1)} km"
+
+
+def format_duration(duration_s: float | None, translations: NullTranslations) -> str:
+    """A duration in hours and minutes, such as "1 h 20 min"; an en dash for none."""
+    if duration_s is None:
+        return "–"
+    minutes = round(duration_s / 60.0)
+    hours, rest = divmod(minutes, 60)
+    if hours == 0:
+        return translations.gettext("%(minutes)d min") % {"minutes": rest}
+    return translations.gettext("%(hours)d h %(minutes)02d min") % {"hours": hours, "minutes": rest}

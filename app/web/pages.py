@@ -1,0 +1,207 @@
+"""Pages: the Jinja environment and the one function that answers with a page."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from babel.support import NullTranslations
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from app.accounts.permissions import Principal, Role
+from app.errors import TITLES, translate
+from app.web import i18n
+from app.web.assets import Assets
+from geo.errors import CuaKhauError
+
+HOME_PAGES = {
+    Role.TRAFFIC_POLICE: "/police",
+    Role.DRIVER: "/driver",
+    Role.ENTERPRISE: "/enterprise",
+    Role.PLANNER: "/planner",
+    Role.YARD_OPERATOR: "/yard",
+    Role.ADMINISTRATOR: "/admin",
+    Role.AUDITOR: "/audit",
+}
+"""Where each role starts; the others start at their station."""
+
+
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name for it
+    """Mark `message` for translation without translating it here."""
+    return message
+
+
+NAVIGATION = (
+    ("pages.police", "/police", N_("Live map"), "map-2"),
+    ("pages.driver", "/driver", N_("My trip"), "truck"),
+    ("pages.enterprise", "/enterprise", N_("Shipments"), "packages"),
+    ("pages.planner", "/planner", N_("What-if"), "chart-histogram"),
+    ("pages.yard", "/yard", N_("Yard"), "parking"),
+    ("pages.station", "/station", N_("Station"), "building-community"),
+    ("accounts.read", "/admin", N_("Accounts"), "users"),
+    ("audit.read", "/audit", N_("Audit log"), "shield-check"),
+)
+"""Act needed, address, label, icon of each entry of the main menu."""
+
+ROLE_NAMES = {
+    Role.TRAFFIC_POLICE: N_("Traffic police"),
+    Role.DRIVER: N_("Driver"),
+    Role.ENTERPRISE: N_("Enterprise"),
+    Role.PLANNER: N_("Planner"),
+    Role.YARD_OPERATOR: N_("Yard operator"),
+    Role.BORDER_GUARD: N_("Border guard"),
+    Role.HEALTH_QUARANTINE: N_("Health quarantine"),
+    Role.ANIMAL_QUARANTINE: N_("Animal quarantine"),
+    Role.PLANT_QUARANTINE: N_("Plant quarantine"),
+    Role.CUSTOMS: N_("Customs"),
+    Role.GATE_MANAGEMENT: N_("Gate management center"),
+    Role.TAX: N_("Tax office"),
+    Role.SUPPORT: N_("Support desk"),
+    Role.ADMINISTRATOR: N_("Administrator"),
+    Role.AUDITOR: N_("Auditor"),
+}
+
+
+class Pages:
+    """What turns a template and its context into an answer, in the caller's language."""
+
+    def __init__(self, assets: Assets) -> None:
+        self.catalogues = i18n.load_catalogues()
+        self.environment = _environment(assets)
+
+    def language(self, request: Request) -> str:
+        """The language of this request."""
+        principal = find_principal(request)
+        return i18n.choose_language(
+            principal.locale if principal else None,
+            request.cookies.get(i18n.LANGUAGE_COOKIE),
+            request.headers.get("accept-language", ""),
+        )
+
+    def gettext(self, request: Request, message: str) -> str:
+        """`message` in the language of this request."""
+        return self.catalogues[self.language(request)].gettext(message) if message else ""
+
+    def render(self, request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+        """Answer with `template`; see docs/pages.md for what every template can use."""
+        language = self.language(request)
+        settings = request.app.state.runtime.settings
+        shared = {
+            "request": request,
+            "principal": find_principal(request),
+            "language": language,
+            "translations": self.catalogues[language],
+            "demo": settings.demo,
+            "base_map_url": settings.base_map_url,
+            "csp_nonce": getattr(request.state, "csp_nonce", ""),
+        }
+        html = self.environment.get_template(template).render({**shared, **context})
+        return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+
+
+def render(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+    """Answer with the page `template` in the caller's language.
+
+    Besides `context` a template has `principal` (or none), `language`, `demo`, `request` and what
+    docs/pages.md lists.
+    """
+    pages: Pages = request.app.state.pages
+    return pages.render(request, template, status=status, **context)
+
+
+def find_principal(request: Request) -> Principal | None:
+    """Who is asking, as the request's authorisation found out; `None` if nobody or if it did not ask."""
+    return getattr(request.state, "principal", None)
+
+
+def home_page(role: Role) -> str:
+    """The address where a role starts."""
+    return HOME_PAGES.get(role, "/station")
+
+
+def error_page(request: Request, status: int, error: Exception) -> Response:
+    """An error as a page; whoever is not signed in is sent to sign in and back here."""
+    if status == 401 and request.method == "GET":
+        return RedirectResponse(f"/signin?next={quote(request.url.path)}", 303)
+    detail = ""
+    if isinstance(error, CuaKhauError):
+        detail = translate(request, error)
+    elif isinstance(error, HTTPException):
+        detail = "" if str(error.detail).lower() == TITLES.get(status, "").lower() else str(error.detail)
+    title = TITLES.get(status, N_("Error"))
+    return render(request, "error.html", status=status, code=status, title=title, detail=detail)
+
+
+def _environment(assets: Assets) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(i18n.LOCALE_DIR.with_name("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        pass_context(_gettext), pass_context(_ngettext), newstyle=True
+    )
+    environment.globals |= {
+        "N_": N_,
+        "vendor": assets.vendor,
+        "import_map": Markup(assets.import_map()),  # noqa: S704 - our own constant, no input in it
+        "strings_json": strings_json,
+        "navigation": NAVIGATION,
+        "role_names": ROLE_NAMES,
+        "languages": i18n.LANGUAGES,
+        "home_page": home_page,
+    }
+    environment.filters |= {
+        "localtime": _localtime, "number": _number, "km": _km, "duration": _duration,
+    }  # fmt: skip
+    return environment
+
+
+def _translations(context: Context) -> NullTranslations:
+    translations: NullTranslations = context["translations"]
+    return translations
+
+
+def _gettext(context: Context, message: str) -> str:
+    return str(_translations(context).gettext(message)) if message else ""
+
+
+def _ngettext(context: Context, singular: str, plural: str, n: int) -> str:
+    return str(_translations(context).ngettext(singular, plural, n))
+
+
+@pass_context
+def strings_json(context: Context, messages: list[str]) -> Markup:
+    """The JSON that `static/i18n.js` reads: message → translation, safe inside a script element."""
+    strings = {message: _gettext(context, message) for message in messages}
+    return Markup(json.dumps(strings, ensure_ascii=False).replace("<", "\\u003c"))  # noqa: S704 - escaped just here
+
+
+@pass_context
+def _localtime(context: Context, moment: datetime | None, pattern: str = "HH:mm dd/MM") -> str:
+    return i18n.format_time(moment, context["language"], pattern)
+
+
+@pass_context
+def _number(context: Context, value: float | None, digits: int = 0) -> str:
+    return i18n.format_number(value, context["language"], digits)
+
+
+@pass_context
+def _km(context: Context, length_m: float | None) -> str:
+    return i18n.format_km(length_m, context["language"])
+
+
+@pass_context
+def _duration(context: Context, duration_s: float | None) -> str:
+    return i18n.format_duration(duration_s, _translations(context))

@@ -1,0 +1,42 @@
+// One way to call the API from a page: session cookie, CSRF token, problem details as errors.
+
+import { t } from "./i18n.js";
+
+export const csrfToken = document.querySelector('meta[name="csrf-token"]')?.content || "";
+
+/** An answer that was no success; `message` is the problem's detail, ready to show. */
+export class ApiError extends Error {
+  constructor(status, problem) {
+    super(problem.detail || problem.title || t("The request failed ({status}).", { status }));
+    this.name = "ApiError";
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+/**
+ * Call `method` `url` with a JSON `body`; the answer's JSON (or null).
+ * Throws ApiError; its status is 0 if the server could not be reached.
+ */
+export async function api(method, url, body, { headers = {}, signal } = {}) {
+  const options = { method, credentials: "same-origin", signal, headers: { Accept: "application/json", ...headers } };
+  if (csrfToken && method !== "GET") options.headers["X-CSRF-Token"] = csrfToken;
+  if (body !== undefined && body !== null) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  let response;
+  try {
+    response = await fetch(url, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, { detail: t("No connection to the server.") });
+  }
+  const isJson = (response.headers.get("content-type") || "").includes("json");
+  const answer = isJson ? await response.json() : null;
+  if (!response.ok) {
+    if (response.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
+    throw new ApiError(response.status, answer || { detail: t("The request failed ({status}).", { status: response.status }) });
+  }
+  return answer;
+}

@@ -1,0 +1,64 @@
+// What every page does: theme switch, htmx with CSRF, connection banner, sign-out notice.
+
+import { csrfToken } from "./api.js";
+import { t } from "./i18n.js";
+import { toast } from "./toasts.js";
+
+const THEMES = ["auto", "light", "dark"];
+
+function showTheme() {
+  const choice = document.documentElement.dataset.themeChoice || "auto";
+  for (const button of document.querySelectorAll("[data-theme-choice]")) {
+    if (button === document.documentElement) continue;
+    const chosen = button.dataset.themeChoice === choice;
+    button.classList.toggle("active", chosen);
+    button.setAttribute("aria-pressed", String(chosen));
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-theme-choice]");
+  if (!button || !THEMES.includes(button.dataset.themeChoice)) return;
+  dispatchEvent(new CustomEvent("theme-choice", { detail: button.dataset.themeChoice }));
+  showTheme();
+});
+showTheme();
+
+// A form or button with data-confirm asks first.
+document.addEventListener("submit", (event) => {
+  const question = event.submitter?.dataset.confirm || event.target.dataset.confirm;
+  if (question && !confirm(question)) event.preventDefault();
+});
+
+document.addEventListener("htmx:config:request", (event) => {
+  const { request } = event.detail.ctx;
+  if (request.method !== "GET") request.headers["X-CSRF-Token"] = csrfToken;
+});
+
+document.addEventListener("htmx:response:error", (event) => {
+  const { ctx } = event.detail;
+  let message = t("The request failed ({status}).", { status: ctx.response.status });
+  try {
+    message = JSON.parse(ctx.text).detail || message;
+  } catch {
+    // not a problem detail; the general message stands
+  }
+  toast(message, "danger");
+});
+
+document.addEventListener("htmx:error", () => toast(t("No connection to the server."), "danger"));
+
+let bannerDelay = 0;
+document.addEventListener("connection", (event) => {
+  const banner = document.getElementById("connection-banner");
+  clearTimeout(bannerDelay);
+  if (event.detail === "lost") {
+    bannerDelay = setTimeout(() => { banner.hidden = false; }, 1500); // a blink is not worth a banner
+  } else {
+    banner.hidden = true;
+  }
+});
+
+document.addEventListener("signed-out", () => {
+  location.assign(`/signin?next=${encodeURIComponent(location.pathname)}`);
+});

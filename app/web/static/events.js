@@ -1,0 +1,93 @@
+// One shared connection for server-sent events, with reconnection and a status that pages can show.
+
+const TYPES = [
+  "positions", "order", "order_response", "advisory", "forecast", "yard", "trip", "scenario", "resync", "hello",
+];
+const SILENCE_MS = 40_000; // the server says something at least every 15 s
+
+let source = null;
+let status = "connecting";
+let watchdog = 0;
+let attempts = 0;
+let lastEventId = "";
+const listeners = new Map();
+
+function setStatus(next) {
+  if (next === status) return;
+  status = next;
+  document.dispatchEvent(new CustomEvent("connection", { detail: status }));
+}
+
+function alive() {
+  clearTimeout(watchdog);
+  watchdog = setTimeout(reconnect, SILENCE_MS);
+}
+
+function dispatch(type, data) {
+  for (const listener of listeners.get(type) || []) {
+    try {
+      listener(data);
+    } catch (error) {
+      console.error(error);
+    }
+  }
+}
+
+function connect() {
+  const query = lastEventId ? `?last_event_id=${encodeURIComponent(lastEventId)}` : "";
+  source = new EventSource(`/api/v1/events${query}`);
+  alive();
+  source.addEventListener("open", () => {
+    const returned = attempts > 0;
+    attempts = 0;
+    setStatus("open");
+    alive();
+    if (returned) dispatch("reconnected", null);
+  });
+  source.addEventListener("ping", alive);
+  for (const type of TYPES) {
+    source.addEventListener(type, (event) => {
+      alive();
+      if (event.lastEventId) lastEventId = event.lastEventId;
+      dispatch(type, JSON.parse(event.data));
+    });
+  }
+  source.addEventListener("signed_out", () => {
+    stop();
+    document.dispatchEvent(new CustomEvent("signed-out"));
+  });
+  source.addEventListener("error", reconnect);
+}
+
+function reconnect() {
+  source?.close();
+  clearTimeout(watchdog);
+  setStatus("lost");
+  attempts += 1;
+  const delay = Math.min(1000 * 2 ** Math.min(attempts - 1, 4), 15_000) * (0.7 + 0.6 * Math.random());
+  watchdog = setTimeout(connect, delay);
+}
+
+function stop() {
+  source?.close();
+  source = null;
+  clearTimeout(watchdog);
+}
+
+/**
+ * Listen to events of `type` (also "reconnected": the line was down, and "resync": events were lost,
+ * fetch the state anew). The first listener opens the connection. Returns a function that stops listening.
+ */
+export function on(type, listener) {
+  if (!listeners.has(type)) listeners.set(type, new Set());
+  listeners.get(type).add(listener);
+  if (source === null) connect();
+  return () => listeners.get(type).delete(listener);
+}
+
+/** "connecting", "open" or "lost"; changes are also document events "connection". */
+export const connectionStatus = () => status;
+
+addEventListener("online", () => status === "lost" && (clearTimeout(watchdog), connect()));
+addEventListener("pagehide", stop);
+addEventListener("pageshow", (event) => event.persisted && listeners.size && connect());

@@ -1,0 +1,45 @@
+// Translations for scripts: the page puts those it needs into <script id="strings">.
+
+const element = document.getElementById("strings");
+const strings = element ? JSON.parse(element.textContent) : {};
+
+export const language = document.documentElement.lang || "vi";
+
+/** The translation of `message`, with `{name}` filled from `params`. */
+export function t(message, params = {}) {
+  const template = strings[message] || message;
+  return template.replace(/\{(\w+)\}/g, (whole, name) => (name in params ? String(params[name]) : whole));
+}
+
+const TAGS = { vi: "vi-VN", en: "en-GB", zh: "zh-CN" };
+const ZONE = "Asia/Ho_Chi_Minh";
+const tag = TAGS[language] || language;
+const clock = new Intl.DateTimeFormat(tag, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: ZONE });
+const dayClock = new Intl.DateTimeFormat(tag, {
+  day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false, timeZone: ZONE,
+});
+
+/** Hour and minute at the border, of anything `new Date` understands. */
+export const formatClock = (time) => clock.format(new Date(time));
+
+/** Day, month, hour and minute at the border. */
+export const formatDayClock = (time) => dayClock.format(new Date(time));
+
+/** A number with the language's separators. */
+export const formatNumber = (value, digits = 0) =>
+  value == null
+    ? "–"
+    : new Intl.NumberFormat(tag, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+
+/** Metres as kilometres with one decimal. */
+export const formatKm = (metres) => (metres == null ? "–" : `${formatNumber(metres / 1000, 1)} km`);
+
+/** Seconds as hours and minutes. */
+export function formatDuration(seconds) {
+  if (seconds == null) return "–";
+  const minutes = Math.round(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  return hours
+    ? t("{hours} h {minutes} min", { hours, minutes: String(minutes % 60).padStart(2, "0") })
+    : t("{minutes} min", { minutes });
+}

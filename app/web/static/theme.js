@@ -1,0 +1,33 @@
+// Sets light or dark before the first paint; loaded in the head without defer for that reason.
+(() => {
+  const root = document.documentElement;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const read = () => {
+    try {
+      return localStorage.getItem("theme") || "auto";
+    } catch {
+      return "auto";
+    }
+  };
+  const apply = () => {
+    const choice = read();
+    root.dataset.themeChoice = choice;
+    root.dataset.bsTheme = choice === "auto" ? (system.matches ? "dark" : "light") : choice;
+  };
+  apply();
+  const announce = () => {
+    apply();
+    document.dispatchEvent(new CustomEvent("theme", { detail: root.dataset.bsTheme }));
+  };
+  system.addEventListener("change", announce);
+  addEventListener("storage", (event) => event.key === "theme" && announce());
+  addEventListener("theme-choice", (event) => {
+    try {
+      localStorage.setItem("theme", event.detail);
+    } catch {
+      // private windows may refuse storage; the choice then lasts for this page
+    }
+    root.dataset.themeChoice = event.detail;
+    announce();
+  });
+})();

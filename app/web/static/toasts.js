@@ -1,0 +1,25 @@
+// Short messages in the corner, read out by screen readers.
+
+const ICONS = { success: "circle-check", warning: "alert-triangle", danger: "alert-octagon", info: "info-circle" };
+
+/** Show `message`; `kind` is success, info, warning or danger. Errors stay until closed. */
+export function toast(message, kind = "info") {
+  const area = document.getElementById("toasts");
+  const element = document.createElement("div");
+  element.className = `toast show ck-toast ck-toast-${kind}`;
+  element.setAttribute("role", kind === "danger" ? "alert" : "status");
+  const icon = document.createElement("i");
+  icon.className = `ti ti-${ICONS[kind] || ICONS.info}`;
+  icon.setAttribute("aria-hidden", "true");
+  const text = document.createElement("span");
+  text.textContent = message;
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "btn-close";
+  close.setAttribute("aria-label", area.dataset.close);
+  close.addEventListener("click", () => element.remove());
+  element.append(icon, text, close);
+  area.append(element);
+  if (kind !== "danger") setTimeout(() => element.remove(), 8000);
+  return element;
+}
