@@ -1,0 +1,40 @@
+"""The driver's page: my trip, the road ahead, my yard, orders, sharing my position."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from app.accounts.permissions import Principal
+from app.deps import CorridorDep, SessionDep, allow
+from app.outlook.service import find_current
+from app.trips.places import Places
+from app.web.pages import render
+from geo.corridor import Corridor
+
+router = APIRouter(include_in_schema=False)
+
+DriverDep = Annotated[Principal, Depends(allow("pages.driver"))]
+
+
+@router.get("/driver")
+def show_driver(request: Request, principal: DriverDep, session: SessionDep, corridor: CorridorDep) -> Response:
+    """The page a driver keeps open on the phone."""
+    places = Places.of(corridor)
+    outlook = find_current(session, principal, places)
+    return render(request, "driver.html", outlook=outlook, places=_sites(corridor, places))
+
+
+def _sites(corridor: Corridor, places: Places) -> dict[str, dict[str, Any]]:
+    """What a driver is told about sites, by site_id: names, kind, and kilometres to the border by each gate."""
+    return {
+        site.site_id: {
+            "name": site.name,
+            "kind": site.kind,
+            "to_gate_km": {gate.gate_id: gate.distance_km(site.road, site.km) for gate in places.gates.values()},
+        }
+        for site in corridor.sites.values()
+        if site.kind in ("gate", "yard", "temporary_yard", "staging")
+    }

@@ -1,0 +1,144 @@
+// The driver's page: what the server tells is shown, what the driver answers is sent.
+
+import { api } from "../api.js";
+import { on } from "../events.js";
+import { formatClock, formatDuration, formatNumber, language, t } from "../i18n.js";
+import { Orders } from "./orders.js";
+import { drawRoad } from "./road.js";
+import * as sharing from "./sharing.js";
+
+const root = document.getElementById("driver");
+const places = JSON.parse(document.getElementById("places").textContent);
+const $ = (id) => document.getElementById(id);
+let outlook = JSON.parse(document.getElementById("outlook").textContent);
+let queue = null;
+
+const name = (site) => places[site]?.name[language] || places[site]?.name.vi || site;
+const range = (values, format) =>
+  values && values[0] != null && values[2] != null ? t("{from} to {to}", { from: format(values[0]), to: format(values[2]) }) : "";
+const middle = (values, format, missing) => (values && values[1] != null ? format(values[1]) : missing);
+
+function show() {
+  if (!outlook) return;
+  const steps = [...document.querySelectorAll(".dr-steps li")];
+  const at = steps.findIndex((step) => step.dataset.stage === outlook.stage);
+  steps.forEach((step, i) => {
+    step.className = i < at ? "done" : i === at ? "now" : "";
+    if (i === at) step.setAttribute("aria-current", "step");
+    else step.removeAttribute("aria-current");
+  });
+  $("stage").textContent = steps[at]?.innerText || "";
+  $("stage").dataset.stage = outlook.stage;
+  $("gate").textContent = name(outlook.gate_id);
+
+  const known = outlook.forecast_at !== null;
+  $("arrive").textContent = middle(outlook.arrive_at, formatClock, known ? t("beyond the next 6 hours") : t("not known yet"));
+  $("arrive").classList.toggle("dr-words", !outlook.arrive_at?.[1]);
+  $("arrive-range").textContent = range(outlook.arrive_at, formatClock);
+  $("wait").textContent = middle(outlook.wait_s, formatDuration, t("not known yet"));
+  $("wait-range").textContent = range(outlook.wait_s, formatDuration);
+  drawRoad($("road"), { outlook, queue, places, name });
+  const heard = outlook.position ? t("last position {time}", { time: formatClock(outlook.position.time) }) : t("no position yet");
+  $("as-of").textContent = known ? `${heard} · ${t("as of {time}", { time: formatClock(outlook.forecast_at) })}` : heard;
+  showYard();
+}
+
+function showYard() {
+  const box = $("yard");
+  box.replaceChildren();
+  const line = (text, cls = "") => {
+    const p = document.createElement("p");
+    p.textContent = text;
+    p.className = cls;
+    box.append(p);
+  };
+  const yard = outlook.yard;
+  if (!yard) return line(t("No yard assigned yet."), "ck-muted");
+  line(yard.yard_id ? name(yard.yard_id) : yard.reason, "ck-figure");
+  if (!yard.yard_id) return;
+  const waits = yard.place_free_at && new Date(yard.place_free_at) > new Date(yard.arrive_at);
+  line(waits ? t("Place frees up at {time}", { time: formatClock(yard.place_free_at) }) : t("A place is free when you arrive"));
+  if (yard.reason) line(yard.reason, "ck-muted");
+}
+
+async function refresh() {
+  try {
+    const mine = (await api("GET", "/api/v1/outlooks")).items;
+    const current = mine.find((item) => item.trip_id === outlook?.trip_id) || mine[0] || null;
+    if (current?.trip_id !== outlook?.trip_id) return location.reload(); // another trip: another page
+    outlook = current;
+    if (outlook) {
+      const forecast = await api("GET", `/api/v1/forecasts/latest?gate=${encodeURIComponent(outlook.gate_id)}`).catch(() => null);
+      queue = forecast && { now: forecast.tail_km[1][0], later: laterTail(forecast), count: forecast.queue_veh[1][0] };
+    }
+    show();
+  } catch {
+    /* the banner tells that the line is down; what was shown stays */
+  }
+}
+
+/** The median tail when this truck is expected there. */
+function laterTail(forecast) {
+  const arrive = outlook.arrive_at?.[1];
+  if (!arrive) return null;
+  const step = Math.round((new Date(arrive) - new Date(forecast.made_at)) / 1000 / forecast.step_s);
+  return forecast.tail_km[1][Math.max(0, Math.min(step, forecast.tail_km[1].length - 1))];
+}
+
+const ERRORS = {
+  unsupported: "This browser cannot share positions.",
+  insecure: "Sharing needs a secure connection (https).",
+  denied: "Location permission was denied. Allow it in the browser's settings.",
+  "no-fix": "No position from GPS yet. Is there a view of the sky?",
+  offline: "No connection: turn sharing on again when there is one.",
+  enrol: "This phone could not be registered.",
+};
+
+function showSharing(state) {
+  const line = $("sharing-state");
+  $("share").checked = state.on;
+  line.className = `dr-sharing-state ${state.error ? "bad" : state.on ? "on" : ""}`;
+  const parts = [state.error ? t(ERRORS[state.error]) : state.on ? t("Sharing is on") : t("Sharing is off")];
+  if (state.unsent) parts.push(t("{count} positions not sent yet", { count: formatNumber(state.unsent) }));
+  else if (state.on && state.lastSent) parts.push(t("last sent {time}", { time: formatClock(state.lastSent) }));
+  line.textContent = parts.join(" · ");
+  line.dataset.unsent = state.unsent;
+}
+
+document.body.dataset.account = root.dataset.account;
+document.body.dataset.plate = root.dataset.plate;
+show();
+refresh();
+const orders = new Orders($("orders"), $("refusal"));
+orders.refresh();
+for (const type of ["order", "reconnected", "resync"]) on(type, () => orders.refresh());
+for (const type of ["trip", "forecast", "yard", "reconnected", "resync"]) on(type, refresh);
+setInterval(() => {
+  refresh();
+  orders.refresh();
+}, 30_000); // polling beside the events: a phone's line drops them silently
+
+if (root.dataset.plate) {
+  sharing.start(showSharing);
+  $("share").addEventListener("change", (event) => (event.target.checked ? sharing.turnOn() : sharing.turnOff()));
+}
+
+if ("serviceWorker" in navigator) {
+  navigator.serviceWorker
+    .register("/static/service-worker.js", { scope: "/", type: "module" })
+    .catch((error) => console.warn("no service worker", error));
+}
+document.querySelector('form[action="/signout"]')?.addEventListener("submit", () => {
+  navigator.serviceWorker?.controller?.postMessage("forget");
+});
+
+let prompt = null;
+addEventListener("beforeinstallprompt", (event) => {
+  event.preventDefault();
+  prompt = event;
+  $("install").hidden = false;
+});
+$("install").addEventListener("click", async () => {
+  await prompt?.prompt();
+  $("install").hidden = true;
+});
