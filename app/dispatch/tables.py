@@ -15,8 +15,8 @@ from geo.database import Base
 ORDER_KINDS = ("hold", "proceed", "divert", "yard", "stop", "notice")
 ORDER_STATUSES = ("active", "cancelled", "superseded", "expired")
 RECIPIENT_STATUSES = ("sent", "delivered", "acknowledged", "refused", "expired", "cancelled", "superseded")
-STANDING = ("sent", "delivered", "acknowledged", "refused")
-"""A recipient's order stands in these: it has neither run out nor been taken back."""
+STANDING = ("sent", "delivered", "acknowledged")
+"""In these the order binds its recipient: not refused, not run out, not taken back."""
 COMPLIANCE = ("pending", "complied", "not_complied", "unknown")
 ADVISORY_STATUSES = ("open", "taken", "dismissed", "over")
 SEVERITIES = ("notice", "warning", "alarm")
@@ -39,7 +39,7 @@ class Advisory(Base):
     )
 
     advisory_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    gate_id: Mapped[str] = mapped_column(ForeignKey("geo.site.site_id"))
+    gate_id: Mapped[str]
     kind: Mapped[str]
     severity: Mapped[str]
     made_at: Mapped[datetime]
@@ -97,15 +97,11 @@ class OrderRecipient(Base):
     __table_args__ = (
         CheckConstraint(one_of("status", RECIPIENT_STATUSES), name="status"),
         CheckConstraint(one_of("compliance", COMPLIANCE), name="compliance"),
-        Index(
-            "ix_order_recipient_standing", "vehicle_id", "order_id",
-            postgresql_where=text(one_of("status", STANDING)),
-        ),
         Index("ix_order_recipient_vehicle_id", "vehicle_id", "order_id"),
         Index("ix_order_recipient_trip_id", "trip_id"),
         Index("ix_order_recipient_driver_id", "driver_id", "order_id"),
         {"schema": "app"},
-    )  # fmt: skip
+    )
 
     order_id: Mapped[int] = mapped_column(ForeignKey("app.dispatch_order.order_id"), primary_key=True)
     vehicle_id: Mapped[int] = mapped_column(ForeignKey("ingest.vehicle.vehicle_id"), primary_key=True)

@@ -57,7 +57,7 @@ class Trip(Base):
     perishable: Mapped[bool]
     regime: Mapped[str]
     direction: Mapped[str]
-    gate_id: Mapped[str] = mapped_column(ForeignKey("geo.site.site_id"))
+    gate_id: Mapped[str]
     planned_arrival: Mapped[datetime]
     stage: Mapped[str] = mapped_column(server_default="planned")
     stage_since: Mapped[datetime]

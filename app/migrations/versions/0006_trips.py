@@ -30,7 +30,7 @@ def upgrade() -> None:
                 'export', 'import', 'temporary_import_reexport', 'temporary_export_reimport',
                 'border_transfer', 'transit')),
             direction text NOT NULL CONSTRAINT ck_trip_direction CHECK (direction IN ('export', 'import')),
-            gate_id text NOT NULL CONSTRAINT fk_trip_gate_id_site REFERENCES geo.site (site_id),
+            gate_id text NOT NULL,
             planned_arrival timestamptz NOT NULL,
             stage text NOT NULL DEFAULT 'planned' CONSTRAINT ck_trip_stage CHECK (stage IN (
                 'planned', 'on_the_road', 'queued', 'in_the_yard', 'out', 'cancelled')),

@@ -1,0 +1,484 @@
+"""Queries on orders and advice. Nothing here commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from app.accounts.tables import Account
+from app.dispatch.selection import Selection
+from app.dispatch.tables import STANDING, Advisory, DispatchOrder, OrderRecipient
+from app.trips.tables import IS_OPEN, OPEN_STAGES, Trip
+from geo.tables import RoadRow
+from ingest.tables import Device, LastPosition, Vehicle
+
+# Which trucks
+
+
+def select_vehicles(session: Session, wanted: Selection, now: datetime) -> Sequence[Row[Any]]:
+    """Trucks that meet all criteria of a selection, with their open trip, place and driver; its limit not applied."""
+    driver_id = func.coalesce(
+        Trip.driver_id,
+        select(func.max(Account.account_id))
+        .where(Account.vehicle_id == Vehicle.vehicle_id, Account.role == "driver", Account.disabled_at.is_(None))
+        .scalar_subquery(),
+    )
+    query = (
+        select(
+            Vehicle.vehicle_id,
+            Vehicle.plate,
+            func.coalesce(Trip.organisation_id, Vehicle.organisation_id).label("organisation_id"),
+            Trip.trip_id,
+            Trip.gate_id,
+            Trip.goods_class,
+            Trip.perishable,
+            Trip.stage,
+            driver_id.label("driver_id"),
+            exists().where(Device.vehicle_id == Vehicle.vehicle_id, Device.revoked_at.is_(None)).label("has_device"),
+            RoadRow.road,
+            LastPosition.km,
+            LastPosition.direction,
+            LastPosition.speed_mps,
+            LastPosition.time,
+            LastPosition.site_id,
+            func.ST_X(LastPosition.geom).label("lon"),
+            func.ST_Y(LastPosition.geom).label("lat"),
+        )
+        .outerjoin(LastPosition, LastPosition.vehicle_id == Vehicle.vehicle_id)
+        .outerjoin(RoadRow, RoadRow.road_id == LastPosition.road_id)
+        .outerjoin(Trip, and_(Trip.vehicle_id == Vehicle.vehicle_id, Trip.stage.in_(OPEN_STAGES)))
+        .where(Vehicle.kind == "truck", *_criteria(wanted, now))
+        .order_by(Vehicle.vehicle_id)
+    )
+    return session.execute(query).all()
+
+
+def _criteria(wanted: Selection, now: datetime) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.vehicle_ids is not None:
+        found.append(Vehicle.vehicle_id.in_(wanted.vehicle_ids))
+    else:
+        found.append(LastPosition.time >= now - wanted.seen_within)
+    if wanted.stretch is not None:
+        found.append(RoadRow.road == wanted.stretch.road)
+        found.append(LastPosition.km.between(wanted.stretch.km_from, wanted.stretch.km_to))
+        if wanted.stretch.direction:
+            found.append(LastPosition.direction == wanted.stretch.direction)
+    if wanted.area is not None:
+        polygon = func.ST_SetSRID(func.ST_GeomFromGeoJSON(orjson.dumps(wanted.area).decode()), 4326)
+        found.append(func.ST_Intersects(LastPosition.geom, polygon))
+    if wanted.site_id is not None:
+        found.append(LastPosition.site_id == wanted.site_id)
+    if wanted.gate_id is not None:
+        found.append(Trip.gate_id == wanted.gate_id)
+    if wanted.goods_classes:
+        found.append(Trip.goods_class.in_(wanted.goods_classes))
+    if wanted.perishable is not None:
+        found.append(Trip.perishable.is_(wanted.perishable))
+    if wanted.regimes:
+        found.append(Trip.regime.in_(wanted.regimes))
+    if wanted.stages:
+        found.append(Trip.stage.in_(wanted.stages))
+    return found
+
+
+# Orders
+
+
+def insert_order(session: Session, values: Mapping[str, Any]) -> DispatchOrder:
+    """A new order."""
+    return session.scalars(insert(DispatchOrder).values(**values).returning(DispatchOrder)).one()
+
+
+def insert_recipients(session: Session, order_id: int, recipients: Sequence[Mapping[str, Any]]) -> None:
+    """Who an order goes to: `vehicle_id trip_id driver_id release_at compliance evidence`."""
+    session.execute(
+        text(
+            """
+            INSERT INTO app.order_recipient
+                (order_id, vehicle_id, trip_id, driver_id, release_at, compliance, evidence)
+            SELECT :order_id, * FROM unnest(
+                CAST(:vehicle_id AS integer[]), CAST(:trip_id AS integer[]), CAST(:driver_id AS integer[]),
+                CAST(:release_at AS timestamptz[]), CAST(:compliance AS text[]), CAST(:evidence AS jsonb[]))
+            """
+        ),
+        {
+            "order_id": order_id,
+            **{
+                name: [recipient[name] for recipient in recipients]
+                for name in ("vehicle_id", "trip_id", "driver_id", "release_at", "compliance")
+            },
+            "evidence": [orjson.dumps(recipient["evidence"]).decode() for recipient in recipients],
+        },
+    )
+
+
+def list_orders(
+    session: Session, concerns: ColumnElement[bool] | None, *, standing_only: bool, now: datetime,
+    before: int | None, limit: int,
+) -> Sequence[Row[Any]]:
+    """Orders, newest first, with the name of who issued them.
+
+    `concerns` narrows by recipient: an order is listed if one of its recipients meets it (`None`: every order).
+    `standing_only` leaves out those that are over, and recipients to whom an order no longer applies.
+    """  # fmt: skip
+    query = (
+        select(DispatchOrder, Account.full_name.label("issuer"))
+        .join(Account, Account.account_id == DispatchOrder.issued_by)
+        .order_by(DispatchOrder.order_id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(DispatchOrder.order_id < before)
+    if standing_only:
+        query = query.where(DispatchOrder.status == "active", DispatchOrder.valid_to > now)
+    if concerns is not None:
+        conditions = [OrderRecipient.order_id == DispatchOrder.order_id, concerns]
+        if standing_only:
+            conditions.append(OrderRecipient.status.in_((*STANDING, "refused")))
+        query = query.where(exists().where(*conditions))
+    return session.execute(query).all()
+
+
+def find_order(session: Session, order_id: int, concerns: ColumnElement[bool] | None) -> Row[Any] | None:
+    """One order with the name of who issued it, if a recipient meets `concerns`."""
+    query = (
+        select(DispatchOrder, Account.full_name.label("issuer"))
+        .join(Account, Account.account_id == DispatchOrder.issued_by)
+        .where(DispatchOrder.order_id == order_id)
+        .execution_options(populate_existing=True)
+    )
+    if concerns is not None:
+        query = query.where(exists().where(OrderRecipient.order_id == DispatchOrder.order_id, concerns))
+    return session.execute(query).one_or_none()
+
+
+def lock_order(session: Session, order_id: int) -> DispatchOrder | None:
+    """An order, locked against other changes until the transaction ends."""
+    return session.scalars(
+        select(DispatchOrder)
+        .where(DispatchOrder.order_id == order_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def recipients_of(
+    session: Session, order_ids: Sequence[int], concerns: ColumnElement[bool] | None
+) -> Sequence[Row[Any]]:
+    """Recipients of orders that meet `concerns`, with plate, driver and where the truck is now."""
+    query = (
+        select(
+            OrderRecipient,
+            Vehicle.plate,
+            Account.full_name.label("driver"),
+            RoadRow.road,
+            LastPosition.km,
+            LastPosition.time.label("position_time"),
+        )
+        .join(Vehicle, Vehicle.vehicle_id == OrderRecipient.vehicle_id)
+        .outerjoin(Account, Account.account_id == OrderRecipient.driver_id)
+        .outerjoin(LastPosition, LastPosition.vehicle_id == OrderRecipient.vehicle_id)
+        .outerjoin(RoadRow, RoadRow.road_id == LastPosition.road_id)
+        .where(OrderRecipient.order_id.in_(order_ids))
+        .order_by(OrderRecipient.order_id, OrderRecipient.release_at, LastPosition.km, OrderRecipient.vehicle_id)
+        .execution_options(populate_existing=True)
+    )
+    if concerns is not None:
+        query = query.where(concerns)
+    return session.execute(query).all()
+
+
+def count_recipients(
+    session: Session, order_ids: Sequence[int], concerns: ColumnElement[bool] | None
+) -> Sequence[Row[Any]]:
+    """How many recipients of each order are in each status and compliance: `order_id status compliance count`."""
+    query = (
+        select(OrderRecipient.order_id, OrderRecipient.status, OrderRecipient.compliance, func.count().label("count"))
+        .where(OrderRecipient.order_id.in_(order_ids))
+        .group_by(OrderRecipient.order_id, OrderRecipient.status, OrderRecipient.compliance)
+    )
+    if concerns is not None:
+        query = query.where(concerns)
+    return session.execute(query).all()
+
+
+def find_recipient(session: Session, order_id: int, concerns: ColumnElement[bool]) -> Row[Any] | None:
+    """The recipient of an order that meets `concerns`, with the order; a driver has one truck, so one at most."""
+    return session.execute(
+        select(OrderRecipient, DispatchOrder)
+        .join(DispatchOrder, DispatchOrder.order_id == OrderRecipient.order_id)
+        .where(OrderRecipient.order_id == order_id, concerns)
+        .order_by(OrderRecipient.vehicle_id)
+        .limit(1)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def respond(
+    session: Session, order_id: int, vehicle_id: int, *, status: str, reason: str | None, now: datetime
+) -> bool:
+    """Record a driver's answer if the order still stands and the answer is a new one; whether it did.
+
+    Of two answers at once the second waits for the first and then finds nothing left to change.
+    """
+    query = (
+        update(OrderRecipient)
+        .where(
+            OrderRecipient.order_id == order_id,
+            OrderRecipient.vehicle_id == vehicle_id,
+            OrderRecipient.status.in_(
+                [one for one in ("sent", "delivered", "acknowledged", "refused") if one != status]
+            ),
+            exists().where(
+                DispatchOrder.order_id == order_id, DispatchOrder.status == "active", DispatchOrder.valid_to > now
+            ),
+        )
+        .values(
+            status=status,
+            responded_at=now,
+            refusal_reason=reason,
+            delivered_at=func.coalesce(OrderRecipient.delivered_at, now),
+        )
+        .returning(OrderRecipient.vehicle_id)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(query).one_or_none() is not None
+
+
+def mark_delivered(
+    session: Session, order_ids: Sequence[int], concerns: ColumnElement[bool], now: datetime
+) -> Sequence[Row[Any]]:
+    """Note that orders reached their drivers; those for which it is news: `order_id vehicle_id`."""
+    return session.execute(
+        update(OrderRecipient)
+        .where(OrderRecipient.order_id.in_(order_ids), OrderRecipient.status == "sent", concerns)
+        .values(status="delivered", delivered_at=now)
+        .returning(OrderRecipient.order_id, OrderRecipient.vehicle_id)
+        .execution_options(synchronize_session=False)
+    ).all()
+
+
+def end_order(session: Session, order_id: int, status: str, now: datetime) -> int:
+    """End an active order; its new version."""
+    return int(
+        session.scalars(
+            update(DispatchOrder)
+            .where(DispatchOrder.order_id == order_id)
+            .values(status=status, ended_at=now, version=DispatchOrder.version + 1)
+            .returning(DispatchOrder.version)
+            .execution_options(synchronize_session=False)
+        ).one()
+    )
+
+
+def release_recipients(session: Session, order_id: int, status: str, among: Sequence[str]) -> None:
+    """Let recipients in one of the statuses `among` go, and close what was still to be judged."""
+    session.execute(
+        text(
+            """
+            UPDATE app.order_recipient
+            SET status = :status, compliance = CASE compliance WHEN 'pending' THEN 'unknown' ELSE compliance END
+            WHERE order_id = :order_id AND status = ANY(:among)
+            """
+        ),
+        {"order_id": order_id, "status": status, "among": list(among)},
+    )
+
+
+def supersede(session: Session, now: datetime) -> Sequence[Row[Any]]:
+    """Let each truck's newest order that has begun replace older ones that it contradicts.
+
+    Hold, proceed and stop say how to move; divert and yard say where to. An order replaces those of its own group.
+    Returns `order_id vehicle_id superseded_by` of what was replaced.
+    """
+    return session.execute(
+        text(
+            """
+            WITH standing AS (
+                SELECT r.order_id, r.vehicle_id, coalesce(r.release_at, o.valid_from) <= :now AS has_begun,
+                       CASE WHEN o.kind IN ('hold', 'proceed', 'stop') THEN 'how'
+                            WHEN o.kind IN ('divert', 'yard') THEN 'where' END AS says
+                FROM app.dispatch_order o JOIN app.order_recipient r USING (order_id)
+                WHERE o.status = 'active' AND o.kind <> 'notice' AND o.valid_to > :now
+                  AND r.status IN ('sent', 'delivered', 'acknowledged')
+            ), replaced AS (
+                SELECT old.order_id, old.vehicle_id, max(new.order_id) AS superseded_by
+                FROM standing old JOIN standing new USING (vehicle_id, says)
+                WHERE new.order_id > old.order_id AND new.has_begun
+                GROUP BY old.order_id, old.vehicle_id
+            )
+            UPDATE app.order_recipient r
+            SET status = 'superseded', superseded_by = replaced.superseded_by,
+                compliance = CASE r.compliance WHEN 'pending' THEN 'unknown' ELSE r.compliance END
+            FROM replaced
+            WHERE r.order_id = replaced.order_id AND r.vehicle_id = replaced.vehicle_id
+              AND r.status IN ('sent', 'delivered', 'acknowledged')
+            RETURNING r.order_id, r.vehicle_id, r.superseded_by
+            """
+        ),
+        {"now": now},
+    ).all()
+
+
+def end_superseded(session: Session, order_ids: Sequence[int], now: datetime) -> Sequence[int]:
+    """End those active orders that bind nobody any more; their ids."""
+    return session.scalars(
+        text(
+            """
+            UPDATE app.dispatch_order o SET status = 'superseded', ended_at = :now, version = version + 1
+            WHERE o.order_id = ANY(:order_ids) AND o.status = 'active' AND NOT EXISTS (
+                SELECT FROM app.order_recipient r
+                WHERE r.order_id = o.order_id AND r.status IN ('sent', 'delivered', 'acknowledged'))
+            RETURNING o.order_id
+            """
+        ),
+        {"order_ids": list(order_ids), "now": now},
+    ).all()
+
+
+def due_orders(session: Session, now: datetime) -> Sequence[int]:
+    """Active orders whose time is over, locked; rows another process works on are skipped."""
+    return session.scalars(
+        select(DispatchOrder.order_id)
+        .where(DispatchOrder.status == "active", DispatchOrder.valid_to <= now)
+        .order_by(DispatchOrder.order_id)
+        .with_for_update(skip_locked=True)
+    ).all()
+
+
+# Compliance
+
+
+def to_judge(session: Session, now: datetime) -> Sequence[Row[Any]]:
+    """Recipients whose compliance is open, with their order and the truck's last position.
+
+    A hold that is kept stays open until its end, because the truck may still drive off.
+    """
+    return session.execute(
+        text(
+            """
+            SELECT r.order_id, r.vehicle_id, r.status, r.compliance, r.responded_at, r.evidence,
+                   coalesce(r.release_at, o.valid_from) AS starts_at, o.kind, o.parameters, o.valid_to,
+                   p.time, g.road, p.km, p.direction, p.speed_mps, p.site_id,
+                   CASE WHEN o.kind = 'yard' THEN (
+                       SELECT min(e.time) FROM ingest.site_event e
+                       WHERE e.vehicle_id = r.vehicle_id AND e.site_id = o.parameters ->> 'yard_id'
+                         AND e.kind = 'enter' AND e.time >= o.issued_at) END AS entered_at
+            FROM app.dispatch_order o JOIN app.order_recipient r USING (order_id)
+            LEFT JOIN ingest.last_position p ON p.vehicle_id = r.vehicle_id
+            LEFT JOIN geo.road g ON g.road_id = p.road_id
+            WHERE o.status = 'active' AND o.kind <> 'notice' AND coalesce(r.release_at, o.valid_from) <= :now
+              AND (r.compliance = 'pending' OR (o.kind = 'hold' AND r.compliance = 'complied'))
+              AND r.status IN ('sent', 'delivered', 'acknowledged', 'refused')
+            """
+        ),
+        {"now": now},
+    ).all()
+
+
+def record_judgements(session: Session, judged: Sequence[Mapping[str, Any]]) -> None:
+    """Write verdicts: `order_id vehicle_id compliance judged_at evidence`."""
+    if not judged:
+        return
+    session.execute(
+        text(
+            """
+            UPDATE app.order_recipient r
+            SET compliance = v.compliance, judged_at = v.judged_at, evidence = v.evidence
+            FROM unnest(CAST(:order_id AS integer[]), CAST(:vehicle_id AS integer[]), CAST(:compliance AS text[]),
+                        CAST(:judged_at AS timestamptz[]), CAST(:evidence AS jsonb[]))
+                 AS v (order_id, vehicle_id, compliance, judged_at, evidence)
+            WHERE r.order_id = v.order_id AND r.vehicle_id = v.vehicle_id
+            """
+        ),
+        {
+            **{
+                name: [one[name] for one in judged] for name in ("order_id", "vehicle_id", "compliance", "judged_at")
+            },
+            "evidence": [orjson.dumps(one["evidence"]).decode() for one in judged],
+        },
+    )
+
+
+# Advice
+
+
+def standing_advisories(session: Session, *, lock: bool = False) -> Sequence[Advisory]:
+    """Advisories whose risk still stands, whatever was decided."""
+    query = select(Advisory).where(Advisory.over_at.is_(None)).order_by(Advisory.advisory_id)
+    return session.scalars(query.with_for_update() if lock else query).all()
+
+
+def list_advisories(
+    session: Session, *, standing_only: bool, gate_id: str | None, before: int | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Advisories, newest first, with the name of who decided."""
+    query = (
+        select(Advisory, Account.full_name.label("decider"))
+        .outerjoin(Account, Account.account_id == Advisory.decided_by)
+        .order_by(Advisory.advisory_id.desc())
+        .limit(limit)
+    )
+    if standing_only:
+        query = query.where(Advisory.over_at.is_(None))
+    if gate_id is not None:
+        query = query.where(Advisory.gate_id == gate_id)
+    if before is not None:
+        query = query.where(Advisory.advisory_id < before)
+    return session.execute(query).all()
+
+
+def find_advisory(session: Session, advisory_id: int) -> Row[Any] | None:
+    """One advisory with the name of who decided."""
+    return session.execute(
+        select(Advisory, Account.full_name.label("decider"))
+        .outerjoin(Account, Account.account_id == Advisory.decided_by)
+        .where(Advisory.advisory_id == advisory_id)
+    ).one_or_none()
+
+
+def lock_advisory(session: Session, advisory_id: int) -> Advisory | None:
+    """An advisory, locked against other changes until the transaction ends."""
+    return session.scalars(
+        select(Advisory)
+        .where(Advisory.advisory_id == advisory_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def insert_advisory(session: Session, values: Mapping[str, Any]) -> int:
+    """A new advisory; its id."""
+    return int(session.scalars(insert(Advisory).values(**values).returning(Advisory.advisory_id)).one())
+
+
+def update_advisory(session: Session, advisory_id: int, values: Mapping[str, Any]) -> None:
+    """Change an advisory."""
+    session.execute(
+        update(Advisory)
+        .where(Advisory.advisory_id == advisory_id)
+        .values(**values)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def trucks_ahead(session: Session, since: datetime) -> Sequence[Row[Any]]:
+    """Open outbound trips on the move with a fresh position: what a measure could reach.
+
+    `gate_id perishable stage road km direction site_id`.
+    """
+    return session.execute(
+        select(
+            Trip.gate_id, Trip.perishable, Trip.stage, RoadRow.road, LastPosition.km, LastPosition.direction,
+            LastPosition.site_id,
+        )
+        .join(LastPosition, LastPosition.vehicle_id == Trip.vehicle_id)
+        .join(RoadRow, RoadRow.road_id == LastPosition.road_id)
+        .where(text(IS_OPEN), Trip.direction == "export", LastPosition.time >= since)
+    ).all()  # fmt: skip
