@@ -45,7 +45,7 @@ class TruckState:
     shades: Shades
     path: str
     rank: int
-    rotates: bool = True
+    rotates: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,60 +65,61 @@ def _names(vi: str, en: str, zh: str) -> Names:
 
 TRUCK_STATES: Final = (
     TruckState(
-        "moving", _names("Đang chạy", "Moving", "行驶"), Shades("#0f766e", "#2dd4bf"), "M12 1L20 22L12 17L4 22Z", 4,
+        "moving", _names("Đang chạy", "Moving", "行驶"), Shades("#15803d", "#4ade80"),
+        "M12 1L20 22L12 17L4 22Z", 4, rotates=True,
     ),
     TruckState(
-        "slow", _names("Chạy chậm", "Slow", "缓行"), Shades("#a16207", "#facc15"),
-        "M12 1L21 12L12 8L3 12Z M12 11L21 22L12 18L3 22Z", 5,
+        "slow", _names("Chạy chậm", "Slow", "缓行"), Shades("#b45309", "#fbbf24"),
+        "M12 1L20 16L12 12.5L4 16Z M4 18.5H20V23H4Z", 5, rotates=True,
+    ),
+    TruckState("queued", _names("Đang xếp hàng", "Queued", "排队"), Shades("#c81e1e", "#ff6b6b"), "M3 3H21V21H3Z", 7),
+    TruckState(
+        "stopped", _names("Đang dừng", "Stopped", "停车"), Shades("#7f5560", "#c9a0ab"),
+        "M12 3A9 9 0 1 0 12 21A9 9 0 1 0 12 3Z", 6,
     ),
     TruckState(
-        "stopped", _names("Dừng trên đường", "Stopped on the road", "停在路上"), Shades("#c2410c", "#fb923c"),
-        "M12 1L17 8H21V22H3V8H7Z", 6,
+        "yard", _names("Trong bãi", "In the yard", "在停车场"), Shades("#1d4ed8", "#7aa5ff"),
+        "M6 1.5H14A6.75 6.75 0 0 1 14 15H11V22.5H6Z M11 6V10.5H13.5A2.25 2.25 0 0 0 13.5 6Z", 2,
     ),
     TruckState(
-        "queued", _names("Xếp hàng chờ", "Queued", "排队"), Shades("#be123c", "#fb7185"),
-        "M2 1H22V6H2Z M12 8L20 23H4Z", 7,
+        "staging", _names("Ở điểm dừng chờ", "At a staging area", "在待行区"), Shades("#7c3aed", "#c4a1ff"),
+        "M12 1L23 12L12 23L1 12Z", 3,
     ),
     TruckState(
-        "yard", _names("Trong bến bãi", "In the yard", "在停车场"), Shades("#1d4ed8", "#60a5fa"),
-        "M3 3H21V21H3Z M8.5 6.5V18H11V14H13A3.75 3.75 0 0 0 13 6.5Z", 2, rotates=False,
-    ),
-    TruckState(
-        "staging", _names("Ở điểm dừng chờ", "In a staging area", "在待行区"), Shades("#7e22ce", "#c084fc"),
-        "M12 1L23 12L12 23L1 12Z M8 8H11V16H8Z M13 8H16V16H13Z", 3, rotates=False,
-    ),
-    TruckState(
-        "gate", _names("Tại cửa khẩu", "At the gate", "在口岸"), Shades("#0369a1", "#38bdf8"),
-        "M12 2A10 10 0 1 0 12 22A10 10 0 1 0 12 2Z M12 5L17 11H13.7V19H10.3V11H7Z", 2, rotates=False,
+        "gate", _names("Tại cửa khẩu", "At the gate", "在口岸"), Shades("#0e7490", "#4fd1e5"),
+        "M2.5 22V11A9.5 9.5 0 0 1 21.5 11V22H16V11.5A4 4 0 0 0 8 11.5V22Z", 2,
     ),
     TruckState(
         "off_road", _names("Ngoài tuyến", "Off the road", "离开道路"), Shades("#64748b", "#94a3b8"),
-        "M12 3A9 9 0 1 0 12 21A9 9 0 1 0 12 3Z M12 8A4 4 0 1 1 12 16A4 4 0 1 1 12 8Z", 1, rotates=False,
+        "M5 1.5L12 8.5L19 1.5L22.5 5L15.5 12L22.5 19L19 22.5L12 15.5L5 22.5L1.5 19L8.5 12L1.5 5Z", 1,
     ),
     TruckState(
-        "silent", _names("Mất tín hiệu trên 20 phút", "No signal for over 20 min", "失联超过20分钟"),
-        Shades("#475569", "#cbd5e1"), "M12 1L20 22L12 17L4 22Z M12 7L15.8 17L12 14.6L8.2 17Z", 0,
+        "silent", _names("Mất tín hiệu", "No signal", "无信号"), Shades("#94a3b8", "#76879a"),
+        "M12 3A9 9 0 1 0 12 21A9 9 0 1 0 12 3Z M12 7A5 5 0 1 1 12 17A5 5 0 1 1 12 7Z", 0,
     ),
 )  # fmt: skip
+"""Colours are the tokens `--ck-state-…` of the pages, shapes as docs/pages.md lists them."""
 
 FLOWS: Final = (
-    Flow("free", _names("Thông thoáng", "Free", "畅通"), Shades("#15803d", "#4ade80"), 3.0, 0.7),
-    Flow("slow", _names("Chậm", "Slow", "缓慢"), Shades("#ca8a04", "#fde047"), 4.0, 0.4),
-    Flow("heavy", _names("Ùn", "Heavy", "拥堵"), Shades("#ea580c", "#fb923c"), 5.0, 0.15),
-    Flow("queue", _names("Xếp hàng", "Queue", "排队"), Shades("#be123c", "#fb7185"), 6.5, 0.0),
+    Flow("free", _names("Thông thoáng", "Free", "畅通"), Shades("#2f9e58", "#3fbf70"), 3.0, 0.6),
+    Flow("slow", _names("Chậm", "Slow", "缓慢"), Shades("#e08a00", "#f5a623"), 4.5, 0.2),
+    Flow("queue", _names("Xếp hàng", "Queue", "排队"), Shades("#c81e1e", "#ff5a5a"), 6.5, 0.0),
 )
-"""Assumed limits: shares of the free speed at which drivers speak of slow, heavy and standing traffic."""
+"""Tokens `--ck-road-…`; a worse road is wider too. The limits are assumed: below three fifths of the free speed
+drivers speak of slow traffic, below a fifth (some 12 km/h) trucks stop and go."""
 
-NO_FLOW: Final = Flow("none", _names("Không có xe", "No trucks", "无车辆"), Shades("#8a97a8", "#64748b"), 2.5, 1.0)
+NO_FLOW: Final = Flow(
+    "unknown", _names("Không có xe", "No trucks seen", "无车辆"), Shades("#9aa7b4", "#5b6b7a"), 2.5, 1.0
+)
 
-TAIL_NOW: Final = Shades("#be123c", "#fb7185")
-TAIL_FORECAST: Final = Shades("#7c3aed", "#c4b5fd")
-SELECTION: Final = Shades("#0054a6", "#7cc4ff")
+TAIL_NOW: Final = Shades("#c81e1e", "#ff6b6b")
+TAIL_FORECAST: Final = Shades("#0b5cad", "#6cb6f7")
+SELECTION: Final = Shades("#a21caf", "#f0abfc")
 
 OVERLAYS: Final[tuple[tuple[str, Names, Shades], ...]] = (
     ("tail_now", _names("Đuôi hàng chờ hiện tại", "Queue tail now", "当前队尾"), TAIL_NOW),
-    ("tail_forecast", _names("Đuôi hàng dự báo (10–90 %)", "Queue tail forecast (10–90 %)", "预测队尾(10–90 %)"),
-     TAIL_FORECAST),
+    ("tail_forecast", _names("Đuôi hàng chờ dự báo (10–50–90 %)", "Queue tail, forecast (10–50–90 %)",
+                             "预测队尾(10–50–90 %)"), TAIL_FORECAST),
     ("selection", _names("Đang chọn", "Selected", "已选"), SELECTION),
 )  # fmt: skip
 
@@ -130,11 +131,11 @@ SITE_SHAPES: Final = {
 }
 """Gates and yards are not among them: pages draw these as shapes that fill with their occupancy."""
 
-GROUND: Final = Shades("#f4f6f9", "#111a27")
-CASING: Final = Shades("#ffffff", "#05080d")
-INK: Final = Shades("#1e293b", "#e2e8f0")
-INK_SOFT: Final = Shades("#526077", "#9fb0c6")
-FENCE: Final = Shades("#1d4ed8", "#60a5fa")
+GROUND: Final = Shades("#eef2f6", "#0d151d")
+CASING: Final = Shades("#ffffff", "#060b10")
+INK: Final = Shades("#16212c", "#dde6ee")
+INK_SOFT: Final = Shades("#55636f", "#9cacbb")
+FENCE: Final = Shades("#1d4ed8", "#7aa5ff")
 
 
 def legend(theme: Theme) -> Json:
@@ -212,7 +213,7 @@ def _zoomed(*stops: tuple[float, Any]) -> list[Any]:
 
 
 def _by_flow(values: dict[str, Any], otherwise: Any) -> list[Any]:
-    state = ["coalesce", ["feature-state", "flow"], "none"]
+    state = ["coalesce", ["feature-state", "flow"], NO_FLOW.flow]
     return ["match", state, *(part for pair in values.items() for part in pair), otherwise]
 
 

@@ -1,0 +1,45 @@
+// Colours the road pieces by the speed of the trucks that are on them.
+
+const ON_ROAD = new Set(["moving", "slow", "stopped", "queued"]);
+
+/** Flow class of each road piece that carries trucks: edge_id → flow. */
+export function flowByEdge(trucks, freeSpeedMps, classes) {
+  const sums = new Map();
+  for (const { edge_id: edge, speed_mps: speed, state } of trucks) {
+    if (!edge || speed == null || !ON_ROAD.has(state)) continue;
+    const sum = sums.get(edge) || { total: 0, count: 0, queued: 0 };
+    sum.total += speed;
+    sum.count += 1;
+    if (state === "queued") sum.queued += 1;
+    sums.set(edge, sum);
+  }
+  const flows = new Map();
+  for (const [edge, { total, count, queued }] of sums) {
+    const share = total / count / (freeSpeedMps.get(edge) || 16.67);
+    const queue = queued * 2 > count ? classes.at(-1) : null;
+    flows.set(edge, (queue || classes.find(({ share_from }) => share >= share_from) || classes.at(-1)).flow);
+  }
+  return flows;
+}
+
+/** Shows flows on a map as feature state; touches only the pieces that changed. */
+export class FlowLayer {
+  constructor() {
+    this.shown = new Map();
+  }
+
+  reset() {
+    this.shown.clear();
+  }
+
+  show(map, flows) {
+    const target = (id) => ({ source: "roads", sourceLayer: "roads", id });
+    for (const id of this.shown.keys()) {
+      if (!flows.has(id)) map.removeFeatureState(target(id), "flow");
+    }
+    for (const [id, flow] of flows) {
+      if (this.shown.get(id) !== flow) map.setFeatureState(target(id), { flow });
+    }
+    this.shown = flows;
+  }
+}

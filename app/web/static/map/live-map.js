@@ -1,0 +1,374 @@
+// <live-map>: the corridor with its trucks, queues, gates and yards. Shared by all pages that show a map.
+//
+// Attributes: `live` loads /api/v1/positions and follows the event stream; `compact` starts without the legend
+// and is for small maps; `label` is the accessible name.
+// Methods: setTrucks(features), patchTrucks(list), setYards({id: {inside, capacity}}), setQueues({gate: n}),
+// setTails({gate: {now_km, p10_km, p50_km, p90_km, when}}), mark(ids), setSelection(selection), startTool(kind),
+// stopTool(), finishTool(), fitCorridor(), showGate(id), showTruck(id), showStretch(road, kmA, kmB).
+// Properties: `trucks` (a Trucks), `corridor`, `tool`, `past` (greys trucks and says so), `ready` (a promise).
+// Events: map-ready, trucks-change {count}, truck-open {truck}, site-open {site}, selection-change {selection, done},
+// tool-change {tool}. Include map/live-map.css, vendor maplibre-gl.css, and MAP_STRINGS of map_strings.html.
+
+import { AttributionControl, Map as GlMap, NavigationControl, ScaleControl } from "maplibre-gl";
+import { LitElement, html, nothing } from "lit";
+import { api } from "/static/api.js";
+import { on } from "/static/events.js";
+import { formatDayClock, formatDuration, formatNumber, language, t } from "/static/i18n.js";
+import { loadCorridor } from "./corridor.js";
+import { FlowLayer, flowByEdge } from "./flow.js";
+import { addImages, shapeOf } from "./icons.js";
+import { SiteMarks } from "./marks.js";
+import { tailFeatures } from "./tails.js";
+import { Tool, selectionFeatures } from "./tools.js";
+import { Trucks } from "./trucks.js";
+
+const FLOW_MS = 2000;
+const HUSH_MS = 60_000;
+const theme = () => document.documentElement.dataset.bsTheme === "dark" ? "dark" : "light";
+const collection = (features) => ({ type: "FeatureCollection", features });
+
+async function loadStyle() {
+  const style = await api("GET", `/api/v1/corridor/style?theme=${theme()}&locale=${language}`);
+  for (const source of Object.values(style.sources)) {
+    source.tiles = source.tiles?.map((url) => (url.startsWith("/") ? location.origin + url : url));
+    if (!source.tiles) delete source.tiles;
+  }
+  return style;
+}
+
+export class LiveMap extends LitElement {
+  static properties = {
+    live: { type: Boolean },
+    compact: { type: Boolean },
+    label: {},
+    past: { attribute: false },
+    tool: { state: true },
+    opened: { state: true },
+    legendOpen: { state: true },
+    problem: { state: true },
+    legend: { state: true },
+    count: { state: true },
+  };
+
+  constructor() {
+    super();
+    this.trucks = new Trucks(() => this.trucksChanged());
+    this.flow = new FlowLayer();
+    this.tails = {};
+    this.selection = null;
+    this.past = "";
+    this.count = null;
+    this.stops = [];
+    this.ready = new Promise((resolve) => { this.becomeReady = resolve; });
+  }
+
+  createRenderRoot() {
+    return this; // page styles apply; parts are found by their test ids
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    this.themeListener = () => this.map && this.restyle();
+    document.addEventListener("theme", this.themeListener);
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    document.removeEventListener("theme", this.themeListener);
+    for (const stop of this.stops) stop();
+    clearInterval(this.hushTimer);
+    this.map?.remove();
+  }
+
+  firstUpdated() {
+    this.legendOpen = !this.compact && matchMedia("(min-width: 1100px)").matches;
+    this.open();
+  }
+
+  async open() {
+    this.problem = "";
+    try {
+      const fonts = document.fonts.load("600 16px 'Be Vietnam Pro'", "Đồng Đăng"); // labels are drawn from it
+      const [corridor, style] = await Promise.all([loadCorridor(), loadStyle(), fonts.catch(() => null)]);
+      this.corridor = corridor;
+      this.begin(style);
+      if (this.live) await this.follow();
+    } catch (error) {
+      this.problem = error.message;
+    }
+  }
+
+  begin(style) {
+    this.map = new GlMap({
+      container: this.querySelector(".ck-map-canvas"),
+      style,
+      bounds: this.corridor.bounds,
+      fitBoundsOptions: { padding: this.compact ? 24 : 56 },
+      attributionControl: false,
+      maxZoom: 18,
+      minZoom: 6,
+      dragRotate: false,
+      pitchWithRotate: false,
+      fadeDuration: 0,
+      locale: {
+        "NavigationControl.ZoomIn": t("Zoom in"), "NavigationControl.ZoomOut": t("Zoom out"),
+        "Map.Title": this.label || t("Map of the corridor"), "AttributionControl.ToggleAttribution": t("Sources"),
+      },
+    });
+    this.map.touchZoomRotate.disableRotation();
+    this.map.addControl(new NavigationControl({ showCompass: false }), "top-left");
+    this.map.addControl(new ScaleControl({ maxWidth: 90 }), "bottom-left");
+    this.map.addControl(new AttributionControl({ compact: true }), "bottom-left");
+    this.map.on("error", ({ error }) => console.warn("map:", error?.message));
+    this.map.on("webglcontextlost", () => { this.problem = t("The map lost its graphics. Reload the page."); });
+    this.legend = style.metadata["cuakhau:legend"];
+    this.marks = new SiteMarks(this.corridor, (site) => this.emit("site-open", { site }));
+    this.marks.attach(this.map);
+    this.map.on("click", "truck", (event) => this.clickTruck(event));
+    this.map.on("mouseenter", "truck", () => { this.map.getCanvas().style.cursor = "pointer"; });
+    this.map.on("mouseleave", "truck", () => { this.map.getCanvas().style.cursor = ""; });
+    this.map.on("style.load", () => this.dress());
+    this.map.once("load", () => {
+      this.becomeReady(this.map);
+      this.dataset.ready = "true";
+      performance.mark("map-ready");
+      this.emit("map-ready");
+    });
+    this.hushTimer = setInterval(() => !this.past && this.trucks.hush(), HUSH_MS);
+  }
+
+  /** What a fresh style lacks: images and live data. */
+  dress() {
+    addImages(this.map, this.legend);
+    this.flow.reset();
+    this.trucks.attach(this.map);
+    this.drawTails();
+    this.setSelection(this.selection);
+    this.showPast();
+  }
+
+  async restyle() {
+    const style = await loadStyle();
+    this.legend = style.metadata["cuakhau:legend"];
+    this.map.setStyle(style, { diff: false });
+  }
+
+  async follow() {
+    const load = async () => {
+      this.setTrucks((await api("GET", "/api/v1/positions")).features);
+    };
+    this.stops = [
+      on("positions", (list) => this.past || this.patchTrucks(list)),
+      on("resync", load),
+      on("reconnected", load),
+    ];
+    await load();
+  }
+
+  emit(type, detail = {}) {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true }));
+  }
+
+  trucksChanged() {
+    this.count = this.trucks.byId.size;
+    const now = performance.now();
+    if (!(now - this.flowAt < FLOW_MS)) {
+      this.flowAt = now;
+      this.flow.show(this.map, flowByEdge(this.trucks.byId.values(), this.corridor.freeSpeedMps,
+        this.legend.roads.filter(({ flow }) => flow !== "unknown")));
+    }
+    if (this.opened) this.opened = this.trucks.byId.get(this.opened.vehicle_id) || this.opened;
+    this.emit("trucks-change", { count: this.count });
+  }
+
+  setTrucks(features) {
+    this.trucks.replace(features);
+    this.flowAt = 0;
+    this.count = features.length;
+  }
+
+  patchTrucks(list) {
+    this.trucks.patch(list);
+  }
+
+  setYards(yards) {
+    this.marks?.setYards(yards);
+  }
+
+  setQueues(queues) {
+    this.marks?.setQueues(queues);
+  }
+
+  setTails(tails) {
+    this.tails = tails;
+    this.drawTails();
+  }
+
+  drawTails() {
+    const features = Object.entries(this.tails).flatMap(([gateId, tail]) => {
+      const gate = this.corridor?.site(gateId);
+      return gate ? tailFeatures(this.corridor, gate, tail) : [];
+    });
+    this.map?.getSource("tail")?.setData(collection(features));
+  }
+
+  mark(ids) {
+    this.trucks.mark(ids);
+  }
+
+  setSelection(selection) {
+    this.selection = selection;
+    this.map?.getSource("selection")?.setData(collection(selectionFeatures(this.corridor, selection)));
+  }
+
+  startTool(kind) {
+    this.stopTool();
+    this.tool = kind;
+    this.opened = null;
+    this.activeTool = new Tool(kind, this.map, this.corridor, {
+      selection: this.selection,
+      onChange: (selection, done) => {
+        this.setSelection(selection);
+        this.emit("selection-change", { selection, done });
+      },
+      onEnd: () => {
+        this.activeTool = null;
+        this.tool = "";
+        this.emit("tool-change", { tool: "" });
+      },
+    });
+    this.emit("tool-change", { tool: kind });
+    this.map.getCanvas().focus();
+  }
+
+  stopTool() {
+    this.activeTool?.stop();
+  }
+
+  finishTool() {
+    this.activeTool?.finish();
+  }
+
+  padding() {
+    return this.compact ? 24 : 56;
+  }
+
+  fitCorridor() {
+    this.map.fitBounds(this.corridor.bounds, { padding: this.padding(), duration: 600 });
+  }
+
+  showGate(gateId) {
+    const gate = this.corridor.site(gateId);
+    this.map.easeTo({ center: gate.lonlat, zoom: 13.4, duration: 600 });
+  }
+
+  showTruck(vehicleId) {
+    const truck = this.trucks.byId.get(vehicleId);
+    if (!truck) return;
+    this.opened = truck;
+    this.map.easeTo({ center: [truck.lon, truck.lat], zoom: Math.max(this.map.getZoom(), 13), duration: 600 });
+  }
+
+  showStretch(road, kmA, kmB) {
+    const line = this.corridor.between(road, kmA, kmB);
+    const [lons, lats] = [0, 1].map((i) => line.map((point) => point[i]));
+    const bounds = [[Math.min(...lons), Math.min(...lats)], [Math.max(...lons), Math.max(...lats)]];
+    this.map.fitBounds(bounds, { padding: 90, maxZoom: 14, duration: 600 });
+  }
+
+  clickTruck(event) {
+    if (this.tool) return;
+    const truck = this.trucks.byId.get(event.features.at(-1).properties.vehicle_id);
+    if (!truck) return;
+    this.opened = truck;
+    this.emit("truck-open", { truck });
+  }
+
+  showPast() {
+    if (!this.map?.getLayer("truck")) return;
+    this.map.setPaintProperty("truck", "icon-opacity", this.past === "forecast" ? 0.25 : this.past ? 0.8 : 1);
+    this.map.setPaintProperty("road", "line-opacity", this.past === "forecast" ? 0.45 : 1);
+  }
+
+  updated(changed) {
+    if (changed.has("past")) this.showPast();
+  }
+
+  nameOf(entry) {
+    return entry.name[language] || entry.name.vi;
+  }
+
+  render() {
+    return html`
+      <div class="ck-map-canvas" data-testid="map-canvas"></div>
+      ${this.tool ? this.renderHint() : nothing}
+      ${this.legend && !this.problem ? this.renderLegend() : nothing}
+      ${this.opened ? this.renderCard(this.opened) : nothing}
+      ${this.count === 0 && !this.past ? html`<p class="ck-map-note" data-testid="map-empty" role="status">
+        <i class="ti ti-truck-off" aria-hidden="true"></i> ${t("No truck reports its position now.")}</p>` : nothing}
+      ${this.problem ? html`<div class="ck-map-problem" data-testid="map-error" role="alert">
+        <i class="ti ti-map-off" aria-hidden="true"></i><p>${t("The map could not be loaded.")} ${this.problem}</p>
+        <button type="button" class="btn btn-primary" @click=${() => location.reload()}>${t("Try again")}</button></div>` : nothing}`;
+  }
+
+  renderHint() {
+    const hints = {
+      stretch: t("Drag along the road, or press its two ends. Esc cancels."),
+      polygon: t("Press the corners of the area; press the first again to close it. Esc cancels."),
+      list: t("Press trucks to add or remove them."),
+    };
+    return html`<div class="ck-map-hint" data-testid="map-hint" role="status">
+      <span>${hints[this.tool]}</span>
+      ${this.tool === "stretch" ? nothing : html`<button type="button" class="btn btn-sm btn-primary"
+        data-testid="tool-done" @click=${() => this.finishTool()}>${t("Done")}</button>`}
+      <button type="button" class="btn btn-sm" data-testid="tool-cancel" @click=${() => this.stopTool()}>${t("Cancel")}</button>
+    </div>`;
+  }
+
+  renderLegend() {
+    const { trucks, roads, overlays } = this.legend;
+    return html`<details class="ck-map-legend" data-testid="map-legend" ?open=${this.legendOpen}>
+      <summary><i class="ti ti-list-details" aria-hidden="true"></i> ${t("Legend")}</summary>
+      <ul>${trucks.map((truck) => html`<li>${shapeOf(truck)} ${this.nameOf(truck)}</li>`)}</ul>
+      <ul>${roads.map((road) => html`<li><span class=${`ck-map-line ck-map-line-${road.flow}`}
+        style=${`--colour:${road.colour};--width:${road.width}px`}></span> ${this.nameOf(road)}</li>`)}
+      ${overlays.map((overlay) => html`<li><span class=${`ck-map-line ck-map-line-${overlay.overlay}`}
+        style=${`--colour:${overlay.colour};--width:4px`}></span> ${this.nameOf(overlay)}</li>`)}</ul>
+    </details>`;
+  }
+
+  renderCard(truck) {
+    const state = this.legend.trucks.find((entry) => entry.state === truck.state);
+    const age = Math.max(0, (this.newestTime() - Date.parse(truck.time)) / 1000);
+    const place = truck.km == null ? t("off the road") : `${truck.road || ""} km ${formatNumber(truck.km, 1)}`;
+    return html`<section class="ck-map-card" data-testid="truck-card" aria-label=${truck.plate}>
+      <header><span class="ck-plate">${truck.plate}</span>
+        <button type="button" class="btn-close" aria-label=${t("Close")} @click=${() => { this.opened = null; }}></button></header>
+      <p class="ck-map-card-state">${state ? html`${shapeOf(state)} ${this.nameOf(state)}` : truck.state}</p>
+      <dl>
+        <dt>${t("Place")}</dt><dd>${place}${truck.site ? html` · ${this.siteName(truck.site)}` : nothing}</dd>
+        <dt>${t("Speed")}</dt><dd>${truck.speed_mps == null ? "–" : `${formatNumber(truck.speed_mps * 3.6)} km/h`}</dd>
+        <dt>${t("Gate")}</dt><dd>${truck.gate ? this.siteName(truck.gate) : "–"}</dd>
+        <dt>${t("Goods")}</dt><dd>${truck.goods || truck.goods_class || "–"}${truck.perishable ? html` <span
+          class="badge bg-orange-lt"><i class="ti ti-snowflake" aria-hidden="true"></i> ${t("perishable")}</span>` : nothing}</dd>
+        <dt>${t("Last fix")}</dt><dd>${age < 86400 ? t("{age} ago", { age: age < 60 ? `${Math.round(age)} s` : formatDuration(age) }) : formatDayClock(truck.time)}</dd>
+        ${truck.trip_id ? html`<dt>${t("Trip")}</dt><dd><a href=${`/trips/${truck.trip_id}`} data-testid="truck-trip">${truck.trip_code || `#${truck.trip_id}`}</a></dd>` : nothing}
+      </dl>
+      ${truck.simulated ? html`<p class="ck-source"><i class="ti ti-flask" aria-hidden="true"></i> ${t("Simulated truck")}</p>` : nothing}
+    </section>`;
+  }
+
+  siteName(siteId) {
+    const site = this.corridor.site(siteId);
+    return site ? this.nameOf(site) : siteId;
+  }
+
+  /** The newest fix of all, or now: a demonstration's clock may run faster than this machine's. */
+  newestTime() {
+    let newest = 0;
+    for (const { time } of this.trucks.byId.values()) newest = Math.max(newest, Date.parse(time) || 0);
+    return Math.abs(newest - Date.now()) > 120_000 ? newest : Math.max(newest, Date.now());
+  }
+}
+
+customElements.define("live-map", LiveMap);

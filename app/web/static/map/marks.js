@@ -1,0 +1,96 @@
+// Gates and yards on the map: shapes that fill with their occupancy. Far out a gate and its yards are one mark.
+
+import { Marker } from "maplibre-gl";
+import { html, render } from "lit";
+import { formatNumber, language, t } from "/static/i18n.js";
+
+const APART_ZOOM = 12.8; // closer than this, yards stand for themselves
+const nameOf = (site) => site.name[language] || site.name.vi;
+
+/** Share of places taken, and how that is told: ok, tight, full or unknown. */
+export function fullness(inside, capacity) {
+  if (inside == null || !capacity) return { share: 0, level: "unknown" };
+  const share = inside / capacity;
+  return { share, level: share >= 1 ? "full" : share >= 0.85 ? "tight" : "ok" };
+}
+
+/** A yard as a box filled from below, with its numbers beside. */
+export function yardShape({ inside, capacity }) {
+  const { share, level } = fullness(inside, capacity);
+  const height = Math.round(Math.min(1, Math.max(0, share)) * 20);
+  return html`<span class="ck-fill ck-fill-${level}">
+    <svg viewBox="0 0 24 24" aria-hidden="true">
+      <rect class="ck-fill-level" x="2" y=${22 - height} width="20" height=${height}></rect>
+      <rect class="ck-fill-edge" x="2" y="2" width="20" height="20" rx="3"></rect>
+    </svg>
+    <b>${inside == null ? "–" : formatNumber(inside)}</b><span class="ck-fill-of">/${capacity ? formatNumber(capacity) : "–"}</span>
+  </span>`;
+}
+
+export class SiteMarks {
+  /** `onPick(site)` is called when somebody presses a mark. */
+  constructor(corridor, onPick) {
+    this.corridor = corridor;
+    this.onPick = onPick;
+    this.yards = new Map();
+    this.queues = new Map();
+    this.marks = [];
+    this.apart = null;
+  }
+
+  attach(map) {
+    this.map = map;
+    const middle = (this.corridor.gates.reduce((sum, gate) => sum + gate.lonlat[0], 0) / this.corridor.gates.length) || 0;
+    this.marks = this.corridor.sites.filter(({ kind }) => kind === "gate" || kind === "yard").map((site) => {
+      const element = document.createElement("button");
+      element.type = "button";
+      element.className = `ck-mark ck-mark-${site.kind}`;
+      element.dataset.testid = `map-${site.kind}-${site.site_id}`;
+      element.addEventListener("click", (event) => {
+        event.stopPropagation();
+        this.onPick(site);
+      });
+      const toRight = site.kind === "yard" ? site.lonlat[0] >= middle : site.lonlat[0] > middle;
+      const anchor = toRight ? "left" : "right";
+      new Marker({ element, anchor, offset: [toRight ? 14 : -14, 0] }).setLngLat(site.lonlat).addTo(map);
+      return { site, element };
+    });
+    map.on("zoom", () => this.draw(false));
+    this.draw(true);
+  }
+
+  /** Occupancy of the yards: `{yard_id: {inside, capacity}}`. */
+  setYards(yards) {
+    this.yards = new Map(Object.entries(yards));
+    this.draw(true);
+  }
+
+  /** Trucks that wait at each gate: `{gate_id: number | null}`. */
+  setQueues(queues) {
+    this.queues = new Map(Object.entries(queues));
+    this.draw(true);
+  }
+
+  yard(site) {
+    return { capacity: site.attributes.capacity_veh, inside: null, ...this.yards.get(site.site_id) };
+  }
+
+  draw(all) {
+    const apart = this.map && this.map.getZoom() >= APART_ZOOM;
+    if (!all && apart === this.apart) return;
+    this.apart = apart;
+    for (const { site, element } of this.marks) {
+      const isGate = site.kind === "gate";
+      element.hidden = !isGate && !apart;
+      const yards = isGate && !apart
+        ? this.corridor.sites.filter(({ kind, gate_id: gate }) => kind === "yard" && gate === site.site_id)
+        : [];
+      const queue = this.queues.get(site.site_id);
+      render(isGate
+        ? html`<span class="ck-mark-name"><i class="ti ti-building-arch" aria-hidden="true"></i>${nameOf(site)}</span>
+            <span class="ck-mark-row"><b>${queue == null ? "–" : formatNumber(queue)}</b> ${t("waiting")}</span>
+            ${yards.map((yard) => html`<span class="ck-mark-row" title=${nameOf(yard)}>${yardShape(this.yard(yard))}</span>`)}`
+        : html`<span class="ck-mark-name">${nameOf(site)}</span>${yardShape(this.yard(site))}`, element);
+    }
+  }
+}
