@@ -1,0 +1,130 @@
+"""The yard problem: arrivals and yards as plain arrays, and how long trucks stay.
+
+What `capacity.plan` solves; `expected_stays` makes the two arrays that say how yards empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo.errors import InvalidInputError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PlanWeights:
+    """How the aims weigh against each other; all in weighted seconds, all choices of the operator.
+
+    A second of waiting counts `ordinary` or `perishable`; the k-th step of waiting costs `1 + growth · k`
+    of the first. A detour second counts `detour`. `stability_s` is the gain below which a truck that was
+    told a yard is not sent to another, `unplaced_s` what no place costs beyond waiting to the horizon's end.
+    """
+
+    ordinary: float = 1.0
+    perishable: float = 4.0
+    growth: float = 0.05
+    detour: float = 1.0
+    gate_wait: float = 1.0
+    stability_s: float = 900.0
+    unplaced_s: float = 14400.0
+
+
+@dataclass(frozen=True)
+class YardProblem:
+    """Arrivals and yards as plain arrays: N trucks, Y yards, T steps of `step_s`; times in s after the start.
+
+    Arguments: `truck_ids` (N,); `perishable` (N,); `declared_s` (N,), when the truck was declared (earlier
+    goes first among equals); `allowed` (N, Y), yards its goods and gate allow; `arrive_s` (N, Y), when it can
+    be there; `detour_s` (N, Y), extra driving against its own gate; `previous_yard` (N,), index the last plan
+    gave or −1; `yard_ids`; `capacity_veh` (Y, T); `remaining_veh` (Y, T), of those inside now still there at
+    the start of a step; `stay_share` (Y, T, T), share of trucks placed in step t' still there in step t;
+    `gate_wait_s` (Y, T), expected wait at the gate behind the yard.
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes do not fit together.
+    """
+
+    step_s: float
+    truck_ids: Ints
+    perishable: Bools
+    declared_s: Floats
+    allowed: Bools
+    arrive_s: Floats
+    detour_s: Floats
+    previous_yard: Ints
+    yard_ids: tuple[str, ...]
+    capacity_veh: Floats
+    remaining_veh: Floats
+    stay_share: Floats
+    gate_wait_s: Floats
+    weights: PlanWeights = field(default_factory=PlanWeights)
+
+    def __post_init__(self) -> None:
+        N, (Y, T) = len(self.truck_ids), self.capacity_veh.shape
+        shapes: dict[str, tuple[int, ...]] = {
+            "perishable": (N,), "declared_s": (N,), "previous_yard": (N,),
+            "allowed": (N, Y), "arrive_s": (N, Y), "detour_s": (N, Y),
+            "capacity_veh": (len(self.yard_ids), T), "remaining_veh": (Y, T), "gate_wait_s": (Y, T),
+            "stay_share": (Y, T, T),
+        }  # fmt: skip
+        for name, shape in shapes.items():
+            if getattr(self, name).shape != shape:
+                raise InvalidInputError(
+                    "{name} has shape {shape}, not {expected}.",
+                    field=name, name=name, shape=getattr(self, name).shape, expected=shape,
+                )  # fmt: skip
+
+    @property
+    def steps(self) -> int:
+        """Steps of the horizon."""
+        return int(self.capacity_veh.shape[1])
+
+    def room_veh(self) -> Floats:
+        """Places that newcomers can fill, shape (Y, T); none where more are inside than there is room."""
+        room: Floats = np.maximum(self.capacity_veh - self.remaining_veh, 0.0)
+        return room
+
+    def arrival_steps(self) -> Ints:
+        """The step in which each truck can be at each yard, shape (N, Y); T where not allowed or too late."""
+        steps = np.floor(np.maximum(self.arrive_s, 0.0) / self.step_s)
+        late = ~self.allowed | ~np.isfinite(steps) | (steps >= self.steps)
+        return np.where(late, self.steps, np.where(late, 0, steps)).astype(np.int64)
+
+
+def expected_stays(
+    *,
+    inside_veh: Floats,
+    dwell_s: Floats,
+    release_veh_per_s: Floats,
+    working_s: Floats,
+) -> tuple[Floats, Floats]:
+    """What becomes of those inside now, and of those who come.
+
+    Arguments, for Y yards and T steps: `inside_veh` (Y,); `dwell_s` (Y,), mean stay while the gate works;
+    `release_veh_per_s` (Y,), how fast the gate behind the yard can take trucks; `working_s` (Y, T), seconds
+    of each step in which that gate is open (stays do not shorten while it is closed).
+
+    Returns `remaining_veh` (Y, T) and `stay_share` (Y, T, T) for `YardProblem`.
+
+    Stays are taken as exponential in working time. A yard cannot empty faster than its gate works, so those
+    inside leave at most at that rate, and newcomers stay at least as long as it needs to work off those before
+    them: N = λ·W (Little 1961, doi:10.1287/opre.9.3.383).
+    """
+    Y, T = working_s.shape
+    worked = np.concatenate([np.zeros((Y, 1)), np.cumsum(working_s, axis=1)[:, :-1]], axis=1)
+    rate = np.maximum(release_veh_per_s, 1e-9)[:, None]
+    by_dwell = inside_veh[:, None] * np.exp(-worked / np.maximum(dwell_s, 1.0)[:, None])
+    by_gate = inside_veh[:, None] - rate * worked
+    remaining = np.maximum(np.maximum(by_dwell, by_gate), 0.0)
+    mean_s = np.maximum(np.maximum(dwell_s, 1.0), inside_veh / rate[:, 0])[:, None, None]
+    between = worked[:, None, :] - worked[:, :, None]
+    share = np.where(np.arange(T)[None, :] >= np.arange(T)[:, None], np.exp(-np.maximum(between, 0.0) / mean_s), 0.0)
+    return remaining, share

@@ -1,0 +1,235 @@
+"""The yard plan: small cases solved by hand, and what must hold for every plan."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from capacity import plan as planning
+from capacity.plan import make_plan, occupancy
+from capacity.problem import PlanWeights, YardProblem, expected_stays
+from geo.errors import InvalidInputError
+
+HALF_HOUR_S = 1800.0
+
+
+def stays_forever(yards: int, steps: int) -> np.ndarray:
+    return np.broadcast_to(np.triu(np.ones((steps, steps))), (yards, steps, steps)).copy()
+
+
+def stays_for(yards: int, steps: int, length: int) -> np.ndarray:
+    one = np.triu(np.ones((steps, steps))) - np.triu(np.ones((steps, steps)), length)
+    return np.broadcast_to(one, (yards, steps, steps)).copy()
+
+
+def problem(
+    arrive_min, capacity, *, steps=6, perishable=None, remaining=None, allowed=None, detour_min=None,
+    previous=None, stay=None, gate_wait_min=None, declared=None, weights=None,
+) -> YardProblem:  # fmt: skip
+    arrive = np.atleast_2d(np.asarray(arrive_min, float).T).T * 60.0
+    N, Y = len(arrive), len(capacity)
+    arrive = np.broadcast_to(arrive, (N, Y)).copy()
+    wide = lambda values: np.broadcast_to(np.asarray(values, float), (Y, steps)).copy()  # noqa: E731
+    return YardProblem(
+        step_s=HALF_HOUR_S,
+        truck_ids=np.arange(N),
+        perishable=np.zeros(N, bool) if perishable is None else np.asarray(perishable, bool),
+        declared_s=np.arange(N, dtype=float) if declared is None else np.asarray(declared, float),
+        allowed=np.ones((N, Y), bool) if allowed is None else np.asarray(allowed, bool),
+        arrive_s=arrive,
+        detour_s=np.zeros((N, Y)) if detour_min is None else np.asarray(detour_min, float) * 60.0,
+        previous_yard=np.full(N, -1) if previous is None else np.asarray(previous),
+        yard_ids=tuple("abcdefgh"[:Y]),
+        capacity_veh=wide(np.asarray(capacity, float)[:, None]),
+        remaining_veh=wide(0.0) if remaining is None else wide(remaining),
+        stay_share=stays_forever(Y, steps) if stay is None else stay,
+        gate_wait_s=wide(0.0) if gate_wait_min is None else wide(np.asarray(gate_wait_min, float)[:, None] * 60),
+        weights=weights or PlanWeights(),
+    )
+
+
+def test_room_for_all_means_nobody_waits() -> None:
+    plan = make_plan(problem([10, 40, 100], [3]))
+    assert plan.status == "optimal"
+    assert plan.yard.tolist() == [0, 0, 0]
+    assert plan.wait_s.tolist() == [0, 0, 0]
+    assert plan.place_s.tolist() == [600, 2400, 6000]
+    assert [r.code for r in plan.reasons] == ["free_on_arrival"] * 3
+
+
+def test_nobody_is_a_plan() -> None:
+    plan = make_plan(problem(np.empty((0, 1)), [3]))
+    assert (plan.status, len(plan.yard), plan.gap) == ("empty", 0, 0.0)
+
+
+def test_one_place_two_trucks_the_perishable_one_goes_first() -> None:
+    # One place, stays of one hour: whoever goes second waits. By hand: perishable first.
+    plan = make_plan(problem([0, 0], [1], perishable=[False, True], stay=stays_for(1, 6, 2)))
+    assert plan.place_s.tolist() == [3600, 0]
+    assert plan.reasons[0].code == "wait_for_place"
+
+
+def test_perishable_goods_that_come_later_overtake() -> None:
+    # The place frees at 60 min; the fruit arrives at 60 min, the other has waited since 0.
+    plan = make_plan(
+        problem([0, 60], [1], perishable=[False, True], remaining=[[1, 1, 0, 0, 0, 0]], stay=stays_for(1, 6, 2))
+    )
+    assert plan.place_s.tolist() == [7200, 3600]
+    assert plan.reasons[0].code == "perishable_first"
+    assert plan.reasons[0].values["perishable_veh"] == 1
+
+
+def test_a_place_that_frees_is_waited_for_and_said_so() -> None:
+    plan = make_plan(problem([0], [5], remaining=[[5, 5, 3, 3, 3, 3]]))
+    assert plan.place_s.tolist() == [3600]
+    assert plan.reasons[0].code == "wait_for_place"
+    assert plan.reasons[0].values["leaving_veh"] == 2
+
+
+def test_a_short_detour_beats_a_long_wait_and_a_long_one_does_not() -> None:
+    full = [[9, 9, 9, 0, 0, 0], [0, 0, 0, 0, 0, 0]]  # the own yard frees at 90 min
+    near = make_plan(problem([0], [9, 9], remaining=full, detour_min=[[0, 40]]))
+    assert near.yard.tolist() == [1]
+    assert near.reasons[0].code == "other_yard_sooner"
+    assert near.reasons[0].values == {"other_yard": "a", "other_later_s": 5400.0, "free_veh": 8}
+    far = make_plan(problem([0], [9, 9], remaining=full, detour_min=[[0, 200]]))
+    assert far.yard.tolist() == [0]
+    assert far.wait_s.tolist() == [5400]
+
+
+def test_only_yards_that_the_goods_allow() -> None:
+    plan = make_plan(problem([0, 0], [0, 9], allowed=[[True, False], [True, True]]))
+    assert plan.yard.tolist() == [-1, 1]
+    assert plan.reasons[0].code == "no_place"
+    assert plan.reasons[0].values == {"until_s": 6 * HALF_HOUR_S}
+    nowhere = make_plan(problem([0], [9], allowed=[[False]]))
+    assert nowhere.reasons[0].code == "no_yard"
+
+
+def test_a_truck_told_once_is_not_moved_for_a_small_gain() -> None:
+    # b is 10 min better by its gate's wait: not worth it; 40 min better: worth it.
+    for gain_min, expected in ((10, 0), (40, 1)):
+        plan = make_plan(problem([0], [9, 9], previous=[0], gate_wait_min=[gain_min, 0]))
+        assert plan.yard.tolist() == [expected]
+
+
+def test_among_equals_the_first_declared_goes_first() -> None:
+    plan = make_plan(problem([0, 0, 0], [1], stay=stays_for(1, 6, 2), declared=[30, 10, 20]))
+    assert plan.place_s.tolist() == [7200, 0, 3600]
+
+
+def test_waiting_is_shared_rather_than_heaped_on_one() -> None:
+    # One place, half-hour stays, six trucks at once: first in, first served, no truck skipped for ever.
+    plan = make_plan(problem([0, 0, 30, 30, 60, 60], [1], steps=8, stay=stays_for(1, 8, 1)))
+    assert sorted(plan.place_s.tolist()) == [0, 1800, 3600, 5400, 7200, 9000]
+    assert plan.wait_s.max() <= 5400
+
+
+def test_a_long_wait_at_the_gate_never_makes_no_place_look_better() -> None:
+    plan = make_plan(problem([0], [9], gate_wait_min=[5000]))
+    assert plan.yard.tolist() == [0]
+
+
+def test_arrays_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match="allowed has shape"):
+        problem([0, 0], [9], allowed=[[True]])
+
+
+def random_problem(seed: int, trucks: int, yards: int, steps: int) -> YardProblem:
+    rng = np.random.default_rng(seed)
+    stays = expected_stays(
+        inside_veh=rng.integers(0, 60, yards).astype(float),
+        dwell_s=rng.uniform(1800, 14400, yards),
+        release_veh_per_s=rng.uniform(5, 60, yards) / 3600.0,
+        working_s=np.full((yards, steps), HALF_HOUR_S) * (rng.random((yards, steps)) < 0.8),
+    )
+    first = rng.uniform(0, steps * HALF_HOUR_S, trucks)
+    previous = rng.integers(-1, yards, trucks)
+    return YardProblem(
+        step_s=HALF_HOUR_S,
+        truck_ids=np.arange(trucks),
+        perishable=rng.random(trucks) < 0.4,
+        declared_s=rng.uniform(-86400, 0, trucks),
+        allowed=rng.random((trucks, yards)) < 0.7,
+        arrive_s=first[:, None] + rng.uniform(0, 1200, yards)[None, :],
+        detour_s=np.where(rng.random((trucks, yards)) < 0.5, 0.0, 1800.0),
+        previous_yard=previous,
+        yard_ids=tuple(f"y{j}" for j in range(yards)),
+        capacity_veh=np.repeat(rng.integers(5, 80, yards)[:, None], steps, axis=1).astype(float),
+        remaining_veh=stays[0],
+        stay_share=stays[1],
+        gate_wait_s=rng.uniform(0, 3600, (yards, steps)),
+    )
+
+
+def check(problem: YardProblem, plan: planning.YardPlan) -> None:
+    """What every plan keeps, whoever made it."""
+    placed = plan.yard >= 0
+    rows = np.flatnonzero(placed)
+    assert problem.allowed[rows, plan.yard[rows]].all()
+    assert (plan.place_s[rows] >= problem.arrive_s[rows, plan.yard[rows]] - 1e-6).all()
+    assert (plan.wait_s >= 0).all()
+    step = np.where(placed, plan.place_s // problem.step_s, problem.steps).astype(np.int64)
+    inside = occupancy(problem, plan.yard, step)
+    limit = np.maximum(problem.capacity_veh, problem.remaining_veh)
+    assert (inside <= limit + 1e-6).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 60), st.integers(1, 4), st.integers(1, 8))
+def test_capacity_is_never_exceeded(seed: int, trucks: int, yards: int, steps: int) -> None:
+    one = random_problem(seed, trucks, yards, steps)
+    plan = make_plan(one)
+    check(one, plan)
+    assert plan.status in ("optimal", "time_limit", "greedy")
+    assert plan.gap is None or plan.gap <= 0.01 or plan.status != "optimal"
+
+
+def test_without_time_the_greedy_plan_stands_and_says_so() -> None:
+    one = random_problem(3, 500, 4, 12)
+    plan = make_plan(one, time_limit_s=0.0)
+    assert plan.status in ("greedy", "time_limit")
+    check(one, plan)
+    assert make_plan(one, time_limit_s=5.0).objective <= plan.objective + 1e-6
+
+
+def test_a_failing_solver_leaves_the_greedy_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object) -> None:
+        raise planning._NoSolutionError
+
+    monkeypatch.setattr(planning, "_solve", fail)
+    one = random_problem(4, 80, 3, 8)
+    plan = make_plan(one)
+    assert (plan.status, plan.gap) == ("greedy", None)
+    check(one, plan)
+
+
+def test_a_busy_hour_is_planned_within_a_second() -> None:
+    one = random_problem(11, 500, 4, 12)
+    plan = make_plan(one)
+    check(one, plan)
+    assert plan.gap is not None
+    assert plan.gap < 0.02
+    assert plan.duration_s < 3.0  # under 1 s on a free machine; tests share theirs
+
+
+def test_stays_wait_for_the_gate() -> None:
+    """A yard of 100 whose gate takes 10 an hour has 90 left after an hour, whatever the mean stay."""
+    remaining, share = expected_stays(
+        inside_veh=np.array([100.0]), dwell_s=np.array([600.0]), release_veh_per_s=np.array([10 / 3600]),
+        working_s=np.full((1, 4), HALF_HOUR_S),
+    )  # fmt: skip
+    assert remaining[0].tolist() == pytest.approx([100, 95, 90, 85])
+    assert share[0, 0].tolist() == pytest.approx(np.exp(-np.arange(4) * 1800 / 36000).tolist())
+    assert share[0, 2].tolist()[:2] == [0, 0]
+
+
+def test_nobody_leaves_while_the_gate_is_closed() -> None:
+    remaining, share = expected_stays(
+        inside_veh=np.array([40.0]), dwell_s=np.array([3600.0]), release_veh_per_s=np.array([1.0]),
+        working_s=np.zeros((1, 3)),
+    )  # fmt: skip
+    assert remaining[0].tolist() == [40, 40, 40]
+    assert share[0, 0].tolist() == [1, 1, 1]
