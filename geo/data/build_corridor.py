@@ -9,6 +9,7 @@ by their recorded identifiers, known faults are repaired, both roads are cut at 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -16,16 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import shapely
-from pyproj import Transformer
 from shapely.geometry import LineString, Point, Polygon, mapping
 from shapely.ops import substring
 
-Json = dict[str, Any]
+from geo.projection import geometry_to_degrees, geometry_to_metres, to_metres
 
-TO_METRES: Final = Transformer.from_crs(4326, 32648, always_xy=True)
-TO_DEGREES: Final = Transformer.from_crs(32648, 4326, always_xy=True)
+Json = dict[str, Any]
 
 MAX_PIECE_M: Final = 2_000.0
 LINES_SOURCE: Final = "CTU-SematX/LegoCity opendata/giaothong/giaothong.geojson at a1aabc7, CC BY-SA 4.0"
@@ -89,11 +87,13 @@ class Axis:
 
     def km_near(self, lon: float, lat: float) -> float:
         """Kilometre of the point of the road nearest to a place."""
-        return float(self.line.project(Point(TO_METRES.transform(lon, lat)))) / 1000.0
+        return float(self.line.project(Point(*to_metres(lon, lat)))) / 1000.0
 
     def cut_to(self, km: float) -> Axis:
         """The road from the border to kilometre `km`."""
-        return Axis(self.road, substring(self.line, 0.0, km * 1000.0), self.stretches)
+        line = substring(self.line, 0.0, km * 1000.0)
+        assert isinstance(line, LineString)
+        return Axis(self.road, line, self.stretches)
 
 
 def read_lines(path: Path) -> dict[int, tuple[LineString, str]]:
@@ -103,7 +103,7 @@ def read_lines(path: Path) -> dict[int, tuple[LineString, str]]:
         gid, name = int(feature["properties"]["gid"]), str(feature["properties"]["ten"])
         geometry = shapely.force_2d(shapely.from_geojson(json.dumps(feature["geometry"])))
         for part in getattr(geometry, "geoms", [geometry]):
-            line = shapely.transform(part, TO_METRES.transform, interleaved=False)
+            line = geometry_to_metres(part)
             if gid not in lines or line.length > lines[gid][0].length:
                 lines[gid] = (line, name)
     return lines
@@ -134,16 +134,14 @@ def chain(road: str, lines: dict[int, tuple[LineString, str]], pieces: Sequence[
 
 def to_degrees(geometry: Any) -> Any:
     """EPSG:32648 to EPSG:4326, rounded to 0.1 m."""
-    return shapely.transform(
-        geometry, lambda xy: np.round(np.column_stack(TO_DEGREES.transform(xy[:, 0], xy[:, 1])), 6)
-    )
+    return shapely.transform(geometry_to_degrees(geometry), lambda xy: xy.round(6))
 
 
 def cuts(nodes: dict[float, str], prefix: str) -> list[tuple[float, str]]:
     """Kilometres at which a road is cut: its nodes, and between two of them equal parts of at most 2 km."""
     result: list[tuple[float, str]] = []
     named = sorted(nodes.items())
-    for (start, node), (end, _) in zip(named, named[1:], strict=False):
+    for (start, node), (end, _) in itertools.pairwise(named):
         parts = math.ceil((end - start) * 1000.0 / MAX_PIECE_M - 1e-9)
         for part in range(parts):
             km = start + (end - start) * part / parts
@@ -158,9 +156,9 @@ def road_features(axis: Axis, nodes: dict[float, str]) -> list[Json]:
     inland: list[Json] = []
     border: list[Json] = []
     km = 0.0
-    for number, ((start, near), (end, far)) in enumerate(zip(places, places[1:], strict=False)):
+    for number, ((start, near), (end, far)) in enumerate(itertools.pairwise(places)):
         line = to_degrees(substring(axis.line, start * 1000.0, end * 1000.0))
-        length_m = round(shapely.transform(line, TO_METRES.transform, interleaved=False).length, 2)
+        length_m = round(geometry_to_metres(line).length, 2)
         zone = next(z for z in ZONES[axis.road] if z.km_from <= (start + end) / 2 < z.km_to)
         origins, begin = [], 0.0
         for until, gid, name in axis.stretches:
@@ -222,9 +220,9 @@ def site_feature(
     return {"type": "Feature", "id": site_id, "properties": properties, "geometry": mapping(point)}
 
 
-def fence_feature(axis: Axis, site_id: str, km_from: float, km_to: float, near_m: float, far_m: float) -> Json:
+def fence_feature(axis: Axis, site_id: str, km: tuple[float, float], *, near_m: float, far_m: float) -> Json:
     """A polygon along a stretch of road, between two distances to its left (negative: right)."""
-    stretch = substring(axis.line, km_from * 1000.0, km_to * 1000.0)
+    stretch = substring(axis.line, km[0] * 1000.0, km[1] * 1000.0)
     middle, half = (near_m + far_m) / 2.0, abs(far_m - near_m) / 2.0
     base = stretch if middle == 0.0 else shapely.offset_curve(stretch, middle, join_style="mitre")
     area = to_degrees(shapely.orient_polygons(base.buffer(half, cap_style="flat", join_style="mitre")))
@@ -234,7 +232,7 @@ def fence_feature(axis: Axis, site_id: str, km_from: float, km_to: float, near_m
     return {"type": "Feature", "id": f"{site_id}-geofence", "properties": properties, "geometry": mapping(area)}
 
 
-def gate_features(axis: Axis, gate_id: str, gate_km: float, names: Json, side_m: float, facts: Json) -> list[Json]:
+def gate_features(axis: Axis, gate_id: str, gate_km: float, *, names: Json, side_m: float, facts: Json) -> list[Json]:
     """A gate with its two barriers, its yard, its temporary yard and their geofences."""
     sign = math.copysign(1.0, side_m)
     barrier_1, barrier_2, temporary_km = gate_km + 0.5, gate_km - 0.3, gate_km + 0.8
@@ -257,9 +255,10 @@ def gate_features(axis: Axis, gate_id: str, gate_km: float, names: Json, side_m:
         site_feature(axis, f"{gate_id}-temporary", "temporary_yard", temporary_km,
                      (f"Bãi tạm {vi}", f"{en} temporary yard", f"{zh}临时停车场"), gate_id=gate_id, side_m=-side_m,
                      attributes={"capacity_veh": 60}, provenance={"capacity_veh": "assumed"}),
-        fence_feature(axis, gate_id, barrier_2, barrier_1, -40.0, 40.0),
-        fence_feature(axis, yard_id, gate_km + 0.12, gate_km + 0.44, sign * 65.0, sign * 185.0),
-        fence_feature(axis, f"{gate_id}-temporary", temporary_km - 0.06, temporary_km + 0.06, -sign * 80.0, -sign * 160.0),
+        fence_feature(axis, gate_id, (barrier_2, barrier_1), near_m=-40.0, far_m=40.0),
+        fence_feature(axis, yard_id, (gate_km + 0.12, gate_km + 0.44), near_m=sign * 65.0, far_m=sign * 185.0),
+        fence_feature(axis, f"{gate_id}-temporary", (temporary_km - 0.06, temporary_km + 0.06),
+                      near_m=-sign * 80.0, far_m=-sign * 160.0),
     ]  # fmt: skip
 
 
@@ -294,8 +293,8 @@ def build(reference: Path) -> Json:
     assumed_gate = {"lanes": "assumed", "opens": "assumed", "closes": "assumed", "cleared_veh_per_day": "surveyed"}
     features += gate_features(
         ql1a, "huu-nghi", huu_nghi_km,
-        {"gate": ("Hữu Nghị", "Huu Nghi", "友谊"), "yard": ("xuan-cuong", "Xuân Cương")}, 125.0,
-        {
+        names={"gate": ("Hữu Nghị", "Huu Nghi", "友谊"), "yard": ("xuan-cuong", "Xuân Cương")}, side_m=125.0,
+        facts={
             "gate": {"lanes": 4, "opens": "07:00", "closes": "19:00", "cleared_veh_per_day": 750},
             "gate_source": f"position: secondary source, unverified, moved onto the road line; cleared: {PRESS_2023}",
             "gate_position": "derived", "gate_provenance": assumed_gate,
@@ -304,8 +303,8 @@ def build(reference: Path) -> Json:
     )  # fmt: skip
     features += gate_features(
         branch, "tan-thanh", tan_thanh_km,
-        {"gate": ("Tân Thanh", "Tan Thanh", "新清"), "yard": ("bao-nguyen", "Bảo Nguyên")}, -125.0,
-        {
+        names={"gate": ("Tân Thanh", "Tan Thanh", "新清"), "yard": ("bao-nguyen", "Bảo Nguyên")}, side_m=-125.0,
+        facts={
             "gate": {"lanes": 3, "opens": "07:00", "closes": "19:00", "cleared_veh_per_day": 300},
             "gate_source": f"position: assumed, 0.6 km before the end of the line; cleared: {PRESS_2023}",
             "gate_position": "assumed", "gate_provenance": assumed_gate,
@@ -331,7 +330,7 @@ def build(reference: Path) -> Json:
             site_feature(ql1a, site_id, "staging", km, (f"Điểm dừng chờ {vi}", f"{en} staging area", f"{zh}待行区"),
                          side_m=-120.0, attributes={"capacity_veh": capacity}, provenance={"capacity_veh": "assumed"})
         )  # fmt: skip
-        features.append(fence_feature(ql1a, site_id, km - 0.12, km + 0.12, -70.0, -170.0))
+        features.append(fence_feature(ql1a, site_id, (km - 0.12, km + 0.12), near_m=-70.0, far_m=-170.0))
     return {
         "type": "FeatureCollection",
         "attribution": f"Road lines: {LINES_SOURCE}. Places: © OpenStreetMap contributors (ODbL).",

@@ -1,0 +1,54 @@
+"""Which geofence a position lies in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from geo.corridor import Corridor
+from geo.projection import geometry_to_degrees, geometry_to_metres
+
+LEAVE_MARGIN_M: Final = 20.0
+"""A geofence is left when a fix lies this far outside: about two standard errors of a GPS fix."""
+
+OFF_ROAD_KINDS: Final = frozenset({"yard", "temporary_yard", "staging"})
+"""Kinds of sites that lie beside the road: a truck inside is not on it."""
+
+
+class Geofences:
+    """The geofences of a corridor; sites are counted in the corridor's order."""
+
+    def __init__(self, corridor: Corridor) -> None:
+        sites = list(corridor.sites.values())
+        fenced = [(index, site.geofence) for index, site in enumerate(sites) if site.geofence is not None]
+        areas = geometry_to_metres(np.array([area for _, area in fenced], dtype=object))
+        # Largest first: where two overlap, the smaller is written last and so wins.
+        order = np.argsort([-area.area for area in areas], kind="stable")
+        self._site = np.array([fenced[i][0] for i in order], dtype=np.intp)
+        self._tree = shapely.STRtree(np.array([fenced[i][1] for i in order], dtype=object))
+        grown = [geometry_to_degrees(areas[i].buffer(LEAVE_MARGIN_M)) for i in order]
+        self._grown = shapely.STRtree(np.array(grown, dtype=object))
+        self._count = max(len(sites), 1)
+        self.off_road = np.array([site.kind in OFF_ROAD_KINDS for site in sites] or [False])
+
+    def around(
+        self, lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
+        """The smallest geofence around each position and those it is inside or at the edge of.
+
+        Arguments: `lon`, `lat`, degrees, shape (n,). Returns the site's index or -1, shape (n,), and whether the
+        position is within `LEAVE_MARGIN_M` of each site's geofence, shape (n, sites).
+        """
+        points: npt.NDArray[np.object_] = np.asarray(shapely.points(lon, lat), dtype=object)
+        near = np.zeros((len(lon), self._count), dtype=bool)
+        position, area = self._grown.query(points, predicate="intersects")
+        near[position, self._site[area]] = True
+        inside = np.full(len(lon), -1, dtype=np.int32)
+        some = np.unique(position)
+        position, area = self._tree.query(points[some], predicate="intersects")
+        order = np.argsort(area, kind="stable")
+        inside[some[position[order]]] = self._site[area[order]]
+        return inside, near

@@ -1,0 +1,511 @@
+"""Map matching: GPS fixes to road, offset, kilometre and direction, whole batches at once.
+
+Each fix gets a few candidate lines from a spatial index. Along the fixes of one vehicle, the most likely sequence of
+candidates is found as in a hidden Markov model (Newson and Krumm, "Hidden Markov map matching through noise and
+sparseness", ACM SIGSPATIAL 2009): the distance to the line and the heading speak for a candidate, the difference
+between the way along the network and the straight way speaks against a step. The vehicle's last known place takes
+part as one more fix, at its own time, so that a fix that arrives late is placed between its neighbours. Nothing here
+loops over fixes: the loops run over the first, second, … fix of all vehicles at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from geo.chains import Chains
+from geo.corridor import Corridor
+from geo.errors import InvalidInputError
+from geo.geofences import Geofences
+from geo.lines import Candidates, LineIndex
+from geo.projection import to_metres
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
+
+
+class Status(IntEnum):
+    """How a position lies to the corridor."""
+
+    ON_ROAD = 0
+    OFF_ROAD = 1
+    """Near the corridor, off the carriageway, for instance in a yard; road and kilometre are the nearest."""
+    OFF_CORRIDOR = 2
+
+
+@dataclass(frozen=True)
+class MatchOptions:
+    """What the matcher assumes of receivers, roads and trucks."""
+
+    on_road_m: float = 50.0
+    """A fix this near a line, plus its stated accuracy, is on the road: GPS noise and the line's own error."""
+    moving_on_road_m: float = 150.0
+    """A truck that drives along a line this near is on the road: the packaged lines err by up to 321 m."""
+    near_m: float = 300.0
+    """Beyond this distance, plus the stated accuracy, a fix has nothing to do with the corridor."""
+    line_error_m: float = 15.0
+    """Standard error of the lines; their median offset to OpenStreetMap is 17 m."""
+    unknown_accuracy_m: float = 10.0
+    """Standard error of a fix that does not state its accuracy."""
+    most_accuracy_m: float = 700.0
+    """A worse stated accuracy widens the search no further."""
+    coarse_m: float = 100.0
+    """A fix with a worse stated accuracy says nothing about geofences."""
+    top_speed_mps: float = 45.0
+    """No truck moves faster; a fix that would need it is unlikely."""
+    jump_m: float = 200.0
+    """A jump this far is never unlikely."""
+    turn_m: float = 40.0
+    """A truck turned round when it has come back this far without saying so by its heading."""
+    start_m: float = 25.0
+    """A truck of unknown direction has one when it has moved this far."""
+
+
+@dataclass(frozen=True)
+class Fixes:
+    """GPS fixes in any order, arrays of shape (n,); NaN = unknown.
+
+    `vehicle` int64; `time_s` Unix time, s; `lon`, `lat` EPSG:4326, degrees; `speed_mps`; `heading_deg` clockwise from
+    north, 0 counts as unknown because many trackers send it so; `accuracy_m` standard error.
+    """
+
+    vehicle: npt.NDArray[np.int64]
+    time_s: Floats
+    lon: Floats
+    lat: Floats
+    speed_mps: Floats
+    heading_deg: Floats
+    accuracy_m: Floats
+
+    def __post_init__(self) -> None:
+        if len({np.shape(getattr(self, field.name)) for field in fields(self)}) != 1:
+            raise InvalidInputError(
+                "The arrays of fixes differ in length; give one value of each a fix.", field="fixes"
+            )
+
+    def __len__(self) -> int:
+        return len(self.vehicle)
+
+    @classmethod
+    def of(
+        cls,
+        vehicle: npt.ArrayLike,
+        time_s: npt.ArrayLike,
+        lon: npt.ArrayLike,
+        lat: npt.ArrayLike,
+        *,
+        speed_mps: npt.ArrayLike | None = None,
+        heading_deg: npt.ArrayLike | None = None,
+        accuracy_m: npt.ArrayLike | None = None,
+    ) -> Self:
+        """Fixes from anything array-like; what is left out is unknown."""
+        ids = np.asarray(vehicle, dtype=np.int64)
+
+        def values(given: npt.ArrayLike | None) -> Floats:
+            return np.full(ids.shape, np.nan) if given is None else np.asarray(given, dtype=np.float64)
+
+        return cls(
+            ids, values(time_s), values(lon), values(lat), values(speed_mps), values(heading_deg), values(accuracy_m)
+        )
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where fixes lie, arrays of shape (n,) in the order of the fixes."""
+
+    road_id: npt.NDArray[np.int32]
+    """Directed road piece, -1 off the corridor; with direction unknown the piece toward the border."""
+    offset_m: Floats
+    """Along that piece; NaN off the corridor."""
+    km: Floats
+    """Kilometre from the border; NaN off the corridor."""
+    direction: npt.NDArray[np.int8]
+    """+1 toward the border, -1 from it, 0 unknown."""
+    distance_m: Floats
+    """From the line; NaN off the corridor."""
+    status: npt.NDArray[np.int8]
+    """A `Status`."""
+    site: npt.NDArray[np.int32]
+    """Index into `Matcher.site_ids` of the smallest geofence around the fix, or -1."""
+    unlikely: Flags
+    """An impossible jump from the vehicle's previous place; takes no part in the vehicle's path."""
+
+
+@dataclass(frozen=True)
+class LastPlaces:
+    """The last known place of each vehicle, shape (v,), aligned to `np.unique(fixes.vehicle)`.
+
+    `time_s` is NaN where nothing is known, `road_id` and `site` are -1 for none. `direction` may be left out: it is
+    then that of `road_id`.
+    """
+
+    time_s: Floats
+    road_id: npt.NDArray[np.int32]
+    offset_m: Floats
+    lon: Floats
+    lat: Floats
+    site: npt.NDArray[np.int32]
+    direction: npt.NDArray[np.int8] | None = None
+
+    @classmethod
+    def nothing(cls, count: int) -> Self:
+        """No vehicle has a known place."""
+        none, unknown = np.full(count, -1, dtype=np.int32), np.full(count, np.nan)
+        return cls(unknown, none, unknown, unknown, unknown, none, np.zeros(count, dtype=np.int8))
+
+
+@dataclass(frozen=True)
+class SiteEvents:
+    """Geofences entered and left, arrays of shape (events,) by vehicle and time."""
+
+    vehicle: npt.NDArray[np.int64]
+    time_s: Floats
+    site: npt.NDArray[np.int32]
+    entered: Flags
+
+
+class Matcher:
+    """Places fixes on one corridor; thread-safe, keeps nothing between calls.
+
+    `site_ids` are the sites of the corridor in its order; `Places.site` points into it.
+    """
+
+    def __init__(self, corridor: Corridor, options: MatchOptions | None = None) -> None:
+        self.corridor = corridor
+        self.options = options or MatchOptions()
+        self.site_ids: tuple[str, ...] = tuple(corridor.sites)
+        self._lines = LineIndex(corridor)
+        self._one_way = self._lines.one_way()
+        self._fences = Geofences(corridor)
+
+    def match(self, fixes: Fixes, previous: LastPlaces | None = None) -> Places:
+        """Place fixes on roads.
+
+        Arguments: `fixes`, any number of vehicles and fixes of each, in any order; `previous`, where each vehicle was
+        before (or after, for late fixes), aligned to `np.unique(fixes.vehicle)`.
+        Returns the places in the order of the fixes.
+        """
+        count = len(fixes)
+        if count == 0:
+            return _no_places()
+        rows = _Rows.of(fixes, previous, self._lines, self.options)
+        unlikely = _unlikely(rows, self.options)
+        chains = Chains.of(rows.vehicle, rows.time_s, usable=~unlikely, first=rows.known)
+
+        radius_m = self.options.near_m + rows.accuracy_m[:count]
+        found = _with_known(
+            self._lines.candidates(rows.x_m[:count], rows.y_m[:count], radius_m), rows.known_line, rows.known_offset_m
+        )
+        emission = self._emission(found, rows)
+        slot = self._most_likely(chains, found, emission, rows)
+        each = np.arange(len(slot))
+        line, offset_m, distance_m = found.line[each, slot], found.offset_m[each, slot], found.distance_m[each, slot]
+
+        site_inside, site_near = self._fences.around(fixes.lon, fixes.lat)
+        direction, site = self._walk(chains, rows, line, offset_m, found.tangent[each, slot], site_inside, site_near)
+        road_id, along_m, direction = self._lines.road_place(line[:count], offset_m[:count], direction[:count])
+        misfit = 1.0 - np.abs((found.tangent[each, slot] * rows.heading).sum(axis=1))[:count]
+        status = self._status(rows, chains, distance_m[:count], misfit, site[:count])
+        return Places(
+            road_id=road_id,
+            offset_m=along_m,
+            km=self.corridor.km_of(road_id, along_m),
+            direction=direction,
+            distance_m=np.where(road_id < 0, np.nan, distance_m[:count]),
+            status=status,
+            site=site[:count],
+            unlikely=unlikely[:count],
+        )
+
+    def last_places(self, fixes: Fixes, places: Places) -> tuple[npt.NDArray[np.int64], LastPlaces]:
+        """The newest likely place of each vehicle of a batch: vehicles (v,), ascending, and their places (v,)."""
+        order = np.lexsort((fixes.time_s, ~places.unlikely, fixes.vehicle))
+        vehicle = fixes.vehicle[order]
+        last = order[np.append(vehicle[1:] != vehicle[:-1], True)] if len(order) else order
+        return fixes.vehicle[last], LastPlaces(
+            time_s=fixes.time_s[last],
+            road_id=places.road_id[last],
+            offset_m=places.offset_m[last],
+            lon=fixes.lon[last],
+            lat=fixes.lat[last],
+            site=places.site[last],
+            direction=places.direction[last],
+        )
+
+    def _emission(self, found: Candidates, rows: _Rows) -> Floats:
+        """Cost of each candidate by distance and heading, shape (rows, k)."""
+        sigma_m = np.hypot(self.options.line_error_m, rows.sigma_m)[:, None]
+        cost = 0.5 * (found.distance_m / sigma_m) ** 2
+        if rows.has_heading.any():
+            along = np.einsum("rkc,rc->rk", found.tangent, rows.heading)
+            way = self._one_way[found.line]
+            misfit = 1.0 - np.where(way == 0, np.abs(along), way * along)
+            cost = cost + np.where(rows.has_heading[:, None], 4.0 * misfit, 0.0)
+        missing = found.line < 0
+        cost[missing] = np.inf
+        cost[missing[:, 0], 0] = 0.0  # no candidate at all: a state of its own, from which anything may follow
+        return cost
+
+    def _most_likely(self, chains: Chains, found: Candidates, emission: Floats, rows: _Rows) -> Indices:
+        """The slot of the candidate of each row on the cheapest path through its chain (Viterbi), shape (rows,)."""
+        slots = emission.shape[1]
+        if slots == 1:
+            return np.zeros(len(emission), dtype=np.intp)
+        row = np.flatnonzero(chains.before >= 0)
+        before = chains.before[row]
+        straight_m = np.hypot(rows.x_m[row] - rows.x_m[before], rows.y_m[row] - rows.y_m[before])
+        way_m, arrival = self._lines.travel(
+            found.line[before][:, :, None],
+            found.offset_m[before][:, :, None],
+            found.line[row][:, None, :],
+            found.offset_m[row][:, None, :],
+        )
+        tolerance_m = 30.0 + 0.2 * straight_m + rows.sigma_m[row]
+        step = np.minimum(np.abs(way_m - straight_m[:, None, None]) / tolerance_m[:, None, None], 30.0)
+        only = self._one_way[found.line[row]][:, None, :]
+        step = step + 6.0 * ((only * arrival < 0) & (way_m > 30.0))
+        step[(found.line[before][:, :, None] < 0) | (found.line[row][:, None, :] < 0)] = 0.0
+
+        position = np.full(len(emission), -1, dtype=np.intp)
+        position[row] = np.arange(len(row))
+        cost = emission.copy()
+        origin = np.zeros(emission.shape, dtype=np.intp)
+        for wave in chains.waves(1):
+            ways = cost[chains.before[wave]][:, :, None] + step[position[wave]]
+            origin[wave] = ways.argmin(axis=1)
+            cost[wave] = np.take_along_axis(ways, origin[wave][:, None, :], axis=1)[:, 0, :] + emission[wave]
+        slot: Indices = cost.argmin(axis=1)
+        for wave in reversed(chains.waves(1)):
+            slot[chains.before[wave]] = origin[wave, slot[wave]]
+        return slot
+
+    def _walk(
+        self,
+        chains: Chains,
+        rows: _Rows,
+        line: Indices,
+        offset_m: Floats,
+        tangent: Floats,
+        inside: npt.NDArray[np.int32],
+        near: Flags,
+    ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32]]:
+        """Direction of travel and geofence of each row, carried along the chains, both shape (rows,).
+
+        A clear heading of a moving truck gives the direction at once. Otherwise it changes only when the truck has
+        come back by more than the noise from the farthest point of its way, so that a standing truck keeps it.
+        A geofence is left only when the fix lies clear of it, so that a truck at its edge does not flicker.
+        """
+        count = len(inside)
+        row = np.flatnonzero(chains.before >= 0)
+        before = chains.before[row]
+        progress_m = np.zeros(len(line))
+        way_m, arrival = self._lines.travel(line[before], offset_m[before], line[row], offset_m[row])
+        progress_m[row] = way_m * arrival
+        along = (tangent * rows.heading).sum(axis=1)
+        by_heading = np.where(rows.has_heading & (np.abs(along) > 0.5), np.sign(along), 0.0).astype(np.int8)
+        standing, moving = rows.speed_mps < 0.5, rows.speed_mps > 1.5
+        by_heading[~moving] = 0
+        noise = np.where(standing, 3.0, np.where(moving, 0.5, 1.0))
+        turn_m = noise * (self.options.turn_m + np.minimum(rows.accuracy_m, 100.0))
+        start_m = noise * (self.options.start_m + np.minimum(rows.accuracy_m, 100.0))
+
+        direction = np.zeros(len(line), dtype=np.int8)
+        direction[:count] = by_heading[:count]
+        direction[count:] = rows.known_direction
+        site = np.concatenate([inside, rows.known_site]).astype(np.int32)
+        coarse = rows.accuracy_m > self.options.coarse_m
+        at_m, high_m, low_m = np.zeros(len(line)), np.zeros(len(line)), np.zeros(len(line))
+        for wave in chains.waves(1):
+            came = chains.before[wave]
+            at_m[wave] = at = at_m[came] + progress_m[wave]
+            high, low, way = np.maximum(high_m[came], at), np.minimum(low_m[came], at), direction[came]
+            enough = np.where(way == 0, start_m[wave], turn_m[wave])
+            new = np.where((way != 1) & (at - low > enough), 1, np.where((way != -1) & (high - at > enough), -1, way))
+            new = np.where(by_heading[wave] != 0, by_heading[wave], new)
+            known = wave >= count
+            new = np.where(known & (direction[wave] != 0), direction[wave], new)
+            direction[wave] = new
+            high_m[wave], low_m[wave] = np.where(new != way, at, high), np.where(new != way, at, low)
+
+            was, own = site[came], site[wave]
+            stays = ~known & (was >= 0) & (own < 0)
+            stays[stays] = near[wave[stays], was[stays]]
+            site[wave] = np.where(stays | (coarse[wave] & ~known), was, own)
+        for wave in reversed(chains.waves(1)):
+            came = chains.before[wave]
+            direction[came] = np.where(direction[came] == 0, direction[wave], direction[came])
+        return direction, site
+
+    def _status(
+        self, rows: _Rows, chains: Chains, distance_m: Floats, misfit: Floats, site: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.int8]:
+        """A `Status` of each fix, shape (n,)."""
+        count = len(distance_m)
+        accuracy_m = rows.accuracy_m[:count]
+        came = chains.before[:count]
+        elapsed_s = np.maximum(rows.time_s[:count] - rows.time_s[came], 1.0)
+        moved_m = np.hypot(rows.x_m[:count] - rows.x_m[came], rows.y_m[:count] - rows.y_m[came])
+        speed_mps = np.where(
+            np.isnan(rows.speed_mps[:count]), np.where(came >= 0, moved_m / elapsed_s, 0.0), rows.speed_mps[:count]
+        )
+        drives = (speed_mps > 5.0) & (~rows.has_heading[:count] | (misfit < 0.3))
+        limit_m = self.options.on_road_m + np.minimum(accuracy_m, 150.0)
+        limit_m = np.where(drives, np.maximum(limit_m, self.options.moving_on_road_m), limit_m)
+        parked = self._fences.off_road[site] & (site >= 0) & (accuracy_m <= self.options.coarse_m)
+        on_road = (distance_m <= limit_m) & ~parked
+        status = np.where(on_road, Status.ON_ROAD, Status.OFF_ROAD)
+        return np.where(np.isinf(distance_m), Status.OFF_CORRIDOR, status).astype(np.int8)
+
+
+def site_events(fixes: Fixes, places: Places, previous: LastPlaces | None = None) -> SiteEvents:
+    """Geofences entered and left between the successive places of each vehicle.
+
+    Arguments: as given to and returned by `Matcher.match`. A vehicle of which nothing is known before enters the
+    geofence around its first fix; a late fix, older than all that is known, enters nothing. Unlikely fixes count not.
+    Times are those of the fix after the change. Returns events by vehicle and time, leaving before entering.
+    """
+    ids, vehicle = np.unique(fixes.vehicle, return_inverse=True)
+    before = previous or LastPlaces.nothing(len(ids))
+    known = np.flatnonzero(np.isfinite(before.time_s))
+    time_s = np.concatenate([fixes.time_s, before.time_s[known]])
+    site = np.concatenate([places.site, before.site[known]])
+    chains = Chains.of(
+        np.concatenate([vehicle, known]),
+        time_s,
+        usable=np.concatenate([~places.unlikely, np.ones(len(known), dtype=bool)]),
+        first=np.arange(len(time_s)) >= len(fixes),
+    )
+    came = chains.before
+    was = np.where(came >= 0, site[came], -1)
+    unseen = np.ones(len(ids), dtype=bool)
+    unseen[known] = False
+    fresh = np.zeros(len(time_s), dtype=bool)
+    fresh[: len(fixes)] = unseen[vehicle] & ~places.unlikely
+    changed = (was != site) & ((came >= 0) | fresh)
+    left, entered = np.flatnonzero(changed & (was >= 0)), np.flatnonzero(changed & (site >= 0))
+    row = np.concatenate([left, entered])
+    kind = np.repeat([False, True], [len(left), len(entered)])
+    where = np.concatenate([was[left], site[entered]])
+    who = np.concatenate([fixes.vehicle, ids[known]])[row]
+    order = np.lexsort((kind, time_s[row], who))
+    return SiteEvents(who[order], time_s[row][order], where[order].astype(np.int32), kind[order])
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Fixes and, after them, the known places of their vehicles, arrays of shape (rows,) unless said otherwise."""
+
+    vehicle: Indices
+    time_s: Floats
+    x_m: Floats
+    y_m: Floats
+    speed_mps: Floats
+    heading: Floats
+    """Unit vector of the heading, zero where unknown, shape (rows, 2)."""
+    has_heading: Flags
+    accuracy_m: Floats
+    """As stated, at most `most_accuracy_m`, 0 where unknown."""
+    sigma_m: Floats
+    """Standard error used."""
+    known: Flags
+    known_line: Indices
+    """Line of each known place, shape (known,), as are the next three."""
+    known_offset_m: Floats
+    known_direction: npt.NDArray[np.int8]
+    known_site: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, fixes: Fixes, previous: LastPlaces | None, lines: LineIndex, options: MatchOptions) -> Self:
+        ids, vehicle = np.unique(fixes.vehicle, return_inverse=True)
+        last = previous or LastPlaces.nothing(len(ids))
+        if len(last.time_s) != len(ids):
+            raise InvalidInputError(
+                "{given} last places for {wanted} vehicles; give one for each of np.unique(fixes.vehicle).",
+                field="previous",
+                given=len(last.time_s),
+                wanted=len(ids),
+            )
+        has = np.flatnonzero(np.isfinite(last.time_s))
+        line, offset_m = lines.line_place(last.road_id[has], last.offset_m[has])
+        if last.direction is None:
+            on = np.where(lines.road_to_border[line] == last.road_id[has], 1, -1)
+            direction = np.where(line < 0, 0, on).astype(np.int8)
+        else:
+            direction = last.direction[has].astype(np.int8)
+        x_m, y_m = to_metres(np.concatenate([fixes.lon, last.lon[has]]), np.concatenate([fixes.lat, last.lat[has]]))
+        unknown, no = np.full(len(has), np.nan), np.zeros(len(has), dtype=bool)
+        accuracy_m = np.concatenate([fixes.accuracy_m, unknown])
+        stated = np.isfinite(accuracy_m) & (accuracy_m >= 0.0)
+        stated_m = np.where(stated, np.minimum(accuracy_m, options.most_accuracy_m), 0.0)
+        speed_mps = np.concatenate([fixes.speed_mps, unknown])
+        heading_deg = np.concatenate([fixes.heading_deg, unknown])
+        has_heading = np.isfinite(heading_deg) & (heading_deg != 0.0) & ~(speed_mps < 1.5)
+        radians = np.radians(np.where(has_heading, heading_deg, 0.0))
+        heading = np.column_stack([np.sin(radians), np.cos(radians)]) * has_heading[:, None]
+        return cls(
+            vehicle=np.concatenate([vehicle, has]),
+            time_s=np.concatenate([fixes.time_s, last.time_s[has]]),
+            x_m=x_m,
+            y_m=y_m,
+            speed_mps=speed_mps,
+            heading=heading,
+            has_heading=has_heading,
+            accuracy_m=stated_m,
+            sigma_m=np.where(stated, stated_m, options.unknown_accuracy_m),
+            known=np.concatenate([np.zeros(len(fixes), dtype=bool), ~no]),
+            known_line=line,
+            known_offset_m=offset_m,
+            known_direction=direction,
+            known_site=last.site[has].astype(np.int32),
+        )
+
+
+def _with_known(found: Candidates, line: Indices, offset_m: Floats) -> Candidates:
+    """Candidates of the fixes, and below them the known places, each with the one line it is on."""
+    count, slots = len(line), found.line.shape[1]
+    lines = np.full((count, slots), -1, dtype=np.intp)
+    offsets, distances = np.zeros((count, slots)), np.full((count, slots), np.inf)
+    lines[:, 0], offsets[:, 0], distances[:, 0] = line, offset_m, np.where(line < 0, np.inf, 0.0)
+    return Candidates(
+        np.concatenate([found.line, lines]),
+        np.concatenate([found.offset_m, offsets]),
+        np.concatenate([found.distance_m, distances]),
+        np.concatenate([found.tangent, np.zeros((count, slots, 2))]),
+    )
+
+
+def _unlikely(rows: _Rows, options: MatchOptions) -> Flags:
+    """Fixes that the truck cannot have reached from its last likely place, shape (rows,).
+
+    Two such fixes in a row that fit each other are believed: then the earlier place was the wrong one.
+    """
+
+    def reachable(a: Indices, b: Indices) -> Flags:
+        distance_m = np.hypot(rows.x_m[a] - rows.x_m[b], rows.y_m[a] - rows.y_m[b])
+        slack_m = options.jump_m + rows.accuracy_m[a] + rows.accuracy_m[b]
+        return ~(distance_m > options.top_speed_mps * np.abs(rows.time_s[a] - rows.time_s[b]) + slack_m)
+
+    everything = np.ones(len(rows.vehicle), dtype=bool)
+    chains = Chains.of(rows.vehicle, rows.time_s, usable=everything, first=rows.known)
+    row = np.flatnonzero(chains.before >= 0)
+    unlikely = np.zeros(len(rows.vehicle), dtype=bool)
+    if bool(reachable(row, chains.before[row]).all()):
+        return unlikely
+    good = np.arange(len(rows.vehicle))  # the last likely row up to and with this one
+    for wave in chains.waves(1):
+        came = chains.before[wave]
+        fits = reachable(wave, good[came]) | rows.known[wave] | (unlikely[came] & reachable(wave, came))
+        unlikely[wave] = ~fits
+        good[wave] = np.where(fits, wave, good[came])
+    return unlikely
+
+
+def _no_places() -> Places:
+    none, empty = np.empty(0, dtype=np.int32), np.empty(0)
+    small = np.empty(0, dtype=np.int8)
+    return Places(none, empty, empty, small, empty, small, none, np.empty(0, dtype=bool))
