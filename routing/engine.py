@@ -1,0 +1,776 @@
+"""The compiled heart of the traffic engine: one run, every truck an individual, event by event.
+
+Links follow Newell's simplified kinematic wave model, truck by truck. Truck n may leave link i for link j at the
+earliest time at which
+
+(a) it has travelled link i freely,
+(b) the truck before it left link i at least one outflow headway ago and the last truck entered j one headway ago,
+(c) link j has a place: truck n - storage has left j at least one backward-wave travel time ago.
+
+So a full link holds back the one before it and gaps travel upstream at finite speed. No time step: each link, source
+and server is a station with at most one next event, kept in a winner tree over the stations, so the cost of an
+event depends on the number of stations and not on the number of trucks.
+
+Sources: G. F. Newell, "A simplified theory of kinematic waves in highway traffic", Transportation Research B 27
+(1993); I. Yperman, "The link transmission model" (KU Leuven, 2007). Merges by start-time fair queueing
+(P. Goyal, H. Vin, H. Cheng, SIGCOMM 1996) with the links' priorities as weights.
+
+Everything random is drawn before; a run is a pure function of its arguments. Times are seconds since the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+F = TypeVar("F", bound=Callable[..., Any])
+
+ARRIVED = -2
+"""In `LinkArrays.next_hop`: the link ends at the destination."""
+NO_WAY = -1
+"""In `LinkArrays.next_hop`: no road leads from here to the destination."""
+NEVER = np.inf
+UNBOUNDED = 1 << 40
+"""Storage of a link, or capacity of a yard, that never fills."""
+
+
+def compiled(function: F) -> F:
+    """Compile `function` to machine code, kept on disk, releasing the interpreter lock while it runs."""
+    return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def _rule(function: F) -> F:
+    """Compile a rule of the engine: as `compiled`, without reference counts of arrays.
+
+    The rules allocate nothing, and the caller holds every array; counting references at each call would take
+    fifty times as long as the rules themselves.
+    """
+    return cast(F, njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function))
+
+
+class LinkArrays(NamedTuple):
+    """Links as arrays, one element a link."""
+
+    length_m: FloatArray
+    free_time_s: FloatArray
+    wave_time_s: FloatArray
+    """Travel time of a gap from the downstream to the upstream end."""
+    spacing_m: FloatArray
+    """Road length one standing truck takes (length over storage; all lanes together)."""
+    headway_s: FloatArray
+    """Least time between two trucks through either end: 1 / capacity."""
+    storage_veh: IntArray
+    ring_start: IntArray
+    """Where the link's record of departures starts; element i + 1 is where it ends."""
+    closed_from_s: FloatArray
+    closed_to_s: FloatArray
+    """Nobody enters in [closed_from_s, closed_to_s)."""
+    priority: FloatArray
+    """Weight at a merge, for the link and (second half) for the source that feeds into it."""
+    feeder_start: IntArray
+    feeder: IntArray
+    """Stations that feed link j: feeder[feeder_start[j]:feeder_start[j + 1]]."""
+    next_hop: IntArray
+    """[link, destination]: the next link, ARRIVED or NO_WAY. Destinations: gates first, then ways out."""
+
+
+class GateArrays(NamedTuple):
+    """Gates (one for each direction) as arrays: entrance server, yard, crossing server."""
+
+    entrance_lanes: IntArray
+    crossing_lanes: IntArray
+    entrance_open_s: FloatArray
+    """[gate, 2] opening hours of the entrance in seconds since local midnight; equal = round the clock."""
+    crossing_open_s: FloatArray
+    yard: IntArray
+    """Yard of each gate."""
+    yard_capacity_veh: IntArray
+    """One element a yard."""
+    onward_link: IntArray
+    """The link a truck takes after the crossing; NO_WAY = it has left the corridor."""
+    feeder_start: IntArray
+    feeder: IntArray
+    """Links that end at gate g: feeder[feeder_start[g]:feeder_start[g + 1]]."""
+    tail_km: FloatArray
+    """[gate, link] kilometre of the downstream end, counted along the road to this gate."""
+    km_per_m: FloatArray
+    """[link] kilometres gained per metre upstream."""
+    day_second: float
+    """Local time of day at the start of the run, in seconds since midnight."""
+
+
+class FleetArrays(NamedTuple):
+    """Trucks as arrays, one element a truck; the random ones already drawn."""
+
+    gate: IntArray
+    """The gate it crosses, or -1: it only drives to `way_out`."""
+    way_out: IntArray
+    """Destination index (number of gates + way out) when not crossing or after it."""
+    link: IntArray
+    """Where it is or enters; -1 = in the yard of `gate` at the start."""
+    ready_s: FloatArray
+    """On a link: when it would reach the end freely. To come: when it appears. In a yard: when its stay ends."""
+    slowness: FloatArray
+    """Free travel time of this truck relative to the link's."""
+    entrance_s: FloatArray
+    dwell_s: FloatArray
+    crossing_s: FloatArray
+    hold_link: IntArray
+    """It leaves the road at the end of this link to wait at a staging area, -1 = nowhere."""
+    hold_until_s: FloatArray
+    on_road: IntArray
+    """Trucks on links at the start, those nearer the end of their link first."""
+    to_come: IntArray
+    """Trucks that appear later, in order of `ready_s`."""
+    in_yard: IntArray
+
+
+class RunOutput(NamedTuple):
+    """What one run leaves behind; arrays the caller allocates."""
+
+    queue_veh: FloatArray
+    """[gate, T] trucks standing before the entrance, those in its lanes included."""
+    ahead: IntArray
+    """[gate, T] how many trucks will have started at the entrance before one that joins now."""
+    standing: IntArray
+    """[gate, T] those of `queue_veh` that stand on the road."""
+    tail_km: FloatArray
+    """[gate, T]"""
+    occupancy_veh: FloatArray
+    """[yard, T]"""
+    on_road_veh: FloatArray
+    """[T] trucks on links and waiting to enter one."""
+    unhindered_s: FloatArray
+    """[truck] when it would have reached the gate with nobody before it."""
+    entrance_start_s: FloatArray
+    """[truck] when it starts at the entrance; inf = never."""
+    yard_in_s: FloatArray
+    exit_s: FloatArray
+    """[truck] when it has left the corridor."""
+    starts_s: FloatArray
+    """[gate, truck] times at which the entrance started its k-th truck."""
+    started: IntArray
+    """[gate] how many."""
+    balance: IntArray
+    """[5] appeared, left, on links and in sources, in gates, held: conservation, counted apart."""
+
+
+class _State(NamedTuple):
+    """What changes during a run."""
+
+    key: FloatArray
+    tree: IntArray
+    head: IntArray
+    tail: IntArray
+    following: IntArray
+    count: IntArray
+    entered: IntArray
+    left: IntArray
+    last_entry_s: FloatArray
+    last_exit_s: FloatArray
+    ring_s: FloatArray
+    ready_s: FloatArray
+    tag: FloatArray
+    virtual: FloatArray
+    destination: IntArray
+    hold_link: IntArray
+    lane_truck: IntArray
+    lane_end_s: FloatArray
+    lane_blocked: IntArray
+    idle: IntArray
+    occupancy: IntArray
+    stay_key: FloatArray
+    stay_truck: IntArray
+    stay_count: IntArray
+    crossing_free_s: FloatArray
+    later_key: FloatArray
+    later_truck: IntArray
+    later_link: IntArray
+    later_count: IntArray
+    balance: IntArray
+    stack: IntArray
+
+
+@_rule
+def _set_key(state: _State, station: int, time_s: float) -> None:
+    """Give `station` its next event time and play its matches in the winner tree again."""
+    key, tree = state.key, state.tree
+    if key[station] == time_s:
+        return
+    key[station] = time_s
+    node = (tree.size // 2 + station) // 2
+    while node >= 1:
+        a, b = tree[2 * node], tree[2 * node + 1]
+        tree[node] = a if key[a] <= key[b] else b
+        node //= 2
+
+
+@_rule
+def _push(keys: FloatArray, items: IntArray, size: int, key: float, item: int) -> None:
+    """Add to a binary heap of `size` elements; ties go by item, so that order never depends on history."""
+    i = size
+    while i > 0:
+        parent = (i - 1) // 2
+        if keys[parent] < key or (keys[parent] == key and items[parent] <= item):
+            break
+        keys[i], items[i] = keys[parent], items[parent]
+        i = parent
+    keys[i], items[i] = key, item
+
+
+@_rule
+def _pop(keys: FloatArray, items: IntArray, size: int) -> None:
+    """Remove the first element of a binary heap of `size` elements."""
+    size -= 1
+    key, item = keys[size], items[size]
+    i = 0
+    while True:
+        child = 2 * i + 1
+        if child >= size:
+            break
+        other = child + 1
+        if other < size and (
+            keys[other] < keys[child] or (keys[other] == keys[child] and items[other] < items[child])
+        ):
+            child = other
+        if keys[child] > key or (keys[child] == key and items[child] >= item):
+            break
+        keys[i], items[i] = keys[child], items[child]
+        i = child
+    keys[i], items[i] = key, item
+
+
+@_rule
+def next_open(open_s: FloatArray, day_second: float, time_s: float) -> float:
+    """The first moment at or after `time_s` within daily opening hours [from, to) that may pass midnight."""
+    start, end = open_s[0], open_s[1]
+    if start == end or time_s == NEVER:
+        return time_s
+    of_day = (day_second + time_s) % 86400.0
+    if start < end:
+        if start <= of_day < end:
+            return time_s
+    elif of_day >= start or of_day < end:
+        return time_s
+    return float(time_s + (start - of_day) % 86400.0)
+
+
+@_rule
+def _entry_time(links: LinkArrays, state: _State, j: int) -> float:
+    """When link j can take the next truck, as far as known; NEVER while its gap has not yet formed."""
+    at = state.last_entry_s[j] + links.headway_s[j]
+    behind = state.entered[j] - links.storage_veh[j]
+    if behind >= 0:
+        if behind >= state.left[j]:
+            return NEVER
+        start = links.ring_start[j]
+        gap = state.ring_s[start + behind % links.storage_veh[j]] + links.wave_time_s[j]
+        at = max(at, gap)
+    if links.closed_from_s[j] <= at < links.closed_to_s[j]:
+        at = links.closed_to_s[j]
+    return float(at)
+
+
+@_rule
+def _departure(links: LinkArrays, gates: GateArrays, state: _State, station: int, now_s: float) -> float:
+    """When the first truck of a link or source can go on; NEVER while it is blocked or nobody is there."""
+    truck = state.head[station]
+    if truck < 0:
+        return NEVER
+    n_links = links.length_m.size
+    at = max(state.ready_s[truck], now_s)
+    if station >= n_links:
+        j = station - n_links
+    else:
+        at = max(at, state.last_exit_s[station] + links.headway_s[station])
+        if state.hold_link[truck] == station:
+            return float(at)
+        j = links.next_hop[station, state.destination[truck]]
+        if j == NO_WAY:
+            return NEVER
+        if j == ARRIVED:
+            gate = state.destination[truck]
+            if gate < state.idle.size:
+                if state.idle[gate] == 0:
+                    return NEVER
+                at = next_open(gates.entrance_open_s[gate], gates.day_second, at)
+            return float(at)
+    if links.closed_from_s[j] <= at < links.closed_to_s[j]:
+        at = links.closed_to_s[j]
+    return float(max(at, _entry_time(links, state, j)))
+
+
+@_rule
+def _append(state: _State, station: int, truck: int) -> bool:
+    """Put a truck at the end of a station's line; tells whether it is the first there."""
+    state.following[truck] = -1
+    state.count[station] += 1
+    if state.head[station] < 0:
+        state.head[station] = truck
+        state.tail[station] = truck
+        return True
+    state.following[state.tail[station]] = truck
+    state.tail[station] = truck
+    return False
+
+
+@_rule
+def _wake(links: LinkArrays, gates: GateArrays, state: _State, feeders: IntArray, now_s: float) -> None:
+    """Look again at stations that were blocked."""
+    for station in feeders:
+        if state.head[station] >= 0 and state.key[station] == NEVER:
+            _set_key(state, station, _departure(links, gates, state, station, now_s))
+
+
+@_rule
+def _take_first(links: LinkArrays, gates: GateArrays, state: _State, station: int, now_s: float) -> int:
+    """Remove the first truck of a link or source; the gap it leaves starts its way upstream."""
+    truck = state.head[station]
+    state.head[station] = state.following[truck]
+    state.count[station] -= 1
+    if station < links.length_m.size:
+        storage = links.storage_veh[station]
+        if storage < UNBOUNDED:
+            state.ring_s[links.ring_start[station] + state.left[station] % storage] = now_s
+        state.left[station] += 1
+        state.last_exit_s[station] = now_s
+    return int(truck)
+
+
+@_rule
+def _after_leaving(links: LinkArrays, gates: GateArrays, state: _State, station: int, now_s: float) -> None:
+    """Plan the next truck of a station that has just let one go, and those it had blocked."""
+    _set_key(state, station, _departure(links, gates, state, station, now_s))
+    if station < links.length_m.size and state.count[station] == links.storage_veh[station] - 1:
+        feeders = links.feeder[links.feeder_start[station] : links.feeder_start[station + 1]]
+        _wake(links, gates, state, feeders, now_s)
+
+
+@_rule
+def _fairest(links: LinkArrays, state: _State, station: int, j: int, now_s: float) -> int:
+    """Of the stations whose first truck could enter link j now, the one whose turn it is."""
+    best = station
+    n_links = links.length_m.size
+    best_tag = max(state.tag[station], state.virtual[j])
+    for other in links.feeder[links.feeder_start[j] : links.feeder_start[j + 1]]:
+        if other == station or state.key[other] > now_s or state.head[other] < 0:
+            continue
+        first = state.head[other]
+        if other < n_links and (
+            state.hold_link[first] == other or links.next_hop[other, state.destination[first]] != j
+        ):
+            continue
+        tag = max(state.tag[other], state.virtual[j])
+        if tag < best_tag:
+            best, best_tag = other, tag
+    state.virtual[j] = best_tag
+    state.tag[best] = best_tag + 1.0 / links.priority[best]
+    return int(best)
+
+
+@_rule
+def _plan_lanes(state: _State, links: LinkArrays, gate: int) -> None:
+    """The entrance's next event: the first lane whose check ends."""
+    first = NEVER
+    for lane in range(state.lane_truck.shape[1]):
+        if state.lane_truck[gate, lane] >= 0 and state.lane_blocked[gate, lane] == 0:
+            first = min(first, state.lane_end_s[gate, lane])
+    _set_key(state, 2 * links.length_m.size + gate, first)
+
+
+@_rule
+def _plan_crossing(state: _State, links: LinkArrays, gates: GateArrays, gate: int, now_s: float) -> None:
+    """The crossing's next event: the first truck done in the yard meets the first free lane within hours."""
+    station = 2 * links.length_m.size + state.idle.size + gate
+    if state.stay_count[gate] == 0:
+        _set_key(state, station, NEVER)
+        return
+    free = NEVER
+    for lane in range(gates.crossing_lanes[gate]):
+        free = min(free, state.crossing_free_s[gate, lane])
+    at = max(now_s, max(state.stay_key[gate, 0], free))
+    _set_key(state, station, next_open(gates.crossing_open_s[gate], gates.day_second, at))
+
+
+@_rule
+def _enter_yard(
+    links: LinkArrays,
+    gates: GateArrays,
+    fleet: FleetArrays,
+    out: RunOutput,
+    state: _State,
+    gate: int,
+    lane: int,
+    now_s: float,
+) -> None:
+    """A truck drives from its entrance lane into the yard; the lane is free for the next one on the road."""
+    truck = state.lane_truck[gate, lane]
+    state.lane_truck[gate, lane] = -1
+    state.lane_blocked[gate, lane] = 0
+    state.idle[gate] += 1
+    state.occupancy[gates.yard[gate]] += 1
+    out.yard_in_s[truck] = now_s
+    stay_end = now_s + fleet.dwell_s[truck]
+    _push(state.stay_key[gate], state.stay_truck[gate], state.stay_count[gate], stay_end, truck)
+    state.stay_count[gate] += 1
+    if state.stay_truck[gate, 0] == truck:
+        _plan_crossing(state, links, gates, gate, now_s)
+    _plan_lanes(state, links, gate)
+    _wake(links, gates, state, gates.feeder[gates.feeder_start[gate] : gates.feeder_start[gate + 1]], now_s)
+
+
+@_rule
+def _fill_yard(
+    links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: _State, yard: int, now_s: float
+) -> None:
+    """Let in the trucks that wait in entrance lanes for a place, longest waiting first, while there is one."""
+    while state.occupancy[yard] < gates.yard_capacity_veh[yard]:
+        best_gate, best_lane, best_end = -1, -1, NEVER
+        for gate in range(state.idle.size):
+            if gates.yard[gate] != yard:
+                continue
+            for lane in range(state.lane_truck.shape[1]):
+                if state.lane_blocked[gate, lane] == 1 and state.lane_end_s[gate, lane] < best_end:
+                    best_gate, best_lane, best_end = gate, lane, state.lane_end_s[gate, lane]
+        if best_gate < 0:
+            return
+        _enter_yard(links, gates, fleet, out, state, best_gate, best_lane, now_s)
+
+
+@_rule
+def _standing(links: LinkArrays, gates: GateArrays, state: _State, gate: int, now_s: float) -> tuple[int, float]:
+    """Trucks for `gate` that stand on the road before it, contiguously, and the kilometre of the last one.
+
+    The place of the k-th truck of a link is where Newell's backward wave puts it: k standing trucks and those
+    gaps that departures of the last x / w seconds have sent upstream lie between it and the end. It stands when
+    driving freely would have brought it beyond that place.
+    """
+    total = 0
+    start, end = gates.feeder_start[gate], gates.feeder_start[gate + 1]
+    tail_km = gates.tail_km[gate, gates.feeder[start]] if end > start else 0.0
+    nearest_km = tail_km
+    stack = state.stack
+    depth = 0
+    for i in range(start, end):
+        stack[depth] = gates.feeder[i]
+        depth += 1
+    while depth > 0:
+        depth -= 1
+        link = stack[depth]
+        length, spacing = links.length_m[link], links.spacing_m[link]
+        speed = length / links.free_time_s[link] if links.free_time_s[link] > 0.0 else 0.0
+        wave = length / links.wave_time_s[link] if links.wave_time_s[link] > 0.0 else NEVER
+        place = 0.0
+        gaps = 0
+        storage = links.storage_veh[link]
+        known_gaps = min(state.left[link], storage) if storage < UNBOUNDED else 0
+        truck = state.head[link]
+        all_stand = True
+        while truck >= 0:
+            while gaps < known_gaps:
+                left_s = state.ring_s[links.ring_start[link] + (state.left[link] - 1 - gaps) % storage]
+                if left_s <= now_s - place / wave:
+                    break
+                gaps += 1
+                place += spacing
+            if (state.ready_s[truck] - now_s) * speed > place + 1e-6 or (
+                speed == 0.0 and state.ready_s[truck] > now_s
+            ):
+                all_stand = False
+                break
+            if state.destination[truck] == gate:
+                total += 1
+                tail_km = max(tail_km, gates.tail_km[gate, link] + min(place, length) * gates.km_per_m[link])
+            truck = state.following[truck]
+            place += spacing
+        if not all_stand or state.count[link] == 0 or place < 0.9 * length:
+            continue
+        for station in links.feeder[links.feeder_start[link] : links.feeder_start[link + 1]]:
+            if station < links.length_m.size:
+                first = state.head[station]
+                if first >= 0 and state.ready_s[first] <= now_s:
+                    stack[depth] = station
+                    depth += 1
+            else:
+                # Trucks that want to enter here but find no place: they stand where the road begins.
+                truck = state.head[station]
+                while truck >= 0:
+                    total += state.destination[truck] == gate
+                    truck = state.following[truck]
+    return total, max(tail_km, nearest_km)
+
+
+@_rule
+def _sample(
+    links: LinkArrays, gates: GateArrays, state: _State, out: RunOutput, index: int, now_s: float
+) -> None:
+    """Write down queues, tails and occupancies at one moment, and check that no truck was lost or made."""
+    for gate in range(state.idle.size):
+        standing, tail_km = _standing(links, gates, state, gate, now_s)
+        in_lanes = gates.entrance_lanes[gate] - state.idle[gate]
+        out.standing[gate, index] = standing
+        out.queue_veh[gate, index] = standing + in_lanes
+        out.ahead[gate, index] = out.started[gate] + standing
+        out.tail_km[gate, index] = tail_km
+    for yard in range(state.occupancy.size):
+        out.occupancy_veh[yard, index] = state.occupancy[yard]
+    out.on_road_veh[index] = np.sum(state.count)
+
+
+@compiled
+def _start_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput) -> _State:
+    """The state before the first event: trucks in their places, nothing planned."""
+    n_links, n_gates, n_trucks = links.length_m.size, gates.yard.size, fleet.gate.size
+    stations = 2 * n_links + 2 * n_gates
+    leaves = 1
+    while leaves < stations + 1:
+        leaves *= 2
+    tree = np.empty(2 * leaves, np.int64)
+    # Leaves beyond the stations all point at one that never has an event.
+    for i in range(leaves):
+        tree[leaves + i] = min(i, stations)
+    for i in range(leaves - 1, 0, -1):
+        tree[i] = tree[2 * i]
+    lanes = max(1, np.max(gates.entrance_lanes)) if n_gates > 0 else 1
+    crossing_lanes = max(1, np.max(gates.crossing_lanes)) if n_gates > 0 else 1
+    stays = np.zeros(max(1, n_gates), np.int64)
+    destination = fleet.way_out.copy()
+    for truck in range(n_trucks):
+        if fleet.gate[truck] >= 0:
+            destination[truck] = fleet.gate[truck]
+            stays[fleet.gate[truck]] += 1
+    most = max(1, np.max(stays))
+    state = _State(
+        np.full(stations + 1, NEVER),
+        tree,
+        np.full(2 * n_links, -1, np.int64),
+        np.full(2 * n_links, -1, np.int64),
+        np.full(n_trucks, -1, np.int64),
+        np.zeros(2 * n_links, np.int64),
+        np.zeros(n_links, np.int64),
+        np.zeros(n_links, np.int64),
+        np.full(n_links, -NEVER),
+        np.full(n_links, -NEVER),
+        np.empty(links.ring_start[n_links], np.float64),
+        fleet.ready_s.copy(),
+        np.zeros(2 * n_links, np.float64),
+        np.zeros(n_links, np.float64),
+        destination,
+        fleet.hold_link.copy(),
+        np.full((n_gates, lanes), -1, np.int64),
+        np.zeros((n_gates, lanes), np.float64),
+        np.zeros((n_gates, lanes), np.int64),
+        gates.entrance_lanes.copy(),
+        np.zeros(gates.yard_capacity_veh.size, np.int64),
+        np.empty((n_gates, most), np.float64),
+        np.empty((n_gates, most), np.int64),
+        np.zeros(n_gates, np.int64),
+        np.zeros((n_gates, crossing_lanes), np.float64),
+        np.empty(n_trucks + 1, np.float64),
+        np.empty(n_trucks + 1, np.int64),
+        np.full(n_trucks, -1, np.int64),
+        np.zeros(1, np.int64),
+        np.zeros(5, np.int64),
+        np.empty(n_links + 1, np.int64),
+    )
+    for truck in fleet.on_road:
+        _append(state, fleet.link[truck], truck)
+        state.entered[fleet.link[truck]] += 1
+        out.unhindered_s[truck] = _free_rest(links, fleet, truck, destination[truck])
+    for truck in fleet.in_yard:
+        gate = fleet.gate[truck]
+        state.occupancy[gates.yard[gate]] += 1
+        out.yard_in_s[truck] = 0.0
+        _push(state.stay_key[gate], state.stay_truck[gate], state.stay_count[gate], fleet.ready_s[truck], truck)
+        state.stay_count[gate] += 1
+    state.balance[0] = fleet.on_road.size + fleet.in_yard.size
+    return state
+
+
+@_rule
+def _free_rest(links: LinkArrays, fleet: FleetArrays, truck: int, destination: int) -> float:
+    """When a truck on the road would reach its destination with nobody before it (holds included)."""
+    at = fleet.ready_s[truck]
+    link = fleet.link[truck]
+    while True:
+        if fleet.hold_link[truck] == link:
+            at = max(at, fleet.hold_until_s[truck])
+        link = links.next_hop[link, destination]
+        if link < 0:
+            return float(at) if link == ARRIVED else NEVER
+        at += links.free_time_s[link] * fleet.slowness[truck]
+
+
+@_rule
+def _move(
+    links: LinkArrays,
+    gates: GateArrays,
+    fleet: FleetArrays,
+    out: RunOutput,
+    state: _State,
+    station: int,
+    now_s: float,
+) -> None:
+    """The first truck of a link or source goes where it is bound for."""
+    n_links = links.length_m.size
+    first = state.head[station]
+    held = station < n_links and state.hold_link[first] == station
+    j = station - n_links if station >= n_links else links.next_hop[station, state.destination[first]]
+    if j >= 0 and not held:
+        if links.feeder_start[j + 1] - links.feeder_start[j] > 1:
+            station = _fairest(links, state, station, j, now_s)
+        truck = _take_first(links, gates, state, station, now_s)
+        state.ready_s[truck] = now_s + links.free_time_s[j] * fleet.slowness[truck]
+        state.entered[j] += 1
+        state.last_entry_s[j] = now_s
+        if _append(state, j, truck):
+            _set_key(state, j, _departure(links, gates, state, j, now_s))
+        _after_leaving(links, gates, state, station, now_s)
+        return
+    truck = _take_first(links, gates, state, station, now_s)
+    if held:
+        state.hold_link[truck] = -1
+        state.balance[4] += 1
+        state.later_link[truck] = j
+        until = max(now_s, fleet.hold_until_s[truck])
+        _push(state.later_key, state.later_truck, state.later_count[0], until, truck)
+        state.later_count[0] += 1
+    elif state.destination[truck] < state.idle.size:
+        gate = state.destination[truck]
+        lane = 0
+        while state.lane_truck[gate, lane] >= 0 or lane >= gates.entrance_lanes[gate]:
+            lane += 1
+        state.lane_truck[gate, lane] = truck
+        state.lane_end_s[gate, lane] = now_s + fleet.entrance_s[truck]
+        state.idle[gate] -= 1
+        out.entrance_start_s[truck] = now_s
+        out.starts_s[gate, out.started[gate]] = now_s
+        out.started[gate] += 1
+        _plan_lanes(state, links, gate)
+    else:
+        out.exit_s[truck] = now_s
+        state.balance[1] += 1
+    _after_leaving(links, gates, state, station, now_s)
+
+
+@_rule
+def _check_done(
+    links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: _State, gate: int, now_s: float
+) -> None:
+    """A check at the entrance ends: into the yard, or wait in the lane for a place."""
+    for lane in range(gates.entrance_lanes[gate]):
+        if (
+            state.lane_truck[gate, lane] >= 0
+            and state.lane_blocked[gate, lane] == 0
+            and state.lane_end_s[gate, lane] <= now_s
+        ):
+            state.lane_blocked[gate, lane] = 1
+    _fill_yard(links, gates, fleet, out, state, gates.yard[gate], now_s)
+    _plan_lanes(state, links, gate)
+
+
+@_rule
+def _cross(
+    links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: _State, gate: int, now_s: float
+) -> None:
+    """A truck leaves the yard through a crossing lane; a place is free."""
+    truck = state.stay_truck[gate, 0]
+    _pop(state.stay_key[gate], state.stay_truck[gate], state.stay_count[gate])
+    state.stay_count[gate] -= 1
+    lane = 0
+    for other in range(gates.crossing_lanes[gate]):
+        if state.crossing_free_s[gate, other] < state.crossing_free_s[gate, lane]:
+            lane = other
+    done = now_s + fleet.crossing_s[truck]
+    state.crossing_free_s[gate, lane] = done
+    state.occupancy[gates.yard[gate]] -= 1
+    _plan_crossing(state, links, gates, gate, now_s)
+    onward = gates.onward_link[gate]
+    if onward < 0:
+        out.exit_s[truck] = done
+        state.balance[1] += 1
+    else:
+        state.destination[truck] = fleet.way_out[truck]
+        state.later_link[truck] = onward
+        state.balance[4] += 1
+        _push(state.later_key, state.later_truck, state.later_count[0], done, truck)
+        state.later_count[0] += 1
+    _fill_yard(links, gates, fleet, out, state, gates.yard[gate], now_s)
+
+
+@_rule
+def _loop(
+    links: LinkArrays,
+    gates: GateArrays,
+    fleet: FleetArrays,
+    out: RunOutput,
+    state: _State,
+    step_s: float,
+    limit_s: float,
+) -> None:
+    """Event after event until everybody is out, nobody can move any more, or `limit_s`."""
+    n_links, n_gates = links.length_m.size, gates.yard.size
+    for station in range(n_links):
+        _set_key(state, station, _departure(links, gates, state, station, 0.0))
+    for gate in range(n_gates):
+        _fill_yard(links, gates, fleet, out, state, gates.yard[gate], 0.0)
+        _plan_crossing(state, links, gates, gate, 0.0)
+    upcoming, sampled, samples = 0, 0, out.on_road_veh.size
+    while True:
+        station = state.tree[1]
+        now_s = state.key[station]
+        kind = 0
+        if upcoming < fleet.to_come.size and fleet.ready_s[fleet.to_come[upcoming]] <= now_s:
+            now_s, kind = fleet.ready_s[fleet.to_come[upcoming]], 1
+        if state.later_count[0] > 0 and state.later_key[0] <= now_s:
+            now_s, kind = state.later_key[0], 2
+        while sampled < samples and sampled * step_s < now_s:
+            _sample(links, gates, state, out, sampled, sampled * step_s)
+            sampled += 1
+        if now_s == NEVER or now_s > limit_s:
+            break
+        if kind > 0:
+            if kind == 1:
+                truck = fleet.to_come[upcoming]
+                upcoming += 1
+                state.balance[0] += 1
+                link = fleet.link[truck]
+                free = _free_rest(links, fleet, truck, state.destination[truck])
+                out.unhindered_s[truck] = free + links.free_time_s[link] * fleet.slowness[truck]
+            else:
+                truck = state.later_truck[0]
+                _pop(state.later_key, state.later_truck, state.later_count[0])
+                state.later_count[0] -= 1
+                state.balance[4] -= 1
+                link = state.later_link[truck]
+            state.ready_s[truck] = now_s
+            if _append(state, n_links + link, truck):
+                _set_key(state, n_links + link, _departure(links, gates, state, n_links + link, now_s))
+        elif station < 2 * n_links:
+            at = _departure(links, gates, state, station, now_s)
+            if at > now_s:
+                _set_key(state, station, at)
+            else:
+                _move(links, gates, fleet, out, state, station, now_s)
+        elif station < 2 * n_links + n_gates:
+            _check_done(links, gates, fleet, out, state, station - 2 * n_links, now_s)
+        else:
+            _cross(links, gates, fleet, out, state, station - 2 * n_links - n_gates, now_s)
+    state.balance[2] = np.sum(state.count)
+    state.balance[3] = np.sum(gates.entrance_lanes) - np.sum(state.idle) + np.sum(state.stay_count)
+
+
+@compiled
+def run(
+    links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, step_s: float, limit_s: float
+) -> None:
+    """Run until everybody is out, nobody can move any more, or `limit_s`; write `out` every `step_s` from 0 on."""
+    state = _start_state(links, gates, fleet, out)
+    _loop(links, gates, fleet, out, state, step_s, limit_s)
+    out.balance[:] = state.balance

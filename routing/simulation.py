@@ -1,0 +1,361 @@
+"""The traffic engine: trucks on links, gates with yards, one run or many runs in threads.
+
+`routing.engine` holds the compiled rules; here is what surrounds them: the arrays they take, the check that
+no truck was lost or made, the wait a newcomer would have, and ensembles.
+
+The wait at time t is the time until a truck that joins the queue at t is taken at the entrance. It is known once
+all trucks ahead of it have been, so a run goes on after the horizon until everyone is served (events cost per truck,
+empty time costs nothing), at most `LIMIT_S` longer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo.errors import InvalidInputError
+from routing.engine import (
+    UNBOUNDED,
+    FleetArrays,
+    FloatArray,
+    GateArrays,
+    IntArray,
+    LinkArrays,
+    RunOutput,
+    compiled,
+    next_open,
+    run,
+)
+from routing.gates import GateSetting
+from routing.graph import Network
+
+LIMIT_S = 14 * 86400.0
+"""How long after the horizon a run may go on, and the longest wait reported."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Closure:
+    """Nobody may drive onto a road in [from_s, to_s), seconds since the start; trucks on it go on."""
+
+    road_id: int
+    from_s: float = 0.0
+    to_s: float = np.inf
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One run. Series are sampled every `step_s` from 0 on: `queue_veh`, `wait_s`, `tail_km` [gate, T],
+    `occupancy_veh` [yard, T]. Truck arrays are in the order of the fleet; inf = did not happen.
+    """
+
+    step_s: float
+    queue_veh: FloatArray
+    wait_s: FloatArray
+    tail_km: FloatArray
+    occupancy_veh: FloatArray
+    on_road_veh: FloatArray
+    unhindered_s: FloatArray
+    """When each truck would have reached its destination's entrance with nobody before it."""
+    entrance_start_s: FloatArray
+    yard_in_s: FloatArray
+    exit_s: FloatArray
+    appeared_veh: int
+    left_veh: int
+    inside_veh: int
+
+
+def road_times(network: Network, speed_mps: NDArray[np.float64] | None = None) -> FloatArray:
+    """Travel time of each road in seconds; `speed_mps` per road where known (NaN, 0: free flow)."""
+    free = network.road_free_speed_mps
+    if speed_mps is None:
+        return network.road_length_m / free
+    known = np.isfinite(speed_mps) & (speed_mps > 0.0)
+    # A live speed above free flow is one driver's; below 1 m/s it is a queue, which the engine makes itself.
+    speed = np.where(known, np.clip(np.where(known, speed_mps, free), 1.0, free), free)
+    return network.road_length_m / speed
+
+
+def link_arrays(
+    network: Network, *, road_time_s: FloatArray | None = None, closures: Sequence[Closure] = ()
+) -> LinkArrays:
+    """The network's links for a run, with the travel times of the moment and closed roads.
+
+    A closure holds for the whole link: build the network with the road in `alone` to close only it.
+    """
+    free_time = network.free_time_s
+    if road_time_s is not None and network.road_link.size:
+        on_link = network.road_link >= 0
+        times = np.bincount(network.road_link[on_link], road_time_s[on_link], minlength=free_time.size)
+        free_time = np.where(times > 0.0, times, free_time)
+    closed_from = np.full(free_time.size, np.inf)
+    closed_to = np.full(free_time.size, np.inf)
+    for closure in closures:
+        link = int(network.road_link[closure.road_id])
+        if link >= 0:
+            closed_from[link], closed_to[link] = closure.from_s, closure.to_s
+    return LinkArrays(
+        length_m=network.length_m,
+        free_time_s=free_time,
+        wave_time_s=network.wave_time_s,
+        spacing_m=network.spacing_m,
+        headway_s=network.headway_s,
+        storage_veh=network.storage_veh,
+        ring_start=network.ring_start,
+        closed_from_s=closed_from,
+        closed_to_s=closed_to,
+        priority=network.priority,
+        feeder_start=network.feeder_start,
+        feeder=network.feeder,
+        next_hop=network.next_hop,
+    )
+
+
+def gate_arrays(
+    network: Network,
+    settings: Sequence[GateSetting],
+    *,
+    yard_capacity_veh: Sequence[float] | NDArray[np.float64] | None = None,
+    day_second: float = 0.0,
+) -> GateArrays:
+    """The network's gates for a run.
+
+    Arguments: `settings`, one for each of `network.gates`, in any order; `yard_capacity_veh`, one for each of
+    `network.yard_ids` (None, NaN: never full); `day_second`, local time of day at the start.
+
+    Raises
+    ------
+    InvalidInputError
+        If a gate has no setting, or a capacity is negative.
+    """
+    by_gate = {(s.gate_id, s.direction): s for s in settings}
+    ordered = []
+    for place in network.gates:
+        setting = by_gate.get((place.gate_id, "import" if place.direction == "import" else "export"))
+        if setting is None:
+            raise InvalidInputError(
+                "Gate {value} has no setting for {direction}; give lanes, hours and service time.",
+                field="gate_settings",
+                value=place.gate_id,
+                direction=place.direction,
+            )
+        ordered.append(setting)
+    servers = [s.servers() for s in ordered]
+    n_yards = len(network.yard_ids) + len(ordered)
+    capacity = np.full(n_yards, UNBOUNDED, np.int64)
+    if yard_capacity_veh is not None:
+        for i, value in enumerate(np.asarray(yard_capacity_veh, dtype=float)):
+            if value < 0.0:
+                raise InvalidInputError(
+                    "Yard {yard} cannot hold {value} trucks; give 0 or more.",
+                    field="yard_capacity_veh", yard=network.yard_ids[i], value=value,
+                )  # fmt: skip
+            if np.isfinite(value):
+                capacity[i] = int(value)
+    return GateArrays(
+        entrance_lanes=np.array([a.lanes for a, _ in servers], np.int64),
+        crossing_lanes=np.array([b.lanes for _, b in servers], np.int64),
+        entrance_open_s=np.array([(a.open_from_s, a.open_to_s) for a, _ in servers], float).reshape(-1, 2),
+        crossing_open_s=np.array([(b.open_from_s, b.open_to_s) for _, b in servers], float).reshape(-1, 2),
+        yard=network.gate_yard,
+        yard_capacity_veh=capacity,
+        onward_link=network.onward_link,
+        feeder_start=network.gate_feeder_start,
+        feeder=network.gate_feeder,
+        tail_km=network.tail_km,
+        km_per_m=network.km_per_m,
+        day_second=float(day_second),
+    )
+
+
+@dataclass(frozen=True)
+class Trucks:
+    """Trucks of a run before the engine sorts them; arrays of equal length, one element a truck.
+
+    `link` -1 = in the yard of `gate`. `ready_s`: on the road, when it would reach the end of its link freely;
+    to come (`to_come`), when it appears at the start of the link; in a yard, when its stay ends.
+    """
+
+    gate: IntArray
+    link: IntArray
+    ready_s: FloatArray
+    to_come: NDArray[np.bool_]
+    slowness: FloatArray
+    hold_link: IntArray
+    hold_until_s: FloatArray
+
+
+def sample_fleet(
+    network: Network,
+    trucks: Trucks,
+    settings: Sequence[GateSetting],
+    rngs: Sequence[np.random.Generator],
+) -> FleetArrays:
+    """Draw each truck's entrance check, stay and crossing time, and sort the trucks for the engine.
+
+    `rngs` are three generators (entrance, stay, crossing), apart so that a change to one distribution
+    leaves the others' draws as they were: common random numbers between scenarios.
+    """
+    n = trucks.gate.size
+    by_gate = {(s.gate_id, s.direction): s for s in settings}
+    services = np.zeros((3, n))
+    for row, rng in enumerate(rngs):
+        for g, place in enumerate(network.gates):
+            setting = by_gate[(place.gate_id, "import" if place.direction == "import" else "export")]
+            first, second = setting.servers()
+            time = (first.service, setting.dwell, second.service)[row]
+            own = trucks.gate == g
+            # Every truck draws for every gate, so that sending it elsewhere changes nobody else's luck.
+            draws = time.sample(rng, n)
+            services[row, own] = draws[own]
+    index = np.arange(n)
+    in_yard = trucks.link < 0
+    moving = ~in_yard & ~trucks.to_come
+    on_road = index[moving]
+    to_come = index[trucks.to_come & ~in_yard]
+    hold_link = np.where(
+        (trucks.hold_link >= 0)
+        & (network.next_hop[trucks.hold_link, np.where(trucks.gate >= 0, trucks.gate, network.way_out)] >= 0),
+        trucks.hold_link,
+        -1,
+    )
+    return FleetArrays(
+        gate=trucks.gate,
+        way_out=np.full(n, network.way_out, np.int64),
+        link=trucks.link,
+        ready_s=trucks.ready_s,
+        slowness=trucks.slowness,
+        entrance_s=services[0],
+        dwell_s=services[1],
+        crossing_s=services[2],
+        hold_link=hold_link,
+        hold_until_s=trucks.hold_until_s,
+        on_road=on_road[np.argsort(trucks.ready_s[on_road], kind="stable")],
+        to_come=to_come[np.argsort(trucks.ready_s[to_come], kind="stable")],
+        in_yard=index[in_yard],
+    )
+
+
+@compiled
+def _waits(gates: GateArrays, out: RunOutput, wait_s: FloatArray, step_s: float, limit_s: float) -> None:
+    """The wait of a truck that joins at each sample, from when those ahead of it were taken."""
+    for gate in range(wait_s.shape[0]):
+        started = out.started[gate]
+        for i in range(wait_s.shape[1]):
+            now_s = i * step_s
+            ahead, standing = out.ahead[gate, i], out.standing[gate, i]
+            wait = next_open(gates.entrance_open_s[gate], gates.day_second, now_s) - now_s
+            if standing > 0:
+                if ahead > started:
+                    wait = limit_s
+                else:
+                    # One place behind the last one, at the pace at which those ahead were taken,
+                    # but never later than the truck that really came next.
+                    wait = (out.starts_s[gate, ahead - 1] - now_s) * (standing + 1) / standing
+                    if ahead < started:
+                        wait = min(wait, out.starts_s[gate, ahead] - now_s)
+            wait_s[gate, i] = min(max(wait, 0.0), limit_s)
+
+
+def simulate(
+    links: LinkArrays,
+    gates: GateArrays,
+    fleet: FleetArrays,
+    *,
+    horizon_s: float,
+    step_s: float = 300.0,
+    limit_s: float = LIMIT_S,
+) -> RunResult:
+    """One run; the same arguments give the same bits.
+
+    Raises
+    ------
+    RuntimeError
+        If trucks were lost or made: a fault of the engine.
+    """
+    samples = round(horizon_s / step_s) + 1
+    n_gates, n_yards, n = gates.yard.size, gates.yard_capacity_veh.size, fleet.gate.size
+    most = int(np.bincount(fleet.gate[fleet.gate >= 0], minlength=1).max()) if n else 0
+    out = RunOutput(
+        queue_veh=np.zeros((n_gates, samples)),
+        ahead=np.zeros((n_gates, samples), np.int64),
+        standing=np.zeros((n_gates, samples), np.int64),
+        tail_km=np.zeros((n_gates, samples)),
+        occupancy_veh=np.zeros((n_yards, samples)),
+        on_road_veh=np.zeros(samples),
+        unhindered_s=np.full(n, np.inf),
+        entrance_start_s=np.full(n, np.inf),
+        yard_in_s=np.full(n, np.inf),
+        exit_s=np.full(n, np.inf),
+        starts_s=np.empty((n_gates, most)),
+        started=np.zeros(n_gates, np.int64),
+        balance=np.zeros(5, np.int64),
+    )
+    run(links, gates, fleet, out, float(step_s), float(horizon_s + limit_s))
+    appeared, left, on_road, in_gates, held = (int(x) for x in out.balance)
+    if appeared != left + on_road + in_gates + held:
+        raise RuntimeError(
+            f"Trucks were lost or made: {appeared} appeared, {left} left, {on_road} are on the road, "
+            f"{in_gates} in gates, {held} held."
+        )
+    wait_s = np.empty_like(out.queue_veh)
+    _waits(gates, out, wait_s, float(step_s), float(limit_s))
+    return RunResult(
+        step_s=step_s,
+        queue_veh=out.queue_veh,
+        wait_s=wait_s,
+        tail_km=out.tail_km,
+        occupancy_veh=out.occupancy_veh,
+        on_road_veh=out.on_road_veh,
+        unhindered_s=out.unhindered_s,
+        entrance_start_s=out.entrance_start_s,
+        yard_in_s=out.yard_in_s,
+        exit_s=out.exit_s,
+        appeared_veh=appeared,
+        left_veh=left,
+        inside_veh=on_road + in_gates + held,
+    )
+
+
+def ensemble(
+    one: Callable[[int], T],
+    runs: int,
+    *,
+    threads: int | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> list[T]:
+    """`one(0) … one(runs - 1)` in threads, in order. What `one` does must depend on its number alone.
+
+    Returns what was finished when `cancelled()` became true.
+    """
+    threads = min(threads or os.cpu_count() or 1, runs)
+    results: list[T] = []
+
+    def guarded(number: int) -> T | None:
+        return None if cancelled is not None and cancelled() else one(number)
+
+    if threads <= 1:
+        source = map(guarded, range(runs))
+        pool = None
+    else:
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="engine")
+        source = pool.map(guarded, range(runs), chunksize=1)
+    try:
+        for number, result in enumerate(source):
+            if result is None:
+                break
+            results.append(result)
+            if progress is not None and (number + 1) % max(1, runs // 100) == 0:
+                progress((number + 1) / runs)
+    finally:
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return results
