@@ -88,6 +88,7 @@ def next_stage(
     gate: GatePlace,
     seen: Seen | None,
     passages: Sequence[Passage],
+    *,
     tail_km: float | None,
     rules: StageRules = DEFAULT_RULES,
 ) -> StageChange | None:

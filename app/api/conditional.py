@@ -1,0 +1,63 @@
+"""Edits of what two people may edit at once (`ETag`, `If-Match`), and lists that come in pages (`Link`)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from fastapi import Header, Request, Response
+
+from geo.errors import InvalidInputError, PreconditionRequiredError, StaleError
+
+IfMatch = Annotated[str | None, Header(alias="If-Match", description="The ETag that you edited.", examples=['"3"'])]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="A value of your own, such as a UUID: the same request sent again has one effect.",
+        examples=["5f0c2b9e-6f0e-4a55-9d53-0d1c5b6f3a10"],
+    ),
+]
+
+
+def etag(version: int) -> str:
+    """The entity tag of a version."""
+    return f'"{version}"'
+
+
+def read_if_match(if_match: str | None) -> int:
+    """The version that the caller edited.
+
+    Raises
+    ------
+    PreconditionRequiredError
+        If the header is missing.
+    InvalidInputError
+        If it is no tag of ours.
+    """
+    if if_match is None:
+        raise PreconditionRequiredError("Send If-Match with the ETag of what you edited; fetch it first.")
+    match = re.fullmatch(r'(?:W/)?"?(\d{1,9})"?', if_match.strip())
+    if match is None:
+        raise InvalidInputError(
+            "If-Match {value} is not an ETag of this platform; send the one you got.",
+            field="If-Match",
+            value=if_match[:40],
+        )
+    return int(match[1])
+
+
+def check_version(present: int, edited: int) -> None:
+    """Raise StaleError unless the caller edited the present version."""
+    if present != edited:
+        raise StaleError(
+            "Somebody changed this meanwhile: you edited version {edited}, now it is version {present}. "
+            "Look at the new state and try again.",
+            edited=edited, present=present,
+        )  # fmt: skip
+
+
+def link_next(request: Request, response: Response, **parameters: Any) -> None:
+    """Point to the following page in the header `Link` (RFC 8288)."""
+    url = request.url.include_query_params(**parameters)
+    response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'

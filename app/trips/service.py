@@ -1,0 +1,438 @@
+"""What can be done with a trip: enter, amend, cancel it, and move it through its stages by what is seen."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app import events
+from app.accounts import audit
+from app.accounts.permissions import Principal, Scope
+from app.accounts.scope import visible_trips
+from app.events import Audience
+from app.trips import declaration as checks
+from app.trips import stages, store
+from app.trips.declaration import Declaration
+from app.trips.places import Places
+from app.trips.stages import DEFAULT_RULES, Passage, Seen, StageRules, TripState
+from app.trips.tables import Trip
+from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, StaleError
+from ingest import plates
+from ingest.store import get_or_add_vehicle
+from ingest.tables import Vehicle
+
+AMENDABLE = ("planned", "on_the_road")
+"""Stages in which a trip can still be changed or cancelled: before it reaches the gate's queue."""
+OVERLAP = timedelta(seconds=30)
+"""Positions are looked at again for this long, since transactions do not commit in the order of their times."""
+EVENT_OVERLAP = 1000
+OPENING_ROLES = ("traffic_police",)
+
+
+# Entering, amending, cancelling
+
+
+def create_trip(
+    session: Session,
+    principal: Principal,
+    declared: Declaration,
+    places: Places,
+    *,
+    now: datetime,
+    address: str = "",
+    simulated: bool = False,
+) -> int:
+    """Enter a trip; its id.
+
+    The truck is created if it is new and given to the enterprise if nobody has it; the driver is bound to it.
+
+    Raises
+    ------
+    InvalidInputError
+        If a field cannot be accepted.
+    ForbiddenError
+        If the trip would belong to another enterprise or pass another gate than the caller may act for.
+    ConflictError
+        If the truck or the driver is on an open trip.
+    """
+    gate_id = checks.check_gate(declared.gate_id, places.gates)
+    organisation_id = _organisation_of(principal, declared.organisation_id, gate_id)
+    goods, perishable = checks.check_goods(declared.goods, declared.goods_class, declared.perishable)
+    values: dict[str, Any] = {
+        "code": checks.new_code(),
+        "organisation_id": organisation_id,
+        "goods": goods,
+        "goods_class": declared.goods_class,
+        "perishable": perishable,
+        "regime": declared.regime,
+        "direction": checks.check_direction(declared.regime, declared.direction),
+        "gate_id": gate_id,
+        "planned_arrival": checks.check_arrival(declared.planned_arrival, now),
+        "trailer_plate": _trailer_plate(declared.trailer_plate),
+        "stage": "planned",
+        "stage_since": now,
+        "simulated": simulated,
+        "created_by": principal.account_id,
+        "created_at": now,
+    }
+    vehicle = _claim_truck(session, declared.plate, organisation_id, now)
+    driver_id = _bind_driver(session, declared.driver_id, vehicle, organisation_id)
+    trip = store.insert_trip(session, {**values, "vehicle_id": vehicle.vehicle_id, "driver_id": driver_id})
+    if trip is None:
+        raise _truck_is_busy(session, vehicle, organisation_id)
+    store.insert_events(session, [_line(trip.trip_id, now, "created", principal.account_id)])
+    _emit(session, trip, now)
+    audit.record(session, principal, "trips.create", "trip", trip.trip_id, None, summary(trip), at=now, address=address)
+    return trip.trip_id
+
+
+def amend_trip(
+    session: Session,
+    principal: Principal,
+    trip_id: int,
+    edited_version: int,
+    changes: Mapping[str, Any],
+    *,
+    places: Places,
+    now: datetime,
+    address: str = "",
+) -> None:
+    """Change fields of a trip that has not reached the queue: those of `Declaration` but the truck.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError, InvalidInputError
+        If there is no such trip for the caller, it was changed meanwhile, is too far, or a value cannot be accepted.
+    """
+    trip = _lock(session, principal, trip_id, edited_version, "changed")
+    asked = {name: changes[name] for name in changes if name in _AMENDABLE_FIELDS}
+    merged = {name: asked.get(name, getattr(trip, name)) for name in _AMENDABLE_FIELDS}
+    goods_class_is_new = "goods_class" in asked and "perishable" not in asked
+    merged["goods"], merged["perishable"] = checks.check_goods(
+        merged["goods"], merged["goods_class"], None if goods_class_is_new else merged["perishable"]
+    )
+    if "regime" in asked and "direction" not in asked:
+        merged["direction"] = checks.FIXED_DIRECTION.get(merged["regime"], merged["direction"])
+    merged["direction"] = checks.check_direction(merged["regime"], merged["direction"])
+    merged["gate_id"] = checks.check_gate(merged["gate_id"], places.gates)
+    _organisation_of(principal, trip.organisation_id, merged["gate_id"])
+    if "planned_arrival" in asked:
+        checks.check_arrival(merged["planned_arrival"], now)
+    if "trailer_plate" in asked:
+        merged["trailer_plate"] = _trailer_plate(merged["trailer_plate"])
+    if "driver_id" in asked and merged["driver_id"] != trip.driver_id:
+        vehicle = session.get_one(Vehicle, trip.vehicle_id)
+        merged["driver_id"] = _bind_driver(session, merged["driver_id"], vehicle, trip.organisation_id)
+    before = summary(trip)
+    different = {name: value for name, value in merged.items() if value != getattr(trip, name)}
+    if not different:
+        return
+    store.update_trip(session, trip_id, different)
+    after = summary(trip)
+    changed = {name: {"before": before[name], "after": after[name]} for name in different}
+    store.insert_events(session, [_line(trip_id, now, "amended", principal.account_id, {"changed": changed})])
+    _emit(session, trip, now)
+    audit.record(session, principal, "trips.amend", "trip", trip_id, before, after, at=now, address=address)
+
+
+def cancel_trip(
+    session: Session, principal: Principal, trip_id: int, edited_version: int, *, now: datetime, address: str = ""
+) -> None:
+    """Take back a trip that has not reached the queue.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError
+        If there is no such trip for the caller, it was changed meanwhile, or is too far.
+    """
+    trip = _lock(session, principal, trip_id, edited_version, "cancelled")
+    before = summary(trip)
+    store.update_trip(session, trip_id, {"stage": "cancelled", "stage_since": now})
+    store.insert_events(session, [_line(trip_id, now, "cancelled", principal.account_id)])
+    _emit(session, trip, now)
+    audit.record(session, principal, "trips.cancel", "trip", trip_id, before, summary(trip), at=now, address=address)
+
+
+def redirect_trip(
+    session: Session, principal: Principal, trip_id: int, *, gate_id: str, order_id: int, now: datetime
+) -> None:
+    """Let an open trip follow an order to another gate, because its driver confirmed it."""
+    trip = store.lock_trip(session, Trip.stage.in_(("planned", "on_the_road", "queued")), trip_id)
+    if trip is None or trip.gate_id == gate_id:
+        return
+    before = summary(trip)
+    store.update_trip(session, trip_id, {"gate_id": gate_id})
+    data = {"before": before["gate_id"], "after": gate_id, "order_id": order_id}
+    store.insert_events(session, [_line(trip_id, now, "gate_changed", principal.account_id, data)])
+    _emit(session, trip, now)
+    audit.record(session, principal, "trips.redirect", "trip", trip_id, before, summary(trip), at=now)
+
+
+# Reading
+
+
+def get_trip(session: Session, principal: Principal, trip_id: int) -> dict[str, Any]:
+    """A trip the caller may see, with its timeline and devices.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none for this caller.
+    """
+    row = store.find_trip(session, visible_trips(principal, "trips.read"), trip_id)
+    if row is None:
+        raise _no_trip(trip_id)
+    timeline = [
+        {"at": event.at, "kind": event.kind, "data": event.data, "actor": event.actor}
+        for event in store.events_of(session, trip_id)
+    ]
+    devices = [
+        {"kind": device.kind, "key_hint": device.key_hint, "last_seen_at": device.last_seen_at}
+        for device in store.devices_of(session, row.Trip.vehicle_id)
+    ]
+    return {**describe(row), "timeline": timeline, "devices": devices}
+
+
+def list_trips(
+    session: Session, principal: Principal, wanted: store.TripFilter, *, before: int | None, limit: int
+) -> tuple[list[dict[str, Any]], int | None]:
+    """A page of trips the caller may see, newest first, and the id below which the next page begins."""
+    if wanted.plate is not None:
+        wanted = replace(wanted, plate=plates.normalise_plate(wanted.plate))
+    visible = visible_trips(principal, "trips.read")
+    rows = store.list_trips(session, visible, wanted, before=before, limit=limit + 1)
+    page = [describe(row) for row in rows[:limit]]
+    return page, page[-1]["trip_id"] if len(rows) > limit else None
+
+
+def describe(row: Any) -> dict[str, Any]:
+    """A described trip (see `store`) as a record for people and programs."""
+    position = None
+    if row.position_time is not None:
+        position = {
+            "time": row.position_time, "lon": row.lon, "lat": row.lat, "km": row.km, "edge_id": row.edge_id,
+            "speed_mps": row.speed_mps, "heading_deg": row.heading_deg, "site": row.site_id,
+        }  # fmt: skip
+    trip: Trip = row.Trip
+    return {
+        **summary(trip),
+        "plate": row.plate,
+        "trailer_plate": plates.display_plate(trip.trailer_plate) if trip.trailer_plate else None,
+        "organisation": row.organisation,
+        "driver": row.driver,
+        "position": position,
+    }
+
+
+def summary(trip: Trip) -> dict[str, Any]:
+    """A trip's own columns as plain values."""
+    return {
+        "trip_id": trip.trip_id, "code": trip.code, "vehicle_id": trip.vehicle_id,
+        "trailer_plate": trip.trailer_plate, "driver_id": trip.driver_id, "organisation_id": trip.organisation_id,
+        "goods": trip.goods, "goods_class": trip.goods_class, "perishable": trip.perishable, "regime": trip.regime,
+        "direction": trip.direction, "gate_id": trip.gate_id, "planned_arrival": trip.planned_arrival.isoformat(),
+        "stage": trip.stage, "stage_since": trip.stage_since.isoformat(), "simulated": trip.simulated,
+        "created_at": trip.created_at.isoformat(), "version": trip.version,
+    }  # fmt: skip
+
+
+# Stages
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """How far the last look at the trips reached, to be handed to the next one."""
+
+    received_at: datetime | None = None
+    event_id: int = 0
+    looked_at: int = 0
+    changed: int = 0
+
+
+def advance(
+    session: Session,
+    now: datetime,
+    *,
+    places: Places,
+    tails_km: Mapping[str, float],
+    last: Advanced | None = None,
+    rules: StageRules = DEFAULT_RULES,
+) -> Advanced:
+    """Move open trips on by what their trucks did since the last look; called every few seconds.
+
+    Arguments: `tails_km`, the measured end of the queue of each gate, kilometres from the border by the gate's road;
+    `last`, what the previous call gave (`None`: look at all open trips). Looking twice at the same changes nothing.
+    """
+    received_at, event_id = store.newest_seen(session)
+    since = None if last is None or last.received_at is None else last.received_at - OVERLAP
+    rows = store.moved_trips(session, since, 0 if last is None else last.event_id - EVENT_OVERLAP)
+    passages = _passages(session, rows)
+    changes: list[dict[str, Any]] = []
+    for row in rows:
+        gate = places.gates.get(row.gate_id)
+        if gate is None:
+            continue
+        state = TripState(row.stage, row.direction, row.planned_arrival)
+        seen = None
+        if row.time is not None and row.time >= row.own_from:
+            seen = Seen(row.time, row.road, row.km, row.heading, row.speed_mps, row.site_id, row.motion)
+        own = [one for one in passages.get(row.vehicle_id, ()) if one.time >= row.own_from]
+        change = stages.next_stage(state, gate, seen, own, tail_km=tails_km.get(row.gate_id), rules=rules)
+        if change is not None:
+            changes.append(_change(row, change.stage, change.at, change.reason))
+    moved = {change["trip_id"] for change in changes}
+    for row in store.silent_in_yard(session, now - rules.silent_after):
+        if row.trip_id not in moved:
+            changes.append(_change(row, "out", row.time, "silent_at_border"))
+    changed = _apply(session, changes, now)
+    return Advanced(received_at, event_id, looked_at=len(rows), changed=changed)
+
+
+def _passages(session: Session, rows: Collection[Any]) -> dict[int, list[Passage]]:
+    found: dict[int, list[Passage]] = defaultdict(list)
+    if rows:
+        since = min(row.own_from for row in rows)
+        for one in store.passages_of(session, [row.vehicle_id for row in rows], since):
+            found[one.vehicle_id].append(Passage(one.time, one.site_id, one.kind))
+    return found
+
+
+def _change(row: Any, stage: str, at: datetime, reason: str) -> dict[str, Any]:
+    return {"trip_id": row.trip_id, "old": row.stage, "new": stage, "at": at, "reason": reason}
+
+
+def _apply(session: Session, changes: list[dict[str, Any]], now: datetime) -> int:
+    by_trip = {change["trip_id"]: change for change in changes}
+    applied = store.apply_stages(session, changes)
+    lines = []
+    for row in applied:
+        change = by_trip[row.trip_id]
+        data = {"before": change["old"], "after": change["new"], "reason": change["reason"]}
+        lines.append(_line(row.trip_id, change["at"], "stage", None, data))
+        _emit(session, row, now)
+    store.insert_events(session, lines)
+    return len(applied)
+
+
+# Pieces
+
+_AMENDABLE_FIELDS = (
+    "goods", "goods_class", "perishable", "regime", "direction", "gate_id", "planned_arrival", "trailer_plate",
+    "driver_id",
+)  # fmt: skip
+
+
+def _line(trip_id: int, at: datetime, kind: str, actor_id: int | None, data: Any = None) -> dict[str, Any]:
+    return {"trip_id": trip_id, "at": at, "kind": kind, "data": data or {}, "actor_id": actor_id}
+
+
+def _emit(session: Session, trip: Any, now: datetime) -> None:
+    audience = Audience(
+        roles=OPENING_ROLES,
+        organisations=(trip.organisation_id,),
+        accounts=(trip.driver_id,) if trip.driver_id is not None else (),
+        vehicles=(trip.vehicle_id,),
+    )
+    data = {"trip_id": trip.trip_id, "vehicle_id": trip.vehicle_id, "gate_id": trip.gate_id, "stage": trip.stage}
+    events.emit(session, "trip", audience, data, at=now)
+
+
+def _organisation_of(principal: Principal, named: int | None, gate_id: str) -> int:
+    scope = principal.require("trips.write")
+    if scope is Scope.OWN_ORGANISATION:
+        if principal.organisation_id is None or named not in {None, principal.organisation_id}:
+            raise ForbiddenError("You can act for your own enterprise only.")
+        return principal.organisation_id
+    if scope is Scope.OWN_GATE and gate_id != principal.gate_id:
+        raise ForbiddenError("Your desk serves another gate than {gate_id}.", field="gate_id", gate_id=gate_id)
+    if named is None:
+        raise InvalidInputError("Name the enterprise that the trip belongs to.", field="organisation_id")
+    return named
+
+
+def _trailer_plate(written: str | None) -> str | None:
+    if not written:
+        return None
+    try:
+        return plates.normalise_plate(written)
+    except InvalidInputError as error:
+        raise InvalidInputError(error.message, field="trailer_plate", **error.values) from None
+
+
+def _claim_truck(session: Session, written: str, organisation_id: int, now: datetime) -> Vehicle:
+    norm = plates.normalise_plate(written)
+    if plates.vehicle_kind(norm) == "trailer":
+        raise InvalidInputError(
+            "{plate} is the plate of a trailer; give the truck's plate here and the trailer's beside it.",
+            field="plate", plate=plates.display_plate(norm),
+        )  # fmt: skip
+    vehicle = get_or_add_vehicle(
+        session, norm, plate=plates.display_plate(norm), kind="truck", organisation_id=organisation_id, now=now
+    )
+    if store.claim_vehicle(session, vehicle.vehicle_id, organisation_id) != organisation_id:
+        raise ConflictError(
+            "The truck {plate} belongs to another enterprise; check the plate, or let them enter the trip.",
+            field="plate", plate=vehicle.plate,
+        )  # fmt: skip
+    return vehicle
+
+
+def _bind_driver(session: Session, driver_id: int | None, vehicle: Vehicle, organisation_id: int) -> int | None:
+    if driver_id is None:
+        return store.find_driver_of_vehicle(session, vehicle.vehicle_id)
+    driver = store.find_driver(session, driver_id)
+    if driver is None or driver.organisation_id not in {None, organisation_id}:
+        raise InvalidInputError(
+            "Your enterprise has no driver {driver_id}; choose one of its drivers or leave it out.",
+            field="driver_id", driver_id=driver_id,
+        )  # fmt: skip
+    busy = store.find_open_trip_of_driver(session, driver_id)
+    if busy is not None and busy.vehicle_id != vehicle.vehicle_id:
+        raise ConflictError(
+            "The driver {name} is on the open trip {code} with another truck; choose another driver.",
+            field="driver_id", name=driver.full_name, code=busy.code,
+        )  # fmt: skip
+    if driver.vehicle_id != vehicle.vehicle_id:
+        store.bind_driver(session, driver_id, vehicle.vehicle_id)
+    return driver_id
+
+
+def _truck_is_busy(session: Session, vehicle: Vehicle, organisation_id: int) -> ConflictError:
+    open_trip = store.find_open_trip(session, vehicle.vehicle_id)
+    if open_trip is not None and open_trip.organisation_id == organisation_id:
+        return ConflictError(
+            "The truck {plate} is on the open trip {code} ({stage}); end or cancel that trip first.",
+            field="plate", plate=vehicle.plate, code=open_trip.code, stage=open_trip.stage, trip_id=open_trip.trip_id,
+        )  # fmt: skip
+    return ConflictError(
+        "The truck {plate} is on an open trip of another enterprise.", field="plate", plate=vehicle.plate
+    )
+
+
+def _lock(session: Session, principal: Principal, trip_id: int, edited_version: int, done: str) -> Trip:
+    trip = store.lock_trip(session, visible_trips(principal, "trips.write"), trip_id)
+    if trip is None:
+        raise _no_trip(trip_id)
+    if trip.version != edited_version:
+        raise StaleError(
+            "The trip was changed meanwhile: you edited version {edited}, now it is version {present}. "
+            "Look at it again.",
+            edited=edited_version, present=trip.version,
+        )  # fmt: skip
+    if trip.stage not in AMENDABLE:
+        raise ConflictError(
+            "The trip {code} is {stage}; it can only be {done} before it reaches the queue.",
+            code=trip.code, stage=trip.stage, done=done,
+        )  # fmt: skip
+    return trip
+
+
+def _no_trip(trip_id: int) -> NotFoundError:
+    return NotFoundError("There is no trip {trip_id} that you may see.", trip_id=trip_id)
+
+
