@@ -82,7 +82,7 @@ def create_user(
     """Make an account from the command line."""
     now = settings.clock().now()
     with transaction(settings) as session:
-        account = service.create_account(
+        service.create_account(
             session,
             username=username,
             password=password,
@@ -92,8 +92,6 @@ def create_user(
             organisation_id=organisation,
             now=now,
         )
-        after = {"username": username, "role": role}
-        audit.record(session, None, "account.create", "account", str(account.account_id), None, after, at=now)
 
 
 def create_gateway(settings: Settings, name: str) -> str:

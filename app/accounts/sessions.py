@@ -59,25 +59,24 @@ def hash_secret(secret: str) -> bytes:
 
 def open_session(
     session: Session, account: Account, kind: str, settings: Settings, *, at: datetime, request: Request
-) -> Opened:
-    """Start a session of `kind` "browser" or "token" for `account`."""
+) -> tuple[SessionRow, Opened]:
+    """Start a session of `kind` "browser" or "token" for `account`: its row, and what is handed out."""
     secret = secrets.token_urlsafe(32)
     duration = lifetime(settings)
-    session.add(
-        SessionRow(
-            session_hash=hash_secret(secret),
-            account_id=account.account_id,
-            kind=kind,
-            csrf_token=secrets.token_urlsafe(32),
-            created_at=at,
-            last_seen_at=at,
-            expires_at=at + duration,
-            user_agent=request.headers.get("user-agent", "")[:200],
-            address=client_address(request),
-        )
+    row = SessionRow(
+        session_hash=hash_secret(secret),
+        account_id=account.account_id,
+        kind=kind,
+        csrf_token=secrets.token_urlsafe(32),
+        created_at=at,
+        last_seen_at=at,
+        expires_at=at + duration,
+        user_agent=request.headers.get("user-agent", "")[:200],
+        address=client_address(request),
     )
+    session.add(row)
     session.flush()
-    return Opened(secret, int(settings.session_hours * 3600))
+    return row, Opened(secret, int(settings.session_hours * 3600))
 
 
 def set_cookie(response: Response, opened: Opened, settings: Settings) -> None:
@@ -94,9 +93,7 @@ def set_cookie(response: Response, opened: Opened, settings: Settings) -> None:
 
 def delete_cookie(response: Response, settings: Settings) -> None:
     """Take the session back from a browser."""
-    response.delete_cookie(
-        cookie_name(settings), httponly=True, secure=settings.cookies_secure, samesite="lax"
-    )
+    response.delete_cookie(cookie_name(settings), httponly=True, secure=settings.cookies_secure, samesite="lax")
 
 
 def find_principal(session: Session, request: Request, clock: Clock) -> Principal | None:

@@ -10,12 +10,11 @@ from sqlalchemy.orm import Session
 
 from app.accounts.tables import Account, AuditRow, Organisation, SessionRow
 from geo.errors import NotFoundError
+from geo.tables import SiteRow
+from ingest.tables import Vehicle
 
 AUDIT_LOCK = 0x636B_6175  # "ckau"
 """Key of the advisory lock under which audit rows are chained."""
-
-
-# sessions
 
 
 def find_session(session: Session, session_hash: bytes, now: datetime) -> tuple[SessionRow, Account] | None:
@@ -63,9 +62,6 @@ def delete_sessions(session: Session, account_id: int, *, but: bytes | None = No
 def delete_expired_sessions(session: Session, now: datetime) -> None:
     """Clear away sessions that are over."""
     session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
-
-
-# accounts and organisations
 
 
 def find_account_by_name(session: Session, username: str) -> Account | None:
@@ -131,7 +127,14 @@ def list_organisations(session: Session) -> Sequence[Organisation]:
     return session.scalars(select(Organisation).order_by(Organisation.name)).all()
 
 
-# audit
+def has_gate(session: Session, gate_id: str) -> bool:
+    """Whether the corridor has this gate."""
+    return session.scalar(select(SiteRow.site_id).where(SiteRow.site_id == gate_id, SiteRow.kind == "gate")) is not None
+
+
+def has_vehicle(session: Session, vehicle_id: int) -> bool:
+    """Whether there is this vehicle."""
+    return session.get(Vehicle, vehicle_id) is not None
 
 
 def lock_audit(session: Session) -> None:
