@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,16 @@ LEAVE_MARGIN_M: Final = 20.0
 
 OFF_ROAD_KINDS: Final = frozenset({"yard", "temporary_yard", "staging"})
 """Kinds of sites that lie beside the road: a truck inside is not on it."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The geofences about n positions."""
+
+    inside: npt.NDArray[np.int32]
+    """Index of the site of the smallest geofence around each, or -1, shape (n,)."""
+    near: npt.NDArray[np.bool_]
+    """Whether each is within `LEAVE_MARGIN_M` of each site's geofence, shape (n, sites)."""
 
 
 class Geofences:
@@ -34,14 +45,8 @@ class Geofences:
         self._count = max(len(sites), 1)
         self.off_road = np.array([site.kind in OFF_ROAD_KINDS for site in sites] or [False])
 
-    def around(
-        self, lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64]
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
-        """The smallest geofence around each position and those it is inside or at the edge of.
-
-        Arguments: `lon`, `lat`, degrees, shape (n,). Returns the site's index or -1, shape (n,), and whether the
-        position is within `LEAVE_MARGIN_M` of each site's geofence, shape (n, sites).
-        """
+    def around(self, lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64]) -> Surroundings:
+        """The geofences about positions `lon`, `lat` (degrees, shape (n,))."""
         points: npt.NDArray[np.object_] = np.asarray(shapely.points(lon, lat), dtype=object)
         near = np.zeros((len(lon), self._count), dtype=bool)
         position, area = self._grown.query(points, predicate="intersects")
@@ -51,4 +56,4 @@ class Geofences:
         position, area = self._tree.query(points[some], predicate="intersects")
         order = np.argsort(area, kind="stable")
         inside[some[position[order]]] = self._site[area[order]]
-        return inside, near
+        return Surroundings(inside, near)

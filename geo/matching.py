@@ -20,7 +20,7 @@ import numpy.typing as npt
 from geo.chains import Chains
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError
-from geo.geofences import Geofences
+from geo.geofences import Geofences, Surroundings
 from geo.lines import Candidates, LineIndex
 from geo.projection import to_metres
 
@@ -204,20 +204,23 @@ class Matcher:
         emission = self._emission(found, rows)
         slot = self._most_likely(chains, found, emission, rows)
         each = np.arange(len(slot))
-        line, offset_m, distance_m = found.line[each, slot], found.offset_m[each, slot], found.distance_m[each, slot]
-
-        site_inside, site_near = self._fences.around(fixes.lon, fixes.lat)
-        direction, site = self._walk(chains, rows, line, offset_m, found.tangent[each, slot], site_inside, site_near)
-        road_id, along_m, direction = self._lines.road_place(line[:count], offset_m[:count], direction[:count])
-        misfit = 1.0 - np.abs((found.tangent[each, slot] * rows.heading).sum(axis=1))[:count]
-        status = self._status(rows, chains, distance_m[:count], misfit, site[:count])
+        path = _Path(
+            line=found.line[each, slot],
+            offset_m=found.offset_m[each, slot],
+            distance_m=found.distance_m[each, slot],
+            along=(found.tangent[each, slot] * rows.heading).sum(axis=1),
+        )
+        direction, site = self._walk(chains, rows, path, self._fences.around(fixes.lon, fixes.lat))
+        road_id, along_m, direction = self._lines.road_place(
+            path.line[:count], path.offset_m[:count], direction[:count]
+        )
         return Places(
             road_id=road_id,
             offset_m=along_m,
             km=self.corridor.km_of(road_id, along_m),
             direction=direction,
-            distance_m=np.where(road_id < 0, np.nan, distance_m[:count]),
-            status=status,
+            distance_m=np.where(road_id < 0, np.nan, path.distance_m[:count]),
+            status=self._status(chains, rows, path, site[:count]),
             site=site[:count],
             unlikely=unlikely[:count],
         )
@@ -285,14 +288,7 @@ class Matcher:
         return slot
 
     def _walk(
-        self,
-        chains: Chains,
-        rows: _Rows,
-        line: Indices,
-        offset_m: Floats,
-        tangent: Floats,
-        inside: npt.NDArray[np.int32],
-        near: Flags,
+        self, chains: Chains, rows: _Rows, path: _Path, about: Surroundings
     ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32]]:
         """Direction of travel and geofence of each row, carried along the chains, both shape (rows,).
 
@@ -300,26 +296,27 @@ class Matcher:
         come back by more than the noise from the farthest point of its way, so that a standing truck keeps it.
         A geofence is left only when the fix lies clear of it, so that a truck at its edge does not flicker.
         """
-        count = len(inside)
+        count = len(about.inside)
         row = np.flatnonzero(chains.before >= 0)
         before = chains.before[row]
-        progress_m = np.zeros(len(line))
-        way_m, arrival = self._lines.travel(line[before], offset_m[before], line[row], offset_m[row])
+        progress_m = np.zeros(len(path.line))
+        way_m, arrival = self._lines.travel(
+            path.line[before], path.offset_m[before], path.line[row], path.offset_m[row]
+        )
         progress_m[row] = way_m * arrival
-        along = (tangent * rows.heading).sum(axis=1)
-        by_heading = np.where(rows.has_heading & (np.abs(along) > 0.5), np.sign(along), 0.0).astype(np.int8)
+        by_heading = np.where(np.abs(path.along) > 0.5, np.sign(path.along), 0.0).astype(np.int8)
         standing, moving = rows.speed_mps < 0.5, rows.speed_mps > 1.5
         by_heading[~moving] = 0
         noise = np.where(standing, 3.0, np.where(moving, 0.5, 1.0))
         turn_m = noise * (self.options.turn_m + np.minimum(rows.accuracy_m, 100.0))
         start_m = noise * (self.options.start_m + np.minimum(rows.accuracy_m, 100.0))
 
-        direction = np.zeros(len(line), dtype=np.int8)
+        direction = np.zeros(len(path.line), dtype=np.int8)
         direction[:count] = by_heading[:count]
         direction[count:] = rows.known_direction
-        site = np.concatenate([inside, rows.known_site]).astype(np.int32)
+        site = np.concatenate([about.inside, rows.known_site]).astype(np.int32)
         coarse = rows.accuracy_m > self.options.coarse_m
-        at_m, high_m, low_m = np.zeros(len(line)), np.zeros(len(line)), np.zeros(len(line))
+        at_m, high_m, low_m = np.zeros((3, len(path.line)))
         for wave in chains.waves(1):
             came = chains.before[wave]
             at_m[wave] = at = at_m[came] + progress_m[wave]
@@ -334,18 +331,17 @@ class Matcher:
 
             was, own = site[came], site[wave]
             stays = ~known & (was >= 0) & (own < 0)
-            stays[stays] = near[wave[stays], was[stays]]
+            stays[stays] = about.near[wave[stays], was[stays]]
             site[wave] = np.where(stays | (coarse[wave] & ~known), was, own)
         for wave in reversed(chains.waves(1)):
             came = chains.before[wave]
             direction[came] = np.where(direction[came] == 0, direction[wave], direction[came])
         return direction, site
 
-    def _status(
-        self, rows: _Rows, chains: Chains, distance_m: Floats, misfit: Floats, site: npt.NDArray[np.int32]
-    ) -> npt.NDArray[np.int8]:
+    def _status(self, chains: Chains, rows: _Rows, path: _Path, site: npt.NDArray[np.int32]) -> npt.NDArray[np.int8]:
         """A `Status` of each fix, shape (n,)."""
-        count = len(distance_m)
+        count = len(site)
+        distance_m = path.distance_m[:count]
         accuracy_m = rows.accuracy_m[:count]
         came = chains.before[:count]
         elapsed_s = np.maximum(rows.time_s[:count] - rows.time_s[came], 1.0)
@@ -353,7 +349,7 @@ class Matcher:
         speed_mps = np.where(
             np.isnan(rows.speed_mps[:count]), np.where(came >= 0, moved_m / elapsed_s, 0.0), rows.speed_mps[:count]
         )
-        drives = (speed_mps > 5.0) & (~rows.has_heading[:count] | (misfit < 0.3))
+        drives = (speed_mps > 5.0) & (~rows.has_heading[:count] | (np.abs(path.along[:count]) > 0.7))
         limit_m = self.options.on_road_m + np.minimum(accuracy_m, 150.0)
         limit_m = np.where(drives, np.maximum(limit_m, self.options.moving_on_road_m), limit_m)
         parked = self._fences.off_road[site] & (site >= 0) & (accuracy_m <= self.options.coarse_m)
@@ -463,6 +459,17 @@ class _Rows:
             known_direction=direction,
             known_site=last.site[has].astype(np.int32),
         )
+
+
+@dataclass(frozen=True)
+class _Path:
+    """The candidate chosen for each row, arrays of shape (rows,)."""
+
+    line: Indices
+    offset_m: Floats
+    distance_m: Floats
+    along: Floats
+    """Cosine between heading and line, positive toward the border; 0 where the heading is unknown."""
 
 
 def _with_known(found: Candidates, line: Indices, offset_m: Floats) -> Candidates:

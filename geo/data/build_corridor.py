@@ -87,7 +87,8 @@ class Axis:
 
     def km_near(self, lon: float, lat: float) -> float:
         """Kilometre of the point of the road nearest to a place."""
-        return float(self.line.project(Point(*to_metres(lon, lat)))) / 1000.0
+        x_m, y_m = to_metres(lon, lat)
+        return float(self.line.project(Point(float(x_m), float(y_m)))) / 1000.0
 
     def cut_to(self, km: float) -> Axis:
         """The road from the border to kilometre `km`."""
@@ -239,7 +240,8 @@ def gate_features(axis: Axis, gate_id: str, gate_km: float, *, names: Json, side
     vi, en, zh = names["gate"]
     yard_id, yard_name = names["yard"]
     return [
-        site_feature(axis, gate_id, "gate", gate_km, (f"Cửa khẩu {vi}", f"{en} border gate", f"{zh}口岸"), gate_id=gate_id,
+        site_feature(axis, gate_id, "gate", gate_km,
+                     (f"Cửa khẩu {vi}", f"{en} border gate", f"{zh}口岸"), gate_id=gate_id,
                      source=facts["gate_source"], position=facts["gate_position"], attributes=facts["gate"],
                      provenance=facts["gate_provenance"]),
         site_feature(axis, f"{gate_id}-barrier-1", "barrier", barrier_1,
@@ -249,7 +251,8 @@ def gate_features(axis: Axis, gate_id: str, gate_km: float, *, names: Json, side
                      (f"Ba-ri-e 2 {vi}", f"{en} barrier 2", f"{zh}2号道闸"), gate_id=gate_id,
                      attributes={"number": 2, "side": "border", "cameras": 2}),
         site_feature(axis, yard_id, "yard", gate_km + 0.28,
-                     (f"Bến bãi {yard_name}", f"{yard_name} yard", f"{yard_name} 停车场"), gate_id=gate_id, side_m=side_m,
+                     (f"Bến bãi {yard_name}", f"{yard_name} yard", f"{yard_name} 停车场"),
+                     gate_id=gate_id, side_m=side_m,
                      source=f"capacity: {PRESS_2023}; position: assumed", attributes=facts["yard"],
                      provenance=facts["yard_provenance"]),
         site_feature(axis, f"{gate_id}-temporary", "temporary_yard", temporary_km,
