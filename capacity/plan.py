@@ -139,12 +139,14 @@ def _cost(groups: _Groups, placed: _Placed) -> float:
     return float(used + groups.none_cost @ (groups.size - placed.sum(axis=(1, 2))))
 
 
-def _greedy(problem: YardProblem, groups: _Groups) -> _Placed:
-    """Perishable first, then by arrival: each group takes the cheapest places that are left."""
-    room = problem.room_veh()
-    placed = np.zeros(groups.cost.shape, np.int64)
+def _greedy(problem: YardProblem, groups: _Groups, start: _Placed | None = None) -> _Placed:
+    """Perishable first, then by arrival: each group takes the cheapest places that `start` leaves."""
+    placed = np.zeros(groups.cost.shape, np.int64) if start is None else start.copy()
+    room = problem.room_veh() - np.einsum("gjs,jst->jt", placed, problem.stay_share)
     for g in groups.priority:
-        waiting = int(groups.size[g])
+        waiting = int(groups.size[g] - placed[g].sum())
+        if waiting == 0:
+            continue
         flat = np.argsort(groups.cost[g], axis=None, kind="stable")
         for j, t in zip(*np.unravel_index(flat, groups.cost[g].shape), strict=True):
             if waiting == 0 or not np.isfinite(groups.cost[g, j, t]):
@@ -171,6 +173,7 @@ def _solve(
     problem: YardProblem, groups: _Groups, start: _Placed, time_limit_s: float, mip_gap: float
 ) -> tuple[_Placed, float | None, bool]:
     """The best integer solution HiGHS finds, its bound, and whether it is proven within `mip_gap`."""
+    started = time.perf_counter()
     G, Y, T = groups.cost.shape
     g, j, t = np.nonzero(np.isfinite(groups.cost))
     columns = len(g)
@@ -194,27 +197,47 @@ def _solve(
     lp.a_matrix_.start_ = np.concatenate([starts, starts[-1] + 1 + np.arange(G)]).astype(np.int32)
     lp.a_matrix_.index_ = np.concatenate([index, np.arange(G)]).astype(np.int32)
     lp.a_matrix_.value_ = np.concatenate([value, np.ones(G)])
-    lp.integrality_ = [highspy.HighsVarType.kInteger] * (columns + G)
     solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.setOptionValue("output_flag", False)
+    solver.setOptionValue("threads", 1)
     solver.setOptionValue("time_limit", time_limit_s)
     solver.setOptionValue("mip_rel_gap", mip_gap)
-    solver.setOptionValue("threads", 1)
     if solver.passModel(lp) == highspy.HighsStatus.kError:
         raise _NoSolutionError
+
+    def place(values: Floats) -> _Placed:
+        placed = np.zeros((G, Y, T), np.int64)
+        placed[g, j, t] = values[:columns].astype(np.int64)
+        return placed
+
+    # The relaxation first: rounded down and filled up greedily it is nearly always a good plan already,
+    # and its value bounds every plan from below.
+    bound = None
+    solver.run()
+    if solver.getModelStatus() == highspy.HighsModelStatus.kOptimal:
+        bound = float(solver.getInfo().objective_function_value)
+        relaxed = np.asarray(solver.getSolution().col_value)
+        rounded = _greedy(problem, groups, place(np.floor(relaxed + 1e-7)))
+        start = min(start, rounded, key=lambda placed: _cost(groups, placed))
+        if _cost(groups, start) - bound <= mip_gap * max(_cost(groups, start), 1.0):
+            return start, bound, True
+    every = np.arange(columns + G, dtype=np.int32)
+    whole = np.full(columns + G, highspy.HighsVarType.kInteger)
+    solver.changeColsIntegrality(columns + G, every, whole)
     warm = highspy.HighsSolution()
     warm.col_value = [*start[g, j, t].astype(float), *(groups.size - start.sum(axis=(1, 2))).astype(float)]
     solver.setSolution(warm)
+    solver.setOptionValue("time_limit", max(time_limit_s - (time.perf_counter() - started), 0.01))
     solver.run()
     status, info = solver.getModelStatus(), solver.getInfo()
-    solved = (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kTimeLimit)
-    if status not in solved or info.primal_solution_status != int(highspy.SolutionStatus.kSolutionStatusFeasible):
+    if bound is None and not np.isfinite(info.mip_dual_bound):
         raise _NoSolutionError
-    placed = np.zeros((G, Y, T), np.int64)
-    placed[g, j, t] = np.round(np.asarray(solver.getSolution().col_value[:columns])).astype(np.int64)
-    bound = float(info.mip_dual_bound)
-    is_optimal = status == highspy.HighsModelStatus.kOptimal
-    return placed, bound if np.isfinite(bound) else None, is_optimal
+    bound = max(b for b in (bound, info.mip_dual_bound) if b is not None and np.isfinite(b))
+    if info.primal_solution_status != int(highspy.SolutionStatus.kSolutionStatusFeasible):
+        return start, bound, False
+    found = place(np.round(np.asarray(solver.getSolution().col_value)))
+    best = min(start, found, key=lambda placed: _cost(groups, placed))
+    return best, bound, status == highspy.HighsModelStatus.kOptimal
 
 
 # From groups back to trucks
