@@ -1,0 +1,246 @@
+"""The forecast: the state of the corridor, run forward many times with what is uncertain drawn anew, as quantiles.
+
+Uncertain are: travel speeds (of all trucks, of each), where a silent truck is by now, the gate of a truck that has
+none, when declared trucks come and whether, how many come undeclared, how long each check, stay and crossing takes,
+and how fast the gate works today (gamma posterior of the configured rate and what was observed).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from geo.clock import LOCAL_ZONE
+from geo.errors import InvalidInputError
+from routing.demand import CorridorState, DemandModel, Sampler
+from routing.engine import FloatArray, LinkArrays
+from routing.gates import GateSetting, default_setting
+from routing.graph import Network
+from routing.measure import measure_queues, queued_roads
+from routing.simulation import ensemble, gate_arrays, link_arrays, road_times, sample_fleet, simulate
+
+QUANTILES = (0.1, 0.5, 0.9)
+CODE_VERSION = "routing 1"
+"""Stored with every forecast and scenario; raised when equal inputs give different results."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Quantiles over the runs, T samples every `step_s` from `made_at` on.
+
+    `queue_veh`, `wait_s`, `tail_km` [3, G, T] by `gate_ids`; `occupancy_veh` [3, Y, T] by `yard_ids`;
+    `truck_entrance_s` [3, N] when each truck of the state is taken at the gate's entrance and `truck_free_s` [3, N]
+    when it would be with nobody before it, seconds since `made_at`; inf = not, or it is through already.
+    """
+
+    made_at: datetime
+    seed: int
+    runs: int
+    horizon_s: float
+    step_s: float
+    duration_s: float
+    code_version: str
+    quantiles: tuple[float, ...]
+    gate_ids: tuple[str, ...]
+    yard_ids: tuple[str, ...]
+    queue_veh: FloatArray
+    wait_s: FloatArray
+    tail_km: FloatArray
+    occupancy_veh: FloatArray
+    truck_entrance_s: FloatArray
+    truck_free_s: FloatArray
+    summary: Mapping[str, Any]
+
+    def gate_index(self, gate_id: str) -> int:
+        """Index of a gate on the second axis.
+
+        Raises
+        ------
+        InvalidInputError
+            If the forecast does not cover it.
+        """
+        if gate_id not in self.gate_ids:
+            raise InvalidInputError(
+                "There is no gate {value}; known gates: {known}.",
+                field="gate", value=gate_id, known=", ".join(self.gate_ids),
+            )  # fmt: skip
+        return self.gate_ids.index(gate_id)
+
+    def to_record(self) -> dict[str, Any]:
+        """The forecast as plain JSON values; without the trucks."""
+        return {
+            "made_at": self.made_at.isoformat(),
+            "seed": self.seed,
+            "runs": self.runs,
+            "horizon_s": self.horizon_s,
+            "step_s": self.step_s,
+            "duration_s": round(self.duration_s, 4),
+            "code_version": self.code_version,
+            "quantiles": list(self.quantiles),
+            "summary": dict(self.summary),
+            "gates": {
+                gate_id: {
+                    "queue_veh": np.round(self.queue_veh[:, g], 2).tolist(),
+                    "wait_s": np.round(self.wait_s[:, g], 1).tolist(),
+                    "tail_km": np.round(self.tail_km[:, g], 3).tolist(),
+                }
+                for g, gate_id in enumerate(self.gate_ids)
+            },
+            "yards": {
+                yard_id: {"occupancy_veh": np.round(self.occupancy_veh[:, y], 2).tolist()}
+                for y, yard_id in enumerate(self.yard_ids)
+            },
+        }
+
+
+def rank_quantiles(values: FloatArray, quantiles: tuple[float, ...] = QUANTILES) -> FloatArray:
+    """Quantiles over the first axis by nearest rank: always values that occurred, infinities included."""
+    ranks = [round(q * (values.shape[0] - 1)) for q in quantiles]
+    return np.asarray(np.partition(values, sorted(set(ranks)), axis=0)[ranks])
+
+
+def complete_settings(network: Network, settings: tuple[GateSetting, ...]) -> tuple[GateSetting, ...]:
+    """One setting for each of the network's gates and directions; defaults where none is given."""
+    given = {(s.gate_id, s.direction): s for s in settings}
+    complete = []
+    for place in network.gates:
+        direction = "import" if place.direction == "import" else "export"
+        key = (place.gate_id, direction)
+        complete.append(given.get(key) or default_setting(place.gate_id, direction))  # type: ignore[arg-type,call-overload]
+    return tuple(complete)
+
+
+def _today(
+    setting: GateSetting, served_veh: float, busy_lane_s: float, model: DemandModel, rng: np.random.Generator
+) -> GateSetting:
+    """The setting with the crossing's pace drawn from its gamma posterior.
+
+    Passages of a busy lane are Poisson with rate 1 / mean; the configured mean is a gamma prior that counts like
+    `service_strength_veh` passages (A. Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.6).
+    """
+    mean = setting.crossing.service.mean_s
+    if mean <= 0.0:
+        return setting
+    shape = model.service_strength_veh + max(0.0, served_veh)
+    rate = rng.standard_gamma(shape) / (model.service_strength_veh * mean + max(0.0, busy_lane_s))
+    crossing = setting.crossing
+    service = crossing.service.scaled(1.0 / (rate * mean))
+    return GateSetting(
+        setting.gate_id,
+        setting.direction,
+        type(crossing)(crossing.lanes, service, crossing.open_from_s, crossing.open_to_s),
+        setting.entrance,
+        setting.dwell,
+    )
+
+
+def day_second(moment: datetime) -> float:
+    """Local time of day in seconds since midnight."""
+    local = moment.astimezone(LOCAL_ZONE)
+    return local.hour * 3600.0 + local.minute * 60.0 + local.second + local.microsecond / 1e6
+
+
+def forecast(
+    network: Network,
+    state: CorridorState,
+    *,
+    runs: int = 200,
+    horizon_s: float = 21600.0,
+    step_s: float = 300.0,
+    seed: int,
+    model: DemandModel | None = None,
+    threads: int | None = None,
+) -> Forecast:
+    """Run the corridor's state forward `runs` times and summarise.
+
+    Arguments: `seed`, equal seeds and states give equal bits with any number of `threads`; `model`, assumptions on
+    what is not known.
+
+    Raises
+    ------
+    InvalidInputError
+        If runs, horizon or step make no forecast.
+    """
+    if runs < 1 or step_s <= 0.0 or horizon_s < step_s:
+        raise InvalidInputError(
+            "A forecast of {runs} runs over {horizon_s} s in steps of {step_s} s is empty.",
+            field="runs", runs=runs, horizon_s=horizon_s, step_s=step_s,
+        )  # fmt: skip
+    began = time.perf_counter()
+    model = model or DemandModel()
+    settings = complete_settings(network, state.gate_settings)
+    queue = measure_queues(network, state)
+    speed = state.road_speed_mps
+    if speed is not None and network.road_link.size:
+        speed = np.where(queued_roads(network, queue), np.nan, speed)
+    times = road_times(network, speed) if network.road_link.size else np.zeros(0)
+    links = link_arrays(network, road_time_s=times, closures=state.closures)
+    sampler = Sampler(
+        network, state, free_time_s=links.free_time_s, road_time_s=times,
+        queued=queue.member >= 0, horizon_s=horizon_s, model=model,
+    )  # fmt: skip
+    clock = day_second(state.made_at)
+    base_gates = gate_arrays(network, settings, yard_capacity_veh=state.yard_capacity_veh, day_second=clock)
+    n_gates, n_yards = len(network.gate_ids), len(network.yard_ids)
+    speed_sd = np.sqrt(np.log1p(model.speed_cv**2))
+
+    def one(number: int) -> tuple[FloatArray, ...]:
+        streams = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,))).spawn(6)
+        demand_rng, pace_rng, speed_rng, *service_rngs = streams
+        today = tuple(
+            _today(s, state.served_veh.get(s.gate_id, 0.0), state.busy_lane_s.get(s.gate_id, 0.0), model, pace_rng)
+            if s.direction == "export"
+            else s
+            for s in settings
+        )
+        slow = float(np.exp(speed_sd * speed_rng.standard_normal()))
+        run_links: LinkArrays = links._replace(free_time_s=links.free_time_s * slow)
+        drawn = sampler.draw(demand_rng, {(s.gate_id, s.direction): s for s in today})
+        fleet = sample_fleet(network, drawn.trucks, today, service_rngs)
+        result = simulate(run_links, base_gates, fleet, horizon_s=horizon_s, step_s=step_s)
+        of_state = slice(0, drawn.n_state)
+        return (
+            result.queue_veh[:n_gates],
+            result.wait_s[:n_gates],
+            result.tail_km[:n_gates],
+            result.occupancy_veh[:n_yards],
+            result.entrance_start_s[of_state],
+            result.unhindered_s[of_state],
+        )
+
+    results = ensemble(one, runs, threads=threads)
+    stacked = [rank_quantiles(np.stack([r[i] for r in results])) for i in range(6)]
+    trucks = np.full((2, len(QUANTILES), state.n_trucks), np.inf)
+    known = np.flatnonzero(sampler.known)
+    trucks[0][:, known], trucks[1][:, known] = stacked[4], stacked[5]
+    return Forecast(
+        made_at=state.made_at,
+        seed=seed,
+        runs=len(results),
+        horizon_s=horizon_s,
+        step_s=step_s,
+        duration_s=time.perf_counter() - began,
+        code_version=CODE_VERSION,
+        quantiles=QUANTILES,
+        gate_ids=network.gate_ids,
+        yard_ids=network.yard_ids,
+        queue_veh=stacked[0],
+        wait_s=stacked[1],
+        tail_km=stacked[2],
+        occupancy_veh=stacked[3],
+        truck_entrance_s=trucks[0],
+        truck_free_s=trucks[1],
+        summary={
+            "trucks": state.n_trucks,
+            "on_road": int((sampler.link >= 0).sum()),
+            "inside": int(sampler.inside.sum()),
+            "declared": int(state.declared_s.size),
+            "queue_now_veh": {g: float(queue.queue_veh[i]) for i, g in enumerate(network.gate_ids)},
+            "tail_now_km": {g: round(float(queue.tail_km[i]), 3) for i, g in enumerate(network.gate_ids)},
+        },
+    )

@@ -1,0 +1,111 @@
+"""The queue as it stands now, from positions: slow trucks, one close behind the other, back from the entrance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.demand import BoolArray, CorridorState
+from routing.engine import FloatArray, IntArray
+from routing.graph import Network
+
+SLOW_MPS = 4.0
+"""Slower than this (14 km/h) a truck before the gate is queueing: stop-and-go moves at 0 to 4 m/s."""
+GAP_M = 400.0
+"""A longer stretch without a slow truck ends the queue; not every truck reports its position."""
+
+
+@dataclass(frozen=True)
+class QueueNow:
+    """The measured queues; arrays by gate index. `member` [N]: the gate in whose queue a truck stands, or -1."""
+
+    queue_veh: FloatArray
+    tail_km: FloatArray
+    tail_m: FloatArray
+    """Distance from the entrance to the last truck."""
+    speed_mps: FloatArray
+    """Mean speed of the trucks in it; NaN = empty queue."""
+    member: IntArray
+
+
+def distance_to_gate(network: Network, road_id: IntArray, offset_m: FloatArray, gate: int) -> FloatArray:
+    """Metres along the road to the entrance of gate number `gate` (index into `network.gates`); inf = no way."""
+    n_links = len(network.links)
+    after = np.full(n_links + 1, np.inf)
+    for i in range(n_links):
+        path = network.path(i, gate)
+        if path:
+            after[i] = float(network.length_m[path[1:]].sum())
+    if network.road_link.size == 0:
+        return np.full(road_id.size, np.inf)
+    road = np.maximum(road_id, 0)
+    link = np.where(road_id >= 0, network.road_link[road], -1)
+    rest = np.maximum(network.road_length_m[road] - offset_m, 0.0) + network.road_rest_m[road]
+    return np.asarray(after[link] + rest)
+
+
+def measure_queues(
+    network: Network, state: CorridorState, *, slow_mps: float = SLOW_MPS, gap_m: float = GAP_M
+) -> QueueNow:
+    """Each gate's queue from the positions in `state`: how many trucks, and where the last one stands.
+
+    A pure function of the arrays. Trucks without a known gate count for the nearest gate their road leads to.
+    """
+    n, n_gates = state.n_trucks, len(network.gate_ids)
+    offset = np.zeros(n) if state.offset_m is None else np.nan_to_num(state.offset_m)
+    speed = np.full(n, np.nan) if state.speed_mps is None else state.speed_mps
+    gate = np.full(n, -1, np.int64) if state.gate is None else state.gate
+    free = np.ones(n, bool) if state.yard is None else state.yard < 0
+    if state.hold_until_s is not None:
+        # Held at a staging area: it stands, but not in the gate's queue.
+        free = free & ~(np.nan_to_num(state.hold_until_s, nan=-1.0) > 0.0)
+    queue = np.zeros(n_gates)
+    tail_m = np.zeros(n_gates)
+    tail_km = np.zeros(n_gates)
+    mean_speed = np.full(n_gates, np.nan)
+    member = np.full(n, -1, np.int64)
+    if n:
+        distance = np.array([distance_to_gate(network, state.road_id, offset, g) for g in range(n_gates)])
+        nearest = np.argmin(distance, axis=0)
+        bound = np.where(gate >= 0, gate, nearest)
+    for g in range(n_gates):
+        feeders = network.gate_feeder[network.gate_feeder_start[g] : network.gate_feeder_start[g + 1]]
+        tail_km[g] = network.tail_km[g, feeders[0]]
+        if n == 0:
+            continue
+        own = free & np.isfinite(distance[g]) & (bound == g)
+        slow = np.flatnonzero(own & (np.nan_to_num(speed, nan=np.inf) < slow_mps))
+        if slow.size == 0:
+            continue
+        places = np.sort(distance[g, slow])
+        gaps = np.diff(np.concatenate(([0.0], places))) > gap_m
+        count = int(np.argmax(gaps)) if gaps.any() else places.size
+        if count == 0:
+            continue
+        tail_m[g] = places[count - 1]
+        inside = own & (distance[g] <= tail_m[g])
+        member[inside] = g
+        queue[g] = float(inside.sum())
+        mean_speed[g] = float(np.nanmean(speed[inside]))
+        last = int(slow[np.argmin(np.abs(distance[g, slow] - tail_m[g]))])
+        link = int(network.road_link[state.road_id[last]])
+        into = network.road_rest_m[state.road_id[last]] + max(
+            0.0, float(network.road_length_m[state.road_id[last]] - offset[last])
+        )
+        tail_km[g] = network.tail_km[g, link] + into * network.km_per_m[link]
+    return QueueNow(queue, tail_km, tail_m, mean_speed, member)
+
+
+def queued_roads(network: Network, queue: QueueNow) -> NDArray[np.bool_]:
+    """[R] roads on which a gate's queue stands now: their low speed is the queue's, not the road's."""
+    found: BoolArray = np.zeros(network.road_link.size, bool)
+    if found.size == 0:
+        return found
+    road = np.arange(found.size)
+    for g in range(queue.queue_veh.size):
+        if queue.queue_veh[g] > 0:
+            end = distance_to_gate(network, road, network.road_length_m, g)
+            found |= end < queue.tail_m[g] + 200.0
+    return found
