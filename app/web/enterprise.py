@@ -1,0 +1,122 @@
+"""The enterprise's pages: shipments on a map and in a table, a trip with its timeline, a form for a new one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.accounts.permissions import Principal
+from app.deps import ClockDep, CorridorDep, SessionDep, allow
+from app.outlook.service import list_outlooks
+from app.trips import service
+from app.trips.declaration import Declaration
+from app.trips.goods import GOODS_CLASSES
+from app.trips.places import Places
+from app.trips.tables import REGIMES
+from app.web.pages import N_, render
+from geo.clock import LOCAL_ZONE, parse_time
+from geo.corridor import Corridor
+from geo.errors import CuaKhauError, InvalidInputError
+
+router = APIRouter(include_in_schema=False, prefix="/enterprise")
+
+EnterpriseDep = Annotated[Principal, Depends(allow("pages.enterprise"))]
+
+REGIME_NAMES = {
+    "export": N_("Export"),
+    "import": N_("Import"),
+    "temporary_import_reexport": N_("Temporary import for re-export"),
+    "temporary_export_reimport": N_("Temporary export for re-import"),
+    "border_transfer": N_("Border transfer"),
+    "transit": N_("Transit"),
+}
+
+
+@router.get("")
+def show_shipments(
+    request: Request, principal: EnterpriseDep, session: SessionDep, corridor: CorridorDep, clock: ClockDep
+) -> Response:
+    """All shipments of the enterprise: map and table."""
+    outlooks = list_outlooks(session, principal, Places.of(corridor), now=clock.now())
+    records = [outlook.to_record() for outlook in outlooks]
+    return render(request, "enterprise.html", outlooks=records, sites=_site_names(corridor))
+
+
+@router.get("/trips/new")
+def show_form(request: Request, principal: EnterpriseDep, corridor: CorridorDep) -> Response:
+    """An empty form for a trip."""
+    return _form(request, corridor, {}, None)
+
+
+@router.post("/trips/new")
+def enter_trip(
+    request: Request,
+    principal: EnterpriseDep,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    plate: Annotated[str, Form()] = "",
+    trailer_plate: Annotated[str, Form()] = "",
+    goods: Annotated[str, Form()] = "",
+    goods_class: Annotated[str, Form()] = "",
+    regime: Annotated[str, Form()] = "",
+    direction: Annotated[str, Form()] = "",
+    gate_id: Annotated[str, Form()] = "",
+    planned_arrival: Annotated[str, Form()] = "",
+) -> Response:
+    """Enter a trip; a field that cannot be accepted comes back with what to do about it."""
+    written = {
+        "plate": plate, "trailer_plate": trailer_plate, "goods": goods, "goods_class": goods_class, "regime": regime,
+        "direction": direction, "gate_id": gate_id, "planned_arrival": planned_arrival,
+    }  # fmt: skip
+    try:
+        declared = Declaration(
+            plate=plate, gate_id=gate_id, goods=goods, goods_class=goods_class, regime=regime,
+            planned_arrival=_local_time(planned_arrival), trailer_plate=trailer_plate or None,
+            direction=direction or None,
+        )  # fmt: skip
+        with session.begin_nested():
+            trip_id = service.create_trip(session, principal, declared, Places.of(corridor), now=clock.now())
+    except CuaKhauError as error:
+        return _form(request, corridor, written, error)
+    return RedirectResponse(f"/enterprise/trips/{trip_id}", 303)
+
+
+@router.get("/trips/{trip_id}")
+def show_trip(
+    request: Request, trip_id: int, principal: EnterpriseDep, session: SessionDep, corridor: CorridorDep
+) -> Response:
+    """One trip with its timeline."""
+    trip = service.get_trip(session, principal, trip_id)
+    names = {"regimes": REGIME_NAMES, "goods_classes": GOODS_CLASSES, "sites": _site_names(corridor)}
+    arrival = parse_time(trip["planned_arrival"])
+    return render(request, "enterprise_trip.html", trip=trip, planned_arrival=arrival, **names)
+
+
+def _form(request: Request, corridor: Corridor, written: dict[str, str], error: CuaKhauError | None) -> Response:
+    context: dict[str, Any] = {
+        "gates": corridor.gates(),
+        "goods_classes": GOODS_CLASSES,
+        "regimes": {regime: REGIME_NAMES[regime] for regime in REGIMES},
+        "written": written,
+        "error": error,
+    }
+    return render(request, "enterprise_new.html", status=422 if error else 200, **context)
+
+
+def _local_time(written: str) -> datetime:
+    """What a datetime-local field holds: a time at the border, without an offset of its own."""
+    try:
+        naive = datetime.fromisoformat(written)  # the zone is the form's, stated beside the field
+    except ValueError:
+        raise InvalidInputError("Give the planned arrival as date and time.", field="planned_arrival") from None
+    if naive.tzinfo is not None:
+        return parse_time(written, field="planned_arrival")
+    return naive.replace(tzinfo=LOCAL_ZONE)
+
+
+def _site_names(corridor: Corridor) -> dict[str, dict[str, str]]:
+    return {site.site_id: dict(site.name) for site in corridor.sites.values()}

@@ -1,0 +1,119 @@
+// Shipments: one table and one map of the same trips.
+
+import "/static/map/live-map.js";
+import { api } from "../api.js";
+import { on } from "../events.js";
+import { formatClock, formatDayClock, formatDuration, formatNumber, language, t } from "../i18n.js";
+
+const read = (id) => JSON.parse(document.getElementById(id).textContent);
+const sites = read("sites");
+const map = document.getElementById("map");
+const STAGES = {
+  planned: ["Planned", "calendar"],
+  on_the_road: ["On the road", "road"],
+  queued: ["Queued", "hourglass"],
+  in_the_yard: ["In the yard", "parking"],
+  out: ["Out", "flag-check"],
+};
+const headings = [...document.querySelectorAll(".en-table th")].map((cell) => cell.textContent);
+let items = read("outlooks");
+let filter = null;
+
+const name = (id) => sites[id]?.[language] || sites[id]?.vi || id;
+
+function show() {
+  const counts = Object.fromEntries(Object.keys(STAGES).map((stage) => [stage, 0]));
+  for (const item of items) counts[item.stage] += 1;
+  document.getElementById("stages").replaceChildren(...Object.keys(STAGES).map((stage) => chip(stage, counts[stage])));
+  const shown = items.filter((item) => !filter || item.stage === filter);
+  document.getElementById("rows").replaceChildren(...shown.map(row));
+  document.getElementById("empty").hidden = shown.length > 0;
+  document.getElementById("count").textContent = t("{count} shipments", { count: formatNumber(items.length) });
+}
+
+function chip(stage, count) {
+  const [label, icon] = STAGES[stage];
+  const button = element("button", { type: "button", "aria-pressed": String(filter === stage) });
+  button.append(element("i", { class: `ti ti-${icon}`, "aria-hidden": "true" }), element("span", {}, t(label)), element("b", {}, formatNumber(count)));
+  button.addEventListener("click", () => {
+    filter = filter === stage ? null : stage;
+    show();
+  });
+  const li = element("li");
+  li.append(button);
+  return li;
+}
+
+function row(item) {
+  const tr = element("tr", { "data-trip": item.trip_id });
+  const link = element("a", { href: `/enterprise/trips/${item.trip_id}`, class: "ck-plate" }, item.plate);
+  const known = item.forecast_at !== null;
+  const place = item.position
+    ? [`${item.position.road || ""} km ${formatNumber(item.position.km, 1)}`, `${t("at {time}", { time: formatClock(item.position.time) })}`]
+    : [t("no position yet"), ""];
+  if (item.position && item.position.km == null) place[0] = item.position.site ? name(item.position.site) : "–";
+  const arrive = item.arrive_at?.[1] ? formatClock(item.arrive_at[1]) : known ? t("beyond the next 6 hours") : "–";
+  const yard = item.yard?.yard_id ? [name(item.yard.yard_id), t("place at {time}", { time: formatClock(item.yard.place_free_at) })] : [item.yard?.reason || "–", ""];
+  const [label, icon] = STAGES[item.stage];
+  const cells = [
+    [link, item.code],
+    [item.goods, item.perishable ? t("Perishable") : ""],
+    [name(item.gate_id), item.direction === "import" ? t("Import") : t("Export")],
+    [iconText(icon, t(label)), t("since {time}", { time: formatDayClock(item.stage_since) })],
+    place,
+    [arrive, spread(item.arrive_at, formatClock), late(item)],
+    [item.wait_s?.[1] != null ? formatDuration(item.wait_s[1]) : "–", spread(item.wait_s, formatDuration)],
+    yard,
+  ];
+  cells.forEach((parts, i) => {
+    const td = element("td", { "data-label": headings[i] });
+    const [main, ...more] = parts;
+    td.append(main);
+    for (const one of more) if (one) td.append(one instanceof Node ? one : element("small", {}, one));
+    tr.append(td);
+  });
+  tr.addEventListener("click", (event) => {
+    if (event.target.closest("a")) return;
+    map.showTruck(item.vehicle_id);
+    map.mark([item.vehicle_id]);
+  });
+  return tr;
+}
+
+const spread = (values, format) =>
+  values && values[0] != null && values[2] != null ? t("{from} to {to}", { from: format(values[0]), to: format(values[2]) }) : "";
+
+/** How much later than planned the truck is expected, if by more than half an hour. */
+function late(item) {
+  if (!item.arrive_at?.[1] || ["out", "in_the_yard"].includes(item.stage)) return "";
+  const seconds = (new Date(item.arrive_at[1]) - new Date(item.planned_arrival)) / 1000;
+  return seconds > 1800 ? element("small", { class: "en-late" }, t("late by {time}", { time: formatDuration(seconds) })) : "";
+}
+
+function iconText(icon, text) {
+  const span = element("span");
+  span.append(element("i", { class: `ti ti-${icon}`, "aria-hidden": "true" }), ` ${text}`);
+  return span;
+}
+
+function element(tag, attributes = {}, text = "") {
+  const one = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) one.setAttribute(key, value);
+  if (text) one.textContent = text;
+  return one;
+}
+
+async function refresh() {
+  items = (await api("GET", "/api/v1/outlooks")).items;
+  show();
+}
+
+let waiting = 0;
+const refreshSoon = () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(() => refresh().catch(() => {}), 400); // a forecast brings many events at once
+};
+
+show();
+for (const type of ["trip", "forecast", "yard", "reconnected", "resync"]) on(type, refreshSoon);
+setInterval(refreshSoon, 30_000);
