@@ -19,7 +19,7 @@ class OutlookRow(Base):
     """
 
     __tablename__ = "outlook"
-    __table_args__ = {"schema": "app"}
+    __table_args__ = ({"schema": "app"},)
 
     trip_id: Mapped[int] = mapped_column(ForeignKey("app.trip.trip_id"), primary_key=True)
     made_at: Mapped[datetime]

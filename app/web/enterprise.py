@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
+from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.permissions import Principal
@@ -46,9 +47,35 @@ def show_shipments(
 
 
 @router.get("/trips/new")
-def show_form(request: Request, principal: EnterpriseDep, corridor: CorridorDep) -> Response:
+def show_form(request: Request, _principal: EnterpriseDep, corridor: CorridorDep) -> Response:
     """An empty form for a trip."""
-    return _form(request, corridor, {}, None)
+    return _form(request, corridor, TripForm(), None)
+
+
+class TripForm(BaseModel):
+    """The form's fields as written; what is in them is checked when the trip is made."""
+
+    plate: str = ""
+    trailer_plate: str = ""
+    goods: str = ""
+    goods_class: str = ""
+    regime: str = ""
+    direction: str = ""
+    gate_id: str = ""
+    planned_arrival: str = ""
+
+    def declaration(self) -> Declaration:
+        """What the form declares; raises InvalidInputError if the time cannot be read."""
+        return Declaration(
+            plate=self.plate,
+            gate_id=self.gate_id,
+            goods=self.goods,
+            goods_class=self.goods_class,
+            regime=self.regime,
+            planned_arrival=_local_time(self.planned_arrival),
+            trailer_plate=self.trailer_plate or None,
+            direction=self.direction or None,
+        )
 
 
 @router.post("/trips/new")
@@ -58,30 +85,14 @@ def enter_trip(
     session: SessionDep,
     corridor: CorridorDep,
     clock: ClockDep,
-    plate: Annotated[str, Form()] = "",
-    trailer_plate: Annotated[str, Form()] = "",
-    goods: Annotated[str, Form()] = "",
-    goods_class: Annotated[str, Form()] = "",
-    regime: Annotated[str, Form()] = "",
-    direction: Annotated[str, Form()] = "",
-    gate_id: Annotated[str, Form()] = "",
-    planned_arrival: Annotated[str, Form()] = "",
+    form: Annotated[TripForm, Form()],
 ) -> Response:
     """Enter a trip; a field that cannot be accepted comes back with what to do about it."""
-    written = {
-        "plate": plate, "trailer_plate": trailer_plate, "goods": goods, "goods_class": goods_class, "regime": regime,
-        "direction": direction, "gate_id": gate_id, "planned_arrival": planned_arrival,
-    }  # fmt: skip
     try:
-        declared = Declaration(
-            plate=plate, gate_id=gate_id, goods=goods, goods_class=goods_class, regime=regime,
-            planned_arrival=_local_time(planned_arrival), trailer_plate=trailer_plate or None,
-            direction=direction or None,
-        )  # fmt: skip
         with session.begin_nested():
-            trip_id = service.create_trip(session, principal, declared, Places.of(corridor), now=clock.now())
+            trip_id = service.create_trip(session, principal, form.declaration(), Places.of(corridor), now=clock.now())
     except CuaKhauError as error:
-        return _form(request, corridor, written, error)
+        return _form(request, corridor, form, error)
     return RedirectResponse(f"/enterprise/trips/{trip_id}", 303)
 
 
@@ -96,7 +107,7 @@ def show_trip(
     return render(request, "enterprise_trip.html", trip=trip, planned_arrival=arrival, **names)
 
 
-def _form(request: Request, corridor: Corridor, written: dict[str, str], error: CuaKhauError | None) -> Response:
+def _form(request: Request, corridor: Corridor, written: TripForm, error: CuaKhauError | None) -> Response:
     context: dict[str, Any] = {
         "gates": corridor.gates(),
         "goods_classes": GOODS_CLASSES,
