@@ -8,6 +8,7 @@ are still there at `t`, `r[j, t]` those inside now that are still there, `c[j, t
     minimise    Σ cost[g, j, t] · x[g, j, t] + Σ cost_none[g] · u[g]
     subject to  Σ_jt x[g, j, t] + u[g] = n[g]                          for each group
                 Σ_g Σ_t'≤t s[j, t', t] · x[g, j, t'] ≤ c[j, t] − r[j, t]   for each yard and step
+        Σ_g x[g, j, t] ≤ e[j, t], what the entrance can take       for each yard and step
 
 The cost of a place is in weighted seconds: waiting from arrival to place (perishable goods weigh more, and
 each further step of waiting costs a little more than the one before, so that nobody starves), the detour,
@@ -143,6 +144,7 @@ def _greedy(problem: YardProblem, groups: _Groups, start: _Placed | None = None)
     """Perishable first, then by arrival: each group takes the cheapest places that `start` leaves."""
     placed = np.zeros(groups.cost.shape, np.int64) if start is None else start.copy()
     room = problem.room_veh() - np.einsum("gjs,jst->jt", placed, problem.stay_share)
+    intake = problem.intake_veh - placed.sum(axis=0)
     for g in groups.priority:
         waiting = int(groups.size[g] - placed[g].sum())
         if waiting == 0:
@@ -154,8 +156,9 @@ def _greedy(problem: YardProblem, groups: _Groups, start: _Placed | None = None)
             share = problem.stay_share[j, t, t:]
             with np.errstate(divide="ignore", invalid="ignore"):
                 fits = np.where(share > 1e-9, room[j, t:] / share, np.inf).min()
-            take = min(waiting, int(np.floor(fits + 1e-9)))
+            take = int(np.floor(min(waiting, fits + 1e-9, intake[j, t] + 1e-9)))
             if take > 0:
+                intake[j, t] -= take
                 room[j, t:] -= take * share
                 placed[g, j, t] += take
                 waiting -= take
@@ -178,20 +181,22 @@ def _solve(
     g, j, t = np.nonzero(np.isfinite(groups.cost))
     columns = len(g)
     lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = columns + G, G + Y * T
+    lp.num_col_, lp.num_row_ = columns + G, G + 2 * Y * T
     lp.col_cost_ = np.concatenate([groups.cost[g, j, t], groups.none_cost])
     lp.col_lower_ = np.zeros(columns + G)
     lp.col_upper_ = np.concatenate([groups.size[g], groups.size]).astype(np.float64)
-    lp.row_lower_ = np.concatenate([groups.size.astype(np.float64), np.full(Y * T, -highspy.kHighsInf)])
-    lp.row_upper_ = np.concatenate([groups.size.astype(np.float64), problem.room_veh().ravel()])
-    # Column by column: its group's row, then its yard's rows from its step on.
-    per_column = 1 + T - t
+    lp.row_lower_ = np.concatenate([groups.size.astype(np.float64), np.full(2 * Y * T, -highspy.kHighsInf)])
+    intake = np.where(np.isfinite(problem.intake_veh), problem.intake_veh, highspy.kHighsInf)
+    limits = [groups.size.astype(np.float64), intake.ravel(), problem.room_veh().ravel()]
+    lp.row_upper_ = np.concatenate(limits)
+    # Column by column: its group's row, its entrance's, then its yard's rows from its step on.
+    per_column = 2 + T - t
     starts = np.concatenate([[0], np.cumsum(per_column)])
     entry = np.arange(starts[-1])
     of = np.repeat(np.arange(columns), per_column)
-    ahead = entry - starts[of] - 1
-    later = np.where(ahead >= 0, t[of] + ahead, 0)
-    index = np.where(ahead < 0, g[of], G + j[of] * T + later)
+    ahead = entry - starts[of] - 2
+    later = np.where(ahead >= 0, t[of] + ahead, t[of])
+    index = np.where(ahead == -2, g[of], G + (ahead >= 0) * Y * T + j[of] * T + later)
     value = np.where(ahead < 0, 1.0, problem.stay_share[j[of], t[of], later])
     lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     lp.a_matrix_.start_ = np.concatenate([starts, starts[-1] + 1 + np.arange(G)]).astype(np.int32)
@@ -306,7 +311,10 @@ class _Reasons:
         steps = np.arange(problem.steps)
         # It fits if there is room in every step it is expected to stay for.
         short = (steps[None, :] >= steps[:, None]) & (spare[:, None, :] < problem.stay_share - 1e-9)
-        return cls(problem, yard, step, problem.arrival_steps(), inside, np.asarray(~short.any(axis=2)))
+        taken = np.zeros(problem.capacity_veh.shape)
+        np.add.at(taken, (yard[yard >= 0], step[yard >= 0]), 1.0)
+        fits = ~short.any(axis=2) & (problem.intake_veh - taken >= 1.0 - 1e-9)
+        return cls(problem, yard, step, problem.arrival_steps(), inside, np.asarray(fits))
 
     def reason(self, i: int) -> Reason:
         problem, j, t = self.problem, int(self.yard[i]), int(self.step[i])
@@ -322,7 +330,8 @@ class _Reasons:
             overtaken = self.overtaken_by(i)
             if overtaken:
                 return Reason("perishable_first", {"perishable_veh": overtaken, **values})
-            return Reason("wait_for_place", values)
+            spare = problem.capacity_veh[j, came:t] - self.inside[j, came:t]
+            return Reason("wait_for_entry" if (spare >= 1.0).all() else "wait_for_place", values)
         values["free_veh"] = max(0, int(np.floor(problem.capacity_veh[j, t] - self.inside[j, t])))
         if problem.detour_s[i, j] > 60.0:
             return Reason("other_yard_sooner", values)

@@ -44,6 +44,7 @@ class YardProblem:
     be there; `detour_s` (N, Y), extra driving against its own gate; `previous_yard` (N,), index the last plan
     gave or −1; `yard_ids`; `capacity_veh` (Y, T); `remaining_veh` (Y, T), of those inside now still there at
     the start of a step; `stay_share` (Y, T, T), share of trucks placed in step t' still there in step t;
+    `intake_veh` (Y, T), how many its entrance can take in a step (infinite where nothing limits it);
     `gate_wait_s` (Y, T), expected wait at the gate behind the yard.
 
     Raises
@@ -64,6 +65,7 @@ class YardProblem:
     capacity_veh: Floats
     remaining_veh: Floats
     stay_share: Floats
+    intake_veh: Floats
     gate_wait_s: Floats
     weights: PlanWeights = field(default_factory=PlanWeights)
 
@@ -73,6 +75,7 @@ class YardProblem:
             "perishable": (N,), "declared_s": (N,), "previous_yard": (N,),
             "allowed": (N, Y), "arrive_s": (N, Y), "detour_s": (N, Y),
             "capacity_veh": (len(self.yard_ids), T), "remaining_veh": (Y, T), "gate_wait_s": (Y, T),
+            "intake_veh": (Y, T),
             "stay_share": (Y, T, T),
         }  # fmt: skip
         for name, shape in shapes.items():

@@ -1,4 +1,4 @@
-"""What the schema `capacity` holds: yards and their ledger.
+"""What the schema `capacity` holds: yards, their ledger, and plans.
 
 Cost does not grow with history: a yard's state is its row in `yard_state`, its trucks inside and the
 stays that ended within `KEEP_STAYS`; movements are kept as evidence and not read again.
@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -32,6 +33,8 @@ from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleErr
 
 KEEP_STAYS = timedelta(days=1)
 """How long an ended stay is kept, so that late reports of it are recognised."""
+KEEP_ASSIGNMENTS = timedelta(hours=6)
+KEEP_PLANS = timedelta(days=30)
 OLDEST_COUNT = timedelta(hours=1)
 """A count older than this is refused: the ledger no longer knows that moment exactly."""
 
@@ -449,3 +452,95 @@ def _reserved(session: Session) -> dict[str, int]:
         .group_by(AssignmentRow.yard_id)
     )
     return {yard_id: count for yard_id, count in rows.tuples() if yard_id is not None}
+
+
+# Plans
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What the newest plan says about a trip. `yard_id` is empty if there is no place within the horizon.
+
+    `reason` holds `code` and the numbers the interface's sentence needs.
+    """
+
+    plan_id: int
+    made_at: datetime
+    trip_id: int
+    vehicle_id: int
+    yard_id: str | None
+    arrive_at: datetime
+    place_free_at: datetime
+    wait_s: int
+    reason: dict[str, Any]
+
+
+def save_plan(
+    session: Session,
+    *,
+    made_at: datetime,
+    status: str,
+    objective: float,
+    gap: float | None,
+    duration_s: float,
+    summary: dict[str, Any],
+    assignments: Sequence[dict[str, Any]],
+) -> int:
+    """Keep a plan and its assignments (`trip_id vehicle_id yard_id arrive_at place_free_at wait_s reason`); its id."""
+    plan_id = session.execute(
+        insert(PlanRow)
+        .values(
+            made_at=made_at,
+            status=status,
+            objective=objective,
+            gap=gap,
+            duration_ms=round(duration_s * 1000),
+            summary=summary,
+        )
+        .returning(PlanRow.plan_id)
+    ).scalar_one()
+    if assignments:
+        session.execute(insert(AssignmentRow), [{**one, "plan_id": plan_id} for one in assignments])
+    return plan_id
+
+
+def latest_plan(session: Session) -> PlanRow | None:
+    """The newest plan, without its assignments."""
+    return session.scalars(select(PlanRow).order_by(PlanRow.plan_id.desc()).limit(1)).first()
+
+
+def assignments(session: Session, trip_ids: Sequence[int] | None = None) -> dict[int, Assignment]:
+    """What the newest plan says about some trips, or about all it covers, by trip."""
+    newest = select(func.max(PlanRow.plan_id)).scalar_subquery()
+    rows = select(AssignmentRow, PlanRow.made_at).join(PlanRow).where(PlanRow.plan_id == newest)
+    if trip_ids is not None:
+        rows = rows.where(AssignmentRow.trip_id.in_(trip_ids))
+    return {
+        row.trip_id: Assignment(
+            plan_id=row.plan_id,
+            made_at=made_at,
+            trip_id=row.trip_id,
+            vehicle_id=row.vehicle_id,
+            yard_id=row.yard_id,
+            arrive_at=row.arrive_at,
+            place_free_at=row.place_free_at,
+            wait_s=row.wait_s,
+            reason=row.reason,
+        )
+        for row, made_at in session.execute(rows).tuples()
+    }
+
+
+def assignment_of(session: Session, trip_id: int) -> Assignment | None:
+    """What the newest plan says about a trip; `None` if it says nothing (it is inside, out, or beyond the horizon)."""
+    return assignments(session, [trip_id]).get(trip_id)
+
+
+def prune_plans(session: Session, now: datetime) -> None:
+    """Drop old plans: assignments soon, since each minute makes hundreds; what a plan says in sum much later."""
+    old = select(PlanRow.plan_id).where(PlanRow.made_at < now - KEEP_ASSIGNMENTS)
+    for table, condition in (
+        (AssignmentRow, AssignmentRow.plan_id.in_(old)),
+        (PlanRow, PlanRow.made_at < now - KEEP_PLANS),
+    ):
+        session.execute(delete(table).where(condition).execution_options(synchronize_session=False))

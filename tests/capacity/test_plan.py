@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from capacity import plan as planning
 from capacity.plan import make_plan, occupancy
-from capacity.problem import PlanWeights, YardProblem, expected_stays
+from capacity.problem import YardProblem, expected_stays
 from geo.errors import InvalidInputError
 
 HALF_HOUR_S = 1800.0
@@ -26,7 +26,7 @@ def stays_for(yards: int, steps: int, length: int) -> np.ndarray:
 
 def problem(
     arrive_min, capacity, *, steps=6, perishable=None, remaining=None, allowed=None, detour_min=None,
-    previous=None, stay=None, gate_wait_min=None, declared=None, weights=None,
+    previous=None, stay=None, gate_wait_min=None, declared=None, intake=None,
 ) -> YardProblem:  # fmt: skip
     arrive = np.atleast_2d(np.asarray(arrive_min, float).T).T * 60.0
     N, Y = len(arrive), len(capacity)
@@ -46,7 +46,7 @@ def problem(
         remaining_veh=wide(0.0) if remaining is None else wide(remaining),
         stay_share=stays_forever(Y, steps) if stay is None else stay,
         gate_wait_s=wide(0.0) if gate_wait_min is None else wide(np.asarray(gate_wait_min, float)[:, None] * 60),
-        weights=weights or PlanWeights(),
+        intake_veh=wide(np.inf if intake is None else np.asarray(intake, float)[:, None]),
     )
 
 
@@ -97,6 +97,12 @@ def test_a_short_detour_beats_a_long_wait_and_a_long_one_does_not() -> None:
     far = make_plan(problem([0], [9, 9], remaining=full, detour_min=[[0, 200]]))
     assert far.yard.tolist() == [0]
     assert far.wait_s.tolist() == [5400]
+
+
+def test_no_more_than_the_entrance_can_take() -> None:
+    plan = make_plan(problem([0, 0, 0, 0, 0], [99], intake=[2]))
+    assert sorted(plan.place_s.tolist()) == [0, 0, 1800, 1800, 3600]
+    assert {r.code for r, wait in zip(plan.reasons, plan.wait_s, strict=True) if wait} == {"wait_for_entry"}
 
 
 def test_only_yards_that_the_goods_allow() -> None:
@@ -160,6 +166,7 @@ def random_problem(seed: int, trucks: int, yards: int, steps: int) -> YardProble
         capacity_veh=np.repeat(rng.integers(5, 80, yards)[:, None], steps, axis=1).astype(float),
         remaining_veh=stays[0],
         stay_share=stays[1],
+        intake_veh=np.repeat(rng.integers(2, 60, yards)[:, None], steps, axis=1).astype(float),
         gate_wait_s=rng.uniform(0, 3600, (yards, steps)),
     )
 
@@ -173,6 +180,9 @@ def check(problem: YardProblem, plan: planning.YardPlan) -> None:
     assert (plan.wait_s >= 0).all()
     step = np.where(placed, plan.place_s // problem.step_s, problem.steps).astype(np.int64)
     inside = occupancy(problem, plan.yard, step)
+    for j in range(len(problem.yard_ids)):
+        taken = np.bincount(step[plan.yard == j], minlength=problem.steps)[: problem.steps]
+        assert (taken <= problem.intake_veh[j] + 1e-6).all()
     limit = np.maximum(problem.capacity_veh, problem.remaining_veh)
     assert (inside <= limit + 1e-6).all()
 
