@@ -1,0 +1,1 @@
+"""The recorded demo day and the scripts that made it."""
