@@ -1,0 +1,513 @@
+"""What the schema `routing` holds: gate settings, forecasts, measured queues, scenario runs.
+
+Nothing here commits: the request or the task is the transaction.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+import numpy as np
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.orm import Session
+
+from geo.corridor import Corridor
+from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from routing.engine import FloatArray
+from routing.forecast import CODE_VERSION, Forecast
+from routing.gates import GateSetting, Server, ServiceTime
+from routing.measure import QueueNow
+from routing.tables import (
+    ForecastGateRow,
+    ForecastRow,
+    ForecastYardRow,
+    GateSettingRow,
+    QueueObservationRow,
+    ScenarioRunRow,
+)
+
+EXPORT_SHARE = 0.6
+"""Assumed: of the trucks a gate clears a day, as many can be exports when those queue."""
+IMPORT_SHARE = 1.5
+"""Assumed: imports a day at full work, relative to what the gate clears in all (imports outnumbered exports in 2025)."""
+
+
+@dataclass(frozen=True)
+class StoredGateSetting:
+    """A gate setting as planners edit it; hours local, `version` for `If-Match`."""
+
+    gate_id: str
+    direction: str
+    lanes: int
+    open_from: time
+    open_to: time
+    service_mean_s: float
+    service_cv: float
+    entrance_lanes: int
+    entrance_service_mean_s: float
+    entrance_service_cv: float
+    dwell_mean_s: float
+    dwell_cv: float
+    version: int
+    updated_at: datetime
+    updated_by: int | None
+
+    def to_setting(self) -> GateSetting:
+        """As the engine takes it; the entrance keeps the gate's hours."""
+        opens, closes = _of_day(self.open_from), _of_day(self.open_to)
+        entrance_hours = (opens, closes) if self.direction == "export" else (0.0, 0.0)
+        return GateSetting(
+            gate_id=self.gate_id,
+            direction="import" if self.direction == "import" else "export",
+            crossing=Server(self.lanes, ServiceTime(self.service_mean_s, self.service_cv), opens, closes),
+            entrance=Server(
+                self.entrance_lanes,
+                ServiceTime(self.entrance_service_mean_s, self.entrance_service_cv),
+                *entrance_hours,
+            ),
+            dwell=ServiceTime(self.dwell_mean_s, self.dwell_cv),
+        )
+
+
+def _of_day(moment: time) -> float:
+    return moment.hour * 3600.0 + moment.minute * 60.0 + moment.second
+
+
+def _stored(row: GateSettingRow) -> StoredGateSetting:
+    return StoredGateSetting(**{name: getattr(row, name) for name in StoredGateSetting.__dataclass_fields__})
+
+
+def seed_gate_settings(session: Session, corridor: Corridor, *, now: datetime) -> None:
+    """Give the corridor's gates assumed settings where they have none, from their site attributes.
+
+    The crossing's service time is what lets the gate clear `cleared_veh_per_day` in its hours.
+    """
+    rows = []
+    for site in corridor.gates():
+        lanes = int(site.attributes.get("lanes", 4))
+        opens = time.fromisoformat(site.attributes.get("opens", "07:00"))
+        closes = time.fromisoformat(site.attributes.get("closes", "19:00"))
+        open_s = (_of_day(closes) - _of_day(opens)) % 86400.0 or 86400.0
+        cleared = float(site.attributes.get("cleared_veh_per_day", 600))
+        for direction, share in (("export", EXPORT_SHARE), ("import", IMPORT_SHARE)):
+            rows.append(
+                {
+                    "gate_id": site.gate_id or site.site_id,
+                    "direction": direction,
+                    "lanes": lanes,
+                    "open_from": opens,
+                    "open_to": closes,
+                    "service_mean_s": round(lanes * open_s / (cleared * share), 1),
+                    "service_cv": 0.6,
+                    "entrance_lanes": 2,
+                    "entrance_service_mean_s": 60.0,
+                    "entrance_service_cv": 0.5,
+                    "dwell_mean_s": 5400.0,
+                    "dwell_cv": 0.6,
+                    "updated_at": now,
+                }
+            )
+    if rows:
+        session.execute(pg_insert(GateSettingRow).values(rows).on_conflict_do_nothing())
+
+
+def gate_settings(session: Session) -> tuple[StoredGateSetting, ...]:
+    """All settings, by gate, exports first."""
+    rows = session.scalars(select(GateSettingRow).order_by(GateSettingRow.gate_id, GateSettingRow.direction))
+    return tuple(_stored(row) for row in rows)
+
+
+def get_gate_setting(session: Session, gate_id: str, direction: str = "export") -> StoredGateSetting:
+    """One setting.
+
+    Raises
+    ------
+    NotFoundError
+        If the gate has none.
+    """
+    row = session.get(GateSettingRow, (gate_id, direction), populate_existing=True)
+    if row is None:
+        raise NotFoundError("Gate {gate_id} has no setting for {direction}.", gate_id=gate_id, direction=direction)
+    return _stored(row)
+
+
+EDITABLE = frozenset(StoredGateSetting.__dataclass_fields__) - {
+    "gate_id", "direction", "version", "updated_at", "updated_by",
+}  # fmt: skip
+
+
+def update_gate_setting(
+    session: Session,
+    gate_id: str,
+    direction: str,
+    changes: Mapping[str, Any],
+    *,
+    version: int,
+    now: datetime,
+    updated_by: int | None = None,
+) -> StoredGateSetting:
+    """Change a setting that the caller read at `version`; the new one.
+
+    Raises
+    ------
+    InvalidInputError
+        If a change names no setting, or its value is not possible.
+    NotFoundError
+        If the gate has no setting.
+    StaleError
+        If somebody changed it since.
+    """
+    unknown = sorted(set(changes) - EDITABLE)
+    if unknown:
+        raise InvalidInputError(
+            "{value} is no gate setting; known: {known}.",
+            field=unknown[0], value=unknown[0], known=", ".join(sorted(EDITABLE)),
+        )  # fmt: skip
+    present = get_gate_setting(session, gate_id, direction)
+    wanted = {name: changes.get(name, getattr(present, name)) for name in EDITABLE}
+    if not wanted["service_mean_s"] > 0:
+        raise InvalidInputError(
+            "A service time of {value} s is not possible; give more than 0.",
+            field="service_mean_s", value=wanted["service_mean_s"],
+        )  # fmt: skip
+    # The engine's own types hold the rules for values.
+    StoredGateSetting(gate_id, direction, version=version, updated_at=now, updated_by=updated_by, **wanted).to_setting()
+    changed = session.execute(
+        update(GateSettingRow)
+        .where(
+            GateSettingRow.gate_id == gate_id,
+            GateSettingRow.direction == direction,
+            GateSettingRow.version == version,
+        )
+        .values(**wanted, version=version + 1, updated_at=now, updated_by=updated_by)
+        .returning(GateSettingRow.version)
+    ).first()
+    if changed is None:
+        raise StaleError(
+            "Gate {gate_id} was changed meanwhile (version {present}, not {version}); look at it again.",
+            gate_id=gate_id, present=present.version, version=version,
+        )  # fmt: skip
+    return get_gate_setting(session, gate_id, direction)
+
+
+@dataclass(frozen=True)
+class GateForecast:
+    """A stored forecast for one gate: arrays [quantile][T] sampled every `step_s` from `made_at` on."""
+
+    forecast_id: int
+    gate_id: str
+    made_at: datetime
+    seed: int
+    code_version: str
+    runs: int
+    horizon_s: float
+    step_s: float
+    quantiles: tuple[float, ...]
+    queue_veh: FloatArray
+    wait_s: FloatArray
+    tail_km: FloatArray
+    duration_ms: float
+    state_summary: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class YardForecast:
+    """A stored forecast for one yard."""
+
+    forecast_id: int
+    yard_id: str
+    made_at: datetime
+    step_s: float
+    quantiles: tuple[float, ...]
+    occupancy_veh: FloatArray
+
+
+def save_forecast(session: Session, forecast: Forecast) -> int:
+    """Store a forecast; its id."""
+    forecast_id = session.execute(
+        insert(ForecastRow)
+        .values(
+            made_at=forecast.made_at,
+            seed=forecast.seed,
+            code_version=forecast.code_version,
+            runs=forecast.runs,
+            horizon_s=forecast.horizon_s,
+            step_s=forecast.step_s,
+            duration_ms=forecast.duration_s * 1000.0,
+            quantiles=list(forecast.quantiles),
+            state_summary=dict(forecast.summary),
+        )
+        .returning(ForecastRow.forecast_id)
+    ).scalar_one()
+    gates = [
+        {
+            "forecast_id": forecast_id,
+            "gate_id": gate_id,
+            "queue_veh": np.round(forecast.queue_veh[:, g], 2).tolist(),
+            "wait_s": np.round(forecast.wait_s[:, g], 1).tolist(),
+            "tail_km": np.round(forecast.tail_km[:, g], 3).tolist(),
+        }
+        for g, gate_id in enumerate(forecast.gate_ids)
+    ]
+    yards = [
+        {
+            "forecast_id": forecast_id,
+            "yard_id": yard_id,
+            "occupancy_veh": np.round(forecast.occupancy_veh[:, y], 2).tolist(),
+        }
+        for y, yard_id in enumerate(forecast.yard_ids)
+    ]
+    if gates:
+        session.execute(insert(ForecastGateRow), gates)
+    if yards:
+        session.execute(insert(ForecastYardRow), yards)
+    return forecast_id
+
+
+def _gate_forecast(head: ForecastRow, row: ForecastGateRow) -> GateForecast:
+    return GateForecast(
+        forecast_id=head.forecast_id,
+        gate_id=row.gate_id,
+        made_at=head.made_at,
+        seed=head.seed,
+        code_version=head.code_version,
+        runs=head.runs,
+        horizon_s=head.horizon_s,
+        step_s=head.step_s,
+        quantiles=tuple(head.quantiles),
+        queue_veh=np.array(row.queue_veh),
+        wait_s=np.array(row.wait_s),
+        tail_km=np.array(row.tail_km),
+        duration_ms=head.duration_ms,
+        state_summary=head.state_summary,
+    )
+
+
+def latest_forecast(session: Session, gate_id: str) -> GateForecast | None:
+    """The newest forecast for a gate, or None if there is none yet."""
+    row = session.execute(
+        select(ForecastRow, ForecastGateRow)
+        .join(ForecastGateRow, ForecastGateRow.forecast_id == ForecastRow.forecast_id)
+        .where(ForecastGateRow.gate_id == gate_id)
+        .order_by(ForecastRow.made_at.desc(), ForecastRow.forecast_id.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else _gate_forecast(row[0], row[1])
+
+
+def forecasts_between(session: Session, gate_id: str, since: datetime, until: datetime) -> tuple[GateForecast, ...]:
+    """A gate's forecasts made in [since, until), oldest first."""
+    rows = session.execute(
+        select(ForecastRow, ForecastGateRow)
+        .join(ForecastGateRow, ForecastGateRow.forecast_id == ForecastRow.forecast_id)
+        .where(ForecastGateRow.gate_id == gate_id, ForecastRow.made_at >= since, ForecastRow.made_at < until)
+        .order_by(ForecastRow.made_at)
+    )
+    return tuple(_gate_forecast(head, row) for head, row in rows)
+
+
+def latest_yard_forecast(session: Session, yard_id: str) -> YardForecast | None:
+    """The newest forecast of a yard's occupancy, or None."""
+    found = session.execute(
+        select(ForecastRow, ForecastYardRow)
+        .join(ForecastYardRow, ForecastYardRow.forecast_id == ForecastRow.forecast_id)
+        .where(ForecastYardRow.yard_id == yard_id)
+        .order_by(ForecastRow.made_at.desc(), ForecastRow.forecast_id.desc())
+        .limit(1)
+    ).first()
+    if found is None:
+        return None
+    head, row = found
+    return YardForecast(
+        head.forecast_id, yard_id, head.made_at, head.step_s, tuple(head.quantiles), np.array(row.occupancy_veh)
+    )
+
+
+def prune_forecasts(session: Session, before: datetime) -> int:
+    """Delete forecasts made before a moment; how many."""
+    gone = session.execute(
+        delete(ForecastRow).where(ForecastRow.made_at < before).returning(ForecastRow.forecast_id)
+    ).all()
+    return len(gone)
+
+
+def save_queue_observations(session: Session, at: datetime, gate_ids: Sequence[str], queue: QueueNow) -> None:
+    """Store the measured queues of a moment; the same moment again replaces them."""
+    rows = [
+        {
+            "gate_id": gate_id,
+            "time": at,
+            "queue_veh": float(queue.queue_veh[g]),
+            "tail_km": float(queue.tail_km[g]),
+            "speed_mps": None if np.isnan(queue.speed_mps[g]) else float(queue.speed_mps[g]),
+        }
+        for g, gate_id in enumerate(gate_ids)
+    ]
+    if not rows:
+        return
+    statement = pg_insert(QueueObservationRow).values(rows)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["gate_id", "time"],
+            set_={name: statement.excluded[name] for name in ("queue_veh", "tail_km", "speed_mps")},
+        )
+    )
+
+
+@dataclass(frozen=True)
+class QueueObservation:
+    """A measured queue."""
+
+    gate_id: str
+    time: datetime
+    queue_veh: float
+    tail_km: float
+    speed_mps: float | None
+
+
+def queue_observations(
+    session: Session, gate_id: str, since: datetime, until: datetime
+) -> tuple[QueueObservation, ...]:
+    """A gate's measured queues in [since, until), oldest first."""
+    rows = session.scalars(
+        select(QueueObservationRow)
+        .where(
+            QueueObservationRow.gate_id == gate_id,
+            QueueObservationRow.time >= since,
+            QueueObservationRow.time < until,
+        )
+        .order_by(QueueObservationRow.time)
+    )
+    return tuple(QueueObservation(r.gate_id, r.time, r.queue_veh, r.tail_km, r.speed_mps) for r in rows)
+
+
+def add_scenario_run(
+    session: Session, inputs: Mapping[str, Any], *, seed: int, created_by: int, now: datetime
+) -> ScenarioRunRow:
+    """Queue a scenario for running."""
+    row = ScenarioRunRow(
+        run_id=uuid.uuid4(),
+        created_by=created_by,
+        status="queued",
+        progress=0.0,
+        inputs=dict(inputs),
+        seed=seed,
+        code_version=CODE_VERSION,
+        created_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def get_scenario_run(session: Session, run_id: uuid.UUID) -> ScenarioRunRow:
+    """One run.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such run.
+    """
+    row = session.get(ScenarioRunRow, run_id, populate_existing=True)
+    if row is None:
+        raise NotFoundError("There is no scenario run {run_id}.", run_id=str(run_id))
+    return row
+
+
+def scenario_runs(session: Session, *, created_by: int | None = None, limit: int = 50) -> list[ScenarioRunRow]:
+    """The newest runs, of one account or of all."""
+    query = select(ScenarioRunRow).order_by(ScenarioRunRow.created_at.desc()).limit(limit)
+    if created_by is not None:
+        query = query.where(ScenarioRunRow.created_by == created_by)
+    return list(session.scalars(query))
+
+
+def claim_scenario_run(session: Session, *, now: datetime) -> ScenarioRunRow | None:
+    """Take the oldest queued run for this worker and mark it running; None if there is none.
+
+    Rows that another worker is just taking are passed over.
+    """
+    row = session.scalars(
+        select(ScenarioRunRow)
+        .where(ScenarioRunRow.status == "queued")
+        .order_by(ScenarioRunRow.created_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).first()
+    if row is None:
+        return None
+    row.status, row.started_at = "running", now
+    session.flush()
+    return row
+
+
+def report_progress(session: Session, run_id: uuid.UUID, progress: float) -> bool:
+    """Note how far a run is (0 to 1); whether it should go on (False: it was cancelled)."""
+    still = session.execute(
+        update(ScenarioRunRow)
+        .where(ScenarioRunRow.run_id == run_id, ScenarioRunRow.status == "running")
+        .values(progress=min(max(progress, 0.0), 1.0))
+        .returning(ScenarioRunRow.run_id)
+    ).first()
+    return still is not None
+
+
+def finish_scenario_run(
+    session: Session,
+    run_id: uuid.UUID,
+    *,
+    now: datetime,
+    result: Mapping[str, Any] | None = None,
+    error: str | None = None,
+) -> None:
+    """Store a run's result, or why it failed. A run cancelled meanwhile stays cancelled."""
+    values: dict[str, Any] = {"finished_at": now}
+    if error is None:
+        values |= {"status": "done", "progress": 1.0, "result": None if result is None else dict(result)}
+    else:
+        values |= {"status": "failed", "error": error}
+    session.execute(
+        update(ScenarioRunRow)
+        .where(ScenarioRunRow.run_id == run_id, ScenarioRunRow.status == "running")
+        .values(**values)
+    )
+
+
+def cancel_scenario_run(session: Session, run_id: uuid.UUID, *, now: datetime) -> ScenarioRunRow:
+    """Cancel a queued or running run; a running one stops at its next report of progress.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such run.
+    ConflictError
+        If it has ended already.
+    """
+    row = get_scenario_run(session, run_id)
+    changed = session.execute(
+        update(ScenarioRunRow)
+        .where(ScenarioRunRow.run_id == run_id, ScenarioRunRow.status.in_(("queued", "running")))
+        .values(status="cancelled", finished_at=now)
+        .returning(ScenarioRunRow.run_id)
+    ).first()
+    if changed is None:
+        raise ConflictError(
+            "Scenario run {run_id} is {status} already.", run_id=str(run_id), status=row.status
+        )
+    return get_scenario_run(session, run_id)
+
+
+def requeue_interrupted_runs(session: Session) -> int:
+    """Put runs back in the queue that were running when their worker stopped; how many. For the one worker's start."""
+    rows = session.execute(
+        update(ScenarioRunRow)
+        .where(ScenarioRunRow.status == "running")
+        .values(status="queued", progress=0.0, started_at=None)
+        .returning(ScenarioRunRow.run_id)
+    ).all()
+    return len(rows)
