@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import Header, Request, Response
 
+from app.errors import TITLES
 from geo.errors import InvalidInputError, PreconditionRequiredError, StaleError
 
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="The ETag that you edited.", examples=['"3"'])]
@@ -61,3 +62,12 @@ def link_next(request: Request, response: Response, **parameters: Any) -> None:
     """Point to the following page in the header `Link` (RFC 8288)."""
     url = request.url.include_query_params(**parameters)
     response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries of the problem details a route may answer, beside 401, 403 and 422."""
+    schema = {"type": "object", "properties": {name: {"type": "string"} for name in ("type", "title", "detail")}}
+    return {
+        status: {"description": TITLES[status], "content": {"application/problem+json": {"schema": schema}}}
+        for status in (401, 403, 422, *statuses)
+    }

@@ -264,31 +264,47 @@ def mark_delivered(
     ).all()
 
 
-def end_order(session: Session, order_id: int, status: str, now: datetime) -> int:
-    """End an active order; its new version."""
-    return int(
-        session.scalars(
-            update(DispatchOrder)
-            .where(DispatchOrder.order_id == order_id)
-            .values(status=status, ended_at=now, version=DispatchOrder.version + 1)
-            .returning(DispatchOrder.version)
-            .execution_options(synchronize_session=False)
-        ).one()
+def end_orders(session: Session, order_ids: Sequence[int], status: str, among: Sequence[str], now: datetime) -> None:
+    """End active orders, and with them what recipients in one of the statuses `among` still had to do.
+
+    Every judgement still open is closed as unknown; other recipients keep their answer.
+    """
+    values = {"order_ids": list(order_ids), "status": status, "among": list(among), "now": now}
+    session.execute(
+        text(
+            """
+            UPDATE app.dispatch_order SET status = :status, ended_at = :now, version = version + 1
+            WHERE order_id = ANY(:order_ids) AND status = 'active'
+            """
+        ),
+        values,
     )
-
-
-def release_recipients(session: Session, order_id: int, status: str, among: Sequence[str]) -> None:
-    """Let recipients in one of the statuses `among` go, and close what was still to be judged."""
     session.execute(
         text(
             """
             UPDATE app.order_recipient
-            SET status = :status, compliance = CASE compliance WHEN 'pending' THEN 'unknown' ELSE compliance END
-            WHERE order_id = :order_id AND status = ANY(:among)
+            SET status = CASE WHEN status = ANY(:among) THEN :status ELSE status END,
+                compliance = CASE compliance WHEN 'pending' THEN 'unknown' ELSE compliance END
+            WHERE order_id = ANY(:order_ids) AND (status = ANY(:among) OR compliance = 'pending')
             """
         ),
-        {"order_id": order_id, "status": status, "among": list(among)},
+        values,
     )
+
+
+def concerned_by(session: Session, order_ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """Whom orders concern: `order_id vehicle_id driver_id organisation_id` of each recipient."""
+    return session.execute(
+        select(
+            OrderRecipient.order_id,
+            OrderRecipient.vehicle_id,
+            OrderRecipient.driver_id,
+            func.coalesce(Trip.organisation_id, Vehicle.organisation_id).label("organisation_id"),
+        )
+        .join(Vehicle, Vehicle.vehicle_id == OrderRecipient.vehicle_id)
+        .outerjoin(Trip, Trip.trip_id == OrderRecipient.trip_id)
+        .where(OrderRecipient.order_id.in_(order_ids))
+    ).all()
 
 
 def supersede(session: Session, now: datetime) -> Sequence[Row[Any]]:

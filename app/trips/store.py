@@ -52,12 +52,8 @@ def _described() -> Select[Any]:
 
 def find_trip(session: Session, visible: ColumnElement[bool], trip_id: int) -> Row[Any] | None:
     """A trip among the visible ones, described."""
-    return session.execute(_described().where(Trip.trip_id == trip_id, visible)).one_or_none()
-
-
-def find_trip_by_code(session: Session, visible: ColumnElement[bool], code: str) -> Row[Any] | None:
-    """A trip among the visible ones by its public code, described."""
-    return session.execute(_described().where(Trip.code == code, visible)).one_or_none()
+    query = _described().where(Trip.trip_id == trip_id, visible).execution_options(populate_existing=True)
+    return session.execute(query).one_or_none()
 
 
 def list_trips(
