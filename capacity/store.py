@@ -538,9 +538,9 @@ def assignment_of(session: Session, trip_id: int) -> Assignment | None:
 
 def prune_plans(session: Session, now: datetime) -> None:
     """Drop old plans: assignments soon, since each minute makes hundreds; what a plan says in sum much later."""
-    old = select(PlanRow.plan_id).where(PlanRow.made_at < now - KEEP_ASSIGNMENTS)
+    kept = select(func.min(PlanRow.plan_id)).where(PlanRow.made_at >= now - KEEP_ASSIGNMENTS).scalar_subquery()
     for table, condition in (
-        (AssignmentRow, AssignmentRow.plan_id.in_(old)),
+        (AssignmentRow, AssignmentRow.plan_id < kept),
         (PlanRow, PlanRow.made_at < now - KEEP_PLANS),
     ):
         session.execute(delete(table).where(condition).execution_options(synchronize_session=False))
