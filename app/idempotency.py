@@ -48,12 +48,12 @@ def once(
             field="Idempotency-Key", length=len(key), most=LONGEST_KEY,
         )  # fmt: skip
     fingerprint = hashlib.sha256(body).digest()
-    name = {"account_id": principal.account_id, "act": act, "key": key}
-    if store.claim_key(session, **name, fingerprint=fingerprint, at=now):
+    name = store.RequestKey(principal.account_id, act, key)
+    if store.claim_key(session, name, fingerprint, now):
         object_id = make()
-        store.settle_key(session, **name, object_id=object_id)
+        store.settle_key(session, name, object_id)
         return object_id
-    known_fingerprint, known_id = store.get_key(session, **name)
+    known_fingerprint, known_id = store.get_key(session, name)
     if known_fingerprint != fingerprint or known_id is None:
         raise InvalidInputError(
             "The Idempotency-Key {key} was used for another request; send a new one.",

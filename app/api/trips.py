@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from app import idempotency
 from app.accounts.permissions import Principal
@@ -29,7 +29,7 @@ ReaderDep = Annotated[Principal, Depends(allow("trips.read"))]
 TripId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 WriterDep = Annotated[Principal, Depends(allow("trips.write"))]
 
-EXAMPLE = {
+EXAMPLE: dict[str, JsonValue] = {
     "plate": "29C-123.45", "trailer_plate": "29R-012.34", "goods": "Thanh long tươi", "goods_class": "fresh_fruit",
     "regime": "export", "gate_id": "huu-nghi", "planned_arrival": "2026-03-02T15:00:00+07:00",
 }  # fmt: skip

@@ -146,7 +146,7 @@ def _check_stretch(stretch: Stretch, places: Places) -> None:
 
 def _check_area(area: Mapping[str, Any]) -> None:
     try:
-        polygon = shape(area)
+        polygon = shape(dict(area))
         is_fine = area.get("type") in {"Polygon", "MultiPolygon"} and polygon.is_valid and not polygon.is_empty
         west, south, east, north = polygon.bounds if is_fine else (0.0, 0.0, 0.0, 0.0)
         vertices = len(polygon.__geo_interface__["coordinates"]) if is_fine else 0

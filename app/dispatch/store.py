@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, select, text, update
@@ -17,10 +17,12 @@ from app.trips.tables import IS_OPEN, OPEN_STAGES, Trip
 from geo.tables import RoadRow
 from ingest.tables import Device, LastPosition, Vehicle
 
+AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
+
 # Which trucks
 
 
-def select_vehicles(session: Session, wanted: Selection, now: datetime) -> Sequence[Row[Any]]:
+def select_vehicles(session: Session, wanted: Selection, now: datetime) -> Sequence[AnyRow]:
     """Trucks that meet all criteria of a selection, with their open trip, place and driver; its limit not applied."""
     driver_id = func.coalesce(
         Trip.driver_id,
@@ -121,7 +123,7 @@ def insert_recipients(session: Session, order_id: int, recipients: Sequence[Mapp
 def list_orders(
     session: Session, concerns: ColumnElement[bool] | None, *, standing_only: bool, now: datetime,
     before: int | None, limit: int,
-) -> Sequence[Row[Any]]:
+) -> Sequence[AnyRow]:
     """Orders, newest first, with the name of who issued them.
 
     `concerns` narrows by recipient: an order is listed if one of its recipients meets it (`None`: every order).
@@ -145,7 +147,7 @@ def list_orders(
     return session.execute(query).all()
 
 
-def find_order(session: Session, order_id: int, concerns: ColumnElement[bool] | None) -> Row[Any] | None:
+def find_order(session: Session, order_id: int, concerns: ColumnElement[bool] | None) -> AnyRow | None:
     """One order with the name of who issued it, if a recipient meets `concerns`."""
     query = (
         select(DispatchOrder, Account.full_name.label("issuer"))
@@ -170,7 +172,7 @@ def lock_order(session: Session, order_id: int) -> DispatchOrder | None:
 
 def recipients_of(
     session: Session, order_ids: Sequence[int], concerns: ColumnElement[bool] | None
-) -> Sequence[Row[Any]]:
+) -> Sequence[AnyRow]:
     """Recipients of orders that meet `concerns`, with plate, driver and where the truck is now."""
     query = (
         select(
@@ -196,10 +198,10 @@ def recipients_of(
 
 def count_recipients(
     session: Session, order_ids: Sequence[int], concerns: ColumnElement[bool] | None
-) -> Sequence[Row[Any]]:
-    """How many recipients of each order are in each status and compliance: `order_id status compliance count`."""
+) -> Sequence[AnyRow]:
+    """How many recipients of each order are in each status and compliance: `order_id status compliance recipients`."""
     query = (
-        select(OrderRecipient.order_id, OrderRecipient.status, OrderRecipient.compliance, func.count().label("count"))
+        select(OrderRecipient.order_id, OrderRecipient.status, OrderRecipient.compliance, func.count().label("recipients"))
         .where(OrderRecipient.order_id.in_(order_ids))
         .group_by(OrderRecipient.order_id, OrderRecipient.status, OrderRecipient.compliance)
     )
@@ -208,7 +210,7 @@ def count_recipients(
     return session.execute(query).all()
 
 
-def find_recipient(session: Session, order_id: int, concerns: ColumnElement[bool]) -> Row[Any] | None:
+def find_recipient(session: Session, order_id: int, concerns: ColumnElement[bool]) -> AnyRow | None:
     """The recipient of an order that meets `concerns`, with the order; a driver has one truck, so one at most."""
     return session.execute(
         select(OrderRecipient, DispatchOrder)
@@ -253,7 +255,7 @@ def respond(
 
 def mark_delivered(
     session: Session, order_ids: Sequence[int], concerns: ColumnElement[bool], now: datetime
-) -> Sequence[Row[Any]]:
+) -> Sequence[AnyRow]:
     """Note that orders reached their drivers; those for which it is news: `order_id vehicle_id`."""
     return session.execute(
         update(OrderRecipient)
@@ -292,7 +294,7 @@ def end_orders(session: Session, order_ids: Sequence[int], status: str, among: S
     )
 
 
-def concerned_by(session: Session, order_ids: Sequence[int]) -> Sequence[Row[Any]]:
+def concerned_by(session: Session, order_ids: Sequence[int]) -> Sequence[AnyRow]:
     """Whom orders concern: `order_id vehicle_id driver_id organisation_id` of each recipient."""
     return session.execute(
         select(
@@ -307,7 +309,7 @@ def concerned_by(session: Session, order_ids: Sequence[int]) -> Sequence[Row[Any
     ).all()
 
 
-def supersede(session: Session, now: datetime) -> Sequence[Row[Any]]:
+def supersede(session: Session, now: datetime) -> Sequence[AnyRow]:
     """Let each truck's newest order that has begun replace older ones that it contradicts.
 
     Hold, proceed and stop say how to move; divert and yard say where to. An order replaces those of its own group.
@@ -371,7 +373,7 @@ def due_orders(session: Session, now: datetime) -> Sequence[int]:
 # Compliance
 
 
-def to_judge(session: Session, now: datetime) -> Sequence[Row[Any]]:
+def to_judge(session: Session, now: datetime) -> Sequence[AnyRow]:
     """Recipients whose compliance is open, with their order and the truck's last position.
 
     A hold that is kept stays open until its end, because the truck may still drive off.
@@ -433,7 +435,7 @@ def standing_advisories(session: Session, *, lock: bool = False) -> Sequence[Adv
 
 def list_advisories(
     session: Session, *, standing_only: bool, gate_id: str | None, before: int | None, limit: int
-) -> Sequence[Row[Any]]:
+) -> Sequence[AnyRow]:
     """Advisories, newest first, with the name of who decided."""
     query = (
         select(Advisory, Account.full_name.label("decider"))
@@ -450,7 +452,7 @@ def list_advisories(
     return session.execute(query).all()
 
 
-def find_advisory(session: Session, advisory_id: int) -> Row[Any] | None:
+def find_advisory(session: Session, advisory_id: int) -> AnyRow | None:
     """One advisory with the name of who decided."""
     return session.execute(
         select(Advisory, Account.full_name.label("decider"))
@@ -484,7 +486,7 @@ def update_advisory(session: Session, advisory_id: int, values: Mapping[str, Any
     )
 
 
-def trucks_ahead(session: Session, since: datetime) -> Sequence[Row[Any]]:
+def trucks_ahead(session: Session, since: datetime) -> Sequence[AnyRow]:
     """Open outbound trips on the move with a fresh position: what a measure could reach.
 
     `gate_id perishable stage road km direction site_id`.

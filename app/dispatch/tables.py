@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, text
+import sqlalchemy as sa
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -33,7 +34,7 @@ class Advisory(Base):
     __table_args__ = (
         CheckConstraint(one_of("status", ADVISORY_STATUSES), name="status"),
         CheckConstraint(one_of("severity", SEVERITIES), name="severity"),
-        Index("uq_advisory_standing", "gate_id", "kind", unique=True, postgresql_where=text("over_at IS NULL")),
+        Index("uq_advisory_standing", "gate_id", "kind", unique=True, postgresql_where=sa.text("over_at IS NULL")),
         Index("ix_advisory_made_at", "made_at"),
         {"schema": "app"},
     )
@@ -55,7 +56,7 @@ class Advisory(Base):
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
     decided_at: Mapped[datetime | None]
     reason: Mapped[str | None]
-    version: Mapped[int] = mapped_column(server_default=text("1"))
+    version: Mapped[int] = mapped_column(server_default=sa.text("1"))
 
 
 class DispatchOrder(Base):
@@ -66,7 +67,7 @@ class DispatchOrder(Base):
         CheckConstraint(one_of("kind", ORDER_KINDS), name="kind"),
         CheckConstraint(one_of("status", ORDER_STATUSES), name="status"),
         CheckConstraint("valid_to > valid_from", name="validity"),
-        Index("ix_dispatch_order_active", "valid_to", postgresql_where=text("status = 'active'")),
+        Index("ix_dispatch_order_active", "valid_to", postgresql_where=sa.text("status = 'active'")),
         {"schema": "app"},
     )
 
@@ -83,7 +84,7 @@ class DispatchOrder(Base):
     ended_at: Mapped[datetime | None]
     supersedes: Mapped[int | None] = mapped_column(ForeignKey("app.dispatch_order.order_id"))
     advisory_id: Mapped[int | None] = mapped_column(ForeignKey("app.advisory.advisory_id"))
-    version: Mapped[int] = mapped_column(server_default=text("1"))
+    version: Mapped[int] = mapped_column(server_default=sa.text("1"))
 
 
 class OrderRecipient(Base):
@@ -115,4 +116,4 @@ class OrderRecipient(Base):
     superseded_by: Mapped[int | None] = mapped_column(ForeignKey("app.dispatch_order.order_id"))
     compliance: Mapped[str] = mapped_column(server_default="pending")
     judged_at: Mapped[datetime | None]
-    evidence: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=sa.text("'{}'"))

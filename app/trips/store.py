@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from app.accounts.tables import Account, Organisation
 from app.trips.tables import IS_OPEN, OPEN_STAGES, Idempotency, Trip, TripEvent
 from ingest.tables import Device, LastPosition, Vehicle
+
+AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class TripFilter:
     plate: str | None = None
 
 
-def _described() -> Select[Any]:
+def _described() -> Select[*tuple[Any, ...]]:
     """A trip with the names that people know its parts by, and where its truck is."""
     return (
         select(
@@ -50,7 +52,7 @@ def _described() -> Select[Any]:
     )
 
 
-def find_trip(session: Session, visible: ColumnElement[bool], trip_id: int) -> Row[Any] | None:
+def find_trip(session: Session, visible: ColumnElement[bool], trip_id: int) -> AnyRow | None:
     """A trip among the visible ones, described."""
     query = _described().where(Trip.trip_id == trip_id, visible).execution_options(populate_existing=True)
     return session.execute(query).one_or_none()
@@ -58,7 +60,7 @@ def find_trip(session: Session, visible: ColumnElement[bool], trip_id: int) -> R
 
 def list_trips(
     session: Session, visible: ColumnElement[bool], wanted: TripFilter, *, before: int | None, limit: int
-) -> Sequence[Row[Any]]:
+) -> Sequence[AnyRow]:
     """Visible trips, newest first, `limit` of them below the trip `before`."""
     query = _described().where(visible).order_by(Trip.trip_id.desc()).limit(limit)
     if before is not None:
@@ -124,7 +126,7 @@ def insert_events(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
         session.execute(insert(TripEvent), [dict(row) for row in rows])
 
 
-def events_of(session: Session, trip_id: int) -> Sequence[Row[Any]]:
+def events_of(session: Session, trip_id: int) -> Sequence[AnyRow]:
     """A trip's timeline, oldest first, with the names of those who acted."""
     query = (
         select(TripEvent.at, TripEvent.kind, TripEvent.data, Account.full_name.label("actor"))
@@ -135,7 +137,7 @@ def events_of(session: Session, trip_id: int) -> Sequence[Row[Any]]:
     return session.execute(query).all()
 
 
-def devices_of(session: Session, vehicle_id: int) -> Sequence[Row[Any]]:
+def devices_of(session: Session, vehicle_id: int) -> Sequence[AnyRow]:
     """What reports for a vehicle: kind, hint of the key, last seen."""
     query = (
         select(Device.kind, Device.key_hint, Device.last_seen_at)
@@ -184,7 +186,7 @@ def claim_vehicle(session: Session, vehicle_id: int, organisation_id: int) -> in
 # Stages
 
 
-def moved_trips(session: Session, since: datetime | None, after_event_id: int) -> Sequence[Row[Any]]:
+def moved_trips(session: Session, since: datetime | None, after_event_id: int) -> Sequence[AnyRow]:
     """Open trips whose truck reported, or passed a site, since; all of them where `since` is `None`.
 
     `own_from` is the time from which what the truck did belongs to the trip: a day before the planned arrival, but not
@@ -211,7 +213,7 @@ def moved_trips(session: Session, since: datetime | None, after_event_id: int) -
     ).all()
 
 
-def passages_of(session: Session, vehicle_ids: Sequence[int], since: datetime) -> Sequence[Row[Any]]:
+def passages_of(session: Session, vehicle_ids: Sequence[int], since: datetime) -> Sequence[AnyRow]:
     """Gates and yards that vehicles entered and left since, oldest first."""
     return session.execute(
         text(
@@ -237,7 +239,7 @@ def newest_seen(session: Session) -> tuple[datetime | None, int]:
     return row.received_at, int(row.event_id)
 
 
-def silent_in_yard(session: Session, before: datetime) -> Sequence[Row[Any]]:
+def silent_in_yard(session: Session, before: datetime) -> Sequence[AnyRow]:
     """Outbound trips in the yard whose truck was last seen before a time, in the gate area and not in the yard."""
     return session.execute(
         text(
@@ -251,7 +253,7 @@ def silent_in_yard(session: Session, before: datetime) -> Sequence[Row[Any]]:
     ).all()
 
 
-def apply_stages(session: Session, changes: Sequence[Mapping[str, Any]]) -> Sequence[Row[Any]]:
+def apply_stages(session: Session, changes: Sequence[Mapping[str, Any]]) -> Sequence[AnyRow]:
     """Set stages where they still are what the judgement saw: `trip_id old new at`; the trips that changed."""
     if not changes:
         return ()
@@ -273,34 +275,41 @@ def apply_stages(session: Session, changes: Sequence[Mapping[str, Any]]) -> Sequ
 # Requests that may be repeated
 
 
-def claim_key(session: Session, *, account_id: int, act: str, key: str, fingerprint: bytes, at: datetime) -> bool:
+@dataclass(frozen=True)
+class RequestKey:
+    """A request that may come again: whose, to do what, under which name."""
+
+    account_id: int
+    act: str
+    key: str
+
+    def condition(self) -> ColumnElement[bool]:
+        """The condition on `Idempotency`."""
+        return and_(
+            Idempotency.account_id == self.account_id, Idempotency.act == self.act, Idempotency.key == self.key
+        )
+
+
+def claim_key(session: Session, name: RequestKey, fingerprint: bytes, now: datetime) -> bool:
     """Whether a key is new. A second transaction with the same key waits here for the first to end."""
     query = (
         pg_insert(Idempotency)
-        .values(account_id=account_id, act=act, key=key, fingerprint=fingerprint, created_at=at)
+        .values(account_id=name.account_id, act=name.act, key=name.key, fingerprint=fingerprint, created_at=now)
         .on_conflict_do_nothing()
         .returning(Idempotency.key)
     )
     return session.execute(query).one_or_none() is not None
 
 
-def get_key(session: Session, *, account_id: int, act: str, key: str) -> tuple[bytes, int | None]:
+def get_key(session: Session, name: RequestKey) -> tuple[bytes, int | None]:
     """What a known key was used for: the fingerprint of the request, and what it made."""
-    row = session.execute(
-        select(Idempotency.fingerprint, Idempotency.object_id).where(
-            Idempotency.account_id == account_id, Idempotency.act == act, Idempotency.key == key
-        )
-    ).one()
+    row = session.execute(select(Idempotency.fingerprint, Idempotency.object_id).where(name.condition())).one()
     return bytes(row.fingerprint), row.object_id
 
 
-def settle_key(session: Session, *, account_id: int, act: str, key: str, object_id: int) -> None:
+def settle_key(session: Session, name: RequestKey, object_id: int) -> None:
     """Remember what the request of a key made."""
-    session.execute(
-        update(Idempotency)
-        .where(Idempotency.account_id == account_id, Idempotency.act == act, Idempotency.key == key)
-        .values(object_id=object_id)
-    )
+    session.execute(update(Idempotency).where(name.condition()).values(object_id=object_id))
 
 
 def forget_keys(session: Session, before: datetime) -> int:
