@@ -1,0 +1,301 @@
+// The order composer: what, to whom, until when, in which words; a preview of who gets it; then send.
+
+import { html, nothing } from "lit";
+import { api } from "/static/api.js";
+import { formatNumber, t } from "/static/i18n.js";
+import { toast } from "/static/toasts.js";
+import { ConsoleElement } from "./element.js";
+import { fromLocal, toLocal } from "./local-time.js";
+import { KINDS, describeSelection } from "./order-kinds.js";
+
+const PREVIEW_DELAY_MS = 350;
+const LANGUAGES = { vi: "Tiếng Việt", en: "English", zh: "中文" };
+const TOOLS = [
+  { kind: "stretch", icon: "line", word: () => t("Stretch of road") },
+  { kind: "polygon", icon: "polygon", word: () => t("Area") },
+  { kind: "list", icon: "pointer", word: () => t("Single trucks") },
+];
+
+const fresh = (now) => ({
+  kind: "hold", selection: {}, parameters: {}, text: {}, edited: false, advisory_id: null,
+  valid_from: now, valid_to: now + 2 * 3600e3,
+});
+
+class PoliceComposer extends ConsoleElement {
+  static properties = {
+    ...ConsoleElement.properties, draft: { state: true }, preview: { state: true }, problem: { state: true },
+    confirming: { state: true }, sending: { state: true }, textLanguage: { state: true }, previewing: { state: true },
+  };
+
+  constructor() {
+    super();
+    this.textLanguage = "vi";
+    this.key = crypto.randomUUID();
+  }
+
+  /** Begin an order, from advice if given: `{advisory, measure}`. */
+  begin({ advisory, measure } = {}) {
+    const draft = fresh(this.console.now());
+    const order = measure?.order || {};
+    Object.assign(draft, {
+      kind: order.kind || measure?.kind || draft.kind,
+      selection: structuredClone(order.selection || measure?.selection || {}),
+      parameters: structuredClone(order.parameters || measure?.parameters || {}),
+      advisory_id: advisory?.advisory_id ?? null,
+    });
+    if (order.text) Object.assign(draft, { text: { ...order.text }, edited: true });
+    if (order.valid_from) draft.valid_from = Date.parse(order.valid_from);
+    if (order.valid_to) draft.valid_to = Date.parse(order.valid_to);
+    this.advisory = advisory || null;
+    this.draft = draft;
+    this.confirming = false;
+    this.key = crypto.randomUUID();
+    this.showOnMap();
+    this.schedulePreview();
+  }
+
+  change(values) {
+    this.draft = { ...this.draft, ...values };
+    this.confirming = false;
+    this.schedulePreview();
+  }
+
+  select(values) {
+    const selection = { ...this.draft.selection, ...values };
+    for (const [name, value] of Object.entries(selection)) {
+      if (value == null || value === "" || (Array.isArray(value) && !value.length)) delete selection[name];
+    }
+    this.change({ selection });
+    this.showOnMap();
+  }
+
+  setParameter(name, value) {
+    const parameters = { ...this.draft.parameters, [name]: value };
+    if (value === "" || value == null) delete parameters[name];
+    this.change({ parameters });
+  }
+
+  /** What the map's tool picked. */
+  takeSelection(picked) {
+    if (!picked) return;
+    if (picked.type === "stretch") {
+      const direction = this.draft.selection.stretch?.direction || "to_border";
+      this.select({ stretch: { road: picked.road, km_from: picked.km_from, km_to: picked.km_to, direction }, area: null, vehicle_ids: null });
+    } else if (picked.type === "polygon") {
+      const ring = [...picked.coordinates, picked.coordinates[0]];
+      this.select({ area: { type: "Polygon", coordinates: [ring] }, stretch: null, vehicle_ids: null });
+    } else if (picked.type === "list") {
+      this.select({ vehicle_ids: picked.vehicle_ids, stretch: null, area: null });
+    }
+  }
+
+  showOnMap() {
+    const { stretch, area, vehicle_ids: ids } = this.draft.selection;
+    this.console.showSelection(
+      stretch ? { type: "stretch", ...stretch }
+        : area ? { type: "polygon", coordinates: area.coordinates[0].slice(0, -1) }
+          : ids ? { type: "list", vehicle_ids: ids } : null,
+    );
+  }
+
+  get hasSelection() {
+    return Object.keys(this.draft.selection).some((name) => name !== "limit_veh");
+  }
+
+  body() {
+    const { kind, selection, parameters, text, edited, advisory_id: advisory } = this.draft;
+    return {
+      kind, selection, parameters,
+      valid_from: new Date(this.draft.valid_from).toISOString(), valid_to: new Date(this.draft.valid_to).toISOString(),
+      ...(edited ? { text } : {}), ...(advisory ? { advisory_id: advisory } : {}),
+    };
+  }
+
+  schedulePreview() {
+    clearTimeout(this.previewTimer);
+    this.previewTimer = setTimeout(() => this.loadPreview(), PREVIEW_DELAY_MS);
+  }
+
+  async loadPreview() {
+    this.aborter?.abort();
+    if (!this.hasSelection) {
+      this.preview = null;
+      this.problem = "";
+      this.console.mark([]);
+      return;
+    }
+    this.aborter = new AbortController();
+    const { signal } = this.aborter;
+    this.previewing = true;
+    try {
+      const preview = await api("POST", "/api/v1/orders/preview", this.body(), { signal });
+      this.preview = preview;
+      this.problem = "";
+      if (!this.draft.edited && preview.text) this.draft = { ...this.draft, text: preview.text };
+      this.console.mark((preview.recipients || preview.vehicles || []).map(({ vehicle_id: id }) => id));
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      this.preview = null;
+      this.problem = error.message;
+      this.console.mark([]);
+    } finally {
+      if (!signal.aborted) this.previewing = false;
+    }
+  }
+
+  get count() {
+    return this.preview?.count ?? 0;
+  }
+
+  async send() {
+    this.sending = true;
+    try {
+      const body = { ...this.body(), text: this.draft.text };
+      const order = await api("POST", "/api/v1/orders", body, { headers: { "Idempotency-Key": this.key } });
+      toast(t("Order sent to {count} trucks.", { count: this.count }), "success");
+      this.console.sent(order);
+      this.begin();
+    } catch (error) {
+      this.problem = error.message;
+      this.confirming = false;
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  render() {
+    if (!this.store || !this.draft) return nothing;
+    return html`<form class="ck-composer" data-testid="composer" aria-labelledby="composer-title" @submit=${(event) => {
+      event.preventDefault();
+      if (this.count && !this.confirming) this.confirming = true;
+    }}>
+      <h2 id="composer-title">${t("New order")}</h2>
+      ${this.advisory ? html`<p class="ck-from-advice"><i class="ti ti-bulb" aria-hidden="true"></i> ${t("From advice {id}", { id: this.advisory.advisory_id })}
+        <button type="button" class="btn btn-sm btn-ghost-secondary" @click=${() => this.begin()}>${t("Start anew")}</button></p>` : nothing}
+      ${this.renderKind()} ${this.renderTarget()} ${this.renderParameters()} ${this.renderTime()} ${this.renderText()}
+      ${this.problem ? html`<p class="ck-problem" role="alert" data-testid="composer-error"><i class="ti ti-alert-circle" aria-hidden="true"></i> ${this.problem}</p>` : nothing}
+      ${this.renderSend()}
+    </form>`;
+  }
+
+  renderKind() {
+    return html`<fieldset class="ck-kinds"><legend>${t("What")}</legend>
+      ${Object.entries(KINDS).map(([kind, { icon, word, what }]) => html`<label title=${what()} class=${this.draft.kind === kind ? "active" : ""}>
+        <input type="radio" name="kind" value=${kind} data-testid=${`kind-${kind}`} .checked=${this.draft.kind === kind}
+          @change=${() => this.change({ kind, parameters: {}, edited: false })}>
+        <i class=${`ti ti-${icon}`} aria-hidden="true"></i>${word()}</label>`)}
+      <p class="ck-muted">${KINDS[this.draft.kind].what()}</p></fieldset>`;
+  }
+
+  renderTarget() {
+    const { selection } = this.draft;
+    const { tool } = this.console;
+    const shown = selection.stretch ? "stretch" : selection.area ? "polygon" : selection.vehicle_ids ? "list" : "";
+    return html`<fieldset class="ck-target"><legend>${t("Who")}</legend>
+      <div class="ck-tools-row" role="group" aria-label=${t("Pick on the map")}>${TOOLS.map(({ kind, icon, word }) => html`<button type="button"
+        class=${`btn ${tool === kind ? "btn-primary" : shown === kind ? "btn-outline-primary" : ""}`} data-testid=${`tool-${kind}`}
+        aria-pressed=${tool === kind} @click=${() => this.console.startTool(kind)}><i class=${`ti ti-${icon}`} aria-hidden="true"></i>${word()}</button>`)}</div>
+      ${selection.stretch ? this.renderStretch(selection.stretch) : nothing}
+      ${selection.area ? html`<p>${t("Drawn area with {count} corners", { count: selection.area.coordinates[0].length - 1 })} ${this.clearButton({ area: null })}</p>` : nothing}
+      ${selection.vehicle_ids ? html`<p>${t("{count} listed trucks", { count: selection.vehicle_ids.length })} ${this.clearButton({ vehicle_ids: null })}</p>` : nothing}
+      <div class="ck-filters">
+        ${this.choice("gate_id", t("Bound for gate"), this.console.gates.map((gate) => [gate.site_id, gate.name]))}
+        ${this.choice("site_id", t("Now at"), this.console.stops)}
+        ${this.choice("goods_classes", t("Goods"), this.console.choices.goodsList, true)}
+        ${this.choice("regimes", t("Regime"), this.console.choices.regimeList, true)}
+        ${this.choice("perishable", t("Perishable"), [["true", t("only perishable")], ["false", t("not perishable")]], false, (value) => (value === "" ? null : value === "true"))}
+        <label class="form-label">${t("At most, nearest first")}<input type="number" class="form-control" min="1" step="1" data-testid="limit"
+          .value=${selection.limit_veh ?? ""} @change=${(event) => this.select({ limit_veh: event.target.value ? Number(event.target.value) : null })}></label>
+      </div></fieldset>`;
+  }
+
+  clearButton(values) {
+    return html`<button type="button" class="btn btn-sm btn-ghost-secondary" @click=${() => this.select(values)}>${t("Clear")}</button>`;
+  }
+
+  renderStretch(stretch) {
+    const set = (values) => {
+      const next = { ...stretch, ...values };
+      if (next.km_from > next.km_to) [next.km_from, next.km_to] = [next.km_to, next.km_from];
+      this.select({ stretch: next });
+    };
+    const km = (name, label) => html`<label class="form-label">${label}<input type="number" class="form-control" step="0.1" min="0"
+      data-testid=${`stretch-${name}`} .value=${String(stretch[name])} @change=${(event) => set({ [name]: Number(event.target.value) })}></label>`;
+    return html`<div class="ck-stretch" data-testid="stretch">
+      <label class="form-label">${t("Road")}<select class="form-select" @change=${(event) => set({ road: event.target.value })}>
+        ${this.console.roads.map((road) => html`<option ?selected=${road === stretch.road}>${road}</option>`)}</select></label>
+      ${km("km_from", t("from km"))} ${km("km_to", t("to km"))}
+      <label class="form-label">${t("Direction")}<select class="form-select" @change=${(event) => set({ direction: event.target.value })}>
+        ${[["to_border", t("toward the border")], ["from_border", t("away from the border")], ["both", t("both directions")]].map(([value, word]) =>
+          html`<option value=${value} ?selected=${value === stretch.direction}>${word}</option>`)}</select></label>
+      ${this.clearButton({ stretch: null })}</div>`;
+  }
+
+  choice(name, label, options, isList = false, read = (value) => (value === "" ? null : isList ? [value] : value)) {
+    const present = this.draft.selection[name];
+    const value = present == null ? "" : String(isList ? present[0] : present);
+    return html`<label class="form-label">${label}<select class="form-select" data-testid=${`filter-${name}`}
+      @change=${(event) => this.select({ [name]: read(event.target.value) })}>
+      <option value="" ?selected=${value === ""}>${t("any")}</option>
+      ${options.map(([key, word]) => html`<option value=${key} ?selected=${value === String(key)}>${word}</option>`)}</select></label>`;
+  }
+
+  renderParameters() {
+    const { kind, parameters } = this.draft;
+    const pick = (name, label, options, isRequired) => html`<label class="form-label">${label}<select class="form-select" ?required=${isRequired} data-testid=${`parameter-${name}`}
+      @change=${(event) => this.setParameter(name, event.target.value)}><option value="" ?selected=${!parameters[name]}>${isRequired ? t("choose…") : t("where they are")}</option>
+      ${options.map(([key, word]) => html`<option value=${key} ?selected=${parameters[name] === key}>${word}</option>`)}</select></label>`;
+    if (kind === "hold") return html`<fieldset><legend>${t("Where")}</legend>${pick("site_id", t("Wait at"), this.console.staging, false)}</fieldset>`;
+    if (kind === "divert") return html`<fieldset><legend>${t("Where")}</legend>${pick("gate_id", t("To gate"), this.console.gates.map((gate) => [gate.site_id, gate.name]), true)}</fieldset>`;
+    if (kind === "yard") return html`<fieldset><legend>${t("Where")}</legend>${pick("yard_id", t("Into yard"), this.console.yards, true)}</fieldset>`;
+    if (kind === "proceed") {
+      return html`<fieldset><legend>${t("How fast")}</legend><label class="form-label">${t("Trucks let go per hour (empty: all at once)")}
+        <input type="number" class="form-control" min="1" step="1" data-testid="parameter-release_veh_per_h" .value=${parameters.release_veh_per_h ?? ""}
+          @change=${(event) => this.setParameter("release_veh_per_h", event.target.value ? Number(event.target.value) : null)}></label></fieldset>`;
+    }
+    return nothing;
+  }
+
+  renderTime() {
+    const { valid_from: from, valid_to: to } = this.draft;
+    return html`<fieldset class="ck-when"><legend>${t("When")}</legend>
+      <label class="form-label">${t("From")}<input type="datetime-local" class="form-control" data-testid="valid-from" .value=${toLocal(from)}
+        @change=${(event) => event.target.value && this.change({ valid_from: fromLocal(event.target.value) })}></label>
+      <label class="form-label">${t("To")}<input type="datetime-local" class="form-control" data-testid="valid-to" .value=${toLocal(to)}
+        @change=${(event) => event.target.value && this.change({ valid_to: fromLocal(event.target.value) })}></label>
+      <div class="ck-tools-row">${[1, 2, 4, 8].map((hours) => html`<button type="button" class="btn btn-sm" aria-pressed=${Math.round((to - from) / 3600e3) === hours}
+        @click=${() => this.change({ valid_to: from + hours * 3600e3 })}>${t("{hours} h", { hours })}</button>`)}</div></fieldset>`;
+  }
+
+  renderText() {
+    const { text, edited } = this.draft;
+    return html`<fieldset class="ck-text"><legend>${t("Words to the driver")}</legend>
+      <div class="ck-tools-row" role="tablist">${Object.entries(LANGUAGES).map(([code, name]) => html`<button type="button" role="tab" class=${`btn btn-sm ${this.textLanguage === code ? "active" : ""}`}
+        aria-selected=${this.textLanguage === code} data-testid=${`text-tab-${code}`} @click=${() => { this.textLanguage = code; }}>${name}</button>`)}
+        ${edited ? html`<button type="button" class="btn btn-sm btn-ghost-secondary" @click=${() => this.change({ edited: false })}>${t("Words of the template")}</button>` : nothing}</div>
+      <textarea class="form-control" rows="3" maxlength="500" lang=${this.textLanguage} data-testid=${`text-${this.textLanguage}`} aria-label=${LANGUAGES[this.textLanguage]}
+        placeholder=${t("Pick trucks, then the words of the template appear here.")} .value=${text[this.textLanguage] || ""}
+        @input=${(event) => this.change({ text: { ...text, [this.textLanguage]: event.target.value }, edited: true })}></textarea></fieldset>`;
+  }
+
+  renderSend() {
+    const words = describeSelection(this.draft.selection, this.console);
+    if (this.confirming) {
+      return html`<div class="ck-send ck-confirm" role="alertdialog" aria-labelledby="confirm-text" data-testid="confirm">
+        <p id="confirm-text"><b>${t("Send “{kind}” to {count} trucks?", { kind: KINDS[this.draft.kind].word(), count: formatNumber(this.count) })}</b><br>${words}</p>
+        <button type="button" class="btn btn-danger" data-testid="send-confirm" ?disabled=${this.sending} @click=${() => this.send()}>
+          <i class="ti ti-send" aria-hidden="true"></i>${this.sending ? t("Sending…") : t("Send to {count} trucks", { count: formatNumber(this.count) })}</button>
+        <button type="button" class="btn" @click=${() => { this.confirming = false; }}>${t("Back")}</button></div>`;
+    }
+    const without = this.preview?.without_device ?? 0;
+    return html`<div class="ck-send">
+      <p data-testid="preview" aria-live="polite">${!this.hasSelection ? html`<span class="ck-muted">${t("Pick trucks on the map or by a filter.")}</span>`
+        : this.preview ? html`<b class="ck-figure" data-testid="preview-count">${formatNumber(this.count)}</b> ${t("trucks get this order")}
+          ${without ? html`<br><small class="ck-muted">${t("{count} of them have no device to receive it", { count: without })}</small>` : nothing}
+          <br><small class="ck-muted">${words}</small>` : this.previewing ? t("Counting…") : nothing}</p>
+      <button class="btn btn-primary btn-lg" data-testid="send" ?disabled=${!this.count || this.previewing}><i class="ti ti-send" aria-hidden="true"></i>${t("Send…")}</button>
+    </div>`;
+  }
+}
+
+customElements.define("police-composer", PoliceComposer);

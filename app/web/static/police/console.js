@@ -1,0 +1,280 @@
+// The control room: wires the live map, the panel's parts and the time slider together.
+
+import { api } from "/static/api.js";
+import { formatClock, language } from "/static/i18n.js";
+import { toast } from "/static/toasts.js";
+import "/static/map/live-map.js";
+import { loadCorridor } from "/static/map/corridor.js";
+import { headline } from "./advice-text.js";
+import { stepAt, valuesAt, worstStep } from "./forecast.js";
+import { Store } from "./store.js";
+import "./strip.js";
+import "./situation.js";
+import "./composer.js";
+import "./orders.js";
+import "./timeline.js";
+
+const HISTORY_CACHE = 60; // moments of the past kept ready
+const byId = (id) => document.getElementById(id);
+
+class Console {
+  constructor(map) {
+    this.map = map;
+    this.data = JSON.parse(byId("police-data").textContent);
+    this.parts = ["strip", "situation", "composer", "orders", "timeline"].map((name) => byId(`police-${name}`));
+    this.history = new Map();
+    this.tool = "";
+    this.tab = "situation";
+  }
+
+  async start() {
+    this.corridor = await loadCorridor();
+    const named = (kinds) => this.corridor.sites.filter(({ kind }) => kinds.includes(kind)).map((site) => [site.site_id, this.nameOfSite(site.site_id)]);
+    this.gates = this.corridor.gates.map((gate) => ({ ...gate, name: this.nameOfSite(gate.site_id) }));
+    this.staging = named(["staging"]);
+    this.yards = named(["yard", "temporary_yard"]);
+    this.stops = named(["staging", "gate", "yard", "temporary_yard"]);
+    this.roads = [...this.corridor.axes.keys()];
+    this.choices = {
+      ...this.data, goodsList: Object.entries(this.data.goods), regimeList: Object.entries(this.data.regimes),
+    };
+    this.store = new Store(this.gates.map(({ site_id: id }) => id));
+    this.store.subscribe(() => this.drawMap());
+    for (const part of this.parts) Object.assign(part, { console: this, store: this.store });
+    this.composer = byId("police-composer");
+    this.composer.begin();
+    this.listen();
+    await Promise.all([this.store.start(), this.map.ready]);
+    this.drawMap();
+    document.body.dataset.ready = "true";
+  }
+
+  listen() {
+    this.map.addEventListener("selection-change", ({ detail }) => {
+      if (detail.done || detail.selection?.type === "list") this.composer.takeSelection(detail.selection);
+    });
+    this.map.addEventListener("tool-change", ({ detail }) => {
+      this.tool = detail.tool;
+      this.composer.requestUpdate();
+      if (!detail.tool) this.sheet(this.sheetBefore ?? "open");
+    });
+    this.map.addEventListener("site-open", ({ detail }) => {
+      this.open("situation");
+      byId("police-situation").querySelector(`[data-testid="gate-${detail.site.gate_id}"]`)?.scrollIntoView({ block: "start" });
+    });
+    this.map.addEventListener("trucks-change", () => this.countQueues());
+    for (const tab of document.querySelectorAll("[data-tab]")) tab.addEventListener("click", () => this.pressTab(tab.dataset.tab));
+    byId("police-fit").addEventListener("click", () => this.map.fitCorridor());
+    byId("police-keys-open").addEventListener("click", () => byId("police-keys").showModal());
+    document.addEventListener("keydown", (event) => this.press(event));
+    setInterval(() => byId("police-timeline").requestUpdate(), 10_000);
+  }
+
+  // Time
+
+  /** The platform's present in ms; a demonstration's clock may run faster than this machine's. */
+  now() {
+    const made = Object.values(this.store?.forecasts || {}).filter(Boolean).map((forecast) => Date.parse(forecast.made_at));
+    const newest = Math.max(this.liveTime || 0, ...made);
+    return Math.abs(newest - Date.now()) > 10 * 60_000 && newest ? newest : Date.now();
+  }
+
+  async goTo(moment) {
+    this.store.setMoment(moment);
+    if (moment.getTime() > this.now()) {
+      await this.leavePast();
+      this.map.past = "forecast";
+    } else {
+      this.map.past = "past";
+      await this.loadPast(moment);
+    }
+    this.drawMap();
+  }
+
+  async goLive() {
+    this.store.setMoment(null);
+    await this.leavePast();
+    this.map.past = "";
+    this.drawMap();
+  }
+
+  async leavePast() {
+    if (!this.showsHistory) return;
+    this.showsHistory = false;
+    try {
+      this.map.setTrucks((await api("GET", "/api/v1/positions")).features);
+    } catch (error) {
+      toast(error.message, "danger");
+    }
+  }
+
+  async loadPast(moment) {
+    const key = moment.toISOString();
+    this.wanted = key;
+    this.showsHistory = true;
+    try {
+      if (!this.history.has(key)) {
+        this.history.set(key, await api("GET", `/api/v1/history/positions?at=${encodeURIComponent(key)}`));
+        if (this.history.size > HISTORY_CACHE) this.history.delete(this.history.keys().next().value);
+      }
+      if (this.wanted === key && this.showsHistory) this.map.setTrucks(this.history.get(key).features);
+    } catch (error) {
+      toast(error.message, "danger");
+    }
+  }
+
+  // The map
+
+  drawMap() {
+    if (!this.map.map) return;
+    const { store } = this;
+    const tails = {};
+    for (const [gate, forecast] of Object.entries(store.forecasts)) {
+      const step = forecast && stepAt(forecast, store.moment);
+      if (forecast == null || step === null) continue;
+      const [p10, p50, p90] = valuesAt(forecast, store.moment === null ? worstStep(forecast) : step).tail_km;
+      const at = Date.parse(forecast.made_at) + (store.moment === null ? worstStep(forecast) : step) * forecast.step_s * 1000;
+      const now = valuesAt(forecast, 0).tail_km[1];
+      tails[gate] = { now_km: now, p10_km: p10, p50_km: p50, p90_km: p90, when: formatClock(at) };
+    }
+    this.map.setTails(tails);
+    const isPast = store.moment !== null && store.moment.getTime() <= this.now();
+    this.map.setYards(isPast ? {} : Object.fromEntries((store.yards || []).map((yard) => [yard.yard_id, { inside: yard.inside, capacity: yard.capacity }])));
+    byId("police-forecast-note").hidden = this.map.past !== "forecast";
+    byId("police-past-note").hidden = this.map.past !== "past";
+    document.title = document.title.replace(/^(\(\d+\) )?/, store.openAdvice.length ? `(${store.openAdvice.length}) ` : "");
+    byId("tab-advice-count").textContent = store.openAdvice.length || "";
+    byId("tab-orders-count").textContent = (store.orders || []).filter(({ status }) => status === "active").length || "";
+    this.announce();
+  }
+
+  /** Say new alarms aloud to those who do not look. */
+  announce() {
+    const worst = this.store.openAdvice[0];
+    const text = worst && worst.severity !== "notice" ? headline(worst, this) : "";
+    if (text !== byId("police-announcer").textContent) byId("police-announcer").textContent = text;
+  }
+
+  countQueues() {
+    const counts = Object.fromEntries(this.gates?.map(({ site_id: id }) => [id, 0]) || []);
+    let newest = 0;
+    for (const { state, gate, time } of this.map.trucks.byId.values()) {
+      if (state === "queued" && gate in counts) counts[gate] += 1;
+      newest = Math.max(newest, Date.parse(time) || 0);
+    }
+    if (!this.showsHistory) this.liveTime = newest;
+    this.map.setQueues(counts);
+  }
+
+  mark(ids) {
+    this.map.mark(ids);
+  }
+
+  showSelection(selection) {
+    this.map.setSelection(selection);
+  }
+
+  startTool(kind) {
+    if (this.tool === kind) {
+      this.map.stopTool();
+      return;
+    }
+    this.goLiveFirst();
+    this.map.startTool(kind);
+    this.sheetBefore = byId("police-panel").dataset.sheet;
+    this.sheet("peek");
+  }
+
+  goLiveFirst() {
+    if (this.store.moment !== null) this.goLive();
+  }
+
+  showGate(gateId) {
+    this.map.showGate(gateId);
+  }
+
+  showTruck(vehicleId) {
+    this.map.showTruck(vehicleId);
+    this.sheet("peek");
+  }
+
+  nameOfSite(siteId) {
+    const site = this.corridor.site(siteId);
+    return site ? site.name[language] || site.name.vi : siteId;
+  }
+
+  // The panel
+
+  open(tab) {
+    this.tab = tab;
+    for (const button of document.querySelectorAll("[data-tab]")) {
+      const isChosen = button.dataset.tab === tab;
+      button.setAttribute("aria-selected", String(isChosen));
+      button.classList.toggle("active", isChosen);
+      button.tabIndex = isChosen ? 0 : -1;
+      byId(`pane-${button.dataset.tab}`).hidden = !isChosen;
+    }
+    this.sheet("open");
+  }
+
+  /** On a phone a second press on the open tab folds the sheet away. */
+  pressTab(tab) {
+    const { sheet } = byId("police-panel").dataset;
+    if (tab === this.tab && sheet === "open") this.sheet("peek");
+    else this.open(tab);
+  }
+
+  sheet(state) {
+    byId("police-panel").dataset.sheet = state;
+  }
+
+  compose(origin) {
+    this.composer.begin(origin);
+    this.open("composer");
+    const { stretch } = this.composer.draft.selection;
+    if (stretch) this.map.showStretch(stretch.road, stretch.km_from, stretch.km_to);
+  }
+
+  sent(order) {
+    this.map.setSelection(null);
+    this.mark([]);
+    this.open("orders");
+    this.store.load("orders").then(() => byId("police-orders").show(order.order_id));
+    this.store.load("advisories");
+  }
+
+  decideAdvisory(advisory, status, reason) {
+    return api("POST", `/api/v1/advisories/${advisory.advisory_id}/${status === "taken" ? "take" : "dismiss"}`, { reason });
+  }
+
+  cancelOrder(order) {
+    return api("POST", `/api/v1/orders/${order.order_id}/cancel`, {}, { headers: { "If-Match": `"${order.version}"` } });
+  }
+
+  // Keys
+
+  press(event) {
+    if (event.key === "Escape") {
+      if (this.tool) this.map.stopTool();
+      else if (this.map.opened) this.map.opened = null;
+      else if (this.composer.confirming) this.composer.confirming = false;
+      else if (this.store.moment !== null) this.goLive();
+      else this.sheet("peek");
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
+    const gate = this.gates?.[Number(event.key) - 1];
+    const actions = {
+      a: () => this.open("situation"), n: () => this.compose({}), o: () => this.open("orders"), l: () => this.goLive(),
+      0: () => this.map.fitCorridor(), "?": () => byId("police-keys").showModal(),
+      ",": () => byId("police-timeline").step(-15), ".": () => byId("police-timeline").step(15),
+    };
+    const action = gate ? () => this.showGate(gate.site_id) : actions[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  }
+}
+
+const control = new Console(byId("police-map"));
+control.start().catch((error) => toast(error.message, "danger"));

@@ -1,0 +1,45 @@
+// Reading a forecast: quantiles over time.
+
+/** The series of one quantile (0.1, 0.5, 0.9) of `queue_veh`, `wait_s` or `tail_km`. */
+export function series(forecast, name, quantile) {
+  const row = forecast?.quantiles?.findIndex((q) => Math.abs(q - quantile) < 1e-6 || Math.abs(q / 100 - quantile) < 1e-6);
+  return row >= 0 ? forecast[name]?.[row] || [] : [];
+}
+
+export const timesOf = (forecast) => {
+  const start = Date.parse(forecast.made_at);
+  return series(forecast, "queue_veh", 0.5).map((_, i) => start + i * forecast.step_s * 1000);
+};
+
+/** Where a forecast stands at a moment (null: now), or null outside of it. */
+export function stepAt(forecast, moment) {
+  const length = series(forecast, "queue_veh", 0.5).length;
+  if (!length) return null;
+  if (moment === null) return 0;
+  const step = Math.round((moment - Date.parse(forecast.made_at)) / (forecast.step_s * 1000));
+  return step >= 0 && step < length ? step : null;
+}
+
+/** Values at a step: `{queue, wait_s, tail_km}`, each `[p10, p50, p90]`. */
+export function valuesAt(forecast, step) {
+  const of = (name) => [0.1, 0.5, 0.9].map((q) => series(forecast, name, q)[step] ?? null);
+  return { queue: of("queue_veh"), wait_s: of("wait_s"), tail_km: of("tail_km") };
+}
+
+/** How the median queue changes within the next hour: `{change, direction}` with up, down or flat. */
+export function trend(forecast) {
+  const median = series(forecast, "queue_veh", 0.5);
+  if (!median.length) return null;
+  const step = Math.min(median.length - 1, Math.round(3600 / forecast.step_s));
+  const change = Math.round(median[step] - median[0]);
+  const limit = Math.max(5, 0.05 * median[0]);
+  return { change, direction: change > limit ? "up" : change < -limit ? "down" : "flat" };
+}
+
+/** The step at which the median tail is farthest from the gate. */
+export function worstStep(forecast) {
+  const median = series(forecast, "tail_km", 0.5);
+  let worst = 0;
+  median.forEach((km, i) => { if (km != null && (median[worst] == null || km > median[worst])) worst = i; });
+  return worst;
+}

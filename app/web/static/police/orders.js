@@ -1,0 +1,151 @@
+// Orders: who has received, confirmed and followed them, live.
+
+import { html, nothing } from "lit";
+import { api } from "/static/api.js";
+import { formatClock, formatNumber, t } from "/static/i18n.js";
+import { toast } from "/static/toasts.js";
+import { percent, span } from "./advice-text.js";
+import { ConsoleElement, inLanguage } from "./element.js";
+import { KINDS, describeSelection } from "./order-kinds.js";
+
+const STATUS_WORDS = {
+  sent: () => t("on the way"), delivered: () => t("delivered"), acknowledged: () => t("confirmed"), refused: () => t("refused"),
+  expired: () => t("expired"), cancelled: () => t("cancelled"), superseded: () => t("superseded"),
+};
+const STATUS_ICONS = {
+  sent: "send", delivered: "device-mobile-check", acknowledged: "circle-check", refused: "circle-x", expired: "clock-off",
+  cancelled: "ban", superseded: "replace",
+};
+const ORDER_WORDS = {
+  active: () => t("in force"), cancelled: () => t("cancelled"), superseded: () => t("superseded"), expired: () => t("over"),
+};
+
+/** Counts of an order in one form: `{total, sent, delivered, acknowledged, …, complied, judged}`. */
+export function countsOf(order) {
+  const counts = order.counts || {};
+  const status = counts.status || counts;
+  const compliance = order.compliance || counts.compliance || {};
+  const total = order.recipients_count ?? counts.total ?? Object.keys(STATUS_WORDS).reduce((sum, key) => sum + (status[key] || 0), 0);
+  const judged = (compliance.complied || 0) + (compliance.not_complied || 0);
+  return { total, status, complied: compliance.complied || 0, judged, share: compliance.share ?? (judged ? compliance.complied / judged : null) };
+}
+
+class PoliceOrders extends ConsoleElement {
+  static properties = { ...ConsoleElement.properties, openId: { state: true }, detail: { state: true }, cancelling: { state: true } };
+
+  show(orderId) {
+    this.openId = orderId;
+    this.detail = null;
+    this.loadDetail();
+  }
+
+  async loadDetail() {
+    const id = this.openId;
+    if (!id) return;
+    try {
+      const detail = await api("GET", `/api/v1/orders/${id}`);
+      if (id === this.openId) this.detail = detail;
+    } catch (error) {
+      toast(error.message, "danger");
+    }
+  }
+
+  updated(changed) {
+    super.updated(changed);
+    if (this.store && this.seenOrders !== this.store.orders) {
+      this.seenOrders = this.store.orders;
+      if (this.openId) this.loadDetail();
+    }
+  }
+
+  render() {
+    if (!this.store) return nothing;
+    const problem = this.store.problemText("orders");
+    const { orders } = this.store;
+    return html`<section aria-labelledby="orders-title" data-testid="orders-list">
+      <h2 id="orders-title">${t("Orders")}</h2>
+      ${problem ? html`<p class="ck-problem" role="alert">${problem}</p>` : nothing}
+      ${!orders && !problem ? html`<p class="ck-muted">${t("Loading…")}</p>` : nothing}
+      ${orders && !orders.length ? html`<div class="ck-empty ck-empty-small" data-testid="orders-empty"><p>${t("No order has been sent yet.")}</p>
+        <button type="button" class="btn btn-primary" @click=${() => this.console.compose({})}>${t("Write an order")}</button></div>` : nothing}
+      ${(orders || []).map((order) => this.renderOrder(order))}
+    </section>`;
+  }
+
+  renderOrder(order) {
+    const kind = KINDS[order.kind];
+    const counts = countsOf(order);
+    const isOpen = this.openId === order.order_id;
+    const answered = counts.status.acknowledged || 0;
+    return html`<article class=${`ck-order ck-order-${order.status}`} data-testid=${`order-${order.order_id}`}>
+      <button type="button" class="ck-order-head" aria-expanded=${isOpen} @click=${() => (isOpen ? this.close() : this.show(order.order_id))}>
+        <i class=${`ti ti-${kind.icon}`} aria-hidden="true"></i>
+        <span><b>${kind.word()}</b> ${describeSelection(order.selection, this.console)}
+          <small>${span(order.valid_from, order.valid_to)} · ${ORDER_WORDS[order.status]()}</small></span>
+        <span class="ck-order-share" data-testid=${`order-${order.order_id}-acknowledged`}>${answered}/${counts.total}<small>${t("confirmed")}</small></span>
+      </button>
+      ${this.renderBar(counts)}
+      ${isOpen ? this.renderDetail(order, counts) : nothing}
+    </article>`;
+  }
+
+  renderBar({ total, status }) {
+    if (!total) return nothing;
+    return html`<span class="ck-progress" aria-hidden="true">${["acknowledged", "delivered", "sent", "refused", "expired"].map((key) =>
+      (status[key] ? html`<span class=${`ck-progress-${key}`} style=${`flex:${status[key]}`}></span>` : nothing))}</span>`;
+  }
+
+  close() {
+    this.openId = null;
+    this.detail = null;
+    this.console.mark([]);
+  }
+
+  renderDetail(order, counts) {
+    const detail = this.detail?.order_id === order.order_id ? this.detail : null;
+    const recipients = detail?.recipients || [];
+    const refused = recipients.filter(({ status }) => status === "refused");
+    return html`<div class="ck-order-detail">
+      <p class="ck-order-text">${inLanguage(order.text)}</p>
+      <ul class="ck-order-counts">${Object.keys(STATUS_WORDS).filter((key) => counts.status[key]).map((key) => html`<li data-testid=${`order-${order.order_id}-count-${key}`}
+        class=${`ck-count-${key}`}><i class=${`ti ti-${STATUS_ICONS[key]}`} aria-hidden="true"></i> <b>${formatNumber(counts.status[key])}</b> ${STATUS_WORDS[key]()}</li>`)}</ul>
+      <p data-testid=${`order-${order.order_id}-compliance`}><i class="ti ti-route" aria-hidden="true"></i> ${counts.share == null
+        ? t("Compliance: not yet known from GPS")
+        : t("Compliance by GPS: {share} ({complied} of {judged})", { share: percent(counts.share), complied: counts.complied, judged: counts.judged })}</p>
+      ${refused.length ? html`<h4>${t("Refusals")}</h4><ul class="ck-refusals" data-testid=${`order-${order.order_id}-refusals`}>
+        ${refused.map((one) => html`<li><button type="button" class="ck-plate" @click=${() => this.console.showTruck(one.vehicle_id)}>${one.plate}</button>
+          ${one.refusal_reason || one.reason || t("no reason given")}</li>`)}</ul>` : nothing}
+      ${recipients.length ? html`<details><summary>${t("{count} recipients", { count: recipients.length })}</summary>
+        <ul class="ck-recipients">${recipients.map((one) => html`<li><button type="button" class="ck-plate" @click=${() => this.console.showTruck(one.vehicle_id)}>${one.plate}</button>
+          <span><i class=${`ti ti-${STATUS_ICONS[one.status]}`} aria-hidden="true"></i> ${STATUS_WORDS[one.status]?.() || one.status}${one.responded_at ? ` ${formatClock(one.responded_at)}` : ""}</span></li>`)}</ul></details>` : nothing}
+      <footer>
+        <button type="button" class="btn btn-sm" ?disabled=${!recipients.length} @click=${() => this.console.mark(recipients.map(({ vehicle_id: id }) => id))}>
+          <i class="ti ti-map-pin" aria-hidden="true"></i> ${t("Show on the map")}</button>
+        ${order.status === "active" ? this.renderCancel(order) : nothing}
+      </footer>
+    </div>`;
+  }
+
+  renderCancel(order) {
+    if (this.cancelling !== order.order_id) {
+      return html`<button type="button" class="btn btn-sm btn-outline-danger" data-testid=${`order-${order.order_id}-cancel`}
+        @click=${() => { this.cancelling = order.order_id; }}><i class="ti ti-ban" aria-hidden="true"></i> ${t("Cancel order…")}</button>`;
+    }
+    return html`<span class="ck-confirm" role="alertdialog" aria-label=${t("Cancel order…")}>${t("Tell {count} trucks that it no longer holds?", { count: countsOf(order).total })}
+      <button type="button" class="btn btn-sm btn-danger" data-testid=${`order-${order.order_id}-cancel-confirm`} @click=${() => this.cancel(order)}>${t("Yes, cancel it")}</button>
+      <button type="button" class="btn btn-sm" @click=${() => { this.cancelling = null; }}>${t("No")}</button></span>`;
+  }
+
+  async cancel(order) {
+    try {
+      await this.console.cancelOrder(order);
+      toast(t("The order is cancelled."), "success");
+    } catch (error) {
+      toast(error.message, "danger");
+    }
+    this.cancelling = null;
+    this.store.load("orders");
+  }
+}
+
+customElements.define("police-orders", PoliceOrders);

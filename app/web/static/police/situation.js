@@ -1,0 +1,133 @@
+// Advice, then each gate: queue now and forecast, yards.
+
+import { html, nothing } from "lit";
+import { formatClock, formatDuration, formatNumber, t } from "/static/i18n.js";
+import { toast } from "/static/toasts.js";
+import { fullness } from "/static/map/marks.js";
+import { SEVERITY, causes, headline, percent } from "./advice-text.js";
+import { ConsoleElement, inLanguage } from "./element.js";
+import { series, stepAt, timesOf, valuesAt } from "./forecast.js";
+import "./fan.js";
+
+class PoliceSituation extends ConsoleElement {
+  static properties = { ...ConsoleElement.properties, dismissing: { state: true }, busy: { state: true } };
+
+  render() {
+    if (!this.store) return nothing;
+    return html`
+      <section aria-labelledby="advice-title" data-testid="advice-list">
+        <h2 id="advice-title">${t("Advice")}</h2>
+        ${this.renderAdvice()}
+      </section>
+      <section aria-labelledby="gates-title" data-testid="gate-list">
+        <h2 id="gates-title">${t("Gates and yards")}</h2>
+        ${this.console.gates.map((gate) => this.renderGate(gate))}
+      </section>`;
+  }
+
+  renderAdvice() {
+    const { advisories, openAdvice } = this.store;
+    const problem = this.store.problemText("advisories");
+    if (problem) return html`<p class="ck-problem" role="alert"><i class="ti ti-alert-circle" aria-hidden="true"></i> ${problem}</p>`;
+    if (!advisories) return html`<p class="placeholder-glow"><span class="placeholder col-10"></span></p>`;
+    if (!openAdvice.length) {
+      return html`<p class="ck-empty ck-empty-small" data-testid="advice-empty"><i class="ti ti-circle-check" aria-hidden="true"></i>
+        ${t("No queue is forecast to pass the planners' limits in the next hours.")}</p>`;
+    }
+    return openAdvice.map((advisory) => this.renderCard(advisory));
+  }
+
+  renderCard(advisory) {
+    const { icon, word } = SEVERITY[advisory.severity];
+    const id = advisory.advisory_id;
+    return html`<article class=${`ck-advice ck-severity ck-severity-${advisory.severity}`} data-testid=${`advisory-${id}`}>
+      <header><i class=${`ti ti-${icon}`} aria-hidden="true"></i> <b class="ck-severity-word">${word()}</b>
+        <span class="ck-muted">${formatClock(advisory.made_at)} · ${t("sure to {share}", { share: percent(advisory.probability) })}</span></header>
+      <p class="ck-advice-head">${headline(advisory, this.console)}</p>
+      ${causes(advisory).length ? html`<p class="ck-advice-cause"><b>${t("Why")}:</b> ${causes(advisory).join(" · ")}</p>` : nothing}
+      <ul class="ck-measures">${(advisory.measure || []).map((measure, i) => html`<li>
+        <span>${inLanguage(measure.text ?? measure)}</span>
+        <button type="button" class="btn btn-sm btn-primary" data-testid=${`advisory-${id}-measure-${i}`}
+          @click=${() => this.console.compose({ advisory, measure })}>
+          <i class="ti ti-send" aria-hidden="true"></i> ${t("Order")}</button></li>`)}</ul>
+      ${this.dismissing === id ? this.renderDismissal(advisory) : html`<footer>
+        <button type="button" class="btn btn-sm" data-testid=${`advisory-${id}-take`} ?disabled=${this.busy}
+          @click=${() => this.decide(advisory, "taken", "")}><i class="ti ti-check" aria-hidden="true"></i> ${t("Taken care of")}</button>
+        <button type="button" class="btn btn-sm btn-ghost-secondary" data-testid=${`advisory-${id}-dismiss`}
+          @click=${() => { this.dismissing = id; }}><i class="ti ti-x" aria-hidden="true"></i> ${t("Dismiss…")}</button></footer>`}
+    </article>`;
+  }
+
+  renderDismissal(advisory) {
+    return html`<form class="ck-dismiss" @submit=${(event) => {
+      event.preventDefault();
+      this.decide(advisory, "dismissed", new FormData(event.target).get("reason").trim());
+    }}>
+      <label class="form-label" for=${`reason-${advisory.advisory_id}`}>${t("Why is this advice not followed?")}</label>
+      <input class="form-control" id=${`reason-${advisory.advisory_id}`} name="reason" required maxlength="300" autocomplete="off">
+      <div><button class="btn btn-sm btn-primary" ?disabled=${this.busy} data-testid="dismiss-confirm">${t("Dismiss")}</button>
+        <button type="button" class="btn btn-sm" @click=${() => { this.dismissing = null; }}>${t("Cancel")}</button></div>
+    </form>`;
+  }
+
+  async decide(advisory, status, reason) {
+    this.busy = true;
+    try {
+      await this.console.decideAdvisory(advisory, status, reason);
+      this.dismissing = null;
+    } catch (error) {
+      toast(error.message, "danger");
+    } finally {
+      this.busy = false;
+      this.store.load("advisories");
+    }
+  }
+
+  renderGate(gate) {
+    const forecast = this.store.forecasts[gate.site_id];
+    const problem = this.store.problemText("forecasts");
+    return html`<article class="ck-gate-card" data-testid=${`gate-${gate.site_id}`}>
+      <header><h3>${gate.name}</h3>
+        <button type="button" class="btn btn-sm btn-icon btn-ghost-secondary" aria-label=${t("Show on the map")} title=${t("Show on the map")}
+          @click=${() => this.console.showGate(gate.site_id)}><i class="ti ti-map-pin" aria-hidden="true"></i></button></header>
+      ${forecast ? this.renderForecast(gate, forecast) : html`<p class="ck-muted">${problem || (forecast === null ? t("No forecast has been made yet.") : t("Loading…"))}</p>`}
+      ${this.renderYards(gate)}
+    </article>`;
+  }
+
+  renderForecast(gate, forecast) {
+    const step = stepAt(forecast, this.store.moment);
+    const values = step === null ? null : valuesAt(forecast, step);
+    const now = this.store.moment === null ? Date.parse(forecast.made_at) : this.store.moment.getTime();
+    const chart = (name, unit, label, digits = 0, scale = 1) => html`<figure><figcaption>${label}</figcaption>
+      <fan-chart data-testid=${`fan-${gate.site_id}-${name}`} .times=${timesOf(forecast)} .now=${now} .unit=${unit} .label=${`${gate.name}, ${label}`}
+        .digits=${digits} .low=${series(forecast, name, 0.1).map((v) => v * scale)}
+        .median=${series(forecast, name, 0.5).map((v) => v * scale)}
+        .high=${series(forecast, name, 0.9).map((v) => v * scale)}></fan-chart></figure>`;
+    return html`
+      <dl class="ck-gate-figures">
+        <div><dt>${t("Queue")}</dt><dd>${values ? formatNumber(values.queue[1]) : "–"}</dd></div>
+        <div><dt>${t("Wait")}</dt><dd>${values ? formatDuration(values.wait_s[1]) : "–"}</dd></div>
+        <div><dt>${t("Tail")}</dt><dd>${values?.tail_km[1] == null ? "–" : `km ${formatNumber(values.tail_km[1], 1)}`}</dd></div>
+      </dl>
+      ${chart("queue_veh", t("trucks"), t("Trucks waiting"))}
+      ${chart("tail_km", "km", t("Tail of the queue, km"), 1)}
+      <p class="ck-source">${t("Forecast of {time}; band 10–90 %, line 50 %", { time: formatClock(forecast.made_at) })}</p>`;
+  }
+
+  renderYards(gate) {
+    const problem = this.store.problemText("yards");
+    if (problem) return html`<p class="ck-problem" role="alert">${problem}</p>`;
+    const yards = [...this.store.yardsOf(gate.site_id), ...this.store.yardsOf(gate.site_id, "temporary_yard")];
+    return yards.map((yard) => {
+      const { share, level } = fullness(yard.inside, yard.capacity);
+      return html`<div class="ck-yard" data-testid=${`yard-${yard.yard_id}`}>
+        <span class="ck-yard-name">${inLanguage(yard.name) || yard.yard_id}</span>
+        <span class="ck-yard-count"><b>${formatNumber(yard.inside)}</b>/${formatNumber(yard.capacity)} · ${level === "full" ? t("full") : t("{count} free", { count: formatNumber(yard.free) })}</span>
+        <span class=${`ck-bar ck-bar-${level}`}><span style=${`width:${Math.min(100, share * 100)}%`}></span></span>
+      </div>`;
+    });
+  }
+}
+
+customElements.define("police-situation", PoliceSituation);

@@ -1,0 +1,122 @@
+// What the control room knows: fetched once, then kept up by events. Elements listen by `subscribe`.
+
+import { api } from "/static/api.js";
+import { on } from "/static/events.js";
+import { t } from "/static/i18n.js";
+
+const ADVICE_RANK = { alarm: 0, warning: 1, notice: 2 };
+const REFRESH_MS = 60_000; // events come at once; this mends what a lost event would leave wrong
+
+export class Store {
+  constructor(gateIds) {
+    this.gateIds = gateIds;
+    this.forecasts = {};
+    this.yards = null;
+    this.advisories = null;
+    this.orders = null;
+    this.problems = {};
+    this.moment = null; // null is live, else the Date that the time slider shows
+    this.listeners = new Set();
+    this.waiting = 0;
+    this.reloading = new Map();
+  }
+
+  subscribe(listener) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  changed() {
+    if (this.waiting) return;
+    this.waiting = requestAnimationFrame(() => {
+      this.waiting = 0;
+      for (const listener of this.listeners) listener();
+    });
+  }
+
+  async start() {
+    on("forecast", (event) => this.load("forecasts", event?.gate_id));
+    on("yard", (event) => this.takeYard(event));
+    on("advisory", () => this.load("advisories"));
+    on("order", () => this.load("orders"));
+    on("order_response", () => this.load("orders"));
+    for (const type of ["resync", "reconnected"]) on(type, () => this.loadAll());
+    setInterval(() => document.visibilityState === "visible" && this.loadAll(), REFRESH_MS);
+    await this.loadAll();
+  }
+
+  loadAll() {
+    return Promise.all(["forecasts", "yards", "advisories", "orders"].map((what) => this.load(what)));
+  }
+
+  /** Fetch one thing anew. Many calls at once become one that runs and one that waits. */
+  load(what) {
+    const present = this.reloading.get(what);
+    if (present) {
+      present.again = true;
+      return present.promise;
+    }
+    const run = { again: false };
+    run.promise = this.fetch(what).finally(() => {
+      this.reloading.delete(what);
+      if (run.again) setTimeout(() => this.load(what), 250);
+    });
+    this.reloading.set(what, run);
+    return run.promise;
+  }
+
+  async fetch(what) {
+    try {
+      if (what === "forecasts") await this.fetchForecasts();
+      else if (what === "yards") this.yards = (await api("GET", "/api/v1/yards")).items;
+      else if (what === "advisories") this.advisories = (await api("GET", "/api/v1/advisories")).items;
+      else this.orders = (await api("GET", "/api/v1/orders?limit=50")).items;
+      delete this.problems[what];
+    } catch (error) {
+      this.problems[what] = error.message;
+    }
+    this.changed();
+  }
+
+  async fetchForecasts() {
+    await Promise.all(this.gateIds.map(async (gate) => {
+      try {
+        this.forecasts[gate] = await api("GET", `/api/v1/forecasts/latest?gate=${encodeURIComponent(gate)}`);
+      } catch (error) {
+        if (error.status !== 404) throw error;
+        this.forecasts[gate] = null; // none made yet
+      }
+    }));
+  }
+
+  takeYard(event) {
+    const yard = this.yards?.find(({ yard_id: id }) => id === event.yard_id);
+    if (!yard) {
+      this.load("yards");
+      return;
+    }
+    if (event.inside !== undefined) yard.inside = event.inside;
+    if (event.free !== undefined) yard.free = event.free;
+    this.changed();
+  }
+
+  yardsOf(gate, kind = "yard") {
+    return (this.yards || []).filter((yard) => yard.gate_id === gate && (yard.kind || "yard") === kind);
+  }
+
+  /** Open advice, the worst first. */
+  get openAdvice() {
+    return (this.advisories || [])
+      .filter(({ status }) => status === "open")
+      .sort((a, b) => ADVICE_RANK[a.severity] - ADVICE_RANK[b.severity] || b.probability - a.probability);
+  }
+
+  setMoment(moment) {
+    this.moment = moment;
+    this.changed();
+  }
+
+  problemText(what) {
+    return this.problems[what] ? t("Could not be loaded: {reason}", { reason: this.problems[what] }) : "";
+  }
+}

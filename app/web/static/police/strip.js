@@ -1,0 +1,72 @@
+// The status strip: each gate's queue, wait, trend and free yard places, and the worst advice; read in five seconds.
+
+import { html, nothing } from "lit";
+import { formatClock, formatDuration, formatNumber, t } from "/static/i18n.js";
+import { headline, SEVERITY } from "./advice-text.js";
+import { ConsoleElement } from "./element.js";
+import { stepAt, trend, valuesAt } from "./forecast.js";
+
+const TREND = {
+  up: { icon: "trending-up", word: () => t("growing") },
+  down: { icon: "trending-down", word: () => t("shrinking") },
+  flat: { icon: "minus", word: () => t("steady") },
+};
+
+/** How bad a wait is, in the words of urgency. */
+const levelOf = (waitS) => (waitS == null ? "" : waitS >= 4 * 3600 ? "alarm" : waitS >= 2 * 3600 ? "warning" : "ok");
+
+class PoliceStrip extends ConsoleElement {
+  render() {
+    if (!this.store) return nothing;
+    return html`
+      ${this.renderAdvice()}
+      ${this.console.gates.map((gate) => this.renderGate(gate))}`;
+  }
+
+  renderAdvice() {
+    const { advisories, openAdvice, problems } = this.store;
+    if (problems.advisories && !advisories) return nothing;
+    const worst = openAdvice[0];
+    if (!worst) {
+      return html`<button type="button" class="ck-strip-advice ck-severity ck-severity-ok" data-testid="strip-advice"
+        @click=${() => this.console.open("situation")}>
+        <i class="ti ti-circle-check" aria-hidden="true"></i>
+        <span>${advisories ? t("No danger foreseen") : t("Loading…")}</span></button>`;
+    }
+    const { icon, word } = SEVERITY[worst.severity];
+    return html`<button type="button" class=${`ck-strip-advice ck-severity ck-severity-${worst.severity}`}
+      data-testid="strip-advice" @click=${() => this.console.open("situation")}>
+      <i class=${`ti ti-${icon}`} aria-hidden="true"></i>
+      <span><b class="ck-severity-word">${word()}</b> ${headline(worst, this.console)}
+        ${this.store.openAdvice.length > 1 ? html`<span class="ck-muted">· ${t("{count} more", { count: this.store.openAdvice.length - 1 })}</span>` : nothing}</span>
+    </button>`;
+  }
+
+  renderGate(gate) {
+    const forecast = this.store.forecasts[gate.site_id];
+    const step = forecast ? stepAt(forecast, this.store.moment) : null;
+    const values = step === null ? null : valuesAt(forecast, step);
+    const way = forecast && this.store.moment === null ? trend(forecast) : null;
+    const yards = this.store.yardsOf(gate.site_id);
+    const free = yards.reduce((sum, yard) => sum + Math.max(0, yard.free ?? 0), 0);
+    const level = levelOf(values?.wait_s[1]);
+    return html`<button type="button" class=${`ck-strip-gate ck-strip-${level}`} data-testid=${`strip-${gate.site_id}`}
+      @click=${() => this.console.showGate(gate.site_id)}>
+      <span class="ck-strip-name">${gate.name}
+        ${forecast?.made_at && this.isOld(forecast) ? html`<i class="ti ti-clock-exclamation" title=${t("The forecast is old: {time}", { time: formatClock(forecast.made_at) })}></i>` : nothing}</span>
+      <span class="ck-strip-figures">
+        <span><b class="ck-strip-big">${values ? formatNumber(values.queue[1]) : "–"}</b><small>${t("trucks waiting")}</small></span>
+        <span><b>${values ? formatDuration(values.wait_s[1]) : "–"}</b><small>${t("wait")}</small></span>
+        ${way ? html`<span class=${`ck-trend ck-trend-${way.direction}`}><b><i class=${`ti ti-${TREND[way.direction].icon}`} aria-hidden="true"></i>
+          ${way.change > 0 ? "+" : ""}${formatNumber(way.change)}</b><small>${TREND[way.direction].word()} / 1 h</small></span>` : nothing}
+        <span><b>${yards.length ? formatNumber(free) : "–"}</b><small>${t("free in yards")}</small></span>
+      </span>
+    </button>`;
+  }
+
+  isOld(forecast) {
+    return this.console.now() - Date.parse(forecast.made_at) > 5 * 60_000;
+  }
+}
+
+customElements.define("police-strip", PoliceStrip);
