@@ -1,0 +1,183 @@
+"""What may report: enrolment, revocation, gateways, and the directory that the doors look identifiers up in.
+
+An identifier is 128 random bits, handed out once; only its SHA-256 is kept (it is too long to guess, so it needs no
+slow hash). An IMEI can be read off a device's case, so it counts only when a gateway with a token names it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from ingest import store
+from ingest.plates import display_plate, normalise_plate, vehicle_kind
+from ingest.tables import Device, Gateway, Vehicle
+
+DeviceKind = Literal["phone", "tracker"]
+_IMEI = re.compile(r"[0-9]{14,16}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """A new device and the only copy of its identifier."""
+
+    identifier: str
+    device: Device
+    vehicle: Vehicle
+
+
+def hash_key(key: str) -> bytes:
+    """SHA-256 of an identifier or token."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+def enrol(
+    session: Session,
+    plate: str,
+    kind: DeviceKind,
+    *,
+    now: datetime,
+    imei: str | None = None,
+    organisation_id: int | None = None,
+    own_only: bool = False,
+    only_vehicle_id: int | None = None,
+    created_by: int | None = None,
+) -> Enrolment:
+    """Bind a new device to the vehicle with `plate`, which is created if it is new.
+
+    `organisation_id` becomes the owner of a new vehicle; with `own_only` a known vehicle must already be theirs.
+    `only_vehicle_id` limits the caller to that one vehicle. Enrolling a plate again gives one more device.
+
+    Raises
+    ------
+    InvalidInputError
+        If the plate or the IMEI is none.
+    ForbiddenError
+        If the vehicle is not the caller's.
+    ConflictError
+        If the IMEI is already enrolled.
+    """
+    plate_norm = normalise_plate(plate)
+    if imei is not None and not _IMEI.fullmatch(imei):
+        raise InvalidInputError("{value} is not an IMEI: it has 14 to 16 digits.", field="imei", value=imei[:40])
+    vehicle = store.find_vehicle(session, plate_norm)
+    if only_vehicle_id is not None and (vehicle is None or vehicle.vehicle_id != only_vehicle_id):
+        raise ForbiddenError("Plate {plate} is not your vehicle.", field="plate", plate=display_plate(plate_norm))
+    if vehicle is None:
+        vehicle = store.add_vehicle(
+            session, plate_norm, plate=display_plate(plate_norm), kind=vehicle_kind(plate_norm),
+            organisation_id=organisation_id, now=now,
+        )  # fmt: skip
+    if own_only and vehicle.organisation_id != organisation_id:
+        raise ForbiddenError(
+            "Plate {plate} belongs to another organisation.", field="plate", plate=display_plate(plate_norm)
+        )
+    if imei is not None and store.find_imei(session, imei) is not None:
+        raise ConflictError("IMEI {imei} is already enrolled; revoke its device first.", field="imei", imei=imei)
+    identifier = secrets.token_hex(16)
+    device = Device(
+        key_hash=hash_key(identifier), key_hint=identifier[-4:], vehicle_id=vehicle.vehicle_id, kind=kind, imei=imei,
+        created_by=created_by, created_at=now,
+    )  # fmt: skip
+    session.add(device)
+    session.flush()
+    return Enrolment(identifier, device, vehicle)
+
+
+def revoke(session: Session, identifier: str, *, now: datetime, visible: Callable[[Vehicle], bool]) -> Device:
+    """End a device, named by its identifier or by its number in the list; its IMEI is free again.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such device, or not for this caller.
+    """
+    found = store.find_device(session, hash_key(identifier), int(identifier) if identifier.isdecimal() else None)
+    if found is None or not visible(found[1]):
+        raise NotFoundError("There is no device {value}.", value=identifier[:40])
+    device = found[0]
+    if device.revoked_at is None:
+        device.revoked_at, device.imei = now, None
+        session.flush()
+    return device
+
+
+def add_gateway(session: Session, name: str, *, now: datetime) -> str:
+    """Create a gateway, or give an existing one of this name a new token; the token, shown only now."""
+    token = secrets.token_urlsafe(32)
+    gateway = store.find_gateway(session, name)
+    if gateway is None:
+        session.add(Gateway(name=name, token_hash=hash_key(token), created_at=now))
+    else:
+        gateway.token_hash, gateway.revoked_at = hash_key(token), None
+    session.flush()
+    return token
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a door needs to know of a device: its number and its vehicle's."""
+
+    device_id: int
+    vehicle_id: int
+
+
+class DeviceDirectory:
+    """Identifiers → devices, remembered in this process for at most `max_age_s`, so that a revocation counts by then.
+
+    `load` answers `(identifiers, by_imei) → {identifier: Bound}` from the database; it may block.
+    """
+
+    MAX_REMEMBERED = 200_000
+
+    def __init__(self, max_age_s: float = 5.0, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.max_age_s = max_age_s
+        self._monotonic = monotonic
+        self._born = monotonic()
+        self._known: dict[str, Bound | None] = {}
+        self._by_imei: dict[str, Bound | None] = {}
+        self._gateways: dict[str, bool] = {}
+
+    def known(self, *, by_imei: bool = False) -> dict[str, Bound | None]:
+        """What is remembered now; `None` marks an identifier known to be nobody's."""
+        if self._monotonic() - self._born > self.max_age_s or len(self._known) > self.MAX_REMEMBERED:
+            self.forget()
+        return self._by_imei if by_imei else self._known
+
+    def forget(self) -> None:
+        """Look everything up again."""
+        self._born = self._monotonic()
+        self._known, self._by_imei, self._gateways = {}, {}, {}
+
+    def load(self, session: Session, identifiers: Iterable[str], *, by_imei: bool = False) -> None:
+        """Learn `identifiers` from the database."""
+        wanted = {hash_key(identifier): identifier for identifier in identifiers}
+        known = self._known
+        found = {
+            wanted[key_hash]: Bound(device_id, vehicle_id)
+            for key_hash, device_id, vehicle_id in store.find_devices(session, list(wanted))
+        }
+        known.update({identifier: found.get(identifier) for identifier in wanted.values()})
+        if by_imei:
+            imeis = [identifier for identifier in wanted.values() if identifier not in found]
+            by = {imei: Bound(device_id, vehicle_id) for imei, device_id, vehicle_id in store.find_imeis(session, imeis)}
+            self._by_imei.update({identifier: found.get(identifier) or by.get(identifier) for identifier in wanted.values()})
+
+    def is_gateway(self, token: str) -> bool | None:
+        """Whether `token` is a gateway's; `None` if that must be looked up first."""
+        self.known()
+        return self._gateways.get(token)
+
+    def load_gateway(self, session: Session, token: str) -> bool:
+        """Learn from the database whether `token` is a gateway's."""
+        self._gateways[token] = answer = store.is_gateway(session, hash_key(token))
+        return answer

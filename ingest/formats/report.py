@@ -1,0 +1,201 @@
+"""What every wire format is decoded to, and the few readings they share."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from geo.errors import MalformedError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+MAX_IDENTIFIER_LENGTH = 128
+MAX_ATTRIBUTES = 64
+"""Unknown keys beyond this many are dropped: a message describes one place, not a database."""
+MAX_TEXT_LENGTH = 256
+
+_SECONDS_LIMIT = 2**31 - 1
+"""Epoch numbers below this are seconds, from it on milliseconds (the rule of Traccar's OsmAnd door)."""
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_ZONE_AFTER_SPACE = re.compile(r" (\d{2}:?\d{2})$", re.ASCII)
+
+AttributeValue = str | int | float | bool
+
+
+@dataclass(slots=True)
+class Report:
+    """One message of a device, decoded but not yet judged.
+
+    `device` is the identifier as sent. `time` is aware UTC, `None` if the message names none (then the time
+    of receipt counts). `lat` and `lon` (EPSG:4326) are both `None` in a message that is valid but no position.
+    Unknown measurements are `None`; `battery` is a share 0–1; `mock` marks a position faked on the phone.
+    """
+
+    device: str
+    time: datetime | None = None
+    lat: float | None = None
+    lon: float | None = None
+    speed_mps: float | None = None
+    heading_deg: float | None = None
+    accuracy_m: float | None = None
+    altitude_m: float | None = None
+    battery: float | None = None
+    mock: bool = False
+    attributes: dict[str, AttributeValue] = field(default_factory=dict)
+
+    @property
+    def has_position(self) -> bool:
+        """Whether the message says where the device is."""
+        return self.lat is not None and self.lon is not None
+
+    def keep(self, key: str, value: Any) -> None:
+        """Keep an attribute if it is a plain value and there is room."""
+        if len(self.attributes) >= MAX_ATTRIBUTES or not isinstance(value, str | int | float | bool):
+            return
+        if isinstance(value, float) and not math.isfinite(value):
+            return
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**53:
+            value = str(value)
+        self.attributes[clean(key)[:64]] = clean(value)[:MAX_TEXT_LENGTH] if isinstance(value, str) else value
+
+
+def clean(text: str) -> str:
+    """`text` as PostgreSQL can keep it: without NUL and lone surrogates."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Microseconds since 1970-01-01 UTC of an aware time, exact."""
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def from_microseconds(time_us: int) -> datetime:
+    """The aware UTC time of microseconds since 1970-01-01 UTC."""
+    return EPOCH + timedelta(microseconds=time_us)
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`.
+
+    Raises
+    ------
+    MalformedError
+        If it is not JSON, or not an object.
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedError("The body is not JSON: {reason}.", reason=str(error)) from None
+    if not isinstance(document, dict):
+        raise MalformedError("The body is JSON but not an object.")
+    return document
+
+
+def read_identifier(value: Any, *, key: str) -> str:
+    """A device identifier, as text.
+
+    Raises
+    ------
+    MalformedError
+        If it is missing, empty or too long.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise MalformedError("{key} is missing: it names the device.", field=key, key=key)
+    identifier = clean(value).strip()
+    if len(identifier) > MAX_IDENTIFIER_LENGTH:
+        raise MalformedError(
+            "{key} is longer than {limit} characters.", field=key, key=key, limit=MAX_IDENTIFIER_LENGTH
+        )
+    return identifier
+
+
+def read_number(value: Any, *, key: str) -> float | None:
+    """A finite number; `None` for a missing or empty value.
+
+    Raises
+    ------
+    MalformedError
+        If it is no number, not finite, or written with a decimal comma.
+    """
+    if value is None:
+        return None
+    number: float | None = None
+    if isinstance(value, str):
+        text = value.strip()
+        if not text:
+            return None
+        if _NUMBER.fullmatch(text):
+            number = float(text)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value) if abs(value) < 1e300 else math.inf
+    if number is None or not math.isfinite(number):
+        shown = clean(str(value))[:40]
+        raise MalformedError("{key}={value} is not a finite number.", field=key, key=key, value=shown)
+    return number
+
+
+def read_unsigned(value: Any, *, key: str) -> float | None:
+    """A number that clients send as negative when they do not know it: then, and if missing, `None`.
+
+    Raises
+    ------
+    MalformedError
+        As `read_number`.
+    """
+    number = read_number(value, key=key)
+    return None if number is None or number < 0 else number
+
+
+def read_heading(value: Any, *, key: str) -> float | None:
+    """A direction in degrees clockwise from north, 0 ≤ heading < 360; negative or beyond 360 is unknown.
+
+    Raises
+    ------
+    MalformedError
+        As `read_number`.
+    """
+    heading = read_unsigned(value, key=key)
+    return None if heading is None or heading > 360 else heading % 360.0
+
+
+def read_time(value: Any, *, key: str) -> datetime | None:
+    """A time as devices write it, aware UTC: seconds or milliseconds since 1970, ISO 8601, or `YYYY-MM-DD HH:MM:SS`.
+
+    Text without an offset is UTC, as Traccar's OsmAnd door reads it. `None` for a missing or empty value.
+
+    Raises
+    ------
+    MalformedError
+        If it is none of these.
+    """
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    shown = clean(str(value))[:40]
+    try:
+        if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+            # an unescaped "+" of an offset arrives as a space
+            moment = datetime.fromisoformat(_ZONE_AFTER_SPACE.sub(r"+\1", value.strip()) if "T" in value else value.strip())
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        number = read_number(value, key=key)
+        assert number is not None
+        seconds = number if abs(number) < _SECONDS_LIMIT else number / 1000.0
+        return EPOCH + timedelta(seconds=seconds)
+    except (ValueError, OverflowError):
+        raise MalformedError(
+            "{key}={value} is not a time: send seconds or milliseconds since 1970, or ISO 8601.",
+            field=key, key=key, value=shown,
+        ) from None  # fmt: skip
+
+
+def read_flag(value: Any) -> bool:
+    """Whether a value means yes: true, "true", 1, "1"."""
+    return value is True or value == 1 or (isinstance(value, str) and value.strip().lower() in {"true", "1"})

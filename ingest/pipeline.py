@@ -1,0 +1,387 @@
+"""From stream entries to stored, matched, published fixes: one ordered list of steps.
+
+Each step takes the batch as the one before left it. Steps 1–3 only compute; `store` is one transaction; `publish`
+tells the others. If the worker dies anywhere, its entries are processed again and nothing is stored or told twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+from psycopg2.errors import UniqueViolation
+from redis import Redis
+from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
+
+from geo.clock import Clock
+from geo.matching import Fixes, Matcher, Places, SiteEvents, Status, site_events
+from ingest import binary_copy, fix_store
+from ingest.fixes import FIX, FLAG_JUMP, FLAG_LATE, FLAG_SPEED_DERIVED, FixArray, unpack
+from ingest.formats.report import from_microseconds, to_microseconds
+from ingest.latest import NEVER, Latest, Slots
+from ingest.stream import refused
+
+STOPPED_BELOW_MPS = 0.8
+"""GPS of a standing truck drifts by less than this (3 km/h)."""
+SLOW_BELOW_MPS = 5.6
+"""20 km/h: a queue that creeps, not traffic."""
+PASSAGE_GAP_S = 6 * 3600.0
+"""A vehicle silent for longer begins a new passage."""
+MOTION_OF_SITE = {"yard": "yard", "temporary_yard": "yard", "staging": "staging", "gate": "gate"}
+MOTIONS = ("moving", "slow", "stopped", "off_road", "yard", "staging", "gate")
+POSITIONS_CHANNEL = "ck:positions"
+LAST_KEY = "ck:last"
+_METRES_PER_DEGREE = 111_195.0
+_UNKNOWN_SPEED_AFTER_S = 600.0
+
+Rows = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass
+class Context:
+    """What the steps need besides the batch; lives as long as the worker."""
+
+    engine: Engine
+    redis: Redis
+    clock: Clock
+    matcher: Matcher
+    retention_days: int
+    latest: Latest = field(default_factory=Latest)
+    plates: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        corridor = self.matcher.corridor
+        self.edge_ids = [road.edge_id for road in corridor.roads]
+        self.road_names = [road.road for road in corridor.roads]
+        self.site_ids = list(self.matcher.site_ids)
+        kinds = [MOTION_OF_SITE.get(corridor.sites[site_id].kind) for site_id in self.site_ids]
+        self.motion_of_site = np.array([-1 if kind is None else MOTIONS.index(kind) for kind in kinds] + [-1], np.intp)
+        self.gate_of_site = [corridor.sites[site_id].gate_id for site_id in self.site_ids]
+
+
+@dataclass
+class Batch:
+    """A micro-batch on its way through the steps; `fixes` are sorted by vehicle and time after `validate`."""
+
+    payloads: Sequence[dict[bytes, bytes]]
+    direct: bool = True
+    """Whether fixes newer than all known may be copied straight into the table."""
+    fixes: FixArray = field(default_factory=lambda: np.empty(0, FIX))
+    attributes: list[dict[str, Any] | None] | None = None
+    vehicles: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    slots: Slots = field(default_factory=lambda: np.empty(0, np.intp))
+    vehicle_of: Rows = field(default_factory=lambda: np.empty(0, np.intp))
+    """Row → index into `vehicles`."""
+    late: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
+    jump: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
+    places: Places | None = None
+    events: SiteEvents | None = None
+    newest: Rows = field(default_factory=lambda: np.empty(0, np.intp))
+    """Rows that become last positions, one a vehicle."""
+    motion: npt.NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    speed_mps: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    passage: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def decode(batch: Batch, _context: Context) -> None:
+    """Stream entries → one array of fixes."""
+    parts: list[FixArray] = []
+    attributes: dict[int, dict[str, Any]] = {}
+    start = 0
+    for payload in batch.payloads:
+        fixes, own = unpack(payload)
+        attributes |= {start + row: values for row, values in own.items()}
+        parts.append(fixes)
+        start += len(fixes)
+    batch.fixes = np.concatenate(parts) if parts else np.empty(0, FIX)
+    batch.attributes = [attributes.get(row) for row in range(start)] if attributes else None
+
+
+def validate(batch: Batch, context: Context) -> None:
+    """Sort by vehicle and time; drop repeats and what is beyond the retention; tell late from new."""
+    fixes = batch.fixes
+    oldest = fix_store.oldest_day(context.clock.now(), context.retention_days)
+    oldest_us = to_microseconds(datetime.combine(oldest, time(), UTC))
+    newest_us = to_microseconds(datetime.combine(context.clock.now().date(), time(), UTC) + timedelta(days=2))
+    order = np.lexsort((fixes["time_us"], fixes["vehicle_id"]))
+    ordered = fixes[order]
+    repeat = np.zeros(len(order), np.bool_)
+    repeat[1:] = (ordered["vehicle_id"][1:] == ordered["vehicle_id"][:-1]) & (
+        ordered["time_us"][1:] == ordered["time_us"][:-1]
+    )
+    too_old, future = ordered["time_us"] < oldest_us, ordered["time_us"] >= newest_us
+    keep = ~(repeat | too_old | future)
+    batch.counts["fixes_duplicate_total"] += int(repeat.sum())
+    batch.counts[refused("too_old")] += int((too_old & ~repeat).sum())
+    batch.counts[refused("future")] += int((future & ~repeat).sum())
+    batch.fixes = ordered[keep]
+    if batch.attributes is not None:
+        batch.attributes = [batch.attributes[row] for row in order[keep].tolist()]
+    batch.vehicles, batch.vehicle_of = np.unique(batch.fixes["vehicle_id"].astype(np.int64), return_inverse=True)
+    missing = context.latest.missing(batch.vehicles)
+    if missing:
+        with context.engine.connect() as connection:
+            context.latest.learn(missing, fix_store.load_latest(connection, missing, context.site_ids))
+            context.plates |= fix_store.load_plates(connection, missing)
+    batch.slots = context.latest.slots(batch.vehicles)
+    known_us = context.latest.rows["time_us"][batch.slots]
+    batch.late = batch.fixes["time_us"] <= known_us[batch.vehicle_of]
+
+
+def match(batch: Batch, context: Context) -> None:
+    """Place fixes on roads, tell jumps, find geofences entered and left and what each vehicle is doing."""
+    fixes, latest = batch.fixes, context.latest.rows[batch.slots]
+    # A fix that was out of reach last time takes part again, so that the next one can agree with it.
+    suspects = np.flatnonzero(latest["suspect_us"] > latest["time_us"])
+    input_ = _fixes(fixes, latest[suspects])
+    previous = context.latest.places(batch.slots)
+    places = context.matcher.match(input_, previous)
+    count = len(fixes)
+    batch.places = places = _first(places, count)
+    batch.jump = places.unlikely & ~batch.late
+    flags = batch.fixes["flags"].copy()
+    flags[batch.late] |= FLAG_LATE
+    flags[batch.jump] |= FLAG_JUMP
+    batch.fixes["flags"] = flags
+
+    trusted = np.flatnonzero(~batch.late & ~batch.jump)
+    last = np.flatnonzero(np.diff(batch.vehicle_of[trusted], append=-1))
+    batch.newest = trusted[last]
+    with_trusted = np.unique(batch.vehicle_of[trusted])
+    batch.events = site_events(
+        _fixes(fixes[trusted]), _take(places, trusted), context.latest.places(batch.slots[with_trusted])
+    )
+    _describe(batch, context, trusted, last)
+
+
+def _describe(batch: Batch, context: Context, trusted: Rows, last: Rows) -> None:
+    """Speed, motion and passage of the newest fix of each vehicle."""
+    assert batch.places is not None
+    newest = batch.newest
+    fix, place = batch.fixes[newest], _take(batch.places, newest)
+    known = context.latest.rows[batch.slots[batch.vehicle_of[newest]]]
+    # where the vehicle was just before: in this batch, else its last position
+    before = trusted[np.maximum(last - 1, 0)]
+    inside = (last > 0) & (batch.vehicle_of[before] == batch.vehicle_of[newest])
+    before_fix = batch.fixes[before]
+    elapsed_s = (fix["time_us"] - np.where(inside, before_fix["time_us"], known["time_us"])) / 1e6
+    elapsed_s = np.where(inside | (known["time_us"] != NEVER), elapsed_s, np.nan)
+    north = (fix["lat"] - np.where(inside, before_fix["lat"], known["lat"])) * _METRES_PER_DEGREE
+    east = (fix["lon"] - np.where(inside, before_fix["lon"], known["lon"])) * _METRES_PER_DEGREE
+    moved_m = np.hypot(north, east * np.cos(np.radians(fix["lat"])))
+    elapsed_s[(elapsed_s < 1.0) | (elapsed_s > _UNKNOWN_SPEED_AFTER_S)] = np.nan
+    reported = fix["speed_mps"]
+    derive = np.isnan(reported) & np.isfinite(elapsed_s)
+    batch.speed_mps = np.where(derive, moved_m / elapsed_s, reported).astype(np.float32)
+    flags = batch.fixes["flags"]
+    flags[newest[derive]] |= FLAG_SPEED_DERIVED
+
+    speed = np.where(np.isnan(batch.speed_mps), SLOW_BELOW_MPS, batch.speed_mps)
+    on_road = np.where(speed < STOPPED_BELOW_MPS, 2, np.where(speed < SLOW_BELOW_MPS, 1, 0))
+    motion = np.where(place.status == Status.ON_ROAD, on_road, MOTIONS.index("off_road"))
+    at_site = context.motion_of_site[place.site]
+    batch.motion = np.where(at_site >= 0, at_site, motion)
+
+    silent_s = np.where(known["time_us"] == NEVER, np.inf, (fix["time_us"] - known["time_us"]) / 1e6)
+    turned = (place.direction != 0) & (known["direction"] != 0) & (place.direction != known["direction"])
+    new = (silent_s > PASSAGE_GAP_S) | turned
+    batch.passage = np.where(new, fix["time_us"] // 1_000_000, known["passage"])
+
+
+def store(batch: Batch, context: Context) -> None:
+    """One transaction: fixes, last positions, site events. Afterwards the worker knows the new places."""
+    assert batch.places is not None
+    assert batch.events is not None
+    columns = _fix_columns(batch.fixes, batch.places, batch.attributes)
+    certain = ~batch.late & ~batch.jump if batch.direct else np.zeros(len(batch.fixes), np.bool_)
+    events = batch.events
+    with context.engine.begin() as connection:
+        stored = 0
+        if certain.any():
+            stored += fix_store.copy_fixes(connection, binary_copy.encode(_chosen(columns, certain)))
+        if not certain.all():
+            stored += fix_store.insert_fixes(connection, binary_copy.encode(_chosen(columns, ~certain)))
+        if len(batch.newest):
+            fix_store.upsert_last_positions(connection, binary_copy.encode(_last_columns(batch, context, columns)))
+        if len(events.vehicle):
+            fix_store.insert_site_events(
+                connection, events.vehicle.tolist(), [context.site_ids[site] for site in events.site],
+                ["enter" if entered else "leave" for entered in events.entered],
+                [from_microseconds(round(moment * 1e6)) for moment in events.time_s],
+            )  # fmt: skip
+    batch.counts["fixes_stored_total"] += stored
+    batch.counts["fixes_duplicate_total"] += len(batch.fixes) - stored
+    batch.counts["fixes_late_total"] += int(batch.late.sum())
+    batch.counts[refused("impossible_jump")] += int(batch.jump.sum())
+    batch.counts["fixes_matched_total"] += int((batch.places.status != Status.OFF_CORRIDOR).sum())
+    _advance(batch, context)
+
+
+def _advance(batch: Batch, context: Context) -> None:
+    assert batch.places is not None
+    rows, places, newest = context.latest.rows, batch.places, batch.newest
+    slots = batch.slots[batch.vehicle_of[newest]]
+    for name in ("time_us", "lon", "lat"):
+        rows[name][slots] = batch.fixes[name][newest]
+    for name in ("road_id", "offset_m", "direction", "site"):
+        rows[name][slots] = getattr(places, name)[newest]
+    rows["passage"][slots] = batch.passage
+    jumps = np.flatnonzero(batch.jump)
+    own = batch.slots[batch.vehicle_of[jumps]]
+    for name in ("lon", "lat"):
+        rows[f"suspect_{name}"][own] = batch.fixes[name][jumps]  # in order of time, so the newest stays
+    rows["suspect_us"][own] = batch.fixes["time_us"][jumps]
+
+
+def publish(batch: Batch, context: Context) -> None:
+    """Tell the last positions that advanced: the channel `ck:positions` (a JSON array) and the hash `ck:last`."""
+    if not len(batch.newest):
+        return
+    positions = list(_positions(batch, context))
+    encoded = [orjson.dumps(position) for position in positions]
+    with context.redis.pipeline(transaction=False) as pipe:
+        pipe.hset(
+            LAST_KEY,
+            mapping={str(position["vehicle_id"]): text for position, text in zip(positions, encoded, strict=True)},
+        )
+        pipe.publish(POSITIONS_CHANNEL, b"[" + b",".join(encoded) + b"]")
+        pipe.execute()
+
+
+STEPS: tuple[Callable[[Batch, Context], None], ...] = (decode, validate, match, store, publish)
+
+
+def run(payloads: Sequence[dict[bytes, bytes]], context: Context) -> Counter[str]:
+    """Take stream entries through all steps; what to add to the platform's counters.
+
+    Raises
+    ------
+    MalformedError
+        If an entry cannot be read.
+    """
+    try:
+        return _run(Batch(payloads), context)
+    except (IntegrityError, UniqueViolation):
+        # Somebody else stored fixes of our vehicles: what we know of them is old. Ask again, trust nothing.
+        context.latest.clear()
+        return _run(Batch(payloads, direct=False), context)
+
+
+def _run(batch: Batch, context: Context) -> Counter[str]:
+    for step in STEPS:
+        step(batch, context)
+        if not len(batch.fixes):
+            break
+    return batch.counts
+
+
+def _fixes(fixes: FixArray, suspects: npt.NDArray[np.void] | None = None) -> Fixes:
+    """Fixes as the matcher takes them, suspects of earlier batches after them."""
+    extra = suspects if suspects is not None else np.empty(0, [("vehicle_id", "i8")])
+    unknown = np.full(len(extra), np.nan)
+
+    def joined(name: str, more: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        return np.concatenate([fixes[name].astype(np.float64), more]) if len(extra) else fixes[name].astype(np.float64)
+
+    ids = fixes["vehicle_id"].astype(np.int64)
+    if not len(extra):
+        return Fixes(
+            ids, fixes["time_us"] / 1e6, *(joined(name, unknown) for name in (
+                "lon", "lat", "speed_mps", "heading_deg", "accuracy_m"
+            ))
+        )  # fmt: skip
+    return Fixes(
+        np.concatenate([ids, extra["vehicle_id"]]),
+        np.concatenate([fixes["time_us"] / 1e6, extra["suspect_us"] / 1e6]),
+        joined("lon", extra["suspect_lon"]),
+        joined("lat", extra["suspect_lat"]),
+        joined("speed_mps", unknown),
+        joined("heading_deg", unknown),
+        joined("accuracy_m", unknown),
+    )
+
+
+def _first(places: Places, count: int) -> Places:
+    return places if len(places.road_id) == count else _take(places, slice(0, count))
+
+
+def _take(places: Places, rows: Any) -> Places:
+    return Places(**{name: getattr(places, name)[rows] for name in places.__dataclass_fields__})
+
+
+def _fix_columns(
+    fixes: FixArray, places: Places, attributes: list[dict[str, Any] | None] | None
+) -> list[binary_copy.Column]:
+    """In the order of `fix_store.FIX_COLUMNS`."""
+    documents = [None if values is None else b"\x01" + orjson.dumps(values) for values in attributes or ()]
+    return [
+        binary_copy.integers(fixes["vehicle_id"], 4),
+        binary_copy.times(fixes["time_us"]),
+        binary_copy.integers(fixes["device_id"], 8),
+        binary_copy.points(fixes["lon"], fixes["lat"]),
+        binary_copy.reals(fixes["speed_mps"]),
+        binary_copy.reals(fixes["heading_deg"]),
+        binary_copy.reals(fixes["accuracy_m"]),
+        binary_copy.integers(places.road_id, 4, places.road_id < 0),
+        binary_copy.reals(places.offset_m),
+        binary_copy.reals(places.km),
+        binary_copy.integers(places.direction, 2),
+        binary_copy.integers(places.status, 2),
+        binary_copy.integers(fixes["flags"], 4),
+        binary_copy.times(fixes["received_us"]),
+        binary_copy.texts(documents) if attributes is not None else binary_copy.nulls(len(fixes)),
+    ]
+
+
+def _last_columns(batch: Batch, context: Context, columns: list[binary_copy.Column]) -> list[binary_copy.Column]:
+    """In the order of `fix_store.LAST_COLUMNS`."""
+    assert batch.places is not None
+    newest = batch.newest
+    own = _chosen(columns, newest)
+    own[4] = binary_copy.reals(batch.speed_mps)
+    return [
+        *own,
+        binary_copy.coded_texts(batch.places.road_id[newest], context.edge_ids),
+        binary_copy.coded_texts(batch.places.site[newest], context.site_ids),
+        binary_copy.coded_texts(batch.motion, MOTIONS),
+        binary_copy.integers(batch.passage, 8),
+    ]
+
+
+def _chosen(columns: list[binary_copy.Column], rows: Any) -> list[binary_copy.Column]:
+    return [binary_copy.Column(column.values[rows], column.lengths[rows]) for column in columns]
+
+
+def _positions(batch: Batch, context: Context) -> Iterable[dict[str, Any]]:
+    assert batch.places is not None
+    fixes, places = batch.fixes[batch.newest], _take(batch.places, batch.newest)
+    for fix, road_id, km, direction, site, motion, speed in zip(
+        fixes, places.road_id.tolist(), places.km.tolist(), places.direction.tolist(), places.site.tolist(),
+        batch.motion.tolist(), batch.speed_mps.tolist(), strict=True,
+    ):  # fmt: skip
+        vehicle_id = int(fix["vehicle_id"])
+        yield {
+            "vehicle_id": vehicle_id,
+            "plate": context.plates.get(vehicle_id),
+            "time": from_microseconds(int(fix["time_us"])).isoformat().replace("+00:00", "Z"),
+            "lon": round(float(fix["lon"]), 6),
+            "lat": round(float(fix["lat"]), 6),
+            "speed_mps": None if speed != speed else round(speed, 2),
+            "heading_deg": None if np.isnan(fix["heading_deg"]) else round(float(fix["heading_deg"]), 1),
+            "edge_id": None if road_id < 0 else context.edge_ids[road_id],
+            "road": None if road_id < 0 else context.road_names[road_id],
+            "km": None if road_id < 0 else round(km, 3),
+            "direction": direction,
+            "site": None if site < 0 else context.site_ids[site],
+            "gate": None if site < 0 else context.gate_of_site[site],
+            "state": MOTIONS[motion],
+        }

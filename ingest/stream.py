@@ -1,0 +1,374 @@
+"""Redis Streams between the doors and the workers.
+
+Promise of a door: an answer of success means that Redis has the fixes in its append-only file. Fixes of one vehicle
+always go to the same stream (shard), and one worker at a time owns a shard (a lease), so their order holds.
+A worker acknowledges entries after PostgreSQL has committed them; what a dead worker left is claimed by the next owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.exceptions import RedisError, ResponseError
+
+from geo.errors import UnavailableError
+from ingest.fixes import FIX, Attributes, FixArray, pack
+
+GROUP = "ingest"
+DEAD_STREAM = "ck:fixes:dead"
+DEAD_LENGTH = 10_000
+COUNTERS = "ck:counters"
+WORKERS = "ck:workers"
+LEASE_S = 15.0
+MAX_DELIVERIES = 5
+"""An entry that was delivered this often without being acknowledged takes its worker down with it: a poison."""
+CHUNK_FIXES = 5_000
+"""Fixes in one entry at most."""
+MAX_ENTRIES = 50_000
+MAX_BYTES = 256 * 2**20
+"""A shard longer than either makes the doors say 503."""
+RETRY_AFTER_S = 5
+
+_ROW = struct.Struct("<iqqqddfffi")
+assert _ROW.size == FIX.itemsize
+
+
+def stream_key(shard: int) -> str:
+    """The stream of a shard."""
+    return f"ck:fixes:{shard}"
+
+
+def refused(reason: str) -> str:
+    """The counter of fixes refused for `reason`."""
+    return f'fixes_refused_total{{reason="{reason}"}}'
+
+
+def pack_row(
+    vehicle_id: int, device_id: int, time_us: int, received_us: int, lon: float, lat: float,
+    speed_mps: float, heading_deg: float, accuracy_m: float, flags: int,
+) -> bytes:  # fmt: skip
+    """One fix in the layout of `FIX`, without the cost of an array; NaN for what is unknown."""
+    return _ROW.pack(
+        vehicle_id, device_id, time_us, received_us, lon, lat, speed_mps, heading_deg, accuracy_m, flags
+    )
+
+
+@dataclass
+class _Part:
+    data: bytes
+    attributes: dict[str, Any] | None
+
+
+class FixWriter:
+    """Appends fixes to the streams; many requests share one round trip.
+
+    While one append is on its way, others gather and leave together with the next: under load this makes few large
+    entries of many single fixes, at rest it adds no delay. Lives in one event loop.
+    """
+
+    MAX_WAITING_BYTES = 64 * 2**20
+
+    def __init__(
+        self, redis: AsyncRedis, shards: int, *, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self.redis, self.shards = redis, shards
+        self.max_entries, self.max_bytes = max_entries, max_bytes
+        self._monotonic = monotonic
+        self._parts: dict[int, list[_Part]] = {}
+        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting_bytes = 0
+        self._counts: Counter[str] = Counter()
+        self._task: asyncio.Task[None] | None = None
+        self._full = False
+        self._checked = -1e9
+
+    async def append_row(self, vehicle_id: int, row: bytes, attributes: dict[str, Any] | None) -> None:
+        """Append one fix as `pack_row` made it; returns when it is durable.
+
+        Raises
+        ------
+        UnavailableError
+            If the streams are too long or Redis does not answer.
+        """
+        await self.require_room()
+        self._add(vehicle_id % self.shards, row, attributes or None)
+        await self._flushed()
+
+    async def append(self, fixes: FixArray) -> None:
+        """Append many fixes; returns when all are durable.
+
+        Raises
+        ------
+        UnavailableError
+            If the streams are too long or Redis does not answer; some may be durable then, repeating does no harm.
+        """
+        await self.require_room()
+        shard = fixes["vehicle_id"] % self.shards
+        for number in np.unique(shard):
+            own = fixes[shard == number] if self.shards > 1 else fixes
+            for start in range(0, len(own), CHUNK_FIXES):
+                self._add(int(number), own[start : start + CHUNK_FIXES].tobytes(), None)
+        await self._flushed()
+
+    def count(self, counts: dict[str, int]) -> None:
+        """Add to the platform's counters with the next round trip."""
+        self._counts.update(counts)
+        self._start()
+
+    async def require_room(self) -> None:
+        """Let through if there is room.
+
+        Raises
+        ------
+        UnavailableError
+            If storage has fallen behind so far that the streams are too long.
+        """
+        if self._full or self._waiting_bytes > self.MAX_WAITING_BYTES:
+            if self._monotonic() - self._checked > 0.25:
+                self._checked = self._monotonic()
+                with contextlib.suppress(RedisError, OSError):
+                    await self._measure()
+            if self._full or self._waiting_bytes > self.MAX_WAITING_BYTES:
+                raise UnavailableError(
+                    "Storage is behind; send again in {retry_after_s} s.", retry_after_s=RETRY_AFTER_S
+                )
+
+    async def _measure(self) -> None:
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for shard in range(self.shards):
+                pipe.xlen(stream_key(shard))
+                pipe.memory_usage(stream_key(shard), samples=3)
+            sizes = await pipe.execute()
+        self._full = any(entries > self.max_entries for entries in sizes[::2]) or any(
+            (size or 0) > self.max_bytes for size in sizes[1::2]
+        )
+
+    def _add(self, shard: int, data: bytes, attributes: dict[str, Any] | None) -> None:
+        self._parts.setdefault(shard, []).append(_Part(data, attributes))
+        self._waiting_bytes += len(data)
+
+    async def _flushed(self) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        self._start()
+        await future
+
+    def _start(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._flush())
+
+    async def _flush(self) -> None:
+        while self._parts or self._counts:
+            parts, self._parts = self._parts, {}
+            waiting, self._waiting = self._waiting, []
+            counts, self._counts = self._counts, Counter()
+            failure: Exception | None = None
+            try:
+                await self._send(parts, counts)
+            except (RedisError, OSError):
+                failure = UnavailableError(
+                    "The queue does not answer; send again in {retry_after_s} s.", retry_after_s=RETRY_AFTER_S
+                )
+            except Exception as error:  # whoever waits must hear of it, whatever it is
+                failure = error
+            self._waiting_bytes -= sum(len(part.data) for own in parts.values() for part in own)
+            for future in waiting:
+                if future.done():
+                    continue
+                if failure is None:
+                    future.set_result(None)
+                else:
+                    future.set_exception(failure)
+
+    async def _send(self, parts: dict[int, list[_Part]], counts: Counter[str]) -> None:
+        accepted = 0
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for shard, own in parts.items():
+                for chunk in _chunks(own):
+                    data = b"".join(part.data for part in chunk)
+                    rows = len(data) // FIX.itemsize
+                    accepted += rows
+                    attributes: Attributes = {}
+                    row = 0
+                    for part in chunk:
+                        if part.attributes:
+                            attributes[row] = part.attributes
+                        row += len(part.data) // FIX.itemsize
+                    entry = pack(np.frombuffer(data, FIX), attributes)
+                    pipe.xadd(stream_key(shard), cast(Any, entry))
+            if accepted:
+                counts["fixes_in_total"] += accepted
+            for name, amount in counts.items():
+                pipe.hincrby(COUNTERS, name, amount)
+            await pipe.execute()
+        if accepted and self._monotonic() - self._checked > 0.25:
+            self._checked = self._monotonic()
+            await self._measure()
+
+
+def _chunks(parts: list[_Part]) -> Iterable[list[_Part]]:
+    chunk: list[_Part] = []
+    size = 0
+    for part in parts:
+        if chunk and size + len(part.data) > CHUNK_FIXES * FIX.itemsize:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(part)
+        size += len(part.data)
+    if chunk:
+        yield chunk
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stream entry as read: its shard, its number, its fields."""
+
+    shard: int
+    entry_id: bytes
+    fields: dict[bytes, bytes]
+
+
+class FixReader:
+    """A worker's end of the streams: leases, entries, acknowledgement, dead letters."""
+
+    def __init__(self, redis: Redis, shards: int, name: str) -> None:
+        self.redis, self.shards, self.name = redis, shards, name
+        self.owned: list[int] = []
+
+    def create_groups(self) -> None:
+        """Create streams and consumer groups that do not exist yet."""
+        for shard in range(self.shards):
+            try:
+                self.redis.xgroup_create(stream_key(shard), GROUP, id="0", mkstream=True)
+            except ResponseError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise
+
+    def balance(self) -> list[int]:
+        """Renew this worker's leases and take or give up shards for a fair share; the shards newly taken.
+
+        The share is the number of shards by that of live workers, rounded up.
+        """
+        seconds, _ = cast(tuple[int, int], self.redis.time())
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.zadd(WORKERS, {self.name: seconds})
+            pipe.zremrangebyscore(WORKERS, 0, seconds - LEASE_S)
+            pipe.zcard(WORKERS)
+            workers = int(pipe.execute()[2])
+        share = -(-self.shards // max(1, workers))
+        for shard in list(self.owned):
+            if not self._renew(shard):
+                self.owned.remove(shard)
+        while len(self.owned) > share:
+            self._release(self.owned.pop())
+        taken = []
+        for shard in range(self.shards):
+            if len(self.owned) >= share:
+                break
+            if shard not in self.owned and self.redis.set(
+                self._lease(shard), self.name, nx=True, px=int(LEASE_S * 1000)
+            ):
+                self.owned.append(shard)
+                taken.append(shard)
+        return taken
+
+    def claim(self, shard: int) -> tuple[list[Entry], list[Entry]]:
+        """Take over what earlier owners of `shard` read but never acknowledged, oldest first.
+
+        Result: entries to process, and poison: entries that were delivered too often. The lease makes it safe not to
+        wait for them to idle.
+        """
+        key = stream_key(shard)
+        entries: list[Entry] = []
+        start: Any = "0-0"
+        while True:
+            start, claimed, *_ = cast(
+                tuple[Any, ...],
+                self.redis.xautoclaim(key, GROUP, self.name, min_idle_time=0, start_id=start, count=500),
+            )
+            entries += [Entry(shard, entry_id, fields) for entry_id, fields in claimed if fields]
+            if start in (b"0-0", "0-0"):
+                break
+        worn = {
+            item["message_id"]
+            for item in cast(list[dict[str, Any]], self.redis.xpending_range(key, GROUP, "-", "+", len(entries) + 1))
+            if item["times_delivered"] > MAX_DELIVERIES
+        }
+        return (
+            [entry for entry in entries if entry.entry_id not in worn],
+            [entry for entry in entries if entry.entry_id in worn],
+        )
+
+    def read(self, count: int, block_ms: int) -> list[Entry]:
+        """Up to `count` new entries of each owned shard; waits at most `block_ms` if there are none."""
+        if not self.owned:
+            return []
+        streams: dict[Any, Any] = {stream_key(shard): ">" for shard in self.owned}
+        answer = cast(
+            list[Any], self.redis.xreadgroup(GROUP, self.name, streams, count=count, block=block_ms) or []
+        )
+        return [
+            Entry(int(key.rpartition(b":")[2]), entry_id, fields)
+            for key, items in answer
+            for entry_id, fields in items
+        ]
+
+    def acknowledge(self, entries: list[Entry], counts: dict[str, int]) -> None:
+        """Drop entries whose fixes are committed, and add to the counters, in one transaction."""
+        with self.redis.pipeline(transaction=True) as pipe:
+            for shard in {entry.shard for entry in entries}:
+                ids = [entry.entry_id for entry in entries if entry.shard == shard]
+                pipe.xack(stream_key(shard), GROUP, *ids)
+                pipe.xdel(stream_key(shard), *ids)
+            for name, amount in counts.items():
+                if amount:
+                    pipe.hincrby(COUNTERS, name, amount)
+            pipe.execute()
+
+    def bury(self, entry: Entry, reason: str) -> None:
+        """Move an entry that cannot be processed to the dead-letter stream, with the reason."""
+        fields: dict[Any, Any] = {
+            **entry.fields, b"reason": reason[:500], b"shard": entry.shard, b"entry_id": entry.entry_id
+        }  # fmt: skip
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.xadd(DEAD_STREAM, fields, maxlen=DEAD_LENGTH, approximate=True)
+            pipe.xack(stream_key(entry.shard), GROUP, entry.entry_id)
+            pipe.xdel(stream_key(entry.shard), entry.entry_id)
+            pipe.hincrby(COUNTERS, "fixes_dead_entries_total", 1)
+            pipe.execute()
+
+    def renew(self) -> None:
+        """Renew the leases without taking or giving up any: called while a batch takes long."""
+        seconds, _ = cast(tuple[int, int], self.redis.time())
+        self.redis.zadd(WORKERS, {self.name: seconds})
+        for shard in list(self.owned):
+            self._renew(shard)
+
+    def close(self) -> None:
+        """Give up every shard."""
+        self.redis.zrem(WORKERS, self.name)
+        while self.owned:
+            self._release(self.owned.pop())
+
+    def _lease(self, shard: int) -> str:
+        return f"ck:lease:{shard}"
+
+    def _renew(self, shard: int) -> bool:
+        # Renews only its own lease: compared and renewed in one step.
+        script = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('pexpire',KEYS[1],ARGV[2]) end return 0"
+        return bool(self.redis.eval(script, 1, self._lease(shard), self.name, str(int(LEASE_S * 1000))))
+
+    def _release(self, shard: int) -> None:
+        script = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end return 0"
+        self.redis.eval(script, 1, self._lease(shard), self.name)
