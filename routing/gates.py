@@ -49,10 +49,19 @@ class ServiceTime:
             return rng.standard_exponential(size) * self.mean_s
         if self.shape == "gamma":
             k = 1.0 / self.cv**2
-            return rng.standard_gamma(k, size) * (self.mean_s / k)
+            return np.asarray(rng.standard_gamma(k, size) * (self.mean_s / k))
         # Mean-preserving: E[exp(sigma Z - sigma^2 / 2)] = 1.
+        return self.from_normal(rng.standard_normal(size), rng)
+
+    def from_normal(self, normal: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        """Durations from standard normal draws, so that equal draws compare equal trucks under two settings.
+
+        Shapes that are no function of a normal draw take new draws from `rng`.
+        """
+        if self.shape != "lognormal" or self.mean_s == 0.0 or self.cv == 0.0:
+            return self.sample(rng, normal.size)
         variance = np.log1p(self.cv**2)
-        return np.exp(rng.standard_normal(size) * np.sqrt(variance) + (np.log(self.mean_s) - variance / 2.0))
+        return np.asarray(np.exp(normal * np.sqrt(variance) + (np.log(self.mean_s) - variance / 2.0)))
 
     def scaled(self, factor: float) -> ServiceTime:
         """The same shape with the mean multiplied by `factor`."""

@@ -11,7 +11,7 @@ empty time costs nothing), at most `LIMIT_S` longer.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -207,14 +207,14 @@ def sample_fleet(
     by_gate = {(s.gate_id, s.direction): s for s in settings}
     services = np.zeros((3, n))
     for row, rng in enumerate(rngs):
+        # One draw a truck whatever its gate, so that sending it elsewhere changes nobody else's luck.
+        normal = rng.standard_normal(n)
         for g, place in enumerate(network.gates):
             setting = by_gate[(place.gate_id, "import" if place.direction == "import" else "export")]
             first, second = setting.servers()
             time = (first.service, setting.dwell, second.service)[row]
             own = trucks.gate == g
-            # Every truck draws for every gate, so that sending it elsewhere changes nobody else's luck.
-            draws = time.sample(rng, n)
-            services[row, own] = draws[own]
+            services[row, own] = time.from_normal(normal[own], rng)
     index = np.arange(n)
     in_yard = trucks.link < 0
     moving = ~in_yard & ~trucks.to_come
@@ -343,7 +343,7 @@ def ensemble(
         return None if cancelled is not None and cancelled() else one(number)
 
     if threads <= 1:
-        source = map(guarded, range(runs))
+        source: Iterator[T | None] = map(guarded, range(runs))
         pool = None
     else:
         pool = ThreadPoolExecutor(threads, thread_name_prefix="engine")
