@@ -201,7 +201,9 @@ def count_recipients(
 ) -> Sequence[AnyRow]:
     """How many recipients of each order are in each status and compliance: `order_id status compliance recipients`."""
     query = (
-        select(OrderRecipient.order_id, OrderRecipient.status, OrderRecipient.compliance, func.count().label("recipients"))
+        select(
+            OrderRecipient.order_id, OrderRecipient.status, OrderRecipient.compliance, func.count().label("recipients")
+        )
         .where(OrderRecipient.order_id.in_(order_ids))
         .group_by(OrderRecipient.order_id, OrderRecipient.status, OrderRecipient.compliance)
     )
