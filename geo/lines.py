@@ -175,7 +175,8 @@ class LineIndex:
         )
 
     def line_place(self, road_id: npt.NDArray[np.int32], offset_m: Floats) -> tuple[Indices, Floats]:
-        """Places on directed roads as places on lines; -1 stays -1."""
+        """Places on directed roads as places on lines; -1, and a road of another corridor, become -1."""
+        road_id = np.where(road_id < len(self.line_of_road), road_id, -1)
         line = np.where(road_id < 0, -1, self.line_of_road[road_id])
         along = offset_m / self._scale[road_id]
         along = np.where(self._outbound[road_id], self.length_m[line] - along, along)

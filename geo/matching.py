@@ -193,7 +193,7 @@ class Matcher:
         count = len(fixes)
         if count == 0:
             return _no_places()
-        rows = _Rows.of(fixes, previous, self._lines, self.options)
+        rows = _Rows.of(fixes, previous, lines=self._lines, sites=len(self.site_ids), options=self.options)
         unlikely = _unlikely(rows, self.options)
         chains = Chains.of(rows.vehicle, rows.time_s, usable=~unlikely, first=rows.known)
 
@@ -307,9 +307,10 @@ class Matcher:
         by_heading = np.where(np.abs(path.along) > 0.5, np.sign(path.along), 0.0).astype(np.int8)
         standing, moving = rows.speed_mps < 0.5, rows.speed_mps > 1.5
         by_heading[~moving] = 0
-        noise = np.where(standing, 3.0, np.where(moving, 0.5, 1.0))
-        turn_m = noise * (self.options.turn_m + np.minimum(rows.accuracy_m, 100.0))
-        start_m = noise * (self.options.start_m + np.minimum(rows.accuracy_m, 100.0))
+        # A truck that says it stands wanders by noise alone; one that says nothing may stand.
+        coarseness_m = np.minimum(rows.accuracy_m, 100.0)
+        turn_m = np.where(standing, 3.0, np.where(moving, 1.0, 2.0)) * (self.options.turn_m + coarseness_m)
+        start_m = np.where(standing, 3.0, np.where(moving, 0.5, 1.0)) * (self.options.start_m + coarseness_m)
 
         direction = np.zeros(len(path.line), dtype=np.int8)
         direction[:count] = by_heading[:count]
@@ -416,7 +417,9 @@ class _Rows:
     known_site: npt.NDArray[np.int32]
 
     @classmethod
-    def of(cls, fixes: Fixes, previous: LastPlaces | None, lines: LineIndex, options: MatchOptions) -> Self:
+    def of(
+        cls, fixes: Fixes, previous: LastPlaces | None, *, lines: LineIndex, sites: int, options: MatchOptions
+    ) -> Self:
         ids, vehicle = np.unique(fixes.vehicle, return_inverse=True)
         last = previous or LastPlaces.nothing(len(ids))
         if len(last.time_s) != len(ids):
@@ -457,7 +460,7 @@ class _Rows:
             known_line=line,
             known_offset_m=offset_m,
             known_direction=direction,
-            known_site=last.site[has].astype(np.int32),
+            known_site=np.where(last.site[has] < sites, last.site[has], -1).astype(np.int32),
         )
 
 
