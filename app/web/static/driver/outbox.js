@@ -52,6 +52,9 @@ const drop = (rows) =>
     return last;
   });
 
+/** The server no longer knows this phone: it was revoked and has to be enrolled anew. */
+export class UnknownDevice extends Error {}
+
 let sending = null;
 
 /**
@@ -74,8 +77,10 @@ async function sendAll() {
       headers: { "Content-Type": "application/x-ndjson" },
       body: rows.map((row) => JSON.stringify(row.fix)).join("\n"),
     });
-    if (response.status === 429 || response.status >= 500) throw new Error(`HTTP ${response.status}`);
+    if (!response.ok) throw new Error(`HTTP ${response.status}`);
+    const { refused } = await response.json();
     await drop(rows);
-    sent += rows.length;
+    if (refused.some(({ reason }) => reason === "unknown_device")) throw new UnknownDevice();
+    sent += rows.length - refused.length;
   }
 }

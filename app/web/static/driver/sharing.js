@@ -89,7 +89,11 @@ function refused(error) {
 async function flush() {
   try {
     if ((await outbox.send()) > 0) change({ lastSent: Date.now() });
-  } catch {
+  } catch (error) {
+    if (error instanceof outbox.UnknownDevice) {
+      localStorage.removeItem(DEVICE_KEY);
+      if (state.on) change({ error: "enrol" });
+    }
     const registration = await navigator.serviceWorker?.getRegistration();
     registration?.sync?.register("send-fixes").catch(() => {});
   }
