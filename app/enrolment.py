@@ -23,7 +23,7 @@ def enrol(
     imei: str | None,
     now: datetime,
 ) -> devices.Enrolment:
-    """Enrol a device: an administrator for any plate, an enterprise for its own or a new one, a driver for the own truck.
+    """Enrol a device: administrators for any plate, enterprises for their own or a new one, drivers for their truck.
 
     Raises
     ------

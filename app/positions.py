@@ -92,7 +92,7 @@ def current(
 
 
 def state(motion: str, stage: str | None, *, silent: bool) -> str:
-    """What people are shown: silent after 20 minutes, queued if the trip is and the truck is on the road, else motion."""
+    """What people are shown: silent for 20 minutes, queued (its trip is, and it is on the road), else its motion."""
     if silent:
         return "silent"
     return "queued" if stage == "queued" and motion in {"moving", "slow", "stopped"} else motion
@@ -127,10 +127,10 @@ def at(session: Session, corridor: Corridor, moment: datetime) -> bytes:
 
 
 def frames(session: Session, begin: datetime, end: datetime, step_s: float) -> bytes:
-    """Compact frames of all vehicles, for a slider: each `step_s` from `begin` to `end` where everybody was.
+    """Compact frames for a slider: each `step_s` from `begin` to `end`, where every vehicle was.
 
-    Result: `{"from","to","step_s","vehicles":[…],"frames":[[[index, lon, lat, km|null, speed|null], …], …]}`, each frame
-    only with the vehicles that reported since the one before; who is missing stands where it was.
+    Result: `{"from","to","step_s","vehicles":[…],"frames":[[[index, lon, lat, km|null, speed|null], …], …]}`. A frame
+    has only the vehicles that reported since the one before; who is missing stands where it was.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from geoalchemy2.functions import ST_X, ST_Y, ST_MakeEnvelope
-from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,8 @@ from app.trips.tables import OPEN_STAGES, Trip
 from ingest.tables import FixRow, LastPosition, Vehicle
 
 BoundingBox = tuple[float, float, float, float]
+Rows = Sequence[Any]
+"""Rows as the database gives them, columns in the order the function names."""
 
 
 def list_positions(
@@ -24,8 +26,8 @@ def list_positions(
     gate_id: str | None = None,
     bbox: BoundingBox | None = None,
     since: datetime | None = None,
-) -> Sequence[Row[Any]]:
-    """Last positions with plate and open trip, of the vehicles that `visible` (on `LastPosition.vehicle_id`) lets through.
+) -> Rows:
+    """Last positions with plate and open trip; `visible` is a condition on `LastPosition.vehicle_id`.
 
     `gate_id` keeps trips to one gate, `bbox` (west, south, east, north) what lies in it, `since` what is newer.
     """
@@ -46,10 +48,10 @@ def list_positions(
         query = query.where(func.ST_Intersects(LastPosition.geom, ST_MakeEnvelope(*bbox, 4326)))
     if since is not None:
         query = query.where(LastPosition.time > since)
-    return session.execute(query).all()
+    return session.execute(query).tuples().all()
 
 
-def positions_at(session: Session, at: datetime, window_s: float) -> Sequence[Row[Any]]:
+def positions_at(session: Session, at: datetime, window_s: float) -> Rows:
     """The last fix of every vehicle in (`at` − `window_s`, `at`]: vehicle, plate, time, lon, lat, speed, heading, km.
 
     A vehicle whose last position is older than the window has no fix in it, so only the others are looked up, each by
@@ -70,16 +72,17 @@ def positions_at(session: Session, at: datetime, window_s: float) -> Sequence[Ro
     query = (
         select(
             LastPosition.vehicle_id, Vehicle.plate, newest.c.time, ST_X(newest.c.geom), ST_Y(newest.c.geom),
-            newest.c.speed_mps, newest.c.heading_deg, newest.c.road_id, newest.c.km, newest.c.direction, newest.c.status,
+            newest.c.speed_mps, newest.c.heading_deg, newest.c.road_id, newest.c.km, newest.c.direction,
+            newest.c.status,
         )
         .join(Vehicle, Vehicle.vehicle_id == LastPosition.vehicle_id)
         .join(newest, newest.c.time.is_not(None))
         .where(LastPosition.time > begin)
     )  # fmt: skip
-    return session.execute(query).all()
+    return session.execute(query).tuples().all()
 
 
-def fixes_between(session: Session, begin: datetime, end: datetime, limit: int) -> Sequence[Row[Any]]:
+def fixes_between(session: Session, begin: datetime, end: datetime, limit: int) -> Rows:
     """Fixes of all vehicles in (`begin`, `end`], by time: vehicle, time, lon, lat, speed, heading, km, status."""
     query = (
         select(
@@ -90,12 +93,12 @@ def fixes_between(session: Session, begin: datetime, end: datetime, limit: int) 
         .order_by(FixRow.time)
         .limit(limit)
     )  # fmt: skip
-    return session.execute(query).all()
+    return session.execute(query).tuples().all()
 
 
 def track(
     session: Session, vehicle_id: int, begin: datetime, end: datetime, limit: int
-) -> Sequence[Row[Any]]:
+) -> Rows:
     """Fixes of one vehicle in [`begin`, `end`], by time: time, lon, lat, speed, heading, road piece, km, flags."""
     query = (
         select(
@@ -106,7 +109,7 @@ def track(
         .order_by(FixRow.time)
         .limit(limit)
     )  # fmt: skip
-    return session.execute(query).all()
+    return session.execute(query).tuples().all()
 
 
 def find_plate(session: Session, vehicle_id: int) -> str | None:

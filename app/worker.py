@@ -11,7 +11,6 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -173,16 +172,11 @@ class Worker:
             self._stopping.wait(HEARTBEAT_TTL_S / 5)
 
 
-def run_worker(
-    runtime: Runtime, *, name: str | None = None, install_signals: bool = True, on_ready: Callable[[], None] | None = None
-) -> None:
-    """Run a worker until SIGTERM or SIGINT."""
+def run_worker(runtime: Runtime, *, name: str | None = None) -> None:
+    """Run a worker until SIGTERM or SIGINT; it finishes its batch first."""
     worker = Worker(runtime, name=name)
-    if install_signals:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: worker.stop())
-    if on_ready is not None:
-        on_ready()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())
     worker.run()
 
 

@@ -6,9 +6,7 @@ slow hash). An IMEI can be read off a device's case, so it counts only when a ga
 
 from __future__ import annotations
 
-import hashlib
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,8 +17,9 @@ from sqlalchemy.orm import Session
 
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from ingest import store
+from ingest.keys import hash_key, new_identifier
 from ingest.plates import display_plate, normalise_plate, vehicle_kind
-from ingest.tables import Device, Gateway, Vehicle
+from ingest.tables import Device, Vehicle
 
 DeviceKind = Literal["phone", "tracker"]
 _IMEI = re.compile(r"[0-9]{14,16}", re.ASCII)
@@ -33,11 +32,6 @@ class Enrolment:
     identifier: str
     device: Device
     vehicle: Vehicle
-
-
-def hash_key(key: str) -> bytes:
-    """SHA-256 of an identifier or token."""
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
 def enrol(
@@ -83,7 +77,7 @@ def enrol(
         )
     if imei is not None and store.find_imei(session, imei) is not None:
         raise ConflictError("IMEI {imei} is already enrolled; revoke its device first.", field="imei", imei=imei)
-    identifier = secrets.token_hex(16)
+    identifier = new_identifier()
     device = Device(
         key_hash=hash_key(identifier), key_hint=identifier[-4:], vehicle_id=vehicle.vehicle_id, kind=kind, imei=imei,
         created_by=created_by, created_at=now,
@@ -109,18 +103,6 @@ def revoke(session: Session, identifier: str, *, now: datetime, visible: Callabl
         device.revoked_at, device.imei = now, None
         session.flush()
     return device
-
-
-def add_gateway(session: Session, name: str, *, now: datetime) -> str:
-    """Create a gateway, or give an existing one of this name a new token; the token, shown only now."""
-    token = secrets.token_urlsafe(32)
-    gateway = store.find_gateway(session, name)
-    if gateway is None:
-        session.add(Gateway(name=name, token_hash=hash_key(token), created_at=now))
-    else:
-        gateway.token_hash, gateway.revoked_at = hash_key(token), None
-    session.flush()
-    return token
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +143,16 @@ class DeviceDirectory:
     def load(self, session: Session, identifiers: Iterable[str], *, by_imei: bool = False) -> None:
         """Learn `identifiers` from the database."""
         wanted = {hash_key(identifier): identifier for identifier in identifiers}
-        known = self._known
         found = {
             wanted[key_hash]: Bound(device_id, vehicle_id)
             for key_hash, device_id, vehicle_id in store.find_devices(session, list(wanted))
         }
-        known.update({identifier: found.get(identifier) for identifier in wanted.values()})
+        self._known.update({identifier: found.get(identifier) for identifier in wanted.values()})
         if by_imei:
             imeis = [identifier for identifier in wanted.values() if identifier not in found]
-            by = {imei: Bound(device_id, vehicle_id) for imei, device_id, vehicle_id in store.find_imeis(session, imeis)}
-            self._by_imei.update({identifier: found.get(identifier) or by.get(identifier) for identifier in wanted.values()})
+            for imei, device_id, vehicle_id in store.find_imeis(session, imeis):
+                found[imei] = Bound(device_id, vehicle_id)
+            self._by_imei.update({identifier: found.get(identifier) for identifier in wanted.values()})
 
     def is_gateway(self, token: str) -> bool | None:
         """Whether `token` is a gateway's; `None` if that must be looked up first."""

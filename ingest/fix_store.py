@@ -21,6 +21,14 @@ LAST_COLUMNS = f"{FIX_COLUMNS}, edge_id, site_id, motion, passage"
 _LAST_UPDATES = ", ".join(
     f"{name.strip()} = excluded.{name.strip()}" for name in LAST_COLUMNS.split(",") if name.strip() != "vehicle_id"
 )
+_KEEP_NEW = (
+    f"INSERT INTO ingest.fix ({FIX_COLUMNS}) SELECT {FIX_COLUMNS} FROM fix_staging "  # noqa: S608 - our own names
+    "ON CONFLICT (vehicle_id, time) DO NOTHING"
+)
+_ADVANCE = (
+    f"INSERT INTO ingest.last_position ({LAST_COLUMNS}) SELECT {LAST_COLUMNS} FROM last_staging "  # noqa: S608 - likewise
+    f"ON CONFLICT (vehicle_id) DO UPDATE SET {_LAST_UPDATES} WHERE excluded.time > ingest.last_position.time"
+)
 _PARTITION_LOCK = 0x666978  # "fix"
 
 
@@ -72,8 +80,8 @@ def load_latest(connection: Connection, vehicle_ids: Sequence[int], site_ids: Se
     """The last positions of vehicles as rows of `LATEST`, in any order; `site` points into `site_ids`."""
     found = connection.execute(
         text(
-            "SELECT vehicle_id, (extract(epoch FROM time) * 1000000)::bigint, ST_X(geom), ST_Y(geom), road_id, offset_m, "
-            "direction, site_id, passage FROM ingest.last_position WHERE vehicle_id = ANY(:ids)"
+            "SELECT vehicle_id, (extract(epoch FROM time) * 1000000)::bigint, ST_X(geom), ST_Y(geom), road_id, "
+            "offset_m, direction, site_id, passage FROM ingest.last_position WHERE vehicle_id = ANY(:ids)"
         ),
         {"ids": list(vehicle_ids)},
     ).all()
@@ -96,12 +104,7 @@ def insert_fixes(connection: Connection, stream: bytes) -> int:
     """COPY fixes by way of a temporary table and keep those that are not there yet; how many were new."""
     connection.execute(text("CREATE TEMP TABLE IF NOT EXISTS fix_staging (LIKE ingest.fix) ON COMMIT DELETE ROWS"))
     _copy(connection, f"COPY fix_staging ({FIX_COLUMNS}) FROM STDIN (FORMAT binary)", stream)
-    return connection.execute(
-        text(
-            f"INSERT INTO ingest.fix ({FIX_COLUMNS}) SELECT {FIX_COLUMNS} FROM fix_staging "
-            "ON CONFLICT (vehicle_id, time) DO NOTHING"
-        )
-    ).rowcount
+    return connection.execute(text(_KEEP_NEW)).rowcount
 
 
 def upsert_last_positions(connection: Connection, stream: bytes) -> None:
@@ -110,12 +113,7 @@ def upsert_last_positions(connection: Connection, stream: bytes) -> None:
         text("CREATE TEMP TABLE IF NOT EXISTS last_staging (LIKE ingest.last_position) ON COMMIT DELETE ROWS")
     )
     _copy(connection, f"COPY last_staging ({LAST_COLUMNS}) FROM STDIN (FORMAT binary)", stream)
-    connection.execute(
-        text(
-            f"INSERT INTO ingest.last_position ({LAST_COLUMNS}) SELECT {LAST_COLUMNS} FROM last_staging "
-            f"ON CONFLICT (vehicle_id) DO UPDATE SET {_LAST_UPDATES} WHERE excluded.time > ingest.last_position.time"
-        )
-    )
+    connection.execute(text(_ADVANCE))
 
 
 def insert_site_events(

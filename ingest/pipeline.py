@@ -364,24 +364,31 @@ def _chosen(columns: list[binary_copy.Column], rows: Any) -> list[binary_copy.Co
 def _positions(batch: Batch, context: Context) -> Iterable[dict[str, Any]]:
     assert batch.places is not None
     fixes, places = batch.fixes[batch.newest], _take(batch.places, batch.newest)
-    for fix, road_id, km, direction, site, motion, speed in zip(
-        fixes, places.road_id.tolist(), places.km.tolist(), places.direction.tolist(), places.site.tolist(),
-        batch.motion.tolist(), batch.speed_mps.tolist(), strict=True,
+    moments = np.datetime_as_string(fixes["time_us"].astype("datetime64[us]"), unit="ms", timezone="UTC")
+    for vehicle_id, moment, lon, lat, speed, heading, road_id, km, direction, site, motion in zip(
+        fixes["vehicle_id"].tolist(), moments.tolist(), fixes["lon"].round(6).tolist(), fixes["lat"].round(6).tolist(),
+        _rounded(batch.speed_mps, 2), _rounded(fixes["heading_deg"], 1), places.road_id.tolist(),
+        _rounded(places.km, 4), places.direction.tolist(), places.site.tolist(), batch.motion.tolist(), strict=True,
     ):  # fmt: skip
-        vehicle_id = int(fix["vehicle_id"])
         yield {
             "vehicle_id": vehicle_id,
             "plate": context.plates.get(vehicle_id),
-            "time": from_microseconds(int(fix["time_us"])).isoformat().replace("+00:00", "Z"),
-            "lon": round(float(fix["lon"]), 6),
-            "lat": round(float(fix["lat"]), 6),
-            "speed_mps": None if speed != speed else round(speed, 2),
-            "heading_deg": None if np.isnan(fix["heading_deg"]) else round(float(fix["heading_deg"]), 1),
+            "time": moment,
+            "lon": lon,
+            "lat": lat,
+            "speed_mps": speed,
+            "heading_deg": heading,
             "edge_id": None if road_id < 0 else context.edge_ids[road_id],
             "road": None if road_id < 0 else context.road_names[road_id],
-            "km": None if road_id < 0 else round(km, 3),
+            "km": km,
             "direction": direction,
             "site": None if site < 0 else context.site_ids[site],
             "gate": None if site < 0 else context.gate_of_site[site],
             "state": MOTIONS[motion],
         }
+
+
+def _rounded(values: npt.NDArray[Any], digits: int) -> list[float | None]:
+    """As JSON numbers; orjson writes NaN as null."""
+    rounded: list[float | None] = values.astype(np.float64).round(digits).tolist()
+    return rounded

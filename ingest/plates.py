@@ -28,7 +28,7 @@ _LOOKALIKES = str.maketrans("DOQBISZG", "00081526")
 
 
 def normalise_plate(text: str) -> str:
-    """The form in which a plate is stored and compared: capitals and digits without separators (`29C12345`, `桂FA1234`).
+    """The form in which a plate is stored and compared: no separators (`29C12345`, `桂FA1234`).
 
     Raises
     ------

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from ingest.keys import hash_key
 from ingest.tables import Device, Gateway, LastPosition, Vehicle
 
 
@@ -70,7 +71,7 @@ def find_imeis(session: Session, imeis: Sequence[str]) -> list[tuple[str, int, i
             Device.imei.in_(imeis), Device.revoked_at.is_(None)
         )
     )
-    return [(imei, device_id, vehicle_id) for imei, device_id, vehicle_id in rows]
+    return [(imei, device_id, vehicle_id) for imei, device_id, vehicle_id in rows if imei is not None]
 
 
 def list_devices(
@@ -91,9 +92,16 @@ def list_devices(
     return [(device, vehicle, seen or device.last_seen_at) for device, vehicle, seen in session.execute(query)]
 
 
-def find_gateway(session: Session, name: str) -> Gateway | None:
-    """The gateway of this name."""
-    return session.scalar(select(Gateway).where(Gateway.name == name))
+def add_gateway(session: Session, name: str, token: str, *, now: datetime) -> int:
+    """A gateway that proves itself by `token`; one of this name gets the new token instead. Its number."""
+    gateway = session.scalar(select(Gateway).where(Gateway.name == name))
+    if gateway is None:
+        gateway = Gateway(name=name, token_hash=hash_key(token), created_at=now)
+        session.add(gateway)
+    else:
+        gateway.token_hash, gateway.revoked_at = hash_key(token), None
+    session.flush()
+    return gateway.gateway_id
 
 
 def is_gateway(session: Session, token_hash: bytes) -> bool:

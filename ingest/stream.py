@@ -260,7 +260,7 @@ class FixReader:
 
         The share is the number of shards by that of live workers, rounded up.
         """
-        seconds, _ = cast(tuple[int, int], self.redis.time())
+        seconds, _ = self.redis.time()
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.zadd(WORKERS, {self.name: seconds})
             pipe.zremrangebyscore(WORKERS, 0, seconds - LEASE_S)
@@ -350,7 +350,7 @@ class FixReader:
 
     def renew(self) -> None:
         """Renew the leases without taking or giving up any: called while a batch takes long."""
-        seconds, _ = cast(tuple[int, int], self.redis.time())
+        seconds, _ = self.redis.time()
         self.redis.zadd(WORKERS, {self.name: seconds})
         for shard in list(self.owned):
             self._renew(shard)

@@ -148,14 +148,20 @@ def _decode_lines(texts: list[bytes], numbers: list[int]) -> Batch:
             good.append((*_decode_line(text), number))
         except CuaKhauError as error:
             errors.append(LineError(number, "malformed", str(error)))
-    device, time_us, lat, lon, speed_mps, heading_deg, accuracy_m, mock, line = (
-        zip(*good, strict=True) if good else ((),) * 9
-    )
+    columns = list(zip(*good, strict=True)) if good else [()] * 9
+    places = [np.array(column, dtype=np.float64) for column in columns[2:7]]
     return Batch(
-        list(device), np.array(time_us, dtype=np.int64), *(
-            np.array(column, dtype=np.float64) for column in (lat, lon, speed_mps, heading_deg, accuracy_m)
-        ), np.array(line, dtype=np.int64), np.array(mock, dtype=np.bool_), errors,
-    )  # fmt: skip
+        device=list(columns[0]),
+        time_us=np.array(columns[1], dtype=np.int64),
+        lat=places[0],
+        lon=places[1],
+        speed_mps=places[2],
+        heading_deg=places[3],
+        accuracy_m=places[4],
+        mock=np.array(columns[7], dtype=np.bool_),
+        line=np.array(columns[8], dtype=np.int64),
+        errors=errors,
+    )
 
 
 def _decode_line(text: bytes) -> tuple[Any, ...]:

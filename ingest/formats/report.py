@@ -182,8 +182,10 @@ def read_time(value: Any, *, key: str) -> datetime | None:
     shown = clean(str(value))[:40]
     try:
         if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
-            # an unescaped "+" of an offset arrives as a space
-            moment = datetime.fromisoformat(_ZONE_AFTER_SPACE.sub(r"+\1", value.strip()) if "T" in value else value.strip())
+            text = value.strip()
+            if "T" in text:
+                text = _ZONE_AFTER_SPACE.sub(r"+\1", text)  # an unescaped "+" of an offset arrives as a space
+            moment = datetime.fromisoformat(text)
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         number = read_number(value, key=key)
         assert number is not None
