@@ -49,8 +49,10 @@ def serve() -> None:
     """Run the web part: pages, API, doors, events."""
     import uvicorn
 
+    from app import logs
     from app.settings import get_settings
 
+    logs.configure("web")
     settings = get_settings()
     uvicorn.run(
         "app.main:create_app",
@@ -58,7 +60,7 @@ def serve() -> None:
         host=settings.host,
         port=settings.port,
         access_log=False,
-        log_level="warning",
+        log_config=None,
         proxy_headers=bool(settings.public_url),
         timeout_graceful_shutdown=3,
     )
@@ -67,20 +69,24 @@ def serve() -> None:
 @app.command()
 def worker() -> None:
     """Run an ingest worker: from the doors' streams to matched rows in PostGIS."""
+    from app import logs
     from app.runtime import Runtime
     from app.settings import get_settings
     from app.worker import run_worker
 
+    logs.configure("ingest")
     run_worker(Runtime.open(get_settings(), part="ingest"))
 
 
 @app.command()
 def control() -> None:
     """Run the control loop: trip stages, forecasts, yard plans, advice."""
+    from app import logs
     from app.control.loop import run_control
     from app.runtime import Runtime
     from app.settings import get_settings
 
+    logs.configure("control")
     run_control(Runtime.open(get_settings(), part="control"))
 
 
@@ -157,9 +163,11 @@ def demo_seed() -> None:
 @demo_app.command("run")
 def demo_run() -> None:
     """Feed the demo day through the doors and let its drivers answer orders, until stopped."""
+    from app import logs
     from app.demo.feeder import run_demo
     from app.settings import get_settings
 
+    logs.configure("demo")
     run_demo(get_settings())
 
 
