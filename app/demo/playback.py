@@ -20,6 +20,7 @@ from app.demo.recording import DAY_S, Recording, Timeline
 STANDING_REPORT_S = 120
 """How often a truck that was told to wait reports."""
 NEAR_SITE_M = 700.0
+SAME_PLACE_M = 120.0
 METRES_PER_DEGREE = 111_320.0
 
 
@@ -87,12 +88,27 @@ class Playback:
         return [fix for _, fix in found]
 
     def newest(self, now: datetime, *, within_s: float) -> list[Fix]:
-        """The newest fix of each truck at `now`, oldest first; for a quick first picture."""
+        """The newest fix of each truck at `now`, oldest first; for a quick first picture.
+
+        Of trucks that stand also the fix with which they came to stand there, so that the time since then is known.
+        """
         found: list[tuple[float, Fix]] = []
         for day, indices in self.recording.last_sent(self.timeline.seconds(now), within_s=within_s):
-            found += self._fixes(day, indices, 0.0)
+            arrived = [self._arrived(index) for index in indices if self.recording.speed_mps[index] == 0.0]
+            both = np.union1d(indices, np.array(arrived, dtype=np.int64))
+            found += self._fixes(day, both, 0.0)
         found.sort(key=lambda pair: pair[1].time)
         return [fix for _, fix in found]
+
+    def _arrived(self, index: int) -> int:
+        """The first of the fixes without a break before `index` in which the truck stood at the same place."""
+        r = self.recording
+        fixes = self._by_time(int(r.truck[index]))
+        here = int(np.searchsorted(r.t_s[fixes], r.t_s[index]))
+        before = fixes[: here + 1][::-1]
+        away_m = _distance_m(r.lon[before], r.lat[before], (float(r.lon[index]), float(r.lat[index])))
+        stood = (r.speed_mps[before] == 0.0) & (away_m < SAME_PLACE_M)
+        return int(before[-1 if stood.all() else int(np.argmin(stood)) - 1])
 
     def hold(
         self, truck: int, order_id: int, now: datetime, spot: tuple[float, float] | None

@@ -1,0 +1,268 @@
+"""The people and things of the demonstration: organisations, accounts, trucks, devices, trips, gate settings.
+
+Everything is invented and marked so: names end in "(mô phỏng)" (simulated), trips carry `simulated`. Calling it again
+touches nothing that is right.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy.orm import Session
+
+from app.accounts import service
+from app.accounts import store as accounts_store
+from app.accounts.permissions import Role
+from app.demo import store
+from app.demo.recording import DemoTruck, Recording, Timeline
+from app.demo.state import ACCOUNTS_FILE, DEVICES_FILE, DemoState
+from app.embedded import write_private
+from app.settings import Settings
+from app.trips.declaration import new_code
+from capacity.store import close_stays
+from geo.corridor import Corridor
+from geo.database import make_engine, make_session_factory
+from geo.errors import InvalidInputError
+from geo.store import load_corridor
+from ingest.keys import hash_key
+from ingest.plates import display_plate, normalise_plate
+
+log = structlog.get_logger("demo")
+
+PLAN_AHEAD = timedelta(hours=12)
+"""How long before it sets out a truck's trip is declared."""
+GATE = "huu-nghi"
+"""Where the demo accounts of the stations work."""
+
+AUTHORITY = "Cơ quan chức năng cửa khẩu (mô phỏng)"
+YARD_COMPANY = "Bến bãi Xuân Cương (mô phỏng)"
+ENTERPRISES = (
+    "Nông sản Biên Giới", "Trái cây Tây Nguyên", "Logistics Kỳ Cùng", "Vận tải Mẫu Sơn", "Xuất khẩu Lục Ngạn",
+    "Thương mại Đồng Đăng", "Nông sản Chi Lăng", "Giao nhận Bắc Giang", "Hoa quả Cửu Long", "Thủy sản Hạ Long",
+    "Vận tải Hữu Lũng", "Kho vận Lạng Giang", "Nông sản Đắk Lắk", "Logistics Sông Thương", "Thương mại Kinh Bắc",
+    "Vận tải Cao Lộc", "Giao nhận Thăng Long", "Xuất nhập khẩu Hải Phòng", "Dệt may Sông Hồng", "Linh kiện Yên Phong",
+    "Lâm sản Đông Bắc", "Nông sản Tiền Giang", "Vận tải Ải Nam Quan", "Thương mại Kỳ Lừa",
+)  # fmt: skip
+
+ACCOUNTS: Mapping[Role, str] = {
+    Role.TRAFFIC_POLICE: "Cảnh sát giao thông (mô phỏng)",
+    Role.DRIVER: "Lái xe (mô phỏng)",
+    Role.ENTERPRISE: "Doanh nghiệp Nông sản Biên Giới (mô phỏng)",
+    Role.PLANNER: "Ban Quản lý Khu kinh tế cửa khẩu (mô phỏng)",
+    Role.YARD_OPERATOR: "Điều hành bến bãi (mô phỏng)",
+    Role.BORDER_GUARD: "Bộ đội biên phòng (mô phỏng)",
+    Role.HEALTH_QUARANTINE: "Kiểm dịch y tế (mô phỏng)",
+    Role.ANIMAL_QUARANTINE: "Kiểm dịch động vật (mô phỏng)",
+    Role.PLANT_QUARANTINE: "Kiểm dịch thực vật (mô phỏng)",
+    Role.CUSTOMS: "Hải quan (mô phỏng)",
+    Role.GATE_MANAGEMENT: "Trung tâm Quản lý cửa khẩu (mô phỏng)",
+    Role.TAX: "Cơ quan thuế (mô phỏng)",
+    Role.SUPPORT: "Hỗ trợ khai báo (mô phỏng)",
+    Role.ADMINISTRATOR: "Quản trị hệ thống (mô phỏng)",
+    Role.AUDITOR: "Giám sát (mô phỏng)",
+}
+WITHOUT_GATE = frozenset(
+    {Role.TRAFFIC_POLICE, Role.DRIVER, Role.ENTERPRISE, Role.PLANNER, Role.ADMINISTRATOR, Role.AUDITOR}
+)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The demo trucks in the database, in the order of the recording: their vehicles, devices and drivers."""
+
+    vehicle_ids: list[int]
+    identifiers: list[str]
+    driver_ids: list[int]
+    organisation_ids: list[int]
+
+
+def seed_demo(settings: Settings, recording: Recording | None = None) -> None:
+    """Make what the demonstration needs in the configured database and data directory."""
+    recording = recording or Recording.load()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    engine = make_engine(settings.database_url.get_secret_value(), pool_size=1, application_name="cuakhau-demo")
+    try:
+        with make_session_factory(engine).begin() as session:
+            seed(session, load_corridor(session), settings.clock().now(), recording, settings.data_dir)
+    finally:
+        engine.dispose()
+
+
+def seed(session: Session, corridor: Corridor, now: datetime, recording: Recording, data_dir: Path) -> Fleet:
+    """Organisations, accounts, trucks with devices and drivers, gate settings, trips of the coming hours.
+
+    Raises
+    ------
+    InvalidInputError
+        If the corridor in use has not the gates of the recording.
+    """
+    missing = set(recording.about["gates"]) - {site.site_id for site in corridor.gates()}
+    if missing:
+        raise InvalidInputError(
+            "The corridor in use has no gate {gates}, where the demo day was recorded; start with --no-demo.",
+            gates=", ".join(sorted(missing)),
+        )
+    state = DemoState.load(data_dir, now, recording.start_s)
+    fleet = seed_fleet(session, recording, data_dir, now)
+    set_gates(session, recording.about, now)
+    plan_trips(session, recording, state.timeline, fleet, now)
+    return fleet
+
+
+def seed_fleet(session: Session, recording: Recording, data_dir: Path, now: datetime) -> Fleet:
+    """Organisations, accounts and trucks; what is already there is left alone."""
+    authority = _organisation(session, AUTHORITY, "authority", now)
+    yard = _organisation(session, YARD_COMPANY, "yard", now)
+    enterprises = [_organisation(session, f"{name} (mô phỏng)", "enterprise", now) for name in ENTERPRISES]
+    organisations = {
+        Role.DRIVER: enterprises[0], Role.ENTERPRISE: enterprises[0], Role.YARD_OPERATOR: yard,
+    }  # fmt: skip
+    driver_name = _seed_accounts(session, data_dir, now, organisations, authority)
+
+    trucks = recording.trucks
+    norms = [normalise_plate(truck.plate) for truck in trucks]
+    owners = [enterprises[truck.enterprise] for truck in trucks]
+    ids = store.add_vehicles(session, [
+        {"plate": display_plate(norm), "plate_norm": norm, "kind": "truck", "organisation_id": owner, "created_at": now}
+        for norm, owner in zip(norms, owners, strict=True)
+    ])  # fmt: skip
+    vehicle_ids = [ids[norm] for norm in norms]
+    identifiers = _seed_devices(session, recording, norms, vehicle_ids, data_dir, now)
+    store.bind_vehicle(session, driver_name, vehicle_ids[recording.driver_truck], enterprises[0])
+    driver_ids = _seed_drivers(session, recording, vehicle_ids, owners, now, driver_name)
+    return Fleet(vehicle_ids, identifiers, driver_ids, owners)
+
+
+def _organisation(session: Session, name: str, kind: str, now: datetime) -> int:
+    found = accounts_store.find_organisation_by_name(session, name)
+    return (found or service.create_organisation(session, name=name, kind=kind, now=now)).organisation_id
+
+
+def _seed_accounts(
+    session: Session, data_dir: Path, now: datetime, organisations: Mapping[Role, int], authority: int
+) -> str:
+    """One account of each role, its password in `demo-accounts.json`; the driver's user name."""
+    path = data_dir / ACCOUNTS_FILE
+    kept: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    written = dict(kept)
+    for role, full_name in ACCOUNTS.items():
+        username = kept.get(role, {}).get("username", f"demo.{role}")
+        password = kept.get(role, {}).get("password") or secrets.token_urlsafe(12)
+        found = accounts_store.find_account_by_name(session, username)
+        if found is None:
+            service.create_account(
+                session, username=username, password=password, full_name=full_name, role=role, now=now,
+                organisation_id=organisations.get(role, authority), gate_id=None if role in WITHOUT_GATE else GATE,
+            )  # fmt: skip
+        elif role not in kept:  # the file was lost: the old password is nowhere else
+            found.password_hash = service.HASHER.hash(password)
+        written[str(role)] = {"username": username, "password": password}
+    session.flush()
+    if written != kept:
+        write_private(path, json.dumps(written, indent=1, ensure_ascii=False))
+    return written[str(Role.DRIVER)]["username"]
+
+
+def _seed_devices(
+    session: Session, recording: Recording, norms: list[str], vehicle_ids: list[int], data_dir: Path, now: datetime
+) -> list[str]:
+    """An enrolled device for each truck; identifiers are kept in `demo-devices.json`, so that restarts reuse them."""
+    path = data_dir / DEVICES_FILE
+    kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    identifiers = [kept.get(norm) or secrets.token_hex(16) for norm in norms]
+    written = dict(zip(norms, identifiers, strict=True))
+    if written != kept:
+        write_private(path, json.dumps(written, indent=0, ensure_ascii=False))
+    hashes = [hash_key(identifier) for identifier in identifiers]
+    known = store.known_devices(session, hashes)
+    rows = [
+        {"key_hash": key_hash, "key_hint": identifier[-4:], "vehicle_id": vehicle_id, "kind": truck.device_kind,
+         "created_at": now}
+        for truck, key_hash, identifier, vehicle_id in zip(
+            recording.trucks, hashes, identifiers, vehicle_ids, strict=True
+        )
+        if key_hash not in known
+    ]  # fmt: skip
+    if rows:
+        store.add_devices(session, rows)
+    return identifiers
+
+
+def _seed_drivers(
+    session: Session, recording: Recording, vehicle_ids: list[int], owners: list[int], now: datetime, driver_name: str
+) -> list[int]:
+    """A driver's account for each truck. Nobody can sign in to them: the password behind their hash was thrown away."""
+    names = [f"demo.driver.{truck.truck:04d}" for truck in recording.trucks]
+    names[recording.driver_truck] = driver_name
+    known = store.accounts_by_name(session, names)
+    missing = [truck for truck in recording.trucks if names[truck.truck] not in known]
+    if missing:
+        unusable = service.HASHER.hash(secrets.token_urlsafe(32))
+        store.add_drivers(session, [
+            {"username": names[truck.truck], "password_hash": unusable, "full_name": f"{truck.driver} (mô phỏng)",
+             "role": str(Role.DRIVER), "organisation_id": owners[truck.truck], "vehicle_id": vehicle_ids[truck.truck],
+             "created_at": now}
+            for truck in missing
+        ])  # fmt: skip
+        known = store.accounts_by_name(session, names)
+    return [known[name] for name in names]
+
+
+def set_gates(session: Session, about: Mapping[str, Any], now: datetime) -> None:
+    """Let the platform's gates work as those of the recording did, so that the forecast is honest."""
+    dwell = about["dwell"]
+    for gate_id, gate in about["gates"].items():
+        for direction in ("export", "import"):
+            checked = direction == "export"
+            store.set_untouched_gate(session, gate_id, direction, {
+                "lanes": gate["lanes"], "open_from": time(0), "open_to": time(0),
+                "service_mean_s": 10.0, "service_cv": 0.0,
+                "entrance_lanes": gate["lanes"],
+                "entrance_service_mean_s": gate["service_mean_s"] if checked else 5.0,
+                "entrance_service_cv": gate["service_cv"] if checked else 0.0,
+                "dwell_mean_s": float(dwell[direction]["mean_s"]), "dwell_cv": dwell[direction]["cv"],
+                "updated_at": now,
+            })  # fmt: skip
+
+
+def plan_trips(session: Session, recording: Recording, timeline: Timeline, fleet: Fleet, now: datetime) -> int:
+    """Declare the trips of trucks that are under way or set out soon, and end those left over; how many were declared.
+
+    Called again and again while the days go by; a journey is declared once.
+    """
+    journeys = [_journey(truck, timeline, now) for truck in recording.trucks]
+    arrivals = [arrival for _, arrival in journeys]
+    over = store.end_forgotten_trips(session, dict(zip(fleet.vehicle_ids, arrivals, strict=True)), now)
+    if over:
+        close_stays(session, over, now)
+    newest = store.newest_arrivals(session, fleet.vehicle_ids)
+    rows = []
+    for truck, (departure, arrival), vehicle_id in zip(recording.trucks, journeys, fleet.vehicle_ids, strict=True):
+        if departure > now + PLAN_AHEAD:
+            continue
+        if vehicle_id in newest and newest[vehicle_id] > arrival - store.SAME_JOURNEY:
+            continue
+        rows.append({
+            "code": new_code(), "vehicle_id": vehicle_id, "driver_id": fleet.driver_ids[truck.truck],
+            "organisation_id": fleet.organisation_ids[truck.truck], "goods": truck.goods,
+            "goods_class": truck.goods_class, "perishable": truck.perishable, "regime": truck.regime,
+            "direction": truck.direction, "gate_id": truck.gate, "planned_arrival": arrival, "stage": "planned",
+            "stage_since": now, "simulated": True, "created_at": now,
+        })  # fmt: skip
+    made = store.add_trips(session, rows, now)
+    if made or over:
+        log.info("demo trips", declared=made, ended=len(over))
+    return made
+
+
+def _journey(truck: DemoTruck, timeline: Timeline, now: datetime) -> tuple[datetime, datetime]:
+    """Departure and planned arrival of the journey a truck is on, or else of its next one."""
+    day = timeline.journey_at(truck, now)
+    return timeline.moment(day, truck.depart_s), timeline.moment(day, truck.planned_arrival_s)

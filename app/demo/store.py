@@ -1,0 +1,159 @@
+"""Queries of the demonstration: its trucks, devices, drivers and trips in bulk. Nothing here commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.orm import Session
+
+from app.accounts.tables import Account, SessionRow
+from app.dispatch.tables import DispatchOrder, OrderRecipient
+from app.trips.tables import IS_OPEN, OPEN_STAGES, Trip, TripEvent
+from ingest.tables import Device, Vehicle
+from routing.tables import GateSettingRow
+
+SAME_JOURNEY = timedelta(hours=8)
+"""Planned arrivals of one truck that lie nearer than this belong to one journey; its journeys are a day apart."""
+
+
+def add_vehicles(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Vehicles that are not there yet; the number of each by its normalised plate."""
+    session.execute(pg_insert(Vehicle).on_conflict_do_nothing(index_elements=["plate_norm"]), [dict(r) for r in rows])
+    found = session.execute(
+        select(Vehicle.plate_norm, Vehicle.vehicle_id).where(Vehicle.plate_norm.in_([r["plate_norm"] for r in rows]))
+    )
+    return dict(found.tuples().all())
+
+
+def add_devices(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Devices that are not there yet, by the hash of their identifier."""
+    session.execute(pg_insert(Device).on_conflict_do_nothing(index_elements=["key_hash"]), [dict(r) for r in rows])
+
+
+def known_devices(session: Session, key_hashes: Sequence[bytes]) -> set[bytes]:
+    """Which of these hashes belong to a device that is not revoked."""
+    query = select(Device.key_hash).where(Device.key_hash.in_(key_hashes), Device.revoked_at.is_(None))
+    return {bytes(key_hash) for key_hash in session.scalars(query)}
+
+
+def add_drivers(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Accounts of drivers that are not there yet, by user name."""
+    session.execute(pg_insert(Account).on_conflict_do_nothing(index_elements=["username"]), [dict(r) for r in rows])
+
+
+def accounts_by_name(session: Session, usernames: Sequence[str]) -> dict[str, int]:
+    """The number of each account by its user name."""
+    query = select(Account.username, Account.account_id).where(Account.username.in_(usernames))
+    return dict(session.execute(query).tuples().all())
+
+
+def set_untouched_gate(session: Session, gate_id: str, direction: str, values: Mapping[str, Any]) -> None:
+    """Set how a gate works, unless a planner has changed it."""
+    row = session.get(GateSettingRow, (gate_id, direction))
+    if row is None:
+        session.add(GateSettingRow(gate_id=gate_id, direction=direction, **values))
+    elif row.updated_by is None and row.version == 1:
+        for name, value in values.items():
+            if name != "updated_at" and getattr(row, name) != value:
+                setattr(row, name, value)
+    session.flush()
+
+
+def newest_arrivals(session: Session, vehicle_ids: Sequence[int]) -> dict[int, datetime]:
+    """The latest planned arrival among all trips of each vehicle."""
+    found = session.execute(
+        text(
+            "SELECT vehicle_id, max(planned_arrival) FROM app.trip "
+            "WHERE vehicle_id = ANY(:vehicle_ids) GROUP BY vehicle_id"
+        ),
+        {"vehicle_ids": list(vehicle_ids)},
+    )
+    return {int(vehicle_id): arrival for vehicle_id, arrival in found}
+
+
+def add_trips(session: Session, rows: Sequence[Mapping[str, Any]], now: datetime) -> int:
+    """New trips with the first line of their timeline, where the truck is on no open one; how many."""
+    if not rows:
+        return 0
+    query = (
+        pg_insert(Trip)
+        .on_conflict_do_nothing(index_elements=[Trip.vehicle_id], index_where=text(IS_OPEN))
+        .returning(Trip.trip_id)
+    )
+    made = session.scalars(query, [dict(row) for row in rows]).all()
+    if made:
+        lines = [{"trip_id": trip_id, "at": now, "kind": "created", "data": {"simulated": True}} for trip_id in made]
+        session.execute(insert(TripEvent), lines)
+    return len(made)
+
+
+def end_forgotten_trips(session: Session, journeys: Mapping[int, datetime], now: datetime) -> list[int]:
+    """End simulated trips that were still open when their journey was over; their vehicles.
+
+    Arguments: `journeys`, for each vehicle the planned arrival of its present or next journey. Such trips remain where
+    the demonstration stood still and the truck's last fixes were never sent.
+    """
+    rows = session.execute(
+        text(
+            f"""
+            UPDATE app.trip t
+            SET stage = CASE t.stage WHEN 'planned' THEN 'cancelled' ELSE 'out' END,
+                stage_since = :now, version = t.version + 1
+            FROM unnest(CAST(:vehicle_ids AS integer[]), CAST(:arrivals AS timestamptz[])) AS j (vehicle_id, arrival)
+            WHERE t.vehicle_id = j.vehicle_id AND t.simulated AND t.{IS_OPEN} AND t.planned_arrival < j.arrival
+            RETURNING t.trip_id, t.vehicle_id
+            """  # noqa: S608 - IS_OPEN is a constant of app.trips
+        ),
+        {
+            "vehicle_ids": list(journeys),
+            "arrivals": [arrival - SAME_JOURNEY for arrival in journeys.values()],
+            "now": now,
+        },
+    ).all()
+    if rows:
+        data = {"reason": "demo_journey_over"}
+        lines = [{"trip_id": row.trip_id, "at": now, "kind": "stage", "data": data} for row in rows]
+        session.execute(insert(TripEvent), lines)
+    return [int(row.vehicle_id) for row in rows]
+
+
+def bind_vehicle(session: Session, username: str, vehicle_id: int, organisation_id: int) -> None:
+    """Let an account drive a vehicle, unless it already drives one."""
+    session.execute(
+        update(Account)
+        .where(Account.username == username, Account.vehicle_id.is_(None))
+        .values(vehicle_id=vehicle_id, organisation_id=organisation_id)
+    )
+
+
+def standing_orders(session: Session, account_ids: Sequence[int], now: datetime) -> Sequence[Row[Any]]:
+    """Orders in force for drivers: `order_id kind parameters valid_to vehicle_id driver_id release_at status`."""
+    return session.execute(
+        select(
+            DispatchOrder.order_id, DispatchOrder.kind, DispatchOrder.parameters, DispatchOrder.valid_to,
+            OrderRecipient.vehicle_id, OrderRecipient.driver_id, OrderRecipient.release_at, OrderRecipient.status,
+        )
+        .join(OrderRecipient, OrderRecipient.order_id == DispatchOrder.order_id)
+        .where(
+            DispatchOrder.status == "active", DispatchOrder.valid_to > now,
+            OrderRecipient.status.in_(("sent", "delivered", "acknowledged")),
+            OrderRecipient.driver_id.in_(account_ids),
+        )
+        .order_by(DispatchOrder.order_id, OrderRecipient.vehicle_id)
+    ).all()  # fmt: skip
+
+
+def add_token(session: Session, values: Mapping[str, Any]) -> None:
+    """A bearer token's session."""
+    session.add(SessionRow(**values))
+    session.flush()
+
+
+def open_trips_of(session: Session, vehicle_ids: Sequence[int]) -> int:
+    """How many of these vehicles are on an open trip."""
+    query = select(Trip.trip_id).where(Trip.vehicle_id.in_(vehicle_ids), Trip.stage.in_(OPEN_STAGES))
+    return len(session.scalars(query).all())
