@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import time
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geo.corridor import Corridor
 from geo.errors import InvalidInputError
 
 Direction = Literal["export", "import"]
@@ -116,6 +118,53 @@ class GateSetting:
     def servers(self) -> tuple[Server, Server]:
         """The first and the second server a truck meets."""
         return (self.entrance, self.crossing) if self.direction == "export" else (self.crossing, self.entrance)
+
+
+EXPORT_SHARE = 0.6
+"""Assumed: of the trucks a gate clears a day, so many can be exports when those queue."""
+IMPORT_SHARE = 1.5
+"""Assumed: imports a day at full work, relative to what the gate clears in all (they outnumbered exports in 2025)."""
+
+
+def day_seconds(text: str) -> float:
+    """Local time of day such as "07:30" in seconds since midnight.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no time of day.
+    """
+    try:
+        moment = time.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError("{value} is no time of day; write it like 07:30.", field="time", value=text) from None
+    return moment.hour * 3600.0 + moment.minute * 60.0 + moment.second
+
+
+def open_seconds(open_from_s: float, open_to_s: float) -> float:
+    """How long a day is worked; equal hours mean round the clock."""
+    return (open_to_s - open_from_s) % 86400.0 or 86400.0
+
+
+def assumed_settings(corridor: Corridor) -> tuple[GateSetting, ...]:
+    """Settings of all gates from their site attributes; the rest is assumed.
+
+    The crossing's service time is what lets the gate clear `cleared_veh_per_day` within its hours.
+    """
+    settings = []
+    for site in corridor.gates():
+        lanes = int(site.attributes.get("lanes", 4))
+        opens = day_seconds(site.attributes.get("opens", "07:00"))
+        closes = day_seconds(site.attributes.get("closes", "19:00"))
+        cleared = float(site.attributes.get("cleared_veh_per_day", 600))
+        directions: tuple[tuple[Direction, float], ...] = (("export", EXPORT_SHARE), ("import", IMPORT_SHARE))
+        for direction, share in directions:
+            mean_s = round(lanes * open_seconds(opens, closes) / (cleared * share), 1)
+            crossing = Server(lanes, ServiceTime(mean_s, 0.6), opens, closes)
+            # Yards take trucks in round the clock; only the crossing keeps hours.
+            entrance = Server(2, ServiceTime(60.0, 0.5))
+            settings.append(GateSetting(site.gate_id or site.site_id, direction, crossing, entrance))
+    return tuple(settings)
 
 
 def default_setting(gate_id: str, direction: Direction) -> GateSetting:

@@ -20,7 +20,7 @@ from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
 from routing.engine import FloatArray
 from routing.forecast import CODE_VERSION, Forecast
-from routing.gates import GateSetting, Server, ServiceTime
+from routing.gates import GateSetting, Server, ServiceTime, assumed_settings
 from routing.measure import QueueNow
 from routing.tables import (
     ForecastGateRow,
@@ -30,12 +30,6 @@ from routing.tables import (
     QueueObservationRow,
     ScenarioRunRow,
 )
-
-EXPORT_SHARE = 0.6
-"""Assumed: of the trucks a gate clears a day, as many can be exports when those queue."""
-IMPORT_SHARE = 1.5
-"""Assumed: imports a day at full work, relative to what the gate clears in all (imports outnumbered exports in 2025)."""
-
 
 @dataclass(frozen=True)
 class StoredGateSetting:
@@ -58,9 +52,8 @@ class StoredGateSetting:
     updated_by: int | None
 
     def to_setting(self) -> GateSetting:
-        """As the engine takes it; the entrance keeps the gate's hours."""
+        """As the engine takes it; the entrance works round the clock, as yards do."""
         opens, closes = _of_day(self.open_from), _of_day(self.open_to)
-        entrance_hours = (opens, closes) if self.direction == "export" else (0.0, 0.0)
         return GateSetting(
             gate_id=self.gate_id,
             direction="import" if self.direction == "import" else "export",
@@ -68,7 +61,6 @@ class StoredGateSetting:
             entrance=Server(
                 self.entrance_lanes,
                 ServiceTime(self.entrance_service_mean_s, self.entrance_service_cv),
-                *entrance_hours,
             ),
             dwell=ServiceTime(self.dwell_mean_s, self.dwell_cv),
         )
@@ -78,40 +70,35 @@ def _of_day(moment: time) -> float:
     return moment.hour * 3600.0 + moment.minute * 60.0 + moment.second
 
 
+def _to_time(day_second: float) -> time:
+    minutes, seconds = divmod(round(day_second) % 86400, 60)
+    return time(minutes // 60, minutes % 60, seconds)
+
+
 def _stored(row: GateSettingRow) -> StoredGateSetting:
     return StoredGateSetting(**{name: getattr(row, name) for name in StoredGateSetting.__dataclass_fields__})
 
 
 def seed_gate_settings(session: Session, corridor: Corridor, *, now: datetime) -> None:
-    """Give the corridor's gates assumed settings where they have none, from their site attributes.
-
-    The crossing's service time is what lets the gate clear `cleared_veh_per_day` in its hours.
-    """
-    rows = []
-    for site in corridor.gates():
-        lanes = int(site.attributes.get("lanes", 4))
-        opens = time.fromisoformat(site.attributes.get("opens", "07:00"))
-        closes = time.fromisoformat(site.attributes.get("closes", "19:00"))
-        open_s = (_of_day(closes) - _of_day(opens)) % 86400.0 or 86400.0
-        cleared = float(site.attributes.get("cleared_veh_per_day", 600))
-        for direction, share in (("export", EXPORT_SHARE), ("import", IMPORT_SHARE)):
-            rows.append(
-                {
-                    "gate_id": site.gate_id or site.site_id,
-                    "direction": direction,
-                    "lanes": lanes,
-                    "open_from": opens,
-                    "open_to": closes,
-                    "service_mean_s": round(lanes * open_s / (cleared * share), 1),
-                    "service_cv": 0.6,
-                    "entrance_lanes": 2,
-                    "entrance_service_mean_s": 60.0,
-                    "entrance_service_cv": 0.5,
-                    "dwell_mean_s": 5400.0,
-                    "dwell_cv": 0.6,
-                    "updated_at": now,
-                }
-            )
+    """Give the corridor's gates assumed settings where they have none, from their site attributes."""
+    rows = [
+        {
+            "gate_id": setting.gate_id,
+            "direction": setting.direction,
+            "lanes": setting.crossing.lanes,
+            "open_from": _to_time(setting.crossing.open_from_s),
+            "open_to": _to_time(setting.crossing.open_to_s),
+            "service_mean_s": setting.crossing.service.mean_s,
+            "service_cv": setting.crossing.service.cv,
+            "entrance_lanes": setting.entrance.lanes,
+            "entrance_service_mean_s": setting.entrance.service.mean_s,
+            "entrance_service_cv": setting.entrance.service.cv,
+            "dwell_mean_s": setting.dwell.mean_s,
+            "dwell_cv": setting.dwell.cv,
+            "updated_at": now,
+        }
+        for setting in assumed_settings(corridor)
+    ]
     if rows:
         session.execute(pg_insert(GateSettingRow).values(rows).on_conflict_do_nothing())
 
