@@ -144,10 +144,11 @@ def run(*, trucks: int = 2_000, steps: int = 40, seed: int = 1) -> dict[str, flo
 
 
 def _near_fork(corridor: Corridor, drives: Drives) -> np.ndarray[Any, Any]:
-    """Fixes within 1 km of the fork at Đồng Đăng, shape (steps, trucks)."""
+    """Fixes 60 m to 1 km from the fork at Đồng Đăng, where the road can be told, shape (steps, trucks)."""
     branch_km = corridor.km_span("QL4A")[1]
     main_km = next(r.km_to for r in corridor.roads if r.to_node == "dong-dang" and r.road == "QL1A")
-    near: np.ndarray[Any, Any] = np.abs(drives.km - np.where(drives.road == "QL4A", branch_km, main_km)) < 1.0
+    from_fork_km = np.abs(drives.km - np.where(drives.road == "QL4A", branch_km, main_km))
+    near: np.ndarray[Any, Any] = (from_fork_km > 0.06) & (from_fork_km < 1.0)
     return near
 
 

@@ -110,6 +110,19 @@ def test_the_fork_at_dong_dang(road: str, toward: int, live: bool) -> None:
         assert (direction[2:] == toward).all()
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_a_bad_fix_on_the_other_branch_is_held_by_the_way(live: bool) -> None:
+    """A fix of 60 m accuracy happens to lie on QL4A; before and after it the truck is on QL1A."""
+    lon, lat = along("QL1A", FORK_KM + np.array([0.3, 0.15, -0.15, -0.3, -0.45]))
+    lon[2], lat[2] = (float(value[0]) for value in along("QL4A", [BRANCH_KM - 0.1]))
+    fixes = drive(lon, lat, every_s=15.0, accuracy_m=[5.0, 5.0, 60.0, 5.0, 5.0])
+    alone = MATCHER.match(Fixes(*(getattr(fixes, name)[2:3] for name in Fixes.__annotations__)))
+    assert NAMES[alone.road_id].tolist() == ["QL4A"]
+    road_id = np.concatenate([p.road_id for p in one_by_one(fixes)]) if live else MATCHER.match(fixes).road_id
+    after = NAMES[road_id][[0, 1, 3, 4]] if live else NAMES[road_id]
+    assert set(after) == {"QL1A"}
+
+
 def test_a_heading_gives_the_direction_of_a_single_fix() -> None:
     road = CORRIDOR.get_road("ql1a-to-020")
     lon, lat = CORRIDOR.position_on([road.road_id] * 2, [500.0, 510.0])
