@@ -96,7 +96,7 @@ class ParametersIn(BaseModel):
     site_id: str | None = Field(None, max_length=60)
     gate_id: str | None = Field(None, max_length=60)
     yard_id: str | None = Field(None, max_length=60)
-    reason: str = Field("", max_length=1000, examples=["queue"])
+    reason: str = Field(default="", max_length=1000, examples=["queue"])
     release: ReleaseIn | None = None
 
 
@@ -107,7 +107,7 @@ class OrderIn(BaseModel):
 
     kind: Kind
     selection: SelectionIn
-    parameters: ParametersIn = Field(default_factory=ParametersIn)
+    parameters: ParametersIn = ParametersIn()
     text: dict[Locale, str] = Field(default_factory=dict)
     valid_from: AwareDatetime | None = None
     valid_to: AwareDatetime

@@ -49,7 +49,7 @@ class Advisory(Base):
     cause: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     measure: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     values: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    forecast_id: Mapped[int | None]
+    forecast_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     status: Mapped[str] = mapped_column(server_default="open")
     seen_at: Mapped[datetime]
     over_at: Mapped[datetime | None]

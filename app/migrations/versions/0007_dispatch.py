@@ -26,7 +26,7 @@ def upgrade() -> None:
             cause jsonb NOT NULL,
             measure jsonb NOT NULL,
             "values" jsonb NOT NULL,
-            forecast_id integer,
+            forecast_id bigint,
             status text NOT NULL DEFAULT 'open'
                 CONSTRAINT ck_advisory_status CHECK (status IN ('open', 'taken', 'dismissed', 'over')),
             seen_at timestamptz NOT NULL,

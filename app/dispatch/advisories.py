@@ -1,0 +1,281 @@
+"""Advice that stands: kept up to date each minute, shown to the traffic police, taken or dismissed by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, time, timedelta
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy.orm import Session
+
+from app import events
+from app.accounts import audit
+from app.accounts.permissions import Principal
+from app.dispatch import store, wording
+from app.dispatch.advice import SEVERITIES, Advice, GateOutlook, Outlook, Truck, YardOutlook, advise
+from app.dispatch.tables import Advisory
+from app.dispatch.wording import Gettext
+from app.events import Audience
+from app.policy import get_policy
+from app.trips.places import Places
+from capacity.store import list_yards
+from geo.clock import LOCAL_ZONE
+from geo.errors import ConflictError, InvalidInputError, NotFoundError
+from routing.store import StoredGateSetting, gate_settings
+
+POLICE: Final = ("traffic_police",)
+SEEN_WITHIN: Final = timedelta(minutes=30)
+LONGEST_REASON: Final = 300
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class ForecastLike(Protocol):
+    """What advice needs of `routing.forecast.Forecast`."""
+
+    @property
+    def made_at(self) -> datetime: ...
+    @property
+    def step_s(self) -> float: ...
+    @property
+    def quantiles(self) -> tuple[float, ...]: ...
+    @property
+    def gate_ids(self) -> tuple[str, ...]: ...
+    @property
+    def yard_ids(self) -> tuple[str, ...]: ...
+    @property
+    def queue_veh(self) -> FloatArray: ...
+    @property
+    def wait_s(self) -> FloatArray: ...
+    @property
+    def tail_km(self) -> FloatArray: ...
+    @property
+    def occupancy_veh(self) -> FloatArray: ...
+
+
+# Each minute
+
+
+def refresh(
+    session: Session, forecast: ForecastLike, now: datetime, *, places: Places, forecast_id: int | None = None
+) -> int:
+    """Bring the advice in line with a new forecast; how many advisories came, changed in weight or went.
+
+    What is advised again is updated in place; what is not, stands until it has been absent for the policy's
+    `clear_after_s`, and is then over. One that was dismissed stays so unless it becomes more severe.
+    """
+    policy = get_policy(session).value
+    standing = {(one.gate_id, one.kind): one for one in store.standing_advisories(session, lock=True)}
+    still = {key for key, one in standing.items() if now - one.seen_at <= timedelta(seconds=policy.clear_after_s)}
+    found = advise(read_outlook(session, forecast, now), policy, places, now, still)
+    news = 0
+    for advice in found:
+        news += _keep(session, standing.pop((advice.gate_id, advice.kind), None), advice, forecast_id, now)
+    for one in standing.values():
+        if now - one.seen_at >= timedelta(seconds=policy.clear_after_s):
+            _end(session, one, now)
+            news += 1
+    return news
+
+
+def read_outlook(session: Session, forecast: ForecastLike, now: datetime) -> Outlook:
+    """A forecast together with how gates and yards work and the trucks on the way."""
+    settings = {one.gate_id: one for one in gate_settings(session) if one.direction == "export"}
+    capacities = {yard.yard_id: (yard.gate_id, yard.capacity_veh) for yard in list_yards(session)}
+    gates: dict[str, GateOutlook] = {}
+    for index, gate_id in enumerate(forecast.gate_ids):
+        setting = settings.get(gate_id)
+        opens_at, closes_at = (None, None) if setting is None else next_hours(setting.open_from, setting.open_to, now)
+        gates[gate_id] = GateOutlook(
+            gate_id, forecast.queue_veh[:, index], forecast.wait_s[:, index], forecast.tail_km[:, index],
+            lanes=setting.lanes if setting else 1, service_veh_per_h=_service(setting), opens_at=opens_at,
+            closes_at=closes_at,
+        )  # fmt: skip
+    yards = {
+        yard_id: YardOutlook(yard_id, *capacities[yard_id], forecast.occupancy_veh[:, index])
+        for index, yard_id in enumerate(forecast.yard_ids)
+        if yard_id in capacities
+    }
+    trucks = [
+        Truck(row.gate_id, row.perishable, row.road, row.km, row.direction, row.site_id)
+        for row in store.trucks_ahead(session, now - SEEN_WITHIN)
+    ]
+    return Outlook(forecast.made_at, forecast.step_s, forecast.quantiles, gates, yards, trucks)
+
+
+def next_hours(open_from: time, open_to: time, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """When a gate opens next (`None`: it is open) and closes next (`None`: never), from its local hours.
+
+    Equal hours mean round the clock; a closing before the opening is on the next day.
+    """
+    if open_from == open_to:
+        return None, None
+    local = now.astimezone(LOCAL_ZONE)
+    for day in (-1, 0, 1):
+        date = local.date() + timedelta(days=day)
+        start = datetime.combine(date, open_from, LOCAL_ZONE)
+        end = datetime.combine(date + timedelta(days=int(open_to < open_from)), open_to, LOCAL_ZONE)
+        if now < end:
+            return (start if now < start else None), end
+    return None, None
+
+
+def _service(setting: StoredGateSetting | None) -> float:
+    if setting is None or setting.service_mean_s <= 0:
+        return 0.0
+    return setting.lanes * 3600.0 / setting.service_mean_s
+
+
+def _keep(session: Session, present: Advisory | None, advice: Advice, forecast_id: int | None, now: datetime) -> int:
+    """Write an advice down, in place of the one that stands; 1 if people should look at it."""
+    values = _columns(advice, forecast_id)
+    if present is not None and present.status == "dismissed" and _weight(advice.severity) > _weight(present.severity):
+        _end(session, present, now)
+        present = None
+    if present is None:
+        fresh = {**values, "made_at": now, "seen_at": now, "status": "open"}
+        _emit(session, store.insert_advisory(session, fresh), advice.gate_id, "open", now)
+        return 1
+    is_news = present.severity != advice.severity or values["values"].get("by") != present.values.get("by")
+    if present.status == "dismissed":
+        values["severity"] = present.severity  # the weight at which it was dismissed
+    store.update_advisory(session, present.advisory_id, {**values, "seen_at": now})
+    if is_news and present.status != "dismissed":
+        _emit(session, present.advisory_id, advice.gate_id, present.status, now)
+        return 1
+    return 0
+
+
+def _end(session: Session, present: Advisory, now: datetime) -> None:
+    status = "over" if present.status == "open" else present.status
+    values = {"over_at": now, "status": status, "version": present.version + 1}
+    store.update_advisory(session, present.advisory_id, values)
+    _emit(session, present.advisory_id, present.gate_id, "over", now)
+
+
+def _columns(advice: Advice, forecast_id: int | None) -> dict[str, Any]:
+    return {
+        "gate_id": advice.gate_id, "kind": advice.kind, "severity": advice.severity, "until": advice.until,
+        "probability": round(advice.probability, 4), "forecast_id": forecast_id,
+        "values": {"code": advice.message.code, "by": advice.by.isoformat(), **advice.message.values},
+        "cause": [{"code": one.code, "values": dict(one.values)} for one in advice.causes],
+        "measure": [asdict(one) for one in advice.measures],
+    }  # fmt: skip
+
+
+def _weight(severity: str) -> int:
+    return SEVERITIES.index(severity)
+
+
+def _emit(session: Session, advisory_id: int, gate_id: str, status: str, now: datetime) -> None:
+    data = {"advisory_id": advisory_id, "gate_id": gate_id, "status": status}
+    events.emit(session, "advisory", Audience(roles=POLICE), data, at=now)
+
+
+# Reading and deciding
+
+
+def list_advisories(
+    session: Session, reader: Reader, *, current: bool, gate_id: str | None, before: int | None, limit: int
+) -> tuple[list[dict[str, Any]], int | None]:
+    """A page of advisories, newest first, and the id below which the next page begins."""
+    rows = store.list_advisories(session, standing_only=current, gate_id=gate_id, before=before, limit=limit + 1)
+    page = [reader.describe(row) for row in rows[:limit]]
+    return page, page[-1]["advisory_id"] if len(rows) > limit else None
+
+
+def get_advisory(session: Session, reader: Reader, advisory_id: int) -> dict[str, Any]:
+    """One advisory; raises NotFoundError."""
+    row = store.find_advisory(session, advisory_id)
+    if row is None:
+        raise _no_advisory(advisory_id)
+    return reader.describe(row)
+
+
+def decide(
+    session: Session,
+    principal: Principal,
+    advisory_id: int,
+    decision: str,
+    reason: str,
+    *,
+    now: datetime,
+    address: str = "",
+) -> None:
+    """Take an advisory ("taken") or dismiss it ("dismissed", with a reason); the same again changes nothing.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none.
+    InvalidInputError
+        If it is dismissed without a reason.
+    ConflictError
+        If it is over or somebody decided otherwise.
+    """
+    tidy = " ".join(reason.split())
+    if len(tidy) > LONGEST_REASON or (decision == "dismissed" and not tidy):
+        raise InvalidInputError(
+            "The reason has {length} characters; say in 1 to {most} why the advice is not followed.",
+            field="reason", length=len(tidy), most=LONGEST_REASON,
+        )  # fmt: skip
+    advisory = store.lock_advisory(session, advisory_id)
+    if advisory is None:
+        raise _no_advisory(advisory_id)
+    before = advisory.status
+    if before == decision:
+        return
+    if before != "open":
+        raise ConflictError(
+            "The advice {advisory_id} is already {state}.", advisory_id=advisory_id, state=before
+        )
+    values = {"status": decision, "decided_by": principal.account_id, "decided_at": now, "reason": tidy or None}
+    store.update_advisory(session, advisory_id, {**values, "version": advisory.version + 1})
+    _emit(session, advisory_id, advisory.gate_id, decision, now)
+    action = "advisories.take" if decision == "taken" else "advisories.dismiss"
+    audit.record(
+        session, principal, action, "advisory", advisory_id, {"status": before}, {"status": decision, "reason": tidy},
+        at=now, address=address,
+    )  # fmt: skip
+
+
+class Reader:
+    """Puts advisories into a reader's language."""
+
+    def __init__(self, gettext: Gettext, locale: str, places: Places, now: datetime) -> None:
+        self.gettext, self.locale, self.places, self.now = gettext, locale, places, now
+
+    def describe(self, row: Any) -> dict[str, Any]:
+        """An advisory with its texts."""
+        one: Advisory = row.Advisory
+        values = {**one.values, "probability": one.probability, "until": one.until.isoformat()}
+        return {
+            "advisory_id": one.advisory_id, "gate_id": one.gate_id, "kind": one.kind, "severity": one.severity,
+            "made_at": one.made_at, "by": datetime.fromisoformat(one.values["by"]), "until": one.until,
+            "probability": one.probability, "text": self.say(one.values["code"], values),
+            "cause": [{**cause, "text": self.say(cause["code"], cause["values"])} for cause in one.cause],
+            "measure": self.measures(one.measure), "forecast_id": one.forecast_id, "status": one.status,
+            "seen_at": one.seen_at, "over_at": one.over_at, "decided_by": row.decider, "decided_at": one.decided_at,
+            "reason": one.reason, "version": one.version,
+        }  # fmt: skip
+
+    def measures(self, stored: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Measures with their texts and the drafts of their orders."""
+        return [
+            {
+                "kind": one["kind"], "text": self.say(one["message"]["code"], one["message"]["values"]),
+                "draft": one["draft"],
+            }
+            for one in stored
+        ]  # fmt: skip
+
+    def say(self, code: str, values: Mapping[str, Any]) -> str:
+        """One message."""
+        return wording.render(code, values, self.gettext, self.places, self.locale, self.now)
+
+
+def _no_advisory(advisory_id: int) -> NotFoundError:
+    return NotFoundError("There is no advice {advisory_id}.", advisory_id=advisory_id)
