@@ -17,10 +17,12 @@ from sqlalchemy import BigInteger, Identity, Index, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app.accounts.permissions import Principal
+from app.accounts.permissions import Principal, Role
 from geo.database import Base
 
 STREAM = "ck:events"
+SESSION_ENDED = "session"
+"""An event for the platform itself: sessions of the accounts in its audience ended. No client gets it."""
 STREAM_LENGTH = 20_000
 """How many events a client that was away can catch up on."""
 
@@ -37,11 +39,12 @@ class Audience:
     def includes(self, principal: Principal) -> bool:
         """Whether `principal` may see the event.
 
-        An enterprise is matched by its organisation, a driver by the vehicle or the account.
+        An enterprise is matched by its organisation, a driver by the vehicle or the account; a driver employed by an
+        organisation does not get what concerns its other trucks.
         """
         return (
             str(principal.role) in self.roles
-            or (principal.organisation_id is not None and principal.organisation_id in self.organisations)
+            or (principal.role is Role.ENTERPRISE and principal.organisation_id in self.organisations)
             or principal.account_id in self.accounts
             or (principal.vehicle_id is not None and principal.vehicle_id in self.vehicles)
         )

@@ -20,7 +20,8 @@ from app.web.pages import Pages, error_page
 
 API_MODULES = (
     "health", "tokens", "accounts", "organisations", "audit", "events", "gps", "devices", "positions", "corridor",
-    "tiles", "history", "forecasts", "yards", "settings", "trips", "orders", "advisories", "scenarios",
+    "tiles", "history", "forecasts", "yards", "settings", "trips", "outlooks", "orders", "advisories",
+    "scenarios",
 )  # fmt: skip
 WEB_MODULES = ("session", "account", "admin", "audit", "station", "police", "driver", "enterprise", "planner", "yard")
 

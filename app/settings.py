@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     session_hours: int = 12
     forecast_runs: int = 200
     forecast_interval_s: float = 60.0
+    metrics_token: SecretStr = SecretStr("")
+    """Lets Prometheus read /metrics from another machine; empty means from this machine only."""
     base_map_url: str = ""
     """A raster tile template such as https://tile.example/{z}/{x}/{y}.png; empty shows our own tiles only."""
 

@@ -36,7 +36,7 @@ class Fault:
     detail: str
 
 
-def record(  # noqa: PLR0917 - the order in which one says it
+def record(
     session: Session,
     principal: Principal | None,
     action: str,

@@ -12,6 +12,7 @@ from fastapi import Request
 from redis import Redis
 from sqlalchemy.orm import Session
 
+from app import events
 from app.accounts import audit, sessions, store, throttle
 from app.accounts.permissions import Principal, Role
 from app.accounts.sessions import Opened
@@ -25,6 +26,7 @@ at once on a small machine."""
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
+NULLABLE = frozenset({"organisation_id", "gate_id", "vehicle_id"})
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{2,63}")
 
 _NOBODY = HASHER.hash("nobody has this password")
@@ -113,8 +115,36 @@ def update_account(
         account.version += 1
         rights = ("role", "organisation_id", "gate_id", "vehicle_id")
         if any(before[name] != after[name] for name in rights):
-            store.delete_sessions(session, account_id)
+            _end_sessions(session, account_id, now)
         audit.record(session, by, "accounts.update", "account", account_id, before, after, at=now, address=address)
+    return account
+
+
+def change_account(
+    session: Session,
+    account_id: int,
+    changes: dict[str, Any],
+    *,
+    version: int,
+    by: Principal,
+    now: datetime,
+    address: str,
+) -> Account:
+    """Everything an administrator may change at once: as `update_account`, and `disabled` and `password`.
+
+    Raises
+    ------
+    NotFoundError, InvalidInputError, StaleError, ConflictError
+        As the functions it calls.
+    """
+    changes = {name: value for name, value in changes.items() if value is not None or name in NULLABLE}
+    disabled, password = changes.pop("disabled", None), changes.pop("password", None)
+    account = update_account(session, account_id, changes, version=version, by=by, now=now, address=address)
+    if password is not None:
+        reset_password(session, account_id, password, by=by, now=now, address=address)
+    if disabled is not None:
+        set_disabled(session, account_id, disabled, by=by, now=now, address=address)
+    session.flush()
     return account
 
 
@@ -136,7 +166,7 @@ def set_disabled(
     if (account.disabled_at is not None) != disabled:
         account.disabled_at = now if disabled else None
         account.version += 1
-        store.delete_sessions(session, account_id)
+        _end_sessions(session, account_id, now)
         action = "accounts.disable" if disabled else "accounts.enable"
         audit.record(session, by, action, "account", account_id, at=now, address=address)
     return account
@@ -155,7 +185,7 @@ def reset_password(
     account = store.get_account(session, account_id)
     check_password(password)
     account.password_hash = HASHER.hash(password)
-    store.delete_sessions(session, account_id)
+    _end_sessions(session, account_id, now)
     audit.record(session, by, "accounts.reset_password", "account", account_id, at=now, address=address)
 
 
@@ -178,7 +208,7 @@ def change_password(
         raise InvalidInputError("The present password is wrong.", field="old_password")
     check_password(new)
     account.password_hash = HASHER.hash(new)
-    store.delete_sessions(session, account.account_id, but=principal.session_hash)
+    _end_sessions(session, account.account_id, now, but=principal.session_hash)
     audit.record(session, principal, "account.change_password", "account", account.account_id, at=now, address=address)
 
 
@@ -252,13 +282,14 @@ def sign_in(
 def sign_out(session: Session, principal: Principal, *, everywhere: bool, now: datetime, address: str) -> None:
     """End the caller's session, or all sessions of the account on every device."""
     if everywhere:
-        ended = store.delete_sessions(session, principal.account_id)
+        ended = _end_sessions(session, principal.account_id, now)
         audit.record(
             session, principal, "sessions.close_all", "account", principal.account_id, None, {"ended": ended},
             at=now, address=address,
         )  # fmt: skip
     else:
         store.delete_session(session, principal.session_hash)
+        _tell_streams(session, principal.account_id, now)
         audit.record(session, principal, "sessions.close", "account", principal.account_id, at=now, address=address)
 
 
@@ -333,6 +364,17 @@ def _assign(
     if vehicle_id is not None and not store.has_vehicle(session, vehicle_id):
         raise InvalidInputError("There is no vehicle {value}.", field="vehicle_id", value=vehicle_id)
     account.organisation_id, account.gate_id, account.vehicle_id = organisation_id, gate_id, vehicle_id
+
+
+def _end_sessions(session: Session, account_id: int, now: datetime, *, but: bytes | None = None) -> int:
+    ended = store.delete_sessions(session, account_id, but=but)
+    _tell_streams(session, account_id, now)
+    return ended
+
+
+def _tell_streams(session: Session, account_id: int, now: datetime) -> None:
+    """Let open event streams of the account look at once whether their session still stands."""
+    events.emit(session, events.SESSION_ENDED, events.Audience(accounts=(account_id,)), {}, at=now)
 
 
 def _one_of(value: str, allowed: tuple[str, ...], field: str) -> str:
