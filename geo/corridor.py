@@ -7,90 +7,29 @@ is what arrays carry. New gates, yards and roads are features of a file, not cod
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 import geopandas
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 import shapely
-from shapely.geometry import LineString, Point, Polygon, mapping, shape
+from shapely.geometry import Point
 
-from geo.errors import InvalidInputError, MalformedError, NotFoundError
+from geo.errors import InvalidInputError, NotFoundError
+from geo.geojson import read_collection, read_features, write_features
+from geo.parts import Direction, KilometrePost, Road, Site, check_roads, check_sites
 from geo.projection import geometry_to_metres, to_degrees, to_metres
+
+__all__ = ["PACKAGED_CORRIDOR", "Corridor", "Direction", "KilometrePost", "Road", "Site"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
-Direction = Literal["to_border", "from_border"]
 
 PACKAGED_CORRIDOR: Final = Path(__file__).with_name("data") / "corridor.geojson"
-PROVENANCES: Final = frozenset({"surveyed", "derived", "assumed"})
-SITE_KINDS: Final = frozenset({"gate", "barrier", "yard", "temporary_yard", "camera", "staging"})
-LENGTH_TOLERANCE: Final = 0.005
-"""Share by which `length_m` may differ from its line; EPSG:32648 is within 0.1 % of geodesic lengths here."""
-
-
-@dataclass(frozen=True)
-class Road:
-    """One directed piece of a road between two nodes; its line runs in driving order (EPSG:4326)."""
-
-    road_id: int
-    edge_id: str
-    name: str
-    road: str
-    direction: Direction
-    from_node: str
-    to_node: str
-    km_from: float
-    km_to: float
-    length_m: float
-    lanes: int
-    free_speed_mps: float
-    capacity_veh_per_h: float
-    storage_veh: int
-    hgv: str
-    source: str
-    provenance: dict[str, str]
-    geometry: LineString
-
-
-@dataclass(frozen=True)
-class Site:
-    """A place on or beside a road: gate, barrier, yard, temporary yard, camera, staging area (EPSG:4326)."""
-
-    site_id: str
-    kind: str
-    gate_id: str | None
-    name: dict[str, str]
-    road: str
-    km: float
-    lon: float
-    lat: float
-    attributes: dict[str, Any]
-    source: str
-    provenance: dict[str, str]
-    geofence: Polygon | None = None
-
-    @property
-    def capacity_veh(self) -> int | None:
-        """Places for trucks, where the site has any."""
-        value = self.attributes.get("capacity_veh")
-        return None if value is None else int(value)
-
-
-@dataclass(frozen=True)
-class KilometrePost:
-    """A kilometre post on a road, counted from the border (EPSG:4326)."""
-
-    road: str
-    km: float
-    lon: float
-    lat: float
 
 
 @dataclass(frozen=True)
@@ -131,68 +70,14 @@ class Corridor:
         InvalidInputError
             If a feature lacks a property, or the corridor contradicts itself.
         """
-        if isinstance(source, Mapping):
-            collection = source
-        else:
-            try:
-                collection = json.loads(Path(source).read_text(encoding="utf-8"))
-            except (ValueError, UnicodeDecodeError) as error:
-                raise MalformedError("{path} is not JSON: {error}.", path=str(source), error=str(error)) from None
-        if not isinstance(collection, Mapping) or collection.get("type") != "FeatureCollection":
-            raise MalformedError("A corridor is a GeoJSON FeatureCollection; this is something else.")
-        roads: list[Road] = []
-        sites: list[tuple[Mapping[str, Any], Any]] = []
-        fences: dict[str, Any] = {}
-        for feature in collection["features"]:
-            properties, what = feature["properties"], feature["properties"].get("feature")
-            try:
-                geometry = shape(feature["geometry"])
-                if what == "road":
-                    roads.append(_road(len(roads), properties, geometry))
-                elif what == "site":
-                    sites.append((properties, geometry))
-                elif what == "geofence":
-                    fences[properties["site_id"]] = geometry
-                else:
-                    raise InvalidInputError(
-                        "A feature has properties.feature {value}; use road, site or geofence.",
-                        field="feature",
-                        value=str(what),
-                    )
-            except KeyError as missing:
-                raise InvalidInputError(
-                    "The feature {feature} has no property {name}; add it.",
-                    field=str(missing.args[0]),
-                    feature=str(feature.get("id", what)),
-                    name=str(missing.args[0]),
-                ) from None
-        made = [_site(properties, point, fences.pop(properties["site_id"], None)) for properties, point in sites]
-        if fences:
-            raise InvalidInputError(
-                "The geofence of {site} belongs to no site.", field="site_id", site=", ".join(sorted(fences))
-            )
-        if len({site.site_id for site in made}) != len(made):
-            raise InvalidInputError("A site_id occurs twice; each site needs its own.", field="site_id")
-        return cls(
-            roads=tuple(roads),
-            sites={site.site_id: site for site in made},
-            attribution=str(collection.get("attribution", "")),
-            license=str(collection.get("license", "")),
-        )
+        collection = read_collection(source)
+        roads, sites = read_features(collection["features"])
+        return cls(roads, sites, str(collection.get("attribution", "")), str(collection.get("license", "")))
 
     def to_geojson(self) -> dict[str, Any]:
         """The corridor as an RFC 7946 FeatureCollection, the form that `from_geojson` reads."""
-        features: list[dict[str, Any]] = []
-        for road in self.roads:
-            fields = {k: v for k, v in vars(road).items() if k not in {"road_id", "geometry"}}
-            features.append(_feature(road.edge_id, {"feature": "road", **fields}, road.geometry))
-        for site in self.sites.values():
-            fields = {k: v for k, v in vars(site).items() if k not in {"lon", "lat", "geofence"}}
-            features.append(_feature(site.site_id, {"feature": "site", **fields}, Point(site.lon, site.lat)))
-            if site.geofence is not None:
-                fence = {"feature": "geofence", "site_id": site.site_id}
-                features.append(_feature(f"{site.site_id}-geofence", fence, site.geofence))
         head = {"type": "FeatureCollection", "attribution": self.attribution, "license": self.license}
+        features = write_features(self.roads, self.sites.values())
         return {**{k: v for k, v in head.items() if v}, "features": features}
 
     def roads_frame(self) -> geopandas.GeoDataFrame:
@@ -389,135 +274,3 @@ class Corridor:
     @cached_property
     def _km_to(self) -> Floats:
         return np.array([road.km_to for road in self.roads])
-
-
-def _feature(feature_id: str, properties: dict[str, Any], geometry: Any) -> dict[str, Any]:
-    return {"type": "Feature", "id": feature_id, "properties": properties, "geometry": mapping(geometry)}
-
-
-def _road(road_id: int, properties: Mapping[str, Any], geometry: Any) -> Road:
-    return Road(
-        road_id=road_id,
-        edge_id=str(properties["edge_id"]),
-        name=str(properties["name"]),
-        road=str(properties["road"]),
-        direction=properties["direction"],
-        from_node=str(properties["from_node"]),
-        to_node=str(properties["to_node"]),
-        km_from=float(properties["km_from"]),
-        km_to=float(properties["km_to"]),
-        length_m=float(properties["length_m"]),
-        lanes=int(properties["lanes"]),
-        free_speed_mps=float(properties["free_speed_mps"]),
-        capacity_veh_per_h=float(properties["capacity_veh_per_h"]),
-        storage_veh=int(properties["storage_veh"]),
-        hgv=str(properties["hgv"]),
-        source=str(properties["source"]),
-        provenance=dict(properties["provenance"]),
-        geometry=geometry,
-    )
-
-
-def _site(properties: Mapping[str, Any], point: Any, geofence: Any) -> Site:
-    if not isinstance(point, Point):
-        raise InvalidInputError(
-            "The site {site} is not a Point.", field="geometry", site=str(properties.get("site_id"))
-        )
-    return Site(
-        site_id=str(properties["site_id"]),
-        kind=str(properties["kind"]),
-        gate_id=properties.get("gate_id"),
-        name=dict(properties["name"]),
-        road=str(properties["road"]),
-        km=float(properties["km"]),
-        lon=point.x,
-        lat=point.y,
-        attributes=dict(properties.get("attributes") or {}),
-        source=str(properties["source"]),
-        provenance=dict(properties["provenance"]),
-        geofence=geofence,
-    )
-
-
-def _refuse(edge_id: str, field: str, message: str, **values: Any) -> InvalidInputError:
-    return InvalidInputError("Road {edge_id}: " + message, field=field, edge_id=edge_id, **values)
-
-
-def check_roads(roads: tuple[Road, ...]) -> None:
-    """Refuse roads that contradict themselves or each other (see `Corridor`)."""
-    if not roads:
-        raise InvalidInputError("A corridor needs at least one road.", field="roads")
-    if len({road.edge_id for road in roads}) != len(roads):
-        raise InvalidInputError("An edge_id occurs twice; each road piece needs its own.", field="edge_id")
-    network: nx.Graph[str] = nx.Graph()
-    ends: dict[str, tuple[float, float]] = {}
-    for position, road in enumerate(roads):
-        if road.road_id != position:
-            raise _refuse(road.edge_id, "road_id", "road_id {value} is not its position.", value=road.road_id)
-        if not isinstance(road.geometry, LineString) or not road.geometry.is_valid or road.geometry.is_empty:
-            raise _refuse(road.edge_id, "geometry", "the geometry is not a valid LineString.")
-        if road.direction not in {"to_border", "from_border"}:
-            raise _refuse(road.edge_id, "direction", "direction {value} is unknown.", value=road.direction)
-        for field in ("lanes", "free_speed_mps", "capacity_veh_per_h", "storage_veh", "length_m"):
-            if not getattr(road, field) > 0:
-                raise _refuse(road.edge_id, field, "{name} is not above zero.", name=field)
-        if not set(road.provenance.values()) <= PROVENANCES:
-            raise _refuse(road.edge_id, "provenance", "provenance is surveyed, derived or assumed.")
-        line_m = geometry_to_metres(road.geometry)
-        if abs(line_m.length - road.length_m) > max(1.0, LENGTH_TOLERANCE * road.length_m):
-            raise _refuse(
-                road.edge_id,
-                "length_m",
-                "length_m is {stated:.1f} but the line is {measured:.1f} m long.",
-                stated=road.length_m,
-                measured=line_m.length,
-            )
-        fall_m = (road.km_from - road.km_to) * (1000.0 if road.direction == "to_border" else -1000.0)
-        if fall_m < 0.0 or fall_m > road.length_m * (1.0 + LENGTH_TOLERANCE) + 1.0:
-            raise _refuse(
-                road.edge_id,
-                "km_from",
-                "kilometres {km_from:.3f} to {km_to:.3f} do not fit {direction} over {length_m:.0f} m.",
-                km_from=road.km_from,
-                km_to=road.km_to,
-                direction=road.direction,
-                length_m=road.length_m,
-            )
-        for node, at in ((road.from_node, line_m.coords[0]), (road.to_node, line_m.coords[-1])):
-            known = ends.setdefault(node, (at[0], at[1]))
-            if float(np.hypot(known[0] - at[0], known[1] - at[1])) > 1.0:
-                raise _refuse(road.edge_id, "from_node", "the node {node} lies in two places.", node=node)
-        network.add_edge(road.from_node, road.to_node)
-    if not nx.is_connected(network):
-        parts = nx.number_connected_components(network)
-        raise InvalidInputError("The roads fall apart into {parts} networks; connect them.", field="roads", parts=parts)
-
-
-def check_sites(sites: Iterable[Site], roads: set[str]) -> None:
-    """Refuse sites that name a road, gate or kind that does not exist, or have a broken geofence."""
-    by_id = {site.site_id: site for site in sites}
-    for site in by_id.values():
-        if site.kind not in SITE_KINDS:
-            raise InvalidInputError(
-                "Site {site}: kind {kind} is unknown; use one of {kinds}.",
-                field="kind",
-                site=site.site_id,
-                kind=site.kind,
-                kinds=", ".join(sorted(SITE_KINDS)),
-            )
-        if site.road not in roads:
-            raise InvalidInputError(
-                "Site {site}: there is no road {road}.", field="road", site=site.site_id, road=site.road
-            )
-        if site.gate_id is not None and (site.gate_id not in by_id or by_id[site.gate_id].kind != "gate"):
-            raise InvalidInputError(
-                "Site {site}: there is no gate {gate}.", field="gate_id", site=site.site_id, gate=site.gate_id
-            )
-        if site.kind == "yard" and site.capacity_veh is None:
-            raise InvalidInputError(
-                "Yard {site}: attributes.capacity_veh is missing.", field="attributes", site=site.site_id
-            )
-        if site.geofence is not None and not (isinstance(site.geofence, Polygon) and site.geofence.is_valid):
-            raise InvalidInputError(
-                "Site {site}: the geofence is not a valid Polygon.", field="geometry", site=site.site_id
-            )

@@ -238,6 +238,37 @@ def test_a_site_that_points_nowhere_is_refused(change: dict[str, Any], field: st
     assert error.value.field == field
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"geometry": None},
+        {"geometry": {"type": "Point", "coordinates": [106.0, 21.0]}},
+        {"geometry": {"type": "LineString", "coordinates": "here"}},
+        {"properties": None},
+        {"properties": {"feature": "river"}},
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_name(change: dict[str, Any]) -> None:
+    file = collection()
+    file["features"][3] |= change
+    with pytest.raises(InvalidInputError, match="ql1a-to-06"):
+        Corridor.from_geojson(file)
+
+
+def test_a_site_that_occurs_twice_is_refused() -> None:
+    file = collection()
+    file["features"].append(next(f for f in file["features"] if f["id"] == "huu-nghi"))
+    with pytest.raises(InvalidInputError, match="twice"):
+        Corridor.from_geojson(file)
+
+
+def test_a_geofence_of_nothing_is_refused() -> None:
+    file = collection()
+    file["features"] = [f for f in file["features"] if f["id"] != "xuan-cuong"]
+    with pytest.raises(InvalidInputError, match="xuan-cuong"):
+        Corridor.from_geojson(file)
+
+
 def test_a_new_gate_is_data() -> None:
     file = collection()
     lon, lat = CORRIDOR.position("QL4A", [6.0])
