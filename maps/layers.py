@@ -226,7 +226,7 @@ def _roads(theme: Theme) -> list[Json]:
     shape = {"line-cap": "butt", "line-join": "round"}
     widths = {f.flow: f.width for f in FLOWS}
     colours = {f.flow: f.shades.of(theme) for f in FLOWS}
-    wide = [_by_flow({k: w * scale for k, w in widths.items()}, NO_FLOW.width * scale) for scale in (0.6, 1.0, 2.2)]
+    wide = [_by_flow({k: w * scale for k, w in widths.items()}, NO_FLOW.width * scale) for scale in (0.8, 1.1, 2.2)]
     return [
         base | {
             "id": "road-casing", "layout": shape,
@@ -354,7 +354,7 @@ def _trucks(theme: Theme) -> list[Json]:
             "id": "truck", "type": "symbol", "source": "trucks",
             "layout": {
                 "icon-image": ["concat", "truck-", ["get", "state"]],
-                "icon-size": _zoomed((7, 0.3), (11, 0.5), (14, 0.8), (17, 1.1)),
+                "icon-size": _zoomed((7, 0.25), (10, 0.4), (12, 0.55), (14, 0.8), (17, 1.1)),
                 "icon-rotate": ["case", ["in", ["get", "state"], ["literal", upright]], 0,
                                 ["coalesce", ["get", "heading_deg"], 0]],
                 "icon-rotation-alignment": "map", "icon-allow-overlap": True, "icon-ignore-placement": True,

@@ -103,7 +103,7 @@ export class LiveMap extends LitElement {
       container: this.querySelector(".ck-map-canvas"),
       style,
       bounds: this.corridor.bounds,
-      fitBoundsOptions: { padding: this.compact ? 24 : 56 },
+      fitBoundsOptions: { padding: this.padding() },
       attributionControl: false,
       maxZoom: 18,
       minZoom: 6,
@@ -119,6 +119,7 @@ export class LiveMap extends LitElement {
     this.map.addControl(new NavigationControl({ showCompass: false }), "top-left");
     this.map.addControl(new ScaleControl({ maxWidth: 90 }), "bottom-left");
     this.map.addControl(new AttributionControl({ compact: true }), "bottom-left");
+    if (this.clientWidth < 600) this.foldAttribution();
     this.map.on("error", ({ error }) => console.warn("map:", error?.message));
     this.map.on("webglcontextlost", () => { this.problem = t("The map lost its graphics. Reload the page."); });
     this.legend = style.metadata["cuakhau:legend"];
@@ -135,6 +136,15 @@ export class LiveMap extends LitElement {
       this.emit("map-ready");
     });
     this.hushTimer = setInterval(() => !this.past && this.trucks.hush(), HUSH_MS);
+  }
+
+  /** On a phone the sources fold to their button. */
+  foldAttribution() {
+    this.map.once("load", () => {
+      const element = this.querySelector(".maplibregl-ctrl-attrib");
+      element?.removeAttribute("open");
+      element?.classList.remove("maplibregl-compact-show");
+    });
   }
 
   /** What a fresh style lacks: images and live data. */
@@ -250,7 +260,8 @@ export class LiveMap extends LitElement {
   }
 
   padding() {
-    return this.compact ? 24 : 56;
+    if (this.compact) return 24;
+    return this.clientWidth < 600 ? { top: 120, right: 112, bottom: 60, left: 40 } : { top: 70, right: 60, bottom: 76, left: 60 };
   }
 
   fitCorridor() {

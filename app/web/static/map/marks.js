@@ -51,7 +51,7 @@ export class SiteMarks {
         this.onPick(site);
       });
       const toRight = site.kind === "yard" ? site.lonlat[0] >= middle : site.lonlat[0] > middle;
-      const anchor = toRight ? "left" : "right";
+      const anchor = `${site.kind === "yard" ? "top" : "bottom"}-${toRight ? "left" : "right"}`;
       new Marker({ element, anchor, offset: [toRight ? 14 : -14, 0] }).setLngLat(site.lonlat).addTo(map);
       return { site, element };
     });

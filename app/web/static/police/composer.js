@@ -16,8 +16,15 @@ const TOOLS = [
   { kind: "list", icon: "pointer", word: () => t("Single trucks") },
 ];
 
+const PARAMETERS = ["site_id", "gate_id", "yard_id", "reason", "release", "supersedes"];
+const REASONS = {
+  queue: () => t("Long queue at the gate"), yard_full: () => t("Yard nearly full"), gate_closed: () => t("Gate closed"),
+  shorter_wait: () => t("Shorter wait there"), queue_dissolves: () => t("Road ahead is clearing"),
+  accident: () => t("Accident ahead"), road_works: () => t("Road works ahead"),
+};
+
 const fresh = (now) => ({
-  kind: "hold", selection: {}, parameters: {}, text: {}, edited: false, advisory_id: null,
+  kind: "hold", selection: {}, parameters: {}, text: {}, edited: {}, advisory_id: null,
   valid_from: now, valid_to: now + 2 * 3600e3,
 });
 
@@ -36,16 +43,12 @@ class PoliceComposer extends ConsoleElement {
   /** Begin an order, from advice if given: `{advisory, measure}`. */
   begin({ advisory, measure } = {}) {
     const draft = fresh(this.console.now());
-    const order = measure?.order || {};
-    Object.assign(draft, {
-      kind: order.kind || measure?.kind || draft.kind,
-      selection: structuredClone(order.selection || measure?.selection || {}),
-      parameters: structuredClone(order.parameters || measure?.parameters || {}),
-      advisory_id: advisory?.advisory_id ?? null,
-    });
-    if (order.text) Object.assign(draft, { text: { ...order.text }, edited: true });
-    if (order.valid_from) draft.valid_from = Date.parse(order.valid_from);
-    if (order.valid_to) draft.valid_to = Date.parse(order.valid_to);
+    const { kind, selection, text, valid_from: from, valid_to: to, ...rest } = structuredClone(measure?.order || {});
+    const parameters = Object.fromEntries(PARAMETERS.filter((name) => rest[name] != null).map((name) => [name, rest[name]]));
+    Object.assign(draft, { kind: kind || draft.kind, selection: selection || {}, parameters, edited: text || {} });
+    draft.advisory_id = advisory?.advisory_id ?? null;
+    if (from) draft.valid_from = Date.parse(from);
+    if (to) draft.valid_to = Date.parse(to);
     this.advisory = advisory || null;
     this.draft = draft;
     this.confirming = false;
@@ -103,11 +106,11 @@ class PoliceComposer extends ConsoleElement {
   }
 
   body() {
-    const { kind, selection, parameters, text, edited, advisory_id: advisory } = this.draft;
+    const { kind, selection, parameters, edited, advisory_id: advisory, valid_from: from, valid_to: to } = this.draft;
     return {
-      kind, selection, parameters,
-      valid_from: new Date(this.draft.valid_from).toISOString(), valid_to: new Date(this.draft.valid_to).toISOString(),
-      ...(edited ? { text } : {}), ...(advisory ? { advisory_id: advisory } : {}),
+      kind, selection, ...parameters, text: edited, valid_to: new Date(to).toISOString(),
+      ...(from > this.console.now() + 60e3 ? { valid_from: new Date(from).toISOString() } : {}),
+      ...(advisory ? { advisory_id: advisory } : {}),
     };
   }
 
@@ -131,8 +134,8 @@ class PoliceComposer extends ConsoleElement {
       const preview = await api("POST", "/api/v1/orders/preview", this.body(), { signal });
       this.preview = preview;
       this.problem = "";
-      if (!this.draft.edited && preview.text) this.draft = { ...this.draft, text: preview.text };
-      this.console.mark((preview.recipients || preview.vehicles || []).map(({ vehicle_id: id }) => id));
+      this.draft = { ...this.draft, text: { ...preview.text, ...this.draft.edited } };
+      this.console.mark(preview.recipients.map(({ vehicle_id: id }) => id));
     } catch (error) {
       if (error.name === "AbortError") return;
       this.preview = null;
@@ -144,14 +147,13 @@ class PoliceComposer extends ConsoleElement {
   }
 
   get count() {
-    return this.preview?.count ?? 0;
+    return this.preview?.recipients.length ?? 0;
   }
 
   async send() {
     this.sending = true;
     try {
-      const body = { ...this.body(), text: this.draft.text };
-      const order = await api("POST", "/api/v1/orders", body, { headers: { "Idempotency-Key": this.key } });
+      const order = await api("POST", "/api/v1/orders", this.body(), { headers: { "Idempotency-Key": this.key } });
       toast(t("Order sent to {count} trucks.", { count: this.count }), "success");
       this.console.sent(order);
       this.begin();
@@ -182,7 +184,7 @@ class PoliceComposer extends ConsoleElement {
     return html`<fieldset class="ck-kinds"><legend>${t("What")}</legend>
       ${Object.entries(KINDS).map(([kind, { icon, word, what }]) => html`<label title=${what()} class=${this.draft.kind === kind ? "active" : ""}>
         <input type="radio" name="kind" value=${kind} data-testid=${`kind-${kind}`} .checked=${this.draft.kind === kind}
-          @change=${() => this.change({ kind, parameters: {}, edited: false })}>
+          @change=${() => this.change({ kind, parameters: {}, edited: {} })}>
         <i class=${`ti ti-${icon}`} aria-hidden="true"></i>${word()}</label>`)}
       <p class="ck-muted">${KINDS[this.draft.kind].what()}</p></fieldset>`;
   }
@@ -242,18 +244,39 @@ class PoliceComposer extends ConsoleElement {
 
   renderParameters() {
     const { kind, parameters } = this.draft;
-    const pick = (name, label, options, isRequired) => html`<label class="form-label">${label}<select class="form-select" ?required=${isRequired} data-testid=${`parameter-${name}`}
-      @change=${(event) => this.setParameter(name, event.target.value)}><option value="" ?selected=${!parameters[name]}>${isRequired ? t("choose…") : t("where they are")}</option>
+    const pick = (name, label, options) => html`<label class="form-label">${label}<select class="form-select" required data-testid=${`parameter-${name}`}
+      @change=${(event) => this.setParameter(name, event.target.value)}><option value="" ?selected=${!parameters[name]}>${t("choose…")}</option>
       ${options.map(([key, word]) => html`<option value=${key} ?selected=${parameters[name] === key}>${word}</option>`)}</select></label>`;
-    if (kind === "hold") return html`<fieldset><legend>${t("Where")}</legend>${pick("site_id", t("Wait at"), this.console.staging, false)}</fieldset>`;
-    if (kind === "divert") return html`<fieldset><legend>${t("Where")}</legend>${pick("gate_id", t("To gate"), this.console.gates.map((gate) => [gate.site_id, gate.name]), true)}</fieldset>`;
-    if (kind === "yard") return html`<fieldset><legend>${t("Where")}</legend>${pick("yard_id", t("Into yard"), this.console.yards, true)}</fieldset>`;
-    if (kind === "proceed") {
-      return html`<fieldset><legend>${t("How fast")}</legend><label class="form-label">${t("Trucks let go per hour (empty: all at once)")}
-        <input type="number" class="form-control" min="1" step="1" data-testid="parameter-release_veh_per_h" .value=${parameters.release_veh_per_h ?? ""}
-          @change=${(event) => this.setParameter("release_veh_per_h", event.target.value ? Number(event.target.value) : null)}></label></fieldset>`;
-    }
-    return nothing;
+    const parts = {
+      hold: () => pick("site_id", t("Wait at"), this.console.staging),
+      divert: () => pick("gate_id", t("To gate"), this.console.gates.map((gate) => [gate.site_id, gate.name])),
+      yard: () => pick("yard_id", t("Into yard"), this.console.yards),
+      proceed: () => this.renderRelease(parameters.release),
+    };
+    return html`<fieldset class="ck-filters"><legend>${t("How and why")}</legend>${parts[kind]?.()} ${this.renderReason(parameters.reason)}</fieldset>`;
+  }
+
+  renderRelease(release) {
+    const set = (values) => {
+      const next = { veh: 10, every_s: 600, ...release, ...values };
+      this.setParameter("release", next.veh ? next : null);
+    };
+    return html`<label class="form-label">${t("In groups of (empty: all at once)")}<input type="number" class="form-control" min="1" step="1"
+        data-testid="parameter-release-veh" .value=${release?.veh ?? ""} @change=${(event) => set({ veh: Number(event.target.value) })}></label>
+      <label class="form-label">${t("Every, minutes")}<input type="number" class="form-control" min="1" step="1" data-testid="parameter-release-every" ?disabled=${!release}
+        .value=${release ? String(release.every_s / 60) : ""} @change=${(event) => set({ every_s: Number(event.target.value) * 60 })}></label>`;
+  }
+
+  renderReason(reason = "") {
+    const isOwn = this.ownReason || (reason !== "" && !(reason in REASONS));
+    return html`<label class="form-label">${t("Reason")}<select class="form-select" data-testid="parameter-reason" @change=${(event) => {
+      this.ownReason = event.target.value === "own";
+      this.setParameter("reason", this.ownReason ? "" : event.target.value);
+    }}><option value="" ?selected=${!reason && !isOwn}>${t("none")}</option>
+      ${Object.entries(REASONS).map(([key, word]) => html`<option value=${key} ?selected=${reason === key}>${word()}</option>`)}
+      <option value="own" ?selected=${isOwn}>${t("own words…")}</option></select></label>
+      ${isOwn ? html`<label class="form-label ck-wide">${t("Own words")}<input class="form-control" maxlength="300" data-testid="parameter-reason-own" .value=${reason}
+        @change=${(event) => this.setParameter("reason", event.target.value)}></label>` : nothing}`;
   }
 
   renderTime() {
@@ -272,10 +295,13 @@ class PoliceComposer extends ConsoleElement {
     return html`<fieldset class="ck-text"><legend>${t("Words to the driver")}</legend>
       <div class="ck-tools-row" role="tablist">${Object.entries(LANGUAGES).map(([code, name]) => html`<button type="button" role="tab" class=${`btn btn-sm ${this.textLanguage === code ? "active" : ""}`}
         aria-selected=${this.textLanguage === code} data-testid=${`text-tab-${code}`} @click=${() => { this.textLanguage = code; }}>${name}</button>`)}
-        ${edited ? html`<button type="button" class="btn btn-sm btn-ghost-secondary" @click=${() => this.change({ edited: false })}>${t("Words of the template")}</button>` : nothing}</div>
+        ${Object.keys(edited).length ? html`<button type="button" class="btn btn-sm btn-ghost-secondary" @click=${() => this.change({ edited: {} })}>${t("Words of the template")}</button>` : nothing}</div>
       <textarea class="form-control" rows="3" maxlength="500" lang=${this.textLanguage} data-testid=${`text-${this.textLanguage}`} aria-label=${LANGUAGES[this.textLanguage]}
         placeholder=${t("Pick trucks, then the words of the template appear here.")} .value=${text[this.textLanguage] || ""}
-        @input=${(event) => this.change({ text: { ...text, [this.textLanguage]: event.target.value }, edited: true })}></textarea></fieldset>`;
+        @input=${(event) => {
+          const words = { [this.textLanguage]: event.target.value };
+          this.change({ text: { ...text, ...words }, edited: { ...edited, ...words } });
+        }}></textarea></fieldset>`;
   }
 
   renderSend() {
@@ -287,11 +313,13 @@ class PoliceComposer extends ConsoleElement {
           <i class="ti ti-send" aria-hidden="true"></i>${this.sending ? t("Sending…") : t("Send to {count} trucks", { count: formatNumber(this.count) })}</button>
         <button type="button" class="btn" @click=${() => { this.confirming = false; }}>${t("Back")}</button></div>`;
     }
-    const without = this.preview?.without_device ?? 0;
+    const without = this.preview?.recipients.filter((one) => !one.has_device && !one.has_driver).length ?? 0;
+    const past = this.preview?.recipients.filter((one) => one.is_past).length ?? 0;
     return html`<div class="ck-send">
       <p data-testid="preview" aria-live="polite">${!this.hasSelection ? html`<span class="ck-muted">${t("Pick trucks on the map or by a filter.")}</span>`
         : this.preview ? html`<b class="ck-figure" data-testid="preview-count">${formatNumber(this.count)}</b> ${t("trucks get this order")}
           ${without ? html`<br><small class="ck-muted">${t("{count} of them have no device to receive it", { count: without })}</small>` : nothing}
+          ${past ? html`<br><small class="ck-muted">${t("{count} of them are past that place already", { count: past })}</small>` : nothing}
           <br><small class="ck-muted">${words}</small>` : this.previewing ? t("Counting…") : nothing}</p>
       <button class="btn btn-primary btn-lg" data-testid="send" ?disabled=${!this.count || this.previewing}><i class="ti ti-send" aria-hidden="true"></i>${t("Send…")}</button>
     </div>`;

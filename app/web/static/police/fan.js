@@ -92,7 +92,7 @@ class FanChart extends LitElement {
             silent: true, symbol: "none", animation: false,
             data: [{ xAxis: this.now }],
             lineStyle: { color: ink, width: 1, type: "dashed" },
-            label: { formatter: t("now"), color: ink, fontSize: 11, position: "insideEndTop", rotate: 0, distance: 2 },
+            label: { formatter: t("now"), color: ink, fontSize: 11, position: "end", align: "left", distance: [4, -10] },
           },
         },
       ],

@@ -3,12 +3,12 @@
 import { formatNumber, t } from "/static/i18n.js";
 
 export const KINDS = {
-  hold: { icon: "player-pause", word: () => t("Hold"), what: () => t("Wait at a place until the end of the order"), needs: ["site_id"] },
-  proceed: { icon: "player-play", word: () => t("Proceed"), what: () => t("Go on toward the gate"), needs: ["release_per_h"] },
-  divert: { icon: "arrow-fork", word: () => t("Divert"), what: () => t("Go to another gate"), needs: ["gate_id"] },
-  yard: { icon: "parking", word: () => t("To a yard"), what: () => t("Drive into a yard"), needs: ["yard_id"] },
-  stop: { icon: "hand-stop", word: () => t("Stop"), what: () => t("Stop at once where it is safe"), needs: [] },
-  notice: { icon: "speakerphone", word: () => t("Notice"), what: () => t("Tell drivers something"), needs: [] },
+  hold: { icon: "player-pause", word: () => t("Hold"), what: () => t("Wait at a place until the end of the order") },
+  proceed: { icon: "player-play", word: () => t("Proceed"), what: () => t("Go on toward the gate") },
+  divert: { icon: "arrow-fork", word: () => t("Divert"), what: () => t("Go to another gate") },
+  yard: { icon: "parking", word: () => t("To a yard"), what: () => t("Drive into a yard") },
+  stop: { icon: "hand-stop", word: () => t("Stop"), what: () => t("Stop at once where it is safe") },
+  notice: { icon: "speakerphone", word: () => t("Notice"), what: () => t("Tell drivers something") },
 };
 
 /** A selection (as the API takes it) in a few words. */
