@@ -185,9 +185,8 @@ def record_count(
     time: datetime,
     now: datetime,
     counted_by: int | None,
-    source_ref: str | None = None,
-) -> None:
-    """Enter a person's count of the vehicles inside; the ledger follows it and shows the difference.
+) -> int:
+    """Enter a person's count of the vehicles inside; the ledger follows it and shows the difference. Its id.
 
     Raises
     ------
@@ -202,9 +201,6 @@ def record_count(
         )
     get_yard(session, yard_id)
     books = _lock_books(session)[yard_id]
-    known = select(CountRow.count_id).where(CountRow.source_ref == source_ref)
-    if source_ref is not None and session.scalar(known) is not None:
-        return
     if books.counted_at is not None and time < books.counted_at:
         raise ConflictError(
             "A later count, of {time}, is already entered.", field="time", time=books.counted_at.isoformat()
@@ -212,20 +208,18 @@ def record_count(
     raw_veh = _count_open(session, yard_id) + books.unidentified_veh
     raw_then_veh = raw_veh - _net_since(session, yard_id, time)
     after = ledger.apply_count(books, raw_then_veh=raw_then_veh, counted_veh=inside_veh, counted_at=time)
-    session.execute(
-        insert(CountRow).values(
-            yard_id=yard_id,
-            time=time,
-            inside_veh=inside_veh,
-            expected_veh=raw_then_veh,
-            counted_by=counted_by,
-            source_ref=source_ref,
+    count_id = session.execute(
+        insert(CountRow)
+        .values(
+            yard_id=yard_id, time=time, inside_veh=inside_veh, expected_veh=raw_then_veh, counted_by=counted_by
         )
-    )
+        .returning(CountRow.count_id)
+    ).scalar_one()
     settled = update(PresenceRow).where(PresenceRow.yard_id == yard_id, PresenceRow.flag.is_not(None))
     settled = settled.where(func.coalesce(PresenceRow.left_at, PresenceRow.entered_at) <= time)
     session.execute(settled.values(flag=None).execution_options(synchronize_session=False))
     _save_books(session, {yard_id: after})
+    return count_id
 
 
 def yard_states(session: Session, now: datetime, *, gate_id: str | None = None) -> list[YardState]:
@@ -234,18 +228,13 @@ def yard_states(session: Session, now: datetime, *, gate_id: str | None = None) 
     if gate_id is not None:
         yards = yards.where(YardRow.gate_id == gate_id)
     rows = session.execute(yards.order_by(YardRow.gate_id, YardRow.kind.desc(), YardRow.yard_id)).all()
-    inside = dict(
-        session.execute(
-            select(PresenceRow.yard_id, func.count()).where(PresenceRow.left_at.is_(None)).group_by(PresenceRow.yard_id)
-        )
-        .tuples()
-        .all()
-    )
+    present = select(PresenceRow.yard_id, func.count()).where(PresenceRow.left_at.is_(None))
+    inside = {yard_id: count for yard_id, count in session.execute(present.group_by(PresenceRow.yard_id))}
     flagged: dict[str, dict[Flag, list[str]]] = defaultdict(lambda: defaultdict(list))
     for flag in ledger.CONTRADICTORY:
         odd = select(PresenceRow.yard_id, func.coalesce(PresenceRow.plate_norm, PresenceRow.truck_key))
         odd = odd.where(PresenceRow.flag == flag.value, _recent(now)).order_by(PresenceRow.truck_key)
-        for yard_id, name in session.execute(odd).tuples():
+        for yard_id, name in session.execute(odd):
             flagged[yard_id][flag].append(name)
     reserved = _reserved(session)
     return [
@@ -451,7 +440,7 @@ def _reserved(session: Session) -> dict[str, int]:
         .where(AssignmentRow.plan_id == newest, AssignmentRow.yard_id.is_not(None), ~inside.exists())
         .group_by(AssignmentRow.yard_id)
     )
-    return {yard_id: count for yard_id, count in rows.tuples() if yard_id is not None}
+    return {yard_id: count for yard_id, count in rows if yard_id is not None}
 
 
 # Plans
@@ -527,7 +516,7 @@ def assignments(session: Session, trip_ids: Sequence[int] | None = None) -> dict
             wait_s=row.wait_s,
             reason=row.reason,
         )
-        for row, made_at in session.execute(rows).tuples()
+        for row, made_at in session.execute(rows)
     }
 
 

@@ -111,7 +111,6 @@ class CountRow(Base):
     inside_veh: Mapped[int]
     expected_veh: Mapped[int]
     counted_by: Mapped[int | None]
-    source_ref: Mapped[str | None] = mapped_column(unique=True)
 
 
 class FeedRow(Base):

@@ -1,1 +1,1 @@
-"""The minute loop: state, forecast, yard plan, advice."""
+"""Every minute: the state of the corridor becomes a forecast, the forecast a yard plan, both an advice."""

@@ -1,0 +1,102 @@
+"""Control: one leader at a time runs the fast tick, the minute loop and queued scenarios.
+
+Leadership is a PostgreSQL advisory lock on a connection of its own: when that connection is lost, so is
+leadership, and another process takes over. Intervals run on wall time; moments come from the platform's clock.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.control import store
+from app.control.minute import Minute
+from app.control.scenarios import ScenarioRunner
+from app.control.steps import log
+from app.control.tick import Tick
+from app.runtime import Runtime
+
+LOCK_KEY = 0x434B53  # "CKS"
+TICK_S = 5.0
+RETRY_S = 2.0
+
+
+def run_control(runtime: Runtime, *, stop: threading.Event | None = None) -> None:
+    """Lead whenever nobody else does, until told to stop (SIGTERM, SIGINT, or `stop`).
+
+    Outlives restarts of PostgreSQL and Redis. The first forecast is made at once.
+    """
+    stop = stop or threading.Event()
+    if threading.current_thread() is threading.main_thread():
+        _stop_on_signals(stop)
+    while not stop.is_set():
+        try:
+            with _leadership(runtime) as connection:
+                if connection is not None:
+                    log.info("leading")
+                    _lead(runtime, connection, stop)
+        except SQLAlchemyError as error:
+            log.warning("leadership lost", reason=str(error).splitlines()[0])
+        stop.wait(RETRY_S)
+    log.info("stopped")
+
+
+@contextmanager
+def _leadership(runtime: Runtime) -> Iterator[Connection | None]:
+    """A connection of its own that holds the lock, or `None` if another process leads.
+
+    The connection is closed for good at the end, not given back to the pool: the lock must go with it.
+    """
+    connection = runtime.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        connection.detach()
+        yield connection if store.try_lead(connection, LOCK_KEY) else None
+    finally:
+        connection.close()
+
+
+def _lead(runtime: Runtime, connection: Connection, stop: threading.Event) -> None:
+    over = threading.Event()
+    minute = Minute.of(runtime)
+    tick = Tick(runtime, minute.places, minute.tails_km)
+    scenarios = ScenarioRunner(runtime)
+    # Its own thread: compiling the traffic engine takes longer than a tick may.
+    planner = threading.Thread(target=_every_minute, args=(runtime, minute, over), name="minute", daemon=True)
+    planner.start()
+    try:
+        while not stop.is_set():
+            started = time.monotonic()
+            store.still_connected(connection)
+            tick.run()
+            scenarios.tend()
+            stop.wait(max(TICK_S - (time.monotonic() - started), 0.0))
+    finally:
+        over.set()
+        scenarios.stop()
+        # A forecast under way may finish; it is stored by one leader or the other.
+        planner.join(timeout=10.0)
+
+
+def _every_minute(runtime: Runtime, minute: Minute, over: threading.Event) -> None:
+    while not over.is_set():
+        started = time.monotonic()
+        try:
+            minute.run()
+        except Exception:  # a fault outside all steps must not end the loop
+            log.exception("minute failed")
+        over.wait(max(runtime.settings.forecast_interval_s - (time.monotonic() - started), 0.1))
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)

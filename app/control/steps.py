@@ -1,0 +1,58 @@
+"""One step of a loop: its own transaction, its failure logged and kept to itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+from redis.exceptions import RedisError
+from sqlalchemy.orm import Session
+
+from app import events
+from app.runtime import Runtime
+
+T = TypeVar("T")
+
+log = structlog.get_logger("control")
+
+
+def run_step(runtime: Runtime, name: str, step: Callable[[Session], T]) -> T | None:
+    """Run `step` in a transaction of its own and relay the events it emitted; `None` if it failed.
+
+    A failure is logged and counted (`control_step_failures_total`), never raised: one failing step must not
+    stop the others, and the next round tries again.
+    """
+    started = time.perf_counter()
+    try:
+        with runtime.sessions() as session:
+            result = step(session)
+            session.commit()
+            events.relay_after_commit(session, runtime.redis)
+    except Exception:
+        log.exception("step failed", step=name)
+        count(runtime, "control_step_failures_total")
+        return None
+    took_s = time.perf_counter() - started
+    if took_s > 2.0:
+        log.info("step was slow", step=name, took_s=round(took_s, 2))
+    return result
+
+
+def count(runtime: Runtime, counter: str, by: int = 1) -> None:
+    """Add to a counter behind /metrics; silently skipped while Redis is away."""
+    try:
+        runtime.redis.hincrby("ck:counters", counter, by)
+    except RedisError:
+        log.warning("Redis is away", counter=counter)
+
+
+def gauge(runtime: Runtime, values: dict[str, float]) -> None:
+    """Set gauges behind /metrics; silently skipped while Redis is away."""
+    if not values:
+        return
+    try:
+        runtime.redis.hset("ck:gauges", mapping={name: str(value) for name, value in values.items()})
+    except RedisError:
+        log.warning("Redis is away", gauges=list(values))

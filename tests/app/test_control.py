@@ -1,0 +1,283 @@
+"""Control on real PostGIS and Redis: the minute, the tick, leadership."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app import events
+from app.control import loop, minute
+from app.control.minute import Minute
+from app.control.tick import Tick
+from app.runtime import Runtime
+from capacity import store as capacity_store
+from capacity.ledger import Movement, Truck
+from geo.corridor import Corridor
+from routing import store as routing_store
+from routing.forecast import forecast
+
+
+@pytest.fixture
+def ready(runtime: Runtime) -> Runtime:
+    """A platform with yards and gate settings, and few runs so that tests stay short."""
+    runtime.settings.forecast_runs = 24
+    with runtime.sessions() as session:
+        now = runtime.clock.now()
+        capacity_store.seed_yards(session, runtime.corridor, now=now)
+        routing_store.seed_gate_settings(session, runtime.corridor, now=now)
+        session.commit()
+    return runtime
+
+
+def put_trucks(
+    runtime: Runtime, kms: list[float], *, speed_mps: float = 12.0, gate: str | None = "huu-nghi",
+    perishable: bool = False, first: int = 0, age_s: float = 10.0,
+) -> list[int]:  # fmt: skip
+    """Trucks on QL1A toward the border at kilometres, each with a trip unless `gate` is none; their vehicle ids."""
+    corridor: Corridor = runtime.corridor
+    road_id, offset_m = corridor.place_at("QL1A", kms)
+    lon, lat = corridor.position_on(road_id, offset_m)
+    seen_at = runtime.clock.now() - timedelta(seconds=age_s)
+    vehicle_ids = []
+    with runtime.sessions() as session:
+        organisation_id = session.execute(
+            text("INSERT INTO app.organisation (name, kind) VALUES (:name, 'enterprise') RETURNING organisation_id"),
+            {"name": f"Enterprise {first}"},
+        ).scalar_one()
+        for i, km in enumerate(kms):
+            plate = f"29C{first + i:05d}"
+            vehicle_id = session.execute(
+                text(
+                    "INSERT INTO ingest.vehicle (plate, plate_norm, kind, created_at) VALUES (:p, :p, 'truck', :at)"
+                    " RETURNING vehicle_id"
+                ),
+                {"p": plate, "at": seen_at},
+            ).scalar_one()
+            vehicle_ids.append(vehicle_id)
+            session.execute(
+                text(
+                    """
+                    INSERT INTO ingest.last_position (vehicle_id, time, device_id, geom, speed_mps, heading_deg, road_id,
+                        offset_m, km, direction, status, flags, received_at, edge_id, motion)
+                    VALUES (:v, :at, 1, ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), :speed, 0, :road, :offset, :km, 1, 0,
+                        0, :at, :edge, 'moving')
+                    """
+                ),
+                {
+                    "v": vehicle_id, "at": seen_at, "lon": float(lon[i]), "lat": float(lat[i]), "speed": speed_mps,
+                    "road": int(road_id[i]), "offset": float(offset_m[i]), "km": float(km),
+                    "edge": corridor.roads[road_id[i]].edge_id,
+                },
+            )  # fmt: skip
+            if gate is not None:
+                session.execute(
+                    text(
+                        """
+                        INSERT INTO app.trip (code, vehicle_id, organisation_id, goods, goods_class, perishable, regime,
+                            direction, gate_id, planned_arrival, stage, stage_since, created_at)
+                        VALUES (:code, :v, :org, 'Thanh long', 'fresh_fruit', :perishable, 'export', 'export', :gate,
+                            :at, 'on_the_road', :at, :at)
+                        """
+                    ),
+                    {
+                        "code": f"T{first + i}", "v": vehicle_id, "org": organisation_id, "perishable": perishable,
+                        "gate": gate, "at": seen_at,
+                    },
+                )  # fmt: skip
+        session.commit()
+    return vehicle_ids
+
+
+def pass_site(session: Session, vehicle_id: int, site_id: str, kind: str, at) -> None:
+    session.execute(
+        text(
+            "INSERT INTO ingest.site_event (vehicle_id, site_id, kind, time, source) VALUES (:v, :s, :k, :at, 'gps')"
+        ),
+        {"v": vehicle_id, "s": site_id, "k": kind, "at": at},
+    )
+
+
+def test_a_minute_makes_forecast_plan_and_advice(ready: Runtime) -> None:
+    put_trucks(ready, list(np.linspace(5, 60, 40)), perishable=True)
+    done = Minute.of(ready).run()
+    assert {name: worked for name, worked in done.items() if not worked} == {}
+    now = ready.clock.now()
+    with ready.sessions() as session:
+        predicted = routing_store.latest_forecast(session, "huu-nghi")
+        assert predicted is not None
+        assert predicted.made_at == now
+        assert predicted.step_s == 300
+        assert predicted.queue_veh.shape[0] == 3
+        assert (np.diff(predicted.wait_s, axis=0) >= 0).all()
+        assert routing_store.queue_observations(session, "huu-nghi", now, now + timedelta(seconds=1))
+        plan = capacity_store.latest_plan(session)
+        assert plan is not None
+        assert plan.summary["trucks"] == 40
+        told = capacity_store.assignments(session)
+        assert len(told) == 40
+        assert {one.yard_id for one in told.values()} <= {"xuan-cuong", "bao-nguyen"}
+        assert all(one.reason["code"] for one in told.values())
+        types = set(session.scalars(text("SELECT DISTINCT type FROM app.outbox")))
+    assert {"forecast", "yard", "assignment"} <= types
+
+
+def test_an_empty_corridor_has_a_forecast_too(ready: Runtime) -> None:
+    done = Minute.of(ready).run()
+    assert all(done.values())
+    with ready.sessions() as session:
+        assert routing_store.latest_forecast(session, "tan-thanh") is not None
+
+
+def test_the_forecast_changes_when_300_trucks_are_added_upstream(ready: Runtime) -> None:
+    put_trucks(ready, list(np.linspace(5, 60, 20)))
+    loop_ = Minute.of(ready)
+    loop_.run()
+    with ready.sessions() as session:
+        before = routing_store.latest_forecast(session, "huu-nghi")
+    put_trucks(ready, list(np.linspace(20, 70, 300)), first=1000)
+    ready.clock.advance(60)
+    loop_.run()
+    with ready.sessions() as session:
+        after = routing_store.latest_forecast(session, "huu-nghi")
+    assert before is not None
+    assert after is not None
+    assert after.queue_veh[1].max() > before.queue_veh[1].max() + 30
+
+
+def test_trucks_without_a_trip_count(ready: Runtime) -> None:
+    loop_ = Minute.of(ready)
+    loop_.run()
+    with ready.sessions() as session:
+        before = routing_store.latest_forecast(session, "huu-nghi")
+    put_trucks(ready, list(np.linspace(10, 60, 300)), gate=None)
+    ready.clock.advance(60)
+    loop_.run()
+    with ready.sessions() as session:
+        after = routing_store.latest_forecast(session, "huu-nghi")
+    assert before is not None
+    assert after is not None
+    assert after.state_summary["on_road"] >= 300
+    assert after.queue_veh[1].max() > before.queue_veh[1].max() + 20
+
+
+def test_one_failing_step_does_not_stop_the_others(ready: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_trucks(ready, [10.0, 20.0])
+
+    def fail(*_args: object, **_more: object) -> None:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(minute.yards, "build_problem", fail)
+    done = Minute.of(ready).run()
+    assert done["yard_plan"] is False
+    assert done["forecast"]
+    assert done["save_forecast"]
+    assert done["advice"]
+    assert int(ready.redis.hget("ck:counters", "control_step_failures_total") or 0) == 1
+    monkeypatch.setattr(minute, "forecast", fail)
+    done = Minute.of(ready).run()
+    assert [name for name, worked in done.items() if worked] == ["settings", "state", "queue", "tidy"]
+
+
+def test_passages_of_yards_become_movements_once(ready: Runtime) -> None:
+    one, two = put_trucks(ready, [1.0, 2.0])
+    now = ready.clock.now()
+    with ready.sessions() as session:
+        pass_site(session, one, "xuan-cuong", "enter", now - timedelta(minutes=50))
+        pass_site(session, two, "xuan-cuong", "enter", now - timedelta(minutes=40))
+        pass_site(session, one, "xuan-cuong", "leave", now - timedelta(minutes=5))
+        pass_site(session, one, "huu-nghi", "enter", now - timedelta(minutes=4))
+        session.commit()
+    loop_ = Minute.of(ready)
+    tick = Tick(ready, loop_.places, loop_.tails_km)
+    for _ in range(3):
+        tick.run()
+    with ready.sessions() as session:
+        assert capacity_store.get_yard_state(session, "xuan-cuong", now).inside_veh == 1
+        assert [truck.vehicle_id for truck in capacity_store.list_inside(session, "xuan-cuong")] == [two]
+        assert session.scalar(text("SELECT count(*) FROM capacity.movement")) == 3
+    assert ready.redis.exists("ck:heartbeat:control")
+    assert b"yard" in {entry[1][b"type"] for entry in ready.redis.xrange(events.STREAM)}
+
+
+def test_a_truck_whose_trip_is_over_is_no_longer_inside(ready: Runtime) -> None:
+    (one,) = put_trucks(ready, [1.0])
+    now = ready.clock.now()
+    with ready.sessions() as session:
+        enter = Movement(Truck(one), "enter", now - timedelta(hours=3), "gps", "1")
+        capacity_store.record_movements(session, [("xuan-cuong", enter)])
+        session.execute(text("UPDATE app.trip SET stage = 'out', stage_since = :at"), {"at": now})
+        session.commit()
+    loop_ = Minute.of(ready)
+    Tick(ready, loop_.places, loop_.tails_km).run()
+    with ready.sessions() as session:
+        state = capacity_store.get_yard_state(session, "xuan-cuong", now)
+    assert state.inside_veh == 0
+    assert [one.code for one in state.contradictions] == ["left_unseen"]
+
+
+def test_equal_states_and_seeds_give_equal_forecasts(ready: Runtime) -> None:
+    put_trucks(ready, list(np.linspace(5, 60, 30)))
+    loop_ = Minute.of(ready)
+    with ready.sessions() as session:
+        settings = loop_._settings(session, ready.clock.now())
+        snapshot = loop_._assemble(session, settings, ready.clock.now())
+    one, two = (forecast(loop_.network, snapshot.state, runs=8, seed=5) for _ in range(2))
+    assert np.array_equal(one.wait_s, two.wait_s)
+
+
+def wait_for(condition, timeout_s: float = 20.0) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_one_leads_and_another_takes_over(ready: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "TICK_S", 0.2)
+    monkeypatch.setattr(loop, "RETRY_S", 0.2)
+    led: list[str] = []
+    lead = loop._lead
+
+    def remember(runtime, connection, stop):
+        led.append(threading.current_thread().name)
+        lead(runtime, connection, stop)
+
+    monkeypatch.setattr(loop, "_lead", remember)
+    stops = {name: threading.Event() for name in ("first", "second")}
+    threads = {
+        name: threading.Thread(target=loop.run_control, args=(ready,), kwargs={"stop": stop}, name=name)
+        for name, stop in stops.items()
+    }
+    try:
+        for thread in threads.values():
+            thread.start()
+        assert wait_for(lambda: len(led) == 1)
+        time.sleep(1.0)
+        assert len(led) == 1
+        leader = led[0]
+        stops[leader].set()
+        assert wait_for(lambda: len(led) == 2)
+        assert led[1] != leader
+        # The server ends the leader's connection: leadership is lost with it, and won again.
+        with ready.engine.begin() as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = :key"
+                ),
+                {"key": loop.LOCK_KEY},
+            )
+        assert wait_for(lambda: len(led) == 3)
+    finally:
+        for stop in stops.values():
+            stop.set()
+        for thread in threads.values():
+            thread.join(timeout=30)
+    assert not any(thread.is_alive() for thread in threads.values())
