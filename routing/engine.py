@@ -170,6 +170,7 @@ class _State(NamedTuple):
     head: IntArray
     tail: IntArray
     following: IntArray
+    preceding: IntArray
     count: IntArray
     entered: IntArray
     left: IntArray
@@ -309,16 +310,26 @@ def _departure(links: LinkArrays, gates: GateArrays, state: _State, station: int
 
 @_rule
 def _append(state: _State, station: int, truck: int) -> bool:
-    """Put a truck at the end of a station's line; tells whether it is the first there."""
-    state.following[truck] = -1
+    """Put a truck into a station's line by when it would reach the end; tells whether it is the first there.
+
+    On the open road a faster truck passes slower ones; who stands keeps its place, for its time has come before.
+    """
     state.count[station] += 1
-    if state.head[station] < 0:
-        state.head[station] = truck
+    ahead = state.tail[station]
+    ready = state.ready_s[truck]
+    while ahead >= 0 and state.ready_s[ahead] > ready:
+        ahead = state.preceding[ahead]
+    behind = state.following[ahead] if ahead >= 0 else state.head[station]
+    state.preceding[truck], state.following[truck] = ahead, behind
+    if behind >= 0:
+        state.preceding[behind] = truck
+    else:
         state.tail[station] = truck
-        return True
-    state.following[state.tail[station]] = truck
-    state.tail[station] = truck
-    return False
+    if ahead >= 0:
+        state.following[ahead] = truck
+        return False
+    state.head[station] = truck
+    return True
 
 
 @_rule
@@ -333,7 +344,12 @@ def _wake(links: LinkArrays, gates: GateArrays, state: _State, feeders: IntArray
 def _take_first(links: LinkArrays, gates: GateArrays, state: _State, station: int, now_s: float) -> int:
     """Remove the first truck of a link or source; the gap it leaves starts its way upstream."""
     truck = state.head[station]
-    state.head[station] = state.following[truck]
+    behind = state.following[truck]
+    state.head[station] = behind
+    if behind >= 0:
+        state.preceding[behind] = -1
+    else:
+        state.tail[station] = -1
     state.count[station] -= 1
     if station < links.length_m.size:
         storage = links.storage_veh[station]
@@ -552,6 +568,7 @@ def _start_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: 
         tree,
         np.full(2 * n_links, -1, np.int64),
         np.full(2 * n_links, -1, np.int64),
+        np.full(n_trucks, -1, np.int64),
         np.full(n_trucks, -1, np.int64),
         np.zeros(2 * n_links, np.int64),
         np.zeros(n_links, np.int64),
