@@ -55,15 +55,15 @@ class SelectionIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     stretch: StretchIn | None = None
-    gate_id: str | None = Field(None, max_length=60)
-    area: dict[str, Any] | None = Field(None, description="A GeoJSON Polygon or MultiPolygon, EPSG:4326.")
-    site_id: str | None = Field(None, max_length=60, description="Trucks that are now at this site.")
+    gate_id: str | None = Field(default=None, max_length=60)
+    area: dict[str, Any] | None = Field(default=None, description="A GeoJSON Polygon or MultiPolygon, EPSG:4326.")
+    site_id: str | None = Field(default=None, max_length=60, description="Trucks that are now at this site.")
     goods_classes: list[str] = Field(default_factory=list, max_length=50)
     perishable: bool | None = None
     regimes: list[Regime] = Field(default_factory=list, max_length=6)
     stages: list[Literal["planned", "on_the_road", "queued", "in_the_yard"]] = Field(default_factory=list, max_length=4)
-    vehicle_ids: list[RowId] | None = Field(None, max_length=5000)
-    limit_veh: int | None = Field(None, ge=1, le=5000)
+    vehicle_ids: list[RowId] | None = Field(default=None, max_length=5000)
+    limit_veh: int | None = Field(default=None, ge=1, le=5000)
 
     def read(self) -> Selection:
         """As the domain takes it."""
@@ -93,9 +93,9 @@ class ParametersIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    site_id: str | None = Field(None, max_length=60)
-    gate_id: str | None = Field(None, max_length=60)
-    yard_id: str | None = Field(None, max_length=60)
+    site_id: str | None = Field(default=None, max_length=60)
+    gate_id: str | None = Field(default=None, max_length=60)
+    yard_id: str | None = Field(default=None, max_length=60)
     reason: str = Field(default="", max_length=1000, examples=["queue"])
     release: ReleaseIn | None = None
 

@@ -41,9 +41,9 @@ class TripIn(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
 
     plate: str = Field(min_length=1, max_length=40)
-    trailer_plate: str | None = Field(None, max_length=40)
-    driver_id: int | None = Field(None, ge=1, le=2**31 - 1)
-    organisation_id: int | None = Field(None, ge=1, le=2**31 - 1)
+    trailer_plate: str | None = Field(default=None, max_length=40)
+    driver_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    organisation_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
     goods: str = Field(max_length=1000)
     goods_class: str = Field(max_length=60)
     perishable: bool | None = None
@@ -60,8 +60,8 @@ class TripChange(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"planned_arrival": "2026-03-02T17:00:00+07:00"}]}
     )
 
-    trailer_plate: str | None = Field(None, max_length=40)
-    driver_id: int | None = Field(None, ge=1, le=2**31 - 1)
+    trailer_plate: str | None = Field(default=None, max_length=40)
+    driver_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
     goods: str = Field("", max_length=1000)
     goods_class: str = Field("", max_length=60)
     perishable: bool = False
