@@ -155,12 +155,13 @@ def import_corridor(source: str, output: Path, *, gate: str) -> dict[str, Any]:
 @contextmanager
 def _tags_kept() -> Iterator[None]:
     """OSMnx keeps the tags that matter for trucks; its settings are module-wide and are put back."""
-    before = osmnx.settings.useful_tags_way
+    before = osmnx.settings.useful_tags_way, osmnx.settings.use_cache
     osmnx.settings.useful_tags_way = list(_TAGS)
+    osmnx.settings.use_cache = False  # it would write into the working directory
     try:
         yield
     finally:
-        osmnx.settings.useful_tags_way = before
+        osmnx.settings.useful_tags_way, osmnx.settings.use_cache = before
 
 
 def _corridor(graph: Any, *, gate: tuple[float, float], gate_id: str, gate_name: str) -> Corridor:

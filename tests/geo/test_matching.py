@@ -351,6 +351,26 @@ def test_no_fixes_no_places() -> None:
     assert len(MATCHER.last_places(nothing, places)[0]) == 0
 
 
+def test_known_and_new_vehicles_do_not_touch_each_other() -> None:
+    """Two trucks in one batch, one seen before: the same as each for itself, places and events."""
+    lon, lat = along("QL1A", [61.0, 60.7, 1.6, 0.9])
+    both = Fixes.of([8, 8, 3, 3], [30.0, 60.0, 30.0, 60.0], lon, lat)
+    one_before = Fixes.of([8], [0.0], *along("QL1A", [61.3]))
+    known = MATCHER.last_places(one_before, MATCHER.match(one_before))[1]
+    nothing = LastPlaces.nothing(2)
+    mixed = LastPlaces(
+        *(np.concatenate([getattr(nothing, n)[:1], getattr(known, n)]) for n in LastPlaces.__annotations__)
+    )
+    places = MATCHER.match(both, mixed)
+    for rows, last in ((slice(0, 2), known), (slice(2, 4), None)):
+        own = Fixes(*(getattr(both, name)[rows] for name in Fixes.__annotations__))
+        alone = MATCHER.match(own, last)
+        for name in Places.__annotations__:
+            np.testing.assert_array_equal(getattr(places, name)[rows], getattr(alone, name))
+    events = site_events(both, places, mixed)
+    assert [events.vehicle.tolist(), events.site.tolist(), events.time_s.tolist()] == [[3], [site("huu-nghi")], [60.0]]
+
+
 def test_last_places_must_fit_the_vehicles() -> None:
     with pytest.raises(InvalidInputError, match="1 last places for 2 vehicles"):
         MATCHER.match(Fixes.of([1, 2], [0.0] * 2, *along("QL1A", [1.0, 2.0])), LastPlaces.nothing(1))
