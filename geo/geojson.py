@@ -91,7 +91,8 @@ def write_features(roads: Iterable[Road], sites: Iterable[Site]) -> list[dict[st
         fields = {k: v for k, v in vars(site).items() if k not in {"lon", "lat", "geofence"}}
         features.append(_feature(site.site_id, {"feature": "site", **fields}, Point(site.lon, site.lat)))
         if site.geofence is not None:
-            fence = {"feature": "geofence", "site_id": site.site_id}
+            how = site.provenance.get("geofence", "assumed")
+            fence = {"feature": "geofence", "site_id": site.site_id, "provenance": {"geometry": how}}
             features.append(_feature(f"{site.site_id}-geofence", fence, site.geofence))
     return features
 

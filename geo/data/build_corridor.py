@@ -216,7 +216,9 @@ def site_feature(
         "feature": "site", "site_id": site_id, "kind": kind, "gate_id": gate_id,
         "name": dict(zip(("vi", "en", "zh"), name, strict=True)), "road": axis.road, "km": round(km, 3),
         "attributes": attributes or {}, "source": source,
-        "provenance": {"position": position} | (provenance or {}),
+        "provenance": {"position": position}
+        | ({} if kind in {"barrier", "camera"} else {"geofence": "assumed"})
+        | (provenance or {}),
     }  # fmt: skip
     return {"type": "Feature", "id": site_id, "properties": properties, "geometry": mapping(point)}
 
@@ -229,7 +231,7 @@ def fence_feature(axis: Axis, site_id: str, km: tuple[float, float], *, near_m: 
     area = to_degrees(shapely.orient_polygons(base.buffer(half, cap_style="flat", join_style="mitre")))
     if not isinstance(area, Polygon) or not area.is_valid:
         raise SystemExit(f"The geofence of {site_id} is not one valid polygon.")
-    properties = {"feature": "geofence", "site_id": site_id, "source": "assumed", "provenance": {"geometry": "assumed"}}
+    properties = {"feature": "geofence", "site_id": site_id, "provenance": {"geometry": "assumed"}}
     return {"type": "Feature", "id": f"{site_id}-geofence", "properties": properties, "geometry": mapping(area)}
 
 
