@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from app.accounts.permissions import Principal
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
+from app.outlook.reasons import Wording
 from app.outlook.service import list_outlooks
 from app.trips.places import Places
 
 router = APIRouter(prefix="/api/v1/outlooks", tags=["trips"])
 
+ReaderDep = Annotated[Principal, Depends(allow("trips.read"))]
+
+
+def get_wording(request: Request, corridor: CorridorDep, clock: ClockDep, _principal: ReaderDep) -> Wording:
+    """How sentences are put for the caller."""
+    gettext = partial(request.app.state.gettext, request)
+    return Wording(gettext, request.app.state.pages.language(request), Places.of(corridor), clock.now())
+
+
+WordingDep = Annotated[Wording, Depends(get_wording)]
+
 
 @router.get("")
-def get_outlooks(
-    principal: Annotated[Principal, Depends(allow("trips.read"))],
-    session: SessionDep,
-    corridor: CorridorDep,
-    clock: ClockDep,
-) -> dict[str, Any]:
+def get_outlooks(principal: ReaderDep, session: SessionDep, wording: WordingDep) -> dict[str, Any]:
     """The trips the caller may see, open or out within 24 h, each with position, expected arrival, wait and yard."""
-    outlooks = list_outlooks(session, principal, Places.of(corridor), now=clock.now())
-    return {"items": [outlook.to_record() for outlook in outlooks]}
+    return {"items": [outlook.to_record() for outlook in list_outlooks(session, principal, wording)]}

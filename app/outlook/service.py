@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session
 from app.accounts.permissions import Principal
 from app.accounts.scope import visible_trips
 from app.outlook import store
-from app.outlook.reasons import render_reason
-from app.trips.places import Places
+from app.outlook.reasons import Wording
 
 RECENT = timedelta(hours=24)
 """How long a trip that is out stays on the lists."""
@@ -51,21 +50,21 @@ class Outlook:
         return {name: _plain(value) for name, value in self.__dict__.items()}
 
 
-def list_outlooks(session: Session, principal: Principal, places: Places, *, now: datetime) -> list[Outlook]:
+def list_outlooks(session: Session, principal: Principal, wording: Wording) -> list[Outlook]:
     """The outlooks of the trips `principal` may see: open, and out within the last day."""
-    rows = store.list_outlooks(session, visible_trips(principal, "trips.read"), out_since=now - RECENT)
-    return [_outlook(row, places, principal.locale) for row in rows]
+    rows = store.list_outlooks(session, visible_trips(principal, "trips.read"), out_since=wording.now - RECENT)
+    return [_outlook(row, wording) for row in rows]
 
 
-def find_current(session: Session, principal: Principal, places: Places) -> Outlook | None:
+def find_current(session: Session, principal: Principal, wording: Wording) -> Outlook | None:
     """The open trip of a driver, the earliest if there were several; `None` if there is none."""
     rows: Sequence[Row[Any]] = store.list_outlooks(
         session, visible_trips(principal, "trips.read"), out_since=None, limit=1
     )
-    return _outlook(rows[0], places, principal.locale) if rows else None
+    return _outlook(rows[0], wording) if rows else None
 
 
-def _outlook(row: Row[Any], places: Places, locale: str) -> Outlook:
+def _outlook(row: Row[Any], wording: Wording) -> Outlook:
     trip = row.Trip
     position = None
     if row.time is not None:
@@ -79,9 +78,9 @@ def _outlook(row: Row[Any], places: Places, locale: str) -> Outlook:
             "yard_id": row.yard_id,
             "arrive_at": row.yard_arrive_at,
             "place_free_at": row.place_free_at,
-            "reason": render_reason(row.reason, places, locale),
+            "reason": wording.reason(row.reason),
         }
-    gate = places.gates.get(trip.gate_id)
+    gate = wording.places.gates.get(trip.gate_id)
     return Outlook(
         trip_id=trip.trip_id,
         code=trip.code,

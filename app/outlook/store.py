@@ -27,7 +27,7 @@ def list_outlooks(
     are not there are null. Nearest planned arrival first.
     """
     newest_plan = select(func.max(PlanRow.plan_id)).scalar_subquery()
-    wanted = Trip.stage.in_(OPEN_STAGES)
+    wanted: ColumnElement[bool] = Trip.stage.in_(OPEN_STAGES)
     if out_since is not None:
         wanted = or_(wanted, and_(Trip.stage == "out", Trip.stage_since >= out_since))
     return session.execute(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.accounts.permissions import Principal
+from app.api.outlooks import WordingDep
 from app.deps import CorridorDep, SessionDep, allow
 from app.outlook.service import find_current
 from app.trips.places import Places
@@ -20,11 +21,12 @@ DriverDep = Annotated[Principal, Depends(allow("pages.driver"))]
 
 
 @router.get("/driver")
-def show_driver(request: Request, principal: DriverDep, session: SessionDep, corridor: CorridorDep) -> Response:
+def show_driver(
+    request: Request, principal: DriverDep, session: SessionDep, corridor: CorridorDep, wording: WordingDep
+) -> Response:
     """The page a driver keeps open on the phone."""
-    places = Places.of(corridor)
-    outlook = find_current(session, principal, places)
-    return render(request, "driver.html", outlook=outlook, places=_sites(corridor, places))
+    outlook = find_current(session, principal, wording)
+    return render(request, "driver.html", outlook=outlook, places=_sites(corridor, wording.places))
 
 
 def _sites(corridor: Corridor, places: Places) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.permissions import Principal
+from app.api.outlooks import WordingDep
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.outlook.service import list_outlooks
 from app.trips import service
@@ -38,11 +39,10 @@ REGIME_NAMES = {
 
 @router.get("")
 def show_shipments(
-    request: Request, principal: EnterpriseDep, session: SessionDep, corridor: CorridorDep, clock: ClockDep
+    request: Request, principal: EnterpriseDep, session: SessionDep, corridor: CorridorDep, wording: WordingDep
 ) -> Response:
     """All shipments of the enterprise: map and table."""
-    outlooks = list_outlooks(session, principal, Places.of(corridor), now=clock.now())
-    records = [outlook.to_record() for outlook in outlooks]
+    records = [outlook.to_record() for outlook in list_outlooks(session, principal, wording)]
     return render(request, "enterprise.html", outlooks=records, sites=_site_names(corridor))
 
 
