@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.demo import store
 from app.demo.playback import Playback
 from app.demo.seed import Fleet
+from app.trips.places import Places
 from geo.clock import Clock
 from geo.corridor import Corridor
 
@@ -119,9 +120,19 @@ class Drivers:
         """Do in the playback what the order asks, as far as a recorded journey can; whether it could."""
         if order.kind in OBEYED:
             return self.playback.hold(truck, order.order_id, now, self._spot(order)) is not None
+        if order.kind == "divert":
+            return self._divert(truck, str(order.parameters["gate_id"]), now)
         if order.kind == "proceed":
             self.playback.release(truck, now)
         return True
+
+    def _divert(self, truck: int, gate_id: str, now: datetime) -> bool:
+        gate = Places.of(self.corridor).gates.get(gate_id)
+        if gate is None or not gate.feeders:
+            return False
+        road, (there_km, _) = next(iter(gate.feeders.items()))
+        lon, lat = (float(np.ravel(value)[0]) for value in self.corridor.position(road, there_km))
+        return self.playback.divert(truck, gate_id, now, (lon, lat))
 
     def _spot(self, order: Any) -> tuple[float, float] | None:
         """A place of its own for a truck in the area it is told to wait in; `None` if it is to stop where it is."""

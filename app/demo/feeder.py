@@ -213,7 +213,8 @@ class Feeder:
 
     def _plan_trips(self) -> None:
         with self.sessions.begin() as session:
-            plan_trips(session, self.playback.recording, self.state.timeline, self.fleet, self.clock.now())
+            now, delayed = self.clock.now(), self.playback.shifts
+            plan_trips(session, self.playback.recording, self.state.timeline, self.fleet, now, delayed)
 
     def _every(self, name: str, seconds: float, act: Callable[[], Any]) -> None:
         """Act if the last time was `seconds` ago; a failure is told and tried again next time."""

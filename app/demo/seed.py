@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -38,6 +38,8 @@ log = structlog.get_logger("demo")
 
 PLAN_AHEAD = timedelta(hours=12)
 """How long before it sets out a truck's trip is declared."""
+GRACE = timedelta(minutes=70)
+"""How long after its last fix a truck's trip may still be open: the platform takes an hour of silence for the end."""
 GATE = "huu-nghi"
 """Where the demo accounts of the stations work."""
 
@@ -112,7 +114,7 @@ def seed(session: Session, corridor: Corridor, now: datetime, recording: Recordi
     state = DemoState.load(data_dir, now, recording.start_s)
     fleet = seed_fleet(session, recording, data_dir, now)
     set_gates(session, recording.about, now)
-    plan_trips(session, recording, state.timeline, fleet, now)
+    plan_trips(session, recording, state.timeline, fleet, now, state.shifts)
     return fleet
 
 
@@ -232,20 +234,28 @@ def set_gates(session: Session, about: Mapping[str, Any], now: datetime) -> None
             })  # fmt: skip
 
 
-def plan_trips(session: Session, recording: Recording, timeline: Timeline, fleet: Fleet, now: datetime) -> int:
+def plan_trips(
+    session: Session, recording: Recording, timeline: Timeline, fleet: Fleet, now: datetime,
+    delayed: Collection[int] = (),
+) -> int:  # fmt: skip
     """Declare the trips of trucks that are under way or set out soon, and end those left over; how many were declared.
 
-    Called again and again while the days go by; a journey is declared once.
+    Called again and again while the days go by; a journey is declared once. `delayed` are trucks that are not where
+    the recording has them: their trips take as long as they take.
     """
-    journeys = [_journey(truck, timeline, now) for truck in recording.trucks]
-    arrivals = [arrival for _, arrival in journeys]
-    over = store.end_forgotten_trips(session, dict(zip(fleet.vehicle_ids, arrivals, strict=True)), now)
+    journeys = [_journey(truck, timeline, now - GRACE) for truck in recording.trucks]
+    arrivals = {
+        fleet.vehicle_ids[truck.truck]: arrival
+        for truck, (_, arrival) in zip(recording.trucks, journeys, strict=True)
+        if truck.truck not in delayed
+    }
+    over = store.end_forgotten_trips(session, arrivals, now)
     if over:
         close_stays(session, over, now)
     newest = store.newest_arrivals(session, fleet.vehicle_ids)
     rows = []
     for truck, (departure, arrival), vehicle_id in zip(recording.trucks, journeys, fleet.vehicle_ids, strict=True):
-        if departure > now + PLAN_AHEAD:
+        if departure > now + PLAN_AHEAD or truck.truck in delayed:
             continue
         if vehicle_id in newest and newest[vehicle_id] > arrival - store.SAME_JOURNEY:
             continue

@@ -26,7 +26,7 @@ def add_vehicles(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[st
     found = session.execute(
         select(Vehicle.plate_norm, Vehicle.vehicle_id).where(Vehicle.plate_norm.in_([r["plate_norm"] for r in rows]))
     )
-    return dict(found.tuples().all())
+    return {plate_norm: vehicle_id for plate_norm, vehicle_id in found}
 
 
 def add_devices(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -48,7 +48,7 @@ def add_drivers(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
 def accounts_by_name(session: Session, usernames: Sequence[str]) -> dict[str, int]:
     """The number of each account by its user name."""
     query = select(Account.username, Account.account_id).where(Account.username.in_(usernames))
-    return dict(session.execute(query).tuples().all())
+    return {username: account_id for username, account_id in session.execute(query)}
 
 
 def set_untouched_gate(session: Session, gate_id: str, direction: str, values: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +125,7 @@ def test_a_journey_lasts_until_its_end(recording: Recording) -> None:
 def test_each_fix_is_sent_once(recording: Recording) -> None:
     pieces = [0.0, 1000.0, 50_000.0, DAY_S - 0.5, DAY_S + 0.5, 2.0 * DAY_S]
     whole = sum(len(indices) for _, indices in recording.sent_between(pieces[0], pieces[-1]))
-    parts = sum(len(i) for a, b in zip(pieces, pieces[1:], strict=False) for _, i in recording.sent_between(a, b))
+    parts = sum(len(i) for a, b in pairwise(pieces) for _, i in recording.sent_between(a, b))
     assert whole == parts
 
 
