@@ -59,7 +59,7 @@ def put_truck(
             road_id=int(road_id), offset_m=float(offset_m), km=km, direction=direction, status=0, flags=0,
             received_at=time, time=time, edge_id=corridor.roads[int(road_id)].edge_id, site_id=site_id,
             motion=motion or ("moving" if speed_mps > 3 else "slow"),
-        )  # fmt: skip
+        )
     )
     return int(vehicle.vehicle_id)
 
