@@ -48,7 +48,7 @@ def list_positions(
         query = query.where(func.ST_Intersects(LastPosition.geom, ST_MakeEnvelope(*bbox, 4326)))
     if since is not None:
         query = query.where(LastPosition.time > since)
-    return session.execute(query).tuples().all()
+    return session.execute(query).all()
 
 
 def positions_at(session: Session, at: datetime, window_s: float) -> Rows:
@@ -79,7 +79,7 @@ def positions_at(session: Session, at: datetime, window_s: float) -> Rows:
         .join(newest, newest.c.time.is_not(None))
         .where(LastPosition.time > begin)
     )  # fmt: skip
-    return session.execute(query).tuples().all()
+    return session.execute(query).all()
 
 
 def fixes_between(session: Session, begin: datetime, end: datetime, limit: int) -> Rows:
@@ -93,7 +93,7 @@ def fixes_between(session: Session, begin: datetime, end: datetime, limit: int) 
         .order_by(FixRow.time)
         .limit(limit)
     )  # fmt: skip
-    return session.execute(query).tuples().all()
+    return session.execute(query).all()
 
 
 def track(
@@ -109,7 +109,7 @@ def track(
         .order_by(FixRow.time)
         .limit(limit)
     )  # fmt: skip
-    return session.execute(query).tuples().all()
+    return session.execute(query).all()
 
 
 def find_plate(session: Session, vehicle_id: int) -> str | None:

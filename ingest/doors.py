@@ -62,7 +62,7 @@ class Doors:
         """
         bound = (await self._bind([report.device], gateway_token)).get(report.device)
         if bound is None:
-            self.refuse("unknown_device")
+            await self.refuse("unknown_device")
             raise NotFoundError(
                 "No device is enrolled with the identifier {device}.", field="id", device=report.device[:40]
             )
@@ -70,7 +70,7 @@ class Doors:
         time_us = now_us if report.time is None else to_microseconds(report.time)
         reason = self._judge(report, time_us, now_us)
         if reason is not None:
-            self.refuse(reason)
+            await self.refuse(reason)
             if reason == "out_of_range":
                 raise InvalidInputError(_DETAILS[reason], field="lat", lat=report.lat, lon=report.lon)
             return reason
@@ -96,17 +96,13 @@ class Doors:
         known = await self._bind(batch.device, gateway_token)
         fixes, refusals = self._judge_batch(batch, known)
         errors += refusals
-        if errors:
-            counts = Counter(refused(error.reason) for error in errors)
-            self.writer.count(counts)
-            errors.sort(key=lambda error: error.line)
-        if len(fixes):
-            await self.writer.append(fixes)
+        errors.sort(key=lambda error: error.line)
+        await self.writer.append(fixes, Counter(refused(error.reason) for error in errors))
         return len(fixes), errors
 
-    def refuse(self, reason: str) -> None:
+    async def refuse(self, reason: str) -> None:
         """Count a refusal."""
-        self.writer.count({refused(reason): 1})
+        await self.writer.count({refused(reason): 1})
 
     def _judge(self, report: Report, time_us: int, now_us: int) -> str | None:
         if report.lat is None or report.lon is None or (report.lat == 0.0 and report.lon == 0.0):

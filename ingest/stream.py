@@ -105,8 +105,8 @@ class FixWriter:
         self._add(vehicle_id % self.shards, row, attributes or None)
         await self._flushed()
 
-    async def append(self, fixes: FixArray) -> None:
-        """Append many fixes; returns when all are durable.
+    async def append(self, fixes: FixArray, counts: dict[str, int] | None = None) -> None:
+        """Append many fixes, and add to the platform's counters; returns when all are durable.
 
         Raises
         ------
@@ -114,6 +114,7 @@ class FixWriter:
             If the streams are too long or Redis does not answer; some may be durable then, repeating does no harm.
         """
         await self.require_room()
+        self._counts.update(counts or {})
         shard = fixes["vehicle_id"] % self.shards
         for number in np.unique(shard):
             own = fixes[shard == number] if self.shards > 1 else fixes
@@ -121,10 +122,11 @@ class FixWriter:
                 self._add(int(number), own[start : start + CHUNK_FIXES].tobytes(), None)
         await self._flushed()
 
-    def count(self, counts: dict[str, int]) -> None:
-        """Add to the platform's counters with the next round trip."""
+    async def count(self, counts: dict[str, int]) -> None:
+        """Add to the platform's counters; a count that cannot be kept is no reason to fail a request."""
         self._counts.update(counts)
-        self._start()
+        with contextlib.suppress(UnavailableError):
+            await self._flushed()
 
     async def require_room(self) -> None:
         """Let through if there is room.

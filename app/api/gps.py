@@ -43,7 +43,7 @@ async def osmand_door(request: Request) -> Response:
         query = request.scope["query_string"]
         reports = osmand.decode(query, body, request.headers.get("content-type", ""))
     except MalformedError:
-        doors.refuse("malformed")
+        await doors.refuse("malformed")
         raise
     return await _accept(doors, request, reports)
 
@@ -56,10 +56,10 @@ async def owntracks_door(request: Request) -> Response:
     try:
         report = owntracks.decode(body, device_header=request.headers.get("x-limit-d"))
     except MalformedError:
-        doors.refuse("malformed")
+        await doors.refuse("malformed")
         raise
     except InvalidInputError:
-        doors.refuse("encrypted")
+        await doors.refuse("encrypted")
         raise
     if report is not None:
         await doors.accept(report, _gateway_token(request))
@@ -74,7 +74,7 @@ async def traccar_door(request: Request) -> Response:
     try:
         report = traccar.decode(body)
     except MalformedError:
-        doors.refuse("malformed")
+        await doors.refuse("malformed")
         raise
     return await _accept(doors, request, [report])
 

@@ -16,6 +16,7 @@ import orjson
 
 from geo.errors import CuaKhauError, MalformedError
 from ingest.formats.report import (
+    MAX_IDENTIFIER_LENGTH,
     clean,
     read_heading,
     read_identifier,
@@ -24,6 +25,9 @@ from ingest.formats.report import (
     read_unsigned,
     to_microseconds,
 )
+
+_NUMBERS: frozenset[type] = frozenset({int, float})
+_NUMBERS_OR_NONE = _NUMBERS | {type(None)}
 
 Floats = npt.NDArray[np.float64]
 NO_TIME = np.iinfo(np.int64).min
@@ -72,17 +76,14 @@ def decode(body: bytes) -> Batch:
 def _decode_columns(rows: list[dict[str, Any]], line: npt.NDArray[np.int64]) -> Batch:
     """The quick way, for a body without a bad line; raises anything if there is one."""
     device = [row["device"] for row in rows]
-    for name in set(map(type, device)):
-        if name is not str:
-            raise TypeError(name)
-    if rows and (max(map(len, device)) > 128 or "" in device):
+    if not {str}.issuperset(map(type, device)):
+        raise TypeError("device")
+    if rows and (max(map(len, device)) > MAX_IDENTIFIER_LENGTH or "" in map(str.strip, device)):
         raise ValueError("device")
     lat, lon = _column([row["lat"] for row in rows]), _column([row["lon"] for row in rows])
     speed_mps = _optional(rows, "speed_mps")
     heading_deg = _optional(rows, "heading_deg")
     accuracy_m = _optional(rows, "accuracy_m")
-    if not (np.isfinite(lat).all() and np.isfinite(lon).all()):
-        raise ValueError("place")
     speed_mps[speed_mps < 0] = np.nan
     accuracy_m[accuracy_m < 0] = np.nan
     heading_deg[(heading_deg < 0) | (heading_deg > 360)] = np.nan
@@ -93,23 +94,18 @@ def _decode_columns(rows: list[dict[str, Any]], line: npt.NDArray[np.int64]) -> 
     )
 
 
-def _column(values: list[Any]) -> Floats:
-    column = np.array(values)
-    if column.dtype.kind not in "if" and values:
+def _column(values: list[Any], allowed: frozenset[type] = _NUMBERS) -> Floats:
+    """Numbers as an array; where `None` is allowed it becomes NaN."""
+    if not allowed.issuperset(map(type, values)):
         raise TypeError("not all numbers")
-    return column.astype(np.float64)
+    column = np.array(values, dtype=np.float64)
+    if np.isinf(column).any():
+        raise ValueError("infinite")
+    return column
 
 
 def _optional(rows: list[dict[str, Any]], key: str) -> Floats:
-    column = np.array([row.get(key) for row in rows])
-    if column.dtype.kind in "if":
-        return column.astype(np.float64)
-    if column.dtype.kind != "O" or any(isinstance(value, str | bool) for value in column):
-        raise TypeError("not all numbers")
-    numbers = column.astype(np.float64)  # None becomes NaN
-    if np.isinf(numbers).any():
-        raise ValueError("infinite")
-    return numbers
+    return _column([row.get(key) for row in rows], _NUMBERS_OR_NONE)
 
 
 def _times(values: list[Any]) -> npt.NDArray[np.int64]:

@@ -1,0 +1,215 @@
+"""Workers: nothing acknowledged is lost or doubled, order holds, bad entries are put aside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+from app.runtime import Runtime
+from app.worker import Worker
+from ingest import pipeline
+from ingest.fixes import FIX, FixArray, pack
+from ingest.formats.report import to_microseconds
+from ingest.stream import DEAD_STREAM, GROUP, stream_key
+from tests.app.gps import counters, drain, rows
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def worker(runtime: Runtime) -> Worker:
+    worker = Worker(runtime, name="one")
+    worker.keep_partitions()
+    return worker
+
+
+def fixes(runtime: Runtime, vehicles: list[int], count: int, *, ago_s: float = 3600, step_s: float = 10) -> FixArray:
+    """`count` fixes of each vehicle, driving toward the border at 15 m/s."""
+    made = np.zeros(len(vehicles) * count, FIX)
+    number = np.repeat(np.arange(count), len(vehicles))
+    made["vehicle_id"] = np.tile(vehicles, count)
+    made["device_id"] = made["vehicle_id"]
+    made["time_us"] = to_microseconds(runtime.clock.now()) - int(ago_s * 1e6) + (number * step_s * 1e6).astype(np.int64)
+    made["received_us"] = to_microseconds(runtime.clock.now())
+    made["lon"], made["lat"] = runtime.corridor.position("QL1A", 90 - number * step_s * 0.015)
+    made["speed_mps"], made["heading_deg"], made["accuracy_m"] = 15, np.nan, np.nan
+    return made
+
+
+def append(runtime: Runtime, made: FixArray) -> None:
+    shards = runtime.settings.ingest_shards
+    for shard in range(shards):
+        own = made[made["vehicle_id"] % shards == shard]
+        if len(own):
+            runtime.redis.xadd(stream_key(shard), pack(own))  # type: ignore[arg-type]
+
+
+def test_killed_between_commit_and_acknowledgement(runtime: Runtime, worker: Worker) -> None:
+    append(runtime, fixes(runtime, [1, 2, 3], 20))
+    worker.step(block_ms=20)  # takes the shards
+    acknowledge = worker.reader.acknowledge
+    worker.reader.acknowledge = lambda *_: None  # type: ignore[method-assign] # dies right before it
+    append(runtime, fixes(runtime, [1, 2, 3], 20, ago_s=1800))
+    drain(worker)
+    worker.reader.acknowledge = acknowledge  # type: ignore[method-assign]
+    assert sum(runtime.redis.xlen(stream_key(shard)) for shard in (0, 1)) > 0
+    worker.reader.close()
+    other = Worker(runtime, name="two")
+    drain(other)
+    assert sum(runtime.redis.xlen(stream_key(shard)) for shard in (0, 1)) == 0
+    assert rows(runtime, "SELECT count(*), count(DISTINCT (vehicle_id, time)) FROM ingest.fix") == [(120, 120)]
+
+
+def test_killed_worker_processes_lose_and_double_nothing(runtime: Runtime, worker: Worker, tmp_path: Path) -> None:
+    environment = os.environ | {
+        "DATABASE_URL": runtime.settings.database_url.get_secret_value(),
+        "REDIS_URL": runtime.settings.redis_url.get_secret_value(),
+        "CUAKHAU_DEMO": "1", "CUAKHAU_CLOCK_ORIGIN": "", "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+    environment.pop("CUAKHAU_CLOCK_ORIGIN")
+    code = (
+        "from app.runtime import Runtime; from app.settings import Settings; from app.worker import run_worker\n"
+        "from datetime import datetime; from geo.clock import FixedClock\n"
+        "runtime = Runtime.open(Settings(), part='t')\n"
+        f"runtime.clock = FixedClock(datetime.fromisoformat('{runtime.clock.now().isoformat()}'))\n"
+        "run_worker(runtime)\n"
+    )
+    vehicles, count = list(range(1, 41)), 50
+    made = fixes(runtime, vehicles, count)
+    made.sort(order="time_us")
+    chunks = np.array_split(made, 120)
+    sent = 0
+    for _ in range(2):
+        process = subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=ROOT, stderr=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 30
+            target = len(rows(runtime, "SELECT 1 FROM ingest.fix")) + 200
+            while time.monotonic() < deadline:
+                if sent < len(chunks):
+                    append(runtime, chunks[sent])
+                    sent += 1
+                if rows(runtime, "SELECT count(*) FROM ingest.fix")[0][0] >= target:
+                    break
+                time.sleep(0.02)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        for shard in range(runtime.settings.ingest_shards):
+            runtime.redis.delete(f"ck:lease:{shard}")  # instead of waiting for it to expire
+        runtime.redis.delete("ck:workers")
+    for chunk in chunks[sent:]:
+        append(runtime, chunk)
+    drain(worker)
+    found = rows(runtime, "SELECT count(*), count(DISTINCT (vehicle_id, time)) FROM ingest.fix")
+    assert found == [(len(made), len(made))]
+    newest = rows(runtime, "SELECT count(*) FROM ingest.last_position p WHERE time = "
+                           "(SELECT max(time) FROM ingest.fix f WHERE f.vehicle_id = p.vehicle_id)")  # fmt: skip
+    assert newest == [(len(vehicles),)]
+    assert runtime.redis.xlen(stream_key(0)) == runtime.redis.xlen(stream_key(1)) == 0
+
+
+def test_two_workers_share_the_shards_and_take_over(runtime: Runtime, worker: Worker) -> None:
+    other = Worker(runtime, name="two")
+    worker.reader.create_groups()
+    worker.reader.balance()
+    assert worker.reader.owned == [0, 1]
+    other.reader.balance()
+    worker.reader.balance()
+    other.reader.balance()
+    assert sorted(worker.reader.owned + other.reader.owned) == [0, 1]
+    assert len(worker.reader.owned) == 1
+    other.reader.close()
+    worker.reader.balance()
+    assert sorted(worker.reader.owned) == [0, 1]
+
+
+def test_order_of_a_vehicle_holds_over_batches_and_shards(runtime: Runtime, worker: Worker) -> None:
+    made = fixes(runtime, list(range(1, 21)), 30)
+    for chunk in np.array_split(made, 60):
+        append(runtime, chunk)
+    published = runtime.redis.pubsub()
+    published.subscribe("ck:positions")
+    while worker.step(block_ms=20):
+        pass
+    times = dict[int, str]()
+    while message := published.get_message(timeout=0.2):
+        if message["type"] == "message":
+            for position in orjson.loads(message["data"]):
+                assert times.get(position["vehicle_id"], "") < position["time"]
+                times[position["vehicle_id"]] = position["time"]
+    published.close()
+    assert len(times) == 20
+    last = {int(key): orjson.loads(value)["time"] for key, value in runtime.redis.hgetall("ck:last").items()}
+    assert last == times
+
+
+def test_what_cannot_be_processed_is_put_aside_with_the_reason(runtime: Runtime, worker: Worker) -> None:
+    runtime.redis.xadd(stream_key(0), {b"v": b"1", b"n": b"3", b"f": b"short"})
+    append(runtime, fixes(runtime, [2, 4], 5))
+    drain(worker)
+    assert rows(runtime, "SELECT count(*) FROM ingest.fix") == [(10,)]
+    [(_, fields)] = runtime.redis.xrange(DEAD_STREAM)
+    assert b"Malformed" in fields[b"reason"]
+    assert fields[b"f"] == b"short"
+    assert runtime.redis.xlen(stream_key(0)) == 0
+
+
+def test_an_entry_that_kills_workers_is_put_aside(runtime: Runtime, worker: Worker) -> None:
+    worker.reader.create_groups()
+    append(runtime, fixes(runtime, [2], 5))
+    for number in range(7):
+        runtime.redis.delete(f"ck:lease:{0}")
+        runtime.redis.xreadgroup(GROUP, f"dead-{number}", {stream_key(0): ">"}, count=10)
+        runtime.redis.xautoclaim(stream_key(0), GROUP, f"dead-{number}", min_idle_time=0)
+    drain(worker)
+    assert runtime.redis.xlen(DEAD_STREAM) == 1
+    assert rows(runtime, "SELECT count(*) FROM ingest.fix") == [(0,)]
+
+
+def test_stale_knowledge_of_a_vehicle_costs_a_retry_not_a_fix(runtime: Runtime, worker: Worker) -> None:
+    made = fixes(runtime, [2], 10)
+    append(runtime, made[:2])
+    drain(worker)
+    other = Worker(runtime, name="two")
+    pipeline.run([pack(made[2:8])], other.context)  # type: ignore[list-item]
+    append(runtime, made[4:])
+    drain(worker)
+    assert rows(runtime, "SELECT count(*) FROM ingest.fix") == [(10,)]
+
+
+def test_partitions_are_made_ahead_and_dropped(runtime: Runtime, worker: Worker) -> None:
+    partitions = (
+        "SELECT min(relname), max(relname), count(*) FROM pg_class WHERE relname ~ '^fix_[0-9]{8}$' AND relkind = 'r'"
+    )
+    [(first, last, count)] = rows(runtime, partitions)
+    assert (first, last, count) == ("fix_20260131", "fix_20260304", 33)
+    runtime.clock.advance(86400)  # type: ignore[attr-defined]
+    worker.keep_partitions()
+    assert rows(runtime, partitions) == [("fix_20260201", "fix_20260305", 33)]
+    runtime.clock.advance(-86400)  # type: ignore[attr-defined]
+    worker.keep_partitions()
+
+
+def test_worker_beats_and_stops(runtime: Runtime, worker: Worker) -> None:
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not runtime.redis.exists("ck:heartbeat:ingest") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    append(runtime, fixes(runtime, [1], 3))
+    while counters(runtime).get("fixes_stored_total", 0) < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    worker.stop()
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+    assert counters(runtime)["fixes_stored_total"] == 3
+    assert not runtime.redis.exists("ck:lease:0")
