@@ -16,7 +16,6 @@ const TOOLS = [
   { kind: "list", icon: "pointer", word: () => t("Single trucks") },
 ];
 
-const PARAMETERS = ["site_id", "gate_id", "yard_id", "reason", "release", "supersedes"];
 const REASONS = {
   queue: () => t("Long queue at the gate"), yard_full: () => t("Yard nearly full"), gate_closed: () => t("Gate closed"),
   shorter_wait: () => t("Shorter wait there"), queue_dissolves: () => t("Road ahead is clearing"),
@@ -43,9 +42,9 @@ class PoliceComposer extends ConsoleElement {
   /** Begin an order, from advice if given: `{advisory, measure}`. */
   begin({ advisory, measure } = {}) {
     const draft = fresh(this.console.now());
-    const { kind, selection, text, valid_from: from, valid_to: to, ...rest } = structuredClone(measure?.order || {});
-    const parameters = Object.fromEntries(PARAMETERS.filter((name) => rest[name] != null).map((name) => [name, rest[name]]));
-    Object.assign(draft, { kind: kind || draft.kind, selection: selection || {}, parameters, edited: text || {} });
+    const { kind, selection, parameters, text, valid_from: from, valid_to: to } = structuredClone(measure?.draft || {});
+    Object.assign(draft, { kind: kind || draft.kind, selection: selection || {}, parameters: parameters || {}, edited: text || {} });
+    if (!measure) draft.parameters = this.usual(draft.kind);
     draft.advisory_id = advisory?.advisory_id ?? null;
     if (from) draft.valid_from = Date.parse(from);
     if (to) draft.valid_to = Date.parse(to);
@@ -55,6 +54,12 @@ class PoliceComposer extends ConsoleElement {
     this.key = crypto.randomUUID();
     this.showOnMap();
     this.schedulePreview();
+  }
+
+  /** The place that an order of a kind most often names: shown at once, changed at will. */
+  usual(kind) {
+    const { staging, gates, yards } = this.console;
+    return { hold: { site_id: staging.at(-1)?.[0] }, divert: { gate_id: gates.at(-1)?.site_id }, yard: { yard_id: yards[0]?.[0] } }[kind] || {};
   }
 
   change(values) {
@@ -108,7 +113,7 @@ class PoliceComposer extends ConsoleElement {
   body() {
     const { kind, selection, parameters, edited, advisory_id: advisory, valid_from: from, valid_to: to } = this.draft;
     return {
-      kind, selection, ...parameters, text: edited, valid_to: new Date(to).toISOString(),
+      kind, selection, parameters, text: edited, valid_to: new Date(to).toISOString(),
       ...(from > this.console.now() + 60e3 ? { valid_from: new Date(from).toISOString() } : {}),
       ...(advisory ? { advisory_id: advisory } : {}),
     };
@@ -174,8 +179,7 @@ class PoliceComposer extends ConsoleElement {
       <h2 id="composer-title">${t("New order")}</h2>
       ${this.advisory ? html`<p class="ck-from-advice"><i class="ti ti-bulb" aria-hidden="true"></i> ${t("From advice {id}", { id: this.advisory.advisory_id })}
         <button type="button" class="btn btn-sm btn-ghost-secondary" @click=${() => this.begin()}>${t("Start anew")}</button></p>` : nothing}
-      ${this.renderKind()} ${this.renderTarget()} ${this.renderParameters()} ${this.renderTime()} ${this.renderText()}
-      ${this.problem ? html`<p class="ck-problem" role="alert" data-testid="composer-error"><i class="ti ti-alert-circle" aria-hidden="true"></i> ${this.problem}</p>` : nothing}
+      ${this.renderKind()} ${this.renderParameters()} ${this.renderTarget()} ${this.renderTime()} ${this.renderText()}
       ${this.renderSend()}
     </form>`;
   }
@@ -184,7 +188,7 @@ class PoliceComposer extends ConsoleElement {
     return html`<fieldset class="ck-kinds"><legend>${t("What")}</legend>
       ${Object.entries(KINDS).map(([kind, { icon, word, what }]) => html`<label title=${what()} class=${this.draft.kind === kind ? "active" : ""}>
         <input type="radio" name="kind" value=${kind} data-testid=${`kind-${kind}`} .checked=${this.draft.kind === kind}
-          @change=${() => this.change({ kind, parameters: {}, edited: {} })}>
+          @change=${() => this.change({ kind, parameters: this.usual(kind), edited: {} })}>
         <i class=${`ti ti-${icon}`} aria-hidden="true"></i>${word()}</label>`)}
       <p class="ck-muted">${KINDS[this.draft.kind].what()}</p></fieldset>`;
   }
@@ -316,7 +320,8 @@ class PoliceComposer extends ConsoleElement {
     const without = this.preview?.recipients.filter((one) => !one.has_device && !one.has_driver).length ?? 0;
     const past = this.preview?.recipients.filter((one) => one.is_past).length ?? 0;
     return html`<div class="ck-send">
-      <p data-testid="preview" aria-live="polite">${!this.hasSelection ? html`<span class="ck-muted">${t("Pick trucks on the map or by a filter.")}</span>`
+      <p data-testid="preview" aria-live="polite">${this.problem ? html`<span class="ck-send-problem" data-testid="composer-error"><i class="ti ti-alert-circle" aria-hidden="true"></i> ${this.problem}</span>`
+        : !this.hasSelection ? html`<span class="ck-muted">${t("Pick trucks on the map or by a filter.")}</span>`
         : this.preview ? html`<b class="ck-figure" data-testid="preview-count">${formatNumber(this.count)}</b> ${t("trucks get this order")}
           ${without ? html`<br><small class="ck-muted">${t("{count} of them have no device to receive it", { count: without })}</small>` : nothing}
           ${past ? html`<br><small class="ck-muted">${t("{count} of them are past that place already", { count: past })}</small>` : nothing}

@@ -5,8 +5,7 @@ import { formatClock, language } from "/static/i18n.js";
 import { toast } from "/static/toasts.js";
 import "/static/map/live-map.js";
 import { loadCorridor } from "/static/map/corridor.js";
-import { headline } from "./advice-text.js";
-import { stepAt, valuesAt, worstStep } from "./forecast.js";
+import { stepAt, timesOf, valuesAt, worstStep } from "./forecast.js";
 import { Store } from "./store.js";
 import "./strip.js";
 import "./situation.js";
@@ -86,6 +85,7 @@ class Console {
       this.map.past = "forecast";
     } else {
       this.map.past = "past";
+      this.store.loadKept(this.now()).catch((error) => toast(error.message, "danger"));
       await this.loadPast(moment);
     }
     this.drawMap();
@@ -129,17 +129,19 @@ class Console {
     if (!this.map.map) return;
     const { store } = this;
     const tails = {};
-    for (const [gate, forecast] of Object.entries(store.forecasts)) {
-      const step = forecast && stepAt(forecast, store.moment);
-      if (forecast == null || step === null) continue;
-      const [p10, p50, p90] = valuesAt(forecast, store.moment === null ? worstStep(forecast) : step).tail_km;
-      const at = Date.parse(forecast.made_at) + (store.moment === null ? worstStep(forecast) : step) * forecast.step_s * 1000;
-      const now = valuesAt(forecast, 0).tail_km[1];
-      tails[gate] = { now_km: now, p10_km: p10, p50_km: p50, p90_km: p90, when: formatClock(at) };
+    for (const { site_id: gate } of this.gates) {
+      const forecast = store.forecasts[gate];
+      const values = store.valuesOf(gate);
+      if (!values) continue;
+      const shown = forecast && (store.moment === null ? worstStep(forecast) : stepAt(forecast, store.moment));
+      tails[gate] = { now_km: store.moment === null || shown == null ? values.tail_km[1] : null };
+      if (shown == null) continue;
+      const [p10, p50, p90] = valuesAt(forecast, shown).tail_km;
+      Object.assign(tails[gate], { p10_km: p10, p50_km: p50, p90_km: p90, when: formatClock(timesOf(forecast)[shown]) });
     }
     this.map.setTails(tails);
-    const isPast = store.moment !== null && store.moment.getTime() <= this.now();
-    this.map.setYards(isPast ? {} : Object.fromEntries((store.yards || []).map((yard) => [yard.yard_id, { inside: yard.inside, capacity: yard.capacity }])));
+    this.countQueues();
+    this.map.setYards(store.moment !== null ? {} : Object.fromEntries((store.yards || []).map((yard) => [yard.yard_id, { inside: yard.inside, capacity: yard.capacity }])));
     byId("police-forecast-note").hidden = this.map.past !== "forecast";
     byId("police-past-note").hidden = this.map.past !== "past";
     document.title = document.title.replace(/^(\(\d+\) )?/, store.openAdvice.length ? `(${store.openAdvice.length}) ` : "");
@@ -151,19 +153,23 @@ class Console {
   /** Say new alarms aloud to those who do not look. */
   announce() {
     const worst = this.store.openAdvice[0];
-    const text = worst && worst.severity !== "notice" ? headline(worst, this) : "";
+    const text = worst && worst.severity !== "notice" ? worst.text : "";
     if (text !== byId("police-announcer").textContent) byId("police-announcer").textContent = text;
   }
 
+  /** Trucks waiting at each gate: what the forecast says of the moment shown, else what GPS shows. */
   countQueues() {
-    const counts = Object.fromEntries(this.gates?.map(({ site_id: id }) => [id, 0]) || []);
+    const seen = Object.fromEntries(this.gates.map(({ site_id: id }) => [id, 0]));
     let newest = 0;
     for (const { state, gate, time } of this.map.trucks.byId.values()) {
-      if (state === "queued" && gate in counts) counts[gate] += 1;
+      if (state === "queued" && gate in seen) seen[gate] += 1;
       newest = Math.max(newest, Date.parse(time) || 0);
     }
     if (!this.showsHistory) this.liveTime = newest;
-    this.map.setQueues(counts);
+    const queues = this.gates.map(({ site_id: id }) => {
+      return [id, this.store.valuesOf(id)?.queue[1] ?? seen[id]];
+    });
+    this.map.setQueues(Object.fromEntries(queues));
   }
 
   mark(ids) {

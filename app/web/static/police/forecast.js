@@ -1,5 +1,9 @@
 // Reading a forecast: quantiles over time.
 
+import { formatDuration, t } from "/static/i18n.js";
+
+const HORIZON_H = 6;
+
 /** The series of one quantile (0.1, 0.5, 0.9) of `queue_veh`, `wait_s` or `tail_km`. */
 export function series(forecast, name, quantile) {
   const row = forecast?.quantiles?.findIndex((q) => Math.abs(q - quantile) < 1e-6 || Math.abs(q / 100 - quantile) < 1e-6);
@@ -42,4 +46,10 @@ export function worstStep(forecast) {
   let worst = 0;
   median.forEach((km, i) => { if (km != null && (median[worst] == null || km > median[worst])) worst = i; });
   return worst;
+}
+
+/** The median wait in words; a truck that would not get through within the forecast waits longer than its six hours. */
+export function waitText(values) {
+  if (!values || values.queue[1] === null) return "–";
+  return values.wait_s[1] === null ? t("over {hours} h", { hours: HORIZON_H }) : formatDuration(values.wait_s[1]);
 }

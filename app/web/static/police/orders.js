@@ -20,14 +20,10 @@ const ORDER_WORDS = {
   active: () => t("in force"), cancelled: () => t("cancelled"), superseded: () => t("superseded"), expired: () => t("over"),
 };
 
-/** Counts of an order in one form: `{total, sent, delivered, acknowledged, …, complied, judged}`. */
-export function countsOf(order) {
-  const counts = order.counts || {};
-  const status = counts.status || counts;
-  const compliance = order.compliance || counts.compliance || {};
-  const total = order.recipients_count ?? counts.total ?? Object.keys(STATUS_WORDS).reduce((sum, key) => sum + (status[key] || 0), 0);
-  const judged = (compliance.complied || 0) + (compliance.not_complied || 0);
-  return { total, status, complied: compliance.complied || 0, judged, share: compliance.share ?? (judged ? compliance.complied / judged : null) };
+/** How many got it, in which status, and which share of those judged by GPS complied (null: none judged yet). */
+function countsOf({ counts, compliance }) {
+  const judged = compliance.complied + compliance.not_complied;
+  return { total: counts.total, status: counts, complied: compliance.complied, judged, share: judged ? compliance.complied / judged : null };
 }
 
 class PoliceOrders extends ConsoleElement {
@@ -114,7 +110,7 @@ class PoliceOrders extends ConsoleElement {
         : t("Compliance by GPS: {share} ({complied} of {judged})", { share: percent(counts.share), complied: counts.complied, judged: counts.judged })}</p>
       ${refused.length ? html`<h4>${t("Refusals")}</h4><ul class="ck-refusals" data-testid=${`order-${order.order_id}-refusals`}>
         ${refused.map((one) => html`<li><button type="button" class="ck-plate" @click=${() => this.console.showTruck(one.vehicle_id)}>${one.plate}</button>
-          ${one.refusal_reason || one.reason || t("no reason given")}</li>`)}</ul>` : nothing}
+          ${one.refusal_reason || t("no reason given")}</li>`)}</ul>` : nothing}
       ${recipients.length ? html`<details><summary>${t("{count} recipients", { count: recipients.length })}</summary>
         <ul class="ck-recipients">${recipients.map((one) => html`<li><button type="button" class="ck-plate" @click=${() => this.console.showTruck(one.vehicle_id)}>${one.plate}</button>
           <span><i class=${`ti ti-${STATUS_ICONS[one.status]}`} aria-hidden="true"></i> ${STATUS_WORDS[one.status]?.() || one.status}${one.responded_at ? ` ${formatClock(one.responded_at)}` : ""}</span></li>`)}</ul></details>` : nothing}

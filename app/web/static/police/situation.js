@@ -4,9 +4,9 @@ import { html, nothing } from "lit";
 import { formatClock, formatDuration, formatNumber, t } from "/static/i18n.js";
 import { toast } from "/static/toasts.js";
 import { fullness } from "/static/map/marks.js";
-import { SEVERITY, causes, headline, percent } from "./advice-text.js";
-import { ConsoleElement, inLanguage } from "./element.js";
-import { series, stepAt, timesOf, valuesAt } from "./forecast.js";
+import { SEVERITY, causes, percent } from "./advice-text.js";
+import { ConsoleElement } from "./element.js";
+import { series, timesOf, waitText } from "./forecast.js";
 import "./fan.js";
 
 class PoliceSituation extends ConsoleElement {
@@ -30,11 +30,14 @@ class PoliceSituation extends ConsoleElement {
     const problem = this.store.problemText("advisories");
     if (problem) return html`<p class="ck-problem" role="alert"><i class="ti ti-alert-circle" aria-hidden="true"></i> ${problem}</p>`;
     if (!advisories) return html`<p class="placeholder-glow"><span class="placeholder col-10"></span></p>`;
-    if (!openAdvice.length) {
+    const taken = advisories.filter(({ status }) => status === "taken");
+    if (!openAdvice.length && !taken.length) {
       return html`<p class="ck-empty ck-empty-small" data-testid="advice-empty"><i class="ti ti-circle-check" aria-hidden="true"></i>
         ${t("No queue is forecast to pass the planners' limits in the next hours.")}</p>`;
     }
-    return openAdvice.map((advisory) => this.renderCard(advisory));
+    return html`${openAdvice.map((advisory) => this.renderCard(advisory))}
+      ${taken.map((advisory) => html`<p class="ck-taken" data-testid=${`advisory-${advisory.advisory_id}`}><i class="ti ti-check" aria-hidden="true"></i>
+        <span>${advisory.text}<small>${t("{name} takes care of it since {time}", { name: advisory.decided_by, time: formatClock(advisory.decided_at) })}</small></span></p>`)}`;
   }
 
   renderCard(advisory) {
@@ -43,10 +46,10 @@ class PoliceSituation extends ConsoleElement {
     return html`<article class=${`ck-advice ck-severity ck-severity-${advisory.severity}`} data-testid=${`advisory-${id}`}>
       <header><i class=${`ti ti-${icon}`} aria-hidden="true"></i> <b class="ck-severity-word">${word()}</b>
         <span class="ck-muted">${formatClock(advisory.made_at)} · ${t("sure to {share}", { share: percent(advisory.probability) })}</span></header>
-      <p class="ck-advice-head">${headline(advisory, this.console)}</p>
-      ${causes(advisory).length ? html`<p class="ck-advice-cause"><b>${t("Why")}:</b> ${causes(advisory).join(" · ")}</p>` : nothing}
-      <ul class="ck-measures">${(advisory.measure || []).map((measure, i) => html`<li>
-        <span>${inLanguage(measure.text ?? measure)}</span>
+      <p class="ck-advice-head">${advisory.text}</p>
+      ${advisory.cause.length ? html`<p class="ck-advice-cause"><b>${t("Why")}:</b> ${causes(advisory)}</p>` : nothing}
+      <ul class="ck-measures">${advisory.measure.map((measure, i) => html`<li>
+        <span>${measure.text}</span>
         <button type="button" class="btn btn-sm btn-primary" data-testid=${`advisory-${id}-measure-${i}`}
           @click=${() => this.console.compose({ advisory, measure })}>
           <i class="ti ti-send" aria-hidden="true"></i> ${t("Order")}</button></li>`)}</ul>
@@ -96,18 +99,15 @@ class PoliceSituation extends ConsoleElement {
   }
 
   renderForecast(gate, forecast) {
-    const step = stepAt(forecast, this.store.moment);
-    const values = step === null ? null : valuesAt(forecast, step);
+    const values = this.store.valuesOf(gate.site_id);
     const now = this.store.moment === null ? Date.parse(forecast.made_at) : this.store.moment.getTime();
-    const chart = (name, unit, label, digits = 0, scale = 1) => html`<figure><figcaption>${label}</figcaption>
+    const chart = (name, unit, label, digits = 0) => html`<figure><figcaption>${label}</figcaption>
       <fan-chart data-testid=${`fan-${gate.site_id}-${name}`} .times=${timesOf(forecast)} .now=${now} .unit=${unit} .label=${`${gate.name}, ${label}`}
-        .digits=${digits} .low=${series(forecast, name, 0.1).map((v) => v * scale)}
-        .median=${series(forecast, name, 0.5).map((v) => v * scale)}
-        .high=${series(forecast, name, 0.9).map((v) => v * scale)}></fan-chart></figure>`;
+        .digits=${digits} .low=${series(forecast, name, 0.1)} .median=${series(forecast, name, 0.5)} .high=${series(forecast, name, 0.9)}></fan-chart></figure>`;
     return html`
       <dl class="ck-gate-figures">
         <div><dt>${t("Queue")}</dt><dd>${values ? formatNumber(values.queue[1]) : "–"}</dd></div>
-        <div><dt>${t("Wait")}</dt><dd>${values ? formatDuration(values.wait_s[1]) : "–"}</dd></div>
+        <div><dt>${t("Wait")}</dt><dd>${waitText(values)}</dd></div>
         <div><dt>${t("Tail")}</dt><dd>${values?.tail_km[1] == null ? "–" : `km ${formatNumber(values.tail_km[1], 1)}`}</dd></div>
       </dl>
       ${chart("queue_veh", t("trucks"), t("Trucks waiting"))}
@@ -122,7 +122,7 @@ class PoliceSituation extends ConsoleElement {
     return yards.map((yard) => {
       const { share, level } = fullness(yard.inside, yard.capacity);
       return html`<div class="ck-yard" data-testid=${`yard-${yard.yard_id}`}>
-        <span class="ck-yard-name">${inLanguage(yard.name) || yard.yard_id}</span>
+        <span class="ck-yard-name">${this.console.nameOfSite(yard.yard_id)}</span>
         <span class="ck-yard-count"><b>${formatNumber(yard.inside)}</b>/${formatNumber(yard.capacity)} · ${level === "full" ? t("full") : t("{count} free", { count: formatNumber(yard.free) })}</span>
         <span class=${`ck-bar ck-bar-${level}`}><span style=${`width:${Math.min(100, share * 100)}%`}></span></span>
       </div>`;

@@ -3,9 +3,13 @@
 import { api } from "/static/api.js";
 import { on } from "/static/events.js";
 import { t } from "/static/i18n.js";
+import { stepAt, valuesAt } from "./forecast.js";
 
 const ADVICE_RANK = { alarm: 0, warning: 1, notice: 2 };
 const REFRESH_MS = 60_000; // events come at once; this mends what a lost event would leave wrong
+
+const DAY_MS = 24 * 3600_000;
+const KEPT_MS = 10 * 60_000; // kept forecasts are asked for anew after this, and hold for a moment this near
 
 export class Store {
   constructor(gateIds) {
@@ -14,6 +18,7 @@ export class Store {
     this.yards = null;
     this.advisories = null;
     this.orders = null;
+    this.kept = {};
     this.problems = {};
     this.moment = null; // null is live, else the Date that the time slider shows
     this.listeners = new Set();
@@ -87,6 +92,33 @@ export class Store {
         this.forecasts[gate] = null; // none made yet
       }
     }));
+  }
+
+  /** The forecasts kept of the past day: what was measured when each was made. */
+  async loadKept(now) {
+    if (now - this.keptAt < KEPT_MS) return;
+    this.keptAt = now;
+    const span = `from=${encodeURIComponent(new Date(now - DAY_MS).toISOString())}&to=${encodeURIComponent(new Date(now).toISOString())}`;
+    await Promise.all(this.gateIds.map(async (gate) => {
+      this.kept[gate] = (await api("GET", `/api/v1/forecasts?gate=${encodeURIComponent(gate)}&${span}&every=5`)).items;
+    }));
+    this.changed();
+  }
+
+  /** Queue, wait and tail of a gate, each [p10, p50, p90], at the moment shown; null where nothing is known. */
+  valuesOf(gate) {
+    const forecast = this.forecasts[gate];
+    const step = forecast ? stepAt(forecast, this.moment) : null;
+    if (step !== null) {
+      const values = valuesAt(forecast, step);
+      const measured = this.moment === null && forecast.now;
+      return measured ? { ...values, queue: Array(3).fill(measured.queue_veh), tail_km: Array(3).fill(measured.tail_km) } : values;
+    }
+    const distance = (kept) => Math.abs(Date.parse(kept.made_at) - this.moment);
+    const nearest = (this.kept[gate] || []).reduce((best, kept) => (!best || distance(kept) < distance(best) ? kept : best), null);
+    if (this.moment === null || !nearest || distance(nearest) > KEPT_MS) return null;
+    const first = (name) => nearest[name].map((row) => row[0]);
+    return { queue: first("queue_veh"), wait_s: first("wait_s"), tail_km: first("tail_km") };
   }
 
   takeYard(event) {

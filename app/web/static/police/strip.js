@@ -1,10 +1,10 @@
 // The status strip: each gate's queue, wait, trend and free yard places, and the worst advice; read in five seconds.
 
 import { html, nothing } from "lit";
-import { formatClock, formatDuration, formatNumber, t } from "/static/i18n.js";
-import { headline, SEVERITY } from "./advice-text.js";
+import { formatClock, formatNumber, t } from "/static/i18n.js";
+import { SEVERITY } from "./advice-text.js";
 import { ConsoleElement } from "./element.js";
-import { stepAt, trend, valuesAt } from "./forecast.js";
+import { trend, waitText } from "./forecast.js";
 
 const TREND = {
   up: { icon: "trending-up", word: () => t("growing") },
@@ -13,7 +13,7 @@ const TREND = {
 };
 
 /** How bad a wait is, in the words of urgency. */
-const levelOf = (waitS) => (waitS == null ? "" : waitS >= 4 * 3600 ? "alarm" : waitS >= 2 * 3600 ? "warning" : "ok");
+const levelOf = (waitS) => (waitS >= 4 * 3600 ? "alarm" : waitS >= 2 * 3600 ? "warning" : "ok");
 
 class PoliceStrip extends ConsoleElement {
   render() {
@@ -37,29 +37,28 @@ class PoliceStrip extends ConsoleElement {
     return html`<button type="button" class=${`ck-strip-advice ck-severity ck-severity-${worst.severity}`}
       data-testid="strip-advice" @click=${() => this.console.open("situation")}>
       <i class=${`ti ti-${icon}`} aria-hidden="true"></i>
-      <span><b class="ck-severity-word">${word()}</b> ${headline(worst, this.console)}
+      <span><b class="ck-severity-word">${word()}</b> ${worst.text}
         ${this.store.openAdvice.length > 1 ? html`<span class="ck-muted">· ${t("{count} more", { count: this.store.openAdvice.length - 1 })}</span>` : nothing}</span>
     </button>`;
   }
 
   renderGate(gate) {
     const forecast = this.store.forecasts[gate.site_id];
-    const step = forecast ? stepAt(forecast, this.store.moment) : null;
-    const values = step === null ? null : valuesAt(forecast, step);
+    const values = this.store.valuesOf(gate.site_id);
     const way = forecast && this.store.moment === null ? trend(forecast) : null;
     const yards = this.store.yardsOf(gate.site_id);
     const free = yards.reduce((sum, yard) => sum + Math.max(0, yard.free ?? 0), 0);
-    const level = levelOf(values?.wait_s[1]);
+    const level = values ? levelOf(values.wait_s[1] ?? Infinity) : "";
     return html`<button type="button" class=${`ck-strip-gate ck-strip-${level}`} data-testid=${`strip-${gate.site_id}`}
       @click=${() => this.console.showGate(gate.site_id)}>
       <span class="ck-strip-name">${gate.name}
         ${forecast?.made_at && this.isOld(forecast) ? html`<i class="ti ti-clock-exclamation" title=${t("The forecast is old: {time}", { time: formatClock(forecast.made_at) })}></i>` : nothing}</span>
       <span class="ck-strip-figures">
         <span><b class="ck-strip-big">${values ? formatNumber(values.queue[1]) : "–"}</b><small>${t("trucks waiting")}</small></span>
-        <span><b>${values ? formatDuration(values.wait_s[1]) : "–"}</b><small>${t("wait")}</small></span>
+        <span><b>${waitText(values)}</b><small>${t("wait")}</small></span>
         ${way ? html`<span class=${`ck-trend ck-trend-${way.direction}`}><b><i class=${`ti ti-${TREND[way.direction].icon}`} aria-hidden="true"></i>
           ${way.change > 0 ? "+" : ""}${formatNumber(way.change)}</b><small>${TREND[way.direction].word()} / 1 h</small></span>` : nothing}
-        <span><b>${yards.length ? formatNumber(free) : "–"}</b><small>${t("free in yards")}</small></span>
+        ${this.store.moment === null ? html`<span><b>${yards.length ? formatNumber(free) : "–"}</b><small>${t("free in yards")}</small></span>` : nothing}
       </span>
     </button>`;
   }
