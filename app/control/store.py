@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import ColumnElement, Connection, Row, select, text
 from sqlalchemy.orm import Session
+
+from app.trips.tables import OPEN_STAGES, Trip
 
 
 def trucks_seen(session: Session, *, since: datetime, now: datetime) -> Sequence[Row[Any]]:
@@ -130,6 +132,14 @@ def gone_but_inside(session: Session) -> list[int]:
 def waiting_events(session: Session) -> int:
     """Events that no relay has sent yet."""
     return int(session.execute(text("SELECT count(*) FROM app.outbox WHERE relayed_at IS NULL")).scalar_one())
+
+
+def open_trip_ids(session: Session, visible: ColumnElement[bool], trip_id: int | None) -> list[int]:
+    """Trips among `visible` that are not over; only `trip_id` if given."""
+    query = select(Trip.trip_id).where(visible, Trip.stage.in_(OPEN_STAGES))
+    if trip_id is not None:
+        query = query.where(Trip.trip_id == trip_id)
+    return list(session.scalars(query))
 
 
 def try_lead(connection: Connection, key: int) -> bool:

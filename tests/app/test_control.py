@@ -63,10 +63,10 @@ def put_trucks(
             session.execute(
                 text(
                     """
-                    INSERT INTO ingest.last_position (vehicle_id, time, device_id, geom, speed_mps, heading_deg, road_id,
-                        offset_m, km, direction, status, flags, received_at, edge_id, motion)
-                    VALUES (:v, :at, 1, ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), :speed, 0, :road, :offset, :km, 1, 0,
-                        0, :at, :edge, 'moving')
+                    INSERT INTO ingest.last_position (vehicle_id, time, device_id, geom, speed_mps, heading_deg,
+                        road_id, offset_m, km, direction, status, flags, received_at, edge_id, motion)
+                    VALUES (:v, :at, 1, ST_SetSRID(ST_MakePoint(:lon, :lat), 4326), :speed, 0,
+                        :road, :offset, :km, 1, 0, 0, :at, :edge, 'moving')
                     """
                 ),
                 {

@@ -1,0 +1,108 @@
+"""Scenarios over the API: queued, run in a child process, cancelled."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from app.control.scenarios import ScenarioRunner
+from app.runtime import Runtime
+from capacity import store as capacity_store
+from routing import store as routing_store
+
+SCENARIO = {
+    "name": "one-lane-less",
+    "horizon_h": 2,
+    "world": {"gates": {"huu-nghi": {"exports_veh_per_day": 400}, "tan-thanh": {"exports_veh_per_day": 100}}},
+    "change": {"gates": {"huu-nghi": {"lanes": 2}}},
+}
+
+
+@pytest.fixture
+def ready(runtime: Runtime) -> Runtime:
+    with runtime.sessions() as session:
+        now = runtime.clock.now()
+        capacity_store.seed_yards(session, runtime.corridor, now=now)
+        routing_store.seed_gate_settings(session, runtime.corridor, now=now)
+        session.commit()
+    return runtime
+
+
+def tend_until(runner: ScenarioRunner, condition, timeout_s: float = 120.0) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        runner.tend()
+        if condition():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def test_a_scenario_is_run_beside_its_base(ready: Runtime, sign_in) -> None:
+    planner = sign_in("planner")
+    queued = planner.post("/api/v1/scenarios", json={"scenario": SCENARIO, "runs": 3, "seed": 7})
+    assert queued.status_code == 202, queued.text
+    url = queued.headers["Location"]
+    assert planner.get(url).json()["status"] == "queued"
+    runner = ScenarioRunner(ready)
+    try:
+        assert tend_until(runner, lambda: planner.get(url).json()["status"] not in ("queued", "running"))
+    finally:
+        runner.stop()
+    done = planner.get(url).json()
+    assert done["status"] == "done", done["error"]
+    assert done["progress"] == 1
+    assert done["result"]
+    assert done["scenario"]["name"] == "one-lane-less"
+    assert sign_in("auditor").get(url).status_code == 200
+    assert sign_in("traffic_police").get(url).status_code == 403
+
+
+def test_a_running_scenario_is_cancelled(ready: Runtime, sign_in) -> None:
+    planner = sign_in("planner")
+    body = {"scenario": SCENARIO | {"horizon_h": 168}, "runs": 2000}
+    urls = [planner.post("/api/v1/scenarios", json=body).headers["Location"] for _ in range(2)]
+    runner = ScenarioRunner(ready)
+    try:
+        assert tend_until(runner, lambda: planner.get(urls[0]).json()["status"] == "running")
+        assert planner.get(urls[1]).json()["status"] == "queued"  # one at a time
+        assert planner.post(urls[1] + "/cancel").json()["status"] == "cancelled"
+        child = runner.child
+        assert child is not None
+        assert planner.post(urls[0] + "/cancel").status_code == 200
+        assert tend_until(runner, lambda: child.poll() is not None, 30)
+        assert planner.get(urls[0]).json()["status"] == "cancelled"
+        assert planner.post(urls[0] + "/cancel").status_code == 409
+        runner.tend()
+        assert runner.child is None
+    finally:
+        runner.stop()
+
+
+def test_scenarios_that_name_nothing_are_refused(ready: Runtime, sign_in) -> None:
+    planner = sign_in("planner")
+    wrong = SCENARIO | {"change": {"yards": {"nowhere": {"capacity_veh": 3}}}}
+    answer = planner.post("/api/v1/scenarios", json={"scenario": wrong})
+    assert answer.status_code == 422
+    assert "nowhere" in answer.json()["detail"]
+    assert planner.post("/api/v1/scenarios", json={"scenario": {"name": "x"}}).status_code == 422
+    assert sign_in("driver").post("/api/v1/scenarios", json={"scenario": SCENARIO}).status_code == 403
+
+
+def test_the_library(ready: Runtime, sign_in) -> None:
+    names = [one["name"] for one in sign_in("planner").get("/api/v1/scenarios/library").json()["items"]]
+    assert "december-2021" in names
+
+
+def test_an_interrupted_run_is_taken_up_again(ready: Runtime, sign_in) -> None:
+    planner = sign_in("planner")
+    url = planner.post("/api/v1/scenarios", json={"scenario": SCENARIO, "runs": 2}).headers["Location"]
+    with ready.sessions() as session:
+        assert routing_store.claim_scenario_run(session, now=ready.clock.now()) is not None
+        session.commit()
+    runner = ScenarioRunner(ready)
+    try:
+        assert tend_until(runner, lambda: planner.get(url).json()["status"] == "done")
+    finally:
+        runner.stop()

@@ -1,0 +1,194 @@
+"""Yards over the API: states, movements, counts, capacity, places of trips."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, text
+
+from app.runtime import Runtime
+from capacity import store as capacity_store
+from capacity.ledger import Movement, Truck
+from routing import store as routing_store
+
+
+@pytest.fixture
+def ready(runtime: Runtime) -> Runtime:
+    with runtime.sessions() as session:
+        now = runtime.clock.now()
+        capacity_store.seed_yards(session, runtime.corridor, now=now)
+        routing_store.seed_gate_settings(session, runtime.corridor, now=now)
+        session.commit()
+    return runtime
+
+
+def test_yards_as_seeded(ready: Runtime, sign_in) -> None:
+    items = sign_in("driver").get("/api/v1/yards").json()["items"]
+    by_id = {yard["yard_id"]: yard for yard in items}
+    assert by_id["xuan-cuong"] | {"as_of": 0} == {
+        "yard_id": "xuan-cuong", "gate_id": "huu-nghi", "kind": "yard", "capacity": 450, "inside": 0, "reserved": 0,
+        "free": 450, "as_of": 0, "version": 1, "contradictions": [], "forecast": None,
+        "name": {"vi": "Bến bãi Xuân Cương", "en": "Xuân Cương yard", "zh": "Xuân Cương 停车场"},
+    }  # fmt: skip
+    assert by_id["bao-nguyen"]["capacity"] == 1150
+    assert {"huu-nghi-temporary", "tan-thanh-temporary"} < set(by_id)
+
+
+def test_nobody_without_signing_in(ready: Runtime, client) -> None:
+    assert client.get("/api/v1/yards").status_code == 401
+
+
+def test_seeding_again_leaves_what_planners_changed(ready: Runtime) -> None:
+    with ready.sessions() as session:
+        now = ready.clock.now()
+        capacity_store.set_capacity(session, "xuan-cuong", 99, version=1, now=now, by=1)
+        capacity_store.seed_yards(session, ready.corridor, now=now)
+        assert capacity_store.get_yard(session, "xuan-cuong").capacity_veh == 99
+
+
+def test_entry_and_exit_by_plate(ready: Runtime, sign_in) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    url = "/api/v1/yards/xuan-cuong/movements"
+    headers = {"Idempotency-Key": "a-key-of-mine"}
+    for _ in range(2):
+        answer = operator.post(url, json={"plate": "29c 123.45", "kind": "enter"}, headers=headers)
+        assert answer.status_code == 201
+        assert answer.json()["inside"] == 1
+    assert operator.post(url, json={"plate": "29C12345", "kind": "leave"}).json()["inside"] == 0
+    again = operator.post(url, json={"plate": "12R-001.23", "kind": "leave"}).json()
+    assert again["contradictions"] == [{"code": "left_never_entered", "trucks_veh": 1, "plates": ["12R00123"]}]
+    with ready.sessions() as session:
+        assert session.scalar(text("SELECT count(*) FROM capacity.movement")) == 3
+        assert session.scalar(text("SELECT count(*) FROM app.audit WHERE object_type = 'yard'")) == 3
+
+
+def test_only_the_own_gate_and_only_operators(ready: Runtime, sign_in) -> None:
+    body = {"plate": "29C-123.45", "kind": "enter"}
+    operator = sign_in("yard_operator", gate_id="tan-thanh")
+    assert operator.post("/api/v1/yards/xuan-cuong/movements", json=body).status_code == 403
+    assert operator.post("/api/v1/yards/nowhere/movements", json=body).status_code == 404
+    assert operator.post("/api/v1/yards/xuan-cuong/counts", json={"inside": 3}).status_code == 403
+    assert sign_in("driver").post("/api/v1/yards/bao-nguyen/movements", json=body).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"plate": "???", "kind": "enter"},
+        {"plate": "29C-123.45", "kind": "enter", "time": "2030-01-01T00:00:00Z"},
+        {"plate": "29C-123.45", "kind": "enter", "time": "2026-03-02T09:00:00"},
+    ],
+)
+def test_movements_that_cannot_be_are_refused(ready: Runtime, sign_in, body) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    answer = operator.post("/api/v1/yards/xuan-cuong/movements", json=body)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_count_that_differs_is_followed_and_shown(ready: Runtime, sign_in) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    operator.post("/api/v1/yards/xuan-cuong/movements", json={"plate": "29C-123.45", "kind": "enter"})
+    ready.clock.advance(60)
+    answer = operator.post("/api/v1/yards/xuan-cuong/counts", json={"inside": 460}).json()
+    assert (answer["inside"], answer["free"]) == (460, 0)
+    found = {one["code"]: one for one in answer["contradictions"]}
+    assert found["count_differs"]["difference_veh"] == 459
+    assert found["over_capacity"]["over_veh"] == 10
+    later = ready.clock.now() - timedelta(minutes=1)
+    stale = operator.post("/api/v1/yards/xuan-cuong/counts", json={"inside": 1, "time": later.isoformat()})
+    assert stale.status_code == 409
+
+
+def test_capacity_is_edited_once_by_version(ready: Runtime, sign_in) -> None:
+    planner = sign_in("planner")
+    tag = planner.get("/api/v1/yards/xuan-cuong").headers["ETag"]
+    url = "/api/v1/yards/xuan-cuong"
+    assert planner.patch(url, json={"capacity": 500}).status_code == 428
+    changed = planner.patch(url, json={"capacity": 500}, headers={"If-Match": tag})
+    assert changed.json()["capacity"] == 500
+    assert planner.patch(url, json={"capacity": 1}, headers={"If-Match": tag}).status_code == 412
+    assert planner.patch(url, json={"capacity": 2}, headers={"If-Match": changed.headers["ETag"]}).status_code == 200
+    assert sign_in("driver").patch(url, json={"capacity": 1}, headers={"If-Match": tag}).status_code == 403
+
+
+def test_gate_settings_are_edited_by_version(ready: Runtime, sign_in) -> None:
+    planner = sign_in("planner")
+    url = "/api/v1/gates/huu-nghi/settings"
+    read = planner.get(url)
+    assert read.json()["lanes"] == 4
+    changed = planner.patch(url, json={"lanes": 3, "open_to": "20:00"}, headers={"If-Match": read.headers["ETag"]})
+    assert changed.status_code == 200, changed.text
+    assert (changed.json()["lanes"], changed.json()["open_to"]) == (3, "20:00:00")
+    assert planner.patch(url, json={"lanes": 2}, headers={"If-Match": read.headers["ETag"]}).status_code == 412
+    assert planner.patch(url, json={"lanes": 0}, headers={"If-Match": changed.headers["ETag"]}).status_code == 422
+    assert planner.get("/api/v1/gates/nowhere/settings").status_code == 404
+
+
+def test_a_truck_in_another_yard_left_the_first_unseen(ready: Runtime) -> None:
+    now = ready.clock.now()
+    truck = Truck(7, "29C12345")
+    with ready.sessions() as session:
+        first = Movement(truck, "enter", now - timedelta(hours=2), "gps", "1")
+        second = Movement(truck, "enter", now - timedelta(hours=1), "gps", "2")
+        changed = capacity_store.record_movements(session, [("xuan-cuong", first), ("bao-nguyen", second)])
+        assert changed == {"xuan-cuong", "bao-nguyen"}
+        assert capacity_store.record_movements(session, [("xuan-cuong", first)]) == set()
+        states = {state.yard_id: state for state in capacity_store.yard_states(session, now)}
+    assert states["xuan-cuong"].inside_veh == 0
+    assert [one.code for one in states["xuan-cuong"].contradictions] == ["left_unseen"]
+    assert states["bao-nguyen"].inside_veh == 1
+
+
+def test_a_plate_that_becomes_a_known_vehicle_is_one_truck(ready: Runtime) -> None:
+    now = ready.clock.now()
+    with ready.sessions() as session:
+        by_hand = Movement(Truck(None, "29C12345"), "enter", now - timedelta(hours=2), "manual")
+        capacity_store.record_movements(session, [("xuan-cuong", by_hand)])
+        by_gps = Movement(Truck(7, "29C12345"), "leave", now - timedelta(hours=1), "gps", "9")
+        capacity_store.record_movements(session, [("xuan-cuong", by_gps)])
+        state = capacity_store.get_yard_state(session, "xuan-cuong", now)
+    assert (state.inside_veh, state.contradictions) == (0, ())
+
+
+def test_two_at_the_barrier_at_once(ready: Runtime) -> None:
+    """Reports from several processes at once neither deadlock nor lose a truck."""
+    now = ready.clock.now()
+
+    def report(number: int) -> None:
+        with ready.sessions() as session:
+            yard_id = ("xuan-cuong", "bao-nguyen")[number % 2]
+            enter = Movement(Truck(number), "enter", now - timedelta(minutes=number), "gps", str(number))
+            capacity_store.record_movements(session, [(yard_id, enter)])
+            session.commit()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(report, range(40)))
+    with ready.sessions() as session:
+        assert {s.yard_id: s.inside_veh for s in capacity_store.yard_states(session, now)} == {
+            "xuan-cuong": 20, "bao-nguyen": 20, "huu-nghi-temporary": 0, "tan-thanh-temporary": 0,
+        }  # fmt: skip
+
+
+def test_cost_does_not_grow_with_history(ready: Runtime) -> None:
+    """Neither a state nor a report reads the movements or counts of the past."""
+    now = ready.clock.now()
+    statements: list[str] = []
+
+    def remember(_connection, _cursor, statement, *_rest) -> None:
+        statements.append(" ".join(statement.split()))
+
+    event.listen(ready.engine, "before_cursor_execute", remember)
+    try:
+        with ready.sessions() as session:
+            enter = Movement(Truck(1), "enter", now - timedelta(minutes=5), "gps", "1")
+            capacity_store.record_movements(session, [("xuan-cuong", enter)])
+            capacity_store.record_count(session, "xuan-cuong", 3, time=now, now=now, counted_by=None)
+            capacity_store.yard_states(session, now)
+    finally:
+        event.remove(ready.engine, "before_cursor_execute", remember)
+    of_history = [one for one in statements if "capacity.movement" in one or "capacity.count" in one]
+    assert of_history
+    assert all(one.startswith("INSERT") for one in of_history)
