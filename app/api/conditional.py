@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Header, Request, Response
 
 from app.errors import TITLES
-from geo.errors import InvalidInputError, PreconditionRequiredError, StaleError
+from geo.errors import InvalidInputError, PreconditionRequiredError
 
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="The ETag that you edited.", examples=['"3"'])]
 IdempotencyKey = Annotated[
@@ -46,16 +46,6 @@ def read_if_match(if_match: str | None) -> int:
             value=if_match[:40],
         )
     return int(match[1])
-
-
-def check_version(present: int, edited: int) -> None:
-    """Raise StaleError unless the caller edited the present version."""
-    if present != edited:
-        raise StaleError(
-            "Somebody changed this meanwhile: you edited version {edited}, now it is version {present}. "
-            "Look at the new state and try again.",
-            edited=edited, present=present,
-        )  # fmt: skip
 
 
 def link_next(request: Request, response: Response, **parameters: Any) -> None:

@@ -91,8 +91,7 @@ def read_outlook(session: Session, forecast: ForecastLike, now: datetime) -> Out
         opens_at, closes_at = (None, None) if setting is None else next_hours(setting.open_from, setting.open_to, now)
         gates[gate_id] = GateOutlook(
             gate_id, forecast.queue_veh[:, index], forecast.wait_s[:, index], forecast.tail_km[:, index],
-            lanes=setting.lanes if setting else 1, service_veh_per_h=_service(setting), opens_at=opens_at,
-            closes_at=closes_at,
+            **_service(setting), opens_at=opens_at, closes_at=closes_at,
         )  # fmt: skip
     yards = {
         yard_id: YardOutlook(yard_id, *capacities[yard_id], forecast.occupancy_veh[:, index])
@@ -123,10 +122,12 @@ def next_hours(open_from: time, open_to: time, now: datetime) -> tuple[datetime 
     return None, None
 
 
-def _service(setting: StoredGateSetting | None) -> float:
-    if setting is None or setting.service_mean_s <= 0:
-        return 0.0
-    return setting.lanes * 3600.0 / setting.service_mean_s
+def _service(setting: StoredGateSetting | None) -> dict[str, Any]:
+    """Lanes and rate of the server that holds a gate up: the slower of its entrance and its crossing."""
+    if setting is None:
+        return {"lanes": 1, "service_veh_per_h": 0.0}
+    slowest = min(setting.to_setting().servers(), key=lambda server: server.rate_veh_per_h())
+    return {"lanes": slowest.lanes, "service_veh_per_h": slowest.rate_veh_per_h()}
 
 
 def _keep(session: Session, present: Advisory | None, advice: Advice, forecast_id: int | None, now: datetime) -> int:

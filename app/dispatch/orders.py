@@ -535,7 +535,7 @@ def _take_advisory(session: Session, principal: Principal, advisory_id: int, now
     advisory = store.lock_advisory(session, advisory_id)
     if advisory is None:
         raise InvalidInputError(
-            "There is no advisory {advisory_id}.", field="advisory_id", advisory_id=advisory_id
+            "There is no advice {advisory_id}.", field="advisory_id", advisory_id=advisory_id
         )
     if advisory.status == "open":
         decision = {"status": "taken", "decided_by": principal.account_id, "decided_at": now}

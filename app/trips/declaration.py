@@ -120,6 +120,6 @@ def check_arrival(planned_arrival: datetime, now: datetime) -> datetime:
 
 def _not_one_of(field: str, value: str, allowed: Collection[str]) -> InvalidInputError:
     return InvalidInputError(
-        "{name} {value} is unknown; use one of {allowed}.",
-        field=field, name=field, value=value, allowed=", ".join(sorted(allowed)),
+        "{name} {value} is unknown; use one of {known}.",
+        field=field, name=field, value=value, known=", ".join(sorted(allowed)),
     )  # fmt: skip

@@ -109,7 +109,7 @@ def amend_trip(
     NotFoundError, StaleError, ConflictError, InvalidInputError
         If there is no such trip for the caller, it was changed meanwhile, is too far, or a value cannot be accepted.
     """
-    trip = _lock(session, principal, trip_id, edited_version, "changed")
+    trip = _lock(session, principal, trip_id, edited_version)
     asked = {name: changes[name] for name in changes if name in _AMENDABLE_FIELDS}
     merged = {name: asked.get(name, getattr(trip, name)) for name in _AMENDABLE_FIELDS}
     goods_class_is_new = "goods_class" in asked and "perishable" not in asked
@@ -150,7 +150,7 @@ def cancel_trip(
     NotFoundError, StaleError, ConflictError
         If there is no such trip for the caller, it was changed meanwhile, or is too far.
     """
-    trip = _lock(session, principal, trip_id, edited_version, "cancelled")
+    trip = _lock(session, principal, trip_id, edited_version)
     before = summary(trip)
     store.update_trip(session, trip_id, {"stage": "cancelled", "stage_since": now})
     store.insert_events(session, [_line(trip_id, now, "cancelled", principal.account_id)])
@@ -414,7 +414,7 @@ def _truck_is_busy(session: Session, vehicle: Vehicle, organisation_id: int) -> 
     )
 
 
-def _lock(session: Session, principal: Principal, trip_id: int, edited_version: int, done: str) -> Trip:
+def _lock(session: Session, principal: Principal, trip_id: int, edited_version: int) -> Trip:
     trip = store.lock_trip(session, visible_trips(principal, "trips.write"), trip_id)
     if trip is None:
         raise _no_trip(trip_id)
@@ -426,8 +426,8 @@ def _lock(session: Session, principal: Principal, trip_id: int, edited_version: 
         )  # fmt: skip
     if trip.stage not in AMENDABLE:
         raise ConflictError(
-            "The trip {code} is {stage}; it can only be {done} before it reaches the queue.",
-            code=trip.code, stage=trip.stage, done=done,
+            "The trip {code} is {stage}; it can be changed or cancelled only before it reaches the queue.",
+            code=trip.code, stage=trip.stage,
         )  # fmt: skip
     return trip
 
