@@ -71,13 +71,14 @@ SELECT ST_AsMVT(tile, 'geofences', 4096, 'geom') FROM (
 ) AS tile WHERE geom IS NOT NULL
 """
 
-# Whole kilometres on the pieces toward the border, found by linear referencing; far out only each tenth or fifth.
+# Whole kilometres on the pieces toward the border, by linear referencing in metres (EPSG:32648); far out only each
+# tenth or fifth.
 _POSTS: Final = """
 SELECT ST_AsMVT(tile, 'posts', 4096, 'geom') FROM (
     SELECT road, post.km AS km,
            CASE WHEN post.km % 10 = 0 THEN 10 WHEN post.km % 5 = 0 THEN 5 ELSE 1 END AS step,
            ST_AsMVTGeom(ST_Transform(ST_LineInterpolatePoint(
-               geom, LEAST(1.0, GREATEST(0.0, (piece.km_from - post.km) / NULLIF(piece.km_from - piece.km_to, 0)))
+               ST_Transform(geom, 32648), LEAST(1.0, GREATEST(0.0, (piece.km_from - post.km) / NULLIF(piece.km_from - piece.km_to, 0)))
            ), 3857), env, 4096, 0, true) AS geom
     FROM bounds, geo.road AS piece,
          generate_series(ceil(LEAST(piece.km_from, piece.km_to))::int,

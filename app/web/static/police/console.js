@@ -166,9 +166,7 @@ class Console {
       newest = Math.max(newest, Date.parse(time) || 0);
     }
     if (!this.showsHistory) this.liveTime = newest;
-    const queues = this.gates.map(({ site_id: id }) => {
-      return [id, this.store.valuesOf(id)?.queue[1] ?? seen[id]];
-    });
+    const queues = this.gates.map(({ site_id: id }) => [id, this.store.valuesOf(id)?.queue[1] ?? seen[id]]);
     this.map.setQueues(Object.fromEntries(queues));
   }
 

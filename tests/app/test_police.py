@@ -1,0 +1,48 @@
+"""The traffic police's page: for them alone, in three languages, with every part in place."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+
+import pytest
+
+from app.accounts.permissions import PERMISSIONS, Role
+from app.web.i18n import load_catalogues
+from tests.conftest import SignIn
+
+PARTS = ("police-strip", "police-map", "police-situation", "police-composer", "police-orders", "police-timeline")
+PAGE = {"Accept": "text/html"}
+
+
+def test_page_has_its_parts(sign_in: SignIn) -> None:
+    answer = sign_in("traffic_police").get("/police", headers=PAGE)
+    assert answer.status_code == 200
+    for part in PARTS:
+        assert f'id="{part}"' in answer.text
+    assert "<script>" not in answer.text  # the Content-Security-Policy would refuse it
+    assert not re.search(r"\son\w+=", answer.text)
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role not in PERMISSIONS["pages.police"]])
+def test_page_is_for_the_police_alone(sign_in: SignIn, role: Role) -> None:
+    bound = {"gate_id": "huu-nghi"} if PERMISSIONS["positions.read"].get(role) == "own_gate" else {}
+    assert sign_in(role, **bound).get("/police", headers=PAGE).status_code == 403
+
+
+@pytest.mark.parametrize("language", ["vi", "zh"])
+def test_every_text_of_the_scripts_is_translated(sign_in: SignIn, language: str) -> None:
+    page = sign_in("traffic_police").get("/police", headers=PAGE | {"Cookie": "language=en"}).text
+    (strings,) = re.findall(r'<script type="application/json" id="strings">(.*?)</script>', page, re.DOTALL)
+    catalogue = load_catalogues()[language]
+    missing = [text for text in json.loads(unescape(strings)) if catalogue.gettext(text) == text]
+    assert not missing
+
+
+def test_choices_of_the_composer_are_in_the_page(sign_in: SignIn) -> None:
+    page = sign_in("traffic_police").get("/police", headers=PAGE).text
+    (data,) = re.findall(r'<script type="application/json" id="police-data">(.*?)</script>', page, re.DOTALL)
+    choices = json.loads(data)
+    assert "fresh_fruit" in choices["goods"]
+    assert set(choices["regimes"]) >= {"export", "import", "transit"}
