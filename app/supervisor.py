@@ -7,6 +7,7 @@ is told to stop, or dies itself, everything it started stops.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -67,13 +68,15 @@ class Supervisor:
             if self._stopping:
                 return 0
             self._prepare(environment)
-            parts = self._parts()
+            parts = [Part("web", ["serve"]), Part("ingest", ["worker"]), Part("control", ["control"])]
             stack.callback(self._stop, parts)
             for part in parts:
                 self._start(part, environment)
             if not self._await_ready(parts, environment):
                 return 0 if self._stopping else 1
             self._announce()
+            if self.demo:
+                parts.append(Part("demo", ["demo", "run"]))
             while not self._stopping:
                 self._tend(parts, environment)
                 time.sleep(0.5)
@@ -122,11 +125,19 @@ class Supervisor:
         return path.read_text()
 
     def _prepare(self, environment: dict[str, str]) -> None:
+        """Migrate and fill, unless this very version already did so in this data directory."""
+        done = self.data_dir / "prepared"
+        fingerprint = f"{_fingerprint()} demo={self.demo}"
+        own_servers = environment["DATABASE_URL"] != os.environ.get("DATABASE_URL")
+        if own_servers and done.exists() and done.read_text() == fingerprint:
+            return
+        done.unlink(missing_ok=True)
         with self.console.status("Preparing the database…"):
             self._command(["migrate"], environment)
         if self.demo:
             with self.console.status("Preparing the demonstration…"):
                 self._command(["demo", "seed"], environment)
+        write_private(done, fingerprint)
 
     def _command(self, arguments: list[str], environment: dict[str, str]) -> None:
         done = subprocess.run(
@@ -138,12 +149,6 @@ class Supervisor:
                 command=" ".join(arguments),
                 reason=(done.stderr or done.stdout).strip()[-2000:],
             )
-
-    def _parts(self) -> list[Part]:
-        parts = [Part("web", ["serve"]), Part("ingest", ["worker"]), Part("control", ["control"])]
-        if self.demo:
-            parts.append(Part("demo", ["demo", "run"]))
-        return parts
 
     def _start(self, part: Part, environment: dict[str, str]) -> None:
         command = [sys.executable, "-m", "app.cli", *part.arguments]
@@ -168,7 +173,10 @@ class Supervisor:
         """Start again what has died, at once the first time, later with growing pauses."""
         now = time.monotonic()
         for part in parts:
-            if part.process is None or part.process.poll() is None:
+            if part.process is None:
+                self._start(part, environment)
+                continue
+            if part.process.poll() is None:
                 continue
             if part.next_start < part.started_at:
                 lived_s = now - part.started_at
@@ -226,3 +234,17 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 part.process.kill()
                 part.process.wait()
+
+
+def _fingerprint() -> str:
+    """What a prepared data directory depends on: the migrations, the shipped corridor and demo day."""
+    here = Path(__file__).parent
+    files = [
+        *sorted((here / "migrations" / "versions").glob("*.py")),
+        *sorted((here / "demo").rglob("*.parquet")),
+        here.parent / "geo" / "data" / "corridor.geojson",
+    ]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
