@@ -106,6 +106,17 @@ function element(tag, attributes = {}, text = "") {
 async function refresh() {
   items = (await api("GET", "/api/v1/outlooks")).items;
   show();
+  await showGates();
+}
+
+/** Yards and queues on the map; both are open to everyone. */
+async function showGates() {
+  await map.ready;
+  const yards = (await api("GET", "/api/v1/yards")).items;
+  map.setYards(Object.fromEntries(yards.map((yard) => [yard.yard_id, { inside: yard.inside, capacity: yard.capacity }])));
+  const gates = [...new Set(items.map((item) => item.gate_id))];
+  const forecasts = await Promise.all(gates.map((gate) => api("GET", `/api/v1/forecasts/latest?gate=${gate}`).catch(() => null)));
+  map.setQueues(Object.fromEntries(gates.flatMap((gate, i) => (forecasts[i] ? [[gate, forecasts[i].now.queue_veh]] : []))));
 }
 
 let waiting = 0;
@@ -115,5 +126,6 @@ const refreshSoon = () => {
 };
 
 show();
+showGates().catch(() => {});
 for (const type of ["trip", "forecast", "yard", "reconnected", "resync"]) on(type, refreshSoon);
 setInterval(refreshSoon, 30_000);
