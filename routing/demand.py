@@ -147,15 +147,6 @@ def hourly_arrivals(
     return np.asarray(rng.standard_gamma(np.maximum(shape, 1e-3)) / hours)
 
 
-def slow_queue(network: Network, state: CorridorState, link_free_time_s: FloatArray) -> BoolArray:
-    """[N] whether a truck stands, judged by its last speed (below 2.5 m/s, 9 km/h)."""
-    del network, link_free_time_s
-    speed = state.speed_mps
-    if speed is None:
-        return np.zeros(state.n_trucks, bool)
-    return np.asarray(np.nan_to_num(speed, nan=np.inf) < 2.5)
-
-
 class Sampler:
     """Draws the trucks of one run after another from a state; what does not change is worked out once."""
 
@@ -166,12 +157,13 @@ class Sampler:
         *,
         free_time_s: FloatArray,
         road_time_s: FloatArray,
+        spacing_m: FloatArray,
         queued: BoolArray,
         horizon_s: float,
         model: DemandModel | None = None,
     ) -> None:
-        """`free_time_s` by link and `road_time_s` by road as the run will use them; `queued` [N]: stands in a
-        gate's queue, so it does not rest but waits."""
+        """`free_time_s` and `spacing_m` by link and `road_time_s` by road as the run will use them; `queued` [N]:
+        stands in a gate's queue, so it does not rest but waits."""
         self.network, self.state, self.model = network, state, model or DemandModel()
         self.horizon_s = horizon_s
         self.free_time_s = free_time_s
@@ -203,7 +195,7 @@ class Sampler:
         if not empty:
             rest_time = self._road_rest_times(road_time_s)
             rest = share_left * road_time_s[road] + rest_time[road]
-        self.rest_s = rest
+        self.rest_s = self._closed_up(rest, queued & (self.link >= 0), spacing_m)
         speed = np.full(n, np.nan) if state.speed_mps is None else state.speed_mps
         self.moving = np.nan_to_num(speed, nan=10.0) >= 2.5
         self.queued = queued
@@ -216,6 +208,20 @@ class Sampler:
         # A truck on its way inland that comes near no gate has no gate.
         self.gate = np.where(self.exporting, self.gate, -1)
         self.hold_link = self._next_staging()
+
+    def _closed_up(self, rest_s: FloatArray, queued: BoolArray, spacing_m: FloatArray) -> FloatArray:
+        """Rest times in which the k-th truck of a queue is no farther from the end of its link than k places.
+
+        Positions are known to some metres only; without this the engine's queue would begin a little later.
+        """
+        closed = rest_s.copy()
+        network = self.network
+        for link in np.unique(self.link[queued]):
+            own = np.flatnonzero(queued & (self.link == link))
+            own = own[np.argsort(rest_s[own], kind="stable")]
+            places_s = np.arange(own.size) * spacing_m[link] * self.free_time_s[link] / network.length_m[link]
+            closed[own] = np.minimum(rest_s[own], 0.999 * places_s)
+        return closed
 
     def _yard_gate(self, gate_id: str) -> str | None:
         return next((p.yard_id for p in self.network.gates if p.gate_id == gate_id and p.yard_id), None)

@@ -492,8 +492,8 @@ def _standing(links: LinkArrays, gates: GateArrays, state: _State, gate: int, no
         while truck >= 0:
             while gaps < known_gaps:
                 left_s = state.ring_s[links.ring_start[link] + (state.left[link] - 1 - gaps) % storage]
-                if left_s <= now_s - place / wave:
-                    break
+                if left_s <= now_s - (place + spacing) / wave:
+                    break  # the gap has passed this truck, it has moved up
                 gaps += 1
                 place += spacing
             if (state.ready_s[truck] - now_s) * speed > place + 1e-6 or (
@@ -506,7 +506,7 @@ def _standing(links: LinkArrays, gates: GateArrays, state: _State, gate: int, no
                 tail_km = max(tail_km, gates.tail_km[gate, link] + min(place, length) * gates.km_per_m[link])
             truck = state.following[truck]
             place += spacing
-        if not all_stand or state.count[link] == 0 or place < 0.9 * length:
+        if not all_stand or state.count[link] == 0 or place < 0.75 * length:
             continue
         for station in links.feeder[links.feeder_start[link] : links.feeder_start[link + 1]]:
             if station < links.length_m.size:
@@ -600,7 +600,7 @@ def _start_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: 
     for truck in fleet.on_road:
         _append(state, fleet.link[truck], truck)
         state.entered[fleet.link[truck]] += 1
-        out.unhindered_s[truck] = _free_rest(links, fleet, truck, destination[truck])
+        out.unhindered_s[truck] = _free_rest(links, fleet, truck, destination[truck], fleet.ready_s[truck])
     for truck in fleet.in_yard:
         gate = fleet.gate[truck]
         state.occupancy[gates.yard[gate]] += 1
@@ -612,9 +612,9 @@ def _start_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: 
 
 
 @_rule
-def _free_rest(links: LinkArrays, fleet: FleetArrays, truck: int, destination: int) -> float:
-    """When a truck on the road would reach its destination with nobody before it (holds included)."""
-    at = fleet.ready_s[truck]
+def _free_rest(links: LinkArrays, fleet: FleetArrays, truck: int, destination: int, at: float) -> float:
+    """When a truck that reaches the end of its link at `at` would be at its destination with nobody before it
+    (holds included)."""
     link = fleet.link[truck]
     while True:
         if fleet.hold_link[truck] == link:
@@ -759,8 +759,8 @@ def _loop(
                 upcoming += 1
                 state.balance[0] += 1
                 link = fleet.link[truck]
-                free = _free_rest(links, fleet, truck, state.destination[truck])
-                out.unhindered_s[truck] = free + links.free_time_s[link] * fleet.slowness[truck]
+                at = now_s + links.free_time_s[link] * fleet.slowness[truck]
+                out.unhindered_s[truck] = _free_rest(links, fleet, truck, state.destination[truck], at)
             else:
                 truck = state.later_truck[0]
                 _pop(state.later_key, state.later_truck, state.later_count[0])

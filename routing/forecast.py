@@ -21,7 +21,7 @@ from routing.demand import CorridorState, DemandModel, Sampler
 from routing.engine import FloatArray, LinkArrays
 from routing.gates import GateSetting, default_setting
 from routing.graph import Network
-from routing.measure import measure_queues, queued_roads
+from routing.measure import measure_queues, queued_roads, standing_spacing
 from routing.simulation import ensemble, gate_arrays, link_arrays, road_times, sample_fleet, simulate
 
 QUANTILES = (0.1, 0.5, 0.9)
@@ -179,10 +179,12 @@ def forecast(
     if speed is not None and network.road_link.size:
         speed = np.where(queued_roads(network, queue), np.nan, speed)
     times = road_times(network, speed) if network.road_link.size else np.zeros(0)
-    links = link_arrays(network, road_time_s=times, closures=state.closures)
+    links = link_arrays(
+        network, road_time_s=times, closures=state.closures, spacing_m=standing_spacing(network, queue)
+    )
     sampler = Sampler(
         network, state, free_time_s=links.free_time_s, road_time_s=times,
-        queued=queue.member >= 0, horizon_s=horizon_s, model=model,
+        spacing_m=links.spacing_m, queued=queue.member >= 0, horizon_s=horizon_s, model=model,
     )  # fmt: skip
     clock = day_second(state.made_at)
     base_gates = gate_arrays(network, settings, yard_capacity_veh=state.yard_capacity_veh, day_second=clock)

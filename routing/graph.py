@@ -176,6 +176,18 @@ def _next_hops(links: Sequence[Link], ends: Sequence[Collection[int]]) -> IntArr
     return hops
 
 
+def wave_times(
+    length_m: FloatArray, free_speed_mps: FloatArray, headway_s: FloatArray, storage_veh: IntArray
+) -> FloatArray:
+    """How long a gap takes up each link: w = q / (k_jam - q / v) of the triangular diagram; 0 on unbounded links.
+
+    Source: G. F. Newell, Transportation Research B 27 (1993), part II.
+    """
+    flow = 1.0 / np.maximum(headway_s, 1e-12)
+    wave = flow / np.maximum(storage_veh / length_m - flow / free_speed_mps, 1e-9)
+    return np.where(storage_veh < UNBOUNDED, length_m / np.maximum(wave, 1e-9), 0.0)
+
+
 def assemble(
     links: Sequence[Link],
     gates: Sequence[GatePlace],
@@ -221,10 +233,7 @@ def assemble(
     speed = np.array([link.free_speed_mps for link in links])
     capacity = np.array([link.capacity_veh_per_h for link in links]) / 3600.0
     storage = np.array([UNBOUNDED if x.storage_veh is None else x.storage_veh for x in links], np.int64)
-    jam_density = storage / length
-    # Triangular fundamental diagram: the gap travels at w = q / (k_jam - q / v).
-    wave = capacity / np.maximum(jam_density - capacity / speed, 1e-9)
-    wave_time = np.where(storage < UNBOUNDED, length / np.maximum(wave, 1e-9), 0.0)
+    headway = np.where(storage < UNBOUNDED, 1.0 / capacity, 0.0)
     ring = np.concatenate(([0], np.cumsum(np.where(storage < UNBOUNDED, storage, 0))))
     gate_feeders = [[i for i, link in enumerate(links) if link.to_node == g.node] for g in gates]
     for gate, feeders in zip(gates, gate_feeders, strict=True):
@@ -282,9 +291,9 @@ def assemble(
         length_m=length,
         free_speed_mps=speed,
         free_time_s=length / speed,
-        wave_time_s=wave_time,
+        wave_time_s=wave_times(length, speed, headway, storage),
         spacing_m=np.where(storage < UNBOUNDED, length / storage, 0.0),
-        headway_s=np.where(storage < UNBOUNDED, 1.0 / capacity, 0.0),
+        headway_s=headway,
         storage_veh=storage,
         ring_start=ring.astype(np.int64),
         priority=np.concatenate((capacity, 0.5 * capacity)),

@@ -109,3 +109,17 @@ def queued_roads(network: Network, queue: QueueNow) -> NDArray[np.bool_]:
             end = distance_to_gate(network, road, network.road_length_m, g)
             found |= end < queue.tail_m[g] + 200.0
     return found
+
+
+def standing_spacing(network: Network, queue: QueueNow) -> FloatArray:
+    """[link] metres of road one standing truck takes: as measured on the way to a gate whose queue has 20 trucks
+    or more (within half to two and a half times the assumed value), else the network's."""
+    spacing = network.spacing_m.copy()
+    for g in range(queue.queue_veh.size):
+        if queue.queue_veh[g] < 20 or not network.origins:
+            continue
+        measured = queue.tail_m[g] / queue.queue_veh[g]
+        for i in network.path(network.origins[0], g):
+            own = network.spacing_m[i]
+            spacing[i] = float(np.clip(measured, 0.5 * own, 2.5 * own))
+    return spacing

@@ -33,7 +33,7 @@ from routing.engine import (
     run,
 )
 from routing.gates import GateSetting
-from routing.graph import Network
+from routing.graph import Network, wave_times
 
 LIMIT_S = 14 * 86400.0
 """How long after the horizon a run may go on, and the longest wait reported."""
@@ -84,11 +84,15 @@ def road_times(network: Network, speed_mps: NDArray[np.float64] | None = None) -
 
 
 def link_arrays(
-    network: Network, *, road_time_s: FloatArray | None = None, closures: Sequence[Closure] = ()
+    network: Network,
+    *,
+    road_time_s: FloatArray | None = None,
+    closures: Sequence[Closure] = (),
+    spacing_m: FloatArray | None = None,
 ) -> LinkArrays:
     """The network's links for a run, with the travel times of the moment and closed roads.
 
-    A closure holds for the whole link: build the network with the road in `alone` to close only it.
+    `spacing_m`, by link: the road one standing truck takes, where it was measured. A closure holds for the whole link: build the network with the road in `alone` to close only it.
     """
     free_time = network.free_time_s
     if road_time_s is not None and network.road_link.size:
@@ -101,14 +105,23 @@ def link_arrays(
         link = int(network.road_link[closure.road_id])
         if link >= 0:
             closed_from[link], closed_to[link] = closure.from_s, closure.to_s
+    storage, wave_time = network.storage_veh, network.wave_time_s
+    spacing, ring_start = network.spacing_m, network.ring_start
+    if spacing_m is not None:
+        bounded = storage < UNBOUNDED
+        room = np.maximum(1, np.rint(network.length_m / np.maximum(spacing_m, 1e-9))).astype(np.int64)
+        storage = np.where(bounded, room, storage)
+        spacing = np.where(bounded, network.length_m / storage, 0.0)
+        wave_time = wave_times(network.length_m, network.free_speed_mps, network.headway_s, storage)
+        ring_start = np.concatenate(([0], np.cumsum(np.where(bounded, storage, 0)))).astype(np.int64)
     return LinkArrays(
         length_m=network.length_m,
         free_time_s=free_time,
-        wave_time_s=network.wave_time_s,
-        spacing_m=network.spacing_m,
+        wave_time_s=wave_time,
+        spacing_m=spacing,
         headway_s=network.headway_s,
-        storage_veh=network.storage_veh,
-        ring_start=network.ring_start,
+        storage_veh=storage,
+        ring_start=ring_start,
         closed_from_s=closed_from,
         closed_to_s=closed_to,
         priority=network.priority,
@@ -256,9 +269,13 @@ def _waits(gates: GateArrays, out: RunOutput, wait_s: FloatArray, step_s: float,
                 if ahead > started:
                     wait = limit_s
                 else:
-                    # One place behind the last one, at the pace at which those ahead were taken,
+                    # One place behind the last one, at the pace at which the last ones were taken,
                     # but never later than the truck that really came next.
-                    wait = (out.starts_s[gate, ahead - 1] - now_s) * (standing + 1) / standing
+                    last = out.starts_s[gate, ahead - 1]
+                    back = min(standing, 10)
+                    before = out.starts_s[gate, ahead - back] if back > 1 else now_s
+                    gap = min((last - before) / max(back - 1, 1), (last - now_s) / standing)
+                    wait = last + gap - now_s
                     if ahead < started:
                         wait = min(wait, out.starts_s[gate, ahead] - now_s)
             wait_s[gate, i] = min(max(wait, 0.0), limit_s)

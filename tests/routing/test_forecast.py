@@ -1,0 +1,273 @@
+"""State → ensemble → quantiles, on the shipped corridor; and the queue measured from positions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from geo.corridor import Corridor
+from geo.errors import InvalidInputError
+from routing.demand import CorridorState, DemandModel, hourly_arrivals
+from routing.forecast import forecast
+from routing.gates import GateSetting, Server, ServiceTime
+from routing.graph import Network, build_network
+from routing.measure import distance_to_gate, measure_queues, queued_roads
+from routing.simulation import Closure
+
+NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+"""10:00 in Lạng Sơn."""
+FAST = {"runs": 24, "seed": 11}
+
+
+@pytest.fixture(scope="module")
+def network(corridor: Corridor) -> Network:
+    return build_network(corridor)
+
+
+def on_the_road(network: Network, n: int, seed: int = 0, *, km: tuple[float, float] = (10.0, 110.0)) -> dict:
+    """n trucks driving toward Hữu Nghị between two kilometres."""
+    rng = np.random.default_rng(seed)
+    path = network.path(network.origins[0], 0)
+    roads = np.array([r for i in path for r in network.links[i].roads])
+    km_to = np.array([network.road_place[r][1] for r in roads])
+    roads = roads[(km_to >= km[0]) & (km_to <= km[1])]
+    road = rng.choice(roads, n)
+    return {
+        "road_id": road,
+        "offset_m": rng.uniform(0, 1, n) * network.road_length_m[road],
+        "speed_mps": np.full(n, 14.0),
+        "gate": np.zeros(n, np.int64),
+        "age_s": np.full(n, 20.0),
+    }
+
+
+def standing(network: Network, n: int, spacing_m: float = 15.0) -> dict:
+    """n trucks standing one behind the other before Hữu Nghị."""
+    path = network.path(network.origins[0], 0)
+    roads = [r for i in path for r in network.links[i].roads][::-1]
+    ends = np.concatenate(([0.0], np.cumsum(network.road_length_m[roads])))
+    back = 5.0 + np.arange(n) * spacing_m
+    at = np.searchsorted(ends, back, side="right") - 1
+    road = np.array(roads)[at]
+    return {
+        "road_id": road,
+        "offset_m": network.road_length_m[road] - (back - ends[at]),
+        "speed_mps": np.zeros(n),
+        "gate": np.zeros(n, np.int64),
+    }
+
+
+def both(a: dict, b: dict) -> dict:
+    return {k: np.concatenate([a[k], b[k]]) for k in a.keys() & b.keys()}
+
+
+def slow_gate(mean_s: float = 120.0) -> tuple[GateSetting, ...]:
+    """A gate whose entrance is the bottleneck: one truck in `mean_s`."""
+    return (
+        GateSetting("huu-nghi", "export", Server(8, ServiceTime(10.0, 0.2)), Server(1, ServiceTime(mean_s, 0.3))),
+    )
+
+
+def test_shape_order_and_record(network: Network) -> None:
+    found = forecast(network, CorridorState(made_at=NOW, **on_the_road(network, 300)), **FAST)
+    assert found.queue_veh.shape == found.wait_s.shape == found.tail_km.shape == (3, 2, 73)
+    assert found.occupancy_veh.shape == (3, 2, 73)
+    assert found.truck_entrance_s.shape == (3, 300)
+    for values in (found.queue_veh, found.wait_s, found.tail_km, found.occupancy_veh):
+        assert np.isfinite(values).all()
+        assert (np.diff(values, axis=0) >= 0).all()
+    assert (found.truck_entrance_s[0] <= found.truck_entrance_s[2]).all()
+    record = json.loads(json.dumps(found.to_record(), allow_nan=False))
+    assert len(record["gates"]["huu-nghi"]["wait_s"][1]) == 73
+    assert record["seed"] == 11
+
+
+def test_an_empty_corridor_is_a_forecast_too(network: Network) -> None:
+    found = forecast(network, CorridorState(made_at=NOW), **FAST)
+    assert (found.queue_veh[:, :, 0] == 0).all()
+    assert found.truck_entrance_s.shape == (3, 0)
+
+
+def test_equal_seeds_give_equal_bits_with_any_number_of_threads(network: Network) -> None:
+    state = CorridorState(made_at=NOW, **on_the_road(network, 200), declared_s=np.arange(40) * 600.0,
+                          declared_gate=np.tile([0, -1], 20))  # fmt: skip
+    one = forecast(network, state, runs=12, seed=5, threads=1)
+    many = forecast(network, state, runs=12, seed=5, threads=4)
+    other = forecast(network, state, runs=12, seed=6)
+    for name in ("queue_veh", "wait_s", "tail_km", "occupancy_veh", "truck_entrance_s"):
+        assert getattr(one, name).tobytes() == getattr(many, name).tobytes()
+    assert one.queue_veh.tobytes() != other.queue_veh.tobytes()
+
+
+def test_three_hundred_trucks_upstream_change_it(network: Network) -> None:
+    few = CorridorState(made_at=NOW, **on_the_road(network, 100), gate_settings=slow_gate())
+    more = CorridorState(
+        made_at=NOW,
+        **both(on_the_road(network, 100), on_the_road(network, 300, 1, km=(20.0, 60.0))),
+        gate_settings=slow_gate(),
+    )
+    before, after = forecast(network, few, **FAST), forecast(network, more, **FAST)
+    assert after.queue_veh[1, 0].max() > before.queue_veh[1, 0].max() + 150
+    assert after.wait_s[1, 0].max() > before.wait_s[1, 0].max() + 3600.0
+    assert after.tail_km[1, 0].max() > before.tail_km[1, 0].max() + 1.0
+
+
+def test_it_starts_from_the_queue_that_stands_there(network: Network) -> None:
+    state = CorridorState(made_at=NOW, **standing(network, 80, 10.0), gate_settings=slow_gate())
+    found = forecast(network, state, **FAST)
+    assert found.queue_veh[1, 0, 0] == pytest.approx(80, abs=2)
+    # One truck in two minutes: 80 trucks wait about 160 minutes.
+    assert found.wait_s[1, 0, 0] == pytest.approx(80 * 120.0, rel=0.15)
+    assert found.wait_s[0, 0, 0] < found.wait_s[1, 0, 0] < found.wait_s[2, 0, 0]
+
+
+def test_trucks_held_at_a_staging_area_come_later(network: Network) -> None:
+    trucks = on_the_road(network, 60, km=(60.0, 80.0))
+    free = forecast(network, CorridorState(made_at=NOW, **trucks), **FAST)
+    held = forecast(network, CorridorState(made_at=NOW, **trucks, hold_until_s=np.full(60, 14400.0)), **FAST)
+    assert (held.truck_entrance_s[0] > 14400.0).all()
+    assert (free.truck_entrance_s[2] < 14400.0).all()
+
+
+def test_a_truck_resting_by_the_road_does_not_hold_up_those_behind(network: Network) -> None:
+    trucks = on_the_road(network, 60, km=(40.0, 80.0))
+    trucks["speed_mps"][::2] = 0.0
+    found = forecast(network, CorridorState(made_at=NOW, **trucks), **FAST)
+    moving = forecast(network, CorridorState(made_at=NOW, **on_the_road(network, 60, km=(40.0, 80.0))), **FAST)
+    later = found.truck_entrance_s[1] - moving.truck_entrance_s[1]
+    assert later[::2].mean() > 500.0
+    assert abs(later[1::2].mean()) < 120.0
+
+
+def test_a_full_yard_backs_up_onto_the_road(network: Network) -> None:
+    settings = (
+        GateSetting("huu-nghi", "export", Server(1, ServiceTime(600.0, 0.5)), dwell=ServiceTime(600.0, 0.5)),
+    )
+    state = CorridorState(
+        made_at=NOW, **on_the_road(network, 200, km=(3.0, 60.0)), gate_settings=settings,
+        yard_inside_veh=np.array([20.0, 0.0]), yard_capacity_veh=np.array([25.0, 1000.0]),
+    )  # fmt: skip
+    found = forecast(network, state, **FAST)
+    assert found.occupancy_veh[1, 0, 0] == 20
+    assert found.occupancy_veh[2, 0].max() == 25
+    assert found.queue_veh[1, 0].max() > 100
+
+
+def test_the_night_is_waited_out(network: Network) -> None:
+    settings = (
+        GateSetting(
+            "huu-nghi", "export", Server(4, ServiceTime(60.0, 0.5)),
+            Server(2, ServiceTime(60.0, 0.5), 7 * 3600.0, 19 * 3600.0),
+        ),
+    )  # fmt: skip
+    evening = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)  # 21:00 in Lạng Sơn
+    found = forecast(network, CorridorState(made_at=evening, gate_settings=settings), **FAST)
+    assert found.wait_s[1, 0, 0] == pytest.approx(10 * 3600.0, abs=120.0)
+
+
+def test_a_closed_road_lets_nobody_through(network: Network, corridor: Corridor) -> None:
+    closed = next(i for i, r in enumerate(corridor.roads) if r.road == "QL1A" and r.direction == "to_border" and r.km_to < 3 < r.km_from + 0.5)
+    state = CorridorState(made_at=NOW, **on_the_road(network, 50, km=(20.0, 60.0)), closures=(Closure(closed, 0.0, 18000.0),))
+    found = forecast(network, state, **FAST)
+    assert (found.truck_entrance_s[0] > 18000.0).all()
+
+
+def test_what_was_observed_moves_the_pace_and_narrows_it(network: Network) -> None:
+    base = {**standing(network, 60, 10.0)}
+    settings = (
+        GateSetting("huu-nghi", "export", Server(1, ServiceTime(300.0, 0.5)), dwell=ServiceTime(0.0, 0.0)),
+    )
+    common = {"gate_settings": settings, "yard_capacity_veh": np.array([1.0, 1000.0])}
+    prior = forecast(network, CorridorState(made_at=NOW, **base, **common), **FAST)
+    learned = forecast(
+        network,
+        CorridorState(made_at=NOW, **base, **common, served_veh={"huu-nghi": 400.0}, busy_lane_s={"huu-nghi": 400 * 150.0}),
+        **FAST,
+    )  # fmt: skip
+    assert learned.wait_s[1, 0, 0] < 0.7 * prior.wait_s[1, 0, 0]
+
+
+def test_arrival_rates_shrink_to_the_prior() -> None:
+    prior = np.array([6.0])
+    rng = np.random.default_rng(1)
+    none = np.array([hourly_arrivals(None, prior, 3.0, rng)[0] for _ in range(4000)])
+    busy = np.array([hourly_arrivals(np.full((1, 6), 30.0), prior, 3.0, rng)[0] for _ in range(4000)])
+    assert none.mean() == pytest.approx(6.0, rel=0.03)
+    assert 15.0 < busy.mean() < 25.0
+    assert busy.std() / busy.mean() < none.std() / none.mean()
+
+
+def test_an_impossible_forecast_is_refused(network: Network) -> None:
+    with pytest.raises(InvalidInputError, match="empty"):
+        forecast(network, CorridorState(made_at=NOW), runs=0, seed=1)
+
+
+def test_quantiles_cover_what_then_happens(network: Network) -> None:
+    """Runs of the model itself with fresh seeds fall into its 80 % interval about 80 % of the time."""
+    state = CorridorState(made_at=NOW, **on_the_road(network, 250), gate_settings=slow_gate())
+    found = forecast(network, state, runs=150, seed=1)
+    truth = np.stack([forecast(network, state, runs=1, seed=1000 + i).queue_veh[1, 0] for i in range(60)])
+    uncertain = found.queue_veh[2, 0] - found.queue_veh[0, 0] > 5
+    inside = (truth >= found.queue_veh[0, 0]) & (truth <= found.queue_veh[2, 0])
+    assert 0.68 < inside[:, uncertain].mean() < 0.92
+
+
+def test_the_measured_queue_is_the_contiguous_one(network: Network) -> None:
+    trucks = both(standing(network, 60, 20.0), on_the_road(network, 40, km=(20.0, 60.0)))
+    # Some way behind the queue stands a truck by the road.
+    trucks["speed_mps"][-1] = 0.0
+    state = CorridorState(made_at=NOW, **trucks)
+    queue = measure_queues(network, state)
+    assert queue.queue_veh[0] == 60
+    assert queue.queue_veh[1] == 0
+    assert queue.tail_km[0] == pytest.approx(1.05 + (5.0 + 59 * 20.0) / 1000.0, abs=0.02)
+    assert (queue.member[:60] == 0).all()
+    assert (queue.member[60:] == -1).all()
+    assert queue.speed_mps[0] == 0.0
+    assert np.isnan(queue.speed_mps[1])
+    roads = queued_roads(network, queue)
+    assert roads[state.road_id[:60]].all()
+    assert roads.sum() <= 3
+
+
+def test_held_trucks_and_yards_are_no_queue(network: Network) -> None:
+    trucks = standing(network, 30)
+    hold = np.full(30, np.nan)
+    hold[10:] = 3600.0
+    queue = measure_queues(network, CorridorState(made_at=NOW, **trucks, hold_until_s=hold))
+    assert queue.queue_veh[0] == 10
+    assert measure_queues(network, CorridorState(made_at=NOW)).queue_veh.tolist() == [0.0, 0.0]
+
+
+def test_distance_is_infinite_where_no_way_leads(network: Network) -> None:
+    inland = np.flatnonzero(~network.road_to_border)[:3]
+    assert np.isinf(distance_to_gate(network, inland, np.zeros(3), 0)).all()
+
+
+def test_two_thousand_trucks_stay_quick(network: Network) -> None:
+    state = CorridorState(made_at=NOW, **on_the_road(network, 2000), declared_s=np.zeros(0))
+    forecast(network, state, runs=2, seed=1)
+    found = forecast(network, state, runs=200, seed=1)
+    # Alone on two cores about 0.6 s; the bar leaves room for a busy machine.
+    assert found.duration_s < 8.0
+
+
+def test_live_speed_in_the_queue_is_not_counted_twice(network: Network) -> None:
+    trucks = standing(network, 100, 12.0)
+    crawl = np.full(network.road_link.size, np.nan)
+    crawl[trucks["road_id"]] = 0.5
+    state = CorridorState(made_at=NOW, **trucks, gate_settings=slow_gate())
+    plain = forecast(network, state, **FAST)
+    live = forecast(network, replace(state, road_speed_mps=crawl), **FAST)
+    assert live.wait_s[1, 0, 0] == pytest.approx(plain.wait_s[1, 0, 0], rel=0.02)
+
+
+def test_the_model_is_a_value(network: Network) -> None:
+    quiet = DemandModel(prior_hourly_veh=(0.0, 0.0), import_hourly_veh=(0.0, 0.0))
+    found = forecast(network, CorridorState(made_at=NOW), model=quiet, **FAST)
+    assert found.queue_veh.max() == 0
+    assert found.occupancy_veh.max() == 0
