@@ -323,16 +323,16 @@ def supersede(session: Session, now: datetime) -> Sequence[AnyRow]:
             """
             WITH standing AS (
                 SELECT r.order_id, r.vehicle_id, coalesce(r.release_at, o.valid_from) <= :now AS has_begun,
-                       CASE WHEN o.kind IN ('hold', 'proceed', 'stop') THEN 'how'
-                            WHEN o.kind IN ('divert', 'yard') THEN 'where' END AS says
+                       CASE WHEN o.kind IN ('hold', 'proceed', 'stop') THEN 'how' ELSE 'where' END AS says
                 FROM app.dispatch_order o JOIN app.order_recipient r USING (order_id)
                 WHERE o.status = 'active' AND o.kind <> 'notice' AND o.valid_to > :now
                   AND r.status IN ('sent', 'delivered', 'acknowledged')
+            ), newest AS (
+                SELECT order_id, vehicle_id,
+                       max(order_id) FILTER (WHERE has_begun) OVER (PARTITION BY vehicle_id, says) AS superseded_by
+                FROM standing
             ), replaced AS (
-                SELECT old.order_id, old.vehicle_id, max(new.order_id) AS superseded_by
-                FROM standing old JOIN standing new USING (vehicle_id, says)
-                WHERE new.order_id > old.order_id AND new.has_begun
-                GROUP BY old.order_id, old.vehicle_id
+                SELECT order_id, vehicle_id, superseded_by FROM newest WHERE superseded_by > order_id
             )
             UPDATE app.order_recipient r
             SET status = 'superseded', superseded_by = replaced.superseded_by,
