@@ -35,6 +35,8 @@ POSITIONS_EVERY_S = 1.0
 TRIPS_EVERY_S = 5.0
 SCOPES_EVERY_S = 10.0
 RETRY_S = 2.0
+BLOCK_MS = 2000
+"""How long one read waits for events; shorter than the client's socket timeout."""
 
 log = structlog.get_logger("live")
 
@@ -81,6 +83,7 @@ class Live:
         self._started = asyncio.Event()
         self._changed: dict[int, dict[str, Any]] = {}
         self._trips: dict[int, Any] = {}
+        self._simulated: frozenset[int] = frozenset()
         self._trips_due = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -103,6 +106,8 @@ class Live:
         """The event stream of `principal` as encoded messages, resumed after `last_event_id` if given."""
         last = parse_id(last_event_id) if last_event_id else None
         await self._started.wait()
+        if not self.connections:
+            await self._load_trips()  # nobody listened, so what is known is old
         connection = Connection(principal, await self._visible(principal))
         present = self._last_id
         self.connections.add(connection)
@@ -147,7 +152,7 @@ class Live:
             self._last_id = parse_id(newest[0][0].decode()) if newest else (0, 0)
             self._started.set()
         while True:
-            answer = await redis.xread({STREAM: format_id(self._last_id)}, count=500, block=5000)
+            answer = await redis.xread({STREAM: format_id(self._last_id)}, count=500, block=BLOCK_MS)
             for _, entries in answer or ():
                 for entry_id, fields in entries:
                     self._dispatch(Event.read(entry_id, fields))
@@ -194,16 +199,20 @@ class Live:
             "state": state(position["state"], trip.stage if trip else None, silent=silent),
             "trip_id": trip.trip_id if trip else None,
             "gate": (trip.gate_id if trip else None) or position.get("gate"),
-            "simulated": bool(trip.simulated) if trip else False,
+            "simulated": position["vehicle_id"] in self._simulated,
             "goods_class": trip.goods_class if trip else None,
             "perishable": trip.perishable if trip else None,
         }
+
+    async def _load_trips(self) -> None:
+        self._trips = await self._query(live_store.open_trips)
+        self._simulated = await self._query(live_store.simulated_vehicle_ids)
 
     async def _refresh_trips(self) -> None:
         while True:
             if self.connections:
                 self._trips_due.clear()
-                self._trips = await self._query(live_store.open_trips)
+                await self._load_trips()
             await asyncio.sleep(1.0)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._trips_due.wait(), TRIPS_EVERY_S - 1.0)

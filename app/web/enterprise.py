@@ -26,6 +26,7 @@ from geo.errors import CuaKhauError, InvalidInputError
 router = APIRouter(include_in_schema=False, prefix="/enterprise")
 
 EnterpriseDep = Annotated[Principal, Depends(allow("pages.enterprise"))]
+WriterDep = Annotated[Principal, Depends(allow("trips.write"))]
 
 REGIME_NAMES = {
     "export": N_("Export"),
@@ -81,7 +82,7 @@ class TripForm(BaseModel):
 @router.post("/trips/new")
 def enter_trip(
     request: Request,
-    principal: EnterpriseDep,
+    principal: WriterDep,
     session: SessionDep,
     corridor: CorridorDep,
     clock: ClockDep,

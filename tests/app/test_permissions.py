@@ -1,0 +1,114 @@
+"""Every route names its act or is public on purpose, and answers each role as the table says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from app.accounts.permissions import PERMISSIONS, Role
+from app.main import create_app
+from app.settings import Settings
+
+PUBLIC = {
+    ("GET", "/"): "leads to the own page or to sign-in",
+    ("GET", "/signin"): "the form",
+    ("POST", "/signin"): "who knows the password",
+    ("POST", "/language"): "a preference of the browser",
+    ("POST", "/api/v1/tokens"): "who knows the password",
+    ("GET", "/healthz"): "says nothing but that it lives",
+    ("GET", "/readyz"): "names parts, no data",
+    ("GET", "/metrics"): "checks the address or the metrics token itself",
+    ("GET", "/gps/osmand"): "a device's identifier is the key",
+    ("POST", "/gps/osmand"): "a device's identifier is the key",
+    ("POST", "/gps/owntracks"): "a device's identifier is the key",
+    ("POST", "/gps/traccar"): "a device's identifier or a gateway's token",
+    ("POST", "/gps/batch"): "a device's identifier or a gateway's token",
+}
+COMPUTING: set[str] = set()
+"""Routes that take a body but change nothing."""
+STREAMS = {"/api/v1/events"}
+"""Routes that never end; their permission is tested in test_events."""
+
+
+def routes(app: FastAPI) -> Iterator[tuple[str, APIRoute]]:
+    for route in walk(app.routes):
+        for method in sorted(route.methods - {"HEAD"}):
+            yield method, route
+
+
+def walk(items) -> Iterator[APIRoute]:
+    for item in items:
+        if isinstance(item, APIRoute):
+            yield item
+        elif hasattr(item, "original_router"):
+            yield from walk(item.original_router.routes)
+
+
+def acts_of(dependant: Dependant) -> set[str]:
+    own = getattr(dependant.call, "act", None)
+    return ({own} if own else set()).union(*(acts_of(part) for part in dependant.dependencies))
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    return create_app(settings=Settings(demo=True))
+
+
+def test_the_walk_sees_the_routes(app):
+    paths = {route.path for _, route in routes(app)}
+    assert {"/signin", "/api/v1/accounts/{account_id}", "/api/v1/events", "/readyz"} <= paths
+
+
+def test_every_route_names_its_act_or_is_public(app):
+    bare = {(method, route.path) for method, route in routes(app) if not acts_of(route.dependant)}
+    assert bare <= set(PUBLIC), f"neither an act nor in PUBLIC: {sorted(bare - set(PUBLIC))}"
+
+
+def test_no_public_route_asks_for_an_act(app):
+    acting = {(method, route.path) for method, route in routes(app) if acts_of(route.dependant)}
+    assert not acting & set(PUBLIC)
+
+
+def test_every_act_has_a_role():
+    assert all(PERMISSIONS.values())
+
+
+def test_changes_do_not_hang_on_reading_acts(app):
+    """A route that is not GET names an act that changes something, unless it only computes an answer."""
+    for method, route in routes(app):
+        acts = acts_of(route.dependant)
+        changing = [act for act in acts if not act.endswith(".read") and not act.startswith("pages.")]
+        if method != "GET" and acts and not changing:
+            assert route.path in COMPUTING, f"{method} {route.path} only asks for {acts}"
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_gets_what_the_table_says(role, sign_in, client):
+    own = sign_in(role, **({"gate_id": "huu-nghi"} if PERMISSIONS["pages.station"].get(role) else {}))
+    checked = 0
+    for method, route in routes(client.app):
+        acts = acts_of(route.dependant)
+        if method != "GET" or "{" in route.path or not acts or route.path in STREAMS:
+            continue
+        answer = own.get(route.path, headers={"accept": "application/json"}, follow_redirects=False)
+        allowed = all(role in PERMISSIONS[act] for act in acts)
+        if allowed:
+            assert answer.status_code not in {401, 403, 405}, f"{role} GET {route.path}: {answer.status_code}"
+            assert answer.status_code < 500, f"{role} GET {route.path}: {answer.status_code} {answer.text[:300]}"
+        else:
+            assert answer.status_code == 403, f"{role} GET {route.path}: {answer.status_code}"
+        checked += 1
+    assert checked > 5
+
+
+def test_nobody_sees_anything_without_signing_in(client):
+    for method, route in routes(client.app):
+        if not acts_of(route.dependant):
+            continue
+        path = route.path.replace("{", "").replace("}", "")
+        answer = client.request(method, path, headers={"accept": "application/json"})
+        assert answer.status_code == 401, f"{method} {route.path}: {answer.status_code}"

@@ -1,0 +1,205 @@
+"""The frame of the pages: security headers, languages, errors, static files."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+
+from app.accounts.permissions import PERMISSIONS, Role
+from app.web import i18n
+from app.web.headers import content_security_policy
+from app.web.i18n import choose_language, format_duration, format_km, format_number, format_time, load_catalogues
+from app.web.pages import HOME_PAGES, home_page
+from geo.clock import parse_time
+
+WEB = Path(i18n.__file__).parent
+HTML = {"accept": "text/html"}
+
+
+def test_every_answer_carries_the_security_headers(client):
+    for path in ("/signin", "/healthz", "/api/v1/me", "/static/theme.css", "/nowhere"):
+        headers = client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff", path
+        assert headers["referrer-policy"] == "same-origin"
+        assert "geolocation=(self)" in headers["permissions-policy"]
+        policy = headers["content-security-policy"]
+        assert "script-src 'self' 'nonce-" in policy
+        assert "object-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "'unsafe-inline'" not in re.search(r"script-src [^;]*", policy)[0]
+        assert "unsafe-eval" not in policy
+
+
+def test_the_nonce_is_fresh_and_fits_the_import_map(client):
+    first, second = client.get("/signin"), client.get("/signin")
+    nonces = [re.search(r"'nonce-([^']+)'", one.headers["content-security-policy"])[1] for one in (first, second)]
+    assert nonces[0] != nonces[1]
+    assert f'<script type="importmap" nonce="{nonces[0]}">' in first.text
+
+
+def test_a_configured_base_map_may_be_asked(client):
+    policy = content_security_policy("https://tile.example/{z}/{x}/{y}.png")
+    assert "img-src 'self' data: blob: https://tile.example;" in policy
+    assert "connect-src 'self' https://tile.example;" in policy
+    assert "example" not in content_security_policy("")
+
+
+def test_no_template_has_an_inline_script_or_handler():
+    for path in (WEB / "templates").glob("**/*.html"):
+        source = path.read_text(encoding="utf-8")
+        for tag in re.findall(r"<script\b[^>]*>", source):
+            assert "src=" in tag or "application/json" in tag or "importmap" in tag, f"{path.name}: {tag}"
+        assert not re.search(r"<[^>]+\son[a-z]+\s*=", source), f"{path.name} has an inline handler"
+        assert "javascript:" not in source, path.name
+
+
+def test_everything_in_the_import_map_is_there(client):
+    source = re.search(r'<script type="importmap"[^>]*>(.*?)</script>', client.get("/signin").text)[1]
+    imports = json.loads(source)["imports"]
+    assert {"lit", "lit/", "maplibre-gl", "echarts"} <= set(imports)
+    for name, address in imports.items():
+        if not name.endswith("/"):
+            answer = client.get(address)
+            assert answer.status_code == 200, address
+            assert "javascript" in answer.headers["content-type"]
+            assert "immutable" in answer.headers["cache-control"]
+
+
+def test_everything_the_sign_in_page_names_is_there(client):
+    page = client.get("/signin").text
+    for address in set(re.findall(r'(?:src|href)="(/(?:static|vendor)/[^"]+)"', page)):
+        assert client.get(address).status_code == 200, address
+
+
+@pytest.mark.parametrize(
+    "path", ["/vendor/lit-3.3.3/package.json", "/static/../pages.py", "/vendor/lit-3.3.3/../etc"]
+)
+def test_nothing_else_is_served(client, path):
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("account", "cookie", "accept", "language"),
+    [
+        (None, None, "", "vi"),
+        (None, None, "en-GB,en;q=0.9,vi;q=0.8", "en"),
+        (None, None, "fr,zh-CN;q=0.5,en;q=0.4", "zh"),
+        (None, "zh", "en", "zh"),
+        ("en", "zh", "vi", "en"),
+        ("xx", "xx", "fr;q=x", "vi"),
+    ],
+)
+def test_the_language_is_chosen(account, cookie, accept, language):
+    assert choose_language(account, cookie, accept) == language
+
+
+def test_formats_are_local():
+    moment = parse_time("2026-03-02T03:04:00Z")
+    assert format_time(moment, "vi") == "10:04 02/03"
+    assert format_number(12345.6, "vi", 1) == "12.345,6"
+    assert format_number(12345.6, "en", 1) == "12,345.6"
+    assert format_km(6540.0, "vi") == "6,5 km"
+    catalogues = load_catalogues()
+    assert format_duration(4800, catalogues["vi"]) == "1 giờ 20 phút"
+    assert format_duration(4800, catalogues["en"]) == "1 h 20 min"
+    assert format_duration(59 * 60 + 40, catalogues["en"]) == "1 h 00 min"
+    assert format_duration(None, catalogues["en"]) == "–"
+
+
+@pytest.fixture(scope="module")
+def messages() -> dict[str, set[str]]:
+    """Every message of the templates and of Python marked with N_, with the files it is in."""
+    found: dict[str, set[str]] = {}
+    keywords = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None}
+    options = {"**.html": {"newstyle_gettext": "true", "trimmed": "false", "extensions": "jinja2.ext.do"}}
+    for directory, method in (
+        (WEB / "templates", [("**.html", "jinja2.ext:babel_extract")]), (WEB, [("*.py", "python")])
+    ):  # fmt: skip
+        for file, _, message, *_ in extract_from_dir(directory, method, options, keywords=keywords):
+            for one in [message] if isinstance(message, str) else message[:1]:
+                found.setdefault(one, set()).add(file)
+    return found
+
+
+@pytest.mark.parametrize("language", ["vi", "zh"])
+def test_every_message_is_translated(messages, language):
+    catalogue = load_catalogues()[language]
+    known = {key[0] if isinstance(key, tuple) else key for key, value in catalogue._catalog.items() if value}
+    missing = {message: sorted(files) for message, files in messages.items() if message not in known}
+    assert not missing
+
+
+@pytest.mark.parametrize("language", ["vi", "zh"])
+def test_translations_keep_the_placeholders(language):
+    pattern = re.compile(r"%\(\w+\)|\{\w+\}")
+    for message, translation in load_catalogues()[language]._catalog.items():
+        if isinstance(message, str) and message:
+            assert set(pattern.findall(message)) == set(pattern.findall(translation)), message
+
+
+def test_pages_speak_the_language_asked_for(client):
+    assert "Đăng nhập" in client.get("/signin").text
+    page = client.get("/signin", headers={"accept-language": "zh-CN"}).text
+    assert '<html lang="zh">' in page
+    assert "登录" in page
+
+
+def test_the_language_is_remembered_without_signing_in(client):
+    client.post("/language", data={"language": "en", "next": "/signin"})
+    assert '<html lang="en">' in client.get("/signin").text
+
+
+def test_errors_are_pages_to_browsers_and_problems_to_programs(client, sign_in):
+    page = client.get("/nowhere", headers=HTML)
+    assert page.status_code == 404
+    assert "Không tìm thấy" in page.text
+    problem = client.get("/api/v1/nowhere", headers=HTML)
+    assert problem.headers["content-type"] == "application/problem+json"
+    assert problem.json()["status"] == 404
+    refused = sign_in("driver").get("/admin", headers=HTML)
+    assert refused.status_code == 403
+    assert "Không được phép" in refused.text
+
+
+def test_who_is_not_signed_in_is_led_to_sign_in_and_back(client):
+    answer = client.get("/audit", headers=HTML, follow_redirects=False)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/signin?next=/audit"
+    assert 'name="next" value="/audit"' in client.get("/audit", headers=HTML).text
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_role_has_a_start_page_it_may_see(role, sign_in):
+    pages = {"/police": "pages.police", "/driver": "pages.driver", "/enterprise": "pages.enterprise",
+             "/planner": "pages.planner", "/yard": "pages.yard", "/station": "pages.station",
+             "/admin": "accounts.read", "/audit": "audit.read"}  # fmt: skip
+    assert role in PERMISSIONS[pages[home_page(role)]]
+    if role not in HOME_PAGES:
+        answer = sign_in(role, gate_id="huu-nghi").get("/", headers=HTML)
+        assert answer.url.path == "/station"
+        assert answer.status_code == 200
+        assert "Hữu Nghị" in answer.text
+
+
+def test_pages_tell_that_the_data_is_simulated(client, runtime):
+    assert "Dữ liệu mô phỏng" in client.get("/signin").text
+    runtime.settings.demo = False
+    assert "Dữ liệu mô phỏng" not in client.get("/signin").text
+
+
+def test_text_from_people_is_escaped(sign_in):
+    admin = sign_in("administrator")
+    admin.post("/api/v1/organisations", json={"name": "<script>alert(1)</script>", "kind": "yard"})
+    page = admin.get("/admin/organisations").text
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_large_answers_are_compressed_but_pages_are_not(client):
+    headers = {"accept-encoding": "gzip"}
+    assert client.get("/static/theme.css", headers=headers).headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in client.get("/signin", headers=headers).headers
