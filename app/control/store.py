@@ -134,6 +134,26 @@ def waiting_events(session: Session) -> int:
     return int(session.execute(text("SELECT count(*) FROM app.outbox WHERE relayed_at IS NULL")).scalar_one())
 
 
+def expected_trucks(session: Session, yard_id: str, *, limit: int) -> Sequence[Row[Any]]:
+    """Trucks the newest plan sends to a yard that are not inside it, next first."""
+    return session.execute(
+        text(
+            """
+            SELECT a.trip_id, v.plate_norm, a.arrive_at, a.place_free_at, a.wait_s, t.goods, t.perishable, t.stage
+            FROM capacity.assignment a
+            JOIN app.trip t USING (trip_id)
+            JOIN ingest.vehicle v ON v.vehicle_id = a.vehicle_id
+            WHERE a.plan_id = (SELECT max(plan_id) FROM capacity.plan) AND a.yard_id = :yard_id
+                AND NOT EXISTS (SELECT FROM capacity.presence s
+                                WHERE s.vehicle_id = a.vehicle_id AND s.left_at IS NULL)
+            ORDER BY a.place_free_at, a.trip_id
+            LIMIT :limit
+            """
+        ),
+        {"yard_id": yard_id, "limit": limit},
+    ).all()
+
+
 def open_trip_ids(session: Session, visible: ColumnElement[bool], trip_id: int | None) -> list[int]:
     """Trips among `visible` that are not over; only `trip_id` if given."""
     query = select(Trip.trip_id).where(visible, Trip.stage.in_(OPEN_STAGES))
