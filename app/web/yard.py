@@ -99,7 +99,8 @@ def yard_boards(session: Session, corridor: Corridor, gate_id: str | None, now: 
     """The boards of a gate's yards."""
     if gate_id is None:
         return []
-    return [_board(session, corridor, state, now) for state in capacity_store.yard_states(session, now, gate_id=gate_id)]
+    states = capacity_store.yard_states(session, now, gate_id=gate_id)
+    return [_board(session, corridor, state, now) for state in states]
 
 
 def _board(session: Session, corridor: Corridor, state: YardState, now: datetime) -> YardBoard:

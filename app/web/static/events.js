@@ -1,7 +1,7 @@
 // One shared connection for server-sent events, with reconnection and a status that pages can show.
 
 const TYPES = [
-  "positions", "order", "order_response", "advisory", "forecast", "yard", "trip", "scenario", "resync", "hello",
+  "positions", "order", "order_response", "advisory", "forecast", "yard", "assignment", "trip", "scenario", "resync", "hello",
 ];
 const SILENCE_MS = 40_000; // the server says something at least every 15 s
 
