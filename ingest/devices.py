@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -114,52 +114,69 @@ class Bound:
 
 
 class DeviceDirectory:
-    """Identifiers → devices, remembered in this process for at most `max_age_s`, so that a revocation counts by then.
+    """Identifiers → devices, remembered in this process for at most `MAX_AGE_S`, so that a revocation counts by then.
 
-    `load` answers `(identifiers, by_imei) → {identifier: Bound}` from the database; it may block.
+    Well before that age, one query renews all that were asked for since the last one; until it has answered, what is
+    remembered serves. `None` marks an identifier known to be nobody's. Lives in one event loop, `load` may run in a
+    thread.
     """
 
+    MAX_AGE_S = 5.0
+    RENEW_AFTER_S = 2.5
     MAX_REMEMBERED = 200_000
 
-    def __init__(self, max_age_s: float = 5.0, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self.max_age_s = max_age_s
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._born = monotonic()
-        self._known: dict[str, Bound | None] = {}
-        self._by_imei: dict[str, Bound | None] = {}
-        self._gateways: dict[str, bool] = {}
-
-    def known(self, *, by_imei: bool = False) -> dict[str, Bound | None]:
-        """What is remembered now; `None` marks an identifier known to be nobody's."""
-        if self._monotonic() - self._born > self.max_age_s or len(self._known) > self.MAX_REMEMBERED:
-            self.forget()
-        return self._by_imei if by_imei else self._known
+        self.forget()
 
     def forget(self) -> None:
         """Look everything up again."""
         self._born = self._monotonic()
-        self._known, self._by_imei, self._gateways = {}, {}, {}
+        self._known: dict[bool, dict[str, Bound | None]] = {False: {}, True: {}}
+        self._asked: dict[bool, set[str]] = {False: set(), True: set()}
+        self._gateways: dict[str, bool] = {}
 
-    def load(self, session: Session, identifiers: Iterable[str], *, by_imei: bool = False) -> None:
-        """Learn `identifiers` from the database."""
-        wanted = {hash_key(identifier): identifier for identifier in identifiers}
-        found = {
-            wanted[key_hash]: Bound(device_id, vehicle_id)
-            for key_hash, device_id, vehicle_id in store.find_devices(session, list(wanted))
-        }
-        self._known.update({identifier: found.get(identifier) for identifier in wanted.values()})
-        if by_imei:
-            imeis = [identifier for identifier in wanted.values() if identifier not in found]
-            for imei, device_id, vehicle_id in store.find_imeis(session, imeis):
-                found[imei] = Bound(device_id, vehicle_id)
-            self._by_imei.update({identifier: found.get(identifier) for identifier in wanted.values()})
+    def known(self, identifiers: set[str], *, by_imei: bool = False) -> dict[str, Bound | None]:
+        """What is remembered; of `identifiers` some may be missing."""
+        if self._monotonic() - self._born > self.MAX_AGE_S or len(self._known[by_imei]) > self.MAX_REMEMBERED:
+            self.forget()
+        self._asked[by_imei] |= identifiers
+        return self._known[by_imei]
+
+    def wants_renewal(self) -> bool:
+        """Whether it is time to `renew`."""
+        return self._monotonic() - self._born > self.RENEW_AFTER_S
+
+    def renew(self, session: Session) -> None:
+        """Ask the database again for all that was asked for lately, and forget the rest."""
+        born = self._monotonic()
+        asked, self._asked = self._asked, {False: set(), True: set()}
+        known = {by_imei: _load(session, identifiers, by_imei=by_imei) for by_imei, identifiers in asked.items()}
+        self._known, self._gateways, self._born = known, {}, born
+
+    def load(self, session: Session, identifiers: set[str], *, by_imei: bool = False) -> dict[str, Bound | None]:
+        """Learn `identifiers` from the database; what was learned."""
+        found = _load(session, identifiers, by_imei=by_imei)
+        self._known[by_imei].update(found)
+        return found
 
     def is_gateway(self, token: str) -> bool | None:
         """Whether `token` is a gateway's; `None` if that must be looked up first."""
-        self.known()
         return self._gateways.get(token)
 
     def load_gateway(self, session: Session, token: str) -> bool:
         """Learn from the database whether `token` is a gateway's."""
         self._gateways[token] = answer = store.is_gateway(session, hash_key(token))
         return answer
+
+
+def _load(session: Session, identifiers: set[str], *, by_imei: bool) -> dict[str, Bound | None]:
+    wanted = {hash_key(identifier): identifier for identifier in identifiers}
+    found: dict[str, Bound | None] = dict.fromkeys(identifiers)
+    for key_hash, device_id, vehicle_id in store.find_devices(session, list(wanted)):
+        found[wanted[key_hash]] = Bound(device_id, vehicle_id)
+    if by_imei:
+        unknown = [identifier for identifier, bound in found.items() if bound is None]
+        for imei, device_id, vehicle_id in store.find_imeis(session, unknown):
+            found[imei] = Bound(device_id, vehicle_id)
+    return found

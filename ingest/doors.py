@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import Counter
-from collections.abc import Callable
+from collections import ChainMap, Counter
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -46,6 +46,7 @@ class Doors:
         self.writer, self.directory, self.clock = writer, directory, clock
         self._sessions = sessions
         self._retention_us = retention_days * _DAY_US
+        self._renewal: asyncio.Task[None] | None = None
         self._tolerance_us = int(future_tolerance_s * 1e6)
 
     async def accept(self, report: Report, gateway_token: str | None = None) -> str | None:
@@ -117,7 +118,7 @@ class Doors:
             return "too_old"
         return None
 
-    def _judge_batch(self, batch: Batch, known: dict[str, Bound | None]) -> tuple[FixArray, list[LineError]]:
+    def _judge_batch(self, batch: Batch, known: Mapping[str, Bound | None]) -> tuple[FixArray, list[LineError]]:
         now_us = to_microseconds(self.clock.now())
         nobody = (-1, -1)
         pairs = {
@@ -155,19 +156,26 @@ class Doors:
         fixes["flags"] = np.where(unnamed, FLAG_RECEIPT_TIME, 0)[good]
         return fixes, errors
 
-    async def _bind(self, identifiers: list[str], gateway_token: str | None) -> dict[str, Bound | None]:
+    async def _bind(self, identifiers: Iterable[str], gateway_token: str | None) -> Mapping[str, Bound | None]:
         """Identifiers → devices, at least for `identifiers`."""
         by_imei = gateway_token is not None and await self._is_gateway(gateway_token)
-        known = self.directory.known(by_imei=by_imei)
         wanted = set(identifiers)
-        if missing := wanted - known.keys():
-            await self._ask(lambda session: self.directory.load(session, missing, by_imei=by_imei))
-            known = self.directory.known(by_imei=by_imei)
-            if len(missing) < len(wanted) and not wanted <= known.keys():
-                # the directory was renewed between the two looks
-                await self._ask(lambda session: self.directory.load(session, wanted, by_imei=by_imei))
-                known = self.directory.known(by_imei=by_imei)
-        return known
+        known = self.directory.known(wanted, by_imei=by_imei)
+        if self._renewal is None and self.directory.wants_renewal():
+            self._renewal = asyncio.get_running_loop().create_task(self._renew())
+        missing = wanted - known.keys()
+        if not missing:
+            return known
+        loaded = await self._ask(lambda session: self.directory.load(session, missing, by_imei=by_imei))
+        return ChainMap(loaded, known)
+
+    async def _renew(self) -> None:
+        try:
+            await self._ask(self.directory.renew)
+        except UnavailableError:
+            self.directory.forget()  # then each request asks, and hears of it
+        finally:
+            self._renewal = None
 
     async def _is_gateway(self, token: str) -> bool:
         answer = self.directory.is_gateway(token)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -56,22 +56,22 @@ def find_device(session: Session, key_hash: bytes, device_id: int | None) -> tup
 
 def find_devices(session: Session, key_hashes: Sequence[bytes]) -> list[tuple[bytes, int, int]]:
     """`(key_hash, device_id, vehicle_id)` of those that may report."""
-    rows = session.execute(
-        select(Device.key_hash, Device.device_id, Device.vehicle_id).where(
-            Device.key_hash.in_(key_hashes), Device.revoked_at.is_(None)
-        )
+    query = text(
+        "SELECT key_hash, device_id, vehicle_id FROM ingest.device "
+        "WHERE key_hash = ANY(CAST(:hashes AS bytea[])) AND revoked_at IS NULL"
     )
+    rows = session.execute(query, {"hashes": list(key_hashes)}) if key_hashes else ()
     return [(bytes(key_hash), device_id, vehicle_id) for key_hash, device_id, vehicle_id in rows]
 
 
 def find_imeis(session: Session, imeis: Sequence[str]) -> list[tuple[str, int, int]]:
     """`(imei, device_id, vehicle_id)` of those that may report."""
-    rows = session.execute(
-        select(Device.imei, Device.device_id, Device.vehicle_id).where(
-            Device.imei.in_(imeis), Device.revoked_at.is_(None)
-        )
+    query = text(
+        "SELECT imei, device_id, vehicle_id FROM ingest.device "
+        "WHERE imei = ANY(CAST(:imeis AS text[])) AND revoked_at IS NULL"
     )
-    return [(imei, device_id, vehicle_id) for imei, device_id, vehicle_id in rows if imei is not None]
+    rows = session.execute(query, {"imeis": list(imeis)}) if imeis else ()
+    return [(imei, device_id, vehicle_id) for imei, device_id, vehicle_id in rows]
 
 
 def list_devices(

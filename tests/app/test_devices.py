@@ -102,11 +102,15 @@ def test_directory_forgets_after_five_seconds(runtime: Runtime, sign_in: SignIn)
     now = 0.0
     directory = DeviceDirectory(monotonic=lambda: now)
     with runtime.sessions() as session:
-        directory.load(session, [device, "nobody"])
-    assert directory.known()[device] is not None
-    assert directory.known()["nobody"] is None
-    now = 5.1
-    assert directory.known() == {}
+        directory.load(session, {device, "nobody"})
+        assert directory.known({device})[device] is not None
+        assert directory.known(set())["nobody"] is None
+        now = 3.0
+        assert directory.wants_renewal()
+        directory.renew(session)
+        assert list(directory.known(set())) == [device]  # nobody asked for the other since
+    now = 8.1
+    assert directory.known(set()) == {}
 
 
 def test_pages(sign_in: SignIn) -> None:
