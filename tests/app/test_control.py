@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -238,6 +241,57 @@ def wait_for(condition, timeout_s: float = 20.0) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def start_control(runtime: Runtime) -> subprocess.Popen[bytes]:
+    environment = dict(os.environ) | {
+        "DATABASE_URL": runtime.settings.database_url.get_secret_value(),
+        "REDIS_URL": runtime.settings.redis_url.get_secret_value(),
+        "CUAKHAU_DEMO": "1",
+        "CUAKHAU_FORECAST_RUNS": "8",
+    }
+    return subprocess.Popen([sys.executable, "-m", "app.cli", "control"], env=environment)
+
+
+def holders(runtime: Runtime) -> list[int]:
+    """Server processes that hold the lock of leadership."""
+    with runtime.sessions() as session:
+        return list(
+            session.scalars(
+                text("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = :key AND granted"),
+                {"key": loop.LOCK_KEY},
+            )
+        )
+
+
+def test_when_the_leader_is_killed_the_other_takes_over(ready: Runtime) -> None:
+    first = start_control(ready)
+    second = None
+    try:
+        assert wait_for(lambda: len(holders(ready)) == 1, 60)
+        (leader,) = holders(ready)
+        second = start_control(ready)
+        assert wait_for(lambda: ready.redis.exists("ck:heartbeat:control"), 60)
+        first.kill()
+        first.wait()
+        assert wait_for(lambda: holders(ready) not in ([], [leader]), 60)
+        ready.redis.delete("ck:heartbeat:control")
+        assert wait_for(lambda: ready.redis.exists("ck:heartbeat:control"), 60)
+        with ready.sessions() as session:
+            assert wait_for(lambda: routing_store.latest_forecast(session, "huu-nghi") is not None, 120)
+        # Losing the connection is losing the lead; it is won again.
+        (leader,) = holders(ready)
+        with ready.engine.begin() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": leader})
+        assert wait_for(lambda: holders(ready) not in ([], [leader]), 60)
+        second.terminate()
+        assert second.wait(timeout=30) == 0
+        assert holders(ready) == []
+    finally:
+        for process in (first, second):
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
 
 
 def test_one_leads_and_another_takes_over(ready: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
