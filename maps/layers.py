@@ -179,7 +179,8 @@ def style(theme: str, *, locale: str = "vi", base_map_url: str = "", attribution
     }
     sources["roads"]["promoteId"] = {"roads": "edge_id"}
     sources |= {key: _geojson() for key in ("tail", "selection")}
-    sources["trucks"] = _geojson() | {"promoteId": "vehicle_id"}
+    # Points need no simplifying, and icons reach over the edges of tiles anyway: no truck is laid out twice.
+    sources["trucks"] = _geojson() | {"promoteId": "vehicle_id", "buffer": 0, "tolerance": 0}
     layers: list[Json] = [{"id": "ground", "type": "background", "paint": {"background-color": GROUND.of(shade)}}]
     if base_map_url:
         sources["base"] = {"type": "raster", "tiles": [base_map_url], "tileSize": 256}

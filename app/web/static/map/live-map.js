@@ -1,7 +1,7 @@
 // <live-map>: the corridor with its trucks, queues, gates and yards. Shared by all pages that show a map.
 //
 // Attributes: `live` loads /api/v1/positions and follows the event stream; `compact` starts without the legend
-// and is for small maps; `label` is the accessible name.
+// and is for small maps; `label` is the accessible name; `trip-href` links trips, as "/enterprise/trips/{trip_id}".
 // Methods: setTrucks(features), patchTrucks(list), setYards({id: {inside, capacity}}), setQueues({gate: n}),
 // setTails({gate: {now_km, p10_km, p50_km, p90_km, when}}), mark(ids), setSelection(selection), startTool(kind),
 // stopTool(), finishTool(), fitCorridor(), showGate(id), showTruck(id), showStretch(road, kmA, kmB).
@@ -24,6 +24,7 @@ import { Trucks } from "./trucks.js";
 
 const FLOW_MS = 2000;
 const HUSH_MS = 60_000;
+const RETRY_MS = 10_000;
 const theme = () => document.documentElement.dataset.bsTheme === "dark" ? "dark" : "light";
 const collection = (features) => ({ type: "FeatureCollection", features });
 
@@ -48,6 +49,9 @@ export class LiveMap extends LitElement {
     problem: { state: true },
     legend: { state: true },
     count: { state: true },
+    notice: { state: true },
+    trip: { state: true },
+    tripHref: { attribute: "trip-href" },
   };
 
   constructor() {
@@ -77,6 +81,7 @@ export class LiveMap extends LitElement {
     document.removeEventListener("theme", this.themeListener);
     for (const stop of this.stops) stop();
     clearInterval(this.hushTimer);
+    clearTimeout(this.retry);
     this.map?.remove();
   }
 
@@ -165,7 +170,15 @@ export class LiveMap extends LitElement {
 
   async follow() {
     const load = async () => {
-      this.setTrucks((await api("GET", "/api/v1/positions")).features);
+      clearTimeout(this.retry);
+      try {
+        const { features } = await api("GET", "/api/v1/positions");
+        this.notice = "";
+        if (!this.past) this.setTrucks(features);
+      } catch (error) {
+        this.notice = t("Positions could not be loaded: {reason}", { reason: error.message });
+        this.retry = setTimeout(load, RETRY_MS);
+      }
     };
     this.stops = [
       on("positions", (list) => this.past || this.patchTrucks(list)),
@@ -276,7 +289,7 @@ export class LiveMap extends LitElement {
   showTruck(vehicleId) {
     const truck = this.trucks.byId.get(vehicleId);
     if (!truck) return;
-    this.opened = truck;
+    this.openCard(truck);
     this.map.easeTo({ center: [truck.lon, truck.lat], zoom: Math.max(this.map.getZoom(), 13), duration: 600 });
   }
 
@@ -291,8 +304,16 @@ export class LiveMap extends LitElement {
     if (this.tool) return;
     const truck = this.trucks.byId.get(event.features.at(-1).properties.vehicle_id);
     if (!truck) return;
+    this.openCard(truck);
+  }
+
+  openCard(truck) {
     this.opened = truck;
     this.emit("truck-open", { truck });
+    if (this.trip?.trip_id === truck.trip_id) return;
+    this.trip = null;
+    if (!truck.trip_id) return;
+    api("GET", `/api/v1/trips/${truck.trip_id}`).then((trip) => { this.trip = trip; }, () => null); // the card stands without it
   }
 
   showPast() {
@@ -315,7 +336,8 @@ export class LiveMap extends LitElement {
       ${this.tool ? this.renderHint() : nothing}
       ${this.legend && !this.problem ? this.renderLegend() : nothing}
       ${this.opened ? this.renderCard(this.opened) : nothing}
-      ${this.count === 0 && !this.past ? html`<p class="ck-map-note" data-testid="map-empty" role="status">
+      ${this.notice ? html`<p class="ck-map-note" data-testid="map-notice" role="alert"><i class="ti ti-alert-circle" aria-hidden="true"></i> ${this.notice}</p>` : nothing}
+      ${this.count === 0 && !this.past && !this.notice ? html`<p class="ck-map-note" data-testid="map-empty" role="status">
         <i class="ti ti-truck-off" aria-hidden="true"></i> ${t("No truck reports its position now.")}</p>` : nothing}
       ${this.problem ? html`<div class="ck-map-problem" data-testid="map-error" role="alert">
         <i class="ti ti-map-off" aria-hidden="true"></i><p>${t("The map could not be loaded.")} ${this.problem}</p>
@@ -351,6 +373,8 @@ export class LiveMap extends LitElement {
   renderCard(truck) {
     const state = this.legend.trucks.find((entry) => entry.state === truck.state);
     const age = Math.max(0, (this.newestTime() - Date.parse(truck.time)) / 1000);
+    const trip = this.trip?.trip_id === truck.trip_id ? this.trip : null;
+    const code = trip?.code || `#${truck.trip_id}`;
     const place = truck.km == null ? t("off the road") : `${truck.road || ""} km ${formatNumber(truck.km, 1)}`;
     return html`<section class="ck-map-card" data-testid="truck-card" aria-label=${truck.plate}>
       <header><span class="ck-plate">${truck.plate}</span>
@@ -360,10 +384,11 @@ export class LiveMap extends LitElement {
         <dt>${t("Place")}</dt><dd>${place}${truck.site ? html` · ${this.siteName(truck.site)}` : nothing}</dd>
         <dt>${t("Speed")}</dt><dd>${truck.speed_mps == null ? "–" : `${formatNumber(truck.speed_mps * 3.6)} km/h`}</dd>
         <dt>${t("Gate")}</dt><dd>${truck.gate ? this.siteName(truck.gate) : "–"}</dd>
-        <dt>${t("Goods")}</dt><dd>${truck.goods || truck.goods_class || "–"}${truck.perishable ? html` <span
+        <dt>${t("Goods")}</dt><dd>${trip?.goods || truck.goods_class || "–"}${truck.perishable ? html` <span
           class="badge bg-orange-lt"><i class="ti ti-snowflake" aria-hidden="true"></i> ${t("perishable")}</span>` : nothing}</dd>
         <dt>${t("Last fix")}</dt><dd>${age < 86400 ? t("{age} ago", { age: age < 60 ? `${Math.round(age)} s` : formatDuration(age) }) : formatDayClock(truck.time)}</dd>
-        ${truck.trip_id ? html`<dt>${t("Trip")}</dt><dd><a href=${`/trips/${truck.trip_id}`} data-testid="truck-trip">${truck.trip_code || `#${truck.trip_id}`}</a></dd>` : nothing}
+        ${truck.trip_id ? html`<dt>${t("Trip")}</dt><dd data-testid="truck-trip">${this.tripHref
+          ? html`<a href=${this.tripHref.replace("{trip_id}", truck.trip_id)}>${code}</a>` : code}${trip ? html`<br><small>${trip.organisation}</small>` : nothing}</dd>` : nothing}
       </dl>
       ${truck.simulated ? html`<p class="ck-source"><i class="ti ti-flask" aria-hidden="true"></i> ${t("Simulated truck")}</p>` : nothing}
     </section>`;

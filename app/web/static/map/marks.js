@@ -52,7 +52,7 @@ export class SiteMarks {
       });
       const toRight = site.kind === "yard" ? site.lonlat[0] >= middle : site.lonlat[0] > middle;
       const anchor = `${site.kind === "yard" ? "top" : "bottom"}-${toRight ? "left" : "right"}`;
-      new Marker({ element, anchor, offset: [toRight ? 14 : -14, 0] }).setLngLat(site.lonlat).addTo(map);
+      new Marker({ element, anchor, offset: [toRight ? 14 : -14, site.kind === "yard" ? 4 : -12] }).setLngLat(site.lonlat).addTo(map);
       return { site, element };
     });
     map.on("zoom", () => this.draw(false));

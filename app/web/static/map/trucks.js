@@ -1,8 +1,11 @@
-// The trucks on the map: one GeoJSON source, changed at most once a second and only where something changed.
+// The trucks on the map: one GeoJSON source, changed at most once a second and only where something changed. A machine
+// that takes long to draw is given longer: a third of its time at most goes into drawing, the rest is free for people.
 
 import { distanceM } from "./corridor.js";
 
 const FLUSH_MS = 1000;
+const LONGEST_FLUSH_MS = 5000;
+const FREE_SHARE = 3;
 const SILENT_MS = 20 * 60 * 1000; // as the server: silent after 20 minutes without a fix
 const DRAWN = ["state", "heading_deg", "plate"];
 
@@ -20,10 +23,12 @@ export class Trucks {
     this.map = null;
     this.timer = 0;
     this.flushedAt = 0;
+    this.interval = FLUSH_MS;
   }
 
   attach(map) {
     this.map = map;
+    this.pacing = false;
     this.whole = true;
     this.schedule();
   }
@@ -110,8 +115,20 @@ export class Trucks {
       this.timer = 0;
     }
     if (this.timer) return;
-    const wait = soon ? 0 : Math.max(0, this.flushedAt + FLUSH_MS - performance.now());
+    const wait = soon ? 0 : Math.max(0, this.flushedAt + this.interval - performance.now());
     this.timer = setTimeout(() => this.flush(), wait);
+  }
+
+  /** Learn how long this machine takes until a change is drawn, and leave it time between two. */
+  pace() {
+    if (this.pacing) return;
+    this.pacing = true;
+    const began = performance.now();
+    this.map.once("idle", () => {
+      this.pacing = false;
+      const wanted = (performance.now() - began) * FREE_SHARE;
+      this.interval = Math.min(LONGEST_FLUSH_MS, Math.max(FLUSH_MS, wanted));
+    });
   }
 
   flush() {
@@ -125,6 +142,7 @@ export class Trucks {
       const add = [...this.changed].filter((id) => this.byId.has(id)).map((id) => this.feature(this.byId.get(id)));
       source.updateData({ add, remove: [...this.removed] });
     }
+    this.pace();
     this.whole = false;
     this.changed.clear();
     this.removed.clear();
