@@ -11,11 +11,12 @@ import signal
 import socket
 import threading
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 
+import psycopg2
 import structlog
 from redis.exceptions import RedisError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
 from app.runtime import Runtime
 from geo.errors import MalformedError
@@ -28,9 +29,15 @@ HEARTBEAT_TTL_S = 15
 BATCH_FIXES = 10_000
 """About how many fixes a micro-batch takes when there are many; it never waits for them."""
 BLOCK_MS = 1_000
-UPKEEP_S = 3_600.0
 DAYS_AHEAD = 2
 MAX_BACKOFF_S = 5.0
+
+TRANSIENT = (
+    RedisError, OSError, OperationalError, InterfaceError, InternalError,
+    psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.InternalError,
+)  # fmt: skip
+"""A server is away, restarting, full, or a standby: waiting helps, giving up an entry would lose it. COPY speaks to the
+driver directly, so its errors arrive unwrapped."""
 
 log = structlog.get_logger("ingest")
 
@@ -51,7 +58,7 @@ class Worker:
             retention_days=settings.fix_retention_days,
         )
         self._stopping = threading.Event()
-        self._upkept_at = -UPKEEP_S
+        self._upkept_on: date | None = None
         self._balanced_at = -1e9
         self._fixes_per_entry = 1.0
         self._groups_made = False
@@ -70,7 +77,7 @@ class Worker:
             try:
                 self.step()
                 backoff_s = 0.1
-            except (RedisError, OperationalError, InterfaceError, OSError) as error:
+            except TRANSIENT as error:
                 log.warning("waiting for a server", error=str(error).splitlines()[0][:200], retry_in_s=backoff_s)
                 self._forget()
                 self._stopping.wait(backoff_s)
@@ -86,9 +93,10 @@ class Worker:
     def step(self, block_ms: int = BLOCK_MS) -> int:
         """One round: upkeep when due, leases, one micro-batch; how many entries were processed."""
         now = time.monotonic()
-        if now - self._upkept_at >= UPKEEP_S:
+        today = self.runtime.clock.now().date()
+        if today != self._upkept_on:
             self.keep_partitions()
-            self._upkept_at = now
+            self._upkept_on = today
         if not self._groups_made:
             self.reader.create_groups()
             self._groups_made = True
@@ -111,7 +119,7 @@ class Worker:
         started = time.perf_counter()
         try:
             counts = pipeline.run([entry.fields for entry in entries], self.context)
-        except (RedisError, OperationalError, InterfaceError, OSError):
+        except TRANSIENT:
             raise
         except Exception as error:
             if len(entries) > 1:
@@ -128,13 +136,17 @@ class Worker:
         log.debug("batch", entries=len(entries), fixes=fixes, duration_ms=1000 * (time.perf_counter() - started))
 
     def keep_partitions(self) -> None:
-        """Make the daily partitions ahead, and drop those older than the retention."""
+        """Make the daily partitions ahead, and drop those older than the retention with the last positions of then."""
         now = self.runtime.clock.now()
         days = self.runtime.settings.fix_retention_days
         first, last = fix_store.oldest_day(now, days), (now + timedelta(days=DAYS_AHEAD)).date()
         with self.runtime.engine.begin() as connection:
             made = fix_store.ensure_partitions(connection, first, last)
             dropped = fix_store.drop_old_partitions(connection, days, now)
+            gone = fix_store.drop_old_positions(connection, first)
+        if gone:
+            self.runtime.redis.hdel(pipeline.LAST_KEY, *map(str, gone))
+            self.context.latest.clear()
         if made or dropped:
             log.info("partitions", made=len(made), dropped=len(dropped))
 

@@ -60,6 +60,16 @@ def drop_old_partitions(connection: Connection, retention_days: int, now: dateti
     return old
 
 
+def drop_old_positions(connection: Connection, oldest: date) -> list[int]:
+    """Remove last positions of days of which no fixes are kept; the vehicles."""
+    return list(
+        connection.scalars(
+            text("DELETE FROM ingest.last_position WHERE time < CAST(:oldest AS date) RETURNING vehicle_id"),
+            {"oldest": oldest},
+        )
+    )
+
+
 def oldest_day(now: datetime, retention_days: int) -> date:
     """The first UTC day of which fixes are kept."""
     return (now.astimezone(UTC) - timedelta(days=retention_days)).date()

@@ -278,9 +278,10 @@ class FixReader:
         for shard in range(self.shards):
             if len(self.owned) >= share:
                 break
-            if shard not in self.owned and self.redis.set(
-                self._lease(shard), self.name, nx=True, px=int(LEASE_S * 1000)
-            ):
+            if shard in self.owned:
+                continue
+            free = self.redis.set(self._lease(shard), self.name, nx=True, px=int(LEASE_S * 1000))
+            if free or self._renew(shard):  # its own from before a failure
                 self.owned.append(shard)
                 taken.append(shard)
         return taken

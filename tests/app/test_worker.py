@@ -199,6 +199,38 @@ def test_partitions_are_made_ahead_and_dropped(runtime: Runtime, worker: Worker)
     worker.keep_partitions()
 
 
+def test_a_cut_connection_loses_nothing(runtime: Runtime, worker: Worker) -> None:
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        made = fixes(runtime, list(range(1, 21)), 40)
+        for number, chunk in enumerate(np.array_split(made, 40)):
+            append(runtime, chunk)
+            if number % 10 == 5:
+                rows(runtime, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                              "AND application_name = 'cuakhau-test'")  # fmt: skip
+            time.sleep(0.02)
+        deadline = time.monotonic() + 30
+        while counters(runtime).get("fixes_stored_total", 0) < len(made) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    finally:
+        worker.stop()
+        thread.join(timeout=20)
+    assert rows(runtime, "SELECT count(*) FROM ingest.fix") == [(len(made),)]
+    assert runtime.redis.xlen(DEAD_STREAM) == 0
+
+
+def test_last_positions_end_with_the_retention(runtime: Runtime, worker: Worker) -> None:
+    append(runtime, fixes(runtime, [1], 3))
+    drain(worker)
+    runtime.clock.advance(31 * 86400)  # type: ignore[attr-defined]
+    worker.keep_partitions()
+    assert rows(runtime, "SELECT 1 FROM ingest.last_position") == []
+    assert runtime.redis.hlen("ck:last") == 0
+    runtime.clock.advance(-31 * 86400)  # type: ignore[attr-defined]
+    worker.keep_partitions()
+
+
 def test_worker_beats_and_stops(runtime: Runtime, worker: Worker) -> None:
     thread = threading.Thread(target=worker.run)
     thread.start()
