@@ -48,6 +48,8 @@ class Yard:
     kind: str
     capacity_veh: int
     version: int
+    updated_at: datetime
+    updated_by: int | None
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,9 @@ def set_capacity(
 
 
 def _yard(row: YardRow) -> Yard:
-    return Yard(row.yard_id, row.gate_id, row.kind, row.capacity_veh, row.version)
+    return Yard(
+        row.yard_id, row.gate_id, row.kind, row.capacity_veh, row.version, row.updated_at, row.updated_by
+    )
 
 
 # The ledger
