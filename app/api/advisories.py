@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.permissions import Principal
 from app.accounts.sessions import client_address
-from app.api.conditional import etag, link_next, problems
+from app.api.conditional import PlainText, etag, link_next, problems
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.dispatch import advisories
 from app.dispatch.advisories import Reader
@@ -38,7 +38,7 @@ class ReasonIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "Đã phân luồng tại chỗ"}]})
 
-    reason: str = Field(max_length=1000)
+    reason: PlainText = Field(max_length=1000)
 
 
 class CauseOut(BaseModel):
@@ -95,7 +95,7 @@ def list_advisories(
     _principal: ReaderPrincipal,
     session: SessionDep,
     current: Annotated[bool, Query(description="Only those whose risk still stands.")] = True,
-    gate: Annotated[str | None, Query(max_length=60)] = None,
+    gate: Annotated[PlainText | None, Query(max_length=60)] = None,
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="From the `Link` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Any:

@@ -1,4 +1,4 @@
-"""Edits of what two people may edit at once (`ETag`, `If-Match`), and lists that come in pages (`Link`)."""
+"""What routes share: conditional edits, repeated requests, pages, problem details, plain text."""
 
 from __future__ import annotations
 
@@ -6,10 +6,20 @@ import re
 from typing import Annotated, Any
 
 from fastapi import Header, Request, Response
+from pydantic import AfterValidator
 
 from app.errors import TITLES
 from geo.errors import InvalidInputError, PreconditionRequiredError
 
+
+def _check_plain(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("The text holds a NUL character; remove it.")
+    return text
+
+
+PlainText = Annotated[str, AfterValidator(_check_plain)]
+"""Text that the database can hold."""
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="The ETag that you edited.", examples=['"3"'])]
 IdempotencyKey = Annotated[
     str | None,

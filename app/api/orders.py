@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from app import idempotency
 from app.accounts.permissions import Principal
 from app.accounts.sessions import client_address
-from app.api.conditional import IdempotencyKey, IfMatch, etag, link_next, problems, read_if_match
+from app.api.conditional import IdempotencyKey, IfMatch, PlainText, etag, link_next, problems, read_if_match
 from app.api.trips import Regime
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.dispatch import orders, texts
@@ -49,6 +49,15 @@ class StretchIn(BaseModel):
     direction: Literal["to_border", "from_border", "both"] = "to_border"
 
 
+class AreaIn(BaseModel):
+    """A GeoJSON geometry, EPSG:4326, longitude first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["Polygon", "MultiPolygon"]
+    coordinates: list[Any] = Field(max_length=1000)
+
+
 class SelectionIn(BaseModel):
     """Which trucks: every criterion given must hold; `limit_veh` takes the nearest to the gate."""
 
@@ -56,7 +65,7 @@ class SelectionIn(BaseModel):
 
     stretch: StretchIn | None = None
     gate_id: str | None = Field(default=None, max_length=60)
-    area: dict[str, Any] | None = Field(default=None, description="A GeoJSON Polygon or MultiPolygon, EPSG:4326.")
+    area: AreaIn | None = None
     site_id: str | None = Field(default=None, max_length=60, description="Trucks that are now at this site.")
     goods_classes: list[str] = Field(default_factory=list, max_length=50)
     perishable: bool | None = None
@@ -72,7 +81,8 @@ class SelectionIn(BaseModel):
             one = self.stretch
             stretch = Stretch(one.road, one.km_from, one.km_to, DIRECTIONS[one.direction])
         return Selection(
-            stretch=stretch, gate_id=self.gate_id, area=self.area, site_id=self.site_id,
+            stretch=stretch, gate_id=self.gate_id, site_id=self.site_id,
+            area=None if self.area is None else self.area.model_dump(),
             goods_classes=tuple(self.goods_classes), perishable=self.perishable, regimes=tuple(self.regimes),
             stages=tuple(self.stages), limit_veh=self.limit_veh,
             vehicle_ids=None if self.vehicle_ids is None else tuple(self.vehicle_ids),
@@ -96,7 +106,7 @@ class ParametersIn(BaseModel):
     site_id: str | None = Field(default=None, max_length=60)
     gate_id: str | None = Field(default=None, max_length=60)
     yard_id: str | None = Field(default=None, max_length=60)
-    reason: str = Field(default="", max_length=1000, examples=["queue"])
+    reason: PlainText = Field(default="", max_length=1000, examples=["queue"])
     release: ReleaseIn | None = None
 
 
@@ -108,7 +118,7 @@ class OrderIn(BaseModel):
     kind: Kind
     selection: SelectionIn
     parameters: ParametersIn = ParametersIn()
-    text: dict[Locale, str] = Field(default_factory=dict)
+    text: dict[Locale, PlainText] = Field(default_factory=dict)
     valid_from: AwareDatetime | None = None
     valid_to: AwareDatetime
     supersedes: RowId | None = None
@@ -131,7 +141,7 @@ class RefusalIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "Xe hỏng lốp"}]})
 
-    reason: str = Field(max_length=1000)
+    reason: PlainText = Field(max_length=1000)
 
 
 class PreviewRecipientOut(BaseModel):

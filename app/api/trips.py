@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from app import idempotency
 from app.accounts.permissions import Principal
 from app.accounts.sessions import client_address
-from app.api.conditional import IdempotencyKey, IfMatch, etag, link_next, problems, read_if_match
+from app.api.conditional import IdempotencyKey, IfMatch, PlainText, etag, link_next, problems, read_if_match
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.trips import service
 from app.trips.declaration import Declaration
@@ -44,7 +44,7 @@ class TripIn(BaseModel):
     trailer_plate: str | None = Field(default=None, max_length=40)
     driver_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
     organisation_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    goods: str = Field(max_length=1000)
+    goods: PlainText = Field(max_length=1000)
     goods_class: str = Field(max_length=60)
     perishable: bool | None = None
     regime: Regime
@@ -62,7 +62,7 @@ class TripChange(BaseModel):
 
     trailer_plate: str | None = Field(default=None, max_length=40)
     driver_id: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    goods: str = Field("", max_length=1000)
+    goods: PlainText = Field("", max_length=1000)
     goods_class: str = Field("", max_length=60)
     perishable: bool = False
     regime: Regime = "export"
@@ -173,7 +173,7 @@ def list_trips(
     principal: ReaderDep,
     session: SessionDep,
     stage: Annotated[list[Stage] | None, Query(description="One or several stages.")] = None,
-    gate: Annotated[str | None, Query(max_length=60)] = None,
+    gate: Annotated[PlainText | None, Query(max_length=60)] = None,
     since: Annotated[AwareDatetime | None, Query(description="Planned to arrive at or after this time.")] = None,
     plate: Annotated[str | None, Query(max_length=40, examples=["29C-123.45"])] = None,
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="From the `Link` of the page before.")] = None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
+import shapely
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
@@ -149,7 +150,7 @@ def _check_area(area: Mapping[str, Any]) -> None:
         polygon = shape(dict(area))
         is_fine = area.get("type") in {"Polygon", "MultiPolygon"} and polygon.is_valid and not polygon.is_empty
         west, south, east, north = polygon.bounds if is_fine else (0.0, 0.0, 0.0, 0.0)
-        vertices = len(polygon.__geo_interface__["coordinates"]) if is_fine else 0
+        vertices = shapely.get_num_coordinates(polygon) if is_fine else 0
     except (ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError):
         is_fine = False
     if not is_fine:

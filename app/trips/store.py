@@ -190,7 +190,7 @@ def moved_trips(session: Session, since: datetime | None, after_event_id: int) -
     """Open trips whose truck reported, or passed a site, since; all of them where `since` is `None`.
 
     `own_from` is the time from which what the truck did belongs to the trip: a day before the planned arrival, but not
-    before the end of its previous trip.
+    before an hour after the end of its previous trip: that one's last positions came when it was already judged over.
     """
     return session.execute(
         text(
@@ -199,7 +199,7 @@ def moved_trips(session: Session, since: datetime | None, after_event_id: int) -
                    p.time, r.road, p.km, p.direction AS heading,
                    p.speed_mps, p.site_id, p.motion,
                    greatest(t.planned_arrival - interval '24 hours', (
-                       SELECT max(o.stage_since) FROM app.trip o
+                       SELECT max(o.stage_since) + interval '1 hour' FROM app.trip o
                        WHERE o.vehicle_id = t.vehicle_id AND o.stage = 'out')) AS own_from
             FROM app.trip t
             LEFT JOIN ingest.last_position p ON p.vehicle_id = t.vehicle_id

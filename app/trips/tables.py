@@ -94,5 +94,5 @@ class Idempotency(Base):
     act: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
-    object_id: Mapped[int | None]
+    object_id: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime]

@@ -97,6 +97,7 @@ def test_edited_texts_are_filled(stage: Stage) -> None:
     assert stage.police.post("/api/v1/orders", json=body).json()["field"] == "text.vi"
 
 
+BOW_TIE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"parameters": {}}, "site_id"),
     ({"parameters": {"site_id": "xuan-cuong"}}, "site_id"),
@@ -109,8 +110,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"selection": {"goods_classes": ["dreams"]}}, "selection.goods_classes"),
     ({"selection": {"stretch": {"road": "QL9", "km_from": 1, "km_to": 2}}}, "selection.stretch.road"),
     ({"selection": {"stretch": {"road": "QL1A", "km_from": 9, "km_to": 2}}}, "selection.stretch.km_from"),
-    ({"selection": {"area": {"type": "Point", "coordinates": [1, 2]}}}, "selection.area"),
-    ({"selection": {"area": {"type": "Polygon", "coordinates": "x"}}}, "selection.area"),
+    ({"selection": {"area": {"type": "Polygon", "coordinates": ["x"]}}}, "selection.area"),
+    ({"selection": {"area": BOW_TIE}}, "selection.area"),
     ({"valid_to": "2026-03-02T09:00:00+07:00"}, "valid_to"),
     ({"valid_to": "2026-04-02T09:00:00+07:00"}, "valid_to"),
     ({"valid_from": "2026-03-02T08:00:00+07:00"}, "valid_from"),

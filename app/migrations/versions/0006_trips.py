@@ -64,7 +64,7 @@ def upgrade() -> None:
             act text NOT NULL,
             key text NOT NULL,
             fingerprint bytea NOT NULL,
-            object_id integer,
+            object_id bigint,
             created_at timestamptz NOT NULL,
             CONSTRAINT pk_idempotency PRIMARY KEY (account_id, act, key)
         );
