@@ -5,16 +5,18 @@ The model. Time is cut into `T` steps. `x[g, j, t]` trucks of group `g` get a pl
 nothing and makes the program small. With `s[j, t', t]` the expected share of trucks placed at `t'` that
 are still there at `t`, `r[j, t]` those inside now that are still there, `c[j, t]` the places:
 
-    minimise    Σ cost[g, j, t] · x[g, j, t] + Σ cost_none[g] · u[g]
+    minimise    Σ cost[g, j, t] · x[g, j, t] + Σ cost_none[g] · u[g] + Σ_q line_q(Σ_g,t,j∈q x[g, j, t])
     subject to  Σ_jt x[g, j, t] + u[g] = n[g]                          for each group
                 Σ_g Σ_t'≤t s[j, t', t] · x[g, j, t'] ≤ c[j, t] − r[j, t]   for each yard and step
-        Σ_g x[g, j, t] ≤ e[j, t], what the entrance can take       for each yard and step
+                Σ_g x[g, j, t] ≤ e[j, t], what its entrance can take       for each yard and step
 
 The cost of a place is in weighted seconds: waiting from arrival to place (perishable goods weigh more, and
-each further step of waiting costs a little more than the one before, so that nobody starves), the detour,
-the wait at the gate behind the yard, and a charge for leaving what the last plan said. Solved with HiGHS
-(Huangfu and Hall 2018, doi:10.1007/s12532-017-0130-5); a greedy plan is always made first and stands if the
-solver finds none in its time.
+each further step of waiting costs a little more than the one before, so that nobody starves), the detour, and
+a charge for leaving what the last plan said. `line_q` is the waiting in the line of gate `q`: each truck sent
+there waits for all before it, so the total is convex in their number and is taken piecewise linear.
+
+Solved with HiGHS (Huangfu and Hall 2018, doi:10.1007/s12532-017-0130-5). A greedy plan is always made first
+and stands if the solver finds none better in its time.
 """
 
 from __future__ import annotations
@@ -75,9 +77,9 @@ def make_plan(problem: YardProblem, *, time_limit_s: float = 0.8, mip_gap: float
     except _NoSolutionError:
         pass
     else:
-        if is_optimal or _cost(groups, found) < _cost(groups, greedy):
+        if is_optimal or _cost(problem, groups, found) < _cost(problem, groups, greedy):
             chosen, status = found, "optimal" if is_optimal else "time_limit"
-    objective = _cost(groups, chosen)
+    objective = _cost(problem, groups, chosen)
     gap = None if bound is None else max(0.0, (objective - bound) / max(objective, 1.0))
     yard, step = _spread(problem, groups, chosen)
     plan = _describe(problem, yard, step)
@@ -120,24 +122,44 @@ def _group(problem: YardProblem) -> _Groups:
     wait_s = waited * problem.step_s
     cost = weight[:, None, None] * wait_s * (1.0 + w.growth * waited)
     cost = cost + w.detour * problem.detour_s[first][:, :, None]
-    cost = cost + w.gate_wait * weight[:, None, None] * problem.gate_wait_s[None]
     yards = np.arange(len(problem.yard_ids))[None, :]
     previous = problem.previous_yard[first][:, None]
     cost = cost + np.where((previous >= 0) & (previous != yards), w.stability_s, 0.0)[:, :, None]
     cost = np.where(waited >= 0, cost, np.inf)
     left = problem.steps - steps[first].min(axis=1)
     none_cost = weight * (left * problem.step_s * (1.0 + w.growth * left) + w.unplaced_s)
-    # No place must never look cheaper than a place, however long the wait at the gate behind it.
-    dearest = np.where(np.isfinite(cost), cost, 0.0).max(axis=(1, 2))
+    # No place must never look cheaper than a place, however long the way and the line behind it.
+    dearest = np.where(np.isfinite(cost), cost, 0.0).max(axis=(1, 2)) + _line_slopes(problem).max(initial=0.0)
     none_cost = np.maximum(none_cost, dearest + weight * w.unplaced_s)
     size = np.array([len(m) for m in members], np.int64)
     priority = np.lexsort((steps[first].min(axis=1), ~problem.perishable[first]))
     return _Groups(members, size, cost, none_cost, priority)
 
 
-def _cost(groups: _Groups, placed: _Placed) -> float:
+BLOCKS = 40
+"""Pieces of the cost of a gate's line."""
+
+
+def _line_slopes(problem: YardProblem) -> Floats:
+    """What one more truck in the line of each gate costs, for each block of trucks sent there, shape (G, BLOCKS)."""
+    size = len(problem.truck_ids) / BLOCKS
+    sent = (np.arange(BLOCKS) + 0.5) * size
+    slopes: Floats = problem.weights.crossing * problem.crossing_s[:, None] * (problem.before_veh[:, None] + sent)
+    return slopes
+
+
+def _line_cost(problem: YardProblem, placed: _Placed) -> float:
+    sent = np.zeros(len(problem.crossing_s))
+    np.add.at(sent, problem.gate, placed.sum(axis=(0, 2)))
+    size = len(problem.truck_ids) / BLOCKS
+    filled = np.clip(sent[:, None] - np.arange(BLOCKS) * size, 0.0, size)
+    return float((filled * _line_slopes(problem)).sum())
+
+
+def _cost(problem: YardProblem, groups: _Groups, placed: _Placed) -> float:
     used = np.where(placed > 0, np.where(np.isfinite(groups.cost), groups.cost, 0.0) * placed, 0.0).sum()
-    return float(used + groups.none_cost @ (groups.size - placed.sum(axis=(1, 2))))
+    none = groups.none_cost @ (groups.size - placed.sum(axis=(1, 2)))
+    return float(used + none) + _line_cost(problem, placed)
 
 
 def _greedy(problem: YardProblem, groups: _Groups, start: _Placed | None = None) -> _Placed:
@@ -149,7 +171,10 @@ def _greedy(problem: YardProblem, groups: _Groups, start: _Placed | None = None)
         waiting = int(groups.size[g] - placed[g].sum())
         if waiting == 0:
             continue
-        flat = np.argsort(groups.cost[g], axis=None, kind="stable")
+        in_line = np.zeros(len(problem.crossing_s))
+        np.add.at(in_line, problem.gate, placed.sum(axis=(0, 2)))
+        line_s = problem.weights.crossing * problem.crossing_s * (problem.before_veh + in_line)
+        flat = np.argsort(groups.cost[g] + line_s[problem.gate][:, None], axis=None, kind="stable")
         for j, t in zip(*np.unravel_index(flat, groups.cost[g].shape), strict=True):
             if waiting == 0 or not np.isfinite(groups.cost[g, j, t]):
                 break
@@ -181,27 +206,34 @@ def _solve(
     g, j, t = np.nonzero(np.isfinite(groups.cost))
     columns = len(g)
     lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = columns + G, G + 2 * Y * T
-    lp.col_cost_ = np.concatenate([groups.cost[g, j, t], groups.none_cost])
-    lp.col_lower_ = np.zeros(columns + G)
-    lp.col_upper_ = np.concatenate([groups.size[g], groups.size]).astype(np.float64)
-    lp.row_lower_ = np.concatenate([groups.size.astype(np.float64), np.full(2 * Y * T, -highspy.kHighsInf)])
+    slopes = _line_slopes(problem)
+    Q = len(slopes)
+    blocks = Q * BLOCKS
+    lp.num_col_, lp.num_row_ = columns + G + blocks, G + 2 * Y * T + Q
+    lp.col_cost_ = np.concatenate([groups.cost[g, j, t], groups.none_cost, slopes.ravel()])
+    lp.col_lower_ = np.zeros(columns + G + blocks)
+    block_size = np.full(blocks, len(problem.truck_ids) / BLOCKS)
+    lp.col_upper_ = np.concatenate([groups.size[g], groups.size, block_size]).astype(np.float64)
+    unbounded = np.full(2 * Y * T, -highspy.kHighsInf)
+    lp.row_lower_ = np.concatenate([groups.size.astype(np.float64), unbounded, np.zeros(Q)])
     intake = np.where(np.isfinite(problem.intake_veh), problem.intake_veh, highspy.kHighsInf)
-    limits = [groups.size.astype(np.float64), intake.ravel(), problem.room_veh().ravel()]
+    limits = [groups.size.astype(np.float64), intake.ravel(), problem.room_veh().ravel(), np.zeros(Q)]
     lp.row_upper_ = np.concatenate(limits)
-    # Column by column: its group's row, its entrance's, then its yard's rows from its step on.
-    per_column = 2 + T - t
+    # Column by column: its group's row, its entrance's, its gate's, then its yard's rows from its step on.
+    per_column = 3 + T - t
     starts = np.concatenate([[0], np.cumsum(per_column)])
     entry = np.arange(starts[-1])
     of = np.repeat(np.arange(columns), per_column)
-    ahead = entry - starts[of] - 2
+    ahead = entry - starts[of] - 3
     later = np.where(ahead >= 0, t[of] + ahead, t[of])
-    index = np.where(ahead == -2, g[of], G + (ahead >= 0) * Y * T + j[of] * T + later)
+    index = np.where(ahead == -3, g[of], G + (ahead >= 0) * Y * T + j[of] * T + later)
+    index = np.where(ahead == -1, G + 2 * Y * T + problem.gate[j[of]], index)
     value = np.where(ahead < 0, 1.0, problem.stay_share[j[of], t[of], later])
     lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_ = np.concatenate([starts, starts[-1] + 1 + np.arange(G)]).astype(np.int32)
-    lp.a_matrix_.index_ = np.concatenate([index, np.arange(G)]).astype(np.int32)
-    lp.a_matrix_.value_ = np.concatenate([value, np.ones(G)])
+    gate_rows = G + 2 * Y * T + np.repeat(np.arange(Q), BLOCKS)
+    lp.a_matrix_.start_ = np.concatenate([starts, starts[-1] + 1 + np.arange(G + blocks)]).astype(np.int32)
+    lp.a_matrix_.index_ = np.concatenate([index, np.arange(G), gate_rows]).astype(np.int32)
+    lp.a_matrix_.value_ = np.concatenate([value, np.ones(G), np.full(blocks, -1.0)])
     solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
@@ -223,14 +255,18 @@ def _solve(
         bound = float(solver.getInfo().objective_function_value)
         relaxed = np.asarray(solver.getSolution().col_value)
         rounded = _greedy(problem, groups, place(np.floor(relaxed + 1e-7)))
-        start = min(start, rounded, key=lambda placed: _cost(groups, placed))
-        if _cost(groups, start) - bound <= mip_gap * max(_cost(groups, start), 1.0):
+        start = min(start, rounded, key=lambda placed: _cost(problem, groups, placed))
+        if _cost(problem, groups, start) - bound <= mip_gap * max(_cost(problem, groups, start), 1.0):
             return start, bound, True
     every = np.arange(columns + G, dtype=np.int32)
     whole = np.full(columns + G, highspy.HighsVarType.kInteger)
     solver.changeColsIntegrality(columns + G, every, whole)
     warm = highspy.HighsSolution()
-    warm.col_value = [*start[g, j, t].astype(float), *(groups.size - start.sum(axis=(1, 2))).astype(float)]
+    none = groups.size - start.sum(axis=(1, 2))
+    sent = np.zeros(Q)
+    np.add.at(sent, problem.gate, start.sum(axis=(0, 2)))
+    filled = np.clip(sent[:, None] - np.arange(BLOCKS) * block_size[0], 0.0, block_size[0])
+    warm.col_value = [float(value) for part in (start[g, j, t], none, filled.ravel()) for value in part]
     solver.setSolution(warm)
     solver.setOptionValue("time_limit", max(time_limit_s - (time.perf_counter() - started), 0.01))
     solver.run()
@@ -241,7 +277,7 @@ def _solve(
     if info.primal_solution_status != int(highspy.SolutionStatus.kSolutionStatusFeasible):
         return start, bound, False
     found = place(np.round(np.asarray(solver.getSolution().col_value)))
-    best = min(start, found, key=lambda placed: _cost(groups, placed))
+    best = min(start, found, key=lambda placed: _cost(problem, groups, placed))
     return best, bound, status == highspy.HighsModelStatus.kOptimal
 
 

@@ -21,16 +21,17 @@ Bools = NDArray[np.bool_]
 class PlanWeights:
     """How the aims weigh against each other; all in weighted seconds, all choices of the operator.
 
-    A second of waiting counts `ordinary` or `perishable`; the k-th step of waiting costs `1 + growth · k`
-    of the first. A detour second counts `detour`. `stability_s` is the gain below which a truck that was
-    told a yard is not sent to another, `unplaced_s` what no place costs beyond waiting to the horizon's end.
+    A second of waiting counts `ordinary` or `perishable`; the k-th step of waiting costs `1 + growth · k` of
+    the first. A detour second counts `detour`, a second in the line of the crossing behind the yard `crossing`.
+    `stability_s` is the gain below which a truck that was told a yard is not sent to another, `unplaced_s` what
+    no place costs beyond waiting to the horizon's end.
     """
 
     ordinary: float = 1.0
     perishable: float = 4.0
     growth: float = 0.05
     detour: float = 1.0
-    gate_wait: float = 1.0
+    crossing: float = 1.0
     stability_s: float = 900.0
     unplaced_s: float = 14400.0
 
@@ -45,7 +46,8 @@ class YardProblem:
     gave or −1; `yard_ids`; `capacity_veh` (Y, T); `remaining_veh` (Y, T), of those inside now still there at
     the start of a step; `stay_share` (Y, T, T), share of trucks placed in step t' still there in step t;
     `intake_veh` (Y, T), how many its entrance can take in a step (infinite where nothing limits it);
-    `gate_wait_s` (Y, T), expected wait at the gate behind the yard.
+    `gate` (Y,), index of the gate behind each yard; `crossing_s` (G,), seconds a truck that gate takes on
+    average, nights included; `before_veh` (G,), trucks inside all its yards now, who cross first.
 
     Raises
     ------
@@ -66,7 +68,9 @@ class YardProblem:
     remaining_veh: Floats
     stay_share: Floats
     intake_veh: Floats
-    gate_wait_s: Floats
+    gate: Ints
+    crossing_s: Floats
+    before_veh: Floats
     weights: PlanWeights = field(default_factory=PlanWeights)
 
     def __post_init__(self) -> None:
@@ -74,8 +78,8 @@ class YardProblem:
         shapes: dict[str, tuple[int, ...]] = {
             "perishable": (N,), "declared_s": (N,), "previous_yard": (N,),
             "allowed": (N, Y), "arrive_s": (N, Y), "detour_s": (N, Y),
-            "capacity_veh": (len(self.yard_ids), T), "remaining_veh": (Y, T), "gate_wait_s": (Y, T),
-            "intake_veh": (Y, T),
+            "capacity_veh": (len(self.yard_ids), T), "remaining_veh": (Y, T), "intake_veh": (Y, T),
+            "gate": (Y,), "before_veh": self.crossing_s.shape,
             "stay_share": (Y, T, T),
         }  # fmt: skip
         for name, shape in shapes.items():

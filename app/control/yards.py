@@ -71,9 +71,12 @@ def build_problem(
     allowed = np.array([[_allowed(truck, yard) for yard in yards] for truck in trucks], bool).reshape(N, Y)
     own = np.array([[yard.gate_id == truck.gate_id for yard in yards] for truck in trucks], bool).reshape(N, Y)
     own_s = np.where(own, arrive_s, np.inf).min(axis=1, initial=np.inf)[:, None]
-    extra_s = np.maximum(np.where(np.isfinite(own_s), arrive_s - own_s, 0.0), 0.0) + CHANGE_OF_GATE_S
+    reachable = np.isfinite(own_s) & np.isfinite(arrive_s)
+    extra_s = np.subtract(arrive_s, own_s, out=np.zeros((N, Y)), where=reachable)
+    extra_s = np.maximum(extra_s, 0.0) + CHANGE_OF_GATE_S
     by_gate = {setting.gate_id: setting for setting in settings if setting.direction == "export"}
     server = [by_gate.get(yard.gate_id) for yard in yards]
+    gate_ids = sorted({yard.gate_id for yard in yards})
     inside = np.array([float(yard.inside_veh) for yard in yards])
     remaining, share = expected_stays(
         inside_veh=inside,
@@ -92,14 +95,16 @@ def build_problem(
         declared_s=np.array([_since(truck.declared_at, now) for truck in trucks], float),
         allowed=allowed & np.isfinite(arrive_s),
         arrive_s=np.where(np.isfinite(arrive_s), arrive_s, 2 * end_s),
-        detour_s=np.where(own | (own_s == np.inf) | ~np.isfinite(arrive_s), 0.0, extra_s),
+        detour_s=np.where(own | ~reachable, 0.0, extra_s),
         previous_yard=np.array([index.get(one.yard_id or "", -1) if one else -1 for one in told], np.int64),
         yard_ids=tuple(index),
         capacity_veh=np.repeat([[float(yard.capacity_veh)] for yard in yards], STEPS, axis=1).reshape(Y, STEPS),
         remaining_veh=remaining,
         stay_share=share,
         intake_veh=np.array(intake).reshape(Y, STEPS),
-        gate_wait_s=np.zeros((Y, STEPS)),
+        gate=np.array([gate_ids.index(yard.gate_id) for yard in yards], np.int64),
+        crossing_s=np.array([_seconds_per_truck(by_gate.get(gate_id)) for gate_id in gate_ids]),
+        before_veh=np.array([sum(y.inside_veh for y in yards if y.gate_id == gate_id) for gate_id in gate_ids], float),
     )
     return PlanInput(problem, trucks, yards)
 
@@ -265,6 +270,15 @@ def _tell(session: Session, truck: Truck, row: Mapping[str, Any], now: datetime)
         "reason": row["reason"]["code"],
     }
     events.emit(session, "assignment", audience, data, at=now)
+
+
+def _seconds_per_truck(setting: GateSetting | None) -> float:
+    """Seconds a truck the crossing takes on average over the day, the hours in which it is closed included."""
+    if setting is None:
+        return 0.0
+    opens, closes = setting.crossing.open_from_s, setting.crossing.open_to_s
+    open_s = 86400.0 if opens == closes else (closes - opens) % 86400.0
+    return 86400.0 / max(open_s * _rate(setting.crossing), 1e-9)
 
 
 def _rate(server: Server) -> float:

@@ -26,7 +26,8 @@ def stays_for(yards: int, steps: int, length: int) -> np.ndarray:
 
 def problem(
     arrive_min, capacity, *, steps=6, perishable=None, remaining=None, allowed=None, detour_min=None,
-    previous=None, stay=None, gate_wait_min=None, declared=None, intake=None,
+    previous=None, stay=None, line_min=None, declared=None, intake=None,
+    crossing_s=None,
 ) -> YardProblem:  # fmt: skip
     arrive = np.atleast_2d(np.asarray(arrive_min, float).T).T * 60.0
     N, Y = len(arrive), len(capacity)
@@ -45,7 +46,9 @@ def problem(
         capacity_veh=wide(np.asarray(capacity, float)[:, None]),
         remaining_veh=wide(0.0) if remaining is None else wide(remaining),
         stay_share=stays_forever(Y, steps) if stay is None else stay,
-        gate_wait_s=wide(0.0) if gate_wait_min is None else wide(np.asarray(gate_wait_min, float)[:, None] * 60),
+        gate=np.arange(Y),
+        crossing_s=np.ones(Y) if crossing_s is None else np.asarray(crossing_s, float),
+        before_veh=np.zeros(Y) if line_min is None else np.asarray(line_min, float) * 60.0,
         intake_veh=wide(np.inf if intake is None else np.asarray(intake, float)[:, None]),
     )
 
@@ -117,7 +120,7 @@ def test_only_yards_that_the_goods_allow() -> None:
 def test_a_truck_told_once_is_not_moved_for_a_small_gain() -> None:
     # b is 10 min better by its gate's wait: not worth it; 40 min better: worth it.
     for gain_min, expected in ((10, 0), (40, 1)):
-        plan = make_plan(problem([0], [9, 9], previous=[0], gate_wait_min=[gain_min, 0]))
+        plan = make_plan(problem([0], [9, 9], previous=[0], line_min=[gain_min, 0]))
         assert plan.yard.tolist() == [expected]
 
 
@@ -134,8 +137,15 @@ def test_waiting_is_shared_rather_than_heaped_on_one() -> None:
 
 
 def test_a_long_wait_at_the_gate_never_makes_no_place_look_better() -> None:
-    plan = make_plan(problem([0], [9], gate_wait_min=[5000]))
+    plan = make_plan(problem([0], [9], line_min=[5000]))
     assert plan.yard.tolist() == [0]
+
+
+def test_trucks_are_shared_between_gates_as_fast_as_those_work() -> None:
+    # Room for all in both yards; the second gate takes trucks half as fast. Everybody waits least if it gets
+    # half as many: 20 and 10 of 30, where one more truck in either line costs the same.
+    plan = make_plan(problem([0] * 30, [99, 99], crossing_s=[60.0, 120.0]))
+    assert np.bincount(plan.yard).tolist() == pytest.approx([20, 10], abs=1)
 
 
 def test_arrays_that_do_not_fit_are_refused() -> None:
@@ -167,7 +177,9 @@ def random_problem(seed: int, trucks: int, yards: int, steps: int) -> YardProble
         remaining_veh=stays[0],
         stay_share=stays[1],
         intake_veh=np.repeat(rng.integers(2, 60, yards)[:, None], steps, axis=1).astype(float),
-        gate_wait_s=rng.uniform(0, 3600, (yards, steps)),
+        gate=np.arange(yards) // 2,
+        crossing_s=rng.uniform(0, 300, (yards + 1) // 2),
+        before_veh=rng.integers(0, 60, (yards + 1) // 2).astype(float),
     )
 
 
