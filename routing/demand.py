@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.engine import FloatArray, IntArray
+from routing.arrays import FloatArray, IntArray
 from routing.gates import GateSetting
 from routing.graph import Network
 from routing.simulation import Closure, Trucks
@@ -208,6 +209,7 @@ class Sampler:
         # A truck on its way inland that comes near no gate has no gate.
         self.gate = np.where(self.exporting, self.gate, -1)
         self.hold_link = self._next_staging()
+        self.strangers = np.array(self._yard_strangers(), np.int64)
 
     def _closed_up(self, rest_s: FloatArray, queued: BoolArray, spacing_m: FloatArray) -> FloatArray:
         """Rest times in which the k-th truck of a queue is no farther from the end of its link than k places.
@@ -295,23 +297,17 @@ class Sampler:
                 stay[own] = _residual(dwell, self.since_s[own], rng)
         ready = np.where(self.inside, stay, ready)
         keep = np.flatnonzero(self.known)
+        seen: tuple[NDArray[Any], ...] = (
+            np.where(self.exporting, gate, -1), self.link, ready, aside, self.perishable, self.hold_link, self.hold_s,
+        )  # fmt: skip
         parts = [
-            (
-                np.where(self.exporting, gate, -1),
-                self.link,
-                ready,
-                aside,
-                self.perishable,
-                self.hold_link,
-                self.hold_s,
-            )
+            tuple(a[keep] for a in seen),
+            self._strangers(rng, settings),
+            self._declared(rng),
+            self._undeclared(rng),
+            self._imports(rng),
         ]
-        parts = [tuple(a[keep] for a in parts[0])]
-        parts.append(self._strangers(rng, settings))
-        parts.append(self._declared(rng))
-        parts.append(self._undeclared(rng))
-        parts.append(self._imports(rng))
-        joined = [np.concatenate([np.asarray(p[i]) for p in parts]) for i in range(7)]
+        joined = [np.concatenate([p[i] for p in parts]) for i in range(7)]
         total = joined[0].size
         spread = np.sqrt(np.log1p(model.truck_cv**2))
         trucks = Trucks(
@@ -327,8 +323,8 @@ class Sampler:
 
     def _strangers(
         self, rng: np.random.Generator, settings: Mapping[tuple[str, str], GateSetting]
-    ) -> tuple[NDArray[np.generic], ...]:
-        gates = np.array(self._strangers_cache(), np.int64)
+    ) -> tuple[NDArray[Any], ...]:
+        gates = self.strangers
         stay = np.zeros(gates.size)
         for g, gate_id in enumerate(self.network.gate_ids):
             own = np.flatnonzero(gates == g)
@@ -338,15 +334,10 @@ class Sampler:
                 stay[own] = dwell * rng.uniform(size=own.size)
         return self._plain(rng, gates, np.full(gates.size, -1), stay, np.zeros(gates.size, bool))
 
-    def _strangers_cache(self) -> list[int]:
-        if not hasattr(self, "_strangers_list"):
-            self._strangers_list = self._yard_strangers()
-        return self._strangers_list
-
     def _plain(
         self, rng: np.random.Generator, gate: IntArray, link: IntArray, ready: FloatArray, to_come: BoolArray,
         perishable: BoolArray | None = None,
-    ) -> tuple[NDArray[np.generic], ...]:  # fmt: skip
+    ) -> tuple[NDArray[Any], ...]:  # fmt: skip
         n = gate.size
         fruit = rng.uniform(size=n) < self.model.perishable_share
         return (
@@ -354,7 +345,7 @@ class Sampler:
             np.full(n, -1, np.int64), np.zeros(n),
         )  # fmt: skip
 
-    def _declared(self, rng: np.random.Generator) -> tuple[NDArray[np.generic], ...]:
+    def _declared(self, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
         """Declared trucks not yet seen, put where they must be now to arrive when they will."""
         state, model = self.state, self.model
         m = state.declared_s.size
@@ -393,7 +384,7 @@ class Sampler:
             to_come[own] = late
         return link, ready, to_come
 
-    def _undeclared(self, rng: np.random.Generator) -> tuple[NDArray[np.generic], ...]:
+    def _undeclared(self, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
         """Trucks nobody has announced, coming into the corridor as lately."""
         model, n_gates = self.model, len(self.network.gate_ids)
         prior = _per_gate(model.prior_hourly_veh, n_gates)
@@ -410,7 +401,7 @@ class Sampler:
         keep = link >= 0
         return self._plain(rng, gate[keep], link[keep], ready[keep], np.ones(int(keep.sum()), bool))
 
-    def _imports(self, rng: np.random.Generator) -> tuple[NDArray[np.generic], ...]:
+    def _imports(self, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
         """Trucks from abroad, while their gate is open."""
         network, n_gates = self.network, len(self.network.gate_ids)
         rate = self.state.import_hourly_veh

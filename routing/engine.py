@@ -20,146 +20,24 @@ Everything random is drawn before; a run is a pure function of its arguments. Ti
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-F = TypeVar("F", bound=Callable[..., Any])
-
-ARRIVED = -2
-"""In `LinkArrays.next_hop`: the link ends at the destination."""
-NO_WAY = -1
-"""In `LinkArrays.next_hop`: no road leads from here to the destination."""
-NEVER = np.inf
-UNBOUNDED = 1 << 40
-"""Storage of a link, or capacity of a yard, that never fills."""
-
-
-def compiled(function: F) -> F:
-    """Compile `function` to machine code, kept on disk, releasing the interpreter lock while it runs."""
-    return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
-
-
-def _rule(function: F) -> F:
-    """Compile a rule of the engine into its callers, without reference counts of arrays.
-
-    The rules allocate nothing, and the caller holds every array. Counting references and handing fifty arrays over
-    at each call would take fifty times as long as the rules themselves (measured, Numba 0.68).
-    """
-    options: dict[str, Any] = {"_nrt": False, "forceinline": True}
-    return cast(F, njit(cache=True, nogil=True, error_model="numpy", **options)(function))
-
-
-class LinkArrays(NamedTuple):
-    """Links as arrays, one element a link."""
-
-    length_m: FloatArray
-    free_time_s: FloatArray
-    wave_time_s: FloatArray
-    """Travel time of a gap from the downstream to the upstream end."""
-    spacing_m: FloatArray
-    """Road length one standing truck takes (length over storage; all lanes together)."""
-    headway_s: FloatArray
-    """Least time between two trucks through either end: 1 / capacity."""
-    storage_veh: IntArray
-    ring_start: IntArray
-    """Where the link's record of departures starts; element i + 1 is where it ends."""
-    closed_from_s: FloatArray
-    closed_to_s: FloatArray
-    """Nobody enters in [closed_from_s, closed_to_s)."""
-    priority: FloatArray
-    """Weight at a merge, for the link and (second half) for the source that feeds into it."""
-    feeder_start: IntArray
-    feeder: IntArray
-    """Stations that feed link j: feeder[feeder_start[j]:feeder_start[j + 1]]."""
-    next_hop: IntArray
-    """[link, destination]: the next link, ARRIVED or NO_WAY. Destinations: gates first, then ways out."""
-
-
-class GateArrays(NamedTuple):
-    """Gates (one for each direction) as arrays: entrance server, yard, crossing server."""
-
-    entrance_lanes: IntArray
-    crossing_lanes: IntArray
-    entrance_open_s: FloatArray
-    """[gate, 2] opening hours of the entrance in seconds since local midnight; equal = round the clock."""
-    crossing_open_s: FloatArray
-    yard: IntArray
-    """Yard of each gate."""
-    yard_capacity_veh: IntArray
-    """One element a yard."""
-    onward_link: IntArray
-    """The link a truck takes after the crossing; NO_WAY = it has left the corridor."""
-    feeder_start: IntArray
-    feeder: IntArray
-    """Links that end at gate g: feeder[feeder_start[g]:feeder_start[g + 1]]."""
-    tail_km: FloatArray
-    """[gate, link] kilometre of the downstream end, counted along the road to this gate."""
-    km_per_m: FloatArray
-    """[link] kilometres gained per metre upstream."""
-    day_second: float
-    """Local time of day at the start of the run, in seconds since midnight."""
-
-
-class FleetArrays(NamedTuple):
-    """Trucks as arrays, one element a truck; the random ones already drawn."""
-
-    gate: IntArray
-    """The gate it crosses, or -1: it only drives to `way_out`."""
-    way_out: IntArray
-    """Destination index (number of gates + way out) when not crossing or after it."""
-    link: IntArray
-    """Where it is or enters; -1 = in the yard of `gate` at the start."""
-    ready_s: FloatArray
-    """On a link: when it would reach the end freely. To come: when it appears. In a yard: when its stay ends."""
-    slowness: FloatArray
-    """Free travel time of this truck relative to the link's."""
-    entrance_s: FloatArray
-    dwell_s: FloatArray
-    crossing_s: FloatArray
-    hold_link: IntArray
-    """It leaves the road at the end of this link to wait at a staging area, -1 = nowhere."""
-    hold_until_s: FloatArray
-    on_road: IntArray
-    """Trucks on links at the start, those nearer the end of their link first."""
-    to_come: IntArray
-    """Trucks that appear later, in order of `ready_s`."""
-    in_yard: IntArray
-
-
-class RunOutput(NamedTuple):
-    """What one run leaves behind; arrays the caller allocates."""
-
-    queue_veh: FloatArray
-    """[gate, T] trucks standing before the entrance, those in its lanes included."""
-    ahead: IntArray
-    """[gate, T] how many trucks will have started at the entrance before one that joins now."""
-    standing: IntArray
-    """[gate, T] those of `queue_veh` that stand on the road."""
-    tail_km: FloatArray
-    """[gate, T]"""
-    occupancy_veh: FloatArray
-    """[yard, T]"""
-    on_road_veh: FloatArray
-    """[T] trucks on links and waiting to enter one."""
-    unhindered_s: FloatArray
-    """[truck] when it would have reached the gate with nobody before it."""
-    entrance_start_s: FloatArray
-    """[truck] when it starts at the entrance; inf = never."""
-    yard_in_s: FloatArray
-    exit_s: FloatArray
-    """[truck] when it has left the corridor."""
-    starts_s: FloatArray
-    """[gate, truck] times at which the entrance started its k-th truck."""
-    started: IntArray
-    """[gate] how many."""
-    balance: IntArray
-    """[5] appeared, left, on links and in sources, in gates, held: conservation, counted apart."""
+from routing.arrays import (
+    ARRIVED,
+    NEVER,
+    NO_WAY,
+    UNBOUNDED,
+    FleetArrays,
+    FloatArray,
+    GateArrays,
+    IntArray,
+    LinkArrays,
+    RunOutput,
+    compiled,
+    rule,
+)
 
 
 class _State(NamedTuple):
@@ -171,7 +49,7 @@ class _State(NamedTuple):
     tail: IntArray
     following: IntArray
     preceding: IntArray
-    count: IntArray
+    waiting: IntArray
     entered: IntArray
     left: IntArray
     last_entry_s: FloatArray
@@ -199,7 +77,7 @@ class _State(NamedTuple):
     stack: IntArray
 
 
-@_rule
+@rule
 def _set_key(state: _State, station: int, time_s: float) -> None:
     """Give `station` its next event time and play its matches in the winner tree again."""
     key, tree = state.key, state.tree
@@ -213,7 +91,7 @@ def _set_key(state: _State, station: int, time_s: float) -> None:
         node //= 2
 
 
-@_rule
+@rule
 def _push(keys: FloatArray, items: IntArray, size: int, key: float, item: int) -> None:
     """Add to a binary heap of `size` elements; ties go by item, so that order never depends on history."""
     i = size
@@ -226,7 +104,7 @@ def _push(keys: FloatArray, items: IntArray, size: int, key: float, item: int) -
     keys[i], items[i] = key, item
 
 
-@_rule
+@rule
 def _pop(keys: FloatArray, items: IntArray, size: int) -> None:
     """Remove the first element of a binary heap of `size` elements."""
     size -= 1
@@ -237,9 +115,7 @@ def _pop(keys: FloatArray, items: IntArray, size: int) -> None:
         if child >= size:
             break
         other = child + 1
-        if other < size and (
-            keys[other] < keys[child] or (keys[other] == keys[child] and items[other] < items[child])
-        ):
+        if other < size and (keys[other] < keys[child] or (keys[other] == keys[child] and items[other] < items[child])):
             child = other
         if keys[child] > key or (keys[child] == key and items[child] >= item):
             break
@@ -248,7 +124,7 @@ def _pop(keys: FloatArray, items: IntArray, size: int) -> None:
     keys[i], items[i] = key, item
 
 
-@_rule
+@rule
 def next_open(open_s: FloatArray, day_second: float, time_s: float) -> float:
     """The first moment at or after `time_s` within daily opening hours [from, to) that may pass midnight."""
     start, end = open_s[0], open_s[1]
@@ -263,7 +139,7 @@ def next_open(open_s: FloatArray, day_second: float, time_s: float) -> float:
     return float(time_s + (start - of_day) % 86400.0)
 
 
-@_rule
+@rule
 def _entry_time(links: LinkArrays, state: _State, j: int) -> float:
     """When link j can take the next truck, as far as known; NEVER while its gap has not yet formed."""
     at = state.last_entry_s[j] + links.headway_s[j]
@@ -279,7 +155,7 @@ def _entry_time(links: LinkArrays, state: _State, j: int) -> float:
     return float(at)
 
 
-@_rule
+@rule
 def _departure(links: LinkArrays, gates: GateArrays, state: _State, station: int, now_s: float) -> float:
     """When the first truck of a link or source can go on; NEVER while it is blocked or nobody is there."""
     truck = state.head[station]
@@ -308,13 +184,13 @@ def _departure(links: LinkArrays, gates: GateArrays, state: _State, station: int
     return float(max(at, _entry_time(links, state, j)))
 
 
-@_rule
+@rule
 def _append(state: _State, station: int, truck: int) -> bool:
     """Put a truck into a station's line by when it would reach the end; tells whether it is the first there.
 
     On the open road a faster truck passes slower ones; who stands keeps its place, for its time has come before.
     """
-    state.count[station] += 1
+    state.waiting[station] += 1
     ahead = state.tail[station]
     ready = state.ready_s[truck]
     while ahead >= 0 and state.ready_s[ahead] > ready:
@@ -332,7 +208,7 @@ def _append(state: _State, station: int, truck: int) -> bool:
     return True
 
 
-@_rule
+@rule
 def _wake(links: LinkArrays, gates: GateArrays, state: _State, feeders: IntArray, now_s: float) -> None:
     """Look again at stations that were blocked."""
     for station in feeders:
@@ -340,8 +216,8 @@ def _wake(links: LinkArrays, gates: GateArrays, state: _State, feeders: IntArray
             _set_key(state, station, _departure(links, gates, state, station, now_s))
 
 
-@_rule
-def _take_first(links: LinkArrays, gates: GateArrays, state: _State, station: int, now_s: float) -> int:
+@rule
+def _take_first(links: LinkArrays, state: _State, station: int, now_s: float) -> int:
     """Remove the first truck of a link or source; the gap it leaves starts its way upstream."""
     truck = state.head[station]
     behind = state.following[truck]
@@ -350,7 +226,7 @@ def _take_first(links: LinkArrays, gates: GateArrays, state: _State, station: in
         state.preceding[behind] = -1
     else:
         state.tail[station] = -1
-    state.count[station] -= 1
+    state.waiting[station] -= 1
     if station < links.length_m.size:
         storage = links.storage_veh[station]
         if storage < UNBOUNDED:
@@ -360,16 +236,16 @@ def _take_first(links: LinkArrays, gates: GateArrays, state: _State, station: in
     return int(truck)
 
 
-@_rule
+@rule
 def _after_leaving(links: LinkArrays, gates: GateArrays, state: _State, station: int, now_s: float) -> None:
     """Plan the next truck of a station that has just let one go, and those it had blocked."""
     _set_key(state, station, _departure(links, gates, state, station, now_s))
-    if station < links.length_m.size and state.count[station] == links.storage_veh[station] - 1:
+    if station < links.length_m.size and state.waiting[station] == links.storage_veh[station] - 1:
         feeders = links.feeder[links.feeder_start[station] : links.feeder_start[station + 1]]
         _wake(links, gates, state, feeders, now_s)
 
 
-@_rule
+@rule
 def _fairest(links: LinkArrays, state: _State, station: int, j: int, now_s: float) -> int:
     """Of the stations whose first truck could enter link j now, the one whose turn it is."""
     best = station
@@ -391,7 +267,7 @@ def _fairest(links: LinkArrays, state: _State, station: int, j: int, now_s: floa
     return int(best)
 
 
-@_rule
+@rule
 def _plan_lanes(state: _State, links: LinkArrays, gate: int) -> None:
     """The entrance's next event: the first lane whose check ends."""
     first = NEVER
@@ -401,7 +277,7 @@ def _plan_lanes(state: _State, links: LinkArrays, gate: int) -> None:
     _set_key(state, 2 * links.length_m.size + gate, first)
 
 
-@_rule
+@rule
 def _plan_crossing(state: _State, links: LinkArrays, gates: GateArrays, gate: int, now_s: float) -> None:
     """The crossing's next event: the first truck done in the yard meets the first free lane within hours."""
     station = 2 * links.length_m.size + state.idle.size + gate
@@ -411,11 +287,11 @@ def _plan_crossing(state: _State, links: LinkArrays, gates: GateArrays, gate: in
     free = NEVER
     for lane in range(gates.crossing_lanes[gate]):
         free = min(free, state.crossing_free_s[gate, lane])
-    at = max(now_s, max(state.stay_key[gate, 0], free))
+    at = max(now_s, state.stay_key[gate, 0], free)
     _set_key(state, station, next_open(gates.crossing_open_s[gate], gates.day_second, at))
 
 
-@_rule
+@rule
 def _enter_yard(
     links: LinkArrays,
     gates: GateArrays,
@@ -442,7 +318,7 @@ def _enter_yard(
     _wake(links, gates, state, gates.feeder[gates.feeder_start[gate] : gates.feeder_start[gate + 1]], now_s)
 
 
-@_rule
+@rule
 def _fill_yard(
     links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: _State, yard: int, now_s: float
 ) -> None:
@@ -460,7 +336,7 @@ def _fill_yard(
         _enter_yard(links, gates, fleet, out, state, best_gate, best_lane, now_s)
 
 
-@_rule
+@rule
 def _standing(links: LinkArrays, gates: GateArrays, state: _State, gate: int, now_s: float) -> tuple[int, float]:
     """Trucks for `gate` that stand on the road before it, contiguously, and the kilometre of the last one.
 
@@ -496,9 +372,7 @@ def _standing(links: LinkArrays, gates: GateArrays, state: _State, gate: int, no
                     break  # the gap has passed this truck, it has moved up
                 gaps += 1
                 place += spacing
-            if (state.ready_s[truck] - now_s) * speed > place + 1e-6 or (
-                speed == 0.0 and state.ready_s[truck] > now_s
-            ):
+            if (state.ready_s[truck] - now_s) * speed > place + 1e-6 or (speed == 0.0 and state.ready_s[truck] > now_s):
                 all_stand = False
                 break
             if state.destination[truck] == gate:
@@ -506,7 +380,7 @@ def _standing(links: LinkArrays, gates: GateArrays, state: _State, gate: int, no
                 tail_km = max(tail_km, gates.tail_km[gate, link] + min(place, length) * gates.km_per_m[link])
             truck = state.following[truck]
             place += spacing
-        if not all_stand or state.count[link] == 0 or place < 0.75 * length:
+        if not all_stand or state.waiting[link] == 0 or place < 0.75 * length:
             continue
         for station in links.feeder[links.feeder_start[link] : links.feeder_start[link + 1]]:
             if station < links.length_m.size:
@@ -523,10 +397,8 @@ def _standing(links: LinkArrays, gates: GateArrays, state: _State, gate: int, no
     return total, max(tail_km, nearest_km)
 
 
-@_rule
-def _sample(
-    links: LinkArrays, gates: GateArrays, state: _State, out: RunOutput, index: int, now_s: float
-) -> None:
+@rule
+def _sample(links: LinkArrays, gates: GateArrays, state: _State, out: RunOutput, index: int, now_s: float) -> None:
     """Write down queues, tails and occupancies at one moment, and check that no truck was lost or made."""
     for gate in range(state.idle.size):
         standing, tail_km = _standing(links, gates, state, gate, now_s)
@@ -537,7 +409,7 @@ def _sample(
         out.tail_km[gate, index] = tail_km
     for yard in range(state.occupancy.size):
         out.occupancy_veh[yard, index] = state.occupancy[yard]
-    out.on_road_veh[index] = np.sum(state.count)
+    out.on_road_veh[index] = np.sum(state.waiting)
 
 
 @compiled
@@ -554,15 +426,19 @@ def _start_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: 
         tree[leaves + i] = min(i, stations)
     for i in range(leaves - 1, 0, -1):
         tree[i] = tree[2 * i]
-    lanes = max(1, np.max(gates.entrance_lanes)) if n_gates > 0 else 1
-    crossing_lanes = max(1, np.max(gates.crossing_lanes)) if n_gates > 0 else 1
+    lanes, crossing_lanes = 1, 1
+    for gate in range(n_gates):
+        lanes = max(lanes, gates.entrance_lanes[gate])
+        crossing_lanes = max(crossing_lanes, gates.crossing_lanes[gate])
     stays = np.zeros(max(1, n_gates), np.int64)
     destination = fleet.way_out.copy()
     for truck in range(n_trucks):
         if fleet.gate[truck] >= 0:
             destination[truck] = fleet.gate[truck]
             stays[fleet.gate[truck]] += 1
-    most = max(1, np.max(stays))
+    most = 1
+    for gate in range(n_gates):
+        most = max(most, stays[gate])
     state = _State(
         np.full(stations + 1, NEVER),
         tree,
@@ -611,7 +487,7 @@ def _start_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: 
     return state
 
 
-@_rule
+@rule
 def _free_rest(links: LinkArrays, fleet: FleetArrays, truck: int, destination: int, at: float) -> float:
     """When a truck that reaches the end of its link at `at` would be at its destination with nobody before it
     (holds included)."""
@@ -625,7 +501,7 @@ def _free_rest(links: LinkArrays, fleet: FleetArrays, truck: int, destination: i
         at += links.free_time_s[link] * fleet.slowness[truck]
 
 
-@_rule
+@rule
 def _move(
     links: LinkArrays,
     gates: GateArrays,
@@ -643,7 +519,7 @@ def _move(
     if j >= 0 and not held:
         if links.feeder_start[j + 1] - links.feeder_start[j] > 1:
             station = _fairest(links, state, station, j, now_s)
-        truck = _take_first(links, gates, state, station, now_s)
+        truck = _take_first(links, state, station, now_s)
         state.ready_s[truck] = now_s + links.free_time_s[j] * fleet.slowness[truck]
         state.entered[j] += 1
         state.last_entry_s[j] = now_s
@@ -651,7 +527,7 @@ def _move(
             _set_key(state, j, _departure(links, gates, state, j, now_s))
         _after_leaving(links, gates, state, station, now_s)
         return
-    truck = _take_first(links, gates, state, station, now_s)
+    truck = _take_first(links, state, station, now_s)
     if held:
         state.hold_link[truck] = -1
         state.balance[4] += 1
@@ -677,7 +553,7 @@ def _move(
     _after_leaving(links, gates, state, station, now_s)
 
 
-@_rule
+@rule
 def _check_done(
     links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: _State, gate: int, now_s: float
 ) -> None:
@@ -693,7 +569,7 @@ def _check_done(
     _plan_lanes(state, links, gate)
 
 
-@_rule
+@rule
 def _cross(
     links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: _State, gate: int, now_s: float
 ) -> None:
@@ -722,7 +598,7 @@ def _cross(
     _fill_yard(links, gates, fleet, out, state, gates.yard[gate], now_s)
 
 
-@_rule
+@rule
 def _loop(
     links: LinkArrays,
     gates: GateArrays,
@@ -780,7 +656,7 @@ def _loop(
             _check_done(links, gates, fleet, out, state, station - 2 * n_links, now_s)
         else:
             _cross(links, gates, fleet, out, state, station - 2 * n_links - n_gates, now_s)
-    state.balance[2] = np.sum(state.count)
+    state.balance[2] = np.sum(state.waiting)
     state.balance[3] = np.sum(gates.entrance_lanes) - np.sum(state.idle) + np.sum(state.stay_count)
 
 

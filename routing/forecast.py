@@ -14,12 +14,13 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geo.clock import LOCAL_ZONE
 from geo.errors import InvalidInputError
+from routing.arrays import FloatArray, LinkArrays
 from routing.demand import CorridorState, DemandModel, Sampler
-from routing.engine import FloatArray, LinkArrays
-from routing.gates import GateSetting, default_setting
+from routing.gates import Direction, GateSetting, default_setting
 from routing.graph import Network
 from routing.measure import measure_queues, queued_roads, standing_spacing
 from routing.simulation import ensemble, gate_arrays, link_arrays, road_times, sample_fleet, simulate
@@ -98,10 +99,14 @@ class Forecast:
         }
 
 
-def rank_quantiles(values: FloatArray, quantiles: tuple[float, ...] = QUANTILES) -> FloatArray:
-    """Quantiles over the first axis by nearest rank: always values that occurred, infinities included."""
+def rank_quantiles(values: NDArray[Any], quantiles: tuple[float, ...] = QUANTILES) -> FloatArray:
+    """Quantiles over the first axis by nearest rank: always values that occurred, infinities included.
+
+    `values` is reordered along that axis.
+    """
     ranks = [round(q * (values.shape[0] - 1)) for q in quantiles]
-    return np.asarray(np.partition(values, sorted(set(ranks)), axis=0)[ranks])
+    values.partition(sorted(set(ranks)), axis=0)
+    return np.asarray(values[ranks], dtype=float)
 
 
 def complete_settings(network: Network, settings: tuple[GateSetting, ...]) -> tuple[GateSetting, ...]:
@@ -109,9 +114,8 @@ def complete_settings(network: Network, settings: tuple[GateSetting, ...]) -> tu
     given = {(s.gate_id, s.direction): s for s in settings}
     complete = []
     for place in network.gates:
-        direction = "import" if place.direction == "import" else "export"
-        key = (place.gate_id, direction)
-        complete.append(given.get(key) or default_setting(place.gate_id, direction))  # type: ignore[arg-type,call-overload]
+        direction: Direction = "import" if place.direction == "import" else "export"
+        complete.append(given.get((place.gate_id, direction)) or default_setting(place.gate_id, direction))
     return tuple(complete)
 
 
@@ -179,9 +183,7 @@ def forecast(
     if speed is not None and network.road_link.size:
         speed = np.where(queued_roads(network, queue), np.nan, speed)
     times = road_times(network, speed) if network.road_link.size else np.zeros(0)
-    links = link_arrays(
-        network, road_time_s=times, closures=state.closures, spacing_m=standing_spacing(network, queue)
-    )
+    links = link_arrays(network, road_time_s=times, closures=state.closures, spacing_m=standing_spacing(network, queue))
     sampler = Sampler(
         network, state, free_time_s=links.free_time_s, road_time_s=times,
         spacing_m=links.spacing_m, queued=queue.member >= 0, horizon_s=horizon_s, model=model,
@@ -205,21 +207,23 @@ def forecast(
         drawn = sampler.draw(demand_rng, {(s.gate_id, s.direction): s for s in today})
         fleet = sample_fleet(network, drawn.trucks, today, service_rngs)
         result = simulate(run_links, base_gates, fleet, horizon_s=horizon_s, step_s=step_s)
-        of_state = slice(0, drawn.n_state)
+        # Each run writes its own row: the trucks of all runs are the bulk of an ensemble's memory.
+        by_truck[0, number] = result.entrance_start_s[: drawn.n_state]
+        by_truck[1, number] = result.unhindered_s[: drawn.n_state]
         return (
             result.queue_veh[:n_gates],
             result.wait_s[:n_gates],
             result.tail_km[:n_gates],
             result.occupancy_veh[:n_yards],
-            result.entrance_start_s[of_state],
-            result.unhindered_s[of_state],
         )
 
-    results = ensemble(one, runs, threads=threads)
-    stacked = [rank_quantiles(np.stack([r[i] for r in results])) for i in range(6)]
-    trucks = np.full((2, len(QUANTILES), state.n_trucks), np.inf)
     known = np.flatnonzero(sampler.known)
-    trucks[0][:, known], trucks[1][:, known] = stacked[4], stacked[5]
+    by_truck = np.full((2, runs, known.size), np.inf, np.float32)
+    results = ensemble(one, runs, threads=threads)
+    stacked = [rank_quantiles(np.stack([r[i] for r in results])) for i in range(4)]
+    trucks = np.full((2, len(QUANTILES), state.n_trucks), np.inf)
+    for row in range(2):
+        trucks[row][:, known] = rank_quantiles(by_truck[row])
     return Forecast(
         made_at=state.made_at,
         seed=seed,

@@ -87,9 +87,7 @@ class Server:
 
     def __post_init__(self) -> None:
         if not 1 <= self.lanes <= 64:
-            raise InvalidInputError(
-                "{value} lanes are not possible; give 1 to 64.", field="lanes", value=self.lanes
-            )
+            raise InvalidInputError("{value} lanes are not possible; give 1 to 64.", field="lanes", value=self.lanes)
         for value in (self.open_from_s, self.open_to_s):
             if not 0.0 <= value <= 86400.0:
                 raise InvalidInputError(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geo.corridor import Corridor, Road
 from geo.errors import InvalidInputError
-from routing.engine import ARRIVED, NO_WAY, UNBOUNDED, FloatArray, IntArray
+from routing.arrays import ARRIVED, NO_WAY, UNBOUNDED, FloatArray, IntArray
 
 CLOSED_TO_TRUCKS = ("no", "delivery", "private", "destination")
 """Values of OpenStreetMap's `hgv` tag that close a road to trucks passing through."""
@@ -170,7 +170,7 @@ def _next_hops(links: Sequence[Link], ends: Sequence[Collection[int]]) -> IntArr
     for d, arriving in enumerate(ends):
         if not arriving:
             continue
-        _, paths = nx.multi_source_dijkstra(graph, set(arriving), weight="weight")
+        paths = nx.multi_source_dijkstra_path(graph, set(arriving), weight="weight")
         for i, path in paths.items():
             hops[i, d] = ARRIVED if len(path) == 1 else path[-2]
     return hops
@@ -255,7 +255,7 @@ def assemble(
     ]
     km_per_m = np.array([(x.km_from - x.km_to) / x.length_m for x in links])
     tail_km = np.array([[x.km_to for x in links] for _ in gates], dtype=float).reshape(len(gates), n)
-    for g, feeders in enumerate(gate_feeders):
+    for g in range(len(gates)):
         for i in range(n):
             walk = [i]
             while hops[walk[-1], g] >= 0:
@@ -263,7 +263,6 @@ def assemble(
             if hops[walk[-1], g] == ARRIVED:
                 ahead = sum(links[j].length_m * km_per_m[j] for j in walk[1:])
                 tail_km[g, i] = links[walk[-1]].km_to + ahead
-        del feeders
     to_node = {x.to_node for x in links}
     origins = [
         i
@@ -389,14 +388,12 @@ def build_network(corridor: Corridor, *, alone: Collection[int] = ()) -> Network
     for site in sites:
         if site.kind == "yard" and site.gate_id is not None:
             yard_of.setdefault(site.gate_id, site.site_id)
-    gate_ids = sorted((s.gate_id or s.site_id for s in sites if s.kind == "gate"))
-    gate_ids.sort(key=lambda g: g != "huu-nghi")  # the main gate first, then by name
+    # The gate at the end of the main road first, then in the corridor's order.
+    gate_ids = list(dict.fromkeys(s.gate_id or s.site_id for s in sites if s.kind == "gate"))
     for gate_id in gate_ids:
         gate = next(s for s in sites if s.kind == "gate" and (s.gate_id or s.site_id) == gate_id)
         inland = [
-            s
-            for s in sites
-            if s.kind == "barrier" and s.gate_id == gate_id and s.road == gate.road and s.km >= gate.km
+            s for s in sites if s.kind == "barrier" and s.gate_id == gate_id and s.road == gate.road and s.km >= gate.km
         ]
         stop = max(inland, key=lambda s: s.km) if inland else gate
         own = [i for i, r in enumerate(roads) if r.road == stop.road]
@@ -422,9 +419,7 @@ def build_network(corridor: Corridor, *, alone: Collection[int] = ()) -> Network
     stagings = {}
     for site in sites:
         if site.kind == "staging":
-            near = [
-                r for r in roads if r.direction == "to_border" and r.road == site.road
-            ]
+            near = [r for r in roads if r.direction == "to_border" and r.road == site.road]
             if near:
                 stagings[site.site_id] = min(near, key=lambda r: abs(r.km_to - site.km)).to_node
     break_at = set(stagings.values()) | {node for _, node in export_end.values()} | set(import_start.values())
@@ -442,9 +437,7 @@ def _split_directions(links: Iterable[Link], roads: Sequence[Road]) -> list[Link
     def mark(link: Link) -> str:
         return ">" if roads[link.roads[0]].direction == "to_border" else "<"
 
-    return [
-        Link(**{**_fields(x), "from_node": x.from_node + mark(x), "to_node": x.to_node + mark(x)}) for x in links
-    ]
+    return [Link(**{**_fields(x), "from_node": x.from_node + mark(x), "to_node": x.to_node + mark(x)}) for x in links]
 
 
 def _name_exports(places: Iterable[GatePlace]) -> list[GatePlace]:

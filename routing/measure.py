@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from routing.arrays import FloatArray, IntArray
 from routing.demand import BoolArray, CorridorState
-from routing.engine import FloatArray, IntArray
 from routing.graph import Network
 
 SLOW_MPS = 4.0

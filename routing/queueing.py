@@ -128,9 +128,7 @@ class PeakQueue:
     delay_truck_s: float
 
 
-def peak(
-    peak_veh_per_s: float, after_veh_per_s: float, capacity_veh_per_s: float, peak_s: float
-) -> PeakQueue:
+def peak(peak_veh_per_s: float, after_veh_per_s: float, capacity_veh_per_s: float, peak_s: float) -> PeakQueue:
     """D/D/1 with a peak: arrivals above capacity for `peak_s`, below it afterwards (Daganzo 1997, section 2.1).
 
     Raises
@@ -169,8 +167,7 @@ def lanes_needed(arrivals_veh_per_s: float, service_mean_s: float, wait_s: float
     """The fewest lanes with which the mean wait in M/M/c stays at or below `wait_s`."""
     lanes = max(1, ceil(arrivals_veh_per_s * service_mean_s + 1e-9))
     while (
-        arrivals_veh_per_s * service_mean_s >= lanes
-        or mmc(arrivals_veh_per_s, service_mean_s, lanes).wait_s > wait_s
+        arrivals_veh_per_s * service_mean_s >= lanes or mmc(arrivals_veh_per_s, service_mean_s, lanes).wait_s > wait_s
     ):
         lanes += 1
     return lanes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 import networkx as nx
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geo.corridor import Corridor
 from geo.errors import NotFoundError
-from routing.engine import ARRIVED, FloatArray, IntArray
+from routing.arrays import ARRIVED, FloatArray, IntArray
 from routing.forecast import Forecast
 from routing.graph import Network, build_graph
 from routing.measure import distance_to_gate
@@ -66,7 +66,8 @@ def find_paths(
     # Of parallel roads between two nodes the fastest counts.
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(multigraph)
-    for u, v, road_id in multigraph.edges(data="road_id"):
+    for u, v, values in multigraph.edges(data=True):
+        road_id = values["road_id"]
         if not graph.has_edge(u, v) or times[road_id] < graph[u][v]["time_s"]:
             graph.add_edge(u, v, time_s=float(times[road_id]), road_id=int(road_id))
     try:
@@ -75,7 +76,7 @@ def find_paths(
         return []
     paths = []
     for nodes in found:
-        roads = tuple(graph[u][v]["road_id"] for u, v in zip(nodes, nodes[1:], strict=False))
+        roads = tuple(graph[u][v]["road_id"] for u, v in pairwise(nodes))
         length = sum(corridor.roads[r].length_m for r in roads)
         paths.append(Path(roads, tuple(nodes), length, float(times[list(roads)].sum())))
     return paths

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError
+from routing.arrays import FleetArrays, FloatArray, GateArrays, IntArray, LinkArrays
 from routing.demand import BoolArray
-from routing.engine import FleetArrays, FloatArray, GateArrays, IntArray, LinkArrays
 from routing.forecast import CODE_VERSION, QUANTILES, complete_settings, rank_quantiles
 from routing.gates import GateSetting, Server, ServiceTime, assumed_settings, day_seconds, open_seconds
 from routing.graph import Network, build_network
@@ -97,9 +98,7 @@ class ScenarioResult:
         """The result as plain JSON values."""
 
         def worlds(values: FloatArray, digits: int) -> dict[str, Any]:
-            return {
-                name: np.round(values[world], digits).tolist() for world, name in enumerate(("base", "variant"))
-            }
+            return {name: np.round(values[world], digits).tolist() for world, name in enumerate(("base", "variant"))}
 
         return {
             "scenario": self.scenario.to_record(),
@@ -230,9 +229,7 @@ def _compile(
     return _World(
         settings=tuple(own),
         links=link_arrays(network, closures=closures if changed else ()),
-        gates=gate_arrays(
-            network, own, yard_capacity_veh=capacity, day_second=day_seconds(scenario.start)
-        ),
+        gates=gate_arrays(network, own, yard_capacity_veh=capacity, day_second=day_seconds(scenario.start)),
         hourly_veh=hourly,
         diversions=change.diversions,
         holds=change.holds,
@@ -258,7 +255,6 @@ def _standing(network: Network, scenario: Scenario, capacity_veh: FloatArray, rn
     gate: list[int] = []
     link: list[int] = []
     ready: list[float] = []
-    taken = np.zeros(len(network.links), np.int64)
     shared: list[int] = []
     n_gates = len(network.gate_ids)
     for g, gate_id in enumerate(network.gate_ids):
@@ -282,21 +278,20 @@ def _standing(network: Network, scenario: Scenario, capacity_veh: FloatArray, rn
             gate += [g] * here
             link += [i] * here
             ready += [k * network.spacing_m[i] / network.free_speed_mps[i] for k in range(here)]
-            taken[i] += here
             rest -= here
         shared += [g] * rest
     mixed = rng.permutation(np.array(shared, np.int64))
     origin = next(iter(network.origins), None)
     if mixed.size and origin is not None:
-        path = [i for i in network.path(origin, int(mixed[0]))]
+        path = network.path(origin, int(mixed[0]))
         path = [i for i in path if sum(network.next_hop[i, o] != -1 for o in range(n_gates)) > 1]
         at = 0
         for i in reversed(path):
-            here = mixed[at : at + int(network.storage_veh[i])]
-            gate += here.tolist()
-            link += [i] * here.size
-            ready += [k * network.spacing_m[i] / network.free_speed_mps[i] for k in range(here.size)]
-            at += here.size
+            part = mixed[at : at + int(network.storage_veh[i])]
+            gate += part.tolist()
+            link += [i] * part.size
+            ready += [k * network.spacing_m[i] / network.free_speed_mps[i] for k in range(part.size)]
+            at += part.size
     n = len(gate)
     return Trucks(
         gate=np.array(gate, np.int64),
@@ -316,7 +311,12 @@ def _crowd(
     horizon_s = scenario.horizon_h * 3600.0
     start_s = day_seconds(scenario.start)
     standing = _standing(network, scenario, capacity, rng)
-    gates, links, ready, fruit, comes, exporting = [], [], [], [], [[], []], []
+    gates: list[NDArray[Any]] = []
+    links: list[NDArray[Any]] = []
+    ready: list[NDArray[Any]] = []
+    fruit: list[NDArray[Any]] = []
+    exporting: list[NDArray[Any]] = []
+    comes: tuple[list[NDArray[Any]], list[NDArray[Any]]] = ([], [])
     base, variant = worlds[0].hourly_veh, worlds[1].hourly_veh
     most = np.maximum(base, variant)
     hours = int(np.ceil(scenario.horizon_h)) + 1
@@ -471,13 +471,8 @@ def run_scenario(
     closures = _closed_roads(corridor, scenario.change.closures)
     network = build_network(corridor, alone={c.road_id for c in closures})
     check_names(scenario, network.gate_ids, network.yard_ids, tuple(network.staging_link))
-    given = dict(yard_capacity_veh or {})
-    capacity = np.array(
-        [
-            float(given.get(y, corridor.sites[y].capacity_veh if corridor.sites[y].capacity_veh is not None else np.nan))
-            for y in network.yard_ids
-        ]
-    )
+    known = {y: corridor.sites[y].capacity_veh for y in network.yard_ids} | dict(yard_capacity_veh or {})
+    capacity = np.array([np.nan if known[y] is None else known[y] for y in network.yard_ids], float)
     gates = tuple(assumed_settings(corridor) if settings is None else settings)
     worlds = (
         _compile(scenario, network, gates, capacity, (), changed=False),

@@ -14,7 +14,8 @@ from routing.gates import day_seconds
 
 HOURS = 24
 DAY_SHAPE = (
-    0.2, 0.2, 0.3, 0.6, 1.0, 1.6, 2.2, 2.4, 2.2, 1.9, 1.6, 1.3, 1.1, 1.2, 1.3, 1.2, 1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.3, 0.2,
+    0.2, 0.2, 0.3, 0.6, 1.0, 1.6, 2.2, 2.4, 2.2, 1.9, 1.6, 1.3,
+    1.1, 1.2, 1.3, 1.2, 1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.3, 0.2,
 )  # fmt: skip
 """Assumed spread of a day's arrivals over its hours, most in the morning; relative values."""
 
@@ -224,9 +225,7 @@ def library() -> dict[str, Scenario]:
     return {scenario.name: scenario for scenario in found}
 
 
-def check_names(
-    scenario: Scenario, gate_ids: Sequence[str], yard_ids: Sequence[str], stagings: Sequence[str]
-) -> None:
+def check_names(scenario: Scenario, gate_ids: Sequence[str], yard_ids: Sequence[str], stagings: Sequence[str]) -> None:
     """Check that every gate, yard and staging area a scenario names is there.
 
     Raises

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo.errors import InvalidInputError
-from routing.engine import (
+from routing.arrays import (
     UNBOUNDED,
     FleetArrays,
     FloatArray,
@@ -29,9 +29,8 @@ from routing.engine import (
     LinkArrays,
     RunOutput,
     compiled,
-    next_open,
-    run,
 )
+from routing.engine import next_open, run
 from routing.gates import GateSetting
 from routing.graph import Network, wave_times
 
@@ -92,7 +91,8 @@ def link_arrays(
 ) -> LinkArrays:
     """The network's links for a run, with the travel times of the moment and closed roads.
 
-    `spacing_m`, by link: the road one standing truck takes, where it was measured. A closure holds for the whole link: build the network with the road in `alone` to close only it.
+    `spacing_m`, by link: the road one standing truck takes, where it was measured. A closure holds for the whole
+    link: build the network with the road in `alone` to close only it.
     """
     free_time = network.free_time_s
     if road_time_s is not None and network.road_link.size:

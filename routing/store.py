@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
-from routing.engine import FloatArray
+from routing.arrays import FloatArray
 from routing.forecast import CODE_VERSION, Forecast
 from routing.gates import GateSetting, Server, ServiceTime, assumed_settings
 from routing.measure import QueueNow
@@ -30,6 +30,7 @@ from routing.tables import (
     QueueObservationRow,
     ScenarioRunRow,
 )
+
 
 @dataclass(frozen=True)
 class StoredGateSetting:
@@ -483,9 +484,7 @@ def cancel_scenario_run(session: Session, run_id: uuid.UUID, *, now: datetime) -
         .returning(ScenarioRunRow.run_id)
     ).first()
     if changed is None:
-        raise ConflictError(
-            "Scenario run {run_id} is {status} already.", run_id=str(run_id), status=row.status
-        )
+        raise ConflictError("Scenario run {run_id} is {status} already.", run_id=str(run_id), status=row.status)
     return get_scenario_run(session, run_id)
 
 

@@ -67,9 +67,7 @@ def both(a: dict, b: dict) -> dict:
 
 def slow_gate(mean_s: float = 120.0) -> tuple[GateSetting, ...]:
     """A gate whose entrance is the bottleneck: one truck in `mean_s`."""
-    return (
-        GateSetting("huu-nghi", "export", Server(8, ServiceTime(10.0, 0.2)), Server(1, ServiceTime(mean_s, 0.3))),
-    )
+    return (GateSetting("huu-nghi", "export", Server(8, ServiceTime(10.0, 0.2)), Server(1, ServiceTime(mean_s, 0.3))),)
 
 
 def test_shape_order_and_record(network: Network) -> None:
@@ -144,9 +142,7 @@ def test_a_truck_resting_by_the_road_does_not_hold_up_those_behind(network: Netw
 
 
 def test_a_full_yard_backs_up_onto_the_road(network: Network) -> None:
-    settings = (
-        GateSetting("huu-nghi", "export", Server(1, ServiceTime(600.0, 0.5)), dwell=ServiceTime(600.0, 0.5)),
-    )
+    settings = (GateSetting("huu-nghi", "export", Server(1, ServiceTime(600.0, 0.5)), dwell=ServiceTime(600.0, 0.5)),)
     state = CorridorState(
         made_at=NOW, **on_the_road(network, 200, km=(3.0, 60.0)), gate_settings=settings,
         yard_inside_veh=np.array([20.0, 0.0]), yard_capacity_veh=np.array([25.0, 1000.0]),
@@ -170,22 +166,24 @@ def test_the_night_is_waited_out(network: Network) -> None:
 
 
 def test_a_closed_road_lets_nobody_through(network: Network, corridor: Corridor) -> None:
-    closed = next(i for i, r in enumerate(corridor.roads) if r.road == "QL1A" and r.direction == "to_border" and r.km_to < 3 < r.km_from + 0.5)
-    state = CorridorState(made_at=NOW, **on_the_road(network, 50, km=(20.0, 60.0)), closures=(Closure(closed, 0.0, 18000.0),))
+    before_gate = [i for i, r in enumerate(corridor.roads) if r.road == "QL1A" and r.direction == "to_border"]
+    closed = min(before_gate, key=lambda i: abs(corridor.roads[i].km_from - 4.0))
+    closure = Closure(closed, 0.0, 18000.0)
+    state = CorridorState(made_at=NOW, **on_the_road(network, 50, km=(20.0, 60.0)), closures=(closure,))
     found = forecast(network, state, **FAST)
     assert (found.truck_entrance_s[0] > 18000.0).all()
 
 
 def test_what_was_observed_moves_the_pace_and_narrows_it(network: Network) -> None:
     base = {**standing(network, 60, 10.0)}
-    settings = (
-        GateSetting("huu-nghi", "export", Server(1, ServiceTime(300.0, 0.5)), dwell=ServiceTime(0.0, 0.0)),
-    )
+    settings = (GateSetting("huu-nghi", "export", Server(1, ServiceTime(300.0, 0.5)), dwell=ServiceTime(0.0, 0.0)),)
     common = {"gate_settings": settings, "yard_capacity_veh": np.array([1.0, 1000.0])}
     prior = forecast(network, CorridorState(made_at=NOW, **base, **common), **FAST)
     learned = forecast(
         network,
-        CorridorState(made_at=NOW, **base, **common, served_veh={"huu-nghi": 400.0}, busy_lane_s={"huu-nghi": 400 * 150.0}),
+        CorridorState(
+            made_at=NOW, **base, **common, served_veh={"huu-nghi": 400.0}, busy_lane_s={"huu-nghi": 400 * 150.0}
+        ),
         **FAST,
     )  # fmt: skip
     assert learned.wait_s[1, 0, 0] < 0.7 * prior.wait_s[1, 0, 0]

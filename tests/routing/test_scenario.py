@@ -59,7 +59,10 @@ def test_the_same_seed_gives_the_same_bits(corridor: Corridor) -> None:
         ({"gates": {"huu-nghi": {"entrance_lanes": 2}}}, "waiting_truck_hours", True),
         ({"gates": {"huu-nghi": {"service_mean_s": 3000}}}, "truck_hours", False),
         ({"yards": {"xuan-cuong": {"capacity_veh": 10}}}, "waiting_truck_hours", False),
-        ({"diversions": [{"from_gate": "huu-nghi", "to_gate": "tan-thanh", "share": 0.5}]}, "waiting_truck_hours", True),
+        (
+            {"diversions": [{"from_gate": "huu-nghi", "to_gate": "tan-thanh", "share": 0.5}]},
+            "waiting_truck_hours", True,
+        ),
         ({"closures": [{"road": "QL1A", "km_from": 30, "km_to": 31, "to_h": 6}]}, "crossed_veh", True),
     ],
 )  # fmt: skip
@@ -70,7 +73,8 @@ def test_changes_work_the_way_they_must(corridor: Corridor, change: dict, total:
 
 
 def test_holding_trucks_moves_the_queue_off_the_road(corridor: Corridor) -> None:
-    held = run(corridor, holds=[{"staging": "staging-lang-son", "until_h": 7, "gate": "huu-nghi", "release_veh_per_h": 25}])
+    hold = {"staging": "staging-lang-son", "until_h": 7, "gate": "huu-nghi", "release_veh_per_h": 25}
+    held = run(corridor, holds=[hold])
     assert held.queue_veh[1, 1, 0].max() < 0.5 * held.queue_veh[0, 1, 0].max()
 
 
