@@ -324,6 +324,7 @@ export class LiveMap extends LitElement {
 
   updated(changed) {
     if (changed.has("past")) this.showPast();
+    if (changed.has("opened")) this.trucks.setFocus(this.opened?.vehicle_id ?? null);
   }
 
   nameOf(entry) {

@@ -16,6 +16,7 @@ export class Trucks {
   constructor(onChange) {
     this.byId = new Map();
     this.marked = new Set();
+    this.focus = null;
     this.onChange = onChange;
     this.changed = new Set();
     this.removed = new Set();
@@ -76,6 +77,14 @@ export class Trucks {
     this.schedule(true);
   }
 
+  /** Ring one truck besides, or none (null). */
+  setFocus(id) {
+    if (id === this.focus) return;
+    for (const one of [this.focus, id]) if (one !== null) this.changed.add(one);
+    this.focus = id;
+    this.schedule(true);
+  }
+
   /** Trucks from which nothing was heard for long become silent, as seen from the newest fix of all. */
   hush() {
     const newest = Math.max(...[...this.byId.values()].map(({ time }) => Date.parse(time) || 0));
@@ -104,7 +113,7 @@ export class Trucks {
   }
 
   feature(truck) {
-    const properties = { vehicle_id: truck.vehicle_id, marked: this.marked.has(truck.vehicle_id) };
+    const properties = { vehicle_id: truck.vehicle_id, marked: this.marked.has(truck.vehicle_id) || truck.vehicle_id === this.focus };
     for (const name of DRAWN) properties[name] = truck[name] ?? null;
     return { type: "Feature", id: truck.vehicle_id, properties, geometry: { type: "Point", coordinates: lonlatOf(truck) } };
   }

@@ -7,3 +7,6 @@ export const toLocal = (time) => new Date(Math.round(time / 60e3) * 60e3 + OFFSE
 
 /** The value of a datetime-local input → ms. */
 export const fromLocal = (text) => Date.parse(`${text}Z`) - OFFSET_MS;
+
+/** The midnight before a moment, in ms. */
+export const localMidnight = (time) => Math.floor((time + OFFSET_MS) / (24 * 3600e3)) * 24 * 3600e3 - OFFSET_MS;

@@ -24,14 +24,12 @@ class PoliceStrip extends ConsoleElement {
   }
 
   renderAdvice() {
-    const { advisories, openAdvice, problems } = this.store;
-    if (problems.advisories && !advisories) return nothing;
+    const { openAdvice } = this.store;
     const worst = openAdvice[0];
     if (!worst) {
-      return html`<button type="button" class="ck-strip-advice ck-severity ck-severity-ok" data-testid="strip-advice"
-        @click=${() => this.console.open("situation")}>
-        <i class="ti ti-circle-check" aria-hidden="true"></i>
-        <span>${advisories ? t("No danger foreseen") : t("Loading…")}</span></button>`;
+      const { level, icon, text } = this.calm();
+      return html`<button type="button" class=${`ck-strip-advice ck-severity ck-severity-${level}`} data-testid="strip-advice"
+        @click=${() => this.console.open("situation")}><i class=${`ti ti-${icon}`} aria-hidden="true"></i><span>${text}</span></button>`;
     }
     const { icon, word } = SEVERITY[worst.severity];
     return html`<button type="button" class=${`ck-strip-advice ck-severity ck-severity-${worst.severity}`}
@@ -40,6 +38,18 @@ class PoliceStrip extends ConsoleElement {
       <span><b class="ck-severity-word">${word()}</b> ${worst.text}
         ${this.store.openAdvice.length > 1 ? html`<span class="ck-muted">· ${t("{count} more", { count: this.store.openAdvice.length - 1 })}</span>` : nothing}</span>
     </button>`;
+  }
+
+  /** What to say where nothing is advised; silence is good news only while forecasts come in. */
+  calm() {
+    const { advisories, problems, forecasts } = this.store;
+    const blind = { level: "warning", icon: "eye-off" };
+    if (problems.advisories) return { ...blind, text: t("Advice could not be loaded.") };
+    const known = this.console.gates.map(({ site_id: id }) => forecasts[id]);
+    if (!advisories || known.includes(undefined)) return { level: "notice", icon: "loader", text: t("Loading…") };
+    if (known.includes(null)) return { ...blind, text: t("There is no forecast yet: danger cannot be judged.") };
+    if (known.some((forecast) => this.isOld(forecast))) return { ...blind, text: t("The forecast is out of date: danger cannot be judged.") };
+    return { level: "ok", icon: "circle-check", text: t("No danger foreseen") };
   }
 
   renderGate(gate) {

@@ -4,6 +4,7 @@ import { html, nothing } from "lit";
 import { formatClock, formatDayClock, t } from "/static/i18n.js";
 import { ConsoleElement } from "./element.js";
 import { timesOf } from "./forecast.js";
+import { localMidnight } from "./local-time.js";
 
 const HOUR_MS = 3600_000;
 const STEP_MS = 60_000;
@@ -71,7 +72,8 @@ class PoliceTimeline extends ConsoleElement {
     const mode = this.store.moment === null ? "live" : at > now ? "forecast" : "past";
     const share = (time) => `${(((time - start) / (end - start)) * 100).toFixed(2)}%`;
     const hours = [];
-    for (let time = Math.ceil(start / (3 * HOUR_MS)) * 3 * HOUR_MS; time <= end; time += 3 * HOUR_MS) hours.push(time);
+    const midnight = localMidnight(start);
+    for (let time = midnight; time <= end; time += 3 * HOUR_MS) if (time >= start) hours.push({ time, minor: ((time - midnight) / HOUR_MS) % 6 !== 0 });
     return html`
       <div class="ck-time-controls">
         <button type="button" class="btn btn-icon" data-testid="timeline-play" aria-label=${this.playing ? t("Pause") : t("Play the past 24 hours")}
@@ -84,7 +86,7 @@ class PoliceTimeline extends ConsoleElement {
         <div class="ck-time-ground" aria-hidden="true">
           <span class="ck-time-future" style=${`left:${share(now)};right:0`}><em>${t("forecast")}</em></span>
           <span class="ck-time-now" style=${`left:${share(now)}`}></span>
-          ${hours.map((time) => html`<span class="ck-time-hour" style=${`left:${share(time)}`}>${formatClock(time)}</span>`)}
+          ${hours.map(({ time, minor }) => html`<span class=${`ck-time-hour ${minor ? "ck-time-hour-minor" : ""}`} style=${`left:${share(time)}`}>${formatClock(time)}</span>`)}
         </div>
         <input type="range" data-testid="timeline-slider" min=${start} max=${end} step=${STEP_MS} .value=${String(at)}
           aria-label=${t("Moment shown")} aria-valuetext=${mode === "live" ? t("Live") : formatDayClock(at)}
