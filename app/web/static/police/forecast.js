@@ -3,6 +3,10 @@
 import { formatDuration, t } from "/static/i18n.js";
 
 const HORIZON_H = 6;
+const OLD_MS = 5 * 60_000; // one is made each minute
+
+/** Whether a forecast is too old to trust. */
+export const isOld = (forecast, now) => now - Date.parse(forecast.made_at) > OLD_MS;
 
 /** The series of one quantile (0.1, 0.5, 0.9) of `queue_veh`, `wait_s` or `tail_km`. */
 export function series(forecast, name, quantile) {

@@ -31,6 +31,8 @@ class PoliceSituation extends ConsoleElement {
     if (problem) return html`<p class="ck-problem" role="alert"><i class="ti ti-alert-circle" aria-hidden="true"></i> ${problem}</p>`;
     if (!advisories) return html`<p class="placeholder-glow"><span class="placeholder col-10"></span></p>`;
     const taken = advisories.filter(({ status }) => status === "taken");
+    const calm = this.store.calm(this.console.now());
+    if (!openAdvice.length && !taken.length && calm.level !== "ok") return html`<p class="ck-muted" data-testid="advice-blind">${calm.text}</p>`;
     if (!openAdvice.length && !taken.length) {
       return html`<p class="ck-empty ck-empty-small" data-testid="advice-empty"><i class="ti ti-circle-check" aria-hidden="true"></i>
         ${t("No queue is forecast to pass the planners' limits in the next hours.")}</p>`;

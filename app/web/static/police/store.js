@@ -3,7 +3,7 @@
 import { api } from "/static/api.js";
 import { on } from "/static/events.js";
 import { t } from "/static/i18n.js";
-import { stepAt, valuesAt } from "./forecast.js";
+import { isOld, stepAt, valuesAt } from "./forecast.js";
 
 const ADVICE_RANK = { alarm: 0, warning: 1, notice: 2 };
 const REFRESH_MS = 60_000; // events come at once; this mends what a lost event would leave wrong
@@ -141,6 +141,18 @@ export class Store {
     return (this.advisories || [])
       .filter(({ status }) => status === "open")
       .sort((a, b) => ADVICE_RANK[a.severity] - ADVICE_RANK[b.severity] || b.probability - a.probability);
+  }
+
+  /** What to say where nothing is advised; silence is good news only while forecasts come in. */
+  calm(now) {
+    const { advisories, problems, forecasts } = this;
+    const blind = { level: "warning", icon: "eye-off" };
+    if (problems.advisories) return { ...blind, text: t("Advice could not be loaded.") };
+    const known = this.gateIds.map((gate) => forecasts[gate]);
+    if (!advisories || known.includes(undefined)) return { level: "notice", icon: "loader", text: t("Loading…") };
+    if (known.includes(null)) return { ...blind, text: t("There is no forecast yet: danger cannot be judged.") };
+    if (known.some((forecast) => isOld(forecast, now))) return { ...blind, text: t("The forecast is out of date: danger cannot be judged.") };
+    return { level: "ok", icon: "circle-check", text: t("No danger foreseen") };
   }
 
   setMoment(moment) {

@@ -4,7 +4,7 @@ import { html, nothing } from "lit";
 import { formatClock, formatNumber, t } from "/static/i18n.js";
 import { SEVERITY } from "./advice-text.js";
 import { ConsoleElement } from "./element.js";
-import { trend, waitText } from "./forecast.js";
+import { isOld, trend, waitText } from "./forecast.js";
 
 const TREND = {
   up: { icon: "trending-up", word: () => t("growing") },
@@ -27,7 +27,7 @@ class PoliceStrip extends ConsoleElement {
     const { openAdvice } = this.store;
     const worst = openAdvice[0];
     if (!worst) {
-      const { level, icon, text } = this.calm();
+      const { level, icon, text } = this.store.calm(this.console.now());
       return html`<button type="button" class=${`ck-strip-advice ck-severity ck-severity-${level}`} data-testid="strip-advice"
         @click=${() => this.console.open("situation")}><i class=${`ti ti-${icon}`} aria-hidden="true"></i><span>${text}</span></button>`;
     }
@@ -40,18 +40,6 @@ class PoliceStrip extends ConsoleElement {
     </button>`;
   }
 
-  /** What to say where nothing is advised; silence is good news only while forecasts come in. */
-  calm() {
-    const { advisories, problems, forecasts } = this.store;
-    const blind = { level: "warning", icon: "eye-off" };
-    if (problems.advisories) return { ...blind, text: t("Advice could not be loaded.") };
-    const known = this.console.gates.map(({ site_id: id }) => forecasts[id]);
-    if (!advisories || known.includes(undefined)) return { level: "notice", icon: "loader", text: t("Loading…") };
-    if (known.includes(null)) return { ...blind, text: t("There is no forecast yet: danger cannot be judged.") };
-    if (known.some((forecast) => this.isOld(forecast))) return { ...blind, text: t("The forecast is out of date: danger cannot be judged.") };
-    return { level: "ok", icon: "circle-check", text: t("No danger foreseen") };
-  }
-
   renderGate(gate) {
     const forecast = this.store.forecasts[gate.site_id];
     const values = this.store.valuesOf(gate.site_id);
@@ -62,7 +50,7 @@ class PoliceStrip extends ConsoleElement {
     return html`<button type="button" class=${`ck-strip-gate ck-strip-${level}`} data-testid=${`strip-${gate.site_id}`}
       @click=${() => this.console.showGate(gate.site_id)}>
       <span class="ck-strip-name">${gate.name}
-        ${forecast?.made_at && this.isOld(forecast) ? html`<i class="ti ti-clock-exclamation" title=${t("The forecast is old: {time}", { time: formatClock(forecast.made_at) })}></i>` : nothing}</span>
+        ${forecast?.made_at && isOld(forecast, this.console.now()) ? html`<i class="ti ti-clock-exclamation" title=${t("The forecast is old: {time}", { time: formatClock(forecast.made_at) })}></i>` : nothing}</span>
       <span class="ck-strip-figures">
         <span><b class="ck-strip-big">${values ? formatNumber(values.queue[1]) : "–"}</b><small>${t("trucks waiting")}</small></span>
         <span><b>${waitText(values)}</b><small>${t("wait")}</small></span>
@@ -71,10 +59,6 @@ class PoliceStrip extends ConsoleElement {
         ${this.store.moment === null ? html`<span><b>${yards.length ? formatNumber(free) : "–"}</b><small>${t("free in yards")}</small></span>` : nothing}
       </span>
     </button>`;
-  }
-
-  isOld(forecast) {
-    return this.console.now() - Date.parse(forecast.made_at) > 5 * 60_000;
   }
 }
 
