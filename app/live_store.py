@@ -26,6 +26,11 @@ def open_trips(session: Session) -> dict[int, Any]:
     return {row.vehicle_id: row for row in rows}
 
 
+def simulated_vehicle_ids(session: Session) -> frozenset[int]:
+    """The trucks of the demonstration, also those between two trips."""
+    return frozenset(session.scalars(select(Trip.vehicle_id).where(Trip.simulated).distinct()))
+
+
 def visible_vehicle_ids(session: Session, principal: Principal, now: datetime) -> frozenset[int]:
     """The vehicles whose positions `principal` may see."""
     condition = visible_vehicles(principal, "positions.read", Vehicle.vehicle_id, now=now)

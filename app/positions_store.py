@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from geoalchemy2.functions import ST_X, ST_Y, ST_MakeEnvelope
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.dialects.postgresql import INTERVAL
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.trips.tables import OPEN_STAGES, Trip
 from ingest.tables import FixRow, LastPosition, Vehicle
@@ -17,6 +17,12 @@ from ingest.tables import FixRow, LastPosition, Vehicle
 BoundingBox = tuple[float, float, float, float]
 Rows = Sequence[Any]
 """Rows as the database gives them, columns in the order the function names."""
+
+
+def is_simulated(vehicle_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Whether a truck is of the demonstration: one of its trips is simulated. It is so between its trips as well."""
+    trip = aliased(Trip)
+    return exists().where(trip.vehicle_id == vehicle_id, trip.simulated)
 
 
 def list_positions(
@@ -36,7 +42,7 @@ def list_positions(
             LastPosition.vehicle_id, Vehicle.plate, Trip.trip_id, LastPosition.time, ST_X(LastPosition.geom),
             ST_Y(LastPosition.geom), LastPosition.speed_mps, LastPosition.heading_deg, LastPosition.road_id,
             LastPosition.edge_id, LastPosition.km, LastPosition.direction, LastPosition.site_id, LastPosition.motion,
-            Trip.gate_id, Trip.stage, Trip.simulated, Trip.goods_class, Trip.perishable,
+            Trip.gate_id, Trip.stage, is_simulated(LastPosition.vehicle_id), Trip.goods_class, Trip.perishable,
         )
         .join(Vehicle, Vehicle.vehicle_id == LastPosition.vehicle_id)
         .outerjoin(Trip, and_(Trip.vehicle_id == LastPosition.vehicle_id, Trip.stage.in_(OPEN_STAGES)))

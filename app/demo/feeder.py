@@ -58,14 +58,14 @@ def run_demo(settings: Settings, base_url: str | None = None) -> None:
     try:
         with httpx.Client(base_url=base_url, timeout=30.0) as client:
             sender = Sender(client, stop)
-            if not sender.await_platform():
-                return
             sessions = make_session_factory(engine)
             with sessions.begin() as session:
                 corridor = load_corridor(session)
                 fleet = seed(session, corridor, clock.now(), recording, settings.data_dir)
             state = DemoState.load(settings.data_dir, clock.now(), recording.start_s)
             playback = Playback(recording, state.timeline, state.shifts)
+            if not sender.await_platform():
+                return
             drivers = Drivers(playback, fleet, corridor, sessions, clock, client)
             Feeder(playback, state, fleet, sessions, clock, sender, drivers, settings.data_dir).run(stop)
     finally:

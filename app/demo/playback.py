@@ -221,7 +221,7 @@ class Playback:
         for truck in self.recording.trucks:
             if truck.gate == gate_id and truck.direction == "export":
                 track = self._track(truck.truck, Shift(0))
-                at = self._coming(track, 1, fork)
+                at = self._coming(track, 1, fork) if track.t_s.size else None
                 if at is not None:
                     found[truck.truck] = float(track.t_s[at])
         return found

@@ -40,6 +40,8 @@ PLAN_AHEAD = timedelta(hours=12)
 """How long before it sets out a truck's trip is declared."""
 GRACE = timedelta(minutes=70)
 """How long after its last fix a truck's trip may still be open: the platform takes an hour of silence for the end."""
+PAST = timedelta(hours=4)
+"""How far back trips are declared at a first start: a little more than is fed."""
 GATE = "huu-nghi"
 """Where the demo accounts of the stations work."""
 
@@ -259,17 +261,29 @@ def plan_trips(
             continue
         if vehicle_id in newest and newest[vehicle_id] > arrival - store.SAME_JOURNEY:
             continue
-        rows.append({
-            "code": new_code(), "vehicle_id": vehicle_id, "driver_id": fleet.driver_ids[truck.truck],
-            "organisation_id": fleet.organisation_ids[truck.truck], "goods": truck.goods,
-            "goods_class": truck.goods_class, "perishable": truck.perishable, "regime": truck.regime,
-            "direction": truck.direction, "gate_id": truck.gate, "planned_arrival": arrival, "stage": "planned",
-            "stage_since": now, "simulated": True, "created_at": now,
-        })  # fmt: skip
+        rows.append(_trip(truck, fleet, arrival, "planned", now, now))
+    if not newest:  # the first start: journeys that ended in the hours that are fed first belong to trips as well
+        for truck in recording.trucks:
+            day = timeline.journey_at(truck, now - GRACE) - 1
+            end = timeline.moment(day, truck.end_s)
+            if end > now - PAST:
+                rows.append(_trip(truck, fleet, timeline.moment(day, truck.planned_arrival_s), "out", end, now))
     made = store.add_trips(session, rows, now)
     if made or over:
         log.info("demo trips", declared=made, ended=len(over))
     return made
+
+
+def _trip(
+    truck: DemoTruck, fleet: Fleet, arrival: datetime, stage: str, stage_since: datetime, now: datetime
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "code": new_code(), "vehicle_id": fleet.vehicle_ids[truck.truck], "driver_id": fleet.driver_ids[truck.truck],
+        "organisation_id": fleet.organisation_ids[truck.truck], "goods": truck.goods,
+        "goods_class": truck.goods_class, "perishable": truck.perishable, "regime": truck.regime,
+        "direction": truck.direction, "gate_id": truck.gate, "planned_arrival": arrival, "stage": stage,
+        "stage_since": stage_since, "simulated": True, "created_at": now,
+    }  # fmt: skip
 
 
 def _journey(truck: DemoTruck, timeline: Timeline, now: datetime) -> tuple[datetime, datetime]:

@@ -28,7 +28,11 @@ ORDER = 7
 
 @pytest.fixture(scope="module")
 def recording() -> Recording:
-    return Recording.load()
+    """Every tenth truck, and the demo driver's."""
+    whole = Recording.load()
+    kept = (whole.truck % 10 == 0) | (whole.truck == whole.driver_truck)
+    columns = ("truck", "t_s", "sent_s", "lon", "lat", "speed_mps", "heading_deg", "accuracy_m")
+    return replace(whole, **{name: getattr(whole, name)[kept] for name in columns})
 
 
 @pytest.fixture
@@ -57,7 +61,7 @@ def of(fixes: list[Fix], truck: int) -> list[Fix]:
 def test_ticks_give_what_one_look_gives(playback: Playback) -> None:
     whole = playback.due(NOW, NOW + minutes(30))
     assert fed(playback, NOW, NOW + minutes(30), timedelta(seconds=7)) == whole
-    assert len(whole) > 5000
+    assert len(whole) > 500
 
 
 def test_no_fix_is_sent_before_it_was_taken(playback: Playback) -> None:
@@ -75,8 +79,8 @@ def test_days_overlap_at_midnight(playback: Playback, recording: Recording) -> N
     fixes = playback.due(midnight - minutes(30), midnight + minutes(30))
     before = {fix.truck for fix in fixes if fix.time < midnight}
     after = {fix.truck for fix in fixes if fix.time >= midnight}
-    assert len(before & after) > 50, "trucks under way go on"
-    late = max(recording.trucks, key=lambda truck: truck.end_s)
+    assert len(before & after) > 5, "trucks under way go on"
+    late = max(recording.trucks[::10], key=lambda truck: truck.end_s)
     assert late.end_s > DAY_S
     assert of(playback.due(midnight, midnight + timedelta(hours=8)), late.truck)
 
@@ -88,7 +92,7 @@ def test_the_newest_picture_comes_first(playback: Playback) -> None:
         newest[fix.truck] = max(newest.get(fix.truck, fix.time), fix.time)
     shown = {fix.truck: fix.time for fix in picture}
     assert shown == newest
-    assert sum(fix.speed_mps > 1.5 for fix in picture) > 100
+    assert sum(fix.speed_mps > 1.5 for fix in picture) > 10
     assert fresh == playback.due(NOW - FRESH, NOW)
     everything = playback.due(NOW - HISTORY, NOW)
     assert Counter(fix for part in (fresh, *history) for fix in part) == Counter(everything)
