@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -79,11 +80,29 @@ def create_app(runtime: Runtime | None = None, *, settings: Settings | None = No
     app.state.error_page = error_page
     errors.install(app)
     _include_routers(app)
+    _describe_security(app)
     assets.mount(app)
     app.add_middleware(SelectiveGZip)
     app.add_middleware(SecurityHeaders, base_map_url=settings.base_map_url, secure=settings.cookies_secure)
     app.add_middleware(AccessLog)
     return app
+
+
+def _describe_security(app: FastAPI) -> None:
+    """Say in the OpenAPI document how to sign in."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = generate()
+        schema.setdefault("components", {})["securitySchemes"] = {
+            "token": {"type": "http", "scheme": "bearer", "description": "From POST /api/v1/tokens."},
+            "session": {"type": "apiKey", "in": "cookie", "name": "session", "description": "Pages; changes also need "
+                        "the header X-CSRF-Token."},
+        }  # fmt: skip
+        schema["security"] = [{"token": []}, {"session": []}]
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _include_routers(app: FastAPI) -> None:
