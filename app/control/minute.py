@@ -27,7 +27,7 @@ from routing.gates import GateSetting
 from routing.graph import Network, build_network
 from routing.measure import QueueNow, measure_queues
 
-KEEP_FORECASTS = timedelta(days=30)
+KEEP_FORECASTS = timedelta(days=14)
 
 
 @dataclass

@@ -29,7 +29,7 @@ def run_step(runtime: Runtime, name: str, step: Callable[[Session], T]) -> T | N
         with runtime.sessions() as session:
             result = step(session)
             session.commit()
-            events.relay_after_commit(session, runtime.redis)
+            _relay(runtime, session)
     except Exception:
         log.exception("step failed", step=name)
         count(runtime, "control_step_failures_total")
@@ -38,6 +38,15 @@ def run_step(runtime: Runtime, name: str, step: Callable[[Session], T]) -> T | N
     if took_s > 2.0:
         log.info("step was slow", step=name, took_s=round(took_s, 2))
     return result
+
+
+def _relay(runtime: Runtime, session: Session) -> None:
+    """Relay what was just committed; while Redis is away the events wait in the outbox."""
+    try:
+        events.relay_after_commit(session, runtime.redis)
+    except RedisError as error:
+        session.rollback()
+        log.warning("events wait for Redis", reason=str(error).splitlines()[0])
 
 
 def count(runtime: Runtime, counter: str, by: int = 1) -> None:

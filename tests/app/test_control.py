@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from redis import Redis
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -241,6 +242,22 @@ def wait_for(condition, timeout_s: float = 20.0) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_without_redis_the_minute_goes_on_and_events_wait(ready: Runtime) -> None:
+    put_trucks(ready, [10.0, 20.0])
+    working = ready.redis
+    ready.redis = Redis(port=1)
+    loop_ = Minute.of(ready)
+    tick = Tick(ready, loop_.places, loop_.tails_km)
+    assert all(loop_.run().values())
+    tick.run()
+    with ready.sessions() as session:
+        waiting = session.scalar(text("SELECT count(*) FROM app.outbox WHERE relayed_at IS NULL"))
+    assert waiting
+    ready.redis = working
+    tick.run()
+    assert ready.redis.xlen(events.STREAM) >= waiting
 
 
 def start_control(runtime: Runtime) -> subprocess.Popen[bytes]:

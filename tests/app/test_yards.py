@@ -192,3 +192,23 @@ def test_cost_does_not_grow_with_history(ready: Runtime) -> None:
     of_history = [one for one in statements if "capacity.movement" in one or "capacity.count" in one]
     assert of_history
     assert all(one.startswith("INSERT") for one in of_history)
+
+
+def test_the_operators_page(ready: Runtime, sign_in) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    operator.post("/api/v1/yards/xuan-cuong/movements", json={"plate": "29C-123.45", "kind": "enter"})
+    operator.post("/api/v1/yards/xuan-cuong/movements", json={"plate": "98C-111.11", "kind": "leave"})
+    operator.post("/api/v1/yards/xuan-cuong/counts", json={"inside": 7})
+    operator.post("/api/v1/yards/xuan-cuong/movements", json={"plate": "98C-222.22", "kind": "leave"})
+    page = operator.get("/yard")
+    assert page.status_code == 200
+    assert "29C-123.45" in page.text
+    assert "Bến bãi Xuân Cương" in page.text
+    assert "Bảo Nguyên" not in page.text
+    assert "thấy 7 xe trong bãi, ghi nhận là 1" in page.text
+    board = operator.get("/yard/xuan-cuong/board")
+    assert board.status_code == 200
+    assert "<html" not in board.text
+    assert operator.get("/yard/bao-nguyen/board").status_code == 404
+    assert sign_in("driver").get("/yard").status_code == 403
+    assert sign_in("yard_operator").get("/yard").status_code == 200
