@@ -71,7 +71,7 @@ class CorridorState:
     gate_settings: tuple[GateSetting, ...] = ()
     """Both directions of all gates; missing ones get the default."""
     served_veh: Mapping[str, float] = field(default_factory=dict)
-    """gate_id -> exports that crossed lately while the crossing was busy, with `busy_lane_s` of lane time."""
+    """gate_id -> exports served lately by the gate's slower server while it was busy, in `busy_lane_s` of lane time."""
     busy_lane_s: Mapping[str, float] = field(default_factory=dict)
     road_speed_mps: FloatArray | None = None
     """[R] live speed; NaN = unknown."""
@@ -261,8 +261,11 @@ class Sampler:
             strangers += [gate] * max(0, round(float(inside[y])) - int(known[gate]))
         return strangers
 
-    def draw(self, rng: np.random.Generator, settings: Mapping[tuple[str, str], GateSetting]) -> Draw:
-        """The trucks of one run. Equal generator state, equal trucks."""
+    def draw(
+        self, rng: np.random.Generator, settings: Mapping[tuple[str, str], GateSetting], slowness: float = 1.0
+    ) -> Draw:
+        """The trucks of one run, in which free travel takes `slowness` times as long. Equal generator state,
+        equal trucks."""
         network, state, model = self.network, self.state, self.model
         n, n_gates = state.n_trucks, len(network.gate_ids)
         shares = gate_shares(model, n_gates)
@@ -283,8 +286,8 @@ class Sampler:
         start = np.where(resting, rest_draw, 0.0)
         waits_here = (self.hold_s > 0.0) & (self.hold_link < 0)
         start = np.where(waits_here, np.maximum(self.hold_s, 0.0), start)
-        ready = np.maximum(aged, 0.0) + start
-        link_time = self.free_time_s[np.maximum(self.link, 0)]
+        ready = np.maximum(aged, 0.0) * slowness + start
+        link_time = self.free_time_s[np.maximum(self.link, 0)] * slowness
         # Standing aside for longer than the link takes: it comes back as if it drove onto the link then,
         # so that those who drive on do not wait behind it.
         aside = on_link & (ready > link_time)

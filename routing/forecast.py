@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from geo.clock import LOCAL_ZONE
 from geo.errors import InvalidInputError
 from routing.arrays import FloatArray, LinkArrays
 from routing.demand import CorridorState, DemandModel, Sampler
-from routing.gates import Direction, GateSetting, default_setting
+from routing.gates import Direction, GateSetting, Server, default_setting
 from routing.graph import Network
 from routing.measure import measure_queues, queued_roads, standing_spacing
 from routing.simulation import ensemble, gate_arrays, link_arrays, road_times, sample_fleet, simulate
@@ -122,25 +122,22 @@ def complete_settings(network: Network, settings: tuple[GateSetting, ...]) -> tu
 def _today(
     setting: GateSetting, served_veh: float, busy_lane_s: float, model: DemandModel, rng: np.random.Generator
 ) -> GateSetting:
-    """The setting with the crossing's pace drawn from its gamma posterior.
+    """The setting with the pace of its slower server drawn from its gamma posterior.
 
     Passages of a busy lane are Poisson with rate 1 / mean; the configured mean is a gamma prior that counts like
     `service_strength_veh` passages (A. Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.6).
     """
-    mean = setting.crossing.service.mean_s
+    # What paces the gate is the slower of its two servers.
+    server = min(setting.crossing, setting.entrance, key=Server.rate_veh_per_h)
+    mean = server.service.mean_s
     if mean <= 0.0:
         return setting
     shape = model.service_strength_veh + max(0.0, served_veh)
     rate = rng.standard_gamma(shape) / (model.service_strength_veh * mean + max(0.0, busy_lane_s))
-    crossing = setting.crossing
-    service = crossing.service.scaled(1.0 / (rate * mean))
-    return GateSetting(
-        setting.gate_id,
-        setting.direction,
-        type(crossing)(crossing.lanes, service, crossing.open_from_s, crossing.open_to_s),
-        setting.entrance,
-        setting.dwell,
-    )
+    today = replace(server, service=server.service.scaled(1.0 / (rate * mean)))
+    if server is setting.crossing:
+        return replace(setting, crossing=today)
+    return replace(setting, entrance=today)
 
 
 def day_second(moment: datetime) -> float:
@@ -204,7 +201,7 @@ def forecast(
         )
         slow = float(np.exp(speed_sd * speed_rng.standard_normal()))
         run_links: LinkArrays = links._replace(free_time_s=links.free_time_s * slow)
-        drawn = sampler.draw(demand_rng, {(s.gate_id, s.direction): s for s in today})
+        drawn = sampler.draw(demand_rng, {(s.gate_id, s.direction): s for s in today}, slow)
         fleet = sample_fleet(network, drawn.trucks, today, service_rngs)
         result = simulate(run_links, base_gates, fleet, horizon_s=horizon_s, step_s=step_s)
         # Each run writes its own row: the trucks of all runs are the bulk of an ensemble's memory.
