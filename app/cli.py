@@ -101,7 +101,7 @@ def migrate() -> None:
 
 @app.command()
 def replay(
-    file: Annotated[Path, typer.Argument(help="Recorded GPS: CSV, NDJSON or Parquet.", exists=True)],
+    file: Annotated[Path, typer.Argument(help="Recorded GPS: CSV, NDJSON, Parquet or GPX.", exists=True)],
     speed: Annotated[float, typer.Option(help="How many times faster than recorded; 0 for as fast as it goes.")] = 1.0,
     url: Annotated[str, typer.Option(help="The platform to feed.")] = "http://127.0.0.1:8080",
     shift: Annotated[bool, typer.Option("--shift/--no-shift", help="Shift the times so that the first is now.")] = True,
@@ -121,10 +121,19 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Run a what-if scenario beside its base and print the summary."""
+    from rich.progress import Progress
+
     from geo.corridor import Corridor
     from routing.scenario import load_scenario, run_scenario
 
-    _print(run_scenario(Corridor.default(), load_scenario(scenario), runs=runs, seed=seed).to_record(), as_json)
+    what_if = load_scenario(scenario)
+    with Progress(disable=as_json) as bar:
+        task = bar.add_task("Simulating", total=1.0)
+        result = run_scenario(
+            Corridor.default(), what_if, runs=runs, seed=seed, progress=lambda share: bar.update(task, completed=share)
+        )
+    assert result is not None  # nothing here cancels it
+    _print(result.to_record(), as_json)
 
 
 @geo_app.command("import-osm")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import structlog
 from fastapi import FastAPI
 
 from app import errors
@@ -108,12 +106,4 @@ def _describe_security(app: FastAPI) -> None:
 def _include_routers(app: FastAPI) -> None:
     names = [f"app.api.{name}" for name in API_MODULES] + [f"app.web.{name}" for name in WEB_MODULES]
     for name in names:
-        # BUILD PHASE ONLY: modules still being written are skipped. At integration keep only the include_router line.
-        if importlib.util.find_spec(name) is None:
-            continue
-        try:
-            module = importlib.import_module(name)
-        except (ImportError, SyntaxError) as error:
-            structlog.get_logger("app").warning("module skipped", module=name, error=str(error))
-            continue
-        app.include_router(module.router)
+        app.include_router(importlib.import_module(name).router)

@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -62,6 +63,7 @@ class Supervisor:
         """Bring everything up, wait in the foreground, take everything down; the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._ask_to_stop)
+        self._check_port()
         self.data_dir.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             environment = self._environment(self._servers(stack))
@@ -87,6 +89,18 @@ class Supervisor:
     def url(self) -> str:
         """Where people open the platform."""
         return f"http://{'127.0.0.1' if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"  # noqa: S104
+
+    def _check_port(self) -> None:
+        with socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, self.port))
+            except OSError as error:
+                raise UnavailableError(
+                    "Port {port} cannot be used ({reason}); choose another with --port.",
+                    port=self.port,
+                    reason=error.strerror,
+                ) from None
 
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True

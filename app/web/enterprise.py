@@ -103,7 +103,7 @@ def show_trip(
 ) -> Response:
     """One trip with its timeline."""
     trip = service.get_trip(session, principal, trip_id)
-    names = {"regimes": REGIME_NAMES, "goods_classes": GOODS_CLASSES, "sites": _site_names(corridor)}
+    names: dict[str, Any] = {"regimes": REGIME_NAMES, "goods_classes": GOODS_CLASSES, "sites": _site_names(corridor)}
     arrival = parse_time(trip["planned_arrival"])
     return render(request, "enterprise_trip.html", trip=trip, planned_arrival=arrival, **names)
 

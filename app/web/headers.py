@@ -66,7 +66,7 @@ class SecurityHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and add the headers as the answer starts."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"].startswith(DOORS):
             await self.app(scope, receive, send)
             return
         nonce = secrets.token_urlsafe(16)
@@ -82,6 +82,11 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+DOORS = "/gps/"
+"""Where devices report, thousands of times a second: no browser reads these answers, so they carry no page headers,
+and what the doors do is counted, not logged line by line."""
 
 
 class SelectiveGZip:
@@ -127,6 +132,6 @@ class AccessLog:
             await self.app(scope, receive, send_and_note)
         finally:
             path = scope["path"]
-            if status >= 400 or not (path in QUIET_PATHS or path.startswith(("/static/", "/vendor/"))):
+            if status >= 400 or not (path in QUIET_PATHS or path.startswith(("/static/", "/vendor/", DOORS))):
                 duration_ms = round((time.perf_counter() - started) * 1000.0, 1)
                 log.info("request", method=scope["method"], path=path, status=status, duration_ms=duration_ms)

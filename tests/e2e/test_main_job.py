@@ -49,7 +49,7 @@ def send_as(platform: Platform, client: str, device: str, lon: float, lat: float
     bodies: dict[str, dict[str, Any]] = {
         "osmand-json": {
             "device_id": device,
-            "location": {"timestamp": time_text, "coords": {"latitude": lat, "longitude": lon, "speed": 10, "heading": 20}},
+            "location": {"timestamp": time_text, "coords": {"latitude": lat, "longitude": lon, "speed": 10}},
         },
         "owntracks": {"_type": "location", "topic": f"owntracks/x/{device}", "lat": lat, "lon": lon, "tst": int(now_s)},
         "traccar": {
@@ -170,7 +170,8 @@ def pick_stretch(page: Page, road: str, km_from: float, km_to: float) -> None:
                 const live = document.querySelector("live-map");
                 const [lon, lat] = await fetch(`/api/v1/corridor`).then((r) => r.json()).then(({features}) => {
                     const pieces = features.filter((f) => f.properties.road === road
-                        && f.properties.direction === "to_border" && f.properties.km_from >= km && f.properties.km_to <= km);
+                        && f.properties.direction === "to_border"
+                        && f.properties.km_from >= km && f.properties.km_to <= km);
                     const {properties: p, geometry: {coordinates: c}} = pieces[0];
                     const share = (p.km_from - km) / (p.km_from - p.km_to);
                     return c[Math.min(c.length - 1, Math.round(share * (c.length - 1)))];
