@@ -1,0 +1,412 @@
+"""A scenario run as one HTML file to keep, print or mail: Folium map, figures, charts, sources.
+
+Everything the file needs is in it, Leaflet included; only the tiles of its optional base map come from the network.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import folium
+from babel.numbers import format_decimal
+from branca.element import Element, Figure
+
+from geo.corridor import Corridor, Road, Site
+from geo.errors import UnavailableError
+from maps import comparison
+from maps.comparison import WORLDS, Record
+from maps.report_charts import fan_chart
+
+LEAFLET_DIR: Final = Path(__file__).resolve().parents[1] / "node_modules" / "leaflet"
+STYLE_FILE: Final = Path(__file__).with_name("report.css")
+TILES: Final = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
+TILES_ATTRIBUTION: Final = (
+    '&copy; <a href="https://www.openstreetmap.org/copyright">OpenStreetMap</a> contributors, ODbL'
+)
+COLOURS: Final = {"base": "#0b5cad", "variant": "#b45309"}
+LINES: Final = {"base": {"weight": 10, "opacity": 0.75}, "variant": {"weight": 5, "dashArray": "3 9"}}
+WORLD_NAMES: Final = {"base": "Base", "variant": "Variant"}
+VERDICTS: Final = {"better": "better", "worse": "worse", "unclear": "may be chance", "same": "no difference"}
+DIRECTIONS: Final = {"more": ("▲", "more"), "less": ("▼", "less"), "same": ("=", "equal")}
+SITE_STYLES: Final = {"gate": ("#0e7490", 10), "yard": ("#1d4ed8", 8), "staging": ("#7c3aed", 7)}
+SITE_LEGENDS: Final = {"gate": "Border gate", "yard": "Yard", "staging": "Staging area"}
+SIMULATED: Final = "Simulated: what a model answers to assumed changes, not a measurement"
+SERIES: Final = (
+    ("queue_veh", "Queue, trucks", 1.0, 0),
+    ("wait_s", "Wait, hours", 3600.0, 1),
+    ("tail_km", "Tail of the queue, kilometre from the border", 1.0, 1),
+)
+
+Translate = Callable[[str], str]
+
+
+def scenario_report(corridor: Corridor, record: Record, *, locale: str, translate: Translate) -> str:
+    """A run's report as one self-contained HTML document.
+
+    Arguments: `record`, what the simulation wrote (see `maps.comparison`), with `scenario`, `seed`, `runs` and
+    `code_version`; `locale`, "vi", "en" or "zh"; `translate` gives a gettext id in that language.
+
+    Raises
+    ------
+    UnavailableError
+        If Leaflet's files are not installed.
+    """
+    return _Report(corridor, record, locale, translate).render()
+
+
+class _Verbatim(Element):  # type: ignore[misc]
+    """Text as it is: Folium's own elements would read it as a template."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def render(self, **_kwargs: Any) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class _Report:
+    corridor: Corridor
+    record: Record
+    locale: str
+    translate: Translate
+
+    def render(self) -> str:
+        chart = self._map()
+        figure: Figure = chart.get_root()
+        figure.title = None
+        for name, text in self._head().items():
+            figure.header.add_child(_Verbatim(text), name=name)
+        # The map puts itself into the page when it is drawn: between what is added before and after.
+        figure.html.add_child(_Verbatim(self._opening()), name="opening")
+        chart.render()
+        figure.html.add_child(_Verbatim(self._closing()), name="closing")
+        document: str = figure.render()
+        return document.replace("<html>", f'<html lang="{escape(self.locale)}">', 1)
+
+    # What is written around the map
+
+    def _head(self) -> dict[str, str]:
+        style = STYLE_FILE.read_text(encoding="utf-8")
+        worlds = "".join(f".{world}{{--world:{colour}}}" for world, colour in COLOURS.items())
+        return {
+            "title": f"<title>{self._title()} – Cửa Khẩu Số</title>",
+            "leaflet_css": f"<style>{leaflet_css()}</style>",
+            "report_css": f"<style>{style}{worlds}</style>",
+            "leaflet_js": f"<script>{leaflet_js()}</script>",
+        }
+
+    def _opening(self) -> str:
+        scenario = self.record["scenario"]
+        described = self.text(str(scenario.get("description", "")).strip())
+        return (
+            f'<main><header><p class="brand">Cửa Khẩu Số · {self.text("Scenario report")}</p><h1>{self._title()}</h1>'
+            f'<p class="label">{self.text(SIMULATED)}</p>'
+            f"{f'<p>{described}</p>' if described else ''}</header>"
+            f"<h2>{self.text('Key figures')}</h2>{self._figures()}<h2>{self.text('The queue at its longest')}</h2>"
+            f"{self._legend()}"
+        )
+
+    def _closing(self) -> str:
+        return (
+            f"<h2>{self.text('Over time')}</h2><p>{self._key()}</p>{''.join(self._charts())}"
+            f"<h2>{self.text('Inputs')}</h2>{self._inputs()}"
+            f"<h2>{self.text('Sources and licences')}</h2>{self._sources()}</main>"
+        )
+
+    def _figures(self) -> str:
+        rows = []
+        for figure in comparison.key_figures(self.record):
+            sign, word = DIRECTIONS[figure.direction]
+            interval = ""
+            if figure.interval95 is not None:
+                low, high = (self._signed(end, figure.digits) for end in figure.interval95)
+                interval = f"{low} … {high}"
+            label = self.text(figure.label).replace("{place}", self._name(figure.place_id))
+            difference = f"{self._signed(figure.difference, figure.digits)} {sign} {self.text(word)}"
+            rows.append(
+                f"<tr><th scope='row'>{label}, {self.text(figure.unit)}</th>"
+                f"<td>{self.number(figure.base, figure.digits)}</td><td>{self.number(figure.variant, figure.digits)}</td>"
+                f"<td>{difference}</td><td>{interval}</td>"
+                f"<td class='{figure.verdict}'>{self.text(VERDICTS[figure.verdict])}</td></tr>"
+            )
+        heads = ("", "Base", "Variant", "Difference", "95 % interval", "Judgement")
+        head = "".join(f"<th scope='col'>{self.text(name) if name else ''}</th>" for name in heads)
+        return f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+
+    def _legend(self) -> str:
+        sites = "".join(
+            f'<span class="key"><i class="dot" style="background:{SITE_STYLES[kind][0]}"></i>{self.text(name)}</span>'
+            for kind, name in SITE_LEGENDS.items()
+        )
+        hint = self.text("Layers can be switched on and off at the top right of the map; a click on a place shows its numbers.")
+        return f"<p>{self._key()}{sites}</p><p class='note'>{hint}</p>"
+
+    def _key(self) -> str:
+        return "".join(
+            f'<span class="key {world}"><svg viewBox="0 0 40 10" aria-hidden="true"><path class="median {world}" '
+            f'd="M0 5L40 5"/></svg>{self.text(WORLD_NAMES[world])}</span>'
+            for world in WORLDS
+        )
+
+    def _charts(self) -> Iterator[str]:
+        def chart(title: str, worlds: Mapping[str, Any], scale: float, digits: int) -> str:
+            drawn = fan_chart(
+                worlds, title=title, scale=scale, digits=digits, number=self.number,
+                clock=lambda index: comparison.local_clock(self.record, index),
+            )  # fmt: skip
+            return f"<figure><figcaption>{title}</figcaption>{drawn}</figure>"
+
+        for gate_id, series in self.record["gates"].items():
+            yield f"<h3>{self._name(gate_id)}</h3><div class='charts'>"
+            for name, label, scale, digits in SERIES:
+                yield chart(self.text(label), series[name], scale, digits)
+            yield "</div>"
+        yield f"<h3>{self.text('Yards')}</h3><div class='charts'>"
+        for yard_id, series in self.record["yards"].items():
+            yield chart(f"{self._name(yard_id)}: {self.text('trucks inside')}", series["occupancy_veh"], 1.0, 0)
+        yield "</div>"
+
+    def _inputs(self) -> str:
+        scenario = self.record["scenario"]
+        facts = {
+            "Start, local time": self.record["start"],
+            "Hours looked at": f"{scenario.get('horizon_h', 12):g}",
+            "Runs of each world": self.record["runs"],
+            "Seed of the random numbers": self.record["seed"],
+            "Version of the model": self.record["code_version"],
+        }
+        listed = "".join(f"<dt>{self.text(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items())
+        parts = {"Base": scenario.get("world", {}), "Variant: what is changed": scenario.get("change", {})}
+        details = "".join(f"<h3>{self.text(name)}</h3><ul>{self._listed(values)}</ul>" for name, values in parts.items())
+        return f"<dl>{listed}</dl>{details}"
+
+    def _listed(self, values: Mapping[str, Any]) -> str:
+        rows = [
+            f"<li>{' › '.join(self._word(part) for part in path)}: <b>{self._word(str(value))}</b></li>"
+            for path, value in comparison.describe_inputs(values)
+        ]
+        return "".join(rows) or "<li>–</li>"
+
+    def _word(self, part: str) -> str:
+        return self.text(comparison.INPUT_NAMES[part]) if part in comparison.INPUT_NAMES else self._name(part)
+
+    def _sources(self) -> str:
+        notes = [self.text(str(source)) for source in self.record["scenario"].get("sources", ())]
+        notes += [
+            self.text("What the scenario does not say comes from the gates' and yards' settings; unless edited, these are assumed."),
+            f"{escape(self.corridor.attribution)} {escape(self.corridor.license)}",
+            f"{self.text('Base map')}: {TILES_ATTRIBUTION}",
+            f"Folium {version('folium')} (MIT), Leaflet {leaflet_version()} (BSD-2-Clause, © Volodymyr Agafonkin, © CloudMade)",
+        ]
+        return f"<ul>{''.join(f'<li>{note}</li>' for note in notes)}</ul>"
+
+    # The map
+
+    def _map(self) -> folium.Map:
+        chart = folium.Map(tiles=None, width="100%", height=520, position="relative", control_scale=True)
+        chart.default_js, chart.default_css = [], []
+        title = f"OpenStreetMap ({self.text('needs the network')})"
+        folium.TileLayer(tiles=TILES, attr=TILES_ATTRIBUTION, name=title, overlay=True, opacity=0.65).add_to(chart)
+        self._add_roads(chart)
+        queued = [point for world in WORLDS for point in self._add_queues(chart, world)]
+        self._add_sites(chart)
+        folium.LayerControl(collapsed=False).add_to(chart)
+        shown = queued + [(site.lat, site.lon) for site in (*self.corridor.gates(), *self.corridor.yards())]
+        chart.fit_bounds([[f(c) for c in zip(*shown, strict=True)] for f in (min, max)], padding=(30, 30))
+        return chart
+
+    def _add_roads(self, chart: folium.Map) -> None:
+        features = [
+            {"type": "Feature", "id": road.edge_id, "properties": {}, "geometry": road.geometry.__geo_interface__}
+            for road in self.corridor.roads
+            if road.direction == "to_border"
+        ]
+        folium.GeoJson(
+            {"type": "FeatureCollection", "features": features},
+            name=self.text("Roads of the corridor"),
+            style_function=lambda _: {"color": "#55636f", "weight": 3},
+        ).add_to(chart)
+
+    def _add_queues(self, chart: folium.Map, world: str) -> list[tuple[float, float]]:
+        """A layer with each gate's queue at its longest; its points (lat, lon)."""
+        features = []
+        for gate_id, series in self.record["gates"].items():
+            tail = comparison.peak(comparison.median(series["tail_km"][world], self.record["quantiles"]))
+            if tail is None or gate_id not in self.corridor.sites:
+                continue
+            line = queue_line(self.corridor, gate_id, tail[1])
+            if len(line) > 1:
+                features.append(
+                    {
+                        "type": "Feature",
+                        "properties": self._queue_numbers(world, gate_id, *tail),
+                        "geometry": {"type": "LineString", "coordinates": line},
+                    }
+                )
+        layer = folium.FeatureGroup(name=f"{self.text(WORLD_NAMES[world])}: {self.text('queue at its longest')}")
+        if features:
+            style = {"color": COLOURS[world], **LINES[world]}
+            self._add_features(layer, features, lambda _: style)
+        layer.add_to(chart)
+        return [(lat, lon) for f in features for lon, lat in f["geometry"]["coordinates"]]  # type: ignore[index]
+
+    def _queue_numbers(self, world: str, gate_id: str, index: int, tail_km: float) -> dict[str, str]:
+        series = self.record["gates"][gate_id]
+        low, high = (series["tail_km"][world][row][index] for row in (0, -1))
+        queue = comparison.peak(comparison.median(series["queue_veh"][world], self.record["quantiles"]))
+        return {
+            self.text("Gate"): self._name(gate_id),
+            self.text("World"): self.text(WORLD_NAMES[world]),
+            self.text("Tail, km"): f"{self.number(tail_km, 1)} ({self.number(low or 0.0, 1)}–{self.number(high or 0.0, 1)})",
+            self.text("Time"): comparison.local_clock(self.record, index),
+            self.text("Longest queue, trucks"): self.number(queue[1] if queue else 0.0, 0),
+        }
+
+    def _add_sites(self, chart: folium.Map) -> None:
+        for kind, (colour, radius) in SITE_STYLES.items():
+            features = [
+                {
+                    "type": "Feature",
+                    "properties": self._site_numbers(site),
+                    "geometry": {"type": "Point", "coordinates": [site.lon, site.lat]},
+                }
+                for site in self.corridor.sites_of(kind)
+            ]
+            if not features:
+                continue
+            layer = folium.FeatureGroup(name=self.text(SITE_LEGENDS[kind]))
+            marker = folium.CircleMarker(radius=radius, color="#ffffff", weight=2, fill_color=colour, fill_opacity=1)
+            self._add_features(layer, features, None, marker)
+            layer.add_to(chart)
+
+    def _site_numbers(self, site: Site) -> dict[str, str]:
+        numbers = {
+            self.text("Place"): self._name(site.site_id),
+            self.text("Kilometre"): f"{escape(site.road)} km {self.number(site.km, 1)}",
+        }
+        if site.capacity_veh is not None:
+            numbers[self.text("Places for trucks")] = self.number(site.capacity_veh, 0)
+        inside = self.record["yards"].get(site.site_id)
+        for world in WORLDS if inside else ():
+            most = comparison.peak(comparison.median(inside["occupancy_veh"][world], self.record["quantiles"]))
+            numbers[f"{self.text(WORLD_NAMES[world])}: {self.text('most trucks inside')}"] = self.number(most[1] if most else 0, 0)
+        queues = self.record["gates"].get(site.site_id) if site.kind == "gate" else None
+        for world in WORLDS if queues else ():
+            most = comparison.peak(comparison.median(queues["queue_veh"][world], self.record["quantiles"]))
+            numbers[f"{self.text(WORLD_NAMES[world])}: {self.text('longest queue, trucks')}"] = self.number(most[1] if most else 0, 0)
+        return numbers
+
+    def _add_features(
+        self, layer: folium.FeatureGroup, features: list[dict[str, Any]], style: Any, marker: Any = None
+    ) -> None:
+        # A pop-up shows the same rows for all features of a layer.
+        rows = list(dict.fromkeys(name for feature in features for name in feature["properties"]))
+        for number, feature in enumerate(features):
+            # Without an id of its own Folium would tell features apart by a property, and ours have names in any language.
+            feature["id"] = f"{number}"
+            feature["properties"] = {name: feature["properties"].get(name, "–") for name in rows}
+        folium.GeoJson(
+            {"type": "FeatureCollection", "features": features},
+            style_function=style,
+            marker=marker,
+            popup=folium.GeoJsonPopup(fields=rows, localize=False),
+            tooltip=folium.GeoJsonTooltip(fields=rows[:1], labels=False),
+        ).add_to(layer)
+
+    # Words and numbers
+
+    def text(self, message: str) -> str:
+        """A text in the reader's language, safe in HTML."""
+        return escape(self.translate(message) if message else "", quote=False)
+
+    def number(self, value: float, digits: int) -> str:
+        """A number with the language's separators."""
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        return str(format_decimal(value, pattern, locale=self.locale))
+
+    def _signed(self, value: float, digits: int) -> str:
+        rounded = round(value, digits) + 0.0
+        sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
+        return sign + self.number(abs(rounded), digits)
+
+    def _name(self, place_id: str | None) -> str:
+        site = self.corridor.sites.get(place_id or "")
+        return escape(site.name.get(self.locale, site.site_id) if site else place_id or "")
+
+    def _title(self) -> str:
+        scenario = self.record["scenario"]
+        return escape(str(scenario.get("title", {}).get(self.locale) or scenario["name"]))
+
+
+def queue_line(corridor: Corridor, gate_id: str, tail_km: float) -> list[tuple[float, float]]:
+    """Where a queue of a gate stands: points (lon, lat) from its barrier inland to the tail.
+
+    Kilometres go on along the road that leads to the gate's own: where it begins, upstream pieces are added until
+    `tail_km` is reached. One point or none if there is no queue.
+    """
+    gate = corridor.get_site(gate_id)
+    barrier = next((b for b in corridor.barriers(gate_id) if b.attributes.get("number") == 1), gate)
+    pieces = [r for r in corridor.roads if r.direction == "to_border"]
+    piece = next((r for r in pieces if r.road == barrier.road and r.km_to <= barrier.km < r.km_from), None)
+    km, near_km = barrier.km, barrier.km
+    line: list[tuple[float, float]] = []
+    while piece is not None and km < tail_km:
+        far_km = km + piece.km_from - near_km
+        share = min(1.0, (tail_km - km) / max(far_km - km, 1e-9))
+        kms = [near_km + (piece.km_from - near_km) * share * i / 20 for i in range(21)]
+        lon, lat = corridor.position(piece.road, kms)
+        line += [(round(float(a), 6), round(float(b), 6)) for a, b in zip(lon, lat, strict=True)]
+        km = far_km
+        piece = _upstream(pieces, piece)
+        near_km = piece.km_to if piece is not None else 0.0
+    return line
+
+
+def _upstream(pieces: list[Road], piece: Road) -> Road | None:
+    """The piece that leads into `piece`, of the same road if there is one."""
+    leading = [r for r in pieces if r.to_node == piece.from_node]
+    return min(leading, key=lambda r: r.road != piece.road, default=None)
+
+
+def _read(name: str) -> bytes:
+    try:
+        return (LEAFLET_DIR / name).read_bytes()
+    except FileNotFoundError:
+        raise UnavailableError(
+            "Leaflet is not installed ({path} is missing); run npm ci in the project's folder.", path=name
+        ) from None
+
+
+@cache
+def leaflet_js() -> str:
+    """Leaflet's script without the pointer to its source map."""
+    script = _read("dist/leaflet.js").decode()
+    return re.sub(r"//# sourceMappingURL=.*", "", script).replace("</script", "<\\/script")
+
+
+@cache
+def leaflet_css() -> str:
+    """Leaflet's style sheet with its pictures in it."""
+
+    def inline(match: re.Match[str]) -> str:
+        picture = base64.b64encode(_read(f"dist/{match[1]}")).decode()
+        return f"url(data:image/png;base64,{picture})"
+
+    return re.sub(r"url\((images/[\w.-]+)\)", inline, _read("dist/leaflet.css").decode())
+
+
+@cache
+def leaflet_version() -> str:
+    """The version that is inlined."""
+    found = re.search(rb'"version":\s*"([^"]+)"', _read("package.json"))
+    return found[1].decode() if found else ""
