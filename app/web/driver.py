@@ -30,11 +30,12 @@ def show_driver(
 
 
 def _sites(corridor: Corridor, places: Places) -> dict[str, dict[str, Any]]:
-    """What a driver is told about sites, by site_id: names, kind, and kilometres to the border by each gate."""
+    """What a driver is told about sites, by site_id: names, kind, gate, and kilometres to the border by each gate."""
     return {
         site.site_id: {
             "name": site.name,
             "kind": site.kind,
+            "gate_id": site.gate_id,
             "to_gate_km": {gate.gate_id: gate.distance_km(site.road, site.km) for gate in places.gates.values()},
         }
         for site in corridor.sites.values()

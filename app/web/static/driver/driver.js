@@ -59,6 +59,8 @@ function showYard() {
   const waits = yard.place_free_at && new Date(yard.place_free_at) > new Date(yard.arrive_at);
   line(waits ? t("Place frees up at {time}", { time: formatClock(yard.place_free_at) }) : t("A place is free when you arrive"));
   if (yard.reason) line(yard.reason, "ck-muted");
+  const gate = places[yard.yard_id]?.gate_id;
+  if (gate && gate !== outlook.gate_id) line(t("This yard is at {gate}. It is a suggestion: change gate only by order of the police or with your enterprise.", { gate: name(gate) }), "dr-note");
 }
 
 async function refresh() {
