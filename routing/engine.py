@@ -365,6 +365,7 @@ def _standing(links: LinkArrays, gates: GateArrays, state: _State, gate: int, no
         known_gaps = min(state.left[link], storage) if storage < UNBOUNDED else 0
         truck = state.head[link]
         all_stand = True
+        moving = -1
         while truck >= 0:
             while gaps < known_gaps:
                 left_s = state.ring_s[links.ring_start[link] + (state.left[link] - 1 - gaps) % storage]
@@ -374,26 +375,37 @@ def _standing(links: LinkArrays, gates: GateArrays, state: _State, gate: int, no
                 place += spacing
             if (state.ready_s[truck] - now_s) * speed > place + 1e-6 or (speed == 0.0 and state.ready_s[truck] > now_s):
                 all_stand = False
+                moving = truck
                 break
             if state.destination[truck] == gate:
                 total += 1
                 tail_km = max(tail_km, gates.tail_km[gate, link] + min(place, length) * gates.km_per_m[link])
             truck = state.following[truck]
             place += spacing
-        if not all_stand or state.waiting[link] == 0 or place < 0.75 * length:
+        if state.waiting[link] == 0 or place < 0.75 * length:
             continue
+        goes_on = False
         for station in links.feeder[links.feeder_start[link] : links.feeder_start[link + 1]]:
             if station < links.length_m.size:
                 first = state.head[station]
-                if first >= 0 and state.ready_s[first] <= now_s:
+                # Within two places of the line: it closes up to the one that just went on.
+                near_s = 2.0 * links.spacing_m[station] * links.free_time_s[station] / links.length_m[station]
+                if first >= 0 and state.ready_s[first] <= now_s + near_s:
                     stack[depth] = station
                     depth += 1
-            else:
+                    goes_on = True
+            elif all_stand:
                 # Trucks that want to enter here but find no place: they stand where the road begins.
                 truck = state.head[station]
                 while truck >= 0:
                     total += state.destination[truck] == gate
                     truck = state.following[truck]
+        if goes_on and not all_stand:
+            # Those that have just moved up between two standing parts belong to the queue.
+            truck = moving
+            while truck >= 0:
+                total += state.destination[truck] == gate
+                truck = state.following[truck]
     return total, max(tail_km, nearest_km)
 
 
