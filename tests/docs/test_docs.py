@@ -1,0 +1,36 @@
+"""The documentation says what is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+from docs.make_commands import TARGET, reference
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_command_reference_is_current() -> None:
+    assert TARGET.read_text(encoding="utf-8") == reference(), "run: python -m docs.make_commands"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_settings_named_in_the_readme_exist() -> None:
+    named = set(re.findall(r"CUAKHAU_([A-Z_]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert named
+    assert named <= {name.upper() for name in Settings.model_fields}
+
+
+def test_paths_named_in_the_readme_exist() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in re.findall(r"`((?:app|geo|docs|bin|ingest|routing|capacity|maps)/[\w./-]*)", text):
+        assert (ROOT / path).exists(), path
