@@ -344,12 +344,13 @@ def _sites(theme: Theme, locale: str) -> list[Json]:
 def _trucks(theme: Theme) -> list[Json]:
     upright = [s.state for s in TRUCK_STATES if not s.rotates]
     ranks = [part for s in TRUCK_STATES for part in (s.state, s.rank)]
-    ring = {"circle-color": "rgba(0,0,0,0)", "circle-stroke-color": SELECTION.of(theme), "circle-stroke-width": 2.5}
+    ring = {"circle-color": "rgba(0,0,0,0)", "circle-stroke-color": SELECTION.of(theme)}
     return [
         {
             "id": "truck-ring", "type": "circle", "source": "trucks",
             "filter": ["==", ["get", "marked"], True],
-            "paint": ring | {"circle-radius": _zoomed((8, 6), (14, 14))},
+            "paint": ring | {"circle-radius": _zoomed((8, 4), (14, 14)),
+                             "circle-stroke-width": _zoomed((8, 1.2), (14, 2.5))},
         },
         {
             "id": "truck", "type": "symbol", "source": "trucks",

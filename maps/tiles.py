@@ -78,7 +78,8 @@ SELECT ST_AsMVT(tile, 'posts', 4096, 'geom') FROM (
     SELECT road, post.km AS km,
            CASE WHEN post.km % 10 = 0 THEN 10 WHEN post.km % 5 = 0 THEN 5 ELSE 1 END AS step,
            ST_AsMVTGeom(ST_Transform(ST_LineInterpolatePoint(
-               ST_Transform(geom, 32648), LEAST(1.0, GREATEST(0.0, (piece.km_from - post.km) / NULLIF(piece.km_from - piece.km_to, 0)))
+               ST_Transform(geom, 32648),
+               LEAST(1.0, GREATEST(0.0, (piece.km_from - post.km) / NULLIF(piece.km_from - piece.km_to, 0)))
            ), 3857), env, 4096, 0, true) AS geom
     FROM bounds, geo.road AS piece,
          generate_series(ceil(LEAST(piece.km_from, piece.km_to))::int,

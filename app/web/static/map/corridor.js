@@ -104,6 +104,14 @@ export class Corridor {
     return best;
   }
 
+  /** The piece of a road at a kilometre in a direction (1 or "to_border", else away from it), or null. */
+  edgeAt(road, km, direction) {
+    const wanted = direction === 1 || direction === "to_border" ? "to_border" : "from_border";
+    const piece = this.roads.find(({ properties: p }) => p.road === road && p.direction === wanted
+      && km >= Math.min(p.km_from, p.km_to) && km <= Math.max(p.km_from, p.km_to));
+    return piece?.properties.edge_id ?? null;
+  }
+
   between(road, kmA, kmB) {
     return this.axes.get(road).between(kmA, kmB);
   }

@@ -274,7 +274,7 @@ export class LiveMap extends LitElement {
 
   padding() {
     if (this.compact) return { top: 84, right: 96, bottom: 44, left: 64 };
-    return this.clientWidth < 600 ? { top: 120, right: 112, bottom: 60, left: 40 } : { top: 70, right: 60, bottom: 76, left: 60 };
+    return this.clientWidth < 600 ? { top: 120, right: 112, bottom: 60, left: 40 } : { top: 100, right: 60, bottom: 76, left: 60 };
   }
 
   fitCorridor() {

@@ -172,7 +172,7 @@ class PoliceComposer extends ConsoleElement {
 
   render() {
     if (!this.store || !this.draft) return nothing;
-    return html`<form class="ck-composer" data-testid="composer" aria-labelledby="composer-title" @submit=${(event) => {
+    return html`<form class="ck-composer" novalidate data-testid="composer" aria-labelledby="composer-title" @submit=${(event) => {
       event.preventDefault();
       if (this.count && !this.confirming) this.confirming = true;
     }}>
@@ -225,7 +225,7 @@ class PoliceComposer extends ConsoleElement {
       if (next.km_from > next.km_to) [next.km_from, next.km_to] = [next.km_to, next.km_from];
       this.select({ stretch: next });
     };
-    const km = (name, label) => html`<label class="form-label">${label}<input type="number" class="form-control" step="0.1" min="0"
+    const km = (name, label) => html`<label class="form-label">${label}<input type="number" class="form-control" step="any" min="0"
       data-testid=${`stretch-${name}`} .value=${String(stretch[name])} @change=${(event) => set({ [name]: Number(event.target.value) })}></label>`;
     return html`<div class="ck-stretch" data-testid="stretch">
       <label class="form-label">${t("Road")}<select class="form-select" @change=${(event) => set({ road: event.target.value })}>

@@ -117,10 +117,19 @@ class Console {
         this.history.set(key, await api("GET", `/api/v1/history/positions?at=${encodeURIComponent(key)}`));
         if (this.history.size > HISTORY_CACHE) this.history.delete(this.history.keys().next().value);
       }
-      if (this.wanted === key && this.showsHistory) this.map.setTrucks(this.history.get(key).features);
+      if (this.wanted === key && this.showsHistory) {
+        this.map.setTrucks(this.history.get(key).features.map(({ properties, geometry }) => this.asOfThen(properties, geometry)));
+      }
     } catch (error) {
       toast(error.message, "danger");
     }
+  }
+
+  /** A position of the past as one of now: stored fixes carry a speed, but no state (limits assumed: 5 and 20 km/h). */
+  asOfThen(properties, { coordinates: [lon, lat] }) {
+    const { road, km, direction, speed_mps: speed } = properties;
+    const state = speed == null || speed > 5.56 ? "moving" : speed < 1.39 ? "stopped" : "slow";
+    return { ...properties, lon, lat, state: properties.state || state, edge_id: km == null ? null : this.corridor.edgeAt(road, km, direction) };
   }
 
   // The map
@@ -166,7 +175,7 @@ class Console {
       newest = Math.max(newest, Date.parse(time) || 0);
     }
     if (!this.showsHistory) this.liveTime = newest;
-    const queues = this.gates.map(({ site_id: id }) => [id, this.store.valuesOf(id)?.queue[1] ?? seen[id]]);
+    const queues = this.gates.map(({ site_id: id }) => [id, this.store.valuesOf(id)?.queue[1] ?? (this.showsHistory ? null : seen[id])]);
     this.map.setQueues(Object.fromEntries(queues));
   }
 

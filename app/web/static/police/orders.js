@@ -105,9 +105,9 @@ class PoliceOrders extends ConsoleElement {
       <p class="ck-order-text">${inLanguage(order.text)}</p>
       <ul class="ck-order-counts">${Object.keys(STATUS_WORDS).filter((key) => counts.status[key]).map((key) => html`<li data-testid=${`order-${order.order_id}-count-${key}`}
         class=${`ck-count-${key}`}><i class=${`ti ti-${STATUS_ICONS[key]}`} aria-hidden="true"></i> <b>${formatNumber(counts.status[key])}</b> ${STATUS_WORDS[key]()}</li>`)}</ul>
-      <p data-testid=${`order-${order.order_id}-compliance`}><i class="ti ti-route" aria-hidden="true"></i> ${counts.share == null
+      ${order.kind === "notice" ? nothing : html`<p data-testid=${`order-${order.order_id}-compliance`}><i class="ti ti-route" aria-hidden="true"></i> ${counts.share == null
         ? t("Compliance: not yet known from GPS")
-        : t("Compliance by GPS: {share} ({complied} of {judged})", { share: percent(counts.share), complied: counts.complied, judged: counts.judged })}</p>
+        : t("Compliance by GPS: {share} ({complied} of {judged})", { share: percent(counts.share), complied: counts.complied, judged: counts.judged })}</p>`}
       ${refused.length ? html`<h4>${t("Refusals")}</h4><ul class="ck-refusals" data-testid=${`order-${order.order_id}-refusals`}>
         ${refused.map((one) => html`<li><button type="button" class="ck-plate" @click=${() => this.console.showTruck(one.vehicle_id)}>${one.plate}</button>
           ${one.refusal_reason || t("no reason given")}</li>`)}</ul>` : nothing}
