@@ -136,11 +136,12 @@ export class Store {
     return (this.yards || []).filter((yard) => yard.gate_id === gate && (yard.kind || "yard") === kind);
   }
 
-  /** Open advice, the worst first. */
+  /** Open advice, the worst first; that trucks may go again comes after every danger. */
   get openAdvice() {
     return (this.advisories || [])
       .filter(({ status }) => status === "open")
-      .sort((a, b) => ADVICE_RANK[a.severity] - ADVICE_RANK[b.severity] || b.probability - a.probability);
+      .sort((a, b) => ADVICE_RANK[a.severity] - ADVICE_RANK[b.severity]
+        || (a.kind === "release") - (b.kind === "release") || b.probability - a.probability);
   }
 
   /** What to say where nothing is advised; silence is good news only while forecasts come in. */
