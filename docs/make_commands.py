@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 
 from app.cli import app
@@ -20,16 +20,15 @@ def reference() -> str:
     return "\n".join(parts)
 
 
-def _describe(command: click.Command, path: list[str], parts: list[str]) -> None:
-    if isinstance(command, click.Group):
-        for name in command.list_commands(click.Context(command)):
-            found = command.get_command(click.Context(command), name)
-            assert found is not None
-            _describe(found, [*path, name], parts)
+def _describe(command: Any, path: list[str], parts: list[str]) -> None:
+    """Append a command, or all commands of a group; both are click's, however typer brings it."""
+    for name, found in getattr(command, "commands", {}).items():
+        _describe(found, [*path, name], parts)
+    if hasattr(command, "commands"):
         return
-    arguments = [p for p in command.params if isinstance(p, click.Argument)]
-    options = [p for p in command.params if isinstance(p, click.Option) and p.name != "help"]
-    usage = " ".join([*path, *(p.make_metavar(click.Context(command)) for p in arguments)])
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    usage = " ".join([*path, *(str(p.name).upper() for p in arguments)])
     parts.append(f"## `{usage}`\n\n{(command.help or '').strip()}\n")
     rows = [(f"`{p.name}`", getattr(p, "help", None) or "", "") for p in arguments]
     for option in options:
