@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-import geopandas
 import numpy as np
 import numpy.typing as npt
 import shapely
@@ -23,6 +22,9 @@ from geo.errors import InvalidInputError, NotFoundError
 from geo.geojson import read_collection, read_features, write_features
 from geo.parts import Direction, KilometrePost, Road, Site, check_roads, check_sites
 from geo.projection import geometry_to_metres, to_degrees, to_metres
+
+if TYPE_CHECKING:
+    import geopandas
 
 __all__ = ["PACKAGED_CORRIDOR", "Corridor", "Direction", "KilometrePost", "Road", "Site"]
 
@@ -82,11 +84,15 @@ class Corridor:
 
     def roads_frame(self) -> geopandas.GeoDataFrame:
         """Roads as a GeoDataFrame (EPSG:4326), index `road_id`."""
+        import geopandas  # noqa: PLC0415 - brings pandas, which the serving processes do without
+
         records = [vars(road) for road in self.roads]
         return geopandas.GeoDataFrame(records, geometry="geometry", crs=4326).set_index("road_id")
 
     def sites_frame(self) -> geopandas.GeoDataFrame:
         """Sites as a GeoDataFrame of points (EPSG:4326), index `site_id`."""
+        import geopandas  # noqa: PLC0415 - as above
+
         records = [{**vars(site), "geometry": Point(site.lon, site.lat)} for site in self.sites.values()]
         return geopandas.GeoDataFrame(records, geometry="geometry", crs=4326).set_index("site_id")
 
