@@ -58,6 +58,7 @@ INPUT_NAMES: Final = {
 }  # fmt: skip
 """What inputs of a scenario, and those of their values that are words, are called."""
 
+DAY_MARK: Final = "+{day} d"
 FARTHEST_TAIL: Final = "Farthest tail of the queue at {place}"
 FULLEST_YARD: Final = "Most trucks inside {place}"
 
@@ -86,7 +87,8 @@ def key_figures(record: Record) -> list[Figure]:
 
     A difference whose interval holds zero is `unclear`: chance alone may have made it.
     """
-    figures = [_total(measure, record["summary"][measure.key]) for measure in MEASURES if measure.key in record["summary"]]
+    summary = record["summary"]
+    figures = [_total(measure, summary[measure.key]) for measure in MEASURES if measure.key in summary]
     for gate_id, series in record["gates"].items():
         figures.append(_worst(FARTHEST_TAIL, "km", 1, gate_id, series["tail_km"]))
     for yard_id, series in record["yards"].items():
@@ -108,11 +110,11 @@ def peak(values: Values) -> tuple[int, float] | None:
     return -index, value
 
 
-def local_clock(record: Record, index: int) -> str:
-    """Local time of a sample such as "14:30", from the second day on with "+1 d"."""
+def local_clock(record: Record, index: int, day_mark: str = DAY_MARK) -> str:
+    """Local time of a sample such as "14:30", from the second day on with the day, "14:30 +1 d"."""
     hours, minutes, *_ = (int(part) for part in str(record["start"]).split(":"))
     day, rest = divmod(hours * 60 + minutes + round(index * float(record["step_s"]) / 60.0), 1440)
-    return f"{rest // 60:02d}:{rest % 60:02d}" + (f" +{day} d" if day else "")
+    return f"{rest // 60:02d}:{rest % 60:02d}" + (f" {day_mark.replace('{day}', str(day))}" if day else "")
 
 
 def _total(measure: Measure, found: Mapping[str, Any]) -> Figure:

@@ -32,17 +32,26 @@ TILES_ATTRIBUTION: Final = (
     '&copy; <a href="https://www.openstreetmap.org/copyright">OpenStreetMap</a> contributors, ODbL'
 )
 COLOURS: Final = {"base": "#0b5cad", "variant": "#b45309"}
-LINES: Final = {"base": {"weight": 10, "opacity": 0.75}, "variant": {"weight": 5, "dashArray": "3 9"}}
+LINES: Final[dict[str, dict[str, Any]]] = {
+    "base": {"weight": 10, "opacity": 0.75},
+    "variant": {"weight": 5, "dashArray": "3 9"},
+}
 WORLD_NAMES: Final = {"base": "Base", "variant": "Variant"}
 VERDICTS: Final = {"better": "better", "worse": "worse", "unclear": "may be chance", "same": "no difference"}
 DIRECTIONS: Final = {"more": ("▲", "more"), "less": ("▼", "less"), "same": ("=", "equal")}
 SITE_STYLES: Final = {"gate": ("#0e7490", 10), "yard": ("#1d4ed8", 8), "staging": ("#7c3aed", 7)}
 SITE_LEGENDS: Final = {"gate": "Border gate", "yard": "Yard", "staging": "Staging area"}
 SIMULATED: Final = "Simulated: what a model answers to assumed changes, not a measurement"
+MAP_HINT: Final = (
+    "Layers can be switched on and off at the top right of the map; a click on a place shows its numbers."
+)
+SETTINGS_NOTE: Final = (
+    "What the scenario does not say comes from the gates' and yards' settings; unless edited, these are assumed."
+)
 SERIES: Final = (
-    ("queue_veh", "Queue, trucks", 1.0, 0),
-    ("wait_s", "Wait, hours", 3600.0, 1),
-    ("tail_km", "Tail of the queue, kilometre from the border", 1.0, 1),
+    ("queue_veh", "Queue, trucks", 1.0),
+    ("wait_s", "Wait, hours", 3600.0),
+    ("tail_km", "Tail of the queue, kilometre from the border", 1.0),
 )
 
 Translate = Callable[[str], str]
@@ -62,7 +71,7 @@ def scenario_report(corridor: Corridor, record: Record, *, locale: str, translat
     return _Report(corridor, record, locale, translate).render()
 
 
-class _Verbatim(Element):  # type: ignore[misc]
+class _Verbatim(Element):
     """Text as it is: Folium's own elements would read it as a template."""
 
     def __init__(self, text: str) -> None:
@@ -82,13 +91,13 @@ class _Report:
 
     def render(self) -> str:
         chart = self._map()
-        figure: Figure = chart.get_root()
-        figure.title = None
+        figure = chart.get_root()
+        assert isinstance(figure, Figure)
         for name, text in self._head().items():
             figure.header.add_child(_Verbatim(text), name=name)
         # The map puts itself into the page when it is drawn: between what is added before and after.
         figure.html.add_child(_Verbatim(self._opening()), name="opening")
-        chart.render()
+        chart.render()  # type: ignore[no-untyped-call]
         figure.html.add_child(_Verbatim(self._closing()), name="closing")
         document: str = figure.render()
         return document.replace("<html>", f'<html lang="{escape(self.locale)}">', 1)
@@ -135,7 +144,8 @@ class _Report:
             difference = f"{self._signed(figure.difference, figure.digits)} {sign} {self.text(word)}"
             rows.append(
                 f"<tr><th scope='row'>{label}, {self.text(figure.unit)}</th>"
-                f"<td>{self.number(figure.base, figure.digits)}</td><td>{self.number(figure.variant, figure.digits)}</td>"
+                f"<td>{self.number(figure.base, figure.digits)}</td>"
+                f"<td>{self.number(figure.variant, figure.digits)}</td>"
                 f"<td>{difference}</td><td>{interval}</td>"
                 f"<td class='{figure.verdict}'>{self.text(VERDICTS[figure.verdict])}</td></tr>"
             )
@@ -148,8 +158,7 @@ class _Report:
             f'<span class="key"><i class="dot" style="background:{SITE_STYLES[kind][0]}"></i>{self.text(name)}</span>'
             for kind, name in SITE_LEGENDS.items()
         )
-        hint = self.text("Layers can be switched on and off at the top right of the map; a click on a place shows its numbers.")
-        return f"<p>{self._key()}{sites}</p><p class='note'>{hint}</p>"
+        return f"<p>{self._key()}{sites}</p><p class='note'>{self.text(MAP_HINT)}</p>"
 
     def _key(self) -> str:
         return "".join(
@@ -159,21 +168,21 @@ class _Report:
         )
 
     def _charts(self) -> Iterator[str]:
-        def chart(title: str, worlds: Mapping[str, Any], scale: float, digits: int) -> str:
+        def chart(title: str, worlds: Mapping[str, Any], scale: float) -> str:
             drawn = fan_chart(
-                worlds, title=title, scale=scale, digits=digits, number=self.number,
-                clock=lambda index: comparison.local_clock(self.record, index),
+                worlds, title=title, scale=scale, number=self.number,
+                clock=self._clock,
             )  # fmt: skip
             return f"<figure><figcaption>{title}</figcaption>{drawn}</figure>"
 
         for gate_id, series in self.record["gates"].items():
             yield f"<h3>{self._name(gate_id)}</h3><div class='charts'>"
-            for name, label, scale, digits in SERIES:
-                yield chart(self.text(label), series[name], scale, digits)
+            for name, label, scale in SERIES:
+                yield chart(self.text(label), series[name], scale)
             yield "</div>"
         yield f"<h3>{self.text('Yards')}</h3><div class='charts'>"
         for yard_id, series in self.record["yards"].items():
-            yield chart(f"{self._name(yard_id)}: {self.text('trucks inside')}", series["occupancy_veh"], 1.0, 0)
+            yield chart(f"{self._name(yard_id)}: {self.text('trucks inside')}", series["occupancy_veh"], 1.0)
         yield "</div>"
 
     def _inputs(self) -> str:
@@ -187,7 +196,7 @@ class _Report:
         }
         listed = "".join(f"<dt>{self.text(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items())
         parts = {"Base": scenario.get("world", {}), "Variant: what is changed": scenario.get("change", {})}
-        details = "".join(f"<h3>{self.text(name)}</h3><ul>{self._listed(values)}</ul>" for name, values in parts.items())
+        details = "".join(f"<h3>{self.text(name)}</h3><ul>{self._listed(part)}</ul>" for name, part in parts.items())
         return f"<dl>{listed}</dl>{details}"
 
     def _listed(self, values: Mapping[str, Any]) -> str:
@@ -203,10 +212,11 @@ class _Report:
     def _sources(self) -> str:
         notes = [self.text(str(source)) for source in self.record["scenario"].get("sources", ())]
         notes += [
-            self.text("What the scenario does not say comes from the gates' and yards' settings; unless edited, these are assumed."),
+            self.text(SETTINGS_NOTE),
             f"{escape(self.corridor.attribution)} {escape(self.corridor.license)}",
             f"{self.text('Base map')}: {TILES_ATTRIBUTION}",
-            f"Folium {version('folium')} (MIT), Leaflet {leaflet_version()} (BSD-2-Clause, © Volodymyr Agafonkin, © CloudMade)",
+            f"Folium {version('folium')} (MIT), Leaflet {leaflet_version()} "
+            "(BSD-2-Clause, © Volodymyr Agafonkin, © CloudMade)",
         ]
         return f"<ul>{''.join(f'<li>{note}</li>' for note in notes)}</ul>"
 
@@ -262,14 +272,13 @@ class _Report:
 
     def _queue_numbers(self, world: str, gate_id: str, index: int, tail_km: float) -> dict[str, str]:
         series = self.record["gates"][gate_id]
-        low, high = (series["tail_km"][world][row][index] for row in (0, -1))
-        queue = comparison.peak(comparison.median(series["queue_veh"][world], self.record["quantiles"]))
+        low, high = (series["tail_km"][world][row][index] or 0.0 for row in (0, -1))
         return {
             self.text("Gate"): self._name(gate_id),
             self.text("World"): self.text(WORLD_NAMES[world]),
-            self.text("Tail, km"): f"{self.number(tail_km, 1)} ({self.number(low or 0.0, 1)}–{self.number(high or 0.0, 1)})",
-            self.text("Time"): comparison.local_clock(self.record, index),
-            self.text("Longest queue, trucks"): self.number(queue[1] if queue else 0.0, 0),
+            self.text("Tail, km"): f"{self.number(tail_km, 1)} ({self.number(low, 1)}–{self.number(high, 1)})",
+            self.text("Time"): self._clock(index),
+            self.text("Longest queue, trucks"): self._most(series["queue_veh"], world),
         }
 
     def _add_sites(self, chart: folium.Map) -> None:
@@ -297,13 +306,13 @@ class _Report:
         if site.capacity_veh is not None:
             numbers[self.text("Places for trucks")] = self.number(site.capacity_veh, 0)
         inside = self.record["yards"].get(site.site_id)
-        for world in WORLDS if inside else ():
-            most = comparison.peak(comparison.median(inside["occupancy_veh"][world], self.record["quantiles"]))
-            numbers[f"{self.text(WORLD_NAMES[world])}: {self.text('most trucks inside')}"] = self.number(most[1] if most else 0, 0)
         queues = self.record["gates"].get(site.site_id) if site.kind == "gate" else None
-        for world in WORLDS if queues else ():
-            most = comparison.peak(comparison.median(queues["queue_veh"][world], self.record["quantiles"]))
-            numbers[f"{self.text(WORLD_NAMES[world])}: {self.text('longest queue, trucks')}"] = self.number(most[1] if most else 0, 0)
+        for label, worlds in (
+            ("most trucks inside", inside["occupancy_veh"] if inside else {}),
+            ("longest queue, trucks", queues["queue_veh"] if queues else {}),
+        ):
+            for world in worlds:
+                numbers[f"{self.text(WORLD_NAMES[world])}: {self.text(label)}"] = self._most(worlds, world)
         return numbers
 
     def _add_features(
@@ -312,7 +321,7 @@ class _Report:
         # A pop-up shows the same rows for all features of a layer.
         rows = list(dict.fromkeys(name for feature in features for name in feature["properties"]))
         for number, feature in enumerate(features):
-            # Without an id of its own Folium would tell features apart by a property, and ours have names in any language.
+            # Without an id of its own Folium tells features apart by a property, and ours are named in any language.
             feature["id"] = f"{number}"
             feature["properties"] = {name: feature["properties"].get(name, "–") for name in rows}
         folium.GeoJson(
@@ -333,6 +342,14 @@ class _Report:
         """A number with the language's separators."""
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
         return str(format_decimal(value, pattern, locale=self.locale))
+
+    def _clock(self, index: int) -> str:
+        return comparison.local_clock(self.record, index, self.text(comparison.DAY_MARK))
+
+    def _most(self, worlds: Mapping[str, Any], world: str) -> str:
+        """The greatest value of the median curve, in whole trucks."""
+        found = comparison.peak(comparison.median(worlds[world], self.record["quantiles"]))
+        return self.number(found[1] if found else 0.0, 0)
 
     def _signed(self, value: float, digits: int) -> str:
         rounded = round(value, digits) + 0.0

@@ -23,7 +23,6 @@ def fan_chart(
     clock: Callable[[int], str],
     number: Number,
     scale: float = 1.0,
-    digits: int = 0,
 ) -> str:
     """Base and variant in one chart: the median as a line, the outer quantiles as a band.
 
@@ -32,7 +31,8 @@ def fan_chart(
     """
     curves = {world: [[None if v is None else v / scale for v in row] for row in worlds[world]] for world in WORLDS}
     length = len(curves["base"][0])
-    step, ticks = nice_ticks(max((v for rows in curves.values() for row in rows for v in row if v is not None), default=1.0))
+    known = [v for rows in curves.values() for row in rows for v in row if v is not None]
+    step, ticks = nice_ticks(max(known, default=1.0))
     top = ticks[-1]
 
     def x(index: int) -> float:
@@ -42,14 +42,18 @@ def fan_chart(
         return TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - value / top)
 
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">']
-    tick_digits = max(digits, 0 if step >= 1 else 1)
+    tick_digits = 0 if step >= 1 else 1
     for tick in ticks:
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
-        parts.append(f'<text class="tick" x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{number(tick, tick_digits)}</text>')
+        at = y(tick)
+        label = number(tick, tick_digits)
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        parts.append(f'<text class="tick" x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{label}</text>')
     for index in range(0, length, max(1, math.ceil(length / 6))):
-        parts.append(f'<text class="tick" x="{x(index):.1f}" y="{HEIGHT - 8}" text-anchor="middle">{clock(index)}</text>')
+        at = x(index)
+        parts.append(f'<text class="tick" x="{at:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{clock(index)}</text>')
     for world in WORLDS:
-        parts += [f'<path class="band {world}" d="{band}"/>' for band in _bands(curves[world][0], curves[world][-1], x, y)]
+        bands = _bands(curves[world][0], curves[world][-1], x, y)
+        parts += [f'<path class="band {world}" d="{band}"/>' for band in bands]
     for world in WORLDS:
         middle = curves[world][len(curves[world]) // 2]
         parts.append(f'<path class="median {world}" d="{_line(middle, x, y)}"/>')

@@ -41,7 +41,7 @@ def show_form(
     return _form(request, session, corridor, written, start="" if repeat else start)
 
 
-@router.post("/runs")
+@router.post("")
 def queue_run(
     request: Request, principal: Planner, session: SessionDep, corridor: CorridorDep, clock: ClockDep,
     fields: SentFields,

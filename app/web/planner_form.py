@@ -199,9 +199,12 @@ def _closure_problems(scenario: Scenario, corridor: Corridor) -> dict[str, Probl
     problems = {}
     for number, closure in enumerate(scenario.change.closures):
         for name in ("km_from", "km_to"):
-            direction = "from_border" if closure.direction == "from_border" else "to_border"
             try:
-                corridor.place_at(closure.road, [getattr(closure, name)], direction)
+                corridor.place_at(
+                    closure.road,
+                    [getattr(closure, name)],
+                    "from_border" if closure.direction == "from_border" else "to_border",
+                )
             except CuaKhauError as error:
                 problems[f"change.closures.{number}.{name}"] = Problem(error.message, error.values)
     return problems

@@ -50,7 +50,9 @@ def list_runs(session: Session, language: str, *, limit: int = 30) -> list[dict[
 def summarise(row: ScenarioRunRow, names: Mapping[int, str], language: str) -> dict[str, Any]:
     """A run in a line: title, who, when, how far."""
     scenario = row.inputs.get("scenario", {})
-    columns = ("run_id", "status", "progress", "created_at", "started_at", "finished_at", "error", "seed", "code_version")
+    columns = (
+        "run_id", "status", "progress", "created_at", "started_at", "finished_at", "error", "seed", "code_version",
+    )  # fmt: skip
     return {name: getattr(row, name) for name in columns} | {
         "title": scenario.get("title", {}).get(language) or scenario.get("name", ""),
         "created_by": names.get(row.created_by, ""),
@@ -73,7 +75,9 @@ def get_result(row: ScenarioRunRow) -> dict[str, Any]:
         If it has no result (yet).
     """
     if row.result is None:
-        raise ConflictError("Scenario run {run_id} has no result: it is {status}.", run_id=str(row.run_id), status=row.status)
+        raise ConflictError(
+            "Scenario run {run_id} has no result: it is {status}.", run_id=str(row.run_id), status=row.status
+        )
     return row.result
 
 

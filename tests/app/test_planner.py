@@ -1,0 +1,291 @@
+"""The planner's pages on a real database: form, runs, downloads, settings."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import uuid
+from collections.abc import Callable
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from app.runtime import Runtime
+from app.web.i18n import load_catalogues
+from app.web.planner_runs import present_scenario
+from capacity import store as capacity_store
+from maps.report import scenario_report
+from routing import store as routing_store
+from routing.scenario import parse_scenario, run_scenario
+
+SignIn = Callable[..., TestClient]
+PAGES = {"accept": "text/html"}
+
+FORM = {
+    "name": "Thêm làn, đóng đường",
+    "basis": "",
+    "start": "06:00",
+    "horizon_h": "2",
+    "step_s": "600",
+    "runs": "3",
+    "seed": "7",
+    "world.perishable_share": "60",
+    "world.gates.huu-nghi.exports_veh_per_day": "300",
+    "world.gates.huu-nghi.standing_veh": "600",
+    "world.gates.tan-thanh.exports_veh_per_day": "150",
+    "change.gates.huu-nghi.lanes": "6",
+    "change.gates.huu-nghi.opens": "05:30",
+    "change.gates.tan-thanh.lanes": "",
+    "change.yards.xuan-cuong.capacity_veh": "700",
+    "change.demand.0.factor": "",
+    "change.demand.0.gate": "",
+    "change.demand.1.factor": "1.5",
+    "change.demand.1.goods": "perishable",
+    "change.closures.0.road": "QL1A",
+    "change.closures.0.km_from": "40",
+    "change.closures.0.km_to": "42",
+    "change.closures.0.direction": "to_border",
+    "change.closures.0.to_h": "1",
+    "change.diversions.0.from_gate": "huu-nghi",
+    "change.diversions.0.to_gate": "tan-thanh",
+    "change.diversions.0.share": "30",
+    "change.holds.0.staging": "staging-chi-lang",
+    "change.holds.0.until_h": "",
+}
+
+
+@pytest.fixture
+def planner(runtime: Runtime, sign_in: SignIn) -> TestClient:
+    with runtime.sessions() as session:
+        routing_store.seed_gate_settings(session, runtime.corridor, now=runtime.clock.now())
+        capacity_store.seed_yards(session, runtime.corridor, now=runtime.clock.now())
+        session.commit()
+    client = sign_in("planner")
+    client.headers.update(PAGES)
+    return client
+
+
+def queue(planner: TestClient, **changes: str) -> str:
+    answer = planner.post("/planner", data=FORM | changes, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+def finish(runtime: Runtime, address: str) -> None:
+    run_id = uuid.UUID(address.rsplit("/", 1)[1])
+    with runtime.sessions() as session:
+        row = routing_store.get_scenario_run(session, run_id)
+        scenario = parse_scenario(row.inputs["scenario"])
+        result = run_scenario(runtime.corridor, scenario, seed=row.seed, runs=row.inputs["runs"], threads=1)
+        assert result is not None
+        now = runtime.clock.now()
+        assert routing_store.claim_scenario_run(session, now=now) is not None
+        routing_store.finish_scenario_run(session, run_id, now=now, result=result.to_record())
+        session.commit()
+
+
+def value_of(html: str, name: str) -> str | None:
+    tag = re.search(rf'<input[^>]*name="{re.escape(name)}"[^>]*>', html)
+    found = re.search(r'value="([^"]*)"', tag[0]) if tag else None
+    return found[1] if found else None
+
+
+def test_a_form_becomes_a_run_and_a_run_a_form(planner: TestClient) -> None:
+    address = queue(planner)
+    scenario = planner.get(f"/api/v1/scenarios/{address.rsplit('/', 1)[1]}").json()
+    assert (scenario["seed"], scenario["runs"], scenario["status"]) == (7, 3, "queued")
+    inputs = scenario["scenario"]
+    assert inputs["world"]["gates"]["huu-nghi"] == {"exports_veh_per_day": 300.0, "standing_veh": 600}
+    change = inputs["change"]
+    assert change["gates"] == {"huu-nghi": {"lanes": 6, "opens": "05:30"}}
+    assert change["demand"] == [{"factor": 1.5, "goods": "perishable"}]
+    assert change["closures"] == [{"road": "QL1A", "km_from": 40.0, "km_to": 42.0, "to_h": 1.0}]
+    assert change["diversions"] == [{"from_gate": "huu-nghi", "to_gate": "tan-thanh", "share": 0.3}]
+    assert change["yards"] == {"xuan-cuong": {"capacity_veh": 700}}
+    assert "holds" not in change
+
+    waiting = planner.get(address).text
+    assert 'data-testid="progress"' in waiting
+    again = planner.get(f"/planner?repeat={address.rsplit('/', 1)[1]}").text
+    for name in ("change.diversions.0.share", "change.gates.huu-nghi.opens", "seed", "world.perishable_share", "name"):
+        assert value_of(again, name) == FORM[name], name
+    assert value_of(again, "change.demand.0.factor") == "1.5"
+    assert FORM["name"] in planner.get("/planner/runs").text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("change.gates.huu-nghi.lanes", "99", "Hãy nhập không quá 64."),
+        ("change.gates.huu-nghi.lanes", "2.5", "Hãy nhập số nguyên."),
+        ("change.gates.huu-nghi.opens", "25:00", "Hãy ghi giờ như 07:30."),
+        ("change.demand.1.factor", "-1", "Hãy nhập từ 0 trở lên."),
+        ("change.diversions.0.share", "130", "Hãy nhập không quá 100."),
+        ("change.diversions.0.share", "một nửa", "Hãy nhập số."),
+        ("change.closures.0.to_h", "0", "Hãy nhập lớn hơn 0."),
+        ("change.closures.0.from_h", "3", "Thời điểm hết cấm phải sau"),
+        ("change.closures.0.km_to", "500", "QL1A không có km 500.000"),
+        ("change.gates.huu-nghi.cleared_exports_veh_per_day", "nhiều", "Hãy nhập số."),
+        ("name", "", "Hãy nhập giá trị."),
+        ("runs", "0", "Hãy nhập từ 1 trở lên."),
+    ],
+)
+def test_a_value_that_cannot_be_is_said_at_its_field(planner: TestClient, name: str, value: str, message: str) -> None:
+    answer = planner.post("/planner", data=FORM | {name: value}, follow_redirects=False)
+    assert answer.status_code == 422
+    assert message in answer.text
+    assert "is-invalid" in answer.text
+    assert value_of(answer.text, "change.yards.xuan-cuong.capacity_veh") == "700"
+    assert planner.get("/api/v1/scenarios").json()["items"] == []
+
+
+def test_a_base_from_the_library_that_was_changed_says_so(planner: TestClient) -> None:
+    page = planner.get("/planner?start=december-2021").text.split('id="study"')[1]
+    fields = {name: value_of(page, name) or "" for name in re.findall(r'<input[^>]*name="([^"]+)"', page)}
+    fields |= {"basis": "december-2021", "runs": "1"}
+    for standing, expected in ((fields["world.gates.huu-nghi.standing_veh"], False), ("10", True)):
+        sent = fields | {"world.gates.huu-nghi.standing_veh": standing}
+        answer = planner.post("/planner", data=sent, follow_redirects=False)
+        assert answer.status_code == 303, answer.text
+        run = planner.get(f"/api/v1{answer.headers['location'].replace('/planner/runs', '/scenarios')}").json()
+        assert len(run["scenario"]["sources"]) == (5 if expected else 4)
+        assert run["scenario"]["change"]["demand"] == [{"factor": 0.5}]
+
+
+def test_a_finished_run_is_shown_and_taken_away(planner: TestClient, runtime: Runtime) -> None:
+    address = queue(planner)
+    too_early = planner.get(f"{address}/report")
+    assert too_early.status_code == 409
+    finish(runtime, address)
+    page = planner.get(address).text
+    assert 'data-status="done"' in page
+    assert "Giờ xe trên hành lang" in page
+    assert '<comparison-chart place="huu-nghi" measure="tail_km">' in page
+    assert "hạt giống 7" in page
+
+    series = planner.get(f"{address}/series.csv")
+    assert "attachment" in series.headers["content-disposition"]
+    lines = list(csv.DictReader(io.StringIO(series.text)))
+    assert len(lines) == 13 * 2 * (2 * 3 + 2)
+    assert {line["world"] for line in lines} == {"base", "variant"}
+    assert all(float(line["p10"]) <= float(line["p50"]) <= float(line["p90"]) for line in lines)
+
+    report = planner.get(f"{address}/report")
+    assert "attachment" in report.headers["content-disposition"]
+    assert "Báo cáo kịch bản" in report.text
+
+
+def test_the_report_is_wholly_translated(planner: TestClient, runtime: Runtime) -> None:
+    address = queue(planner)
+    finish(runtime, address)
+    with runtime.sessions() as session:
+        record = routing_store.get_scenario_run(session, uuid.UUID(address.rsplit("/", 1)[1])).result
+    assert record is not None
+    catalogues = load_catalogues()
+    own = {FORM["name"]}
+    for locale in ("vi", "zh"):
+        missing = set()
+
+        def translate(message: str, locale: str = locale, missing: set[str] = missing) -> str:
+            found = str(catalogues[locale].gettext(message))
+            if found == message and message not in own | {"km"}:
+                missing.add(message)
+            return found
+
+        scenario_report(runtime.corridor, record, locale=locale, translate=translate)
+        assert missing == set()
+
+
+def test_a_run_is_cancelled(planner: TestClient) -> None:
+    address = queue(planner)
+    assert planner.post(f"{address}/cancel", follow_redirects=False).status_code == 303
+    assert 'data-status="cancelled"' in planner.get(address).text
+    assert planner.post(f"{address}/cancel").status_code == 409
+
+
+def test_the_present_state_counts_who_stands(planner: TestClient, runtime: Runtime) -> None:
+    now = runtime.clock.now()
+    with runtime.sessions() as session:
+        capacity_store.record_count(session, "xuan-cuong", 210, time=now, now=now, counted_by=1)
+        session.execute(
+            text("INSERT INTO routing.queue_observation (gate_id, time, queue_veh, tail_km) VALUES ('huu-nghi', :t, 33, 2)"),
+            {"t": now},
+        )
+        session.commit()
+        scenario = present_scenario(session, runtime.corridor, now)
+    assert scenario.world.gates["huu-nghi"].standing_veh == 243
+    assert scenario.world.gates["tan-thanh"].standing_veh == 0
+    assert scenario.start == "10:00"
+    assert value_of(planner.get("/planner?start=now").text, "world.gates.huu-nghi.standing_veh") == "243"
+
+
+@pytest.mark.parametrize("role", ["traffic_police", "driver", "enterprise", "yard_operator", "administrator", "auditor"])
+def test_other_roles_stay_out(sign_in: SignIn, planner: TestClient, role: str) -> None:
+    run = queue(planner)
+    other = sign_in(role)
+    for path in ("/planner", "/planner/runs", run, f"{run}/report", f"{run}/series.csv", "/planner/settings"):
+        assert other.get(path).status_code == 403, path
+    for path in ("/planner", f"{run}/cancel", "/planner/settings/policy", "/planner/settings/yards/xuan-cuong"):
+        assert other.post(path, data=FORM).status_code == 403, path
+
+
+def test_who_is_not_signed_in_is_sent_to_sign_in(client: TestClient) -> None:
+    answer = client.get("/planner", headers=PAGES, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/signin?next=/planner")
+
+
+GATE = "/planner/settings/gates/huu-nghi/export"
+
+
+def test_a_gate_is_set_and_says_by_whom(planner: TestClient, runtime: Runtime) -> None:
+    assert "giả định; chưa ai đặt" in planner.get("/planner/settings").text
+    sent = {"version": "1", "lanes": "3", "open_from": "08:00", "service_mean_s": "150.5"}
+    answer = planner.post(GATE, data=sent, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    assert answer.headers["location"].endswith("#gate-huu-nghi-export")
+    page = planner.get("/planner/settings?saved=gate-huu-nghi-export").text
+    assert "do planner-1 đặt" in page
+    with runtime.sessions() as session:
+        stored = routing_store.get_gate_setting(session, "huu-nghi")
+        actions = session.scalars(text("SELECT action FROM app.audit WHERE object_type = 'gate'")).all()
+    assert (stored.lanes, f"{stored.open_from:%H:%M}", stored.service_mean_s, stored.version) == (3, "08:00", 150.5, 2)
+    assert actions == ["gate.setting"]
+
+
+def test_who_edits_what_changed_meanwhile_sees_the_new_state(planner: TestClient) -> None:
+    planner.post(GATE, data={"version": "1", "lanes": "3"})
+    late = planner.post(GATE, data={"version": "1", "lanes": "7"})
+    assert late.status_code == 412
+    card = late.text.split('id="gate-huu-nghi-export"')[1].split("</form>")[0]
+    assert "vừa được người khác sửa" in card
+    assert (value_of(card, "lanes"), value_of(card, "version")) == ("3", "2")
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "message"),
+    [
+        (GATE, {"lanes": "0"}, "Hãy nhập từ 1 trở lên."),
+        (GATE, {"open_from": "morning"}, "Hãy ghi giờ như 07:30."),
+        ("/planner/settings/yards/xuan-cuong", {"capacity": "-5"}, "Hãy nhập từ 0 trở lên."),
+        ("/planner/settings/policy", {"likely": "140"}, "Hãy nhập nhỏ hơn 100."),
+        ("/planner/settings/policy", {"queue_notice_km": "50"}, "không được giảm dần"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(
+    planner: TestClient, path: str, sent: dict[str, str], message: str
+) -> None:
+    answer = planner.post(path, data={"version": "0" if path.endswith("policy") else "1"} | sent)
+    assert answer.status_code == 422
+    assert message in answer.text
+
+
+def test_yards_and_thresholds_are_set(planner: TestClient) -> None:
+    assert planner.post("/planner/settings/yards/xuan-cuong", data={"version": "1", "capacity": "480"}).status_code == 200
+    assert planner.get("/api/v1/yards/xuan-cuong").json()["capacity"] == 480
+    sent = {"version": "0", "queue_notice_km": "2", "yard_warning_share": "85"}
+    assert planner.post("/planner/settings/policy", data=sent).status_code == 200
+    stored = planner.get("/api/v1/settings/policy").json()["value"]
+    assert (stored["queue_notice_km"], stored["yard_warning_share"], stored["likely"]) == (2.0, 0.85, 0.6)
+    assert planner.post("/planner/settings/policy", data=sent).status_code == 412

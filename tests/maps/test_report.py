@@ -1,0 +1,162 @@
+"""The report of a scenario run: what is in it, and that it opens in a browser without a network."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from geo.corridor import Corridor
+from maps import comparison
+from maps.report import leaflet_css, queue_line, scenario_report
+from maps.report_charts import fan_chart, nice_ticks
+from routing.scenario import parse_scenario, run_scenario
+
+SCENARIO = {
+    "name": "jam <b>& co</b>",
+    "title": {"en": "A jam <script>alert(1)</script>"},
+    "sources": ["standing trucks: {{ 7 * 7 }} assumed"],
+    "horizon_h": 4,
+    "step_s": 900,
+    "world": {
+        "gates": {
+            "huu-nghi": {"exports_veh_per_day": 300, "standing_veh": 900},
+            "tan-thanh": {"exports_veh_per_day": 150, "standing_veh": 1900},
+        }
+    },
+    "change": {"gates": {"huu-nghi": {"lanes": 12}}, "yards": {"xuan-cuong": {"capacity_veh": 900}}},
+}
+BROWSER = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+
+
+@pytest.fixture(scope="module")
+def record() -> dict[str, Any]:
+    result = run_scenario(Corridor.default(), parse_scenario(SCENARIO), seed=5, runs=4, threads=1)
+    assert result is not None
+    return result.to_record()
+
+
+@pytest.fixture(scope="module")
+def report(record: dict[str, Any]) -> str:
+    return scenario_report(Corridor.default(), record, locale="en", translate=lambda message: message)
+
+
+def test_it_holds_figures_inputs_sources_and_labels(report: str, record: dict[str, Any]) -> None:
+    assert '<html lang="en">' in report
+    assert "Simulated: what a model answers" in report
+    assert "Trucks that crossed" in report
+    assert "Huu Nghi border gate › Lanes: <b>12</b>" in report
+    assert f"<dd>{record['seed']}</dd>" in report
+    assert f"<dd>{record['code_version']}</dd>" in report
+    assert "OpenStreetMap" in report
+    assert "CC BY-SA" in report
+    assert report.count("<svg viewBox") >= 8
+    assert report.index("<h1>") < report.index('class="folium-map"') < report.index("Over time")
+
+
+def test_text_of_a_planner_is_neither_markup_nor_a_template(report: str) -> None:
+    assert "<script>alert(1)" not in report
+    assert "&lt;script&gt;alert(1)" in report
+    assert "{{ 7 * 7 }} assumed" in report
+
+
+def test_nothing_but_tiles_comes_from_elsewhere(report: str) -> None:
+    assert re.findall(r"<(?:script|img|iframe)[^>]+src=", report) == []
+    assert "<link" not in report
+    assert "cdn." not in report.lower()
+    assert "url(images/" not in leaflet_css()
+
+
+def test_it_opens_in_a_browser_without_network(report: str, tmp_path: Path) -> None:
+    page_file = tmp_path / "report.html"
+    page_file.write_text(report, encoding="utf-8")
+    problems: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER)
+        context = browser.new_context(offline=True)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.goto(page_file.as_uri())
+        page.wait_for_selector(".leaflet-overlay-pane path", state="attached")
+        paths = page.locator(".leaflet-overlay-pane path")
+        before = paths.count()
+        assert before > 20
+        page.get_by_label("Base: queue at its longest").uncheck()
+        assert paths.count() < before
+        page.locator("path.leaflet-interactive[fill='#1d4ed8']").first.click(force=True)
+        popup = page.locator(".leaflet-popup-content")
+        popup.wait_for()
+        assert "Places for trucks" in popup.inner_text()
+        browser.close()
+    assert [problem for problem in problems if "net::ERR" not in problem] == []
+
+
+def test_names_in_any_language_do_not_break_the_map(record: dict[str, Any]) -> None:
+    html = scenario_report(Corridor.default(), record, locale="vi", translate=lambda message: f"«{message}: ề»")
+    assert "feature.properties.«" not in html
+    assert "Cửa khẩu Hữu Nghị" in html
+
+
+def test_figures_say_which_way_and_whether_it_is_good() -> None:
+    def total(difference: float, low: float, high: float, significant: bool) -> dict[str, Any]:
+        return {
+            "base": 10.0, "variant": 10.0 + difference, "difference": difference, "interval95": [low, high],
+            "significant": significant,
+        }  # fmt: skip
+
+    record = {
+        "summary": {
+            "truck_hours": total(-5.0, -6.0, -4.0, True),
+            "crossed_veh": total(5.0, 4.0, 6.0, True),
+            "longest_queue_veh": total(3.0, -1.0, 7.0, False),
+            "mean_wait_s": total(0.0, 0.0, 0.0, False),
+        },
+        "gates": {"g": {"tail_km": {"base": [[1.0], [2.0], [3.0]], "variant": [[1.0], [4.0], [9.0]]}}},
+        "yards": {},
+    }
+    found = {figure.label: (figure.direction, figure.verdict) for figure in comparison.key_figures(record)}
+    assert found == {
+        "Truck-hours on the corridor": ("less", "better"),
+        "Trucks that crossed": ("more", "better"),
+        "Longest queue": ("more", "unclear"),
+        "Mean wait of a truck": ("same", "same"),
+        comparison.FARTHEST_TAIL: ("more", "worse"),
+    }
+
+
+def test_a_queue_lies_on_the_road_and_goes_on_where_roads_meet() -> None:
+    corridor = Corridor.default()
+    short, long = (queue_line(corridor, "tan-thanh", km) for km in (3.0, 20.0))
+    assert queue_line(corridor, "tan-thanh", 1.1) == []
+    for line, km in ((short, 3.0), (long, 20.0)):
+        lon, lat = zip(*line, strict=True)
+        road_id, _, distance_m = corridor.locate(lon, lat)
+        assert float(distance_m.max()) < 5.0
+        roads = {corridor.roads[i].road for i in road_id}
+        assert roads == ({"QL4A"} if km == 3.0 else {"QL4A", "QL1A"})
+    end_km = corridor.km_of(*corridor.locate([short[-1][0]], [short[-1][1]])[:2])
+    assert float(end_km[0]) == pytest.approx(3.0, abs=0.02)
+
+
+def test_a_missing_value_interrupts_a_curve() -> None:
+    world = [[0.0, None, 2.0, 3.0]] * 3
+    svg = fan_chart(
+        {"base": world, "variant": world}, title="t", clock=str, number=lambda value, digits: f"{value:.{digits}f}"
+    )
+    lines = re.findall(r'class="median base" d="([^"]+)"', svg)
+    assert lines[0].count("M") == 2
+
+
+@pytest.mark.parametrize(("most", "step", "top"), [(0.0, 1.0, 1.0), (7.0, 2.0, 8.0), (1451.0, 500.0, 1500.0)])
+def test_ticks_are_round(most: float, step: float, top: float) -> None:
+    found, ticks = nice_ticks(most)
+    assert (found, ticks[-1]) == (step, top)
+
+
+def test_time_after_midnight_names_the_day() -> None:
+    assert comparison.local_clock({"start": "22:30", "step_s": 3600.0}, 1) == "23:30"
+    assert comparison.local_clock({"start": "22:30", "step_s": 3600.0}, 2) == "00:30 +1 d"
