@@ -142,7 +142,7 @@ def test_a_value_that_cannot_be_is_said_at_its_field(planner: TestClient, name: 
 
 
 def test_a_base_from_the_library_that_was_changed_says_so(planner: TestClient) -> None:
-    page = planner.get("/planner?start=december-2021").text.split('id="study"')[1]
+    page = planner.get("/planner?start=december-2021").text.split('id="study"', 1)[1]
     fields = {name: value_of(page, name) or "" for name in re.findall(r'<input[^>]*name="([^"]+)"', page)}
     fields |= {"basis": "december-2021", "runs": "1"}
     for standing, expected in ((fields["world.gates.huu-nghi.standing_veh"], False), ("10", True)):
@@ -210,8 +210,8 @@ def test_the_present_state_counts_who_stands(planner: TestClient, runtime: Runti
     with runtime.sessions() as session:
         capacity_store.record_count(session, "xuan-cuong", 210, time=now, now=now, counted_by=1)
         session.execute(
-            text("INSERT INTO routing.queue_observation (gate_id, time, queue_veh, tail_km) VALUES ('huu-nghi', :t, 33, 2)"),
-            {"t": now},
+            text("INSERT INTO routing.queue_observation (gate_id, time, queue_veh, tail_km) VALUES (:g, :t, 33, 2)"),
+            {"g": "huu-nghi", "t": now},
         )
         session.commit()
         scenario = present_scenario(session, runtime.corridor, now)
@@ -221,7 +221,10 @@ def test_the_present_state_counts_who_stands(planner: TestClient, runtime: Runti
     assert value_of(planner.get("/planner?start=now").text, "world.gates.huu-nghi.standing_veh") == "243"
 
 
-@pytest.mark.parametrize("role", ["traffic_police", "driver", "enterprise", "yard_operator", "administrator", "auditor"])
+OTHERS = ("traffic_police", "driver", "enterprise", "yard_operator", "administrator", "auditor")
+
+
+@pytest.mark.parametrize("role", OTHERS)
 def test_other_roles_stay_out(sign_in: SignIn, planner: TestClient, role: str) -> None:
     run = queue(planner)
     other = sign_in(role)
@@ -282,7 +285,8 @@ def test_settings_that_cannot_be_are_refused(
 
 
 def test_yards_and_thresholds_are_set(planner: TestClient) -> None:
-    assert planner.post("/planner/settings/yards/xuan-cuong", data={"version": "1", "capacity": "480"}).status_code == 200
+    capacity = {"version": "1", "capacity": "480"}
+    assert planner.post("/planner/settings/yards/xuan-cuong", data=capacity).status_code == 200
     assert planner.get("/api/v1/yards/xuan-cuong").json()["capacity"] == 480
     sent = {"version": "0", "queue_notice_km": "2", "yard_warning_share": "85"}
     assert planner.post("/planner/settings/policy", data=sent).status_code == 200

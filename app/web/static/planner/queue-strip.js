@@ -2,6 +2,7 @@
 // The tail's quantiles tell it: nine runs of ten have the tail beyond the 10 % quantile, half beyond the median.
 
 import { ChartElement, frame, token } from "/static/charts/chart.js";
+import { html } from "lit";
 import { formatNumber, t } from "/static/i18n.js";
 import { interval } from "./comparison-chart.js";
 import { clockAt, hoursBetween, result } from "./result.js";
@@ -30,6 +31,11 @@ class QueueStrip extends ChartElement {
 
   describe() {
     return this.title();
+  }
+
+  render() {
+    return html`${super.render()}<p class="pl-surety">
+      ${SURETIES.map((label, i) => html`<span class="pl-surety-${i}">${t(label)}</span>`)}</p>`;
   }
 
   /** Samples from one column to the next, and how many columns that makes. */
@@ -62,7 +68,7 @@ class QueueStrip extends ChartElement {
     const hourOf = (column) => hoursBetween(column * stride);
     const every = Math.max(1, Math.round(interval(hourOf(count - 1)) / hourOf(1)));
     const kmOf = (row) => near + ((far - near) * (Number(row) + 0.5)) / ROWS;
-    const bands = [{ ...grid, bottom: "54%" }, { ...grid, top: "50%", bottom: 46 }];
+    const bands = [{ ...grid, bottom: "54%" }, { ...grid, top: "50%", bottom: 26 }];
     return {
       ...rest,
       grid: bands,
@@ -81,9 +87,8 @@ class QueueStrip extends ChartElement {
         axisTick: { show: false }, axisLabel: { ...axis.axisLabel, interval: 7, formatter: (row) => formatNumber(kmOf(row), 0) },
       })),
       visualMap: {
-        type: "piecewise", orient: "horizontal", left: "center", bottom: 0, itemHeight: 12, itemWidth: 18, textStyle: { color: token("--ck-text"), fontSize: 11 },
-        selectedMode: false,
-        pieces: SURETIES.map((label, i) => ({ value: i + 1, label: t(label), color: shade(i) })),
+        type: "piecewise", show: false,
+        pieces: SURETIES.map((_, i) => ({ value: i + 1, color: shade(i) })),
       },
       series: WORLDS.map(([world, name], index) => ({
         type: "heatmap", name: t(name), xAxisIndex: index, yAxisIndex: index, data: this.cells(world), animation: false, progressive: 0,
