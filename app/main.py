@@ -22,7 +22,10 @@ API_MODULES = (
     "tiles", "history", "forecasts", "yards", "settings", "trips", "outlooks", "orders", "advisories",
     "scenarios",
 )  # fmt: skip
-WEB_MODULES = ("session", "account", "admin", "audit", "station", "police", "driver", "enterprise", "planner", "yard")
+WEB_MODULES = (
+    "session", "account", "admin", "audit", "station", "police", "driver", "enterprise", "planner", "planner_settings",
+    "yard",
+)  # fmt: skip
 
 TAGS = [
     {"name": "health", "description": "Alive, ready, figures for Prometheus."},

@@ -36,9 +36,7 @@ def parse_bbox(text: str) -> positions_store.BoundingBox:
     except ValueError:
         west = south = east = north = float("nan")
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-        raise InvalidInputError(
-            "bbox={value} is not west,south,east,north in degrees.", field="bbox", value=text[:80]
-        )
+        raise InvalidInputError("bbox={value} is not west,south,east,north in degrees.", field="bbox", value=text[:80])
     return west, south, east, north
 
 

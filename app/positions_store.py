@@ -102,9 +102,7 @@ def fixes_between(session: Session, begin: datetime, end: datetime, limit: int) 
     return session.execute(query).all()
 
 
-def track(
-    session: Session, vehicle_id: int, begin: datetime, end: datetime, limit: int
-) -> Rows:
+def track(session: Session, vehicle_id: int, begin: datetime, end: datetime, limit: int) -> Rows:
     """Fixes of one vehicle in [`begin`, `end`], by time: time, lon, lat, speed, heading, road piece, km, flags."""
     query = (
         select(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from geo.store import load_corridor
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from sqlalchemy import Engine
@@ -14,6 +13,7 @@ from app.settings import Settings
 from geo.clock import Clock
 from geo.corridor import Corridor
 from geo.database import make_engine, make_session_factory
+from geo.store import load_corridor
 
 
 @dataclass

@@ -190,5 +190,3 @@ def run_worker(runtime: Runtime, *, name: str | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     worker.run()
-
-

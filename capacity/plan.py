@@ -83,9 +83,7 @@ def make_plan(problem: YardProblem, *, time_limit_s: float = 0.8, mip_gap: float
     gap = None if bound is None else max(0.0, (objective - bound) / max(objective, 1.0))
     yard, step = _spread(problem, groups, chosen)
     plan = _describe(problem, yard, step)
-    return replace(
-        plan, objective=objective, gap=gap, status=status, duration_s=time.perf_counter() - started
-    )
+    return replace(plan, objective=objective, gap=gap, status=status, duration_s=time.perf_counter() - started)
 
 
 # Groups

@@ -100,9 +100,7 @@ def get_yard(session: Session, yard_id: str) -> Yard:
     return _yard(row)
 
 
-def set_capacity(
-    session: Session, yard_id: str, capacity_veh: int, *, version: int, now: datetime, by: int
-) -> Yard:
+def set_capacity(session: Session, yard_id: str, capacity_veh: int, *, version: int, now: datetime, by: int) -> Yard:
     """Change how many vehicles a yard holds.
 
     Raises
@@ -124,9 +122,7 @@ def set_capacity(
 
 
 def _yard(row: YardRow) -> Yard:
-    return Yard(
-        row.yard_id, row.gate_id, row.kind, row.capacity_veh, row.version, row.updated_at, row.updated_by
-    )
+    return Yard(row.yard_id, row.gate_id, row.kind, row.capacity_veh, row.version, row.updated_at, row.updated_by)
 
 
 # The ledger
@@ -170,9 +166,7 @@ def record_movements(session: Session, movements: Iterable[tuple[str, Movement]]
 def close_stays(session: Session, vehicle_ids: Sequence[int], now: datetime) -> set[str]:
     """End the stays of vehicles known to be gone (their trip is over); which yards changed."""
     books = _lock_books(session)
-    stays = {
-        key: stay for key, stay in _load_stays(session, [Truck(v) for v in vehicle_ids]).items() if stay.is_open
-    }
+    stays = {key: stay for key, stay in _load_stays(session, [Truck(v) for v in vehicle_ids]).items() if stay.is_open}
     closed = {}
     for (yard_id, key), stay in stays.items():
         closed[yard_id, key], books[yard_id] = ledger.leave_unseen(stay, books[yard_id], now)
@@ -214,9 +208,7 @@ def record_count(
     after = ledger.apply_count(books, raw_then_veh=raw_then_veh, counted_veh=inside_veh, counted_at=time)
     count_id = session.execute(
         insert(CountRow)
-        .values(
-            yard_id=yard_id, time=time, inside_veh=inside_veh, expected_veh=raw_then_veh, counted_by=counted_by
-        )
+        .values(yard_id=yard_id, time=time, inside_veh=inside_veh, expected_veh=raw_then_veh, counted_by=counted_by)
         .returning(CountRow.count_id)
     ).scalar_one()
     settled = update(PresenceRow).where(PresenceRow.yard_id == yard_id, PresenceRow.flag.is_not(None))
@@ -293,9 +285,7 @@ def set_feed_position(session: Session, feed: str, position: int) -> None:
 def prune(session: Session, now: datetime) -> None:
     """Drop ended stays that no late report can concern any more."""
     session.execute(
-        delete(PresenceRow)
-        .where(PresenceRow.left_at < now - KEEP_STAYS)
-        .execution_options(synchronize_session=False)
+        delete(PresenceRow).where(PresenceRow.left_at < now - KEEP_STAYS).execution_options(synchronize_session=False)
     )
 
 
@@ -331,10 +321,7 @@ def _insert_new(session: Session, reports: list[tuple[str, Movement]]) -> list[t
 def _lock_books(session: Session) -> dict[str, Books]:
     """The books of all yards, locked in one order: a truck that changes yards concerns two of them."""
     rows = session.scalars(
-        select(YardStateRow)
-        .order_by(YardStateRow.yard_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+        select(YardStateRow).order_by(YardStateRow.yard_id).with_for_update().execution_options(populate_existing=True)
     )
     return {row.yard_id: _books(row) for row in rows}
 
@@ -362,9 +349,7 @@ def _load_stays(session: Session, trucks: Sequence[Truck]) -> dict[tuple[str, st
     keys = {truck.key for truck in trucks}
     keys |= {Truck(plate_norm=truck.plate_norm).key for truck in trucks if truck.plate_norm is not None}
     rows = session.scalars(
-        select(PresenceRow)
-        .where(PresenceRow.truck_key.in_(sorted(keys)))
-        .execution_options(populate_existing=True)
+        select(PresenceRow).where(PresenceRow.truck_key.in_(sorted(keys))).execution_options(populate_existing=True)
     )
     return {
         (row.yard_id, row.truck_key): Stay(
@@ -398,9 +383,7 @@ def _save_stays(session: Session, stays: Mapping[tuple[str, str], Stay]) -> None
     ]
     statement = pg_insert(PresenceRow)
     changed = {name: statement.excluded[name] for name in rows[0] if name not in ("yard_id", "truck_key")}
-    session.execute(
-        statement.on_conflict_do_update(index_elements=["yard_id", "truck_key"], set_=changed), rows
-    )
+    session.execute(statement.on_conflict_do_update(index_elements=["yard_id", "truck_key"], set_=changed), rows)
 
 
 def _delete_stays(session: Session, keys: Iterable[tuple[str, str]]) -> None:

@@ -23,9 +23,7 @@ def get_or_add_vehicle(
 ) -> Vehicle:
     """The vehicle with this normalised plate, created if it is new."""
     found = find_vehicle(session, plate_norm)
-    return found or add_vehicle(
-        session, plate_norm, plate=plate, kind=kind, organisation_id=organisation_id, now=now
-    )
+    return found or add_vehicle(session, plate_norm, plate=plate, kind=kind, organisation_id=organisation_id, now=now)
 
 
 def add_vehicle(

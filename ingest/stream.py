@@ -58,9 +58,7 @@ def pack_row(
     speed_mps: float, heading_deg: float, accuracy_m: float, flags: int,
 ) -> bytes:  # fmt: skip
     """One fix in the layout of `FIX`, without the cost of an array; NaN for what is unknown."""
-    return _ROW.pack(
-        vehicle_id, device_id, time_us, received_us, lon, lat, speed_mps, heading_deg, accuracy_m, flags
-    )
+    return _ROW.pack(vehicle_id, device_id, time_us, received_us, lon, lat, speed_mps, heading_deg, accuracy_m, flags)
 
 
 @dataclass
@@ -318,13 +316,9 @@ class FixReader:
         if not self.owned:
             return []
         streams: dict[Any, Any] = {stream_key(shard): ">" for shard in self.owned}
-        answer = cast(
-            list[Any], self.redis.xreadgroup(GROUP, self.name, streams, count=count, block=block_ms) or []
-        )
+        answer = cast(list[Any], self.redis.xreadgroup(GROUP, self.name, streams, count=count, block=block_ms) or [])
         return [
-            Entry(int(key.rpartition(b":")[2]), entry_id, fields)
-            for key, items in answer
-            for entry_id, fields in items
+            Entry(int(key.rpartition(b":")[2]), entry_id, fields) for key, items in answer for entry_id, fields in items
         ]
 
     def acknowledge(self, entries: list[Entry], counts: dict[str, int]) -> None:

@@ -42,9 +42,7 @@ DIRECTIONS: Final = {"more": ("▲", "more"), "less": ("▼", "less"), "same": (
 SITE_STYLES: Final = {"gate": ("#0e7490", 10), "yard": ("#1d4ed8", 8), "staging": ("#7c3aed", 7)}
 SITE_LEGENDS: Final = {"gate": "Border gate", "yard": "Yard", "staging": "Staging area"}
 SIMULATED: Final = "Simulated: what a model answers to assumed changes, not a measurement"
-MAP_HINT: Final = (
-    "Layers can be switched on and off at the top right of the map; a click on a place shows its numbers."
-)
+MAP_HINT: Final = "Layers can be switched on and off at the top right of the map; a click on a place shows its numbers."
 SETTINGS_NOTE: Final = (
     "What the scenario does not say comes from the gates' and yards' settings; unless edited, these are assumed."
 )

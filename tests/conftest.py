@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from geo.store import save_corridor
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from sqlalchemy import Engine, text
@@ -27,6 +26,7 @@ from app.settings import Settings
 from geo.clock import FixedClock
 from geo.corridor import Corridor
 from geo.database import SCHEMAS, make_engine, make_session_factory
+from geo.store import save_corridor
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 """The moment at which tests with a fixed clock begin: Monday 10:00 in Lạng Sơn."""
@@ -120,9 +120,7 @@ def settings(servers: ServerUrls, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def runtime(
-    settings: Settings, clean_database: Engine, redis: Redis, clock: FixedClock, corridor: Corridor
-) -> Runtime:
+def runtime(settings: Settings, clean_database: Engine, redis: Redis, clock: FixedClock, corridor: Corridor) -> Runtime:
     """The long-lived parts on real servers, with a clock that stands still."""
     sessions: sessionmaker[Session] = make_session_factory(clean_database)
     return Runtime(

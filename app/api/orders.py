@@ -290,9 +290,7 @@ def list_orders(
 
 
 @router.get("/{order_id}", response_model=OrderOut, responses=problems(404))
-def get_order(
-    order_id: OrderId, response: Response, principal: ReaderDep, session: SessionDep, clock: ClockDep
-) -> Any:
+def get_order(order_id: OrderId, response: Response, principal: ReaderDep, session: SessionDep, clock: ClockDep) -> Any:
     """One order with its recipients."""
     return _answer(response, orders.get_order(session, principal, order_id, clock.now()))
 

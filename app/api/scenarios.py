@@ -111,9 +111,7 @@ class GateSettingIn(BaseModel):
 
 
 @router.get("/scenarios", response_model=RunList, responses=problems())
-def list_runs(
-    session: SessionDep, _principal: Reader, limit: Annotated[int, Query(ge=1, le=200)] = 50
-) -> Any:
+def list_runs(session: SessionDep, _principal: Reader, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Any:
     """The newest runs of all planners."""
     return {"items": [describe(row) for row in routing_store.scenario_runs(session, limit=limit)]}
 

@@ -27,9 +27,7 @@ class Contradiction(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    code: Literal[
-        "left_never_entered", "entered_twice", "left_unseen", "count_differs", "below_zero", "over_capacity"
-    ]
+    code: Literal["left_never_entered", "entered_twice", "left_unseen", "count_differs", "below_zero", "over_capacity"]
 
 
 class YardForecast(BaseModel):

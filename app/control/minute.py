@@ -170,5 +170,3 @@ def outlook_rows(snapshot: Snapshot, predicted: Forecast) -> list[dict[str, Any]
             }
         )
     return found
-
-

@@ -231,9 +231,7 @@ def _assignment(
     }
 
 
-def staging_before(
-    truck: Truck, gate_id: str | None, places: Places, tails_km: Mapping[str, float]
-) -> str | None:
+def staging_before(truck: Truck, gate_id: str | None, places: Places, tails_km: Mapping[str, float]) -> str | None:
     """The staging area to wait at: the nearest to the gate that lies ahead of the truck and before the queue."""
     gate = places.gates.get(gate_id or "")
     if gate is None:

@@ -253,9 +253,7 @@ class Playback:
 
     def _fixes(self, day: int, indices: NDArray[np.int64]) -> list[tuple[float, Fix]]:
         offset, r = day * DAY_S, self.recording
-        return [
-            (offset + float(r.sent_s[i]), self._fix(i, offset + float(r.t_s[i]), int(r.truck[i]))) for i in indices
-        ]
+        return [(offset + float(r.sent_s[i]), self._fix(i, offset + float(r.t_s[i]), int(r.truck[i]))) for i in indices]
 
     def _fix(self, index: int, at_s: float, truck: int) -> Fix:
         r = self.recording

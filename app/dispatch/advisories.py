@@ -230,9 +230,7 @@ def decide(
     if before == decision:
         return
     if before != "open":
-        raise ConflictError(
-            "The advice {advisory_id} is already {state}.", advisory_id=advisory_id, state=before
-        )
+        raise ConflictError("The advice {advisory_id} is already {state}.", advisory_id=advisory_id, state=before)
     values = {"status": decision, "decided_by": principal.account_id, "decided_at": now, "reason": tidy or None}
     store.update_advisory(session, advisory_id, {**values, "version": advisory.version + 1})
     _emit(session, advisory_id, advisory.gate_id, decision, now)

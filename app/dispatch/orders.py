@@ -190,9 +190,7 @@ def get_order(session: Session, principal: Principal, order_id: int, now: dateti
     return records[0]
 
 
-def _describe(
-    session: Session, rows: Sequence[Any], concerns: ColumnElement[bool] | None
-) -> list[dict[str, Any]]:
+def _describe(session: Session, rows: Sequence[Any], concerns: ColumnElement[bool] | None) -> list[dict[str, Any]]:
     ids = [row.DispatchOrder.order_id for row in rows]
     statuses: dict[int, dict[str, int]] = {one: dict.fromkeys(RECIPIENT_STATUSES, 0) for one in ids}
     verdicts: dict[int, dict[str, int]] = {one: dict.fromkeys(COMPLIANCE, 0) for one in ids}
@@ -234,9 +232,7 @@ def _add_recipients(session: Session, records: list[dict[str, Any]], concerns: C
 # The driver's side
 
 
-def acknowledge(
-    session: Session, principal: Principal, order_id: int, *, now: datetime, address: str = ""
-) -> None:
+def acknowledge(session: Session, principal: Principal, order_id: int, *, now: datetime, address: str = "") -> None:
     """The driver confirms. Confirming again changes nothing; a confirmed divert takes the trip to its new gate.
 
     Raises
@@ -249,9 +245,7 @@ def acknowledge(
     order = _respond(session, principal, order_id, "acknowledged", None, now=now, address=address)
     if order is not None and order.DispatchOrder.kind == "divert" and order.OrderRecipient.trip_id is not None:
         gate_id = order.DispatchOrder.parameters["gate_id"]
-        redirect_trip(
-            session, principal, order.OrderRecipient.trip_id, gate_id=gate_id, order_id=order_id, now=now
-        )
+        redirect_trip(session, principal, order.OrderRecipient.trip_id, gate_id=gate_id, order_id=order_id, now=now)
 
 
 def refuse(
@@ -343,9 +337,7 @@ def cancel(
             edited=edited_version, present=order.version,
         )  # fmt: skip
     if order.status != "active":
-        raise ConflictError(
-            "The order {order_id} is already {state}.", order_id=order_id, state=order.status
-        )
+        raise ConflictError("The order {order_id} is already {state}.", order_id=order_id, state=order.status)
     store.end_orders(session, [order_id], "cancelled", STANDING, now)
     _emit_orders(session, {order_id: "cancelled"}, now)
     before, after = {"status": "active"}, {"status": "cancelled"}
@@ -534,9 +526,7 @@ def _concerns(principal: Principal, act: str, now: datetime) -> ColumnElement[bo
 def _take_advisory(session: Session, principal: Principal, advisory_id: int, now: datetime) -> None:
     advisory = store.lock_advisory(session, advisory_id)
     if advisory is None:
-        raise InvalidInputError(
-            "There is no advice {advisory_id}.", field="advisory_id", advisory_id=advisory_id
-        )
+        raise InvalidInputError("There is no advice {advisory_id}.", field="advisory_id", advisory_id=advisory_id)
     if advisory.status == "open":
         decision = {"status": "taken", "decided_by": principal.account_id, "decided_at": now}
         store.update_advisory(session, advisory_id, {**decision, "version": advisory.version + 1})
@@ -575,5 +565,3 @@ def _audience(rows: Iterable[Any]) -> Audience:
 
 def _no_order(order_id: int) -> NotFoundError:
     return NotFoundError("There is no order {order_id} that concerns you.", order_id=order_id)
-
-

@@ -122,8 +122,13 @@ def insert_recipients(session: Session, order_id: int, recipients: Sequence[Mapp
 
 
 def list_orders(
-    session: Session, concerns: ColumnElement[bool] | None, *, standing_only: bool, now: datetime,
-    before: int | None, limit: int,
+    session: Session,
+    concerns: ColumnElement[bool] | None,
+    *,
+    standing_only: bool,
+    now: datetime,
+    before: int | None,
+    limit: int,
 ) -> Sequence[AnyRow]:
     """Orders, newest first, with the name of who issued them.
 
@@ -171,9 +176,7 @@ def lock_order(session: Session, order_id: int) -> DispatchOrder | None:
     ).one_or_none()
 
 
-def recipients_of(
-    session: Session, order_ids: Sequence[int], concerns: ColumnElement[bool] | None
-) -> Sequence[AnyRow]:
+def recipients_of(session: Session, order_ids: Sequence[int], concerns: ColumnElement[bool] | None) -> Sequence[AnyRow]:
     """Recipients of orders that meet `concerns`, with plate, driver and where the truck is now."""
     query = (
         select(
@@ -419,9 +422,7 @@ def record_judgements(session: Session, judged: Sequence[Mapping[str, Any]]) -> 
             """
         ),
         {
-            **{
-                name: [one[name] for one in judged] for name in ("order_id", "vehicle_id", "compliance", "judged_at")
-            },
+            **{name: [one[name] for one in judged] for name in ("order_id", "vehicle_id", "compliance", "judged_at")},
             "evidence": [orjson.dumps(one["evidence"]).decode() for one in judged],
         },
     )

@@ -119,9 +119,7 @@ def check_edited(edited: Mapping[str, str]) -> dict[str, str]:
     for locale, template in edited.items():
         field = f"text.{locale}"
         if locale not in LOCALES:
-            raise InvalidInputError(
-                "There is no language {locale}; use vi, en or zh.", field=field, locale=locale
-            )
+            raise InvalidInputError("There is no language {locale}; use vi, en or zh.", field=field, locale=locale)
         if not template.strip() or len(template) > LONGEST_TEXT:
             raise InvalidInputError(
                 "The text has {length} characters; write 1 to {most}.",

@@ -37,9 +37,7 @@ _TIMES = ("by", "until", "closes_at", "opens_at")
 _PLACES = {"gate_id": "gate", "yard_id": "yard", "site_id": "site"}
 
 
-def render(
-    code: str, values: Mapping[str, Any], gettext: Gettext, places: Places, locale: str, now: datetime
-) -> str:
+def render(code: str, values: Mapping[str, Any], gettext: Gettext, places: Places, locale: str, now: datetime) -> str:
     """A message in a language; times in local time, shares and probabilities in per cent."""
     filled: dict[str, Any] = dict(values)
     for name, shown in _PLACES.items():

@@ -107,10 +107,4 @@ def _junctions(corridor: Corridor) -> dict[tuple[str, str], tuple[float, float]]
     for piece in corridor.roads:
         at.setdefault(piece.from_node, {})[piece.road] = piece.km_from
         at.setdefault(piece.to_node, {})[piece.road] = piece.km_to
-    return {
-        (own, other): (kms[other], kms[own])
-        for kms in at.values()
-        for own in kms
-        for other in kms
-        if own != other
-    }
+    return {(own, other): (kms[other], kms[own]) for kms in at.values() for own in kms for other in kms if own != other}

@@ -434,5 +434,3 @@ def _lock(session: Session, principal: Principal, trip_id: int, edited_version: 
 
 def _no_trip(trip_id: int) -> NotFoundError:
     return NotFoundError("There is no trip {trip_id} that you may see.", trip_id=trip_id)
-
-

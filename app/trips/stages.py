@@ -144,12 +144,7 @@ class _Story:
             return None
         near = self.trip.stage in {"queued", "in_the_yard"}
         heads_there = seen.direction == TO_BORDER or (seen.direction == 0 and near)
-        if (
-            seen.road == gate.road
-            and seen.km is not None
-            and seen.km < gate.km - rules.pass_margin_km
-            and heads_there
-        ):
+        if seen.road == gate.road and seen.km is not None and seen.km < gate.km - rules.pass_margin_km and heads_there:
             return StageChange("out", seen.time, "passed_gate")
         if self.trip.stage != "in_the_yard" or not self.has_left_yard:
             return None

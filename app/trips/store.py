@@ -150,9 +150,7 @@ def devices_of(session: Session, vehicle_id: int) -> Sequence[AnyRow]:
 def find_driver(session: Session, account_id: int) -> Account | None:
     """A driver's account that is in use."""
     return session.scalars(
-        select(Account).where(
-            Account.account_id == account_id, Account.role == "driver", Account.disabled_at.is_(None)
-        )
+        select(Account).where(Account.account_id == account_id, Account.role == "driver", Account.disabled_at.is_(None))
     ).one_or_none()
 
 
@@ -178,9 +176,7 @@ def claim_vehicle(session: Session, vehicle_id: int, organisation_id: int) -> in
         .where(Vehicle.vehicle_id == vehicle_id, Vehicle.organisation_id.is_(None))
         .values(organisation_id=organisation_id)
     )
-    return int(
-        session.scalars(select(Vehicle.organisation_id).where(Vehicle.vehicle_id == vehicle_id)).one() or 0
-    )
+    return int(session.scalars(select(Vehicle.organisation_id).where(Vehicle.vehicle_id == vehicle_id)).one() or 0)
 
 
 # Stages
@@ -285,9 +281,7 @@ class RequestKey:
 
     def condition(self) -> ColumnElement[bool]:
         """The condition on `Idempotency`."""
-        return and_(
-            Idempotency.account_id == self.account_id, Idempotency.act == self.act, Idempotency.key == self.key
-        )
+        return and_(Idempotency.account_id == self.account_id, Idempotency.act == self.act, Idempotency.key == self.key)
 
 
 def claim_key(session: Session, name: RequestKey, fingerprint: bytes, now: datetime) -> bool:

@@ -19,12 +19,10 @@ from geo.clock import Clock
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError
 from maps.comparison import INPUT_NAMES, describe_inputs, key_figures
-from maps.report import scenario_report
 from routing import store as routing_store
 from routing.scenario import library, parse_scenario
 
 router = APIRouter(include_in_schema=False, prefix="/planner")
-router.include_router(planner_settings.router)
 
 Viewer = Annotated[Principal, Depends(allow("pages.planner"))]
 Planner = Annotated[Principal, Depends(allow("scenarios.run"))]
@@ -111,6 +109,8 @@ def download_report(
     """The report of a finished run: one HTML file with its map."""
     record = planner_runs.get_result(routing_store.get_scenario_run(session, run_id))
     pages = _pages(request)
+    from maps.report import scenario_report  # noqa: PLC0415 - brings Folium and pandas, which no other page needs
+
     html = scenario_report(
         corridor, record, locale=pages.language(request), translate=lambda message: pages.gettext(request, message)
     )

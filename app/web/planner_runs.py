@@ -132,9 +132,9 @@ def list_stretches(corridor: Corridor) -> list[dict[str, Any]]:
         places = sorted(
             (
                 (site.km, site.name)
-            for kind in ("gate", "staging", "camera")
-            for site in corridor.sites_of(kind)
-            if site.road == road
+                for kind in ("gate", "staging", "camera")
+                for site in corridor.sites_of(kind)
+                if site.road == road
             ),
             key=lambda place: place[0],
         )

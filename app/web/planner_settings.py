@@ -28,7 +28,7 @@ from geo.errors import CuaKhauError, StaleError
 from routing import store as routing_store
 from routing.gates import Direction
 
-router = APIRouter(prefix="/settings")
+router = APIRouter(include_in_schema=False, prefix="/planner/settings")
 
 Viewer = Annotated[Principal, Depends(allow("pages.planner"))]
 Writer = Annotated[Principal, Depends(allow("settings.write"))]

@@ -44,9 +44,7 @@ def put_truck(
 ) -> int:
     """A truck at a kilometre of a road (or moved there); its id."""
     norm = plate.replace("-", "").replace(".", "")
-    vehicle = get_or_add_vehicle(
-        session, norm, plate=plate, kind="truck", organisation_id=organisation_id, now=time
-    )
+    vehicle = get_or_add_vehicle(session, norm, plate=plate, kind="truck", organisation_id=organisation_id, now=time)
     way = "to_border" if direction >= 0 else "from_border"
     (road_id,), (offset_m,) = corridor.place_at(road, [km], way)
     (lon,), (lat,) = corridor.position(road, [km], way)
@@ -55,9 +53,20 @@ def put_truck(
     )
     session.execute(
         insert(LastPosition).values(
-            vehicle_id=vehicle.vehicle_id, device_id=1, geom=f"SRID=4326;POINT({lon} {lat})", speed_mps=speed_mps,
-            road_id=int(road_id), offset_m=float(offset_m), km=km, direction=direction, status=0, flags=0,
-            received_at=time, time=time, edge_id=corridor.roads[int(road_id)].edge_id, site_id=site_id,
+            vehicle_id=vehicle.vehicle_id,
+            device_id=1,
+            geom=f"SRID=4326;POINT({lon} {lat})",
+            speed_mps=speed_mps,
+            road_id=int(road_id),
+            offset_m=float(offset_m),
+            km=km,
+            direction=direction,
+            status=0,
+            flags=0,
+            received_at=time,
+            time=time,
+            edge_id=corridor.roads[int(road_id)].edge_id,
+            site_id=site_id,
             motion=motion or ("moving" if speed_mps > 3 else "slow"),
         )
     )

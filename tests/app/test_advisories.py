@@ -64,9 +64,7 @@ def refresh(stage: Stage, to_km: float, *, after_min: float = 0) -> int:
     runtime.clock.advance(60 * after_min)  # type: ignore[attr-defined]
     now = runtime.clock.now()
     with runtime.sessions() as session:
-        news = advisories.refresh(
-            session, Ahead(now, to_km), now, places=Places.of(runtime.corridor), forecast_id=7
-        )
+        news = advisories.refresh(session, Ahead(now, to_km), now, places=Places.of(runtime.corridor), forecast_id=7)
         session.commit()
     return news
 

@@ -100,9 +100,7 @@ def put_trucks(
 
 def pass_site(session: Session, vehicle_id: int, site_id: str, kind: str, at) -> None:
     session.execute(
-        text(
-            "INSERT INTO ingest.site_event (vehicle_id, site_id, kind, time, source) VALUES (:v, :s, :k, :at, 'gps')"
-        ),
+        text("INSERT INTO ingest.site_event (vehicle_id, site_id, kind, time, source) VALUES (:v, :s, :k, :at, 'gps')"),
         {"v": vehicle_id, "s": site_id, "k": kind, "at": at},
     )
 
@@ -340,9 +338,7 @@ def test_one_leads_and_another_takes_over(ready: Runtime, monkeypatch: pytest.Mo
         # The server ends the leader's connection: leadership is lost with it, and won again.
         with ready.engine.begin() as connection:
             connection.execute(
-                text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = :key"
-                ),
+                text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = :key"),
                 {"key": loop.LOCK_KEY},
             )
         assert wait_for(lambda: len(led) == 3)

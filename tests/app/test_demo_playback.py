@@ -165,17 +165,13 @@ def test_a_truck_held_at_a_staging_area_drives_there_first(
     assert NOW + minutes(30) < next(fix.time for fix in fixes if (fix.lon, fix.lat) == spot) < NOW + minutes(90)
 
 
-def test_a_place_already_passed_cannot_be_obeyed(
-    playback: Playback, recording: Recording, corridor: Corridor
-) -> None:
+def test_a_place_already_passed_cannot_be_obeyed(playback: Playback, recording: Recording, corridor: Corridor) -> None:
     spot = place_within(corridor.get_site("staging-huu-lung").geofence, seed=1)
     assert playback.hold(recording.driver_truck, ORDER, NOW, spot) is None
     assert playback.shifts == {}
 
 
-def test_a_diverted_truck_ends_at_the_other_gate(
-    playback: Playback, recording: Recording, corridor: Corridor
-) -> None:
+def test_a_diverted_truck_ends_at_the_other_gate(playback: Playback, recording: Recording, corridor: Corridor) -> None:
     truck = recording.driver_truck
     assert recording.trucks[truck].gate == "huu-nghi"
     lon, lat = corridor.position("QL4A", corridor.km_span("QL4A")[1])

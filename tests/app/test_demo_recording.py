@@ -87,7 +87,7 @@ def test_trucks_drive_on_the_corridor_and_stand_in_its_yards(recording: Recordin
     assert np.percentile(distance_m[moving], 99) < 45.0
     km = corridor.km_of(road_id, offset_m)
     assert km[moving].max() > 115.0
-    for truck in recording.trucks[:: 50]:
+    for truck in recording.trucks[::50]:
         fixes = recording.fixes_of(truck.truck)
         if truck.direction == "export":
             newest = fixes[np.argmax(recording.t_s[fixes])]

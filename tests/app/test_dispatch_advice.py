@@ -81,9 +81,7 @@ def test_exceedance_of_a_certainty_is_a_step() -> None:
     assert exceedance(QUANTILES, np.full((3, 1), np.nan), 5.0)[0] == 0.0
 
 
-@given(
-    st.lists(st.floats(0, 1e4), min_size=3, max_size=3).map(sorted), st.floats(0, 2e4), st.floats(0, 1e3)
-)
+@given(st.lists(st.floats(0, 1e4), min_size=3, max_size=3).map(sorted), st.floats(0, 2e4), st.floats(0, 1e3))
 def test_exceedance_falls_with_the_threshold(values: list[float], threshold: float, more: float) -> None:
     column = np.array(values)[:, None]
     low, high = exceedance(QUANTILES, column, threshold)[0], exceedance(QUANTILES, column, threshold + more)[0]

@@ -121,7 +121,9 @@ def world(runtime: Runtime) -> dict[str, Any]:
             ids |= {f"vehicle{number}": vehicle_id, f"trip{number}": trip_id, f"driver{number}": driver.account_id,
                     f"organisation{number}": organisation.organisation_id}  # fmt: skip
         for username, role, gate_id in (
-            ("police", "traffic_police", None), ("guard", "border_guard", "huu-nghi"), ("admin", "administrator", None)
+            ("police", "traffic_police", None),
+            ("guard", "border_guard", "huu-nghi"),
+            ("admin", "administrator", None),
         ):
             service.create_account(
                 session, username=username, password=PASSWORD, full_name=username, role=role, now=now, gate_id=gate_id

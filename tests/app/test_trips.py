@@ -200,9 +200,7 @@ def test_a_trip_advances_as_its_truck_does(stage: Stage) -> None:
     def look() -> None:
         nonlocal last
         with runtime.sessions() as session:
-            last = service.advance(
-                session, runtime.clock.now(), places=places, tails_km={"huu-nghi": 5.0}, last=last
-            )
+            last = service.advance(session, runtime.clock.now(), places=places, tails_km={"huu-nghi": 5.0}, last=last)
             session.commit()
         stages.append(stage.enterprise.get(f"/api/v1/trips/{stage.trip_id}").json()["stage"])
 

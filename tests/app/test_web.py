@@ -77,9 +77,7 @@ def test_everything_the_sign_in_page_names_is_there(client):
         assert client.get(address).status_code == 200, address
 
 
-@pytest.mark.parametrize(
-    "path", ["/vendor/lit-3.3.3/package.json", "/static/../pages.py", "/vendor/lit-3.3.3/../etc"]
-)
+@pytest.mark.parametrize("path", ["/vendor/lit-3.3.3/package.json", "/static/../pages.py", "/vendor/lit-3.3.3/../etc"])
 def test_nothing_else_is_served(client, path):
     assert client.get(path).status_code == 404
 

@@ -203,9 +203,7 @@ def test_after_a_count_inside_is_counted_plus_what_moved_since(trucks, order, mi
     yard.count(counted_veh, minute)
     for movement in delivered[position:]:
         yard.apply(movement)
-    since = sum(
-        (1 if m.kind == "enter" else -1) for moves in trucks for m in moves if m.time > at(minute)
-    )
+    since = sum((1 if m.kind == "enter" else -1) for moves in trucks for m in moves if m.time > at(minute))
     assert yard.raw_veh == counted_veh + since
     state = yard.state()
     assert state.inside_veh == max(yard.raw_veh, 0)

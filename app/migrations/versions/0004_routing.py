@@ -113,12 +113,8 @@ def upgrade() -> None:
         )
         """
     )
-    op.execute(
-        "CREATE INDEX ix_scenario_run_created_by_created_at ON routing.scenario_run (created_by, created_at)"
-    )
-    op.execute(
-        "CREATE INDEX ix_scenario_run_queued ON routing.scenario_run (created_at) WHERE status = 'queued'"
-    )
+    op.execute("CREATE INDEX ix_scenario_run_created_by_created_at ON routing.scenario_run (created_by, created_at)")
+    op.execute("CREATE INDEX ix_scenario_run_queued ON routing.scenario_run (created_at) WHERE status = 'queued'")
 
 
 def downgrade() -> None:

@@ -60,9 +60,7 @@ def upgrade() -> None:
         schema=SCHEMA,
     )
     inside, left = sa.text("left_at IS NULL"), sa.text("left_at IS NOT NULL")
-    op.create_index(
-        "ix_presence_inside", "presence", ["yard_id", "entered_at"], schema=SCHEMA, postgresql_where=inside
-    )
+    op.create_index("ix_presence_inside", "presence", ["yard_id", "entered_at"], schema=SCHEMA, postgresql_where=inside)
     op.create_index("ix_presence_truck", "presence", ["truck_key"], schema=SCHEMA, postgresql_where=inside)
     op.create_index("ix_presence_left_at", "presence", ["left_at"], schema=SCHEMA, postgresql_where=left)
     op.create_table(

@@ -25,11 +25,17 @@ function show() {
   const counts = Object.fromEntries(Object.keys(STAGES).map((stage) => [stage, 0]));
   for (const item of items) counts[item.stage] += 1;
   document.getElementById("stages").replaceChildren(...Object.keys(STAGES).map((stage) => chip(stage, counts[stage])));
-  const shown = items.filter((item) => !filter || item.stage === filter);
+  const shown = items.filter((item) => !filter || item.stage === filter).sort(byUrgency);
   document.getElementById("rows").replaceChildren(...shown.map(row));
   document.getElementById("empty").hidden = shown.length > 0;
   document.getElementById("count").textContent = t("{count} shipments", { count: formatNumber(items.length) });
 }
+
+/** What is stuck first, then what comes, what is planned, what is over; within each the earlier first. */
+const URGENCY = ["queued", "on_the_road", "in_the_yard", "planned", "out"];
+const byUrgency = (a, b) =>
+  URGENCY.indexOf(a.stage) - URGENCY.indexOf(b.stage) ||
+  (a.arrive_at?.[1] || a.planned_arrival).localeCompare(b.arrive_at?.[1] || b.planned_arrival);
 
 function chip(stage, count) {
   const [label, icon] = STAGES[stage];
