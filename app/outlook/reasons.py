@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from app.dispatch.texts import format_until
+from app.dispatch.wording import N_, Gettext
 from app.trips.places import Places
-
-Gettext = Callable[[str], str]
-
-
-def N_(message: str) -> str:  # noqa: N802 - gettext's customary name
-    """Mark a message for translation."""
-    return message
-
 
 MESSAGES: Final[Mapping[str, str]] = {
     "free_on_arrival": N_("{free} places are free when you arrive."),
