@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 from geo.corridor import Corridor
 from maps import comparison
@@ -29,7 +29,6 @@ SCENARIO = {
     },
     "change": {"gates": {"huu-nghi": {"lanes": 12}}, "yards": {"xuan-cuong": {"capacity_veh": 900}}},
 }
-BROWSER = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 
 @pytest.fixture(scope="module")
@@ -70,28 +69,26 @@ def test_nothing_but_tiles_comes_from_elsewhere(report: str) -> None:
     assert "url(images/" not in leaflet_css()
 
 
-def test_it_opens_in_a_browser_without_network(report: str, tmp_path: Path) -> None:
+def test_it_opens_in_a_browser_without_network(report: str, tmp_path: Path, browser: Browser) -> None:
     page_file = tmp_path / "report.html"
     page_file.write_text(report, encoding="utf-8")
     problems: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER)
-        context = browser.new_context(offline=True)
-        page = context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.goto(page_file.as_uri())
-        page.wait_for_selector(".leaflet-overlay-pane path", state="attached")
-        paths = page.locator(".leaflet-overlay-pane path")
-        before = paths.count()
-        assert before > 20
-        page.get_by_label("Base: queue at its longest").uncheck()
-        assert paths.count() < before
-        page.locator("path.leaflet-interactive[fill='#1d4ed8']").first.click(force=True)
-        popup = page.locator(".leaflet-popup-content")
-        popup.wait_for()
-        assert "Places for trucks" in popup.inner_text()
-        browser.close()
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.goto(page_file.as_uri())
+    page.wait_for_selector(".leaflet-overlay-pane path", state="attached")
+    paths = page.locator(".leaflet-overlay-pane path")
+    before = paths.count()
+    assert before > 20
+    page.get_by_label("Base: queue at its longest").uncheck()
+    assert paths.count() < before
+    page.locator("path.leaflet-interactive[fill='#1d4ed8']").first.click(force=True)
+    popup = page.locator(".leaflet-popup-content")
+    popup.wait_for()
+    assert "Places for trucks" in popup.inner_text()
+    context.close()
     assert [problem for problem in problems if "net::ERR" not in problem] == []
 
 
