@@ -77,6 +77,7 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
         **dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL,
     },
     "steps.act": dict.fromkeys(_STATIONS, _GATE),
+    "channels.set": {R.CUSTOMS: _GATE},
     "inspections.read": dict.fromkeys(_STATIONS, _GATE),
     "declarations.read": {R.ENTERPRISE: _ORG, **dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL},
     "declarations.write": {R.ENTERPRISE: _ORG, R.SUPPORT: _GATE},
