@@ -21,9 +21,10 @@ from app.web.pages import Pages, error_page
 API_MODULES = (
     "health", "tokens", "accounts", "organisations", "audit", "events", "gps", "devices", "positions", "corridor",
     "tiles", "history", "forecasts", "yards", "settings", "trips", "outlooks", "orders", "advisories",
-    "scenarios",
+    "scenarios", "declarations",
 )  # fmt: skip
-WEB_MODULES = ("session", "account", "admin", "audit", "station", "police", "driver", "enterprise", "planner", "yard")
+WEB_MODULES = ("session", "account", "admin", "audit", "station", "police", "driver", "enterprise", "planner", "yard",
+               "declarations", "support")  # fmt: skip
 
 TAGS = [
     {"name": "health", "description": "Alive, ready, figures for Prometheus."},
@@ -34,6 +35,7 @@ TAGS = [
     {"name": "forecasts", "description": "Queue, wait and tail at the gates, as quantiles."},
     {"name": "yards", "description": "Capacity, occupancy, entries and exits."},
     {"name": "trips", "description": "Vehicle, driver, goods and one crossing."},
+    {"name": "declarations", "description": "What is declared of a trip, once, for every agency."},
     {"name": "dispatch", "description": "Advisories, orders and their acknowledgement."},
     {"name": "planning", "description": "Settings of the gates, what-if scenarios."},
     {"name": "events", "description": "Server-sent events."},

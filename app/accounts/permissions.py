@@ -81,6 +81,7 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "inspections.read": dict.fromkeys(_STATIONS, _GATE),
     "declarations.read": {R.ENTERPRISE: _ORG, **dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL},
     "declarations.write": {R.ENTERPRISE: _ORG, R.SUPPORT: _GATE},
+    "undeclared.write": {R.SUPPORT: _GATE},
     "transshipments.register": {R.ENTERPRISE: _ORG},
     "transshipments.approve": {R.CUSTOMS: _GATE},
     "transshipments.carry_out": {R.YARD_OPERATOR: _GATE},
@@ -123,6 +124,7 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "pages.enterprise": {R.ENTERPRISE: _ORG},
     "pages.planner": {R.PLANNER: _ALL},
     "pages.yard": {R.YARD_OPERATOR: _GATE},
+    "pages.support": {R.SUPPORT: _GATE},
     "pages.station": dict.fromkeys(_STATIONS, _GATE),
 }  # fmt: skip
 

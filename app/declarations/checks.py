@@ -288,6 +288,9 @@ def _check_code(line: Line) -> Iterator[Problem]:
     code = hs.squeeze(line.hs_code)
     if not code:
         yield _missing("hs_code", "Give the HS code, or search it by the name of the goods.")
+    elif code.isascii() and code.isdigit() and len(code) % 2:
+        message = "{value} has an odd number of digits; a spreadsheet may have dropped a leading 0."
+        yield Problem("hs_code", message, {"value": line.hs_code})
     elif not hs.is_well_formed(code):
         yield Problem("hs_code", "{value} is not an HS code; write 4, 6, 8 or 10 digits, such as 0810.90.",
                       {"value": line.hs_code})  # fmt: skip

@@ -50,6 +50,8 @@ def create(
 ) -> int:
     """Begin a declaration and with it a trip; the trip's id. `submit` hands it in at once.
 
+    An open trip of the truck that was entered before and not declared is taken up instead of a new one.
+
     Arguments: `written`, as `form.read` takes it; `organisation_id`, for whom a support desk declares.
 
     Raises
@@ -63,11 +65,9 @@ def create(
     around = _surroundings(act, None)
     owner = organisation_of(act.principal, organisation_id)
     found = checks.check(form, around) if submit else checks.check_draft(form)
-    _refuse(found + _check_registers(session, form, owner, None))
-    trip_id = trips.create_trip(
-        session, act.principal, _declared(form, owner), Places.of(act.corridor), now=act.now, address=act.address,
-        simulated=act.simulated,
-    )  # fmt: skip
+    undeclared = _find_undeclared(session, form, owner)
+    _refuse(found + _check_registers(session, form, owner, undeclared))
+    trip_id = _begin_trip(session, act, form, owner, undeclared)
     row = _insert_draft(session, act, trip_id, 1, form, version=1)
     if submit:
         _submit(session, act, _lock_trip(session, act, trip_id), row, None)
@@ -205,7 +205,8 @@ def check_written(
     owner = organisation_of(act.principal, organisation_id)
     unread = {one.field for one in unreadable}
     found = [one for one in checks.check(form, _surroundings(act, None)) if one.field not in unread]
-    return form, [*unreadable, *found, *_check_registers(session, form, owner, None)]
+    undeclared = _find_undeclared(session, form, owner)
+    return form, [*unreadable, *found, *_check_registers(session, form, owner, undeclared)]
 
 
 # Pieces
@@ -281,6 +282,27 @@ def _check_registers(session: Session, form: Form, organisation_id: int, trip: T
         if busy is not None:
             found.append(_busy("trailer_plate", form.trailer_plate, busy, organisation_id))
     return found
+
+
+def _find_undeclared(session: Session, form: Form, organisation_id: int) -> Trip | None:
+    """The truck's open trip of this organisation, if nothing was declared of it yet."""
+    truck = plates.find_plate(form.plate)
+    trip = None if truck is None else store.find_open_trip_by_plate(session, truck)
+    if trip is None or trip.organisation_id != organisation_id or store.revisions_of(session, trip.trip_id):
+        return None
+    return trip
+
+
+def _begin_trip(session: Session, act: Act, form: Form, organisation_id: int, undeclared: Trip | None) -> int:
+    declared, places = _declared(form, organisation_id), Places.of(act.corridor)
+    if undeclared is None:
+        return trips.create_trip(
+            session, act.principal, declared, places, now=act.now, address=act.address, simulated=act.simulated
+        )
+    trip = trip_store.lock_trip(session, Trip.organisation_id == organisation_id, undeclared.trip_id)
+    assert trip is not None
+    trips.align_trip(session, act.principal, trip, declared, places=places, now=act.now)
+    return trip.trip_id
 
 
 def _busy(name: str, plate: str, busy: Trip, organisation_id: int) -> Problem:

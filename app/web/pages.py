@@ -42,6 +42,8 @@ NAVIGATION = (
     ("pages.police", "/police", N_("Live map"), "map-2"),
     ("pages.driver", "/driver", N_("My trip"), "truck"),
     ("pages.enterprise", "/enterprise", N_("Shipments"), "packages"),
+    ("pages.enterprise", "/declarations", N_("Declarations"), "file-text"),
+    ("pages.support", "/support", N_("Support desk"), "lifebuoy"),
     ("pages.planner", "/planner", N_("What-if"), "chart-histogram"),
     ("pages.yard", "/yard", N_("Yard"), "parking"),
     ("pages.station", "/station", N_("Station"), "building-community"),
