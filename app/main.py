@@ -22,9 +22,10 @@ API_MODULES = (
     "health", "tokens", "accounts", "organisations", "audit", "events", "gps", "devices", "positions", "corridor",
     "tiles", "history", "forecasts", "yards", "settings", "trips", "outlooks", "orders", "advisories",
     "scenarios", "declarations",
+    "sheets", "inspections", "procedures",
 )  # fmt: skip
 WEB_MODULES = ("session", "account", "admin", "audit", "station", "police", "driver", "enterprise", "planner", "yard",
-               "declarations", "support")  # fmt: skip
+               "declarations", "support", "procedures")  # fmt: skip
 
 TAGS = [
     {"name": "health", "description": "Alive, ready, figures for Prometheus."},
@@ -36,6 +37,8 @@ TAGS = [
     {"name": "yards", "description": "Capacity, occupancy, entries and exits."},
     {"name": "trips", "description": "Vehicle, driver, goods and one crossing."},
     {"name": "declarations", "description": "What is declared of a trip, once, for every agency."},
+    {"name": "sheets", "description": "A trip's sheet through all agencies, and the stations' work lists."},
+    {"name": "procedures", "description": "The steps of each gate, direction and regime, in versions."},
     {"name": "dispatch", "description": "Advisories, orders and their acknowledgement."},
     {"name": "planning", "description": "Settings of the gates, what-if scenarios."},
     {"name": "events", "description": "Server-sent events."},

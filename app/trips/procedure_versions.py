@@ -71,6 +71,12 @@ def get_current(session: Session, key: Key, now: datetime) -> ProcedureRow:
     return found
 
 
+def list_versions(session: Session, now: datetime) -> list[dict[str, Any]]:
+    """All versions, described, by gate, direction and regime, newest first."""
+    add_shipped(session, now)
+    return [describe(row) for row in sheet_store.list_procedures(session)]
+
+
 def get_version(session: Session, procedure_id: int) -> ProcedureRow:
     """A version.
 
