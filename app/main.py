@@ -23,9 +23,10 @@ API_MODULES = (
     "tiles", "history", "forecasts", "yards", "settings", "trips", "outlooks", "orders", "advisories",
     "scenarios", "declarations",
     "sheets", "inspections", "procedures",
+    "cameras", "equipment", "weighings", "barriers",
 )  # fmt: skip
 WEB_MODULES = ("session", "account", "admin", "audit", "station", "police", "driver", "enterprise", "planner", "yard",
-               "declarations", "support", "procedures")  # fmt: skip
+               "declarations", "support", "procedures", "equipment")  # fmt: skip
 
 TAGS = [
     {"name": "health", "description": "Alive, ready, figures for Prometheus."},
@@ -39,6 +40,7 @@ TAGS = [
     {"name": "declarations", "description": "What is declared of a trip, once, for every agency."},
     {"name": "sheets", "description": "A trip's sheet through all agencies, and the stations' work lists."},
     {"name": "procedures", "description": "The steps of each gate, direction and regime, in versions."},
+    {"name": "equipment", "description": "Plate cameras, scales, scanners, seals, barriers: their doors and reports."},
     {"name": "dispatch", "description": "Advisories, orders and their acknowledgement."},
     {"name": "planning", "description": "Settings of the gates, what-if scenarios."},
     {"name": "events", "description": "Server-sent events."},

@@ -88,6 +88,7 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "procedures.read": {R.ADMINISTRATOR: _ALL, R.PLANNER: _ALL, R.AUDITOR: _ALL},
     "procedures.write": {R.ADMINISTRATOR: _ALL},
     "equipment.read": {R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL, **dict.fromkeys(_STATIONS, _GATE)},
+    "scans.read": {R.BORDER_GUARD: _GATE, R.CUSTOMS: _GATE, R.AUDITOR: _ALL},
     "equipment.write": {R.ADMINISTRATOR: _ALL},
     "plates.decide": {R.BORDER_GUARD: _GATE, R.YARD_OPERATOR: _GATE, R.SUPPORT: _GATE},
     "barriers.open": {R.BORDER_GUARD: _GATE},

@@ -120,8 +120,8 @@ def likelihood(readings: Sequence[Candidate], plates: Sequence[str]) -> float:
 def _read_as(reading: Candidate, plate: str) -> float:
     """The chance that `plate` is read as `reading`."""
     low, high = BELIEVED
-    certainty = min(max(reading.confidence, low), high)
-    wrong = 1.0 - certainty ** (1.0 / max(len(plate), 1))
+    certainty = float(min(max(reading.confidence, low), high))
+    wrong: float = 1.0 - certainty ** (1.0 / max(len(plate), 1))
     other = wrong * (1.0 - LOOKALIKE_SHARE) / OTHER_SIGNS
     if len(reading.plate) != len(plate):
         return _one_off(reading.plate, plate) * other * (1.0 - wrong) ** (min(len(plate), len(reading.plate)) - 1)
@@ -163,9 +163,7 @@ class Place:
     is_yard: bool = False
 
 
-def expectation(
-    place: Place, *, gate_id: str, stage: str, planned_arrival: datetime, now: datetime
-) -> Expected:
+def expectation(place: Place, *, gate_id: str, stage: str, planned_arrival: datetime, now: datetime) -> Expected:
     """How far a trip is expected at a place.
 
     At a gate: now if it is in the queue or the gate area, coming within half a day of its planned arrival; along the

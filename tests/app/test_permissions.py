@@ -27,6 +27,11 @@ PUBLIC = {
     ("POST", "/gps/owntracks"): "a device's identifier is the key",
     ("POST", "/gps/traccar"): "a device's identifier or a gateway's token",
     ("POST", "/gps/batch"): "a device's identifier or a gateway's token",
+    ("POST", "/cameras/{vendor}"): "the camera's own key",
+    ("POST", "/equipment/heartbeat"): "the device's own key",
+    ("POST", "/equipment/weighings"): "the scale's own key",
+    ("POST", "/equipment/scans"): "the scanner's own key",
+    ("POST", "/equipment/seal-events"): "the seal's own key",
 }
 COMPUTING: set[str] = set()
 """Routes that take a body but change nothing."""
