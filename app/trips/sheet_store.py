@@ -153,8 +153,8 @@ _JOINS = """
     LEFT JOIN app.outlook x ON x.trip_id = t.trip_id
 """
 _IS_HERE = """
-    (t.arrived_at IS NOT NULL OR t.stage = 'in_the_yard' OR g.gate_id = t.gate_id
-     OR (t.stage = 'queued' AND p.km <= :near_km))
+    (t.arrived_at IS NOT NULL OR t.stage = 'in_the_yard' OR coalesce(g.gate_id = t.gate_id, false)
+     OR (t.stage = 'queued' AND coalesce(p.km <= :near_km, false)))
 """
 _IS_MINE = "(CAST(:collector AS text) IS NULL OR coalesce(t.facts ->> 'collector', :collector) = :collector)"
 
