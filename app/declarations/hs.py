@@ -107,8 +107,9 @@ def search(query: str, *, limit: int = 12) -> list[HsCode]:
         return []
     digits = squeeze(query)
     if digits.isascii() and digits.isdigit():
-        found = [one for code, one in known_codes().items() if code.startswith(digits) or digits.startswith(code)]
-        return sorted(found, key=lambda one: (not one.code.startswith(digits), one.code))[:limit]
+        below = sorted(code for code in known_codes() if code.startswith(digits))
+        above = [digits[:n] for n in (8, 6, 4, 2) if n < len(digits) and digits[:n] in known_codes()]
+        return [known_codes()[code] for code in (*below, *above)][:limit]
     scored = []
     for code, text in _searchable().items():
         if all(word in text for word in wanted):

@@ -101,7 +101,7 @@ def show(session: Session, _principal: Principal, trip: Trip) -> dict[str, Any] 
         "revision": latest.revision,
         "status": latest.status,
         "data": latest.data,
-        "submitted_at": latest.submitted_at,
+        "submitted_at": latest.submitted_at.isoformat() if latest.submitted_at else None,
         "return_reasons": (latest if latest.returned_at or earlier is None else earlier).return_reasons,
         "compared_with": earlier.revision if earlier else None,
         "differences": [one.to_record() for one in differences(earlier.data, latest.data)] if earlier else [],
