@@ -22,11 +22,12 @@ API_MODULES = (
     "health", "tokens", "accounts", "organisations", "audit", "events", "gps", "devices", "positions", "corridor",
     "tiles", "history", "forecasts", "yards", "settings", "trips", "outlooks", "orders", "advisories",
     "scenarios", "declarations",
-    "sheets", "inspections", "procedures",
+    "sheets", "inspections", "procedures", "stations", "transshipments",
     "cameras", "equipment", "weighings", "barriers",
+    "notifications", "webhooks", "statistics",
 )  # fmt: skip
 WEB_MODULES = ("session", "account", "admin", "audit", "station", "police", "driver", "enterprise", "planner", "yard",
-               "declarations", "support", "procedures", "equipment")  # fmt: skip
+               "declarations", "support", "procedures", "equipment", "following", "public", "statistics", "transshipments")  # fmt: skip
 
 TAGS = [
     {"name": "health", "description": "Alive, ready, figures for Prometheus."},
@@ -41,6 +42,7 @@ TAGS = [
     {"name": "sheets", "description": "A trip's sheet through all agencies, and the stations' work lists."},
     {"name": "procedures", "description": "The steps of each gate, direction and regime, in versions."},
     {"name": "equipment", "description": "Plate cameras, scales, scanners, seals, barriers: their doors and reports."},
+    {"name": "following", "description": "Notifications, webhooks, time in each step, daily bulletins."},
     {"name": "dispatch", "description": "Advisories, orders and their acknowledgement."},
     {"name": "planning", "description": "Settings of the gates, what-if scenarios."},
     {"name": "events", "description": "Server-sent events."},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Row, select, text
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from app.accounts.tables import Organisation
 from app.trips.tables import IS_OPEN, Trip
 from ingest.tables import LastPosition, Vehicle
 
-AnyRow = Row[Any]
+AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
 
 _VEHICLE_KEY = "translate(v.plate_norm, 'DOQBISZG', '00081526') COLLATE \"C\""
 _TRAILER_KEY = "translate(t.trailer_plate, 'DOQBISZG', '00081526') COLLATE \"C\""

@@ -35,6 +35,11 @@ def plates_of(session: Session, trip: Trip) -> list[str]:
     return [truck, trip.trailer_plate] if trip.trailer_plate else [truck]
 
 
+def plates_of_trip(session: Session, trip_id: int) -> list[str]:
+    """As `plates_of`, by the trip's id."""
+    return plates_of(session, session.get_one(Trip, trip_id))
+
+
 def steps_of(session: Session, trip_id: int) -> dict[str, str]:
     """The status of each step on a trip's sheet."""
     return store.step_statuses(session, trip_id)

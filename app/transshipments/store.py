@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Row, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -15,7 +15,7 @@ from app.trips.sheet_tables import TripStepRow
 from app.trips.tables import Trip
 from ingest.tables import Vehicle
 
-AnyRow = Row[Any]
+AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
 _registrant, _decider, _worker = aliased(Account), aliased(Account), aliased(Account)
 
 
