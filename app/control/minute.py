@@ -16,6 +16,7 @@ from app.control import yards
 from app.control.state import Snapshot, assemble
 from app.control.steps import gauge, log, run_step
 from app.dispatch import advisories
+from app.following import notifications
 from app.outlook.store import replace_outlooks
 from app.runtime import Runtime
 from app.trips.places import Places
@@ -129,6 +130,7 @@ class Minute:
         capacity_store.prune_plans(session, now)
         routing_store.prune_forecasts(session, now - KEEP_FORECASTS)
         idempotency.forget(session, now)
+        notifications.prune(session, now)
         return True
 
     def _report(

@@ -47,6 +47,7 @@ NAVIGATION = (
     ("pages.planner", "/planner", N_("What-if"), "chart-histogram"),
     ("pages.yard", "/yard", N_("Yard"), "parking"),
     ("pages.station", "/station", N_("Station"), "building-community"),
+    ("statistics.read", "/statistics", N_("Figures"), "chart-bar"),
     ("accounts.read", "/admin", N_("Accounts"), "users"),
     ("audit.read", "/audit", N_("Audit log"), "shield-check"),
 )
