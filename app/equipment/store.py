@@ -125,7 +125,7 @@ def reports_of_trip(session: Session, table: type[Reported], trip_id: int) -> Se
         select(table, Equipment)
         .join(Equipment, Equipment.equipment_id == table.equipment_id)
         .where(table.trip_id == trip_id)
-        .order_by(table.time)
+        .order_by(table.time, *table.__mapper__.primary_key)
     ).all()
 
 
