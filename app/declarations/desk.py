@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from statistics import median
 from typing import Any, Final
 
@@ -18,9 +18,11 @@ from app.declarations import service, store
 from app.declarations.form import Form
 from app.declarations.service import Act
 from app.declarations.tables import UndeclaredArrival
+from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor, Site
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
 from ingest import plates
+from ingest.store import find_vehicle
 
 LATEST_NOTICE: Final = timedelta(days=3)
 """A vehicle that has stood for longer without being registered is most likely a slip in the date."""
@@ -88,8 +90,8 @@ def register(session: Session, act: Act, *, plate: str, arrived_at: datetime | N
     return arrival.arrival_id
 
 
-def open_case(session: Session, act: Act, arrival_id: int) -> tuple[UndeclaredArrival, Form]:
-    """Begin to declare with a vehicle: notes when, and gives the form to begin with.
+def open_case(session: Session, act: Act, arrival_id: int) -> UndeclaredArrival:
+    """Note that the desk begins to declare with a vehicle.
 
     Raises
     ------
@@ -99,8 +101,46 @@ def open_case(session: Session, act: Act, arrival_id: int) -> tuple[UndeclaredAr
     arrival = _lock(session, act.principal, arrival_id)
     if arrival.opened_at is None:
         store.update_arrival(session, arrival_id, {"opened_at": act.now})
-    form = Form(plate=plates.display_plate(arrival.plate_norm), gate_id=arrival.gate_id, planned_arrival=act.now)
-    return arrival, form
+    return arrival
+
+
+def begin_form(session: Session, act: Act, arrival_id: int) -> tuple[UndeclaredArrival, Form]:
+    """A vehicle that waits, and the form to begin with.
+
+    Raises
+    ------
+    NotFoundError, ConflictError
+        If no such vehicle waits at the desk's gate.
+    """
+    arrival = _lock(session, act.principal, arrival_id)
+    plate = plates.display_plate(arrival.plate_norm)
+    return arrival, Form(plate=plate, gate_id=arrival.gate_id, planned_arrival=arrival.arrived_at)
+
+
+def owner_of(session: Session, arrival: UndeclaredArrival) -> int | None:
+    """The organisation that a waiting vehicle is registered to."""
+    vehicle = find_vehicle(session, arrival.plate_norm)
+    return None if vehicle is None else vehicle.organisation_id
+
+
+def today_at(clock_time: str, now: datetime) -> datetime | None:
+    """The last moment at which the clock at the border showed `HH:MM`; `None` if nothing is given.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no time of day.
+    """
+    if not clock_time.strip():
+        return None
+    try:
+        of_day = time.fromisoformat(clock_time.strip().zfill(5))
+    except ValueError:
+        raise InvalidInputError("{value} is no time of day; write it like 09:30.", field="arrived_at",
+                                value=clock_time[:10]) from None  # fmt: skip
+    local = now.astimezone(LOCAL_ZONE)
+    moment = local.replace(hour=of_day.hour, minute=of_day.minute, second=0, microsecond=0)
+    return (moment if moment <= local else moment - timedelta(days=1)).astimezone(UTC)
 
 
 def declare(

@@ -209,6 +209,13 @@ def check_written(
     return form, [*unreadable, *found, *_check_registers(session, form, owner, undeclared)]
 
 
+def refusal_of(form: Form, unreadable: Sequence[Problem], corridor: Corridor, now: datetime) -> RefusedError | None:
+    """What stands in the way of submitting a form, as far as the form itself tells."""
+    around = checks.Surroundings(now, checks.gate_rules(_hours(corridor)), form.planned_arrival)
+    problems = [*unreadable, *problems_of(checks.check(complete(form), around))]
+    return RefusedError([as_error(one) for one in problems]) if problems else None
+
+
 # Pieces
 
 
@@ -258,10 +265,11 @@ def _refuse(found: Sequence[Problem]) -> None:
 
 
 def _surroundings(act: Act, kept_arrival: datetime | None) -> checks.Surroundings:
-    hours = {
-        gate.site_id: (gate.attributes.get("opens"), gate.attributes.get("closes")) for gate in act.corridor.gates()
-    }
-    return checks.Surroundings(act.now, checks.gate_rules(hours), kept_arrival)
+    return checks.Surroundings(act.now, checks.gate_rules(_hours(act.corridor)), kept_arrival)
+
+
+def _hours(corridor: Corridor) -> dict[str, tuple[str | None, str | None]]:
+    return {gate.site_id: (gate.attributes.get("opens"), gate.attributes.get("closes")) for gate in corridor.gates()}
 
 
 def _check_registers(session: Session, form: Form, organisation_id: int, trip: Trip | None) -> list[Problem]:

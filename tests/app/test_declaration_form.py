@@ -25,8 +25,11 @@ from geo.errors import InvalidInputError
 from tests.app.declaring import declaration_body
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
-AROUND = Surroundings(NOW, {"huu-nghi": GateRules("huu-nghi", opens="07:00", closes="19:00"),
-                            "tan-thanh": GateRules("tan-thanh", frozenset({"transit"}), frozenset({"vehicles"}))})  # fmt: skip
+GATES = {
+    "huu-nghi": GateRules("huu-nghi", opens="07:00", closes="19:00"),
+    "tan-thanh": GateRules("tan-thanh", frozenset({"transit"}), frozenset({"vehicles"})),
+}
+AROUND = Surroundings(NOW, GATES)
 
 
 def good(**changes: Any) -> Form:
@@ -214,12 +217,13 @@ def test_a_decimal_comma_is_read_and_thousands_are_not_guessed():
     assert [one.field for one in problems] == ["lines.2.quantity"]
 
 
-@given(st.dictionaries(st.sampled_from([*HEAD_FIELDS, "lines", "x"]),
-                       st.text(string.printable + "\0đ京", max_size=30) | st.integers() | st.floats() | st.booleans() | st.none()))  # fmt: skip
-def test_anything_can_be_read(written):
-    if not isinstance(written.get("lines"), list):
-        written = {**written, "lines": []}
-    form, problems = read(written)
+WRITTEN = st.text(string.printable + "\0đ京", max_size=30) | st.integers() | st.floats() | st.booleans() | st.none()
+
+
+@given(st.dictionaries(st.sampled_from([*HEAD_FIELDS, "x"]), WRITTEN),
+       st.lists(st.dictionaries(st.sampled_from(list(LINE_FIELDS)), WRITTEN), max_size=3))  # fmt: skip
+def test_anything_can_be_read(head, lines):
+    form, problems = read({**head, "lines": lines})
     check(form, AROUND)
     for one in problems:
         assert one.text()
@@ -254,7 +258,11 @@ def test_search_of_nothing_finds_nothing():
 
 
 def test_the_kind_of_goods_follows_the_code_unless_given():
-    form = complete(read({"regime": "import", "lines": [{"hs_code": "08106000"}, {"hs_code": "0203", "goods_class": "dry_food"}]})[0])
+    form = complete(
+        read({"regime": "import", "lines": [{"hs_code": "08106000"}, {"hs_code": "0203", "goods_class": "dry_food"}]})[
+            0
+        ]
+    )
     assert [line.goods_class for line in form.lines] == ["fresh_fruit", "dry_food"]
     assert form.lines[0].hs_code == "0810.60.00"
     assert form.direction == "import"
@@ -276,7 +284,9 @@ def test_differences_name_field_old_and_new():
 
 def test_a_mixed_load_is_quarantined_and_keeps_its_parts():
     line = good().lines[0]
-    form = replace(good(), lines=(replace(line, goods_class="textiles"), replace(line, goods_class="meat", gross_weight_kg=5.0)))
+    form = replace(
+        good(), lines=(replace(line, goods_class="textiles"), replace(line, goods_class="meat", gross_weight_kg=5.0))
+    )
     assert facts_of(form).goods_class == "meat"
     load = load_of(form)
     assert load["parts"] == [{"goods_class": "textiles"}, {"goods_class": "meat"}]
@@ -302,8 +312,10 @@ def test_every_message_and_label_is_translated(language):
     wanted = {one.label for one in (*HEAD_FIELDS.values(), *LINE_FIELDS.values())}
     for path in Path(checks.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and (
-                node.func.id in {"Problem", "_missing"} or node.func.id.endswith("Error")
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and (node.func.id in {"Problem", "_missing"} or node.func.id.endswith("Error"))
             ):
                 texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
                 wanted |= {one for one in texts if one.endswith(".")}
