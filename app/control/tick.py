@@ -13,6 +13,7 @@ from app.control import store
 from app.control.steps import gauge, log, run_step
 from app.control.yards import emit_yards
 from app.dispatch import orders
+from app.equipment import service as equipment
 from app.following import bulletin, feed
 from app.following.delivery import Deliverer
 from app.runtime import Runtime
@@ -53,6 +54,7 @@ class Tick:
         run_step(runtime, "orders_judge", self._judge)
         run_step(runtime, "following", self._follow)
         run_step(runtime, "bulletins", self._sum_up)
+        run_step(runtime, "equipment", self._watch_equipment)
         run_step(runtime, "outbox", self._sweep)
         self.deliverer.tend()
         beat(runtime)
@@ -105,6 +107,9 @@ class Tick:
 
     def _sum_up(self, session: Session) -> int:
         return bulletin.sum_up(session, self.runtime.clock.now(), list(self.places.gates))
+
+    def _watch_equipment(self, session: Session) -> int:
+        return equipment.sweep(session, self.runtime.clock.now())
 
     def _sweep(self, session: Session) -> int:
         sent = events.relay_waiting(session, self.runtime.redis)

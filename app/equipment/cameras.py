@@ -108,7 +108,9 @@ def decide(
     now: datetime,
     address: str = "",
 ) -> PlateReadRow:
-    """A person says whose a doubtful or unknown read is: a trip's, or a truck without one, with its true plate.
+    """A person says whose a doubtful or unknown read is: a trip's, or a truck's by its true plate.
+
+    The plate of a truck on an open trip at this gate is that trip's.
 
     Raises
     ------
@@ -126,13 +128,17 @@ def decide(
     row = store.lock_read(session, read_id)
     if row.status not in {"doubtful", "unknown"} or row.decided_at is not None:
         raise ConflictError("The read {read_id} is decided already.", read_id=read_id)
-    trip = store.find_trip(session, trip_id) if trip_id is not None else None
+    true_plate = normalise_plate(plate) if plate and trip_id is None else None
+    wanted = store.find_open_trip(session, true_plate) if true_plate else trip_id
+    trip = store.find_trip(session, wanted) if wanted is not None else None
+    if trip is not None and trip_id is None and trip.gate_id != device.gate_id:
+        trip = None  # at the wrong gate: not a trip of this station
     if trip_id is not None and (trip is None or trip.gate_id != device.gate_id):
         raise NotFoundError("There is no trip {trip_id} at this gate.", field="trip_id", trip_id=trip_id)
-    if trip is None and not plate:
+    if trip is None and true_plate is None:
         raise InvalidInputError("Name the trip, or the plate of a truck without one.", field="trip_id")
     before = {"status": row.status, "plate": row.plate_norm}
-    row.plate_norm = trip.plate_norm if trip is not None else normalise_plate(plate or "")
+    row.plate_norm = trip.plate_norm if trip is not None else str(true_plate)
     row.status = "matched" if trip is not None else "unknown"
     row.trip_id, row.probability = (trip.trip_id, 1.0) if trip is not None else (None, None)
     row.decided_by, row.decided_at, row.confidence = principal.account_id, now, 1.0

@@ -60,3 +60,9 @@ def describe(row: Any) -> dict[str, Any]:
         "trip_id": read.trip_id, "trip_code": row.code, "probability": read.probability,
         "decided_by": read.decided_by, "decided_at": read.decided_at,
     }  # fmt: skip
+
+
+def trips_considered(session: Session, reads: list[dict[str, Any]]) -> dict[int, Any]:
+    """Code, plate and goods of the trips that described reads might be of, by trip."""
+    wanted = {one["trip_id"] for read in reads for one in read["considered"]}
+    return store.describe_trips(session, sorted(wanted | {read["trip_id"] for read in reads if read["trip_id"]}))

@@ -267,6 +267,26 @@ def find_trip(session: Session, trip_id: int) -> AnyRow | None:
     ).one_or_none()
 
 
+def find_open_trip(session: Session, plate_norm: str) -> int | None:
+    """The open trip of a truck or trailer with this plate."""
+    query = text(
+        f"SELECT t.trip_id FROM app.trip t JOIN ingest.vehicle v ON v.vehicle_id = t.vehicle_id "  # noqa: S608
+        f"WHERE t.{IS_OPEN} AND (v.plate_norm = :plate OR t.trailer_plate = :plate) "
+        "ORDER BY (v.plate_norm = :plate) DESC, t.planned_arrival LIMIT 1"
+    )
+    return session.execute(query, {"plate": plate_norm}).scalar_one_or_none()
+
+
+def describe_trips(session: Session, trip_ids: Sequence[int]) -> dict[int, AnyRow]:
+    """Code, plate and goods of trips, by trip."""
+    query = (
+        select(Trip.trip_id, Trip.code, Vehicle.plate, Trip.goods)
+        .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
+        .where(Trip.trip_id.in_(trip_ids))
+    )
+    return {row.trip_id: row for row in session.execute(query)}
+
+
 def find_trip_by_code(session: Session, code: str) -> int | None:
     """The trip with a code."""
     return session.scalars(select(Trip.trip_id).where(Trip.code == code)).one_or_none()

@@ -48,6 +48,7 @@ NAVIGATION = (
     ("pages.yard", "/yard", N_("Yard"), "parking"),
     ("pages.station", "/station", N_("Station"), "building-community"),
     ("statistics.read", "/statistics", N_("Figures"), "chart-bar"),
+    ("equipment.read", "/equipment", N_("Equipment"), "device-cctv"),
     ("accounts.read", "/admin", N_("Accounts"), "users"),
     ("audit.read", "/audit", N_("Audit log"), "shield-check"),
 )

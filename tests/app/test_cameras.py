@@ -153,9 +153,12 @@ def test_a_doubtful_read_waits_for_a_person_with_its_picture(runtime, client, st
     assert elsewhere.get(f"/api/v1/plate-reads/{read['read_id']}/picture").status_code == 404
     assert stage.enterprise.get(f"/api/v1/plate-reads/{read['read_id']}/picture").status_code == 403
     url = f"/api/v1/plate-reads/{read['read_id']}/decision"
+    page = operator.get("/equipment/reads", headers={"accept": "text/html"}).text
+    assert f'data-trip="{stage.trip_id}"' in page
+    assert f'src="/api/v1/plate-reads/{read["read_id"]}/picture"' in page
     assert elsewhere.post(url, json={"trip_id": stage.trip_id}).status_code == 404
     assert operator.post(url, json={}).status_code == 422
-    decided = operator.post(url, json={"trip_id": stage.trip_id})
+    decided = operator.post(url, json={"plate": "29c 123.45"})
     assert (decided.status_code, decided.json()["status"], decided.json()["plate"]) == (200, "matched", PLATE)
     assert operator.post(url, json={"trip_id": stage.trip_id}).status_code == 409
     assert rows(runtime, "SELECT kind, source FROM capacity.movement") == [("enter", "camera")]

@@ -220,3 +220,17 @@ def test_pictures_are_pictures_and_are_erased_in_time(runtime: Runtime) -> None:
     assert pictures.drop_old(now + timedelta(days=KEPT_DAYS + 1)) == 1
     with pytest.raises(NotFoundError):
         pictures.load(ref)
+
+
+def test_pages_of_devices_and_reads(runtime, client, stage, administrator, sign_in) -> None:
+    set_up(administrator, "plate_camera", "rekor", site_id="xuan-cuong", station="yard")
+    html = {"accept": "text/html"}
+    page = administrator.get("/equipment", headers=html)
+    assert page.status_code == 200
+    assert 'id="device-form"' in page.text
+    guard = sign_in("border_guard", gate_id="huu-nghi")
+    page = guard.get("/equipment", headers=html)
+    assert "device-form" not in page.text
+    assert "Bến bãi Xuân Cương" in page.text
+    for status in ("doubtful", "unknown", "matched"):
+        assert guard.get(f"/equipment/reads?status={status}", headers=html).status_code == 200
