@@ -25,9 +25,10 @@ API_MODULES = (
     "sheets", "inspections", "procedures", "stations", "transshipments",
     "cameras", "equipment", "weighings", "barriers",
     "notifications", "webhooks", "statistics",
+    "fees", "payments", "tariffs",
 )  # fmt: skip
 WEB_MODULES = ("session", "account", "admin", "audit", "station", "police", "driver", "enterprise", "planner", "yard",
-               "declarations", "support", "procedures", "equipment", "following", "public", "statistics", "transshipments")  # fmt: skip
+               "declarations", "support", "procedures", "equipment", "following", "public", "statistics", "transshipments", "fees")  # fmt: skip
 
 TAGS = [
     {"name": "health", "description": "Alive, ready, figures for Prometheus."},
@@ -43,6 +44,7 @@ TAGS = [
     {"name": "procedures", "description": "The steps of each gate, direction and regime, in versions."},
     {"name": "equipment", "description": "Plate cameras, scales, scanners, seals, barriers: their doors and reports."},
     {"name": "following", "description": "Notifications, webhooks, time in each step, daily bulletins."},
+    {"name": "fees", "description": "The fee of a trip: assessed, paid, waived; bank reports, receipts, closings, tariffs."},
     {"name": "dispatch", "description": "Advisories, orders and their acknowledgement."},
     {"name": "planning", "description": "Settings of the gates, what-if scenarios."},
     {"name": "events", "description": "Server-sent events."},

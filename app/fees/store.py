@@ -190,15 +190,9 @@ def step_status(session: Session, trip_id: int) -> str | None:
     ).one_or_none()
 
 
-def settled_with_open_step(session: Session, limit: int) -> Sequence[int]:
-    """Trips whose fee is settled while their step of the fee is ready: paid before its turn came."""
-    return session.scalars(
-        select(FeeRow.trip_id)
-        .join(TripStepRow, and_(TripStepRow.trip_id == FeeRow.trip_id, TripStepRow.step == "fee"))
-        .where(TripStepRow.status == "ready", TripStepRow.is_live, FeeRow.status.in_(("paid", "waived")))
-        .order_by(FeeRow.trip_id)
-        .limit(limit)
-    ).all()
+def status_of_trip(session: Session, trip_id: int) -> str | None:
+    """The status of a trip's fee; `None` if it has none."""
+    return session.scalars(select(FeeRow.status).where(FeeRow.trip_id == trip_id)).one_or_none()
 
 
 # Collecting accounts, payments
@@ -285,6 +279,11 @@ def own_payments(principal: Principal, act: str) -> ColumnElement[bool]:
     return and_(Payment.gate_id == principal.gate_id, Payment.collector == str(principal.role))
 
 
+def find_payment(session: Session, condition: ColumnElement[bool]) -> Payment | None:
+    """A payment by a condition."""
+    return session.scalars(select(Payment).where(condition).execution_options(populate_existing=True)).one_or_none()
+
+
 def lock_payment(session: Session, condition: ColumnElement[bool]) -> Payment | None:
     """A payment, locked."""
     return session.scalars(
@@ -298,20 +297,19 @@ def list_for_a_person(session: Session, visible: ColumnElement[bool], limit: int
         select(Payment, FeeRow.reference, FeeRow.amount_vnd.label("fee_vnd"), FeeRow.status.label("fee_status"))
         .outerjoin(FeeRow, FeeRow.fee_id == Payment.fee_id)
         .where(visible, Payment.status.in_(FOR_A_PERSON))
-        .where(text("payment.status IN ('unmatched', 'over', 'under', 'double')"))
-        .where(Payment.refunded_vnd < Payment.amount_vnd - Payment.applied_vnd)
         .order_by(Payment.payment_id)
         .limit(limit)
     ).all()
 
 
-def find_receipt(session: Session, payment_id: int) -> AnyRow | None:
-    """A payment with all that its receipt says."""
+def find_receipt(session: Session, payment_id: int, visible: ColumnElement[bool]) -> AnyRow | None:
+    """A confirmed payment, if it is visible, with all that its receipt says."""
     return session.execute(
         select(
             Payment,
             FeeRow,
             Trip.code,
+            Trip.regime,
             Trip.simulated,
             Vehicle.plate,
             Organisation.name.label("organisation"),
@@ -322,7 +320,7 @@ def find_receipt(session: Session, payment_id: int) -> AnyRow | None:
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
         .join(Organisation, Organisation.organisation_id == Trip.organisation_id)
         .outerjoin(Account, Account.account_id == Payment.confirmed_by)
-        .where(Payment.payment_id == payment_id, Payment.confirmed_at.is_not(None))
+        .where(Payment.payment_id == payment_id, Payment.confirmed_at.is_not(None), visible)
     ).one_or_none()
 
 
@@ -460,6 +458,8 @@ def held_vnd(session: Session, collector: str, gate_id: str) -> int:
 
 def stamp_closing(session: Session, closing: Closing, payments: Sequence[Payment], refunds: Sequence[Release]) -> None:
     """Put payments and refunds into a closing."""
-    for one in (*payments, *refunds):
-        one.closing_id = closing.closing_id
+    for payment in payments:
+        payment.closing_id = closing.closing_id
+    for release in refunds:
+        release.closing_id = closing.closing_id
     session.flush()
