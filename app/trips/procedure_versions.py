@@ -190,6 +190,25 @@ def describe(row: ProcedureRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def draw(row: ProcedureRow) -> dict[str, Any] | None:
+    """The graph of a version as that of a sheet, `status` and `since` empty; `None` while it is no procedure."""
+    if procedure_checks.find_problems(row.definition):
+        return None
+    procedure = Procedure.from_definition(row.definition)
+    layers = procedure_checks.layers(procedure)
+    nodes = [
+        {
+            "step": name, "owners": list(procedure.steps[name].owners), "layer": column, "row": place,
+            "status": None, "since": None, "is_conditional": bool(procedure.steps[name].when),
+            "is_at_once": procedure.steps[name].at_once is not None,
+        }
+        for column, layer in enumerate(layers)
+        for place, name in enumerate(layer)
+    ]  # fmt: skip
+    arrows = [{"from": before, "to": name} for before, name in procedure_checks.edges(procedure)]
+    return {"nodes": nodes, "edges": arrows, "layers": len(layers)}
+
+
 def mandatory_from(session: Session) -> datetime:
     """From when on nobody handles an undeclared vehicle."""
     value = sheet_store.find_policy(session, MANDATORY_KEY)

@@ -50,7 +50,7 @@ class SheetChange:
 
 
 LISTENERS: Final[list[Callable[[Session, SheetChange], None]]] = []
-"""Called in order after each act, before the commit."""
+"""Called in order after each act, before the commit; one that raises undoes the act, one may act in turn."""
 READERS: Final[dict[str, Callable[[Session, Principal, Trip], Any]]] = sheet_view.READERS
 """Parts of `get_sheet` that others give, by name (`declaration`, `fee`, …); each decides what the reader may see."""
 
@@ -136,11 +136,11 @@ def note_arrival(
     _write_line(session, trip, act, {})
     audience = replace(_audience(trip, ()), roles=(str(Role.SUPPORT), str(Role.BORDER_GUARD)))
     _emit(session, trip, DECLARATION, "undeclared", version, audience, now)
-    _tell(session, trip, act, {}, {})
     audit.record(
         session, principal, "sheets.undeclared", "trip", trip_id, None, values["facts"], at=now, address=address
     )
-    return version
+    _tell(session, trip, act, {}, {})
+    return trip.version
 
 
 # Acting on steps
@@ -377,12 +377,12 @@ def _apply(session: Session, trip: Trip, before: Sheet, after: Sheet, act: _Act)
     version = store.update_trip(session, trip.trip_id, changes)
     _write_line(session, trip, act, {step: status for step, status in new.items() if status != old[step]})
     _emit_changes(session, trip, before, released, version, act.now)
-    _tell(session, trip, act, old, new)
     audit.record(
         session, act.principal, f"sheets.{act.name}", "trip", trip.trip_id, {"steps": old},
         {"step": act.step, "steps": new, "data": dict(act.data), "version": version}, at=act.now, address=act.address,
     )  # fmt: skip
-    return version
+    _tell(session, trip, act, old, new)
+    return trip.version
 
 
 def _write_line(session: Session, trip: Trip, act: _Act, changed: Mapping[str, str]) -> None:
