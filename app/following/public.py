@@ -118,7 +118,9 @@ def _check_pace(redis: Redis, address: str) -> None:
     views, misses = _keys(address)
     try:
         with redis.pipeline() as pipe:
-            pipe.incr(views).expire(views, WINDOW_S, nx=True).get(misses)
+            pipe.incr(views)
+            pipe.expire(views, WINDOW_S, nx=True)
+            pipe.get(misses)
             counted, _, missed = cast("Sequence[int]", pipe.execute())
     except RedisError:
         return
@@ -128,9 +130,11 @@ def _check_pace(redis: Redis, address: str) -> None:
 
 
 def _note_miss(redis: Redis, address: str) -> None:
+    _, misses = _keys(address)
     try:
         with redis.pipeline() as pipe:
-            pipe.incr(_keys(address)[1]).expire(_keys(address)[1], MISS_WINDOW_S, nx=True)
+            pipe.incr(misses)
+            pipe.expire(misses, MISS_WINDOW_S, nx=True)
             pipe.execute()
     except RedisError:
         return

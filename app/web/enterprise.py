@@ -14,7 +14,7 @@ from app.api.outlooks import WordingDep
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.following.current import current_steps
 from app.outlook.service import list_outlooks
-from app.trips import service
+from app.trips import service, sheet
 from app.trips.declaration import Declaration
 from app.trips.goods import GOODS_CLASSES
 from app.trips.places import Places
@@ -111,10 +111,12 @@ def show_trip(
     trip = service.get_trip(session, principal, trip_id)
     names = {"regimes": REGIME_NAMES, "goods_classes": GOODS_CLASSES, "sites": _site_names(corridor)}
     arrival = parse_time(trip["planned_arrival"])
+    graph = sheet.get_sheet(session, principal, trip_id)["graph"]
     steps = current_steps(session, trip_id)
     return render(
-        request, "enterprise_trip.html", trip=trip, planned_arrival=arrival, steps=steps, now=clock.now(), **names
-    )
+        request, "enterprise_trip.html", trip=trip, planned_arrival=arrival, steps=steps, graph=graph, now=clock.now(),
+        **names,
+    )  # fmt: skip
 
 
 def _form(request: Request, corridor: Corridor, written: TripForm, error: CuaKhauError | None) -> Response:
