@@ -227,7 +227,8 @@ def test_anything_can_be_read(head, lines):
     check(form, AROUND)
     for one in problems:
         assert one.text()
-    assert Form.from_record(form.to_record()).to_record() == form.to_record()
+    if not problems:
+        assert Form.from_record(form.to_record()) == form
 
 
 def test_every_class_and_gate_of_the_data_is_known(corridor):
