@@ -186,7 +186,10 @@ def describe(row: ProcedureRow) -> dict[str, Any]:
         "procedure_id": row.procedure_id, "gate_id": row.gate_id, "direction": row.direction, "regime": row.regime,
         "version": row.version, "edit": row.edit, "status": row.status, "definition": row.definition,
         "valid_from": row.valid_from, "created_at": row.created_at, "published_at": row.published_at,
-        "problems": [{"code": one.code, "step": one.step, "detail": str(one)} for one in problems],
+        "problems": [
+            {"code": one.code, "step": one.step, "detail": str(one), "message": one.message, "values": one.values}
+            for one in problems
+        ],
     }  # fmt: skip
 
 
