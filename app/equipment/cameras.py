@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import structlog
@@ -60,6 +60,9 @@ HEADING_TOLERANCE_DEG: Final = 90.0
 LONGEST_CONSIDERED: Final = 5
 """Trips kept with a read, for the person who decides."""
 
+Kept: TypeAlias = tuple[PlateReadRow, Any]
+"""A read as kept, and the trip it is of (see `store.trips_like`) or `None`."""
+
 log = structlog.get_logger("equipment")
 
 
@@ -86,15 +89,16 @@ def accept(
     device = store.lock_equipment(session, device.equipment_id)
     service.heard(session, device, now)
     camera_id = device.config.get("camera_id")
-    new = []
+    kept: list[Kept] = []
     for read in found:
         if camera_id and read.camera and read.camera != camera_id:
             log.warning("read of another camera", equipment_id=device.equipment_id, camera=read.camera[:40])
             continue
-        row = _keep(session, device, read, around, now)
-        if row is not None:
-            new.append(row)
-    return new
+        one = _keep(session, device, read, around, now)
+        if one is not None:
+            kept.append(one)
+    _take_effect(session, device, kept, around, now)
+    return [row for row, _ in kept]
 
 
 def decide(
@@ -143,15 +147,13 @@ def decide(
     row.trip_id, row.probability = (trip.trip_id, 1.0) if trip is not None else (None, None)
     row.decided_by, row.decided_at, row.confidence = principal.account_id, now, 1.0
     session.flush()
-    _take_effect(session, device, row, trip, around, now)
+    _take_effect(session, device, [(row, trip)], around, now)
     after = {"status": row.status, "plate": row.plate_norm, "trip_id": row.trip_id}
     audit.record(session, principal, "plates.decide", "plate_read", read_id, before, after, at=now, address=address)
     return row
 
 
-def _keep(
-    session: Session, device: Equipment, read: PlateRead, around: Surroundings, now: datetime
-) -> PlateReadRow | None:
+def _keep(session: Session, device: Equipment, read: PlateRead, around: Surroundings, now: datetime) -> Kept | None:
     time = read.time if read.time is not None and read.time <= now + CLOCK_TOLERANCE else now
     site = around.corridor.sites.get(device.site_id or "")
     rows = _trips_like(session, read, site, time)
@@ -187,13 +189,11 @@ def _keep(
     if earlier is not None and not _is_better(row, earlier):
         row.status, row.trip_id = "repeat", earlier.trip_id
         session.flush()
-        return row
+        return row, None
     if earlier is not None:
         earlier.status, earlier.trip_id = "repeat", row.trip_id
         session.flush()
-    trip = next((one for one in rows if one.trip_id == row.trip_id), None)
-    _take_effect(session, device, row, trip, around, now)
-    return row
+    return row, next((one for one in rows if one.trip_id == row.trip_id), None)
 
 
 def _trips_like(session: Session, read: PlateRead, site: Site | None, time: datetime) -> Sequence[Any]:
@@ -234,21 +234,35 @@ def _is_better(row: PlateReadRow, earlier: PlateReadRow) -> bool:
 
 
 def _take_effect(
-    session: Session, device: Equipment, row: PlateReadRow, trip: Any | None, around: Surroundings, now: datetime
+    session: Session, device: Equipment, kept: Sequence[Kept], around: Surroundings, now: datetime
 ) -> None:
+    """Timeline, map, yard, event and arrival of the reads that count.
+
+    Locks are taken in the order in which officers' acts take them, trips, yards, audit, so that none waits for another
+    in a circle.
+    """
     site = around.corridor.sites.get(device.site_id or "")
-    if trip is not None and row.status == "matched":
+    counted = [(row, trip) for row, trip in kept if row.status != "repeat"]
+    certain = [(row, trip) for row, trip in counted if trip is not None and row.status == "matched"]
+    store.lock_trips(session, sorted({trip.trip_id for _, trip in certain}))
+    for row, trip in certain:
         data = {
             "read_id": row.read_id, "station": device.station, "site_id": device.site_id,
             "probability": round(row.probability or 0.0, 4), "by_person": row.decided_by is not None,
         }  # fmt: skip
         line = {"trip_id": trip.trip_id, "at": row.time, "kind": "plate", "data": data, "actor_id": row.decided_by}
         trip_store.insert_events(session, [line])
-        _note_arrival(session, device, trip, row.time)
         if site is not None and site.kind == "camera":
             _place(around, device, site, row, trip.vehicle_id, now)
-    _move_yard(session, device, site, row, trip, now)
-    # Along the road nobody opens a sheet: a doubtful read there is looked at by nobody, a certain one is on the map.
+    for row, trip in counted:
+        _move_yard(session, device, site, row, trip, now)
+        _tell(session, device, row, now)
+    for row, trip in certain:
+        _note_arrival(session, device, trip, row.time)
+
+
+def _tell(session: Session, device: Equipment, row: PlateReadRow, now: datetime) -> None:
+    """Open the sheet at the station, or ask for a look at the picture. Along the road there is nobody to tell."""
     if device.gate_id is not None:
         told = {
             "read_id": row.read_id, "station": device.station, "trip_id": row.trip_id, "status": row.status,

@@ -267,6 +267,12 @@ def find_trip(session: Session, trip_id: int) -> AnyRow | None:
     ).one_or_none()
 
 
+def lock_trips(session: Session, trip_ids: Sequence[int]) -> None:
+    """Lock trips until the transaction ends, in the order given."""
+    if trip_ids:
+        session.execute(select(Trip.trip_id).where(Trip.trip_id.in_(trip_ids)).order_by(Trip.trip_id).with_for_update())
+
+
 def find_open_trip(session: Session, plate_norm: str) -> int | None:
     """The open trip of a truck or trailer with this plate."""
     query = text(
