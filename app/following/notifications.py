@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Principal
 from app.following import store
-from app.following.words import AGENCY_NAMES, N_, STEP_AGENCY, STEP_NAMES
+from app.following.words import N_, STEP_NAMES
 
 MOST_COUNTED: Final = 100
 KEPT: Final = timedelta(days=30)
@@ -65,9 +65,7 @@ def text_of(kind: str, data: dict[str, Any], gettext: Callable[[str], str]) -> s
     step = data.get("step")
     if step is None:
         return template
-    name = gettext(STEP_NAMES.get(step, step))
-    agency = gettext(AGENCY_NAMES.get(STEP_AGENCY.get(step, ""), ""))
-    return template.format(step=f"{name} ({agency})" if agency and kind == "step.done" else name)
+    return template.format(step=gettext(STEP_NAMES.get(step, step)))
 
 
 def _describe(row: Any, gettext: Callable[[str], str]) -> dict[str, Any]:

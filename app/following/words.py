@@ -58,7 +58,7 @@ AGENCY_NAMES: Final = {
     Role.GATE_MANAGEMENT.value: N_("Gate management center"),
     Role.TAX.value: N_("Tax office"),
     Role.SUPPORT.value: N_("Support desk"),
-    "platform": N_("Released at once"),
+    "platform": N_("Platform, by itself"),
 }
 
 

@@ -53,7 +53,7 @@ def show_waits(
     )  # fmt: skip
 
 
-@router.get("/bulletin")
+@router.get("/statistics/bulletin")
 def show_bulletin(
     request: Request, principal: ReaderDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep,
     gate: Gate = "", since: str = "", until: str = "",
@@ -66,7 +66,7 @@ def show_bulletin(
     )  # fmt: skip
 
 
-@router.get("/bulletin.csv")
+@router.get("/statistics/bulletin.csv")
 def send_csv(
     request: Request, principal: ReaderDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep,
     gate: Gate = "", since: str = "", until: str = "",
@@ -78,7 +78,7 @@ def send_csv(
     return _file(text.encode(), "text/csv; charset=utf-8", f"{first}-{last}.csv")
 
 
-@router.get("/bulletin.pdf")
+@router.get("/statistics/bulletin.pdf")
 def send_pdf(
     request: Request, principal: ReaderDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep,
     gate: Gate = "", since: str = "", until: str = "",

@@ -167,13 +167,13 @@ def test_as_page_csv_and_pdf(day: Day, sign_in: SignIn) -> None:
     set_clock(day.runtime, at(24, 30))
     planner = sign_in("planner")
     query = "?since=2026-03-02&until=2026-03-02&gate=huu-nghi"
-    page = planner.get(f"/bulletin{query}")
+    page = planner.get(f"/statistics/bulletin{query}")
     assert "Xuất khẩu: trái cây tươi" in page.text
-    sheet = planner.get(f"/bulletin.csv{query}")
+    sheet = planner.get(f"/statistics/bulletin.csv{query}")
     assert sheet.content.startswith(b"\xef\xbb\xbf")
     head, line = csv.reader(io.StringIO(sheet.content.decode("utf-8-sig")))
     assert dict(zip(head, line, strict=True))["Xuất khẩu: trái cây tươi"] == "2"
-    document = planner.get(f"/bulletin.pdf{query}")
+    document = planner.get(f"/statistics/bulletin.pdf{query}")
     assert document.headers["content-type"] == "application/pdf"
     assert document.content.startswith(b"%PDF-")
     assert "bulletin-2026-03-02-2026-03-02.pdf" in document.headers["content-disposition"]

@@ -199,3 +199,14 @@ def test_asking_does_not_read_history(stage: Stage, session: Session) -> None:
                              ("webhook_delivery", "status = 'waiting' AND next_try_at <= now()")):  # fmt: skip
         plan = session.execute(text(f"EXPLAIN SELECT * FROM app.{table} WHERE {condition}")).scalars().all()
         assert any("Index" in line for line in plan), (table, plan)
+
+
+def test_the_audit_log_is_exported_with_its_hashes(stage: Stage, sign_in: SignIn) -> None:
+    import csv
+    import io
+
+    answer = sign_in("auditor").get("/audit/export.csv?action=trips.")
+    head, row = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))
+    line = dict(zip(head, row, strict=True))
+    assert (line["action"], line["object_id"], len(line["hash"])) == ("trips.create", str(stage.trip_id), 64)
+    assert stage.police.get("/audit/export.csv").status_code == 403

@@ -106,7 +106,8 @@ def upgrade() -> None:
         END $$;
         CREATE TRIGGER keep_step_stay AFTER UPDATE OF status ON app.trip_step
             FOR EACH ROW WHEN (NEW.status <> OLD.status
-                               AND (NEW.status = 'done' OR OLD.status IN ('ready', 'returned')))
+                               AND (NEW.status = 'done' OR OLD.status IN ('ready', 'returned'))
+                               AND (NEW.step <> 'declaration' OR OLD.status = 'returned'))
             EXECUTE FUNCTION app.keep_step_stay();
 
         CREATE TABLE app.step_day (

@@ -11,12 +11,16 @@ const SYMBOLS = ["circle", "rect", "triangle", "diamond", "pin", "arrow"];
 const LINES = 6;
 
 const severalGates = new Set(times.map((one) => one.gate_id)).size > 1;
-function label(one) {
-  const parts = [labels[one.name] || one.name];
-  if (one.agency) parts.push(labels[`agency:${one.agency}`] || one.agency);
-  if (severalGates) parts.push(labels[`gate:${one.gate_id}`] || one.gate_id);
-  return parts.join(" · ");
+function label(one, separator = " · ") {
+  const more = [];
+  if (one.agency) more.push(labels[`agency:${one.agency}`] || one.agency);
+  if (severalGates) more.push(labels[`gate:${one.gate_id}`] || one.gate_id);
+  return [labels[one.name] || one.name, more.join(" · ")].filter(Boolean).join(separator);
 }
+
+// Ticks at times people count in: at most five of them up to the longest value.
+const TICKS_S = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400];
+const tick = (longest) => TICKS_S.find((one) => longest / one <= 5) || Math.ceil(longest / 432_000) * 86_400;
 
 const elements = { lengths: document.getElementById("lengths"), hours: document.getElementById("hours") };
 const charts = {};
@@ -33,24 +37,25 @@ function frame() {
   };
 }
 
-const valueAxis = () => ({
+const valueAxis = (longest) => ({
   type: "value",
+  interval: tick(longest),
   axisLabel: { formatter: (value) => formatDuration(value), color: token("--ck-text-muted"), hideOverlap: true },
   splitLine: { lineStyle: { color: token("--ck-line") } },
 });
 
 function drawLengths() {
   const shown = [...times].sort((a, b) => a.median_s - b.median_s);
-  elements.lengths.style.height = `${Math.max(220, 70 + shown.length * 34)}px`;
+  elements.lengths.style.height = `${Math.max(220, 70 + shown.length * 40)}px`;
   charts.lengths ||= echarts.init(elements.lengths);
   charts.lengths.resize();
   charts.lengths.setOption({
     ...frame(),
     grid: { left: 8, right: 24, top: 34, bottom: 8, containLabel: true },
-    xAxis: valueAxis(),
+    xAxis: valueAxis(Math.max(...shown.map((one) => one.p90_s))),
     yAxis: {
-      type: "category", data: shown.map(label),
-      axisLabel: { color: token("--ck-text"), width: Math.min(220, elements.lengths.clientWidth * 0.42), overflow: "truncate" },
+      type: "category", data: shown.map((one) => label(one, "\n")),
+      axisLabel: { color: token("--ck-text"), width: Math.min(220, elements.lengths.clientWidth * 0.45), overflow: "truncate" },
     },
     series: [
       { name: t("Middle"), type: "bar", data: shown.map((one) => one.median_s), itemStyle: { color: token("--ck-forecast") } },
@@ -73,7 +78,7 @@ function drawHours() {
       type: "category", data: Array.from({ length: 24 }, (_, hour) => `${formatNumber(hour)}`), name: t("Hour"), nameGap: 6,
       axisLabel: { color: token("--ck-text-muted") }, nameTextStyle: { color: token("--ck-text-muted") },
     },
-    yAxis: valueAxis(),
+    yAxis: valueAxis(Math.max(...busiest.flatMap((one) => one.hour_mean_s))),
     series: busiest.map((one, n) => ({
       name: label(one), type: "line", connectNulls: false, symbol: SYMBOLS[n], symbolSize: 8, data: one.hour_mean_s,
       lineStyle: { type: n % 2 ? "dashed" : "solid" }, itemStyle: { color: token(PALETTE[n]) },
