@@ -27,6 +27,7 @@ REGIMES = {
 }  # fmt: skip
 TITLE = "BIÊN LAI THU PHÍ"
 SUBTITLE = "Phí sử dụng công trình kết cấu hạ tầng, công trình dịch vụ, tiện ích công cộng trong khu vực cửa khẩu"
+A5_MM = (148.0, 210.0)
 SIMULATED = "DỮ LIỆU MÔ PHỎNG – KHÔNG CÓ GIÁ TRỊ THANH TOÁN"
 NOTE = "Bản in từ hệ thống; mẫu biên lai chính thức do cơ quan thu quy định."
 
@@ -52,7 +53,7 @@ def receipt_pdf(
 def draw(row: Any, number: str, gate: str) -> bytes:
     """The PDF, A5, of a payment described as `store.find_receipt` does."""
     payment, fee = row.Payment, row.FeeRow
-    pdf = FPDF(format="A5")
+    pdf = FPDF(format=A5_MM)
     pdf.set_creation_date(payment.confirmed_at)
     pdf.set_title(f"{TITLE} {number}")
     pdf.set_lang("vi")

@@ -51,7 +51,7 @@ def test_a_receipt_says_what_was_paid_for_which_trip(counter: Counter) -> None:
 
 
 def test_a_chinese_plate_is_printed(counter: Counter) -> None:
-    fee = counter.due("桂F·A1234", regime="import", direction="import", amount_vnd=4_000_000)
+    fee = counter.due("桂F·A1234", regime="import", is_ready=False, amount_vnd=4_000_000)
     (payment,) = counter.act(fee["trip_id"], "cash", amount_vnd=4_000_000).json()["payments"]
     text = read(counter.cashier.get(f"/api/v1/payments/{payment['payment_id']}/receipt").content)
     assert "桂" in text
