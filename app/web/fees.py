@@ -1,4 +1,4 @@
-"""The collector's pages (ready to pay, questions, transfers, second person, closing) and the payer's page of one fee."""
+"""The collector's counter (ready to pay, questions, transfers, second person, closing), and one fee for its payer."""
 
 from __future__ import annotations
 
