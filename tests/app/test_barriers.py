@@ -17,10 +17,12 @@ from paho.mqtt import client as mqtt
 from app.equipment import barriers, drivers, on_sheet, service
 from app.equipment.drivers import Command, HttpPort, MqttPort
 from app.runtime import Runtime
+from app.trips import sheet
+from app.trips.procedure import Facts
 from app.trips.sheet import SheetChange
 from app.trips.tables import Trip
-from tests.app.dispatching import Stage, set_stage
-from tests.app.equipping import confirm, mosquitto, one, set_up
+from tests.app.dispatching import Stage, put_truck, set_stage
+from tests.app.equipping import confirm, mosquitto, one, rekor, send, set_up
 from tests.app.gps import rows
 
 
@@ -134,6 +136,36 @@ def test_confirming_on_the_sheet_opens_it_after_the_commit(runtime, barrier, sta
         session.commit()
     barriers.settle()
     assert len(controller.heard) == 1
+
+
+def test_from_the_camera_over_the_sheet_to_the_open_barrier(
+    runtime, client, stage, guard, barrier, controller, sign_in
+) -> None:
+    facts = Facts(direction="export", regime="export", goods_class="fresh_fruit")
+    with runtime.sessions() as session:
+        sheet.open_sheet(session, stage.trip_id, facts, runtime.clock.now())
+        put_truck(session, runtime.corridor, "29C-123.45", time=runtime.clock.now(), km=1.1)
+        session.commit()
+    camera = set_up(
+        sign_in("administrator"), "plate_camera", "rekor", site_id="huu-nghi-barrier-1", station="barrier_1"
+    )
+    url = f"/api/v1/trips/{stage.trip_id}"
+
+    def confirm_on_sheet(officer: TestClient, step: str) -> None:
+        tag = f'"{officer.get(f"{url}/sheet").json()["version"]}"'
+        answer = officer.post(f"{url}/steps/{step}/confirm", json={}, headers={"If-Match": tag})
+        assert answer.status_code == 200, answer.text
+
+    confirm_on_sheet(sign_in("health_quarantine", gate_id="huu-nghi"), "health")
+    send(client, camera, rekor("29C12345", runtime.clock.now()))
+    assert guard.get(f"{url}/sheet").json()["trip"]["arrived_at"] is not None
+    assert controller.heard == []
+    confirm_on_sheet(guard, "barrier_1")
+    barriers.settle()
+    assert len(controller.heard) == 1
+    shown = guard.get(f"{url}/sheet").json()["equipment"]
+    assert [(one["station"], one["status"]) for one in shown["reads"]] == [("barrier_1", "matched")]
+    assert [one["status"] for one in shown["barriers"]] == ["opened"]
 
 
 @pytest.mark.parametrize(
