@@ -170,7 +170,7 @@ def declare(
             waiting=plates.display_plate(arrival.plate_norm), plate=plates.display_plate(plate),
         )  # fmt: skip
     owner = organisation_id
-    if owner is None and new_name.strip():
+    if new_name.strip():  # typed by hand, so it counts more than what stood chosen
         organisation = accounts.create_organisation(
             session, name=new_name, kind="enterprise", now=act.now, by=act.principal, address=act.address
         )

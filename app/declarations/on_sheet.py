@@ -65,6 +65,14 @@ def hand_in(
     sheet.open_sheet(session, trip_id, facts_of(form), now, changed=changed, principal=principal, address=address)
 
 
+def begin_anew(session: Session, trip_id: int) -> None:
+    """Take the sheet back, because another gate, direction or regime has another procedure: every step is open again.
+
+    To be followed by `hand_in`, which opens the sheet under the procedure that fits.
+    """
+    store.take_back_sheet(session, trip_id)
+
+
 def note_return(session: Session, change: SheetChange) -> None:
     """Mark the submitted revision as returned when an agency sends the sheet back to be declared again.
 

@@ -143,14 +143,16 @@ def get(session: Session, principal: Principal, trip_id: int, *, now: datetime) 
         raise NotFoundError("There is no declaration of trip {trip_id} that you may see.", trip_id=trip_id)
     latest, trip = rows[0], found.Trip
     why_not = _why_closed(session, trip, latest)
-    form = Form.from_record(latest.data)
+    is_draft = latest.status == "draft"
+    data = latest.data if is_draft else {**latest.data, "gate_id": trip.gate_id}  # an order may have moved the trip
+    form = Form.from_record(data)
     alone = checks.Surroundings(now, kept_arrival=form.planned_arrival)
     names = {row.account_id: row.full_name for row in _people(session, rows)}
     base = _compared(rows)
     return {
         "trip_id": trip_id, "code": trip.code, "plate": found.plate, "organisation": found.organisation,
         "organisation_id": trip.organisation_id, "stage": trip.stage, "simulated": trip.simulated,
-        "revision": latest.revision, "status": latest.status, "version": _version(rows), "data": latest.data,
+        "revision": latest.revision, "status": latest.status, "version": _version(rows), "data": data,
         "may_edit": principal.may("declarations.write") and why_not is None,
         "why_closed": None if why_not is None else why_not,
         "compared_with": base.revision if base else None,
@@ -343,7 +345,9 @@ def _submit(session: Session, act: Act, trip: Trip, draft: DeclarationRow, previ
     form = Form.from_record(draft.data)
     trip_id = trip.trip_id
     declared = _declared(form, trip.organisation_id)
-    trips.align_trip(session, act.principal, trip, declared, places=Places.of(act.corridor), now=act.now)
+    moved = trips.align_trip(session, act.principal, trip, declared, places=Places.of(act.corridor), now=act.now)
+    if trip.procedure_id is not None and {"gate_id", "direction", "regime"} & set(moved):
+        on_sheet.begin_anew(session, trip_id)
     if previous is not None and previous.status == "submitted":
         store.update_revision(session, trip_id, previous.revision, {"status": "superseded"})
     values = {

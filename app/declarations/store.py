@@ -111,6 +111,18 @@ def has_step_done(session: Session, trip_id: int) -> bool:
     )
 
 
+def take_back_sheet(session: Session, trip_id: int) -> None:
+    """Remove the steps of a locked trip and its procedure, with the channel customs gave under it."""
+    session.execute(text("DELETE FROM app.trip_step WHERE trip_id = :trip_id"), {"trip_id": trip_id})
+    session.execute(
+        text(
+            "UPDATE app.trip SET procedure_id = NULL, channel = NULL, version = version + 1, "
+            "facts = facts - 'channel' - 'undeclared_since' WHERE trip_id = :trip_id"
+        ),
+        {"trip_id": trip_id},
+    )
+
+
 # Imports
 
 

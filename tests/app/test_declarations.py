@@ -80,7 +80,11 @@ def test_a_draft_becomes_a_trip_with_an_open_sheet(enterprise, body, runtime):
     assert done.json()["status"] == "submitted"
     assert steps(enterprise, trip_id)["declaration"] == "done"
     trip = enterprise.get(f"/api/v1/trips/{trip_id}").json()
-    assert (trip["goods"], trip["goods_class"], trip["trailer_plate"]) == ("Thanh long tươi", "fresh_fruit", "29R-012.34")
+    assert (trip["goods"], trip["goods_class"], trip["trailer_plate"]) == (
+        "Thanh long tươi",
+        "fresh_fruit",
+        "29R-012.34",
+    )
     assert "declared" in [line["kind"] for line in trip["timeline"]]
     with runtime.sessions() as session:
         acts = session.scalars(text("SELECT action FROM app.audit WHERE object_type = 'declaration' ORDER BY audit_id"))
@@ -90,7 +94,12 @@ def test_a_draft_becomes_a_trip_with_an_open_sheet(enterprise, body, runtime):
 
 
 def test_all_that_is_wrong_is_said_at_once_in_the_language_asked_for(enterprise, body):
-    wrong = {**body, "submit": True, "lines": [declaration_line(net_weight_kg=20000, hs_code="08")], "driver_phone": "1"}
+    wrong = {
+        **body,
+        "submit": True,
+        "lines": [declaration_line(net_weight_kg=20000, hs_code="08")],
+        "driver_phone": "1",
+    }
     answer = enterprise.post(DECLARATIONS, json=wrong)
     assert answer.status_code == 422
     fields = [one["field"] for one in answer.json()["errors"]]
@@ -146,7 +155,9 @@ def test_what_was_submitted_is_amended_until_an_agency_begins(enterprise, sign_i
     assert amended.status_code == 200, amended.text
     now = amended.json()
     assert (now["revision"], now["status"]) == (2, "submitted")
-    assert [(one["field"], one["old"], one["new"]) for one in now["differences"]] == [("plate", "29C-123.45", "29C-999.99")]
+    assert [(one["field"], one["old"], one["new"]) for one in now["differences"]] == [
+        ("plate", "29C-123.45", "29C-999.99")
+    ]
     assert [one["status"] for one in now["revisions"]] == ["submitted", "superseded"]
     assert enterprise.get(f"/api/v1/trips/{trip_id}").json()["plate"] == "29C-999.99"
     health = sign_in("health_quarantine", gate_id="huu-nghi")
@@ -190,6 +201,35 @@ def test_a_returned_declaration_is_made_anew_and_the_officer_sees_what_changed(e
         ("driver_name", "Trần Văn Bình"), ("driver_paper_number", "C7654321")
     ]  # fmt: skip
     assert shown["return_reasons"]["reasons"] == ["driver_differs"]
+
+
+def test_another_regime_begins_another_procedure(enterprise, sign_in, body, runtime):
+    made = submit(enterprise, body)
+    trip_id = made.json()["trip_id"]
+    officer = sign_in("health_quarantine", gate_id="huu-nghi")
+    give_back(officer, trip_id)
+    where = f"{DECLARATIONS}/{trip_id}"
+    changed = {**body, "regime": "temporary_export_reimport", "direction": "export", "submit": True}
+    again = enterprise.put(where, json=changed, headers=match(enterprise.get(where)))
+    assert again.status_code == 200, again.text
+    state = steps(officer, trip_id)
+    assert (state["declaration"], state["health"]) == ("done", "ready")
+    with runtime.sessions() as session:
+        query = text("SELECT p.regime FROM app.trip t JOIN app.procedure p USING (procedure_id)")
+        assert session.scalar(query) == "temporary_export_reimport"
+
+
+def test_an_order_to_another_gate_is_not_undone_by_saving_what_was_read(enterprise, body, runtime):
+    made = submit(enterprise, body)
+    where = f"{DECLARATIONS}/{made.json()['trip_id']}"
+    with runtime.sessions() as session:
+        session.execute(text("UPDATE app.trip SET gate_id = 'tan-thanh'"))
+        session.commit()
+    read = enterprise.get(where)
+    data = read.json()["data"]
+    kept = enterprise.put(where, json={**data, "driver_name": "Trần Văn Bình", "submit": True}, headers=match(read))
+    assert kept.status_code == 200, kept.text
+    assert enterprise.get(where.replace("declarations", "trips")).json()["gate_id"] == "tan-thanh"
 
 
 def test_two_who_save_at_once_do_not_overwrite_each_other(enterprise, body):
