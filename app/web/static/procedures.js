@@ -96,7 +96,10 @@ function startEditor(form) {
   for (const [, label] of COLUMNS) head.append(Object.assign(document.createElement("th"), { textContent: t(label), scope: "col" }));
   head.append(document.createElement("th"));
   table.createTBody();
-  for (const [name, body] of Object.entries(definition.steps || {})) addRow(table, name, body);
+  const usual = [...document.getElementById("known-steps").options].map((one) => one.value);
+  const steps = Object.entries(definition.steps || {});
+  steps.sort(([one], [other]) => usual.indexOf(one) - usual.indexOf(other));
+  for (const [name, body] of steps) addRow(table, name, body);
   form.elements.exit.value = definition.exit || "";
   const where = `/api/v1/procedures/${form.dataset.procedure}`;
   const version = { headers: { "If-Match": `"${form.dataset.edit}"` } };
