@@ -12,10 +12,12 @@ from app.accounts.permissions import Principal
 from app.api.conditional import PlainText, problems
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.following import bulletin, statistics
+from geo.errors import InvalidInputError
 
 router = APIRouter(prefix="/api/v1/statistics", tags=["following"])
 
 ReaderDep = Annotated[Principal, Depends(allow("statistics.read"))]
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 Gate = Annotated[PlainText | None, Query(max_length=60, description="One gate; all that you may see if left out.")]
 Since = Annotated[date | None, Query(description="First local day; seven days ago if left out.")]
 Until = Annotated[date | None, Query(description="Last local day; today if left out.")]
@@ -85,9 +87,12 @@ class Bulletins(BaseModel):
 
 
 def days_of(since: date | None, until: date | None, today: date) -> tuple[date, date]:
-    """The days asked for; the last week if none are."""
+    """The days asked for, the last week if none are; raises InvalidInputError if there was no border gate then."""
     last = until or today
-    return since or max(last - timedelta(days=6), date(1970, 1, 1)), last
+    if not FIRST_DAY <= min(since or last, last) <= last <= LAST_DAY:
+        raise InvalidInputError("Choose days between {first} and {last}, the first not after the last.", field="since",
+                                first=FIRST_DAY, last=LAST_DAY)  # fmt: skip
+    return since or last - timedelta(days=6), last
 
 
 @router.get("/steps", response_model=StepTimes, responses=problems())

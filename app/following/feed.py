@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -21,6 +21,7 @@ from app.following import store
 FEED: Final = "following"
 MOST_AT_ONCE: Final = 5000
 OVERLAP: Final = 300
+LATE: Final = timedelta(minutes=2)
 """Events are looked at again this far back: transactions do not commit in the order of their numbers."""
 NOTIFIED_STAGES: Final = frozenset({"queued", "in_the_yard", "out", "cancelled"})
 NOTIFIED_STATUSES: Final = frozenset({"done", "returned"})
@@ -46,6 +47,7 @@ def follow(session: Session, now: datetime) -> int:
     position = store.lock_feed(session, FEED)
     until = min(store.newest_event(session), position + MOST_AT_ONCE)
     rows = store.events_between(session, position - OVERLAP, until, WEBHOOK_TYPES)
+    rows = [row for row in rows if row.event_id > position or row.at >= now - LATE]
     rows = [row for row in rows if not row.data.get("compliance_changed")]
     _notify(session, rows, now)
     _queue_deliveries(session, rows, now)

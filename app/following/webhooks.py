@@ -89,7 +89,8 @@ def remove_webhook(
 
 def list_webhooks(session: Session, principal: Principal) -> list[dict[str, Any]]:
     """The webhooks of the caller's enterprise."""
-    return [describe(row) for row in store.webhooks_of(session, [_organisation(principal)])]
+    own = [] if principal.organisation_id is None else [principal.organisation_id]
+    return [describe(row) for row in store.webhooks_of(session, own)]
 
 
 def get_webhook(session: Session, principal: Principal, webhook_id: int) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.permissions import Principal, Role
 from app.accounts.sessions import client_address
+from app.api.webhooks import DeliveryId, WebhookId
 from app.deps import ClockDep, RuntimeDep, SessionDep, allow
 from app.following import notifications, webhooks
 from app.web.pages import render
@@ -21,11 +22,12 @@ ReaderDep = Annotated[Principal, Depends(allow("notifications.read"))]
 OwnDep = Annotated[Principal, Depends(allow("account.own"))]
 WebhooksDep = Annotated[Principal, Depends(allow("webhooks.write"))]
 PAGE_SIZE = 30
+Before = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
 
 
 @router.get("/notifications")
 def show_notifications(
-    request: Request, principal: ReaderDep, session: SessionDep, before: int | None = None
+    request: Request, principal: ReaderDep, session: SessionDep, before: Before = None
 ) -> Response:
     """What the caller was told, newest first."""
     gettext = partial(request.app.state.gettext, request)
@@ -74,7 +76,7 @@ def create_webhook(
 
 @router.get("/enterprise/webhooks/{webhook_id}")
 def show_log(
-    request: Request, webhook_id: int, principal: WebhooksDep, session: SessionDep, before: int | None = None
+    request: Request, webhook_id: WebhookId, principal: WebhooksDep, session: SessionDep, before: Before = None
 ) -> Response:
     """The log of one webhook."""
     webhook = webhooks.get_webhook(session, principal, webhook_id)
@@ -84,7 +86,7 @@ def show_log(
 
 @router.post("/enterprise/webhooks/{webhook_id}/remove")
 def remove_webhook(
-    request: Request, webhook_id: int, principal: WebhooksDep, session: SessionDep, clock: ClockDep
+    request: Request, webhook_id: WebhookId, principal: WebhooksDep, session: SessionDep, clock: ClockDep
 ) -> Response:
     """Take a webhook away."""
     webhooks.remove_webhook(session, principal, webhook_id, now=clock.now(), address=client_address(request))
@@ -92,7 +94,7 @@ def remove_webhook(
 
 
 @router.post("/enterprise/webhooks/{webhook_id}/test")
-def send_test(webhook_id: int, principal: WebhooksDep, session: SessionDep, clock: ClockDep) -> Response:
+def send_test(webhook_id: WebhookId, principal: WebhooksDep, session: SessionDep, clock: ClockDep) -> Response:
     """Send a test message."""
     webhooks.send_test(session, principal, webhook_id, now=clock.now())
     return RedirectResponse(f"/enterprise/webhooks/{webhook_id}", 303)
@@ -100,7 +102,7 @@ def send_test(webhook_id: int, principal: WebhooksDep, session: SessionDep, cloc
 
 @router.post("/enterprise/webhooks/{webhook_id}/retry/{delivery_id}")
 def retry_delivery(
-    webhook_id: int, delivery_id: int, principal: WebhooksDep, session: SessionDep, clock: ClockDep
+    webhook_id: WebhookId, delivery_id: DeliveryId, principal: WebhooksDep, session: SessionDep, clock: ClockDep
 ) -> Response:
     """Send a message that was given up once more."""
     webhooks.retry(session, principal, webhook_id, delivery_id, now=clock.now())

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from app.accounts.permissions import Principal
+from app.api.conditional import PlainText
 from app.api.statistics import days_of
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.following import bulletin, statistics
@@ -21,7 +22,7 @@ from app.web.pages import render
 router = APIRouter(include_in_schema=False)
 
 ReaderDep = Annotated[Principal, Depends(allow("statistics.read"))]
-Gate = Annotated[str, Query(max_length=60)]
+Gate = Annotated[PlainText, Query(max_length=60)]
 NAMES = {**STAGE_NAMES, **STEP_NAMES}
 
 

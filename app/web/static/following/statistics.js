@@ -40,13 +40,14 @@ function frame() {
 const valueAxis = (longest) => ({
   type: "value",
   interval: tick(longest),
+  max: Math.ceil(longest / tick(longest)) * tick(longest),
   axisLabel: { formatter: (value) => formatDuration(value), color: token("--ck-text-muted"), hideOverlap: true },
   splitLine: { lineStyle: { color: token("--ck-line") } },
 });
 
 function drawLengths() {
   const shown = [...times].sort((a, b) => a.median_s - b.median_s);
-  elements.lengths.style.height = `${Math.max(220, 70 + shown.length * 40)}px`;
+  elements.lengths.style.height = `${Math.max(220, 70 + shown.length * 44)}px`;
   charts.lengths ||= echarts.init(elements.lengths);
   charts.lengths.resize();
   charts.lengths.setOption({
@@ -55,7 +56,10 @@ function drawLengths() {
     xAxis: valueAxis(Math.max(...shown.map((one) => one.p90_s))),
     yAxis: {
       type: "category", data: shown.map((one) => label(one, "\n")),
-      axisLabel: { color: token("--ck-text"), width: Math.min(220, elements.lengths.clientWidth * 0.45), overflow: "truncate" },
+      axisLabel: {
+        color: token("--ck-text"), width: Math.min(220, elements.lengths.clientWidth * 0.45), overflow: "truncate",
+        lineHeight: 15, fontSize: 12,
+      },
     },
     series: [
       { name: t("Middle"), type: "bar", data: shown.map((one) => one.median_s), itemStyle: { color: token("--ck-forecast") } },
