@@ -303,6 +303,9 @@ def _move_yard(
         return
     if row.time < now - capacity_store.KEEP_STAYS:
         return  # the ledger no longer knows that day
+    if not any(yard.yard_id == site.site_id for yard in capacity_store.list_yards(session)):
+        log.warning("a camera stands at a yard that has no ledger", site_id=site.site_id)
+        return
     if trip is not None:
         truck = Truck(trip.vehicle_id, trip.plate_norm)
     else:
