@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -11,13 +11,12 @@ from sqlalchemy.orm import Session
 from app.accounts.permissions import Principal
 from app.declarations import reasons
 from app.declarations.fields import HEAD_FIELDS
-from app.equipment import store as equipment_store
-from app.equipment.tables import Scan, SealEvent, Weighing
 from app.stations.places import SUPPORT, Station
 from app.transshipments import service as transshipments
 from app.transshipments.tables import OPEN_STATUSES
 from app.trips import sheet
 from geo.clock import parse_time
+from geo.errors import NotFoundError
 
 PARTS: Final = ("vehicle", "driver", "health", "goods", "customs", "fee")
 FIRST: Final[Mapping[str, tuple[str, ...]]] = {
@@ -36,22 +35,27 @@ FIRST: Final[Mapping[str, tuple[str, ...]]] = {
 DEVICES_FIRST: Final = frozenset({"barrier_1", "barrier_2", "customs", "yard"})
 HIDDEN_FIELDS: Final = frozenset({"driver_id", "gate_id", "regime", "direction"})
 LISTED: Final = 60
+AFTERGLOW: Final = timedelta(minutes=30)
+"""How long a station still sees the sheet of a trip that is over."""
 
 
-def view_sheet(session: Session, principal: Principal, trip_id: int, station: Station) -> dict[str, Any]:
+def view_sheet(
+    session: Session, principal: Principal, trip_id: int, station: Station, *, now: datetime
+) -> dict[str, Any]:
     """What the page of a station shows of a trip.
 
     `sheet` as `app.trips.sheet.get_sheet` gives it; `own` the station's step on it, if the trip has it; `waits_for` the
     steps that stand before it; `may_confirm`, `may_return`; `declared`, the declaration by part (see `PARTS`), each a
     list of label, value and kind; `lines` of goods; `first`, the parts to show open; `returned`, why and from where the
-    sheet came back; `weighings`, `scans`, `seals`; `transshipment`, the open one; `reasons` for a return.
+    sheet came back; `weighings`, `scans`, `seals`, newest first; `barrier`, the
+    last command to the station's barrier; `transshipment`, the open one; `reasons` for a return.
 
     Raises
     ------
     NotFoundError
         If the caller may see no such trip.
     """
-    found = sheet.get_sheet(session, principal, trip_id)
+    found = _get_sheet(session, principal, trip_id, now)
     own = next((one for one in found["steps"] if one["step"] == station.name), None)
     declaration = found.get("declaration") or {}
     data = declaration.get("data") or {}
@@ -67,9 +71,10 @@ def view_sheet(session: Session, principal: Principal, trip_id: int, station: St
         "first": FIRST.get(station.name, ("vehicle", "driver", "goods")),
         "devices_first": station.name in DEVICES_FIRST,
         "returned": next((_returned(one) for one in found["steps"] if one["status"] == "returned"), None),
-        "weighings": _reports(session, Weighing, trip_id),
-        "scans": _reports(session, Scan, trip_id),
-        "seals": _reports(session, SealEvent, trip_id),
+        "weighings": _newest_first(found, "weighings"),
+        "scans": _newest_first(found, "scans"),
+        "seals": _newest_first(found, "seals"),
+        "barrier": next((one for one in _reports(found, "barriers") if one["station"] == station.name), None),
         "transshipment": open_ones[0] if open_ones else None,
         "reasons": [] if station.name == SUPPORT else reasons.reasons_for(station.name),
     }
@@ -84,6 +89,17 @@ def view_work(session: Session, principal: Principal, station: Station, *, now: 
     if waiting is not None:
         listed, _ = transshipments.list_transshipments(session, principal, statuses=(waiting,), limit=LISTED)
     return {**found, "transshipments": listed}
+
+
+def _get_sheet(session: Session, principal: Principal, trip_id: int, now: datetime) -> dict[str, Any]:
+    """The sheet; also of a trip that just ended, so that the officer sees whether the barrier opened."""
+    try:
+        return sheet.get_sheet(session, principal, trip_id)
+    except NotFoundError:
+        found = sheet.answer_sheet(session, principal, trip_id)
+        if parse_time(found["trip"]["stage_since"]) < now - AFTERGLOW:
+            raise
+        return found
 
 
 def _waits_for(found: Mapping[str, Any], step: str) -> list[dict[str, Any]]:
@@ -120,6 +136,10 @@ def _returned(step: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _reports(session: Session, table: Any, trip_id: int) -> Sequence[tuple[Any, Any]]:
-    """What devices of a kind reported of a trip, newest first."""
-    return [(row[0], row[1]) for row in reversed(equipment_store.reports_of_trip(session, table, trip_id))]
+def _reports(found: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """What devices of a kind reported of the trip, as far as the reader may see it."""
+    return list((found.get("equipment") or {}).get(name) or ())
+
+
+def _newest_first(found: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    return _reports(found, name)[::-1]

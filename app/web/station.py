@@ -105,7 +105,7 @@ def show_station(
     """The page of a station with its work list, and one trip's sheet if one is asked for."""
     station, now = get_station(principal, at), clock.now()
     work = view.view_work(session, principal, station, now=now) if principal.gate_id else None
-    found = _find_sheet(session, principal, trip, station)
+    found = _find_sheet(session, principal, trip, station, now)
     return render(
         request, "station.html", stations=stations_of(principal), station=station, work=work, view=found,
         trip_id=trip, now=now, **_words(corridor),
@@ -129,9 +129,9 @@ def show_sheet(
     principal: StationDep, at: AtQuery = None,
 ) -> Response:  # fmt: skip
     """The sheet of a trip alone."""
-    station = get_station(principal, at)
-    found = view.view_sheet(session, principal, trip_id, station)
-    return render(request, "sheet.html", station=station, view=found, now=clock.now(), **_words(corridor))
+    station, now = get_station(principal, at), clock.now()
+    found = view.view_sheet(session, principal, trip_id, station, now=now)
+    return render(request, "sheet.html", station=station, view=found, now=now, **_words(corridor))
 
 
 @router.get("/find")
@@ -175,13 +175,13 @@ def gate_boards(session: Session, corridor: Corridor, own_gate: str | None, *, n
 
 
 def _find_sheet(
-    session: Session, principal: Principal, trip_id: int | None, station: Station
+    session: Session, principal: Principal, trip_id: int | None, station: Station, now: datetime
 ) -> Mapping[str, Any] | None:
     """The sheet asked for; a trip that has left or is at another gate is none."""
     if trip_id is None:
         return None
     try:
-        return view.view_sheet(session, principal, trip_id, station)
+        return view.view_sheet(session, principal, trip_id, station, now=now)
     except NotFoundError:
         return None
 

@@ -34,10 +34,10 @@ class Gate:
         return cls(runtime, sign_in, add_organisation(runtime, "Nông sản Lạng Sơn"))
 
     def person(self, role: str, gate_id: str = "huu-nghi") -> TestClient:
-        """Somebody of a role, at the gate or of the enterprise."""
+        """Somebody of a role who reads English, at the gate or of the enterprise."""
         if (role, gate_id) not in self.people:
             bound = {"organisation_id": self.organisation_id} if role == "enterprise" else {"gate_id": gate_id}
-            self.people[role, gate_id] = self.sign_in(role, **bound)
+            self.people[role, gate_id] = self.sign_in(role, locale="en", **bound)
         return self.people[role, gate_id]
 
     def declare(self, plate: str = "29C-123.45", **changes: Any) -> int:

@@ -25,6 +25,7 @@ const openTripId = () => Number(sheet()?.dataset.trip || 0);
 async function fragment(url) {
   const response = await fetch(url, { headers: { Accept: "text/html" } });
   if (response.redirected) location.reload();
+  if (response.status === 404) return "";
   return response.ok ? response.text() : null;
 }
 
@@ -32,6 +33,10 @@ async function show(url) {
   const mine = ++asked;
   const html = await fragment(url).catch(() => null);
   if (html === null || mine !== asked) return false;
+  if (html === "") {
+    close(); // over, or at another gate
+    return false;
+  }
   detail.innerHTML = html;
   page.classList.add("st-has-sheet");
   return true;
@@ -63,7 +68,7 @@ function mark() {
 async function refreshWork() {
   waiting.work = 0;
   const html = await fragment(`/station/work?${query}`).catch(() => null);
-  if (html === null) return;
+  if (!html) return;
   const top = work.scrollTop;
   const focused = work.contains(document.activeElement) ? document.activeElement.dataset.trip : null;
   work.innerHTML = html;
@@ -158,6 +163,13 @@ detail.addEventListener("click", (event) => {
     act("POST", stepUrl(article, "confirm"), {}, t("Confirmed: {plate}", { plate }));
   } else if (button.dataset.act === "temporary-yard") {
     act("POST", `/api/v1/trips/${trip}/temporary-yard`, null, t("Confirmed: {plate}", { plate }));
+  } else if (button.dataset.act.startsWith("barrier-")) {
+    const tools = button.closest("[data-barrier]");
+    const reason = tools.querySelector(".st-hand-reason");
+    const what = button.dataset.act.slice("barrier-".length);
+    if (what === "by-hand" && !reason.value.trim()) return reason.focus();
+    const body = { trip_id: Number(trip), ...(what === "by-hand" ? { reason: reason.value.trim() } : {}) };
+    act("POST", `/api/v1/barriers/${tools.dataset.barrier}/${what}`, body, t("Confirmed: {plate}", { plate }));
   } else {
     detail.querySelector("[data-return-dialog]").showModal();
   }
@@ -222,6 +234,7 @@ on("sheet", ({ trip_id, version }) => {
   if (!acting && article && trip_id === openTripId() && version !== Number(article.dataset.version)) sheetSoon();
 });
 on("fee", ({ trip_id }) => trip_id === openTripId() && !acting && sheetSoon());
+on("equipment", () => !acting && sheet()?.dataset.step.startsWith("barrier_") && !detail.querySelector(".st-hand-reason")?.value && sheetSoon());
 on("trip", workSoon);
 on("plate", ({ station: where, trip_id, status }) => {
   workSoon();
