@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
@@ -20,7 +20,7 @@ router = APIRouter(include_in_schema=False, prefix="/admin/procedures")
 ReaderDep = Annotated[Principal, Depends(allow("procedures.read"))]
 DIRECTION_NAMES = {"export": N_("to China"), "import": N_("to Viet Nam")}
 STATUS_NAMES = {"draft": N_("Draft"), "published": N_("In force"), "retired": N_("Retired")}
-WORDS = {"regimes": REGIME_NAMES, "directions": DIRECTION_NAMES, "statuses": STATUS_NAMES}
+WORDS: dict[str, Any] = {"regimes": REGIME_NAMES, "directions": DIRECTION_NAMES, "statuses": STATUS_NAMES}
 
 
 @router.get("")
