@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app import migrate
 from app.accounts import audit, service
 from app.embedded import find_postgres
-from app.fees import tariffs
+from app.fees import bank, tariffs
 from app.settings import Settings
 from app.trips import procedure_versions
 from capacity.store import seed_yards
@@ -60,6 +60,9 @@ def install(settings: Settings) -> None:
         seed_gate_settings(session, corridor, now=now)
         procedure_versions.add_shipped(session, now)
         tariffs.seed_tariffs(session, now=now)
+        if settings.demo:
+            gates, secret = [gate.site_id for gate in corridor.gates()], settings.secret_key.get_secret_value()
+            bank.seed_simulated_accounts(session, gates, secret_key=secret, now=now)
 
 
 def load_corridor(settings: Settings, file: Path) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from app.accounts.sessions import client_address
 from app.api.conditional import IdempotencyKey, IfMatch, PlainText, etag, problems, read_if_match
 from app.api.fees import Amount, Collector, CollectorDep, Id, PaymentOut, ReaderDep, Reason
 from app.deps import ClockDep, CorridorDep, RuntimeDep, SessionDep, allow
+from app.errors import translate
 from app.fees import bank, closing, payments, receipts, releases, store
-from geo.errors import InvalidInputError, MalformedError
+from geo.errors import CuaKhauError, InvalidInputError, MalformedError
 
 router = APIRouter(prefix="/api/v1/payments", tags=["fees"])
 
@@ -73,7 +74,6 @@ class RowOut(BaseModel):
     payment_id: int | None
     field: str | None = None
     message: str | None = None
-    values: dict[str, str] | None = None
 
 
 class StatementOut(BaseModel):
@@ -226,7 +226,12 @@ def import_statement(
     clock: ClockDep,
 ) -> Any:
     """A bank statement of the own account as CSV; the result of each row. Known transfers change nothing."""
-    return bank.import_statement(session, principal, body, now=clock.now(), address=client_address(request))
+    answer = bank.import_statement(session, principal, body, now=clock.now(), address=client_address(request))
+    return answer | {"rows": [row | {"message": _say(request, row.get("error"))} for row in answer["rows"]]}
+
+
+def _say(request: Request, error: CuaKhauError | None) -> str | None:
+    return None if error is None else translate(request, error)
 
 
 @router.get("/closings", response_model=list[ClosingOut], responses=problems())

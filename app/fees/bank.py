@@ -185,8 +185,7 @@ def import_statement(
             with session.begin_nested():
                 results.append({"row": number, **_take_row(session, account, row, now)})
         except CuaKhauError as error:
-            detail = {"message": error.message, "values": {k: str(v) for k, v in error.values.items()}}
-            results.append({"row": number, "result": "error", "field": error.field, "payment_id": None, **detail})
+            results.append({"row": number, "result": "error", "field": error.field, "payment_id": None, "error": error})
     counted = {name: sum(one["result"] == name for one in results) for name in {one["result"] for one in results}}
     digest = hashlib.sha256(content).hexdigest()
     after = {"rows": len(results), "results": counted, "sha256": digest}

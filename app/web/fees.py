@@ -24,14 +24,14 @@ CollectorDep = Annotated[Principal, Depends(allow("fees.collect"))]
 ReaderDep = Annotated[Principal, Depends(allow("fees.read"))]
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
-STATUS_WORDS = {
+STATUS_WORDS: dict[str, Any] = {
     "open_question": (N_("Open question"), "help-circle"),
     "due": (N_("To be paid"), "cash"),
     "paid": (N_("Paid"), "circle-check"),
     "waived": (N_("Waived"), "circle-minus"),
     "refunded": (N_("Given back"), "arrow-back-up"),
 }
-PAYMENT_WORDS = {
+PAYMENT_WORDS: dict[str, Any] = {
     "matched": N_("Fits"),
     "unmatched": N_("Unknown"),
     "over": N_("Too much"),
@@ -39,7 +39,7 @@ PAYMENT_WORDS = {
     "double": N_("Paid twice"),
     "refunded": N_("Given back"),
 }
-DETAIL_WORDS = {
+DETAIL_WORDS: dict[str, Any] = {
     "no_reference": N_("The transfer names no reference."),
     "several_references": N_("The transfer names several references."),
     "unknown_reference": N_("No fee has this reference."),
@@ -47,7 +47,7 @@ DETAIL_WORDS = {
     "amount_not_known": N_("The amount of the fee is not known yet."),
 }
 METHOD_WORDS = {"cash": N_("Cash"), "transfer": N_("Transfer")}
-FACT_WORDS = {
+FACT_WORDS: dict[str, Any] = {
     "regime": N_("Regime"),
     "direction": N_("Direction"),
     "gate_id": N_("Gate"),
@@ -59,7 +59,7 @@ FACT_WORDS = {
     "vehicle": N_("Kind of vehicle"),
     "service": N_("Service used"),
 }
-VALUE_WORDS = {
+VALUE_WORDS: dict[str, Any] = {
     "standard": N_("Whole service"),
     "inland_delivery": N_("Inland delivery"),
     "wharf_only": N_("Wharf only"),
@@ -74,7 +74,7 @@ VALUE_WORDS = {
     "border_transfer": N_("Border transfer"),
     "transit": N_("Transit"),
 }
-WORDS = {
+WORDS: dict[str, Any] = {
     "statuses": STATUS_WORDS, "payment_words": PAYMENT_WORDS, "details": DETAIL_WORDS, "methods": METHOD_WORDS,
     "facts": FACT_WORDS, "values": VALUE_WORDS, "goods_classes": GOODS_CLASSES, "choices": CHOICES,
     "answerable": ANSWERABLE,

@@ -47,6 +47,7 @@ NAVIGATION = (
     ("pages.planner", "/planner", N_("What-if"), "chart-histogram"),
     ("pages.yard", "/yard", N_("Yard"), "parking"),
     ("pages.station", "/station", N_("Station"), "building-community"),
+    ("fees.collect", "/fees", N_("Fees"), "cash"),
     ("statistics.read", "/statistics", N_("Figures"), "chart-bar"),
     ("equipment.read", "/equipment", N_("Equipment"), "device-cctv"),
     ("accounts.read", "/admin", N_("Accounts"), "users"),

@@ -215,6 +215,7 @@ def test_a_statement_has_a_result_for_each_row(counter: Counter) -> None:
     answer = send(counter, text)
     results = [row["result"] for row in answer["rows"]]  # type: ignore[index,attr-defined]
     assert results == ["repeat", "matched", "error", "error", "outgoing", "unmatched"]
+    assert "mai" in answer["rows"][3]["message"]  # type: ignore[index]
     again = send(counter, text)
     assert again["counts"] == {"repeat": 3, "error": 2, "outgoing": 1}
     assert counter.act(fee["trip_id"], "confirm").json()["status"] == "paid"

@@ -25,6 +25,7 @@ PUBLIC = {
     ("GET", "/t"): "a field for a trip's code",
     ("GET", "/t/{written}"): "a trip's code is the key",
     ("GET", "/t/{written}.svg"): "draws the code it is given",
+    ("POST", "/api/v1/payments/bank/{collecting_account_id}"): "a bank's signature is the key",
     ("GET", "/gps/osmand"): "a device's identifier is the key",
     ("POST", "/gps/osmand"): "a device's identifier is the key",
     ("POST", "/gps/owntracks"): "a device's identifier is the key",

@@ -76,8 +76,7 @@ async function sendStatement(form) {
   const counts = Object.entries(answer.counts).map(([name, number]) => `${t(RESULTS[name] ?? name)} ${number}`);
   list.replaceChildren(line(t("{file}: {counts}", { file: file.name, counts: counts.join(", ") })));
   for (const row of answer.rows.filter((row) => row.result === "error")) {
-    const said = (row.message || "").replace(/\{(\w+)\}/g, (all, name) => row.values?.[name] ?? all);
-    list.append(line(`${t("row {row}: {result}", { row: row.row, result: t(RESULTS.error) })} ${said}`));
+    list.append(line(t("row {row}: {result}", { row: row.row, result: row.message })));
   }
   form.elements.file.value = "";
 }
