@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from app.following import store
 from app.trips.declaration import CODE_ALPHABET
+from app.trips.tables import OPEN_STAGES
 from geo.errors import NotFoundError, TooManyRequestsError
 from routing.store import latest_forecast
 
@@ -69,7 +70,8 @@ def view(session: Session, redis: Redis, written: str, *, address: str, now: dat
     if row is None or is_old:
         _note_miss(redis, address)
         raise NotFoundError("There is no trip with this code. Check the twelve signs.")
-    waits, forecast_at = _expected_wait(session, row.gate_id, now) if row.direction == "export" else (None, None)
+    queues = row.direction == "export" and row.stage in OPEN_STAGES
+    waits, forecast_at = _expected_wait(session, row.gate_id, now) if queues else (None, None)
     return PublicTrip(
         code=row.code, plate_end=row.plate_end, gate_id=row.gate_id, direction=row.direction, stage=row.stage,
         since=row.stage_since, wait_s=waits, forecast_at=forecast_at, simulated=row.simulated,
