@@ -53,6 +53,8 @@ READERS: Final = tuple(
 """Who hears of reads at a gate; the event names the read and the trip, no plate."""
 CLOCK_TOLERANCE: Final = timedelta(minutes=2)
 """A camera whose clock runs further ahead than this is not believed: the time of receipt stands for its own."""
+OLDEST_READ: Final = timedelta(days=30)
+"""Nor is one whose clock is further back than a camera can have waited for its line."""
 CERTAIN_PLATE: Final = 0.8
 """From this confidence on a plate that belongs to no trip still enters the yard's ledger: a truck did pass."""
 CAMERA_ACCURACY_M: Final = 30.0
@@ -154,7 +156,8 @@ def decide(
 
 
 def _keep(session: Session, device: Equipment, read: PlateRead, around: Surroundings, now: datetime) -> Kept | None:
-    time = read.time if read.time is not None and read.time <= now + CLOCK_TOLERANCE else now
+    believed = read.time is not None and now - OLDEST_READ <= read.time <= now + CLOCK_TOLERANCE
+    time = read.time if believed and read.time is not None else now
     site = around.corridor.sites.get(device.site_id or "")
     rows = _trips_like(session, read, site, time)
     match = reads.match_read(read.candidates, [_trip_here(row, device, time) for row in rows])

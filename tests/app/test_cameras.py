@@ -188,6 +188,8 @@ def test_a_camera_with_a_wrong_clock_or_of_another_name(runtime, client, stage, 
     found = one(runtime, "SELECT time, candidates FROM app.plate_read")
     assert found.time == now
     assert found.candidates["camera_time"].startswith("2026-03-04")
+    ancient = rekor(PLATE, now, uuid="y", epoch_start=-62_135_596_800_000)  # the first day of the year 1
+    assert send(client, device, ancient).status_code == 200
     assert send(client, device, rekor(PLATE, now, uuid="x", camera_id=8)).json() == {"plates": 1, "new": 0}
 
 
