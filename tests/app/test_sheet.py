@@ -309,7 +309,7 @@ def test_nobody_handles_an_undeclared_truck_and_its_time_is_measured(border: Bor
     trip_id = border.enter(declare=False)
     refused = border.act("health_quarantine", trip_id, "health")
     assert refused.status_code == 409
-    assert "temporary yard" in refused.json()["detail"]
+    assert "bãi tạm" in refused.json()["detail"]
     for _ in range(2):
         answer = border.officer("support").post(f"/api/v1/trips/{trip_id}/temporary-yard")
         assert answer.status_code == 200, answer.text
