@@ -91,6 +91,21 @@ def control() -> None:
 
 
 @app.command()
+def frigate(
+    broker: Annotated[str, typer.Argument(help="Its MQTT broker: mqtt://[user:password@]host[:port] or mqtts://…")],
+    topic: Annotated[str, typer.Option(help="Topic of its messages.")] = "frigate/tracked_object_update",
+) -> None:
+    """Run the optional gateway for plate reads of Frigate over MQTT, until Ctrl-C."""
+    from app import logs
+    from app.equipment import frigate_gateway
+    from app.runtime import Runtime
+    from app.settings import get_settings
+
+    logs.configure("frigate")
+    frigate_gateway.run(Runtime.open(get_settings(), part="frigate"), broker, topic=topic)
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version's schema and fill what is empty: corridor, yards, gate settings."""
     from app.install import install

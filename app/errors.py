@@ -54,7 +54,9 @@ async def _answer_own(request: Request, error: Exception) -> Response:
     if page is not None and _wants_html(request):
         answer: Response = page(request, status, error)
         return answer
-    more = {"field": error.field} if error.field else {}
+    more: dict[str, Any] = {"field": error.field} if error.field else {}
+    if isinstance(error, errors.RefusedError):
+        more["errors"] = [{"field": one.field, "detail": translate(request, one)} for one in error.problems]
     return problem(status, translate(request, error), headers=headers, **more)
 
 

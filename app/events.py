@@ -29,12 +29,13 @@ STREAM_LENGTH = 20_000
 
 @dataclass(frozen=True)
 class Audience:
-    """Who an event is for; any match lets it through."""
+    """Who an event is for; any match lets it through. With `gates` given, a role bound to another gate is left out."""
 
     roles: tuple[str, ...] = field(default=())
     organisations: tuple[int, ...] = field(default=())
     accounts: tuple[int, ...] = field(default=())
     vehicles: tuple[int, ...] = field(default=())
+    gates: tuple[str, ...] = field(default=())
 
     def includes(self, principal: Principal) -> bool:
         """Whether `principal` may see the event.
@@ -43,7 +44,7 @@ class Audience:
         organisation does not get what concerns its other trucks.
         """
         return (
-            str(principal.role) in self.roles
+            (str(principal.role) in self.roles and (not self.gates or principal.gate_id in (None, *self.gates)))
             or (principal.role is Role.ENTERPRISE and principal.organisation_id in self.organisations)
             or principal.account_id in self.accounts
             or (principal.vehicle_id is not None and principal.vehicle_id in self.vehicles)

@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 from app import migrate
 from app.accounts import audit, service
 from app.embedded import find_postgres
+from app.fees import bank, tariffs
 from app.settings import Settings
+from app.trips import procedure_versions
 from capacity.store import seed_yards
 from geo.corridor import Corridor
 from geo.database import make_engine, make_session_factory
@@ -40,7 +42,7 @@ def transaction(settings: Settings) -> Iterator[Session]:
 
 
 def install(settings: Settings) -> None:
-    """Migrate the database and fill what is empty: the shipped corridor, its yards and gates.
+    """Migrate the database and fill what is empty: the shipped corridor, its yards and gates, procedures, tariffs.
 
     What an administrator or planner has changed is left alone.
     """
@@ -56,6 +58,11 @@ def install(settings: Settings) -> None:
         corridor = read_corridor(session)
         seed_yards(session, corridor, now=now)
         seed_gate_settings(session, corridor, now=now)
+        procedure_versions.add_shipped(session, now)
+        tariffs.seed_tariffs(session, now=now)
+        if settings.demo:
+            gates, secret = [gate.site_id for gate in corridor.gates()], settings.secret_key.get_secret_value()
+            bank.seed_simulated_accounts(session, gates, secret_key=secret, now=now)
 
 
 def load_corridor(settings: Settings, file: Path) -> dict[str, Any]:

@@ -20,11 +20,16 @@ from app.web.pages import Pages, error_page
 API_MODULES = (
     "health", "tokens", "accounts", "organisations", "audit", "events", "gps", "devices", "positions", "corridor",
     "tiles", "history", "forecasts", "yards", "settings", "trips", "outlooks", "orders", "advisories",
-    "scenarios",
+    "scenarios", "declarations",
+    "sheets", "inspections", "procedures", "stations", "transshipments",
+    "cameras", "equipment", "weighings", "barriers",
+    "notifications", "webhooks", "statistics",
+    "fees", "payments", "tariffs",
 )  # fmt: skip
 WEB_MODULES = (
     "session", "account", "admin", "audit", "station", "police", "driver", "enterprise", "planner", "planner_settings",
-    "yard",
+    "yard", "declarations", "support", "procedures", "equipment", "following", "public", "statistics",
+    "transshipments", "fees",
 )  # fmt: skip
 
 TAGS = [
@@ -36,6 +41,12 @@ TAGS = [
     {"name": "forecasts", "description": "Queue, wait and tail at the gates, as quantiles."},
     {"name": "yards", "description": "Capacity, occupancy, entries and exits."},
     {"name": "trips", "description": "Vehicle, driver, goods and one crossing."},
+    {"name": "declarations", "description": "What is declared of a trip, once, for every agency."},
+    {"name": "sheets", "description": "A trip's sheet through all agencies, and the stations' work lists."},
+    {"name": "procedures", "description": "The steps of each gate, direction and regime, in versions."},
+    {"name": "equipment", "description": "Plate cameras, scales, scanners, seals, barriers: their doors and reports."},
+    {"name": "following", "description": "Notifications, webhooks, time in each step, daily bulletins."},
+    {"name": "fees", "description": "The fee of a trip: assessed, paid, waived; bank reports, receipts, closings, tariffs."},
     {"name": "dispatch", "description": "Advisories, orders and their acknowledgement."},
     {"name": "planning", "description": "Settings of the gates, what-if scenarios."},
     {"name": "events", "description": "Server-sent events."},

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     forecast_interval_s: float = 60.0
     metrics_token: SecretStr = SecretStr("")
     """Lets Prometheus read /metrics from another machine; empty means from this machine only."""
+    webhook_allow_private: bool = False
+    """Lets webhooks of enterprises lead to http and to addresses inside the own network; for tests and closed networks."""
     base_map_url: str = ""
     """A raster tile template such as https://tile.example/{z}/{x}/{y}.png; empty shows our own tiles only."""
 

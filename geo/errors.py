@@ -7,6 +7,7 @@ with named placeholders, so that it can be shown in the reader's language.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -62,3 +63,12 @@ class TooManyRequestsError(CuaKhauError):
 
 class UnavailableError(CuaKhauError):
     """A part the platform depends on does not answer; trying again later may work."""
+
+
+class RefusedError(InvalidInputError):
+    """Several values cannot be accepted: `problems` holds one error a field, in the order of the form."""
+
+    def __init__(self, problems: Sequence[InvalidInputError]) -> None:
+        first = problems[0]
+        self.problems = tuple(problems)
+        super().__init__(first.message, field=first.field, **first.values)

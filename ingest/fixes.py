@@ -43,6 +43,8 @@ FLAG_RECEIPT_TIME = 4
 """The message named no time; the time of receipt stands for it."""
 FLAG_SPEED_DERIVED = 8
 """The message named no speed; that of the last position is derived from the way moved since the one before."""
+FLAG_CAMERA = 16
+"""Not a receiver's: a plate camera on the road read the vehicle's plate there; the place is the camera's."""
 
 
 def pack(fixes: FixArray, attributes: Attributes | None = None) -> dict[bytes | str, bytes]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Any
 
+import orjson
 from fastapi import Header, Request, Response
 from pydantic import AfterValidator
 
@@ -20,6 +22,21 @@ def _check_plain(text: str) -> str:
 
 PlainText = Annotated[str, AfterValidator(_check_plain)]
 """Text that the database can hold."""
+
+
+def _check_json(value: Any) -> Any:
+    try:
+        encoded = orjson.dumps(value)
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"The value cannot be kept: {error}.") from error
+    if b"\\u0000" in encoded:
+        raise ValueError("The text holds a NUL character; remove it.")
+    return value
+
+
+StorableJson = AfterValidator(_check_json)
+"""For JSON that goes to the database as it is: no NUL, no NaN, no number beyond 64 bits."""
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="The ETag that you edited.", examples=['"3"'])]
 IdempotencyKey = Annotated[
     str | None,

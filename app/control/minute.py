@@ -16,6 +16,8 @@ from app.control import yards
 from app.control.state import Snapshot, assemble
 from app.control.steps import gauge, log, run_step
 from app.dispatch import advisories
+from app.equipment.pictures import Pictures
+from app.following import notifications
 from app.outlook.store import replace_outlooks
 from app.runtime import Runtime
 from app.trips.places import Places
@@ -129,6 +131,8 @@ class Minute:
         capacity_store.prune_plans(session, now)
         routing_store.prune_forecasts(session, now - KEEP_FORECASTS)
         idempotency.forget(session, now)
+        Pictures.of(self.runtime.settings.data_dir).drop_old(now)
+        notifications.prune(session, now)
         return True
 
     def _report(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
@@ -13,6 +13,9 @@ from app.control import store
 from app.control.steps import gauge, log, run_step
 from app.control.yards import emit_yards
 from app.dispatch import orders
+from app.equipment import service as equipment
+from app.following import bulletin, feed
+from app.following.delivery import Deliverer
 from app.runtime import Runtime
 from app.trips import service as trips
 from app.trips.places import Places
@@ -34,6 +37,10 @@ class Tick:
     places: Places
     tails_km: Mapping[str, float]
     advanced: trips.Advanced | None = None
+    deliverer: Deliverer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.deliverer = Deliverer(self.runtime)
 
     def run(self) -> None:
         """One round; each step in its own transaction."""
@@ -45,7 +52,11 @@ class Tick:
         run_step(runtime, "yards_left", self._close_stays)
         run_step(runtime, "orders_expire", self._expire)
         run_step(runtime, "orders_judge", self._judge)
+        run_step(runtime, "following", self._follow)
+        run_step(runtime, "bulletins", self._sum_up)
+        run_step(runtime, "equipment", self._watch_equipment)
         run_step(runtime, "outbox", self._sweep)
+        self.deliverer.tend()
         beat(runtime)
 
     def record_passages(self, session: Session) -> int:
@@ -90,6 +101,15 @@ class Tick:
 
     def _judge(self, session: Session) -> int:
         return orders.judge(session, self.runtime.clock.now(), places=self.places)
+
+    def _follow(self, session: Session) -> int:
+        return feed.follow(session, self.runtime.clock.now())
+
+    def _sum_up(self, session: Session) -> int:
+        return bulletin.sum_up(session, self.runtime.clock.now(), list(self.places.gates))
+
+    def _watch_equipment(self, session: Session) -> int:
+        return equipment.sweep(session, self.runtime.clock.now())
 
     def _sweep(self, session: Session) -> int:
         sent = events.relay_waiting(session, self.runtime.redis)

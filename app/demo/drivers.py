@@ -147,7 +147,7 @@ class Drivers:
     def _end_holds(self, orders: Any, now: datetime) -> None:
         standing = {(order.order_id, self.truck_of.get(order.vehicle_id)) for order in orders}
         for truck, order_id in self.playback.held().items():
-            if (order_id, truck) not in standing:
+            if order_id > 0 and (order_id, truck) not in standing:
                 self.playback.release(truck, now)
 
     def _call(self, driver_id: int, method: str, path: str, body: dict[str, Any] | None = None) -> bool:

@@ -21,7 +21,11 @@ import orjson
 import structlog
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.accounts.permissions import Role
+from app.demo.cashiers import open_accounts
 from app.demo.drivers import Drivers
+from app.demo.officers import Officers, hire
+from app.demo.plate_cameras import PlateCameras, set_up
 from app.demo.playback import Fix, Playback
 from app.demo.recording import Recording
 from app.demo.seed import Fleet, plan_trips, seed
@@ -44,6 +48,7 @@ TICK_S = 1.0
 SAVE_EVERY_S = 10.0
 DRIVERS_EVERY_S = 2.0
 TRIPS_EVERY_S = 60.0
+OFFICERS_EVERY_S = 5.0
 
 
 def run_demo(settings: Settings, base_url: str | None = None) -> None:
@@ -62,12 +67,18 @@ def run_demo(settings: Settings, base_url: str | None = None) -> None:
             with sessions.begin() as session:
                 corridor = load_corridor(session)
                 fleet = seed(session, corridor, clock.now(), recording, settings.data_dir)
+                people = hire(session, corridor, fleet, clock.now())
+                cameras = set_up(
+                    session, people[Role.ADMINISTRATOR, None], corridor, settings.data_dir, clock.now()
+                )
+                open_accounts(session, (gate.site_id for gate in corridor.gates()), clock.now())
             state = DemoState.load(settings.data_dir, clock.now(), recording.start_s)
             playback = Playback(recording, state.timeline, state.shifts)
             if not sender.await_platform():
                 return
             drivers = Drivers(playback, fleet, corridor, sessions, clock, client)
-            Feeder(playback, state, fleet, sessions, clock, sender, drivers, settings.data_dir).run(stop)
+            officers = Officers(playback, fleet, corridor, sessions, clock, people, PlateCameras(client, cameras))
+            Feeder(playback, state, fleet, sessions, clock, sender, drivers, officers, settings.data_dir).run(stop)
     finally:
         engine.dispose()
 
@@ -174,6 +185,7 @@ class Feeder:
     clock: Clock
     sender: Sender
     drivers: Drivers
+    officers: Officers
     data_dir: Path
     _due_at: dict[str, float] = field(default_factory=dict)
 
@@ -189,6 +201,7 @@ class Feeder:
                 self._every("save", SAVE_EVERY_S, lambda: self.state.save(self.data_dir))
                 self._every("drivers", DRIVERS_EVERY_S, self.drivers.step)
                 self._every("trips", TRIPS_EVERY_S, self._plan_trips)
+                self._every("officers", 0.0 if self.officers.is_behind else OFFICERS_EVERY_S, self.officers.step)
                 stop.wait(TICK_S)
         finally:
             self.state.save(self.data_dir)

@@ -14,6 +14,7 @@ from app.embedded import write_private
 FILE = "demo-state.json"
 DEVICES_FILE = "demo-devices.json"
 ACCOUNTS_FILE = "demo-accounts.json"
+CAMERAS_FILE = "demo-cameras.json"
 
 
 @dataclass

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.tables import Account, SessionRow
 from app.dispatch.tables import DispatchOrder, OrderRecipient
+from app.trips import sheet_tables  # noqa: F401 - trip.procedure_id refers to a table of it
 from app.trips.tables import IS_OPEN, OPEN_STAGES, Trip, TripEvent
 from ingest.tables import Device, Vehicle
 from routing.tables import GateSettingRow
@@ -43,6 +44,19 @@ def known_devices(session: Session, key_hashes: Sequence[bytes]) -> set[bytes]:
 def add_drivers(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Accounts of drivers that are not there yet, by user name."""
     session.execute(pg_insert(Account).on_conflict_do_nothing(index_elements=["username"]), [dict(r) for r in rows])
+
+
+def add_people(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Accounts of simulated people that are not there yet, by user name."""
+    session.execute(pg_insert(Account).on_conflict_do_nothing(index_elements=["username"]), [dict(r) for r in rows])
+
+
+def offices(session: Session) -> dict[str, int | None]:
+    """The organisation of the demo account of each role, by role."""
+    query = select(Account.role, Account.organisation_id).where(
+        Account.username.like("demo.%"), Account.gate_id.is_not(None), Account.organisation_id.is_not(None)
+    )
+    return {row.role: row.organisation_id for row in session.execute(query)}
 
 
 def accounts_by_name(session: Session, usernames: Sequence[str]) -> dict[str, int]:
@@ -89,6 +103,45 @@ def add_trips(session: Session, rows: Sequence[Mapping[str, Any]], now: datetime
         lines = [{"trip_id": trip_id, "at": now, "kind": "created", "data": {"simulated": True}} for trip_id in made]
         session.execute(insert(TripEvent), lines)
     return len(made)
+
+
+def papers(session: Session, vehicle_ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """The open simulated trips of vehicles with all that simulated officers ask of them, in one query.
+
+    `steps` maps each step to its status and since when; `revision declaration_version returns` are of the declaration,
+    `arrival_id opened_at` of the support desk, `fee_…` and `transshipment…` of those; empty where there is none.
+    """
+    return session.execute(
+        text(
+            f"""
+            SELECT t.trip_id, t.vehicle_id, v.plate, t.organisation_id, t.version, t.stage, t.gate_id, t.goods_class,
+                   t.planned_arrival, t.channel, t.facts, t.arrived_at, t.procedure_id,
+                   t.facts ->> 'collector' AS collector,
+                   (SELECT jsonb_object_agg(s.step, jsonb_build_array(s.status, s.since))
+                    FROM app.trip_step s WHERE s.trip_id = t.trip_id) AS steps,
+                   d.revision, d.declaration_version, d.returns, a.arrival_id, a.opened_at,
+                   f.fee_id, f.status AS fee_status, f.version AS fee_version, f.amount_vnd, f.reference,
+                   coalesce((SELECT sum(p.applied_vnd) FROM app.payment p WHERE p.fee_id = f.fee_id), 0)::bigint
+                       AS applied_vnd,
+                   x.transshipment_id, x.status AS transshipment, x.version AS transshipment_version
+            FROM app.trip t
+            JOIN ingest.vehicle v ON v.vehicle_id = t.vehicle_id
+            LEFT JOIN LATERAL (
+                SELECT max(revision) AS revision, max(version) AS declaration_version,
+                       count(*) FILTER (WHERE returned_at IS NOT NULL) AS returns
+                FROM app.declaration WHERE trip_id = t.trip_id) d ON true
+            LEFT JOIN LATERAL (
+                SELECT u.arrival_id, u.opened_at FROM app.undeclared_arrival u
+                WHERE u.plate_norm = v.plate_norm AND u.submitted_at IS NULL AND u.left_at IS NULL LIMIT 1) a ON true
+            LEFT JOIN app.fee f ON f.trip_id = t.trip_id
+            LEFT JOIN LATERAL (
+                SELECT r.transshipment_id, r.status, r.version FROM app.transshipment r
+                WHERE r.trip_id = t.trip_id ORDER BY r.transshipment_id DESC LIMIT 1) x ON true
+            WHERE t.vehicle_id = ANY(:vehicle_ids) AND t.simulated AND t.{IS_OPEN}
+            """  # noqa: S608 - IS_OPEN is a constant of app.trips
+        ),
+        {"vehicle_ids": list(vehicle_ids)},
+    ).all()
 
 
 def end_forgotten_trips(session: Session, journeys: Mapping[int, datetime], now: datetime) -> list[int]:

@@ -158,6 +158,49 @@ def cancel_trip(
     audit.record(session, principal, "trips.cancel", "trip", trip_id, before, summary(trip), at=now, address=address)
 
 
+def align_trip(
+    session: Session, principal: Principal, trip: Trip, declared: Declaration, *, places: Places, now: datetime
+) -> dict[str, dict[str, Any]]:
+    """Make a locked open trip say what was declared of it, the truck included: before and after of what changed.
+
+    The caller writes the timeline and the audit log, since it knows the whole declaration.
+
+    Raises
+    ------
+    InvalidInputError, ForbiddenError, ConflictError
+        If a value cannot be accepted, is not the caller's to give, or truck or driver are on another open trip.
+    """
+    goods, perishable = checks.check_goods(declared.goods, declared.goods_class, declared.perishable)
+    wanted: dict[str, Any] = {
+        "goods": goods,
+        "goods_class": declared.goods_class,
+        "perishable": perishable,
+        "regime": declared.regime,
+        "direction": checks.check_direction(declared.regime, declared.direction),
+        "gate_id": checks.check_gate(declared.gate_id, places.gates),
+        "planned_arrival": declared.planned_arrival,
+        "trailer_plate": _trailer_plate(declared.trailer_plate),
+    }
+    _organisation_of(principal, trip.organisation_id, wanted["gate_id"])
+    if declared.planned_arrival != trip.planned_arrival:
+        checks.check_arrival(declared.planned_arrival, now)
+    vehicle = session.get_one(Vehicle, trip.vehicle_id)
+    if vehicle.plate_norm != plates.normalise_plate(declared.plate):
+        vehicle = _claim_truck(session, declared.plate, trip.organisation_id, now)
+        if store.find_open_trip(session, vehicle.vehicle_id) is not None:
+            raise _truck_is_busy(session, vehicle, trip.organisation_id)
+        wanted["vehicle_id"] = vehicle.vehicle_id
+    if declared.driver_id is not None and declared.driver_id != trip.driver_id:
+        wanted["driver_id"] = _bind_driver(session, declared.driver_id, vehicle, trip.organisation_id)
+    before = summary(trip)
+    different = {name: value for name, value in wanted.items() if value != getattr(trip, name)}
+    if different:
+        store.update_trip(session, trip.trip_id, different)
+        _emit(session, trip, now)
+    after = summary(trip)
+    return {name: {"before": before[name], "after": after[name]} for name in different}
+
+
 def redirect_trip(
     session: Session, principal: Principal, trip_id: int, *, gate_id: str, order_id: int, now: datetime
 ) -> None:

@@ -17,6 +17,7 @@ REGIMES = (
     "export", "import", "temporary_import_reexport", "temporary_export_reimport", "border_transfer", "transit",
 )  # fmt: skip
 DIRECTIONS = ("export", "import")
+CHANNELS = ("green", "yellow", "red")
 
 
 def one_of(column: str, values: tuple[str, ...]) -> str:
@@ -38,11 +39,16 @@ class Trip(Base):
         CheckConstraint(one_of("stage", STAGES), name="stage"),
         CheckConstraint(one_of("regime", REGIMES), name="regime"),
         CheckConstraint(one_of("direction", DIRECTIONS), name="direction"),
+        CheckConstraint(one_of("channel", CHANNELS), name="channel"),
         Index("uq_trip_open_vehicle", "vehicle_id", unique=True, postgresql_where=text(IS_OPEN)),
         Index("ix_trip_open_gate", "gate_id", "stage", "planned_arrival", postgresql_where=text(IS_OPEN)),
         Index("ix_trip_organisation_id", "organisation_id", "trip_id"),
         Index("ix_trip_vehicle_id", "vehicle_id", "trip_id"),
         Index("ix_trip_driver_id", "driver_id", "trip_id"),
+        Index(
+            "ix_trip_undeclared", "gate_id", "arrived_at",
+            postgresql_where=text(f"procedure_id IS NULL AND {IS_OPEN}"),
+        ),
         {"schema": "app"},
     )
 
@@ -65,6 +71,13 @@ class Trip(Base):
     created_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(server_default=text("1"))
+    procedure_id: Mapped[int | None] = mapped_column(ForeignKey("app.procedure.procedure_id"))
+    """The procedure it began under; null until it is declared."""
+    channel: Mapped[str | None]
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    """`app.trips.procedure.Facts` as JSON, and since when a truck that came undeclared has been waiting."""
+    arrived_at: Mapped[datetime | None]
+    """When its truck was first seen at the gate area."""
 
 
 class TripEvent(Base):

@@ -29,6 +29,7 @@ PACKAGES = {
     "lit-reactive-element": ("@lit/reactive-element", ""),
     "maplibre-gl": ("maplibre-gl", "dist"),
     "echarts": ("echarts", "dist"),
+    "jsqr": ("jsqr", "dist"),
 }
 """URL name → package, and the folder of it that is served."""
 

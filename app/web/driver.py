@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from app.accounts.permissions import Principal
 from app.api.outlooks import WordingDep
-from app.deps import CorridorDep, SessionDep, allow
+from app.deps import ClockDep, CorridorDep, SessionDep, allow
+from app.following.current import current_steps
 from app.outlook.service import find_current
 from app.trips.places import Places
 from app.web.pages import render
@@ -22,11 +23,18 @@ DriverDep = Annotated[Principal, Depends(allow("pages.driver"))]
 
 @router.get("/driver")
 def show_driver(
-    request: Request, principal: DriverDep, session: SessionDep, corridor: CorridorDep, wording: WordingDep
+    request: Request,
+    principal: DriverDep,
+    session: SessionDep,
+    corridor: CorridorDep,
+    wording: WordingDep,
+    clock: ClockDep,
 ) -> Response:
     """The page a driver keeps open on the phone."""
     outlook = find_current(session, principal, wording)
-    return render(request, "driver.html", outlook=outlook, places=_sites(corridor, wording.places))
+    steps = current_steps(session, outlook.trip_id) if outlook else []
+    places = _sites(corridor, wording.places)
+    return render(request, "driver.html", outlook=outlook, places=places, steps=steps, now=clock.now())
 
 
 def _sites(corridor: Corridor, places: Places) -> dict[str, dict[str, Any]]:

@@ -12,8 +12,9 @@ from starlette.responses import RedirectResponse, Response
 from app.accounts.permissions import Principal
 from app.api.outlooks import WordingDep
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
+from app.following.current import current_steps
 from app.outlook.service import list_outlooks
-from app.trips import service
+from app.trips import service, sheet
 from app.trips.declaration import Declaration
 from app.trips.goods import GOODS_CLASSES
 from app.trips.places import Places
@@ -99,13 +100,23 @@ def enter_trip(
 
 @router.get("/trips/{trip_id}")
 def show_trip(
-    request: Request, trip_id: int, principal: EnterpriseDep, session: SessionDep, corridor: CorridorDep
+    request: Request,
+    trip_id: int,
+    principal: EnterpriseDep,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
 ) -> Response:
-    """One trip with its timeline."""
+    """One trip with its timeline, and what it waits for now."""
     trip = service.get_trip(session, principal, trip_id)
     names: dict[str, Any] = {"regimes": REGIME_NAMES, "goods_classes": GOODS_CLASSES, "sites": _site_names(corridor)}
     arrival = parse_time(trip["planned_arrival"])
-    return render(request, "enterprise_trip.html", trip=trip, planned_arrival=arrival, **names)
+    graph = sheet.get_sheet(session, principal, trip_id)["graph"]
+    steps = current_steps(session, trip_id)
+    return render(
+        request, "enterprise_trip.html", trip=trip, planned_arrival=arrival, steps=steps, graph=graph, now=clock.now(),
+        **names,
+    )  # fmt: skip
 
 
 def _form(request: Request, corridor: Corridor, written: TripForm, error: CuaKhauError | None) -> Response:

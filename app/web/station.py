@@ -1,29 +1,75 @@
-"""The station page: what agencies without a page of their own can see so far."""
+"""The pages of a station: who is here and who comes next, the sheet of one trip, search, and the gates' board."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.accounts.permissions import Principal
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
-from app.web.pages import render
+from app.stations import view
+from app.stations.places import STATIONS, Station, get_station, stations_of
+from app.stations.search import LONGEST_TEXT, search
+from app.trips.goods import GOODS_CLASSES
+from app.web.pages import N_, render
 from capacity.ledger import YardState
 from capacity.store import yard_states
 from geo.corridor import Corridor, Site
+from geo.errors import InvalidInputError, NotFoundError
 from routing.store import GateForecast, QueueObservation, latest_forecast, queue_observations
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, prefix="/station")
 
-Station = Annotated[Principal, Depends(allow("pages.station"))]
+StationDep = Annotated[Principal, Depends(allow("pages.station"))]
+AtQuery = Annotated[str | None, Query(max_length=40)]
+TripQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 RECENT = timedelta(minutes=10)
 LOOK_AHEAD_S = (3600.0, 10_800.0)
+
+STEP_NAMES = {"declaration": N_("Declaration"), **{name: one.label for name, one in STATIONS.items()}}
+STATUS_WORDS = {
+    "waiting": (N_("Waiting"), "hourglass-empty"),
+    "ready": (N_("To do"), "circle-dot"),
+    "done": (N_("Done"), "circle-check"),
+    "returned": (N_("Returned"), "arrow-back-up"),
+    "not_needed": (N_("Not needed"), "circle-dashed"),
+}
+CHANNEL_WORDS = {
+    "green": (N_("Green"), "circle-check"),
+    "yellow": (N_("Yellow"), "file-search"),
+    "red": (N_("Red"), "package"),
+}
+REGIME_NAMES = {
+    "export": N_("Export"),
+    "import": N_("Import"),
+    "temporary_import_reexport": N_("Temporary import for re-export"),
+    "temporary_export_reimport": N_("Temporary export for re-import"),
+    "border_transfer": N_("Border transfer"),
+    "transit": N_("Transit"),
+}
+FEE_WORDS = {
+    "open_question": N_("an open question to the collector"),
+    "due": N_("Not paid"),
+    "paid": N_("Paid"),
+    "waived": N_("Waived"),
+    "refunded": N_("Refunded"),
+}
+CHOICE_WORDS = {
+    "none": N_("none"),
+    "some": N_("some"),
+    "id_card": N_("Identity card"),
+    "passport": N_("Passport"),
+    "border_pass": N_("Border pass"),
+    "inland_delivery": N_("Inland delivery"),
+    "wharf_only": N_("Wharf only"),
+}
+"""Values of the choices of a declaration's head (`app.declarations.fields`) that are words."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +92,78 @@ class GateBoard:
     yards: Sequence[YardState]
 
 
-@router.get("/station")
+@router.get("")
 def show_station(
-    request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: Station
+    request: Request,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    principal: StationDep,
+    at: AtQuery = None,
+    trip: TripQuery = None,
 ) -> Response:
-    """The page of a station: yards, queues, and what is not there yet."""
+    """The page of a station with its work list, and one trip's sheet if one is asked for."""
+    station, now = get_station(principal, at), clock.now()
+    work = view.view_work(session, principal, station, now=now) if principal.gate_id else None
+    found = _find_sheet(session, principal, trip, station, now)
+    return render(
+        request, "station.html", stations=stations_of(principal), station=station, work=work, view=found,
+        trip_id=trip, now=now, **_words(corridor),
+    )  # fmt: skip
+
+
+@router.get("/work")
+def show_work(
+    request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: StationDep,
+    at: AtQuery = None,
+) -> Response:  # fmt: skip
+    """The work list alone."""
+    station, now = get_station(principal, at), clock.now()
+    work = view.view_work(session, principal, station, now=now)
+    return render(request, "station_work.html", station=station, work=work, now=now, trip_id=None, **_words(corridor))
+
+
+@router.get("/sheet/{trip_id}")
+def show_sheet(
+    trip_id: int, request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep,
+    principal: StationDep, at: AtQuery = None,
+) -> Response:  # fmt: skip
+    """The sheet of a trip alone."""
+    station, now = get_station(principal, at), clock.now()
+    found = view.view_sheet(session, principal, trip_id, station, now=now)
+    return render(request, "sheet.html", station=station, view=found, now=now, **_words(corridor))
+
+
+@router.get("/find")
+def find_trips(
+    request: Request, session: SessionDep, corridor: CorridorDep, principal: StationDep,
+    text: Annotated[str, Query(max_length=LONGEST_TEXT)] = "", at: AtQuery = None,
+) -> Response:  # fmt: skip
+    """What a plate, a part of one or a scanned code may mean."""
+    station = get_station(principal, at)
+    try:
+        found, is_short = search(session, principal, text.replace("\x00", "")), False
+    except InvalidInputError:
+        found, is_short = [], True
+    return render(
+        request, "station_found.html", station=station, found=found, text=text, is_short=is_short, **_words(corridor)
+    )
+
+
+@router.get("/gates")
+def show_gates(
+    request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: StationDep
+) -> Response:
+    """Queues, forecasts and yards of all gates."""
     boards = gate_boards(session, corridor, principal.gate_id, now=clock.now())
-    return render(request, "station.html", boards=boards, sites=corridor.sites)
+    return render(request, "station_gates.html", boards=boards, sites=corridor.sites, stations=stations_of(principal))
 
 
-@router.get("/station/board")
+@router.get("/board")
 def show_board(
-    request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: Station
+    request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: StationDep
 ) -> Response:
-    """The moving part of the page alone."""
+    """The moving part of the gates' page alone."""
     boards = gate_boards(session, corridor, principal.gate_id, now=clock.now())
     return render(request, "station_board.html", boards=boards, sites=corridor.sites)
 
@@ -68,6 +172,25 @@ def gate_boards(session: Session, corridor: Corridor, own_gate: str | None, *, n
     """The boards of all gates, the own one first."""
     gates = sorted(corridor.gates(), key=lambda gate: gate.site_id != own_gate)
     return [_board(session, gate, now) for gate in gates]
+
+
+def _find_sheet(
+    session: Session, principal: Principal, trip_id: int | None, station: Station, now: datetime
+) -> Mapping[str, Any] | None:
+    """The sheet asked for; a trip that has left or is at another gate is none."""
+    if trip_id is None:
+        return None
+    try:
+        return view.view_sheet(session, principal, trip_id, station, now=now)
+    except NotFoundError:
+        return None
+
+
+def _words(corridor: Corridor) -> dict[str, Any]:
+    return {
+        "step_names": STEP_NAMES, "status_words": STATUS_WORDS, "channel_words": CHANNEL_WORDS, "fee_words": FEE_WORDS,
+        "choice_words": CHOICE_WORDS, "regimes": REGIME_NAMES, "goods_classes": GOODS_CLASSES, "sites": corridor.sites,
+    }  # fmt: skip
 
 
 def _board(session: Session, gate: Site, now: datetime) -> GateBoard:

@@ -22,11 +22,20 @@ PUBLIC = {
     ("GET", "/healthz"): "says nothing but that it lives",
     ("GET", "/readyz"): "names parts, no data",
     ("GET", "/metrics"): "checks the address or the metrics token itself",
+    ("GET", "/t"): "a field for a trip's code",
+    ("GET", "/t/{written}"): "a trip's code is the key",
+    ("GET", "/t/{written}.svg"): "draws the code it is given",
+    ("POST", "/api/v1/payments/bank/{collecting_account_id}"): "a bank's signature is the key",
     ("GET", "/gps/osmand"): "a device's identifier is the key",
     ("POST", "/gps/osmand"): "a device's identifier is the key",
     ("POST", "/gps/owntracks"): "a device's identifier is the key",
     ("POST", "/gps/traccar"): "a device's identifier or a gateway's token",
     ("POST", "/gps/batch"): "a device's identifier or a gateway's token",
+    ("POST", "/cameras/{vendor}"): "the camera's own key",
+    ("POST", "/equipment/heartbeat"): "the device's own key",
+    ("POST", "/equipment/weighings"): "the scale's own key",
+    ("POST", "/equipment/scans"): "the scanner's own key",
+    ("POST", "/equipment/seal-events"): "the seal's own key",
 }
 COMPUTING: set[str] = set()
 """Routes that take a body but change nothing."""

@@ -2,6 +2,7 @@
 
 const TYPES = [
   "positions", "order", "order_response", "advisory", "forecast", "yard", "assignment", "trip", "scenario", "resync", "hello",
+  "sheet", "fee", "plate", "equipment", "notification",
 ];
 const SILENCE_MS = 40_000; // the server says something at least every 15 s
 

@@ -1,6 +1,6 @@
 // Keeps the board of a station up to date: fetched anew when a yard or forecast changes, at most every 3 s.
 
-import { on } from "./events.js";
+import { on } from "../events.js";
 
 let waiting = 0;
 

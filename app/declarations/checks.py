@@ -1,0 +1,333 @@
+"""What must hold of a declaration before it is submitted, field by field. Pure: what others declared is the service's.
+
+Limits that no rule gives are set so wide that only a slip of the keyboard lies outside; they are assumed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+from app.declarations import hs
+from app.declarations.form import Form, Line, Problem
+from app.trips.declaration import check_arrival, check_direction
+from geo.clock import LOCAL_ZONE
+from geo.errors import InvalidInputError
+from ingest.plates import find_plate, vehicle_kind
+
+HEAVIEST_LOAD_KG: Final = 60_000.0
+USUAL_LOAD_KG: Final = 40_000.0
+LARGEST_QUANTITY: Final = 1_000_000.0
+COLDEST_C, WARMEST_C = -60.0, 60.0
+BODY_C: Final = (34.0, 43.0)
+LONGEST_VALID: Final = timedelta(days=366 * 60)
+FURTHEST_BACK: Final = date(1990, 1, 1)
+CUSTOMS_NUMBER: Final = re.compile(r"\d{12}|\d{18}", re.ASCII)
+"""VNACCS numbers have 12 digits, Chinese customs' 18."""
+PHONE: Final = re.compile(r"\+?\d{8,15}", re.ASCII)
+"""E.164 has at most 15 digits."""
+PAPERS: Final = {
+    "id_card": (re.compile(r"\d{12}|\d{17}[\dX]", re.ASCII), "12 digits (Viet Nam) or 18 signs (China)"),
+    "passport": (re.compile(r"[A-Z]{1,2}\d{6,8}", re.ASCII), "one or two letters and 6 to 8 digits"),
+    "border_pass": (re.compile(r"[A-Z0-9][A-Z0-9/-]{3,19}", re.ASCII), "4 to 20 letters and digits"),
+}
+LICENCE: Final = re.compile(r"[A-Z0-9]{6,20}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class GateRules:
+    """What one gate does not take, and when it is open (local `HH:MM`)."""
+
+    gate_id: str
+    regimes_closed: frozenset[str] = frozenset()
+    goods_closed: frozenset[str] = frozenset()
+    opens: str | None = None
+    closes: str | None = None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a declaration is checked against.
+
+    `kept_arrival` is a planned arrival declared before, which may have passed meanwhile: it is not asked for anew.
+    """
+
+    now: datetime
+    gates: Mapping[str, GateRules] = field(default_factory=dict)
+    kept_arrival: datetime | None = None
+
+
+def gate_rules(hours: Mapping[str, tuple[str | None, str | None]]) -> dict[str, GateRules]:
+    """The rules of gates (data/gate_rules.json, assumed); `hours` holds when each gate opens and closes."""
+    rules = _stored_rules()
+    return {
+        gate_id: GateRules(
+            gate_id,
+            frozenset(rules.get(gate_id, {}).get("regimes_closed", ())),
+            frozenset(rules.get(gate_id, {}).get("goods_closed", ())),
+            *times,
+        )
+        for gate_id, times in hours.items()
+    }
+
+
+@cache
+def _stored_rules() -> dict[str, Any]:
+    source = resources.files("app.declarations").joinpath("data", "gate_rules.json")
+    rules: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))["gates"]
+    return rules
+
+
+def check_draft(form: Form) -> list[Problem]:
+    """What a draft lacks to be kept as a trip: truck, gate, regime, arrival and what it carries."""
+    problems = [
+        _missing(name, "A draft needs this too; fill it in.")
+        for name in ("plate", "gate_id", "regime", "planned_arrival")
+        if not getattr(form, name)
+    ]
+    if not form.lines or not form.lines[0].description:
+        problems.append(Problem("lines.1.description", "Say what the truck carries; a draft needs it too."))
+    return problems
+
+
+def check(form: Form, around: Surroundings) -> list[Problem]:
+    """Everything that is wrong with a declaration, then what deserves a second look (notes)."""
+    found = [
+        *_check_trip(form, around), *_check_gate(form, around), *_check_vehicle(form), *_check_driver(form),
+        *_check_expiry(form, around), *_check_health(form), *_check_goods(form),
+    ]  # fmt: skip
+    return sorted(found, key=lambda one: one.is_note)
+
+
+def _missing(name: str, what: str = "This field is missing; fill it in.") -> Problem:
+    return Problem(name, what)
+
+
+def _check_trip(form: Form, around: Surroundings) -> Iterator[Problem]:
+    if not form.regime:
+        yield _missing("regime", "Choose the regime under which the goods cross.")
+    else:
+        yield from _caught(lambda: check_direction(form.regime, form.direction or None))
+    if form.planned_arrival is None:
+        yield _missing("planned_arrival", "Give the time at which the truck will reach the gate.")
+    elif form.planned_arrival != around.kept_arrival:
+        arrival = form.planned_arrival
+        yield from _caught(lambda: check_arrival(arrival, around.now))
+    number = re.sub(r"[\s.-]", "", form.customs_number)
+    if not number:
+        yield Problem("customs_number", "No customs declaration number yet; customs need it to inspect.", is_note=True)
+    elif not CUSTOMS_NUMBER.fullmatch(number):
+        yield Problem(
+            "customs_number",
+            "{value} is not a customs declaration number; write the 12 digits of VNACCS (18 for Chinese customs).",
+            {"value": form.customs_number},
+        )
+
+
+def _caught(call: Any) -> Iterator[Problem]:
+    try:
+        call()
+    except InvalidInputError as error:
+        yield Problem(error.field or "", error.message, error.values)
+
+
+def _check_gate(form: Form, around: Surroundings) -> Iterator[Problem]:
+    rules = around.gates.get(form.gate_id)
+    if rules is None:
+        known = ", ".join(sorted(around.gates))
+        yield Problem("gate_id", "Choose the gate; {value} is none of {known}.",
+                      {"value": form.gate_id or "–", "known": known})  # fmt: skip
+        return
+    if form.regime in rules.regimes_closed:
+        yield Problem("regime", "The gate {gate} takes no goods under the regime {regime}; choose another gate.",
+                      {"gate": form.gate_id, "regime": form.regime})  # fmt: skip
+    for number, line in enumerate(form.lines, 1):
+        if line.goods_class in rules.goods_closed:
+            yield Problem(
+                f"lines.{number}.goods_class", "The gate {gate} takes no {goods}; choose another gate.",
+                {"gate": form.gate_id, "goods": line.goods_class},
+            )  # fmt: skip
+    if form.planned_arrival is not None and rules.opens and rules.closes:
+        clock_time = form.planned_arrival.astimezone(LOCAL_ZONE).strftime("%H:%M")
+        if not rules.opens <= clock_time <= rules.closes:
+            yield Problem(
+                "planned_arrival", "The gate is open from {opens} to {closes}; a truck that comes at {value} waits.",
+                {"opens": rules.opens, "closes": rules.closes, "value": clock_time}, is_note=True,
+            )  # fmt: skip
+
+
+def _check_vehicle(form: Form) -> Iterator[Problem]:
+    truck, trailer = find_plate(form.plate), find_plate(form.trailer_plate)
+    if truck is None:
+        yield _missing("plate", "Give the truck's plate, such as 29C-123.45.")
+    elif vehicle_kind(truck) == "trailer":
+        yield Problem(
+            "plate",
+            "{plate} is the plate of a trailer; give the truck's plate here and the trailer's beside it.",
+            {"plate": form.plate},
+        )
+    if trailer is not None and vehicle_kind(trailer) != "trailer":
+        yield Problem(
+            "trailer_plate",
+            "{plate} is the plate of a truck; give the trailer's, such as 29R-012.34 or 桂A·1234挂.",
+            {"plate": form.trailer_plate},
+        )
+    if not form.container:
+        yield _missing("container", "Choose the size of the container, or none.")
+    if form.refrigerated is None:
+        yield _missing("refrigerated", "Say whether truck or container is refrigerated.")
+    if form.payload_kg is not None and not 100 <= form.payload_kg <= HEAVIEST_LOAD_KG:
+        yield Problem("payload_kg", "A payload of {value} kg cannot be; copy it from the registration, in kilograms.",
+                      {"value": form.payload_kg})  # fmt: skip
+    elif form.payload_kg is not None and form.gross_weight_kg > form.payload_kg:
+        yield Problem(
+            "payload_kg",
+            "The goods weigh {weight_kg:.0f} kg, more than the payload of {payload_kg} kg; check both.",
+            {"weight_kg": form.gross_weight_kg, "payload_kg": form.payload_kg},
+        )
+
+
+def _check_driver(form: Form) -> Iterator[Problem]:
+    if not re.search(r"\w{2}", form.driver_name) or re.search(r"\d", form.driver_name):
+        yield _missing("driver_name", "Give the driver's name as it stands in the papers.")
+    if not PHONE.fullmatch(re.sub(r"[\s().-]", "", form.driver_phone)):
+        yield _missing("driver_phone", "Give the driver's phone with 8 to 15 digits, such as 0912 345 678 or +86 138….")
+    if not form.driver_paper:
+        yield _missing("driver_paper", "Choose the paper with which the driver crosses.")
+    else:
+        pattern, shape = PAPERS[form.driver_paper]
+        if not pattern.fullmatch(re.sub(r"\s", "", form.driver_paper_number.upper())):
+            yield Problem(
+                "driver_paper_number",
+                "{value} does not have the form of this paper ({form}); copy it from the paper.",
+                {"value": form.driver_paper_number or "–", "form": shape},
+            )
+    if form.driver_paper not in {"", "id_card"} and form.driver_paper_expires is None:
+        yield _missing("driver_paper_expires", "Give the date to which the paper is valid.")
+    if not LICENCE.fullmatch(re.sub(r"[\s-]", "", form.driver_licence_number.upper())):
+        yield _missing("driver_licence_number", "Give the number of the driving licence, 6 to 20 letters and digits.")
+    if form.driver_licence_expires is None:
+        yield _missing("driver_licence_expires", "Give the date to which the driving licence is valid.")
+    if form.inspection_expires is None:
+        yield _missing("inspection_expires", "Give the date to which the vehicle inspection is valid.")
+
+
+def _check_expiry(form: Form, around: Surroundings) -> Iterator[Problem]:
+    arrival = (form.planned_arrival or around.now).astimezone(LOCAL_ZONE).date()
+    for name in ("inspection_expires", "driver_paper_expires", "driver_licence_expires"):
+        until: date | None = getattr(form, name)
+        if until is None:
+            continue
+        if until < FURTHEST_BACK or until > arrival + LONGEST_VALID:
+            yield Problem(name, "The date {value} cannot be; write it again with four digits of the year.",
+                          {"value": until.strftime("%d/%m/%Y")})  # fmt: skip
+        elif until < arrival:
+            yield Problem(
+                name, "It expires on {value}, before the planned arrival on {arrival}; renew it or send another.",
+                {"value": until.strftime("%d/%m/%Y"), "arrival": arrival.strftime("%d/%m/%Y")},
+            )  # fmt: skip
+
+
+def _check_health(form: Form) -> Iterator[Problem]:
+    if not form.health_symptoms:
+        yield _missing("health_symptoms", "Say whether the driver has had symptoms; ask the driver.")
+    elif form.health_symptoms == "some" and not form.health_note:
+        yield _missing("health_note", "Describe the symptoms and since when.")
+    if form.health_temperature_c is not None and not BODY_C[0] <= form.health_temperature_c <= BODY_C[1]:
+        yield Problem("health_temperature_c", "A body temperature of {value} °C cannot be; measure again.",
+                      {"value": form.health_temperature_c})  # fmt: skip
+
+
+def _check_goods(form: Form) -> Iterator[Problem]:
+    if not form.lines:
+        yield _missing(
+            "lines.1.description",
+            "Enter at least one line of goods; for an empty truck choose the kind Empty.",
+        )
+    for number, line in enumerate(form.lines, 1):
+        for problem in _check_line(line, form):
+            yield Problem(f"lines.{number}.{problem.field}", problem.message, problem.values, problem.is_note)
+    if form.gross_weight_kg > HEAVIEST_LOAD_KG:
+        yield Problem(
+            "lines.1.gross_weight_kg",
+            "All goods together weigh {value:.0f} kg, more than any truck carries; check the units.",
+            {"value": form.gross_weight_kg},
+        )
+    elif form.gross_weight_kg > USUAL_LOAD_KG:
+        yield Problem(
+            "lines.1.gross_weight_kg",
+            "All goods together weigh {value:.0f} kg; check that they are kilograms.",
+            {"value": form.gross_weight_kg},
+            is_note=True,
+        )
+
+
+def _check_line(line: Line, form: Form) -> Iterator[Problem]:
+    if not line.description:
+        yield _missing("description", "Describe the goods.")
+    if not line.goods_class:
+        yield _missing("goods_class", "Choose the kind of goods.")
+    if line.goods_class == "empty":
+        return
+    yield from _check_code(line)
+    yield from _check_amounts(line)
+    if line.temperature_c is not None and not COLDEST_C <= line.temperature_c <= WARMEST_C:
+        yield Problem("temperature_c", "A transport temperature of {value} °C cannot be; give degrees Celsius.",
+                      {"value": line.temperature_c})  # fmt: skip
+    elif line.temperature_c is None and line.spoils and form.refrigerated:
+        yield Problem("temperature_c", "No transport temperature is given for goods that spoil.", is_note=True)
+
+
+def _check_code(line: Line) -> Iterator[Problem]:
+    code = hs.squeeze(line.hs_code)
+    if not code:
+        yield _missing("hs_code", "Give the HS code, or search it by the name of the goods.")
+    elif code.isascii() and code.isdigit() and len(code) % 2:
+        message = "{value} has an odd number of digits; a spreadsheet may have dropped a leading 0."
+        yield Problem("hs_code", message, {"value": line.hs_code})
+    elif not hs.is_well_formed(code):
+        yield Problem("hs_code", "{value} is not an HS code; write 4, 6, 8 or 10 digits, such as 0810.90.",
+                      {"value": line.hs_code})  # fmt: skip
+    elif hs.find(code) is None:
+        known = hs.chapter(code)
+        yield Problem(
+            "hs_code", "We do not know the code {value} beyond its chapter ({chapter}); it is accepted, check it.",
+            {"value": hs.show(code), "chapter": known.code if known else "–"}, is_note=True,
+        )  # fmt: skip
+
+
+def _check_amounts(line: Line) -> Iterator[Problem]:
+    if line.quantity is None or not 0 < line.quantity <= LARGEST_QUANTITY:
+        yield _missing("quantity", "Give the quantity, more than 0 and at most a million.")
+    if not line.unit:
+        yield _missing("unit", "Choose the unit of the quantity.")
+    if line.packages is not None and not 0 < line.packages <= LARGEST_QUANTITY:
+        yield _missing("packages", "Give the number of packages, more than 0, or leave it empty.")
+    if not line.packaging:
+        yield _missing("packaging", "Choose the packaging.")
+    gross, net = line.gross_weight_kg, line.net_weight_kg
+    for name, weight in (("gross_weight_kg", gross), ("net_weight_kg", net)):
+        if weight is None or weight <= 0:
+            yield _missing(name, "Give the weight in kilograms, more than 0.")
+        elif weight > HEAVIEST_LOAD_KG:
+            yield Problem(name, "{value:.0f} kg are more than any truck carries; check that they are kilograms.",
+                          {"value": weight})  # fmt: skip
+    if gross is not None and net is not None and net > gross:
+        yield Problem(
+            "net_weight_kg",
+            "The net weight {net_kg:.0f} kg exceeds the gross weight {gross_kg:.0f} kg; they may be swapped.",
+            {"net_kg": net, "gross_kg": gross},
+        )
+    weighed_kg = {"kg": 1.0, "tonne": 1000.0}.get(line.unit, 0.0) * (line.quantity or 0.0)
+    if gross is not None and weighed_kg > gross * 1.001:
+        yield Problem(
+            "quantity",
+            "The quantity makes {value:.0f} kg, more than the gross weight {gross_kg:.0f} kg; check unit and weight.",
+            {"value": weighed_kg, "gross_kg": gross},
+        )

@@ -1,0 +1,280 @@
+"""The support desk: vehicles that came undeclared, registered in the temporary yard, declared there, the time taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from statistics import median
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, false, true
+from sqlalchemy.orm import Session
+
+from app.accounts import audit
+from app.accounts import service as accounts
+from app.accounts.permissions import Principal, Scope
+from app.accounts.tables import Organisation
+from app.declarations import service, store
+from app.declarations.form import Form
+from app.declarations.service import Act
+from app.declarations.tables import UndeclaredArrival
+from geo.clock import LOCAL_ZONE
+from geo.corridor import Corridor, Site
+from geo.errors import ConflictError, InvalidInputError, NotFoundError
+from ingest import plates
+from ingest.store import find_vehicle
+
+LATEST_NOTICE: Final = timedelta(days=3)
+"""A vehicle that has stood for longer without being registered is most likely a slip in the date."""
+NOTE_LENGTH: Final = 500
+MOST_FOUND: Final = 20
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How long vehicles stood undeclared: from arrival to submission, and from opening the form to submission."""
+
+    waiting: int
+    declared: int
+    median_stay_s: float | None
+    longest_stay_s: float | None
+    median_desk_s: float | None
+
+
+def register(session: Session, act: Act, *, plate: str, arrived_at: datetime | None = None, note: str = "") -> int:
+    """Register an undeclared vehicle as standing in the temporary yard of the desk's gate; its arrival's id.
+
+    Raises
+    ------
+    InvalidInputError
+        If the plate is none, or the time cannot be.
+    ConflictError
+        If it stands there already, or is declared.
+    """
+    norm = plates.normalise_plate(plate)
+    if plates.vehicle_kind(norm) == "trailer":
+        raise InvalidInputError(
+            "{plate} is the plate of a trailer; give the truck's plate here and the trailer's beside it.",
+            field="plate", plate=plates.display_plate(norm),
+        )  # fmt: skip
+    arrived = arrived_at or act.now
+    if not act.now - LATEST_NOTICE <= arrived <= act.now + timedelta(minutes=1):
+        raise InvalidInputError(
+            "The truck cannot have arrived at {value}; give the time at which it came, not later than now.",
+            field="arrived_at", value=arrived.isoformat(),
+        )  # fmt: skip
+    if len(note) > NOTE_LENGTH:
+        raise InvalidInputError("The note takes {length} characters; shorten it to {limit}.", field="note",
+                                length=len(note), limit=NOTE_LENGTH)  # fmt: skip
+    site = temporary_yard(act.corridor, act.principal.gate_id)
+    trip = store.find_open_trip_by_plate(session, norm)
+    rows = store.revisions_of(session, trip.trip_id) if trip is not None else []
+    if trip is not None and any(row.status in {"submitted", "returned"} for row in rows):
+        raise ConflictError(
+            "The truck {plate} is declared: trip {code}, gate {gate}. Let it go on to its checks.",
+            field="plate", plate=plates.display_plate(norm), code=trip.code, gate=trip.gate_id,
+        )  # fmt: skip
+    is_drafted_here = trip is not None and bool(rows) and trip.gate_id == site.gate_id
+    values = {
+        "gate_id": site.gate_id, "site_id": site.site_id, "plate_norm": norm, "arrived_at": min(arrived, act.now),
+        "registered_at": act.now, "registered_by": act.principal.account_id, "note": " ".join(note.split()),
+        "trip_id": trip.trip_id if trip is not None and is_drafted_here else None,
+    }  # fmt: skip
+    arrival = store.insert_arrival(session, values)
+    if arrival is None:
+        raise ConflictError(
+            "The truck {plate} is already registered and waits for its declaration.", field="plate",
+            plate=plates.display_plate(norm),
+        )  # fmt: skip
+    _record(session, act, "register", arrival.arrival_id, None, values)
+    return arrival.arrival_id
+
+
+def open_case(session: Session, act: Act, arrival_id: int) -> UndeclaredArrival:
+    """Note that the desk begins to declare with a vehicle.
+
+    Raises
+    ------
+    NotFoundError, ConflictError
+        If no such vehicle waits at the desk's gate.
+    """
+    arrival = _lock(session, act.principal, arrival_id)
+    if arrival.opened_at is None:
+        store.update_arrival(session, arrival_id, {"opened_at": act.now})
+    return arrival
+
+
+def begin_form(session: Session, act: Act, arrival_id: int) -> tuple[UndeclaredArrival, Form]:
+    """A vehicle that waits, and the form to begin with.
+
+    Raises
+    ------
+    NotFoundError, ConflictError
+        If no such vehicle waits at the desk's gate.
+    """
+    arrival = _lock(session, act.principal, arrival_id)
+    plate = plates.display_plate(arrival.plate_norm)
+    return arrival, Form(plate=plate, gate_id=arrival.gate_id, planned_arrival=arrival.arrived_at)
+
+
+def owner_of(session: Session, arrival: UndeclaredArrival) -> int | None:
+    """The organisation that a waiting vehicle is registered to."""
+    vehicle = find_vehicle(session, arrival.plate_norm)
+    return None if vehicle is None else vehicle.organisation_id
+
+
+def today_at(clock_time: str, now: datetime) -> datetime | None:
+    """The last moment at which the clock at the border showed `HH:MM`; `None` if nothing is given.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no time of day.
+    """
+    if not clock_time.strip():
+        return None
+    try:
+        of_day = time.fromisoformat(clock_time.strip().zfill(5))
+    except ValueError:
+        raise InvalidInputError("{value} is no time of day; write it like 09:30.", field="arrived_at",
+                                value=clock_time[:10]) from None  # fmt: skip
+    local = now.astimezone(LOCAL_ZONE)
+    moment = local.replace(hour=of_day.hour, minute=of_day.minute, second=0, microsecond=0)
+    return (moment if moment <= local else moment - timedelta(days=1)).astimezone(UTC)
+
+
+def declare(
+    session: Session,
+    act: Act,
+    arrival_id: int,
+    written: Any,
+    *,
+    organisation_id: int | None,
+    new_name: str,
+    submit: bool,
+) -> int:
+    """Declare for a vehicle that waits, for a known organisation or a new one of the name given; the trip's id.
+
+    Raises
+    ------
+    NotFoundError, ConflictError, RefusedError
+        If no such vehicle waits, it is declared already, or the declaration cannot be accepted.
+    """
+    arrival = _lock(session, act.principal, arrival_id)
+    if arrival.trip_id is not None:
+        raise ConflictError("The declaration for this truck is begun; go on with it.", trip_id=arrival.trip_id)
+    plate = plates.find_plate(str(written.get("plate", "")))
+    if plate is not None and plate != arrival.plate_norm:
+        raise InvalidInputError(
+            "The truck that waits is {waiting}, not {plate}; register the other truck by itself.", field="plate",
+            waiting=plates.display_plate(arrival.plate_norm), plate=plates.display_plate(plate),
+        )  # fmt: skip
+    owner = organisation_id
+    if new_name.strip():  # typed by hand, so it counts more than what stood chosen
+        organisation = accounts.create_organisation(
+            session, name=new_name, kind="enterprise", now=act.now, by=act.principal, address=act.address
+        )
+        owner = organisation.organisation_id
+    trip_id = service.create(session, act, written, submit=False, organisation_id=owner)
+    store.update_arrival(session, arrival_id, {"trip_id": trip_id, "opened_at": arrival.opened_at or act.now})
+    store.mark_arrived(session, trip_id, arrival.arrived_at)
+    _record(session, act, "declare", arrival_id, None, {"trip_id": trip_id, "organisation_id": owner})
+    if submit:
+        service.submit(session, act, trip_id, 1)
+    return trip_id
+
+
+def send_away(session: Session, act: Act, arrival_id: int, note: str) -> None:
+    """The vehicle left the temporary yard undeclared.
+
+    Raises
+    ------
+    NotFoundError, InvalidInputError
+        If no such vehicle waits, or nothing is said on why.
+    """
+    arrival = _lock(session, act.principal, arrival_id)
+    tidy = " ".join(note.split())
+    if not tidy or len(tidy) > NOTE_LENGTH:
+        raise InvalidInputError("Say in a few words why the truck left undeclared.", field="note")
+    values = {"left_at": act.now, "note": tidy}
+    store.update_arrival(session, arrival_id, values)
+    _record(session, act, "send_away", arrival_id, {"note": arrival.note}, values)
+
+
+def list_arrivals(
+    session: Session, principal: Principal, *, now: datetime, days: int = 1
+) -> tuple[list[dict[str, Any]], Figures]:
+    """Vehicles that wait, longest first, then those of the last days that are done with; and the time it took."""
+    rows = store.arrivals(session, _visible(principal), since=now - timedelta(days=days))
+    listed = [_describe(row, now) for row in rows]
+    done = [one for one in listed if one["status"] == "declared"]
+    desk = [one["desk_s"] for one in done if one["desk_s"] is not None]
+    return listed, Figures(
+        waiting=sum(1 for one in listed if one["status"] in {"waiting", "declaring"}),
+        declared=len(done),
+        median_stay_s=median(one["stay_s"] for one in done) if done else None,
+        longest_stay_s=max((one["stay_s"] for one in done), default=None),
+        median_desk_s=median(desk) if desk else None,
+    )
+
+
+def find_enterprises(session: Session, query: str) -> list[Organisation]:
+    """Enterprises to declare for whose name holds the words asked for."""
+    return list(store.search_enterprises(session, query, limit=MOST_FOUND))
+
+
+def temporary_yard(corridor: Corridor, gate_id: str | None) -> Site:
+    """The temporary yard of a gate.
+
+    Raises
+    ------
+    ConflictError
+        If the gate has none, or the desk no gate.
+    """
+    for site in corridor.sites.values():
+        if site.kind == "temporary_yard" and site.gate_id == gate_id and gate_id is not None:
+            return site
+    raise ConflictError("No temporary yard is recorded for the gate {gate}.", gate=gate_id or "–")
+
+
+def _describe(row: Any, now: datetime) -> dict[str, Any]:
+    arrival: UndeclaredArrival = row.UndeclaredArrival
+    end = arrival.submitted_at or arrival.left_at
+    status = (
+        "declared" if arrival.submitted_at else "left" if arrival.left_at
+        else "declaring" if arrival.opened_at or arrival.trip_id else "waiting"
+    )  # fmt: skip
+    is_measured = arrival.submitted_at is not None and arrival.opened_at is not None
+    return {
+        "arrival_id": arrival.arrival_id, "plate": plates.display_plate(arrival.plate_norm),
+        "gate_id": arrival.gate_id, "site_id": arrival.site_id, "arrived_at": arrival.arrived_at,
+        "opened_at": arrival.opened_at, "submitted_at": arrival.submitted_at, "left_at": arrival.left_at,
+        "trip_id": arrival.trip_id, "code": row.code, "organisation": row.organisation, "clerk": row.clerk,
+        "note": arrival.note, "status": status, "stay_s": ((end or now) - arrival.arrived_at).total_seconds(),
+        "desk_s": _span_s(arrival.opened_at, arrival.submitted_at) if is_measured else None,
+    }  # fmt: skip
+
+
+def _span_s(begin: datetime | None, end: datetime | None) -> float | None:
+    return None if begin is None or end is None else (end - begin).total_seconds()
+
+
+def _lock(session: Session, principal: Principal, arrival_id: int) -> UndeclaredArrival:
+    arrival = store.lock_arrival(session, _visible(principal), arrival_id)
+    if arrival is None:
+        raise NotFoundError("No truck {arrival_id} is registered at your desk.", arrival_id=arrival_id)
+    if arrival.submitted_at is not None or arrival.left_at is not None:
+        raise ConflictError("The truck {plate} no longer waits here.", plate=plates.display_plate(arrival.plate_norm))
+    return arrival
+
+
+def _visible(principal: Principal) -> ColumnElement[bool]:
+    scope = principal.scope("undeclared.write")
+    if scope is Scope.OWN_GATE and principal.gate_id is not None:
+        return UndeclaredArrival.gate_id == principal.gate_id
+    return true() if scope is Scope.ALL else false()
+
+
+def _record(session: Session, act: Act, verb: str, arrival_id: int, before: Any, after: Any) -> None:
+    audit.record(session, act.principal, f"undeclared.{verb}", "undeclared_arrival", arrival_id, before, after,
+                 at=act.now, address=act.address)  # fmt: skip

@@ -1,0 +1,125 @@
+"""Where a declaration meets the trip's sheet: the facts it hands in, its return, what agencies read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from app.accounts.permissions import Principal
+from app.declarations import store
+from app.declarations.differences import differences
+from app.declarations.form import Form, Line
+from app.declarations.tables import DeclarationRow
+from app.trips import sheet
+from app.trips.procedure import DECLARATION, Facts
+from app.trips.sheet import SheetChange
+from app.trips.tables import Trip
+
+STRICTEST_FIRST: Final = ("live_animals", "meat", "seafood", "fresh_fruit", "fresh_produce", "flowers")
+"""Which kind a mixed load is treated as by the procedure: one that is quarantined before one that is not."""
+
+
+def facts_of(form: Form) -> Facts:
+    """The facts that a procedure's conditions ask of a declaration."""
+    main = form.main_line or Line()
+    classes = [line.goods_class for line in form.lines]
+    return Facts(
+        direction=form.direction,
+        regime=form.regime,
+        goods_class=next((one for one in STRICTEST_FIRST if one in classes), main.goods_class),
+        perishable=any(line.spoils for line in form.lines),
+        chilled=bool(form.refrigerated),
+    )
+
+
+def load_of(form: Form) -> dict[str, Any]:
+    """What a tariff asks of a declaration: `facts` as named in `tariff.LOAD_FACTS`, `parts` one for each line.
+
+    What was not declared is left out, so that the tariff asks instead of guessing.
+    """
+    facts = {
+        "regime": form.regime, "direction": form.direction, "gate_id": form.gate_id, "vehicle": "truck",
+        "payload_kg": form.payload_kg, "container": form.container or None, "refrigerated": form.refrigerated,
+        "weight_kg": round(form.gross_weight_kg), "service": form.service or None,
+    }  # fmt: skip
+    return {
+        "facts": {name: value for name, value in facts.items() if value is not None},
+        "parts": [{"goods_class": line.goods_class} for line in form.lines],
+    }
+
+
+def hand_in(
+    session: Session,
+    principal: Principal,
+    trip_id: int,
+    form: Form,
+    changed: Sequence[str],
+    *,
+    now: datetime,
+    address: str,
+) -> None:
+    """Open the trip's sheet by its declaration, or mend it by the new one; `changed` are the parts that differ."""
+    sheet.open_sheet(session, trip_id, facts_of(form), now, changed=changed, principal=principal, address=address)
+
+
+def begin_anew(session: Session, trip_id: int) -> None:
+    """Take the sheet back, because another gate, direction or regime has another procedure: every step is open again.
+
+    To be followed by `hand_in`, which opens the sheet under the procedure that fits.
+    """
+    store.take_back_sheet(session, trip_id)
+
+
+def note_return(session: Session, change: SheetChange) -> None:
+    """Mark the submitted revision as returned when an agency sends the sheet back to be declared again.
+
+    A draft that amended it stays, and is then the beginning of the new declaration.
+    """
+    if change.act != "return" or change.data.get("to") != DECLARATION:
+        return
+    rows = store.revisions_of(session, change.trip.trip_id)
+    row = next((one for one in rows if one.status == "submitted"), None)
+    if row is None:
+        return
+    values = {
+        "status": "returned", "returned_at": change.now,
+        "returned_by": change.principal.account_id if change.principal else None,
+        "return_reasons": {
+            "step": change.step, "reasons": list(change.data.get("reasons", ())), "text": change.data.get("text", ""),
+        },
+        "version": max(one.version for one in rows) + 1,
+    }  # fmt: skip
+    store.update_revision(session, row.trip_id, row.revision, values)
+
+
+def show(session: Session, _principal: Principal, trip: Trip) -> dict[str, Any] | None:
+    """What the sheet shows of the declaration: what was handed in last, and how it differs from what was returned.
+
+    `revision status data submitted_at return_reasons`, and `differences` (`field label old new`) from revision
+    `compared_with`; `None` before anything was handed in.
+    """
+    rows = handed_in(store.revisions_of(session, trip.trip_id))
+    if not rows:
+        return None
+    latest, earlier = rows[0], rows[1] if len(rows) > 1 else None
+    return {
+        "revision": latest.revision,
+        "status": latest.status,
+        "data": latest.data,
+        "submitted_at": latest.submitted_at.isoformat() if latest.submitted_at else None,
+        "return_reasons": (latest if latest.returned_at or earlier is None else earlier).return_reasons,
+        "compared_with": earlier.revision if earlier else None,
+        "differences": [one.to_record() for one in differences(earlier.data, latest.data)] if earlier else [],
+    }
+
+
+def handed_in(rows: Sequence[DeclarationRow]) -> list[DeclarationRow]:
+    """The revisions that were submitted, in the order given; a draft is its author's."""
+    return [row for row in rows if row.status != "draft"]
+
+
+sheet.LISTENERS.append(note_return)
+sheet.READERS["declaration"] = show

@@ -1,0 +1,472 @@
+"""What can be done with a declaration: begin, save, submit, amend, declare again after a return; its revisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from app.accounts import audit
+from app.accounts import store as account_store
+from app.accounts.permissions import Principal, Scope
+from app.accounts.scope import visible_trips
+from app.declarations import checks, hs, on_sheet, store
+from app.declarations.differences import Difference, changed_parts, differences
+from app.declarations.form import Form, Line, Problem, problems_of, read
+from app.declarations.tables import DeclarationRow
+from app.trips import service as trips
+from app.trips import store as trip_store
+from app.trips.declaration import FIXED_DIRECTION, GOODS_LENGTH, Declaration
+from app.trips.places import Places
+from app.trips.tables import OPEN_STAGES, Trip
+from geo.corridor import Corridor
+from geo.errors import ConflictError, InvalidInputError, NotFoundError, RefusedError, StaleError
+from ingest import plates
+from ingest.store import find_vehicle
+
+AMENDABLE: Final = ("planned", "on_the_road", "queued")
+"""Stages in which what was submitted can still be changed without a return."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """Who acts where and when: what every change of a declaration is made with."""
+
+    principal: Principal
+    corridor: Corridor
+    now: datetime
+    address: str = ""
+    simulated: bool = False
+
+
+# Making and changing
+
+
+def create(
+    session: Session, act: Act, written: Mapping[str, Any], *, submit: bool, organisation_id: int | None = None
+) -> int:
+    """Begin a declaration and with it a trip; the trip's id. `submit` hands it in at once.
+
+    An open trip of the truck that was entered before and not declared is taken up instead of a new one.
+
+    Arguments: `written`, as `form.read` takes it; `organisation_id`, for whom a support desk declares.
+
+    Raises
+    ------
+    RefusedError
+        With every field that cannot be accepted.
+    ForbiddenError, ConflictError
+        If it would belong to another enterprise, or the truck is on an open trip.
+    """
+    form = _read(written)
+    around = _surroundings(act, None)
+    owner = organisation_of(act.principal, organisation_id)
+    found = checks.check(form, around) if submit else checks.check_draft(form)
+    undeclared = _find_undeclared(session, form, owner)
+    _refuse(found + _check_registers(session, form, owner, undeclared))
+    trip_id = _begin_trip(session, act, form, owner, undeclared)
+    row = _insert_draft(session, act, trip_id, 1, form, version=1)
+    if submit:
+        _submit(session, act, _lock_trip(session, act, trip_id), row, None)
+    else:
+        _record(session, act, "save", trip_id, None, row.data)
+    return trip_id
+
+
+def save(
+    session: Session, act: Act, trip_id: int, edited_version: int, written: Mapping[str, Any], *, submit: bool
+) -> None:
+    """Keep a change of a declaration as a draft, or hand it in at once (`submit`).
+
+    What was submitted or returned stays as it is; the change is a new revision.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError, RefusedError
+        If there is none for the caller, it was changed meanwhile, an agency has begun with it, or a value is wrong.
+    """
+    trip, latest = _lock(session, act, trip_id, edited_version)
+    form = _read(written)
+    around = _surroundings(act, trip.planned_arrival)
+    found = checks.check(form, around) if submit else checks.check_draft(form)
+    _refuse(found + _check_registers(session, form, trip.organisation_id, trip))
+    record, before = form.to_record(), latest.data
+    if latest.status == "draft":
+        values = {"data": record, "version": latest.version + 1}
+        store.update_revision(session, trip_id, latest.revision, values)
+        if latest.revision == 1 and not submit:
+            declared = _declared(form, trip.organisation_id)
+            trips.align_trip(session, act.principal, trip, declared, places=Places.of(act.corridor), now=act.now)
+        draft = latest
+    else:
+        draft = _insert_draft(session, act, trip_id, latest.revision + 1, form, version=latest.version + 1)
+    if submit:
+        _submit(session, act, trip, draft, _previous(session, trip_id, draft.revision))
+    else:
+        _record(session, act, "save", trip_id, before, record)
+
+
+def submit(session: Session, act: Act, trip_id: int, edited_version: int) -> None:
+    """Hand in the draft of a declaration as it is.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError, RefusedError
+        If there is no draft for the caller, it was changed meanwhile, or a value is missing or wrong.
+    """
+    trip, latest = _lock(session, act, trip_id, edited_version)
+    if latest.status != "draft":
+        raise ConflictError("The declaration is {status} and holds no change to submit.", status=latest.status)
+    form = Form.from_record(latest.data)
+    found = checks.check(form, _surroundings(act, trip.planned_arrival))
+    _refuse(found + _check_registers(session, form, trip.organisation_id, trip))
+    _submit(session, act, trip, latest, _previous(session, trip_id, latest.revision))
+
+
+# Reading
+
+
+def get(session: Session, principal: Principal, trip_id: int, *, now: datetime) -> dict[str, Any]:
+    """A declaration with its revisions, what the last ones differ in, and what the caller may do with it.
+
+    Raises
+    ------
+    NotFoundError
+        If the caller may see none.
+    """
+    found = store.find_trip(session, visible_trips(principal, "declarations.read"), trip_id)
+    rows = _shown(principal, store.revisions_of(session, trip_id)) if found else []
+    if found is None or not rows:
+        raise NotFoundError("There is no declaration of trip {trip_id} that you may see.", trip_id=trip_id)
+    latest, trip = rows[0], found.Trip
+    why_not = _why_closed(session, trip, latest)
+    is_draft = latest.status == "draft"
+    data = latest.data if is_draft else {**latest.data, "gate_id": trip.gate_id}  # an order may have moved the trip
+    form = Form.from_record(data)
+    alone = checks.Surroundings(now, kept_arrival=form.planned_arrival)
+    names = {row.account_id: row.full_name for row in _people(session, rows)}
+    base = _compared(rows)
+    return {
+        "trip_id": trip_id, "code": trip.code, "plate": found.plate, "organisation": found.organisation,
+        "organisation_id": trip.organisation_id, "stage": trip.stage, "simulated": trip.simulated,
+        "revision": latest.revision, "status": latest.status, "version": _version(rows), "data": data,
+        "may_edit": principal.may("declarations.write") and why_not is None,
+        "why_closed": None if why_not is None else why_not,
+        "compared_with": base.revision if base else None,
+        "differences": [one.to_record() for one in differences(base.data, latest.data)] if base else [],
+        "notes": problems_of(checks.check(form, alone), notes=True),
+        "revisions": [_describe(row, names) for row in rows],
+    }  # fmt: skip
+
+
+def list_declarations(
+    session: Session, principal: Principal, *, status: str | None, before: int | None, limit: int
+) -> tuple[list[dict[str, Any]], int | None]:
+    """The declarations the caller may see, newest trip first, and the trip below which the next page begins."""
+    visible = visible_trips(principal, "declarations.read")
+    rows = store.list_latest(session, visible, status=status, before=before, limit=limit + 1)
+    page = [
+        {
+            "trip_id": row.DeclarationRow.trip_id, "revision": row.DeclarationRow.revision,
+            "status": row.DeclarationRow.status, "version": row.DeclarationRow.version, "code": row.code,
+            "plate": row.plate, "organisation": row.organisation, "goods": row.goods, "gate_id": row.gate_id,
+            "stage": row.stage, "planned_arrival": row.planned_arrival, "simulated": row.simulated,
+            "submitted_at": row.DeclarationRow.submitted_at, "returned_at": row.DeclarationRow.returned_at,
+        }
+        for row in rows[:limit]
+    ]  # fmt: skip
+    return page, page[-1]["trip_id"] if len(rows) > limit else None
+
+
+def copy(session: Session, principal: Principal, trip_id: int) -> Form:
+    """An earlier declaration as the beginning of a new one: without what belongs to that crossing alone.
+
+    Raises
+    ------
+    NotFoundError
+        If the caller may see none.
+    """
+    found = store.find_trip(session, visible_trips(principal, "declarations.read"), trip_id)
+    rows = store.revisions_of(session, trip_id) if found else []
+    if not rows:
+        raise NotFoundError("There is no declaration of trip {trip_id} that you may see.", trip_id=trip_id)
+    form = Form.from_record(rows[0].data)
+    once = {"planned_arrival": None, "customs_number": "", "health_symptoms": "", "health_note": ""}
+    return replace(form, **once, health_temperature_c=None)  # type: ignore[arg-type]
+
+
+def check_written(
+    session: Session, act: Act, written: Mapping[str, Any], organisation_id: int | None
+) -> tuple[Form, list[Problem]]:
+    """A new declaration as read, and all that stands in its way or deserves a look; nothing is kept."""
+    form, unreadable = read(written)
+    form = complete(form)
+    owner = organisation_of(act.principal, organisation_id)
+    unread = {one.field for one in unreadable}
+    found = [one for one in checks.check(form, _surroundings(act, None)) if one.field not in unread]
+    undeclared = _find_undeclared(session, form, owner)
+    return form, [*unreadable, *found, *_check_registers(session, form, owner, undeclared)]
+
+
+def refusal_of(form: Form, unreadable: Sequence[Problem], corridor: Corridor, now: datetime) -> RefusedError | None:
+    """What stands in the way of submitting a form, as far as the form itself tells."""
+    around = checks.Surroundings(now, checks.gate_rules(_hours(corridor)), form.planned_arrival)
+    problems = [*unreadable, *problems_of(checks.check(complete(form), around))]
+    return RefusedError([as_error(one) for one in problems]) if problems else None
+
+
+# Pieces
+
+
+def organisation_of(principal: Principal, named: int | None) -> int:
+    """The organisation that a new declaration belongs to.
+
+    Raises
+    ------
+    InvalidInputError, ForbiddenError
+        If the desk names none, or an enterprise another one than itself.
+    """
+    if principal.require("declarations.write") is Scope.OWN_ORGANISATION and principal.organisation_id is not None:
+        return principal.organisation_id
+    if named is None:
+        raise InvalidInputError("Name the enterprise that the trip belongs to.", field="organisation_id")
+    return named
+
+
+def complete(form: Form) -> Form:
+    """The form with what follows from the rest: the direction from the regime, the kind of goods from the HS code."""
+    lines = tuple(
+        replace(
+            line,
+            hs_code=hs.show(code) if hs.is_well_formed(code := hs.squeeze(line.hs_code)) else line.hs_code,
+            goods_class=line.goods_class or hs.suggest_class(line.hs_code),
+        )
+        for line in form.lines
+    )
+    return replace(form, lines=lines, direction=form.direction or FIXED_DIRECTION.get(form.regime, ""))
+
+
+def as_error(problem: Problem) -> InvalidInputError:
+    """A problem as the error that a route answers with."""
+    return InvalidInputError(problem.message, field=problem.field, **problem.values)
+
+
+def _read(written: Mapping[str, Any]) -> Form:
+    form, unreadable = read(written)
+    _refuse(unreadable)
+    return complete(form)
+
+
+def _refuse(found: Sequence[Problem]) -> None:
+    problems = problems_of(found)
+    if problems:
+        raise RefusedError([as_error(one) for one in problems])
+
+
+def _surroundings(act: Act, kept_arrival: datetime | None) -> checks.Surroundings:
+    return checks.Surroundings(act.now, checks.gate_rules(_hours(act.corridor)), kept_arrival)
+
+
+def _hours(corridor: Corridor) -> dict[str, tuple[str | None, str | None]]:
+    return {gate.site_id: (gate.attributes.get("opens"), gate.attributes.get("closes")) for gate in corridor.gates()}
+
+
+def _check_registers(session: Session, form: Form, organisation_id: int, trip: Trip | None) -> list[Problem]:
+    """What other trips and enterprises stand against."""
+    found: list[Problem] = []
+    own_id = None if trip is None else trip.trip_id
+    truck, trailer = plates.find_plate(form.plate), plates.find_plate(form.trailer_plate)
+    if truck is not None:
+        busy = store.find_open_trip_by_plate(session, truck)
+        if busy is not None and busy.trip_id != own_id:
+            found.append(_busy("plate", form.plate, busy, organisation_id))
+        vehicle = find_vehicle(session, truck)
+        if vehicle is not None and vehicle.organisation_id not in {None, organisation_id}:
+            message = "The truck {plate} belongs to another enterprise; check the plate, or let them declare it."
+            found.append(Problem("plate", message, {"plate": form.plate}))
+    if trailer is not None:
+        busy = store.find_open_trip_by_trailer(session, trailer, but=own_id)
+        if busy is not None:
+            found.append(_busy("trailer_plate", form.trailer_plate, busy, organisation_id))
+    return found
+
+
+def _find_undeclared(session: Session, form: Form, organisation_id: int) -> Trip | None:
+    """The truck's open trip of this organisation, if nothing was declared of it yet."""
+    truck = plates.find_plate(form.plate)
+    trip = None if truck is None else store.find_open_trip_by_plate(session, truck)
+    if trip is None or trip.organisation_id != organisation_id or store.revisions_of(session, trip.trip_id):
+        return None
+    return trip
+
+
+def _begin_trip(session: Session, act: Act, form: Form, organisation_id: int, undeclared: Trip | None) -> int:
+    declared, places = _declared(form, organisation_id), Places.of(act.corridor)
+    if undeclared is None:
+        return trips.create_trip(
+            session, act.principal, declared, places, now=act.now, address=act.address, simulated=act.simulated
+        )
+    trip = trip_store.lock_trip(session, Trip.organisation_id == organisation_id, undeclared.trip_id)
+    assert trip is not None
+    trips.align_trip(session, act.principal, trip, declared, places=places, now=act.now)
+    return trip.trip_id
+
+
+def _busy(name: str, plate: str, busy: Trip, organisation_id: int) -> Problem:
+    if busy.organisation_id != organisation_id:
+        return Problem(name, "{plate} is on an open trip of another enterprise; check the plate.", {"plate": plate})
+    message = "{plate} is on the open trip {code}; end or cancel that trip first, or declare another vehicle."
+    return Problem(name, message, {"plate": plate, "code": busy.code})
+
+
+def _declared(form: Form, organisation_id: int) -> Declaration:
+    main = form.main_line or Line()
+    assert form.planned_arrival is not None  # a draft without it was refused
+    goods = "; ".join(dict.fromkeys(line.description for line in form.lines if line.description))
+    return Declaration(
+        plate=form.plate,
+        gate_id=form.gate_id,
+        goods=goods if len(goods) <= GOODS_LENGTH else f"{goods[: GOODS_LENGTH - 1]}…",
+        goods_class=main.goods_class or "general",
+        regime=form.regime,
+        planned_arrival=form.planned_arrival,
+        trailer_plate=form.trailer_plate or None,
+        driver_id=form.driver_id,
+        perishable=any(line.spoils for line in form.lines),
+        direction=form.direction or None,
+        organisation_id=organisation_id,
+    )
+
+
+def _submit(session: Session, act: Act, trip: Trip, draft: DeclarationRow, previous: DeclarationRow | None) -> None:
+    form = Form.from_record(draft.data)
+    trip_id = trip.trip_id
+    declared = _declared(form, trip.organisation_id)
+    moved = trips.align_trip(session, act.principal, trip, declared, places=Places.of(act.corridor), now=act.now)
+    if trip.procedure_id is not None and {"gate_id", "direction", "regime"} & set(moved):
+        on_sheet.begin_anew(session, trip_id)
+    if previous is not None and previous.status == "submitted":
+        store.update_revision(session, trip_id, previous.revision, {"status": "superseded"})
+    values = {
+        "status": "submitted", "submitted_at": act.now, "submitted_by": act.principal.account_id,
+        "version": draft.version + 1,
+    }  # fmt: skip
+    store.update_revision(session, trip_id, draft.revision, values)
+    changes = differences(previous.data, draft.data) if previous is not None else []
+    kind = "declared" if previous is None else "redeclared" if previous.returned_at else "declaration_amended"
+    _tell(session, act, trip_id, kind, draft.revision, changes)
+    if previous is None:
+        _finish_arrival(session, act, trip_id)
+    on_sheet.hand_in(session, act.principal, trip_id, form, changed_parts(changes), now=act.now, address=act.address)
+    before = None if previous is None else previous.data
+    _record(session, act, "submit" if previous is None else "redeclare" if previous.returned_at else "amend",
+            trip_id, before, draft.data)  # fmt: skip
+
+
+def _finish_arrival(session: Session, act: Act, trip_id: int) -> None:
+    arrival = store.find_arrival_of_trip(session, trip_id)
+    if arrival is not None:
+        store.update_arrival(session, arrival.arrival_id, {"submitted_at": act.now})
+        store.mark_arrived(session, trip_id, arrival.arrived_at)
+
+
+def _tell(session: Session, act: Act, trip_id: int, kind: str, revision: int, changes: Sequence[Difference]) -> None:
+    data = {"revision": revision, "changed": [one.field for one in changes]}
+    line = {"trip_id": trip_id, "at": act.now, "kind": kind, "data": data, "actor_id": act.principal.account_id}
+    trip_store.insert_events(session, [line])
+
+
+def _insert_draft(
+    session: Session, act: Act, trip_id: int, revision: int, form: Form, *, version: int
+) -> DeclarationRow:
+    values = {
+        "trip_id": trip_id, "revision": revision, "status": "draft", "data": form.to_record(), "created_at": act.now,
+        "created_by": act.principal.account_id, "version": version,
+    }  # fmt: skip
+    return store.insert_revision(session, values)
+
+
+def _previous(session: Session, trip_id: int, revision: int) -> DeclarationRow | None:
+    rows = store.revisions_of(session, trip_id)
+    return next((row for row in rows if row.revision < revision), None)
+
+
+def _record(session: Session, act: Act, verb: str, trip_id: int, before: Any, after: Any) -> None:
+    audit.record(session, act.principal, f"declarations.{verb}", "declaration", trip_id, before, after,
+                 at=act.now, address=act.address)  # fmt: skip
+
+
+def _lock_trip(session: Session, act: Act, trip_id: int) -> Trip:
+    trip = trip_store.lock_trip(session, visible_trips(act.principal, "declarations.write"), trip_id)
+    if trip is None:
+        raise NotFoundError("There is no declaration of trip {trip_id} that you may change.", trip_id=trip_id)
+    return trip
+
+
+def _lock(session: Session, act: Act, trip_id: int, edited_version: int) -> tuple[Trip, DeclarationRow]:
+    trip = _lock_trip(session, act, trip_id)
+    rows = store.revisions_of(session, trip_id)
+    if not rows:
+        raise NotFoundError("There is no declaration of trip {trip_id} that you may change.", trip_id=trip_id)
+    if _version(rows) != edited_version:
+        raise StaleError(
+            "The declaration was changed meanwhile: you edited version {edited}, now it is version {present}. "
+            "Look at it again.",
+            edited=edited_version, present=_version(rows),
+        )  # fmt: skip
+    why_not = _why_closed(session, trip, rows[0])
+    if why_not is not None:
+        raise why_not
+    return trip, rows[0]
+
+
+def _why_closed(session: Session, trip: Trip, latest: DeclarationRow) -> ConflictError | None:
+    """Why a declaration can no longer be changed; `None` if it can."""
+    if trip.stage not in OPEN_STAGES:
+        return ConflictError("The trip {code} is over; enter a new one.", code=trip.code)
+    is_returned = latest.status == "returned" or (latest.status == "draft" and _was_returned(session, latest))
+    if latest.status == "draft" and latest.revision == 1:
+        return None
+    if is_returned:
+        return None
+    if trip.stage not in AMENDABLE or store.has_step_done(session, trip.trip_id):
+        return ConflictError(
+            "An agency has begun with the trip {code}; ask it to return the sheet, then declare again.", code=trip.code
+        )
+    return None
+
+
+def _was_returned(session: Session, draft: DeclarationRow) -> bool:
+    previous = _previous(session, draft.trip_id, draft.revision)
+    return previous is not None and previous.returned_at is not None
+
+
+def _version(rows: Sequence[DeclarationRow]) -> int:
+    return max(row.version for row in rows)
+
+
+def _shown(principal: Principal, rows: Sequence[DeclarationRow]) -> list[DeclarationRow]:
+    """Drafts are their author's: agencies read what was submitted."""
+    return list(rows) if principal.may("declarations.write") else on_sheet.handed_in(rows)
+
+
+def _compared(rows: Sequence[DeclarationRow]) -> DeclarationRow | None:
+    """What the latest revision is compared with: the one before it."""
+    return rows[1] if len(rows) > 1 else None
+
+
+def _people(session: Session, rows: Sequence[DeclarationRow]) -> list[Any]:
+    ids = {one for row in rows for one in (row.submitted_by, row.returned_by) if one is not None}
+    return [account_store.get_account(session, one) for one in sorted(ids)]
+
+
+def _describe(row: DeclarationRow, names: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "revision": row.revision, "status": row.status, "created_at": row.created_at,
+        "submitted_at": row.submitted_at, "submitted_by": names.get(row.submitted_by or 0),
+        "returned_at": row.returned_at, "returned_by": names.get(row.returned_by or 0),
+        "return_reasons": row.return_reasons, "data": row.data,
+    }  # fmt: skip

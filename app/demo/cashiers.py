@@ -1,0 +1,57 @@
+"""What simulated collectors and payers do about a fee. Amounts that the tariff leaves open are invented and say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from app.accounts.permissions import Principal
+from app.fees import bank, payments, service
+from app.fees import store as fees
+from app.fees.tables import COLLECTORS
+
+INVENTED: Final = "Biểu phí chưa có mức cho lô hàng này; số tiền do người thu quyết định (mô phỏng)"
+"""The tariff has no rate for this load; the collector decides the amount (simulated)."""
+STEP_VND: Final = 50_000
+AMOUNTS_VND: Final = {"fresh_fruit": 700_000, "fresh_produce": 600_000, "seafood": 1_200_000, "timber": 900_000}
+OTHER_VND: Final = 1_100_000
+BANK: Final = {"bank_bin": "970499", "bank_name": "Ngân hàng mô phỏng"}
+
+
+def act_on_fee(session: Session, principal: Principal, row: Any, act: str, *, now: datetime) -> None:
+    """Decide an open question, pay in cash, transfer, or confirm a transfer."""
+    if act == "decide":
+        amount_vnd = AMOUNTS_VND.get(row.goods_class, OTHER_VND) + STEP_VND * (row.trip_id % 7)
+        service.decide_amount(session, principal, row.fee_id, row.fee_version, amount_vnd, INVENTED, now=now)
+    elif act == "cash":
+        payments.take_cash(session, principal, row.fee_id, row.fee_version, row.amount_vnd - row.applied_vnd, now=now)
+    elif act == "transfer":
+        account = fees.find_collecting_account(session, str(principal.role), row.gate_id)
+        if account is None or not account.simulated:  # no money may seem to come in on a real account
+            payments.take_cash(session, principal, row.fee_id, row.fee_version, row.amount_vnd, now=now)
+            return
+        transfer = {
+            "bank_ref": f"SIM{row.fee_id:09d}", "amount_vnd": row.amount_vnd, "received_at": now,
+            "content": f"{row.reference} phi cua khau (mo phong)", "payer": "DOANH NGHIEP MO PHONG",
+        }  # fmt: skip
+        payments.record_transfer(session, account, transfer, source="webhook", now=now)
+    else:
+        payments.confirm(session, principal, row.fee_id, row.fee_version, now=now)
+
+
+def open_accounts(session: Session, gates: Iterable[str], now: datetime) -> None:
+    """A simulated bank account for each collector at each gate that has none."""
+    known = list(gates)
+    for number, gate_id in enumerate(known):
+        for collector in COLLECTORS:
+            if fees.find_collecting_account(session, collector, gate_id) is not None:
+                continue
+            values = {
+                **BANK, "collector": collector, "gate_id": gate_id, "simulated": True,
+                "account_number": f"00000000{number}{COLLECTORS.index(collector)}",
+                "account_name": "TAI KHOAN MO PHONG",
+            }  # fmt: skip
+            bank.enter_account(session, None, values, gates=known, secret_key="", now=now)

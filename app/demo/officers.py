@@ -1,0 +1,404 @@
+"""The simulated enterprises and officers: they declare, check, confirm, return and take money, as the trucks go.
+
+What is done is read from the database and what is to be done from the plan of the journey, so that a restart goes on
+where it stopped and what people did by hand stays done. Every act goes through the public services, with the account
+of a simulated person whom nobody can sign in as, at the moment at which it would have been done.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.accounts import service as accounts
+from app.accounts.permissions import Principal, Role
+from app.declarations import desk
+from app.declarations import service as declarations
+from app.declarations.service import Act
+from app.demo import store
+from app.demo.cashiers import act_on_fee
+from app.demo.day import JourneyPlan, draw_plan, find_passages
+from app.demo.papers import write_declaration
+from app.demo.plate_cameras import MOST_AT_ONCE, PlateCameras
+from app.demo.playback import Playback
+from app.demo.recording import DAY_S
+from app.demo.seed import WITHOUT_GATE, Fleet
+from app.demo.transshipping import act_on_transshipment
+from app.stations import channel
+from app.trips import sheet
+from geo.clock import Clock
+from geo.corridor import Corridor
+from geo.errors import CuaKhauError
+from ingest.plates import display_plate, normalise_plate
+
+log = structlog.get_logger("demo")
+
+OWNERS: Final[Mapping[str, Role]] = {
+    "health": Role.HEALTH_QUARANTINE, "barrier_1": Role.BORDER_GUARD, "barrier_2": Role.BORDER_GUARD,
+    "yard": Role.YARD_OPERATOR, "quarantine_health": Role.HEALTH_QUARANTINE,
+    "quarantine_animal": Role.ANIMAL_QUARANTINE, "quarantine_plant": Role.PLANT_QUARANTINE, "customs": Role.CUSTOMS,
+}  # fmt: skip
+NAMES: Final[Mapping[Role, str]] = {
+    Role.BORDER_GUARD: "Biên phòng", Role.HEALTH_QUARANTINE: "Kiểm dịch y tế",
+    Role.ANIMAL_QUARANTINE: "Kiểm dịch động vật", Role.PLANT_QUARANTINE: "Kiểm dịch thực vật",
+    Role.CUSTOMS: "Hải quan", Role.YARD_OPERATOR: "Bến bãi", Role.GATE_MANAGEMENT: "Trung tâm Quản lý cửa khẩu",
+    Role.TAX: "Thuế", Role.SUPPORT: "Hỗ trợ khai báo",
+}  # fmt: skip
+REASONS: Final[Mapping[str, tuple[str, str]]] = {
+    "barrier_1": ("weight_differs", "Trọng lượng thực tế khác tờ khai (mô phỏng)"),
+    "customs": ("quantity_differs", "Số kiện thực tế ít hơn tờ khai (mô phỏng)"),
+}  # fmt: skip
+OTHER_REASON: Final = ("goods_differ", "Hàng thực tế khác tờ khai (mô phỏng)")
+BUDGET_S: Final = 3.0
+"""How long one look may take; what is left waits for the next one."""
+TAKES: Final = timedelta(seconds=45)
+"""Nobody confirms a step sooner than this after it is ready."""
+REDECLARES: Final = (180.0, 600.0)
+"""How long (s) an enterprise takes to declare again."""
+HELD_UNDECLARED: Final = -1
+"""In place of an order's number: a truck that stands in the temporary yard until it is declared."""
+
+
+@dataclass
+class Journey:
+    """One open trip: its row as read, its truck in the recording, and its plan in the platform's time."""
+
+    row: Any
+    truck: int
+    day: int
+    plan: JourneyPlan
+    origin: datetime
+    stops_s: float | None
+
+    def moment(self, seconds: float) -> datetime | None:
+        """When a second of the recorded day comes; `None` while the truck stands before it for an order."""
+        if self.stops_s is not None and seconds > self.stops_s:
+            return None
+        return self.origin + timedelta(seconds=seconds)
+
+
+@dataclass
+class Officers:
+    """All simulated people at the gates and in the enterprises' offices."""
+
+    playback: Playback
+    fleet: Fleet
+    corridor: Corridor
+    sessions: sessionmaker[Session]
+    clock: Clock
+    people: Mapping[tuple[Role, Any], Principal]
+    cameras: PlateCameras | None = None
+    is_behind: bool = False
+    _failed: dict[int, datetime] = field(default_factory=dict)
+    _drawn: dict[int, tuple[Any, JourneyPlan]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        recording = self.playback.recording
+        self.truck_of = {
+            vehicle: truck for truck, vehicle in enumerate(self.fleet.vehicle_ids) if truck != recording.driver_truck
+        }
+        self.passages = find_passages(recording, self.corridor)
+
+    def step(self) -> None:
+        """Do what is due, longest overdue first, as far as the time given reaches."""
+        now = self.clock.now()
+        with self.sessions() as session:
+            rows = store.papers(session, list(self.truck_of))
+        due, read = [], 0
+        for row in rows:
+            journey = self.journey(row)
+            if journey is None or self._failed.get(row.trip_id, now) > now:
+                continue
+            self._lead_aside(journey, now)
+            if read < MOST_AT_ONCE:
+                read += self._pass_cameras(journey, now)
+            first = min((at for at, _ in acts(journey)), default=now)
+            if first < now:
+                due.append((first, journey))
+        due.sort(key=lambda pair: (pair[1].row.stage not in ("in_the_yard", "queued"), pair[0]))
+        self.is_behind, began = False, time.monotonic()
+        for done, (_, journey) in enumerate(due):
+            if time.monotonic() - began > BUDGET_S:
+                self.is_behind = True
+                log.info("demo officers go on later", done=done, left=len(due) - done)
+                break
+            self._work_on(journey, now)
+
+    def journey(self, row: Any) -> Journey | None:
+        """The journey that a trip belongs to, with what an order made different; `None` if it has none."""
+        truck = self.truck_of.get(row.vehicle_id)
+        passages = self.passages[truck] if truck is not None else None
+        if truck is None or passages is None:
+            return None
+        info, timeline = self.playback.recording.trucks[truck], self.playback.timeline
+        day = round((timeline.seconds(row.planned_arrival) - info.planned_arrival_s) / DAY_S)
+        shift = self.playback.shifts.get(truck)
+        shift = shift if shift is not None and shift.day == day else None
+        if shift is not None and shift.donor is not None:
+            other = self.passages[shift.donor]
+            passages = other.later(shift.own_until_s - shift.donor_from_s) if other is not None else passages
+        drawn = self._drawn.get(truck)
+        if drawn is None or drawn[0] != (day, passages):
+            plan = draw_plan(
+                passages, truck=truck, day=day, direction=info.direction, gate_id=info.gate, depart_s=info.depart_s
+            )
+            drawn = self._drawn[truck] = ((day, passages), plan)
+        plan = drawn[1]
+        if shift is not None and shift.delay_s:
+            plan = plan.later(shift.delay_s)
+        stops_s = None if shift is None or shift.stop_s is None else shift.stop_s + shift.delay_s
+        return Journey(row, truck, day, plan, timeline.moment(day, 0.0), stops_s)
+
+    def _pass_cameras(self, journey: Journey, now: datetime) -> int:
+        row, sent = journey.row, 0
+        if self.cameras is None:
+            return sent
+        for station, seconds in journey.plan.reads_s.items():
+            at = journey.moment(seconds)
+            if at is not None:
+                plate = normalise_plate(row.plate)
+                sent += self.cameras.pass_by(row.trip_id, plate, row.gate_id, station, at, now)
+        return sent
+
+    def _work_on(self, journey: Journey, now: datetime) -> None:
+        """Do everything that is due on one trip, in one transaction; what fails is tried again a minute later."""
+        trip_id = journey.row.trip_id
+        with self.sessions() as session:
+            try:
+                for _ in range(20):
+                    waiting = [one for one in acts(journey) if one[0] <= now]
+                    if not waiting:
+                        break
+                    at, name = min(waiting)
+                    self._do(session, journey, name, at)
+                    session.flush()
+                    session.expire_all()
+                    rows = store.papers(session, [journey.row.vehicle_id])
+                    if not rows:  # over the border
+                        break
+                    journey.row = rows[0]
+                session.commit()
+            except (CuaKhauError, SQLAlchemyError) as error:
+                session.rollback()
+                self._failed[trip_id] = now + timedelta(minutes=1)
+                log.warning("demo officer could not", trip_id=trip_id, error=str(error)[:300])
+
+    def _do(self, session: Session, journey: Journey, name: str, at: datetime) -> None:
+        row = journey.row
+        kind, _, step = name.partition(":")
+        if kind in ("declare", "redeclare"):
+            self._declare(session, journey, at)
+        elif kind == "arrive":
+            sheet.note_arrival(session, row.trip_id, at)
+        elif kind in ("register", "open", "declare_there"):
+            self._help(session, journey, kind, at)
+        elif kind == "channel":
+            channel.set_channel(
+                session, self._person(Role.CUSTOMS, row), row.trip_id, journey.plan.channel,
+                edited_version=row.version, now=at,
+            )  # fmt: skip
+        elif kind == "return":
+            reason, said = REASONS.get(step, OTHER_REASON)
+            sheet.return_step(
+                session, self._person(OWNERS[step], row), row.trip_id, step, edited_version=None, reasons=[reason],
+                text=said, now=at,
+            )  # fmt: skip
+        elif kind == "fee":
+            act_on_fee(session, self._person(Role(row.collector or Role.GATE_MANAGEMENT), row), row, step, now=at)
+        elif kind == "transshipment":
+            act_on_transshipment(session, self.people, row, step, seed=journey.truck, now=at)
+        else:
+            sheet.confirm_step(
+                session, self._person(OWNERS[step], row), row.trip_id, step, edited_version=None,
+                data={"simulated": True}, now=at,
+            )  # fmt: skip
+
+    def _declare(self, session: Session, journey: Journey, at: datetime) -> None:
+        row = journey.row
+        act = Act(self.people[Role.ENTERPRISE, row.organisation_id], self.corridor, at, simulated=True)
+        if row.revision is None:
+            declarations.create(session, act, self._form(journey, 0), submit=True)
+            return
+        form = self._form(journey, int(row.returns))
+        declarations.save(session, act, row.trip_id, row.declaration_version, form, submit=True)
+
+    def _help(self, session: Session, journey: Journey, kind: str, at: datetime) -> None:
+        row = journey.row
+        act = Act(self._person(Role.SUPPORT, row), self.corridor, at, simulated=True)
+        if kind == "register":
+            desk.register(session, act, plate=row.plate, arrived_at=row.arrived_at)
+        elif kind == "open":
+            desk.open_case(session, act, row.arrival_id)
+        else:
+            desk.declare(
+                session, act, row.arrival_id, self._form(journey, 0), organisation_id=row.organisation_id,
+                new_name="", submit=True,
+            )  # fmt: skip
+            if self.playback.held().get(journey.truck) == HELD_UNDECLARED:
+                self.playback.release(journey.truck, at)
+
+    def _form(self, journey: Journey, correction: int) -> dict[str, Any]:
+        row = journey.row
+        return write_declaration(
+            self.playback.recording.trucks[journey.truck], plate=display_plate(normalise_plate(row.plate)),
+            gate_id=row.gate_id, day=journey.day, planned_arrival=row.planned_arrival, correction=correction,
+        )  # fmt: skip
+
+    def _lead_aside(self, journey: Journey, now: datetime) -> None:
+        """Let a truck that comes undeclared go to the temporary yard, where it stands until it is declared."""
+        row, plan = journey.row, journey.plan
+        comes = journey.moment(plan.passages.near_s)
+        if plan.undeclared_s is None or row.procedure_id is not None or row.arrived_at is not None or comes is None:
+            return
+        if not comes - timedelta(minutes=10) <= now <= comes or journey.truck in self.playback.held():
+            return
+        for yard in self.corridor.temporary_yards(row.gate_id):
+            self.playback.hold(journey.truck, HELD_UNDECLARED, now, (yard.lon, yard.lat))
+
+    def _person(self, role: Role, row: Any) -> Principal:
+        return self.people[role, row.gate_id]
+
+
+def acts(journey: Journey) -> Iterator[tuple[datetime, str]]:
+    """What can be done on a trip next, each with the moment at which it is: `kind:step`."""
+    row, plan = journey.row, journey.plan
+    if row.procedure_id is None:
+        yield from _undeclared(journey)
+        return
+    steps: Mapping[str, Sequence[Any]] = row.steps
+    if steps.get("declaration", ("done",))[0] == "returned":
+        since = _moment(steps["declaration"][1])
+        wait_s = np.random.default_rng([journey.truck, row.returns]).uniform(*REDECLARES)
+        yield since + timedelta(seconds=float(wait_s)), "redeclare"
+        return
+    if row.channel is None and steps.get("customs", ("done",))[0] != "done":
+        yield from _when(journey, plan.channel_s, "channel:")
+    for step, (status, since) in steps.items():
+        if status not in ("ready", "returned"):
+            continue
+        earliest = _moment(since) + TAKES
+        if step == "fee":
+            yield from _fee(journey, earliest)
+        elif step in OWNERS:
+            at = journey.moment(plan.steps[step])
+            if at is None:
+                continue
+            if plan.returned_at == step and not row.returns:
+                yield max(at - timedelta(minutes=4), earliest), f"return:{step}"
+            else:
+                yield max(at, earliest), f"confirm:{step}"
+    yield from _transship(journey)
+
+
+def _when(
+    journey: Journey, seconds: float, name: str, not_before: datetime | None = None
+) -> Iterator[tuple[datetime, str]]:
+    at = journey.moment(seconds)
+    if at is not None:
+        yield max(at, not_before or at), name
+
+
+def _undeclared(journey: Journey) -> Iterator[tuple[datetime, str]]:
+    row, plan = journey.row, journey.plan
+    if plan.undeclared_s is None:
+        yield journey.origin + timedelta(seconds=plan.declare_s), "declare"
+        return
+    if row.arrived_at is None or "undeclared_since" not in row.facts:
+        is_aside = journey.stops_s is not None
+        here = journey.origin + timedelta(seconds=journey.stops_s or 0.0) if is_aside else None
+        at = here or journey.moment(plan.passages.near_s)
+        if at is not None:
+            yield max(at, row.arrived_at or at), "arrive"
+        return
+    latest = journey.moment(plan.steps["health"])  # `None`: it stands in the temporary yard
+    waits = [row.arrived_at + timedelta(seconds=one) for one in plan.undeclared_s]
+    if latest is not None and latest - timedelta(minutes=2) < waits[-1]:
+        share = max(timedelta(), latest - timedelta(minutes=2) - row.arrived_at) / 3
+        waits = [row.arrived_at + share * count for count in (1, 2, 3)]
+    if row.arrival_id is None:
+        yield waits[0], "register"
+    elif row.opened_at is None:
+        yield waits[1], "open"
+    else:
+        yield waits[2], "declare_there"
+
+
+def _fee(journey: Journey, earliest: datetime) -> Iterator[tuple[datetime, str]]:
+    row, plan = journey.row, journey.plan
+    if row.fee_status == "open_question":
+        yield from _when(journey, plan.decide_s, "fee:decide", earliest)
+    elif row.fee_status == "due" and plan.pays_by_transfer:
+        paid = row.applied_vnd >= row.amount_vnd
+        later_s = 240.0 if paid else 0.0
+        yield from _when(journey, plan.pay_s + later_s, "fee:confirm" if paid else "fee:transfer", earliest)
+    elif row.fee_status == "due":
+        yield from _when(journey, plan.pay_s, "fee:cash", earliest)
+
+
+def _transship(journey: Journey) -> Iterator[tuple[datetime, str]]:
+    row, plan, steps = journey.row, journey.plan, journey.row.steps
+    if plan.transshipment_s is None or "transshipment" not in steps or steps["customs"][0] == "done":
+        return
+    if row.transshipment is None:
+        quarantines = [status for step, (status, _) in steps.items() if step.startswith("quarantine_")]
+        if steps["yard"][0] == "done" and all(one in ("done", "not_needed") for one in quarantines):
+            yield from _when(journey, plan.transshipment_s[0], "transshipment:register")
+    elif row.transshipment == "registered":
+        yield from _when(journey, plan.transshipment_s[1], "transshipment:approve")
+    elif row.transshipment == "approved" and steps["transshipment"][0] == "ready":
+        earliest = _moment(steps["transshipment"][1]) + TAKES
+        yield from _when(journey, plan.steps["transshipment"], "transshipment:carry_out", earliest)
+
+
+def _moment(written: str) -> datetime:
+    return datetime.fromisoformat(written)
+
+
+def hire(session: Session, corridor: Corridor, fleet: Fleet, now: datetime) -> dict[tuple[Role, Any], Principal]:
+    """The accounts of the simulated people, made if they are not there: one for each agency and gate and enterprise.
+
+    Nobody can sign in to them: the password behind their hash was thrown away. Keyed by role and gate or organisation.
+    """
+    offices = store.offices(session)
+    wanted: dict[tuple[Role, Any], dict[str, Any]] = {}
+    for gate in corridor.gates():
+        for role, name in NAMES.items():
+            if role in WITHOUT_GATE:
+                continue
+            wanted[role, gate.site_id] = {
+                "username": f"demo.{role}.{gate.site_id}", "full_name": f"{name} {gate.name['vi']} (mô phỏng)",
+                "role": str(role), "organisation_id": offices.get(str(role)), "gate_id": gate.site_id,
+            }  # fmt: skip
+    wanted[Role.ADMINISTRATOR, None] = {
+        "username": "demo.administrator.sim", "full_name": "Thiết lập mô phỏng", "role": str(Role.ADMINISTRATOR),
+        "organisation_id": offices.get(str(Role.CUSTOMS)), "gate_id": None,
+    }  # fmt: skip
+    for organisation_id in sorted(set(fleet.organisation_ids)):
+        wanted[Role.ENTERPRISE, organisation_id] = {
+            "username": f"demo.enterprise.{organisation_id}", "full_name": "Nhân viên khai báo (mô phỏng)",
+            "role": str(Role.ENTERPRISE), "organisation_id": organisation_id, "gate_id": None,
+        }  # fmt: skip
+    names = [one["username"] for one in wanted.values()]
+    known = store.accounts_by_name(session, names)
+    missing = [one for one in wanted.values() if one["username"] not in known]
+    if missing:
+        unusable = accounts.HASHER.hash(secrets.token_urlsafe(32))
+        store.add_people(session, [{**one, "password_hash": unusable, "created_at": now} for one in missing])
+        known = store.accounts_by_name(session, names)
+    return {
+        key: Principal(
+            account_id=known[one["username"]], username=one["username"], full_name=one["full_name"], role=key[0],
+            organisation_id=one["organisation_id"], gate_id=one["gate_id"], vehicle_id=None, locale="vi",
+            session_hash=b"", csrf_token="",
+        )
+        for key, one in wanted.items()
+    }  # fmt: skip

@@ -1,0 +1,179 @@
+"""Which trip a plate read belongs to, as a probability. Pure.
+
+A read r is either of one of the trips j that could be here, or of a truck the platform does not expect. By Bayes,
+
+    P(j | r) = π_j L(r | plate of j) / (Σ_k π_k L(r | plate of k) + π_0 / M)
+
+- L(r | p): the camera's confidence c is the chance that all n signs of a reading are right, so one sign is wrong with
+  e = 1 − c^(1/n). A sign that agrees gives 1 − e; one that cameras confuse with it (`ingest.plates`) e·0.8 / (signs of
+  its class − 1); any other e·0.2 / 32; a sign too many or too few e·0.2 / 32. L is the best over all readings of r, and
+  over the plates of truck and trailer.
+- π_j: the chance that the next truck here is j. Without further knowledge 1 / 2000, the trucks of a busy day, times
+  50 where its GPS says it is within reach of the camera, 0.001 where it cannot be, 1 without fresh GPS; times 4 where
+  the procedure expects it at this place now, 1 for a trip of this gate that is coming, 0.1 if planned for another day
+  or another gate. Never above 0.9.
+- π_0 = 0.1 is the share of trucks not expected (undeclared, local), M = 100,000 the plates they may bear.
+
+All constants are assumed; with the confidences that cameras really report they can be fitted later. From 0.9 on a read
+is a trip's; below 0.2 it is nobody's; between the two a person looks at the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from ingest.formats.plate_read import Candidate
+from ingest.plates import is_lookalike, lookalike_key
+
+Expected = Literal["now", "coming", "elsewhere"]
+Verdict = Literal["matched", "doubtful", "unknown"]
+
+SURE: Final = 0.9
+POSSIBLE: Final = 0.2
+TRUCKS_A_DAY: Final = 2000.0
+UNEXPECTED_SHARE: Final = 0.1
+UNEXPECTED_PLATES: Final = 100_000.0
+NEAR_FACTOR: Final = 50.0
+OUT_OF_REACH_FACTOR: Final = 0.001
+EXPECTED_FACTOR: Final[dict[Expected, float]] = {"now": 4.0, "coming": 1.0, "elsewhere": 0.1}
+HIGHEST_PRIOR: Final = 0.9
+LOOKALIKE_SHARE: Final = 0.8
+OTHER_SIGNS: Final = 32.0
+BELIEVED: Final = (0.2, 0.99)
+"""A camera is never believed to be surer or less sure than this: its confidence is an opinion."""
+NEAR_M: Final = 400.0
+NEAR_MPS: Final = 14.0
+REACH_M: Final = 1_000.0
+REACH_MPS: Final = 30.0
+FRESH_GPS_S: Final = 1_800.0
+NEAR_AGE_S: Final = 120.0
+PASSAGE: Final = timedelta(seconds=90)
+"""Reads of one plate by one camera within this time are one passage."""
+_CLASSES: Final = {sign: float(len(signs) - 1) for signs in ("0DOQ", "8B", "1I", "5S", "2Z", "6G") for sign in signs}
+
+
+@dataclass(frozen=True)
+class TripHere:
+    """A trip that a read might be of: the plates of its truck and trailer, and what is known of where it is.
+
+    `distance_m` is from the camera to the truck's last fix, `fix_age_s` its age; both `None` without GPS.
+    """
+
+    trip_id: int
+    plates: tuple[str, ...]
+    expected: Expected
+    distance_m: float | None = None
+    fix_age_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Likely:
+    """A trip and the probability that the read is of it."""
+
+    trip_id: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Match:
+    """What is made of a read: the verdict, and the trips by falling probability."""
+
+    verdict: Verdict
+    trips: tuple[Likely, ...]
+
+    @property
+    def best(self) -> Likely | None:
+        """The likeliest trip."""
+        return self.trips[0] if self.trips else None
+
+
+def match_read(readings: Sequence[Candidate], trips: Sequence[TripHere]) -> Match:
+    """What to make of a read with these readings, of the trips that could be here."""
+    weights = {trip.trip_id: prior(trip) * likelihood(readings, trip.plates) for trip in trips}
+    total = sum(weights.values()) + UNEXPECTED_SHARE / UNEXPECTED_PLATES
+    ranked = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+    likely = tuple(Likely(trip_id, weight / total) for trip_id, weight in ranked if weight > 0.0)
+    best = likely[0].probability if likely else 0.0
+    verdict: Verdict = "matched" if best >= SURE else "doubtful" if best >= POSSIBLE else "unknown"
+    return Match(verdict, likely)
+
+
+def prior(trip: TripHere) -> float:
+    """The chance that the next truck here is this trip's, before its plate is read."""
+    chance = EXPECTED_FACTOR[trip.expected] / TRUCKS_A_DAY
+    if trip.distance_m is not None and trip.fix_age_s is not None and trip.fix_age_s <= FRESH_GPS_S:
+        if trip.distance_m > REACH_M + REACH_MPS * trip.fix_age_s:
+            chance *= OUT_OF_REACH_FACTOR
+        elif trip.distance_m <= NEAR_M + NEAR_MPS * min(trip.fix_age_s, NEAR_AGE_S):
+            chance *= NEAR_FACTOR
+    return min(chance, HIGHEST_PRIOR)
+
+
+def likelihood(readings: Sequence[Candidate], plates: Sequence[str]) -> float:
+    """The chance of the best of the readings if the truck bears one of the plates."""
+    return max((_read_as(one, plate) for one in readings for plate in plates), default=0.0)
+
+
+def _read_as(reading: Candidate, plate: str) -> float:
+    """The chance that `plate` is read as `reading`."""
+    low, high = BELIEVED
+    certainty = float(min(max(reading.confidence, low), high))
+    wrong: float = 1.0 - certainty ** (1.0 / max(len(plate), 1))
+    other = wrong * (1.0 - LOOKALIKE_SHARE) / OTHER_SIGNS
+    if len(reading.plate) != len(plate):
+        return _one_off(reading.plate, plate) * other * (1.0 - wrong) ** (min(len(plate), len(reading.plate)) - 1)
+    chance = 1.0
+    for read, true in zip(reading.plate, plate, strict=True):
+        if read == true:
+            chance *= 1.0 - wrong
+        elif is_lookalike(read, true):
+            chance *= wrong * LOOKALIKE_SHARE / _CLASSES.get(true, 1.0)
+        else:
+            chance *= other
+    return chance
+
+
+def _one_off(read: str, plate: str) -> float:
+    """Whether one text is the other with a sign left out (1), or not (0)."""
+    longer, shorter = (read, plate) if len(read) > len(plate) else (plate, read)
+    if len(longer) - len(shorter) != 1:
+        return 0.0
+    return float(any(longer[:i] + longer[i + 1 :] == shorter for i in range(len(longer))))
+
+
+def is_same_passage(one: str, other: str, gap: timedelta) -> bool:
+    """Whether two reads of one camera, `gap` apart, are of one truck passing once."""
+    return abs(gap) <= PASSAGE and (is_lookalike(one, other) or bool(_one_off(one, other)))
+
+
+def search_keys(readings: Sequence[Candidate]) -> tuple[list[str], list[str]]:
+    """First and last four signs, as lookalike keys: one wrong sign leaves one end of a plate whole."""
+    keys = [lookalike_key(one.plate) for one in readings]
+    return sorted({key[:4] for key in keys}), sorted({key[-4:] for key in keys})
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a device stands: its gate (`None` along the road)."""
+
+    gate_id: str | None
+    is_yard: bool = False
+
+
+def expectation(place: Place, *, gate_id: str, stage: str, planned_arrival: datetime, now: datetime) -> Expected:
+    """How far a trip is expected at a place.
+
+    At a gate: now if it is in the queue or the gate area, coming within half a day of its planned arrival; along the
+    road: now if it is under way. A trip of another gate, or of another day, is expected elsewhere.
+    """
+    soon = abs(planned_arrival - now) <= timedelta(hours=12)
+    if place.gate_id is None:
+        return "now" if stage == "on_the_road" or (stage == "planned" and soon) else "coming" if soon else "elsewhere"
+    if place.gate_id != gate_id:
+        return "elsewhere"
+    if stage in {"queued", "in_the_yard"}:
+        return "now"
+    return "coming" if soon or stage == "on_the_road" else "elsewhere"

@@ -1,0 +1,256 @@
+"""What scales, scanners and seals report, tied to the trip it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from sqlalchemy.orm import Session
+
+from app import events
+from app.accounts.permissions import Principal, Role
+from app.equipment import reads, scales, service, store
+from app.equipment.pictures import Pictures
+from app.equipment.tables import Equipment, Scan, SealEvent, Weighing
+from app.events import Audience
+from app.trips import store as trip_store
+from geo.errors import InvalidInputError
+from ingest.formats.plate_read import Candidate
+from ingest.plates import normalise_plate
+
+OLDEST: Final = timedelta(days=7)
+AHEAD: Final = timedelta(minutes=2)
+JUST_READ: Final = timedelta(minutes=5)
+"""A device that names no plate means the truck whose plate was read at its station within this time."""
+NAMED_PLATE: Final = 0.95
+"""How far a plate that another system names is believed."""
+ALARMED: Final = (str(Role.CUSTOMS), str(Role.BORDER_GUARD))
+
+Reported = TypeVar("Reported", Weighing, Scan, SealEvent)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a report is about, as its device names it: a time, a name of its own, and a plate or trip code if known."""
+
+    ref: str
+    time: datetime | None = None
+    plate: str | None = None
+    trip_code: str | None = None
+
+
+def weigh(
+    session: Session, device: Equipment, subject: Subject, *, gross_kg: int, tare_kg: int | None, now: datetime
+) -> Weighing:
+    """A truck was weighed: kept beside what its trip declared. The same weighing sent again is the same.
+
+    Raises
+    ------
+    InvalidInputError
+        If the weights cannot be, or the time or the plate is none.
+    """
+    if not 0 < gross_kg <= scales.HEAVIEST_KG or (tare_kg is not None and not 0 < tare_kg <= gross_kg):
+        raise InvalidInputError(
+            "A truck of {gross_kg} kg with a tare of {tare_kg} kg cannot be; check the scale.",
+            field="gross_kg", gross_kg=gross_kg, tare_kg=tare_kg,
+        )  # fmt: skip
+    values = _values(session, device, subject, now)
+    declared = store.declared_data(session, values["trip_id"]) if values["trip_id"] is not None else None
+    found = scales.compare(
+        gross_kg, tare_kg, scales.declared_goods_kg(declared),
+        share=float(device.config.get("tolerance_share", scales.TOLERANCE_SHARE)),
+        least_kg=int(device.config.get("tolerance_kg", scales.TOLERANCE_KG)),
+    )  # fmt: skip
+    row, is_new = _keep(
+        session, Weighing, device,
+        {
+            **values, "gross_kg": gross_kg, "tare_kg": tare_kg, "declared_kg": found.declared_kg,
+            "difference_kg": found.difference_kg, "tolerance_kg": found.tolerance_kg, "verdict": found.verdict,
+        },
+    )  # fmt: skip
+    if is_new:
+        data = {"weighing_id": row.weighing_id, "gross_kg": gross_kg, "verdict": found.verdict}
+        _tell(session, device, row.trip_id, "weighing", data, now)
+    return row
+
+
+def scan(
+    session: Session,
+    device: Equipment,
+    subject: Subject,
+    *,
+    result: str,
+    note: str = "",
+    container: str | None = None,
+    archive_ref: str | None = None,
+    image: bytes | None = None,
+    pictures: Pictures,
+    now: datetime,
+) -> Scan:
+    """A container went through a scanner; what was found may follow under the same name, replacing `pending`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the time or the plate is none.
+    """
+    values = _values(session, device, subject, now)
+    image_ref = pictures.keep(image, now)
+    row, is_new = _keep(
+        session, Scan, device,
+        {
+            **values, "result": result, "note": note, "container": container, "archive_ref": archive_ref,
+            "image_ref": image_ref,
+        },
+    )  # fmt: skip
+    if not is_new and row.result == "pending" and result != "pending":
+        row.result, row.note = result, note or row.note
+        row.image_ref, row.archive_ref = image_ref or row.image_ref, archive_ref or row.archive_ref
+        session.flush()
+        is_new = True
+    if is_new:
+        _tell(session, device, row.trip_id, "scan", {"scan_id": row.scan_id, "result": row.result}, now)
+    return row
+
+
+def report_seal(
+    session: Session,
+    device: Equipment,
+    subject: Subject,
+    *,
+    seal_number: str,
+    kind: str,
+    lon: float | None = None,
+    lat: float | None = None,
+    now: datetime,
+) -> SealEvent:
+    """A seal was closed, opened or tampered with; without a plate it is of the trip it was last closed on.
+
+    Raises
+    ------
+    InvalidInputError
+        If the time or the plate is none.
+    """
+    values = _values(session, device, subject, now, by_station=False)
+    if values["trip_id"] is None and subject.plate is None and subject.trip_code is None:
+        last = store.newest_seal_event(session, seal_number)
+        values["trip_id"] = last.trip_id if last is not None else None
+    row, is_new = _keep(
+        session, SealEvent, device, {**values, "seal_number": seal_number, "kind": kind, "lon": lon, "lat": lat}
+    )
+    if is_new:
+        data = {"event_id": row.event_id, "seal_number": seal_number, "status": kind}
+        _tell(session, device, row.trip_id, "seal", data, now)
+    return row
+
+
+# Pieces
+
+
+def _keep(
+    session: Session, table: type[Reported], device: Equipment, values: Mapping[str, Any]
+) -> tuple[Reported, bool]:
+    """The kept report, and whether it is new."""
+    row = store.insert_report(session, table, values)
+    if row is not None:
+        return row, True
+    known = store.find_report(session, table, device.equipment_id, values["source_ref"])
+    assert known is not None
+    return known, False
+
+
+def _values(
+    session: Session, device: Equipment, subject: Subject, now: datetime, *, by_station: bool = True
+) -> dict[str, Any]:
+    device = store.lock_equipment(session, device.equipment_id)
+    service.heard(session, device, now)
+    time = subject.time or now
+    if time > now + AHEAD or time < now - OLDEST:
+        raise InvalidInputError(
+            "The time {time} is in the future or more than {days} days ago; set the device's clock.",
+            field="time", time=time.isoformat(), days=OLDEST.days,
+        )  # fmt: skip
+    plate = normalise_plate(subject.plate) if subject.plate else None
+    return {
+        "equipment_id": device.equipment_id, "time": time, "received_at": now, "source_ref": subject.ref,
+        "plate_norm": plate, "trip_id": _trip_of(session, device, subject, plate, time, by_station),
+    }  # fmt: skip
+
+
+def _trip_of(
+    session: Session, device: Equipment, subject: Subject, plate: str | None, time: datetime, by_station: bool
+) -> int | None:
+    if subject.trip_code:
+        return store.find_trip_by_code(session, subject.trip_code.strip().upper())
+    if plate is not None:
+        readings = [Candidate(plate, NAMED_PLATE)]
+        rows = store.trips_like(session, *reads.search_keys(readings), None, time)
+        place = reads.Place(device.gate_id)
+        here = [
+            reads.TripHere(
+                row.trip_id,
+                (row.plate_norm, row.trailer_plate) if row.trailer_plate else (row.plate_norm,),
+                reads.expectation(
+                    place, gate_id=row.gate_id, stage=row.stage, planned_arrival=row.planned_arrival, now=time
+                ),
+            )
+            for row in rows
+        ]
+        match = reads.match_read(readings, here)
+        return match.best.trip_id if match.best is not None and match.verdict == "matched" else None
+    if by_station and device.gate_id is not None:
+        return store.newest_matched_at(session, device.gate_id, device.station, time - JUST_READ)
+    return None
+
+
+def _tell(
+    session: Session, device: Equipment, trip_id: int | None, kind: str, data: dict[str, Any], now: datetime
+) -> None:
+    """Timeline and event of a report; officers hear of it, the enterprise reads it on its trip."""
+    if trip_id is not None:
+        line = {"trip_id": trip_id, "at": now, "kind": kind, "data": data, "actor_id": None}
+        trip_store.insert_events(session, [line])
+    told = {"equipment_id": device.equipment_id, "status": kind, "trip_id": trip_id, **_plain(data)}
+    events.emit(session, "equipment", Audience(roles=(*ALARMED, str(Role.YARD_OPERATOR))), told, at=now)
+
+
+def _plain(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name != "status"} | {"result": data.get("status")}
+
+
+def list_weighings(
+    session: Session, principal: Principal, *, before: datetime | None, limit: int
+) -> list[dict[str, Any]]:
+    """The newest weighings on scales the caller may see."""
+    visible = service.visible_equipment(principal, "equipment.read")
+    rows = store.list_reports(session, Weighing, visible, limit=limit, before=before)
+    return [describe_weighing(row.Weighing, row.Equipment) for row in rows]
+
+
+def describe_weighing(row: Weighing, device: Equipment) -> dict[str, Any]:
+    """A weighing as a record."""
+    return {
+        "weighing_id": row.weighing_id, "equipment_id": row.equipment_id, "scale": device.name, "trip_id": row.trip_id,
+        "plate": row.plate_norm, "time": row.time, "gross_kg": row.gross_kg, "tare_kg": row.tare_kg,
+        "declared_kg": row.declared_kg, "difference_kg": row.difference_kg, "tolerance_kg": row.tolerance_kg,
+        "verdict": row.verdict,
+    }  # fmt: skip
+
+
+def describe_scan(row: Scan, device: Equipment) -> dict[str, Any]:
+    """A scan as a record; its picture is fetched by its number."""
+    return {
+        "scan_id": row.scan_id, "equipment_id": row.equipment_id, "scanner": device.name, "trip_id": row.trip_id,
+        "time": row.time, "container": row.container, "result": row.result, "note": row.note,
+        "archive_ref": row.archive_ref, "has_picture": row.image_ref is not None,
+    }  # fmt: skip
+
+
+def describe_seal_event(row: SealEvent) -> dict[str, Any]:
+    """A seal's event as a record."""
+    return {
+        "event_id": row.event_id, "seal_number": row.seal_number, "kind": row.kind, "time": row.time,
+        "trip_id": row.trip_id, "lon": row.lon, "lat": row.lat,
+    }  # fmt: skip

@@ -1,0 +1,314 @@
+"""Devices: who may report, what they are set up with, when they were last heard of, alarms when they fall silent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, true
+from sqlalchemy.orm import Session
+
+from app import events
+from app.accounts import audit
+from app.accounts.permissions import Principal, Role, Scope
+from app.equipment import store
+from app.equipment.tables import KINDS, BarrierCommand, Equipment
+from app.events import Audience
+from geo.corridor import Corridor
+from geo.errors import InvalidInputError, NotFoundError, StaleError, UnauthenticatedError
+from ingest.keys import hash_key, new_identifier
+
+VENDORS: Final[dict[str, tuple[str, ...]]] = {
+    "plate_camera": ("plate-recogniser", "rekor", "hikvision", "frigate"),
+    "scale": ("generic",),
+    "scanner": ("generic",),
+    "seal": ("generic",),
+    "barrier": ("http", "mqtt"),
+}
+"""What the platform speaks with each kind of device; a barrier's is the driver of its port."""
+STATIONS: Final = (
+    "health", "barrier_1", "yard", "quarantine_health", "quarantine_animal", "quarantine_plant", "transshipment",
+    "customs", "barrier_2",
+)  # fmt: skip
+SILENT_AFTER_S: Final[dict[str, float]] = {
+    "plate_camera": 3600.0, "scale": 86_400.0, "scanner": 86_400.0, "seal": 86_400.0, "barrier": 600.0,
+}  # fmt: skip
+"""Silence after which a device raises an alarm, unless its `config` sets `silent_after_s` (assumed)."""
+SECRETS: Final = ("secret", "password", "broker")
+"""Parts of `config` that are never shown again."""
+HIDDEN: Final = "••••"
+UNANSWERED: Final = timedelta(seconds=30)
+"""A barrier command nobody answered for this long has failed; it is never sent again by itself."""
+WATCHERS: Final = (str(Role.ADMINISTRATOR), str(Role.BORDER_GUARD), str(Role.YARD_OPERATOR), str(Role.CUSTOMS))
+
+
+# Setting up
+
+
+def register(
+    session: Session,
+    principal: Principal,
+    corridor: Corridor,
+    values: Mapping[str, Any],
+    *,
+    now: datetime,
+    address: str = "",
+) -> tuple[Equipment, str]:
+    """A new device, and its key, which is shown only now.
+
+    Arguments: `values` holds `kind name vendor site_id gate_id station config`; the gate follows the site.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value is none the platform knows.
+    """
+    checked = _check(corridor, dict(values))
+    key = new_identifier()
+    device = store.insert_equipment(session, {**checked, "key_hash": hash_key(key), "created_at": now})
+    audit.record(
+        session, principal, "equipment.register", "equipment", device.equipment_id, None, describe(device), at=now,
+        address=address,
+    )  # fmt: skip
+    return device, key
+
+
+def change(
+    session: Session,
+    principal: Principal,
+    corridor: Corridor,
+    equipment_id: int,
+    edited_version: int,
+    changes: Mapping[str, Any],
+    *,
+    now: datetime,
+    address: str = "",
+) -> Equipment:
+    """Change a device's name, place or set-up, or take it out of use (`disabled`).
+
+    Raises
+    ------
+    NotFoundError, StaleError, InvalidInputError
+        If there is none, it was changed meanwhile, or a value is none the platform knows.
+    """
+    device = _lock(session, equipment_id, edited_version)
+    before = describe(device)
+    wanted = {name: changes.get(name, getattr(device, name)) for name in _FIELDS}
+    if "config" in changes:
+        wanted["config"] = _keep_secrets(device.config, changes["config"])
+    for name, value in _check(corridor, wanted).items():
+        setattr(device, name, value)
+    if "disabled" in changes:
+        device.disabled_at = (device.disabled_at or now) if changes["disabled"] else None
+        device.alarm_since = None
+    device.version += 1
+    session.flush()
+    audit.record(
+        session, principal, "equipment.change", "equipment", equipment_id, before, describe(device), at=now,
+        address=address,
+    )  # fmt: skip
+    _tell(session, device, "changed", now)
+    return device
+
+
+def renew_key(
+    session: Session, principal: Principal, equipment_id: int, *, now: datetime, address: str = ""
+) -> tuple[Equipment, str]:
+    """A new key for a device; the old one ends at once."""
+    device = get_equipment(session, principal, equipment_id, act="equipment.write")
+    key = new_identifier()
+    device.key_hash = hash_key(key)
+    device.version += 1
+    session.flush()
+    audit.record(session, principal, "equipment.key", "equipment", equipment_id, at=now, address=address)
+    return device, key
+
+
+_FIELDS = ("kind", "name", "vendor", "site_id", "gate_id", "station", "config")
+
+
+def _check(corridor: Corridor, values: dict[str, Any]) -> dict[str, Any]:
+    kind, vendor = values.get("kind"), values.get("vendor")
+    if kind not in KINDS:
+        raise _unknown("kind", kind, KINDS)
+    if vendor not in VENDORS[kind]:
+        raise _unknown("vendor", vendor, VENDORS[kind])
+    name = " ".join(str(values.get("name") or "").split())
+    if not 1 <= len(name) <= 100:
+        raise InvalidInputError("Give the device a name of 1 to 100 characters.", field="name")
+    station, site_id, gate_id = values.get("station"), values.get("site_id"), values.get("gate_id")
+    if station is not None and station not in STATIONS:
+        raise _unknown("station", station, STATIONS)
+    if site_id is not None:
+        if site_id not in corridor.sites:
+            raise _unknown("site_id", site_id, corridor.sites)
+        gate_id = corridor.sites[site_id].gate_id
+    elif gate_id is not None and gate_id not in corridor.sites:
+        raise _unknown("gate_id", gate_id, [gate.site_id for gate in corridor.gates()])
+    if kind == "barrier" and (gate_id is None or station is None):
+        raise InvalidInputError("A barrier stands at a gate and serves a station; name both.", field="station")
+    config = values.get("config") or {}
+    _check_config(kind, vendor, config)
+    return {
+        "kind": kind, "name": name, "vendor": vendor, "site_id": site_id, "gate_id": gate_id, "station": station,
+        "config": config,
+    }  # fmt: skip
+
+
+def _check_config(kind: str, vendor: str, config: Mapping[str, Any]) -> None:
+    movement = config.get("movement")
+    movements = ("enter", "leave", "toward_enters", "away_enters", "heading_enters")
+    if movement is not None and movement not in movements:
+        raise _unknown("config.movement", movement, movements)
+    needed = {"http": ("url",), "mqtt": ("broker", "topic"), "frigate": ("camera_id",)}.get(vendor, ())
+    for name in needed:
+        if not isinstance(config.get(name), str) or not config[name]:
+            raise InvalidInputError(
+                "{kind} of the kind {vendor} needs {name} in its config.",
+                field=f"config.{name}", kind=kind, vendor=vendor, name=name,
+            )  # fmt: skip
+    if vendor == "http" and not str(config["url"]).startswith(("http://", "https://")):
+        raise InvalidInputError("The address of the barrier begins with http:// or https://.", field="config.url")
+    for name in ("silent_after_s", "tolerance_share", "tolerance_kg", "enter_heading_deg", "timeout_s"):
+        value = config.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+            raise InvalidInputError("{name} is a number from 0 on.", field=f"config.{name}", name=name)
+
+
+def _keep_secrets(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    kept = dict(new)
+    for name in SECRETS:
+        if kept.get(name) == HIDDEN:
+            kept[name] = old.get(name)
+    return kept
+
+
+def _unknown(field: str, value: object, known: Any) -> InvalidInputError:
+    return InvalidInputError(
+        "{name} {value} is unknown; use one of {known}.",
+        field=field, name=field, value=str(value)[:60], known=", ".join(sorted(known)),
+    )  # fmt: skip
+
+
+def _lock(session: Session, equipment_id: int, edited_version: int) -> Equipment:
+    if store.find_equipment(session, true(), equipment_id) is None:
+        raise _none(equipment_id)
+    device = store.lock_equipment(session, equipment_id)
+    if device.version != edited_version:
+        raise StaleError(
+            "The device was changed meanwhile: you edited version {edited}, now it is version {present}. "
+            "Look at it again.",
+            edited=edited_version, present=device.version,
+        )  # fmt: skip
+    return device
+
+
+# Reading
+
+
+def visible_equipment(principal: Principal, act: str) -> ColumnElement[bool]:
+    """The condition on `Equipment` for what a principal may do `act` with: all, or the devices of the own gate."""
+    scope = principal.scope(act)
+    return true() if scope is Scope.ALL else store.of_gate(principal.gate_id if scope is Scope.OWN_GATE else None)
+
+
+def get_equipment(session: Session, principal: Principal, equipment_id: int, *, act: str) -> Equipment:
+    """A device for which the caller may do `act`; raises NotFoundError."""
+    device = store.find_equipment(session, visible_equipment(principal, act), equipment_id)
+    if device is None:
+        raise _none(equipment_id)
+    return device
+
+
+def list_equipment(session: Session, principal: Principal) -> list[dict[str, Any]]:
+    """The devices the caller may see."""
+    return [describe(one) for one in store.list_equipment(session, visible_equipment(principal, "equipment.read"))]
+
+
+def describe(device: Equipment) -> dict[str, Any]:
+    """A device as a record; the secrets of its set-up are hidden."""
+    config = {name: HIDDEN if name in SECRETS and value else value for name, value in device.config.items()}
+    return {
+        "equipment_id": device.equipment_id, "kind": device.kind, "name": device.name, "vendor": device.vendor,
+        "gate_id": device.gate_id, "site_id": device.site_id, "station": device.station, "config": config,
+        "created_at": device.created_at, "last_seen_at": device.last_seen_at, "alarm_since": device.alarm_since,
+        "disabled_at": device.disabled_at, "version": device.version,
+    }  # fmt: skip
+
+
+def _none(equipment_id: int) -> NotFoundError:
+    return NotFoundError("There is no device {equipment_id} that you may see.", equipment_id=equipment_id)
+
+
+def door_url(base: str, device: Equipment) -> str | None:
+    """Where a device reports; `None` for one that is only told."""
+    path = {
+        "plate_camera": f"/cameras/{device.vendor}", "scale": "/equipment/weighings", "scanner": "/equipment/scans",
+        "seal": "/equipment/seal-events", "barrier": "/equipment/heartbeat",
+    }[device.kind]  # fmt: skip
+    return None if device.vendor == "frigate" else base.rstrip("/") + path
+
+
+# Being heard of
+
+
+def authenticate(session: Session, key: str | None, *, kind: str | None = None, vendor: str | None = None) -> Equipment:
+    """The device that bears a key.
+
+    Raises
+    ------
+    UnauthenticatedError
+        If no device in use has it, or one of another kind or make.
+    """
+    device = store.find_by_key(session, hash_key(key)) if key else None
+    if device is None or (kind is not None and device.kind != kind) or (vendor is not None and device.vendor != vendor):
+        raise UnauthenticatedError("No device of this kind has this key; take the one shown when it was set up.")
+    return device
+
+
+def heard(session: Session, device: Equipment, now: datetime) -> None:
+    """A device was heard of now; its alarm, if it had one, is over."""
+    if device.last_seen_at is None or now > device.last_seen_at:
+        device.last_seen_at = now
+    if device.alarm_since is not None:
+        device.alarm_since = None
+        _tell(session, device, "ok", now)
+
+
+def sweep(session: Session, now: datetime) -> int:
+    """Raise alarms for devices that fell silent, and fail barrier commands nobody answered; how many of both.
+
+    For control, on its fast tick. A barrier is never opened and never told again from here.
+    """
+    raised = 0
+    for device in store.in_use(session):
+        if device.alarm_since is None and is_silent(device, now):
+            device.alarm_since = now
+            _tell(session, device, "silent", now)
+            raised += 1
+    for command in store.unanswered_commands(session, now - UNANSWERED):
+        command.status, command.answered_at, command.detail = "failed", now, "The barrier did not answer."
+        emit_command(session, command, now)
+        raised += 1
+    return raised
+
+
+def is_silent(device: Equipment, now: datetime) -> bool:
+    """Whether a device should have been heard of since."""
+    limit_s = float(device.config.get("silent_after_s") or SILENT_AFTER_S[device.kind])
+    return (now - (device.last_seen_at or device.created_at)).total_seconds() > limit_s
+
+
+def emit_command(session: Session, command: BarrierCommand, now: datetime) -> None:
+    """Tell how a barrier command stands."""
+    data = {
+        "equipment_id": command.equipment_id, "status": command.status, "command_id": command.command_id,
+        "trip_id": command.trip_id,
+    }  # fmt: skip
+    events.emit(session, "equipment", Audience(roles=WATCHERS), data, at=now)
+
+
+def _tell(session: Session, device: Equipment, status: str, now: datetime) -> None:
+    data = {"equipment_id": device.equipment_id, "status": status}
+    events.emit(session, "equipment", Audience(roles=WATCHERS), data, at=now)

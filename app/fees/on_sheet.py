@@ -1,0 +1,57 @@
+"""Where a fee meets the trip's sheet: opened by the declaration, guarding its step, shown to who may see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.accounts.permissions import Principal
+from app.fees import service, store
+from app.trips import sheet
+from app.trips.sheet import SheetChange
+from app.trips.tables import Trip
+from geo.errors import ConflictError, NotFoundError
+
+STEP = "fee"
+
+
+def follow_sheet(session: Session, change: SheetChange) -> None:
+    """Open or assess the fee when a trip is declared; let its step be confirmed only by a settled fee.
+
+    A fee settled before its turn is confirmed when it comes.
+
+    Raises
+    ------
+    ConflictError
+        If the step is confirmed while the fee is neither paid nor waived.
+    """
+    trip_id = change.trip.trip_id
+    if change.act in {"opened", "redeclare"} or (change.act == "facts" and "changed" in change.data):
+        service.open_fee(session, trip_id, now=change.now)
+        return
+    if STEP not in change.after:
+        return
+    status = store.status_of_trip(session, trip_id)
+    is_settled = status in service.SETTLED
+    if change.act == "confirm" and change.step == STEP and status is not None and not is_settled:
+        raise ConflictError("The fee is not settled; take the money, confirm the transfer or have it waived first.")
+    if is_settled and change.after[STEP] == "ready":
+        service.complete_step(session, trip_id, now=change.now)
+
+
+def read_fee(session: Session, principal: Principal, trip: Trip) -> dict[str, Any] | None:
+    """What of the fee a reader of the sheet sees; `None` if nothing."""
+    if not principal.may("fees.read"):
+        return None
+    try:
+        fee = service.get_fee_of_trip(session, principal, trip.trip_id)
+    except NotFoundError:
+        return None
+    shown = ("fee_id", "status", "collector", "amount_vnd", "received_vnd", "outstanding_vnd", "question", "reference")
+    return {name: fee[name] for name in shown}
+
+
+if follow_sheet not in sheet.LISTENERS:
+    sheet.LISTENERS.append(follow_sheet)
+    sheet.READERS[STEP] = read_fee

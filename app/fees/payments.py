@@ -1,0 +1,299 @@
+"""Money that comes in: matched with fees, taken in cash, confirmed by a collector, given a receipt.
+
+A transfer never settles a fee by itself: the collector confirms that the money is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_
+from sqlalchemy.orm import Session
+
+from app.accounts import audit
+from app.accounts.permissions import Principal
+from app.fees import service, store
+from app.fees.reference import find_references
+from app.fees.service import announce, check_reason, describe_payment, lock_for_collector, settle, summary
+from app.fees.tables import CollectingAccount, FeeRow, Payment
+from app.trips.tariff import HIGHEST_AMOUNT_VND
+from geo.clock import LOCAL_ZONE
+from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+
+SERIES_NAMES = {"gate_management": "QLCK", "tax": "THUE"}
+
+
+# Transfers
+
+
+def record_transfer(
+    session: Session, account: CollectingAccount, transfer: Mapping[str, Any], *, source: str, now: datetime
+) -> tuple[Payment, bool]:
+    """Take down a transfer that a bank reports, and match it; the payment, and whether it is new.
+
+    Arguments: `transfer` with `bank_ref amount_vnd received_at content payer`. The bank's reference on the account
+    names the transfer: reported again, by webhook or statement, it is the same.
+    """
+    values = {
+        **transfer, "method": "transfer", "source": source, "status": "unmatched", "collector": account.collector,
+        "gate_id": account.gate_id, "collecting_account_id": account.collecting_account_id, "recorded_at": now,
+    }  # fmt: skip
+    payment = store.insert_payment(session, values)
+    if payment is None:
+        known = store.find_transfer(session, account.collecting_account_id, transfer["bank_ref"])
+        assert known is not None
+        if (known.amount_vnd, known.received_at) != (transfer["amount_vnd"], transfer["received_at"]):
+            raise ConflictError(
+                "The bank's reference {bank_ref} is known with another amount or time; check it with the bank.",
+                field="bank_ref", bank_ref=transfer["bank_ref"],
+            )  # fmt: skip
+        return known, False
+    fee, detail = _find_fee(session, payment)
+    if fee is None:
+        payment.detail = detail
+    else:
+        _match(session, fee, payment)
+        announce(session, fee, now, None)
+    session.flush()
+    after = describe_payment(payment)
+    audit.record(session, None, "payments.transfer", "payment", payment.payment_id, None, after, at=now)
+    return payment, True
+
+
+def _find_fee(session: Session, payment: Payment) -> tuple[FeeRow | None, str]:
+    """The fee that a transfer names, locked, or why there is none."""
+    references = find_references(payment.content)
+    if len(references) != 1:
+        return None, "several_references" if references else "no_reference"
+    fee = store.lock_fee(session, FeeRow.reference == references[0])
+    if fee is None:
+        return None, "unknown_reference"
+    if (fee.collector, fee.gate_id) != (payment.collector, payment.gate_id):
+        return None, "other_collector"
+    if fee.amount_vnd is None:
+        return None, "amount_not_known"
+    return fee, ""
+
+
+def _match(session: Session, fee: FeeRow, payment: Payment) -> None:
+    """Put a payment on a locked fee and say how it fits what is still due."""
+    earlier = [one for one in store.payments_of(session, fee.fee_id) if one.payment_id != payment.payment_id]
+    outstanding_vnd = _outstanding(fee, earlier)
+    payment.fee_id, payment.detail = fee.fee_id, None
+    payment.applied_vnd = min(payment.amount_vnd, outstanding_vnd)
+    if outstanding_vnd == 0:
+        payment.status = "double"
+    elif payment.amount_vnd < outstanding_vnd:
+        payment.status = "under"
+    else:
+        payment.status = "matched" if payment.amount_vnd == outstanding_vnd else "over"
+        for one in earlier:
+            if one.status == "under":
+                one.status = "matched"
+    payment.version += 1
+    store.update_fee(session, fee, {})
+
+
+def _outstanding(fee: FeeRow, payments: Sequence[Payment]) -> int:
+    if fee.status != "due" or fee.amount_vnd is None:
+        return 0
+    return max(fee.amount_vnd - sum(one.applied_vnd for one in payments), 0)
+
+
+def attach(
+    session: Session,
+    principal: Principal,
+    payment_id: int,
+    edited_version: int,
+    reference: str,
+    reason: str,
+    *,
+    now: datetime,
+    address: str = "",
+) -> None:
+    """Put a transfer that matched nothing on the fee with a reference, because a person found out whose it is.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError, InvalidInputError
+        If there is no such payment or fee for the caller, it was changed meanwhile, is not unmatched, the fee's amount
+        is not known yet, or the reason is missing.
+    """
+    said = check_reason(reason)
+    get_payment(session, principal, payment_id)
+    fee_id = store.find_fee_id(session, reference.strip().upper())
+    if fee_id is None:
+        raise NotFoundError("There is no fee {name} that you may see.", name=reference.strip()[:40])
+    fee = lock_for_collector(session, principal, fee_id, None)  # before the payment, as everywhere
+    if fee.amount_vnd is None:
+        raise ConflictError("The amount of the fee {reference} is not known yet.", reference=fee.reference)
+    payment = lock_payment(session, principal, payment_id, edited_version)
+    if payment.status != "unmatched":
+        raise ConflictError("The payment is {status}, not unmatched.", status=payment.status)
+    if payment.refunded_vnd:
+        raise ConflictError("Part of the payment was given back already; give back the rest.")
+    before = describe_payment(payment)
+    _match(session, fee, payment)
+    announce(session, fee, now, principal)
+    after = {**describe_payment(payment), "reason": said}
+    audit.record(session, principal, "payments.attach", "payment", payment_id, before, after, at=now, address=address)
+
+
+# Cash and confirmation
+
+
+def take_cash(
+    session: Session,
+    principal: Principal,
+    fee_id: int,
+    edited_version: int | None,
+    amount_vnd: int,
+    *,
+    now: datetime,
+    address: str = "",
+) -> int:
+    """Take what is still due in cash: the fee is paid, the receipt numbered; the payment's id.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError, InvalidInputError
+        If there is no such fee for the caller, it was changed meanwhile, is not due, or the amount is another.
+    """
+    fee = lock_for_collector(session, principal, fee_id, edited_version)
+    _check_due(fee)
+    earlier = store.payments_of(session, fee_id)
+    outstanding_vnd = _outstanding(fee, earlier)
+    if outstanding_vnd == 0:
+        raise ConflictError("The money for this fee is on the account already; confirm it.")
+    if amount_vnd != outstanding_vnd:
+        raise InvalidInputError(
+            "{given} đ were entered, but {due} đ are due; take exactly what is due.",
+            field="amount_vnd", given=amount_vnd, due=outstanding_vnd,
+        )  # fmt: skip
+    before = summary(fee)
+    assert fee.collector is not None
+    payment = store.insert_payment(
+        session,
+        {
+            "fee_id": fee_id, "method": "cash", "source": "desk", "status": "matched", "amount_vnd": amount_vnd,
+            "applied_vnd": amount_vnd, "collector": fee.collector, "gate_id": fee.gate_id, "received_at": now,
+            "recorded_at": now, "recorded_by": principal.account_id,
+        },
+    )  # fmt: skip
+    assert payment is not None
+    for one in earlier:
+        if one.status == "under":
+            one.status = "matched"
+    _confirm_payments(session, principal, fee, [*earlier, payment], now)
+    settle(session, fee, principal, "paid", now, address)
+    after = {**summary(fee), "payment": describe_payment(payment)}
+    audit.record(session, principal, "fees.cash", "fee", fee_id, before, after, at=now, address=address)
+    return payment.payment_id
+
+
+def confirm(
+    session: Session,
+    principal: Principal,
+    fee_id: int,
+    edited_version: int | None,
+    *,
+    now: datetime,
+    address: str = "",
+) -> None:
+    """Confirm that the money for a fee is on the account: the fee is paid, every transfer gets its receipt.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError
+        If there is no such fee for the caller, it was changed meanwhile, is not due, or the money is not all there.
+    """
+    fee = lock_for_collector(session, principal, fee_id, edited_version)
+    _check_due(fee)
+    payments = store.payments_of(session, fee_id)
+    missing_vnd = _outstanding(fee, payments)
+    if missing_vnd:
+        raise ConflictError("{missing} đ of this fee have not come in yet.", missing=missing_vnd)
+    before = summary(fee)
+    _confirm_payments(session, principal, fee, payments, now)
+    settle(session, fee, principal, "paid", now, address)
+    after = {**summary(fee), "payments": [describe_payment(one) for one in payments]}
+    audit.record(session, principal, "fees.confirm", "fee", fee_id, before, after, at=now, address=address)
+
+
+def _confirm_payments(
+    session: Session, principal: Principal, fee: FeeRow, payments: Sequence[Payment], now: datetime
+) -> None:
+    assert fee.collector is not None
+    store.lock_books(session, fee.collector, fee.gate_id)
+    series = series_name(fee.collector, fee.gate_id, now)
+    for one in payments:
+        if one.confirmed_at is None and one.applied_vnd:
+            number = store.next_receipt(session, series, fee.collector, fee.gate_id)
+            one.confirmed_at, one.confirmed_by = now, principal.account_id
+            one.receipt_series, one.receipt_number = series, number
+            one.version += 1
+    session.flush()
+
+
+def series_name(collector: str, gate_id: str, now: datetime) -> str:
+    """The series of receipts of a collector at a gate in a local year, such as `QLCK-HUUNGHI-2026`."""
+    gate = "".join(sign for sign in gate_id.upper() if sign.isalnum())
+    return f"{SERIES_NAMES[collector]}-{gate}-{now.astimezone(LOCAL_ZONE).year}"
+
+
+# Reading and pieces
+
+
+def list_for_a_person(session: Session, principal: Principal, *, limit: int = 200) -> list[dict[str, Any]]:
+    """Payments of the caller's office that no rule settles: unknown, over, under, double; oldest first."""
+    visible = store.own_payments(principal, "fees.read")
+    return [
+        {
+            **describe_payment(row.Payment),
+            "reference": row.reference,
+            "fee_vnd": row.fee_vnd,
+            "fee_status": row.fee_status,
+            "excess_vnd": row.Payment.amount_vnd - row.Payment.applied_vnd - row.Payment.refunded_vnd,
+        }
+        for row in store.list_for_a_person(session, visible, limit)
+    ]
+
+
+def get_payment(session: Session, principal: Principal, payment_id: int) -> dict[str, Any]:
+    """A payment of the caller's office; raises NotFoundError if there is none."""
+    visible = and_(store.own_payments(principal, "fees.read"), Payment.payment_id == payment_id)
+    payment = store.find_payment(session, visible)
+    if payment is None:
+        raise NotFoundError("There is no payment {payment_id} that you may see.", payment_id=payment_id)
+    return describe_payment(payment)
+
+
+def lock_payment(session: Session, principal: Principal, payment_id: int, edited_version: int | None) -> Payment:
+    """A payment of the caller's office, locked; `edited_version` `None` takes it as it is."""
+    visible = and_(store.own_payments(principal, "fees.collect"), Payment.payment_id == payment_id)
+    payment = store.lock_payment(session, visible)
+    if payment is None:
+        raise NotFoundError("There is no payment {payment_id} that you may see.", payment_id=payment_id)
+    if edited_version is not None and payment.version != edited_version:
+        raise StaleError(
+            "The payment was changed meanwhile: you saw version {edited}, now it is version {present}. "
+            "Look at it again.",
+            edited=edited_version, present=payment.version,
+        )  # fmt: skip
+    return payment
+
+
+def check_amount(amount_vnd: int) -> int:
+    """An amount that can have come in; raises InvalidInputError."""
+    if not 1 <= amount_vnd <= HIGHEST_AMOUNT_VND:
+        raise InvalidInputError("The amount must be 1 đồng or more.", field="amount_vnd")
+    return amount_vnd
+
+
+def _check_due(fee: FeeRow) -> None:
+    if fee.status == "open_question":
+        raise ConflictError("The amount of the fee {reference} is not known yet.", reference=fee.reference)
+    if fee.status in service.SETTLED:
+        raise ConflictError("The fee is {status} already.", status=fee.status)

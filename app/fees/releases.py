@@ -1,0 +1,213 @@
+"""Waivers and refunds: one person asks with a reason, another of the same office decides."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.accounts import audit
+from app.accounts.permissions import Principal
+from app.fees import store
+from app.fees.payments import lock_payment
+from app.fees.service import announce, check_reason, lock_for_collector, settle
+from app.fees.tables import FeeRow, Payment, Release
+from app.trips.tables import OPEN_STAGES, Trip
+from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+
+
+def ask_waiver(
+    session: Session,
+    principal: Principal,
+    fee_id: int,
+    edited_version: int | None,
+    reason: str,
+    *,
+    now: datetime,
+    address: str = "",
+) -> int:
+    """Ask that a fee be waived; the release's id.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError, InvalidInputError
+        If there is no such fee for the caller, it was changed meanwhile, is settled, has money on it or a waiver asked
+        for already, or the reason is missing.
+    """
+    fee = lock_for_collector(session, principal, fee_id, edited_version)
+    _check_waivable(session, fee)
+    values = {
+        "kind": "waiver", "fee_id": fee_id, "amount_vnd": fee.amount_vnd or 0, "collector": str(principal.role),
+        "gate_id": fee.gate_id,
+    }  # fmt: skip
+    return _ask(session, principal, values, reason, now, address)
+
+
+def ask_refund(
+    session: Session,
+    principal: Principal,
+    payment_id: int,
+    edited_version: int | None,
+    amount_vnd: int,
+    reason: str,
+    *,
+    now: datetime,
+    address: str = "",
+) -> int:
+    """Ask that money be given back, first of what is over, then of what paid a fee; the release's id.
+
+    What pays the fee of a trip that is still open stays: without it the trip could leave unpaid.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError, InvalidInputError
+        If there is no such payment for the caller, it was changed meanwhile, less is left of it, a refund is asked for
+        already, the trip is still open, or the reason is missing.
+    """
+    payment = lock_payment(session, principal, payment_id, edited_version)
+    applied_vnd = _check_refundable(session, payment, amount_vnd)
+    values = {
+        "kind": "refund", "payment_id": payment_id, "fee_id": payment.fee_id, "amount_vnd": amount_vnd,
+        "applied_vnd": applied_vnd, "method": payment.method, "collector": payment.collector,
+        "gate_id": payment.gate_id,
+    }  # fmt: skip
+    return _ask(session, principal, values, reason, now, address)
+
+
+def decide(
+    session: Session,
+    principal: Principal,
+    release_id: int,
+    approved: bool,
+    reason: str,
+    *,
+    now: datetime,
+    address: str = "",
+) -> None:
+    """Approve or refuse what a colleague asked for; approved it takes effect.
+
+    Raises
+    ------
+    NotFoundError, ForbiddenError, ConflictError, InvalidInputError
+        If there is no such release for the caller, the caller asked for it, it is decided, what it rests on changed,
+        or the reason for a refusal is missing.
+    """
+    release = store.lock_release(session, release_id, principal)
+    if release is None:
+        raise NotFoundError("There is no waiver or refund {release_id} that you may see.", release_id=release_id)
+    if release.asked_by == principal.account_id:
+        raise ForbiddenError("You asked for this yourself; a second person must decide.")
+    if release.status != "asked":
+        raise ConflictError("This was decided already: {status}.", status=release.status)
+    before = describe(release)
+    release.status = "approved" if approved else "refused"
+    release.decided_by, release.decided_at = principal.account_id, now
+    release.decision_reason = check_reason(reason) if reason.strip() or not approved else None
+    session.flush()
+    if approved and release.kind == "waiver":
+        fee = lock_for_collector(session, principal, release.fee_id or 0, None)
+        _check_waivable(session, fee)
+        store.update_fee(session, fee, {"collector": fee.collector or release.collector})
+        settle(session, fee, principal, "waived", now, address)
+    elif approved:
+        _give_back(session, principal, release, now)
+    act = f"fees.{release.kind}.{release.status}"
+    audit.record(session, principal, act, "fee_release", release_id, before, describe(release), at=now, address=address)
+
+
+def list_releases(session: Session, principal: Principal, *, limit: int = 200) -> list[dict[str, Any]]:
+    """What waits for a second person in the caller's office; `own` marks what the caller asked for."""
+    return [
+        {
+            **describe(row.Release),
+            "asked_by_name": row.asked_by_name,
+            "reference": row.reference,
+            "own": row.Release.asked_by == principal.account_id,
+        }
+        for row in store.list_releases(session, principal, limit)
+    ]
+
+
+def describe(release: Release) -> dict[str, Any]:
+    """A release as plain values."""
+    return {
+        name: getattr(release, name)
+        for name in (
+            "release_id", "kind", "fee_id", "payment_id", "amount_vnd", "applied_vnd", "method", "collector",
+            "gate_id", "reason", "status", "asked_at", "decided_at", "decision_reason",
+        )
+    }  # fmt: skip
+
+
+def _ask(
+    session: Session, principal: Principal, values: dict[str, Any], reason: str, now: datetime, address: str
+) -> int:
+    release = store.insert_release(
+        session,
+        {
+            **values, "reason": check_reason(reason), "status": "asked", "asked_by": principal.account_id,
+            "asked_at": now,
+        },
+    )  # fmt: skip
+    if release is None:
+        raise ConflictError("This was asked for already and waits for a second person.")
+    act, after = f"fees.{release.kind}.asked", describe(release)
+    audit.record(session, principal, act, "fee_release", release.release_id, None, after, at=now, address=address)
+    return release.release_id
+
+
+def _check_waivable(session: Session, fee: FeeRow) -> None:
+    if fee.status not in {"open_question", "due"}:
+        raise ConflictError("The fee is {status} already.", status=fee.status)
+    if any(one.applied_vnd for one in store.payments_of(session, fee.fee_id)):
+        raise ConflictError("Money came in for this fee; confirm it, or give it back first.")
+
+
+def _check_refundable(session: Session, payment: Payment, amount_vnd: int) -> int:
+    """How much of a refund had paid a fee."""
+    left_vnd = payment.amount_vnd - payment.refunded_vnd
+    if not 1 <= amount_vnd <= left_vnd:
+        raise InvalidInputError(
+            "At most {left} đ can be given back of this payment.", field="amount_vnd", left=left_vnd
+        )
+    excess_vnd = max(payment.amount_vnd - payment.applied_vnd - payment.refunded_vnd, 0)
+    applied_vnd = max(amount_vnd - excess_vnd, 0)
+    if applied_vnd:
+        fee = session.get_one(FeeRow, payment.fee_id)
+        trip = session.get_one(Trip, fee.trip_id)
+        if fee.status == "paid" and trip.stage in OPEN_STAGES:
+            raise ConflictError(
+                "The trip {code} is still open and this money pays its fee; only {excess} đ can be given back now.",
+                code=trip.code, excess=excess_vnd,
+            )  # fmt: skip
+    return applied_vnd
+
+
+def _give_back(session: Session, principal: Principal, release: Release, now: datetime) -> None:
+    fee_id = session.get_one(Payment, release.payment_id).fee_id
+    fee = None if fee_id is None else store.lock_fee(session, FeeRow.fee_id == fee_id)  # before its payments
+    payment = lock_payment(session, principal, release.payment_id or 0, None)
+    release.applied_vnd = _check_refundable(session, payment, release.amount_vnd)
+    payment.refunded_vnd += release.amount_vnd
+    payment.version += 1
+    if payment.confirmed_at is None:  # it never counted: what pays the fee shrinks, and nothing was taken
+        payment.applied_vnd -= release.applied_vnd
+        release.applied_vnd = 0
+    if payment.refunded_vnd == payment.amount_vnd:
+        payment.status = "refunded"
+    elif payment.status == "over" and payment.refunded_vnd >= payment.amount_vnd - payment.applied_vnd:
+        payment.status = "matched"
+    session.flush()
+    if fee is None:
+        return
+    payments = store.payments_of(session, fee.fee_id)
+    if fee.status == "paid" and all(one.status == "refunded" for one in payments if one.confirmed_at is not None):
+        store.update_fee(session, fee, {"status": "refunded"})
+    elif fee.status == "due":
+        if sum(one.applied_vnd for one in payments) < (fee.amount_vnd or 0):
+            for one in payments:  # what is left no longer pays the whole fee
+                if one.status in {"matched", "over"}:
+                    one.status = "under"
+        store.update_fee(session, fee, {})
+    announce(session, fee, now, principal)

@@ -1,0 +1,364 @@
+"""The fee of a trip: opened from the tariff, questions answered by a collector, read by who may see it.
+
+What is paid is in `payments`, what is forgiven or given back in `releases`, the end of a day in `closing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_
+from sqlalchemy.orm import Session
+
+from app import events
+from app.accounts import audit
+from app.accounts.permissions import Principal
+from app.events import Audience
+from app.fees import store, vietqr
+from app.fees.load import check_answers, load_of, to_record
+from app.fees.reference import new_reference
+from app.fees.tables import COLLECTORS, FeeRow
+from app.trips import sheet
+from app.trips import store as trip_store
+from app.trips.tables import Trip
+from app.trips.tariff import HIGHEST_AMOUNT_VND, Fee, Question, Tariff, assess, in_force
+from geo.clock import LOCAL_ZONE
+from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from ingest.plates import display_plate
+
+REASON_LENGTH = 500
+SETTLED = ("paid", "waived", "refunded")
+
+
+# Opening
+
+
+def open_fee(session: Session, trip_id: int, *, now: datetime) -> int:
+    """Open the fee of a trip, or assess it anew after its declaration changed; the fee's id.
+
+    Called when a declaration is submitted. A fee that is settled, decided by a collector or has money on it stays.
+    Tells the sheet who collects (`collector`, `fee_due`).
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such trip.
+    """
+    row = store.find_facts(session, trip_id)
+    if row is None:
+        raise NotFoundError("There is no trip {trip_id} that you may see.", trip_id=trip_id)
+    first = store.insert_fee(
+        session,
+        {
+            "trip_id": trip_id, "gate_id": row.gate_id, "status": "open_question", "load": {}, "opened_at": now,
+            "reference": new_reference(), "collector": None,
+        },
+    )  # fmt: skip
+    fee = first or store.lock_fee(session, FeeRow.trip_id == trip_id)
+    assert fee is not None
+    has_money = bool(store.payments_of(session, fee.fee_id))
+    if fee.status not in SETTLED and fee.decided_by is None and not has_money:
+        _assess(session, fee, row, now, principal=None, act="fees.open" if first else "fees.reassess")
+    return fee.fee_id
+
+
+def _assess(
+    session: Session, fee: FeeRow, row: Any, now: datetime, *, principal: Principal | None, act: str, address: str = ""
+) -> None:
+    """Ask the tariff and write down its answer."""
+    before = summary(fee)
+    load = load_of(row._mapping, row.declared, fee.answers)
+    tariffs = {row.tariff_id: Tariff.from_definition(row.rules) for row in store.published_tariffs(session)}
+    values: dict[str, Any] = {"load": to_record(load), "gate_id": row.gate_id}
+    try:
+        tariff = in_force(tariffs.values(), now.astimezone(LOCAL_ZONE).date())
+    except NotFoundError as error:
+        answer: Fee | Question = Question("no_tariff", error.message, {k: str(v) for k, v in error.values.items()})
+        values["tariff_id"] = None
+    else:
+        answer = assess(tariff, load)
+        values["tariff_id"] = next(tariff_id for tariff_id, one in tariffs.items() if one is tariff)
+        values["collector"] = tariff.collector(load)
+    if isinstance(answer, Fee) and values.get("collector") is not None:
+        values |= {
+            "status": "due", "question": None, "amount_vnd": answer.amount_vnd,
+            "derivation": [line.to_record() for line in answer.derivation],
+        }  # fmt: skip
+    else:
+        question = answer if isinstance(answer, Question) else Question(
+            "no_collector", "The tariff does not say who collects from this load. Decide and enter the amount.", {}
+        )  # fmt: skip
+        values |= {"status": "open_question", "question": question.to_record(), "amount_vnd": None, "derivation": []}
+    changes = {name: value for name, value in values.items() if getattr(fee, name) != value}
+    if not changes:
+        return
+    store.update_fee(session, fee, changes)
+    _tell_sheet(session, fee, now, principal)
+    announce(session, fee, now, principal)
+    audit.record(session, principal, act, "fee", fee.fee_id, before, summary(fee), at=now, address=address)
+
+
+def _tell_sheet(session: Session, fee: FeeRow, now: datetime, principal: Principal | None) -> None:
+    if fee.collector is not None:
+        facts = {"collector": fee.collector, "fee_due": True}
+        sheet.update_facts(session, fee.trip_id, facts, now, principal=principal)
+
+
+# Questions
+
+
+def answer_question(
+    session: Session,
+    principal: Principal,
+    fee_id: int,
+    edited_version: int,
+    facts: Mapping[str, Any],
+    *,
+    now: datetime,
+    address: str = "",
+) -> None:
+    """Add facts that the declaration leaves out, such as the vehicle's payload, and ask the tariff again.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError, InvalidInputError
+        If there is no such fee for the caller, it was changed meanwhile, has no open question, or a fact does not fit.
+    """
+    fee = lock_for_collector(session, principal, fee_id, edited_version)
+    _check_open(fee)
+    row = store.find_facts(session, fee.trip_id)
+    assert row is not None
+    store.update_fee(session, fee, {"answers": {**fee.answers, **check_answers(facts)}})
+    _assess(session, fee, row, now, principal=principal, act="fees.answer", address=address)
+
+
+def decide_amount(
+    session: Session,
+    principal: Principal,
+    fee_id: int,
+    edited_version: int,
+    amount_vnd: int,
+    reason: str,
+    *,
+    now: datetime,
+    address: str = "",
+) -> None:
+    """Set the amount where the tariff has no answer; the reason is kept and stands in the derivation.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError, InvalidInputError
+        If there is no such fee for the caller, it was changed meanwhile, has no open question, or amount or reason
+        are missing.
+    """
+    fee = lock_for_collector(session, principal, fee_id, edited_version)
+    _check_open(fee)
+    if not 1 <= amount_vnd <= HIGHEST_AMOUNT_VND:
+        raise InvalidInputError("The amount must be 1 đồng or more.", field="amount_vnd")
+    said = check_reason(reason)
+    before = summary(fee)
+    label = {"vi": "Người thu quyết định", "en": "Decided by the collector", "zh": "收费人员决定"}
+    line = {
+        "kind": "decided", "rule": "decided", "label": label, "amount_vnd": amount_vnd, "subtotal_vnd": amount_vnd,
+        "goods_class": None, "share": None, "reason": said,
+    }  # fmt: skip
+    store.update_fee(
+        session,
+        fee,
+        {
+            "status": "due", "amount_vnd": amount_vnd, "derivation": [line], "question": None, "decision_reason": said,
+            "decided_by": principal.account_id, "collector": fee.collector or str(principal.role),
+        },
+    )  # fmt: skip
+    _tell_sheet(session, fee, now, principal)
+    announce(session, fee, now, principal)
+    audit.record(session, principal, "fees.decide", "fee", fee_id, before, summary(fee), at=now, address=address)
+
+
+# Settling
+
+
+def settle(session: Session, fee: FeeRow, principal: Principal, status: str, now: datetime, address: str) -> None:
+    """A fee is paid or waived: written down, told, and the step of its sheet confirmed if its turn has come.
+
+    One settled before its turn is confirmed when it comes (see `on_sheet`).
+    """
+    store.update_fee(
+        session, fee, {"status": status, "settled_at": now, "settled_by": principal.account_id, "question": None}
+    )
+    announce(session, fee, now, principal)
+    if store.step_status(session, fee.trip_id) == "ready":
+        sheet.confirm_step(
+            session, principal, fee.trip_id, "fee", edited_version=None, data=_step_data(fee), now=now, address=address
+        )
+
+
+def complete_step(session: Session, trip_id: int, *, now: datetime) -> None:
+    """Confirm the step of a fee that was settled before its turn."""
+    fee = store.lock_fee(session, FeeRow.trip_id == trip_id)
+    assert fee is not None
+    sheet.confirm_step(session, None, trip_id, "fee", edited_version=None, data=_step_data(fee), now=now)
+
+
+def _step_data(fee: FeeRow) -> dict[str, Any]:
+    return {"fee_id": fee.fee_id, "status": fee.status, "amount_vnd": fee.amount_vnd}
+
+
+# Reading
+
+
+def get_fee(session: Session, principal: Principal, fee_id: int) -> dict[str, Any]:
+    """A fee the caller may see, with its payments; raises NotFoundError if there is none."""
+    visible = and_(store.visible_fees(principal, "fees.read"), FeeRow.fee_id == fee_id)
+    return _read(session, visible, "There is no fee {name} that you may see.", fee_id)
+
+
+def get_fee_of_trip(session: Session, principal: Principal, trip_id: int) -> dict[str, Any]:
+    """The fee of a trip; raises NotFoundError if there is none that the caller may see."""
+    visible = and_(store.visible_fees(principal, "fees.read"), FeeRow.trip_id == trip_id)
+    return _read(session, visible, "The trip {name} has no fee that you may see.", trip_id)
+
+
+def list_fees(
+    session: Session,
+    principal: Principal,
+    *,
+    statuses: tuple[str, ...] = (),
+    ready: bool | None = None,
+    before: int | None = None,
+    limit: int,
+) -> tuple[list[dict[str, Any]], int | None]:
+    """A page of fees the caller may see, newest first, and the id below which the next page begins."""
+    visible = store.visible_fees(principal, "fees.read")
+    rows = store.list_fees(session, visible, statuses=statuses, ready=ready, before=before, limit=limit + 1)
+    page = [describe(row) for row in rows[:limit]]
+    return page, page[-1]["fee_id"] if len(rows) > limit else None
+
+
+def payment_code(session: Session, principal: Principal, fee_id: int) -> dict[str, Any]:
+    """The VietQR code of what is still due, as text and SVG, and the same to be typed by hand.
+
+    Raises
+    ------
+    NotFoundError, ConflictError
+        If there is no such fee for the caller, nothing is due, or the collector has no bank account entered.
+    """
+    fee = get_fee(session, principal, fee_id)
+    if fee["status"] != "due" or fee["outstanding_vnd"] <= 0:
+        raise ConflictError("Nothing is to be paid for the trip {code} now.", code=fee["trip_code"])
+    account = store.find_collecting_account(session, fee["collector"], fee["gate_id"])
+    if account is None:
+        raise ConflictError("The collector has no bank account entered here; pay at the office.")
+    text = vietqr.payload(account.bank_bin, account.account_number, fee["outstanding_vnd"], fee["reference"])
+    return {
+        "payload": text, "svg": vietqr.svg(text), "amount_vnd": fee["outstanding_vnd"], "reference": fee["reference"],
+        "bank_bin": account.bank_bin, "bank_name": account.bank_name, "account_number": account.account_number,
+        "account_name": account.account_name, "simulated": account.simulated,
+    }  # fmt: skip
+
+
+def _read(session: Session, condition: Any, message: str, name: int) -> dict[str, Any]:
+    row = store.find_fee(session, condition)
+    if row is None:
+        raise NotFoundError(message, name=name)
+    payments = [describe_payment(one) for one in store.payments_of(session, row.FeeRow.fee_id)]
+    return {**describe(row), "payments": payments}
+
+
+def describe(row: Any) -> dict[str, Any]:
+    """A described fee (see `store`) as a record for people and programs."""
+    fee: FeeRow = row.FeeRow
+    due_vnd = fee.amount_vnd or 0
+    return {
+        **summary(fee),
+        "trip_code": row.code,
+        "plate": display_plate(row.plate),
+        "organisation": row.organisation,
+        "goods": row.goods,
+        "goods_class": row.goods_class,
+        "regime": row.regime,
+        "stage": row.stage,
+        "simulated": row.simulated,
+        "step_status": row.step_status,
+        "step_since": row.step_since,
+        "ready": row.step_status == "ready",
+        "received_vnd": int(row.received_vnd),
+        "outstanding_vnd": max(due_vnd - int(row.received_vnd), 0) if fee.status == "due" else 0,
+        "tariff": None
+        if row.tariff_code is None
+        else {"code": row.tariff_code, "version": row.tariff_version, "complete": row.tariff_complete},
+    }
+
+
+def describe_payment(payment: Any) -> dict[str, Any]:
+    """A payment as plain values."""
+    return {
+        name: getattr(payment, name)
+        for name in (
+            "payment_id", "fee_id", "method", "source", "status", "detail", "amount_vnd", "applied_vnd",
+            "refunded_vnd", "collector", "gate_id", "bank_ref", "content", "payer", "received_at", "confirmed_at",
+            "receipt_series", "receipt_number", "version",
+        )
+    }  # fmt: skip
+
+
+def summary(fee: FeeRow) -> dict[str, Any]:
+    """A fee's own columns as plain values."""
+    return {
+        "fee_id": fee.fee_id, "trip_id": fee.trip_id, "gate_id": fee.gate_id, "collector": fee.collector,
+        "status": fee.status, "load": fee.load, "answers": fee.answers, "question": fee.question,
+        "amount_vnd": fee.amount_vnd, "derivation": fee.derivation, "decision_reason": fee.decision_reason,
+        "reference": fee.reference, "opened_at": fee.opened_at, "settled_at": fee.settled_at, "version": fee.version,
+    }  # fmt: skip
+
+
+# Pieces
+
+
+def lock_for_collector(session: Session, principal: Principal, fee_id: int, edited_version: int | None) -> FeeRow:
+    """A fee that the caller collects, locked; `edited_version` `None` takes it as it is."""
+    visible = and_(store.visible_fees(principal, "fees.collect"), FeeRow.fee_id == fee_id)
+    fee = store.lock_fee(session, visible)
+    if fee is None:
+        raise NotFoundError("There is no fee {name} that you may see.", name=fee_id)
+    if edited_version is not None and fee.version != edited_version:
+        raise StaleError(
+            "The fee was changed meanwhile: you saw version {edited}, now it is version {present}. Look at it again.",
+            edited=edited_version, present=fee.version,
+        )  # fmt: skip
+    return fee
+
+
+def check_reason(reason: str) -> str:
+    """A reason tidied; raises InvalidInputError if it is missing or too long."""
+    said = " ".join(reason.split())
+    if not 3 <= len(said) <= REASON_LENGTH:
+        raise InvalidInputError("Give a reason of 3 to {most} characters.", field="reason", most=REASON_LENGTH)
+    return said
+
+
+def announce(session: Session, fee: FeeRow, now: datetime, principal: Principal | None) -> None:
+    """Tell people of a fee's status, and write it on the trip's timeline."""
+    trip = session.get_one(Trip, fee.trip_id)
+    audience = Audience(
+        roles=(fee.collector,) if fee.collector else COLLECTORS,
+        organisations=(trip.organisation_id,),
+        accounts=(trip.driver_id,) if trip.driver_id is not None else (),
+        vehicles=(trip.vehicle_id,),
+        gates=(fee.gate_id,),
+    )
+    data = {"fee_id": fee.fee_id, "trip_id": fee.trip_id, "gate_id": fee.gate_id, "status": fee.status}
+    events.emit(session, "fee", audience, data, at=now)
+    actor_id = principal.account_id if principal else None
+    line = {"status": fee.status, "amount_vnd": fee.amount_vnd}
+    trip_store.insert_events(
+        session, [{"trip_id": fee.trip_id, "at": now, "kind": "fee", "data": line, "actor_id": actor_id}]
+    )
+
+
+def _check_open(fee: FeeRow) -> None:
+    if fee.status != "open_question":
+        raise ConflictError("The fee has no open question; its status is {status}.", status=fee.status)
+

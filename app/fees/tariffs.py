@@ -1,0 +1,164 @@
+"""Tariffs in the database: those the platform ships with, drafts of administrators, publication."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+from sqlalchemy.orm import Session
+
+import app.trips
+from app.accounts import audit
+from app.accounts.permissions import Principal
+from app.fees import store
+from app.fees.tables import TariffRow
+from app.trips.tariff import Tariff
+from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+
+SHIPPED_DIR = Path(app.trips.__file__).with_name("tariffs")
+
+
+def shipped_definitions() -> list[dict[str, Any]]:
+    """The tariffs that the platform ships with, in order of their files."""
+    return [_plain(yaml.safe_load(path.read_text(encoding="utf-8"))) for path in sorted(SHIPPED_DIR.glob("*.yaml"))]
+
+
+def seed_tariffs(session: Session, *, now: datetime) -> int:
+    """Publish the shipped tariffs whose code is not known yet; how many. Nothing that people changed is touched."""
+    known = {row.code for row in store.list_tariffs(session)}
+    fresh = [definition for definition in shipped_definitions() if definition["code"] not in known]
+    for definition in fresh:
+        store.insert_tariff(session, {**_columns(definition, now), "status": "published", "published_at": now})
+    return len(fresh)
+
+
+def list_tariffs(session: Session) -> list[dict[str, Any]]:
+    """All tariffs, newest first, without their rules."""
+    return [describe(row) for row in store.list_tariffs(session)]
+
+
+def get_tariff(session: Session, tariff_id: int) -> dict[str, Any]:
+    """One tariff with its rules; raises NotFoundError."""
+    row = session.get(TariffRow, tariff_id)
+    if row is None:
+        raise _none(tariff_id)
+    return {**describe(row), "rules": row.rules}
+
+
+def create_draft(
+    session: Session, principal: Principal, definition: Mapping[str, Any], *, now: datetime, address: str = ""
+) -> int:
+    """Enter a new version as a draft; its id.
+
+    Raises
+    ------
+    InvalidInputError, ConflictError
+        If the definition has a fault, or its code and version are taken.
+    """
+    values = _columns(definition, now)
+    row = store.insert_tariff(session, {**values, "status": "draft", "created_by": principal.account_id})
+    if row is None:
+        raise ConflictError(
+            "Version {version} of the tariff {code} exists; give the next number.",
+            field="version", version=values["version"], code=values["code"],
+        )  # fmt: skip
+    audit.record(session, principal, "tariffs.create", "tariff", row.tariff_id, None, values, at=now, address=address)
+    return row.tariff_id
+
+
+def edit_draft(
+    session: Session,
+    principal: Principal,
+    tariff_id: int,
+    edited: int,
+    definition: Mapping[str, Any],
+    *,
+    now: datetime,
+    address: str = "",
+) -> None:
+    """Replace the definition of a draft; its code and version stay.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError, InvalidInputError
+        If there is none, it was changed meanwhile, is no draft any more, or the definition has a fault.
+    """
+    row = _lock_draft(session, tariff_id, edited)
+    before = {**describe(row), "rules": row.rules}
+    values = _columns(definition, now)
+    if (values["code"], values["version"]) != (row.code, row.version):
+        raise InvalidInputError("Code and version of a draft stay; enter a new one instead.", field="version")
+    for name in ("valid_from", "valid_to", "complete", "source", "rules"):
+        setattr(row, name, values[name])
+    row.edit += 1
+    session.flush()
+    audit.record(session, principal, "tariffs.edit", "tariff", tariff_id, before, values, at=now, address=address)
+
+
+def publish(
+    session: Session, principal: Principal, tariff_id: int, edited: int, *, now: datetime, address: str = ""
+) -> None:
+    """Put a draft into force from its `valid_from` on; fees assessed before keep their tariff.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError
+        If there is none, it was changed meanwhile, or it is no draft any more.
+    """
+    row = _lock_draft(session, tariff_id, edited)
+    row.status, row.published_by, row.published_at, row.edit = "published", principal.account_id, now, row.edit + 1
+    session.flush()
+    after = describe(row)
+    audit.record(session, principal, "tariffs.publish", "tariff", tariff_id, None, after, at=now, address=address)
+
+
+def describe(row: TariffRow) -> dict[str, Any]:
+    """A tariff as plain values, without its rules."""
+    return {
+        "tariff_id": row.tariff_id, "code": row.code, "version": row.version, "valid_from": row.valid_from,
+        "valid_to": row.valid_to, "complete": row.complete, "source": row.source, "status": row.status,
+        "edit": row.edit, "created_at": row.created_at, "published_at": row.published_at,
+    }  # fmt: skip
+
+
+def _columns(definition: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    tariff = Tariff.from_definition(definition)
+    return {
+        "code": tariff.code, "version": tariff.version, "valid_from": tariff.valid_from, "valid_to": tariff.valid_to,
+        "complete": tariff.complete, "source": tariff.source, "rules": _plain(definition), "created_at": now,
+    }  # fmt: skip
+
+
+def _lock_draft(session: Session, tariff_id: int, edited: int) -> TariffRow:
+    row = store.lock_tariff(session, tariff_id)
+    if row is None:
+        raise _none(tariff_id)
+    if row.edit != edited:
+        raise StaleError(
+            "The tariff was changed meanwhile: you edited version {edited}, now it is version {present}. "
+            "Look at it again.",
+            edited=edited, present=row.edit,
+        )  # fmt: skip
+    if row.status != "draft":
+        raise ConflictError("The tariff is {status}; enter a new version instead.", status=row.status)
+    return row
+
+
+def _plain(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The definition as JSON holds it: days as text."""
+    try:
+        written = orjson.dumps(definition)
+    except TypeError as error:
+        raise InvalidInputError("The tariff cannot be kept: {problem}.", field="rules", problem=str(error)) from None
+    if b"\\u0000" in written:
+        raise InvalidInputError("The tariff holds a NUL character; remove it.", field="rules")
+    plain: dict[str, Any] = orjson.loads(written)
+    return plain
+
+
+def _none(tariff_id: int) -> NotFoundError:
+    return NotFoundError("There is no tariff {tariff_id}.", tariff_id=tariff_id)

@@ -1,0 +1,1 @@
+"""Following a trip: notifications, webhooks, the public page, time in each step, daily bulletins."""

@@ -1,0 +1,50 @@
+"""Customs' channel of a trip: green releases at once, yellow looks at papers, red at papers and goods."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from app.accounts.permissions import Principal
+from app.accounts.scope import visible_trips
+from app.trips import sheet
+from app.trips import store as trip_store
+from app.trips.tables import CHANNELS
+from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+
+STEP: Final = "customs"
+
+
+def set_channel(
+    session: Session, principal: Principal, trip_id: int, channel: str, *, edited_version: int, now: datetime,
+    address: str = "",
+) -> int:  # fmt: skip
+    """Give a trip its channel; the sheet's version. With green the platform confirms customs' step as soon as it is
+    ready, where the procedure says so.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError, InvalidInputError
+        If there is no such trip at the caller's gate, its sheet was changed meanwhile, it is not declared or inspected
+        already, or there is no such channel.
+    """
+    if channel not in CHANNELS:
+        raise InvalidInputError(
+            "There is no channel {channel}; use green, yellow or red.", field="channel", channel=channel
+        )
+    trip = trip_store.lock_trip(session, visible_trips(principal, "channels.set"), trip_id)
+    if trip is None:
+        raise NotFoundError("There is no trip {trip_id} that you may see.", trip_id=trip_id)
+    if trip.version != edited_version:
+        raise StaleError(
+            "The sheet was changed meanwhile: you edited version {edited}, now it is version {present}. "
+            "Look at it again.",
+            edited=edited_version, present=trip.version,
+        )  # fmt: skip
+    if trip.procedure_id is None:
+        raise ConflictError("The trip {code} is not declared; it gets no channel before.", code=trip.code)
+    if sheet.load_sheet(session, trip).state().get(STEP) == "done":
+        raise ConflictError("Customs have released the trip {code}; its channel stays as it is.", code=trip.code)
+    return sheet.update_facts(session, trip_id, {"channel": channel}, now, principal=principal, address=address)

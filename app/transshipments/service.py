@@ -1,0 +1,384 @@
+"""Transshipments as people act on them: the enterprise registers, customs decide, the yard carries out.
+
+Every act locks the trip first, as the acts on its sheet do, and is one transaction with its audit line, its line on
+the trip's timeline and its event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import true
+from sqlalchemy.orm import Session
+
+from app import events
+from app.accounts import audit
+from app.accounts.permissions import Principal
+from app.accounts.scope import visible_trips
+from app.events import Audience
+from app.transshipments import load, store
+from app.transshipments.balance import Amount, Move, balance, differences
+from app.transshipments.tables import OPEN_STATUSES, Transshipment, TransshipmentMove
+from app.trips import sheet
+from app.trips import store as trip_store
+from app.trips.sheet import SheetChange
+from app.trips.tables import Trip
+from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from ingest.plates import display_plate, normalise_plate
+
+STEP = "transshipment"
+MOST_MOVES = 200
+LONGEST_TEXT = 500
+
+
+# Acts
+
+
+def register(
+    session: Session,
+    principal: Principal,
+    trip_id: int,
+    moves: Sequence[Move],
+    *,
+    note: str = "",
+    now: datetime,
+    address: str = "",
+) -> int:
+    """Register which goods of a trip go on in which vehicles; its id.
+
+    Arguments: `moves`, plates as written; `from_plate` empty for the truck of the trip.
+
+    Raises
+    ------
+    NotFoundError
+        If the caller has no such trip.
+    ConflictError
+        If a quarantine is not done, customs have inspected, or another transshipment of the trip is open.
+    InvalidInputError
+        If the amounts do not balance, or a plate is none or none of the trip's.
+    """
+    trip = _lock_trip(session, principal, "transshipments.register", trip_id)
+    _check_moment(load.steps_of(session, trip_id))
+    own = load.plates_of(session, trip)
+    tidy = [_tidy(move, own) for move in moves[: MOST_MOVES + 1]]
+    if len(tidy) > MOST_MOVES:
+        raise InvalidInputError("A transshipment has at most {most} moves.", field="moves", most=MOST_MOVES)
+    lines = load.lines_left(session, trip_id)
+    balance(lines, tidy)
+    names = {line.number: line.goods for line in lines}
+    made = store.insert_transshipment(
+        session,
+        {
+            "trip_id": trip_id, "note": note.strip()[:LONGEST_TEXT], "registered_at": now,
+            "registered_by": principal.account_id,
+        },
+        [_move_row(move, names[move.line]) for move in tidy],
+    )  # fmt: skip
+    if made is None:
+        raise ConflictError(
+            "The trip {code} has a transshipment that is not carried out yet; withdraw that one first.", code=trip.code
+        )
+    sheet.update_facts(session, trip_id, {"transshipment": True}, now, principal=principal, address=address)
+    _note(session, principal, trip, made, "registered", now, address, after={"moves": _plain_moves(tidy)})
+    return made.transshipment_id
+
+
+def approve(
+    session: Session, principal: Principal, transshipment_id: int, edited_version: int, *, now: datetime,
+    address: str = "",
+) -> None:  # fmt: skip
+    """Let a registered transshipment be carried out.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError
+        If there is none at the caller's gate, it was changed meanwhile, or is not waiting for approval.
+    """
+    trip, found = _lock(session, principal, "transshipments.approve", transshipment_id, edited_version, ("registered",))
+    _still_balances(session, trip, [_as_move(row) for row in store.moves_of(session, [transshipment_id])])
+    _decide(session, principal, trip, found, "approved", "", now, address)
+
+
+def refuse(
+    session: Session, principal: Principal, transshipment_id: int, edited_version: int, reason: str, *, now: datetime,
+    address: str = "",
+) -> None:  # fmt: skip
+    """Refuse a transshipment, also one that was approved and not carried out yet.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError, InvalidInputError
+        As `approve`; InvalidInputError without a reason.
+    """
+    if not reason.strip():
+        raise InvalidInputError("Say why, so that the enterprise can register it anew.", field="reason")
+    trip, found = _lock(
+        session, principal, "transshipments.approve", transshipment_id, edited_version, ("registered", "approved")
+    )
+    _decide(session, principal, trip, found, "refused", reason.strip()[:LONGEST_TEXT], now, address)
+    sheet.update_facts(session, trip.trip_id, {"transshipment": False}, now, principal=principal, address=address)
+
+
+def withdraw(
+    session: Session, principal: Principal, transshipment_id: int, edited_version: int, *, now: datetime,
+    address: str = "",
+) -> None:  # fmt: skip
+    """Take back a transshipment that customs have not decided on; raises as `approve`."""
+    trip, found = _lock(
+        session, principal, "transshipments.register", transshipment_id, edited_version, ("registered",)
+    )
+    store.update_transshipment(session, transshipment_id, {"status": "cancelled"})
+    sheet.update_facts(session, trip.trip_id, {"transshipment": False}, now, principal=principal, address=address)
+    _note(session, principal, trip, found, "cancelled", now, address)
+
+
+def carry_out(
+    session: Session, principal: Principal, transshipment_id: int, edited_version: int, moves: Sequence[Move], *,
+    now: datetime, address: str = "",
+) -> None:  # fmt: skip
+    """Confirm that exactly what was approved was moved; confirms the step on the trip's sheet.
+
+    Raises
+    ------
+    ConflictError
+        If what was moved differs from what was approved, or the step may not be done yet.
+    NotFoundError, StaleError
+        If there is none at the caller's gate, or it was changed meanwhile.
+    """
+    trip, found = _lock(session, principal, "transshipments.carry_out", transshipment_id, edited_version, ("approved",))
+    approved = [_as_move(row) for row in store.moves_of(session, [transshipment_id])]
+    _still_balances(session, trip, approved)
+    own = load.plates_of(session, trip)
+    odd = differences(approved, [_tidy(move, own) for move in moves])
+    if odd:
+        raise ConflictError(
+            "Not as approved: {differences}. Move exactly what was approved, or let the enterprise register anew.",
+            field="moves", differences="; ".join(_difference(move, done) for move, done in odd),
+        )  # fmt: skip
+    done = {"status": "carried_out", "carried_out_at": now, "carried_out_by": principal.account_id}
+    store.update_transshipment(session, transshipment_id, done)
+    _note(session, principal, trip, found, "carried_out", now, address, after={"moves": _plain_moves(approved)})
+    sheet.confirm_step(
+        session, principal, trip.trip_id, STEP, edited_version=trip.version,
+        data={"transshipment_id": transshipment_id}, now=now, address=address,
+    )  # fmt: skip
+
+
+# Reading
+
+
+def list_transshipments(
+    session: Session,
+    principal: Principal,
+    *,
+    trip_id: int | None = None,
+    statuses: Collection[str] = (),
+    before: int | None = None,
+    limit: int = 100,
+) -> tuple[list[dict[str, Any]], int | None]:
+    """Transshipments of the trips the caller may see, newest first, and below which id the next page begins."""
+    rows = store.find_transshipments(
+        session, visible_trips(principal, "sheets.read"), trip_id=trip_id, statuses=statuses, before=before,
+        limit=limit + 1,
+    )  # fmt: skip
+    page = _described(session, rows[:limit])
+    return page, page[-1]["transshipment_id"] if len(rows) > limit else None
+
+
+def get_transshipment(session: Session, principal: Principal, transshipment_id: int) -> dict[str, Any]:
+    """One transshipment with both sides of its balance; raises NotFoundError if the caller has none such."""
+    visible = visible_trips(principal, "sheets.read")
+    rows = store.find_transshipments(session, visible, transshipment_id=transshipment_id)
+    if not rows:
+        raise _no_transshipment(transshipment_id)
+    return _described(session, rows)[0]
+
+
+# Pieces
+
+
+def _check_moment(steps: dict[str, str]) -> None:
+    open_quarantines = [
+        name for name, status in steps.items()
+        if name.startswith("quarantine_") and status not in ("done", "not_needed")
+    ]  # fmt: skip
+    if open_quarantines:
+        raise ConflictError(
+            "Goods change vehicles after quarantine; {steps} is not done yet.", steps=", ".join(open_quarantines)
+        )
+    if steps.get("declaration") != "done":
+        raise ConflictError("The trip's declaration is not complete; declare first.")
+    if steps.get("customs") == "done":
+        raise ConflictError("Customs have inspected this load; it leaves in the vehicle it is in.")
+    if STEP not in steps:
+        raise ConflictError("The procedure of this trip knows no transshipment.")
+
+
+def _still_balances(session: Session, trip: Trip, moves: Sequence[Move]) -> None:
+    try:
+        balance(load.lines_left(session, trip.trip_id), moves)
+    except InvalidInputError as error:
+        raise ConflictError(
+            "The goods of the trip {code} were declared anew since; the transshipment must be registered anew too.",
+            code=trip.code,
+        ) from error
+
+
+def guard_step(session: Session, change: SheetChange) -> None:
+    """The step is confirmed by carrying out what was approved, not on the sheet alone: a listener of the sheet.
+
+    Raises
+    ------
+    ConflictError
+        If a transshipment of the trip is registered or approved and not carried out.
+    """
+    if (change.act, change.step) != ("confirm", STEP):
+        return
+    rows = store.find_transshipments(session, true(), trip_id=change.trip.trip_id, statuses=OPEN_STATUSES)
+    if rows:
+        raise ConflictError("Confirm what was moved on the transshipment itself; that confirms the step.")
+
+
+if guard_step not in sheet.LISTENERS:
+    sheet.LISTENERS.append(guard_step)
+
+
+def _lock_trip(session: Session, principal: Principal, act: str, trip_id: int) -> Trip:
+    trip = trip_store.lock_trip(session, visible_trips(principal, act), trip_id)
+    if trip is None:
+        raise NotFoundError("There is no trip {trip_id} that you may see.", trip_id=trip_id)
+    return trip
+
+
+def _lock(
+    session: Session, principal: Principal, act: str, transshipment_id: int, edited_version: int,
+    statuses: Collection[str],
+) -> tuple[Trip, Transshipment]:  # fmt: skip
+    unlocked = session.get(Transshipment, transshipment_id)
+    trip = trip_store.lock_trip(session, visible_trips(principal, act), unlocked.trip_id) if unlocked else None
+    found = store.lock_transshipment(session, true(), transshipment_id) if trip else None
+    if trip is None or found is None:
+        raise _no_transshipment(transshipment_id)
+    if found.version != edited_version:
+        raise StaleError(
+            "The transshipment was changed meanwhile: you saw version {edited}, now it is version {present}. "
+            "Look at it again.",
+            edited=edited_version, present=found.version,
+        )  # fmt: skip
+    if found.status not in statuses:
+        raise ConflictError("The transshipment is {status}; this cannot be done any more.", status=found.status)
+    return trip, found
+
+
+def _decide(
+    session: Session, principal: Principal, trip: Trip, found: Transshipment, status: str, reason: str, now: datetime,
+    address: str,
+) -> None:  # fmt: skip
+    values = {"status": status, "reason": reason, "decided_at": now, "decided_by": principal.account_id}
+    store.update_transshipment(session, found.transshipment_id, values)
+    _note(session, principal, trip, found, status, now, address, after={"reason": reason} if reason else {})
+
+
+def _note(
+    session: Session, principal: Principal, trip: Trip, found: Transshipment, status: str, now: datetime,
+    address: str, *, after: dict[str, Any] | None = None,
+) -> None:  # fmt: skip
+    data = {"transshipment_id": found.transshipment_id, "status": status}
+    line = {"trip_id": trip.trip_id, "at": now, "kind": STEP, "data": data, "actor_id": principal.account_id}
+    trip_store.insert_events(session, [line])
+    audience = Audience(
+        roles=("customs", "yard_operator"), organisations=(trip.organisation_id,), gates=(trip.gate_id,)
+    )
+    event = {"gate_id": trip.gate_id, "trip_id": trip.trip_id, "step": STEP, "status": status, "version": trip.version}
+    events.emit(session, "sheet", audience, event, at=now)
+    audit.record(
+        session, principal, f"transshipment.{status}", STEP, found.transshipment_id, None,
+        {"trip_id": trip.trip_id, **(after or {})}, at=now, address=address,
+    )  # fmt: skip
+
+
+def _tidy(move: Move, own: Sequence[str]) -> Move:
+    """A move with its plates in normal form, from a vehicle of the trip."""
+    try:
+        giver = normalise_plate(move.from_plate) if move.from_plate.strip() else own[0]
+        receiver = normalise_plate(move.to_plate)
+    except InvalidInputError as error:
+        raise InvalidInputError(error.message, field="moves", **error.values) from None
+    if giver not in own:
+        raise InvalidInputError(
+            "{plate} is no vehicle of this trip; goods go out of {own}.",
+            field="moves", plate=display_plate(giver), own=", ".join(map(display_plate, own)),
+        )  # fmt: skip
+    if receiver in own:
+        raise InvalidInputError(
+            "{plate} is the trip's own vehicle; name the vehicle that receives the goods.",
+            field="moves", plate=display_plate(receiver),
+        )  # fmt: skip
+    return Move(move.line, giver, receiver, move.amount)
+
+
+def _move_row(move: Move, goods: str) -> dict[str, Any]:
+    return {
+        "line": move.line, "goods": goods, "from_plate": move.from_plate, "to_plate": move.to_plate,
+        "packages": move.amount.packages, "weight_kg": move.amount.weight_kg,
+    }  # fmt: skip
+
+
+def _as_move(row: TransshipmentMove) -> Move:
+    return Move(row.line, row.from_plate, row.to_plate, Amount(row.packages, row.weight_kg))
+
+
+def _plain_moves(moves: Sequence[Move]) -> list[dict[str, Any]]:
+    return [
+        {"line": one.line, "from_plate": one.from_plate, "to_plate": one.to_plate, "packages": one.amount.packages,
+         "weight_kg": str(one.amount.weight_kg)}
+        for one in moves
+    ]  # fmt: skip
+
+
+def _difference(move: Move, done: Amount) -> str:
+    return (
+        f"{move.line} → {display_plate(move.to_plate)}: "
+        f"{done.packages} / {done.weight_kg} kg ≠ {move.amount.packages} / {move.amount.weight_kg} kg"
+    )
+
+
+def _described(session: Session, rows: Sequence[Any]) -> list[dict[str, Any]]:
+    moves = store.moves_of(session, [row.Transshipment.transshipment_id for row in rows])
+    return [
+        _describe(row, [one for one in moves if one.transshipment_id == row.Transshipment.transshipment_id])
+        for row in rows
+    ]
+
+
+def _describe(row: Any, moves: Sequence[TransshipmentMove]) -> dict[str, Any]:
+    found: Transshipment = row.Transshipment
+    trip: Trip = row.Trip
+    received: dict[str, Decimal] = {}
+    for one in moves:
+        received[one.to_plate] = received.get(one.to_plate, Decimal(0)) + one.weight_kg
+    return {
+        "transshipment_id": found.transshipment_id, "trip_id": trip.trip_id, "code": trip.code,
+        "gate_id": trip.gate_id, "plate": row.plate, "organisation": row.organisation, "status": found.status,
+        "note": found.note, "reason": found.reason, "version": found.version,
+        "registered_at": found.registered_at, "registered_by": row.registrant,
+        "decided_at": found.decided_at, "decided_by": row.decider,
+        "carried_out_at": found.carried_out_at, "carried_out_by": row.worker,
+        "moves": [
+            {
+                "line": one.line, "goods": one.goods, "from_plate": display_plate(one.from_plate),
+                "to_plate": display_plate(one.to_plate), "packages": one.packages, "weight_kg": one.weight_kg,
+            }
+            for one in moves
+        ],
+        "received": [{"plate": display_plate(plate), "weight_kg": weight} for plate, weight in received.items()],
+    }  # fmt: skip
+
+
+def _no_transshipment(transshipment_id: int) -> NotFoundError:
+    return NotFoundError(
+        "There is no transshipment {transshipment_id} that you may see.", transshipment_id=transshipment_id
+    )

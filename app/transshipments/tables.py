@@ -1,0 +1,62 @@
+"""Tables of transshipments and what moves in them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Numeric, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.trips.tables import one_of
+from geo.database import Base
+
+STATUSES = ("registered", "approved", "refused", "carried_out", "cancelled")
+OPEN_STATUSES = STATUSES[:2]
+IS_OPEN = one_of("status", OPEN_STATUSES)
+
+
+class Transshipment(Base):
+    """Goods of one trip that go on in other vehicles; at most one open for a trip."""
+
+    __tablename__ = "transshipment"
+    __table_args__ = (
+        CheckConstraint(one_of("status", STATUSES), name="status"),
+        Index("uq_transshipment_open_trip", "trip_id", unique=True, postgresql_where=text(IS_OPEN)),
+        Index("ix_transshipment_trip_id", "trip_id"),
+        Index("ix_transshipment_open", "status", "transshipment_id", postgresql_where=text(IS_OPEN)),
+        {"schema": "app"},
+    )
+
+    transshipment_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    trip_id: Mapped[int] = mapped_column(ForeignKey("app.trip.trip_id"))
+    status: Mapped[str] = mapped_column(server_default="registered")
+    note: Mapped[str] = mapped_column(server_default="")
+    reason: Mapped[str] = mapped_column(server_default="")
+    registered_at: Mapped[datetime]
+    registered_by: Mapped[int] = mapped_column(ForeignKey("app.account.account_id"))
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+    carried_out_at: Mapped[datetime | None]
+    carried_out_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+
+
+class TransshipmentMove(Base):
+    """Some goods of one declared line from one vehicle to another; plates in normal form."""
+
+    __tablename__ = "transshipment_move"
+    __table_args__ = (
+        CheckConstraint("packages >= 0 AND weight_kg > 0", name="amount"),
+        Index("ix_transshipment_move_to_plate", "to_plate"),
+        {"schema": "app"},
+    )
+
+    transshipment_id: Mapped[int] = mapped_column(ForeignKey("app.transshipment.transshipment_id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    line: Mapped[int]
+    goods: Mapped[str]
+    from_plate: Mapped[str]
+    to_plate: Mapped[str]
+    packages: Mapped[int]
+    weight_kg: Mapped[Decimal] = mapped_column(Numeric(14, 3))

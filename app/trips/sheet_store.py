@@ -1,0 +1,227 @@
+"""Queries on procedures, sheets and work lists. Nothing here commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.orm import Session
+
+from app.accounts.tables import Account, PolicyRow
+from app.trips.sheet_tables import ProcedureRow, TripStepRow
+from app.trips.tables import IS_OPEN, TripEvent
+
+Key = tuple[str, str, str]
+"""Gate, direction, regime."""
+
+
+# Procedures
+
+
+def find_published(session: Session, key: Key) -> ProcedureRow | None:
+    """The procedure in force for a gate, direction and regime."""
+    return session.scalars(select(ProcedureRow).where(*_is(key), ProcedureRow.status == "published")).one_or_none()
+
+
+def find_procedure(session: Session, procedure_id: int, *, lock: bool = False) -> ProcedureRow | None:
+    """A procedure, locked until the transaction ends if asked for."""
+    query = select(ProcedureRow).where(ProcedureRow.procedure_id == procedure_id)
+    query = query.with_for_update() if lock else query
+    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def list_procedures(session: Session) -> Sequence[ProcedureRow]:
+    """All procedures, by gate, direction and regime, newest version first."""
+    columns = (ProcedureRow.gate_id, ProcedureRow.direction, ProcedureRow.regime, ProcedureRow.version.desc())
+    return session.scalars(select(ProcedureRow).order_by(*columns)).all()
+
+
+def known_keys(session: Session) -> set[Key]:
+    """The gates, directions and regimes that have a procedure of any version."""
+    query = select(ProcedureRow.gate_id, ProcedureRow.direction, ProcedureRow.regime).distinct()
+    return {(row.gate_id, row.direction, row.regime) for row in session.execute(query)}
+
+
+def insert_shipped(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """First versions; those that another transaction made meanwhile are left as they are."""
+    if rows:
+        session.execute(pg_insert(ProcedureRow).on_conflict_do_nothing(), [dict(row) for row in rows])
+
+
+def insert_draft(session: Session, key: Key, values: Mapping[str, Any]) -> ProcedureRow:
+    """A new version of a procedure."""
+    session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": "procedure " + " ".join(key)}
+    )
+    newest = session.scalars(select(func.max(ProcedureRow.version)).where(*_is(key))).one()
+    gate_id, direction, regime = key
+    row = ProcedureRow(
+        gate_id=gate_id, direction=direction, regime=regime, version=(newest or 0) + 1, status="draft", edit=1, **values
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def retire_published(session: Session, key: Key) -> int | None:
+    """Take the procedure in force out of force; its id."""
+    query = (
+        update(ProcedureRow)
+        .where(*_is(key), ProcedureRow.status == "published")
+        .values(status="retired")
+        .returning(ProcedureRow.procedure_id)
+    )
+    return session.execute(query).scalar_one_or_none()
+
+
+def delete_procedure(session: Session, procedure_id: int) -> None:
+    """Throw a draft away."""
+    session.execute(delete(ProcedureRow).where(ProcedureRow.procedure_id == procedure_id))
+
+
+def _is(key: Key) -> tuple[Any, ...]:
+    gate_id, direction, regime = key
+    return (ProcedureRow.gate_id == gate_id, ProcedureRow.direction == direction, ProcedureRow.regime == regime)
+
+
+def find_policy(session: Session, key: str) -> Any:
+    """A value that was set for the whole platform; `None` if nobody did."""
+    return session.scalars(select(PolicyRow.value).where(PolicyRow.key == key)).one_or_none()
+
+
+def save_policy(session: Session, key: str, value: Mapping[str, Any], *, by: int, now: datetime) -> None:
+    """Set a value for the whole platform."""
+    columns = {"value": dict(value), "updated_at": now, "updated_by": by}
+    query = pg_insert(PolicyRow).values(key=key, version=1, **columns)
+    session.execute(
+        query.on_conflict_do_update(index_elements=["key"], set_={**columns, "version": PolicyRow.version + 1})
+    )
+
+
+# Sheets
+
+
+def steps_of(session: Session, trip_id: int) -> Sequence[Row[Any]]:
+    """The steps of a trip with the names of those who did them."""
+    return session.execute(
+        select(
+            TripStepRow.step, TripStepRow.status, TripStepRow.since, TripStepRow.done_at, TripStepRow.done_by,
+            TripStepRow.data, Account.full_name,
+        )
+        .outerjoin(Account, Account.account_id == TripStepRow.done_by)
+        .where(TripStepRow.trip_id == trip_id)
+    ).all()  # fmt: skip
+
+
+def insert_steps(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The steps of a new sheet: `trip_id step status since done_at done_by data`."""
+    session.execute(insert(TripStepRow), [dict(row) for row in rows])
+
+
+def update_step(session: Session, trip_id: int, step: str, values: Mapping[str, Any]) -> None:
+    """Change a step of a locked trip."""
+    session.execute(
+        update(TripStepRow)
+        .where(TripStepRow.trip_id == trip_id, TripStepRow.step == step)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def last_line(session: Session, trip_id: int, kind: str) -> TripEvent | None:
+    """The newest line of a kind on a trip's timeline."""
+    query = select(TripEvent).where(TripEvent.trip_id == trip_id, TripEvent.kind == kind)
+    return session.scalars(query.order_by(TripEvent.event_id.desc()).limit(1)).one_or_none()
+
+
+# Work lists
+
+_ROW = """
+    t.trip_id, t.code, t.version, t.direction, t.regime, t.goods, t.goods_class, t.perishable, t.channel, t.stage,
+    t.simulated, t.trailer_plate, t.planned_arrival, t.arrived_at, t.facts ->> 'collector' AS collector,
+    v.plate, o.name AS organisation, p.time AS position_time, p.km, p.site_id,
+    coalesce(x.arrive_at[2], t.planned_arrival) AS eta, x.arrive_at[2] IS NOT NULL AS eta_is_forecast
+"""
+_JOINS = """
+    JOIN ingest.vehicle v ON v.vehicle_id = t.vehicle_id
+    JOIN app.organisation o ON o.organisation_id = t.organisation_id
+    LEFT JOIN ingest.last_position p ON p.vehicle_id = t.vehicle_id
+    LEFT JOIN geo.site g ON g.site_id = p.site_id
+    LEFT JOIN app.outlook x ON x.trip_id = t.trip_id
+"""
+_IS_HERE = """
+    (t.arrived_at IS NOT NULL OR t.stage = 'in_the_yard' OR coalesce(g.gate_id = t.gate_id, false)
+     OR (t.stage = 'queued' AND coalesce(p.km <= :near_km, false)))
+"""
+_IS_MINE = "(CAST(:collector AS text) IS NULL OR coalesce(t.facts ->> 'collector', :collector) = :collector)"
+
+
+def trucks_here(
+    session: Session, gate_id: str, step: str, *, collector: str | None, near_km: float, limit: int
+) -> Sequence[Row[Any]]:
+    """Trips whose step can be done now and whose truck is at the gate, longest waiting first."""
+    return session.execute(
+        text(
+            f"""
+            SELECT {_ROW}, s.status, s.since
+            FROM app.trip_step s JOIN app.trip t ON t.trip_id = s.trip_id {_JOINS}
+            WHERE s.step = :step AND s.is_live AND s.status IN ('ready', 'returned')
+              AND t.gate_id = :gate_id AND {_IS_HERE} AND {_IS_MINE}
+            ORDER BY s.since, t.trip_id LIMIT :limit
+            """  # noqa: S608 - constants of this module
+        ),
+        {"step": step, "gate_id": gate_id, "collector": collector, "near_km": near_km, "limit": limit},
+    ).all()
+
+
+def trucks_next(
+    session: Session, gate_id: str, step: str, *, collector: str | None, near_km: float, until: datetime, limit: int
+) -> Sequence[Row[Any]]:
+    """Trips whose step comes later, or whose truck is still on its way: those at the gate first, then by arrival."""
+    return session.execute(
+        text(
+            f"""
+            SELECT {_ROW}, s.status, s.since, {_IS_HERE} AS is_here
+            FROM app.trip t JOIN app.trip_step s ON s.trip_id = t.trip_id AND s.step = :step {_JOINS}
+            WHERE t.gate_id = :gate_id AND t.{IS_OPEN} AND t.planned_arrival <= :until
+              AND s.is_live AND s.status IN ('waiting', 'ready', 'returned')
+              AND NOT (s.status <> 'waiting' AND {_IS_HERE}) AND {_IS_MINE}
+            ORDER BY is_here DESC, eta, t.trip_id LIMIT :limit
+            """  # noqa: S608 - constants of this module
+        ),
+        {
+            "step": step, "gate_id": gate_id, "collector": collector, "near_km": near_km, "until": until,
+            "limit": limit,
+        },
+    ).all()  # fmt: skip
+
+
+def trucks_undeclared(session: Session, gate_id: str, *, near_km: float, limit: int) -> Sequence[Row[Any]]:
+    """Trucks at the gate whose trip nobody declared, longest there first."""
+    return session.execute(
+        text(
+            f"""
+            SELECT {_ROW}, 'undeclared' AS status,
+                   coalesce(CAST(t.facts ->> 'undeclared_since' AS timestamptz), t.arrived_at, t.stage_since) AS since
+            FROM app.trip t {_JOINS}
+            WHERE t.gate_id = :gate_id AND t.procedure_id IS NULL AND t.{IS_OPEN} AND {_IS_HERE}
+            ORDER BY since, t.trip_id LIMIT :limit
+            """  # noqa: S608 - constants of this module
+        ),
+        {"gate_id": gate_id, "near_km": near_km, "limit": limit},
+    ).all()
+
+
+def open_steps(session: Session, trip_ids: Sequence[int]) -> dict[int, list[str]]:
+    """For each trip, the steps that somebody could do now."""
+    rows = session.execute(
+        text(
+            "SELECT trip_id, array_agg(step) AS steps FROM app.trip_step "
+            "WHERE trip_id = ANY(:trip_ids) AND status IN ('ready', 'returned') GROUP BY trip_id"
+        ),
+        {"trip_ids": list(trip_ids)},
+    )
+    return {row.trip_id: list(row.steps) for row in rows}

@@ -1,0 +1,111 @@
+// Fee pages: forms go to the API with version and key, the board is fetched anew when something changes.
+
+import { api, csrfToken } from "../api.js";
+import { on } from "../events.js";
+import { t } from "../i18n.js";
+import { toast } from "../toasts.js";
+
+const REFRESH_MS = 2000;
+const RESULTS = {
+  matched: "Fits", unmatched: "Unknown", over: "Too much", under: "Too little", double: "Paid twice", refunded: "Given back",
+  repeat: "Known already", outgoing: "Nothing came in", error: "Fault",
+};
+const board = document.querySelector("[data-board]");
+const shown = document.querySelector("[data-fee]");
+let waiting = 0;
+
+async function refresh() {
+  waiting = 0;
+  if (board.contains(document.activeElement) && document.activeElement.matches("input")) return soon();
+  const response = await fetch("/fees/board", { headers: { Accept: "text/html" } });
+  if (response.ok && !response.redirected) board.innerHTML = await response.text();
+}
+
+function soon() {
+  waiting ||= setTimeout(refresh, REFRESH_MS);
+}
+
+function value(field) {
+  if (field.dataset.type === "int") return Number(field.value.replace(/[\s.,]/g, ""));
+  if (field.dataset.type === "bool") return field.value === "true";
+  return field.value;
+}
+
+// The fields of a form as JSON; "facts.x" goes into facts, and what is left empty there is left out.
+function body(form, button) {
+  const read = {};
+  const fields = [...form.elements].filter((field) => field.name && field.tagName !== "BUTTON");
+  if (button?.name) fields.push(button);
+  for (const field of fields) {
+    const [group, name] = field.name.split(".");
+    if (!name) read[group] = value(field);
+    else {
+      read[group] ??= {};
+      if (field.value !== "") read[group][name] = value(field);
+    }
+  }
+  return read;
+}
+
+async function send(form, button) {
+  const headers = {};
+  if (form.dataset.version) headers["If-Match"] = `"${form.dataset.version}"`;
+  if ("keyed" in form.dataset) headers["Idempotency-Key"] = form.dataset.key ??= crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  const sent = body(form, button);
+  const post = () => api("POST", form.dataset.send, Object.keys(sent).length ? sent : undefined, { headers });
+  try {
+    await post();
+  } catch (error) {
+    if (error.status !== 0 || !("keyed" in form.dataset)) throw error;
+    await post();
+  }
+}
+
+async function sendStatement(form) {
+  const file = form.elements.file.files[0];
+  const response = await fetch("/api/v1/payments/statements", {
+    method: "POST",
+    credentials: "same-origin",
+    headers: { "Content-Type": "text/csv", "X-CSRF-Token": csrfToken, Accept: "application/json" },
+    body: file,
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.detail);
+  const list = form.querySelector("[data-results]");
+  const line = (text) => Object.assign(document.createElement("li"), { textContent: text });
+  const counts = Object.entries(answer.counts).map(([name, number]) => `${t(RESULTS[name] ?? name)} ${number}`);
+  list.replaceChildren(line(t("{file}: {counts}", { file: file.name, counts: counts.join(", ") })));
+  for (const row of answer.rows.filter((row) => row.result === "error")) {
+    list.append(line(t("row {row}: {result}", { row: row.row, result: row.message })));
+  }
+  form.elements.file.value = "";
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  const isStatement = "statement" in form.dataset;
+  if (event.defaultPrevented || (!isStatement && !form.dataset.send)) return;
+  event.preventDefault();
+  const button = event.submitter;
+  if (button) button.disabled = true;
+  try {
+    await (isStatement ? sendStatement(form) : send(form, button));
+    if ("reload" in form.dataset) return location.reload();
+    toast(t("Done"), "success");
+    document.activeElement?.blur();
+    if (board) await refresh();
+  } catch (error) {
+    delete form.dataset.key;
+    toast(error.message, "danger");
+  } finally {
+    if (button) button.disabled = false;
+  }
+});
+
+if (board) for (const type of ["fee", "sheet", "resync", "reconnected"]) on(type, soon);
+if (shown) {
+  on("fee", (data) => {
+    const isBusy = document.activeElement?.matches("input, select");
+    if (String(data.fee_id) === shown.dataset.fee && !isBusy) location.reload();
+  });
+}

@@ -1,0 +1,119 @@
+"""Hikvision ISAPI event notifications: multipart with `anpr.xml` and pictures, or the XML alone.
+
+`EventNotificationAlert/ANPR/licensePlate`, `confidenceLevel` (percent), `direction` (forward: toward the camera,
+reverse: away), `dateTime`. Namespaces differ between firmwares, so elements are told by their local names.
+Entities and document types are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import ParseError, fromstring
+
+from geo.clock import LOCAL_ZONE
+from geo.errors import MalformedError
+from ingest.formats.plate_read import (
+    Candidate,
+    PlateRead,
+    Toward,
+    read_confidence,
+    reference,
+    split_multipart,
+    tidy_plate,
+    with_image,
+)
+from ingest.formats.report import clean, read_time
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_DIRECTIONS: dict[str, Toward] = {"forward": "toward", "reverse": "away", "backward": "away"}
+_BARE_AMPERSAND = re.compile(rb"&(?!#?\w{1,10};)")
+"""Some firmwares write names with `&` unescaped."""
+_PICTURES = ("detectionpicture", "vehiclepicture", "licenseplatepicture")
+
+
+def decode(body: bytes, content_type: str) -> list[PlateRead]:
+    """The plate of one notification; empty for other events and where no plate was read.
+
+    Raises
+    ------
+    MalformedError
+        If there is no readable XML in it.
+    """
+    message, image = body, None
+    if content_type.lower().startswith("multipart/"):
+        parts = split_multipart(body, content_type)
+        documents = [
+            p.data for p in parts if "xml" in p.content_type or f"{p.name} {p.filename}".lower().find(".xml") > 0
+        ]
+        if not documents:
+            raise MalformedError("No part of the body is XML (anpr.xml).", field="anpr.xml")
+        message = documents[0]
+        pictures = [
+            (f"{p.name} {p.filename}".lower(), p.data) for p in parts if p.data and p.content_type.startswith("image/")
+        ]
+        image = next((data for kind in _PICTURES for name, data in pictures if kind in name), None)
+        image = image or (pictures[0][1] if pictures else None)
+    root = _parse(message)
+    if _local(root) != "EventNotificationAlert":
+        raise MalformedError("The XML is not an EventNotificationAlert.", field="anpr.xml")
+    anpr = _find(root, "ANPR")
+    plate = tidy_plate(_text(anpr, "licensePlate")) if anpr is not None else ""
+    if anpr is None or not plate:
+        return []
+    confidence = read_confidence(_text(anpr, "confidenceLevel"), scale=100.0)
+    uuid = clean(_text(root, "UUID") or "").strip()
+    camera = _text(root, "channelName") or _text(root, "deviceID") or _text(root, "macAddress") or ""
+    read = PlateRead(
+        camera=clean(camera).strip()[:128],
+        time=_time(_text(root, "dateTime")),
+        plate=plate,
+        confidence=confidence,
+        candidates=(Candidate(plate, confidence),),
+        source_ref=uuid[:128] if uuid else reference(message),
+        direction=_DIRECTIONS.get((_text(anpr, "direction") or "").strip().lower()),
+    )
+    return with_image([read], image)
+
+
+def _parse(message: bytes) -> Element:
+    try:
+        try:
+            return fromstring(message.strip(), forbid_dtd=True)
+        except ParseError:
+            return fromstring(_BARE_AMPERSAND.sub(b"&amp;", message.strip()), forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        raise MalformedError("The XML cannot be read: {reason}.", reason=clean(str(error))[:100]) from None
+
+
+def _local(element: Element) -> str:
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def _find(parent: Element, name: str) -> Element | None:
+    return next((child for child in parent if _local(child) == name), None)
+
+
+def _text(parent: Element, name: str) -> str | None:
+    child = _find(parent, name)
+    return None if child is None else child.text
+
+
+def _time(text: str | None) -> datetime | None:
+    """A camera's clock shows local time; where it writes no offset, that of the border is meant."""
+    if text and text.strip():
+        try:
+            moment = datetime.fromisoformat(text.strip())
+        except ValueError:
+            return read_time(text, key="dateTime")
+        if moment.tzinfo is None:
+            try:
+                text = moment.replace(tzinfo=LOCAL_ZONE).isoformat()
+            except OverflowError:
+                raise MalformedError("dateTime={value} is not a time.", field="dateTime", value=text[:40]) from None
+    return read_time(text, key="dateTime")

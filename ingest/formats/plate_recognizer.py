@@ -1,0 +1,94 @@
+"""Plate Recognizer Stream webhooks: multipart with the field `json`, and the picture; or the JSON alone.
+
+Version 1 of a result has `plate` as text with `score` and `candidates`; version 2 has an object whose
+`props.plate` lists values with scores. See https://guides.platerecognizer.com/docs/stream/results.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from geo.errors import MalformedError
+from ingest.formats.plate_read import (
+    MAX_RESULTS,
+    Candidate,
+    PlateRead,
+    rank,
+    read_confidence,
+    read_degrees,
+    reference,
+    split_multipart,
+    tidy_plate,
+    with_image,
+)
+from ingest.formats.report import clean, read_json, read_time
+
+
+def decode(body: bytes, content_type: str) -> list[PlateRead]:
+    """The plates in one webhook; empty for a heartbeat or a vehicle without a plate.
+
+    Raises
+    ------
+    MalformedError
+        If the body is not such a message.
+    """
+    image = None
+    message = body
+    if content_type.lower().startswith("multipart/"):
+        parts = split_multipart(body, content_type)
+        message = next((part.data for part in parts if part.name == "json"), b"")
+        if not message:
+            raise MalformedError("The field json is missing.", field="json")
+        image = next((part.data for part in parts if part.data and part.name in {"upload", "vehicle", "plate"}), None)
+    document = read_json(message)
+    data = document.get("data")
+    if not isinstance(data, dict):
+        raise MalformedError("data is missing or not an object.", field="data")
+    results = data.get("results", [])
+    if not isinstance(results, list):
+        raise MalformedError("data.results is not a list.", field="data.results")
+    camera = clean(str(data.get("camera_id") or ""))[:128]
+    time = read_time(data.get("timestamp"), key="data.timestamp")
+    reads: list[PlateRead] = []
+    for number, result in enumerate(results[:MAX_RESULTS]):
+        if not isinstance(result, dict):
+            raise MalformedError("A result is not an object.", field="data.results")
+        candidates = _candidates(result)
+        if not candidates[0].plate:
+            continue
+        reads.append(
+            PlateRead(
+                camera=camera,
+                time=time,
+                plate=candidates[0].plate,
+                confidence=candidates[0].confidence,
+                candidates=candidates,
+                source_ref=reference(message, number),
+                heading_deg=read_degrees(result.get("direction")),
+            )
+        )
+    return with_image(reads, image)
+
+
+def _candidates(result: dict[str, Any]) -> tuple[Candidate, ...]:
+    plate = result.get("plate")
+    if isinstance(plate, dict):
+        props = plate.get("props")
+        values = props.get("plate") if isinstance(props, dict) else None
+        found = [
+            Candidate(tidy_plate(one.get("value")), read_confidence(one.get("score")))
+            for one in (values if isinstance(values, list) else [])
+            if isinstance(one, dict)
+        ]
+        found.sort(key=lambda one: -one.confidence)
+        return rank(found[0], found[1:]) if found else (Candidate("", 0.0),)
+    best = Candidate(tidy_plate(plate), read_confidence(result.get("score")))
+    others = result.get("candidates")
+    return rank(
+        best,
+        (
+            Candidate(tidy_plate(one.get("plate")), read_confidence(one.get("score")))
+            for one in (others if isinstance(others, list) else [])
+            if isinstance(one, dict)
+        ),
+    )

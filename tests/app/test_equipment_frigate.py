@@ -1,0 +1,64 @@
+"""Frigate's plate reads over a real MQTT broker."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from datetime import timedelta
+
+from paho.mqtt import publish
+
+from app.equipment import drivers, frigate_gateway
+from tests.app.dispatching import put_truck, set_stage
+from tests.app.equipping import mosquitto, set_up
+from tests.app.gps import rows
+
+
+def wait_for(condition, seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_reads_heard_on_the_broker_are_matched_once(runtime, sign_in, tmp_path) -> None:
+    stage = set_stage(runtime, sign_in)
+    with runtime.sessions() as session:
+        put_truck(session, runtime.corridor, "29C-123.45", time=runtime.clock.now(), km=1.1)
+        session.commit()
+    administrator = sign_in("administrator")
+    set_up(
+        administrator, "plate_camera", "frigate", site_id="huu-nghi-barrier-1", station="barrier_1",
+        config={"camera_id": "gate_in"},
+    )  # fmt: skip
+    message = {
+        "type": "lpr", "id": "a-1", "plate": "29C12345", "score": 0.93, "camera": "gate_in",
+        "timestamp": runtime.clock.now().timestamp(),
+    }  # fmt: skip
+    stop = threading.Event()
+    with mosquitto(tmp_path) as broker:
+        thread = threading.Thread(target=frigate_gateway.run, args=(runtime, broker), kwargs={"stop": stop})
+        thread.start()
+        host, port = drivers.address(broker)
+
+        def tell(payload: str) -> None:
+            publish.single(frigate_gateway.TOPIC, payload, qos=1, hostname=host, port=port)
+
+        try:
+            found = wait_for(lambda: tell(json.dumps(message)) or rows(runtime, "SELECT read_id FROM app.plate_read"))
+            assert found
+            tell("not json")
+            tell(json.dumps(message | {"camera": "elsewhere", "id": "a-2"}))
+            later = runtime.clock.now() + timedelta(seconds=1)
+            tell(json.dumps(message | {"score": 0.97, "timestamp": later.timestamp()}))
+            tell(json.dumps(message | {"plate": "29C1234S", "score": 0.5}))
+            assert wait_for(lambda: rows(runtime, "SELECT count(*) FROM app.plate_read") == [(2,)])
+        finally:
+            stop.set()
+            thread.join(10)
+    assert rows(runtime, "SELECT status, trip_id FROM app.plate_read ORDER BY read_id") == [
+        ("matched", stage.trip_id), ("repeat", stage.trip_id),
+    ]  # fmt: skip

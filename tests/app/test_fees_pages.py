@@ -1,0 +1,95 @@
+"""The pages of fees: what the collector's counter and the page of one fee show to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.fees import bank
+from app.runtime import Runtime
+from tests.app.collecting import Counter, open_counter
+
+SignIn = Callable[..., TestClient]
+
+
+@pytest.fixture
+def counter(runtime: Runtime, sign_in: SignIn) -> Counter:
+    return open_counter(runtime, sign_in)
+
+
+class Forms(HTMLParser):
+    """Where the forms of a page send to."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        target = dict(attrs).get("data-send")
+        if tag == "form" and target:
+            self.targets.append(target)
+
+
+def page(who: TestClient, where: str, language: str = "vi") -> str:
+    answer = who.get(where, headers={"accept-language": language, "accept": "text/html"})
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def test_the_counter_lists_what_waits(counter: Counter) -> None:
+    due, asked = counter.due("29C-111.11"), counter.fee(counter.trip("29C-222.22"))
+    waived = counter.due("29C-333.33")
+    counter.pay(7_000, "tien <b>hang</b>")
+    counter.act(waived["trip_id"], "waiver", reason="Hàng cứu trợ")
+    counter.act(counter.due("29C-444.44")["trip_id"], "cash", amount_vnd=100_000)
+    shown = page(counter.cashier, "/fees")
+    assert f"/fees/{due['fee_id']}" in shown
+    assert f"/fees/{asked['fee_id']}" in shown
+    assert "Tờ khai chưa có:" in shown
+    assert "<b>hang</b>" not in shown
+    assert "/api/v1/payments/closings" in Forms(shown).targets
+    assert not [one for one in Forms(shown).targets if "releases" in one]  # the first cashier asked
+    assert [one for one in Forms(page(counter.second, "/fees")).targets if "releases" in one]
+    counter.cashier.post("/api/v1/payments/closings", json={"counted_cash_vnd": 100_000})
+    assert "QLCK-HUUNGHI-2026" in page(counter.cashier, "/fees/board")
+
+
+def test_each_status_of_a_fee_has_its_acts(counter: Counter) -> None:
+    asked = counter.fee(counter.trip("29C-222.22"))
+    where = f"/fees/{asked['fee_id']}"
+    assert {one.rsplit("/", 1)[1] for one in Forms(page(counter.cashier, where)).targets} == {
+        "answers", "decision", "waiver",
+    }  # fmt: skip
+    counter.act(asked["trip_id"], "decision", amount_vnd=500_000, reason="Theo biểu phí")
+    assert {one.rsplit("/", 1)[1] for one in Forms(page(counter.cashier, where)).targets} == {"cash", "waiver"}
+    counter.pay(500_000, asked["reference"])
+    assert {one.rsplit("/", 1)[1] for one in Forms(page(counter.cashier, where)).targets} == {"confirm", "refund"}
+    counter.act(asked["trip_id"], "confirm")
+    paid = page(counter.cashier, where)
+    assert "/receipt" in paid
+    assert {one.rsplit("/", 1)[1] for one in Forms(paid).targets} == {"refund"}
+
+
+@pytest.mark.parametrize("language", ["vi", "en", "zh"])
+def test_the_payer_sees_code_and_derivation_but_no_acts(counter: Counter, language: str) -> None:
+    fee = counter.due()
+    shown = page(counter.enterprise, f"/fees/of-trip/{fee['trip_id']}", language)
+    assert "<svg" in shown
+    assert fee["reference"] in shown
+    assert "100" in shown
+    assert Forms(shown).targets == []
+    assert counter.enterprise.get("/fees").status_code == 403
+    assert counter.tax.get(f"/fees/{fee['fee_id']}").status_code == 404
+
+
+def test_simulated_accounts_are_entered_once(counter: Counter) -> None:
+    with counter.runtime.sessions() as session:
+        now = counter.runtime.clock.now()
+        gates = {gate.site_id for gate in counter.runtime.corridor.gates()}
+        added = [bank.seed_simulated_accounts(session, gates, secret_key="x" * 32, now=now) for _ in range(2)]
+        session.rollback()
+    assert added == [2 * len(gates) - 2, 0]

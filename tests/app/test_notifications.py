@@ -1,0 +1,151 @@
+"""Notifications: made from events, once, for those concerned, and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from app import events
+from app.events import Audience
+from app.following import feed
+from app.following.words import AGENCY_NAMES, STAGE_NAMES, STEP_AGENCY, STEP_NAMES
+from app.runtime import Runtime
+from app.trips.procedure import STEPS
+from app.trips.tables import STAGES
+from tests.app.dispatching import Stage, set_stage
+
+SignIn = Callable[..., TestClient]
+
+
+@pytest.fixture
+def stage(runtime: Runtime, sign_in: SignIn) -> Stage:
+    return set_stage(runtime, sign_in)
+
+
+def happen(stage: Stage, type_: str, /, **data: Any) -> None:
+    with stage.runtime.sessions() as session:
+        audience = Audience(organisations=(stage.organisation_id,), vehicles=(stage.vehicle_id,))
+        events.emit(session, type_, audience, data, at=stage.runtime.clock.now())
+        session.commit()
+
+
+def follow(runtime: Runtime) -> int:
+    with runtime.sessions() as session:
+        new = feed.follow(session, runtime.clock.now())
+        session.commit()
+    return new
+
+
+def told(client: TestClient) -> list[str]:
+    return [one["kind"] for one in client.get("/api/v1/notifications").json()["items"]]
+
+
+def test_every_stage_and_step_has_its_words() -> None:
+    assert set(STAGE_NAMES) == set(STAGES)
+    assert set(STEP_NAMES) == set(STEP_AGENCY) == set(STEPS)
+    assert set(STEP_AGENCY.values()) <= set(AGENCY_NAMES)
+
+
+def test_enterprise_and_driver_are_told_and_nobody_else(stage: Stage, sign_in: SignIn) -> None:
+    other = sign_in("driver", vehicle_id=None)
+    happen(stage, "sheet", trip_id=stage.trip_id, step="barrier_1", status="returned", version=3)
+    follow(stage.runtime)
+    for client in (stage.enterprise, stage.driver):
+        answer = client.get("/api/v1/notifications").json()
+        assert answer["unread"] == 1
+        one = answer["items"][0]
+        assert (one["kind"], one["trip_id"], one["plate"], one["urgent"]) == (
+            "step.returned", stage.trip_id, "29C-123.45", True,
+        )  # fmt: skip
+        assert one["text"] == "Bị trả lại để sửa: Barie số 1"
+    assert told(other) == told(stage.police) == []
+
+
+def test_the_same_is_told_once(stage: Stage) -> None:
+    for _ in range(2):
+        happen(stage, "trip", trip_id=stage.trip_id, stage="in_the_yard")
+        follow(stage.runtime)
+    assert told(stage.enterprise) == ["trip.in_the_yard"]
+
+
+def test_reading_the_outbox_twice_tells_once(stage: Stage) -> None:
+    happen(stage, "fee", trip_id=stage.trip_id, status="due")
+    assert follow(stage.runtime) > 0
+    assert follow(stage.runtime) == 0
+    with stage.runtime.sessions() as session:
+        session.execute(text("UPDATE app.event_feed SET position = 0"))
+        session.commit()
+    follow(stage.runtime)
+    assert told(stage.driver) == ["fee.due"]
+
+
+def test_plans_and_passing_states_are_not_told(stage: Stage) -> None:
+    happen(stage, "trip", trip_id=stage.trip_id, stage="on_the_road")
+    happen(stage, "sheet", trip_id=stage.trip_id, step="yard", status="ready", version=2)
+    follow(stage.runtime)
+    assert told(stage.enterprise) == []
+
+
+def test_an_order_is_told(stage: Stage) -> None:
+    stage.issue()
+    follow(stage.runtime)
+    assert told(stage.driver) == ["order.active"]
+
+
+def test_the_bell_is_rung_by_an_event(stage: Stage) -> None:
+    happen(stage, "trip", trip_id=stage.trip_id, stage="out")
+    follow(stage.runtime)
+    with stage.runtime.sessions() as session:
+        audience = session.execute(text("SELECT audience FROM app.outbox WHERE type = 'notification'")).scalar_one()
+    expected = {stage.enterprise.account_id, stage.driver.account_id}  # type: ignore[attr-defined]
+    assert set(audience["accounts"]) == expected
+
+
+def test_read_is_remembered_for_the_reader_only(stage: Stage) -> None:
+    happen(stage, "trip", trip_id=stage.trip_id, stage="out")
+    follow(stage.runtime)
+    newest = stage.enterprise.get("/api/v1/notifications").json()["items"][0]["notification_id"]
+    assert stage.enterprise.post("/api/v1/notifications/read", json={"until": newest + 10}).json() == {"unread": 0}
+    assert stage.enterprise.get("/api/v1/notifications").json()["items"][0]["read_at"] is not None
+    assert stage.driver.get("/api/v1/notifications/unread").json() == {"unread": 1}
+
+
+def test_the_list_comes_in_pages(stage: Stage) -> None:
+    for version in range(5):
+        happen(stage, "sheet", trip_id=stage.trip_id, step="health", status="returned", version=version)
+    follow(stage.runtime)
+    first = stage.enterprise.get("/api/v1/notifications?limit=3")
+    link = first.headers["link"].split(">")[0][1:]
+    second = stage.enterprise.get(link)
+    assert [len(one.json()["items"]) for one in (first, second)] == [3, 2]
+    assert "link" not in second.headers
+
+
+def test_the_page_shows_the_list(stage: Stage) -> None:
+    happen(stage, "sheet", trip_id=stage.trip_id, step="customs", status="done", version=9)
+    follow(stage.runtime)
+    page = stage.enterprise.get("/notifications")
+    assert page.status_code == 200
+    assert f"/enterprise/trips/{stage.trip_id}" in page.text
+    assert "Hải quan" in page.text
+    assert 'data-testid="bell"' in page.text
+    assert 'data-testid="bell"' not in stage.police.get("/notifications").text
+
+
+def test_what_is_old_is_forgotten(stage: Stage) -> None:
+    from app.following import notifications
+
+    happen(stage, "trip", trip_id=stage.trip_id, stage="out")
+    follow(stage.runtime)
+    with stage.runtime.sessions() as session:
+        notifications.prune(session, stage.runtime.clock.now() + notifications.KEPT / 2)
+        session.commit()
+    assert told(stage.driver) == ["trip.out"]
+    with stage.runtime.sessions() as session:
+        notifications.prune(session, stage.runtime.clock.now() + 2 * notifications.KEPT)
+        session.commit()
+    assert told(stage.driver) == []
