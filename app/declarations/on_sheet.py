@@ -35,22 +35,6 @@ def facts_of(form: Form) -> Facts:
     )
 
 
-def load_of(form: Form) -> dict[str, Any]:
-    """What a tariff asks of a declaration: `facts` as named in `tariff.LOAD_FACTS`, `parts` one for each line.
-
-    What was not declared is left out, so that the tariff asks instead of guessing.
-    """
-    facts = {
-        "regime": form.regime, "direction": form.direction, "gate_id": form.gate_id, "vehicle": "truck",
-        "payload_kg": form.payload_kg, "container": form.container or None, "refrigerated": form.refrigerated,
-        "weight_kg": round(form.gross_weight_kg), "service": form.service or None,
-    }  # fmt: skip
-    return {
-        "facts": {name: value for name, value in facts.items() if value is not None},
-        "parts": [{"goods_class": line.goods_class} for line in form.lines],
-    }
-
-
 def hand_in(
     session: Session,
     principal: Principal,

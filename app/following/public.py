@@ -7,7 +7,6 @@ no goods, no position; of the plate the last two signs, enough to know one's own
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
 from app.following import store
-from app.trips.declaration import CODE_ALPHABET
+from app.stations.search import find_code
 from app.trips.tables import OPEN_STAGES
 from geo.errors import NotFoundError, TooManyRequestsError
 from routing.store import latest_forecast
@@ -34,8 +33,6 @@ MOST_MISSES: Final = 20
 """Unknown codes from one address in ten minutes."""
 OLDEST_FORECAST: Final = timedelta(minutes=30)
 QUANTILES: Final = (0.1, 0.5, 0.9)
-_CODE: Final = re.compile(rf"[{CODE_ALPHABET}]{{12}}")
-_SCANNED: Final = re.compile(r"/t/([^/?#.]+)")
 
 
 @dataclass(frozen=True)
@@ -76,18 +73,6 @@ def view(session: Session, redis: Redis, written: str, *, address: str, now: dat
         code=row.code, plate_end=row.plate_end, gate_id=row.gate_id, direction=row.direction, stage=row.stage,
         since=row.stage_since, wait_s=waits, forecast_at=forecast_at, simulated=row.simulated,
     )  # fmt: skip
-
-
-def find_code(written: str) -> str | None:
-    """The code in what a person wrote or a scanner read (the code, or the address of its page); `None` if none is.
-
-    Small letters and missing dashes are forgiven.
-    """
-    match = _SCANNED.search(written)
-    signs = re.sub(r"[\s\-\u2010-\u2015]", "", match[1] if match else written).upper()
-    if not _CODE.fullmatch(signs):
-        return None
-    return f"{signs[:4]}-{signs[4:8]}-{signs[8:]}"
 
 
 def page_address(base_url: str, code: str) -> str:

@@ -11,6 +11,7 @@ from app.accounts.sessions import client_address
 from app.deps import ClockDep, CorridorDep, RedisDep, RuntimeDep, SessionDep
 from app.following import public
 from app.following.words import STAGE_NAMES
+from app.stations.search import find_code
 from app.web.pages import render
 from geo.errors import NotFoundError
 
@@ -23,7 +24,7 @@ QR_HEADERS = {"Cache-Control": "private, max-age=86400", "X-Robots-Tag": "noinde
 @router.get("/t")
 def show_search(request: Request, code: Annotated[str, Query(max_length=200)] = "") -> Response:
     """The field for a code; a code written there leads to its trip."""
-    found = public.find_code(code)
+    found = find_code(code)
     if found is not None:
         return RedirectResponse(f"/t/{found}", 303)
     return render(request, "public_search.html", written=code, status=404 if code else 200)
@@ -32,7 +33,7 @@ def show_search(request: Request, code: Annotated[str, Query(max_length=200)] = 
 @router.get("/t/{written}.svg")
 def show_qr(request: Request, written: Written, runtime: RuntimeDep) -> Response:
     """The QR code of a trip's page, for a station to scan. Any well-formed code gets one: it tells nothing."""
-    code = public.find_code(written)
+    code = find_code(written)
     if code is None:
         raise NotFoundError("There is no trip with this code. Check the twelve signs.")
     base_url = runtime.settings.public_url or str(request.base_url)

@@ -49,10 +49,11 @@ class Gate:
         return int(answer.json()["trip_id"])
 
     def arrive(self, plate: str, km: float = 0.5) -> None:
-        """The truck stands at the gate."""
+        """The truck stands at the gate, or elsewhere on its road."""
+        site_id = "huu-nghi" if km < 1.0 else None
         with self.runtime.sessions() as session:
             now = self.runtime.clock.now()
-            put_truck(session, self.runtime.corridor, plate, time=now, km=km, speed_mps=0.0, site_id="huu-nghi")
+            put_truck(session, self.runtime.corridor, plate, time=now, km=km, speed_mps=0.0, site_id=site_id)
             session.commit()
 
     def sheet(self, trip_id: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from app.declarations.checks import GateRules, Surroundings, check, check_draft
 from app.declarations.differences import changed_parts, differences
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS
 from app.declarations.form import Form, Line, problems_of, read
-from app.declarations.on_sheet import facts_of, load_of
+from app.declarations.on_sheet import facts_of
 from app.declarations.service import complete
 from app.trips.goods import GOODS_CLASSES
 from app.web.i18n import load_catalogues
@@ -283,16 +283,12 @@ def test_differences_name_field_old_and_new():
     assert differences(old.to_record(), old.to_record()) == []
 
 
-def test_a_mixed_load_is_quarantined_and_keeps_its_parts():
+def test_a_mixed_load_is_quarantined():
     line = good().lines[0]
     form = replace(
         good(), lines=(replace(line, goods_class="textiles"), replace(line, goods_class="meat", gross_weight_kg=5.0))
     )
     assert facts_of(form).goods_class == "meat"
-    load = load_of(form)
-    assert load["parts"] == [{"goods_class": "textiles"}, {"goods_class": "meat"}]
-    assert load["facts"]["container"] == "40"
-    assert "service" not in load["facts"]
 
 
 def test_reasons_fit_their_step():

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from app.following import public
 from app.runtime import Runtime
+from app.stations.search import find_code
 from tests.app.dispatching import add_organisation, trip_body
 
 SignIn = Callable[..., TestClient]
@@ -42,14 +43,14 @@ def test_small_letters_and_missing_dashes_are_forgiven(client: TestClient, code:
 
 @pytest.mark.parametrize("written", ["", "nothing", "1234-5678-9012", "ABCD-EFGH-JKM", "x" * 30])
 def test_what_is_no_code_is_not_found(written: str) -> None:
-    assert public.find_code(written) is None
+    assert find_code(written) is None
 
 
 def test_a_scanner_reads_the_address_of_the_page() -> None:
     address = public.page_address("https://cuakhau.example/", "7KMD-2XRT-9PQW")
     assert address == "https://cuakhau.example/t/7KMD-2XRT-9PQW"
-    assert public.find_code(address) == "7KMD-2XRT-9PQW"
-    assert public.find_code(address + ".svg") == "7KMD-2XRT-9PQW"
+    assert find_code(address) == "7KMD-2XRT-9PQW"
+    assert find_code(address + ".svg") == "7KMD-2XRT-9PQW"
 
 
 def test_the_qr_code_is_an_image_of_the_address(client: TestClient, code: str) -> None:
