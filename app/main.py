@@ -46,7 +46,10 @@ TAGS = [
     {"name": "procedures", "description": "The steps of each gate, direction and regime, in versions."},
     {"name": "equipment", "description": "Plate cameras, scales, scanners, seals, barriers: their doors and reports."},
     {"name": "following", "description": "Notifications, webhooks, time in each step, daily bulletins."},
-    {"name": "fees", "description": "The fee of a trip: assessed, paid, waived; bank reports, receipts, closings, tariffs."},
+    {
+        "name": "fees",
+        "description": "The fee of a trip: assessed, paid, waived; bank reports, receipts, closings, tariffs.",
+    },
     {"name": "dispatch", "description": "Advisories, orders and their acknowledgement."},
     {"name": "planning", "description": "Settings of the gates, what-if scenarios."},
     {"name": "events", "description": "Server-sent events."},

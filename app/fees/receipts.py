@@ -150,5 +150,3 @@ def _amount(pdf: FPDF, text: str, amount: str, *, bold: bool = False) -> None:
     pdf.set_xy(pdf.w - pdf.r_margin - 34, top)
     pdf.cell(34, 5, amount, align="R")
     pdf.set_xy(pdf.l_margin, bottom)
-
-

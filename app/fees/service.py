@@ -361,4 +361,3 @@ def announce(session: Session, fee: FeeRow, now: datetime, principal: Principal 
 def _check_open(fee: FeeRow) -> None:
     if fee.status != "open_question":
         raise ConflictError("The fee has no open question; its status is {status}.", status=fee.status)
-

@@ -26,9 +26,7 @@ from app.following.webhooks import check_url, secret_of, sign
 from app.runtime import Runtime
 from geo.errors import CuaKhauError, InvalidInputError
 
-RETRY_AFTER: Final = tuple(
-    timedelta(seconds=s) for s in (10, 60, 300, 1800, 7200, 21_600, 43_200, 86_400)
-)
+RETRY_AFTER: Final = tuple(timedelta(seconds=s) for s in (10, 60, 300, 1800, 7200, 21_600, 43_200, 86_400))
 """How long after each failed try the next one comes; after the last the message is dead, some two days on."""
 LEASE: Final = timedelta(seconds=60)
 TRY_S: Final = 8.0

@@ -164,9 +164,7 @@ def newest_bulletin(session: Session) -> tuple[date, datetime] | None:
     return None if row is None else (row[0], row[1])
 
 
-def list_bulletins(
-    session: Session, first: date, last: date, gate_ids: Collection[str]
-) -> Sequence[BulletinRow]:
+def list_bulletins(session: Session, first: date, last: date, gate_ids: Collection[str]) -> Sequence[BulletinRow]:
     """Bulletins of some gates from a day to a day, oldest first."""
     query = select(BulletinRow).where(
         BulletinRow.day >= first, BulletinRow.day <= last, BulletinRow.gate_id.in_(gate_ids)

@@ -43,9 +43,7 @@ def newest_event(session: Session) -> int:
 
 def events_between(session: Session, after: int, until: int, types: Collection[str]) -> Sequence[OutboxRow]:
     """Events of some types with numbers in (after, until], oldest first."""
-    query = select(OutboxRow).where(
-        OutboxRow.event_id > after, OutboxRow.event_id <= until, OutboxRow.type.in_(types)
-    )
+    query = select(OutboxRow).where(OutboxRow.event_id > after, OutboxRow.event_id <= until, OutboxRow.type.in_(types))
     return session.scalars(query.order_by(OutboxRow.event_id)).all()
 
 
@@ -150,9 +148,7 @@ def webhooks_of(session: Session, organisation_ids: Collection[int]) -> Sequence
     """The webhooks in use of some organisations."""
     if not organisation_ids:
         return ()
-    query = select(WebhookRow).where(
-        WebhookRow.organisation_id.in_(organisation_ids), WebhookRow.removed_at.is_(None)
-    )
+    query = select(WebhookRow).where(WebhookRow.organisation_id.in_(organisation_ids), WebhookRow.removed_at.is_(None))
     return session.scalars(query.order_by(WebhookRow.webhook_id)).all()
 
 
@@ -205,9 +201,7 @@ def drop_waiting(session: Session, webhook_id: int) -> None:
     )
 
 
-def claim_deliveries(
-    session: Session, now: datetime, *, until: datetime, limit: int, each: int
-) -> Sequence[AnyRow]:
+def claim_deliveries(session: Session, now: datetime, *, until: datetime, limit: int, each: int) -> Sequence[AnyRow]:
     """Take messages that are due, at most `each` a webhook; nobody else gets them before `until`.
 
     A process that dies while it sends leaves them on the list: they come again then.

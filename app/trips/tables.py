@@ -46,7 +46,9 @@ class Trip(Base):
         Index("ix_trip_vehicle_id", "vehicle_id", "trip_id"),
         Index("ix_trip_driver_id", "driver_id", "trip_id"),
         Index(
-            "ix_trip_undeclared", "gate_id", "arrived_at",
+            "ix_trip_undeclared",
+            "gate_id",
+            "arrived_at",
             postgresql_where=text(f"procedure_id IS NULL AND {IS_OPEN}"),
         ),
         {"schema": "app"},

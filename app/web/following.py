@@ -26,9 +26,7 @@ Before = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
 
 
 @router.get("/notifications")
-def show_notifications(
-    request: Request, principal: ReaderDep, session: SessionDep, before: Before = None
-) -> Response:
+def show_notifications(request: Request, principal: ReaderDep, session: SessionDep, before: Before = None) -> Response:
     """What the caller was told, newest first."""
     gettext = partial(request.app.state.gettext, request)
     items, following = notifications.list_notifications(session, principal, gettext, before=before, limit=PAGE_SIZE)

@@ -97,8 +97,10 @@ def _bulletins(
 ) -> tuple[date, date, list[bulletin.Bulletin]]:
     now, gates = clock.now(), [site.site_id for site in corridor.gates()]
     first, last = days_of(_day(since), _day(until), statistics.local_day(now))
-    return first, last, bulletin.list_bulletins(
-        session, principal, gates, gate_id=gate or None, first=first, last=last, now=now
+    return (
+        first,
+        last,
+        bulletin.list_bulletins(session, principal, gates, gate_id=gate or None, first=first, last=last, now=now),
     )
 
 

@@ -21,9 +21,7 @@ def counter(runtime: Runtime, sign_in: SignIn) -> Counter:
 
 
 def close(counter: Counter, counted_vnd: int, who: TestClient | None = None, **more: Any) -> Response:
-    return (who or counter.cashier).post(
-        "/api/v1/payments/closings", json={"counted_cash_vnd": counted_vnd} | more
-    )
+    return (who or counter.cashier).post("/api/v1/payments/closings", json={"counted_cash_vnd": counted_vnd} | more)
 
 
 def preview(counter: Counter, who: TestClient | None = None) -> dict[str, Any]:

@@ -87,9 +87,7 @@ def act_at_random(sheet: Sheet, choices: Choices) -> Sheet:
         return sheet.release()
     if kind == "return":
         ways = [
-            (step, to)
-            for step, to in product(sheet.procedure.steps, repeat=2)
-            if sheet.may(step, "return", to) is None
+            (step, to) for step, to in product(sheet.procedure.steps, repeat=2) if sheet.may(step, "return", to) is None
         ]
         if ways:
             return sheet.return_(*choices.among(ways))

@@ -158,7 +158,7 @@ def test_who_waits_longest_comes_first(stage: Stage) -> None:
         "(:trip, 'fee', 'ready', :early), (:trip, 'barrier_2', 'waiting', :early)",
         trip=stage.trip_id, late=now + timedelta(minutes=5), early=now,
     )  # fmt: skip
-    run(stage.runtime, "UPDATE app.trip SET facts = '{\"collector\": \"tax\"}'")
+    run(stage.runtime, 'UPDATE app.trip SET facts = \'{"collector": "tax"}\'')
     waits = stage.police.get("/api/v1/statistics/waits?gate=huu-nghi").json()["items"]
     assert [(one["name"], one["agency"]) for one in waits] == [("fee", "tax"), ("customs", "customs")]
     assert stage.police.get("/api/v1/statistics/waits?gate=tan-thanh").json()["items"] == []
