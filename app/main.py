@@ -48,7 +48,7 @@ TAGS = [
     {"name": "following", "description": "Notifications, webhooks, time in each step, daily bulletins."},
     {
         "name": "fees",
-        "description": "The fee of a trip: assessed, paid, waived; bank reports, receipts, closings, tariffs.",
+        "description": "The fee of a trip: assessed, paid, waived; bank reports, receipts, closings.",
     },
     {"name": "dispatch", "description": "Advisories, orders and their acknowledgement."},
     {"name": "planning", "description": "Settings of the gates, what-if scenarios."},

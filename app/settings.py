@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     metrics_token: SecretStr = SecretStr("")
     """Lets Prometheus read /metrics from another machine; empty means from this machine only."""
     webhook_allow_private: bool = False
-    """Lets webhooks of enterprises lead to http and to addresses inside the own network; for tests and closed networks."""
+    """Lets enterprises' webhooks lead to http and into the own network; for tests and closed networks."""
     base_map_url: str = ""
     """A raster tile template such as https://tile.example/{z}/{x}/{y}.png; empty shows our own tiles only."""
 
