@@ -68,9 +68,7 @@ def run_demo(settings: Settings, base_url: str | None = None) -> None:
                 corridor = load_corridor(session)
                 fleet = seed(session, corridor, clock.now(), recording, settings.data_dir)
                 people = hire(session, corridor, fleet, clock.now())
-                cameras = set_up(
-                    session, people[Role.ADMINISTRATOR, None], corridor, settings.data_dir, clock.now()
-                )
+                cameras = set_up(session, people[Role.ADMINISTRATOR, None], corridor, settings.data_dir, clock.now())
                 open_accounts(session, (gate.site_id for gate in corridor.gates()), clock.now())
             state = DemoState.load(settings.data_dir, clock.now(), recording.start_s)
             playback = Playback(recording, state.timeline, state.shifts)
