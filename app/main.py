@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI
 
 from app import errors
+from app.api.conditional import problems
 from app.live import Live
 from app.runtime import Runtime
 from app.settings import Settings, get_settings
@@ -108,4 +109,4 @@ def _include_routers(app: FastAPI) -> None:
         except (ImportError, SyntaxError) as error:
             structlog.get_logger("app").warning("module skipped", module=name, error=str(error))
             continue
-        app.include_router(module.router)
+        app.include_router(module.router, responses=problems() if name.startswith("app.api.") else None)
