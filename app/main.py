@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from app import errors
+from app.api.conditional import problems
 from app.live import Live
 from app.runtime import Runtime
 from app.settings import Settings, get_settings
@@ -123,4 +124,5 @@ def _describe_security(app: FastAPI) -> None:
 def _include_routers(app: FastAPI) -> None:
     names = [f"app.api.{name}" for name in API_MODULES] + [f"app.web.{name}" for name in WEB_MODULES]
     for name in names:
-        app.include_router(importlib.import_module(name).router)
+        responses = problems() if name.startswith("app.api.") else None
+        app.include_router(importlib.import_module(name).router, responses=responses)

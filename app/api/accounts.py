@@ -12,7 +12,7 @@ from app.accounts import service, store
 from app.accounts.permissions import PERMISSIONS, Principal
 from app.accounts.sessions import client_address
 from app.accounts.tables import Account
-from app.api.conditional import IfMatch, etag, link_next, read_if_match
+from app.api.conditional import IfMatch, etag, link_next, problems, read_if_match
 from app.deps import ClockDep, SessionDep, allow
 
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
@@ -108,7 +108,7 @@ def list_accounts(
     return [AccountRecord.model_validate(account) for account, _ in rows]
 
 
-@router.post("/accounts", status_code=201, summary="Make an account")
+@router.post("/accounts", status_code=201, summary="Make an account", responses=problems(404, 409))
 def create_account(
     request: Request, response: Response, body: NewAccount, session: SessionDep, clock: ClockDep, principal: Writer
 ) -> AccountRecord:
@@ -121,13 +121,15 @@ def create_account(
     return _answer(response, account)
 
 
-@router.get("/accounts/{account_id}", summary="One account")
+@router.get("/accounts/{account_id}", summary="One account", responses=problems(404))
 def show_account(response: Response, account_id: int, session: SessionDep, _principal: Reader) -> AccountRecord:
     """An account and its ETag."""
     return _answer(response, store.get_account(session, account_id))
 
 
-@router.patch("/accounts/{account_id}", summary="Change, disable or enable an account")
+@router.patch(
+    "/accounts/{account_id}", summary="Change, disable or enable an account", responses=problems(404, 409, 412, 428)
+)
 def change_account(
     request: Request,
     response: Response,

@@ -82,9 +82,9 @@ def link_next(request: Request, response: Response, **parameters: Any) -> None:
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI entries of the problem details a route may answer, beside 401, 403 and 422."""
+    """The OpenAPI entries of the problem details a route may answer, beside 400, 401, 403 and 422."""
     schema = {"type": "object", "properties": {name: {"type": "string"} for name in ("type", "title", "detail")}}
     return {
         status: {"description": TITLES[status], "content": {"application/problem+json": {"schema": schema}}}
-        for status in (401, 403, 422, *statuses)
+        for status in sorted({400, 401, 403, 422, *statuses})
     }

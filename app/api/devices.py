@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from app import enrolment
 from app.accounts.permissions import Principal
+from app.api.conditional import problems
 from app.deps import ClockDep, RuntimeDep, SessionDep, allow
 
 router = APIRouter(prefix="/api/v1/devices", tags=["devices"])
@@ -49,7 +50,7 @@ class DeviceItem(BaseModel):
     last_seen_at: datetime | None
 
 
-@router.post("", status_code=201, summary="Enrol a device")
+@router.post("", status_code=201, summary="Enrol a device", responses=problems(404, 409))
 def enrol_device(
     new: NewDevice,
     request: Request,
@@ -92,7 +93,7 @@ def list_devices(
     ]  # fmt: skip
 
 
-@router.delete("/{identifier}", status_code=204, summary="Revoke a device")
+@router.delete("/{identifier}", status_code=204, summary="Revoke a device", responses=problems(404))
 def revoke_device(
     identifier: str,
     session: SessionDep,

@@ -17,6 +17,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
+from app.api.conditional import problems
 from app.runtime import Runtime
 from geo.errors import InvalidInputError, MalformedError
 from ingest.devices import DeviceDirectory
@@ -31,10 +32,12 @@ MAX_MESSAGE_BYTES = 64 * 1024
 MAX_BATCH_BYTES = 8 * 2**20
 _IN_THREAD_FROM_BYTES = 256 * 1024
 
+DOOR = problems(400, 404, 413, 503)
+
 _KEPT = b'{"accepted":true}'
 
 
-@router.api_route("/gps/osmand", methods=["GET", "POST"], summary="OsmAnd and Traccar Client")
+@router.api_route("/gps/osmand", methods=["GET", "POST"], summary="OsmAnd and Traccar Client", responses=DOOR)
 async def osmand_door(request: Request) -> Response:
     """One position as query, form or JSON. 200 when it is durable, or refused for good (see the module)."""
     doors = _doors(request)
@@ -48,7 +51,7 @@ async def osmand_door(request: Request) -> Response:
     return await _accept(doors, request, reports)
 
 
-@router.post("/gps/owntracks", summary="OwnTracks over HTTP")
+@router.post("/gps/owntracks", summary="OwnTracks over HTTP", responses=DOOR)
 async def owntracks_door(request: Request) -> Response:
     """One OwnTracks message; the answer is an empty JSON array: there are no commands for the phone."""
     doors = _doors(request)
@@ -66,7 +69,7 @@ async def owntracks_door(request: Request) -> Response:
     return Response(b"[]", media_type="application/json")
 
 
-@router.post("/gps/traccar", summary="Position forwarding of a Traccar server")
+@router.post("/gps/traccar", summary="Position forwarding of a Traccar server", responses=DOOR)
 async def traccar_door(request: Request) -> Response:
     """One forwarded position. Traccar repeats what is not answered 2xx; a repeat is kept once."""
     doors = _doors(request)
@@ -79,7 +82,7 @@ async def traccar_door(request: Request) -> Response:
     return await _accept(doors, request, [report])
 
 
-@router.post("/gps/batch", summary="Many fixes as NDJSON")
+@router.post("/gps/batch", summary="Many fixes as NDJSON", responses=DOOR)
 async def batch_door(request: Request) -> Response:
     """NDJSON of `{"device","time","lat","lon","speed_mps"?,"heading_deg"?,"accuracy_m"?}`.
 

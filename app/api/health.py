@@ -34,7 +34,7 @@ async def check_health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", summary="Every part is there")
+@router.get("/readyz", summary="Every part is there", responses={503: {"description": "A part is missing"}})
 def check_readiness(runtime: RuntimeDep) -> Response:
     """200 if database, Redis, migrations and both workers are there, else 503 and which is missing."""
     parts = readiness(runtime)

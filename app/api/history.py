@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from app import positions
 from app.accounts.permissions import Principal
+from app.api.conditional import problems
 from app.deps import CorridorDep, SessionDep, allow
 from geo.clock import parse_time
 
@@ -36,7 +37,9 @@ def frames(
     return Response(body, media_type="application/json")
 
 
-@router.get("/vehicles/{vehicle_id}/track", summary="Where a vehicle was", response_class=Response)
+@router.get(
+    "/vehicles/{vehicle_id}/track", summary="Where a vehicle was", response_class=Response, responses=problems(404)
+)
 def track(
     session: SessionDep,
     corridor: CorridorDep,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.accounts import service, store
 from app.accounts.permissions import Principal
 from app.accounts.sessions import client_address
+from app.api.conditional import problems
 from app.deps import ClockDep, SessionDep, allow
 
 router = APIRouter(prefix="/api/v1/organisations", tags=["accounts"])
@@ -38,7 +39,7 @@ def list_organisations(
     return [OrganisationRecord.model_validate(row) for row in store.list_organisations(session)]
 
 
-@router.post("", status_code=201, summary="Make an organisation")
+@router.post("", status_code=201, summary="Make an organisation", responses=problems(409))
 def create_organisation(
     request: Request,
     body: NewOrganisation,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from app.accounts import service
 from app.accounts.permissions import Principal
 from app.accounts.sessions import client_address
+from app.api.conditional import problems
 from app.deps import ClockDep, RedisDep, RuntimeDep, SessionDep, allow
 
 router = APIRouter(prefix="/api/v1/tokens", tags=["accounts"])
@@ -23,7 +24,7 @@ class Token(BaseModel):
     expires_in: int = Field(description="seconds", examples=[43200])
 
 
-@router.post("", summary="Sign in for a bearer token")
+@router.post("", summary="Sign in for a bearer token", responses=problems(429))
 def create_token(
     request: Request,
     username: Annotated[str, Form(max_length=64)],

@@ -22,8 +22,10 @@ BANK: Final = {"bank_bin": "970499", "bank_name": "Ngân hàng mô phỏng"}
 
 
 def act_on_fee(session: Session, principal: Principal, row: Any, act: str, *, now: datetime) -> None:
-    """Decide an open question, pay in cash, transfer, or confirm a transfer."""
-    if act == "decide":
+    """Open a fee that is missing, decide an open question, pay in cash, transfer, or confirm a transfer."""
+    if act == "open":
+        service.open_fee(session, row.trip_id, now=now)
+    elif act == "decide":
         amount_vnd = AMOUNTS_VND.get(row.goods_class, OTHER_VND) + STEP_VND * (row.trip_id % 7)
         service.decide_amount(session, principal, row.fee_id, row.fee_version, amount_vnd, INVENTED, now=now)
     elif act == "cash":

@@ -21,10 +21,10 @@ from geo.corridor import Corridor
 NEAR_M: Final = 2000.0
 """A truck this near its gate's outer barrier has come to the gate."""
 CHANNELS: Final = (("green", 0.6), ("yellow", 0.3), ("red", 0.1))
-UNDECLARED_SHARE: Final = {"huu-nghi": 0.04, "tan-thanh": 0.10}
+UNDECLARED_SHARE: Final = {"huu-nghi": 0.05, "tan-thanh": 0.16}
 """Exports that arrive without a declaration; more at the smaller gate, so that its desk has work as well."""
 RETURNED_SHARE: Final = 0.06
-TRANSSHIPPED_SHARE: Final = 0.12
+TRANSSHIPPED_SHARE: Final = 0.22
 TRANSFER_SHARE: Final = 0.5
 LATE_DECISION_SHARE: Final = 0.3
 QUARANTINES: Final = ("quarantine_health", "quarantine_animal", "quarantine_plant")
@@ -127,7 +127,7 @@ def draw_plan(
         return entered + stay_s * float(rng.uniform(low, high))
 
     steps = {name: at(0.18, 0.40) for name in QUARANTINES}
-    steps |= {"transshipment": at(0.56, 0.62), "customs": at(0.66, 0.84)}
+    steps |= {"transshipment": at(0.58, 0.66), "customs": at(0.69, 0.84)}
     if direction == "export":
         steps["barrier_1"] = entered - 45.0
         ahead_s = min(float(rng.uniform(300.0, 1500.0)), 0.8 * (steps["barrier_1"] - passages.near_s))
@@ -163,7 +163,7 @@ def draw_plan(
     )
     lot = float(rng.random())
     if direction == "export" and lot < UNDECLARED_SHARE.get(gate_id, 0.0):
-        waits = np.cumsum(rng.uniform([120.0, 300.0, 600.0], [600.0, 2100.0, 1800.0]))
+        waits = np.cumsum(rng.uniform([120.0, 600.0, 900.0], [600.0, 3000.0, 2700.0]))
         return replace(plan, undeclared_s=(float(waits[0]), float(waits[1]), float(waits[2])))
     if lot > 1.0 - RETURNED_SHARE:
         step = str(rng.choice(["barrier_1", *QUARANTINES, "customs"], p=[0.3, 0.05, 0.15, 0.2, 0.3]))

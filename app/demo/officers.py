@@ -33,6 +33,8 @@ from app.demo.playback import Playback
 from app.demo.recording import DAY_S
 from app.demo.seed import WITHOUT_GATE, Fleet
 from app.demo.transshipping import act_on_transshipment
+from app.equipment import on_sheet as _barriers  # noqa: F401 - a listener of the sheet
+from app.fees import on_sheet as _fees  # noqa: F401 - a listener of the sheet
 from app.stations import channel
 from app.trips import sheet
 from geo.clock import Clock
@@ -334,7 +336,9 @@ def _undeclared(journey: Journey) -> Iterator[tuple[datetime, str]]:
 
 def _fee(journey: Journey, earliest: datetime) -> Iterator[tuple[datetime, str]]:
     row, plan = journey.row, journey.plan
-    if row.fee_status == "open_question":
+    if row.fee_id is None:
+        yield earliest, "fee:open"
+    elif row.fee_status == "open_question":
         yield from _when(journey, plan.decide_s, "fee:decide", earliest)
     elif row.fee_status == "due" and plan.pays_by_transfer:
         paid = row.applied_vnd >= row.amount_vnd

@@ -36,9 +36,10 @@ from routing.store import seed_gate_settings
 
 @pytest.fixture(scope="module")
 def recording() -> Recording:
-    """The trucks of the day from the demo driver's on, few of them."""
+    """The first trucks of the day, and the moment at which most of them are at their gates."""
     whole = Recording.load()
-    return replace(whole, trucks=whole.trucks[: whole.driver_truck + 10])
+    about = {**whole.about, "start_s": 12_000, "driver_truck": 0}
+    return replace(whole, about=about, trucks=whole.trucks[:70])
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_channels_and_oddities_have_their_shares() -> None:
     channels = Counter(plan.channel for plan in plans)
     assert 0.56 < channels["green"] / len(plans) < 0.64
     assert 0.07 < channels["red"] / len(plans) < 0.13
-    assert 0.02 < sum(plan.undeclared_s is not None for plan in plans) / len(plans) < 0.06
+    assert 0.03 < sum(plan.undeclared_s is not None for plan in plans) / len(plans) < 0.07
     assert 0.03 < sum(plan.returned_at is not None for plan in plans) / len(plans) < 0.09
 
 
@@ -135,9 +136,10 @@ def test_a_first_start_brings_trips_to_where_their_trucks_are(officers: Officers
             assert steps["barrier_1" if info.direction == "export" else "barrier_2"] == "done"
         if steps and timeline.moment(day, passages.entered_s) > now and info.direction == "export":
             assert steps["yard"] != "done"
+    assert ask(runtime, "SELECT count(*) FROM app.fee WHERE status = 'open_question'")[0][0] > 0
     late = ask(runtime, "SELECT count(*) FROM app.trip_step WHERE done_at > :now", now=now)
     assert late[0][0] == 0
-    assert ask(runtime, "SELECT count(*) FROM app.trip_step WHERE status = 'done'")[0][0] > 50
+    assert ask(runtime, "SELECT count(*) FROM app.trip_step WHERE status = 'done'")[0][0] > 30
 
 
 def test_a_few_hours_end_trips_and_leave_work_at_every_station(officers: Officers, runtime: Runtime) -> None:
@@ -155,7 +157,6 @@ def test_a_few_hours_end_trips_and_leave_work_at_every_station(officers: Officer
     assert set(paid) == {"cash", "transfer"}
     assert ask(runtime, "SELECT count(*) FROM app.declaration WHERE returned_at IS NOT NULL")[0][0] > 0
     assert ask(runtime, "SELECT count(*) FROM app.undeclared_arrival WHERE submitted_at IS NOT NULL")[0][0] > 0
-    assert ask(runtime, "SELECT count(*) FROM app.fee WHERE status = 'open_question'")[0][0] > 0
 
 
 def test_a_second_look_and_a_restart_change_nothing(officers: Officers, runtime: Runtime, recording: Recording) -> None:
