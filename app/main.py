@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+import app.sheet_parts  # noqa: F401 - what takes part in a sheet registers itself
 from app import errors
 from app.api.conditional import problems
 from app.live import Live

@@ -8,4 +8,5 @@ from __future__ import annotations
 
 import app.declarations.on_sheet
 import app.equipment.on_sheet
-import app.fees.on_sheet  # noqa: F401 - imported for what it registers, like those above
+import app.fees.on_sheet
+import app.transshipments.service  # noqa: F401 - imported for what it registers, like those above

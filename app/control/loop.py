@@ -16,6 +16,7 @@ from types import FrameType
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+import app.sheet_parts  # noqa: F401 - what takes part in a sheet registers itself
 from app.control import store
 from app.control.minute import Minute
 from app.control.scenarios import ScenarioRunner

@@ -19,6 +19,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+import app.sheet_parts  # noqa: F401 - what takes part in a sheet registers itself
 from app.accounts import service as accounts
 from app.accounts.permissions import Principal, Role
 from app.declarations import desk
@@ -33,8 +34,6 @@ from app.demo.playback import Playback
 from app.demo.recording import DAY_S
 from app.demo.seed import WITHOUT_GATE, Fleet
 from app.demo.transshipping import act_on_transshipment
-from app.equipment import on_sheet as _barriers  # noqa: F401 - a listener of the sheet
-from app.fees import on_sheet as _fees  # noqa: F401 - a listener of the sheet
 from app.stations import channel
 from app.trips import sheet
 from geo.clock import Clock
