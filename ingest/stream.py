@@ -159,6 +159,8 @@ class FixWriter:
         self._waiting_bytes += len(data)
 
     async def _flushed(self) -> None:
+        if not self._parts and not self._counts:
+            return  # nothing was added: no flush would ever tell us
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         self._start()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
 from fastapi import Header, Request, Response
-from pydantic import AfterValidator
+from pydantic import AfterValidator, AwareDatetime
 
 from app.errors import TITLES
 from geo.errors import InvalidInputError, PreconditionRequiredError
@@ -37,6 +38,17 @@ def _check_json(value: Any) -> Any:
 
 StorableJson = AfterValidator(_check_json)
 """For JSON that goes to the database as it is: no NUL, no NaN, no number beyond 64 bits."""
+
+
+def _to_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("The time is beyond the calendar; give one between the years 1 and 9999.") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+"""A time with an offset, turned to UTC: the database refuses offsets that no place has."""
 IfMatch = Annotated[str | None, Header(alias="If-Match", description="The ETag that you edited.", examples=['"3"'])]
 IdempotencyKey = Annotated[
     str | None,

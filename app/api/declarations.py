@@ -6,12 +6,12 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app import idempotency
 from app.accounts.permissions import Principal
 from app.accounts.sessions import client_address
-from app.api.conditional import IdempotencyKey, IfMatch, PlainText, etag, link_next, problems, read_if_match
+from app.api.conditional import IdempotencyKey, IfMatch, Moment, PlainText, etag, link_next, problems, read_if_match
 from app.api.trips import Direction, Regime
 from app.declarations import hs, importing, imports, service
 from app.declarations.form import Problem
@@ -80,7 +80,7 @@ class DeclarationIn(BaseModel):
     gate_id: PlainText = Field("", max_length=60)
     regime: Regime | Literal[""] = ""
     direction: Direction | Literal[""] = ""
-    planned_arrival: AwareDatetime | None = None
+    planned_arrival: Moment | None = None
     customs_number: PlainText = Field("", max_length=40)
     service: Literal["", "inland_delivery", "wharf_only"] = ""
     plate: PlainText = Field("", max_length=40)

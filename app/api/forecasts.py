@@ -8,10 +8,9 @@ from typing import Annotated, Any
 import numpy as np
 import orjson
 from fastapi import APIRouter, Depends, Header, Query, Response
-from pydantic import AwareDatetime
 
 from app.accounts.permissions import Principal
-from app.api.conditional import problems
+from app.api.conditional import Moment, problems
 from app.control.desk import get_gate_id
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from capacity import store as capacity_store
@@ -69,8 +68,8 @@ def read_yards(session: SessionDep, _principal: Reader, if_none_match: Annotated
 @router.get("", responses=problems(404, 422))
 def list_kept(
     gate: Gate,
-    from_: Annotated[AwareDatetime, Query(alias="from")],
-    to: AwareDatetime,
+    from_: Annotated[Moment, Query(alias="from")],
+    to: Moment,
     corridor: CorridorDep,
     session: SessionDep,
     _principal: Reader,

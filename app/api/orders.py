@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app import idempotency
 from app.accounts.permissions import Principal
 from app.accounts.sessions import client_address
-from app.api.conditional import IdempotencyKey, IfMatch, PlainText, etag, link_next, problems, read_if_match
+from app.api.conditional import IdempotencyKey, IfMatch, Moment, PlainText, etag, link_next, problems, read_if_match
 from app.api.trips import Regime
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.dispatch import orders, texts
@@ -119,8 +119,8 @@ class OrderIn(BaseModel):
     selection: SelectionIn
     parameters: ParametersIn = ParametersIn()
     text: dict[Locale, PlainText] = Field(default_factory=dict)
-    valid_from: AwareDatetime | None = None
-    valid_to: AwareDatetime
+    valid_from: Moment | None = None
+    valid_to: Moment
     supersedes: RowId | None = None
     advisory_id: RowId | None = None
 

@@ -7,12 +7,12 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app import idempotency
 from app.accounts.permissions import Principal
 from app.accounts.sessions import client_address
-from app.api.conditional import IdempotencyKey, IfMatch, PlainText, etag, problems, read_if_match
+from app.api.conditional import IdempotencyKey, IfMatch, Moment, PlainText, etag, problems, read_if_match
 from app.api.fees import Amount, Collector, CollectorDep, Id, PaymentOut, ReaderDep, Reason
 from app.deps import ClockDep, CorridorDep, RuntimeDep, SessionDep, allow
 from app.errors import translate
@@ -44,7 +44,7 @@ class TransferIn(BaseModel):
 
     bank_ref: Annotated[PlainText, Field(min_length=1, max_length=100)]
     amount_vnd: Amount
-    received_at: AwareDatetime
+    received_at: Moment
     content: Annotated[PlainText, Field(max_length=500)]
     payer: Annotated[PlainText, Field(max_length=200)] = ""
 

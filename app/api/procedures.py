@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.accounts.permissions import Principal
 from app.accounts.sessions import client_address
-from app.api.conditional import IfMatch, PlainText, StorableJson, etag, problems, read_if_match
+from app.api.conditional import IfMatch, Moment, PlainText, StorableJson, etag, problems, read_if_match
 from app.api.trips import Direction, Regime
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.trips import procedure_versions
@@ -63,7 +63,7 @@ class MandatoryFrom(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    mandatory_from: AwareDatetime
+    mandatory_from: Moment
 
 
 class ProblemOut(BaseModel):

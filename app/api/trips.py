@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app import idempotency
 from app.accounts.permissions import Principal
 from app.accounts.sessions import client_address
-from app.api.conditional import IdempotencyKey, IfMatch, PlainText, etag, link_next, problems, read_if_match
+from app.api.conditional import IdempotencyKey, IfMatch, Moment, PlainText, etag, link_next, problems, read_if_match
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.trips import service
 from app.trips.declaration import Declaration
@@ -50,7 +50,7 @@ class TripIn(BaseModel):
     regime: Regime
     direction: Direction | None = None
     gate_id: str = Field(max_length=60)
-    planned_arrival: AwareDatetime
+    planned_arrival: Moment
 
 
 class TripChange(BaseModel):
@@ -68,7 +68,7 @@ class TripChange(BaseModel):
     regime: Regime = "export"
     direction: Direction = "export"
     gate_id: str = Field("", max_length=60)
-    planned_arrival: AwareDatetime = datetime(1970, 1, 1, tzinfo=UTC)
+    planned_arrival: Moment = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class PositionOut(BaseModel):
@@ -174,7 +174,7 @@ def list_trips(
     session: SessionDep,
     stage: Annotated[list[Stage] | None, Query(description="One or several stages.")] = None,
     gate: Annotated[PlainText | None, Query(max_length=60)] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Planned to arrive at or after this time.")] = None,
+    since: Annotated[Moment | None, Query(description="Planned to arrive at or after this time.")] = None,
     plate: Annotated[str | None, Query(max_length=40, examples=["29C-123.45"])] = None,
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="From the `Link` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.permissions import Principal
 from app.api.cameras import read_key
-from app.api.conditional import PlainText, problems
+from app.api.conditional import Moment, PlainText, problems
 from app.deps import ClockDep, SessionDep, allow
 from app.equipment import reports, service
 from app.equipment.reports import Subject
@@ -27,7 +27,7 @@ class SubjectIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ref: PlainText = Field(min_length=1, max_length=120)
-    time: AwareDatetime | None = None
+    time: Moment | None = None
     plate: PlainText | None = Field(None, max_length=40)
     trip_code: PlainText | None = Field(None, max_length=20)
 
@@ -84,7 +84,7 @@ def report_weighing(body: WeighingIn, request: Request, session: SessionDep, clo
 def list_weighings(
     session: SessionDep,
     principal: Annotated[Principal, Depends(allow("equipment.read"))],
-    before: Annotated[AwareDatetime | None, Query(description="Weighed before this time.")] = None,
+    before: Annotated[Moment | None, Query(description="Weighed before this time.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Any:
     """The newest weighings on scales of the caller's gate."""

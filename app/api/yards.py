@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from app.accounts.permissions import Principal
 from app.accounts.sessions import client_address
-from app.api.conditional import IdempotencyKey, IfMatch, etag, problems, read_if_match
+from app.api.conditional import IdempotencyKey, IfMatch, Moment, etag, problems, read_if_match
 from app.api.outlooks import WordingDep
 from app.control import assignments, desk
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
@@ -71,7 +71,7 @@ class MovementIn(BaseModel):
 
     plate: str = Field(min_length=1, max_length=40)
     kind: Literal["enter", "leave"]
-    time: AwareDatetime | None = None
+    time: Moment | None = None
 
 
 class CountIn(BaseModel):
@@ -80,7 +80,7 @@ class CountIn(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"inside": 212}]})
 
     inside: int = Field(ge=0, le=100_000)
-    time: AwareDatetime | None = None
+    time: Moment | None = None
 
 
 class CapacityIn(BaseModel):

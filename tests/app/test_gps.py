@@ -234,3 +234,8 @@ def test_doors_say_503_when_the_stream_is_too_long(
     accepted = sum(answer.status_code == 200 for answer in statuses)
     drain(worker)
     assert len(rows(runtime, FIXES)) == accepted
+
+
+def test_an_empty_batch_is_answered(client):
+    """On a quiet platform too, where no other message would set free who waits for the stream."""
+    assert client.post("/gps/batch", content=b"").json() == {"accepted": 0, "refused": []}

@@ -33,10 +33,6 @@ from tests.app.test_permissions import acts_of, routes
 LEFT_OUT = {
     "/api/v1/events": "never ends",
     "/readyz": "not ready without the other processes, and says so by 503",
-    **dict.fromkeys(
-        ("/gps/osmand", "/gps/owntracks", "/gps/traccar", "/gps/batch"),
-        "wire formats of others, not described here; their clients are tested in test_gps",
-    ),
 }
 ENDS_SESSIONS = ("/api/v1/tokens", "/api/v1/accounts")
 """Asked last, since a sender may sign itself out."""
