@@ -136,7 +136,8 @@ def test_an_order_reaches_a_driver_who_confirms_it(platform: Platform, signed_in
     police, driver = signed_in("traffic_police"), signed_in("driver", phone=True)
     expect(driver.get_by_test_id("stage")).not_to_be_empty()
     with platform.client("driver") as client:
-        place = client.get("/api/v1/positions").json()["features"][0]["properties"]
+        features = eventually(lambda: client.get("/api/v1/positions").json()["features"], within_s=60, every_s=0.5)
+        place = features[0]["properties"]
     words = f"Dừng chờ, kiểm tra {uuid.uuid4().hex[:8]}"
 
     pick_stretch(police, place["road"], place["km"] - 4, place["km"] + 4)

@@ -122,7 +122,7 @@ async function showGates() {
   map.setYards(Object.fromEntries(yards.map((yard) => [yard.yard_id, { inside: yard.inside, capacity: yard.capacity }])));
   const gates = [...new Set(items.map((item) => item.gate_id))];
   const forecasts = await Promise.all(gates.map((gate) => api("GET", `/api/v1/forecasts/latest?gate=${gate}`).catch(() => null)));
-  map.setQueues(Object.fromEntries(gates.flatMap((gate, i) => (forecasts[i] ? [[gate, forecasts[i].now.queue_veh]] : []))));
+  map.setQueues(Object.fromEntries(gates.flatMap((gate, i) => (forecasts[i]?.now ? [[gate, forecasts[i].now.queue_veh]] : []))));
 }
 
 let waiting = 0;
