@@ -15,7 +15,8 @@ from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy.orm import Session
+from sqlalchemy import event
+from sqlalchemy.orm import Session, SessionTransaction
 
 from app.accounts import store
 from app.accounts.permissions import Principal
@@ -23,6 +24,9 @@ from app.accounts.tables import AuditRow
 
 FIRST_HASH = bytes(32)
 """What stands before the first row."""
+
+_PENDING = "audit"
+"""Where a session keeps what its transaction has recorded so far."""
 
 log = structlog.get_logger("audit")
 
@@ -47,16 +51,17 @@ def record(
     *,
     at: datetime,
     address: str = "",
-) -> AuditRow:
-    """Append an act to the log, in the caller's transaction.
+) -> None:
+    """Append an act to the log when the caller's transaction commits, and only then.
 
     `principal` is who acted (`None`: the platform itself); `before` and `after` are what changed, as JSON values;
-    never pass a password or a key. Other writers wait until this transaction ends, so record late in it.
+    never pass a password or a key. What a rolled back savepoint recorded is dropped with it.
+
+    The chain has one head, so its lock is the one lock that all acts share. It is taken as the last step of the
+    commit, after every other lock of the transaction: transactions that act on each other's rows cannot wait for
+    one another in a ring through the log, and nobody holds the log while they work.
     """
-    store.lock_audit(session)
-    last_id, previous_hash = store.last_audit(session) or (0, FIRST_HASH)
     row = AuditRow(
-        audit_id=last_id + 1,
         at=at,
         actor_id=principal.account_id if principal else None,
         actor=principal.username if principal else "platform",
@@ -66,13 +71,36 @@ def record(
         before=_plain(before),
         after=_plain(after),
         address=address,
-        previous_hash=previous_hash,
     )
-    row.hash = content_hash(row)
-    session.add(row)
+    scope = session.get_nested_transaction() or session.get_transaction() or session.begin()
+    session.info.setdefault(_PENDING, []).append((scope, row))
+
+
+@event.listens_for(Session, "before_commit")
+def _chain(session: Session) -> None:
+    """Write what the transaction recorded, chained, as its last statements."""
+    if session.in_nested_transaction() or not session.info.get(_PENDING):
+        return
     session.flush()
-    log.info("audit", audit_id=row.audit_id, action=action, hash=row.hash.hex())
-    return row
+    store.lock_audit(session)
+    last_id, previous_hash = store.last_audit(session) or (0, FIRST_HASH)
+    for audit_id, (_, row) in enumerate(session.info.pop(_PENDING), start=last_id + 1):
+        row.audit_id, row.previous_hash = audit_id, previous_hash
+        row.hash = previous_hash = content_hash(row)
+        session.add(row)
+        log.info("audit", audit_id=audit_id, action=row.action, hash=row.hash.hex())
+    session.flush()
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _forget(session: Session, rolled_back: SessionTransaction) -> None:
+    """Drop what was recorded in a transaction or savepoint that is undone, or in a savepoint within it."""
+
+    def undone(scope: SessionTransaction | None) -> bool:
+        return scope is not None and (scope is rolled_back or undone(scope.parent))
+
+    if pending := session.info.get(_PENDING):
+        session.info[_PENDING] = [(scope, row) for scope, row in pending if not undone(scope)]
 
 
 def content_hash(row: AuditRow) -> bytes:

@@ -20,6 +20,7 @@ def log(session, clock):
         audit.record(
             session, None, "orders.issue", "order", number, None, {"km": 6.5, "text": "Dừng lại"}, at=clock.now()
         )
+    session.commit()
     return session
 
 
@@ -94,6 +95,58 @@ def test_writers_at_the_same_time_make_one_chain(runtime):
     with runtime.sessions() as session:
         assert store.last_audit(session)[0] == 40
         assert audit.verify(session) == []
+
+
+def recorded(runtime) -> list[str]:
+    with runtime.sessions() as session:
+        assert audit.verify(session) == []
+        return [row.object_id for row in store.audit_rows(session)]
+
+
+def test_what_is_undone_is_not_in_the_log(runtime):
+    def record(session, thing: str) -> None:
+        audit.record(session, None, "test.write", "thing", thing, at=runtime.clock.now())
+
+    with runtime.sessions() as session:
+        record(session, "first")
+        with session.begin_nested() as savepoint:
+            record(session, "undone")
+            with session.begin_nested():
+                record(session, "undone with what surrounds it")
+            savepoint.rollback()
+        with session.begin_nested(), session.begin_nested():
+            record(session, "kept")
+        session.commit()
+        record(session, "another transaction, undone")
+        session.rollback()
+        record(session, "last")
+        session.commit()
+    assert recorded(runtime) == ["first", "kept", "last"]
+
+
+def test_transactions_that_act_more_than_once_do_not_wait_for_each_other_in_a_ring(runtime):
+    meeting = threading.Barrier(2)
+    failures: list[Exception] = []
+
+    def act(name: str) -> None:
+        try:
+            with runtime.sessions.begin() as session:
+                audit.record(session, None, "test.write", "thing", name, at=runtime.clock.now())
+                if name == "one":
+                    session.execute(text("SELECT pg_advisory_xact_lock(77)"))
+                meeting.wait(10)
+                session.execute(text("SELECT pg_advisory_xact_lock(77)"))
+                audit.record(session, None, "test.write", "thing", name, at=runtime.clock.now())
+        except Exception as error:  # whatever it is, the test is to name it
+            failures.append(error)
+
+    threads = [threading.Thread(target=act, args=(name,)) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert recorded(runtime) == ["one", "one", "two", "two"]
 
 
 def test_the_auditor_searches_in_pages(sign_in, runtime):
