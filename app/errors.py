@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from geo import errors
+
+log = structlog.get_logger("app")
 
 STATUS: dict[type[errors.CuaKhauError], int] = {
     errors.MalformedError: 400,
@@ -67,6 +71,15 @@ def translate(request: Request, error: errors.CuaKhauError) -> str:
     return template.format(**error.values) if error.values else template
 
 
+async def _answer_database(request: Request, error: Exception) -> Response:
+    """Another transaction stood in the way, or the database is away: nothing was done, the caller tries again."""
+    assert isinstance(error, OperationalError)
+    log.warning("the database could not do it", path=request.url.path, reason=str(error.orig).split("\n", 1)[0])
+    return await _answer_own(
+        request, errors.UnavailableError("The platform is busy; nothing was changed. Try again.", retry_after_s=1)
+    )
+
+
 async def _answer_validation(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     issues = [
@@ -95,5 +108,6 @@ def _wants_html(request: Request) -> bool:
 def install(app: FastAPI) -> None:
     """Let `app` answer every error as problem details (or as a page, to a browser that asks for one)."""
     app.add_exception_handler(errors.CuaKhauError, _answer_own)
+    app.add_exception_handler(OperationalError, _answer_database)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_http)

@@ -94,17 +94,39 @@ def clean_database(engine: Engine) -> Iterator[Engine]:
 
 
 def erase(engine: Engine) -> None:
-    """Empty every table but the corridor's."""
+    """Empty every table but the corridor's, and let its ids begin anew.
+
+    Deleting from the few tables that hold something takes a tenth of the time that truncating all of them does.
+    """
     with engine.begin() as connection:
-        tables = connection.scalars(
+        connection.execute(
             text(
-                "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
-                "WHERE schemaname = ANY(:schemas) AND schemaname <> 'geo'"
-            ),
-            {"schemas": list(SCHEMAS)},
-        ).all()
-        if tables:
-            connection.execute(text(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE"))
+                """
+                DO $$
+                DECLARE
+                    one record;
+                    is_used boolean;
+                BEGIN
+                    SET LOCAL session_replication_role = replica;  -- neither triggers nor references
+                    FOR one IN
+                        SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
+                        WHERE schemaname = ANY(:schemas) AND schemaname <> 'geo'
+                    LOOP
+                        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', one.name) INTO is_used;
+                        IF is_used THEN
+                            EXECUTE format('DELETE FROM %s', one.name);
+                        END IF;
+                    END LOOP;
+                    FOR one IN
+                        SELECT format('%I.%I', schemaname, sequencename) AS name FROM pg_sequences
+                        WHERE schemaname = ANY(:schemas) AND schemaname <> 'geo' AND last_value IS NOT NULL
+                    LOOP
+                        PERFORM setval(one.name::regclass, 1, false);
+                    END LOOP;
+                END $$
+                """.replace(":schemas", "'{" + ",".join(SCHEMAS) + "}'")
+            )
+        )
 
 
 @pytest.fixture

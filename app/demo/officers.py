@@ -59,6 +59,8 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
     "customs": ("quantity_differs", "Số kiện thực tế ít hơn tờ khai (mô phỏng)"),
 }  # fmt: skip
 OTHER_REASON: Final = ("goods_differ", "Hàng thực tế khác tờ khai (mô phỏng)")
+MOST_ACTS: Final = 20
+"""What can be due on one trip at one look; beyond that something goes round in circles."""
 BUDGET_S: Final = 3.0
 """How long one look may take; what is left waits for the next one."""
 TAKES: Final = timedelta(seconds=45)
@@ -171,27 +173,24 @@ class Officers:
         return sent
 
     def _work_on(self, journey: Journey, now: datetime) -> None:
-        """Do everything that is due on one trip, in one transaction; what fails is tried again a minute later."""
-        trip_id = journey.row.trip_id
-        with self.sessions() as session:
+        """Do everything that is due on one trip, each act in its transaction; what fails is tried a minute later."""
+        for _ in range(MOST_ACTS):
+            waiting = [one for one in acts(journey) if one[0] <= now]
+            if not waiting:
+                break
+            at, name = min(waiting)
             try:
-                for _ in range(20):
-                    waiting = [one for one in acts(journey) if one[0] <= now]
-                    if not waiting:
-                        break
-                    at, name = min(waiting)
+                with self.sessions.begin() as session:
                     self._do(session, journey, name, at)
-                    session.flush()
-                    session.expire_all()
-                    rows = store.papers(session, [journey.row.vehicle_id])
-                    if not rows:  # over the border
-                        break
-                    journey.row = rows[0]
-                session.commit()
             except (CuaKhauError, SQLAlchemyError) as error:
-                session.rollback()
-                self._failed[trip_id] = now + timedelta(minutes=1)
-                log.warning("demo officer could not", trip_id=trip_id, error=str(error)[:300])
+                self._failed[journey.row.trip_id] = now + timedelta(minutes=1)
+                log.warning("demo officer could not", trip_id=journey.row.trip_id, act=name, error=str(error)[:300])
+                break
+            with self.sessions() as session:
+                rows = store.papers(session, [journey.row.vehicle_id])
+            if not rows:  # over the border
+                break
+            journey.row = rows[0]
 
     def _do(self, session: Session, journey: Journey, name: str, at: datetime) -> None:
         row = journey.row

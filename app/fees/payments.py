@@ -34,8 +34,10 @@ def record_transfer(
     """Take down a transfer that a bank reports, and match it; the payment, and whether it is new.
 
     Arguments: `transfer` with `bank_ref amount_vnd received_at content payer`. The bank's reference on the account
-    names the transfer: reported again, by webhook or statement, it is the same.
+    names the transfer: reported again, by webhook or statement, it is the same. Reports on one account are taken down
+    one after the other: a statement locks many fees, in the bank's order.
     """
+    store.lock_collecting_account(session, account.collecting_account_id)
     values = {
         **transfer, "method": "transfer", "source": source, "status": "unmatched", "collector": account.collector,
         "gate_id": account.gate_id, "collecting_account_id": account.collecting_account_id, "recorded_at": now,
@@ -67,10 +69,11 @@ def _find_fee(session: Session, payment: Payment) -> tuple[FeeRow | None, str]:
     references = find_references(payment.content)
     if len(references) != 1:
         return None, "several_references" if references else "no_reference"
-    fee = store.lock_fee(session, FeeRow.reference == references[0])
-    if fee is None:
+    if store.find_fee_id(session, references[0]) is None:
         return None, "unknown_reference"
-    if (fee.collector, fee.gate_id) != (payment.collector, payment.gate_id):
+    is_own = and_(FeeRow.collector == payment.collector, FeeRow.gate_id == payment.gate_id)
+    fee = store.lock_fee(session, and_(FeeRow.reference == references[0], is_own))
+    if fee is None:
         return None, "other_collector"
     if fee.amount_vnd is None:
         return None, "amount_not_known"

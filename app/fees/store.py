@@ -100,7 +100,12 @@ def insert_fee(session: Session, values: Mapping[str, Any]) -> FeeRow | None:
 
 
 def lock_fee(session: Session, condition: ColumnElement[bool]) -> FeeRow | None:
-    """A fee by a condition on it and its trip, locked until the transaction ends."""
+    """A fee by a condition on it and its trip, locked until the transaction ends.
+
+    Its trip is locked before it: acts on a sheet lock the trip and then its fee, and so must acts on the fee.
+    """
+    trips = select(Trip.trip_id).join(FeeRow, FeeRow.trip_id == Trip.trip_id).where(condition)
+    session.execute(trips.with_for_update(of=Trip))
     return session.scalars(
         select(FeeRow)
         .join(Trip, Trip.trip_id == FeeRow.trip_id)
@@ -207,6 +212,15 @@ def find_collecting_account(session: Session, collector: str, gate_id: str) -> C
             CollectingAccount.disabled_at.is_(None),
         )
     ).one_or_none()
+
+
+def lock_collecting_account(session: Session, collecting_account_id: int) -> None:
+    """Wait until this transaction is the only one that takes down what the bank reports on an account."""
+    session.execute(
+        select(CollectingAccount.collecting_account_id)
+        .where(CollectingAccount.collecting_account_id == collecting_account_id)
+        .with_for_update(key_share=True)
+    )
 
 
 def get_collecting_account(session: Session, collecting_account_id: int) -> CollectingAccount | None:
@@ -348,14 +362,18 @@ def insert_release(session: Session, values: Mapping[str, Any]) -> Release | Non
 
 
 def lock_release(session: Session, release_id: int, principal: Principal) -> Release | None:
-    """A release of the own office at the own gate, locked."""
+    """A release of the own office at the own gate, locked, and before it the fee it is about."""
+    own = and_(
+        Release.release_id == release_id,
+        Release.gate_id == principal.gate_id,
+        Release.collector == str(principal.role),
+    )
+    fee_id = session.scalars(select(Release.fee_id).where(own)).one_or_none()
+    if fee_id is not None:
+        lock_fee(session, FeeRow.fee_id == fee_id)
     return session.scalars(
         select(Release)
-        .where(
-            Release.release_id == release_id,
-            Release.gate_id == principal.gate_id,
-            Release.collector == str(principal.role),
-        )
+        .where(own)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one_or_none()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,9 +10,11 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from app.fees import tariffs
+from app.fees import store, tariffs
 from app.fees.reference import SIGNS, check_sign, find_references, new_reference
+from app.fees.tables import FeeRow
 from app.runtime import Runtime
+from app.trips import sheet
 from tests.app.collecting import Counter, open_counter
 
 SignIn = Callable[..., TestClient]
@@ -271,3 +274,43 @@ def test_a_declaration_that_changes_is_assessed_anew(counter: Counter) -> None:
         service.open_fee(session, fee["trip_id"], now=now)
         session.commit()
     assert counter.fee(fee["trip_id"])["question"]["kind"] == "no_rate"
+
+
+# Other transactions in the way
+
+
+def wait_for_a_blocked_backend(counter: Counter) -> int:
+    """The process of the one database session that waits for a lock, once there is one."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        blocked = counter.rows(
+            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        if blocked:
+            return int(blocked[0].pid)
+        time.sleep(0.05)
+    raise AssertionError("nobody waits")
+
+
+def test_a_cashier_waits_for_an_act_on_the_sheet_instead_of_meeting_it_in_a_ring(counter: Counter) -> None:
+    fee = counter.due()
+    with ThreadPoolExecutor() as pool, counter.runtime.sessions.begin() as session:
+        sheet.update_facts(session, fee["trip_id"], {"transshipment": True}, counter.runtime.clock.now())
+        cash = pool.submit(counter.act, fee["trip_id"], "cash", amount_vnd=fee["outstanding_vnd"])
+        wait_for_a_blocked_backend(counter)
+        assert store.lock_fee(session, FeeRow.trip_id == fee["trip_id"]) is not None  # the act goes on to the fee
+        session.commit()
+        assert cash.result(20).status_code == 200, cash.result().text
+    assert counter.step(fee["trip_id"]) == "done"
+
+
+def test_an_act_that_the_database_broke_off_changes_nothing_and_may_be_tried_again(counter: Counter) -> None:
+    fee = counter.due()
+    with ThreadPoolExecutor() as pool, counter.runtime.sessions.begin() as session:
+        store.lock_fee(session, FeeRow.trip_id == fee["trip_id"])
+        cash = pool.submit(counter.act, fee["trip_id"], "cash", amount_vnd=fee["outstanding_vnd"])
+        counter.rows("SELECT pg_terminate_backend(:pid)", pid=wait_for_a_blocked_backend(counter))
+        answer = cash.result(20)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert counter.fee(fee["trip_id"])["status"] == "due"
+    assert counter.act(fee["trip_id"], "cash", amount_vnd=fee["outstanding_vnd"]).status_code == 200
