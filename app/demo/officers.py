@@ -7,6 +7,7 @@ of a simulated person whom nobody can sign in as, at the moment at which it woul
 
 from __future__ import annotations
 
+import heapq
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -81,6 +82,10 @@ class Journey:
     plan: JourneyPlan
     origin: datetime
     stops_s: float | None
+    acts_done: int = 0
+
+    def __lt__(self, other: Journey) -> bool:
+        return bool(self.row.trip_id < other.row.trip_id)
 
     def moment(self, seconds: float) -> datetime | None:
         """When a second of the recorded day comes; `None` while the truck stands before it for an order."""
@@ -116,7 +121,8 @@ class Officers:
         now = self.clock.now()
         with self.sessions() as session:
             rows = store.papers(session, list(self.truck_of))
-        due, read = [], 0
+        due: list[tuple[int, datetime, str, Journey]] = []
+        read = 0
         for row in rows:
             journey = self.journey(row)
             if journey is None or self._failed.get(row.trip_id, now) > now:
@@ -124,17 +130,18 @@ class Officers:
             self._lead_aside(journey, now)
             if read < MOST_AT_ONCE:
                 read += self._pass_cameras(journey, now)
-            first = min((at for at, _ in acts(journey)), default=now)
-            if first < now:
-                due.append((first, journey))
-        due.sort(key=lambda pair: (pair[1].row.stage not in ("in_the_yard", "queued"), pair[0]))
-        self.is_behind, began = False, time.monotonic()
-        for done, (_, journey) in enumerate(due):
-            if time.monotonic() - began > BUDGET_S:
-                self.is_behind = True
-                log.info("demo officers go on later", done=done, left=len(due) - done)
-                break
-            self._work_on(journey, now)
+            due += _next_act(journey, now)
+        heapq.heapify(due)
+        began, done = time.monotonic(), 0
+        while due and time.monotonic() - began < BUDGET_S:
+            _, at, name, journey = heapq.heappop(due)
+            if self._act(journey, name, at, now):
+                done += 1
+                for one in _next_act(journey, now):
+                    heapq.heappush(due, one)
+        self.is_behind = bool(due)
+        if due:
+            log.info("demo officers go on later", done=done, left=len(due))
 
     def journey(self, row: Any) -> Journey | None:
         """The journey that a trip belongs to, with what an order made different; `None` if it has none."""
@@ -172,25 +179,22 @@ class Officers:
                 sent += self.cameras.pass_by(row.trip_id, plate, row.gate_id, station, at, now)
         return sent
 
-    def _work_on(self, journey: Journey, now: datetime) -> None:
-        """Do everything that is due on one trip, each act in its transaction; what fails is tried a minute later."""
-        for _ in range(MOST_ACTS):
-            waiting = [one for one in acts(journey) if one[0] <= now]
-            if not waiting:
-                break
-            at, name = min(waiting)
-            try:
-                with self.sessions.begin() as session:
-                    self._do(session, journey, name, at)
-            except (CuaKhauError, SQLAlchemyError) as error:
-                self._failed[journey.row.trip_id] = now + timedelta(minutes=1)
-                log.warning("demo officer could not", trip_id=journey.row.trip_id, act=name, error=str(error)[:300])
-                break
-            with self.sessions() as session:
-                rows = store.papers(session, [journey.row.vehicle_id])
-            if not rows:  # over the border
-                break
-            journey.row = rows[0]
+    def _act(self, journey: Journey, name: str, at: datetime, now: datetime) -> bool:
+        """Do one act in a transaction of its own; whether the trip goes on. What fails is tried a minute later."""
+        try:
+            with self.sessions.begin() as session:
+                self._do(session, journey, name, at)
+        except (CuaKhauError, SQLAlchemyError) as error:
+            self._failed[journey.row.trip_id] = now + timedelta(minutes=1)
+            log.warning("demo officer could not", trip_id=journey.row.trip_id, act=name, error=str(error)[:300])
+            return False
+        with self.sessions() as session:
+            rows = store.papers(session, [journey.row.vehicle_id])
+        if not rows:  # over the border
+            return False
+        journey.acts_done += 1
+        journey.row = rows[0]
+        return journey.acts_done < MOST_ACTS
 
     def _do(self, session: Session, journey: Journey, name: str, at: datetime) -> None:
         row = journey.row
@@ -266,6 +270,16 @@ class Officers:
 
     def _person(self, role: Role, row: Any) -> Principal:
         return self.people[role, row.gate_id]
+
+
+def _next_act(journey: Journey, now: datetime) -> list[tuple[int, datetime, str, Journey]]:
+    """The next act due on a trip, if any, behind its urgency: papers of trucks at the gate, the gate, the road."""
+    waiting = [one for one in acts(journey) if one[0] <= now]
+    if not waiting:
+        return []
+    at, name = min(waiting)
+    is_at_gate = journey.row.stage in ("in_the_yard", "queued")
+    return [(0 if is_at_gate and name == "declare" else 1 if is_at_gate else 2, at, name, journey)]
 
 
 def acts(journey: Journey) -> Iterator[tuple[datetime, str]]:

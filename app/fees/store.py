@@ -372,10 +372,7 @@ def lock_release(session: Session, release_id: int, principal: Principal) -> Rel
     if fee_id is not None:
         lock_fee(session, FeeRow.fee_id == fee_id)
     return session.scalars(
-        select(Release)
-        .where(own)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+        select(Release).where(own).with_for_update().execution_options(populate_existing=True)
     ).one_or_none()
 
 

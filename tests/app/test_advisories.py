@@ -131,7 +131,9 @@ def test_what_was_dismissed_comes_back_only_when_it_is_worse(stage: Stage) -> No
     assert (worse["status"], worse["severity"]) == ("open", "alarm")
     assert worse["advisory_id"] != advice["advisory_id"]
     with stage.runtime.sessions() as session:
-        actions = session.execute(text("SELECT action FROM app.audit WHERE object_type = 'advisory'")).scalars()
+        actions = session.execute(
+            text("SELECT action FROM app.audit WHERE object_type = 'advisory' ORDER BY audit_id")
+        ).scalars()
         assert list(actions) == ["advisories.dismiss"]
 
 

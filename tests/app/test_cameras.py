@@ -162,7 +162,9 @@ def test_a_doubtful_read_waits_for_a_person_with_its_picture(runtime, client, st
     assert (decided.status_code, decided.json()["status"], decided.json()["plate"]) == (200, "matched", PLATE)
     assert operator.post(url, json={"trip_id": stage.trip_id}).status_code == 409
     assert rows(runtime, "SELECT kind, source FROM capacity.movement") == [("enter", "camera")]
-    assert rows(runtime, "SELECT action FROM app.audit WHERE object_type = 'plate_read'") == [("plates.decide",)]
+    assert rows(runtime, "SELECT action FROM app.audit WHERE object_type = 'plate_read' ORDER BY audit_id") == [
+        ("plates.decide",)
+    ]
 
 
 def test_cameras_prove_themselves_in_the_way_they_can(runtime, client, stage, administrator) -> None:

@@ -131,7 +131,7 @@ def test_the_page_shows_the_list(stage: Stage) -> None:
     page = stage.enterprise.get("/notifications")
     assert page.status_code == 200
     assert f"/enterprise/trips/{stage.trip_id}" in page.text
-    assert "Hải quan" in page.text
+    assert "Kiểm hóa hải quan" in page.text
     assert 'data-testid="bell"' in page.text
     assert 'data-testid="bell"' not in stage.police.get("/notifications").text
 

@@ -252,7 +252,9 @@ def test_a_gate_is_set_and_says_by_whom(planner: TestClient, runtime: Runtime) -
     assert "do planner-1 đặt" in page
     with runtime.sessions() as session:
         stored = routing_store.get_gate_setting(session, "huu-nghi")
-        actions = session.scalars(text("SELECT action FROM app.audit WHERE object_type = 'gate'")).all()
+        actions = session.scalars(
+            text("SELECT action FROM app.audit WHERE object_type = 'gate' ORDER BY audit_id")
+        ).all()
     assert (stored.lanes, f"{stored.open_from:%H:%M}", stored.service_mean_s, stored.version) == (3, "08:00", 150.5, 2)
     assert actions == ["gate.setting"]
 

@@ -19,7 +19,7 @@ from app.trips.procedure import DECLARED_PARTS, OPEN, STEPS, Facts, IllegalActEr
 from app.trips.procedure_checks import FACT_VALUES, OWNERS, find_problems
 from app.trips.tables import REGIMES
 
-many = settings(max_examples=4000, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 class Choices:

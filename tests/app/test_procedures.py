@@ -60,7 +60,9 @@ def test_a_draft_is_a_copy_that_can_be_wrong_but_not_published(administrator: Te
     ]
     assert versions == [(2, "published"), (1, "retired")]
     with runtime.sessions() as session:
-        acts = session.scalars(text("SELECT action FROM app.audit WHERE object_type = 'procedure'")).all()
+        acts = session.scalars(
+            text("SELECT action FROM app.audit WHERE object_type = 'procedure' ORDER BY audit_id")
+        ).all()
     assert acts == ["procedures.draft", "procedures.save", "procedures.save", "procedures.publish"]
 
 

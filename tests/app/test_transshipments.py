@@ -54,7 +54,9 @@ def test_registered_approved_and_carried_out(gate, trip_id):
     assert gate.state(trip_id)["transshipment"] == "done"
     assert gate.state(trip_id)["customs"] == "ready"
     with gate.runtime.sessions() as session:
-        actions = session.execute(text("SELECT action FROM app.audit WHERE object_type = 'transshipment'")).scalars()
+        actions = session.execute(
+            text("SELECT action FROM app.audit WHERE object_type = 'transshipment' ORDER BY audit_id")
+        ).scalars()
         assert list(actions) == ["transshipment.registered", "transshipment.approved", "transshipment.carried_out"]
 
 

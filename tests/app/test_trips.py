@@ -44,7 +44,11 @@ def test_a_trip_is_entered_and_read_back(enterprise: TestClient, runtime: Runtim
     read = enterprise.get(made.headers["Location"]).json()
     assert read == trip
     with runtime.sessions() as session:
-        kinds = session.execute(text("SELECT action FROM app.audit WHERE object_type = 'trip'")).scalars().all()
+        kinds = (
+            session.execute(text("SELECT action FROM app.audit WHERE object_type = 'trip' ORDER BY audit_id"))
+            .scalars()
+            .all()
+        )
     assert kinds == ["trips.create"]
 
 

@@ -8,6 +8,7 @@ import { openCamera } from "./camera.js";
 import { listenForScanner } from "./scanner.js";
 
 const REFRESH_MS = 700;
+const SETTLED_MS = 5_000; // so long the sheet just acted on stays, before the next truck's takes its place
 const page = document.querySelector("[data-station]");
 const station = page.dataset.station;
 const work = document.getElementById("work");
@@ -17,6 +18,7 @@ const field = document.getElementById("scan-text");
 const query = `at=${encodeURIComponent(station)}`;
 const waiting = { work: 0, sheet: 0 };
 let acting = false;
+let actedAt = -Infinity;
 let asked = 0; // the newest request for the detail pane wins
 
 const sheet = () => detail.querySelector("article[data-trip]");
@@ -29,21 +31,21 @@ async function fragment(url) {
   return response.ok ? response.text() : null;
 }
 
+/** Show what an address gives: true, false if it does not come, null if there is no such sheet at this gate. */
 async function show(url) {
   const mine = ++asked;
   const html = await fragment(url).catch(() => null);
   if (html === null || mine !== asked) return false;
-  if (html === "") {
-    close(); // over, or at another gate
-    return false;
-  }
+  if (html === "") return null;
   detail.innerHTML = html;
   page.classList.add("st-has-sheet");
   return true;
 }
 
-async function openTrip(id, { push = true } = {}) {
-  if (!(await show(`/station/sheet/${id}?${query}`))) return false;
+async function openTrip(id, { push = true, wanted = true } = {}) {
+  const shown = await show(`/station/sheet/${id}?${query}`);
+  if (shown === null && wanted) close(); // over, or at another gate
+  if (!shown) return false;
   if (push) history.pushState({ trip: id }, "", `/station?${query}&trip=${id}`);
   detail.scrollTop = 0;
   mark();
@@ -83,7 +85,9 @@ async function refreshSheet({ byOthers = false } = {}) {
   const before = sheet();
   if (!before || detail.querySelector("dialog[open]")) return;
   const [state, id, version, top] = [before.dataset.state, before.dataset.trip, before.dataset.version, detail.scrollTop];
-  if (!(await show(`/station/sheet/${id}?${query}`))) return;
+  const shown = await show(`/station/sheet/${id}?${query}`);
+  if (shown === null) close(); // it left the gate meanwhile
+  if (!shown) return;
   detail.scrollTop = top;
   const after = sheet();
   if (byOthers && after && (after.dataset.state !== state || after.dataset.version !== version)) {
@@ -116,6 +120,7 @@ async function act(method, url, body, done) {
       return api(method, url, body, { headers });
     });
     toast(done, "success");
+    actedAt = performance.now();
     await refreshSheet();
     return true;
   } catch (error) {
@@ -238,15 +243,21 @@ on("equipment", () => !acting && sheet()?.dataset.step.startsWith("barrier_") &&
 on("trip", workSoon);
 on("plate", ({ station: where, trip_id, status }) => {
   workSoon();
-  if (where !== station || !trip_id || status !== "matched") return;
-  const article = sheet();
-  const isBusy = acting || detail.querySelector("dialog[open]") || article?.querySelector(".st-acts");
-  if (!isBusy) openTrip(trip_id);
-  else if (trip_id !== openTripId()) {
-    const row = work.querySelector(`a[data-trip="${trip_id}"] .ck-plate`);
+  if (where === station && trip_id && status === "matched") offer(trip_id);
+});
+
+/** A truck was just read here: open its sheet, unless the officer is at work with another. */
+function offer(id) {
+  const settled = actedAt + SETTLED_MS - performance.now();
+  const isBusy = acting || detail.querySelector("dialog[open]") || sheet()?.querySelector(".st-acts");
+  if (!isBusy && settled > 0) setTimeout(offer, settled, id);
+  else if (!isBusy) openTrip(id, { wanted: false });
+  else if (id !== openTripId()) {
+    const row = work.querySelector(`a[data-trip="${id}"] .ck-plate`);
     if (row) toast(t("{plate} was just read at {station}", { plate: row.textContent, station: document.title.split(" · ")[0] }), "info");
   }
-});
+}
+
 for (const type of ["resync", "reconnected"]) {
   on(type, () => {
     workSoon();
