@@ -8,13 +8,9 @@ from typing import Any, Final
 
 from app.dispatch.texts import format_until
 from app.trips.places import Places
+from app.words import N_
 
 Gettext = Callable[[str], str]
-
-
-def N_(message: str) -> str:  # noqa: N802 - gettext's customary name
-    """Mark a message for translation."""
-    return message
 
 
 MESSAGES: Final[Mapping[str, str]] = {

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from app.accounts.permissions import Principal
 from app.following import statistics_store as store
 from app.following.statistics import KEPT, LATE_DAYS, begin_of, check_days, local_day, own_gate, sum_day
-from app.following.words import N_
 from app.pdf import Document, writable
+from app.words import N_
 
 STANDING_AT: Final = time(20, 0)
 AGAIN_AFTER: Final = timedelta(minutes=15)

@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.following import store
-from app.following.words import AGENCY_NAMES, STEP_NAMES, agency_of
+from app.following.agencies import AGENCY_NAMES, agency_of
+from app.words import STEP_NAMES
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Principal
 from app.following import store
-from app.following.words import N_, STEP_NAMES
+from app.words import N_, STEP_NAMES
 
 MOST_COUNTED: Final = 100
 KEPT: Final = timedelta(days=30)

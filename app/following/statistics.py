@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Principal, Scope
 from app.following import statistics_store as store
-from app.following.words import agency_of
+from app.following.agencies import agency_of
 from geo.clock import LOCAL_ZONE
 from geo.errors import ForbiddenError, InvalidInputError
 

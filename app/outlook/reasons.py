@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.dispatch.texts import format_until
-from app.dispatch.wording import N_, Gettext
+from app.dispatch.wording import Gettext
 from app.trips.places import Places
+from app.words import N_
 
 MESSAGES: Final[Mapping[str, str]] = {
     "free_on_arrival": N_("{free} places are free when you arrive."),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.accounts.permissions import Principal, Role
+from app.words import N_, STEP_NAMES
 from geo.errors import NotFoundError
 
 
@@ -13,13 +14,17 @@ from geo.errors import NotFoundError
 class Station:
     """One station; its name is that of the step done there (see `app.trips.sheet_view.STATIONS`).
 
-    `label` is a gettext key, `icon` one of Tabler's.
+    `icon` is one of Tabler's.
     """
 
     name: str
-    label: str
     icon: str
     roles: tuple[Role, ...]
+
+    @property
+    def label(self) -> str:
+        """What it is called, a key of the translations."""
+        return STEP_NAMES.get(self.name, N_("Undeclared vehicles"))
 
 
 SUPPORT: Final = "support"
@@ -28,17 +33,17 @@ SUPPORT: Final = "support"
 STATIONS: Final = {
     one.name: one
     for one in (
-        Station("health", "Health check", "stethoscope", (Role.HEALTH_QUARANTINE,)),
-        Station("barrier_1", "Barrier 1", "barrier-block", (Role.BORDER_GUARD,)),
-        Station("barrier_2", "Barrier 2", "barrier-block", (Role.BORDER_GUARD,)),
-        Station("yard", "Yard", "parking", (Role.YARD_OPERATOR,)),
-        Station("transshipment", "Transshipment", "transfer", (Role.YARD_OPERATOR,)),
-        Station("quarantine_health", "Health quarantine", "stethoscope", (Role.HEALTH_QUARANTINE,)),
-        Station("quarantine_animal", "Animal quarantine", "paw", (Role.ANIMAL_QUARANTINE,)),
-        Station("quarantine_plant", "Plant quarantine", "leaf", (Role.PLANT_QUARANTINE,)),
-        Station("customs", "Customs inspection", "package", (Role.CUSTOMS,)),
-        Station("fee", "Fee", "cash", (Role.GATE_MANAGEMENT, Role.TAX)),
-        Station(SUPPORT, "Undeclared vehicles", "file-alert", (Role.SUPPORT,)),
+        Station("health", "stethoscope", (Role.HEALTH_QUARANTINE,)),
+        Station("barrier_1", "barrier-block", (Role.BORDER_GUARD,)),
+        Station("barrier_2", "barrier-block", (Role.BORDER_GUARD,)),
+        Station("yard", "parking", (Role.YARD_OPERATOR,)),
+        Station("transshipment", "transfer", (Role.YARD_OPERATOR,)),
+        Station("quarantine_health", "stethoscope", (Role.HEALTH_QUARANTINE,)),
+        Station("quarantine_animal", "paw", (Role.ANIMAL_QUARANTINE,)),
+        Station("quarantine_plant", "leaf", (Role.PLANT_QUARANTINE,)),
+        Station("customs", "package", (Role.CUSTOMS,)),
+        Station("fee", "cash", (Role.GATE_MANAGEMENT, Role.TAX)),
+        Station(SUPPORT, "file-alert", (Role.SUPPORT,)),
     )
 }
 

@@ -18,8 +18,8 @@ from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, field_of
 from app.declarations.form import Problem
 from app.deps import ClockDep, CorridorDep, SessionDep
 from app.trips.goods import GOODS_CLASSES
-from app.web.enterprise import REGIME_NAMES
-from app.web.pages import N_, render
+from app.web.pages import render
+from app.words import N_, REGIME_NAMES
 from geo.clock import LOCAL_ZONE, parse_time
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError, RefusedError
@@ -49,12 +49,6 @@ CHOICES: dict[str, dict[str, str]] = {
 STATUS_WORDS = {
     "draft": (N_("Draft"), "pencil"), "submitted": (N_("Submitted"), "check"),
     "returned": (N_("Returned"), "arrow-back-up"), "superseded": (N_("Superseded"), "history"),
-}  # fmt: skip
-STEP_WORDS = {
-    "declaration": N_("Declaration"), "health": N_("Health check"), "barrier_1": N_("Barrier 1"),
-    "yard": N_("Yard step"), "quarantine_health": N_("Health quarantine"),
-    "quarantine_animal": N_("Animal quarantine"), "quarantine_plant": N_("Plant quarantine"),
-    "transshipment": N_("Transshipment"), "customs": N_("Customs"), "fee": N_("Fee"), "barrier_2": N_("Barrier 2"),
 }  # fmt: skip
 BLANK_LINE = dict.fromkeys(LINE_FIELDS, "")
 LINE_NAME = re.compile(r"lines\.(\d{1,3})\.(\w+)", re.ASCII)
@@ -182,7 +176,7 @@ def show(
     ]
     return render(
         request, "declaration.html", found=found, data=data, lines=lines, changes=changes, statuses=STATUS_WORDS,
-        steps=STEP_WORDS, head_fields=HEAD_FIELDS, line_fields=LINE_FIELDS, choices=CHOICES, sites=_sites(corridor),
+        head_fields=HEAD_FIELDS, line_fields=LINE_FIELDS, choices=CHOICES, sites=_sites(corridor),
         reasons=reasons.all_reasons(), returned=_returned(found), shown_name=_shown_name,
     )  # fmt: skip
 

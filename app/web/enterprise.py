@@ -18,8 +18,7 @@ from app.trips import service, sheet
 from app.trips.declaration import Declaration
 from app.trips.goods import GOODS_CLASSES
 from app.trips.places import Places
-from app.trips.tables import REGIMES
-from app.web.pages import N_, render
+from app.web.pages import render
 from geo.clock import LOCAL_ZONE, parse_time
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError, InvalidInputError
@@ -28,15 +27,6 @@ router = APIRouter(include_in_schema=False, prefix="/enterprise")
 
 EnterpriseDep = Annotated[Principal, Depends(allow("pages.enterprise"))]
 WriterDep = Annotated[Principal, Depends(allow("trips.write"))]
-
-REGIME_NAMES = {
-    "export": N_("Export"),
-    "import": N_("Import"),
-    "temporary_import_reexport": N_("Temporary import for re-export"),
-    "temporary_export_reimport": N_("Temporary export for re-import"),
-    "border_transfer": N_("Border transfer"),
-    "transit": N_("Transit"),
-}
 
 
 @router.get("")
@@ -109,7 +99,7 @@ def show_trip(
 ) -> Response:
     """One trip with its timeline, and what it waits for now."""
     trip = service.get_trip(session, principal, trip_id)
-    names: dict[str, Any] = {"regimes": REGIME_NAMES, "goods_classes": GOODS_CLASSES, "sites": _site_names(corridor)}
+    names: dict[str, Any] = {"goods_classes": GOODS_CLASSES, "sites": _site_names(corridor)}
     arrival = parse_time(trip["planned_arrival"])
     graph = sheet.get_sheet(session, principal, trip_id)["graph"]
     steps = current_steps(session, trip_id)
@@ -123,7 +113,6 @@ def _form(request: Request, corridor: Corridor, written: TripForm, error: CuaKha
     context: dict[str, Any] = {
         "gates": corridor.gates(),
         "goods_classes": GOODS_CLASSES,
-        "regimes": {regime: REGIME_NAMES[regime] for regime in REGIMES},
         "written": written,
         "error": error,
     }

@@ -10,7 +10,9 @@ from fastapi.responses import Response
 from app.accounts.permissions import Principal
 from app.deps import CorridorDep, SessionDep, allow
 from app.equipment import reading, service
-from app.web.pages import N_, render
+from app.stations.places import STATIONS
+from app.web.pages import render
+from app.words import N_
 from ingest.plates import display_plate
 
 router = APIRouter(include_in_schema=False)
@@ -24,17 +26,6 @@ KIND_NAMES = {
     "scanner": N_("Container scanner"),
     "seal": N_("Electronic seal"),
     "barrier": N_("Barrier"),
-}
-STATION_NAMES = {
-    "health": N_("Health check"),
-    "barrier_1": N_("Barrier 1"),
-    "yard": N_("Yard"),
-    "quarantine_health": N_("Health quarantine"),
-    "quarantine_animal": N_("Animal quarantine"),
-    "quarantine_plant": N_("Plant quarantine"),
-    "transshipment": N_("Transshipment"),
-    "customs": N_("Customs"),
-    "barrier_2": N_("Barrier 2"),
 }
 VENDOR_NAMES = {
     "plate-recogniser": "Plate Recognizer", "rekor": "Rekor Scout", "hikvision": "Hikvision",
@@ -50,7 +41,7 @@ def show_equipment(request: Request, session: SessionDep, corridor: CorridorDep,
     return render(
         request, "equipment.html", devices=service.list_equipment(session, principal), sites=corridor.sites,
         places=[site for site in corridor.sites.values() if site.kind in SITE_KINDS], kind_names=KIND_NAMES,
-        station_names=STATION_NAMES, vendors=service.VENDORS, vendor_names=VENDOR_NAMES,
+        stations=STATIONS, vendors=service.VENDORS, vendor_names=VENDOR_NAMES,
     )  # fmt: skip
 
 
@@ -66,5 +57,5 @@ def show_reads(
     reads, following = reading.list_reads(session, principal, status=status, before=before, limit=PAGE_SIZE)
     return render(
         request, "equipment_reads.html", reads=reads, following=following, wanted=status, shown_plate=display_plate,
-        trips=reading.trips_considered(session, reads), station_names=STATION_NAMES,
+        trips=reading.trips_considered(session, reads),
     )  # fmt: skip

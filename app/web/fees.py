@@ -13,7 +13,8 @@ from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.fees import closing, payments, releases, service
 from app.fees.load import ANSWERABLE, CHOICES
 from app.trips.goods import GOODS_CLASSES
-from app.web.pages import N_, render
+from app.web.pages import render
+from app.words import N_, REGIME_NAMES
 from geo.clock import Clock
 from geo.corridor import Corridor
 from geo.errors import ConflictError
@@ -67,12 +68,7 @@ VALUE_WORDS: dict[str, Any] = {
     "truck": N_("Truck"),
     "tractor": N_("Tractor with trailer"),
     "new_vehicle": N_("New vehicle driven over"),
-    "export": N_("Export"),
-    "import": N_("Import"),
-    "temporary_import_reexport": N_("Temporary import for re-export"),
-    "temporary_export_reimport": N_("Temporary export for re-import"),
-    "border_transfer": N_("Border transfer"),
-    "transit": N_("Transit"),
+    **REGIME_NAMES,
 }
 WORDS: dict[str, Any] = {
     "statuses": STATUS_WORDS, "payment_words": PAYMENT_WORDS, "details": DETAIL_WORDS, "methods": METHOD_WORDS,

@@ -19,6 +19,7 @@ from app.accounts.permissions import Principal, Role
 from app.errors import TITLES, translate
 from app.web import i18n
 from app.web.assets import Assets
+from app.words import N_, REGIME_NAMES, ROLE_NAMES, STAGE_NAMES, STEP_NAMES
 from geo.errors import CuaKhauError
 
 HOME_PAGES = {
@@ -31,11 +32,6 @@ HOME_PAGES = {
     Role.AUDITOR: "/audit",
 }
 """Where each role starts; the others start at their station."""
-
-
-def N_(message: str) -> str:  # noqa: N802 - gettext's own name for it
-    """Mark `message` for translation without translating it here."""
-    return message
 
 
 NAVIGATION = (
@@ -54,24 +50,6 @@ NAVIGATION = (
     ("audit.read", "/audit", N_("Audit log"), "shield-check"),
 )
 """Act needed, address, label, icon of each entry of the main menu."""
-
-ROLE_NAMES = {
-    Role.TRAFFIC_POLICE: N_("Traffic police"),
-    Role.DRIVER: N_("Driver"),
-    Role.ENTERPRISE: N_("Enterprise"),
-    Role.PLANNER: N_("Planner"),
-    Role.YARD_OPERATOR: N_("Yard operator"),
-    Role.BORDER_GUARD: N_("Border guard"),
-    Role.HEALTH_QUARANTINE: N_("Health quarantine"),
-    Role.ANIMAL_QUARANTINE: N_("Animal quarantine"),
-    Role.PLANT_QUARANTINE: N_("Plant quarantine"),
-    Role.CUSTOMS: N_("Customs"),
-    Role.GATE_MANAGEMENT: N_("Gate management center"),
-    Role.TAX: N_("Tax office"),
-    Role.SUPPORT: N_("Support desk"),
-    Role.ADMINISTRATOR: N_("Administrator"),
-    Role.AUDITOR: N_("Auditor"),
-}
 
 
 class Pages:
@@ -163,6 +141,9 @@ def _environment(assets: Assets) -> Environment:
         "strings_json": strings_json,
         "navigation": NAVIGATION,
         "role_names": ROLE_NAMES,
+        "stage_names": STAGE_NAMES,
+        "step_names": STEP_NAMES,
+        "regimes": REGIME_NAMES,
         "languages": i18n.LANGUAGES,
         "home_page": home_page,
     }

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from app.api.scenarios import ScenarioIn
-from app.web.pages import N_
+from app.words import N_
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError
 from routing.scenario import Scenario, library

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.store import get_account
 from app.web.i18n import LANGUAGES
-from app.web.pages import N_
+from app.words import N_
 from capacity import store as capacity_store
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor

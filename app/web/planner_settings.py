@@ -19,9 +19,10 @@ from app.api.yards import CapacityIn
 from app.control import desk
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.policy import AdvicePolicy, get_policy, set_policy
-from app.web.pages import N_, render
+from app.web.pages import render
 from app.web.planner_form import Problem, SentFields, Written, flatten, nest, problem_of
 from app.web.planner_runs import account_names
+from app.words import N_
 from capacity import store as capacity_store
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError, StaleError

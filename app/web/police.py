@@ -10,18 +10,10 @@ from fastapi.responses import Response
 from app.accounts.permissions import Principal
 from app.deps import CorridorDep, allow
 from app.trips.goods import GOODS_CLASSES
-from app.web.pages import N_, render
+from app.web.pages import render
+from app.words import REGIME_NAMES
 
 router = APIRouter(include_in_schema=False)
-
-REGIME_LABELS = {
-    "export": N_("Export"),
-    "import": N_("Import"),
-    "temporary_import_reexport": N_("Temporary import for re-export"),
-    "temporary_export_reimport": N_("Temporary export for re-import"),
-    "border_transfer": N_("Border transfer"),
-    "transit": N_("Transit"),
-}
 
 
 @router.get("/police")
@@ -34,5 +26,5 @@ def show_police(
         "police.html",
         gates=corridor.gates(),
         goods_labels={key: goods.label for key, goods in GOODS_CLASSES.items()},
-        regime_labels=REGIME_LABELS,
+        regime_labels=REGIME_NAMES,
     )

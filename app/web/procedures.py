@@ -12,15 +12,15 @@ from app.accounts.permissions import Principal
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.trips import procedure_checks, procedure_versions
 from app.trips.procedure import DECLARED_PARTS, STEPS
-from app.web.enterprise import REGIME_NAMES
-from app.web.pages import N_, render
+from app.web.pages import render
+from app.words import N_
 
 router = APIRouter(include_in_schema=False, prefix="/admin/procedures")
 
 ReaderDep = Annotated[Principal, Depends(allow("procedures.read"))]
 DIRECTION_NAMES = {"export": N_("to China"), "import": N_("to Viet Nam")}
 STATUS_NAMES = {"draft": N_("Draft"), "published": N_("In force"), "retired": N_("Retired")}
-WORDS: dict[str, Any] = {"regimes": REGIME_NAMES, "directions": DIRECTION_NAMES, "statuses": STATUS_NAMES}
+WORDS: dict[str, Any] = {"directions": DIRECTION_NAMES, "statuses": STATUS_NAMES}
 
 
 @router.get("")

@@ -10,9 +10,9 @@ from starlette.responses import RedirectResponse, Response
 from app.accounts.sessions import client_address
 from app.deps import ClockDep, CorridorDep, RedisDep, RuntimeDep, SessionDep
 from app.following import public
-from app.following.words import STAGE_NAMES
 from app.stations.search import find_code
 from app.web.pages import render
+from app.words import STAGE_NAMES
 from geo.errors import NotFoundError
 
 router = APIRouter(include_in_schema=False)
@@ -49,7 +49,7 @@ def show_trip(
     stages = public.progress(trip.direction, trip.stage, STAGE_NAMES)
     site = corridor.sites.get(trip.gate_id)
     answer = render(
-        request, "public.html", trip=trip, stages=stages, stage_names=STAGE_NAMES, gate=site.name if site else {},
+        request, "public.html", trip=trip, stages=stages, gate=site.name if site else {},
         now=clock.now(),
     )  # fmt: skip
     answer.headers["X-Robots-Tag"] = "noindex"

@@ -14,10 +14,11 @@ from starlette.responses import Response
 from app.accounts.permissions import Principal
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.stations import view
-from app.stations.places import STATIONS, Station, get_station, stations_of
+from app.stations.places import Station, get_station, stations_of
 from app.stations.search import LONGEST_TEXT, search
 from app.trips.goods import GOODS_CLASSES
-from app.web.pages import N_, render
+from app.web.pages import render
+from app.words import N_
 from capacity.ledger import YardState
 from capacity.store import yard_states
 from geo.corridor import Corridor, Site
@@ -32,7 +33,6 @@ TripQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 RECENT = timedelta(minutes=10)
 LOOK_AHEAD_S = (3600.0, 10_800.0)
 
-STEP_NAMES = {"declaration": N_("Declaration"), **{name: one.label for name, one in STATIONS.items()}}
 STATUS_WORDS = {
     "waiting": (N_("Waiting"), "hourglass-empty"),
     "ready": (N_("To do"), "circle-dot"),
@@ -44,14 +44,6 @@ CHANNEL_WORDS = {
     "green": (N_("Green"), "circle-check"),
     "yellow": (N_("Yellow"), "file-search"),
     "red": (N_("Red"), "package"),
-}
-REGIME_NAMES = {
-    "export": N_("Export"),
-    "import": N_("Import"),
-    "temporary_import_reexport": N_("Temporary import for re-export"),
-    "temporary_export_reimport": N_("Temporary export for re-import"),
-    "border_transfer": N_("Border transfer"),
-    "transit": N_("Transit"),
 }
 FEE_WORDS = {
     "open_question": N_("an open question to the collector"),
@@ -188,8 +180,8 @@ def _find_sheet(
 
 def _words(corridor: Corridor) -> dict[str, Any]:
     return {
-        "step_names": STEP_NAMES, "status_words": STATUS_WORDS, "channel_words": CHANNEL_WORDS, "fee_words": FEE_WORDS,
-        "choice_words": CHOICE_WORDS, "regimes": REGIME_NAMES, "goods_classes": GOODS_CLASSES, "sites": corridor.sites,
+        "status_words": STATUS_WORDS, "channel_words": CHANNEL_WORDS, "fee_words": FEE_WORDS,
+        "choice_words": CHOICE_WORDS, "goods_classes": GOODS_CLASSES, "sites": corridor.sites,
     }  # fmt: skip
 
 

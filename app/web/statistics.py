@@ -14,10 +14,11 @@ from app.api.conditional import PlainText
 from app.api.statistics import days_of
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.following import bulletin, statistics
-from app.following.words import AGENCY_NAMES, STAGE_NAMES, STEP_NAMES
+from app.following.agencies import AGENCY_NAMES
 from app.pdf import writable
 from app.web.audit import local_day
 from app.web.pages import render
+from app.words import STAGE_NAMES, STEP_NAMES
 
 router = APIRouter(include_in_schema=False)
 

@@ -14,7 +14,8 @@ from app.declarations import desk
 from app.declarations.service import Act
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
 from app.web.declarations import WrittenDep, as_written, show_form, with_blank_line
-from app.web.pages import N_, render
+from app.web.pages import render
+from app.words import N_
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError

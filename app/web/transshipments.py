@@ -14,7 +14,8 @@ from app.stations.places import stations_of
 from app.transshipments import load, service
 from app.transshipments.tables import STATUSES
 from app.trips import sheet
-from app.web.pages import N_, render
+from app.web.pages import render
+from app.words import N_
 from ingest.plates import display_plate
 
 router = APIRouter(include_in_schema=False, prefix="/transshipments")

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from app.accounts.permissions import Principal
 from app.control import store
 from app.deps import ClockDep, CorridorDep, SessionDep, allow
-from app.web.pages import N_, render
+from app.web.pages import render
+from app.words import N_
 from capacity import store as capacity_store
 from capacity.ledger import YardState
 from capacity.store import Inside

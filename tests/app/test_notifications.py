@@ -12,10 +12,11 @@ from sqlalchemy import text
 from app import events
 from app.events import Audience
 from app.following import feed
-from app.following.words import AGENCY_NAMES, STAGE_NAMES, STEP_AGENCY, STEP_NAMES
+from app.following.agencies import AGENCY_NAMES, STEP_AGENCY
 from app.runtime import Runtime
 from app.trips.procedure import STEPS
 from app.trips.tables import STAGES
+from app.words import STAGE_NAMES, STEP_NAMES
 from tests.app.dispatching import Stage, set_stage
 
 SignIn = Callable[..., TestClient]
