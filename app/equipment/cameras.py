@@ -29,7 +29,6 @@ from app.control.yards import emit_yards
 from app.equipment import reads, service, store
 from app.equipment.pictures import Pictures
 from app.equipment.tables import Equipment, PlateReadRow
-from app.events import Audience
 from app.runtime import Runtime
 from app.trips import store as trip_store
 from capacity import store as capacity_store
@@ -271,7 +270,7 @@ def _tell(session: Session, device: Equipment, row: PlateReadRow, now: datetime)
             "read_id": row.read_id, "station": device.station, "trip_id": row.trip_id, "status": row.status,
             "gate_id": device.gate_id,
         }  # fmt: skip
-        events.emit(session, "plate", Audience(roles=READERS), told, at=now)
+        events.emit(session, "plate", service.audience_of(device, READERS), told, at=now)
 
 
 def _note_arrival(session: Session, device: Equipment, trip: Any, time: datetime) -> None:

@@ -306,9 +306,15 @@ def emit_command(session: Session, command: BarrierCommand, now: datetime) -> No
         "equipment_id": command.equipment_id, "status": command.status, "command_id": command.command_id,
         "trip_id": command.trip_id,
     }  # fmt: skip
-    events.emit(session, "equipment", Audience(roles=WATCHERS), data, at=now)
+    device = session.get_one(Equipment, command.equipment_id)
+    events.emit(session, "equipment", audience_of(device, WATCHERS), data, at=now)
+
+
+def audience_of(device: Equipment, roles: tuple[str, ...]) -> Audience:
+    """Who hears of a device: people of these roles at its gate, or anywhere if it stands along the road."""
+    return Audience(roles=roles, gates=() if device.gate_id is None else (device.gate_id,))
 
 
 def _tell(session: Session, device: Equipment, status: str, now: datetime) -> None:
     data = {"equipment_id": device.equipment_id, "status": status}
-    events.emit(session, "equipment", Audience(roles=WATCHERS), data, at=now)
+    events.emit(session, "equipment", audience_of(device, WATCHERS), data, at=now)

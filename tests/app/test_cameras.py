@@ -57,7 +57,8 @@ def test_a_read_opens_the_sheet_at_its_station(runtime, client, stage, administr
     (read,) = guard.get("/api/v1/plate-reads").json()["items"]
     assert (read["status"], read["trip_id"], read["plate"]) == ("matched", stage.trip_id, PLATE)
     assert read["probability"] > 0.99
-    event = one(runtime, "SELECT data FROM app.outbox WHERE type = 'plate'").data
+    event, audience = one(runtime, "SELECT data, audience FROM app.outbox WHERE type = 'plate'")
+    assert audience["gates"] == ["huu-nghi"]
     assert event["station"] == "barrier_1"
     assert (event["read_id"], event["trip_id"], event["status"]) == (read["read_id"], stage.trip_id, "matched")
     assert PLATE not in json.dumps(event)

@@ -107,19 +107,21 @@ SignedIn = Callable[..., Page]
 def signed_in(browser: Browser, platform: Platform) -> Iterator[SignedIn]:
     """A function `signed_in(role, phone=False, **context) -> Page`: a browser of its own, signed in by the form.
 
+    `account` is another than the demonstration's account of the role.
+
     A page that logs an error or throws one fails the test.
     """
     contexts: list[BrowserContext] = []
     problems: list[str] = []
 
-    def open_page(role: str, *, phone: bool = False, **options: Any) -> Page:
+    def open_page(role: str, *, phone: bool = False, account: dict[str, str] | None = None, **options: Any) -> Page:
         context = browser.new_context(
             viewport=PHONE if phone else DESKTOP, is_mobile=phone, has_touch=phone, locale="vi-VN", **options
         )
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(f"{role}: {error}"))
-        account = platform.accounts[role]
+        account = account or platform.accounts[role]
         page.goto(f"{platform.url}/signin")
         page.fill("input[name=username]", account["username"])
         page.fill("input[name=password]", account["password"])

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 import json
 import time
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+import zxingcpp
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from geo.clock import LOCAL_ZONE
+from geo.corridor import Corridor
 from tests.app.declaring import declaration_body, declaration_line
 from tests.e2e.conftest import Platform, SignedIn
-from tests.e2e.test_main_job import eventually
+from tests.e2e.test_main_job import eventually, send_as
 
 GATE = "huu-nghi"
 LATER = {
@@ -139,7 +144,16 @@ def confirm(page: Page, step: str) -> None:
     expect(page.locator(f".st-sheet[data-state*='{step}:done']")).to_be_visible()
 
 
+def scan(page: Page, trip: Trip, written: str) -> None:
+    """Find a trip at a station by what a scanner or a person enters."""
+    page.fill("#scan-text", written)
+    page.keyboard.press("Enter")
+    expect(page.locator(f".st-sheet[data-trip='{trip.trip_id}']")).to_be_visible()
+
+
 def test_dragon_fruit_from_declaration_to_exit(platform: Platform, signed_in: SignedIn, at_station: Counter) -> None:
+    """Ten roles: enterprise, driver, traffic police, health quarantine, border guard, yard operator, plant quarantine,
+    customs, the fee's collector, auditor."""
     enterprise = signed_in("enterprise")
     enterprise.goto(f"{platform.url}/declarations/new")
     fill_form(enterprise, declared("29C-771.01", trailer_plate="29R-771.02", container="40"))
@@ -147,11 +161,19 @@ def test_dragon_fruit_from_declaration_to_exit(platform: Platform, signed_in: Si
     enterprise.wait_for_url(lambda url: url.rsplit("/", 1)[1].isdigit())
     trip = Trip(platform, int(enterprise.url.rsplit("/", 1)[1]))
 
-    confirm(at_station("health_quarantine", "health", trip), "health")
+    vehicle_id = set_out(platform, "29C-771.01")
+    driver = signed_in("driver", phone=True, account=give_to_a_driver(platform, vehicle_id))
+    words = f"Đi chậm, đường ướt {uuid.uuid4().hex[:8]}"
+    order(platform, vehicle_id, words)
+    card = driver.locator(".dr-order", has_text=words)
+    card.get_by_test_id("confirm").click()
+    expect(card).to_have_attribute("data-status", "acknowledged")
+
+    nurse = at_station("health_quarantine", "health")
+    scan(nurse, trip, read_qr_code(driver))
+    confirm(nurse, "health")
     guard = at_station("border_guard", "barrier_1")
-    guard.fill("#scan-text", "29c77101")  # as a person types it
-    guard.keyboard.press("Enter")
-    expect(guard.locator(f".st-sheet[data-trip='{trip.trip_id}']")).to_be_visible()
+    scan(guard, trip, "29c77101")  # as a person types it
     confirm(guard, "barrier_1")
     confirm(at_station("yard_operator", "yard", trip), "yard")
     confirm(at_station("plant_quarantine", "quarantine_plant", trip), "quarantine_plant")
@@ -173,6 +195,55 @@ def test_dragon_fruit_from_declaration_to_exit(platform: Platform, signed_in: Si
     assert eventually(lambda: trip.stage() == "out", within_s=10), trip.stage()
     steps = {one["step"]: one["status"] for one in trip.get(f"/api/v1/trips/{trip.trip_id}/sheet", "auditor")["steps"]}
     assert set(steps.values()) <= {"done", "not_needed"}, steps
+
+    auditor = signed_in("auditor")
+    auditor.goto(f"{platform.url}/audit?action=sheets.&q={trip.trip_id}")
+    expect(auditor.locator("table")).to_contain_text("sheets.confirm")
+    passer_by = auditor.context.browser.new_page()  # type: ignore[union-attr]
+    passer_by.goto(f"{platform.url}/t/{trip.get(f'/api/v1/trips/{trip.trip_id}')['code']}")
+    expect(passer_by.locator("body")).not_to_contain_text("29C-771.01")
+    expect(passer_by.get_by_test_id("stage")).to_be_visible()
+    passer_by.close()
+
+
+def set_out(platform: Platform, plate: str) -> int:
+    """The truck gets a tracker and reports itself on the highway; its number."""
+    with platform.client("administrator") as administrator:
+        enrolled = administrator.post("/api/v1/devices", json={"plate": plate, "kind": "tracker"}).json()
+    lon, lat = (float(value[0]) for value in Corridor.default().position("QL1A", [30.0]))
+    answer = send_as(platform, "osmand", enrolled["device_id"], lon, lat, time.time())
+    assert answer.status_code == 200, answer.text
+    return int(enrolled["vehicle_id"])
+
+
+def give_to_a_driver(platform: Platform, vehicle_id: int) -> dict[str, str]:
+    """An account for the one who drives a truck."""
+    account = {"username": f"lai.xe.{uuid.uuid4().hex[:8]}", "password": uuid.uuid4().hex}
+    with platform.client("administrator") as administrator:
+        body = {**account, "full_name": "Lái xe thanh long", "role": "driver", "vehicle_id": vehicle_id}
+        answer = administrator.post("/api/v1/accounts", json=body)
+    assert answer.status_code == 201, answer.text
+    return account
+
+
+def order(platform: Platform, vehicle_id: int, words: str) -> None:
+    """The traffic police send one truck a notice."""
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    body = {"kind": "notice", "selection": {"vehicle_ids": [vehicle_id]}, "text": {"vi": words}, "valid_to": until}
+    with platform.client("traffic_police") as police:
+        answer = police.post("/api/v1/orders", json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+    assert answer.status_code == 201, answer.text
+
+
+def read_qr_code(driver: Page) -> str:
+    """What a scanner reads off the driver's phone."""
+    driver.reload()  # without the messages over it
+    driver.get_by_test_id("qr").locator("summary").click()
+    code = driver.get_by_test_id("qr").locator("img")
+    expect(code).to_be_visible()
+    eventually(lambda: code.evaluate("one => one.complete && one.naturalWidth > 0"), within_s=5)
+    (read,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(code.screenshot())))
+    return str(read.text)
 
 
 def test_an_import_comes_in_by_barrier_2_and_leaves_by_barrier_1(platform: Platform, at_station: Counter) -> None:

@@ -249,7 +249,8 @@ on("plate", ({ station: where, trip_id, status }) => {
 /** A truck was just read here: open its sheet, unless the officer is at work with another. */
 function offer(id) {
   const settled = actedAt + SETTLED_MS - performance.now();
-  const isBusy = acting || detail.querySelector("dialog[open]") || sheet()?.querySelector(".st-acts");
+  const isSearching = field.value && (document.activeElement === field || detail.querySelector(".st-found"));
+  const isBusy = acting || isSearching || detail.querySelector("dialog[open]") || sheet()?.querySelector(".st-acts");
   if (!isBusy && settled > 0) setTimeout(offer, settled, id);
   else if (!isBusy) openTrip(id, { wanted: false });
   else if (id !== openTripId()) {
