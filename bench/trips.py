@@ -53,7 +53,7 @@ WAY = (
     ("plant_quarantine", "quarantine_plant"), ("customs", "customs"), ("gate_management", "fee"),
     ("border_guard", "barrier_2"),
 )  # fmt: skip
-REPEATS = 60
+REPEATS = 140
 PASSWORD = "correct horse battery staple"
 
 

@@ -16,9 +16,10 @@ Theme = Literal["light", "dark"]
 Json = dict[str, Any]
 Names = dict[str, str]
 
-FONT: Final = ["Be Vietnam Pro"]
-FONT_BOLD: Final = ["Be Vietnam Pro SemiBold", "Be Vietnam Pro"]
-"""The weight is read from the first name, the face from the second: the style names no glyph server."""
+CHINESE: Final = ("Noto Sans SC", "PingFang SC", "Microsoft YaHei", "Noto Sans SC Variable")
+FONT: Final = ["Be Vietnam Pro", *CHINESE]
+FONT_BOLD: Final = ["Be Vietnam Pro SemiBold", "Be Vietnam Pro", *CHINESE]
+"""The weight is read from the first name, the faces from all: the style names no glyph server."""
 
 TILE_MAX_ZOOM: Final = 14
 """Beyond it tiles are overzoomed: one unit of a tile is 0.6 m there."""

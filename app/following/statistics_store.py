@@ -76,12 +76,14 @@ def longest_waits(session: Session, *, gate_id: str | None, limit: int) -> Seque
             """
             SELECT w.*, v.plate FROM (
                 (SELECT t.trip_id, t.code, t.vehicle_id, t.gate_id, t.stage, t.perishable, t.simulated,
-                        'step' AS kind, s.step AS name, s.status, s.since, t.facts ->> 'collector' AS collector
+                        'step' AS kind, s.step AS name, s.status,
+                        greatest(s.since, coalesce(t.arrived_at, t.stage_since)) AS since,
+                        t.facts ->> 'collector' AS collector
                  FROM app.trip_step s JOIN app.trip t USING (trip_id)
                  WHERE s.is_live AND s.status IN ('ready', 'returned') AND s.step <> 'declaration'
                      AND t.stage IN ('queued', 'in_the_yard')
                      AND (CAST(:gate_id AS text) IS NULL OR t.gate_id = :gate_id)
-                 ORDER BY s.since LIMIT :limit)
+                 ORDER BY since LIMIT :limit)
                 UNION ALL
                 (SELECT t.trip_id, t.code, t.vehicle_id, t.gate_id, t.stage, t.perishable, t.simulated,
                         'stage', t.stage, 'ready', t.stage_since, NULL

@@ -156,6 +156,8 @@ _IS_HERE = """
     (t.arrived_at IS NOT NULL OR t.stage = 'in_the_yard' OR coalesce(g.gate_id = t.gate_id, false)
      OR (t.stage = 'queued' AND coalesce(p.km <= :near_km, false)))
 """
+_WAITS_SINCE = "greatest(s.since, coalesce(t.arrived_at, t.stage_since))"
+"""A step waits from when it could be done, but not before its truck is there."""
 _IS_MINE = "(CAST(:collector AS text) IS NULL OR coalesce(t.facts ->> 'collector', :collector) = :collector)"
 
 
@@ -166,11 +168,11 @@ def trucks_here(
     return session.execute(
         text(
             f"""
-            SELECT {_ROW}, s.status, s.since
+            SELECT {_ROW}, s.status, {_WAITS_SINCE} AS since
             FROM app.trip_step s JOIN app.trip t ON t.trip_id = s.trip_id {_JOINS}
             WHERE s.step = :step AND s.is_live AND s.status IN ('ready', 'returned')
               AND t.gate_id = :gate_id AND {_IS_HERE} AND {_IS_MINE}
-            ORDER BY s.since, t.trip_id LIMIT :limit
+            ORDER BY {_WAITS_SINCE}, t.trip_id LIMIT :limit
             """  # noqa: S608 - constants of this module
         ),
         {"step": step, "gate_id": gate_id, "collector": collector, "near_km": near_km, "limit": limit},

@@ -250,14 +250,18 @@ def silent_in_yard(session: Session, before: datetime) -> Sequence[AnyRow]:
 
 
 def apply_stages(session: Session, changes: Sequence[Mapping[str, Any]]) -> Sequence[AnyRow]:
-    """Set stages where they still are what the judgement saw: `trip_id old new at`; the trips that changed."""
+    """Set stages where they still are what the judgement saw: `trip_id old new at`; the trips that changed.
+
+    A truck that enters the yard has arrived at its gate, if no camera saw it arrive before.
+    """
     if not changes:
         return ()
     columns = {name: [change[name] for change in changes] for name in ("trip_id", "old", "new", "at")}
     return session.execute(
         text(
             """
-            UPDATE app.trip t SET stage = v.new, stage_since = v.at, version = t.version + 1
+            UPDATE app.trip t SET stage = v.new, stage_since = v.at, version = t.version + 1,
+                arrived_at = CASE WHEN v.new = 'in_the_yard' THEN coalesce(t.arrived_at, v.at) ELSE t.arrived_at END
             FROM unnest(CAST(:trip_id AS integer[]), CAST(:old AS text[]), CAST(:new AS text[]),
                         CAST(:at AS timestamptz[])) AS v (trip_id, old, new, at)
             WHERE t.trip_id = v.trip_id AND t.stage = v.old

@@ -8,7 +8,7 @@ the result is a `Question` to the collector, never a guess. A mixed load pays it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 from typing import Any, Final, TypeAlias
@@ -127,7 +127,8 @@ class Question:
     """What a collector must say before there is a fee.
 
     `kind`: `missing_fact` (say `facts`), `no_rate` (nothing in the tariff fits), `two_rates` and `two_factors` (`rules`
-    fit at once and the tariff does not say what holds). `message` is a gettext template filled by `values`.
+    fit at once and the tariff does not say what holds). `message` is a gettext template filled by `values`; `given` is
+    the load that nothing fits, by fact.
     """
 
     kind: str
@@ -135,12 +136,13 @@ class Question:
     values: Mapping[str, str]
     facts: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    given: Mapping[str, Fact] = field(default_factory=dict)
 
     def to_record(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {
             "kind": self.kind, "message": self.message, "values": dict(self.values), "facts": list(self.facts),
-            "rules": list(self.rules),
+            "rules": list(self.rules), "given": dict(self.given),
         }  # fmt: skip
 
 
@@ -250,6 +252,7 @@ def _price_part(tariff: Tariff, facts: Mapping[str, Fact]) -> _Part | Question:
             "no_rate",
             "The tariff has no rate for this load ({facts}). Look it up in the decision and enter the amount.",
             {"facts": ", ".join(f"{name} = {facts[name]}" for name in FACTS if name in facts)},
+            given={name: facts[name] for name in FACTS if name in facts},
         )
     if len({rate.amount_vnd for rate in fitting}) > 1:
         return _two("two_rates", fitting)

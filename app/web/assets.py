@@ -22,6 +22,7 @@ PACKAGES = {
     "tabler": ("@tabler/core", "dist"),
     "tabler-icons": ("@tabler/icons-webfont", "dist"),
     "be-vietnam-pro": ("@fontsource/be-vietnam-pro", ""),
+    "noto-sans-sc": ("@fontsource-variable/noto-sans-sc", ""),
     "htmx": ("htmx.org", "dist"),
     "lit": ("lit", ""),
     "lit-html": ("lit-html", ""),

@@ -15,7 +15,7 @@ from httpx import Response
 from sqlalchemy import text
 
 from app.runtime import Runtime
-from app.trips import procedure_versions, sheet
+from app.trips import procedure_versions, sheet, store
 from app.trips.procedure import Facts
 from geo.errors import ConflictError, InvalidInputError
 from tests.app.dispatching import add_organisation, put_truck, trip_body
@@ -390,6 +390,29 @@ def test_a_work_list_says_who_is_here_and_who_comes_next(border: Border) -> None
     assert other["here"] == other["next"] == []
     assert guard.get("/api/v1/inspections", params={"station": "kitchen"}).status_code == 422
     assert border.enterprise.get("/api/v1/inspections", params={"station": "health"}).status_code == 403
+
+
+def test_nobody_waits_before_the_truck_is_there(border: Border) -> None:
+    clock = border.runtime.clock
+    early, late = border.enter("29C-123.45"), border.enter("29C-543.21")
+    clock.advance(5 * 3600)
+    for trip_id in (late, early):  # declared in one order, there in the other
+        border.call(sheet.note_arrival, trip_id)
+        clock.advance(300)
+    listed = border.officer("health_quarantine").get("/api/v1/inspections", params={"station": "health"}).json()["here"]
+    assert [one["trip_id"] for one in listed] == [late, early]
+    assert clock.now() - datetime.fromisoformat(listed[0]["since"]) == timedelta(seconds=600)
+    assert border.act("health_quarantine", late, "health").status_code == 200
+    (stay,) = border.rows("SELECT ended_at - began_at AS lasted FROM app.stay WHERE name = 'health'")
+    assert stay.lasted == timedelta(seconds=600)
+
+
+def test_a_truck_that_enters_the_yard_has_arrived(border: Border) -> None:
+    trip_id, now = border.enter(), border.runtime.clock.now()
+    change = {"trip_id": trip_id, "old": "planned", "new": "in_the_yard", "at": now}
+    border.call(lambda session, _now: store.apply_stages(session, [change]))
+    (trip,) = border.rows("SELECT arrived_at FROM app.trip")
+    assert trip.arrived_at == now
 
 
 def test_what_a_trip_left_open_does_not_stay_on_the_lists(border: Border) -> None:

@@ -101,7 +101,9 @@ def upgrade() -> None:
             INSERT INTO app.stay (trip_id, gate_id, kind, name, outcome, agency, began_at, ended_at)
             SELECT NEW.trip_id, t.gate_id, 'step', NEW.step, NEW.status,
                    (SELECT a.role FROM app.account a WHERE a.account_id = NEW.done_by AND NEW.status = 'done'),
-                   CASE WHEN OLD.status IN ('ready', 'returned') THEN least(OLD.since, ended) ELSE ended END, ended
+                   CASE WHEN OLD.status IN ('ready', 'returned')
+                        THEN least(greatest(OLD.since, t.arrived_at), ended)  -- nobody waits before the truck is there
+                        ELSE ended END, ended
             FROM app.trip t WHERE t.trip_id = NEW.trip_id;
             RETURN NULL;
         END $$;

@@ -28,6 +28,8 @@ const RETRY_MS = 10_000;
 const theme = () => document.documentElement.dataset.bsTheme === "dark" ? "dark" : "light";
 const collection = (features) => ({ type: "FeatureCollection", features });
 
+const names = (corridor) => corridor.sites.map(({ name }) => name.zh ?? "").join("");
+
 async function loadStyle() {
   const style = await api("GET", `/api/v1/corridor/style?theme=${theme()}&locale=${language}`);
   for (const source of Object.values(style.sources)) {
@@ -96,6 +98,7 @@ export class LiveMap extends LitElement {
       const fonts = document.fonts.load("600 16px 'Be Vietnam Pro'", "Đồng Đăng"); // labels are drawn from it
       const [corridor, style] = await Promise.all([loadCorridor(), loadStyle(), fonts.catch(() => null)]);
       this.corridor = corridor;
+      if (language === "zh") await document.fonts.load("16px 'Noto Sans SC Variable'", names(corridor)).catch(() => null);
       this.begin(style);
       if (this.live) await this.follow();
     } catch (error) {
