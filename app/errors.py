@@ -99,6 +99,16 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
 
 
+async def _answer_unexpected(request: Request, error: Exception) -> Response:
+    """A fault of ours: logged by the server, told without its inside."""
+    own = errors.CuaKhauError("Something went wrong on our side; it was written down. Try again in a moment.")
+    page = getattr(request.app.state, "error_page", None)
+    if page is not None and _wants_html(request):
+        answer: Response = page(request, 500, own)
+        return answer
+    return problem(500, translate(request, own))
+
+
 def _wants_html(request: Request) -> bool:
     path = request.url.path
     is_api = path.startswith(("/api/", "/gps/", "/cameras/", "/tiles/"))
@@ -111,3 +121,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, _answer_database)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(Exception, _answer_unexpected)

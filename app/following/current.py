@@ -14,11 +14,14 @@ from app.words import STEP_NAMES
 
 @dataclass(frozen=True)
 class OpenStep:
-    """A step that somebody can do now; `name` and `agency_name` are gettext keys."""
+    """A step that somebody can do now, `since` then or `None` while its truck is not at the gate.
+
+    `name` and `agency_name` are gettext keys.
+    """
 
     step: str
     status: str
-    since: datetime
+    since: datetime | None
     agency: str
     name: str
     agency_name: str

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from babel.messages.extract import extract_from_dir
+from fastapi.testclient import TestClient
 
 from app.accounts.permissions import PERMISSIONS, Role
 from app.web import i18n
@@ -210,3 +211,18 @@ def test_the_openapi_document_says_how_to_sign_in(client):
     assert set(document["components"]["securitySchemes"]) == {"token", "session"}
     assert "/api/v1/events" in document["paths"]
     assert "/signin" not in document["paths"]
+
+
+def test_a_fault_of_ours_is_told_without_its_inside(sign_in, monkeypatch):
+    def fail(*_arguments, **_named):
+        raise RuntimeError("the inside")
+
+    auditor = sign_in("auditor")
+    monkeypatch.setattr("app.accounts.store.search_audit", fail)
+    outside = TestClient(auditor.app, raise_server_exceptions=False, headers=auditor.headers)
+    answer = outside.get("/api/v1/audit")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    page = outside.get("/audit", headers=HTML)
+    assert page.status_code == 500
+    assert "thử lại" in page.text
+    assert "the inside" not in answer.text + page.text
