@@ -99,7 +99,7 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
 
 
-async def _answer_unexpected(request: Request, error: Exception) -> Response:
+async def _answer_unexpected(request: Request, _error: Exception) -> Response:
     """A fault of ours: logged by the server, told without its inside."""
     own = errors.CuaKhauError("Something went wrong on our side; it was written down. Try again in a moment.")
     page = getattr(request.app.state, "error_page", None)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Principal
-from app.declarations import store
+from app.declarations import reasons, store
 from app.declarations.differences import differences
 from app.declarations.form import Form, Line
 from app.declarations.tables import DeclarationRow
@@ -61,8 +61,16 @@ def note_return(session: Session, change: SheetChange) -> None:
     """Mark the submitted revision as returned when an agency sends the sheet back to be declared again.
 
     A draft that amended it stays, and is then the beginning of the new declaration.
+
+    Raises
+    ------
+    InvalidInputError
+        If a reason is none of the list, which undoes the return.
     """
-    if change.act != "return" or change.data.get("to") != DECLARATION:
+    if change.act != "return":
+        return
+    reasons.check_reasons(change.data["reasons"], change.data["text"])
+    if change.data["to"] != DECLARATION:
         return
     rows = store.revisions_of(session, change.trip.trip_id)
     row = next((one for one in rows if one.status == "submitted"), None)

@@ -43,7 +43,7 @@ def reasons_for(step: str) -> list[Reason]:
 
 
 def check_reasons(codes: Sequence[str], text: str) -> list[str]:
-    """The reasons of a return, each once.
+    """The reasons of a return, each once; a text alone is a reason too.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def check_reasons(codes: Sequence[str], text: str) -> list[str]:
         If there is none, one is unknown, or it is "other" and nothing is said.
     """
     unknown = sorted(set(codes) - set(all_reasons()))
-    if unknown or not codes:
+    if unknown or not (codes or text.strip()):
         raise InvalidInputError(
             "Choose why the sheet is returned; {value} is none of {known}.",
             field="reasons", value=", ".join(unknown) or "–", known=", ".join(all_reasons()),

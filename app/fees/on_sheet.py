@@ -29,7 +29,6 @@ def follow_sheet(session: Session, change: SheetChange) -> None:
     trip_id = change.trip.trip_id
     if change.act in {"opened", "redeclare"} or (change.act == "facts" and "changed" in change.data):
         service.open_fee(session, trip_id, now=change.now)
-        return
     if STEP not in change.after:
         return
     status = store.status_of_trip(session, trip_id)

@@ -38,8 +38,9 @@ SETTLED = ("paid", "waived", "refunded")
 def open_fee(session: Session, trip_id: int, *, now: datetime) -> int:
     """Open the fee of a trip, or assess it anew after its declaration changed; the fee's id.
 
-    Called when a declaration is submitted. A fee that is settled, decided by a collector or has money on it stays.
-    Tells the sheet who collects (`collector`, `fee_due`).
+    Called when a declaration is submitted. A fee that is settled, decided by a collector or has money on it is not
+    changed by itself: if the tariff says otherwise of the new load, a collector is asked (`load_changed`), and what was
+    paid counts. Tells the sheet who collects (`collector`, `fee_due`).
 
     Raises
     ------
@@ -61,6 +62,8 @@ def open_fee(session: Session, trip_id: int, *, now: datetime) -> int:
     has_money = bool(store.payments_of(session, fee.fee_id))
     if fee.status not in SETTLED and fee.decided_by is None and not has_money:
         _assess(session, fee, row, now, principal=None, act="fees.open" if first else "fees.reassess")
+    else:
+        _ask_again(session, fee, row, now)
     return fee.fee_id
 
 
@@ -69,18 +72,7 @@ def _assess(
 ) -> None:
     """Ask the tariff and write down its answer."""
     before = summary(fee)
-    load = load_of(row._mapping, row.declared, fee.answers)
-    tariffs = {row.tariff_id: Tariff.from_definition(row.rules) for row in store.published_tariffs(session)}
-    values: dict[str, Any] = {"load": to_record(load), "gate_id": row.gate_id}
-    try:
-        tariff = in_force(tariffs.values(), now.astimezone(LOCAL_ZONE).date())
-    except NotFoundError as error:
-        answer: Fee | Question = Question("no_tariff", error.message, {k: str(v) for k, v in error.values.items()})
-        values["tariff_id"] = None
-    else:
-        answer = assess(tariff, load)
-        values["tariff_id"] = next(tariff_id for tariff_id, one in tariffs.items() if one is tariff)
-        values["collector"] = tariff.collector(load)
+    answer, values = _ask_tariff(session, fee, row, now)
     if isinstance(answer, Fee) and values.get("collector") is not None:
         values |= {
             "status": "due", "question": None, "amount_vnd": answer.amount_vnd,
@@ -98,6 +90,50 @@ def _assess(
     _tell_sheet(session, fee, now, principal)
     announce(session, fee, now, principal)
     audit.record(session, principal, act, "fee", fee.fee_id, before, summary(fee), at=now, address=address)
+
+
+def _ask_tariff(session: Session, fee: FeeRow, row: Any, now: datetime) -> tuple[Fee | Question, dict[str, Any]]:
+    """What the tariff in force says of a trip's load, and the columns that depend on which tariff that is."""
+    load = load_of(row._mapping, row.declared, fee.answers)
+    tariffs = {row.tariff_id: Tariff.from_definition(row.rules) for row in store.published_tariffs(session)}
+    values: dict[str, Any] = {"load": to_record(load), "gate_id": row.gate_id}
+    try:
+        tariff = in_force(tariffs.values(), now.astimezone(LOCAL_ZONE).date())
+    except NotFoundError as error:
+        unknown = Question("no_tariff", error.message, {k: str(v) for k, v in error.values.items()})
+        return unknown, {**values, "tariff_id": None}
+    values["tariff_id"] = next(tariff_id for tariff_id, one in tariffs.items() if one is tariff)
+    values["collector"] = tariff.collector(load)
+    return assess(tariff, load), values
+
+
+def _ask_again(session: Session, fee: FeeRow, row: Any, now: datetime) -> None:
+    """Let a collector decide on a fee that stood already, if the load it stood for is another now."""
+    answer, values = _ask_tariff(session, fee, row, now)
+    if values["load"] == fee.load or (isinstance(answer, Fee) and answer.amount_vnd == fee.amount_vnd):
+        return
+    before = summary(fee)
+    question = Question(
+        "load_changed",
+        "The declaration changed after the fee was known: it was {before} đ, for the new load the tariff says "
+        "{after} đ. Look at it and enter the amount that holds; what was paid counts.",
+        {"before": _amount(fee.amount_vnd), "after": _amount(answer.amount_vnd if isinstance(answer, Fee) else None)},
+    )
+    store.update_fee(
+        session,
+        fee,
+        {
+            "status": "open_question", "question": question.to_record(), "amount_vnd": None, "derivation": [],
+            "load": values["load"], "tariff_id": values["tariff_id"], "decided_by": None, "decision_reason": None,
+            "settled_at": None, "settled_by": None,
+        },
+    )  # fmt: skip
+    announce(session, fee, now, None)
+    audit.record(session, None, "fees.reopen", "fee", fee.fee_id, before, summary(fee), at=now)
+
+
+def _amount(amount_vnd: int | None) -> str:
+    return "?" if amount_vnd is None else f"{amount_vnd:,}".replace(",", ".")
 
 
 def _tell_sheet(session: Session, fee: FeeRow, now: datetime, principal: Principal | None) -> None:

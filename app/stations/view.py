@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Principal
 from app.declarations import reasons
-from app.declarations.fields import HEAD_FIELDS
+from app.declarations.fields import HEAD_FIELDS, field_of
 from app.stations.places import SUPPORT, Station
 from app.transshipments import service as transshipments
 from app.transshipments.tables import OPEN_STATUSES
@@ -47,7 +47,8 @@ def view_sheet(
     `sheet` as `app.trips.sheet.get_sheet` gives it; `own` the station's step on it, if the trip has it; `waits_for` the
     steps that stand before it; `may_confirm`, `may_return`; `declared`, the declaration by part (see `PARTS`), each a
     list of label, value and kind; `lines` of goods; `first`, the parts to show open; `returned`, why and from where the
-    sheet came back; `weighings`, `scans`, `seals`, newest first; `barrier`, the
+    sheet came back; `differences` from what was declared before, each a label, `line` of goods, kind, `old` and `new`;
+    `weighings`, `scans`, `seals`, newest first; `barrier`, the
     last command to the station's barrier; `transshipment`, the open one; `reasons` for a return.
 
     Raises
@@ -66,6 +67,7 @@ def view_sheet(
         "waits_for": _waits_for(found, station.name),
         "may_confirm": station.name in found["may"]["confirm"],
         "may_return": station.name in found["may"]["return"],
+        "differences": [_difference(one) for one in declaration.get("differences") or ()],
         "declared": {part: _fields(data, part) for part in PARTS},
         "lines": list(data.get("lines") or ()),
         "first": FIRST.get(station.name, ("vehicle", "driver", "goods")),
@@ -122,6 +124,14 @@ def _fields(data: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
             value = parse_time(value)
         shown.append({"name": name, "label": field.label, "value": value, "kind": field.kind})
     return shown
+
+
+def _difference(one: Mapping[str, Any]) -> dict[str, Any]:
+    field = field_of(one["field"])
+    kind = field.kind if field else "text"
+    line = int(one["field"].split(".")[1]) if one["field"].startswith("lines.") else None
+    old, new = (parse_time(value) if kind == "time" and value else value for value in (one["old"], one["new"]))
+    return {"label": one["label"], "line": line, "kind": kind, "old": old, "new": new}
 
 
 def _returned(step: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from httpx import Response
 
 from app.fees import tariffs
 from app.runtime import Runtime
-from tests.app.declaring import declaration_body
+from tests.app.declaring import declaration_body, declaration_line
 from tests.app.stationing import Gate
 
 MOST_REQUESTS = 40
@@ -116,6 +116,34 @@ def test_the_exit_stays_shut_until_the_fee_is_paid(crossing: Crossing) -> None:
     assert crossing.send("enterprise", "GET", f"/api/v1/trips/{trip_id}").json()["stage"] != "out"
     crossing.pay("gate_management", trip_id)
     _fine(crossing.confirm("border_guard", "barrier_2", trip_id))
+
+
+def test_goods_declared_otherwise_after_payment_are_paid_for_before_the_exit(crossing: Crossing) -> None:
+    trip_id = crossing.declare()
+    for role, step in OUT[:4]:
+        _fine(crossing.confirm(role, step, trip_id))
+    crossing.pay("gate_management", trip_id)
+    sheet = crossing.send("customs", "GET", f"/api/v1/trips/{trip_id}/sheet")
+    assert state(sheet)["fee"] == "done"
+    _fine(crossing.send(
+        "customs", "POST", f"/api/v1/trips/{trip_id}/steps/customs/return", json={"reasons": ["goods_differ"]},
+        headers={"If-Match": sheet.headers["ETag"]},
+    ))  # fmt: skip
+
+    arrival = crossing.runtime.clock.now() + timedelta(hours=2)
+    line = declaration_line(hs_code="5208", description="Vải bông", goods_class="textiles", perishable=False,
+                            temperature_c=None)  # fmt: skip
+    where = f"/api/v1/declarations/{trip_id}"
+    present = crossing.send("enterprise", "GET", where)
+    body = {**declaration_body(arrival, refrigerated=False, lines=[line]), "submit": True}
+    _fine(crossing.send("enterprise", "PUT", where, json=body, headers={"If-Match": present.headers["ETag"]}))
+    assert state(crossing.send("customs", "GET", f"/api/v1/trips/{trip_id}/sheet"))["fee"] != "done"
+    fee = _fine(crossing.send("gate_management", "GET", f"/api/v1/fees/of-trip/{trip_id}"))
+    assert fee["question"]["kind"] == "load_changed"
+
+
+def state(sheet: Response) -> dict[str, str]:
+    return {one["step"]: one["status"] for one in _fine(sheet)["steps"]}
 
 
 def _fine(answer: Response) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
-from app.fees import store, tariffs
+from app.fees import service, store, tariffs
 from app.fees.reference import SIGNS, check_sign, find_references, new_reference
 from app.fees.tables import FeeRow
 from app.runtime import Runtime
@@ -268,15 +268,31 @@ def test_a_wrong_sign_is_noticed() -> None:
 
 
 def test_a_declaration_that_changes_is_assessed_anew(counter: Counter) -> None:
-    from app.fees import service
-
     fee = counter.due()
-    with counter.runtime.sessions() as session:
-        now = counter.runtime.clock.now() + timedelta(minutes=1)
-        session.connection().exec_driver_sql("UPDATE app.trip SET goods_class = 'textiles'")
-        service.open_fee(session, fee["trip_id"], now=now)
-        session.commit()
+    redeclare(counter, fee["trip_id"])
     assert counter.fee(fee["trip_id"])["question"]["kind"] == "no_rate"
+
+
+def test_a_load_that_changes_after_payment_is_asked_about_and_what_was_paid_counts(counter: Counter) -> None:
+    fee = counter.due()
+    assert counter.act(fee["trip_id"], "cash", amount_vnd=100_000).status_code == 200
+    redeclare(counter, fee["trip_id"])
+    asked = counter.fee(fee["trip_id"])
+    assert (asked["status"], asked["question"]["kind"]) == ("open_question", "load_changed")
+    assert asked["question"]["values"] == {"before": "100.000", "after": "?"}
+    decided = counter.act(fee["trip_id"], "decision", amount_vnd=250_000, reason="Tra quyết định").json()
+    assert (decided["status"], decided["outstanding_vnd"]) == ("due", 150_000)
+    assert counter.act(fee["trip_id"], "cash", amount_vnd=150_000).status_code == 200
+    paid = counter.fee(fee["trip_id"])
+    assert (paid["status"], paid["received_vnd"], len(paid["payments"])) == ("paid", 250_000, 2)
+    redeclare(counter, fee["trip_id"])  # the same load again asks nothing
+    assert counter.fee(fee["trip_id"])["status"] == "paid"
+
+
+def redeclare(counter: Counter, trip_id: int) -> None:
+    with counter.runtime.sessions.begin() as session:
+        session.execute(text("UPDATE app.trip SET goods_class = 'textiles'"))
+        service.open_fee(session, trip_id, now=counter.runtime.clock.now())
 
 
 # Other transactions in the way

@@ -103,7 +103,8 @@ def upgrade() -> None:
                    (SELECT a.role FROM app.account a WHERE a.account_id = NEW.done_by AND NEW.status = 'done'),
                    CASE WHEN OLD.status IN ('ready', 'returned')
                         THEN least(greatest(OLD.since, coalesce(  -- nobody waits before the truck is there
-                            t.arrived_at, CASE WHEN t.stage IN ('queued', 'in_the_yard') THEN t.stage_since END)), ended)
+                            t.arrived_at,
+                            CASE WHEN t.stage IN ('queued', 'in_the_yard') THEN t.stage_since END)), ended)
                         ELSE ended END, ended
             FROM app.trip t WHERE t.trip_id = NEW.trip_id;
             RETURN NULL;
