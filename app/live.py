@@ -143,7 +143,7 @@ class Live:
                 await job()
             except (RedisError, SQLAlchemyError, OSError) as error:
                 log.warning("waiting for a server", job=job.__name__, error=str(error).splitlines()[0][:200])
-            except Exception:
+            except Exception:  # a fault in one event must not silence all that come after it
                 log.exception("live job failed", job=job.__name__)
             await asyncio.sleep(RETRY_S)
 

@@ -30,7 +30,7 @@ def run_step(runtime: Runtime, name: str, step: Callable[[Session], T]) -> T | N
             result = step(session)
             session.commit()
             _relay(runtime, session)
-    except Exception:
+    except Exception:  # whatever it is: one failing step must not stop the others
         log.exception("step failed", step=name)
         count(runtime, "control_step_failures_total")
         return None

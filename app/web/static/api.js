@@ -14,6 +14,9 @@ export class ApiError extends Error {
   }
 }
 
+/** A key that names one act, however often it is sent; `randomUUID` is there in secure contexts only. */
+export const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+
 /**
  * Call `method` `url` with a JSON `body`; the answer's JSON (or null).
  * Throws ApiError; its status is 0 if the server could not be reached.

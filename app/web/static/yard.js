@@ -1,6 +1,6 @@
 // The yard page: entries, exits and counts by one tap; the figures fetched anew when something changes.
 
-import { api } from "./api.js";
+import { api, newKey } from "./api.js";
 import { on } from "./events.js";
 import { t } from "./i18n.js";
 import { toast } from "./toasts.js";
@@ -26,7 +26,7 @@ function soon(card) {
 
 // One key for one tap: sent again after a broken connection it still counts once.
 async function send(card, what, body) {
-  const headers = { "Idempotency-Key": crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
+  const headers = { "Idempotency-Key": newKey() };
   const url = `/api/v1/yards/${card.dataset.yard}/${what}`;
   try {
     await api("POST", url, body, { headers });

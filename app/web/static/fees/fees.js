@@ -1,6 +1,6 @@
 // Fee pages: forms go to the API with version and key, the board is fetched anew when something changes.
 
-import { api, csrfToken } from "../api.js";
+import { api, csrfToken, newKey } from "../api.js";
 import { on } from "../events.js";
 import { t } from "../i18n.js";
 import { toast } from "../toasts.js";
@@ -50,7 +50,7 @@ function body(form, button) {
 async function send(form, button) {
   const headers = {};
   if (form.dataset.version) headers["If-Match"] = `"${form.dataset.version}"`;
-  if ("keyed" in form.dataset) headers["Idempotency-Key"] = form.dataset.key ??= crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  if ("keyed" in form.dataset) headers["Idempotency-Key"] = form.dataset.key ??= newKey();
   const sent = body(form, button);
   const post = () => api("POST", form.dataset.send, Object.keys(sent).length ? sent : undefined, { headers });
   try {

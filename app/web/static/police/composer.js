@@ -1,7 +1,7 @@
 // The order composer: what, to whom, until when, in which words; a preview of who gets it; then send.
 
 import { html, nothing } from "lit";
-import { api } from "/static/api.js";
+import { api, newKey } from "/static/api.js";
 import { formatNumber, t } from "/static/i18n.js";
 import { toast } from "/static/toasts.js";
 import { ConsoleElement } from "./element.js";
@@ -36,7 +36,7 @@ class PoliceComposer extends ConsoleElement {
   constructor() {
     super();
     this.textLanguage = "vi";
-    this.key = crypto.randomUUID();
+    this.key = newKey();
   }
 
   /** Begin an order, from advice if given: `{advisory, measure}`. */
@@ -51,7 +51,7 @@ class PoliceComposer extends ConsoleElement {
     this.advisory = advisory || null;
     this.draft = draft;
     this.confirming = false;
-    this.key = crypto.randomUUID();
+    this.key = newKey();
     this.showOnMap();
     this.schedulePreview();
   }

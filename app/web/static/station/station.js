@@ -1,6 +1,6 @@
 // A station: work list, search, the sheet of one trip with confirm and return; live by events, without reloading.
 
-import { api } from "../api.js";
+import { api, newKey } from "../api.js";
 import { on } from "../events.js";
 import { t } from "../i18n.js";
 import { toast } from "../toasts.js";
@@ -105,7 +105,6 @@ const sheetSoon = () => (waiting.sheet ||= setTimeout(refreshSheet, REFRESH_MS, 
 
 // Acts
 
-const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 
 /** One tap, one effect: the key is the same when it is sent again over a bad line. */
 async function act(method, url, body, done) {

@@ -1,11 +1,10 @@
 // Transshipments: the registration form that balances as one types, and the acts of customs, yard and enterprise.
 
-import { api } from "../api.js";
+import { api, newKey } from "../api.js";
 import { on } from "../events.js";
 import { formatNumber, t } from "../i18n.js";
 import { toast } from "../toasts.js";
 
-const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
 const CHANGED = "ck-transshipment-changed";
 
 // Acts on one transshipment
