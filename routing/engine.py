@@ -20,8 +20,6 @@ Everything random is drawn before; a run is a pure function of its arguments. Ti
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from routing.arrays import (
@@ -38,90 +36,7 @@ from routing.arrays import (
     compiled,
     rule,
 )
-
-
-class _State(NamedTuple):
-    """What changes during a run."""
-
-    key: FloatArray
-    tree: IntArray
-    head: IntArray
-    tail: IntArray
-    following: IntArray
-    preceding: IntArray
-    waiting: IntArray
-    entered: IntArray
-    left: IntArray
-    last_entry_s: FloatArray
-    last_exit_s: FloatArray
-    ring_s: FloatArray
-    ready_s: FloatArray
-    tag: FloatArray
-    virtual: FloatArray
-    destination: IntArray
-    hold_link: IntArray
-    lane_truck: IntArray
-    lane_end_s: FloatArray
-    lane_blocked: IntArray
-    idle: IntArray
-    occupancy: IntArray
-    stay_key: FloatArray
-    stay_truck: IntArray
-    stay_count: IntArray
-    crossing_free_s: FloatArray
-    later_key: FloatArray
-    later_truck: IntArray
-    later_link: IntArray
-    later_count: IntArray
-    balance: IntArray
-    stack: IntArray
-
-
-@rule
-def _set_key(state: _State, station: int, time_s: float) -> None:
-    """Give `station` its next event time and play its matches in the winner tree again."""
-    key, tree = state.key, state.tree
-    if key[station] == time_s:
-        return
-    key[station] = time_s
-    node = (tree.size // 2 + station) // 2
-    while node >= 1:
-        a, b = tree[2 * node], tree[2 * node + 1]
-        tree[node] = a if key[a] <= key[b] else b
-        node //= 2
-
-
-@rule
-def _push(keys: FloatArray, items: IntArray, size: int, key: float, item: int) -> None:
-    """Add to a binary heap of `size` elements; ties go by item, so that order never depends on history."""
-    i = size
-    while i > 0:
-        parent = (i - 1) // 2
-        if keys[parent] < key or (keys[parent] == key and items[parent] <= item):
-            break
-        keys[i], items[i] = keys[parent], items[parent]
-        i = parent
-    keys[i], items[i] = key, item
-
-
-@rule
-def _pop(keys: FloatArray, items: IntArray, size: int) -> None:
-    """Remove the first element of a binary heap of `size` elements."""
-    size -= 1
-    key, item = keys[size], items[size]
-    i = 0
-    while True:
-        child = 2 * i + 1
-        if child >= size:
-            break
-        other = child + 1
-        if other < size and (keys[other] < keys[child] or (keys[other] == keys[child] and items[other] < items[child])):
-            child = other
-        if keys[child] > key or (keys[child] == key and items[child] >= item):
-            break
-        keys[i], items[i] = keys[child], items[child]
-        i = child
-    keys[i], items[i] = key, item
+from routing.run_state import State, blank_state, pop, push, set_key
 
 
 @rule
@@ -140,7 +55,7 @@ def next_open(open_s: FloatArray, day_second: float, time_s: float) -> float:
 
 
 @rule
-def _entry_time(links: LinkArrays, state: _State, j: int) -> float:
+def _entry_time(links: LinkArrays, state: State, j: int) -> float:
     """When link j can take the next truck, as far as known; NEVER while its gap has not yet formed."""
     at = state.last_entry_s[j] + links.headway_s[j]
     behind = state.entered[j] - links.storage_veh[j]
@@ -156,7 +71,7 @@ def _entry_time(links: LinkArrays, state: _State, j: int) -> float:
 
 
 @rule
-def _departure(links: LinkArrays, gates: GateArrays, state: _State, station: int, now_s: float) -> float:
+def _departure(links: LinkArrays, gates: GateArrays, state: State, station: int, now_s: float) -> float:
     """When the first truck of a link or source can go on; NEVER while it is blocked or nobody is there."""
     truck = state.head[station]
     if truck < 0:
@@ -185,7 +100,7 @@ def _departure(links: LinkArrays, gates: GateArrays, state: _State, station: int
 
 
 @rule
-def _append(state: _State, station: int, truck: int) -> bool:
+def _append(state: State, station: int, truck: int) -> bool:
     """Put a truck into a station's line by when it would reach the end; tells whether it is the first there.
 
     On the open road a faster truck passes slower ones; who stands keeps its place, for its time has come before.
@@ -209,15 +124,15 @@ def _append(state: _State, station: int, truck: int) -> bool:
 
 
 @rule
-def _wake(links: LinkArrays, gates: GateArrays, state: _State, feeders: IntArray, now_s: float) -> None:
+def _wake(links: LinkArrays, gates: GateArrays, state: State, feeders: IntArray, now_s: float) -> None:
     """Look again at stations that were blocked."""
     for station in feeders:
         if state.head[station] >= 0 and state.key[station] == NEVER:
-            _set_key(state, station, _departure(links, gates, state, station, now_s))
+            set_key(state, station, _departure(links, gates, state, station, now_s))
 
 
 @rule
-def _take_first(links: LinkArrays, state: _State, station: int, now_s: float) -> int:
+def _take_first(links: LinkArrays, state: State, station: int, now_s: float) -> int:
     """Remove the first truck of a link or source; the gap it leaves starts its way upstream."""
     truck = state.head[station]
     behind = state.following[truck]
@@ -237,16 +152,16 @@ def _take_first(links: LinkArrays, state: _State, station: int, now_s: float) ->
 
 
 @rule
-def _after_leaving(links: LinkArrays, gates: GateArrays, state: _State, station: int, now_s: float) -> None:
+def _after_leaving(links: LinkArrays, gates: GateArrays, state: State, station: int, now_s: float) -> None:
     """Plan the next truck of a station that has just let one go, and those it had blocked."""
-    _set_key(state, station, _departure(links, gates, state, station, now_s))
+    set_key(state, station, _departure(links, gates, state, station, now_s))
     if station < links.length_m.size and state.waiting[station] == links.storage_veh[station] - 1:
         feeders = links.feeder[links.feeder_start[station] : links.feeder_start[station + 1]]
         _wake(links, gates, state, feeders, now_s)
 
 
 @rule
-def _fairest(links: LinkArrays, state: _State, station: int, j: int, now_s: float) -> int:
+def _fairest(links: LinkArrays, state: State, station: int, j: int, now_s: float) -> int:
     """Of the stations whose first truck could enter link j now, the one whose turn it is."""
     best = station
     n_links = links.length_m.size
@@ -268,27 +183,27 @@ def _fairest(links: LinkArrays, state: _State, station: int, j: int, now_s: floa
 
 
 @rule
-def _plan_lanes(state: _State, links: LinkArrays, gate: int) -> None:
+def _plan_lanes(state: State, links: LinkArrays, gate: int) -> None:
     """The entrance's next event: the first lane whose check ends."""
     first = NEVER
     for lane in range(state.lane_truck.shape[1]):
         if state.lane_truck[gate, lane] >= 0 and state.lane_blocked[gate, lane] == 0:
             first = min(first, state.lane_end_s[gate, lane])
-    _set_key(state, 2 * links.length_m.size + gate, first)
+    set_key(state, 2 * links.length_m.size + gate, first)
 
 
 @rule
-def _plan_crossing(state: _State, links: LinkArrays, gates: GateArrays, gate: int, now_s: float) -> None:
+def _plan_crossing(state: State, links: LinkArrays, gates: GateArrays, gate: int, now_s: float) -> None:
     """The crossing's next event: the first truck done in the yard meets the first free lane within hours."""
     station = 2 * links.length_m.size + state.idle.size + gate
     if state.stay_count[gate] == 0:
-        _set_key(state, station, NEVER)
+        set_key(state, station, NEVER)
         return
     free = NEVER
     for lane in range(gates.crossing_lanes[gate]):
         free = min(free, state.crossing_free_s[gate, lane])
     at = max(now_s, state.stay_key[gate, 0], free)
-    _set_key(state, station, next_open(gates.crossing_open_s[gate], gates.day_second, at))
+    set_key(state, station, next_open(gates.crossing_open_s[gate], gates.day_second, at))
 
 
 @rule
@@ -297,7 +212,7 @@ def _enter_yard(
     gates: GateArrays,
     fleet: FleetArrays,
     out: RunOutput,
-    state: _State,
+    state: State,
     gate: int,
     lane: int,
     now_s: float,
@@ -310,7 +225,7 @@ def _enter_yard(
     state.occupancy[gates.yard[gate]] += 1
     out.yard_in_s[truck] = now_s
     stay_end = now_s + fleet.dwell_s[truck]
-    _push(state.stay_key[gate], state.stay_truck[gate], state.stay_count[gate], stay_end, truck)
+    push(state.stay_key[gate], state.stay_truck[gate], state.stay_count[gate], stay_end, truck)
     state.stay_count[gate] += 1
     if state.stay_truck[gate, 0] == truck:
         _plan_crossing(state, links, gates, gate, now_s)
@@ -320,7 +235,7 @@ def _enter_yard(
 
 @rule
 def _fill_yard(
-    links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: _State, yard: int, now_s: float
+    links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: State, yard: int, now_s: float
 ) -> None:
     """Let in the trucks that wait in entrance lanes for a place, longest waiting first, while there is one."""
     while state.occupancy[yard] < gates.yard_capacity_veh[yard]:
@@ -337,7 +252,7 @@ def _fill_yard(
 
 
 @rule
-def _standing(links: LinkArrays, gates: GateArrays, state: _State, gate: int, now_s: float) -> tuple[int, float]:
+def _standing(links: LinkArrays, gates: GateArrays, state: State, gate: int, now_s: float) -> tuple[int, float]:
     """Trucks for `gate` that stand on the road before it, contiguously, and the kilometre of the last one.
 
     The place of the k-th truck of a link is where Newell's backward wave puts it: k standing trucks and those
@@ -410,7 +325,7 @@ def _standing(links: LinkArrays, gates: GateArrays, state: _State, gate: int, no
 
 
 @rule
-def _sample(links: LinkArrays, gates: GateArrays, state: _State, out: RunOutput, index: int, now_s: float) -> None:
+def _sample(links: LinkArrays, gates: GateArrays, state: State, out: RunOutput, index: int, now_s: float) -> None:
     """Write down queues, tails and occupancies at one moment, and check that no truck was lost or made."""
     for gate in range(state.idle.size):
         standing, tail_km = _standing(links, gates, state, gate, now_s)
@@ -425,75 +340,18 @@ def _sample(links: LinkArrays, gates: GateArrays, state: _State, out: RunOutput,
 
 
 @compiled
-def _start_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput) -> _State:
+def _start_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput) -> State:
     """The state before the first event: trucks in their places, nothing planned."""
-    n_links, n_gates, n_trucks = links.length_m.size, gates.yard.size, fleet.gate.size
-    stations = 2 * n_links + 2 * n_gates
-    leaves = 1
-    while leaves < stations + 1:
-        leaves *= 2
-    tree = np.empty(2 * leaves, np.int64)
-    # Leaves beyond the stations all point at one that never has an event.
-    for i in range(leaves):
-        tree[leaves + i] = min(i, stations)
-    for i in range(leaves - 1, 0, -1):
-        tree[i] = tree[2 * i]
-    lanes, crossing_lanes = 1, 1
-    for gate in range(n_gates):
-        lanes = max(lanes, gates.entrance_lanes[gate])
-        crossing_lanes = max(crossing_lanes, gates.crossing_lanes[gate])
-    stays = np.zeros(max(1, n_gates), np.int64)
-    destination = fleet.way_out.copy()
-    for truck in range(n_trucks):
-        if fleet.gate[truck] >= 0:
-            destination[truck] = fleet.gate[truck]
-            stays[fleet.gate[truck]] += 1
-    most = 1
-    for gate in range(n_gates):
-        most = max(most, stays[gate])
-    state = _State(
-        np.full(stations + 1, NEVER),
-        tree,
-        np.full(2 * n_links, -1, np.int64),
-        np.full(2 * n_links, -1, np.int64),
-        np.full(n_trucks, -1, np.int64),
-        np.full(n_trucks, -1, np.int64),
-        np.zeros(2 * n_links, np.int64),
-        np.zeros(n_links, np.int64),
-        np.zeros(n_links, np.int64),
-        np.full(n_links, -NEVER),
-        np.full(n_links, -NEVER),
-        np.empty(links.ring_start[n_links], np.float64),
-        fleet.ready_s.copy(),
-        np.zeros(2 * n_links, np.float64),
-        np.zeros(n_links, np.float64),
-        destination,
-        fleet.hold_link.copy(),
-        np.full((n_gates, lanes), -1, np.int64),
-        np.zeros((n_gates, lanes), np.float64),
-        np.zeros((n_gates, lanes), np.int64),
-        gates.entrance_lanes.copy(),
-        np.zeros(gates.yard_capacity_veh.size, np.int64),
-        np.empty((n_gates, most), np.float64),
-        np.empty((n_gates, most), np.int64),
-        np.zeros(n_gates, np.int64),
-        np.zeros((n_gates, crossing_lanes), np.float64),
-        np.empty(n_trucks + 1, np.float64),
-        np.empty(n_trucks + 1, np.int64),
-        np.full(n_trucks, -1, np.int64),
-        np.zeros(1, np.int64),
-        np.zeros(5, np.int64),
-        np.empty(n_links + 1, np.int64),
-    )
+    state = blank_state(links, gates, fleet)
     for truck in fleet.on_road:
         _append(state, fleet.link[truck], truck)
         state.entered[fleet.link[truck]] += 1
-        out.unhindered_s[truck] = _free_rest(links, fleet, truck, destination[truck], fleet.ready_s[truck])
+        out.unhindered_s[truck] = _free_rest(links, fleet, truck, state.destination[truck], fleet.ready_s[truck])
     for truck in fleet.in_yard:
         gate = fleet.gate[truck]
         state.occupancy[gates.yard[gate]] += 1
         out.yard_in_s[truck] = 0.0
-        _push(state.stay_key[gate], state.stay_truck[gate], state.stay_count[gate], fleet.ready_s[truck], truck)
+        push(state.stay_key[gate], state.stay_truck[gate], state.stay_count[gate], fleet.ready_s[truck], truck)
         state.stay_count[gate] += 1
     state.balance[0] = fleet.on_road.size + fleet.in_yard.size
     return state
@@ -519,7 +377,7 @@ def _move(
     gates: GateArrays,
     fleet: FleetArrays,
     out: RunOutput,
-    state: _State,
+    state: State,
     station: int,
     now_s: float,
 ) -> None:
@@ -536,7 +394,7 @@ def _move(
         state.entered[j] += 1
         state.last_entry_s[j] = now_s
         if _append(state, j, truck):
-            _set_key(state, j, _departure(links, gates, state, j, now_s))
+            set_key(state, j, _departure(links, gates, state, j, now_s))
         _after_leaving(links, gates, state, station, now_s)
         return
     truck = _take_first(links, state, station, now_s)
@@ -545,7 +403,7 @@ def _move(
         state.balance[4] += 1
         state.later_link[truck] = j
         until = max(now_s, fleet.hold_until_s[truck])
-        _push(state.later_key, state.later_truck, state.later_count[0], until, truck)
+        push(state.later_key, state.later_truck, state.later_count[0], until, truck)
         state.later_count[0] += 1
     elif state.destination[truck] < state.idle.size:
         gate = state.destination[truck]
@@ -567,7 +425,7 @@ def _move(
 
 @rule
 def _check_done(
-    links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: _State, gate: int, now_s: float
+    links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: State, gate: int, now_s: float
 ) -> None:
     """A check at the entrance ends: into the yard, or wait in the lane for a place."""
     for lane in range(gates.entrance_lanes[gate]):
@@ -583,11 +441,11 @@ def _check_done(
 
 @rule
 def _cross(
-    links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: _State, gate: int, now_s: float
+    links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: State, gate: int, now_s: float
 ) -> None:
     """A truck leaves the yard through a crossing lane; a place is free."""
     truck = state.stay_truck[gate, 0]
-    _pop(state.stay_key[gate], state.stay_truck[gate], state.stay_count[gate])
+    pop(state.stay_key[gate], state.stay_truck[gate], state.stay_count[gate])
     state.stay_count[gate] -= 1
     lane = 0
     for other in range(gates.crossing_lanes[gate]):
@@ -605,7 +463,7 @@ def _cross(
         state.destination[truck] = fleet.way_out[truck]
         state.later_link[truck] = onward
         state.balance[4] += 1
-        _push(state.later_key, state.later_truck, state.later_count[0], done, truck)
+        push(state.later_key, state.later_truck, state.later_count[0], done, truck)
         state.later_count[0] += 1
     _fill_yard(links, gates, fleet, out, state, gates.yard[gate], now_s)
 
@@ -616,14 +474,14 @@ def _loop(
     gates: GateArrays,
     fleet: FleetArrays,
     out: RunOutput,
-    state: _State,
+    state: State,
     step_s: float,
     limit_s: float,
 ) -> None:
     """Event after event until everybody is out, nobody can move any more, or `limit_s`."""
     n_links, n_gates = links.length_m.size, gates.yard.size
     for station in range(n_links):
-        _set_key(state, station, _departure(links, gates, state, station, 0.0))
+        set_key(state, station, _departure(links, gates, state, station, 0.0))
     for gate in range(n_gates):
         _fill_yard(links, gates, fleet, out, state, gates.yard[gate], 0.0)
         _plan_crossing(state, links, gates, gate, 0.0)
@@ -651,17 +509,17 @@ def _loop(
                 out.unhindered_s[truck] = _free_rest(links, fleet, truck, state.destination[truck], at)
             else:
                 truck = state.later_truck[0]
-                _pop(state.later_key, state.later_truck, state.later_count[0])
+                pop(state.later_key, state.later_truck, state.later_count[0])
                 state.later_count[0] -= 1
                 state.balance[4] -= 1
                 link = state.later_link[truck]
             state.ready_s[truck] = now_s
             if _append(state, n_links + link, truck):
-                _set_key(state, n_links + link, _departure(links, gates, state, n_links + link, now_s))
+                set_key(state, n_links + link, _departure(links, gates, state, n_links + link, now_s))
         elif station < 2 * n_links:
             at = _departure(links, gates, state, station, now_s)
             if at > now_s:
-                _set_key(state, station, at)
+                set_key(state, station, at)
             else:
                 _move(links, gates, fleet, out, state, station, now_s)
         elif station < 2 * n_links + n_gates:
