@@ -221,7 +221,8 @@ def test_by_hand_with_a_reason_when_the_device_is_down(runtime, guard, barrier, 
     made = guard.post(url, json=body)
     assert (made.status_code, made.json()["status"], made.json()["reason"]) == (201, "by_hand", body["reason"])
     assert (
-        rows(runtime, "SELECT after->>'reason' FROM app.audit WHERE action = 'barriers.open'")[-1][0] == body["reason"]
+        rows(runtime, "SELECT after->>'reason' FROM app.audit WHERE action = 'barriers.open' ORDER BY audit_id")[-1][0]
+        == body["reason"]
     )
 
 

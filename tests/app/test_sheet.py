@@ -296,7 +296,7 @@ def test_an_act_fails_as_a_whole(border: Border) -> None:
 
 def test_events_reach_the_owner_at_that_gate(border: Border) -> None:
     border.enter()
-    query = "SELECT audience, data FROM app.outbox WHERE type = 'sheet' AND data ->> 'step' = :step"
+    query = "SELECT audience, data FROM app.outbox WHERE type = 'sheet' AND data ->> 'step' = :step ORDER BY event_id"
     (row,) = border.rows(query, step="declaration")
     assert row.audience["organisations"] == [border.organisation_id]
     assert row.data["status"] == "done"
