@@ -103,6 +103,13 @@ def _forget(session: Session, rolled_back: SessionTransaction) -> None:
         session.info[_PENDING] = [(scope, row) for scope, row in pending if not undone(scope)]
 
 
+@event.listens_for(Session, "after_transaction_end")
+def _begin_anew(session: Session, ended: SessionTransaction) -> None:
+    """Nothing outlives its transaction, also if the session was closed without a word."""
+    if ended.parent is None:
+        session.info.pop(_PENDING, None)
+
+
 def content_hash(row: AuditRow) -> bytes:
     """SHA-256 over the previous hash and the row as JSON with sorted keys."""
     content = {

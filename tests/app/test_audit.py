@@ -119,6 +119,8 @@ def test_what_is_undone_is_not_in_the_log(runtime):
         session.commit()
         record(session, "another transaction, undone")
         session.rollback()
+        record(session, "closed without a commit")
+        session.close()
         record(session, "last")
         session.commit()
     assert recorded(runtime) == ["first", "kept", "last"]
