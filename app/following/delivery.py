@@ -8,6 +8,7 @@ Redirects are not followed, proxies not used, answers read to the first kilobyte
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 import threading
@@ -30,6 +31,8 @@ RETRY_AFTER: Final = tuple(timedelta(seconds=s) for s in (10, 60, 300, 1800, 720
 """How long after each failed try the next one comes; after the last the message is dead, some two days on."""
 LEASE: Final = timedelta(seconds=60)
 TRY_S: Final = 8.0
+MOST_ADDRESSES: Final = 3
+"""How many addresses of a host are tried in turn."""
 MOST_AT_ONCE: Final = 40
 MOST_EACH: Final = 5
 """Messages to one webhook in one round: a slow receiver must not keep the others waiting."""
@@ -105,8 +108,9 @@ def outcome(answer: Answer, tries: int, now: datetime) -> dict[str, Any]:
 
 
 async def _send_all(runtime: Runtime, claimed: Sequence[Any], now: datetime) -> list[Answer]:
+    timeout = httpx.Timeout(TRY_S, connect=TRY_S / MOST_ADDRESSES)
     limits = httpx.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=0)
-    async with httpx.AsyncClient(timeout=TRY_S, limits=limits, trust_env=False, follow_redirects=False) as client:
+    async with httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False, follow_redirects=False) as client:
         return await asyncio.gather(*(_send(client, runtime, row, now) for row in claimed))
 
 
@@ -116,10 +120,10 @@ async def _send(client: httpx.AsyncClient, runtime: Runtime, row: Any, now: date
     status, text = None, ""
     try:
         async with asyncio.timeout(TRY_S):
-            request = await prepare(
+            requests = await prepare(
                 client, row.url, row.body, headers, allow_private=runtime.settings.webhook_allow_private
             )
-            response = await client.send(request, stream=True)
+            response = await _send_to_first(client, requests)
             try:
                 status = response.status_code
                 text = await _beginning(response)
@@ -134,10 +138,18 @@ async def _send(client: httpx.AsyncClient, runtime: Runtime, row: Any, now: date
     return Answer(status, text, round((time.perf_counter() - started) * 1000.0))
 
 
+async def _send_to_first(client: httpx.AsyncClient, requests: Sequence[httpx.Request]) -> httpx.Response:
+    """The answer of the first address that takes the connection: a host may have one that leads nowhere from here."""
+    for request in requests[:-1]:
+        with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
+            return await client.send(request, stream=True)
+    return await client.send(requests[-1], stream=True)
+
+
 async def prepare(
     client: httpx.AsyncClient, url: str, body: str, headers: dict[str, str], *, allow_private: bool
-) -> httpx.Request:
-    """The request, bound to an address of its host that was looked up and checked.
+) -> list[httpx.Request]:
+    """The request, once for each address of its host (`MOST_ADDRESSES`), all of them looked up and checked.
 
     Raises
     ------
@@ -150,12 +162,17 @@ async def prepare(
     addresses = await _look_up(host, port)
     if not allow_private and not all(is_public(one) for one in addresses):
         raise InvalidInputError("{host} leads to an address that is not public.", field="url", host=host)
-    target = httpx.URL(url).copy_with(host=addresses[0], port=port)
     all_headers = {
         **headers, "Host": parts.netloc, "Content-Type": "application/json", "User-Agent": "cuakhau-webhooks/1",
     }  # fmt: skip
     extensions = {"sni_hostname": host} if parts.scheme == "https" else {}
-    return client.build_request("POST", target, content=body.encode(), headers=all_headers, extensions=extensions)
+    return [
+        client.build_request(
+            "POST", httpx.URL(url).copy_with(host=address, port=port), content=body.encode(), headers=all_headers,
+            extensions=extensions,
+        )
+        for address in addresses[:MOST_ADDRESSES]
+    ]  # fmt: skip
 
 
 def is_public(address: str) -> bool:
@@ -175,7 +192,7 @@ async def _look_up(host: str, port: int) -> list[str]:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise InvalidInputError("The host {host} is not known.", field="url", host=host) from None
-    return [str(one[4][0]) for one in found]
+    return list(dict.fromkeys(str(one[4][0]) for one in found))
 
 
 async def _beginning(response: httpx.Response) -> str:

@@ -213,15 +213,29 @@ def test_no_message_goes_to_the_own_machine(host: str) -> None:
 
 
 def test_the_connection_goes_to_the_address_that_was_checked() -> None:
-    async def attempt() -> httpx.Request:
+    async def attempt() -> list[httpx.Request]:
         async with httpx.AsyncClient() as client:
             return await delivery.prepare(client, "https://localhost:8443/a?b=c", "{}", {}, allow_private=True)
 
-    request = asyncio.run(attempt())
-    assert request.url.host in {"127.0.0.1", "::1"}
-    assert (request.url.port, request.url.raw_path) == (8443, b"/a?b=c")
-    assert request.headers["host"] == "localhost:8443"
-    assert request.extensions["sni_hostname"] == "localhost"
+    for request in asyncio.run(attempt()):
+        assert request.url.host in {"127.0.0.1", "::1"}
+        assert (request.url.port, request.url.raw_path) == (8443, b"/a?b=c")
+        assert request.headers["host"] == "localhost:8443"
+        assert request.extensions["sni_hostname"] == "localhost"
+
+
+def test_an_address_that_leads_nowhere_is_passed_over(
+    stage: Stage, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look_up(_host: str, _port: int) -> list[str]:
+        return ["::1", "127.0.0.1"]  # the receiver listens at the second only
+
+    monkeypatch.setattr(delivery, "_look_up", look_up)
+    hook(stage, receiver, ["trip.step"])
+    happen(stage, "sheet", trip_id=stage.trip_id, step="customs", status="done", version=4)
+    follow(stage.runtime)
+    assert deliver(stage) == 1
+    assert len(receiver.got) == 1
 
 
 @pytest.mark.parametrize(
