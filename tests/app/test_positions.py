@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-import numpy as np
 import pytest
 from sqlalchemy import text
 
@@ -89,17 +88,11 @@ def test_the_past(runtime: Runtime, sign_in: SignIn, drive: Drive) -> None:
     assert sign_in("enterprise").get(f"/api/v1/vehicles/{vehicle}/track", params=span).status_code == 403
 
 
-def test_five_thousand_trucks_are_quick(runtime: Runtime, sign_in: SignIn, drive: Drive) -> None:
+def test_five_thousand_trucks_are_all_there(runtime: Runtime, sign_in: SignIn, drive: Drive) -> None:
     with runtime.engine.begin() as connection:
         connection.execute(text(
             "INSERT INTO ingest.vehicle (plate, plate_norm, kind, created_at) "
             "SELECT 'p' || n, 'p' || n, 'truck', now() FROM generate_series(1, 5000) n"
         ))  # fmt: skip
     drive(list(range(1, 5001)), 1)
-    police = sign_in("traffic_police")
-    times = []
-    for _ in range(5):
-        answer = police.get("/api/v1/positions")
-        times.append(answer.elapsed.total_seconds())
-    assert len(answer.json()["features"]) == 5000
-    assert np.min(times) < 1.0  # about 0.1 s on an idle machine; the bench measures it
+    assert len(sign_in("traffic_police").get("/api/v1/positions").json()["features"]) == 5000
