@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geo import errors
 
@@ -99,14 +100,34 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
 
 
-async def _answer_unexpected(request: Request, _error: Exception) -> Response:
-    """A fault of ours: logged by the server, told without its inside."""
-    own = errors.CuaKhauError("Something went wrong on our side; it was written down. Try again in a moment.")
-    page = getattr(request.app.state, "error_page", None)
-    if page is not None and _wants_html(request):
-        answer: Response = page(request, 500, own)
-        return answer
-    return problem(500, translate(request, own))
+OUR_FAULT = errors.CuaKhauError("Something went wrong on our side; it was written down. Try again in a moment.")
+
+
+class Faults:
+    """Answers a fault of ours without telling its inside, and raises it again for the server to log.
+
+    Innermost of the middlewares, so that this answer passes the others like any other.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; answer if nobody else will."""
+        has_started = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        except Exception:
+            if scope["type"] == "http" and not has_started:
+                answer = await _answer_own(Request(scope, receive), OUR_FAULT)
+                await answer(scope, receive, send)
+            raise
 
 
 def _wants_html(request: Request) -> bool:
@@ -121,4 +142,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, _answer_database)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_http)
-    app.add_exception_handler(Exception, _answer_unexpected)
+    app.add_middleware(Faults)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Principal
 from app.declarations import reasons
-from app.declarations.fields import HEAD_FIELDS, field_of
+from app.declarations.fields import HEAD_FIELDS
 from app.stations.places import SUPPORT, Station
 from app.transshipments import service as transshipments
 from app.transshipments.tables import OPEN_STATUSES
@@ -46,10 +46,10 @@ def view_sheet(
 
     `sheet` as `app.trips.sheet.get_sheet` gives it; `own` the station's step on it, if the trip has it; `waits_for` the
     steps that stand before it; `may_confirm`, `may_return`; `declared`, the declaration by part (see `PARTS`), each a
-    list of label, value and kind; `lines` of goods; `first`, the parts to show open; `returned`, why and from where the
-    sheet came back; `differences` from what was declared before, each a label, `line` of goods, kind, `old` and `new`;
-    `weighings`, `scans`, `seals`, newest first; `barrier`, the
-    last command to the station's barrier; `transshipment`, the open one; `reasons` for a return.
+    list of name, label, value and kind; `lines` of goods; `first`, the parts to show open; `returned`, why and from
+    where the sheet came back; `differences` from what was declared before, each a label, `line` of goods, `field`,
+    `old` and `new`; `weighings`, `scans`, `seals`, newest first; `barrier`, the last command to
+    the station's barrier; `transshipment`, the open one; `reasons` for a return.
 
     Raises
     ------
@@ -120,18 +120,13 @@ def _fields(data: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
         value = data.get(name)
         if field.part != part or name in HIDDEN_FIELDS or value is None or value == "":
             continue
-        if field.kind == "time":
-            value = parse_time(value)
         shown.append({"name": name, "label": field.label, "value": value, "kind": field.kind})
     return shown
 
 
 def _difference(one: Mapping[str, Any]) -> dict[str, Any]:
-    field = field_of(one["field"])
-    kind = field.kind if field else "text"
     line = int(one["field"].split(".")[1]) if one["field"].startswith("lines.") else None
-    old, new = (parse_time(value) if kind == "time" and value else value for value in (one["old"], one["new"]))
-    return {"label": one["label"], "line": line, "kind": kind, "old": old, "new": new}
+    return {"label": one["label"], "line": line, "field": one["field"], "old": one["old"], "new": one["new"]}
 
 
 def _returned(step: Mapping[str, Any]) -> dict[str, Any]:

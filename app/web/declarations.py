@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
@@ -17,35 +17,15 @@ from app.declarations import hs, importing, imports, reasons, service
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, field_of
 from app.declarations.form import Problem
 from app.deps import ClockDep, CorridorDep, SessionDep
-from app.trips.goods import GOODS_CLASSES
+from app.web.declared import CHOICES, read
 from app.web.pages import render
-from app.words import N_, REGIME_NAMES
-from geo.clock import LOCAL_ZONE, parse_time
+from app.words import N_
+from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError, RefusedError
 
 router = APIRouter(include_in_schema=False, prefix="/declarations")
 
-CHOICES: dict[str, dict[str, str]] = {
-    "regime": REGIME_NAMES,
-    "direction": {"export": N_("To China"), "import": N_("To Viet Nam")},
-    "service": {"inland_delivery": N_("Delivery inland"), "wharf_only": N_("Wharf only")},
-    "container": {"none": N_("No container"), "20": N_("20 feet"), "40": N_("40 feet"), "45": N_("45 feet")},
-    "refrigerated": {"yes": N_("Yes"), "no": N_("No")},
-    "perishable": {"yes": N_("Yes"), "no": N_("No")},
-    "driver_paper": {"id_card": N_("Identity card"), "passport": N_("Passport"), "border_pass": N_("Border pass")},
-    "health_symptoms": {"none": N_("No symptoms"), "some": N_("Symptoms (describe them)")},
-    "goods_class": {name: one.label for name, one in GOODS_CLASSES.items()},
-    "unit": {
-        "kg": N_("kilograms"), "tonne": N_("tonnes"), "piece": N_("pieces"), "pair": N_("pairs"), "set": N_("sets"),
-        "head": N_("head"), "m": N_("metres"), "m2": N_("square metres"), "m3": N_("cubic metres"),
-        "litre": N_("litres"),
-    },
-    "packaging": {
-        "carton": N_("Cartons"), "crate": N_("Crates"), "bag": N_("Bags"), "pallet": N_("Pallets"), "box": N_("Boxes"),
-        "drum": N_("Drums"), "roll": N_("Rolls"), "bundle": N_("Bundles"), "bulk": N_("In bulk"), "none": N_("None"),
-    },
-}  # fmt: skip
 STATUS_WORDS = {
     "draft": (N_("Draft"), "pencil"), "submitted": (N_("Submitted"), "check"),
     "returned": (N_("Returned"), "arrow-back-up"), "superseded": (N_("Superseded"), "history"),
@@ -78,7 +58,7 @@ def show_list(
 ) -> Response:
     """The declarations of the enterprise or the desk."""
     items, after = service.list_declarations(session, principal, status=None, before=before, limit=50)
-    return render(request, "declarations.html", items=items, after=after, statuses=STATUS_WORDS, sites=_sites(corridor))
+    return render(request, "declarations.html", items=items, after=after, statuses=STATUS_WORDS, sites=corridor.sites)
 
 
 @router.get("/new")
@@ -168,15 +148,9 @@ def show(
 ) -> Response:
     """One declaration: what it says, what changed, why it was returned, its revisions."""
     found = service.get(session, principal, trip_id, now=clock.now())
-    data = {name: _typed(name, value) for name, value in found["data"].items()}
-    lines = [{name: _typed(name, value) for name, value in line.items()} for line in found["data"]["lines"]]
-    changes = [
-        {**one, "old": _typed(one["field"], one["old"]), "new": _typed(one["field"], one["new"])}
-        for one in found["differences"]
-    ]
     return render(
-        request, "declaration.html", found=found, data=data, lines=lines, changes=changes, statuses=STATUS_WORDS,
-        head_fields=HEAD_FIELDS, line_fields=LINE_FIELDS, choices=CHOICES, sites=_sites(corridor),
+        request, "declaration.html", found=found, statuses=STATUS_WORDS, head_fields=HEAD_FIELDS,
+        line_fields=LINE_FIELDS, read=read, sites=corridor.sites,
         reasons=reasons.all_reasons(), returned=_returned(found), shown_name=_shown_name,
     )  # fmt: skip
 
@@ -272,18 +246,6 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-def _typed(name: str, value: Any) -> Any:
-    """A stored value as a page shows it: times and dates read back."""
-    one = field_of(name) or LINE_FIELDS.get(name)
-    if one is None or value is None:
-        return value
-    if one.kind == "time":
-        return parse_time(value)
-    if one.kind == "date":
-        return date.fromisoformat(value)
-    return ("yes" if value else "no") if one.kind == "flag" else value
-
-
 def _returned(found: Mapping[str, Any]) -> dict[str, Any] | None:
     """The return that still has to be answered."""
     for row in found["revisions"][:2]:
@@ -319,7 +281,3 @@ def _show_import(request: Request, found: dict[str, Any], error: CuaKhauError | 
         request, "declaration_imported.html", status=422 if error else 200, found=found, rows=problems, fine=fine,
         refused=refused, error=error, shown_name=_shown_name,
     )  # fmt: skip
-
-
-def _sites(corridor: Corridor) -> dict[str, dict[str, str]]:
-    return {site.site_id: dict(site.name) for site in corridor.sites.values()}

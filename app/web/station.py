@@ -17,6 +17,7 @@ from app.stations import view
 from app.stations.places import Station, get_station, stations_of
 from app.stations.search import LONGEST_TEXT, search
 from app.trips.goods import GOODS_CLASSES
+from app.web.declared import read
 from app.web.pages import render
 from app.words import N_
 from capacity.ledger import YardState
@@ -52,16 +53,6 @@ FEE_WORDS = {
     "waived": N_("Waived"),
     "refunded": N_("Refunded"),
 }
-CHOICE_WORDS = {
-    "none": N_("none"),
-    "some": N_("some"),
-    "id_card": N_("Identity card"),
-    "passport": N_("Passport"),
-    "border_pass": N_("Border pass"),
-    "inland_delivery": N_("Inland delivery"),
-    "wharf_only": N_("Wharf only"),
-}
-"""Values of the choices of a declaration's head (`app.declarations.fields`) that are words."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +172,7 @@ def _find_sheet(
 def _words(corridor: Corridor) -> dict[str, Any]:
     return {
         "status_words": STATUS_WORDS, "channel_words": CHANNEL_WORDS, "fee_words": FEE_WORDS,
-        "choice_words": CHOICE_WORDS, "goods_classes": GOODS_CLASSES, "sites": corridor.sites,
+        "read": read, "goods_classes": GOODS_CLASSES, "sites": corridor.sites,
     }  # fmt: skip
 
 

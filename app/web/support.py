@@ -143,7 +143,7 @@ def _show(
     return render(
         request, "support.html", status=422 if error else 200, listed=listed, figures=figures, error=error, days=days,
         written=written or {"plate": "", "arrived": act.now.astimezone(LOCAL_ZONE).strftime("%H:%M"), "note": ""},
-        statuses=STATUS_WORDS, sites={one.site_id: dict(one.name) for one in act.corridor.sites.values()},
+        statuses=STATUS_WORDS, sites=act.corridor.sites,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from babel.messages.extract import extract_from_dir
 from fastapi.testclient import TestClient
 
 from app.accounts.permissions import PERMISSIONS, Role
+from app.main import create_app
 from app.web import i18n
 from app.web.headers import content_security_policy
 from app.web.i18n import choose_language, format_duration, format_km, format_number, format_time, load_catalogues
@@ -226,3 +227,23 @@ def test_a_fault_of_ours_is_told_without_its_inside(sign_in, monkeypatch):
     assert page.status_code == 500
     assert "thử lại" in page.text
     assert "the inside" not in answer.text + page.text
+
+
+def test_a_fault_of_ours_is_answered_like_everything_else_and_tells_nothing_of_itself(runtime):
+    app = create_app(runtime)
+
+    @app.get("/broken")
+    @app.get("/api/v1/broken")
+    def broken() -> None:
+        raise RuntimeError("the secret inside")
+
+    with TestClient(app, raise_server_exceptions=False) as client:
+        page = client.get("/broken", headers={"Accept": "text/html", "Accept-Language": "vi"})
+        answer = client.get("/api/v1/broken")
+    assert (page.status_code, answer.status_code) == (500, 500)
+    assert "Có lỗi từ phía hệ thống" in page.text
+    assert answer.json()["title"] == "Internal error"
+    for one in (page, answer):
+        assert "the secret inside" not in one.text
+        assert "default-src 'self'" in one.headers["Content-Security-Policy"]
+        assert one.headers["X-Content-Type-Options"] == "nosniff"

@@ -353,6 +353,19 @@ def test_an_unpaid_fee_stops_at_barrier_2_until_the_bank_reports_it(
     assert eventually(lambda: trip.stage() == "out", within_s=10), trip.stage()
 
 
+def test_a_tap_is_not_lost_when_the_list_changes_under_the_finger(platform: Platform, at_station: Counter) -> None:
+    nurse = at_station("health_quarantine", "health")
+    row = nurse.locator("#work a[data-trip]").last  # of the demonstration's trucks
+    row.hover()
+    pressed = row.get_attribute("data-trip")
+    nurse.mouse.down()
+    with nurse.expect_response(lambda response: "/station/work" in response.url):  # the list is fetched anew
+        Trip.declared(platform, "29C-771.11")
+    nurse.wait_for_timeout(300)
+    nurse.mouse.up()
+    expect(nurse.locator(f".st-sheet[data-trip='{pressed}']")).to_be_visible()
+
+
 def read_code(payload: str) -> dict[str, str]:
     """The data objects of an EMVCo code: two digits of name, two of length, the value."""
     found = {}

@@ -2,6 +2,8 @@
 
 import { t } from "./i18n.js";
 
+const AGAIN_MS = 1_000;
+
 export const csrfToken = document.querySelector('meta[name="csrf-token"]')?.content || "";
 
 /** An answer that was no success; `message` is the problem's detail, ready to show. */
@@ -19,9 +21,20 @@ export const newKey = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.rando
 
 /**
  * Call `method` `url` with a JSON `body`; the answer's JSON (or null).
+ * An act with an `Idempotency-Key` is sent once more if no answer came or the server was busy: it counts once.
  * Throws ApiError; its status is 0 if the server could not be reached.
  */
 export async function api(method, url, body, { headers = {}, signal } = {}) {
+  try {
+    return await send(method, url, body, headers, signal);
+  } catch (error) {
+    if (!headers["Idempotency-Key"] || ![0, 503].includes(error.status)) throw error;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    return send(method, url, body, headers, signal);
+  }
+}
+
+async function send(method, url, body, headers, signal) {
   const options = { method, credentials: "same-origin", signal, headers: { Accept: "application/json", ...headers } };
   if (csrfToken && method !== "GET") options.headers["X-CSRF-Token"] = csrfToken;
   if (body !== undefined && body !== null) {

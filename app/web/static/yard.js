@@ -3,6 +3,7 @@
 import { api, newKey } from "./api.js";
 import { on } from "./events.js";
 import { t } from "./i18n.js";
+import { released, swap } from "./swap.js";
 import { toast } from "./toasts.js";
 
 const REFRESH_MS = 3000;
@@ -14,27 +15,17 @@ async function refresh(card) {
   waiting.delete(card);
   const response = await fetch(`/yard/${card.dataset.yard}/board`, { headers: { Accept: "text/html" } });
   if (!response.ok || response.redirected) return;
-  const board = card.querySelector("[data-board]");
-  const tops = [...board.querySelectorAll(".ck-yard-scroll")].map((list) => list.scrollTop);
-  board.innerHTML = await response.text();
-  board.querySelectorAll(".ck-yard-scroll").forEach((list, i) => (list.scrollTop = tops[i] ?? 0));
+  const html = await response.text();
+  await released();
+  await swap(card.querySelector("[data-board]"), html);
 }
 
 function soon(card) {
   if (!waiting.has(card)) waiting.set(card, setTimeout(refresh, REFRESH_MS, card));
 }
 
-// One key for one tap: sent again after a broken connection it still counts once.
-async function send(card, what, body) {
-  const headers = { "Idempotency-Key": newKey() };
-  const url = `/api/v1/yards/${card.dataset.yard}/${what}`;
-  try {
-    await api("POST", url, body, { headers });
-  } catch (error) {
-    if (error.status !== 0) throw error;
-    await api("POST", url, body, { headers });
-  }
-}
+const send = (card, what, body) =>
+  api("POST", `/api/v1/yards/${card.dataset.yard}/${what}`, body, { headers: { "Idempotency-Key": newKey() } });
 
 async function act(card, control, work, done) {
   control.disabled = true;

@@ -3,6 +3,7 @@
 import { api, csrfToken, newKey } from "../api.js";
 import { on } from "../events.js";
 import { t } from "../i18n.js";
+import { released, swap } from "../swap.js";
 import { toast } from "../toasts.js";
 
 const REFRESH_MS = 2000;
@@ -18,7 +19,10 @@ async function refresh() {
   waiting = 0;
   if (board.contains(document.activeElement) && document.activeElement.matches("input")) return soon();
   const response = await fetch("/fees/board", { headers: { Accept: "text/html" } });
-  if (response.ok && !response.redirected) board.innerHTML = await response.text();
+  if (!response.ok || response.redirected) return;
+  const html = await response.text();
+  await released();
+  await swap(board, html);
 }
 
 function soon() {
@@ -52,13 +56,7 @@ async function send(form, button) {
   if (form.dataset.version) headers["If-Match"] = `"${form.dataset.version}"`;
   if ("keyed" in form.dataset) headers["Idempotency-Key"] = form.dataset.key ??= newKey();
   const sent = body(form, button);
-  const post = () => api("POST", form.dataset.send, Object.keys(sent).length ? sent : undefined, { headers });
-  try {
-    await post();
-  } catch (error) {
-    if (error.status !== 0 || !("keyed" in form.dataset)) throw error;
-    await post();
-  }
+  await api("POST", form.dataset.send, Object.keys(sent).length ? sent : undefined, { headers });
 }
 
 async function sendStatement(form) {
@@ -106,6 +104,6 @@ if (board) for (const type of ["fee", "sheet", "resync", "reconnected"]) on(type
 if (shown) {
   on("fee", (data) => {
     const isBusy = document.activeElement?.matches("input, select");
-    if (String(data.fee_id) === shown.dataset.fee && !isBusy) location.reload();
+    if (String(data.fee_id) === shown.dataset.fee && !isBusy) released().then(() => location.reload());
   });
 }

@@ -1,40 +1,18 @@
 // Fan charts: the median as a line, 10 to 90 % as a band, now as a line across.
 
-import * as echarts from "echarts";
-import { LitElement, html } from "lit";
+import { html } from "lit";
+import { ChartElement, frame, token } from "/static/charts/chart.js";
 import { formatClock, formatNumber, t } from "/static/i18n.js";
 
-const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
 /** `<fan-chart .times .low .median .high .now .unit .observed>`: times in ms, values of the same length. */
-class FanChart extends LitElement {
+class FanChart extends ChartElement {
   static properties = {
     times: { attribute: false }, low: { attribute: false }, median: { attribute: false }, high: { attribute: false },
     observed: { attribute: false }, now: { attribute: false }, unit: {}, label: {}, digits: { type: Number },
   };
 
-  createRenderRoot() {
-    return this;
-  }
-
-  connectedCallback() {
-    super.connectedCallback();
-    this.themed = () => this.draw();
-    document.addEventListener("theme", this.themed);
-    this.sizes = new ResizeObserver(() => this.chart?.resize());
-    this.sizes.observe(this);
-  }
-
-  disconnectedCallback() {
-    super.disconnectedCallback();
-    document.removeEventListener("theme", this.themed);
-    this.sizes.disconnect();
-    this.chart?.dispose();
-    this.chart = null;
-  }
-
   render() {
-    return html`<div class="ck-fan-canvas" role="img" aria-label=${this.describe()}></div>`;
+    return html`<div class="pl-chart" role="img" aria-label=${this.describe()}></div>`;
   }
 
   /** The chart in a sentence, for those who hear it. */
@@ -50,38 +28,31 @@ class FanChart extends LitElement {
     return `${formatNumber(value, this.digits || 0)} ${this.unit || ""}`.trim();
   }
 
-  updated() {
-    this.draw();
-  }
-
-  draw() {
-    const canvas = this.querySelector(".ck-fan-canvas");
-    if (!canvas || !this.times?.length) return;
-    this.chart ??= echarts.init(canvas, null, { renderer: "svg" });
-    const [ink, muted, lineColour] = ["--ck-text", "--ck-text-muted", "--ck-line"].map(token);
+  options() {
+    if (!this.times?.length) return {};
+    const { axis, grid, tooltip, ...looks } = frame();
+    const ink = token("--ck-text");
     const [median, band] = ["--ck-forecast", "--ck-forecast-band"].map(token);
     const pairs = (values) => values.map((value, i) => [this.times[i], value]);
     const gap = this.high.map((value, i) => value - this.low[i]);
     const still = { type: "line", symbol: "none", animation: false, silent: true };
-    this.chart.setOption({
-      animation: false,
-      grid: { left: 42, right: 12, top: 10, bottom: 22 },
-      textStyle: { fontFamily: "inherit", color: ink },
+    return {
+      ...looks,
+      grid: { ...grid, left: 42, bottom: 22 },
       tooltip: {
-        trigger: "axis", confine: true, backgroundColor: token("--ck-surface-raised"), borderColor: lineColour,
-        textStyle: { color: ink, fontSize: 12 },
+        ...tooltip,
         formatter: (points) => {
           const i = points[0].dataIndex;
           return `${formatClock(this.times[i])}<br><b>${this.text(this.median[i])}</b> (${formatNumber(this.low[i], this.digits || 0)}–${formatNumber(this.high[i], this.digits || 0)})`;
         },
       },
       xAxis: {
-        type: "time", axisLabel: { formatter: (time) => formatClock(time), color: muted, hideOverlap: true, fontSize: 11 },
-        axisLine: { lineStyle: { color: lineColour } }, splitLine: { show: false }, minInterval: 3600e3,
+        ...axis, type: "time", splitLine: { show: false }, minInterval: 3600e3,
+        axisLabel: { ...axis.axisLabel, formatter: (time) => formatClock(time) },
       },
       yAxis: {
-        type: "value", min: 0, splitNumber: 3, minInterval: this.digits ? 0 : 1,
-        axisLabel: { color: muted, fontSize: 11 }, splitLine: { lineStyle: { color: lineColour } },
+        ...axis, type: "value", min: 0, splitNumber: 3, minInterval: this.digits ? 0 : 1, axisLine: { show: false },
+        axisTick: { show: false },
       },
       series: [
         { ...still, stack: "band", data: pairs(this.low), lineStyle: { opacity: 0 } },
@@ -96,7 +67,7 @@ class FanChart extends LitElement {
           },
         },
       ],
-    }, true);
+    };
   }
 }
 

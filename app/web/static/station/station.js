@@ -3,6 +3,7 @@
 import { api, newKey } from "../api.js";
 import { on } from "../events.js";
 import { t } from "../i18n.js";
+import { released, swap } from "../swap.js";
 import { toast } from "../toasts.js";
 import { openCamera } from "./camera.js";
 import { listenForScanner } from "./scanner.js";
@@ -32,18 +33,20 @@ async function fragment(url) {
 }
 
 /** Show what an address gives: true, false if it does not come, null if there is no such sheet at this gate. */
-async function show(url) {
+async function show(url, id) {
   const mine = ++asked;
   const html = await fragment(url).catch(() => null);
+  await released();
   if (html === null || mine !== asked) return false;
   if (html === "") return null;
-  detail.innerHTML = html;
+  if (id !== openTripId()) detail.replaceChildren(); // nothing typed for one truck is left for another
+  await swap(detail, html);
   page.classList.add("st-has-sheet");
   return true;
 }
 
 async function openTrip(id, { push = true, wanted = true } = {}) {
-  const shown = await show(`/station/sheet/${id}?${query}`);
+  const shown = await show(`/station/sheet/${id}?${query}`, id);
   if (shown === null && wanted) close(); // over, or at another gate
   if (!shown) return false;
   if (push) history.pushState({ trip: id }, "", `/station?${query}&trip=${id}`);
@@ -70,13 +73,10 @@ function mark() {
 async function refreshWork() {
   waiting.work = 0;
   const html = await fragment(`/station/work?${query}`).catch(() => null);
+  await released();
   if (!html) return;
-  const top = work.scrollTop;
-  const focused = work.contains(document.activeElement) ? document.activeElement.dataset.trip : null;
-  work.innerHTML = html;
-  work.scrollTop = top;
+  await swap(work, html);
   mark();
-  if (focused) work.querySelector(`a[data-trip="${focused}"]`)?.focus({ preventScroll: true });
 }
 
 /** Fetch the open sheet anew; says so if it was changed by somebody else. */
@@ -84,11 +84,10 @@ async function refreshSheet({ byOthers = false } = {}) {
   waiting.sheet = 0;
   const before = sheet();
   if (!before || detail.querySelector("dialog[open]")) return;
-  const [state, id, version, top] = [before.dataset.state, before.dataset.trip, before.dataset.version, detail.scrollTop];
-  const shown = await show(`/station/sheet/${id}?${query}`);
+  const { state, trip: id, version } = { ...before.dataset };
+  const shown = await show(`/station/sheet/${id}?${query}`, Number(id));
   if (shown === null) close(); // it left the gate meanwhile
   if (!shown) return;
-  detail.scrollTop = top;
   const after = sheet();
   if (byOthers && after && (after.dataset.state !== state || after.dataset.version !== version)) {
     const notice = after.querySelector("[data-changed]");
@@ -105,7 +104,6 @@ const sheetSoon = () => (waiting.sheet ||= setTimeout(refreshSheet, REFRESH_MS, 
 
 // Acts
 
-
 /** One tap, one effect: the key is the same when it is sent again over a bad line. */
 async function act(method, url, body, done) {
   const article = sheet();
@@ -114,10 +112,7 @@ async function act(method, url, body, done) {
   article.classList.add("st-busy");
   const headers = { "If-Match": `"${article.dataset.version}"`, "Idempotency-Key": newKey() };
   try {
-    await api(method, url, body, { headers }).catch((error) => {
-      if (error.status !== 0) throw error;
-      return api(method, url, body, { headers });
-    });
+    await api(method, url, body, { headers });
     toast(done, "success");
     actedAt = performance.now();
     await refreshSheet();
@@ -150,7 +145,8 @@ async function sendReturn(form) {
   dialog.close();
   const plate = article.dataset.plate;
   const sent = await act("POST", stepUrl(article, "return"), { reasons, text }, t("Returned: {plate}", { plate }));
-  if (!sent && dialog.isConnected) dialog.showModal();
+  if (sent) form.reset();
+  else if (dialog.isConnected) dialog.showModal();
 }
 
 const CHANNELS = { green: "Green", yellow: "Yellow", red: "Red" };

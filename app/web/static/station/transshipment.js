@@ -3,6 +3,7 @@
 import { api, newKey } from "../api.js";
 import { on } from "../events.js";
 import { formatNumber, t } from "../i18n.js";
+import { released } from "../swap.js";
 import { toast } from "../toasts.js";
 
 const CHANGED = "ck-transshipment-changed";
@@ -54,7 +55,8 @@ if (found) {
     notice.hidden = false;
   }
   sessionStorage.removeItem(CHANGED);
-  on("sheet", ({ trip_id, step }) => {
+  on("sheet", async ({ trip_id, step }) => {
+    await released();
     const isTyping = found.querySelector("#reason")?.value || found.querySelector(":checked");
     if (step === "transshipment" && trip_id === Number(found.dataset.trip) && !acting && !isTyping) location.reload();
   });
