@@ -113,12 +113,19 @@ def _ask_again(session: Session, fee: FeeRow, row: Any, now: datetime) -> None:
     if values["load"] == fee.load or (isinstance(answer, Fee) and answer.amount_vnd == fee.amount_vnd):
         return
     before = summary(fee)
-    question = Question(
-        "load_changed",
-        "The declaration changed after the fee was known: it was {before} đ, for the new load the tariff says "
-        "{after} đ. Look at it and enter the amount that holds; what was paid counts.",
-        {"before": _amount(fee.amount_vnd), "after": _amount(answer.amount_vnd if isinstance(answer, Fee) else None)},
-    )
+    known = {"before": _amount(fee.amount_vnd)}
+    if isinstance(answer, Fee):
+        known["after"] = _amount(answer.amount_vnd)
+        message = (
+            "The declaration changed after the fee was known: it was {before} đ, for the new load the tariff says "
+            "{after} đ. Look at it and enter the amount that holds; what was paid counts."
+        )
+    else:
+        message = (
+            "The declaration changed after the fee was known: it was {before} đ, and the tariff does not say what the "
+            "new load costs. Look at it and enter the amount that holds; what was paid counts."
+        )
+    question = Question("load_changed", message, known)
     store.update_fee(
         session,
         fee,
