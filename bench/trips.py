@@ -162,7 +162,7 @@ TRIP = (
     "planned_arrival, stage, stage_since, created_at, version, procedure_id, facts, arrived_at"
 )
 STEP = "trip_id, step, status, since, done_at, data, is_live"
-FACTS = Facts(direction="export", regime="export", goods_class="fresh_fruit")
+FACTS = Facts(direction="export", regime="export", goods_class=frozenset({"fresh_fruit"}))
 
 
 def _copy_live(runtime: Runtime) -> None:

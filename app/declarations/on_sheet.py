@@ -4,32 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.accounts.permissions import Principal
 from app.declarations import reasons, store
 from app.declarations.differences import differences
-from app.declarations.form import Form, Line
+from app.declarations.form import Form
 from app.declarations.tables import DeclarationRow
 from app.trips import sheet
+from app.trips.goods import OTHER
 from app.trips.procedure import DECLARATION, Facts
 from app.trips.sheet import SheetChange
 from app.trips.tables import Trip
 
-STRICTEST_FIRST: Final = ("live_animals", "meat", "seafood", "fresh_fruit", "fresh_produce", "flowers")
-"""Which kind a mixed load is treated as by the procedure: one that is quarantined before one that is not."""
-
 
 def facts_of(form: Form) -> Facts:
     """The facts that a procedure's conditions ask of a declaration."""
-    main = form.main_line or Line()
-    classes = [line.goods_class for line in form.lines]
     return Facts(
         direction=form.direction,
         regime=form.regime,
-        goods_class=next((one for one in STRICTEST_FIRST if one in classes), main.goods_class),
+        goods_class=frozenset(line.goods_class or OTHER for line in form.lines),
         perishable=any(line.spoils for line in form.lines),
         chilled=bool(form.refrigerated),
     )

@@ -20,6 +20,7 @@ from app.declarations.tables import DeclarationRow
 from app.trips import service as trips
 from app.trips import store as trip_store
 from app.trips.declaration import FIXED_DIRECTION, GOODS_LENGTH, Declaration
+from app.trips.goods import OTHER
 from app.trips.places import Places
 from app.trips.tables import OPEN_STAGES, Trip
 from geo.corridor import Corridor
@@ -330,7 +331,7 @@ def _declared(form: Form, organisation_id: int) -> Declaration:
         plate=form.plate,
         gate_id=form.gate_id,
         goods=goods if len(goods) <= GOODS_LENGTH else f"{goods[: GOODS_LENGTH - 1]}…",
-        goods_class=main.goods_class or "general",
+        goods_class=main.goods_class or OTHER,
         regime=form.regime,
         planned_arrival=form.planned_arrival,
         trailer_plate=form.trailer_plate or None,

@@ -15,6 +15,9 @@ class GoodsClass:
     label: str
 
 
+OTHER: Final = "general"
+"""The class of goods that are of no other."""
+
 GOODS_CLASSES: Final = {
     one.goods_class: one
     for one in (
@@ -31,7 +34,7 @@ GOODS_CLASSES: Final = {
         GoodsClass("electronics", False, "Electronics"),
         GoodsClass("machinery", False, "Machinery"),
         GoodsClass("vehicles", False, "New vehicles"),
-        GoodsClass("general", False, "Other goods"),
+        GoodsClass(OTHER, False, "Other goods"),
         GoodsClass("empty", False, "Empty"),
     )
 }

@@ -8,7 +8,7 @@ nothing needed is open, in whatever order the rest was done.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from functools import cached_property
@@ -32,14 +32,14 @@ DECLARED_PARTS: Final = ("goods", "vehicle", "driver", "health", "customs")
 class Facts:
     """What conditions ask of a trip.
 
-    `channel` is customs' (`None` until they give one), `equipment` what stands at the gate and works, `fee_due` true
-    until somebody found that nothing is, `collector` the role that takes the fee, `undeclared` that no declaration
-    stands behind the trip.
+    `goods_class` are the classes of all its goods (a mixed load needs what each of them needs), `channel` is customs'
+    (`None` until they give one), `equipment` what stands at the gate and works, `fee_due` true until somebody found
+    that nothing is, `collector` the role that takes the fee, `undeclared` that no declaration stands behind the trip.
     """
 
     direction: str
     regime: str
-    goods_class: str
+    goods_class: frozenset[str]
     perishable: bool = False
     chilled: bool = False
     channel: str | None = None
@@ -51,18 +51,27 @@ class Facts:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """The facts out of their JSON form; names that are no facts are passed over."""
-        known = {one.name for one in fields(cls)} & set(record)
-        values = {name: record[name] for name in known}
-        return cls(**values | {"equipment": frozenset(record.get("equipment") or ())})
+        """The facts out of their JSON form; names that are no facts are passed over, one class stands for its set."""
+        values = {name: record[name] for name in {one.name for one in fields(cls)} & set(record)}
+        classes = record["goods_class"]
+        values["goods_class"] = frozenset([classes] if isinstance(classes, str) else classes)
+        values["equipment"] = frozenset(record.get("equipment") or ())
+        return cls(**values)
 
     def to_record(self) -> dict[str, Any]:
         """The facts as JSON."""
-        return asdict(self) | {"equipment": sorted(self.equipment)}
+        return plain(asdict(self))
+
+
+def plain(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts by name as JSON holds them."""
+    return {name: sorted(value) if isinstance(value, Set) else value for name, value in facts.items()}
 
 
 Condition = Mapping[str, Any]
-"""Facts and the value or values wanted of each, all to hold together; `any`, `all` and `not` combine conditions."""
+"""Facts and the value or values wanted of each, all to hold together; `any`, `all` and `not` combine conditions.
+
+Of a fact that is a set (`goods_class`, `equipment`) one of the values wanted must be in it."""
 
 
 def holds(condition: Condition | None, facts: Facts) -> bool:

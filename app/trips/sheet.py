@@ -21,7 +21,7 @@ from app.accounts.permissions import Principal, Role, Scope
 from app.accounts.scope import visible_trips
 from app.events import Audience
 from app.trips import procedure_versions, sheet_store, sheet_view, store
-from app.trips.procedure import DECLARATION, OPEN, Facts, Procedure, Refusal, Sheet, StepRecord
+from app.trips.procedure import DECLARATION, OPEN, Facts, Procedure, Refusal, Sheet, StepRecord, plain
 from app.trips.tables import OPEN_STAGES, Trip
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, StaleError
 
@@ -252,13 +252,13 @@ def update_facts(
         raise InvalidInputError("There is no fact {name}.", field="facts", name=min(unknown))
     trip = _lock(session, true(), trip_id)
     if trip.procedure_id is None:
-        kept = {**trip.facts, **_plain_facts(facts)}
+        kept = {**trip.facts, **plain(facts)}
         return store.update_trip(session, trip_id, {"facts": kept}) if kept != trip.facts else trip.version
     sheet = load_sheet(session, trip)
-    after = sheet.with_facts(Facts.from_record({**sheet.facts.to_record(), **_plain_facts(facts)}))
+    after = sheet.with_facts(Facts.from_record({**sheet.facts.to_record(), **plain(facts)}))
     if after.facts == sheet.facts:
         return trip.version
-    return _apply(session, trip, sheet, after, _Act("facts", DECLARATION, principal, now, address, _plain_facts(facts)))
+    return _apply(session, trip, sheet, after, _Act("facts", DECLARATION, principal, now, address, plain(facts)))
 
 
 # Reading
@@ -342,8 +342,8 @@ def _open_undeclared(
     _check_version(trip, edited)
     _check_open(trip)
     facts = Facts(
-        direction=trip.direction, regime=trip.regime, goods_class=trip.goods_class, perishable=trip.perishable,
-        undeclared=True,
+        direction=trip.direction, regime=trip.regime, goods_class=frozenset({trip.goods_class}),
+        perishable=trip.perishable, undeclared=True,
     )  # fmt: skip
     _open(session, trip, facts, principal, now, address)
 
@@ -508,7 +508,3 @@ def _undeclared(trip: Trip) -> ConflictError:
 
 def _no_trip(trip_id: int) -> NotFoundError:
     return NotFoundError("There is no trip {trip_id} that you may see.", trip_id=trip_id)
-
-
-def _plain_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: sorted(value) if name == "equipment" else value for name, value in facts.items()}

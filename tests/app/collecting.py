@@ -41,7 +41,9 @@ class Counter:
         assert made.status_code == 201, made.text
         trip = made.json()
         with self.runtime.sessions() as session:
-            facts = Facts(direction=trip["direction"], regime=trip["regime"], goods_class=trip["goods_class"])
+            facts = Facts(
+                direction=trip["direction"], regime=trip["regime"], goods_class=frozenset({trip["goods_class"]})
+            )
             sheet.open_sheet(session, trip["trip_id"], facts, now)
             if is_ready:
                 for step in ("health", "barrier_1", "yard"):

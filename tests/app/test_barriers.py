@@ -141,7 +141,7 @@ def test_confirming_on_the_sheet_opens_it_after_the_commit(runtime, barrier, sta
 def test_from_the_camera_over_the_sheet_to_the_open_barrier(
     runtime, client, stage, guard, barrier, controller, sign_in
 ) -> None:
-    facts = Facts(direction="export", regime="export", goods_class="fresh_fruit")
+    facts = Facts(direction="export", regime="export", goods_class=frozenset({"fresh_fruit"}))
     with runtime.sessions() as session:
         sheet.open_sheet(session, stage.trip_id, facts, runtime.clock.now())
         put_truck(session, runtime.corridor, "29C-123.45", time=runtime.clock.now(), km=1.1)

@@ -283,12 +283,12 @@ def test_differences_name_field_old_and_new():
     assert differences(old.to_record(), old.to_record()) == []
 
 
-def test_a_mixed_load_is_quarantined():
+def test_a_mixed_load_is_all_its_classes():
     line = good().lines[0]
     form = replace(
         good(), lines=(replace(line, goods_class="textiles"), replace(line, goods_class="meat", gross_weight_kg=5.0))
     )
-    assert facts_of(form).goods_class == "meat"
+    assert facts_of(form).goods_class == {"textiles", "meat"}
 
 
 def test_reasons_fit_their_step():

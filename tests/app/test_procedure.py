@@ -72,8 +72,9 @@ def draw_definition(choices: Choices) -> dict[str, Any]:
 
 
 def draw_facts(choices: Choices) -> Facts:
-    values: dict[str, Any] = {name: choices.among(FACT_VALUES[name]) for name in FACT_VALUES if name != "equipment"}
-    return Facts(**values, equipment=frozenset(choices.some(FACT_VALUES["equipment"])))
+    sets = ("goods_class", "equipment")
+    values: dict[str, Any] = {name: choices.among(FACT_VALUES[name]) for name in FACT_VALUES if name not in sets}
+    return Facts(**values, **{name: frozenset(choices.some(FACT_VALUES[name])) for name in sets})
 
 
 def act_at_random(sheet: Sheet, choices: Choices) -> Sheet:
@@ -222,7 +223,7 @@ SMALL: dict[str, Any] = {
         "barrier_2": {"owner": "border_guard", "after": ["health", "customs"]},
     },
 }
-EXPORT = Facts(direction="export", regime="export", goods_class="fresh_fruit")
+EXPORT = Facts(direction="export", regime="export", goods_class=frozenset({"fresh_fruit"}))
 
 
 def broken(**changes: Any) -> list[str]:
@@ -279,7 +280,9 @@ def test_a_green_channel_releases_at_once_and_no_other_does() -> None:
 
 
 def test_facts_survive_their_json() -> None:
-    facts = Facts(direction="import", regime="transit", goods_class="ore", equipment=frozenset({"seal", "scale"}))
+    facts = Facts(
+        direction="import", regime="transit", goods_class=frozenset({"ore"}), equipment=frozenset({"seal", "scale"})
+    )
     assert Facts.from_record(facts.to_record() | {"undeclared_since": "2026-03-02"}) == facts
 
 
@@ -310,7 +313,11 @@ def test_shipped_procedures_are_right_and_say_where_they_come_from(key: Any, def
     assert way.exit == ("barrier_2" if key[1] == "export" else "barrier_1")
     for goods_class, transshipment, undeclared in product(GOODS_CLASSES, (False, True), (False, True)):
         facts = Facts(
-            direction=key[1], regime=key[2], goods_class=goods_class, transshipment=transshipment, undeclared=undeclared
+            direction=key[1],
+            regime=key[2],
+            goods_class=frozenset({goods_class}),
+            transshipment=transshipment,
+            undeclared=undeclared,
         )
         sheet = lead_out(Sheet(way, facts))
         assert sheet.is_finished
@@ -321,11 +328,15 @@ def test_goods_choose_their_quarantine() -> None:
     definition = next(body for key, _, body in SHIPPED if key == ("huu-nghi", "export", "export"))
     way, needed = Procedure.from_definition(definition), {}
     for goods_class in GOODS_CLASSES:
-        sheet = Sheet(way, Facts(direction="export", regime="export", goods_class=goods_class))
+        sheet = Sheet(way, Facts(direction="export", regime="export", goods_class=frozenset({goods_class})))
         needed[goods_class] = {name for name in sheet.needed if name.startswith("quarantine")}
     assert needed["fresh_fruit"] == needed["flowers"] == {"quarantine_plant"}
     assert needed["meat"] == needed["live_animals"] == {"quarantine_animal", "quarantine_health"}
     assert needed["ore"] == needed["empty"] == needed["electronics"] == set()
+    mixed = Sheet(way, Facts(direction="export", regime="export", goods_class=frozenset({"meat", "flowers", "ore"})))
+    assert {name for name in mixed.needed if name.startswith("quarantine")} == {
+        "quarantine_animal", "quarantine_health", "quarantine_plant"
+    }  # fmt: skip
 
 
 def test_the_drawing_has_every_step_after_those_it_waits_for() -> None:

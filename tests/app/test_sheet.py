@@ -47,7 +47,9 @@ class Border:
         trip = made.json()
         if declare:
             with self.runtime.sessions() as session:
-                facts = Facts(direction=trip["direction"], regime=trip["regime"], goods_class=trip["goods_class"])
+                facts = Facts(
+                    direction=trip["direction"], regime=trip["regime"], goods_class=frozenset({trip["goods_class"]})
+                )
                 sheet.open_sheet(session, trip["trip_id"], facts, now)
                 session.commit()
         return int(trip["trip_id"])
@@ -202,7 +204,7 @@ def test_a_return_is_mended_by_declaring_again(border: Border) -> None:
     again = border.act("border_guard", trip_id, "barrier_1", "return", **why, version=2)
     assert again.status_code == 200, "a double tap"
     assert again.json()["version"] == found["version"]
-    facts = Facts(direction="export", regime="export", goods_class="meat")
+    facts = Facts(direction="export", regime="export", goods_class=frozenset({"meat"}))
     border.call(sheet.open_sheet, trip_id, facts, changed=["goods"])
     state = border.state(trip_id)
     assert (state["declaration"], state["health"], state["barrier_1"]) == ("done", "done", "ready")
@@ -212,12 +214,12 @@ def test_a_return_is_mended_by_declaring_again(border: Border) -> None:
 def test_other_goods_need_a_new_channel_and_facts_of_others_stay(border: Border) -> None:
     trip_id = border.enter()
     border.call(sheet.update_facts, trip_id, {"channel": "green", "collector": "tax", "equipment": {"scanner"}})
-    facts = Facts(direction="export", regime="export", goods_class="ore")
+    facts = Facts(direction="export", regime="export", goods_class=frozenset({"ore"}))
     border.call(sheet.open_sheet, trip_id, facts, changed=["goods"])
     trip = border.sheet(trip_id)["trip"]
     assert trip["channel"] is None
     assert (trip["facts"]["collector"], trip["facts"]["equipment"]) == ("tax", ["scanner"])
-    assert trip["facts"]["goods_class"] == "ore"
+    assert trip["facts"]["goods_class"] == ["ore"]
 
 
 def test_green_releases_at_once_without_a_person(border: Border) -> None:
@@ -316,7 +318,7 @@ def test_nobody_handles_an_undeclared_truck_and_its_time_is_measured(border: Bor
         border.runtime.clock.advance(600.0)  # type: ignore[attr-defined]
     waiting = border.officer("support").get("/api/v1/inspections", params={"station": "support"}).json()["undeclared"]
     assert [(entry["trip_id"], entry["status"]) for entry in waiting] == [(trip_id, "undeclared")]
-    facts = Facts(direction="export", regime="export", goods_class="fresh_fruit")
+    facts = Facts(direction="export", regime="export", goods_class=frozenset({"fresh_fruit"}))
     border.call(sheet.open_sheet, trip_id, facts)
     (line,) = border.rows("SELECT data FROM app.trip_event WHERE data ->> 'act' = 'opened'")
     assert line.data["undeclared_s"] == 1200.0
@@ -336,7 +338,7 @@ def test_before_the_day_set_agencies_go_on_without_a_declaration(border: Border,
     found = border.sheet(trip_id)
     assert found["is_declared"] is False
     assert border.state(trip_id)["declaration"] == "not_needed"
-    facts = Facts(direction="export", regime="export", goods_class="fresh_fruit")
+    facts = Facts(direction="export", regime="export", goods_class=frozenset({"fresh_fruit"}))
     border.call(sheet.open_sheet, trip_id, facts)
     assert border.sheet(trip_id)["is_declared"] is True
     assert border.state(trip_id)["declaration"] == "done"
@@ -427,5 +429,6 @@ def test_what_a_trip_left_open_does_not_stay_on_the_lists(border: Border) -> Non
     assert health["here"] == health["next"] == []
     refused = border.act("health_quarantine", trip_id, "health")
     assert refused.status_code == 409
+    ore = Facts(direction="export", regime="export", goods_class=frozenset({"ore"}))
     with pytest.raises(ConflictError):
-        border.call(sheet.open_sheet, trip_id, Facts(direction="export", regime="export", goods_class="ore"))
+        border.call(sheet.open_sheet, trip_id, ore)
