@@ -1,8 +1,11 @@
-"""What routes are given: session, Redis, clock, corridor, the principal."""
+"""What routes are given: session, Redis, clock, corridor, the principal.
+
+What does not wait for anything is a coroutine, so that FastAPI calls it at once instead of sending it to a thread.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -19,7 +22,7 @@ from geo.corridor import Corridor
 from geo.errors import UnauthenticatedError
 
 
-def get_runtime(request: Request) -> Runtime:
+async def get_runtime(request: Request) -> Runtime:
     """The long-lived parts of this process."""
     return cast(Runtime, request.app.state.runtime)
 
@@ -32,22 +35,22 @@ def get_session(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Iterator[S
         events.relay_after_commit(session, runtime.redis)
 
 
-def get_clock(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Clock:
+async def get_clock(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Clock:
     """The platform's clock."""
     return runtime.clock
 
 
-def get_corridor(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Corridor:
+async def get_corridor(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Corridor:
     """The corridor served here."""
     return runtime.corridor
 
 
-def get_redis(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Redis:
+async def get_redis(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Redis:
     """The blocking Redis client."""
     return runtime.redis
 
 
-def get_async_redis(runtime: Annotated[Runtime, Depends(get_runtime)]) -> AsyncRedis:
+async def get_async_redis(runtime: Annotated[Runtime, Depends(get_runtime)]) -> AsyncRedis:
     """The asynchronous Redis client."""
     return runtime.async_redis
 
@@ -75,7 +78,7 @@ def find_principal(request: Request, session: SessionDep, clock: ClockDep) -> Pr
     return sessions.find_principal(session, request, clock)
 
 
-def allow(act: str) -> Callable[..., Principal]:
+def allow(act: str) -> Callable[..., Awaitable[Principal]]:
     """A dependency that lets through only who may do `act`, and gives the principal.
 
     The returned function carries the act as its attribute `act`; a test walks every route by it.
@@ -83,7 +86,7 @@ def allow(act: str) -> Callable[..., Principal]:
     if act not in PERMISSIONS:
         raise KeyError(act)
 
-    def authorise(principal: Annotated[Principal | None, Depends(find_principal)]) -> Principal:
+    async def authorise(principal: Annotated[Principal | None, Depends(find_principal)]) -> Principal:
         if principal is None:
             raise UnauthenticatedError("Sign in first.")
         principal.require(act)

@@ -133,13 +133,16 @@ def work_list(session: Session, principal: Principal, station: str, *, now: date
     following: list[dict[str, Any]] = []
     if station != SUPPORT:
         collector = str(principal.role) if station == "fee" and principal.role in COLLECTORS else None
-        mine: dict[str, Any] = {"collector": collector, "near_km": NEAR_KM}
-        here = [_entry(row) for row in sheet_store.trucks_here(session, gate_id, station, limit=MOST_HERE, **mine)]
-        rows = sheet_store.trucks_next(session, gate_id, station, until=now + AHEAD, limit=MOST_NEXT, **mine)
-        waits_for = sheet_store.open_steps(session, [row.trip_id for row in rows])
+        rows = sheet_store.trucks_of_station(
+            session, gate_id, station, collector=collector, near_km=NEAR_KM, until=now + AHEAD, most_here=MOST_HERE,
+            most_next=MOST_NEXT,
+        )  # fmt: skip
+        here = [_entry(row) for row in rows if row.is_work]
+        ahead = [row for row in rows if not row.is_work]
+        waits_for = sheet_store.open_steps(session, [row.trip_id for row in ahead])
         following = [
             _entry(row) | {"is_here": row.is_here, "waits_for": _ahead(row, waits_for.get(row.trip_id, []))}
-            for row in rows
+            for row in ahead
         ]
     undeclared = sheet_store.trucks_undeclared(session, gate_id, near_km=NEAR_KM, limit=MOST_HERE)
     return {
