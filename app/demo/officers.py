@@ -263,7 +263,8 @@ class Officers:
         comes = journey.moment(plan.passages.near_s)
         if plan.undeclared_s is None or row.procedure_id is not None or row.arrived_at is not None or comes is None:
             return
-        if not comes - timedelta(minutes=10) <= now <= comes or journey.truck in self.playback.held():
+        is_coming = comes - timedelta(minutes=10) <= now <= comes + timedelta(seconds=90)
+        if not is_coming or journey.truck in self.playback.held():
             return
         for yard in self.corridor.temporary_yards(row.gate_id):
             self.playback.hold(journey.truck, HELD_UNDECLARED, now, (yard.lon, yard.lat))
@@ -333,7 +334,7 @@ def _undeclared(journey: Journey) -> Iterator[tuple[datetime, str]]:
         if at is not None:
             yield max(at, row.arrived_at or at), "arrive"
         return
-    latest = journey.moment(plan.steps["health"])  # `None`: it stands in the temporary yard
+    latest = None if journey.stops_s is not None else journey.moment(plan.steps["health"])  # aside it has time
     waits = [row.arrived_at + timedelta(seconds=one) for one in plan.undeclared_s]
     if latest is not None and latest - timedelta(minutes=2) < waits[-1]:
         share = max(timedelta(), latest - timedelta(minutes=2) - row.arrived_at) / 3

@@ -19,10 +19,12 @@ HS_CODES: Final = {
     "Phụ tùng ô tô": "8708",
 }  # fmt: skip
 DRIED_SQUID: Final = ("Mực khô", "0307", "seafood")
-"""Some loads of dry and general goods hold a little of it, and go past animal quarantine therefore."""
+"""Some loads hold a little of it, and go past animal quarantine as well therefore."""
 SECONDARY_GATES: Final = frozenset({"tan-thanh"})
 """They take no transit and no new vehicles: such trips of the recording are declared as something near to it."""
-MIXED_SHARE: Final = 0.35
+MIXED_SHARES: Final = dict.fromkeys(("dry_food", "general"), 0.35)
+SECONDARY_MIXED_SHARES: Final = MIXED_SHARES | dict.fromkeys(("fresh_fruit", "fresh_produce", "timber"), 0.25)
+"""At the smaller gate border traders put together what they have."""
 SMALL_TRUCK_SHARE: Final = 0.12
 CHILLED: Final = frozenset({"fresh_fruit", "fresh_produce", "seafood"})
 
@@ -40,14 +42,16 @@ def write_declaration(
     net_kg = round(payload_kg * float(rng.uniform(0.7, 0.9)) / 10.0) * 10.0
     is_chilled = truck.goods_class in CHILLED
     driver_number = int(rng.integers(10**8, 10**9))
-    is_mixed = truck.goods_class in {"dry_food", "general"} and rng.random() < MIXED_SHARE
+    shares = SECONDARY_MIXED_SHARES if gate_id in SECONDARY_GATES else MIXED_SHARES
+    is_mixed = truck.goods_class in shares and rng.random() < shares[truck.goods_class]
     regime, goods, goods_class = truck.regime, truck.goods, truck.goods_class
     if gate_id in SECONDARY_GATES:
         regime = "border_transfer" if regime == "transit" else regime
         goods, goods_class = ("Phụ tùng ô tô", "machinery") if goods_class == "vehicles" else (goods, goods_class)
-    lines = [_line(goods, HS_CODES.get(goods, "3926"), goods_class, truck.perishable, net_kg, rng)]
+    squid_kg = min(400.0, round(net_kg / 100.0) * 10.0) if is_mixed else 0.0
+    lines = [_line(goods, HS_CODES.get(goods, "3926"), goods_class, truck.perishable, net_kg - squid_kg, rng)]
     if is_mixed:
-        lines.append(_line(*DRIED_SQUID, False, 400.0, rng))
+        lines.append(_line(*DRIED_SQUID, False, squid_kg, rng))
     for _ in range(correction):
         lines[0]["packages"] -= 1
         lines[0]["gross_weight_kg"] -= 20.0
