@@ -113,7 +113,8 @@ def _ask_again(session: Session, fee: FeeRow, row: Any, now: datetime) -> None:
     if values["load"] == fee.load or (isinstance(answer, Fee) and answer.amount_vnd == fee.amount_vnd):
         return
     before = summary(fee)
-    known = {"before": _amount(fee.amount_vnd)}
+    asked = (fee.question or {}).get("values", {})  # changed again before the collector answered
+    known = {"before": asked.get("before", "?") if fee.amount_vnd is None else _amount(fee.amount_vnd)}
     if isinstance(answer, Fee):
         known["after"] = _amount(answer.amount_vnd)
         message = (
@@ -139,8 +140,8 @@ def _ask_again(session: Session, fee: FeeRow, row: Any, now: datetime) -> None:
     audit.record(session, None, "fees.reopen", "fee", fee.fee_id, before, summary(fee), at=now)
 
 
-def _amount(amount_vnd: int | None) -> str:
-    return "?" if amount_vnd is None else f"{amount_vnd:,}".replace(",", ".")
+def _amount(amount_vnd: int) -> str:
+    return f"{amount_vnd:,}".replace(",", ".")
 
 
 def _tell_sheet(session: Session, fee: FeeRow, now: datetime, principal: Principal | None) -> None:

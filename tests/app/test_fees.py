@@ -280,18 +280,20 @@ def test_a_load_that_changes_after_payment_is_asked_about_and_what_was_paid_coun
     asked = counter.fee(fee["trip_id"])
     assert (asked["status"], asked["question"]["kind"]) == ("open_question", "load_changed")
     assert asked["question"]["values"] == {"before": "100.000"}
+    redeclare(counter, fee["trip_id"], "machinery")  # once more before the collector answers
+    assert counter.fee(fee["trip_id"])["question"]["values"] == {"before": "100.000"}
     decided = counter.act(fee["trip_id"], "decision", amount_vnd=250_000, reason="Tra quyết định").json()
     assert (decided["status"], decided["outstanding_vnd"]) == ("due", 150_000)
     assert counter.act(fee["trip_id"], "cash", amount_vnd=150_000).status_code == 200
     paid = counter.fee(fee["trip_id"])
     assert (paid["status"], paid["received_vnd"], len(paid["payments"])) == ("paid", 250_000, 2)
-    redeclare(counter, fee["trip_id"])  # the same load again asks nothing
+    redeclare(counter, fee["trip_id"], "machinery")  # the same load again asks nothing
     assert counter.fee(fee["trip_id"])["status"] == "paid"
 
 
-def redeclare(counter: Counter, trip_id: int) -> None:
+def redeclare(counter: Counter, trip_id: int, goods_class: str = "textiles") -> None:
     with counter.runtime.sessions.begin() as session:
-        session.execute(text("UPDATE app.trip SET goods_class = 'textiles'"))
+        session.execute(text("UPDATE app.trip SET goods_class = :goods_class"), {"goods_class": goods_class})
         service.open_fee(session, trip_id, now=counter.runtime.clock.now())
 
 
