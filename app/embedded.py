@@ -143,17 +143,38 @@ class EmbeddedServers:
                 pwfile.flush()
                 os.chmod(pwfile.name, 0o644 if os.geteuid() == 0 else 0o600)
                 sync = [] if self.durable else ["--no-sync"]
-                command = [str(bin_dir / "initdb"), "-D", str(cluster), "-U", "cuakhau", "-A", "scram-sha-256",
-                           "--pwfile", pwfile.name, "--encoding", "UTF8", "--locale", "C.UTF-8", *sync]  # fmt: skip
+                command = [
+                    str(bin_dir / "initdb"),
+                    "-D",
+                    str(cluster),
+                    "-U",
+                    "cuakhau",
+                    "-A",
+                    "scram-sha-256",
+                    "--pwfile",
+                    pwfile.name,
+                    "--encoding",
+                    "UTF8",
+                    "--locale",
+                    "C.UTF-8",
+                    *sync,
+                ]
                 done = subprocess.run(_as_server_user(command), capture_output=True, text=True, check=False, cwd="/")
             if done.returncode != 0:
                 shutil.rmtree(cluster, ignore_errors=True)
                 raise UnavailableError("initdb failed: {reason}", reason=done.stderr.strip()[-500:])
         settings = {
-            "listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": "",
-            "max_connections": "120", "shared_buffers": "256MB", "work_mem": "16MB", "max_wal_size": "2GB",
-            "timezone": "UTC", "log_timezone": "UTC", "jit": "off",
-        }  # fmt: skip
+            "listen_addresses": "127.0.0.1",
+            "port": str(port),
+            "unix_socket_directories": "",
+            "max_connections": "120",
+            "shared_buffers": "256MB",
+            "work_mem": "16MB",
+            "max_wal_size": "2GB",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "jit": "off",
+        }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         command = [str(bin_dir / "postgres"), "-D", str(cluster)]
@@ -165,10 +186,16 @@ class EmbeddedServers:
         home = self.data_dir / "redis"
         self._adopt(home)
         config = [
-            "bind 127.0.0.1", f"port {port}", f"requirepass {password}", f'dir "{home}"', "daemonize no",
-            'save ""', "appendonly yes", f"appendfsync {'always' if self.durable else 'no'}",
+            "bind 127.0.0.1",
+            f"port {port}",
+            f"requirepass {password}",
+            f'dir "{home}"',
+            "daemonize no",
+            'save ""',
+            "appendonly yes",
+            f"appendfsync {'always' if self.durable else 'no'}",
             "maxmemory-policy noeviction",
-        ]  # fmt: skip
+        ]
         self._redis = self._spawn([str(program), "-"], "redis.log", signal.SIGTERM, stdin="\n".join(config) + "\n")
 
     def _spawn(
@@ -299,8 +326,13 @@ def _as_server_user(command: list[str], death_signal: signal.Signals | None = No
         options += ["--pdeathsig", death_signal.name.removeprefix("SIG")]
     user = _server_user()
     if user is not None:
-        options += [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups",
-                    "--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override"]  # fmt: skip
+        options += [
+            f"--reuid={user.pw_uid}",
+            f"--regid={user.pw_gid}",
+            "--clear-groups",
+            "--inh-caps=-all,+dac_override",
+            "--ambient-caps=-all,+dac_override",
+        ]
     return [setpriv, *options, "--", *command] if options else command
 
 

@@ -38,11 +38,16 @@ def enrol(
     if scope is Scope.OWN and principal.vehicle_id is None:
         raise ForbiddenError("Your account has no vehicle.")
     return devices.enrol(
-        session, plate, kind, now=now, imei=imei, created_by=principal.account_id,
+        session,
+        plate,
+        kind,
+        now=now,
+        imei=imei,
+        created_by=principal.account_id,
         organisation_id=principal.organisation_id if scope is Scope.OWN_ORGANISATION else None,
         own_only=scope is Scope.OWN_ORGANISATION,
         only_vehicle_id=principal.vehicle_id if scope is Scope.OWN else None,
-    )  # fmt: skip
+    )
 
 
 def list_devices(

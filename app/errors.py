@@ -30,10 +30,20 @@ STATUS: dict[type[errors.CuaKhauError], int] = {
 }
 
 TITLES = {
-    400: "Malformed request", 401: "Not signed in", 403: "Not allowed", 404: "Not found", 405: "Method not allowed",
-    409: "Conflict", 412: "Changed meanwhile", 413: "Too large", 422: "Invalid input", 428: "If-Match is missing",
-    429: "Too many requests", 500: "Internal error", 503: "Unavailable",
-}  # fmt: skip
+    400: "Malformed request",
+    401: "Not signed in",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    412: "Changed meanwhile",
+    413: "Too large",
+    422: "Invalid input",
+    428: "If-Match is missing",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Unavailable",
+}
 
 
 def status_of(error: errors.CuaKhauError) -> int:

@@ -45,8 +45,10 @@ def once(
     if not 1 <= len(key) <= LONGEST_KEY:
         raise InvalidInputError(
             "The Idempotency-Key has {length} characters; use 1 to {most}, such as a UUID.",
-            field="Idempotency-Key", length=len(key), most=LONGEST_KEY,
-        )  # fmt: skip
+            field="Idempotency-Key",
+            length=len(key),
+            most=LONGEST_KEY,
+        )
     fingerprint = hashlib.sha256(body).digest()
     name = store.RequestKey(principal.account_id, act, key)
     if store.claim_key(session, name, fingerprint, now):
@@ -57,8 +59,9 @@ def once(
     if known_fingerprint != fingerprint or known_id is None:
         raise InvalidInputError(
             "The Idempotency-Key {key} was used for another request; send a new one.",
-            field="Idempotency-Key", key=key,
-        )  # fmt: skip
+            field="Idempotency-Key",
+            key=key,
+        )
     return known_id
 
 

@@ -88,8 +88,13 @@ class Live:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Live:
-        jobs = (self._follow_events, self._follow_positions, self._send_positions, self._refresh_trips,
-                self._refresh_scopes)  # fmt: skip
+        jobs = (
+            self._follow_events,
+            self._follow_positions,
+            self._send_positions,
+            self._refresh_trips,
+            self._refresh_scopes,
+        )
         self._tasks = [asyncio.create_task(self._keep_doing(job), name=job.__name__) for job in jobs]
         return self
 

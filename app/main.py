@@ -20,19 +20,65 @@ from app.web.headers import AccessLog, SecurityHeaders, SelectiveGZip
 from app.web.pages import Pages, error_page
 
 API_MODULES = (
-    "health", "tokens", "accounts", "organisations", "audit", "events", "gps", "devices", "positions", "corridor",
-    "tiles", "history", "forecasts", "yards", "settings", "trips", "outlooks", "orders", "advisories",
-    "scenarios", "declarations",
-    "sheets", "inspections", "procedures", "stations", "transshipments",
-    "cameras", "equipment", "weighings", "barriers",
-    "notifications", "webhooks", "statistics",
-    "fees", "payments", "tariffs",
-)  # fmt: skip
+    "health",
+    "tokens",
+    "accounts",
+    "organisations",
+    "audit",
+    "events",
+    "gps",
+    "devices",
+    "positions",
+    "corridor",
+    "tiles",
+    "history",
+    "forecasts",
+    "yards",
+    "settings",
+    "trips",
+    "outlooks",
+    "orders",
+    "advisories",
+    "scenarios",
+    "declarations",
+    "sheets",
+    "inspections",
+    "procedures",
+    "stations",
+    "transshipments",
+    "cameras",
+    "equipment",
+    "weighings",
+    "barriers",
+    "notifications",
+    "webhooks",
+    "statistics",
+    "fees",
+    "payments",
+    "tariffs",
+)
 WEB_MODULES = (
-    "session", "account", "admin", "audit", "station", "police", "driver", "enterprise", "planner", "planner_settings",
-    "yard", "declarations", "support", "procedures", "equipment", "following", "public", "statistics",
-    "transshipments", "fees",
-)  # fmt: skip
+    "session",
+    "account",
+    "admin",
+    "audit",
+    "station",
+    "police",
+    "driver",
+    "enterprise",
+    "planner",
+    "planner_settings",
+    "yard",
+    "declarations",
+    "support",
+    "procedures",
+    "equipment",
+    "following",
+    "public",
+    "statistics",
+    "transshipments",
+    "fees",
+)
 
 TAGS = [
     {"name": "health", "description": "Alive, ready, figures for Prometheus."},
@@ -113,9 +159,13 @@ def _describe_security(app: FastAPI) -> None:
         schema = generate()
         schema.setdefault("components", {})["securitySchemes"] = {
             "token": {"type": "http", "scheme": "bearer", "description": "From POST /api/v1/tokens."},
-            "session": {"type": "apiKey", "in": "cookie", "name": "session", "description": "Pages; changes also need "
-                        "the header X-CSRF-Token."},
-        }  # fmt: skip
+            "session": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": "session",
+                "description": "Pages; changes also need the header X-CSRF-Token.",
+            },
+        }
         schema["security"] = [{"token": []}, {"session": []}]
         return schema
 

@@ -42,9 +42,15 @@ class Document(FPDF):
     """
 
     def __init__(
-        self, title: str, *, made_at: datetime, language: str = "vi", paper: str = "A4", landscape: bool = False,
+        self,
+        title: str,
+        *,
+        made_at: datetime,
+        language: str = "vi",
+        paper: str = "A4",
+        landscape: bool = False,
         foot: str = "",
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(orientation="landscape" if landscape else "portrait", unit="mm", format=paper)
         self.foot = foot
         for style, weight in WEIGHTS.items():

@@ -87,7 +87,8 @@ def set_policy(
         raise StaleError(
             "The thresholds were changed meanwhile: you edited version {edited}, now it is version {present}. "
             "Look at them again.",
-            edited=edited_version, present=get_policy(session).version,
-        )  # fmt: skip
+            edited=edited_version,
+            present=get_policy(session).version,
+        )
     audit.record(session, principal, "settings.policy", "policy", KEY, before, after, at=now, address=address)
     return get_policy(session)

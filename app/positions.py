@@ -59,9 +59,26 @@ def current(
 
     def features() -> Iterable[dict[str, Any]]:
         for (
-            vehicle_id, plate, trip_id, time, lon, lat, speed_mps, heading_deg, road_id, edge_id, km, direction, site,
-            motion, gate, stage, simulated, goods_class, perishable,
-        ) in rows:  # fmt: skip
+            vehicle_id,
+            plate,
+            trip_id,
+            time,
+            lon,
+            lat,
+            speed_mps,
+            heading_deg,
+            road_id,
+            edge_id,
+            km,
+            direction,
+            site,
+            motion,
+            gate,
+            stage,
+            simulated,
+            goods_class,
+            perishable,
+        ) in rows:
             yield {
                 "type": "Feature",
                 "id": vehicle_id,
@@ -139,8 +156,12 @@ def frames(session: Session, begin: datetime, end: datetime, step_s: float) -> b
     if not 1 <= count <= MAX_FRAMES:
         raise InvalidInputError(
             "{count} frames from {begin} to {end}; ask for 1 to {most}.",
-            field="step_s", count=count, begin=begin.isoformat(), end=end.isoformat(), most=MAX_FRAMES,
-        )  # fmt: skip
+            field="step_s",
+            count=count,
+            begin=begin.isoformat(),
+            end=end.isoformat(),
+            most=MAX_FRAMES,
+        )
     opening = begin - timedelta(seconds=step_s)
     rows = positions_store.fixes_between(session, opening, end, MAX_FRAME_FIXES + 1)
     if len(rows) > MAX_FRAME_FIXES:
@@ -151,16 +172,22 @@ def frames(session: Session, begin: datetime, end: datetime, step_s: float) -> b
         number = numbers.setdefault(vehicle_id, len(numbers))
         frame = max(0, min(count - 1, -int((begin - time).total_seconds() // step_s)))
         newest[frame][number] = [
-            number, round(lon, 5), round(lat, 5), None if km is None else round(km, 2),
+            number,
+            round(lon, 5),
+            round(lat, 5),
+            None if km is None else round(km, 2),
             None if speed_mps is None else round(speed_mps, 1),
-        ]  # fmt: skip
+        ]
     return orjson.dumps(
         {
-            "from": begin, "to": end, "step_s": step_s, "vehicles": list(numbers),
+            "from": begin,
+            "to": end,
+            "step_s": step_s,
+            "vehicles": list(numbers),
             "frames": [list(frame.values()) for frame in newest],
         },
         option=orjson.OPT_UTC_Z,
-    )  # fmt: skip
+    )
 
 
 def track(session: Session, corridor: Corridor, vehicle_id: int, begin: datetime, end: datetime) -> bytes:

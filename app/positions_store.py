@@ -39,15 +39,30 @@ def list_positions(
     """
     query = (
         select(
-            LastPosition.vehicle_id, Vehicle.plate, Trip.trip_id, LastPosition.time, ST_X(LastPosition.geom),
-            ST_Y(LastPosition.geom), LastPosition.speed_mps, LastPosition.heading_deg, LastPosition.road_id,
-            LastPosition.edge_id, LastPosition.km, LastPosition.direction, LastPosition.site_id, LastPosition.motion,
-            Trip.gate_id, Trip.stage, is_simulated(LastPosition.vehicle_id), Trip.goods_class, Trip.perishable,
+            LastPosition.vehicle_id,
+            Vehicle.plate,
+            Trip.trip_id,
+            LastPosition.time,
+            ST_X(LastPosition.geom),
+            ST_Y(LastPosition.geom),
+            LastPosition.speed_mps,
+            LastPosition.heading_deg,
+            LastPosition.road_id,
+            LastPosition.edge_id,
+            LastPosition.km,
+            LastPosition.direction,
+            LastPosition.site_id,
+            LastPosition.motion,
+            Trip.gate_id,
+            Trip.stage,
+            is_simulated(LastPosition.vehicle_id),
+            Trip.goods_class,
+            Trip.perishable,
         )
         .join(Vehicle, Vehicle.vehicle_id == LastPosition.vehicle_id)
         .outerjoin(Trip, and_(Trip.vehicle_id == LastPosition.vehicle_id, Trip.stage.in_(OPEN_STAGES)))
         .where(visible)
-    )  # fmt: skip
+    )
     if gate_id is not None:
         query = query.where(Trip.gate_id == gate_id)
     if bbox is not None:
@@ -66,25 +81,39 @@ def positions_at(session: Session, at: datetime, window_s: float) -> Rows:
     begin = at - func.make_interval(0, 0, 0, 0, 0, 0, window_s, type_=INTERVAL)
     newest = (
         select(
-            FixRow.time, FixRow.geom, FixRow.speed_mps, FixRow.heading_deg, FixRow.road_id, FixRow.km,
-            FixRow.direction, FixRow.status,
+            FixRow.time,
+            FixRow.geom,
+            FixRow.speed_mps,
+            FixRow.heading_deg,
+            FixRow.road_id,
+            FixRow.km,
+            FixRow.direction,
+            FixRow.status,
         )
         .where(FixRow.vehicle_id == LastPosition.vehicle_id, FixRow.time > begin, FixRow.time <= at)
         .where(FixRow.flags.op("&")(2) == 0)
         .order_by(FixRow.time.desc())
         .limit(1)
         .lateral("newest")
-    )  # fmt: skip
+    )
     query = (
         select(
-            LastPosition.vehicle_id, Vehicle.plate, newest.c.time, ST_X(newest.c.geom), ST_Y(newest.c.geom),
-            newest.c.speed_mps, newest.c.heading_deg, newest.c.road_id, newest.c.km, newest.c.direction,
+            LastPosition.vehicle_id,
+            Vehicle.plate,
+            newest.c.time,
+            ST_X(newest.c.geom),
+            ST_Y(newest.c.geom),
+            newest.c.speed_mps,
+            newest.c.heading_deg,
+            newest.c.road_id,
+            newest.c.km,
+            newest.c.direction,
             newest.c.status,
         )
         .join(Vehicle, Vehicle.vehicle_id == LastPosition.vehicle_id)
         .join(newest, newest.c.time.is_not(None))
         .where(LastPosition.time > begin)
-    )  # fmt: skip
+    )
     return session.execute(query).all()
 
 
@@ -92,13 +121,19 @@ def fixes_between(session: Session, begin: datetime, end: datetime, limit: int) 
     """Fixes of all vehicles in (`begin`, `end`], by time: vehicle, time, lon, lat, speed, heading, km, status."""
     query = (
         select(
-            FixRow.vehicle_id, FixRow.time, ST_X(FixRow.geom), ST_Y(FixRow.geom), FixRow.speed_mps, FixRow.heading_deg,
-            FixRow.km, FixRow.status,
+            FixRow.vehicle_id,
+            FixRow.time,
+            ST_X(FixRow.geom),
+            ST_Y(FixRow.geom),
+            FixRow.speed_mps,
+            FixRow.heading_deg,
+            FixRow.km,
+            FixRow.status,
         )
         .where(FixRow.time > begin, FixRow.time <= end, FixRow.flags.op("&")(2) == 0)
         .order_by(FixRow.time)
         .limit(limit)
-    )  # fmt: skip
+    )
     return session.execute(query).all()
 
 
@@ -106,13 +141,19 @@ def track(session: Session, vehicle_id: int, begin: datetime, end: datetime, lim
     """Fixes of one vehicle in [`begin`, `end`], by time: time, lon, lat, speed, heading, road piece, km, flags."""
     query = (
         select(
-            FixRow.time, ST_X(FixRow.geom), ST_Y(FixRow.geom), FixRow.speed_mps, FixRow.heading_deg, FixRow.road_id,
-            FixRow.km, FixRow.flags,
+            FixRow.time,
+            ST_X(FixRow.geom),
+            ST_Y(FixRow.geom),
+            FixRow.speed_mps,
+            FixRow.heading_deg,
+            FixRow.road_id,
+            FixRow.km,
+            FixRow.flags,
         )
         .where(FixRow.vehicle_id == vehicle_id, FixRow.time >= begin, FixRow.time <= end)
         .order_by(FixRow.time)
         .limit(limit)
-    )  # fmt: skip
+    )
     return session.execute(query).all()
 
 

@@ -33,9 +33,15 @@ DAYS_AHEAD = 2
 MAX_BACKOFF_S = 5.0
 
 TRANSIENT = (
-    RedisError, OSError, OperationalError, InterfaceError, InternalError,
-    psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.InternalError,
-)  # fmt: skip
+    RedisError,
+    OSError,
+    OperationalError,
+    InterfaceError,
+    InternalError,
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    psycopg2.InternalError,
+)
 """A server is away, restarting, full, or a standby: waiting helps, giving up an entry would lose it. COPY speaks to the
 driver directly, so its errors arrive unwrapped."""
 

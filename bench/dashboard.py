@@ -94,9 +94,12 @@ def _platform(urls: ServerUrls) -> Iterator[str]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     environment = os.environ | {
-        "DATABASE_URL": urls.database_url, "REDIS_URL": urls.redis_url, "CUAKHAU_DEMO": "1",
-        "CUAKHAU_PORT": str(port), "PYTHONPATH": str(ROOT),
-    }  # fmt: skip
+        "DATABASE_URL": urls.database_url,
+        "REDIS_URL": urls.redis_url,
+        "CUAKHAU_DEMO": "1",
+        "CUAKHAU_PORT": str(port),
+        "PYTHONPATH": str(ROOT),
+    }
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     parts = [
         subprocess.Popen([sys.executable, "-m", "app.cli", part], env=environment, cwd=ROOT, **quiet)

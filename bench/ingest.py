@@ -91,9 +91,12 @@ def _platform(urls: ServerUrls) -> Iterator[int]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     environment = os.environ | {
-        "DATABASE_URL": urls.database_url, "REDIS_URL": urls.redis_url, "CUAKHAU_DEMO": "1", "CUAKHAU_PORT": str(port),
+        "DATABASE_URL": urls.database_url,
+        "REDIS_URL": urls.redis_url,
+        "CUAKHAU_DEMO": "1",
+        "CUAKHAU_PORT": str(port),
         "PYTHONPATH": str(ROOT),
-    }  # fmt: skip
+    }
     command = [sys.executable, "-c", "from app.cli import app; app()"]
     parts = [
         subprocess.Popen(

@@ -63,9 +63,14 @@ def newcomers(times_s: Floats) -> Trucks:
     """Trucks that appear at the start of the wide road."""
     n = times_s.size
     return Trucks(
-        gate=np.zeros(n, np.int64), link=np.zeros(n, np.int64), ready_s=times_s, to_come=np.ones(n, bool),
-        slowness=np.ones(n), hold_link=np.full(n, -1, np.int64), hold_until_s=np.zeros(n),
-    )  # fmt: skip
+        gate=np.zeros(n, np.int64),
+        link=np.zeros(n, np.int64),
+        ready_s=times_s,
+        to_come=np.ones(n, bool),
+        slowness=np.ones(n),
+        hold_link=np.full(n, -1, np.int64),
+        hold_until_s=np.zeros(n),
+    )
 
 
 def own_run(n: int, repeat: int = 20) -> tuple[Floats, float]:
@@ -122,14 +127,36 @@ def sumo_meso(n: int) -> tuple[Floats, float]:
         )
         subprocess.run(
             [home / "netconvert", "-n", at / "n.nod.xml", "-e", at / "n.edg.xml", "-o", at / "n.net.xml"],
-            check=True, capture_output=True,
-        )  # fmt: skip
+            check=True,
+            capture_output=True,
+        )
         command = [
-            home / "sumo", "-n", at / "n.net.xml", "-r", at / "n.rou.xml", "--mesosim", "true",
-            "--meso-tauff", headway_s, "--meso-taufj", headway_s, "--meso-taujf", headway_s,
-            "--meso-lane-queue", "false", "--tripinfo-output", at / "trips.xml", "--no-step-log", "true",
-            "--duration-log.statistics", "true", "--time-to-teleport", "-1", "--seed", "1",
-        ]  # fmt: skip
+            home / "sumo",
+            "-n",
+            at / "n.net.xml",
+            "-r",
+            at / "n.rou.xml",
+            "--mesosim",
+            "true",
+            "--meso-tauff",
+            headway_s,
+            "--meso-taufj",
+            headway_s,
+            "--meso-taujf",
+            headway_s,
+            "--meso-lane-queue",
+            "false",
+            "--tripinfo-output",
+            at / "trips.xml",
+            "--no-step-log",
+            "true",
+            "--duration-log.statistics",
+            "true",
+            "--time-to-teleport",
+            "-1",
+            "--seed",
+            "1",
+        ]
         done = subprocess.run([str(x) for x in command], check=True, capture_output=True, text=True)
         found = re.search(r"Duration: ([0-9.]+)\s*(ms|s)", done.stdout + done.stderr)
         if found is None:
@@ -147,9 +174,15 @@ def uxsim(n: int) -> tuple[Floats, float]:
     flow = WIDE_VEH_PER_H / 3600.0
     wave = flow / (jam - flow / SPEED_MPS)
     world = uxsim.World(
-        name="", deltan=1, reaction_time=1.0 / (wave * jam), tmax=3.0 * 3600.0, print_mode=0, save_mode=0,
-        show_mode=0, random_seed=1,
-    )  # fmt: skip
+        name="",
+        deltan=1,
+        reaction_time=1.0 / (wave * jam),
+        tmax=3.0 * 3600.0,
+        print_mode=0,
+        save_mode=0,
+        show_mode=0,
+        random_seed=1,
+    )
     for i, name in enumerate("abc"):
         world.addNode(name, i, 0)
     world.addLink("wide", "a", "b", LENGTH_M, SPEED_MPS, jam_density=jam, capacity_out=NARROW_VEH_PER_H / 3600.0)
@@ -232,10 +265,14 @@ def growth() -> float:
     def cost(n: int) -> float:
         rng = np.random.default_rng(1)
         trucks = Trucks(
-            gate=rng.integers(0, 2, n), link=np.full(n, network.origins[0]), to_come=np.ones(n, bool),
-            ready_s=rng.uniform(0.0, n / 700.0 * 21600.0, n), slowness=np.ones(n),
-            hold_link=np.full(n, -1, np.int64), hold_until_s=np.zeros(n),
-        )  # fmt: skip
+            gate=rng.integers(0, 2, n),
+            link=np.full(n, network.origins[0]),
+            to_come=np.ones(n, bool),
+            ready_s=rng.uniform(0.0, n / 700.0 * 21600.0, n),
+            slowness=np.ones(n),
+            hold_link=np.full(n, -1, np.int64),
+            hold_until_s=np.zeros(n),
+        )
         fleet = sample_fleet(network, trucks, settings, rng.spawn(3))
         best = np.inf
         for _ in range(10):
@@ -255,10 +292,13 @@ def ensemble() -> dict[str, float]:
     roads = np.flatnonzero(network.road_to_border & (network.road_link >= 0))
     road = rng.choice(roads, 2000)
     state = CorridorState(
-        made_at=datetime(2026, 3, 2, 3, 0, tzinfo=UTC), road_id=road, gate=rng.integers(0, 2, 2000),
-        offset_m=rng.uniform(0, 1, 2000) * network.road_length_m[road], speed_mps=np.full(2000, 14.0),
+        made_at=datetime(2026, 3, 2, 3, 0, tzinfo=UTC),
+        road_id=road,
+        gate=rng.integers(0, 2, 2000),
+        offset_m=rng.uniform(0, 1, 2000) * network.road_length_m[road],
+        speed_mps=np.full(2000, 14.0),
         yard_capacity_veh=np.array([450.0, 1150.0]),
-    )  # fmt: skip
+    )
     forecast(network, state, runs=4, seed=1)
     best = min(forecast(network, state, runs=1000, seed=2).duration_s for _ in range(3))
     return {"seconds": best, "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0}
@@ -288,8 +328,11 @@ def run() -> dict[str, Any]:
     figures["growth_700_to_20000"] = growth()
     child = subprocess.run(
         [sys.executable, "-c", "import json; from bench.simulation import ensemble; print(json.dumps(ensemble()))"],
-        check=True, capture_output=True, text=True, cwd=Path(__file__).parent.parent,
-    )  # fmt: skip
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+    )
     measured = json.loads(child.stdout.splitlines()[-1])
     figures["ensemble_1000_s"], figures["ensemble_rss_mb"] = measured["seconds"], measured["rss_mb"]
     return figures

@@ -49,10 +49,14 @@ LIVE = 3_000
 VEHICLES = 60_000
 GATES = ("huu-nghi", "tan-thanh")
 WAY = (
-    ("health_quarantine", "health"), ("border_guard", "barrier_1"), ("yard_operator", "yard"),
-    ("plant_quarantine", "quarantine_plant"), ("customs", "customs"), ("gate_management", "fee"),
+    ("health_quarantine", "health"),
+    ("border_guard", "barrier_1"),
+    ("yard_operator", "yard"),
+    ("plant_quarantine", "quarantine_plant"),
+    ("customs", "customs"),
+    ("gate_management", "fee"),
     ("border_guard", "barrier_2"),
-)  # fmt: skip
+)
 REPEATS = 140
 PASSWORD = "correct horse battery staple"
 
@@ -137,9 +141,14 @@ class _Desk:
         bound: dict[str, Any] = {"organisation_id": 1} if role == "enterprise" else {"gate_id": gate}
         with contextlib.suppress(ConflictError), self.runtime.sessions() as session:
             accounts.create_account(
-                session, username=name, password=PASSWORD, full_name=name, role=role, now=self.runtime.clock.now(),
+                session,
+                username=name,
+                password=PASSWORD,
+                full_name=name,
+                role=role,
+                now=self.runtime.clock.now(),
                 **bound,
-            )  # fmt: skip
+            )
             session.commit()
 
 
@@ -275,9 +284,14 @@ def _full_trip(desk: _Desk) -> int:
     now = desk.runtime.clock.now()
     later = (now + timedelta(days=90)).date().isoformat()
     body = DECLARATION | {
-        "planned_arrival": (now + timedelta(hours=1)).isoformat(), "plate": "29C-998.77", "trailer_plate": "29R-012.99",
-        "inspection_expires": later, "driver_paper_expires": later, "driver_licence_expires": later, "submit": True,
-    }  # fmt: skip
+        "planned_arrival": (now + timedelta(hours=1)).isoformat(),
+        "plate": "29C-998.77",
+        "trailer_plate": "29R-012.99",
+        "inspection_expires": later,
+        "driver_paper_expires": later,
+        "driver_licence_expires": later,
+        "submit": True,
+    }
     trip_id = desk.send("enterprise", "POST", "/api/v1/declarations", json=body).json()["trip_id"]
     for role, step in WAY:
         desk.send(role, "GET", "/api/v1/inspections", params={"station": step})

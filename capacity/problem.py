@@ -76,18 +76,28 @@ class YardProblem:
     def __post_init__(self) -> None:
         N, (Y, T) = len(self.truck_ids), self.capacity_veh.shape
         shapes: dict[str, tuple[int, ...]] = {
-            "perishable": (N,), "declared_s": (N,), "previous_yard": (N,),
-            "allowed": (N, Y), "arrive_s": (N, Y), "detour_s": (N, Y),
-            "capacity_veh": (len(self.yard_ids), T), "remaining_veh": (Y, T), "intake_veh": (Y, T),
-            "gate": (Y,), "before_veh": self.crossing_s.shape,
+            "perishable": (N,),
+            "declared_s": (N,),
+            "previous_yard": (N,),
+            "allowed": (N, Y),
+            "arrive_s": (N, Y),
+            "detour_s": (N, Y),
+            "capacity_veh": (len(self.yard_ids), T),
+            "remaining_veh": (Y, T),
+            "intake_veh": (Y, T),
+            "gate": (Y,),
+            "before_veh": self.crossing_s.shape,
             "stay_share": (Y, T, T),
-        }  # fmt: skip
+        }
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise InvalidInputError(
                     "{name} has shape {shape}, not {expected}.",
-                    field=name, name=name, shape=getattr(self, name).shape, expected=shape,
-                )  # fmt: skip
+                    field=name,
+                    name=name,
+                    shape=getattr(self, name).shape,
+                    expected=shape,
+                )
 
     @property
     def steps(self) -> int:

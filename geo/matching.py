@@ -24,9 +24,7 @@ from geo.geofences import Geofences, Surroundings
 from geo.lines import Candidates, LineIndex
 from geo.projection import to_metres
 
-__all__ = [
-    "Fixes", "LastPlaces", "MatchOptions", "Matcher", "Places", "SiteEvents", "Status", "site_events"
-]  # fmt: skip
+__all__ = ["Fixes", "LastPlaces", "MatchOptions", "Matcher", "Places", "SiteEvents", "Status", "site_events"]
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]

@@ -61,9 +61,19 @@ TRUCK_TOP_SPEED_KMH: Final = 80.0
 """Trucks drive no faster, whatever the limit: the legal most on roads outside motorways (TT 31/2019/TT-BGTVT)."""
 
 _TAGS: Final = (
-    "highway", "name", "ref", "oneway", "lanes", "lanes:forward", "lanes:backward", "maxspeed", "maxspeed:hgv", "hgv",
-    "access", "junction",
-)  # fmt: skip
+    "highway",
+    "name",
+    "ref",
+    "oneway",
+    "lanes",
+    "lanes:forward",
+    "lanes:backward",
+    "maxspeed",
+    "maxspeed:hgv",
+    "hgv",
+    "access",
+    "junction",
+)
 _CLASS_FILTER: Final = "|".join(f"{name}|{name}_link" for name in ROAD_CLASSES)
 
 

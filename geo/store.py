@@ -12,9 +12,24 @@ from geo.errors import NotFoundError
 from geo.tables import CorridorRow, GeofenceRow, RoadRow, SiteRow
 
 _SAME_ROAD_FIELDS = (
-    "road_id", "edge_id", "name", "road", "direction", "from_node", "to_node", "km_from", "km_to", "length_m",
-    "lanes", "free_speed_mps", "capacity_veh_per_h", "storage_veh", "hgv", "source", "provenance",
-)  # fmt: skip
+    "road_id",
+    "edge_id",
+    "name",
+    "road",
+    "direction",
+    "from_node",
+    "to_node",
+    "km_from",
+    "km_to",
+    "length_m",
+    "lanes",
+    "free_speed_mps",
+    "capacity_veh_per_h",
+    "storage_veh",
+    "hgv",
+    "source",
+    "provenance",
+)
 _SAME_SITE_FIELDS = ("site_id", "kind", "gate_id", "road", "km", "attributes", "source", "provenance")
 
 

@@ -68,9 +68,13 @@ def enrol(
         raise ForbiddenError("Plate {plate} is not your vehicle.", field="plate", plate=display_plate(plate_norm))
     if vehicle is None:
         vehicle = store.add_vehicle(
-            session, plate_norm, plate=display_plate(plate_norm), kind=vehicle_kind(plate_norm),
-            organisation_id=organisation_id, now=now,
-        )  # fmt: skip
+            session,
+            plate_norm,
+            plate=display_plate(plate_norm),
+            kind=vehicle_kind(plate_norm),
+            organisation_id=organisation_id,
+            now=now,
+        )
     if own_only and vehicle.organisation_id != organisation_id:
         raise ForbiddenError(
             "Plate {plate} belongs to another organisation.", field="plate", plate=display_plate(plate_norm)
@@ -79,9 +83,14 @@ def enrol(
         raise ConflictError("IMEI {imei} is already enrolled; revoke its device first.", field="imei", imei=imei)
     identifier = new_identifier()
     device = Device(
-        key_hash=hash_key(identifier), key_hint=identifier[-4:], vehicle_id=vehicle.vehicle_id, kind=kind, imei=imei,
-        created_by=created_by, created_at=now,
-    )  # fmt: skip
+        key_hash=hash_key(identifier),
+        key_hint=identifier[-4:],
+        vehicle_id=vehicle.vehicle_id,
+        kind=kind,
+        imei=imei,
+        created_by=created_by,
+        created_at=now,
+    )
     session.add(device)
     session.flush()
     return Enrolment(identifier, device, vehicle)

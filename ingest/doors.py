@@ -40,9 +40,15 @@ class Doors:
     """Judges reports and appends the fixes among them to the streams. Lives in one event loop."""
 
     def __init__(
-        self, *, writer: FixWriter, directory: DeviceDirectory, sessions: Callable[[], AbstractContextManager[Session]],
-        clock: Clock, retention_days: int, future_tolerance_s: float,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        writer: FixWriter,
+        directory: DeviceDirectory,
+        sessions: Callable[[], AbstractContextManager[Session]],
+        clock: Clock,
+        retention_days: int,
+        future_tolerance_s: float,
+    ) -> None:
         self.writer, self.directory, self.clock = writer, directory, clock
         self._sessions = sessions
         self._retention_us = retention_days * _DAY_US
@@ -78,9 +84,17 @@ class Doors:
         assert report.lat is not None
         assert report.lon is not None
         row = pack_row(
-            bound.vehicle_id, bound.device_id, time_us, now_us, report.lon, report.lat, _real(report.speed_mps),
-            _real(report.heading_deg), _real(report.accuracy_m), FLAG_RECEIPT_TIME if report.time is None else 0,
-        )  # fmt: skip
+            bound.vehicle_id,
+            bound.device_id,
+            time_us,
+            now_us,
+            report.lon,
+            report.lat,
+            _real(report.speed_mps),
+            _real(report.heading_deg),
+            _real(report.accuracy_m),
+            FLAG_RECEIPT_TIME if report.time is None else 0,
+        )
         await self.writer.append_row(bound.vehicle_id, row, _attributes(report))
         return None
 

@@ -99,9 +99,19 @@ def load_latest(connection: Connection, vehicle_ids: Sequence[int], site_ids: Se
     rows = np.zeros(len(found), LATEST)
     for number, row in enumerate(found):
         rows[number] = (
-            row[0], row[1], row[2], row[3], -1 if row[4] is None else row[4], np.nan if row[5] is None else row[5],
-            row[6], site.get(row[7], -1), row[8], NEVER, 0.0, 0.0,
-        )  # fmt: skip
+            row[0],
+            row[1],
+            row[2],
+            row[3],
+            -1 if row[4] is None else row[4],
+            np.nan if row[5] is None else row[5],
+            row[6],
+            site.get(row[7], -1),
+            row[8],
+            NEVER,
+            0.0,
+            0.0,
+        )
     return rows
 
 

@@ -214,10 +214,12 @@ def store(batch: Batch, context: Context) -> None:
             fix_store.upsert_last_positions(connection, binary_copy.encode(_last_columns(batch, context, columns)))
         if len(events.vehicle):
             fix_store.insert_site_events(
-                connection, events.vehicle.tolist(), [context.site_ids[site] for site in events.site],
+                connection,
+                events.vehicle.tolist(),
+                [context.site_ids[site] for site in events.site],
                 ["enter" if entered else "leave" for entered in events.entered],
                 [from_microseconds(round(moment * 1e6)) for moment in events.time_s],
-            )  # fmt: skip
+            )
     batch.counts["fixes_stored_total"] += stored
     batch.counts["fixes_duplicate_total"] += len(batch.fixes) - stored
     batch.counts["fixes_late_total"] += int(batch.late.sum())
@@ -295,10 +297,10 @@ def _fixes(fixes: FixArray, suspects: npt.NDArray[np.void] | None = None) -> Fix
     ids = fixes["vehicle_id"].astype(np.int64)
     if not len(extra):
         return Fixes(
-            ids, fixes["time_us"] / 1e6, *(joined(name, unknown) for name in (
-                "lon", "lat", "speed_mps", "heading_deg", "accuracy_m"
-            ))
-        )  # fmt: skip
+            ids,
+            fixes["time_us"] / 1e6,
+            *(joined(name, unknown) for name in ("lon", "lat", "speed_mps", "heading_deg", "accuracy_m")),
+        )
     return Fixes(
         np.concatenate([ids, extra["vehicle_id"]]),
         np.concatenate([fixes["time_us"] / 1e6, extra["suspect_us"] / 1e6]),
@@ -366,10 +368,19 @@ def _positions(batch: Batch, context: Context) -> Iterable[dict[str, Any]]:
     fixes, places = batch.fixes[batch.newest], _take(batch.places, batch.newest)
     moments = np.datetime_as_string(fixes["time_us"].astype("datetime64[us]"), unit="ms", timezone="UTC")
     for vehicle_id, moment, lon, lat, speed, heading, road_id, km, direction, site, motion in zip(
-        fixes["vehicle_id"].tolist(), moments.tolist(), fixes["lon"].round(6).tolist(), fixes["lat"].round(6).tolist(),
-        _rounded(batch.speed_mps, 2), _rounded(fixes["heading_deg"], 1), places.road_id.tolist(),
-        _rounded(places.km, 4), places.direction.tolist(), places.site.tolist(), batch.motion.tolist(), strict=True,
-    ):  # fmt: skip
+        fixes["vehicle_id"].tolist(),
+        moments.tolist(),
+        fixes["lon"].round(6).tolist(),
+        fixes["lat"].round(6).tolist(),
+        _rounded(batch.speed_mps, 2),
+        _rounded(fixes["heading_deg"], 1),
+        places.road_id.tolist(),
+        _rounded(places.km, 4),
+        places.direction.tolist(),
+        places.site.tolist(),
+        batch.motion.tolist(),
+        strict=True,
+    ):
         yield {
             "vehicle_id": vehicle_id,
             "plate": context.plates.get(vehicle_id),

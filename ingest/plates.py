@@ -39,8 +39,9 @@ def normalise_plate(text: str) -> str:
     if plate is None:
         raise InvalidInputError(
             "{value} is not a Vietnamese or Chinese plate; write it like 29C-123.45, 12R-001.23 or 桂F·A1234.",
-            field="plate", value=text[:40],
-        )  # fmt: skip
+            field="plate",
+            value=text[:40],
+        )
     return plate
 
 

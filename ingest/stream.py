@@ -54,9 +54,17 @@ def refused(reason: str) -> str:
 
 
 def pack_row(
-    vehicle_id: int, device_id: int, time_us: int, received_us: int, lon: float, lat: float,
-    speed_mps: float, heading_deg: float, accuracy_m: float, flags: int,
-) -> bytes:  # fmt: skip
+    vehicle_id: int,
+    device_id: int,
+    time_us: int,
+    received_us: int,
+    lon: float,
+    lat: float,
+    speed_mps: float,
+    heading_deg: float,
+    accuracy_m: float,
+    flags: int,
+) -> bytes:
     """One fix in the layout of `FIX`, without the cost of an array; NaN for what is unknown."""
     return _ROW.pack(vehicle_id, device_id, time_us, received_us, lon, lat, speed_mps, heading_deg, accuracy_m, flags)
 
@@ -77,9 +85,14 @@ class FixWriter:
     MAX_WAITING_BYTES = 64 * 2**20
 
     def __init__(
-        self, redis: AsyncRedis, shards: int, *, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES,
+        self,
+        redis: AsyncRedis,
+        shards: int,
+        *,
+        max_entries: int = MAX_ENTRIES,
+        max_bytes: int = MAX_BYTES,
         monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.redis, self.shards = redis, shards
         self.max_entries, self.max_bytes = max_entries, max_bytes
         self._monotonic = monotonic
@@ -338,8 +351,11 @@ class FixReader:
     def bury(self, entry: Entry, reason: str) -> None:
         """Move an entry that cannot be processed to the dead-letter stream, with the reason."""
         fields: dict[Any, Any] = {
-            **entry.fields, b"reason": reason[:500], b"shard": entry.shard, b"entry_id": entry.entry_id
-        }  # fmt: skip
+            **entry.fields,
+            b"reason": reason[:500],
+            b"shard": entry.shard,
+            b"entry_id": entry.entry_id,
+        }
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.xadd(DEAD_STREAM, fields, maxlen=DEAD_LENGTH, approximate=True)
             pipe.xack(stream_key(entry.shard), GROUP, entry.entry_id)

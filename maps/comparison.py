@@ -41,21 +41,50 @@ MEASURES: Final = (
     Measure("crossed_veh", "Trucks that crossed", "trucks", more_is_good=True),
 )
 INPUT_NAMES: Final = {
-    "gates": "Gates", "yards": "Yards", "demand": "Demand", "closures": "Closed road", "diversions": "Diversion",
-    "holds": "Hold", "perishable_share": "Share of perishable goods", "exports_veh_per_day": "Exports a day",
-    "exports_veh_per_h": "Exports by hour of the day", "imports_veh_per_day": "Imports a day",
-    "standing_veh": "Trucks standing at the start", "cleared_exports_veh_per_day": "Exports cleared a day",
-    "lanes": "Lanes", "opens": "Opens", "closes": "Closes", "service_mean_s": "Service time, mean (s)",
-    "service_cv": "Service time, variation", "entrance_lanes": "Lanes at the entrance",
-    "entrance_service_mean_s": "Check at the entrance, mean (s)", "dwell_mean_s": "Stay in the yard, mean (s)",
-    "capacity_veh": "Places for trucks", "factor": "Factor", "gate": "Gate", "goods": "Goods",
-    "from_hour": "From hour of the day", "to_hour": "To hour of the day", "road": "Road", "km_from": "From kilometre",
-    "km_to": "To kilometre", "direction": "Direction", "from_h": "From hour after the start",
-    "to_h": "To hour after the start", "from_gate": "From gate", "to_gate": "To gate", "share": "Share",
-    "staging": "Staging area", "until_h": "Until hour after the start", "release_veh_per_h": "Released an hour",
-    "perishable": "Perishable goods", "other": "Other goods", "to_border": "To the border",
-    "from_border": "From the border", "both": "Both directions",
-}  # fmt: skip
+    "gates": "Gates",
+    "yards": "Yards",
+    "demand": "Demand",
+    "closures": "Closed road",
+    "diversions": "Diversion",
+    "holds": "Hold",
+    "perishable_share": "Share of perishable goods",
+    "exports_veh_per_day": "Exports a day",
+    "exports_veh_per_h": "Exports by hour of the day",
+    "imports_veh_per_day": "Imports a day",
+    "standing_veh": "Trucks standing at the start",
+    "cleared_exports_veh_per_day": "Exports cleared a day",
+    "lanes": "Lanes",
+    "opens": "Opens",
+    "closes": "Closes",
+    "service_mean_s": "Service time, mean (s)",
+    "service_cv": "Service time, variation",
+    "entrance_lanes": "Lanes at the entrance",
+    "entrance_service_mean_s": "Check at the entrance, mean (s)",
+    "dwell_mean_s": "Stay in the yard, mean (s)",
+    "capacity_veh": "Places for trucks",
+    "factor": "Factor",
+    "gate": "Gate",
+    "goods": "Goods",
+    "from_hour": "From hour of the day",
+    "to_hour": "To hour of the day",
+    "road": "Road",
+    "km_from": "From kilometre",
+    "km_to": "To kilometre",
+    "direction": "Direction",
+    "from_h": "From hour after the start",
+    "to_h": "To hour after the start",
+    "from_gate": "From gate",
+    "to_gate": "To gate",
+    "share": "Share",
+    "staging": "Staging area",
+    "until_h": "Until hour after the start",
+    "release_veh_per_h": "Released an hour",
+    "perishable": "Perishable goods",
+    "other": "Other goods",
+    "to_border": "To the border",
+    "from_border": "From the border",
+    "both": "Both directions",
+}
 """What inputs of a scenario, and those of their values that are words, are called."""
 
 DAY_MARK: Final = "+{day} d"
@@ -121,9 +150,16 @@ def _total(measure: Measure, found: Mapping[str, Any]) -> Figure:
     low, high = (float(end) / measure.divisor for end in found["interval95"])
     base, variant, difference = (float(found[name]) / measure.divisor for name in (*WORLDS, "difference"))
     return _judge(
-        measure.label, measure.unit, measure.digits, base, variant, difference,
-        is_clear=bool(found["significant"]), more_is_good=measure.more_is_good, interval95=(low, high),
-    )  # fmt: skip
+        measure.label,
+        measure.unit,
+        measure.digits,
+        base,
+        variant,
+        difference,
+        is_clear=bool(found["significant"]),
+        more_is_good=measure.more_is_good,
+        interval95=(low, high),
+    )
 
 
 def _worst(label: str, unit: str, digits: int, place_id: str, worlds: Mapping[str, Sequence[Values]]) -> Figure:

@@ -66,39 +66,65 @@ def _names(vi: str, en: str, zh: str) -> Names:
 
 TRUCK_STATES: Final = (
     TruckState(
-        "moving", _names("Đang chạy", "Moving", "行驶"), Shades("#15803d", "#4ade80"),
-        "M12 1L20 22L12 17L4 22Z", 4, rotates=True,
+        "moving",
+        _names("Đang chạy", "Moving", "行驶"),
+        Shades("#15803d", "#4ade80"),
+        "M12 1L20 22L12 17L4 22Z",
+        4,
+        rotates=True,
     ),
     TruckState(
-        "slow", _names("Chạy chậm", "Slow", "缓行"), Shades("#b45309", "#fbbf24"),
-        "M12 1L20 16L12 12.5L4 16Z M4 18.5H20V23H4Z", 5, rotates=True,
+        "slow",
+        _names("Chạy chậm", "Slow", "缓行"),
+        Shades("#b45309", "#fbbf24"),
+        "M12 1L20 16L12 12.5L4 16Z M4 18.5H20V23H4Z",
+        5,
+        rotates=True,
     ),
     TruckState("queued", _names("Đang xếp hàng", "Queued", "排队"), Shades("#c81e1e", "#ff6b6b"), "M3 3H21V21H3Z", 7),
     TruckState(
-        "stopped", _names("Đang dừng", "Stopped", "停车"), Shades("#7f5560", "#c9a0ab"),
-        "M12 3A9 9 0 1 0 12 21A9 9 0 1 0 12 3Z", 6,
+        "stopped",
+        _names("Đang dừng", "Stopped", "停车"),
+        Shades("#7f5560", "#c9a0ab"),
+        "M12 3A9 9 0 1 0 12 21A9 9 0 1 0 12 3Z",
+        6,
     ),
     TruckState(
-        "yard", _names("Trong bãi", "In the yard", "在停车场"), Shades("#1d4ed8", "#7aa5ff"),
-        "M6 1.5H14A6.75 6.75 0 0 1 14 15H11V22.5H6Z M11 6V10.5H13.5A2.25 2.25 0 0 0 13.5 6Z", 2,
+        "yard",
+        _names("Trong bãi", "In the yard", "在停车场"),
+        Shades("#1d4ed8", "#7aa5ff"),
+        "M6 1.5H14A6.75 6.75 0 0 1 14 15H11V22.5H6Z M11 6V10.5H13.5A2.25 2.25 0 0 0 13.5 6Z",
+        2,
     ),
     TruckState(
-        "staging", _names("Ở điểm dừng chờ", "At a staging area", "在待行区"), Shades("#7c3aed", "#c4a1ff"),
-        "M12 1L23 12L12 23L1 12Z", 3,
+        "staging",
+        _names("Ở điểm dừng chờ", "At a staging area", "在待行区"),
+        Shades("#7c3aed", "#c4a1ff"),
+        "M12 1L23 12L12 23L1 12Z",
+        3,
     ),
     TruckState(
-        "gate", _names("Tại cửa khẩu", "At the gate", "在口岸"), Shades("#0e7490", "#4fd1e5"),
-        "M2.5 22V11A9.5 9.5 0 0 1 21.5 11V22H16V11.5A4 4 0 0 0 8 11.5V22Z", 2,
+        "gate",
+        _names("Tại cửa khẩu", "At the gate", "在口岸"),
+        Shades("#0e7490", "#4fd1e5"),
+        "M2.5 22V11A9.5 9.5 0 0 1 21.5 11V22H16V11.5A4 4 0 0 0 8 11.5V22Z",
+        2,
     ),
     TruckState(
-        "off_road", _names("Ngoài tuyến", "Off the road", "离开道路"), Shades("#64748b", "#94a3b8"),
-        "M5 1.5L12 8.5L19 1.5L22.5 5L15.5 12L22.5 19L19 22.5L12 15.5L5 22.5L1.5 19L8.5 12L1.5 5Z", 1,
+        "off_road",
+        _names("Ngoài tuyến", "Off the road", "离开道路"),
+        Shades("#64748b", "#94a3b8"),
+        "M5 1.5L12 8.5L19 1.5L22.5 5L15.5 12L22.5 19L19 22.5L12 15.5L5 22.5L1.5 19L8.5 12L1.5 5Z",
+        1,
     ),
     TruckState(
-        "silent", _names("Mất tín hiệu", "No signal", "无信号"), Shades("#94a3b8", "#76879a"),
-        "M12 3A9 9 0 1 0 12 21A9 9 0 1 0 12 3Z M12 7A5 5 0 1 1 12 17A5 5 0 1 1 12 7Z", 0,
+        "silent",
+        _names("Mất tín hiệu", "No signal", "无信号"),
+        Shades("#94a3b8", "#76879a"),
+        "M12 3A9 9 0 1 0 12 21A9 9 0 1 0 12 3Z M12 7A5 5 0 1 1 12 17A5 5 0 1 1 12 7Z",
+        0,
     ),
-)  # fmt: skip
+)
 """Colours are the tokens `--ck-state-…` of the pages, shapes as docs/pages.md lists them."""
 
 FLOWS: Final = (
@@ -119,10 +145,13 @@ SELECTION: Final = Shades("#a21caf", "#f0abfc")
 
 OVERLAYS: Final[tuple[tuple[str, Names, Shades], ...]] = (
     ("tail_now", _names("Đuôi hàng chờ hiện tại", "Queue tail now", "当前队尾"), TAIL_NOW),
-    ("tail_forecast", _names("Đuôi hàng chờ dự báo (10–50–90 %)", "Queue tail, forecast (10–50–90 %)",
-                             "预测队尾(10–50–90 %)"), TAIL_FORECAST),
+    (
+        "tail_forecast",
+        _names("Đuôi hàng chờ dự báo (10–50–90 %)", "Queue tail, forecast (10–50–90 %)", "预测队尾(10–50–90 %)"),
+        TAIL_FORECAST,
+    ),
     ("selection", _names("Đang chọn", "Selected", "已选"), SELECTION),
-)  # fmt: skip
+)
 
 SITE_SHAPES: Final = {
     "barrier": "M3 10H21V15H3Z M3 5H6V22H3Z M10 10L8 15H10.5L12.5 10Z M16 10L14 15H16.5L18.5 10Z",
@@ -150,12 +179,10 @@ def legend(theme: Theme) -> Json:
             {"flow": f.flow, "name": f.name, "colour": f.shades.of(theme), "width": f.width, "share_from": f.share_from}
             for f in (*FLOWS, NO_FLOW)
         ],
-        "overlays": [
-            {"overlay": key, "name": name, "colour": shades.of(theme)} for key, name, shades in OVERLAYS
-        ],
+        "overlays": [{"overlay": key, "name": name, "colour": shades.of(theme)} for key, name, shades in OVERLAYS],
         "sites": [{"kind": kind, "path": path} for kind, path in SITE_SHAPES.items()],
         "ink": {"casing": CASING.of(theme), "soft": INK_SOFT.of(theme)},
-    }  # fmt: skip
+    }
 
 
 def style(theme: str, *, locale: str = "vi", base_map_url: str = "", attribution: str = "") -> Json:
@@ -230,34 +257,52 @@ def _roads(theme: Theme) -> list[Json]:
     colours = {f.flow: f.shades.of(theme) for f in FLOWS}
     wide = [_by_flow({k: w * scale for k, w in widths.items()}, NO_FLOW.width * scale) for scale in (0.8, 1.1, 2.2)]
     return [
-        base | {
-            "id": "road-casing", "layout": shape,
-            "paint": {"line-color": CASING.of(theme), "line-offset": LANE_OFFSET,
-                      "line-width": _zoomed((8, 6.0), (12, 9.0), (16, 18.0))},
+        base
+        | {
+            "id": "road-casing",
+            "layout": shape,
+            "paint": {
+                "line-color": CASING.of(theme),
+                "line-offset": LANE_OFFSET,
+                "line-width": _zoomed((8, 6.0), (12, 9.0), (16, 18.0)),
+            },
         },
-        base | {
-            "id": "road", "layout": shape,
-            "paint": {"line-color": _by_flow(colours, NO_FLOW.shades.of(theme)), "line-offset": LANE_OFFSET,
-                      "line-width": _zoomed((8, wide[0]), (12, wide[1]), (16, wide[2]))},
+        base
+        | {
+            "id": "road",
+            "layout": shape,
+            "paint": {
+                "line-color": _by_flow(colours, NO_FLOW.shades.of(theme)),
+                "line-offset": LANE_OFFSET,
+                "line-width": _zoomed((8, wide[0]), (12, wide[1]), (16, wide[2])),
+            },
         },
-        base | {  # a queue is barred as well as red
-            "id": "road-queue-bars", "layout": shape,
-            "paint": {"line-color": CASING.of(theme), "line-offset": LANE_OFFSET, "line-dasharray": [0.35, 1.4],
-                      "line-width": _zoomed((8, 3.5), (12, 6.0), (16, 13.0)),
-                      "line-opacity": _by_flow({"queue": 0.75}, 0.0)},
+        base
+        | {  # a queue is barred as well as red
+            "id": "road-queue-bars",
+            "layout": shape,
+            "paint": {
+                "line-color": CASING.of(theme),
+                "line-offset": LANE_OFFSET,
+                "line-dasharray": [0.35, 1.4],
+                "line-width": _zoomed((8, 3.5), (12, 6.0), (16, 13.0)),
+                "line-opacity": _by_flow({"queue": 0.75}, 0.0),
+            },
         },
-    ]  # fmt: skip
+    ]
 
 
 def _fences(theme: Theme) -> list[Json]:
     base: Json = {"source": "geofences", "source-layer": "geofences"}
     return [
         base | {"id": "fence", "type": "fill", "paint": {"fill-color": FENCE.of(theme), "fill-opacity": 0.12}},
-        base | {
-            "id": "fence-edge", "type": "line",
+        base
+        | {
+            "id": "fence-edge",
+            "type": "line",
             "paint": {"line-color": FENCE.of(theme), "line-width": 1.2, "line-dasharray": [3, 2]},
         },
-    ]  # fmt: skip
+    ]
 
 
 def _tail(theme: Theme, locale: str) -> list[Json]:
@@ -269,77 +314,145 @@ def _tail(theme: Theme, locale: str) -> list[Json]:
     colour = ["case", now, TAIL_NOW.of(theme), TAIL_FORECAST.of(theme)]
     _ = locale  # labels come ready from the page, in its language
     return [
-        line | {
-            "id": "tail-band", "filter": ["all", is_line, ["in", ["get", "what"], ["literal", ["p10", "p50", "p90"]]]],
-            "paint": {"line-color": TAIL_FORECAST.of(theme), "line-offset": offset,
-                      "line-opacity": ["match", ["get", "what"], "p90", 0.35, "p50", 0.7, 0.9],
-                      "line-width": ["match", ["get", "what"], "p90", 5, "p50", 5, 5]},
+        line
+        | {
+            "id": "tail-band",
+            "filter": ["all", is_line, ["in", ["get", "what"], ["literal", ["p10", "p50", "p90"]]]],
+            "paint": {
+                "line-color": TAIL_FORECAST.of(theme),
+                "line-offset": offset,
+                "line-opacity": ["match", ["get", "what"], "p90", 0.35, "p50", 0.7, 0.9],
+                "line-width": ["match", ["get", "what"], "p90", 5, "p50", 5, 5],
+            },
         },
-        line | {
-            "id": "tail-now", "filter": ["all", is_line, now],
-            "paint": {"line-color": TAIL_NOW.of(theme), "line-width": 3, "line-dasharray": [1.2, 0.6],
-                      "line-offset": _zoomed((8, -5.0), (12, -9.0), (16, -18.0))},
+        line
+        | {
+            "id": "tail-now",
+            "filter": ["all", is_line, now],
+            "paint": {
+                "line-color": TAIL_NOW.of(theme),
+                "line-width": 3,
+                "line-dasharray": [1.2, 0.6],
+                "line-offset": _zoomed((8, -5.0), (12, -9.0), (16, -18.0)),
+            },
         },
         {
-            "id": "tail-mark", "type": "circle", "source": "tail", "filter": ["==", ["geometry-type"], "Point"],
-            "paint": {"circle-radius": 5, "circle-color": colour, "circle-stroke-width": 2,
-                      "circle-stroke-color": CASING.of(theme)},
+            "id": "tail-mark",
+            "type": "circle",
+            "source": "tail",
+            "filter": ["==", ["geometry-type"], "Point"],
+            "paint": {
+                "circle-radius": 5,
+                "circle-color": colour,
+                "circle-stroke-width": 2,
+                "circle-stroke-color": CASING.of(theme),
+            },
         },
         {
-            "id": "tail-label", "type": "symbol", "source": "tail", "filter": ["==", ["geometry-type"], "Point"],
-            "layout": {"text-field": ["get", "label"], "text-font": FONT_BOLD, "text-size": 13,
-                       "text-variable-anchor": ["right", "left", "bottom", "top"], "text-radial-offset": 0.9,
-                       "text-justify": "auto", "text-allow-overlap": False},
+            "id": "tail-label",
+            "type": "symbol",
+            "source": "tail",
+            "filter": ["==", ["geometry-type"], "Point"],
+            "layout": {
+                "text-field": ["get", "label"],
+                "text-font": FONT_BOLD,
+                "text-size": 13,
+                "text-variable-anchor": ["right", "left", "bottom", "top"],
+                "text-radial-offset": 0.9,
+                "text-justify": "auto",
+                "text-allow-overlap": False,
+            },
             "paint": {"text-color": colour, "text-halo-color": CASING.of(theme), "text-halo-width": 2},
         },
-    ]  # fmt: skip
+    ]
 
 
 def _selection(theme: Theme) -> list[Json]:
     colour = SELECTION.of(theme)
     return [
-        {"id": "selection-area", "type": "fill", "source": "selection", "filter": ["==", ["geometry-type"], "Polygon"],
-         "paint": {"fill-color": colour, "fill-opacity": 0.18}},
-        {"id": "selection-line", "type": "line", "source": "selection",
-         "filter": ["!=", ["geometry-type"], "Point"],
-         "paint": {"line-color": colour, "line-width": ["case", ["==", ["get", "what"], "stretch"], 16, 2.5],
-                   "line-opacity": ["case", ["==", ["get", "what"], "stretch"], 0.45, 1]}},
-        {"id": "selection-point", "type": "circle", "source": "selection", "filter": ["==", ["geometry-type"], "Point"],
-         "paint": {"circle-radius": 6, "circle-color": CASING.of(theme), "circle-stroke-color": colour,
-                   "circle-stroke-width": 3}},
-    ]  # fmt: skip
+        {
+            "id": "selection-area",
+            "type": "fill",
+            "source": "selection",
+            "filter": ["==", ["geometry-type"], "Polygon"],
+            "paint": {"fill-color": colour, "fill-opacity": 0.18},
+        },
+        {
+            "id": "selection-line",
+            "type": "line",
+            "source": "selection",
+            "filter": ["!=", ["geometry-type"], "Point"],
+            "paint": {
+                "line-color": colour,
+                "line-width": ["case", ["==", ["get", "what"], "stretch"], 16, 2.5],
+                "line-opacity": ["case", ["==", ["get", "what"], "stretch"], 0.45, 1],
+            },
+        },
+        {
+            "id": "selection-point",
+            "type": "circle",
+            "source": "selection",
+            "filter": ["==", ["geometry-type"], "Point"],
+            "paint": {
+                "circle-radius": 6,
+                "circle-color": CASING.of(theme),
+                "circle-stroke-color": colour,
+                "circle-stroke-width": 3,
+            },
+        },
+    ]
 
 
 def _posts(theme: Theme) -> list[Json]:
     return [
         {
-            "id": "post", "type": "symbol", "source": "posts", "source-layer": "posts",
-            "layout": {"text-field": ["concat", "km ", ["get", "km"]], "text-font": FONT,
-                       "text-size": _zoomed((8, 10), (14, 12)), "text-anchor": "left", "text-offset": [1.6, 0],
-                       "symbol-sort-key": ["-", 0, ["get", "step"]]},
+            "id": "post",
+            "type": "symbol",
+            "source": "posts",
+            "source-layer": "posts",
+            "layout": {
+                "text-field": ["concat", "km ", ["get", "km"]],
+                "text-font": FONT,
+                "text-size": _zoomed((8, 10), (14, 12)),
+                "text-anchor": "left",
+                "text-offset": [1.6, 0],
+                "symbol-sort-key": ["-", 0, ["get", "step"]],
+            },
             "paint": {"text-color": INK_SOFT.of(theme), "text-halo-color": GROUND.of(theme), "text-halo-width": 1.5},
         },
-    ]  # fmt: skip
+    ]
 
 
 def _sites(theme: Theme, locale: str) -> list[Json]:
     name = ["coalesce", ["get", f"name_{locale}"], ["get", "name_vi"]]
     base: Json = {"type": "symbol", "source": "sites", "source-layer": "sites"}
     paint = {"text-color": INK.of(theme), "text-halo-color": GROUND.of(theme), "text-halo-width": 1.8}
-    text = {"text-field": name, "text-font": FONT, "text-anchor": "right", "text-offset": [-1.2, 0],
-            "text-max-width": 14, "text-optional": True}  # fmt: skip
+    text = {
+        "text-field": name,
+        "text-font": FONT,
+        "text-anchor": "right",
+        "text-offset": [-1.2, 0],
+        "text-max-width": 14,
+        "text-optional": True,
+    }
     icon = {"icon-image": ["concat", "site-", ["get", "kind"]], "icon-allow-overlap": True}
     return [
-        base | {
-            "id": "site-staging", "filter": ["==", ["get", "kind"], "staging"], "paint": paint,
+        base
+        | {
+            "id": "site-staging",
+            "filter": ["==", ["get", "kind"], "staging"],
+            "paint": paint,
             "layout": text | icon | {"icon-size": 0.6, "text-size": 12},
         },
-        base | {
-            "id": "site-small", "minzoom": 11.5, "paint": paint,
+        base
+        | {
+            "id": "site-small",
+            "minzoom": 11.5,
+            "paint": paint,
             "filter": ["in", ["get", "kind"], ["literal", ["camera", "barrier", "temporary_yard"]]],
             "layout": text | icon | {"icon-size": 0.5, "text-size": 11},
         },
-    ]  # fmt: skip
+    ]
 
 
 def _trucks(theme: Theme) -> list[Json]:
@@ -348,29 +461,52 @@ def _trucks(theme: Theme) -> list[Json]:
     ring = {"circle-color": "rgba(0,0,0,0)", "circle-stroke-color": SELECTION.of(theme)}
     return [
         {
-            "id": "truck-ring", "type": "circle", "source": "trucks",
+            "id": "truck-ring",
+            "type": "circle",
+            "source": "trucks",
             "filter": ["==", ["get", "marked"], True],
-            "paint": ring | {"circle-radius": _zoomed((8, 4), (14, 14)),
-                             "circle-stroke-width": _zoomed((8, 1.2), (14, 2.5))},
+            "paint": ring
+            | {"circle-radius": _zoomed((8, 4), (14, 14)), "circle-stroke-width": _zoomed((8, 1.2), (14, 2.5))},
         },
         {
-            "id": "truck", "type": "symbol", "source": "trucks",
+            "id": "truck",
+            "type": "symbol",
+            "source": "trucks",
             "layout": {
                 "icon-image": ["concat", "truck-", ["get", "state"]],
                 "icon-size": _zoomed((7, 0.25), (10, 0.4), (12, 0.55), (14, 0.8), (17, 1.1)),
-                "icon-rotate": ["case", ["in", ["get", "state"], ["literal", upright]], 0,
-                                ["coalesce", ["get", "heading_deg"], 0]],
-                "icon-rotation-alignment": "map", "icon-allow-overlap": True, "icon-ignore-placement": True,
-                "icon-offset": ["case", ["in", ["get", "state"], ["literal", upright]], ["literal", [0, 0]],
-                                ["literal", [5, 0]]],
+                "icon-rotate": [
+                    "case",
+                    ["in", ["get", "state"], ["literal", upright]],
+                    0,
+                    ["coalesce", ["get", "heading_deg"], 0],
+                ],
+                "icon-rotation-alignment": "map",
+                "icon-allow-overlap": True,
+                "icon-ignore-placement": True,
+                "icon-offset": [
+                    "case",
+                    ["in", ["get", "state"], ["literal", upright]],
+                    ["literal", [0, 0]],
+                    ["literal", [5, 0]],
+                ],
                 "symbol-sort-key": ["match", ["get", "state"], *ranks, 0],
             },
             "paint": {"icon-opacity": 1.0},
         },
         {
-            "id": "truck-plate", "type": "symbol", "source": "trucks", "minzoom": 15,
-            "layout": {"text-field": ["get", "plate"], "text-font": FONT, "text-size": 11, "text-anchor": "top",
-                       "text-offset": [0, 1.0], "text-optional": True},
+            "id": "truck-plate",
+            "type": "symbol",
+            "source": "trucks",
+            "minzoom": 15,
+            "layout": {
+                "text-field": ["get", "plate"],
+                "text-font": FONT,
+                "text-size": 11,
+                "text-anchor": "top",
+                "text-offset": [0, 1.0],
+                "text-optional": True,
+            },
             "paint": {"text-color": INK.of(theme), "text-halo-color": GROUND.of(theme), "text-halo-width": 1.5},
         },
-    ]  # fmt: skip
+    ]

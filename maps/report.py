@@ -168,9 +168,12 @@ class _Report:
     def _charts(self) -> Iterator[str]:
         def chart(title: str, worlds: Mapping[str, Any], scale: float) -> str:
             drawn = fan_chart(
-                worlds, title=title, scale=scale, number=self.number,
+                worlds,
+                title=title,
+                scale=scale,
+                number=self.number,
                 clock=self._clock,
-            )  # fmt: skip
+            )
             return f"<figure><figcaption>{title}</figcaption>{drawn}</figure>"
 
         for gate_id, series in self.record["gates"].items():

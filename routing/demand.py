@@ -301,8 +301,14 @@ class Sampler:
         ready = np.where(self.inside, stay, ready)
         keep = np.flatnonzero(self.known)
         seen: tuple[NDArray[Any], ...] = (
-            np.where(self.exporting, gate, -1), self.link, ready, aside, self.perishable, self.hold_link, self.hold_s,
-        )  # fmt: skip
+            np.where(self.exporting, gate, -1),
+            self.link,
+            ready,
+            aside,
+            self.perishable,
+            self.hold_link,
+            self.hold_s,
+        )
         parts = [
             tuple(a[keep] for a in seen),
             self._strangers(rng, settings),
@@ -338,15 +344,25 @@ class Sampler:
         return self._plain(rng, gates, np.full(gates.size, -1), stay, np.zeros(gates.size, bool))
 
     def _plain(
-        self, rng: np.random.Generator, gate: IntArray, link: IntArray, ready: FloatArray, to_come: BoolArray,
+        self,
+        rng: np.random.Generator,
+        gate: IntArray,
+        link: IntArray,
+        ready: FloatArray,
+        to_come: BoolArray,
         perishable: BoolArray | None = None,
-    ) -> tuple[NDArray[Any], ...]:  # fmt: skip
+    ) -> tuple[NDArray[Any], ...]:
         n = gate.size
         fruit = rng.uniform(size=n) < self.model.perishable_share
         return (
-            gate, link, ready, to_come, fruit if perishable is None else perishable,
-            np.full(n, -1, np.int64), np.zeros(n),
-        )  # fmt: skip
+            gate,
+            link,
+            ready,
+            to_come,
+            fruit if perishable is None else perishable,
+            np.full(n, -1, np.int64),
+            np.zeros(n),
+        )
 
     def _declared(self, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
         """Declared trucks not yet seen, put where they must be now to arrive when they will."""

@@ -68,8 +68,10 @@ class Forecast:
         if gate_id not in self.gate_ids:
             raise InvalidInputError(
                 "There is no gate {value}; known gates: {known}.",
-                field="gate", value=gate_id, known=", ".join(self.gate_ids),
-            )  # fmt: skip
+                field="gate",
+                value=gate_id,
+                known=", ".join(self.gate_ids),
+            )
         return self.gate_ids.index(gate_id)
 
     def to_record(self) -> dict[str, Any]:
@@ -170,8 +172,11 @@ def forecast(
     if runs < 1 or step_s <= 0.0 or horizon_s < step_s:
         raise InvalidInputError(
             "A forecast of {runs} runs over {horizon_s} s in steps of {step_s} s is empty.",
-            field="runs", runs=runs, horizon_s=horizon_s, step_s=step_s,
-        )  # fmt: skip
+            field="runs",
+            runs=runs,
+            horizon_s=horizon_s,
+            step_s=step_s,
+        )
     began = time.perf_counter()
     model = model or DemandModel()
     settings = complete_settings(network, state.gate_settings)
@@ -182,9 +187,15 @@ def forecast(
     times = road_times(network, speed) if network.road_link.size else np.zeros(0)
     links = link_arrays(network, road_time_s=times, closures=state.closures, spacing_m=standing_spacing(network, queue))
     sampler = Sampler(
-        network, state, free_time_s=links.free_time_s, road_time_s=times,
-        spacing_m=links.spacing_m, queued=queue.member >= 0, horizon_s=horizon_s, model=model,
-    )  # fmt: skip
+        network,
+        state,
+        free_time_s=links.free_time_s,
+        road_time_s=times,
+        spacing_m=links.spacing_m,
+        queued=queue.member >= 0,
+        horizon_s=horizon_s,
+        model=model,
+    )
     clock = day_second(state.made_at)
     base_gates = gate_arrays(network, settings, yard_capacity_veh=state.yard_capacity_veh, day_second=clock)
     n_gates, n_yards = len(network.gate_ids), len(network.yard_ids)

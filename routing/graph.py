@@ -212,13 +212,18 @@ def assemble(
             if not getattr(link, name) > 0.0:
                 raise InvalidInputError(
                     "Link {link} has {name} {value}; it must be above 0.",
-                    field=name, link=link.name, name=name, value=getattr(link, name),
-                )  # fmt: skip
+                    field=name,
+                    link=link.name,
+                    name=name,
+                    value=getattr(link, name),
+                )
         if link.storage_veh is not None and link.storage_veh < 1:
             raise InvalidInputError(
                 "Link {link} has room for {value} trucks; it must hold at least 1.",
-                field="storage_veh", link=link.name, value=link.storage_veh,
-            )  # fmt: skip
+                field="storage_veh",
+                link=link.name,
+                value=link.storage_veh,
+            )
     gates = sorted(gates, key=lambda g: g.direction != "export")
     gate_ids = tuple(dict.fromkeys(g.gate_id for g in gates))
     yard_ids = tuple(dict.fromkeys(g.yard_id for g in gates if g.yard_id is not None))
@@ -402,8 +407,10 @@ def build_network(corridor: Corridor, *, alone: Collection[int] = ()) -> Network
         if not ways_in:
             raise InvalidInputError(
                 "Gate {value} lies on road {road}, which has no lane to the border.",
-                field="gate", value=gate_id, road=stop.road,
-            )  # fmt: skip
+                field="gate",
+                value=gate_id,
+                road=stop.road,
+            )
         end = min(ways_in, key=lambda i: abs(roads[i].km_to - stop.km))
         export_end[gate_id] = (end, roads[end].to_node)
         if ways_out:
@@ -427,8 +434,13 @@ def build_network(corridor: Corridor, *, alone: Collection[int] = ()) -> Network
     links = _merge_roads(roads, keep, break_at, alone)
     places = [GatePlace(g, "export", export_end[g][1], yard_of.get(g)) for g in gate_ids]
     places += [GatePlace(g, "import", "", None, import_start[g]) for g in gate_ids if g in import_start]
-    return assemble(_split_directions(links, roads), _name_exports(places), roads=roads,
-                    stagings={s: f"{n}>" for s, n in stagings.items()}, beyond=beyond)  # fmt: skip
+    return assemble(
+        _split_directions(links, roads),
+        _name_exports(places),
+        roads=roads,
+        stagings={s: f"{n}>" for s, n in stagings.items()},
+        beyond=beyond,
+    )
 
 
 def _split_directions(links: Iterable[Link], roads: Sequence[Road]) -> list[Link]:

@@ -97,8 +97,10 @@ def mmck(arrivals_veh_per_s: float, service_mean_s: float, servers: int, places:
     if places < servers:
         raise InvalidInputError(
             "{value} places for {servers} servers are too few; count those in service.",
-            field="places", value=places, servers=servers,
-        )  # fmt: skip
+            field="places",
+            value=places,
+            servers=servers,
+        )
     weights = [1.0]
     for n in range(1, places + 1):
         weights.append(weights[-1] * arrivals_veh_per_s * service_mean_s / min(n, servers))
@@ -139,8 +141,10 @@ def peak(peak_veh_per_s: float, after_veh_per_s: float, capacity_veh_per_s: floa
     if after_veh_per_s >= capacity_veh_per_s:
         raise InvalidInputError(
             "After the peak {value} trucks/s still come for a capacity of {capacity}; the queue never clears.",
-            field="after_veh_per_s", value=after_veh_per_s, capacity=capacity_veh_per_s,
-        )  # fmt: skip
+            field="after_veh_per_s",
+            value=after_veh_per_s,
+            capacity=capacity_veh_per_s,
+        )
     longest = max(0.0, (peak_veh_per_s - capacity_veh_per_s) * peak_s)
     drain_s = longest / (capacity_veh_per_s - after_veh_per_s)
     return PeakQueue(

@@ -41,9 +41,22 @@ from routing.scenario_inputs import (
 from routing.simulation import Closure, Trucks, ensemble, gate_arrays, link_arrays, sample_fleet, simulate
 
 __all__ = [
-    "Change", "DemandChange", "Diversion", "GateChange", "GateWorld", "Hold", "RoadClosure", "Scenario",
-    "ScenarioResult", "World", "YardChange", "library", "load_scenario", "parse_scenario", "run_scenario",
-]  # fmt: skip
+    "Change",
+    "DemandChange",
+    "Diversion",
+    "GateChange",
+    "GateWorld",
+    "Hold",
+    "RoadClosure",
+    "Scenario",
+    "ScenarioResult",
+    "World",
+    "YardChange",
+    "library",
+    "load_scenario",
+    "parse_scenario",
+    "run_scenario",
+]
 
 TOTALS = (
     "truck_hours",
@@ -187,8 +200,11 @@ def _closed_roads(corridor: Corridor, closures: Sequence[RoadClosure]) -> list[C
         if not roads:
             raise InvalidInputError(
                 "No road {road} lies between km {low} and km {high}.",
-                field="change.closures", road=closure.road, low=low, high=high,
-            )  # fmt: skip
+                field="change.closures",
+                road=closure.road,
+                low=low,
+                high=high,
+            )
         found += [Closure(i, closure.from_h * 3600.0, closure.to_h * 3600.0) for i in roads]
     return found
 

@@ -14,9 +14,31 @@ from routing.gates import day_seconds
 
 HOURS = 24
 DAY_SHAPE = (
-    0.2, 0.2, 0.3, 0.6, 1.0, 1.6, 2.2, 2.4, 2.2, 1.9, 1.6, 1.3,
-    1.1, 1.2, 1.3, 1.2, 1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.3, 0.2,
-)  # fmt: skip
+    0.2,
+    0.2,
+    0.3,
+    0.6,
+    1.0,
+    1.6,
+    2.2,
+    2.4,
+    2.2,
+    1.9,
+    1.6,
+    1.3,
+    1.1,
+    1.2,
+    1.3,
+    1.2,
+    1.0,
+    0.8,
+    0.6,
+    0.5,
+    0.4,
+    0.3,
+    0.3,
+    0.2,
+)
 """Assumed spread of a day's arrivals over its hours, most in the morning; relative values."""
 
 
@@ -248,5 +270,8 @@ def check_names(scenario: Scenario, gate_ids: Sequence[str], yard_ids: Sequence[
         if name is not None and name not in known:
             raise InvalidInputError(
                 "{where} names {value}, which the corridor does not have; known: {known}.",
-                field=where, where=where, value=name, known=", ".join(known),
-            )  # fmt: skip
+                field=where,
+                where=where,
+                value=name,
+                known=", ".join(known),
+            )

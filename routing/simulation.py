@@ -168,8 +168,10 @@ def gate_arrays(
             if value < 0.0:
                 raise InvalidInputError(
                     "Yard {yard} cannot hold {value} trucks; give 0 or more.",
-                    field="yard_capacity_veh", yard=network.yard_ids[i], value=value,
-                )  # fmt: skip
+                    field="yard_capacity_veh",
+                    yard=network.yard_ids[i],
+                    value=value,
+                )
             if np.isfinite(value):
                 capacity[i] = int(value)
     return GateArrays(

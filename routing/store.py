@@ -125,8 +125,12 @@ def get_gate_setting(session: Session, gate_id: str, direction: str = "export") 
 
 
 EDITABLE = frozenset(StoredGateSetting.__dataclass_fields__) - {
-    "gate_id", "direction", "version", "updated_at", "updated_by",
-}  # fmt: skip
+    "gate_id",
+    "direction",
+    "version",
+    "updated_at",
+    "updated_by",
+}
 
 
 def update_gate_setting(
@@ -154,15 +158,18 @@ def update_gate_setting(
     if unknown:
         raise InvalidInputError(
             "{value} is no gate setting; known: {known}.",
-            field=unknown[0], value=unknown[0], known=", ".join(sorted(EDITABLE)),
-        )  # fmt: skip
+            field=unknown[0],
+            value=unknown[0],
+            known=", ".join(sorted(EDITABLE)),
+        )
     present = get_gate_setting(session, gate_id, direction)
     wanted = {name: changes.get(name, getattr(present, name)) for name in EDITABLE}
     if not wanted["service_mean_s"] > 0:
         raise InvalidInputError(
             "A service time of {value} s is not possible; give more than 0.",
-            field="service_mean_s", value=wanted["service_mean_s"],
-        )  # fmt: skip
+            field="service_mean_s",
+            value=wanted["service_mean_s"],
+        )
     # The engine's own types hold the rules for values.
     StoredGateSetting(gate_id, direction, version=version, updated_at=now, updated_by=updated_by, **wanted).to_setting()
     changed = session.execute(
@@ -178,8 +185,10 @@ def update_gate_setting(
     if changed is None:
         raise StaleError(
             "Gate {gate_id} was changed meanwhile (version {present}, not {version}); look at it again.",
-            gate_id=gate_id, present=present.version, version=version,
-        )  # fmt: skip
+            gate_id=gate_id,
+            present=present.version,
+            version=version,
+        )
     return get_gate_setting(session, gate_id, direction)
 
 

@@ -171,10 +171,15 @@ def browser_type_launch_args() -> dict[str, Any]:
     return {
         "executable_path": os.environ.get("CHROMIUM", "/usr/bin/chromium"),
         "args": [
-            "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync", "--no-first-run",
+            "--no-sandbox",
+            "--use-angle=swiftshader",
+            "--enable-unsafe-swiftshader",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-first-run",
         ],
-    }  # fmt: skip
+    }
 
 
 SignIn = Callable[..., TestClient]
@@ -197,9 +202,14 @@ def sign_in(runtime: Runtime, client: TestClient) -> Iterator[SignIn]:
         username, password = f"{role}-{count}", "correct horse battery staple"
         with runtime.sessions() as session:
             account = service.create_account(
-                session, username=username, password=password, full_name=username, role=role, now=runtime.clock.now(),
+                session,
+                username=username,
+                password=password,
+                full_name=username,
+                role=role,
+                now=runtime.clock.now(),
                 **bindings,
-            )  # fmt: skip
+            )
             session.commit()
             account_id = account.account_id
         answer = client.post("/api/v1/tokens", data={"username": username, "password": password})

@@ -46,15 +46,26 @@ R = Role
 _ALL, _ORG, _GATE, _OWN = Scope.ALL, Scope.OWN_ORGANISATION, Scope.OWN_GATE, Scope.OWN
 _EVERYONE = {role: _ALL for role in Role}
 _STATIONS = (
-    R.BORDER_GUARD, R.HEALTH_QUARANTINE, R.ANIMAL_QUARANTINE, R.PLANT_QUARANTINE, R.CUSTOMS,
-    R.GATE_MANAGEMENT, R.TAX, R.SUPPORT, R.YARD_OPERATOR,
-)  # fmt: skip
+    R.BORDER_GUARD,
+    R.HEALTH_QUARANTINE,
+    R.ANIMAL_QUARANTINE,
+    R.PLANT_QUARANTINE,
+    R.CUSTOMS,
+    R.GATE_MANAGEMENT,
+    R.TAX,
+    R.SUPPORT,
+    R.YARD_OPERATOR,
+)
 
 PERMISSIONS: dict[str, dict[Role, Scope]] = {
     # where trucks are: personal data, seen only by those who need it
     "positions.read": {
-        R.TRAFFIC_POLICE: _ALL, R.PLANNER: _ALL, R.ENTERPRISE: _ORG, R.DRIVER: _OWN,
-        **dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL,
+        R.TRAFFIC_POLICE: _ALL,
+        R.PLANNER: _ALL,
+        R.ENTERPRISE: _ORG,
+        R.DRIVER: _OWN,
+        **dict.fromkeys(_STATIONS, _GATE),
+        R.AUDITOR: _ALL,
     },
     "history.read": {R.TRAFFIC_POLICE: _ALL, R.PLANNER: _ALL, R.AUDITOR: _ALL},
     # the corridor, forecasts, yards: no personal data in them
@@ -65,16 +76,24 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "account.own": _EVERYONE,
     # trips
     "trips.read": {
-        R.TRAFFIC_POLICE: _ALL, R.PLANNER: _ALL, R.ENTERPRISE: _ORG, R.DRIVER: _OWN,
-        **dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL,
+        R.TRAFFIC_POLICE: _ALL,
+        R.PLANNER: _ALL,
+        R.ENTERPRISE: _ORG,
+        R.DRIVER: _OWN,
+        **dict.fromkeys(_STATIONS, _GATE),
+        R.AUDITOR: _ALL,
     },
     "trips.write": {R.ENTERPRISE: _ORG, R.SUPPORT: _GATE},
     "devices.enrol": {R.ADMINISTRATOR: _ALL, R.ENTERPRISE: _ORG, R.DRIVER: _OWN},
     "devices.read": {R.ADMINISTRATOR: _ALL, R.ENTERPRISE: _ORG, R.DRIVER: _OWN, R.AUDITOR: _ALL},
     # the sheet of a trip: who owns a step is the procedure's to say; this table says who may act at all, and where
     "sheets.read": {
-        R.TRAFFIC_POLICE: _ALL, R.PLANNER: _ALL, R.ENTERPRISE: _ORG, R.DRIVER: _OWN,
-        **dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL,
+        R.TRAFFIC_POLICE: _ALL,
+        R.PLANNER: _ALL,
+        R.ENTERPRISE: _ORG,
+        R.DRIVER: _OWN,
+        **dict.fromkeys(_STATIONS, _GATE),
+        R.AUDITOR: _ALL,
     },
     "steps.act": dict.fromkeys(_STATIONS, _GATE),
     "channels.set": {R.CUSTOMS: _GATE},
@@ -93,7 +112,11 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "plates.decide": {R.BORDER_GUARD: _GATE, R.YARD_OPERATOR: _GATE, R.SUPPORT: _GATE},
     "barriers.open": {R.BORDER_GUARD: _GATE},
     "fees.read": {
-        R.ENTERPRISE: _ORG, R.DRIVER: _OWN, R.GATE_MANAGEMENT: _GATE, R.TAX: _GATE, R.BORDER_GUARD: _GATE,
+        R.ENTERPRISE: _ORG,
+        R.DRIVER: _OWN,
+        R.GATE_MANAGEMENT: _GATE,
+        R.TAX: _GATE,
+        R.BORDER_GUARD: _GATE,
         R.AUDITOR: _ALL,
     },
     "fees.collect": {R.GATE_MANAGEMENT: _GATE, R.TAX: _GATE},
@@ -127,7 +150,7 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "pages.yard": {R.YARD_OPERATOR: _GATE},
     "pages.support": {R.SUPPORT: _GATE},
     "pages.station": dict.fromkeys(_STATIONS, _GATE),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

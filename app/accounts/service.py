@@ -67,11 +67,21 @@ def create_account(
     if store.find_account_by_name(session, username) is not None:
         raise ConflictError("The user name {value} is taken.", field="username", value=username)
     account = Account(
-        username=username, password_hash=HASHER.hash(password), full_name=full_name.strip() or username,
-        created_at=now, version=1,
-    )  # fmt: skip
-    _assign(session, account, role=role, organisation_id=organisation_id, gate_id=gate_id, vehicle_id=vehicle_id,
-            locale=locale)  # fmt: skip
+        username=username,
+        password_hash=HASHER.hash(password),
+        full_name=full_name.strip() or username,
+        created_at=now,
+        version=1,
+    )
+    _assign(
+        session,
+        account,
+        role=role,
+        organisation_id=organisation_id,
+        gate_id=gate_id,
+        vehicle_id=vehicle_id,
+        locale=locale,
+    )
     session.add(account)
     session.flush()
     audit.record(
@@ -284,9 +294,16 @@ def sign_out(session: Session, principal: Principal, *, everywhere: bool, now: d
     if everywhere:
         ended = _end_sessions(session, principal.account_id, now)
         audit.record(
-            session, principal, "sessions.close_all", "account", principal.account_id, None, {"ended": ended},
-            at=now, address=address,
-        )  # fmt: skip
+            session,
+            principal,
+            "sessions.close_all",
+            "account",
+            principal.account_id,
+            None,
+            {"ended": ended},
+            at=now,
+            address=address,
+        )
     else:
         store.delete_session(session, principal.session_hash)
         _tell_streams(session, principal.account_id, now)
@@ -313,19 +330,30 @@ def create_organisation(
     session.flush()
     after = {"name": organisation.name, "kind": organisation.kind}
     audit.record(
-        session, by, "organisations.create", "organisation", organisation.organisation_id, None, after,
-        at=now, address=address,
-    )  # fmt: skip
+        session,
+        by,
+        "organisations.create",
+        "organisation",
+        organisation.organisation_id,
+        None,
+        after,
+        at=now,
+        address=address,
+    )
     return organisation
 
 
 def describe(account: Account) -> dict[str, Any]:
     """What the audit log keeps of an account; never its password."""
     return {
-        "username": account.username, "full_name": account.full_name, "role": account.role,
-        "organisation_id": account.organisation_id, "gate_id": account.gate_id, "vehicle_id": account.vehicle_id,
+        "username": account.username,
+        "full_name": account.full_name,
+        "role": account.role,
+        "organisation_id": account.organisation_id,
+        "gate_id": account.gate_id,
+        "vehicle_id": account.vehicle_id,
         "locale": account.locale,
-    }  # fmt: skip
+    }
 
 
 def check_password(password: str) -> None:

@@ -84,10 +84,16 @@ def show_me(principal: Annotated[Principal, Depends(allow("account.own"))]) -> M
     """The caller's account, and every act the role allows."""
     acts = {act: str(scope) for act in PERMISSIONS if (scope := principal.scope(act)) is not None}
     return Me(
-        account_id=principal.account_id, username=principal.username, full_name=principal.full_name,
-        role=principal.role, organisation_id=principal.organisation_id, gate_id=principal.gate_id,
-        vehicle_id=principal.vehicle_id, locale=principal.locale, acts=acts,
-    )  # fmt: skip
+        account_id=principal.account_id,
+        username=principal.username,
+        full_name=principal.full_name,
+        role=principal.role,
+        organisation_id=principal.organisation_id,
+        gate_id=principal.gate_id,
+        vehicle_id=principal.vehicle_id,
+        locale=principal.locale,
+        acts=acts,
+    )
 
 
 @router.get("/accounts", summary="Accounts")
@@ -115,9 +121,13 @@ def create_account(
     """Make an account with a first password."""
     values = body.model_dump(exclude={"password"})
     account = service.create_account(
-        session, **values, password=body.password.get_secret_value(), now=clock.now(), by=principal,
+        session,
+        **values,
+        password=body.password.get_secret_value(),
+        now=clock.now(),
+        by=principal,
         address=client_address(request),
-    )  # fmt: skip
+    )
     return _answer(response, account)
 
 
@@ -145,9 +155,14 @@ def change_account(
     if body.password is not None:
         changes["password"] = body.password.get_secret_value()
     account = service.change_account(
-        session, account_id, changes, version=read_if_match(if_match), by=principal, now=clock.now(),
+        session,
+        account_id,
+        changes,
+        version=read_if_match(if_match),
+        by=principal,
+        now=clock.now(),
         address=client_address(request),
-    )  # fmt: skip
+    )
     return _answer(response, account)
 
 

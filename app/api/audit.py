@@ -58,9 +58,14 @@ def search(
 ) -> list[AuditRecord]:
     """Rows that match, newest first, in pages."""
     rows = store.search_audit(
-        session, query=q, action=action, since=parse_time(since, field="since") if since else None,
-        until=parse_time(until, field="until") if until else None, before=before, limit=limit,
-    )  # fmt: skip
+        session,
+        query=q,
+        action=action,
+        since=parse_time(since, field="since") if since else None,
+        until=parse_time(until, field="until") if until else None,
+        before=before,
+        limit=limit,
+    )
     if len(rows) == limit:
         link_next(request, response, before=rows[-1].audit_id)
     return [AuditRecord.model_validate(row) for row in rows]

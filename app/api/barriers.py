@@ -69,9 +69,14 @@ def list_commands(
 
 @router.post("/{equipment_id}/open", status_code=202, response_model=CommandOut, responses=problems(404, 409))
 def open_barrier(
-    equipment_id: EquipmentId, body: OpenIn, request: Request, session: SessionDep, clock: ClockDep,
-    principal: OpenerDep, idempotency_key: IdempotencyKey = None,
-) -> Any:  # fmt: skip
+    equipment_id: EquipmentId,
+    body: OpenIn,
+    request: Request,
+    session: SessionDep,
+    clock: ClockDep,
+    principal: OpenerDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
     """Open a barrier for a trip whose step there is confirmed; how it ended comes as the event `equipment`."""
 
     def make() -> int:
@@ -89,16 +94,26 @@ def open_barrier(
 
 @router.post("/{equipment_id}/by-hand", status_code=201, response_model=CommandOut, responses=problems(404, 409))
 def open_by_hand(
-    equipment_id: EquipmentId, body: ByHandIn, request: Request, session: SessionDep, clock: ClockDep,
-    principal: OpenerDep, idempotency_key: IdempotencyKey = None,
-) -> Any:  # fmt: skip
+    equipment_id: EquipmentId,
+    body: ByHandIn,
+    request: Request,
+    session: SessionDep,
+    clock: ClockDep,
+    principal: OpenerDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
     """Note that a barrier whose device is down was opened by hand."""
 
     def make() -> int:
         return barriers.opened_by_hand(
-            session, principal, equipment_id, body.trip_id, body.reason, now=clock.now(),
+            session,
+            principal,
+            equipment_id,
+            body.trip_id,
+            body.reason,
+            now=clock.now(),
             address=client_address(request),
-        ).command_id  # fmt: skip
+        ).command_id
 
     sent = body.model_dump_json().encode()
     command_id = idempotency.once(

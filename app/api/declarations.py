@@ -40,18 +40,38 @@ def get_act(request: Request, principal: WriterDep, clock: ClockDep, corridor: C
 ActDep = Annotated[Act, Depends(get_act)]
 
 EXAMPLE_LINE: dict[str, JsonValue] = {
-    "hs_code": "0810.90", "description": "Thanh long tươi", "goods_class": "fresh_fruit", "quantity": 18000,
-    "unit": "kg", "gross_weight_kg": 19500, "net_weight_kg": 18000, "packages": 900, "packaging": "carton",
+    "hs_code": "0810.90",
+    "description": "Thanh long tươi",
+    "goods_class": "fresh_fruit",
+    "quantity": 18000,
+    "unit": "kg",
+    "gross_weight_kg": 19500,
+    "net_weight_kg": 18000,
+    "packages": 900,
+    "packaging": "carton",
     "temperature_c": 5,
-}  # fmt: skip
+}
 EXAMPLE: dict[str, JsonValue] = {
-    "gate_id": "huu-nghi", "regime": "export", "planned_arrival": "2026-03-02T15:00:00+07:00",
-    "customs_number": "305123456780", "plate": "29C-123.45", "trailer_plate": "29R-012.34", "container": "40",
-    "refrigerated": True, "payload_kg": 26000, "inspection_expires": "2026-12-31", "driver_name": "Nguyễn Văn An",
-    "driver_phone": "0912345678", "driver_paper": "passport", "driver_paper_number": "C1234567",
-    "driver_paper_expires": "2030-12-31", "driver_licence_number": "790123456789",
-    "driver_licence_expires": "2029-12-31", "health_symptoms": "none", "lines": [EXAMPLE_LINE],
-}  # fmt: skip
+    "gate_id": "huu-nghi",
+    "regime": "export",
+    "planned_arrival": "2026-03-02T15:00:00+07:00",
+    "customs_number": "305123456780",
+    "plate": "29C-123.45",
+    "trailer_plate": "29R-012.34",
+    "container": "40",
+    "refrigerated": True,
+    "payload_kg": 26000,
+    "inspection_expires": "2026-12-31",
+    "driver_name": "Nguyễn Văn An",
+    "driver_phone": "0912345678",
+    "driver_paper": "passport",
+    "driver_paper_number": "C1234567",
+    "driver_paper_expires": "2030-12-31",
+    "driver_licence_number": "790123456789",
+    "driver_licence_expires": "2029-12-31",
+    "health_symptoms": "none",
+    "lines": [EXAMPLE_LINE],
+}
 
 
 class LineIn(BaseModel):

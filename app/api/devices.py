@@ -63,9 +63,14 @@ def enrol_device(
     made = enrolment.enrol(session, principal, new.plate, new.kind, imei=new.imei, now=clock.now())
     urls = enrolment.gps_urls(runtime.settings.public_url or str(request.base_url), made.identifier)
     return EnrolledDevice(
-        device_id=made.identifier, number=made.device.device_id, vehicle_id=made.vehicle.vehicle_id,
-        plate=made.vehicle.plate, kind=made.device.kind, imei=made.device.imei, gps=urls,
-    )  # fmt: skip
+        device_id=made.identifier,
+        number=made.device.device_id,
+        vehicle_id=made.vehicle.vehicle_id,
+        plate=made.vehicle.plate,
+        kind=made.device.kind,
+        imei=made.device.imei,
+        gps=urls,
+    )
 
 
 @router.get("", summary="List devices")
@@ -85,12 +90,18 @@ def list_devices(
         response.headers["Link"] = f'<{url}>; rel="next"'
     return [
         DeviceItem(
-            number=device.device_id, hint=device.key_hint, vehicle_id=vehicle.vehicle_id, plate=vehicle.plate,
-            kind=device.kind, imei=device.imei, created_at=device.created_at, revoked_at=device.revoked_at,
+            number=device.device_id,
+            hint=device.key_hint,
+            vehicle_id=vehicle.vehicle_id,
+            plate=vehicle.plate,
+            kind=device.kind,
+            imei=device.imei,
+            created_at=device.created_at,
+            revoked_at=device.revoked_at,
             last_seen_at=last_seen_at,
         )
         for device, vehicle, last_seen_at in rows
-    ]  # fmt: skip
+    ]
 
 
 @router.delete("/{identifier}", status_code=204, summary="Revoke a device", responses=problems(404))

@@ -43,12 +43,16 @@ class EquipmentIn(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "kind": "plate_camera", "vendor": "hikvision", "name": "Camera bến bãi, làn vào",
-                    "site_id": "xuan-cuong", "station": "yard", "config": {"movement": "enter"},
+                    "kind": "plate_camera",
+                    "vendor": "hikvision",
+                    "name": "Camera bến bãi, làn vào",
+                    "site_id": "xuan-cuong",
+                    "station": "yard",
+                    "config": {"movement": "enter"},
                 }
             ]
         },
-    )  # fmt: skip
+    )
 
     kind: Kind
     vendor: str = Field(max_length=40)
@@ -177,9 +181,14 @@ def list_equipment(session: SessionDep, principal: ReaderDep) -> Any:
 
 @router.post("/api/v1/equipment", status_code=201, response_model=EquipmentMade, responses=problems())
 def register_equipment(
-    body: EquipmentIn, request: Request, session: SessionDep, clock: ClockDep, corridor: CorridorDep,
-    runtime: RuntimeDep, principal: WriterDep,
-) -> Any:  # fmt: skip
+    body: EquipmentIn,
+    request: Request,
+    session: SessionDep,
+    clock: ClockDep,
+    corridor: CorridorDep,
+    runtime: RuntimeDep,
+    principal: WriterDep,
+) -> Any:
     """Set up a device; its key is in this answer and nowhere else."""
     device, key = service.register(
         session, principal, corridor, body.model_dump(), now=clock.now(), address=client_address(request)
@@ -198,23 +207,40 @@ def get_equipment(equipment_id: EquipmentId, response: Response, session: Sessio
 
 @router.patch("/api/v1/equipment/{equipment_id}", response_model=EquipmentOut, responses=problems(404, 412, 428))
 def change_equipment(
-    equipment_id: EquipmentId, body: EquipmentChange, request: Request, response: Response, session: SessionDep,
-    clock: ClockDep, corridor: CorridorDep, principal: WriterDep, if_match: IfMatch = None,
-) -> Any:  # fmt: skip
+    equipment_id: EquipmentId,
+    body: EquipmentChange,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    clock: ClockDep,
+    corridor: CorridorDep,
+    principal: WriterDep,
+    if_match: IfMatch = None,
+) -> Any:
     """Change a device, or take it out of use."""
     device = service.change(
-        session, principal, corridor, equipment_id, read_if_match(if_match), body.model_dump(exclude_unset=True),
-        now=clock.now(), address=client_address(request),
-    )  # fmt: skip
+        session,
+        principal,
+        corridor,
+        equipment_id,
+        read_if_match(if_match),
+        body.model_dump(exclude_unset=True),
+        now=clock.now(),
+        address=client_address(request),
+    )
     response.headers["ETag"] = etag(device.version)
     return service.describe(device)
 
 
 @router.post("/api/v1/equipment/{equipment_id}/key", response_model=EquipmentMade, responses=problems(404))
 def renew_key(
-    equipment_id: EquipmentId, request: Request, session: SessionDep, clock: ClockDep, runtime: RuntimeDep,
+    equipment_id: EquipmentId,
+    request: Request,
+    session: SessionDep,
+    clock: ClockDep,
+    runtime: RuntimeDep,
     principal: WriterDep,
-) -> Any:  # fmt: skip
+) -> Any:
     """A new key for a device; the old one ends at once."""
     device, key = service.renew_key(session, principal, equipment_id, now=clock.now(), address=client_address(request))
     base = runtime.settings.public_url or str(request.base_url)
@@ -249,14 +275,25 @@ def get_read(read_id: RowId, session: SessionDep, principal: ReaderDep) -> Any:
 
 @router.post("/api/v1/plate-reads/{read_id}/decision", response_model=ReadOut, responses=problems(404, 409))
 def decide_read(
-    read_id: RowId, body: DecisionIn, request: Request, session: SessionDep, clock: ClockDep, runtime: RuntimeDep,
+    read_id: RowId,
+    body: DecisionIn,
+    request: Request,
+    session: SessionDep,
+    clock: ClockDep,
+    runtime: RuntimeDep,
     principal: Annotated[Principal, Depends(allow("plates.decide"))],
-) -> Any:  # fmt: skip
+) -> Any:
     """Say whose a doubtful read is; it then has the effects of a certain one."""
     cameras.decide(
-        session, principal, read_id, trip_id=body.trip_id, plate=body.plate,
-        around=cameras.Surroundings.of(runtime), now=clock.now(), address=client_address(request),
-    )  # fmt: skip
+        session,
+        principal,
+        read_id,
+        trip_id=body.trip_id,
+        plate=body.plate,
+        around=cameras.Surroundings.of(runtime),
+        now=clock.now(),
+        address=client_address(request),
+    )
     return reading.get_read(session, principal, read_id)
 
 
@@ -272,9 +309,11 @@ def get_picture(read_id: RowId, session: SessionDep, runtime: RuntimeDep, princi
 
 @router.get("/api/v1/scans/{scan_id}/picture", response_class=Response, responses=problems(404) | PICTURE)
 def get_scan_picture(
-    scan_id: RowId, session: SessionDep, runtime: RuntimeDep,
+    scan_id: RowId,
+    session: SessionDep,
+    runtime: RuntimeDep,
     principal: Annotated[Principal, Depends(allow("scans.read"))],
-) -> Response:  # fmt: skip
+) -> Response:
     """The picture of a scan, for border guard and customs."""
     ref = reading.picture_of_scan(session, principal, scan_id)
     return _picture(Pictures.of(runtime.settings.data_dir), ref)
@@ -300,10 +339,17 @@ def report_scan(body: ScanIn, request: Request, session: SessionDep, clock: Cloc
     """A scanner reports, with its key; a result that comes later is sent under the same `ref`."""
     device = service.authenticate(session, read_key(request), kind="scanner")
     row = reports.scan(
-        session, device, body.subject(), result=body.result, note=body.note, container=body.container,
-        archive_ref=body.archive_ref, image=_decode(body.image_base64),
-        pictures=Pictures.of(runtime.settings.data_dir), now=clock.now(),
-    )  # fmt: skip
+        session,
+        device,
+        body.subject(),
+        result=body.result,
+        note=body.note,
+        container=body.container,
+        archive_ref=body.archive_ref,
+        image=_decode(body.image_base64),
+        pictures=Pictures.of(runtime.settings.data_dir),
+        now=clock.now(),
+    )
     return {"id": row.scan_id, "trip_id": row.trip_id}
 
 
@@ -312,9 +358,15 @@ def report_seal(body: SealIn, request: Request, session: SessionDep, clock: Cloc
     """An electronic seal, or the service that speaks for many, reports with its key."""
     device = service.authenticate(session, read_key(request), kind="seal")
     row = reports.report_seal(
-        session, device, body.subject(), seal_number=body.seal_number, kind=body.kind, lon=body.lon, lat=body.lat,
+        session,
+        device,
+        body.subject(),
+        seal_number=body.seal_number,
+        kind=body.kind,
+        lon=body.lon,
+        lat=body.lat,
         now=clock.now(),
-    )  # fmt: skip
+    )
     return {"id": row.event_id, "trip_id": row.trip_id}
 
 

@@ -250,9 +250,14 @@ def answer_question(
 ) -> Any:
     """Add facts that the declaration leaves out; the tariff is asked again."""
     service.answer_question(
-        session, principal, fee_id, read_if_match(if_match), body.facts, now=clock.now(),
+        session,
+        principal,
+        fee_id,
+        read_if_match(if_match),
+        body.facts,
+        now=clock.now(),
         address=client_address(request),
-    )  # fmt: skip
+    )
     return _answer(response, service.get_fee(session, principal, fee_id))
 
 
@@ -269,9 +274,15 @@ def decide_amount(
 ) -> Any:
     """Set the amount where the tariff has no answer."""
     service.decide_amount(
-        session, principal, fee_id, read_if_match(if_match), body.amount_vnd, body.reason, now=clock.now(),
+        session,
+        principal,
+        fee_id,
+        read_if_match(if_match),
+        body.amount_vnd,
+        body.reason,
+        now=clock.now(),
         address=client_address(request),
-    )  # fmt: skip
+    )
     return _answer(response, service.get_fee(session, principal, fee_id))
 
 

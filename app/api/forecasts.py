@@ -28,12 +28,18 @@ LEADS_S = (0.0, 1800.0, 3600.0, 7200.0, 10800.0, 21600.0)
 """Lead times of which a kept forecast is told in lists."""
 
 EXAMPLE = {
-    "gate": "huu-nghi", "made_at": "2026-03-02T03:00:00+00:00", "step_s": 300.0, "quantiles": [0.1, 0.5, 0.9],
+    "gate": "huu-nghi",
+    "made_at": "2026-03-02T03:00:00+00:00",
+    "step_s": 300.0,
+    "quantiles": [0.1, 0.5, 0.9],
     "queue_veh": [[12.0, 13.0], [15.0, 17.0], [19.0, 24.0]],
     "wait_s": [[900.0, 960.0], [1200.0, 1300.0], [1500.0, 1800.0]],
-    "tail_km": [[1.2, 1.3], [1.4, 1.6], [1.7, 2.1]], "seed": 1772420400, "runs": 200, "code_version": "routing 1",
+    "tail_km": [[1.2, 1.3], [1.4, 1.6], [1.7, 2.1]],
+    "seed": 1772420400,
+    "runs": 200,
+    "code_version": "routing 1",
     "now": {"time": "2026-03-02T03:00:00+00:00", "queue_veh": 14.0, "tail_km": 1.3, "speed_mps": 1.1},
-}  # fmt: skip
+}
 ANSWERS: dict[int | str, dict[str, Any]] = {
     **problems(404),
     200: {"description": "Arrays are [quantile][time].", "content": {"application/json": {"example": EXAMPLE}}},
@@ -43,9 +49,13 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 
 @router.get("/latest", response_class=Response, responses=ANSWERS)
 def read_latest(
-    gate: Gate, corridor: CorridorDep, session: SessionDep, clock: ClockDep, _principal: Reader,
+    gate: Gate,
+    corridor: CorridorDep,
+    session: SessionDep,
+    clock: ClockDep,
+    _principal: Reader,
     if_none_match: Annotated[str, Header()] = "",
-) -> Response:  # fmt: skip
+) -> Response:
     """The newest forecast for a gate: queue (vehicles), wait (s until a newcomer is taken at the entrance), tail
     (kilometre from the border) every `step_s` from `made_at` on; and the queue as measured last."""
     found = routing_store.latest_forecast(session, get_gate_id(corridor, gate))

@@ -17,9 +17,18 @@ router = APIRouter(prefix="/api/v1/inspections", tags=["sheets"])
 
 InspectorDep = Annotated[Principal, Depends(allow("inspections.read"))]
 Station = Literal[
-    "health", "barrier_1", "yard", "quarantine_health", "quarantine_animal", "quarantine_plant", "transshipment",
-    "customs", "fee", "barrier_2", "support",
-]  # fmt: skip
+    "health",
+    "barrier_1",
+    "yard",
+    "quarantine_health",
+    "quarantine_animal",
+    "quarantine_plant",
+    "transshipment",
+    "customs",
+    "fee",
+    "barrier_2",
+    "support",
+]
 
 
 class Entry(BaseModel):

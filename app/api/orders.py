@@ -33,9 +33,11 @@ DriverDep = Annotated[Principal, Depends(allow("orders.respond"))]
 
 STRETCH_EXAMPLE: dict[str, JsonValue] = {"road": "QL1A", "km_from": 16.5, "km_to": 40, "direction": "to_border"}
 EXAMPLE: dict[str, JsonValue] = {
-    "kind": "hold", "selection": {"stretch": STRETCH_EXAMPLE, "gate_id": "huu-nghi", "limit_veh": 40},
-    "parameters": {"site_id": "staging-lang-son", "reason": "queue"}, "valid_to": "2026-03-02T16:30:00+07:00",
-}  # fmt: skip
+    "kind": "hold",
+    "selection": {"stretch": STRETCH_EXAMPLE, "gate_id": "huu-nghi", "limit_veh": 40},
+    "parameters": {"site_id": "staging-lang-son", "reason": "queue"},
+    "valid_to": "2026-03-02T16:30:00+07:00",
+}
 
 
 class StretchIn(BaseModel):
@@ -81,12 +83,17 @@ class SelectionIn(BaseModel):
             one = self.stretch
             stretch = Stretch(one.road, one.km_from, one.km_to, DIRECTIONS[one.direction])
         return Selection(
-            stretch=stretch, gate_id=self.gate_id, site_id=self.site_id,
+            stretch=stretch,
+            gate_id=self.gate_id,
+            site_id=self.site_id,
             area=None if self.area is None else self.area.model_dump(),
-            goods_classes=tuple(self.goods_classes), perishable=self.perishable, regimes=tuple(self.regimes),
-            stages=tuple(self.stages), limit_veh=self.limit_veh,
+            goods_classes=tuple(self.goods_classes),
+            perishable=self.perishable,
+            regimes=tuple(self.regimes),
+            stages=tuple(self.stages),
+            limit_veh=self.limit_veh,
             vehicle_ids=None if self.vehicle_ids is None else tuple(self.vehicle_ids),
-        )  # fmt: skip
+        )
 
 
 class ReleaseIn(BaseModel):
@@ -129,11 +136,19 @@ class OrderIn(BaseModel):
         given = self.parameters
         release = None if given.release is None else Release(given.release.veh, given.release.every_s)
         return Draft(
-            kind=self.kind, selection=self.selection.read(), valid_from=self.valid_from, valid_to=self.valid_to,
-            site_id=given.site_id, gate_id=given.gate_id, yard_id=given.yard_id, reason=given.reason, release=release,
-            text={str(locale): text for locale, text in self.text.items()}, supersedes=self.supersedes,
+            kind=self.kind,
+            selection=self.selection.read(),
+            valid_from=self.valid_from,
+            valid_to=self.valid_to,
+            site_id=given.site_id,
+            gate_id=given.gate_id,
+            yard_id=given.yard_id,
+            reason=given.reason,
+            release=release,
+            text={str(locale): text for locale, text in self.text.items()},
+            supersedes=self.supersedes,
             advisory_id=self.advisory_id,
-        )  # fmt: skip
+        )
 
 
 class RefusalIn(BaseModel):

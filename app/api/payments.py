@@ -190,9 +190,15 @@ def bank_webhook(
     """A transfer that came in, signed by the bank (or its gateway). Sent again it has one effect."""
     secret = runtime.settings.secret_key.get_secret_value()
     return bank.receive(
-        session, collecting_account_id, timestamp=x_timestamp, signature=x_signature, body=body,
-        read=_read_transfer, secret_key=secret, now=clock.now(),
-    )  # fmt: skip
+        session,
+        collecting_account_id,
+        timestamp=x_timestamp,
+        signature=x_signature,
+        body=body,
+        read=_read_transfer,
+        secret_key=secret,
+        now=clock.now(),
+    )
 
 
 def _read_transfer(body: bytes) -> dict[str, Any]:
@@ -287,9 +293,14 @@ def enter_account(
     """Enter the bank account of a collector at a gate, in place of the one before."""
     gates = {gate.site_id for gate in corridor.gates()}
     return bank.enter_account(
-        session, principal, body.model_dump(), gates=gates, secret_key=runtime.settings.secret_key.get_secret_value(),
-        now=clock.now(), address=client_address(request),
-    )  # fmt: skip
+        session,
+        principal,
+        body.model_dump(),
+        gates=gates,
+        secret_key=runtime.settings.secret_key.get_secret_value(),
+        now=clock.now(),
+        address=client_address(request),
+    )
 
 
 @router.get("/{payment_id}", response_model=PaymentOut, responses=problems(404))
@@ -324,9 +335,15 @@ def attach(
 ) -> Any:
     """Put an unmatched transfer on a fee."""
     payments.attach(
-        session, principal, payment_id, read_if_match(if_match), body.reference, body.reason, now=clock.now(),
+        session,
+        principal,
+        payment_id,
+        read_if_match(if_match),
+        body.reference,
+        body.reason,
+        now=clock.now(),
         address=client_address(request),
-    )  # fmt: skip
+    )
     return _answer(response, payments.get_payment(session, principal, payment_id))
 
 
@@ -343,9 +360,15 @@ def ask_refund(
 ) -> Any:
     """Ask that money be given back; a second person decides."""
     releases.ask_refund(
-        session, principal, payment_id, read_if_match(if_match), body.amount_vnd, body.reason, now=clock.now(),
+        session,
+        principal,
+        payment_id,
+        read_if_match(if_match),
+        body.amount_vnd,
+        body.reason,
+        now=clock.now(),
         address=client_address(request),
-    )  # fmt: skip
+    )
     return _answer(response, payments.get_payment(session, principal, payment_id))
 
 

@@ -27,8 +27,12 @@ def list_positions(
 ) -> Response:
     """GeoJSON of the vehicles the caller may see."""
     body = positions.current(
-        session, principal, corridor, now=clock.now(), gate_id=gate,
+        session,
+        principal,
+        corridor,
+        now=clock.now(),
+        gate_id=gate,
         bbox=None if bbox is None else positions.parse_bbox(bbox),
         since=None if since is None else parse_time(since, field="since"),
-    )  # fmt: skip
+    )
     return Response(body, media_type=GEOJSON)

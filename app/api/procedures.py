@@ -28,12 +28,14 @@ DEFINITION: dict[str, JsonValue] = {
         "declaration": {"owner": "enterprise"},
         "barrier_1": {"owner": "border_guard", "after": ["declaration"]},
         "quarantine_plant": {
-            "owner": "plant_quarantine", "after": ["barrier_1"], "when": {"goods_class": ["fresh_fruit", "flowers"]},
+            "owner": "plant_quarantine",
+            "after": ["barrier_1"],
+            "when": {"goods_class": ["fresh_fruit", "flowers"]},
         },
         "customs": {"owner": "customs", "after": ["quarantine_plant"], "at_once": {"channel": "green"}},
         "barrier_2": {"owner": "border_guard", "after": ["customs"]},
     },
-}  # fmt: skip
+}
 
 
 class DefinitionIn(BaseModel):
@@ -139,9 +141,13 @@ def create_draft(
     """Begin a new version."""
     gate_id = check_gate(body.gate_id, [gate.site_id for gate in corridor.gates()])
     row = procedure_versions.create_draft(
-        session, principal, (gate_id, body.direction, body.regime), body.definition, now=clock.now(),
+        session,
+        principal,
+        (gate_id, body.direction, body.regime),
+        body.definition,
+        now=clock.now(),
         address=client_address(request),
-    )  # fmt: skip
+    )
     response.headers["Location"] = f"/api/v1/procedures/{row.procedure_id}"
     return _answer(response, row)
 
@@ -159,9 +165,14 @@ def save_draft(
 ) -> Any:
     """Change a draft; the answer says what is wrong with it."""
     row = procedure_versions.save_draft(
-        session, principal, procedure_id, read_if_match(if_match), body.definition, now=clock.now(),
+        session,
+        principal,
+        procedure_id,
+        read_if_match(if_match),
+        body.definition,
+        now=clock.now(),
         address=client_address(request),
-    )  # fmt: skip
+    )
     return _answer(response, row)
 
 

@@ -155,9 +155,17 @@ def cancel_run(run_id: uuid.UUID, session: SessionDep, clock: ClockDep, _princip
 def describe(row: ScenarioRunRow) -> dict[str, Any]:
     """A run without its inputs and result."""
     columns = (
-        "run_id", "status", "progress", "seed", "code_version", "created_by", "created_at", "started_at",
-        "finished_at", "error",
-    )  # fmt: skip
+        "run_id",
+        "status",
+        "progress",
+        "seed",
+        "code_version",
+        "created_by",
+        "created_at",
+        "started_at",
+        "finished_at",
+        "error",
+    )
     inputs = {"name": row.inputs.get("scenario", {}).get("name", ""), "runs": row.inputs.get("runs", 0)}
     return {name: getattr(row, name) for name in columns} | inputs
 

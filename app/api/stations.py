@@ -73,13 +73,24 @@ def search_trips(
 
 @router.put("/trips/{trip_id}/channel", response_model=ChannelOut, responses=problems(404, 409, 412, 428))
 def set_channel(
-    trip_id: Annotated[int, Path(ge=1, le=2**31 - 1)], body: ChannelIn, request: Request, response: Response,
-    session: SessionDep, clock: ClockDep, principal: CustomsDep, if_match: IfMatch = None,
-) -> Any:  # fmt: skip
+    trip_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    body: ChannelIn,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    clock: ClockDep,
+    principal: CustomsDep,
+    if_match: IfMatch = None,
+) -> Any:
     """Customs: give a trip its channel. Green releases at once where the procedure says so."""
     version = channel.set_channel(
-        session, principal, trip_id, body.channel, edited_version=read_if_match(if_match), now=clock.now(),
+        session,
+        principal,
+        trip_id,
+        body.channel,
+        edited_version=read_if_match(if_match),
+        now=clock.now(),
         address=client_address(request),
-    )  # fmt: skip
+    )
     response.headers["ETag"] = etag(version)
     return {"trip_id": trip_id, "channel": body.channel, "version": version}

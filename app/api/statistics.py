@@ -90,8 +90,12 @@ def days_of(since: date | None, until: date | None, today: date) -> tuple[date, 
     """The days asked for, the last week if none are; raises InvalidInputError if there was no border gate then."""
     last = until or today
     if not FIRST_DAY <= min(since or last, last) <= last <= LAST_DAY:
-        raise InvalidInputError("Choose days between {first} and {last}, the first not after the last.", field="since",
-                                first=FIRST_DAY, last=LAST_DAY)  # fmt: skip
+        raise InvalidInputError(
+            "Choose days between {first} and {last}, the first not after the last.",
+            field="since",
+            first=FIRST_DAY,
+            last=LAST_DAY,
+        )
     return since or last - timedelta(days=6), last
 
 

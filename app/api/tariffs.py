@@ -68,9 +68,7 @@ def create_draft(
     body: TariffIn, request: Request, response: Response, principal: WriterDep, session: SessionDep, clock: ClockDep
 ) -> Any:
     """Enter a new version as a draft."""
-    tariff_id = tariffs.create_draft(
-        session, principal, body.rules, now=clock.now(), address=client_address(request)
-    )  # fmt: skip
+    tariff_id = tariffs.create_draft(session, principal, body.rules, now=clock.now(), address=client_address(request))
     response.headers["Location"] = f"/api/v1/tariffs/{tariff_id}"
     return _answer(response, tariffs.get_tariff(session, tariff_id))
 

@@ -35,9 +35,15 @@ def create_token(
 ) -> Token:
     """Exchange user name and password for a bearer token, to be sent as `Authorization: Bearer …`."""
     opened = service.sign_in(
-        session, redis, runtime.settings, request, username=username, password=password, kind="token",
+        session,
+        redis,
+        runtime.settings,
+        request,
+        username=username,
+        password=password,
+        kind="token",
         now=runtime.clock.now(),
-    )  # fmt: skip
+    )
     return Token(access_token=opened.secret, expires_in=opened.lifetime_s)
 
 

@@ -121,30 +121,48 @@ class TransshipmentList(BaseModel):
 
 @router.post("", status_code=201, response_model=TransshipmentOut, responses=problems(404, 409))
 def register_transshipment(
-    body: TransshipmentIn, request: Request, response: Response, session: SessionDep, clock: ClockDep,
-    principal: RegistrantDep, idempotency_key: IdempotencyKey = None,
-) -> Any:  # fmt: skip
+    body: TransshipmentIn,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    clock: ClockDep,
+    principal: RegistrantDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
     """Register which goods of a trip go on in which vehicles, after quarantine."""
     now, sent = clock.now(), body.model_dump_json().encode()
     transshipment_id = idempotency.once(
-        session, principal, "transshipments.register", key=idempotency_key, body=sent, now=now,
+        session,
+        principal,
+        "transshipments.register",
+        key=idempotency_key,
+        body=sent,
+        now=now,
         make=lambda: service.register(
-            session, principal, body.trip_id, _moves(body.moves), note=body.note, now=now,
+            session,
+            principal,
+            body.trip_id,
+            _moves(body.moves),
+            note=body.note,
+            now=now,
             address=client_address(request),
         ),
-    )  # fmt: skip
+    )
     response.headers["Location"] = f"{router.prefix}/{transshipment_id}"
     return _answer(session, principal, transshipment_id, response)
 
 
 @router.get("", response_model=TransshipmentList, responses=problems())
 def list_transshipments(
-    request: Request, response: Response, session: SessionDep, principal: ReaderDep,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    principal: ReaderDep,
     trip_id: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     status: Annotated[list[Status] | None, Query()] = None,
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> Any:  # fmt: skip
+) -> Any:
     """The transshipments of the trips you may see, newest first."""
     items, following = service.list_transshipments(
         session, principal, trip_id=trip_id, statuses=status or (), before=before, limit=limit
@@ -164,9 +182,14 @@ def read_transshipment(
 
 @router.post("/{transshipment_id}/approve", response_model=TransshipmentOut, responses=problems(404, 409, 412, 428))
 def approve_transshipment(
-    transshipment_id: TransshipmentId, request: Request, response: Response, session: SessionDep, clock: ClockDep,
-    principal: ApproverDep, if_match: IfMatch = None,
-) -> Any:  # fmt: skip
+    transshipment_id: TransshipmentId,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    clock: ClockDep,
+    principal: ApproverDep,
+    if_match: IfMatch = None,
+) -> Any:
     """Customs: let it be carried out."""
     service.approve(
         session, principal, transshipment_id, read_if_match(if_match), now=clock.now(), address=client_address(request)
@@ -176,22 +199,38 @@ def approve_transshipment(
 
 @router.post("/{transshipment_id}/refuse", response_model=TransshipmentOut, responses=problems(404, 409, 412, 428))
 def refuse_transshipment(
-    transshipment_id: TransshipmentId, body: Refusal, request: Request, response: Response, session: SessionDep,
-    clock: ClockDep, principal: ApproverDep, if_match: IfMatch = None,
-) -> Any:  # fmt: skip
+    transshipment_id: TransshipmentId,
+    body: Refusal,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    clock: ClockDep,
+    principal: ApproverDep,
+    if_match: IfMatch = None,
+) -> Any:
     """Customs: refuse it, or take an approval back before it is carried out."""
     service.refuse(
-        session, principal, transshipment_id, read_if_match(if_match), body.reason, now=clock.now(),
+        session,
+        principal,
+        transshipment_id,
+        read_if_match(if_match),
+        body.reason,
+        now=clock.now(),
         address=client_address(request),
-    )  # fmt: skip
+    )
     return _answer(session, principal, transshipment_id, response)
 
 
 @router.post("/{transshipment_id}/withdraw", response_model=TransshipmentOut, responses=problems(404, 409, 412, 428))
 def withdraw_transshipment(
-    transshipment_id: TransshipmentId, request: Request, response: Response, session: SessionDep, clock: ClockDep,
-    principal: RegistrantDep, if_match: IfMatch = None,
-) -> Any:  # fmt: skip
+    transshipment_id: TransshipmentId,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    clock: ClockDep,
+    principal: RegistrantDep,
+    if_match: IfMatch = None,
+) -> Any:
     """Enterprise: take it back before customs have decided."""
     service.withdraw(
         session, principal, transshipment_id, read_if_match(if_match), now=clock.now(), address=client_address(request)
@@ -201,9 +240,16 @@ def withdraw_transshipment(
 
 @router.post("/{transshipment_id}/carry-out", response_model=TransshipmentOut, responses=problems(404, 409, 412, 428))
 def carry_out_transshipment(
-    transshipment_id: TransshipmentId, body: CarriedOut, request: Request, response: Response, session: SessionDep,
-    clock: ClockDep, principal: YardDep, if_match: IfMatch = None, idempotency_key: IdempotencyKey = None,
-) -> Any:  # fmt: skip
+    transshipment_id: TransshipmentId,
+    body: CarriedOut,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    clock: ClockDep,
+    principal: YardDep,
+    if_match: IfMatch = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
     """Yard: confirm that exactly what was approved was moved."""
     now, version = clock.now(), read_if_match(if_match)
 
@@ -214,9 +260,14 @@ def carry_out_transshipment(
         return transshipment_id
 
     idempotency.once(
-        session, principal, f"transshipments.carry_out.{transshipment_id}", key=idempotency_key,
-        body=body.model_dump_json().encode(), now=now, make=make,
-    )  # fmt: skip
+        session,
+        principal,
+        f"transshipments.carry_out.{transshipment_id}",
+        key=idempotency_key,
+        body=body.model_dump_json().encode(),
+        now=now,
+        make=make,
+    )
     return _answer(session, principal, transshipment_id, response)
 
 

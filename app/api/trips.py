@@ -30,9 +30,14 @@ TripId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 WriterDep = Annotated[Principal, Depends(allow("trips.write"))]
 
 EXAMPLE: dict[str, JsonValue] = {
-    "plate": "29C-123.45", "trailer_plate": "29R-012.34", "goods": "Thanh long tươi", "goods_class": "fresh_fruit",
-    "regime": "export", "gate_id": "huu-nghi", "planned_arrival": "2026-03-02T15:00:00+07:00",
-}  # fmt: skip
+    "plate": "29C-123.45",
+    "trailer_plate": "29R-012.34",
+    "goods": "Thanh long tươi",
+    "goods_class": "fresh_fruit",
+    "regime": "export",
+    "gate_id": "huu-nghi",
+    "planned_arrival": "2026-03-02T15:00:00+07:00",
+}
 
 
 class TripIn(BaseModel):
@@ -156,9 +161,13 @@ def create_trip(
 
     def make() -> int:
         return service.create_trip(
-            session, principal, Declaration(**body.model_dump()), Places.of(corridor), now=now,
+            session,
+            principal,
+            Declaration(**body.model_dump()),
+            Places.of(corridor),
+            now=now,
             address=client_address(request),
-        )  # fmt: skip
+        )
 
     now, sent = clock.now(), body.model_dump_json().encode()
     trip_id = idempotency.once(session, principal, "trips.create", key=idempotency_key, body=sent, now=now, make=make)
@@ -207,9 +216,15 @@ def amend_trip(
 ) -> Any:
     """Change a trip that has not reached the queue."""
     service.amend_trip(
-        session, principal, trip_id, read_if_match(if_match), body.model_dump(exclude_unset=True),
-        places=Places.of(corridor), now=clock.now(), address=client_address(request),
-    )  # fmt: skip
+        session,
+        principal,
+        trip_id,
+        read_if_match(if_match),
+        body.model_dump(exclude_unset=True),
+        places=Places.of(corridor),
+        now=clock.now(),
+        address=client_address(request),
+    )
     return _answer(response, service.get_trip(session, principal, trip_id))
 
 

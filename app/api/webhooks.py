@@ -84,14 +84,23 @@ def list_webhooks(principal: WriterDep, session: SessionDep) -> Any:
 
 @router.post("", status_code=201, response_model=WebhookMade, responses=problems(409))
 def create_webhook(
-    body: WebhookIn, request: Request, response: Response, principal: WriterDep, session: SessionDep,
+    body: WebhookIn,
+    request: Request,
+    response: Response,
+    principal: WriterDep,
+    session: SessionDep,
     runtime: RuntimeDep,
-) -> Any:  # fmt: skip
+) -> Any:
     """Make a webhook. Messages are signed after the Standard Webhooks specification."""
     made, secret = webhooks.create_webhook(
-        session, principal, runtime.settings, url=body.url, events=body.events, now=runtime.clock.now(),
+        session,
+        principal,
+        runtime.settings,
+        url=body.url,
+        events=body.events,
+        now=runtime.clock.now(),
         address=client_address(request),
-    )  # fmt: skip
+    )
     response.headers["Location"] = f"/api/v1/webhooks/{made['webhook_id']}"
     return {**made, "secret": secret}
 

@@ -152,27 +152,52 @@ def change_yard(
 
 @router.post("/yards/{yard_id}/movements", status_code=201, response_model=YardOut, responses=problems(404))
 def report_movement(
-    yard_id: str, body: MovementIn, request: Request, session: SessionDep, clock: ClockDep, principal: Operator,
+    yard_id: str,
+    body: MovementIn,
+    request: Request,
+    session: SessionDep,
+    clock: ClockDep,
+    principal: Operator,
     idempotency_key: IdempotencyKey = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Report that a truck came or went; the yard after it."""
     state = desk.move_by_hand(
-        session, principal, yard_id, plate=body.plate, kind=body.kind, time=body.time, now=clock.now(),
-        key=idempotency_key, body=body.model_dump_json().encode(), address=client_address(request),
-    )  # fmt: skip
+        session,
+        principal,
+        yard_id,
+        plate=body.plate,
+        kind=body.kind,
+        time=body.time,
+        now=clock.now(),
+        key=idempotency_key,
+        body=body.model_dump_json().encode(),
+        address=client_address(request),
+    )
     return desk.describe_yard(state)
 
 
 @router.post("/yards/{yard_id}/counts", status_code=201, response_model=YardOut, responses=problems(404, 409))
 def report_count(
-    yard_id: str, body: CountIn, request: Request, session: SessionDep, clock: ClockDep, principal: Operator,
+    yard_id: str,
+    body: CountIn,
+    request: Request,
+    session: SessionDep,
+    clock: ClockDep,
+    principal: Operator,
     idempotency_key: IdempotencyKey = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Enter a count of the vehicles inside; the ledger follows it and shows what differs."""
     state = desk.count_by_hand(
-        session, principal, yard_id, inside_veh=body.inside, time=body.time, now=clock.now(),
-        key=idempotency_key, body=body.model_dump_json().encode(), address=client_address(request),
-    )  # fmt: skip
+        session,
+        principal,
+        yard_id,
+        inside_veh=body.inside,
+        time=body.time,
+        now=clock.now(),
+        key=idempotency_key,
+        body=body.model_dump_json().encode(),
+        address=client_address(request),
+    )
     return desk.describe_yard(state)
 
 

@@ -62,8 +62,9 @@ def move_by_hand(
     if moment > now or moment < now - capacity_store.KEEP_STAYS:
         raise InvalidInputError(
             "An entry or exit is reported within a day; {time} is not in the past 24 hours.",
-            field="time", time=moment.isoformat(),
-        )  # fmt: skip
+            field="time",
+            time=moment.isoformat(),
+        )
     plate_norm = normalise_plate(plate)
 
     def enter() -> int:
@@ -137,9 +138,16 @@ def change_capacity(
     )
     yards.emit_yards(session, [capacity_store.get_yard_state(session, yard_id, now)], now)
     audit.record(
-        session, principal, "yard.capacity", "yard", yard_id,
-        {"capacity_veh": before.capacity_veh}, {"capacity_veh": after.capacity_veh}, at=now, address=address,
-    )  # fmt: skip
+        session,
+        principal,
+        "yard.capacity",
+        "yard",
+        yard_id,
+        {"capacity_veh": before.capacity_veh},
+        {"capacity_veh": after.capacity_veh},
+        at=now,
+        address=address,
+    )
     return after
 
 
@@ -160,10 +168,16 @@ def change_gate(
         session, gate_id, direction, changes, version=version, now=now, updated_by=principal.account_id
     )
     audit.record(
-        session, principal, "gate.setting", "gate", f"{gate_id}/{direction}",
+        session,
+        principal,
+        "gate.setting",
+        "gate",
+        f"{gate_id}/{direction}",
         {name: _plain(getattr(before, name)) for name in changes},
-        {name: _plain(getattr(after, name)) for name in changes}, at=now, address=address,
-    )  # fmt: skip
+        {name: _plain(getattr(after, name)) for name in changes},
+        at=now,
+        address=address,
+    )
     return after
 
 

@@ -57,10 +57,16 @@ def work(runtime: Runtime, run_id: uuid.UUID) -> None:
     result, error = None, None
     try:
         result = run_scenario(
-            runtime.corridor, parse_scenario(inputs["scenario"]), seed=seed, runs=int(inputs["runs"]),
-            settings=settings, yard_capacity_veh=capacities, progress=reporter.progress,
-            cancelled=reporter.cancelled, threads=1,
-        )  # fmt: skip
+            runtime.corridor,
+            parse_scenario(inputs["scenario"]),
+            seed=seed,
+            runs=int(inputs["runs"]),
+            settings=settings,
+            yard_capacity_veh=capacities,
+            progress=reporter.progress,
+            cancelled=reporter.cancelled,
+            threads=1,
+        )
     except CuaKhauError as refused:
         error = str(refused)
     if result is None and error is None:

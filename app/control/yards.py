@@ -135,9 +135,15 @@ def plan_yards(
         "step_s": STEP_S,
     }
     capacity_store.save_plan(
-        session, made_at=now, status=plan.status, objective=plan.objective, gap=plan.gap,
-        duration_s=plan.duration_s, summary=summary, assignments=rows,
-    )  # fmt: skip
+        session,
+        made_at=now,
+        status=plan.status,
+        objective=plan.objective,
+        gap=plan.gap,
+        duration_s=plan.duration_s,
+        summary=summary,
+        assignments=rows,
+    )
     truck_of = {truck.trip_id: truck for truck in given.trucks}
     for row in rows:
         if _is_news(row, previous.get(row["trip_id"])):
@@ -149,9 +155,13 @@ def emit_yards(session: Session, yards: Sequence[YardState], now: datetime) -> N
     """Tell everybody how full yards are."""
     for yard in yards:
         data = {
-            "yard_id": yard.yard_id, "inside": yard.inside_veh, "free": yard.free_veh,
-            "reserved": yard.reserved_veh, "capacity": yard.capacity_veh, "as_of": now.isoformat(),
-        }  # fmt: skip
+            "yard_id": yard.yard_id,
+            "inside": yard.inside_veh,
+            "free": yard.free_veh,
+            "reserved": yard.reserved_veh,
+            "capacity": yard.capacity_veh,
+            "as_of": now.isoformat(),
+        }
         events.emit(session, "yard", EVERYBODY, data, at=now)
 
 

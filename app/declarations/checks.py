@@ -99,9 +99,14 @@ def check_draft(form: Form) -> list[Problem]:
 def check(form: Form, around: Surroundings) -> list[Problem]:
     """Everything that is wrong with a declaration, then what deserves a second look (notes)."""
     found = [
-        *_check_trip(form, around), *_check_gate(form, around), *_check_vehicle(form), *_check_driver(form),
-        *_check_expiry(form, around), *_check_health(form), *_check_goods(form),
-    ]  # fmt: skip
+        *_check_trip(form, around),
+        *_check_gate(form, around),
+        *_check_vehicle(form),
+        *_check_driver(form),
+        *_check_expiry(form, around),
+        *_check_health(form),
+        *_check_goods(form),
+    ]
     return sorted(found, key=lambda one: one.is_note)
 
 
@@ -141,25 +146,32 @@ def _check_gate(form: Form, around: Surroundings) -> Iterator[Problem]:
     rules = around.gates.get(form.gate_id)
     if rules is None:
         known = ", ".join(sorted(around.gates))
-        yield Problem("gate_id", "Choose the gate; {value} is none of {known}.",
-                      {"value": form.gate_id or "–", "known": known})  # fmt: skip
+        yield Problem(
+            "gate_id", "Choose the gate; {value} is none of {known}.", {"value": form.gate_id or "–", "known": known}
+        )
         return
     if form.regime in rules.regimes_closed:
-        yield Problem("regime", "The gate {gate} takes no goods under the regime {regime}; choose another gate.",
-                      {"gate": form.gate_id, "regime": form.regime})  # fmt: skip
+        yield Problem(
+            "regime",
+            "The gate {gate} takes no goods under the regime {regime}; choose another gate.",
+            {"gate": form.gate_id, "regime": form.regime},
+        )
     for number, line in enumerate(form.lines, 1):
         if line.goods_class in rules.goods_closed:
             yield Problem(
-                f"lines.{number}.goods_class", "The gate {gate} takes no {goods}; choose another gate.",
+                f"lines.{number}.goods_class",
+                "The gate {gate} takes no {goods}; choose another gate.",
                 {"gate": form.gate_id, "goods": line.goods_class},
-            )  # fmt: skip
+            )
     if form.planned_arrival is not None and rules.opens and rules.closes:
         clock_time = form.planned_arrival.astimezone(LOCAL_ZONE).strftime("%H:%M")
         if not rules.opens <= clock_time <= rules.closes:
             yield Problem(
-                "planned_arrival", "The gate is open from {opens} to {closes}; a truck that comes at {value} waits.",
-                {"opens": rules.opens, "closes": rules.closes, "value": clock_time}, is_note=True,
-            )  # fmt: skip
+                "planned_arrival",
+                "The gate is open from {opens} to {closes}; a truck that comes at {value} waits.",
+                {"opens": rules.opens, "closes": rules.closes, "value": clock_time},
+                is_note=True,
+            )
 
 
 def _check_vehicle(form: Form) -> Iterator[Problem]:
@@ -183,8 +195,11 @@ def _check_vehicle(form: Form) -> Iterator[Problem]:
     if form.refrigerated is None:
         yield _missing("refrigerated", "Say whether truck or container is refrigerated.")
     if form.payload_kg is not None and not 100 <= form.payload_kg <= HEAVIEST_LOAD_KG:
-        yield Problem("payload_kg", "A payload of {value} kg cannot be; copy it from the registration, in kilograms.",
-                      {"value": form.payload_kg})  # fmt: skip
+        yield Problem(
+            "payload_kg",
+            "A payload of {value} kg cannot be; copy it from the registration, in kilograms.",
+            {"value": form.payload_kg},
+        )
     elif form.payload_kg is not None and form.gross_weight_kg > form.payload_kg:
         yield Problem(
             "payload_kg",
@@ -225,13 +240,17 @@ def _check_expiry(form: Form, around: Surroundings) -> Iterator[Problem]:
         if until is None:
             continue
         if until < FURTHEST_BACK or until > arrival + LONGEST_VALID:
-            yield Problem(name, "The date {value} cannot be; write it again with four digits of the year.",
-                          {"value": until.strftime("%d/%m/%Y")})  # fmt: skip
+            yield Problem(
+                name,
+                "The date {value} cannot be; write it again with four digits of the year.",
+                {"value": until.strftime("%d/%m/%Y")},
+            )
         elif until < arrival:
             yield Problem(
-                name, "It expires on {value}, before the planned arrival on {arrival}; renew it or send another.",
+                name,
+                "It expires on {value}, before the planned arrival on {arrival}; renew it or send another.",
                 {"value": until.strftime("%d/%m/%Y"), "arrival": arrival.strftime("%d/%m/%Y")},
-            )  # fmt: skip
+            )
 
 
 def _check_health(form: Form) -> Iterator[Problem]:
@@ -240,8 +259,11 @@ def _check_health(form: Form) -> Iterator[Problem]:
     elif form.health_symptoms == "some" and not form.health_note:
         yield _missing("health_note", "Describe the symptoms and since when.")
     if form.health_temperature_c is not None and not BODY_C[0] <= form.health_temperature_c <= BODY_C[1]:
-        yield Problem("health_temperature_c", "A body temperature of {value} °C cannot be; measure again.",
-                      {"value": form.health_temperature_c})  # fmt: skip
+        yield Problem(
+            "health_temperature_c",
+            "A body temperature of {value} °C cannot be; measure again.",
+            {"value": form.health_temperature_c},
+        )
 
 
 def _check_goods(form: Form) -> Iterator[Problem]:
@@ -278,8 +300,11 @@ def _check_line(line: Line, form: Form) -> Iterator[Problem]:
     yield from _check_code(line)
     yield from _check_amounts(line)
     if line.temperature_c is not None and not COLDEST_C <= line.temperature_c <= WARMEST_C:
-        yield Problem("temperature_c", "A transport temperature of {value} °C cannot be; give degrees Celsius.",
-                      {"value": line.temperature_c})  # fmt: skip
+        yield Problem(
+            "temperature_c",
+            "A transport temperature of {value} °C cannot be; give degrees Celsius.",
+            {"value": line.temperature_c},
+        )
     elif line.temperature_c is None and line.spoils and form.refrigerated:
         yield Problem("temperature_c", "No transport temperature is given for goods that spoil.", is_note=True)
 
@@ -292,14 +317,19 @@ def _check_code(line: Line) -> Iterator[Problem]:
         message = "{value} has an odd number of digits; a spreadsheet may have dropped a leading 0."
         yield Problem("hs_code", message, {"value": line.hs_code})
     elif not hs.is_well_formed(code):
-        yield Problem("hs_code", "{value} is not an HS code; write 4, 6, 8 or 10 digits, such as 0810.90.",
-                      {"value": line.hs_code})  # fmt: skip
+        yield Problem(
+            "hs_code",
+            "{value} is not an HS code; write 4, 6, 8 or 10 digits, such as 0810.90.",
+            {"value": line.hs_code},
+        )
     elif hs.find(code) is None:
         known = hs.chapter(code)
         yield Problem(
-            "hs_code", "We do not know the code {value} beyond its chapter ({chapter}); it is accepted, check it.",
-            {"value": hs.show(code), "chapter": known.code if known else "–"}, is_note=True,
-        )  # fmt: skip
+            "hs_code",
+            "We do not know the code {value} beyond its chapter ({chapter}); it is accepted, check it.",
+            {"value": hs.show(code), "chapter": known.code if known else "–"},
+            is_note=True,
+        )
 
 
 def _check_amounts(line: Line) -> Iterator[Problem]:
@@ -316,8 +346,11 @@ def _check_amounts(line: Line) -> Iterator[Problem]:
         if weight is None or weight <= 0:
             yield _missing(name, "Give the weight in kilograms, more than 0.")
         elif weight > HEAVIEST_LOAD_KG:
-            yield Problem(name, "{value:.0f} kg are more than any truck carries; check that they are kilograms.",
-                          {"value": weight})  # fmt: skip
+            yield Problem(
+                name,
+                "{value:.0f} kg are more than any truck carries; check that they are kilograms.",
+                {"value": weight},
+            )
     if gross is not None and net is not None and net > gross:
         yield Problem(
             "net_weight_kg",

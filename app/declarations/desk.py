@@ -55,37 +55,52 @@ def register(session: Session, act: Act, *, plate: str, arrived_at: datetime | N
     if plates.vehicle_kind(norm) == "trailer":
         raise InvalidInputError(
             "{plate} is the plate of a trailer; give the truck's plate here and the trailer's beside it.",
-            field="plate", plate=plates.display_plate(norm),
-        )  # fmt: skip
+            field="plate",
+            plate=plates.display_plate(norm),
+        )
     arrived = arrived_at or act.now
     if not act.now - LATEST_NOTICE <= arrived <= act.now + timedelta(minutes=1):
         raise InvalidInputError(
             "The truck cannot have arrived at {value}; give the time at which it came, not later than now.",
-            field="arrived_at", value=arrived.isoformat(),
-        )  # fmt: skip
+            field="arrived_at",
+            value=arrived.isoformat(),
+        )
     if len(note) > NOTE_LENGTH:
-        raise InvalidInputError("The note takes {length} characters; shorten it to {limit}.", field="note",
-                                length=len(note), limit=NOTE_LENGTH)  # fmt: skip
+        raise InvalidInputError(
+            "The note takes {length} characters; shorten it to {limit}.",
+            field="note",
+            length=len(note),
+            limit=NOTE_LENGTH,
+        )
     site = temporary_yard(act.corridor, act.principal.gate_id)
     trip = store.find_open_trip_by_plate(session, norm)
     rows = store.revisions_of(session, trip.trip_id) if trip is not None else []
     if trip is not None and any(row.status in {"submitted", "returned"} for row in rows):
         raise ConflictError(
             "The truck {plate} is declared: trip {code}, gate {gate}. Let it go on to its checks.",
-            field="plate", plate=plates.display_plate(norm), code=trip.code, gate=trip.gate_id,
-        )  # fmt: skip
+            field="plate",
+            plate=plates.display_plate(norm),
+            code=trip.code,
+            gate=trip.gate_id,
+        )
     is_drafted_here = trip is not None and bool(rows) and trip.gate_id == site.gate_id
     values = {
-        "gate_id": site.gate_id, "site_id": site.site_id, "plate_norm": norm, "arrived_at": min(arrived, act.now),
-        "registered_at": act.now, "registered_by": act.principal.account_id, "note": " ".join(note.split()),
+        "gate_id": site.gate_id,
+        "site_id": site.site_id,
+        "plate_norm": norm,
+        "arrived_at": min(arrived, act.now),
+        "registered_at": act.now,
+        "registered_by": act.principal.account_id,
+        "note": " ".join(note.split()),
         "trip_id": trip.trip_id if trip is not None and is_drafted_here else None,
-    }  # fmt: skip
+    }
     arrival = store.insert_arrival(session, values)
     if arrival is None:
         raise ConflictError(
-            "The truck {plate} is already registered and waits for its declaration.", field="plate",
+            "The truck {plate} is already registered and waits for its declaration.",
+            field="plate",
             plate=plates.display_plate(norm),
-        )  # fmt: skip
+        )
     _record(session, act, "register", arrival.arrival_id, None, values)
     return arrival.arrival_id
 
@@ -136,8 +151,9 @@ def today_at(clock_time: str, now: datetime) -> datetime | None:
     try:
         of_day = time.fromisoformat(clock_time.strip().zfill(5))
     except ValueError:
-        raise InvalidInputError("{value} is no time of day; write it like 09:30.", field="arrived_at",
-                                value=clock_time[:10]) from None  # fmt: skip
+        raise InvalidInputError(
+            "{value} is no time of day; write it like 09:30.", field="arrived_at", value=clock_time[:10]
+        ) from None
     local = now.astimezone(LOCAL_ZONE)
     moment = local.replace(hour=of_day.hour, minute=of_day.minute, second=0, microsecond=0)
     return (moment if moment <= local else moment - timedelta(days=1)).astimezone(UTC)
@@ -166,9 +182,11 @@ def declare(
     plate = plates.find_plate(str(written.get("plate", "")))
     if plate is not None and plate != arrival.plate_norm:
         raise InvalidInputError(
-            "The truck that waits is {waiting}, not {plate}; register the other truck by itself.", field="plate",
-            waiting=plates.display_plate(arrival.plate_norm), plate=plates.display_plate(plate),
-        )  # fmt: skip
+            "The truck that waits is {waiting}, not {plate}; register the other truck by itself.",
+            field="plate",
+            waiting=plates.display_plate(arrival.plate_norm),
+            plate=plates.display_plate(plate),
+        )
     owner = organisation_id
     if new_name.strip():  # typed by hand, so it counts more than what stood chosen
         organisation = accounts.create_organisation(
@@ -241,18 +259,33 @@ def _describe(row: Any, now: datetime) -> dict[str, Any]:
     arrival: UndeclaredArrival = row.UndeclaredArrival
     end = arrival.submitted_at or arrival.left_at
     status = (
-        "declared" if arrival.submitted_at else "left" if arrival.left_at
-        else "declaring" if arrival.opened_at or arrival.trip_id else "waiting"
-    )  # fmt: skip
+        "declared"
+        if arrival.submitted_at
+        else "left"
+        if arrival.left_at
+        else "declaring"
+        if arrival.opened_at or arrival.trip_id
+        else "waiting"
+    )
     is_measured = arrival.submitted_at is not None and arrival.opened_at is not None
     return {
-        "arrival_id": arrival.arrival_id, "plate": plates.display_plate(arrival.plate_norm),
-        "gate_id": arrival.gate_id, "site_id": arrival.site_id, "arrived_at": arrival.arrived_at,
-        "opened_at": arrival.opened_at, "submitted_at": arrival.submitted_at, "left_at": arrival.left_at,
-        "trip_id": arrival.trip_id, "code": row.code, "organisation": row.organisation, "clerk": row.clerk,
-        "note": arrival.note, "status": status, "stay_s": ((end or now) - arrival.arrived_at).total_seconds(),
+        "arrival_id": arrival.arrival_id,
+        "plate": plates.display_plate(arrival.plate_norm),
+        "gate_id": arrival.gate_id,
+        "site_id": arrival.site_id,
+        "arrived_at": arrival.arrived_at,
+        "opened_at": arrival.opened_at,
+        "submitted_at": arrival.submitted_at,
+        "left_at": arrival.left_at,
+        "trip_id": arrival.trip_id,
+        "code": row.code,
+        "organisation": row.organisation,
+        "clerk": row.clerk,
+        "note": arrival.note,
+        "status": status,
+        "stay_s": ((end or now) - arrival.arrived_at).total_seconds(),
         "desk_s": _span_s(arrival.opened_at, arrival.submitted_at) if is_measured else None,
-    }  # fmt: skip
+    }
 
 
 def _span_s(begin: datetime | None, end: datetime | None) -> float | None:
@@ -276,5 +309,14 @@ def _visible(principal: Principal) -> ColumnElement[bool]:
 
 
 def _record(session: Session, act: Act, verb: str, arrival_id: int, before: Any, after: Any) -> None:
-    audit.record(session, act.principal, f"undeclared.{verb}", "undeclared_arrival", arrival_id, before, after,
-                 at=act.now, address=act.address)  # fmt: skip
+    audit.record(
+        session,
+        act.principal,
+        f"undeclared.{verb}",
+        "undeclared_arrival",
+        arrival_id,
+        before,
+        after,
+        at=act.now,
+        address=act.address,
+    )

@@ -133,9 +133,12 @@ def read(written: Mapping[str, Any]) -> tuple[Form, list[Problem]]:
     given = [line for line in written.get("lines") or () if any(_is_given(line.get(name)) for name in LINE_FIELDS)]
     if len(given) > MOST_LINES:
         problems.append(
-            Problem("lines", "There are {count} lines of goods; put them into at most {most}.",
-                    {"count": len(given), "most": MOST_LINES})
-        )  # fmt: skip
+            Problem(
+                "lines",
+                "There are {count} lines of goods; put them into at most {most}.",
+                {"count": len(given), "most": MOST_LINES},
+            )
+        )
     for number, line in enumerate(given[:MOST_LINES], 1):
         values = {
             name: _read(one, line.get(name), f"lines.{number}.{name}", problems) for name, one in LINE_FIELDS.items()
@@ -258,9 +261,15 @@ def _flag(_: Field, value: Any) -> bool | str:
 
 
 _READERS: Final = {
-    "text": _text, "plate": _plate, "choice": _choice, "whole": _whole, "decimal": _decimal, "date": _date,
-    "time": _time, "flag": _flag,
-}  # fmt: skip
+    "text": _text,
+    "plate": _plate,
+    "choice": _choice,
+    "whole": _whole,
+    "decimal": _decimal,
+    "date": _date,
+    "time": _time,
+    "flag": _flag,
+}
 
 
 def problems_of(fields: Sequence[Problem], *, notes: bool = False) -> list[Problem]:

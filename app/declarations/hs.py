@@ -40,9 +40,13 @@ class HsCode:
     def to_record(self) -> dict[str, str]:
         """The entry as JSON."""
         return {
-            "code": self.code, "shown": show(self.code), "vi": self.vi, "en": self.en, "zh": self.zh,
+            "code": self.code,
+            "shown": show(self.code),
+            "vi": self.vi,
+            "en": self.en,
+            "zh": self.zh,
             "goods_class": self.goods_class,
-        }  # fmt: skip
+        }
 
 
 @cache

@@ -33,40 +33,76 @@ COLUMNS: Final = (REFERENCE, *(name for name in HEAD_FIELDS if name != "driver_i
 SIGNATURE_OF_ZIP: Final = b"PK\x03\x04"
 
 HEADINGS: Final = {
-    "reference": ("ma tham chieu", "编号"), "gate_id": ("cua khau", "gate", "口岸"),
-    "regime": ("loai hinh", "监管方式"), "direction": ("chieu", "方向"),
-    "planned_arrival": ("du kien den", "thoi gian den", "预计到达"), "customs_number": ("so to khai", "报关单号"),
-    "plate": ("bien so xe", "bien so", "车牌"), "trailer_plate": ("bien so ro-mooc", "ro-mooc", "挂车车牌"),
-    "container": ("cong-ten-no", "container", "集装箱"), "refrigerated": ("xe lanh", "冷藏"),
-    "payload_kg": ("tai trong (kg)", "核定载重"), "inspection_expires": ("han dang kiem", "检验有效期"),
-    "driver_name": ("lai xe", "ho ten lai xe", "driver", "驾驶员"), "driver_phone": ("dien thoai", "phone", "电话"),
-    "driver_paper": ("loai giay to", "证件类型"), "driver_paper_number": ("so giay to", "证件号码"),
-    "driver_paper_expires": ("han giay to", "证件有效期"), "driver_licence_number": ("so giay phep lai xe", "驾驶证号"),
-    "driver_licence_expires": ("han giay phep lai xe", "驾驶证有效期"), "health_symptoms": ("trieu chung", "症状"),
-    "health_temperature_c": ("than nhiet", "体温"), "health_note": ("ghi chu y te", "健康备注"),
-    "hs_code": ("ma hs", "hs", "hs编码"), "description": ("mo ta", "ten hang", "goods", "货物名称"),
-    "goods_class": ("nhom hang", "货物类别"), "quantity": ("so luong", "数量"), "unit": ("don vi", "单位"),
+    "reference": ("ma tham chieu", "编号"),
+    "gate_id": ("cua khau", "gate", "口岸"),
+    "regime": ("loai hinh", "监管方式"),
+    "direction": ("chieu", "方向"),
+    "planned_arrival": ("du kien den", "thoi gian den", "预计到达"),
+    "customs_number": ("so to khai", "报关单号"),
+    "plate": ("bien so xe", "bien so", "车牌"),
+    "trailer_plate": ("bien so ro-mooc", "ro-mooc", "挂车车牌"),
+    "container": ("cong-ten-no", "container", "集装箱"),
+    "refrigerated": ("xe lanh", "冷藏"),
+    "payload_kg": ("tai trong (kg)", "核定载重"),
+    "inspection_expires": ("han dang kiem", "检验有效期"),
+    "driver_name": ("lai xe", "ho ten lai xe", "driver", "驾驶员"),
+    "driver_phone": ("dien thoai", "phone", "电话"),
+    "driver_paper": ("loai giay to", "证件类型"),
+    "driver_paper_number": ("so giay to", "证件号码"),
+    "driver_paper_expires": ("han giay to", "证件有效期"),
+    "driver_licence_number": ("so giay phep lai xe", "驾驶证号"),
+    "driver_licence_expires": ("han giay phep lai xe", "驾驶证有效期"),
+    "health_symptoms": ("trieu chung", "症状"),
+    "health_temperature_c": ("than nhiet", "体温"),
+    "health_note": ("ghi chu y te", "健康备注"),
+    "hs_code": ("ma hs", "hs", "hs编码"),
+    "description": ("mo ta", "ten hang", "goods", "货物名称"),
+    "goods_class": ("nhom hang", "货物类别"),
+    "quantity": ("so luong", "数量"),
+    "unit": ("don vi", "单位"),
     "gross_weight_kg": ("trong luong ca bi (kg)", "tong trong luong (kg)", "毛重"),
-    "net_weight_kg": ("trong luong tinh (kg)", "净重"), "packages": ("so kien", "件数"),
-    "packaging": ("bao bi", "包装"), "perishable": ("de hong", "易腐"), "temperature_c": ("nhiet do", "温度"),
+    "net_weight_kg": ("trong luong tinh (kg)", "净重"),
+    "packages": ("so kien", "件数"),
+    "packaging": ("bao bi", "包装"),
+    "perishable": ("de hong", "易腐"),
+    "temperature_c": ("nhiet do", "温度"),
     "service": ("dich vu", "服务"),
-}  # fmt: skip
+}
 """Headings that are understood beside the names of the fields, small letters without accents."""
 
 WORDS: Final = {
     "regime": {
-        "xuat khau": "export", "nhap khau": "import", "tam nhap tai xuat": "temporary_import_reexport",
-        "tam xuat tai nhap": "temporary_export_reimport", "chuyen khau": "border_transfer", "qua canh": "transit",
+        "xuat khau": "export",
+        "nhap khau": "import",
+        "tam nhap tai xuat": "temporary_import_reexport",
+        "tam xuat tai nhap": "temporary_export_reimport",
+        "chuyen khau": "border_transfer",
+        "qua canh": "transit",
     },
     "direction": {"xuat": "export", "nhap": "import"},
     "health_symptoms": {"khong": "none", "co": "some", "no": "none", "yes": "some"},
     "container": {"khong": "none", "0": "none", "20ft": "20", "40ft": "40", "45ft": "45"},
     "driver_paper": {"cccd": "id_card", "ho chieu": "passport", "giay thong hanh": "border_pass"},
-    "unit": {"tan": "tonne", "cai": "piece", "chiec": "piece", "doi": "pair", "bo": "set", "con": "head",
-             "lit": "litre"},
-    "packaging": {"thung": "carton", "sot": "crate", "bao": "bag", "hop": "box", "cuon": "roll", "bo": "bundle",
-                  "hang roi": "bulk", "khong": "none"},
-}  # fmt: skip
+    "unit": {
+        "tan": "tonne",
+        "cai": "piece",
+        "chiec": "piece",
+        "doi": "pair",
+        "bo": "set",
+        "con": "head",
+        "lit": "litre",
+    },
+    "packaging": {
+        "thung": "carton",
+        "sot": "crate",
+        "bao": "bag",
+        "hop": "box",
+        "cuon": "roll",
+        "bo": "bundle",
+        "hang roi": "bulk",
+        "khong": "none",
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -91,18 +127,22 @@ def read_file(content: bytes, *, gate_names: Mapping[str, str]) -> list[Sheet]:
     """
     if len(content) > LARGEST_FILE_BYTES:
         raise InvalidInputError(
-            "The file has {size_kb} kB; send at most {most_kb}, in several files.", field="file",
-            size_kb=len(content) // 1000, most_kb=LARGEST_FILE_BYTES // 1000,
-        )  # fmt: skip
+            "The file has {size_kb} kB; send at most {most_kb}, in several files.",
+            field="file",
+            size_kb=len(content) // 1000,
+            most_kb=LARGEST_FILE_BYTES // 1000,
+        )
     table = list(_read_xlsx(content) if content.startswith(SIGNATURE_OF_ZIP) else _read_csv(content))
     rows = [(number, row) for number, row in table if any(_text(cell) for cell in row)]
     if len(rows) < 2:
         raise InvalidInputError("The file holds no rows below its headings.", field="file")
     if len(rows) > MOST_ROWS + 1:
         raise InvalidInputError(
-            "The file holds {count} rows; send at most {most}, in several files.", field="file", count=len(rows) - 1,
+            "The file holds {count} rows; send at most {most}, in several files.",
+            field="file",
+            count=len(rows) - 1,
             most=MOST_ROWS,
-        )  # fmt: skip
+        )
     columns = _columns(rows[0][1])
     return _group([(number, _named(columns, row, gate_names)) for number, row in rows[1:]])
 
@@ -127,16 +167,36 @@ def make_template() -> bytes:
 
 
 EXAMPLE: Final[dict[str, Any]] = {
-    "reference": "1", "gate_id": "huu-nghi", "regime": "export", "planned_arrival": "31/12/2026 14:30",
-    "customs_number": "305123456780", "plate": "29C-123.45", "trailer_plate": "29R-012.34", "container": "40",
-    "refrigerated": "x", "payload_kg": "26000", "inspection_expires": "31/12/2027", "driver_name": "Nguyễn Văn An",
-    "driver_phone": "0912 345 678", "driver_paper": "passport", "driver_paper_number": "C1234567",
-    "driver_paper_expires": "31/12/2030", "driver_licence_number": "790123456789",
-    "driver_licence_expires": "31/12/2029", "health_symptoms": "none", "hs_code": "0810.90",
-    "description": "Thanh long tươi", "goods_class": "fresh_fruit", "quantity": "18000", "unit": "kg",
-    "gross_weight_kg": "19500", "net_weight_kg": "18000", "packages": "900", "packaging": "carton",
+    "reference": "1",
+    "gate_id": "huu-nghi",
+    "regime": "export",
+    "planned_arrival": "31/12/2026 14:30",
+    "customs_number": "305123456780",
+    "plate": "29C-123.45",
+    "trailer_plate": "29R-012.34",
+    "container": "40",
+    "refrigerated": "x",
+    "payload_kg": "26000",
+    "inspection_expires": "31/12/2027",
+    "driver_name": "Nguyễn Văn An",
+    "driver_phone": "0912 345 678",
+    "driver_paper": "passport",
+    "driver_paper_number": "C1234567",
+    "driver_paper_expires": "31/12/2030",
+    "driver_licence_number": "790123456789",
+    "driver_licence_expires": "31/12/2029",
+    "health_symptoms": "none",
+    "hs_code": "0810.90",
+    "description": "Thanh long tươi",
+    "goods_class": "fresh_fruit",
+    "quantity": "18000",
+    "unit": "kg",
+    "gross_weight_kg": "19500",
+    "net_weight_kg": "18000",
+    "packages": "900",
+    "packaging": "carton",
     "temperature_c": "5",
-}  # fmt: skip
+}
 
 
 def _columns(headings: Sequence[Any]) -> dict[int, str]:

@@ -41,20 +41,37 @@ def check_file(
             found.append(Problem("plate", message, {"plate": form.plate, "row": first_rows[plate]}))
         rows.append(
             {
-                "number": number, "rows": list(sheet.rows), "plate": form.plate, "written": form.to_record(),
+                "number": number,
+                "rows": list(sheet.rows),
+                "plate": form.plate,
+                "written": form.to_record(),
                 "goods": "; ".join(line.description for line in form.lines),
                 "problems": [_plain(one) for one in problems_of(found)],
-                "notes": [_plain(one) for one in problems_of(found, notes=True)], "trip_id": None,
+                "notes": [_plain(one) for one in problems_of(found, notes=True)],
+                "trip_id": None,
             }
-        )  # fmt: skip
+        )
     values = {
-        "organisation_id": owner, "file_name": file_name[:200].replace("\0", "") or "–", "status": "checked",
-        "rows": rows, "created_at": act.now, "created_by": act.principal.account_id,
-    }  # fmt: skip
+        "organisation_id": owner,
+        "file_name": file_name[:200].replace("\0", "") or "–",
+        "status": "checked",
+        "rows": rows,
+        "created_at": act.now,
+        "created_by": act.principal.account_id,
+    }
     import_id = store.insert_import(session, values)
     counts = {"rows": len(rows), "refused": sum(1 for row in rows if row["problems"])}
-    audit.record(session, act.principal, "declarations.import_check", "declaration_import", import_id, None, counts,
-                 at=act.now, address=act.address)  # fmt: skip
+    audit.record(
+        session,
+        act.principal,
+        "declarations.import_check",
+        "declaration_import",
+        import_id,
+        None,
+        counts,
+        at=act.now,
+        address=act.address,
+    )
     return import_id
 
 
@@ -78,8 +95,11 @@ def apply(session: Session, act: Act, import_id: int, *, chosen: Collection[int]
     rows = [dict(row) for row in found.rows]
     unknown = set(chosen or ()) - {row["number"] for row in rows}
     if unknown or (chosen is not None and not chosen):
-        raise InvalidInputError("Choose at least one row of the file; {value} is none.", field="rows",
-                                value=", ".join(map(str, sorted(unknown))) or "–")  # fmt: skip
+        raise InvalidInputError(
+            "Choose at least one row of the file; {value} is none.",
+            field="rows",
+            value=", ".join(map(str, sorted(unknown))) or "–",
+        )
     refused: list[InvalidInputError] = []
     for row in rows:
         if chosen is not None and row["number"] not in chosen:
@@ -91,8 +111,17 @@ def apply(session: Session, act: Act, import_id: int, *, chosen: Collection[int]
     made = [row["trip_id"] for row in rows if row["trip_id"] is not None]
     found.rows, found.status, found.done_at = rows, "done" if made else "checked", act.now if made else None
     session.flush()
-    audit.record(session, act.principal, "declarations.import", "declaration_import", import_id, None,
-                 {"trips": made}, at=act.now, address=act.address)  # fmt: skip
+    audit.record(
+        session,
+        act.principal,
+        "declarations.import",
+        "declaration_import",
+        import_id,
+        None,
+        {"trips": made},
+        at=act.now,
+        address=act.address,
+    )
 
 
 def get(session: Session, principal: Principal, import_id: int) -> dict[str, Any]:
@@ -107,9 +136,13 @@ def get(session: Session, principal: Principal, import_id: int) -> dict[str, Any
     if found is None:
         raise _no_import(import_id)
     return {
-        "import_id": import_id, "file_name": found.file_name, "status": found.status, "created_at": found.created_at,
-        "done_at": found.done_at, "rows": found.rows,
-    }  # fmt: skip
+        "import_id": import_id,
+        "file_name": found.file_name,
+        "status": found.status,
+        "created_at": found.created_at,
+        "done_at": found.done_at,
+        "rows": found.rows,
+    }
 
 
 def gate_names(corridor: Corridor) -> dict[str, str]:

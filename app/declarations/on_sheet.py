@@ -73,13 +73,16 @@ def note_return(session: Session, change: SheetChange) -> None:
     if row is None:
         return
     values = {
-        "status": "returned", "returned_at": change.now,
+        "status": "returned",
+        "returned_at": change.now,
         "returned_by": change.principal.account_id if change.principal else None,
         "return_reasons": {
-            "step": change.step, "reasons": list(change.data.get("reasons", ())), "text": change.data.get("text", ""),
+            "step": change.step,
+            "reasons": list(change.data.get("reasons", ())),
+            "text": change.data.get("text", ""),
         },
         "version": max(one.version for one in rows) + 1,
-    }  # fmt: skip
+    }
     store.update_revision(session, row.trip_id, row.revision, values)
 
 

@@ -54,8 +54,10 @@ def check_reasons(codes: Sequence[str], text: str) -> list[str]:
     if unknown or not (codes or text.strip()):
         raise InvalidInputError(
             "Choose why the sheet is returned; {value} is none of {known}.",
-            field="reasons", value=", ".join(unknown) or "–", known=", ".join(all_reasons()),
-        )  # fmt: skip
+            field="reasons",
+            value=", ".join(unknown) or "–",
+            known=", ".join(all_reasons()),
+        )
     if OTHER in codes and not text.strip():
         raise InvalidInputError("Say which other reason there is.", field="text")
     return list(dict.fromkeys(codes))

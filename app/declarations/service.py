@@ -151,16 +151,24 @@ def get(session: Session, principal: Principal, trip_id: int, *, now: datetime) 
     names = {row.account_id: row.full_name for row in _people(session, rows)}
     base = _compared(rows)
     return {
-        "trip_id": trip_id, "code": trip.code, "plate": found.plate, "organisation": found.organisation,
-        "organisation_id": trip.organisation_id, "stage": trip.stage, "simulated": trip.simulated,
-        "revision": latest.revision, "status": latest.status, "version": _version(rows), "data": data,
+        "trip_id": trip_id,
+        "code": trip.code,
+        "plate": found.plate,
+        "organisation": found.organisation,
+        "organisation_id": trip.organisation_id,
+        "stage": trip.stage,
+        "simulated": trip.simulated,
+        "revision": latest.revision,
+        "status": latest.status,
+        "version": _version(rows),
+        "data": data,
         "may_edit": principal.may("declarations.write") and why_not is None,
         "why_closed": None if why_not is None else why_not,
         "compared_with": base.revision if base else None,
         "differences": [one.to_record() for one in differences(base.data, latest.data)] if base else [],
         "notes": problems_of(checks.check(form, alone), notes=True),
         "revisions": [_describe(row, names) for row in rows],
-    }  # fmt: skip
+    }
 
 
 def list_declarations(
@@ -171,14 +179,23 @@ def list_declarations(
     rows = store.list_latest(session, visible, status=status, before=before, limit=limit + 1)
     page = [
         {
-            "trip_id": row.DeclarationRow.trip_id, "revision": row.DeclarationRow.revision,
-            "status": row.DeclarationRow.status, "version": row.DeclarationRow.version, "code": row.code,
-            "plate": row.plate, "organisation": row.organisation, "goods": row.goods, "gate_id": row.gate_id,
-            "stage": row.stage, "planned_arrival": row.planned_arrival, "simulated": row.simulated,
-            "submitted_at": row.DeclarationRow.submitted_at, "returned_at": row.DeclarationRow.returned_at,
+            "trip_id": row.DeclarationRow.trip_id,
+            "revision": row.DeclarationRow.revision,
+            "status": row.DeclarationRow.status,
+            "version": row.DeclarationRow.version,
+            "code": row.code,
+            "plate": row.plate,
+            "organisation": row.organisation,
+            "goods": row.goods,
+            "gate_id": row.gate_id,
+            "stage": row.stage,
+            "planned_arrival": row.planned_arrival,
+            "simulated": row.simulated,
+            "submitted_at": row.DeclarationRow.submitted_at,
+            "returned_at": row.DeclarationRow.returned_at,
         }
         for row in rows[:limit]
-    ]  # fmt: skip
+    ]
     return page, page[-1]["trip_id"] if len(rows) > limit else None
 
 
@@ -352,9 +369,11 @@ def _submit(session: Session, act: Act, trip: Trip, draft: DeclarationRow, previ
     if previous is not None and previous.status == "submitted":
         store.update_revision(session, trip_id, previous.revision, {"status": "superseded"})
     values = {
-        "status": "submitted", "submitted_at": act.now, "submitted_by": act.principal.account_id,
+        "status": "submitted",
+        "submitted_at": act.now,
+        "submitted_by": act.principal.account_id,
         "version": draft.version + 1,
-    }  # fmt: skip
+    }
     store.update_revision(session, trip_id, draft.revision, values)
     changes = differences(previous.data, draft.data) if previous is not None else []
     kind = "declared" if previous is None else "redeclared" if previous.returned_at else "declaration_amended"
@@ -363,8 +382,14 @@ def _submit(session: Session, act: Act, trip: Trip, draft: DeclarationRow, previ
         _finish_arrival(session, act, trip_id)
     on_sheet.hand_in(session, act.principal, trip_id, form, changed_parts(changes), now=act.now, address=act.address)
     before = None if previous is None else previous.data
-    _record(session, act, "submit" if previous is None else "redeclare" if previous.returned_at else "amend",
-            trip_id, before, draft.data)  # fmt: skip
+    _record(
+        session,
+        act,
+        "submit" if previous is None else "redeclare" if previous.returned_at else "amend",
+        trip_id,
+        before,
+        draft.data,
+    )
 
 
 def _finish_arrival(session: Session, act: Act, trip_id: int) -> None:
@@ -384,9 +409,14 @@ def _insert_draft(
     session: Session, act: Act, trip_id: int, revision: int, form: Form, *, version: int
 ) -> DeclarationRow:
     values = {
-        "trip_id": trip_id, "revision": revision, "status": "draft", "data": form.to_record(), "created_at": act.now,
-        "created_by": act.principal.account_id, "version": version,
-    }  # fmt: skip
+        "trip_id": trip_id,
+        "revision": revision,
+        "status": "draft",
+        "data": form.to_record(),
+        "created_at": act.now,
+        "created_by": act.principal.account_id,
+        "version": version,
+    }
     return store.insert_revision(session, values)
 
 
@@ -396,8 +426,17 @@ def _previous(session: Session, trip_id: int, revision: int) -> DeclarationRow |
 
 
 def _record(session: Session, act: Act, verb: str, trip_id: int, before: Any, after: Any) -> None:
-    audit.record(session, act.principal, f"declarations.{verb}", "declaration", trip_id, before, after,
-                 at=act.now, address=act.address)  # fmt: skip
+    audit.record(
+        session,
+        act.principal,
+        f"declarations.{verb}",
+        "declaration",
+        trip_id,
+        before,
+        after,
+        at=act.now,
+        address=act.address,
+    )
 
 
 def _lock_trip(session: Session, act: Act, trip_id: int) -> Trip:
@@ -416,8 +455,9 @@ def _lock(session: Session, act: Act, trip_id: int, edited_version: int) -> tupl
         raise StaleError(
             "The declaration was changed meanwhile: you edited version {edited}, now it is version {present}. "
             "Look at it again.",
-            edited=edited_version, present=_version(rows),
-        )  # fmt: skip
+            edited=edited_version,
+            present=_version(rows),
+        )
     why_not = _why_closed(session, trip, rows[0])
     if why_not is not None:
         raise why_not
@@ -466,8 +506,13 @@ def _people(session: Session, rows: Sequence[DeclarationRow]) -> list[Any]:
 
 def _describe(row: DeclarationRow, names: Mapping[int, str]) -> dict[str, Any]:
     return {
-        "revision": row.revision, "status": row.status, "created_at": row.created_at,
-        "submitted_at": row.submitted_at, "submitted_by": names.get(row.submitted_by or 0),
-        "returned_at": row.returned_at, "returned_by": names.get(row.returned_by or 0),
-        "return_reasons": row.return_reasons, "data": row.data,
-    }  # fmt: skip
+        "revision": row.revision,
+        "status": row.status,
+        "created_at": row.created_at,
+        "submitted_at": row.submitted_at,
+        "submitted_by": names.get(row.submitted_by or 0),
+        "returned_at": row.returned_at,
+        "returned_by": names.get(row.returned_by or 0),
+        "return_reasons": row.return_reasons,
+        "data": row.data,
+    }

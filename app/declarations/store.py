@@ -52,8 +52,15 @@ def list_latest(
     """The latest revision of each visible trip's declaration, newest trip first."""
     query = (
         select(
-            DeclarationRow, Trip.code, Trip.goods, Trip.gate_id, Trip.stage, Trip.planned_arrival, Trip.simulated,
-            Vehicle.plate, Organisation.name.label("organisation"),
+            DeclarationRow,
+            Trip.code,
+            Trip.goods,
+            Trip.gate_id,
+            Trip.stage,
+            Trip.planned_arrival,
+            Trip.simulated,
+            Vehicle.plate,
+            Organisation.name.label("organisation"),
         )
         .join(Trip, Trip.trip_id == DeclarationRow.trip_id)
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
@@ -61,7 +68,7 @@ def list_latest(
         .where(_LATEST, visible)
         .order_by(DeclarationRow.trip_id.desc())
         .limit(limit)
-    )  # fmt: skip
+    )
     if status is not None:
         query = query.where(DeclarationRow.status == status)
     if before is not None:
@@ -87,9 +94,10 @@ def update_revision(session: Session, trip_id: int, revision: int, values: Mappi
 def find_open_trip_by_plate(session: Session, plate_norm: str) -> Trip | None:
     """The open trip of the truck with a plate."""
     return session.scalars(
-        select(Trip).join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
+        select(Trip)
+        .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
         .where(Vehicle.plate_norm == plate_norm, text(f"trip.{IS_OPEN}"))
-    ).one_or_none()  # fmt: skip
+    ).one_or_none()
 
 
 def find_open_trip_by_trailer(session: Session, trailer_norm: str, *, but: int | None) -> Trip | None:
@@ -180,10 +188,13 @@ def arrivals(session: Session, visible: ColumnElement[bool], *, since: datetime)
         .outerjoin(Organisation, Organisation.organisation_id == Trip.organisation_id)
         .join(Account, Account.account_id == UndeclaredArrival.registered_by)
         .where(visible, or_(~is_over, UndeclaredArrival.arrived_at >= since))
-        .order_by(is_over, func.coalesce(UndeclaredArrival.submitted_at, UndeclaredArrival.left_at).desc(),
-                  UndeclaredArrival.arrived_at)
+        .order_by(
+            is_over,
+            func.coalesce(UndeclaredArrival.submitted_at, UndeclaredArrival.left_at).desc(),
+            UndeclaredArrival.arrived_at,
+        )
         .limit(300)
-    )  # fmt: skip
+    )
     return session.execute(query).all()
 
 

@@ -36,9 +36,12 @@ def act_on_fee(session: Session, principal: Principal, row: Any, act: str, *, no
             payments.take_cash(session, principal, row.fee_id, row.fee_version, row.amount_vnd, now=now)
             return
         transfer = {
-            "bank_ref": f"SIM{row.fee_id:09d}", "amount_vnd": row.amount_vnd, "received_at": now,
-            "content": f"{row.reference} phi cua khau (mo phong)", "payer": "DOANH NGHIEP MO PHONG",
-        }  # fmt: skip
+            "bank_ref": f"SIM{row.fee_id:09d}",
+            "amount_vnd": row.amount_vnd,
+            "received_at": now,
+            "content": f"{row.reference} phi cua khau (mo phong)",
+            "payer": "DOANH NGHIEP MO PHONG",
+        }
         payments.record_transfer(session, account, transfer, source="webhook", now=now)
     else:
         payments.confirm(session, principal, row.fee_id, row.fee_version, now=now)
@@ -52,8 +55,11 @@ def open_accounts(session: Session, gates: Iterable[str], now: datetime) -> None
             if fees.find_collecting_account(session, collector, gate_id) is not None:
                 continue
             values = {
-                **BANK, "collector": collector, "gate_id": gate_id, "simulated": True,
+                **BANK,
+                "collector": collector,
+                "gate_id": gate_id,
+                "simulated": True,
                 "account_number": f"00000000{number}{COLLECTORS.index(collector)}",
                 "account_name": "TAI KHOAN MO PHONG",
-            }  # fmt: skip
+            }
             bank.enter_account(session, None, values, gates=known, secret_key="", now=now)

@@ -170,11 +170,19 @@ class Drivers:
         if until <= now:
             token = secrets.token_urlsafe(32)
             with self.sessions() as session:
-                store.add_token(session, {
-                    "session_hash": hashlib.sha256(token.encode()).digest(), "account_id": driver_id, "kind": "token",
-                    "csrf_token": secrets.token_urlsafe(32), "created_at": now, "last_seen_at": now,
-                    "expires_at": now + TOKEN_LIFETIME, "user_agent": "demo driver (simulated)",
-                })  # fmt: skip
+                store.add_token(
+                    session,
+                    {
+                        "session_hash": hashlib.sha256(token.encode()).digest(),
+                        "account_id": driver_id,
+                        "kind": "token",
+                        "csrf_token": secrets.token_urlsafe(32),
+                        "created_at": now,
+                        "last_seen_at": now,
+                        "expires_at": now + TOKEN_LIFETIME,
+                        "user_agent": "demo driver (simulated)",
+                    },
+                )
                 session.commit()
             self._tokens[driver_id] = (token, now + TOKEN_LIFETIME - timedelta(hours=1))
         return token

@@ -114,13 +114,18 @@ def encode(fixes: Sequence[Fix], identifiers: Sequence[str]) -> bytes:
     return b"".join(
         orjson.dumps(
             {
-                "device": identifiers[fix.truck], "time": fix.time, "lat": fix.lat, "lon": fix.lon,
-                "speed_mps": fix.speed_mps, "heading_deg": fix.heading_deg, "accuracy_m": fix.accuracy_m,
+                "device": identifiers[fix.truck],
+                "time": fix.time,
+                "lat": fix.lat,
+                "lon": fix.lon,
+                "speed_mps": fix.speed_mps,
+                "heading_deg": fix.heading_deg,
+                "accuracy_m": fix.accuracy_m,
             },
             option=orjson.OPT_APPEND_NEWLINE,
         )
         for fix in fixes
-    )  # fmt: skip
+    )
 
 
 @dataclass

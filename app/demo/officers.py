@@ -45,20 +45,30 @@ from ingest.plates import display_plate, normalise_plate
 log = structlog.get_logger("demo")
 
 OWNERS: Final[Mapping[str, Role]] = {
-    "health": Role.HEALTH_QUARANTINE, "barrier_1": Role.BORDER_GUARD, "barrier_2": Role.BORDER_GUARD,
-    "yard": Role.YARD_OPERATOR, "quarantine_health": Role.HEALTH_QUARANTINE,
-    "quarantine_animal": Role.ANIMAL_QUARANTINE, "quarantine_plant": Role.PLANT_QUARANTINE, "customs": Role.CUSTOMS,
-}  # fmt: skip
+    "health": Role.HEALTH_QUARANTINE,
+    "barrier_1": Role.BORDER_GUARD,
+    "barrier_2": Role.BORDER_GUARD,
+    "yard": Role.YARD_OPERATOR,
+    "quarantine_health": Role.HEALTH_QUARANTINE,
+    "quarantine_animal": Role.ANIMAL_QUARANTINE,
+    "quarantine_plant": Role.PLANT_QUARANTINE,
+    "customs": Role.CUSTOMS,
+}
 NAMES: Final[Mapping[Role, str]] = {
-    Role.BORDER_GUARD: "Biên phòng", Role.HEALTH_QUARANTINE: "Kiểm dịch y tế",
-    Role.ANIMAL_QUARANTINE: "Kiểm dịch động vật", Role.PLANT_QUARANTINE: "Kiểm dịch thực vật",
-    Role.CUSTOMS: "Hải quan", Role.YARD_OPERATOR: "Bến bãi", Role.GATE_MANAGEMENT: "Trung tâm Quản lý cửa khẩu",
-    Role.TAX: "Thuế", Role.SUPPORT: "Hỗ trợ khai báo",
-}  # fmt: skip
+    Role.BORDER_GUARD: "Biên phòng",
+    Role.HEALTH_QUARANTINE: "Kiểm dịch y tế",
+    Role.ANIMAL_QUARANTINE: "Kiểm dịch động vật",
+    Role.PLANT_QUARANTINE: "Kiểm dịch thực vật",
+    Role.CUSTOMS: "Hải quan",
+    Role.YARD_OPERATOR: "Bến bãi",
+    Role.GATE_MANAGEMENT: "Trung tâm Quản lý cửa khẩu",
+    Role.TAX: "Thuế",
+    Role.SUPPORT: "Hỗ trợ khai báo",
+}
 REASONS: Final[Mapping[str, tuple[str, str]]] = {
     "barrier_1": ("weight_differs", "Trọng lượng thực tế khác tờ khai (mô phỏng)"),
     "customs": ("quantity_differs", "Số kiện thực tế ít hơn tờ khai (mô phỏng)"),
-}  # fmt: skip
+}
 OTHER_REASON: Final = ("goods_differ", "Hàng thực tế khác tờ khai (mô phỏng)")
 MOST_ACTS: Final = 20
 """What can be due on one trip at one look; beyond that something goes round in circles."""
@@ -207,24 +217,39 @@ class Officers:
             self._help(session, journey, kind, at)
         elif kind == "channel":
             channel.set_channel(
-                session, self._person(Role.CUSTOMS, row), row.trip_id, journey.plan.channel,
-                edited_version=row.version, now=at,
-            )  # fmt: skip
+                session,
+                self._person(Role.CUSTOMS, row),
+                row.trip_id,
+                journey.plan.channel,
+                edited_version=row.version,
+                now=at,
+            )
         elif kind == "return":
             reason, said = REASONS.get(step, OTHER_REASON)
             sheet.return_step(
-                session, self._person(OWNERS[step], row), row.trip_id, step, edited_version=None, reasons=[reason],
-                text=said, now=at,
-            )  # fmt: skip
+                session,
+                self._person(OWNERS[step], row),
+                row.trip_id,
+                step,
+                edited_version=None,
+                reasons=[reason],
+                text=said,
+                now=at,
+            )
         elif kind == "fee":
             act_on_fee(session, self._person(Role(row.collector or Role.GATE_MANAGEMENT), row), row, step, now=at)
         elif kind == "transshipment":
             act_on_transshipment(session, self.people, row, step, seed=journey.truck, now=at)
         else:
             sheet.confirm_step(
-                session, self._person(OWNERS[step], row), row.trip_id, step, edited_version=None,
-                data={"simulated": True}, now=at,
-            )  # fmt: skip
+                session,
+                self._person(OWNERS[step], row),
+                row.trip_id,
+                step,
+                edited_version=None,
+                data={"simulated": True},
+                now=at,
+            )
 
     def _declare(self, session: Session, journey: Journey, at: datetime) -> None:
         row = journey.row
@@ -244,18 +269,27 @@ class Officers:
             desk.open_case(session, act, row.arrival_id)
         else:
             desk.declare(
-                session, act, row.arrival_id, self._form(journey, 0), organisation_id=row.organisation_id,
-                new_name="", submit=True,
-            )  # fmt: skip
+                session,
+                act,
+                row.arrival_id,
+                self._form(journey, 0),
+                organisation_id=row.organisation_id,
+                new_name="",
+                submit=True,
+            )
             if self.playback.held().get(journey.truck) == HELD_UNDECLARED:
                 self.playback.release(journey.truck, at)
 
     def _form(self, journey: Journey, correction: int) -> dict[str, Any]:
         row = journey.row
         return write_declaration(
-            self.playback.recording.trucks[journey.truck], plate=display_plate(normalise_plate(row.plate)),
-            gate_id=row.gate_id, day=journey.day, planned_arrival=row.planned_arrival, correction=correction,
-        )  # fmt: skip
+            self.playback.recording.trucks[journey.truck],
+            plate=display_plate(normalise_plate(row.plate)),
+            gate_id=row.gate_id,
+            day=journey.day,
+            planned_arrival=row.planned_arrival,
+            correction=correction,
+        )
 
     def _lead_aside(self, journey: Journey, now: datetime) -> None:
         """Let a truck that comes undeclared go to the temporary yard, where it stands until it is declared."""
@@ -392,18 +426,27 @@ def hire(session: Session, corridor: Corridor, fleet: Fleet, now: datetime) -> d
             if role in WITHOUT_GATE:
                 continue
             wanted[role, gate.site_id] = {
-                "username": f"demo.{role}.{gate.site_id}", "full_name": f"{name} {gate.name['vi']} (mô phỏng)",
-                "role": str(role), "organisation_id": offices.get(str(role)), "gate_id": gate.site_id,
-            }  # fmt: skip
+                "username": f"demo.{role}.{gate.site_id}",
+                "full_name": f"{name} {gate.name['vi']} (mô phỏng)",
+                "role": str(role),
+                "organisation_id": offices.get(str(role)),
+                "gate_id": gate.site_id,
+            }
     wanted[Role.ADMINISTRATOR, None] = {
-        "username": "demo.administrator.sim", "full_name": "Thiết lập mô phỏng", "role": str(Role.ADMINISTRATOR),
-        "organisation_id": offices.get(str(Role.CUSTOMS)), "gate_id": None,
-    }  # fmt: skip
+        "username": "demo.administrator.sim",
+        "full_name": "Thiết lập mô phỏng",
+        "role": str(Role.ADMINISTRATOR),
+        "organisation_id": offices.get(str(Role.CUSTOMS)),
+        "gate_id": None,
+    }
     for organisation_id in sorted(set(fleet.organisation_ids)):
         wanted[Role.ENTERPRISE, organisation_id] = {
-            "username": f"demo.enterprise.{organisation_id}", "full_name": "Nhân viên khai báo (mô phỏng)",
-            "role": str(Role.ENTERPRISE), "organisation_id": organisation_id, "gate_id": None,
-        }  # fmt: skip
+            "username": f"demo.enterprise.{organisation_id}",
+            "full_name": "Nhân viên khai báo (mô phỏng)",
+            "role": str(Role.ENTERPRISE),
+            "organisation_id": organisation_id,
+            "gate_id": None,
+        }
     names = [one["username"] for one in wanted.values()]
     known = store.accounts_by_name(session, names)
     missing = [one for one in wanted.values() if one["username"] not in known]
@@ -413,9 +456,16 @@ def hire(session: Session, corridor: Corridor, fleet: Fleet, now: datetime) -> d
         known = store.accounts_by_name(session, names)
     return {
         key: Principal(
-            account_id=known[one["username"]], username=one["username"], full_name=one["full_name"], role=key[0],
-            organisation_id=one["organisation_id"], gate_id=one["gate_id"], vehicle_id=None, locale="vi",
-            session_hash=b"", csrf_token="",
+            account_id=known[one["username"]],
+            username=one["username"],
+            full_name=one["full_name"],
+            role=key[0],
+            organisation_id=one["organisation_id"],
+            gate_id=one["gate_id"],
+            vehicle_id=None,
+            locale="vi",
+            session_hash=b"",
+            csrf_token="",
         )
         for key, one in wanted.items()
-    }  # fmt: skip
+    }

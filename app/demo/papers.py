@@ -11,13 +11,27 @@ from app.demo.recording import DemoTruck
 from geo.clock import LOCAL_ZONE
 
 HS_CODES: Final = {
-    "Sầu riêng tươi": "0810.60", "Thanh long tươi": "0810.90", "Mít tươi": "0810.90", "Vải thiều tươi": "0810.90",
-    "Dưa hấu": "0807.11", "Chuối tươi": "0803.90", "Lê, táo tươi": "0808", "Ớt tươi": "0709.60",
-    "Rau củ tươi": "0709", "Tôm đông lạnh": "0306", "Tinh bột sắn": "1108.14", "Hạt điều": "0801.32",
-    "Linh kiện điện tử": "8541", "Máy móc, thiết bị": "8479", "Vải, phụ liệu may": "5407", "Hàng dệt may": "6203",
-    "Ván bóc": "4408", "Hàng tiêu dùng": "3926", "Ô tô mới": "8702",
+    "Sầu riêng tươi": "0810.60",
+    "Thanh long tươi": "0810.90",
+    "Mít tươi": "0810.90",
+    "Vải thiều tươi": "0810.90",
+    "Dưa hấu": "0807.11",
+    "Chuối tươi": "0803.90",
+    "Lê, táo tươi": "0808",
+    "Ớt tươi": "0709.60",
+    "Rau củ tươi": "0709",
+    "Tôm đông lạnh": "0306",
+    "Tinh bột sắn": "1108.14",
+    "Hạt điều": "0801.32",
+    "Linh kiện điện tử": "8541",
+    "Máy móc, thiết bị": "8479",
+    "Vải, phụ liệu may": "5407",
+    "Hàng dệt may": "6203",
+    "Ván bóc": "4408",
+    "Hàng tiêu dùng": "3926",
+    "Ô tô mới": "8702",
     "Phụ tùng ô tô": "8708",
-}  # fmt: skip
+}
 DRIED_SQUID: Final = ("Mực khô", "0307", "seafood")
 """Some loads hold a little of it, and go past animal quarantine as well therefore."""
 SECONDARY_GATES: Final = frozenset({"tan-thanh"})
@@ -58,15 +72,27 @@ def write_declaration(
         lines[0]["net_weight_kg"] -= 20.0
     year = planned_arrival.astimezone(LOCAL_ZONE).date() + timedelta(days=365)
     return {
-        "gate_id": gate_id, "regime": regime, "direction": truck.direction,
-        "planned_arrival": planned_arrival.isoformat(), "customs_number": str(int(rng.integers(10**11, 10**12))),
-        "plate": plate, "container": "none" if is_small else "40", "refrigerated": is_chilled and not is_small,
-        "payload_kg": payload_kg, "inspection_expires": year.isoformat(), "driver_name": truck.driver,
-        "driver_phone": f"0{driver_number}", "driver_paper": "passport",
-        "driver_paper_number": f"C{driver_number % 10**7:07d}", "driver_paper_expires": year.isoformat(),
-        "driver_licence_number": f"790{driver_number}", "driver_licence_expires": year.isoformat(),
-        "health_symptoms": "none", "health_temperature_c": round(float(rng.uniform(36.2, 37.0)), 1), "lines": lines,
-    }  # fmt: skip
+        "gate_id": gate_id,
+        "regime": regime,
+        "direction": truck.direction,
+        "planned_arrival": planned_arrival.isoformat(),
+        "customs_number": str(int(rng.integers(10**11, 10**12))),
+        "plate": plate,
+        "container": "none" if is_small else "40",
+        "refrigerated": is_chilled and not is_small,
+        "payload_kg": payload_kg,
+        "inspection_expires": year.isoformat(),
+        "driver_name": truck.driver,
+        "driver_phone": f"0{driver_number}",
+        "driver_paper": "passport",
+        "driver_paper_number": f"C{driver_number % 10**7:07d}",
+        "driver_paper_expires": year.isoformat(),
+        "driver_licence_number": f"790{driver_number}",
+        "driver_licence_expires": year.isoformat(),
+        "health_symptoms": "none",
+        "health_temperature_c": round(float(rng.uniform(36.2, 37.0)), 1),
+        "lines": lines,
+    }
 
 
 def _line(
@@ -75,7 +101,15 @@ def _line(
     temperature_c = None if not perishable else -18.0 if goods_class == "seafood" else 5.0
     packages = max(2, round(net_kg / float(rng.choice([15.0, 20.0, 25.0]))))
     return {
-        "hs_code": code, "description": name, "goods_class": goods_class, "quantity": net_kg - 40.0, "unit": "kg",
-        "gross_weight_kg": net_kg + packages, "net_weight_kg": net_kg, "packages": packages, "packaging": "carton",
-        "perishable": perishable, "temperature_c": temperature_c,
-    }  # fmt: skip
+        "hs_code": code,
+        "description": name,
+        "goods_class": goods_class,
+        "quantity": net_kg - 40.0,
+        "unit": "kg",
+        "gross_weight_kg": net_kg + packages,
+        "net_weight_kg": net_kg,
+        "packages": packages,
+        "packaging": "carton",
+        "perishable": perishable,
+        "temperature_c": temperature_c,
+    }

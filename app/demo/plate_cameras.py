@@ -49,9 +49,10 @@ class PlateCameras:
         self._sent.add((trip_id, station))
         try:
             answer = self.client.post(
-                f"/cameras/{VENDOR}", content=orjson.dumps(read_of(plate, f"{gate_id}/{station}", at)),
+                f"/cameras/{VENDOR}",
+                content=orjson.dumps(read_of(plate, f"{gate_id}/{station}", at)),
                 headers={"Content-Type": "application/json", "Authorization": f"Bearer {key}"},
-            )  # fmt: skip
+            )
             answer.raise_for_status()
         except httpx.HTTPError as error:
             log.warning("demo camera not heard", station=station, error=str(error)[:200])
@@ -68,9 +69,14 @@ def read_of(plate: str, camera: str, at: datetime) -> dict[str, object]:
         wrong = plate[:place] + CONFUSED[plate[place]] + plate[place + 1 :]
         best = {"plate": wrong, "score": round(score - 0.25, 3)}
     result = {**best, "candidates": [best], "simulated": True}
-    return {"hook": {"event": "recognition"}, "data": {
-        "camera_id": camera, "timestamp": at.isoformat(), "results": [result],
-    }}  # fmt: skip
+    return {
+        "hook": {"event": "recognition"},
+        "data": {
+            "camera_id": camera,
+            "timestamp": at.isoformat(),
+            "results": [result],
+        },
+    }
 
 
 def set_up(session: Session, by: Principal, corridor: Corridor, data_dir: Path, now: datetime) -> dict[str, str]:
@@ -83,9 +89,13 @@ def set_up(session: Session, by: Principal, corridor: Corridor, data_dir: Path, 
         name = f"{barrier.gate_id}/{station}"
         if name not in keys:
             values = {
-                "kind": "plate_camera", "vendor": VENDOR, "name": f"Camera {barrier.name['vi']} (mô phỏng)",
-                "site_id": barrier.site_id, "station": station, "config": {"camera_id": name, "simulated": True},
-            }  # fmt: skip
+                "kind": "plate_camera",
+                "vendor": VENDOR,
+                "name": f"Camera {barrier.name['vi']} (mô phỏng)",
+                "site_id": barrier.site_id,
+                "station": station,
+                "config": {"camera_id": name, "simulated": True},
+            }
             keys[name] = service.register(session, by, corridor, values, now=now)[1]
     if keys != known:
         write_private(path, json.dumps(keys, indent=1))

@@ -258,9 +258,14 @@ class Playback:
     def _fix(self, index: int, at_s: float, truck: int) -> Fix:
         r = self.recording
         return Fix(
-            truck, self.timeline.moment(0, at_s), float(r.lon[index]), float(r.lat[index]),
-            round(float(r.speed_mps[index]), 1), round(float(r.heading_deg[index]), 1), float(r.accuracy_m[index]),
-        )  # fmt: skip
+            truck,
+            self.timeline.moment(0, at_s),
+            float(r.lon[index]),
+            float(r.lat[index]),
+            round(float(r.speed_mps[index]), 1),
+            round(float(r.heading_deg[index]), 1),
+            float(r.accuracy_m[index]),
+        )
 
 
 def _distance_m(lon: NDArray[np.float64], lat: NDArray[np.float64], spot: tuple[float, float]) -> NDArray[np.float64]:

@@ -48,12 +48,31 @@ GATE = "huu-nghi"
 AUTHORITY = "Cơ quan chức năng cửa khẩu (mô phỏng)"
 YARD_COMPANY = "Bến bãi Xuân Cương (mô phỏng)"
 ENTERPRISES = (
-    "Nông sản Biên Giới", "Trái cây Tây Nguyên", "Logistics Kỳ Cùng", "Vận tải Mẫu Sơn", "Xuất khẩu Lục Ngạn",
-    "Thương mại Đồng Đăng", "Nông sản Chi Lăng", "Giao nhận Bắc Giang", "Hoa quả Cửu Long", "Thủy sản Hạ Long",
-    "Vận tải Hữu Lũng", "Kho vận Lạng Giang", "Nông sản Đắk Lắk", "Logistics Sông Thương", "Thương mại Kinh Bắc",
-    "Vận tải Cao Lộc", "Giao nhận Thăng Long", "Xuất nhập khẩu Hải Phòng", "Dệt may Sông Hồng", "Linh kiện Yên Phong",
-    "Lâm sản Đông Bắc", "Nông sản Tiền Giang", "Vận tải Ải Nam Quan", "Thương mại Kỳ Lừa",
-)  # fmt: skip
+    "Nông sản Biên Giới",
+    "Trái cây Tây Nguyên",
+    "Logistics Kỳ Cùng",
+    "Vận tải Mẫu Sơn",
+    "Xuất khẩu Lục Ngạn",
+    "Thương mại Đồng Đăng",
+    "Nông sản Chi Lăng",
+    "Giao nhận Bắc Giang",
+    "Hoa quả Cửu Long",
+    "Thủy sản Hạ Long",
+    "Vận tải Hữu Lũng",
+    "Kho vận Lạng Giang",
+    "Nông sản Đắk Lắk",
+    "Logistics Sông Thương",
+    "Thương mại Kinh Bắc",
+    "Vận tải Cao Lộc",
+    "Giao nhận Thăng Long",
+    "Xuất nhập khẩu Hải Phòng",
+    "Dệt may Sông Hồng",
+    "Linh kiện Yên Phong",
+    "Lâm sản Đông Bắc",
+    "Nông sản Tiền Giang",
+    "Vận tải Ải Nam Quan",
+    "Thương mại Kỳ Lừa",
+)
 
 ACCOUNTS: Mapping[Role, str] = {
     Role.TRAFFIC_POLICE: "Cảnh sát giao thông (mô phỏng)",
@@ -126,17 +145,28 @@ def seed_fleet(session: Session, recording: Recording, data_dir: Path, now: date
     yard = _organisation(session, YARD_COMPANY, "yard", now)
     enterprises = [_organisation(session, f"{name} (mô phỏng)", "enterprise", now) for name in ENTERPRISES]
     organisations = {
-        Role.DRIVER: enterprises[0], Role.ENTERPRISE: enterprises[0], Role.YARD_OPERATOR: yard,
-    }  # fmt: skip
+        Role.DRIVER: enterprises[0],
+        Role.ENTERPRISE: enterprises[0],
+        Role.YARD_OPERATOR: yard,
+    }
     driver_name = _seed_accounts(session, data_dir, now, organisations, authority)
 
     trucks = recording.trucks
     norms = [normalise_plate(truck.plate) for truck in trucks]
     owners = [enterprises[truck.enterprise] for truck in trucks]
-    ids = store.add_vehicles(session, [
-        {"plate": display_plate(norm), "plate_norm": norm, "kind": "truck", "organisation_id": owner, "created_at": now}
-        for norm, owner in zip(norms, owners, strict=True)
-    ])  # fmt: skip
+    ids = store.add_vehicles(
+        session,
+        [
+            {
+                "plate": display_plate(norm),
+                "plate_norm": norm,
+                "kind": "truck",
+                "organisation_id": owner,
+                "created_at": now,
+            }
+            for norm, owner in zip(norms, owners, strict=True)
+        ],
+    )
     vehicle_ids = [ids[norm] for norm in norms]
     identifiers = _seed_devices(session, recording, norms, vehicle_ids, data_dir, now)
     store.bind_vehicle(session, driver_name, vehicle_ids[recording.driver_truck], enterprises[0])
@@ -162,9 +192,15 @@ def _seed_accounts(
         found = accounts_store.find_account_by_name(session, username)
         if found is None:
             service.create_account(
-                session, username=username, password=password, full_name=full_name, role=role, now=now,
-                organisation_id=organisations.get(role, authority), gate_id=None if role in WITHOUT_GATE else GATE,
-            )  # fmt: skip
+                session,
+                username=username,
+                password=password,
+                full_name=full_name,
+                role=role,
+                now=now,
+                organisation_id=organisations.get(role, authority),
+                gate_id=None if role in WITHOUT_GATE else GATE,
+            )
         elif role not in kept:  # the file was lost: the old password is nowhere else
             found.password_hash = service.HASHER.hash(password)
         written[str(role)] = {"username": username, "password": password}
@@ -187,13 +223,18 @@ def _seed_devices(
     hashes = [hash_key(identifier) for identifier in identifiers]
     known = store.known_devices(session, hashes)
     rows = [
-        {"key_hash": key_hash, "key_hint": identifier[-4:], "vehicle_id": vehicle_id, "kind": truck.device_kind,
-         "created_at": now}
+        {
+            "key_hash": key_hash,
+            "key_hint": identifier[-4:],
+            "vehicle_id": vehicle_id,
+            "kind": truck.device_kind,
+            "created_at": now,
+        }
         for truck, key_hash, identifier, vehicle_id in zip(
             recording.trucks, hashes, identifiers, vehicle_ids, strict=True
         )
         if key_hash not in known
-    ]  # fmt: skip
+    ]
     if rows:
         store.add_devices(session, rows)
     return identifiers
@@ -209,12 +250,21 @@ def _seed_drivers(
     missing = [truck for truck in recording.trucks if names[truck.truck] not in known]
     if missing:
         unusable = service.HASHER.hash(secrets.token_urlsafe(32))
-        store.add_drivers(session, [
-            {"username": names[truck.truck], "password_hash": unusable, "full_name": f"{truck.driver} (mô phỏng)",
-             "role": str(Role.DRIVER), "organisation_id": owners[truck.truck], "vehicle_id": vehicle_ids[truck.truck],
-             "created_at": now}
-            for truck in missing
-        ])  # fmt: skip
+        store.add_drivers(
+            session,
+            [
+                {
+                    "username": names[truck.truck],
+                    "password_hash": unusable,
+                    "full_name": f"{truck.driver} (mô phỏng)",
+                    "role": str(Role.DRIVER),
+                    "organisation_id": owners[truck.truck],
+                    "vehicle_id": vehicle_ids[truck.truck],
+                    "created_at": now,
+                }
+                for truck in missing
+            ],
+        )
         known = store.accounts_by_name(session, names)
     return [known[name] for name in names]
 
@@ -225,21 +275,34 @@ def set_gates(session: Session, about: Mapping[str, Any], now: datetime) -> None
     for gate_id, gate in about["gates"].items():
         for direction in ("export", "import"):
             checked = direction == "export"
-            store.set_untouched_gate(session, gate_id, direction, {
-                "lanes": gate["lanes"], "open_from": time(0), "open_to": time(0),
-                "service_mean_s": 10.0, "service_cv": 0.0,
-                "entrance_lanes": gate["lanes"],
-                "entrance_service_mean_s": gate["service_mean_s"] if checked else 5.0,
-                "entrance_service_cv": gate["service_cv"] if checked else 0.0,
-                "dwell_mean_s": float(dwell[direction]["mean_s"]), "dwell_cv": dwell[direction]["cv"],
-                "updated_at": now,
-            })  # fmt: skip
+            store.set_untouched_gate(
+                session,
+                gate_id,
+                direction,
+                {
+                    "lanes": gate["lanes"],
+                    "open_from": time(0),
+                    "open_to": time(0),
+                    "service_mean_s": 10.0,
+                    "service_cv": 0.0,
+                    "entrance_lanes": gate["lanes"],
+                    "entrance_service_mean_s": gate["service_mean_s"] if checked else 5.0,
+                    "entrance_service_cv": gate["service_cv"] if checked else 0.0,
+                    "dwell_mean_s": float(dwell[direction]["mean_s"]),
+                    "dwell_cv": dwell[direction]["cv"],
+                    "updated_at": now,
+                },
+            )
 
 
 def plan_trips(
-    session: Session, recording: Recording, timeline: Timeline, fleet: Fleet, now: datetime,
+    session: Session,
+    recording: Recording,
+    timeline: Timeline,
+    fleet: Fleet,
+    now: datetime,
     delayed: Collection[int] = (),
-) -> int:  # fmt: skip
+) -> int:
     """Declare the trips of trucks that are under way or set out soon, and end those left over; how many were declared.
 
     Called again and again while the days go by; a journey is declared once. `delayed` are trucks that are not where
@@ -276,14 +339,24 @@ def plan_trips(
 
 def _trip(
     truck: DemoTruck, fleet: Fleet, arrival: datetime, stage: str, stage_since: datetime, now: datetime
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     return {
-        "code": new_code(), "vehicle_id": fleet.vehicle_ids[truck.truck], "driver_id": fleet.driver_ids[truck.truck],
-        "organisation_id": fleet.organisation_ids[truck.truck], "goods": truck.goods,
-        "goods_class": truck.goods_class, "perishable": truck.perishable, "regime": truck.regime,
-        "direction": truck.direction, "gate_id": truck.gate, "planned_arrival": arrival, "stage": stage,
-        "stage_since": stage_since, "simulated": True, "created_at": now,
-    }  # fmt: skip
+        "code": new_code(),
+        "vehicle_id": fleet.vehicle_ids[truck.truck],
+        "driver_id": fleet.driver_ids[truck.truck],
+        "organisation_id": fleet.organisation_ids[truck.truck],
+        "goods": truck.goods,
+        "goods_class": truck.goods_class,
+        "perishable": truck.perishable,
+        "regime": truck.regime,
+        "direction": truck.direction,
+        "gate_id": truck.gate,
+        "planned_arrival": arrival,
+        "stage": stage,
+        "stage_since": stage_since,
+        "simulated": True,
+        "created_at": now,
+    }
 
 
 def _journey(truck: DemoTruck, timeline: Timeline, now: datetime) -> tuple[datetime, datetime]:

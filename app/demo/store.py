@@ -187,17 +187,24 @@ def standing_orders(session: Session, account_ids: Sequence[int], now: datetime)
     """Orders in force for drivers: `order_id kind parameters valid_to vehicle_id driver_id release_at status`."""
     return session.execute(
         select(
-            DispatchOrder.order_id, DispatchOrder.kind, DispatchOrder.parameters, DispatchOrder.valid_to,
-            OrderRecipient.vehicle_id, OrderRecipient.driver_id, OrderRecipient.release_at, OrderRecipient.status,
+            DispatchOrder.order_id,
+            DispatchOrder.kind,
+            DispatchOrder.parameters,
+            DispatchOrder.valid_to,
+            OrderRecipient.vehicle_id,
+            OrderRecipient.driver_id,
+            OrderRecipient.release_at,
+            OrderRecipient.status,
         )
         .join(OrderRecipient, OrderRecipient.order_id == DispatchOrder.order_id)
         .where(
-            DispatchOrder.status == "active", DispatchOrder.valid_to > now,
+            DispatchOrder.status == "active",
+            DispatchOrder.valid_to > now,
             OrderRecipient.status.in_(("sent", "delivered", "acknowledged")),
             OrderRecipient.driver_id.in_(account_ids),
         )
         .order_by(DispatchOrder.order_id, OrderRecipient.vehicle_id)
-    ).all()  # fmt: skip
+    ).all()
 
 
 def add_token(session: Session, values: Mapping[str, Any]) -> None:

@@ -209,9 +209,16 @@ def _find_queue(case: _Case) -> Advice | None:
         peak = index + int(np.nan_to_num(gate.queue_veh[MEDIAN, index:]).argmax())
         excess_veh = _excess(gate, peak, level_km=min(level_km, policy.queue_notice_km), inland_km=case.place.inland_km)
         return Advice(
-            gate.gate_id, "queue", severity, by, until, float(chance[index]), Message(code, values),
-            tuple(_causes(case, index)), tuple(_measures(case, excess_veh, until, "queue")),
-        )  # fmt: skip
+            gate.gate_id,
+            "queue",
+            severity,
+            by,
+            until,
+            float(chance[index]),
+            Message(code, values),
+            tuple(_causes(case, index)),
+            tuple(_measures(case, excess_veh, until, "queue")),
+        )
     return None
 
 
@@ -227,10 +234,16 @@ def _find_yard(case: _Case, yard: YardOutlook) -> Advice | None:
         peak_veh = float(np.nan_to_num(yard.occupancy_veh[MEDIAN, index:]).max())
         excess_veh = math.ceil(max(0.0, peak_veh - policy.yard_warning_share * yard.capacity_veh))
         return Advice(
-            yard.gate_id, f"yard:{yard.yard_id}", severity, by, until, float(chance[index]),
-            Message("yard_will_fill", values), tuple(_causes(case, index)),
+            yard.gate_id,
+            f"yard:{yard.yard_id}",
+            severity,
+            by,
+            until,
+            float(chance[index]),
+            Message("yard_will_fill", values),
+            tuple(_causes(case, index)),
             tuple(_measures(case, excess_veh, until, "yard_full")),
-        )  # fmt: skip
+        )
     return None
 
 
@@ -248,9 +261,16 @@ def _find_closing(case: _Case) -> Advice | None:
     until = outlook.at(gate.queue_veh.shape[1] - 1)
     values = {"gate_id": gate.gate_id, "closes_at": gate.closes_at.isoformat(), "veh": max(left_veh, limit_veh)}
     return Advice(
-        gate.gate_id, "closing", "warning", gate.closes_at, until, chance, Message("left_at_closing", values),
-        tuple(_causes(case, index)), tuple(_measures(case, left_veh, until, "gate_closed")),
-    )  # fmt: skip
+        gate.gate_id,
+        "closing",
+        "warning",
+        gate.closes_at,
+        until,
+        chance,
+        Message("left_at_closing", values),
+        tuple(_causes(case, index)),
+        tuple(_measures(case, left_veh, until, "gate_closed")),
+    )
 
 
 def _find_release(case: _Case) -> Advice | None:
@@ -266,9 +286,16 @@ def _find_release(case: _Case) -> Advice | None:
         return None
     values = {**measure.message.values, "gate_id": gate.gate_id, "km": policy.queue_notice_km}
     return Advice(
-        gate.gate_id, "release", "notice", case.now, outlook.at(end - 1), 1.0 - float(risk.max()),
-        Message("road_is_clear", values), (), (measure,),
-    )  # fmt: skip
+        gate.gate_id,
+        "release",
+        "notice",
+        case.now,
+        outlook.at(end - 1),
+        1.0 - float(risk.max()),
+        Message("road_is_clear", values),
+        (),
+        (measure,),
+    )
 
 
 def _excess(gate: GateOutlook, peak: int, *, level_km: float, inland_km: float) -> int:
@@ -294,9 +321,10 @@ def _causes(case: _Case, index: int) -> list[Message]:
         found.append(Message("gate_closes", values))
     if not is_closed and growth > 0.5:
         values_n = {
-            "lanes": gate.lanes, "service": round(gate.service_veh_per_h),
+            "lanes": gate.lanes,
+            "service": round(gate.service_veh_per_h),
             "arrivals": round(gate.service_veh_per_h + growth),
-        }  # fmt: skip
+        }
         found.append(Message("arrivals_exceed_service", values_n))
     for yard in outlook.yards.values():
         if yard.gate_id != gate.gate_id or yard.capacity_veh <= 0:
@@ -326,8 +354,10 @@ def _hold(case: _Case, excess_veh: int, until: datetime, reason: str) -> Measure
         _, last_km = case.places.km_spans[area.road]
         values = {"veh": veh, "site_id": area.site_id, "until": until.isoformat()}
         selection = {
-            "stretch": _stretch(area.road, area.km, last_km), "gate_id": case.gate.gate_id, "limit_veh": veh,
-        }  # fmt: skip
+            "stretch": _stretch(area.road, area.km, last_km),
+            "gate_id": case.gate.gate_id,
+            "limit_veh": veh,
+        }
         draft = _draft("hold", selection, {"site_id": area.site_id, "reason": reason}, until)
         return Measure("hold", Message("hold_at", values), draft)
     return None
@@ -374,9 +404,11 @@ def _divert(case: _Case, excess_veh: int, until: datetime) -> Measure | None:
             continue
         values = {"veh": veh, "gate_id": other.gate_id, "shorter_s": round(own_wait_s - wait_s)}
         selection = {
-            "stretch": _stretch(road, nearest_km, last_km), "gate_id": case.gate.gate_id, "perishable": False,
+            "stretch": _stretch(road, nearest_km, last_km),
+            "gate_id": case.gate.gate_id,
+            "perishable": False,
             "limit_veh": veh,
-        }  # fmt: skip
+        }
         draft = _draft("divert", selection, {"gate_id": other.gate_id, "reason": "shorter_wait"}, until)
         return Measure("divert", Message("divert_to", values), draft)
     return None
@@ -418,5 +450,8 @@ def _draft(
     kind: str, selection: Mapping[str, Any], parameters: Mapping[str, Any], valid_to: datetime
 ) -> dict[str, Any]:
     return {
-        "kind": kind, "selection": dict(selection), "parameters": dict(parameters), "valid_to": valid_to.isoformat(),
-    }  # fmt: skip
+        "kind": kind,
+        "selection": dict(selection),
+        "parameters": dict(parameters),
+        "valid_to": valid_to.isoformat(),
+    }

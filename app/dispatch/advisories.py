@@ -90,9 +90,14 @@ def read_outlook(session: Session, forecast: ForecastLike, now: datetime) -> Out
         setting = settings.get(gate_id)
         opens_at, closes_at = (None, None) if setting is None else next_hours(setting.open_from, setting.open_to, now)
         gates[gate_id] = GateOutlook(
-            gate_id, forecast.queue_veh[:, index], forecast.wait_s[:, index], forecast.tail_km[:, index],
-            **_service(setting), opens_at=opens_at, closes_at=closes_at,
-        )  # fmt: skip
+            gate_id,
+            forecast.queue_veh[:, index],
+            forecast.wait_s[:, index],
+            forecast.tail_km[:, index],
+            **_service(setting),
+            opens_at=opens_at,
+            closes_at=closes_at,
+        )
     yards = {
         yard_id: YardOutlook(yard_id, *capacities[yard_id], forecast.occupancy_veh[:, index])
         for index, yard_id in enumerate(forecast.yard_ids)
@@ -159,12 +164,16 @@ def _end(session: Session, present: Advisory, now: datetime) -> None:
 
 def _columns(advice: Advice, forecast_id: int | None) -> dict[str, Any]:
     return {
-        "gate_id": advice.gate_id, "kind": advice.kind, "severity": advice.severity, "until": advice.until,
-        "probability": round(advice.probability, 4), "forecast_id": forecast_id,
+        "gate_id": advice.gate_id,
+        "kind": advice.kind,
+        "severity": advice.severity,
+        "until": advice.until,
+        "probability": round(advice.probability, 4),
+        "forecast_id": forecast_id,
         "values": {"code": advice.message.code, "by": advice.by.isoformat(), **advice.message.values},
         "cause": [{"code": one.code, "values": dict(one.values)} for one in advice.causes],
         "measure": [asdict(one) for one in advice.measures],
-    }  # fmt: skip
+    }
 
 
 def _weight(severity: str) -> int:
@@ -221,8 +230,10 @@ def decide(
     if len(tidy) > LONGEST_REASON or (decision == "dismissed" and not tidy):
         raise InvalidInputError(
             "The reason has {length} characters; say in 1 to {most} why the advice is not followed.",
-            field="reason", length=len(tidy), most=LONGEST_REASON,
-        )  # fmt: skip
+            field="reason",
+            length=len(tidy),
+            most=LONGEST_REASON,
+        )
     advisory = store.lock_advisory(session, advisory_id)
     if advisory is None:
         raise _no_advisory(advisory_id)
@@ -236,9 +247,16 @@ def decide(
     _emit(session, advisory_id, advisory.gate_id, decision, now)
     action = "advisories.take" if decision == "taken" else "advisories.dismiss"
     audit.record(
-        session, principal, action, "advisory", advisory_id, {"status": before}, {"status": decision, "reason": tidy},
-        at=now, address=address,
-    )  # fmt: skip
+        session,
+        principal,
+        action,
+        "advisory",
+        advisory_id,
+        {"status": before},
+        {"status": decision, "reason": tidy},
+        at=now,
+        address=address,
+    )
 
 
 class Reader:
@@ -252,24 +270,37 @@ class Reader:
         one: Advisory = row.Advisory
         values = {**one.values, "probability": one.probability, "until": one.until.isoformat()}
         return {
-            "advisory_id": one.advisory_id, "gate_id": one.gate_id, "kind": one.kind, "severity": one.severity,
-            "made_at": one.made_at, "by": datetime.fromisoformat(one.values["by"]), "until": one.until,
-            "probability": one.probability, "text": self.say(one.values["code"], values),
+            "advisory_id": one.advisory_id,
+            "gate_id": one.gate_id,
+            "kind": one.kind,
+            "severity": one.severity,
+            "made_at": one.made_at,
+            "by": datetime.fromisoformat(one.values["by"]),
+            "until": one.until,
+            "probability": one.probability,
+            "text": self.say(one.values["code"], values),
             "cause": [{**cause, "text": self.say(cause["code"], cause["values"])} for cause in one.cause],
-            "measure": self.measures(one.measure), "forecast_id": one.forecast_id, "status": one.status,
-            "seen_at": one.seen_at, "over_at": one.over_at, "decided_by": row.decider, "decided_at": one.decided_at,
-            "reason": one.reason, "version": one.version,
-        }  # fmt: skip
+            "measure": self.measures(one.measure),
+            "forecast_id": one.forecast_id,
+            "status": one.status,
+            "seen_at": one.seen_at,
+            "over_at": one.over_at,
+            "decided_by": row.decider,
+            "decided_at": one.decided_at,
+            "reason": one.reason,
+            "version": one.version,
+        }
 
     def measures(self, stored: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Measures with their texts and the drafts of their orders."""
         return [
             {
-                "kind": one["kind"], "text": self.say(one["message"]["code"], one["message"]["values"]),
+                "kind": one["kind"],
+                "text": self.say(one["message"]["code"], one["message"]["values"]),
                 "draft": one["draft"],
             }
             for one in stored
-        ]  # fmt: skip
+        ]
 
     def say(self, code: str, values: Mapping[str, Any]) -> str:
         """One message."""

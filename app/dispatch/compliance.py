@@ -111,8 +111,12 @@ def judge_one(
         evidence = Evidence(seen.road, seen.km)
     case = _Case(demand, evidence, seen, present, places, now, rules)
     return {
-        "hold": case.hold, "proceed": case.proceed, "divert": case.divert, "yard": case.yard, "stop": case.stop,
-    }[demand.kind](), evidence  # fmt: skip
+        "hold": case.hold,
+        "proceed": case.proceed,
+        "divert": case.divert,
+        "yard": case.yard,
+        "stop": case.stop,
+    }[demand.kind](), evidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,15 +83,26 @@ def preview(session: Session, draft: Draft, places: Places, now: datetime) -> di
         "text": _text(draft, places, now),
         "recipients": [
             {
-                "vehicle_id": truck.vehicle_id, "plate": truck.plate, "trip_id": truck.trip_id, "road": truck.road,
-                "km": truck.km, "lon": truck.lon, "lat": truck.lat, "position_time": truck.time,
-                "gate_id": truck.gate_id, "goods_class": truck.goods_class, "perishable": truck.perishable,
-                "stage": truck.stage, "has_driver": truck.driver_id is not None, "has_device": truck.has_device,
-                "is_past": _is_past(draft, places, truck), "release_at": release_at,
+                "vehicle_id": truck.vehicle_id,
+                "plate": truck.plate,
+                "trip_id": truck.trip_id,
+                "road": truck.road,
+                "km": truck.km,
+                "lon": truck.lon,
+                "lat": truck.lat,
+                "position_time": truck.time,
+                "gate_id": truck.gate_id,
+                "goods_class": truck.goods_class,
+                "perishable": truck.perishable,
+                "stage": truck.stage,
+                "has_driver": truck.driver_id is not None,
+                "has_device": truck.has_device,
+                "is_past": _is_past(draft, places, truck),
+                "release_at": release_at,
             }
             for truck, release_at in zip(trucks, release, strict=True)
         ],
-    }  # fmt: skip
+    }
 
 
 def issue(
@@ -118,34 +129,46 @@ def issue(
     order = store.insert_order(
         session,
         {
-            "kind": draft.kind, "selection": _stored_selection(draft.selection), "parameters": _parameters(draft),
-            "text": _text(draft, places, now), "valid_from": valid_from, "valid_to": draft.valid_to,
-            "issued_by": principal.account_id, "issued_at": now, "supersedes": draft.supersedes,
+            "kind": draft.kind,
+            "selection": _stored_selection(draft.selection),
+            "parameters": _parameters(draft),
+            "text": _text(draft, places, now),
+            "valid_from": valid_from,
+            "valid_to": draft.valid_to,
+            "issued_by": principal.account_id,
+            "issued_at": now,
+            "supersedes": draft.supersedes,
             "advisory_id": draft.advisory_id,
         },
-    )  # fmt: skip
+    )
     store.insert_recipients(
         session,
         order.order_id,
         [
             {
-                "vehicle_id": truck.vehicle_id, "trip_id": truck.trip_id, "driver_id": truck.driver_id,
+                "vehicle_id": truck.vehicle_id,
+                "trip_id": truck.trip_id,
+                "driver_id": truck.driver_id,
                 "release_at": release_at if draft.release else None,
                 "compliance": "unknown" if draft.kind == "notice" or _is_past(draft, places, truck) else "pending",
                 "evidence": Evidence(truck.road, truck.km).stored(),
             }
             for truck, release_at in zip(trucks, release, strict=True)
         ],
-    )  # fmt: skip
+    )
     _emit_orders(session, {order.order_id: "active"}, now, more={"kind": draft.kind})
     _supersede(session, now)
     if draft.advisory_id is not None:
         _take_advisory(session, principal, draft.advisory_id, now)
     after = {
-        "kind": order.kind, "parameters": order.parameters, "selection": order.selection, "text": order.text,
-        "valid_from": valid_from.isoformat(), "valid_to": draft.valid_to.isoformat(),
+        "kind": order.kind,
+        "parameters": order.parameters,
+        "selection": order.selection,
+        "text": order.text,
+        "valid_from": valid_from.isoformat(),
+        "valid_to": draft.valid_to.isoformat(),
         "vehicles": [truck.vehicle_id for truck in trucks],
-    }  # fmt: skip
+    }
     audit.record(session, principal, "orders.issue", "order", order.order_id, None, after, at=now, address=address)
     return order.order_id
 
@@ -199,17 +222,26 @@ def _describe(session: Session, rows: Sequence[Any], concerns: ColumnElement[boo
         verdicts[count.order_id][count.compliance] += count.recipients
     return [
         {
-            "order_id": order.order_id, "kind": order.kind, "selection": order.selection,
-            "parameters": order.parameters, "text": order.text, "valid_from": order.valid_from,
-            "valid_to": order.valid_to, "issued_by": row.issuer, "issued_at": order.issued_at,
-            "status": order.status, "ended_at": order.ended_at, "supersedes": order.supersedes,
-            "advisory_id": order.advisory_id, "version": order.version,
+            "order_id": order.order_id,
+            "kind": order.kind,
+            "selection": order.selection,
+            "parameters": order.parameters,
+            "text": order.text,
+            "valid_from": order.valid_from,
+            "valid_to": order.valid_to,
+            "issued_by": row.issuer,
+            "issued_at": order.issued_at,
+            "status": order.status,
+            "ended_at": order.ended_at,
+            "supersedes": order.supersedes,
+            "advisory_id": order.advisory_id,
+            "version": order.version,
             "counts": {"total": sum(statuses[order.order_id].values()), **statuses[order.order_id]},
             "compliance": verdicts[order.order_id],
         }
         for row in rows
         for order in (row.DispatchOrder,)
-    ]  # fmt: skip
+    ]
 
 
 def _add_recipients(session: Session, records: list[dict[str, Any]], concerns: ColumnElement[bool] | None) -> None:
@@ -218,13 +250,23 @@ def _add_recipients(session: Session, records: list[dict[str, Any]], concerns: C
         one: OrderRecipient = row.OrderRecipient
         found[one.order_id].append(
             {
-                "vehicle_id": one.vehicle_id, "plate": row.plate, "trip_id": one.trip_id, "driver": row.driver,
-                "release_at": one.release_at, "status": one.status, "delivered_at": one.delivered_at,
-                "responded_at": one.responded_at, "refusal_reason": one.refusal_reason,
-                "superseded_by": one.superseded_by, "compliance": one.compliance, "judged_at": one.judged_at,
-                "road": row.road, "km": row.km, "position_time": row.position_time,
+                "vehicle_id": one.vehicle_id,
+                "plate": row.plate,
+                "trip_id": one.trip_id,
+                "driver": row.driver,
+                "release_at": one.release_at,
+                "status": one.status,
+                "delivered_at": one.delivered_at,
+                "responded_at": one.responded_at,
+                "refusal_reason": one.refusal_reason,
+                "superseded_by": one.superseded_by,
+                "compliance": one.compliance,
+                "judged_at": one.judged_at,
+                "road": row.road,
+                "km": row.km,
+                "position_time": row.position_time,
             }
-        )  # fmt: skip
+        )
     for record in records:
         record["recipients"] = found[record["order_id"]]
 
@@ -256,8 +298,10 @@ def refuse(
     if not 1 <= len(tidy) <= LONGEST_REASON:
         raise InvalidInputError(
             "The reason has {length} characters; say in 1 to {most} why you cannot follow.",
-            field="reason", length=len(tidy), most=LONGEST_REASON,
-        )  # fmt: skip
+            field="reason",
+            length=len(tidy),
+            most=LONGEST_REASON,
+        )
     _respond(session, principal, order_id, "refused", tidy, now=now, address=address)
 
 
@@ -270,9 +314,15 @@ def deliver(session: Session, principal: Principal, order_id: int, *, now: datet
 
 
 def _respond(
-    session: Session, principal: Principal, order_id: int, status: str, reason: str | None, *, now: datetime,
+    session: Session,
+    principal: Principal,
+    order_id: int,
+    status: str,
+    reason: str | None,
+    *,
+    now: datetime,
     address: str,
-) -> Any | None:  # fmt: skip
+) -> Any | None:
     """The recipient and order if the answer was new, `None` if it had been given before."""
     concerns = visible_vehicles(principal, "orders.respond", OrderRecipient.vehicle_id, now=now)
     row = store.find_recipient(session, order_id, concerns)
@@ -286,11 +336,16 @@ def _respond(
         raise _over(row, order_id, now)
     _emit_response(session, order_id, vehicle_id, status, reason, now)
     audit.record(
-        session, principal, f"orders.{'acknowledge' if status == 'acknowledged' else 'refuse'}", "order", order_id,
+        session,
+        principal,
+        f"orders.{'acknowledge' if status == 'acknowledged' else 'refuse'}",
+        "order",
+        order_id,
         {"vehicle_id": vehicle_id, "status": before},
         {"vehicle_id": vehicle_id, "status": status, **({"reason": reason} if reason else {})},
-        at=now, address=address,
-    )  # fmt: skip
+        at=now,
+        address=address,
+    )
     return row
 
 
@@ -299,8 +354,10 @@ def _over(row: Any, order_id: int, now: datetime) -> ConflictError:
     if recipient.status == "superseded":
         return ConflictError(
             "The order {order_id} was replaced by the order {newer}; answer that one.",
-            order_id=order_id, newer=recipient.superseded_by, state="superseded",
-        )  # fmt: skip
+            order_id=order_id,
+            newer=recipient.superseded_by,
+            state="superseded",
+        )
     state = order.status if order.status != "active" else recipient.status
     if order.status == "active" and order.valid_to <= now:
         state = "expired"
@@ -334,8 +391,9 @@ def cancel(
     if order.version != edited_version:
         raise StaleError(
             "The order changed meanwhile: you saw version {edited}, now it is version {present}. Look at it again.",
-            edited=edited_version, present=order.version,
-        )  # fmt: skip
+            edited=edited_version,
+            present=order.version,
+        )
     if order.status != "active":
         raise ConflictError("The order {order_id} is already {state}.", order_id=order_id, state=order.status)
     store.end_orders(session, [order_id], "cancelled", STANDING, now)
@@ -349,8 +407,9 @@ def _replace(session: Session, order_id: int, now: datetime) -> None:
     if older is None or older.status != "active":
         raise ConflictError(
             "The order {order_id} no longer stands and cannot be replaced; leave it out.",
-            field="supersedes", order_id=order_id,
-        )  # fmt: skip
+            field="supersedes",
+            order_id=order_id,
+        )
     store.end_orders(session, [order_id], "superseded", STANDING, now)
     _emit_orders(session, {order_id: "superseded"}, now)
 
@@ -392,10 +451,13 @@ def judge(session: Session, now: datetime, *, places: Places) -> int:
         evidence = Evidence.read(row.evidence)
         base = max(row.starts_at, row.responded_at or row.starts_at)
         demand = Demand(
-            row.kind, row.starts_at, base, row.valid_to,
+            row.kind,
+            row.starts_at,
+            base,
+            row.valid_to,
             site_id=row.parameters.get("site_id") or row.parameters.get("yard_id"),
             gate_id=row.parameters.get("gate_id"),
-        )  # fmt: skip
+        )
         seen = Sighting(row.time, row.road, row.km, row.speed_mps, row.site_id, row.entered_at)
         verdict, kept = compliance.judge_one(demand, evidence, seen, row.compliance, places=places, now=now)
         if verdict == row.compliance and kept == evidence:
@@ -405,10 +467,13 @@ def judge(session: Session, now: datetime, *, places: Places) -> int:
             touched.add(row.order_id)
         changed.append(
             {
-                "order_id": row.order_id, "vehicle_id": row.vehicle_id, "compliance": verdict, "judged_at": now,
+                "order_id": row.order_id,
+                "vehicle_id": row.vehicle_id,
+                "compliance": verdict,
+                "judged_at": now,
                 "evidence": kept.stored(),
             }
-        )  # fmt: skip
+        )
     store.record_judgements(session, changed)
     for order_id in sorted(touched):
         data = {"order_id": order_id, "status": "active", "compliance_changed": True}
@@ -429,20 +494,25 @@ def _check(draft: Draft, places: Places, now: datetime) -> datetime:
     if valid_from < now - LATE_START:
         raise InvalidInputError(
             "The order begins at {value}, which is over; leave valid_from out to begin at once.",
-            field="valid_from", value=valid_from.isoformat(),
-        )  # fmt: skip
+            field="valid_from",
+            value=valid_from.isoformat(),
+        )
     valid_from = max(valid_from, now)
     if draft.valid_to < valid_from + SHORTEST or draft.valid_to > valid_from + LONGEST:
         raise InvalidInputError(
             "The order would hold from {start} to {end}; let it hold for 1 minute to {hours} hours.",
-            field="valid_to", start=valid_from.isoformat(), end=draft.valid_to.isoformat(),
+            field="valid_to",
+            start=valid_from.isoformat(),
+            end=draft.valid_to.isoformat(),
             hours=int(LONGEST.total_seconds() // 3600),
-        )  # fmt: skip
+        )
     if len(draft.reason) > LONGEST_REASON:
         raise InvalidInputError(
             "The reason has {length} characters; shorten it to {most}.",
-            field="reason", length=len(draft.reason), most=LONGEST_REASON,
-        )  # fmt: skip
+            field="reason",
+            length=len(draft.reason),
+            most=LONGEST_REASON,
+        )
     if draft.kind == "notice" and not draft.reason and not draft.text:
         raise InvalidInputError("A notice needs a text; write what drivers shall know.", field="reason")
     targets: dict[str, tuple[str, Mapping[str, Any]]] = {
@@ -455,8 +525,12 @@ def _check(draft: Draft, places: Places, now: datetime) -> datetime:
         if getattr(draft, name) not in known:
             raise InvalidInputError(
                 "An order of kind {kind} needs {name}, one of {known}; it has {value}.",
-                field=name, kind=draft.kind, name=name, known=", ".join(sorted(known)), value=getattr(draft, name),
-            )  # fmt: skip
+                field=name,
+                kind=draft.kind,
+                name=name,
+                known=", ".join(sorted(known)),
+                value=getattr(draft, name),
+            )
     release = draft.release
     if release is not None and (draft.kind != "proceed" or release.veh < 1 or release.every_s < 60):
         raise InvalidInputError(
@@ -479,8 +553,10 @@ def _release_times(draft: Draft, valid_from: datetime, count: int) -> list[datet
         raise InvalidInputError(
             "The last of {count} trucks would be let go at {last}, after the order ends; let it hold longer, or let "
             "larger groups go.",
-            field="valid_to", count=count, last=times[-1].isoformat(),
-        )  # fmt: skip
+            field="valid_to",
+            count=count,
+            last=times[-1].isoformat(),
+        )
     return times
 
 
@@ -505,15 +581,24 @@ def _stored_selection(wanted: Selection) -> dict[str, Any]:
     """The form in which a selection is kept and shown; what was left out stays out."""
     stretch = wanted.stretch
     record: dict[str, Any] = {
-        "stretch": None if stretch is None else {
-            "road": stretch.road, "km_from": stretch.km_from, "km_to": stretch.km_to,
+        "stretch": None
+        if stretch is None
+        else {
+            "road": stretch.road,
+            "km_from": stretch.km_from,
+            "km_to": stretch.km_to,
             "direction": {1: "to_border", -1: "from_border"}.get(stretch.direction, "both"),
         },
-        "gate_id": wanted.gate_id, "area": wanted.area, "site_id": wanted.site_id,
-        "goods_classes": list(wanted.goods_classes), "perishable": wanted.perishable, "regimes": list(wanted.regimes),
-        "stages": list(wanted.stages), "vehicle_ids": None if wanted.vehicle_ids is None else list(wanted.vehicle_ids),
+        "gate_id": wanted.gate_id,
+        "area": wanted.area,
+        "site_id": wanted.site_id,
+        "goods_classes": list(wanted.goods_classes),
+        "perishable": wanted.perishable,
+        "regimes": list(wanted.regimes),
+        "stages": list(wanted.stages),
+        "vehicle_ids": None if wanted.vehicle_ids is None else list(wanted.vehicle_ids),
         "limit_veh": wanted.limit_veh,
-    }  # fmt: skip
+    }
     return {name: value for name, value in record.items() if value is not None and value != []}
 
 

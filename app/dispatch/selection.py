@@ -79,10 +79,17 @@ def check_selection(wanted: Selection, places: Places) -> Selection:
     """
     if not any(
         (
-            wanted.stretch, wanted.gate_id, wanted.area, wanted.site_id, wanted.goods_classes, wanted.regimes,
-            wanted.stages, wanted.perishable is not None, wanted.vehicle_ids is not None,
+            wanted.stretch,
+            wanted.gate_id,
+            wanted.area,
+            wanted.site_id,
+            wanted.goods_classes,
+            wanted.regimes,
+            wanted.stages,
+            wanted.perishable is not None,
+            wanted.vehicle_ids is not None,
         )
-    ):  # fmt: skip
+    ):
         raise InvalidInputError(
             "The selection is empty; name a stretch of road, a gate, an area, goods, a regime or trucks.",
             field="selection",
@@ -103,8 +110,10 @@ def check_selection(wanted: Selection, places: Places) -> Selection:
     if wanted.vehicle_ids is not None and not 1 <= len(wanted.vehicle_ids) <= LONGEST_LIST:
         raise InvalidInputError(
             "The list names {count} trucks; name 1 to {most}.",
-            field="selection.vehicle_ids", count=len(wanted.vehicle_ids), most=LONGEST_LIST,
-        )  # fmt: skip
+            field="selection.vehicle_ids",
+            count=len(wanted.vehicle_ids),
+            most=LONGEST_LIST,
+        )
     if wanted.limit_veh is not None and wanted.limit_veh < 1:
         raise InvalidInputError(
             "The limit is {value}; give at least 1 or leave it out.",
@@ -135,14 +144,20 @@ def _check_stretch(stretch: Stretch, places: Places) -> None:
     if stretch.km_from > stretch.km_to:
         raise InvalidInputError(
             "The stretch runs from km {km_from} to km {km_to}; give the smaller kilometre first.",
-            field="selection.stretch.km_from", km_from=stretch.km_from, km_to=stretch.km_to,
-        )  # fmt: skip
+            field="selection.stretch.km_from",
+            km_from=stretch.km_from,
+            km_to=stretch.km_to,
+        )
     if stretch.km_to < low_km or stretch.km_from > high_km:
         raise InvalidInputError(
             "{road} has no kilometre {km_from} to {km_to}; it runs from {low:.1f} to {high:.1f}.",
-            field="selection.stretch", road=stretch.road, km_from=stretch.km_from, km_to=stretch.km_to,
-            low=low_km, high=high_km,
-        )  # fmt: skip
+            field="selection.stretch",
+            road=stretch.road,
+            km_from=stretch.km_from,
+            km_to=stretch.km_to,
+            low=low_km,
+            high=high_km,
+        )
 
 
 def _check_area(area: Mapping[str, Any]) -> None:
@@ -169,5 +184,8 @@ def _check_known(field: str, value: str | None, known: Any) -> None:
     if value is not None and value not in known:
         raise InvalidInputError(
             "{name} {value} is unknown; use one of {known}.",
-            field=field, name=field, value=value, known=", ".join(sorted(known)),
-        )  # fmt: skip
+            field=field,
+            name=field,
+            value=value,
+            known=", ".join(sorted(known)),
+        )

@@ -134,7 +134,7 @@ def list_orders(
 
     `concerns` narrows by recipient: an order is listed if one of its recipients meets it (`None`: every order).
     `standing_only` leaves out those that are over, and recipients to whom an order no longer applies.
-    """  # fmt: skip
+    """
     query = (
         select(DispatchOrder, Account.full_name.label("issuer"))
         .join(Account, Account.account_id == DispatchOrder.issued_by)
@@ -497,13 +497,18 @@ def trucks_ahead(session: Session, since: datetime) -> Sequence[AnyRow]:
     """
     return session.execute(
         select(
-            Trip.gate_id, Trip.perishable, Trip.stage, RoadRow.road, LastPosition.km, LastPosition.direction,
+            Trip.gate_id,
+            Trip.perishable,
+            Trip.stage,
+            RoadRow.road,
+            LastPosition.km,
+            LastPosition.direction,
             LastPosition.site_id,
         )
         .join(LastPosition, LastPosition.vehicle_id == Trip.vehicle_id)
         .join(RoadRow, RoadRow.road_id == LastPosition.road_id)
         .where(text(IS_OPEN), Trip.direction == "export", LastPosition.time >= since)
-    ).all()  # fmt: skip
+    ).all()
 
 
 # Policy

@@ -54,27 +54,41 @@ ONWARD: Final[Mapping[str, str]] = {"vi": "về cửa khẩu", "en": "to your ga
 
 REASONS: Final[Mapping[str, Mapping[str, str]]] = {
     "queue": {
-        "vi": "Cửa khẩu đang ùn tắc.", "en": "There is a long queue at the gate.", "zh": "口岸拥堵。",
+        "vi": "Cửa khẩu đang ùn tắc.",
+        "en": "There is a long queue at the gate.",
+        "zh": "口岸拥堵。",
     },
     "yard_full": {
-        "vi": "Bến bãi sắp hết chỗ.", "en": "The yard is nearly full.", "zh": "停车场即将满位。",
+        "vi": "Bến bãi sắp hết chỗ.",
+        "en": "The yard is nearly full.",
+        "zh": "停车场即将满位。",
     },
     "gate_closed": {
-        "vi": "Cửa khẩu ngừng thông quan.", "en": "The gate is closed.", "zh": "口岸已停止通关。",
+        "vi": "Cửa khẩu ngừng thông quan.",
+        "en": "The gate is closed.",
+        "zh": "口岸已停止通关。",
     },
     "shorter_wait": {
-        "vi": "Thời gian chờ ở đó ngắn hơn.", "en": "The wait there is shorter.", "zh": "那里等候时间更短。",
+        "vi": "Thời gian chờ ở đó ngắn hơn.",
+        "en": "The wait there is shorter.",
+        "zh": "那里等候时间更短。",
     },
     "queue_dissolves": {
-        "vi": "Đường phía trước đã thông.", "en": "The road ahead is clearing.", "zh": "前方道路已疏通。",
+        "vi": "Đường phía trước đã thông.",
+        "en": "The road ahead is clearing.",
+        "zh": "前方道路已疏通。",
     },
     "accident": {
-        "vi": "Phía trước có tai nạn.", "en": "There is an accident ahead.", "zh": "前方发生事故。",
+        "vi": "Phía trước có tai nạn.",
+        "en": "There is an accident ahead.",
+        "zh": "前方发生事故。",
     },
     "road_works": {
-        "vi": "Phía trước đang thi công.", "en": "There are road works ahead.", "zh": "前方道路施工。",
+        "vi": "Phía trước đang thi công.",
+        "en": "There are road works ahead.",
+        "zh": "前方道路施工。",
     },
-}  # fmt: skip
+}
 """Reasons by their code; anything else given as a reason is shown as written."""
 
 PLACEHOLDERS: Final = ("place", "until", "reason")
@@ -123,14 +137,17 @@ def check_edited(edited: Mapping[str, str]) -> dict[str, str]:
         if not template.strip() or len(template) > LONGEST_TEXT:
             raise InvalidInputError(
                 "The text has {length} characters; write 1 to {most}.",
-                field=field, length=len(template.strip()), most=LONGEST_TEXT,
-            )  # fmt: skip
+                field=field,
+                length=len(template.strip()),
+                most=LONGEST_TEXT,
+            )
         for name in _PLACEHOLDER.findall(template):
             if name not in PLACEHOLDERS:
                 raise InvalidInputError(
                     "The text has an unknown placeholder {name}; use place, until or reason in braces.",
-                    field=field, name=name[:40],
-                )  # fmt: skip
+                    field=field,
+                    name=name[:40],
+                )
     return dict(edited)
 
 

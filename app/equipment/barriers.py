@@ -96,8 +96,10 @@ def opened_by_hand(
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
         raise InvalidInputError(
             "Say in {least} to {most} characters why the barrier was opened by hand.",
-            field="reason", least=SHORTEST_REASON, most=LONGEST_REASON,
-        )  # fmt: skip
+            field="reason",
+            least=SHORTEST_REASON,
+            most=LONGEST_REASON,
+        )
     if store.step_status(session, trip_id, barrier.station or "") != "done":
         raise ConflictError(
             "The barrier opens for a confirmed sheet only; confirm the step {step} first.", step=barrier.station
@@ -134,11 +136,18 @@ def get_command(session: Session, command_id: int) -> dict[str, Any]:
 def describe(command: BarrierCommand, barrier: Equipment) -> dict[str, Any]:
     """A command as a record."""
     return {
-        "command_id": command.command_id, "equipment_id": command.equipment_id, "barrier": barrier.name,
-        "station": barrier.station, "trip_id": command.trip_id, "requested_at": command.requested_at,
-        "requested_by": command.requested_by, "status": command.status, "reason": command.reason,
-        "answered_at": command.answered_at, "detail": command.detail,
-    }  # fmt: skip
+        "command_id": command.command_id,
+        "equipment_id": command.equipment_id,
+        "barrier": barrier.name,
+        "station": barrier.station,
+        "trip_id": command.trip_id,
+        "requested_at": command.requested_at,
+        "requested_by": command.requested_by,
+        "status": command.status,
+        "reason": command.reason,
+        "answered_at": command.answered_at,
+        "detail": command.detail,
+    }
 
 
 # Giving the command
@@ -227,16 +236,25 @@ def _require_trip(session: Session, barrier: Equipment, trip_id: int) -> None:
 
 
 def _insert(
-    session: Session, principal: Principal | None, barrier: Equipment, trip_id: int, status: str, now: datetime,
+    session: Session,
+    principal: Principal | None,
+    barrier: Equipment,
+    trip_id: int,
+    status: str,
+    now: datetime,
     **more: Any,
-) -> BarrierCommand:  # fmt: skip
+) -> BarrierCommand:
     return store.insert_command(
         session,
         {
-            "equipment_id": barrier.equipment_id, "trip_id": trip_id, "requested_at": now,
-            "requested_by": principal.account_id if principal else None, "status": status, **more,
+            "equipment_id": barrier.equipment_id,
+            "trip_id": trip_id,
+            "requested_at": now,
+            "requested_by": principal.account_id if principal else None,
+            "status": status,
+            **more,
         },
-    )  # fmt: skip
+    )
 
 
 def _note(session: Session, command: BarrierCommand, principal: Principal | None, now: datetime, address: str) -> None:

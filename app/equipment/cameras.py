@@ -45,10 +45,15 @@ from ingest.stream import stream_key
 READERS: Final = tuple(
     str(role)
     for role in (
-        Role.BORDER_GUARD, Role.YARD_OPERATOR, Role.SUPPORT, Role.CUSTOMS, Role.HEALTH_QUARANTINE,
-        Role.ANIMAL_QUARANTINE, Role.PLANT_QUARANTINE,
+        Role.BORDER_GUARD,
+        Role.YARD_OPERATOR,
+        Role.SUPPORT,
+        Role.CUSTOMS,
+        Role.HEALTH_QUARANTINE,
+        Role.ANIMAL_QUARANTINE,
+        Role.PLANT_QUARANTINE,
     )
-)  # fmt: skip
+)
 """Who hears of reads at a gate; the event names the read and the trip, no plate."""
 CLOCK_TOLERANCE: Final = timedelta(minutes=2)
 """A camera whose clock runs further ahead than this is not believed: the time of receipt stands for its own."""
@@ -205,9 +210,12 @@ def _trips_like(session: Session, read: PlateRead, site: Site | None, time: date
 
 def _trip_here(row: Any, device: Equipment, time: datetime) -> reads.TripHere:
     expected = reads.expectation(
-        reads.Place(device.gate_id), gate_id=row.gate_id, stage=row.stage, planned_arrival=row.planned_arrival,
+        reads.Place(device.gate_id),
+        gate_id=row.gate_id,
+        stage=row.stage,
+        planned_arrival=row.planned_arrival,
         now=time,
-    )  # fmt: skip
+    )
     plates = (row.plate_norm, row.trailer_plate) if row.trailer_plate else (row.plate_norm,)
     age_s = float(row.fix_age_s) if row.fix_age_s is not None else None
     return reads.TripHere(row.trip_id, plates, expected, row.distance_m, age_s)
@@ -249,9 +257,12 @@ def _take_effect(
     store.lock_trips(session, sorted({trip.trip_id for _, trip in certain}))
     for row, trip in certain:
         data = {
-            "read_id": row.read_id, "station": device.station, "site_id": device.site_id,
-            "probability": round(row.probability or 0.0, 4), "by_person": row.decided_by is not None,
-        }  # fmt: skip
+            "read_id": row.read_id,
+            "station": device.station,
+            "site_id": device.site_id,
+            "probability": round(row.probability or 0.0, 4),
+            "by_person": row.decided_by is not None,
+        }
         line = {"trip_id": trip.trip_id, "at": row.time, "kind": "plate", "data": data, "actor_id": row.decided_by}
         trip_store.insert_events(session, [line])
         if site is not None and site.kind == "camera":
@@ -267,9 +278,12 @@ def _tell(session: Session, device: Equipment, row: PlateReadRow, now: datetime)
     """Open the sheet at the station, or ask for a look at the picture. Along the road there is nobody to tell."""
     if device.gate_id is not None:
         told = {
-            "read_id": row.read_id, "station": device.station, "trip_id": row.trip_id, "status": row.status,
+            "read_id": row.read_id,
+            "station": device.station,
+            "trip_id": row.trip_id,
+            "status": row.status,
             "gate_id": device.gate_id,
-        }  # fmt: skip
+        }
         events.emit(session, "plate", service.audience_of(device, READERS), told, at=now)
 
 

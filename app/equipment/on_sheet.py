@@ -39,13 +39,14 @@ def show(session: Session, principal: Principal, trip: Trip) -> dict[str, Any] |
         ],
         "seals": [
             {
-                "seal_number": number, "state": seal_state(one.kind for one in events),
+                "seal_number": number,
+                "state": seal_state(one.kind for one in events),
                 "events": [reports.describe_seal_event(one) for one in events],
             }
             for number, events in seals.items()
         ],
         "barriers": barriers.list_commands(session, principal, trip_id=trip_id),
-    }  # fmt: skip
+    }
     if principal.role in PERMISSIONS["scans.read"]:
         rows = store.reports_of_trip(session, Scan, trip_id)
         shown["scans"] = [reports.describe_scan(row.Scan, row.Equipment) for row in rows]
@@ -54,11 +55,18 @@ def show(session: Session, principal: Principal, trip: Trip) -> dict[str, Any] |
 
 def _read(row: PlateReadRow, device: Any) -> dict[str, Any]:
     return {
-        "read_id": row.read_id, "camera": device.name, "station": device.station, "site_id": device.site_id,
-        "time": row.time, "plate": row.plate_norm, "status": row.status, "confidence": row.confidence,
-        "probability": row.probability, "by_person": row.decided_by is not None,
+        "read_id": row.read_id,
+        "camera": device.name,
+        "station": device.station,
+        "site_id": device.site_id,
+        "time": row.time,
+        "plate": row.plate_norm,
+        "status": row.status,
+        "confidence": row.confidence,
+        "probability": row.probability,
+        "by_person": row.decided_by is not None,
         "has_picture": row.image_ref is not None,
-    }  # fmt: skip
+    }
 
 
 def open_on_confirmation(session: Session, change: SheetChange) -> None:

@@ -53,13 +53,25 @@ def describe(row: Any) -> dict[str, Any]:
     """A plate read with its camera and trip (see `store.list_reads`) as a record."""
     read, camera = row.PlateReadRow, row.Equipment
     return {
-        "read_id": read.read_id, "equipment_id": read.equipment_id, "camera": camera.name, "gate_id": camera.gate_id,
-        "station": camera.station, "time": read.time, "plate": read.plate_norm, "confidence": read.confidence,
-        "readings": read.candidates.get("readings", []), "considered": read.candidates.get("trips", []),
-        "direction": read.direction, "has_picture": read.image_ref is not None, "status": read.status,
-        "trip_id": read.trip_id, "trip_code": row.code, "probability": read.probability,
-        "decided_by": read.decided_by, "decided_at": read.decided_at,
-    }  # fmt: skip
+        "read_id": read.read_id,
+        "equipment_id": read.equipment_id,
+        "camera": camera.name,
+        "gate_id": camera.gate_id,
+        "station": camera.station,
+        "time": read.time,
+        "plate": read.plate_norm,
+        "confidence": read.confidence,
+        "readings": read.candidates.get("readings", []),
+        "considered": read.candidates.get("trips", []),
+        "direction": read.direction,
+        "has_picture": read.image_ref is not None,
+        "status": read.status,
+        "trip_id": read.trip_id,
+        "trip_code": row.code,
+        "probability": read.probability,
+        "decided_by": read.decided_by,
+        "decided_at": read.decided_at,
+    }
 
 
 def trips_considered(session: Session, reads: list[dict[str, Any]]) -> dict[int, Any]:

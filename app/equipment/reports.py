@@ -53,22 +53,33 @@ def weigh(
     if not 0 < gross_kg <= scales.HEAVIEST_KG or (tare_kg is not None and not 0 < tare_kg <= gross_kg):
         raise InvalidInputError(
             "A truck of {gross_kg} kg with a tare of {tare_kg} kg cannot be; check the scale.",
-            field="gross_kg", gross_kg=gross_kg, tare_kg=tare_kg,
-        )  # fmt: skip
+            field="gross_kg",
+            gross_kg=gross_kg,
+            tare_kg=tare_kg,
+        )
     values = _values(session, device, subject, now)
     declared = store.declared_data(session, values["trip_id"]) if values["trip_id"] is not None else None
     found = scales.compare(
-        gross_kg, tare_kg, scales.declared_goods_kg(declared),
+        gross_kg,
+        tare_kg,
+        scales.declared_goods_kg(declared),
         share=float(device.config.get("tolerance_share", scales.TOLERANCE_SHARE)),
         least_kg=int(device.config.get("tolerance_kg", scales.TOLERANCE_KG)),
-    )  # fmt: skip
+    )
     row, is_new = _keep(
-        session, Weighing, device,
+        session,
+        Weighing,
+        device,
         {
-            **values, "gross_kg": gross_kg, "tare_kg": tare_kg, "declared_kg": found.declared_kg,
-            "difference_kg": found.difference_kg, "tolerance_kg": found.tolerance_kg, "verdict": found.verdict,
+            **values,
+            "gross_kg": gross_kg,
+            "tare_kg": tare_kg,
+            "declared_kg": found.declared_kg,
+            "difference_kg": found.difference_kg,
+            "tolerance_kg": found.tolerance_kg,
+            "verdict": found.verdict,
         },
-    )  # fmt: skip
+    )
     if is_new:
         data = {"weighing_id": row.weighing_id, "gross_kg": gross_kg, "verdict": found.verdict}
         _tell(session, device, row.trip_id, "weighing", data, now)
@@ -98,12 +109,18 @@ def scan(
     values = _values(session, device, subject, now)
     image_ref = pictures.keep(image, now)
     row, is_new = _keep(
-        session, Scan, device,
+        session,
+        Scan,
+        device,
         {
-            **values, "result": result, "note": note, "container": container, "archive_ref": archive_ref,
+            **values,
+            "result": result,
+            "note": note,
+            "container": container,
+            "archive_ref": archive_ref,
             "image_ref": image_ref,
         },
-    )  # fmt: skip
+    )
     if not is_new and row.result == "pending" and result != "pending":
         row.result, row.note = result, note or row.note
         row.image_ref, row.archive_ref = image_ref or row.image_ref, archive_ref or row.archive_ref
@@ -169,13 +186,19 @@ def _values(
     if time > now + AHEAD or time < now - OLDEST:
         raise InvalidInputError(
             "The time {time} is in the future or more than {days} days ago; set the device's clock.",
-            field="time", time=time.isoformat(), days=OLDEST.days,
-        )  # fmt: skip
+            field="time",
+            time=time.isoformat(),
+            days=OLDEST.days,
+        )
     plate = normalise_plate(subject.plate) if subject.plate else None
     return {
-        "equipment_id": device.equipment_id, "time": time, "received_at": now, "source_ref": subject.ref,
-        "plate_norm": plate, "trip_id": _trip_of(session, device, subject, plate, time, by_station),
-    }  # fmt: skip
+        "equipment_id": device.equipment_id,
+        "time": time,
+        "received_at": now,
+        "source_ref": subject.ref,
+        "plate_norm": plate,
+        "trip_id": _trip_of(session, device, subject, plate, time, by_station),
+    }
 
 
 def _trip_of(
@@ -231,25 +254,45 @@ def list_weighings(
 def describe_weighing(row: Weighing, device: Equipment) -> dict[str, Any]:
     """A weighing as a record."""
     return {
-        "weighing_id": row.weighing_id, "equipment_id": row.equipment_id, "scale": device.name, "trip_id": row.trip_id,
-        "plate": row.plate_norm, "time": row.time, "gross_kg": row.gross_kg, "tare_kg": row.tare_kg,
-        "declared_kg": row.declared_kg, "difference_kg": row.difference_kg, "tolerance_kg": row.tolerance_kg,
+        "weighing_id": row.weighing_id,
+        "equipment_id": row.equipment_id,
+        "scale": device.name,
+        "trip_id": row.trip_id,
+        "plate": row.plate_norm,
+        "time": row.time,
+        "gross_kg": row.gross_kg,
+        "tare_kg": row.tare_kg,
+        "declared_kg": row.declared_kg,
+        "difference_kg": row.difference_kg,
+        "tolerance_kg": row.tolerance_kg,
         "verdict": row.verdict,
-    }  # fmt: skip
+    }
 
 
 def describe_scan(row: Scan, device: Equipment) -> dict[str, Any]:
     """A scan as a record; its picture is fetched by its number."""
     return {
-        "scan_id": row.scan_id, "equipment_id": row.equipment_id, "scanner": device.name, "trip_id": row.trip_id,
-        "time": row.time, "container": row.container, "result": row.result, "note": row.note,
-        "archive_ref": row.archive_ref, "has_picture": row.image_ref is not None,
-    }  # fmt: skip
+        "scan_id": row.scan_id,
+        "equipment_id": row.equipment_id,
+        "scanner": device.name,
+        "trip_id": row.trip_id,
+        "time": row.time,
+        "container": row.container,
+        "result": row.result,
+        "note": row.note,
+        "archive_ref": row.archive_ref,
+        "has_picture": row.image_ref is not None,
+    }
 
 
 def describe_seal_event(row: SealEvent) -> dict[str, Any]:
     """A seal's event as a record."""
     return {
-        "event_id": row.event_id, "seal_number": row.seal_number, "kind": row.kind, "time": row.time,
-        "trip_id": row.trip_id, "lon": row.lon, "lat": row.lat,
-    }  # fmt: skip
+        "event_id": row.event_id,
+        "seal_number": row.seal_number,
+        "kind": row.kind,
+        "time": row.time,
+        "trip_id": row.trip_id,
+        "lon": row.lon,
+        "lat": row.lat,
+    }

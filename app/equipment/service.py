@@ -28,12 +28,23 @@ VENDORS: Final[dict[str, tuple[str, ...]]] = {
 }
 """What the platform speaks with each kind of device; a barrier's is the driver of its port."""
 STATIONS: Final = (
-    "health", "barrier_1", "yard", "quarantine_health", "quarantine_animal", "quarantine_plant", "transshipment",
-    "customs", "barrier_2",
-)  # fmt: skip
+    "health",
+    "barrier_1",
+    "yard",
+    "quarantine_health",
+    "quarantine_animal",
+    "quarantine_plant",
+    "transshipment",
+    "customs",
+    "barrier_2",
+)
 SILENT_AFTER_S: Final[dict[str, float]] = {
-    "plate_camera": 3600.0, "scale": 86_400.0, "scanner": 86_400.0, "seal": 86_400.0, "barrier": 600.0,
-}  # fmt: skip
+    "plate_camera": 3600.0,
+    "scale": 86_400.0,
+    "scanner": 86_400.0,
+    "seal": 86_400.0,
+    "barrier": 600.0,
+}
 """Silence after which a device raises an alarm, unless its `config` sets `silent_after_s` (assumed)."""
 SECRETS: Final = ("secret", "password", "broker")
 """Parts of `config` that are never shown again."""
@@ -68,9 +79,16 @@ def register(
     key = new_identifier()
     device = store.insert_equipment(session, {**checked, "key_hash": hash_key(key), "created_at": now})
     audit.record(
-        session, principal, "equipment.register", "equipment", device.equipment_id, None, describe(device), at=now,
+        session,
+        principal,
+        "equipment.register",
+        "equipment",
+        device.equipment_id,
+        None,
+        describe(device),
+        at=now,
         address=address,
-    )  # fmt: skip
+    )
     return device, key
 
 
@@ -105,9 +123,16 @@ def change(
     device.version += 1
     session.flush()
     audit.record(
-        session, principal, "equipment.change", "equipment", equipment_id, before, describe(device), at=now,
+        session,
+        principal,
+        "equipment.change",
+        "equipment",
+        equipment_id,
+        before,
+        describe(device),
+        at=now,
         address=address,
-    )  # fmt: skip
+    )
     _tell(session, device, "changed", now)
     return device
 
@@ -151,9 +176,14 @@ def _check(corridor: Corridor, values: dict[str, Any]) -> dict[str, Any]:
     config = values.get("config") or {}
     _check_config(kind, vendor, config)
     return {
-        "kind": kind, "name": name, "vendor": vendor, "site_id": site_id, "gate_id": gate_id, "station": station,
+        "kind": kind,
+        "name": name,
+        "vendor": vendor,
+        "site_id": site_id,
+        "gate_id": gate_id,
+        "station": station,
         "config": config,
-    }  # fmt: skip
+    }
 
 
 def _check_config(kind: str, vendor: str, config: Mapping[str, Any]) -> None:
@@ -166,8 +196,11 @@ def _check_config(kind: str, vendor: str, config: Mapping[str, Any]) -> None:
         if not isinstance(config.get(name), str) or not config[name]:
             raise InvalidInputError(
                 "{kind} of the kind {vendor} needs {name} in its config.",
-                field=f"config.{name}", kind=kind, vendor=vendor, name=name,
-            )  # fmt: skip
+                field=f"config.{name}",
+                kind=kind,
+                vendor=vendor,
+                name=name,
+            )
     if vendor == "http" and not str(config["url"]).startswith(("http://", "https://")):
         raise InvalidInputError("The address of the barrier begins with http:// or https://.", field="config.url")
     for name in ("silent_after_s", "tolerance_share", "tolerance_kg", "enter_heading_deg", "timeout_s"):
@@ -187,8 +220,11 @@ def _keep_secrets(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, A
 def _unknown(field: str, value: object, known: Any) -> InvalidInputError:
     return InvalidInputError(
         "{name} {value} is unknown; use one of {known}.",
-        field=field, name=field, value=str(value)[:60], known=", ".join(sorted(known)),
-    )  # fmt: skip
+        field=field,
+        name=field,
+        value=str(value)[:60],
+        known=", ".join(sorted(known)),
+    )
 
 
 def _lock(session: Session, equipment_id: int, edited_version: int) -> Equipment:
@@ -199,8 +235,9 @@ def _lock(session: Session, equipment_id: int, edited_version: int) -> Equipment
         raise StaleError(
             "The device was changed meanwhile: you edited version {edited}, now it is version {present}. "
             "Look at it again.",
-            edited=edited_version, present=device.version,
-        )  # fmt: skip
+            edited=edited_version,
+            present=device.version,
+        )
     return device
 
 
@@ -230,11 +267,20 @@ def describe(device: Equipment) -> dict[str, Any]:
     """A device as a record; the secrets of its set-up are hidden."""
     config = {name: HIDDEN if name in SECRETS and value else value for name, value in device.config.items()}
     return {
-        "equipment_id": device.equipment_id, "kind": device.kind, "name": device.name, "vendor": device.vendor,
-        "gate_id": device.gate_id, "site_id": device.site_id, "station": device.station, "config": config,
-        "created_at": device.created_at, "last_seen_at": device.last_seen_at, "alarm_since": device.alarm_since,
-        "disabled_at": device.disabled_at, "version": device.version,
-    }  # fmt: skip
+        "equipment_id": device.equipment_id,
+        "kind": device.kind,
+        "name": device.name,
+        "vendor": device.vendor,
+        "gate_id": device.gate_id,
+        "site_id": device.site_id,
+        "station": device.station,
+        "config": config,
+        "created_at": device.created_at,
+        "last_seen_at": device.last_seen_at,
+        "alarm_since": device.alarm_since,
+        "disabled_at": device.disabled_at,
+        "version": device.version,
+    }
 
 
 def _none(equipment_id: int) -> NotFoundError:
@@ -244,9 +290,12 @@ def _none(equipment_id: int) -> NotFoundError:
 def door_url(base: str, device: Equipment) -> str | None:
     """Where a device reports; `None` for one that is only told."""
     path = {
-        "plate_camera": f"/cameras/{device.vendor}", "scale": "/equipment/weighings", "scanner": "/equipment/scans",
-        "seal": "/equipment/seal-events", "barrier": "/equipment/heartbeat",
-    }[device.kind]  # fmt: skip
+        "plate_camera": f"/cameras/{device.vendor}",
+        "scale": "/equipment/weighings",
+        "scanner": "/equipment/scans",
+        "seal": "/equipment/seal-events",
+        "barrier": "/equipment/heartbeat",
+    }[device.kind]
     return None if device.vendor == "frigate" else base.rstrip("/") + path
 
 
@@ -303,9 +352,11 @@ def is_silent(device: Equipment, now: datetime) -> bool:
 def emit_command(session: Session, command: BarrierCommand, now: datetime) -> None:
     """Tell how a barrier command stands."""
     data = {
-        "equipment_id": command.equipment_id, "status": command.status, "command_id": command.command_id,
+        "equipment_id": command.equipment_id,
+        "status": command.status,
+        "command_id": command.command_id,
         "trip_id": command.trip_id,
-    }  # fmt: skip
+    }
     device = session.get_one(Equipment, command.equipment_id)
     events.emit(session, "equipment", audience_of(device, WATCHERS), data, at=now)
 

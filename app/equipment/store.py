@@ -250,10 +250,13 @@ def trips_like(
             """  # noqa: S608 - constants of this package
         ),
         {
-            "heads": list(heads), "tails": list(tails), "moment": moment,
-            "lon": spot.lon if spot else None, "lat": spot.lat if spot else None,
+            "heads": list(heads),
+            "tails": list(tails),
+            "moment": moment,
+            "lon": spot.lon if spot else None,
+            "lat": spot.lat if spot else None,
         },
-    ).all()  # fmt: skip
+    ).all()
 
 
 def find_trip(session: Session, trip_id: int) -> AnyRow | None:

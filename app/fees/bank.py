@@ -80,9 +80,16 @@ def enter_account(
     session.flush()
     after = describe_account(account)
     audit.record(
-        session, principal, "accounts.collecting", "collecting_account", account.collecting_account_id, None, after,
-        at=now, address=address,
-    )  # fmt: skip
+        session,
+        principal,
+        "accounts.collecting",
+        "collecting_account",
+        account.collecting_account_id,
+        None,
+        after,
+        at=now,
+        address=address,
+    )
     return {**after, "webhook_key": webhook_key(account, secret_key)}
 
 
@@ -91,10 +98,17 @@ def describe_account(account: CollectingAccount) -> dict[str, Any]:
     return {
         name: getattr(account, name)
         for name in (
-            "collecting_account_id", "collector", "gate_id", "bank_bin", "bank_name", "account_number",
-            "account_name", "simulated", "created_at",
+            "collecting_account_id",
+            "collector",
+            "gate_id",
+            "bank_bin",
+            "bank_name",
+            "account_number",
+            "account_name",
+            "simulated",
+            "created_at",
         )
-    }  # fmt: skip
+    }
 
 
 def webhook_key(account: CollectingAccount, secret_key: str) -> str:
@@ -146,9 +160,10 @@ def receive(
 
 
 def _is_recent(timestamp: str, now: datetime) -> bool:
-    return re.fullmatch(r"[0-9]{1,12}", timestamp) is not None and abs(
-        now.timestamp() - int(timestamp)
-    ) <= WINDOW.total_seconds()  # fmt: skip
+    return (
+        re.fullmatch(r"[0-9]{1,12}", timestamp) is not None
+        and abs(now.timestamp() - int(timestamp)) <= WINDOW.total_seconds()
+    )
 
 
 # Statement files
@@ -190,9 +205,16 @@ def import_statement(
     digest = hashlib.sha256(content).hexdigest()
     after = {"rows": len(results), "results": counted, "sha256": digest}
     audit.record(
-        session, principal, "payments.statement", "collecting_account", account.collecting_account_id, None, after,
-        at=now, address=address,
-    )  # fmt: skip
+        session,
+        principal,
+        "payments.statement",
+        "collecting_account",
+        account.collecting_account_id,
+        None,
+        after,
+        at=now,
+        address=address,
+    )
     return {"rows": results, "counts": counted}
 
 
@@ -278,8 +300,9 @@ def read_time(written: str) -> datetime:
             continue
     raise InvalidInputError(
         "{value} is no time; write it as 2026-03-02T10:00:00+07:00 or 02/03/2026 10:00.",
-        field="received_at", value=written[:40],
-    )  # fmt: skip
+        field="received_at",
+        value=written[:40],
+    )
 
 
 def _check_time(moment: datetime, now: datetime) -> datetime:
@@ -297,8 +320,13 @@ def seed_simulated_accounts(session: Session, gates: Collection[str], *, secret_
     fresh = [(number, *one) for number, one in enumerate(wanted, 1) if one not in used]
     for number, collector, gate_id in fresh:
         values = {
-            "collector": collector, "gate_id": gate_id, "bank_bin": "970400", "bank_name": "Ngân hàng mô phỏng",
-            "account_number": f"MOPHONG{number:03d}", "account_name": "TAI KHOAN MO PHONG", "simulated": True,
-        }  # fmt: skip
+            "collector": collector,
+            "gate_id": gate_id,
+            "bank_bin": "970400",
+            "bank_name": "Ngân hàng mô phỏng",
+            "account_number": f"MOPHONG{number:03d}",
+            "account_name": "TAI KHOAN MO PHONG",
+            "simulated": True,
+        }
         enter_account(session, None, values, gates=gates, secret_key=secret_key, now=now)
     return len(fresh)

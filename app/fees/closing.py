@@ -71,15 +71,24 @@ def close_day(
         if not reason.strip():
             raise InvalidInputError(
                 "{counted} đ were counted, the records have {expected} đ; count again or give the reason.",
-                field="reason", counted=counted_cash_vnd, expected=sums["expected_cash_vnd"],
-            )  # fmt: skip
+                field="reason",
+                counted=counted_cash_vnd,
+                expected=sums["expected_cash_vnd"],
+            )
         said = check_reason(reason)
     del sums["expected_cash_vnd"]
     closing = Closing(
-        collector=collector, gate_id=gate_id, day=day, closed_at=now, closed_by=principal.account_id,
-        counted_cash_vnd=counted_cash_vnd, difference_vnd=difference_vnd, difference_reason=said,
-        held_vnd=store.held_vnd(session, collector, gate_id), **sums,
-    )  # fmt: skip
+        collector=collector,
+        gate_id=gate_id,
+        day=day,
+        closed_at=now,
+        closed_by=principal.account_id,
+        counted_cash_vnd=counted_cash_vnd,
+        difference_vnd=difference_vnd,
+        difference_reason=said,
+        held_vnd=store.held_vnd(session, collector, gate_id),
+        **sums,
+    )
     session.add(closing)
     session.flush()
     store.stamp_closing(session, closing, [row.Payment for row in rows], refunds)
@@ -142,11 +151,26 @@ def describe(closing: Closing) -> dict[str, Any]:
     return {
         name: getattr(closing, name)
         for name in (
-            "closing_id", "collector", "gate_id", "day", "closed_at", "payments", "refunds", "cash_vnd",
-            "transfer_vnd", "cash_refund_vnd", "transfer_refund_vnd", "net_vnd", "counted_cash_vnd", "difference_vnd",
-            "difference_reason", "held_vnd", "receipts", "accounts",
+            "closing_id",
+            "collector",
+            "gate_id",
+            "day",
+            "closed_at",
+            "payments",
+            "refunds",
+            "cash_vnd",
+            "transfer_vnd",
+            "cash_refund_vnd",
+            "transfer_refund_vnd",
+            "net_vnd",
+            "counted_cash_vnd",
+            "difference_vnd",
+            "difference_reason",
+            "held_vnd",
+            "receipts",
+            "accounts",
         )
-    }  # fmt: skip
+    }
 
 
 def _office(principal: Principal) -> tuple[str, str]:

@@ -13,9 +13,12 @@ from geo.errors import InvalidInputError
 SERVICES: Final = ("standard", "inland_delivery", "wharf_only")
 CONTAINERS: Final = ("none", "20", "40", "45")
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "regime": REGIMES, "direction": DIRECTIONS, "service": SERVICES, "container": CONTAINERS,
+    "regime": REGIMES,
+    "direction": DIRECTIONS,
+    "service": SERVICES,
+    "container": CONTAINERS,
     "vehicle": ("truck", "tractor", "new_vehicle"),
-}  # fmt: skip
+}
 """The values of facts that are names."""
 ANSWERABLE: Final = ("payload_kg", "weight_kg", "container", "refrigerated", "vehicle", "service")
 """Facts a collector may add; regime and gate are the trip's own and are declared anew, not answered."""
@@ -62,8 +65,10 @@ def check_answers(answers: Mapping[str, Any]) -> dict[str, Any]:
         if name not in ANSWERABLE:
             raise InvalidInputError(
                 "{name} cannot be answered here; use one of {known}.",
-                field="facts", name=name, known=", ".join(ANSWERABLE),
-            )  # fmt: skip
+                field="facts",
+                name=name,
+                known=", ".join(ANSWERABLE),
+            )
         if not _fits(name, value):
             wanted = ", ".join(CHOICES.get(name, ())) or {int: "a whole number", bool: "true or false"}.get(
                 LOAD_FACTS[name], "text"

@@ -39,9 +39,15 @@ def record_transfer(
     """
     store.lock_collecting_account(session, account.collecting_account_id)
     values = {
-        **transfer, "method": "transfer", "source": source, "status": "unmatched", "collector": account.collector,
-        "gate_id": account.gate_id, "collecting_account_id": account.collecting_account_id, "recorded_at": now,
-    }  # fmt: skip
+        **transfer,
+        "method": "transfer",
+        "source": source,
+        "status": "unmatched",
+        "collector": account.collector,
+        "gate_id": account.gate_id,
+        "collecting_account_id": account.collecting_account_id,
+        "recorded_at": now,
+    }
     payment = store.insert_payment(session, values)
     if payment is None:
         known = store.find_transfer(session, account.collecting_account_id, transfer["bank_ref"])
@@ -49,8 +55,9 @@ def record_transfer(
         if (known.amount_vnd, known.received_at) != (transfer["amount_vnd"], transfer["received_at"]):
             raise ConflictError(
                 "The bank's reference {bank_ref} is known with another amount or time; check it with the bank.",
-                field="bank_ref", bank_ref=transfer["bank_ref"],
-            )  # fmt: skip
+                field="bank_ref",
+                bank_ref=transfer["bank_ref"],
+            )
         return known, False
     fee, detail = _find_fee(session, payment)
     if fee is None:
@@ -173,18 +180,28 @@ def take_cash(
     if amount_vnd != outstanding_vnd:
         raise InvalidInputError(
             "{given} đ were entered, but {due} đ are due; take exactly what is due.",
-            field="amount_vnd", given=amount_vnd, due=outstanding_vnd,
-        )  # fmt: skip
+            field="amount_vnd",
+            given=amount_vnd,
+            due=outstanding_vnd,
+        )
     before = summary(fee)
     assert fee.collector is not None
     payment = store.insert_payment(
         session,
         {
-            "fee_id": fee_id, "method": "cash", "source": "desk", "status": "matched", "amount_vnd": amount_vnd,
-            "applied_vnd": amount_vnd, "collector": fee.collector, "gate_id": fee.gate_id, "received_at": now,
-            "recorded_at": now, "recorded_by": principal.account_id,
+            "fee_id": fee_id,
+            "method": "cash",
+            "source": "desk",
+            "status": "matched",
+            "amount_vnd": amount_vnd,
+            "applied_vnd": amount_vnd,
+            "collector": fee.collector,
+            "gate_id": fee.gate_id,
+            "received_at": now,
+            "recorded_at": now,
+            "recorded_by": principal.account_id,
         },
-    )  # fmt: skip
+    )
     assert payment is not None
     for one in earlier:
         if one.status == "under":
@@ -283,8 +300,9 @@ def lock_payment(session: Session, principal: Principal, payment_id: int, edited
         raise StaleError(
             "The payment was changed meanwhile: you saw version {edited}, now it is version {present}. "
             "Look at it again.",
-            edited=edited_version, present=payment.version,
-        )  # fmt: skip
+            edited=edited_version,
+            present=payment.version,
+        )
     return payment
 
 

@@ -22,9 +22,13 @@ FONTS = Path(__file__).with_name("fonts")
 OFFICES = {"gate_management": "Trung tâm Quản lý cửa khẩu", "tax": "Cơ quan thuế"}
 METHODS = {"cash": "Tiền mặt", "transfer": "Chuyển khoản"}
 REGIMES = {
-    "export": "Xuất khẩu", "import": "Nhập khẩu", "temporary_import_reexport": "Tạm nhập tái xuất",
-    "temporary_export_reimport": "Tạm xuất tái nhập", "border_transfer": "Chuyển khẩu", "transit": "Quá cảnh",
-}  # fmt: skip
+    "export": "Xuất khẩu",
+    "import": "Nhập khẩu",
+    "temporary_import_reexport": "Tạm nhập tái xuất",
+    "temporary_export_reimport": "Tạm xuất tái nhập",
+    "border_transfer": "Chuyển khẩu",
+    "transit": "Quá cảnh",
+}
 TITLE = "BIÊN LAI THU PHÍ"
 SUBTITLE = "Phí sử dụng công trình kết cấu hạ tầng, công trình dịch vụ, tiện ích công cộng trong khu vực cửa khẩu"
 A5_MM = (148.0, 210.0)

@@ -38,9 +38,12 @@ def ask_waiver(
     fee = lock_for_collector(session, principal, fee_id, edited_version)
     _check_waivable(session, fee)
     values = {
-        "kind": "waiver", "fee_id": fee_id, "amount_vnd": fee.amount_vnd or 0, "collector": str(principal.role),
+        "kind": "waiver",
+        "fee_id": fee_id,
+        "amount_vnd": fee.amount_vnd or 0,
+        "collector": str(principal.role),
         "gate_id": fee.gate_id,
-    }  # fmt: skip
+    }
     return _ask(session, principal, values, reason, now, address)
 
 
@@ -68,10 +71,15 @@ def ask_refund(
     payment = lock_payment(session, principal, payment_id, edited_version)
     applied_vnd = _check_refundable(session, payment, amount_vnd)
     values = {
-        "kind": "refund", "payment_id": payment_id, "fee_id": payment.fee_id, "amount_vnd": amount_vnd,
-        "applied_vnd": applied_vnd, "method": payment.method, "collector": payment.collector,
+        "kind": "refund",
+        "payment_id": payment_id,
+        "fee_id": payment.fee_id,
+        "amount_vnd": amount_vnd,
+        "applied_vnd": applied_vnd,
+        "method": payment.method,
+        "collector": payment.collector,
         "gate_id": payment.gate_id,
-    }  # fmt: skip
+    }
     return _ask(session, principal, values, reason, now, address)
 
 
@@ -134,10 +142,22 @@ def describe(release: Release) -> dict[str, Any]:
     return {
         name: getattr(release, name)
         for name in (
-            "release_id", "kind", "fee_id", "payment_id", "amount_vnd", "applied_vnd", "method", "collector",
-            "gate_id", "reason", "status", "asked_at", "decided_at", "decision_reason",
+            "release_id",
+            "kind",
+            "fee_id",
+            "payment_id",
+            "amount_vnd",
+            "applied_vnd",
+            "method",
+            "collector",
+            "gate_id",
+            "reason",
+            "status",
+            "asked_at",
+            "decided_at",
+            "decision_reason",
         )
-    }  # fmt: skip
+    }
 
 
 def _ask(
@@ -146,10 +166,13 @@ def _ask(
     release = store.insert_release(
         session,
         {
-            **values, "reason": check_reason(reason), "status": "asked", "asked_by": principal.account_id,
+            **values,
+            "reason": check_reason(reason),
+            "status": "asked",
+            "asked_by": principal.account_id,
             "asked_at": now,
         },
-    )  # fmt: skip
+    )
     if release is None:
         raise ConflictError("This was asked for already and waits for a second person.")
     act, after = f"fees.{release.kind}.asked", describe(release)
@@ -179,8 +202,9 @@ def _check_refundable(session: Session, payment: Payment, amount_vnd: int) -> in
         if fee.status == "paid" and trip.stage in OPEN_STAGES:
             raise ConflictError(
                 "The trip {code} is still open and this money pays its fee; only {excess} đ can be given back now.",
-                code=trip.code, excess=excess_vnd,
-            )  # fmt: skip
+                code=trip.code,
+                excess=excess_vnd,
+            )
     return applied_vnd
 
 

@@ -53,10 +53,15 @@ def open_fee(session: Session, trip_id: int, *, now: datetime) -> int:
     first = store.insert_fee(
         session,
         {
-            "trip_id": trip_id, "gate_id": row.gate_id, "status": "open_question", "load": {}, "opened_at": now,
-            "reference": new_reference(), "collector": None,
+            "trip_id": trip_id,
+            "gate_id": row.gate_id,
+            "status": "open_question",
+            "load": {},
+            "opened_at": now,
+            "reference": new_reference(),
+            "collector": None,
         },
-    )  # fmt: skip
+    )
     fee = first or store.lock_fee(session, FeeRow.trip_id == trip_id)
     assert fee is not None
     has_money = bool(store.payments_of(session, fee.fee_id))
@@ -75,13 +80,19 @@ def _assess(
     answer, values = _ask_tariff(session, fee, row, now)
     if isinstance(answer, Fee) and values.get("collector") is not None:
         values |= {
-            "status": "due", "question": None, "amount_vnd": answer.amount_vnd,
+            "status": "due",
+            "question": None,
+            "amount_vnd": answer.amount_vnd,
             "derivation": [line.to_record() for line in answer.derivation],
-        }  # fmt: skip
+        }
     else:
-        question = answer if isinstance(answer, Question) else Question(
-            "no_collector", "The tariff does not say who collects from this load. Decide and enter the amount.", {}
-        )  # fmt: skip
+        question = (
+            answer
+            if isinstance(answer, Question)
+            else Question(
+                "no_collector", "The tariff does not say who collects from this load. Decide and enter the amount.", {}
+            )
+        )
         values |= {"status": "open_question", "question": question.to_record(), "amount_vnd": None, "derivation": []}
     changes = {name: value for name, value in values.items() if getattr(fee, name) != value}
     if not changes:
@@ -131,11 +142,18 @@ def _ask_again(session: Session, fee: FeeRow, row: Any, now: datetime) -> None:
         session,
         fee,
         {
-            "status": "open_question", "question": question.to_record(), "amount_vnd": None, "derivation": [],
-            "load": values["load"], "tariff_id": values["tariff_id"], "decided_by": None, "decision_reason": None,
-            "settled_at": None, "settled_by": None,
+            "status": "open_question",
+            "question": question.to_record(),
+            "amount_vnd": None,
+            "derivation": [],
+            "load": values["load"],
+            "tariff_id": values["tariff_id"],
+            "decided_by": None,
+            "decision_reason": None,
+            "settled_at": None,
+            "settled_by": None,
         },
-    )  # fmt: skip
+    )
     announce(session, fee, now, None)
     audit.record(session, None, "fees.reopen", "fee", fee.fee_id, before, summary(fee), at=now)
 
@@ -205,17 +223,28 @@ def decide_amount(
     before = summary(fee)
     label = {"vi": "Người thu quyết định", "en": "Decided by the collector", "zh": "收费人员决定"}
     line = {
-        "kind": "decided", "rule": "decided", "label": label, "amount_vnd": amount_vnd, "subtotal_vnd": amount_vnd,
-        "goods_class": None, "share": None, "reason": said,
-    }  # fmt: skip
+        "kind": "decided",
+        "rule": "decided",
+        "label": label,
+        "amount_vnd": amount_vnd,
+        "subtotal_vnd": amount_vnd,
+        "goods_class": None,
+        "share": None,
+        "reason": said,
+    }
     store.update_fee(
         session,
         fee,
         {
-            "status": "due", "amount_vnd": amount_vnd, "derivation": [line], "question": None, "decision_reason": said,
-            "decided_by": principal.account_id, "collector": fee.collector or str(principal.role),
+            "status": "due",
+            "amount_vnd": amount_vnd,
+            "derivation": [line],
+            "question": None,
+            "decision_reason": said,
+            "decided_by": principal.account_id,
+            "collector": fee.collector or str(principal.role),
         },
-    )  # fmt: skip
+    )
     _tell_sheet(session, fee, now, principal)
     announce(session, fee, now, principal)
     audit.record(session, principal, "fees.decide", "fee", fee_id, before, summary(fee), at=now, address=address)
@@ -297,10 +326,16 @@ def payment_code(session: Session, principal: Principal, fee_id: int) -> dict[st
         raise ConflictError("The collector has no bank account entered here; pay at the office.")
     text = vietqr.payload(account.bank_bin, account.account_number, fee["outstanding_vnd"], fee["reference"])
     return {
-        "payload": text, "svg": vietqr.svg(text), "amount_vnd": fee["outstanding_vnd"], "reference": fee["reference"],
-        "bank_bin": account.bank_bin, "bank_name": account.bank_name, "account_number": account.account_number,
-        "account_name": account.account_name, "simulated": account.simulated,
-    }  # fmt: skip
+        "payload": text,
+        "svg": vietqr.svg(text),
+        "amount_vnd": fee["outstanding_vnd"],
+        "reference": fee["reference"],
+        "bank_bin": account.bank_bin,
+        "bank_name": account.bank_name,
+        "account_number": account.account_number,
+        "account_name": account.account_name,
+        "simulated": account.simulated,
+    }
 
 
 def _read(session: Session, condition: Any, message: str, name: int) -> dict[str, Any]:
@@ -341,21 +376,48 @@ def describe_payment(payment: Any) -> dict[str, Any]:
     return {
         name: getattr(payment, name)
         for name in (
-            "payment_id", "fee_id", "method", "source", "status", "detail", "amount_vnd", "applied_vnd",
-            "refunded_vnd", "collector", "gate_id", "bank_ref", "content", "payer", "received_at", "confirmed_at",
-            "receipt_series", "receipt_number", "version",
+            "payment_id",
+            "fee_id",
+            "method",
+            "source",
+            "status",
+            "detail",
+            "amount_vnd",
+            "applied_vnd",
+            "refunded_vnd",
+            "collector",
+            "gate_id",
+            "bank_ref",
+            "content",
+            "payer",
+            "received_at",
+            "confirmed_at",
+            "receipt_series",
+            "receipt_number",
+            "version",
         )
-    }  # fmt: skip
+    }
 
 
 def summary(fee: FeeRow) -> dict[str, Any]:
     """A fee's own columns as plain values."""
     return {
-        "fee_id": fee.fee_id, "trip_id": fee.trip_id, "gate_id": fee.gate_id, "collector": fee.collector,
-        "status": fee.status, "load": fee.load, "answers": fee.answers, "question": fee.question,
-        "amount_vnd": fee.amount_vnd, "derivation": fee.derivation, "decision_reason": fee.decision_reason,
-        "reference": fee.reference, "opened_at": fee.opened_at, "settled_at": fee.settled_at, "version": fee.version,
-    }  # fmt: skip
+        "fee_id": fee.fee_id,
+        "trip_id": fee.trip_id,
+        "gate_id": fee.gate_id,
+        "collector": fee.collector,
+        "status": fee.status,
+        "load": fee.load,
+        "answers": fee.answers,
+        "question": fee.question,
+        "amount_vnd": fee.amount_vnd,
+        "derivation": fee.derivation,
+        "decision_reason": fee.decision_reason,
+        "reference": fee.reference,
+        "opened_at": fee.opened_at,
+        "settled_at": fee.settled_at,
+        "version": fee.version,
+    }
 
 
 # Pieces
@@ -370,8 +432,9 @@ def lock_for_collector(session: Session, principal: Principal, fee_id: int, edit
     if edited_version is not None and fee.version != edited_version:
         raise StaleError(
             "The fee was changed meanwhile: you saw version {edited}, now it is version {present}. Look at it again.",
-            edited=edited_version, present=fee.version,
-        )  # fmt: skip
+            edited=edited_version,
+            present=fee.version,
+        )
     return fee
 
 

@@ -60,10 +60,11 @@ def list_tariffs(session: Session) -> Sequence[TariffRow]:
 def lock_tariff(session: Session, tariff_id: int) -> TariffRow | None:
     """A tariff, locked."""
     return session.scalars(
-        select(TariffRow).where(TariffRow.tariff_id == tariff_id).with_for_update().execution_options(
-            populate_existing=True
-        )
-    ).one_or_none()  # fmt: skip
+        select(TariffRow)
+        .where(TariffRow.tariff_id == tariff_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
 
 
 def insert_tariff(session: Session, values: Mapping[str, Any]) -> TariffRow | None:
@@ -268,10 +269,8 @@ def insert_payment(session: Session, values: Mapping[str, Any]) -> Payment | Non
 def find_transfer(session: Session, collecting_account_id: int, bank_ref: str) -> Payment | None:
     """A transfer by the bank's reference."""
     return session.scalars(
-        select(Payment).where(
-            Payment.collecting_account_id == collecting_account_id, Payment.bank_ref == bank_ref
-        )
-    ).one_or_none()  # fmt: skip
+        select(Payment).where(Payment.collecting_account_id == collecting_account_id, Payment.bank_ref == bank_ref)
+    ).one_or_none()
 
 
 def payments_of(session: Session, fee_id: int) -> Sequence[Payment]:

@@ -54,11 +54,14 @@ class CollectingAccount(Base):
     __table_args__ = (
         CheckConstraint(one_of("collector", COLLECTORS), name="collector"),
         Index(
-            "uq_collecting_account_in_use", "collector", "gate_id", unique=True,
+            "uq_collecting_account_in_use",
+            "collector",
+            "gate_id",
+            unique=True,
             postgresql_where=text("disabled_at IS NULL"),
         ),
         {"schema": "app"},
-    )  # fmt: skip
+    )
 
     collecting_account_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     collector: Mapped[str]
@@ -85,11 +88,14 @@ class FeeRow(Base):
         CheckConstraint(one_of("status", FEE_STATUSES), name="status"),
         CheckConstraint(one_of("collector", COLLECTORS), name="collector"),
         Index(
-            "ix_fee_work", "gate_id", "status", "fee_id",
+            "ix_fee_work",
+            "gate_id",
+            "status",
+            "fee_id",
             postgresql_where=text("status IN ('open_question', 'due')"),
         ),
         {"schema": "app"},
-    )  # fmt: skip
+    )
 
     fee_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     trip_id: Mapped[int] = mapped_column(ForeignKey("app.trip.trip_id"), unique=True)
@@ -172,12 +178,20 @@ class Release(Base):
     __tablename__ = "fee_release"
     __table_args__ = (
         CheckConstraint("decided_by IS NULL OR decided_by <> asked_by", name="second_person"),
-        Index("uq_fee_release_asked_fee", "fee_id", unique=True,
-              postgresql_where=text("status = 'asked' AND kind = 'waiver'")),
-        Index("uq_fee_release_asked_payment", "payment_id", unique=True,
-              postgresql_where=text("status = 'asked' AND kind = 'refund'")),
+        Index(
+            "uq_fee_release_asked_fee",
+            "fee_id",
+            unique=True,
+            postgresql_where=text("status = 'asked' AND kind = 'waiver'"),
+        ),
+        Index(
+            "uq_fee_release_asked_payment",
+            "payment_id",
+            unique=True,
+            postgresql_where=text("status = 'asked' AND kind = 'refund'"),
+        ),
         {"schema": "app"},
-    )  # fmt: skip
+    )
 
     release_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     kind: Mapped[str]

@@ -64,8 +64,10 @@ def create_draft(
     if row is None:
         raise ConflictError(
             "Version {version} of the tariff {code} exists; give the next number.",
-            field="version", version=values["version"], code=values["code"],
-        )  # fmt: skip
+            field="version",
+            version=values["version"],
+            code=values["code"],
+        )
     audit.record(session, principal, "tariffs.create", "tariff", row.tariff_id, None, values, at=now, address=address)
     return row.tariff_id
 
@@ -119,18 +121,32 @@ def publish(
 def describe(row: TariffRow) -> dict[str, Any]:
     """A tariff as plain values, without its rules."""
     return {
-        "tariff_id": row.tariff_id, "code": row.code, "version": row.version, "valid_from": row.valid_from,
-        "valid_to": row.valid_to, "complete": row.complete, "source": row.source, "status": row.status,
-        "edit": row.edit, "created_at": row.created_at, "published_at": row.published_at,
-    }  # fmt: skip
+        "tariff_id": row.tariff_id,
+        "code": row.code,
+        "version": row.version,
+        "valid_from": row.valid_from,
+        "valid_to": row.valid_to,
+        "complete": row.complete,
+        "source": row.source,
+        "status": row.status,
+        "edit": row.edit,
+        "created_at": row.created_at,
+        "published_at": row.published_at,
+    }
 
 
 def _columns(definition: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     tariff = Tariff.from_definition(definition)
     return {
-        "code": tariff.code, "version": tariff.version, "valid_from": tariff.valid_from, "valid_to": tariff.valid_to,
-        "complete": tariff.complete, "source": tariff.source, "rules": _plain(definition), "created_at": now,
-    }  # fmt: skip
+        "code": tariff.code,
+        "version": tariff.version,
+        "valid_from": tariff.valid_from,
+        "valid_to": tariff.valid_to,
+        "complete": tariff.complete,
+        "source": tariff.source,
+        "rules": _plain(definition),
+        "created_at": now,
+    }
 
 
 def _lock_draft(session: Session, tariff_id: int, edited: int) -> TariffRow:
@@ -141,8 +157,9 @@ def _lock_draft(session: Session, tariff_id: int, edited: int) -> TariffRow:
         raise StaleError(
             "The tariff was changed meanwhile: you edited version {edited}, now it is version {present}. "
             "Look at it again.",
-            edited=edited, present=row.edit,
-        )  # fmt: skip
+            edited=edited,
+            present=row.edit,
+        )
     if row.status != "draft":
         raise ConflictError("The tariff is {status}; enter a new version instead.", status=row.status)
     return row

@@ -74,5 +74,8 @@ def _object(name: str, value: str) -> str:
 def _bad(field: str, value: str, wanted: str) -> InvalidInputError:
     return InvalidInputError(
         "{value} does not fit into a VietQR code as {name}; it must be {wanted}.",
-        field=field, name=field, value=value[:40], wanted=wanted,
-    )  # fmt: skip
+        field=field,
+        name=field,
+        value=value[:40],
+        wanted=wanted,
+    )

@@ -60,9 +60,15 @@ class Bulletin:
 
 
 def list_bulletins(
-    session: Session, principal: Principal, gates: Sequence[str], *, gate_id: str | None, first: date, last: date,
+    session: Session,
+    principal: Principal,
+    gates: Sequence[str],
+    *,
+    gate_id: str | None,
+    first: date,
+    last: date,
     now: datetime,
-) -> list[Bulletin]:  # fmt: skip
+) -> list[Bulletin]:
     """Bulletins from a local day to a local day, newest first; today's counts what has happened so far.
 
     Raises
@@ -74,10 +80,16 @@ def list_bulletins(
     chosen = own_gate(principal, gate_id)
     shown = [gate for gate in gates if chosen in {None, gate}]
     kept = [
-        Bulletin(row.day, row.gate_id, row.figures["veh"], row.figures["simulated"],
-                 row.day < local_day(now) - timedelta(days=LATE_DAYS), row.made_at)
+        Bulletin(
+            row.day,
+            row.gate_id,
+            row.figures["veh"],
+            row.figures["simulated"],
+            row.day < local_day(now) - timedelta(days=LATE_DAYS),
+            row.made_at,
+        )
         for row in store.list_bulletins(session, first, last, shown)
-    ]  # fmt: skip
+    ]
     today, known = local_day(now), {(one.day, one.gate_id) for one in kept}
     fresh = [
         one
@@ -162,9 +174,13 @@ def to_csv(bulletins: Iterable[Bulletin], gate_names: Mapping[str, str], gettext
 
 
 def to_pdf(
-    bulletins: Sequence[Bulletin], gate_names: Mapping[str, str], gettext: Callable[[str], str], *, language: str,
+    bulletins: Sequence[Bulletin],
+    gate_names: Mapping[str, str],
+    gettext: Callable[[str], str],
+    *,
+    language: str,
     made_at: datetime,
-) -> bytes:  # fmt: skip
+) -> bytes:
     """Bulletins as a document to send on; `gettext` translates into `app.pdf.writable(language)`."""
     days = sorted({one.day for one in bulletins})
     span = " – ".join(day.strftime("%d/%m/%Y") for day in ([days[0], days[-1]] if len(days) > 1 else days))

@@ -97,9 +97,11 @@ def deliver_waiting(runtime: Runtime, now: datetime) -> int:
 def outcome(answer: Answer, tries: int, now: datetime) -> dict[str, Any]:
     """What is noted after the try number `tries`: delivered, to be tried again, or dead."""
     values: dict[str, Any] = {
-        "tried_at": now, "answer_status": answer.status, "answer": answer.text.replace("\x00", ""),
+        "tried_at": now,
+        "answer_status": answer.status,
+        "answer": answer.text.replace("\x00", ""),
         "took_ms": answer.took_ms,
-    }  # fmt: skip
+    }
     if answer.is_success:
         return {**values, "status": "delivered"}
     if tries > len(RETRY_AFTER):
@@ -163,16 +165,22 @@ async def prepare(
     if not allow_private and not all(is_public(one) for one in addresses):
         raise InvalidInputError("{host} leads to an address that is not public.", field="url", host=host)
     all_headers = {
-        **headers, "Host": parts.netloc, "Content-Type": "application/json", "User-Agent": "cuakhau-webhooks/1",
-    }  # fmt: skip
+        **headers,
+        "Host": parts.netloc,
+        "Content-Type": "application/json",
+        "User-Agent": "cuakhau-webhooks/1",
+    }
     extensions = {"sni_hostname": host} if parts.scheme == "https" else {}
     return [
         client.build_request(
-            "POST", httpx.URL(url).copy_with(host=address, port=port), content=body.encode(), headers=all_headers,
+            "POST",
+            httpx.URL(url).copy_with(host=address, port=port),
+            content=body.encode(),
+            headers=all_headers,
             extensions=extensions,
         )
         for address in addresses[:MOST_ADDRESSES]
-    ]  # fmt: skip
+    ]
 
 
 def is_public(address: str) -> bool:

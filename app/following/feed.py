@@ -27,8 +27,11 @@ NOTIFIED_STAGES: Final = frozenset({"queued", "in_the_yard", "out", "cancelled"}
 NOTIFIED_STATUSES: Final = frozenset({"done", "returned"})
 NOTIFIED_FEES: Final = frozenset({"due", "paid", "waived", "refunded"})
 WEBHOOK_TYPES: Final = {
-    "trip": "trip.changed", "sheet": "trip.step", "fee": "trip.fee", "order": "order.changed",
-}  # fmt: skip
+    "trip": "trip.changed",
+    "sheet": "trip.step",
+    "fee": "trip.fee",
+    "order": "order.changed",
+}
 """Event of the platform → type of the message that an enterprise's system gets."""
 
 
@@ -84,13 +87,17 @@ def _notify(session: Session, rows: Sequence[OutboxRow], now: datetime) -> None:
     known = store.trip_names(session, {message.trip_id for _, message in told if message.trip_id is not None})
     notifications = [
         {
-            "account_id": account.account_id, "subject": message.subject, "at": row.at, "kind": message.kind,
-            "trip_id": message.trip_id if message.trip_id in known else None, "data": dict(message.data),
+            "account_id": account.account_id,
+            "subject": message.subject,
+            "at": row.at,
+            "kind": message.kind,
+            "trip_id": message.trip_id if message.trip_id in known else None,
+            "data": dict(message.data),
         }
         for row, message in told
         for account in candidates
         if _concerns(audiences[row.event_id], account)
-    ]  # fmt: skip
+    ]
     accounts = store.insert_notifications(session, notifications)
     if accounts:
         events.emit(session, "notification", Audience(accounts=tuple(sorted(accounts))), {}, at=now)
@@ -135,9 +142,13 @@ def new_delivery(
     """A message as a row; its body has `type timestamp data` (Standard Webhooks, "payload structure")."""
     body = orjson.dumps({"type": type_, "timestamp": at, "data": dict(data)}, option=orjson.OPT_UTC_Z).decode()
     return {
-        "webhook_id": webhook_id, "subject": subject, "type": type_, "body": body, "created_at": now,
+        "webhook_id": webhook_id,
+        "subject": subject,
+        "type": type_,
+        "body": body,
+        "created_at": now,
         "next_try_at": now,
-    }  # fmt: skip
+    }
 
 
 def _audience(row: OutboxRow) -> Audience:

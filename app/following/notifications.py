@@ -71,8 +71,15 @@ def text_of(kind: str, data: dict[str, Any], gettext: Callable[[str], str]) -> s
 def _describe(row: Any, gettext: Callable[[str], str]) -> dict[str, Any]:
     one = row.NotificationRow
     return {
-        "notification_id": one.notification_id, "at": one.at, "kind": one.kind,
-        "text": text_of(one.kind, one.data, gettext), "urgent": one.kind in URGENT,
-        "trip_id": one.trip_id, "code": row.code, "plate": row.plate, "gate_id": row.gate_id, "data": one.data,
+        "notification_id": one.notification_id,
+        "at": one.at,
+        "kind": one.kind,
+        "text": text_of(one.kind, one.data, gettext),
+        "urgent": one.kind in URGENT,
+        "trip_id": one.trip_id,
+        "code": row.code,
+        "plate": row.plate,
+        "gate_id": row.gate_id,
+        "data": one.data,
         "read_at": one.read_at,
-    }  # fmt: skip
+    }

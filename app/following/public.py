@@ -70,9 +70,16 @@ def view(session: Session, redis: Redis, written: str, *, address: str, now: dat
     queues = row.direction == "export" and row.stage in OPEN_STAGES
     waits, forecast_at = _expected_wait(session, row.gate_id, now) if queues else (None, None)
     return PublicTrip(
-        code=row.code, plate_end=row.plate_end, gate_id=row.gate_id, direction=row.direction, stage=row.stage,
-        since=row.stage_since, wait_s=waits, forecast_at=forecast_at, simulated=row.simulated,
-    )  # fmt: skip
+        code=row.code,
+        plate_end=row.plate_end,
+        gate_id=row.gate_id,
+        direction=row.direction,
+        stage=row.stage,
+        since=row.stage_since,
+        wait_s=waits,
+        forecast_at=forecast_at,
+        simulated=row.simulated,
+    )
 
 
 def page_address(base_url: str, code: str) -> str:

@@ -22,9 +22,27 @@ from geo.clock import LOCAL_ZONE
 from geo.errors import ForbiddenError, InvalidInputError
 
 BOUNDS_S: Final = (
-    30.0, 60.0, 120.0, 180.0, 300.0, 450.0, 600.0, 900.0, 1200.0, 1800.0, 2700.0, 3600.0, 5400.0, 7200.0, 10_800.0,
-    14_400.0, 21_600.0, 43_200.0, 86_400.0, 172_800.0,
-)  # fmt: skip
+    30.0,
+    60.0,
+    120.0,
+    180.0,
+    300.0,
+    450.0,
+    600.0,
+    900.0,
+    1200.0,
+    1800.0,
+    2700.0,
+    3600.0,
+    5400.0,
+    7200.0,
+    10_800.0,
+    14_400.0,
+    21_600.0,
+    43_200.0,
+    86_400.0,
+    172_800.0,
+)
 """Where a class of length ends and the next begins, seconds."""
 KEPT: Final = timedelta(days=62)
 """How long single stays are kept."""
@@ -68,15 +86,21 @@ class StepTime:
     def to_record(self) -> dict[str, Any]:
         """As plain values; means by hour are null where there was no trip."""
         return {
-            "gate_id": self.gate_id, "kind": self.kind, "name": self.name, "agency": self.agency, "trips": self.trips,
+            "gate_id": self.gate_id,
+            "kind": self.kind,
+            "name": self.name,
+            "agency": self.agency,
+            "trips": self.trips,
             "mean_s": self.total_s / self.trips if self.trips else None,
-            "median_s": self.quantile_s(0.5), "p90_s": self.quantile_s(0.9), "longest_s": self.longest_s,
+            "median_s": self.quantile_s(0.5),
+            "p90_s": self.quantile_s(0.9),
+            "longest_s": self.longest_s,
             "hour_trips": self.hour_trips,
             "hour_mean_s": [
                 total / trips if trips else None
                 for total, trips in zip(self.hour_total_s, self.hour_trips, strict=True)
             ],
-        }  # fmt: skip
+        }
 
 
 def quantile_s(classes: Sequence[int], share: float, longest_s: float) -> float | None:
@@ -125,12 +149,20 @@ def waits_now(session: Session, principal: Principal, *, gate_id: str | None, li
     rows = store.longest_waits(session, gate_id=own_gate(principal, gate_id), limit=limit)
     return [
         {
-            "trip_id": row.trip_id, "code": row.code, "plate": row.plate, "gate_id": row.gate_id, "kind": row.kind,
-            "name": row.name, "status": row.status, "since": row.since, "perishable": row.perishable,
-            "agency": agency_of(row.name, row.collector) if row.kind == "step" else "", "simulated": row.simulated,
+            "trip_id": row.trip_id,
+            "code": row.code,
+            "plate": row.plate,
+            "gate_id": row.gate_id,
+            "kind": row.kind,
+            "name": row.name,
+            "status": row.status,
+            "since": row.since,
+            "perishable": row.perishable,
+            "agency": agency_of(row.name, row.collector) if row.kind == "step" else "",
+            "simulated": row.simulated,
         }
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def sum_day(session: Session, day: date) -> None:

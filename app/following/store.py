@@ -245,12 +245,17 @@ def find_public_trip(session: Session, code: str) -> AnyRow | None:
     """What of a trip may be told to whoever has its code: nothing that names people, goods or places on the way."""
     query = (
         select(
-            Trip.code, Trip.gate_id, Trip.direction, Trip.stage, Trip.stage_since, Trip.simulated,
+            Trip.code,
+            Trip.gate_id,
+            Trip.direction,
+            Trip.stage,
+            Trip.stage_since,
+            Trip.simulated,
             func.right(Vehicle.plate_norm, 2).label("plate_end"),
         )
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
         .where(Trip.code == code)
-    )  # fmt: skip
+    )
     return session.execute(query).one_or_none()
 
 

@@ -61,10 +61,14 @@ def create_webhook(
     row = store.insert_webhook(
         session,
         {
-            "organisation_id": organisation_id, "url": url, "salt": secrets.token_bytes(32), "events": chosen,
-            "created_by": principal.account_id, "created_at": now,
+            "organisation_id": organisation_id,
+            "url": url,
+            "salt": secrets.token_bytes(32),
+            "events": chosen,
+            "created_by": principal.account_id,
+            "created_at": now,
         },
-    )  # fmt: skip
+    )
     after = {"url": url, "events": chosen}
     audit.record(session, principal, "webhooks.create", "webhook", row.webhook_id, None, after, at=now, address=address)
     return describe(row), format_secret(secret_of(settings, row.salt))
@@ -183,18 +187,28 @@ def sign(secret: bytes, message_id: str, sent_at: datetime, body: str) -> dict[s
 def describe(row: WebhookRow) -> dict[str, Any]:
     """A webhook for people and programs; never its secret."""
     return {
-        "webhook_id": row.webhook_id, "url": row.url, "events": list(row.events), "created_at": row.created_at,
-    }  # fmt: skip
+        "webhook_id": row.webhook_id,
+        "url": row.url,
+        "events": list(row.events),
+        "created_at": row.created_at,
+    }
 
 
 def describe_delivery(row: DeliveryRow) -> dict[str, Any]:
     """One line of the log."""
     return {
-        "delivery_id": row.delivery_id, "type": row.type, "status": row.status, "tries": row.tries, "body": row.body,
-        "created_at": row.created_at, "tried_at": row.tried_at,
+        "delivery_id": row.delivery_id,
+        "type": row.type,
+        "status": row.status,
+        "tries": row.tries,
+        "body": row.body,
+        "created_at": row.created_at,
+        "tried_at": row.tried_at,
         "next_try_at": row.next_try_at if row.status == "waiting" else None,
-        "answer_status": row.answer_status, "answer": row.answer, "took_ms": row.took_ms,
-    }  # fmt: skip
+        "answer_status": row.answer_status,
+        "answer": row.answer,
+        "took_ms": row.took_ms,
+    }
 
 
 def _organisation(principal: Principal) -> int:

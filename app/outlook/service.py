@@ -69,9 +69,16 @@ def _outlook(row: Row[Any], wording: Wording) -> Outlook:
     position = None
     if row.time is not None:
         position = {
-            "time": row.time, "lon": row.lon, "lat": row.lat, "speed_mps": row.speed_mps,
-            "heading_deg": row.heading_deg, "road": row.road, "km": row.km, "motion": row.motion, "site": row.site_id,
-        }  # fmt: skip
+            "time": row.time,
+            "lon": row.lon,
+            "lat": row.lat,
+            "speed_mps": row.speed_mps,
+            "heading_deg": row.heading_deg,
+            "road": row.road,
+            "km": row.km,
+            "motion": row.motion,
+            "site": row.site_id,
+        }
     yard = None
     if row.yard_arrive_at is not None:
         yard = {

@@ -18,9 +18,15 @@ STEP: Final = "customs"
 
 
 def set_channel(
-    session: Session, principal: Principal, trip_id: int, channel: str, *, edited_version: int, now: datetime,
+    session: Session,
+    principal: Principal,
+    trip_id: int,
+    channel: str,
+    *,
+    edited_version: int,
+    now: datetime,
     address: str = "",
-) -> int:  # fmt: skip
+) -> int:
     """Give a trip its channel; the sheet's version. With green the platform confirms customs' step as soon as it is
     ready, where the procedure says so.
 
@@ -41,8 +47,9 @@ def set_channel(
         raise StaleError(
             "The sheet was changed meanwhile: you edited version {edited}, now it is version {present}. "
             "Look at it again.",
-            edited=edited_version, present=trip.version,
-        )  # fmt: skip
+            edited=edited_version,
+            present=trip.version,
+        )
     if trip.procedure_id is None:
         raise ConflictError("The trip {code} is not declared; it gets no channel before.", code=trip.code)
     if sheet.load_sheet(session, trip).state().get(STEP) == "done":

@@ -78,12 +78,20 @@ def _match(row: Any, signs: str, key: str) -> dict[str, Any]:
 def _describe(row: Any, match: str, matched: str) -> dict[str, Any]:
     trip = row.Trip
     return {
-        "trip_id": trip.trip_id, "code": trip.code, "plate": row.plate,
+        "trip_id": trip.trip_id,
+        "code": trip.code,
+        "plate": row.plate,
         "trailer_plate": display_plate(trip.trailer_plate) if trip.trailer_plate else None,
-        "match": match, "matched": matched, "organisation": row.organisation, "goods": trip.goods,
-        "stage": trip.stage, "direction": trip.direction, "km": row.km, "site": row.site_id,
+        "match": match,
+        "matched": matched,
+        "organisation": row.organisation,
+        "goods": trip.goods,
+        "stage": trip.stage,
+        "direction": trip.direction,
+        "km": row.km,
+        "site": row.site_id,
         "is_declared": trip.procedure_id is not None,
-    }  # fmt: skip
+    }
 
 
 def _with_steps(session: Session, found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -38,10 +38,14 @@ def trips_by_lookalike(session: Session, key: str, gate_id: str | None, *, limit
             """  # noqa: S608 - constants of this module
         ),
         {
-            "low": key, "high": key + _LAST_SIGN, "end_low": key[::-1], "end_high": key[::-1] + _LAST_SIGN,
-            "gate_id": gate_id, "limit": limit,
+            "low": key,
+            "high": key + _LAST_SIGN,
+            "end_low": key[::-1],
+            "end_high": key[::-1] + _LAST_SIGN,
+            "gate_id": gate_id,
+            "limit": limit,
         },
-    )  # fmt: skip
+    )
     return list(rows.scalars())
 
 
@@ -55,13 +59,18 @@ def find_trips(
     """Visible trips by id or by code, with plate, enterprise and where the truck is."""
     query = (
         select(
-            Trip, Vehicle.plate, Vehicle.plate_norm, Organisation.name.label("organisation"),
-            LastPosition.time.label("position_time"), LastPosition.km, LastPosition.site_id,
+            Trip,
+            Vehicle.plate,
+            Vehicle.plate_norm,
+            Organisation.name.label("organisation"),
+            LastPosition.time.label("position_time"),
+            LastPosition.km,
+            LastPosition.site_id,
         )
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
         .join(Organisation, Organisation.organisation_id == Trip.organisation_id)
         .outerjoin(LastPosition, LastPosition.vehicle_id == Trip.vehicle_id)
         .where(visible)
-    )  # fmt: skip
+    )
     query = query.where(Trip.code == code) if code is not None else query.where(Trip.trip_id.in_(trip_ids))
     return session.execute(query).all()

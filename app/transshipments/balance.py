@@ -116,8 +116,10 @@ def _check_move(move: Move, left: Mapping[int, Amount], givers: set[str], seen: 
     if there is None:
         raise InvalidInputError(
             "The declaration has no line {line}; choose one of {lines}.",
-            field="moves", line=move.line, lines=", ".join(map(str, left)) or "–",
-        )  # fmt: skip
+            field="moves",
+            line=move.line,
+            lines=", ".join(map(str, left)) or "–",
+        )
     if move.to_plate in givers:
         raise InvalidInputError(
             "{plate} gives goods and cannot receive them too; name another vehicle.", field="moves", plate=move.to_plate
@@ -126,22 +128,31 @@ def _check_move(move: Move, left: Mapping[int, Amount], givers: set[str], seen: 
     if key in seen:
         raise InvalidInputError(
             "Line {line} goes to {plate} twice; put both amounts together.",
-            field="moves", line=move.line, plate=move.to_plate,
-        )  # fmt: skip
+            field="moves",
+            line=move.line,
+            plate=move.to_plate,
+        )
     seen.add(key)
     amount = move.amount
     if amount.packages < 0 or amount.weight_kg <= 0 or (there.packages > 0 and amount.packages == 0):
         raise InvalidInputError(
             "Line {line} to {plate}: say how many packages and how many kilograms; both must be more than nothing.",
-            field="moves", line=move.line, plate=move.to_plate,
-        )  # fmt: skip
+            field="moves",
+            line=move.line,
+            plate=move.to_plate,
+        )
     if amount.packages > there.packages or amount.weight_kg > there.weight_kg:
         raise InvalidInputError(
             "Line {line} has {packages} packages and {weight_kg} kg left, and {plate} would get {asked_packages} and "
             "{asked_kg} kg; move at most what is left.",
-            field="moves", line=move.line, packages=there.packages, weight_kg=there.weight_kg, plate=move.to_plate,
-            asked_packages=amount.packages, asked_kg=amount.weight_kg,
-        )  # fmt: skip
+            field="moves",
+            line=move.line,
+            packages=there.packages,
+            weight_kg=there.weight_kg,
+            plate=move.to_plate,
+            asked_packages=amount.packages,
+            asked_kg=amount.weight_kg,
+        )
 
 
 def _check_rest(line: Line, rest: Amount) -> None:
@@ -149,5 +160,8 @@ def _check_rest(line: Line, rest: Amount) -> None:
     if line.amount.packages > 0 and (rest.packages == 0) != (rest.weight_kg == 0):
         raise InvalidInputError(
             "Line {line} would keep {packages} packages of {weight_kg} kg; correct the packages or the kilograms.",
-            field="moves", line=line.number, packages=rest.packages, weight_kg=rest.weight_kg,
-        )  # fmt: skip
+            field="moves",
+            line=line.number,
+            packages=rest.packages,
+            weight_kg=rest.weight_kg,
+        )

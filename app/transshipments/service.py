@@ -72,11 +72,13 @@ def register(
     made = store.insert_transshipment(
         session,
         {
-            "trip_id": trip_id, "note": note.strip()[:LONGEST_TEXT], "registered_at": now,
+            "trip_id": trip_id,
+            "note": note.strip()[:LONGEST_TEXT],
+            "registered_at": now,
             "registered_by": principal.account_id,
         },
         [_move_row(move, names[move.line]) for move in tidy],
-    )  # fmt: skip
+    )
     if made is None:
         raise ConflictError(
             "The trip {code} has a transshipment that is not carried out yet; withdraw that one first.", code=trip.code
@@ -87,9 +89,14 @@ def register(
 
 
 def approve(
-    session: Session, principal: Principal, transshipment_id: int, edited_version: int, *, now: datetime,
+    session: Session,
+    principal: Principal,
+    transshipment_id: int,
+    edited_version: int,
+    *,
+    now: datetime,
     address: str = "",
-) -> None:  # fmt: skip
+) -> None:
     """Let a registered transshipment be carried out.
 
     Raises
@@ -103,9 +110,15 @@ def approve(
 
 
 def refuse(
-    session: Session, principal: Principal, transshipment_id: int, edited_version: int, reason: str, *, now: datetime,
+    session: Session,
+    principal: Principal,
+    transshipment_id: int,
+    edited_version: int,
+    reason: str,
+    *,
+    now: datetime,
     address: str = "",
-) -> None:  # fmt: skip
+) -> None:
     """Refuse a transshipment, also one that was approved and not carried out yet.
 
     Raises
@@ -123,9 +136,14 @@ def refuse(
 
 
 def withdraw(
-    session: Session, principal: Principal, transshipment_id: int, edited_version: int, *, now: datetime,
+    session: Session,
+    principal: Principal,
+    transshipment_id: int,
+    edited_version: int,
+    *,
+    now: datetime,
     address: str = "",
-) -> None:  # fmt: skip
+) -> None:
     """Take back a transshipment that customs have not decided on; raises as `approve`."""
     trip, found = _lock(
         session, principal, "transshipments.register", transshipment_id, edited_version, ("registered",)
@@ -136,9 +154,15 @@ def withdraw(
 
 
 def carry_out(
-    session: Session, principal: Principal, transshipment_id: int, edited_version: int, moves: Sequence[Move], *,
-    now: datetime, address: str = "",
-) -> None:  # fmt: skip
+    session: Session,
+    principal: Principal,
+    transshipment_id: int,
+    edited_version: int,
+    moves: Sequence[Move],
+    *,
+    now: datetime,
+    address: str = "",
+) -> None:
     """Confirm that exactly what was approved was moved; confirms the step on the trip's sheet.
 
     Raises
@@ -156,15 +180,22 @@ def carry_out(
     if odd:
         raise ConflictError(
             "Not as approved: {differences}. Move exactly what was approved, or let the enterprise register anew.",
-            field="moves", differences="; ".join(_difference(move, done) for move, done in odd),
-        )  # fmt: skip
+            field="moves",
+            differences="; ".join(_difference(move, done) for move, done in odd),
+        )
     done = {"status": "carried_out", "carried_out_at": now, "carried_out_by": principal.account_id}
     store.update_transshipment(session, transshipment_id, done)
     _note(session, principal, trip, found, "carried_out", now, address, after={"moves": _plain_moves(approved)})
     sheet.confirm_step(
-        session, principal, trip.trip_id, STEP, edited_version=trip.version,
-        data={"transshipment_id": transshipment_id}, now=now, address=address,
-    )  # fmt: skip
+        session,
+        principal,
+        trip.trip_id,
+        STEP,
+        edited_version=trip.version,
+        data={"transshipment_id": transshipment_id},
+        now=now,
+        address=address,
+    )
 
 
 # Reading
@@ -181,9 +212,13 @@ def list_transshipments(
 ) -> tuple[list[dict[str, Any]], int | None]:
     """Transshipments of the trips the caller may see, newest first, and below which id the next page begins."""
     rows = store.find_transshipments(
-        session, visible_trips(principal, "sheets.read"), trip_id=trip_id, statuses=statuses, before=before,
+        session,
+        visible_trips(principal, "sheets.read"),
+        trip_id=trip_id,
+        statuses=statuses,
+        before=before,
         limit=limit + 1,
-    )  # fmt: skip
+    )
     page = _described(session, rows[:limit])
     return page, page[-1]["transshipment_id"] if len(rows) > limit else None
 
@@ -202,9 +237,10 @@ def get_transshipment(session: Session, principal: Principal, transshipment_id: 
 
 def _check_moment(steps: dict[str, str]) -> None:
     open_quarantines = [
-        name for name, status in steps.items()
+        name
+        for name, status in steps.items()
         if name.startswith("quarantine_") and status not in ("done", "not_needed")
-    ]  # fmt: skip
+    ]
     if open_quarantines:
         raise ConflictError(
             "Goods change vehicles after quarantine; {steps} is not done yet.", steps=", ".join(open_quarantines)
@@ -254,9 +290,13 @@ def _lock_trip(session: Session, principal: Principal, act: str, trip_id: int) -
 
 
 def _lock(
-    session: Session, principal: Principal, act: str, transshipment_id: int, edited_version: int,
+    session: Session,
+    principal: Principal,
+    act: str,
+    transshipment_id: int,
+    edited_version: int,
     statuses: Collection[str],
-) -> tuple[Trip, Transshipment]:  # fmt: skip
+) -> tuple[Trip, Transshipment]:
     unlocked = session.get(Transshipment, transshipment_id)
     trip = trip_store.lock_trip(session, visible_trips(principal, act), unlocked.trip_id) if unlocked else None
     found = store.lock_transshipment(session, true(), transshipment_id) if trip else None
@@ -266,26 +306,40 @@ def _lock(
         raise StaleError(
             "The transshipment was changed meanwhile: you saw version {edited}, now it is version {present}. "
             "Look at it again.",
-            edited=edited_version, present=found.version,
-        )  # fmt: skip
+            edited=edited_version,
+            present=found.version,
+        )
     if found.status not in statuses:
         raise ConflictError("The transshipment is {status}; this cannot be done any more.", status=found.status)
     return trip, found
 
 
 def _decide(
-    session: Session, principal: Principal, trip: Trip, found: Transshipment, status: str, reason: str, now: datetime,
+    session: Session,
+    principal: Principal,
+    trip: Trip,
+    found: Transshipment,
+    status: str,
+    reason: str,
+    now: datetime,
     address: str,
-) -> None:  # fmt: skip
+) -> None:
     values = {"status": status, "reason": reason, "decided_at": now, "decided_by": principal.account_id}
     store.update_transshipment(session, found.transshipment_id, values)
     _note(session, principal, trip, found, status, now, address, after={"reason": reason} if reason else {})
 
 
 def _note(
-    session: Session, principal: Principal, trip: Trip, found: Transshipment, status: str, now: datetime,
-    address: str, *, after: dict[str, Any] | None = None,
-) -> None:  # fmt: skip
+    session: Session,
+    principal: Principal,
+    trip: Trip,
+    found: Transshipment,
+    status: str,
+    now: datetime,
+    address: str,
+    *,
+    after: dict[str, Any] | None = None,
+) -> None:
     data = {"transshipment_id": found.transshipment_id, "status": status}
     line = {"trip_id": trip.trip_id, "at": now, "kind": STEP, "data": data, "actor_id": principal.account_id}
     trip_store.insert_events(session, [line])
@@ -295,9 +349,16 @@ def _note(
     event = {"gate_id": trip.gate_id, "trip_id": trip.trip_id, "step": STEP, "status": status, "version": trip.version}
     events.emit(session, "sheet", audience, event, at=now)
     audit.record(
-        session, principal, f"transshipment.{status}", STEP, found.transshipment_id, None,
-        {"trip_id": trip.trip_id, **(after or {})}, at=now, address=address,
-    )  # fmt: skip
+        session,
+        principal,
+        f"transshipment.{status}",
+        STEP,
+        found.transshipment_id,
+        None,
+        {"trip_id": trip.trip_id, **(after or {})},
+        at=now,
+        address=address,
+    )
 
 
 def _tidy(move: Move, own: Sequence[str]) -> Move:
@@ -310,21 +371,28 @@ def _tidy(move: Move, own: Sequence[str]) -> Move:
     if giver not in own:
         raise InvalidInputError(
             "{plate} is no vehicle of this trip; goods go out of {own}.",
-            field="moves", plate=display_plate(giver), own=", ".join(map(display_plate, own)),
-        )  # fmt: skip
+            field="moves",
+            plate=display_plate(giver),
+            own=", ".join(map(display_plate, own)),
+        )
     if receiver in own:
         raise InvalidInputError(
             "{plate} is the trip's own vehicle; name the vehicle that receives the goods.",
-            field="moves", plate=display_plate(receiver),
-        )  # fmt: skip
+            field="moves",
+            plate=display_plate(receiver),
+        )
     return Move(move.line, giver, receiver, move.amount)
 
 
 def _move_row(move: Move, goods: str) -> dict[str, Any]:
     return {
-        "line": move.line, "goods": goods, "from_plate": move.from_plate, "to_plate": move.to_plate,
-        "packages": move.amount.packages, "weight_kg": move.amount.weight_kg,
-    }  # fmt: skip
+        "line": move.line,
+        "goods": goods,
+        "from_plate": move.from_plate,
+        "to_plate": move.to_plate,
+        "packages": move.amount.packages,
+        "weight_kg": move.amount.weight_kg,
+    }
 
 
 def _as_move(row: TransshipmentMove) -> Move:
@@ -333,10 +401,15 @@ def _as_move(row: TransshipmentMove) -> Move:
 
 def _plain_moves(moves: Sequence[Move]) -> list[dict[str, Any]]:
     return [
-        {"line": one.line, "from_plate": one.from_plate, "to_plate": one.to_plate, "packages": one.amount.packages,
-         "weight_kg": str(one.amount.weight_kg)}
+        {
+            "line": one.line,
+            "from_plate": one.from_plate,
+            "to_plate": one.to_plate,
+            "packages": one.amount.packages,
+            "weight_kg": str(one.amount.weight_kg),
+        }
         for one in moves
-    ]  # fmt: skip
+    ]
 
 
 def _difference(move: Move, done: Amount) -> str:
@@ -361,21 +434,35 @@ def _describe(row: Any, moves: Sequence[TransshipmentMove]) -> dict[str, Any]:
     for one in moves:
         received[one.to_plate] = received.get(one.to_plate, Decimal(0)) + one.weight_kg
     return {
-        "transshipment_id": found.transshipment_id, "trip_id": trip.trip_id, "code": trip.code,
-        "gate_id": trip.gate_id, "plate": row.plate, "organisation": row.organisation, "status": found.status,
-        "note": found.note, "reason": found.reason, "version": found.version,
-        "registered_at": found.registered_at, "registered_by": row.registrant,
-        "decided_at": found.decided_at, "decided_by": row.decider,
-        "carried_out_at": found.carried_out_at, "carried_out_by": row.worker,
+        "transshipment_id": found.transshipment_id,
+        "trip_id": trip.trip_id,
+        "code": trip.code,
+        "gate_id": trip.gate_id,
+        "plate": row.plate,
+        "organisation": row.organisation,
+        "status": found.status,
+        "note": found.note,
+        "reason": found.reason,
+        "version": found.version,
+        "registered_at": found.registered_at,
+        "registered_by": row.registrant,
+        "decided_at": found.decided_at,
+        "decided_by": row.decider,
+        "carried_out_at": found.carried_out_at,
+        "carried_out_by": row.worker,
         "moves": [
             {
-                "line": one.line, "goods": one.goods, "from_plate": display_plate(one.from_plate),
-                "to_plate": display_plate(one.to_plate), "packages": one.packages, "weight_kg": one.weight_kg,
+                "line": one.line,
+                "goods": one.goods,
+                "from_plate": display_plate(one.from_plate),
+                "to_plate": display_plate(one.to_plate),
+                "packages": one.packages,
+                "weight_kg": one.weight_kg,
             }
             for one in moves
         ],
         "received": [{"plate": display_plate(plate), "weight_kg": weight} for plate, weight in received.items()],
-    }  # fmt: skip
+    }
 
 
 def _no_transshipment(transshipment_id: int) -> NotFoundError:

@@ -57,8 +57,10 @@ def check_goods(goods: str, goods_class: str, perishable: bool | None) -> tuple[
     if len(tidy) > GOODS_LENGTH:
         raise InvalidInputError(
             "The goods take {length} characters; shorten them to {limit}.",
-            field="goods", length=len(tidy), limit=GOODS_LENGTH,
-        )  # fmt: skip
+            field="goods",
+            length=len(tidy),
+            limit=GOODS_LENGTH,
+        )
     if goods_class not in GOODS_CLASSES:
         raise _not_one_of("goods_class", goods_class, GOODS_CLASSES)
     return tidy, GOODS_CLASSES[goods_class].perishable if perishable is None else perishable
@@ -78,15 +80,19 @@ def check_direction(regime: str, direction: str | None) -> str:
     if direction is None and fixed is None:
         raise InvalidInputError(
             "The regime {regime} goes both ways; say whether this crossing is export or import.",
-            field="direction", regime=regime,
-        )  # fmt: skip
+            field="direction",
+            regime=regime,
+        )
     if direction is not None and direction not in DIRECTIONS:
         raise _not_one_of("direction", direction, DIRECTIONS)
     if fixed is not None and direction not in {None, fixed}:
         raise InvalidInputError(
             "The direction {value} contradicts the regime {regime}; leave it out or give {fixed}.",
-            field="direction", value=direction, regime=regime, fixed=fixed,
-        )  # fmt: skip
+            field="direction",
+            value=direction,
+            regime=regime,
+            fixed=fixed,
+        )
     return fixed or str(direction)
 
 
@@ -108,18 +114,24 @@ def check_arrival(planned_arrival: datetime, now: datetime) -> datetime:
     if planned_arrival < now - timedelta(days=1):
         raise InvalidInputError(
             "The planned arrival {value} is over; give the time at which the truck will reach the gate.",
-            field="planned_arrival", value=planned_arrival.isoformat(),
-        )  # fmt: skip
+            field="planned_arrival",
+            value=planned_arrival.isoformat(),
+        )
     if planned_arrival > now + LATEST_ARRIVAL:
         raise InvalidInputError(
             "The planned arrival {value} is more than {days} days ahead; check the date.",
-            field="planned_arrival", value=planned_arrival.isoformat(), days=LATEST_ARRIVAL.days,
-        )  # fmt: skip
+            field="planned_arrival",
+            value=planned_arrival.isoformat(),
+            days=LATEST_ARRIVAL.days,
+        )
     return planned_arrival
 
 
 def _not_one_of(field: str, value: str, allowed: Collection[str]) -> InvalidInputError:
     return InvalidInputError(
         "{name} {value} is unknown; use one of {known}.",
-        field=field, name=field, value=value, known=", ".join(sorted(allowed)),
-    )  # fmt: skip
+        field=field,
+        name=field,
+        value=value,
+        known=", ".join(sorted(allowed)),
+    )

@@ -17,9 +17,18 @@ from typing import Any, Final, Self
 
 DECLARATION: Final = "declaration"
 STEPS: Final = (
-    DECLARATION, "health", "barrier_1", "yard", "quarantine_health", "quarantine_animal", "quarantine_plant",
-    "transshipment", "customs", "fee", "barrier_2",
-)  # fmt: skip
+    DECLARATION,
+    "health",
+    "barrier_1",
+    "yard",
+    "quarantine_health",
+    "quarantine_animal",
+    "quarantine_plant",
+    "transshipment",
+    "customs",
+    "fee",
+    "barrier_2",
+)
 """Every step there is a station for; a procedure has some of them, in its own order."""
 STATUSES: Final = ("waiting", "ready", "done", "returned", "not_needed")
 OPEN: Final = frozenset({"ready", "returned"})

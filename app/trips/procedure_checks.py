@@ -34,10 +34,17 @@ FACT_VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
 OWNERS: Final = tuple(
     str(role)
     for role in (
-        Role.ENTERPRISE, Role.HEALTH_QUARANTINE, Role.BORDER_GUARD, Role.YARD_OPERATOR, Role.ANIMAL_QUARANTINE,
-        Role.PLANT_QUARANTINE, Role.CUSTOMS, Role.GATE_MANAGEMENT, Role.TAX,
+        Role.ENTERPRISE,
+        Role.HEALTH_QUARANTINE,
+        Role.BORDER_GUARD,
+        Role.YARD_OPERATOR,
+        Role.ANIMAL_QUARANTINE,
+        Role.PLANT_QUARANTINE,
+        Role.CUSTOMS,
+        Role.GATE_MANAGEMENT,
+        Role.TAX,
     )
-)  # fmt: skip
+)
 STEP_FIELDS: Final = frozenset({"owner", "after", "when", "at_once", "checks", "organisations"})
 FIELDS: Final = frozenset({"steps", "exit", "sources", "assumptions", "note"})
 MOST_STEPS: Final = 40
@@ -115,16 +122,20 @@ def _form(definition: Any) -> Iterator[Problem]:
             continue
         for part in sorted(set(map(str, body)) - STEP_FIELDS):
             yield Problem(
-                "form", str(name), "The step {step} has an unknown part {name}; leave it out.",
+                "form",
+                str(name),
+                "The step {step} has an unknown part {name}; leave it out.",
                 {"step": name, "name": part},
-            )  # fmt: skip
+            )
         for part, kind in (("after", str), ("checks", str), ("organisations", int)):
             value = body.get(part)
             if value is not None and not (isinstance(value, list) and all(type(one) is kind for one in value)):
                 yield Problem(
-                    "form", str(name), "In the step {step}, {name} is no list of {kind}.",
+                    "form",
+                    str(name),
+                    "In the step {step}, {name} is no list of {kind}.",
                     {"step": name, "name": part, "kind": "numbers" if kind is int else "names"},
-                )  # fmt: skip
+                )
 
 
 def _steps(definition: Mapping[str, Any]) -> Iterator[Problem]:
@@ -132,23 +143,28 @@ def _steps(definition: Mapping[str, Any]) -> Iterator[Problem]:
     for name, body in steps.items():
         if name not in STEPS:
             yield Problem(
-                "unknown_step", str(name), "There is no station for the step {step}; use {known}.",
+                "unknown_step",
+                str(name),
+                "There is no station for the step {step}; use {known}.",
                 {"step": name, "known": ", ".join(STEPS)},
-            )  # fmt: skip
+            )
         yield from _owner(name, body.get("owner"))
         for before in body.get("after") or ():
             if before not in steps:
                 yield Problem(
-                    "unknown_step", name, "The step {step} comes after {before}, which is not in this procedure.",
+                    "unknown_step",
+                    name,
+                    "The step {step} comes after {before}, which is not in this procedure.",
                     {"step": name, "before": before},
-                )  # fmt: skip
+                )
         for part in body.get("checks") or ():
             if part not in DECLARED_PARTS:
                 yield Problem(
-                    "unknown_part", name,
+                    "unknown_part",
+                    name,
                     "The step {step} checks {part}, which is no part of a declaration; use {known}.",
                     {"step": name, "part": part, "known": ", ".join(DECLARED_PARTS)},
-                )  # fmt: skip
+                )
         for part in ("when", "at_once"):
             yield from _condition(name, part, body.get(part))
     if DECLARATION not in steps:
@@ -160,9 +176,11 @@ def _steps(definition: Mapping[str, Any]) -> Iterator[Problem]:
         for part in ("when", "at_once"):
             if steps[end].get(part) is not None:
                 yield Problem(
-                    "exit_conditional", end, "The exit {step} can have no {part}: somebody ends every trip there.",
+                    "exit_conditional",
+                    end,
+                    "The exit {step} can have no {part}: somebody ends every trip there.",
                     {"step": end, "part": part},
-                )  # fmt: skip
+                )
 
 
 def _owner(name: str, owner: Any) -> Iterator[Problem]:
@@ -173,15 +191,18 @@ def _owner(name: str, owner: Any) -> Iterator[Problem]:
     for one in owners:
         if one not in OWNERS:
             yield Problem(
-                "no_owner", name, "The step {step} belongs to {owner}, who does not act at a gate; use one of {known}.",
+                "no_owner",
+                name,
+                "The step {step} belongs to {owner}, who does not act at a gate; use one of {known}.",
                 {"step": name, "owner": one, "known": ", ".join(OWNERS)},
-            )  # fmt: skip
+            )
     if (name == DECLARATION) != (owners == [str(Role.ENTERPRISE)]):
         yield Problem(
-            "wrong_owner", name,
+            "wrong_owner",
+            name,
             "The declaration is the enterprise's, and no other step is; the step {step} is not so.",
             {"step": name},
-        )  # fmt: skip
+        )
 
 
 def _condition(name: str, part: str, condition: Any) -> Iterator[Problem]:
@@ -189,23 +210,29 @@ def _condition(name: str, part: str, condition: Any) -> Iterator[Problem]:
         return
     if not _is_condition(condition):
         yield Problem(
-            "form", name, "In the step {step}, {part} is no condition: give facts with the values wanted.",
+            "form",
+            name,
+            "In the step {step}, {part} is no condition: give facts with the values wanted.",
             {"step": name, "part": part},
-        )  # fmt: skip
+        )
         return
     for fact, wanted in facts_in(condition):
         if fact not in FACT_VALUES:
             yield Problem(
-                "unknown_fact", name, "The step {step} asks for {fact}, which is no fact; use {known}.",
+                "unknown_fact",
+                name,
+                "The step {step} asks for {fact}, which is no fact; use {known}.",
                 {"step": name, "fact": fact, "known": ", ".join(FACT_VALUES)},
-            )  # fmt: skip
+            )
             continue
         for value in wanted if isinstance(wanted, list) else [wanted]:
             if not any(value is one or (type(value) is str and value == one) for one in FACT_VALUES[fact]):
                 yield Problem(
-                    "unknown_value", name, "The step {step} asks for {fact} {value}, which cannot be; use {known}.",
+                    "unknown_value",
+                    name,
+                    "The step {step} asks for {fact} {value}, which cannot be; use {known}.",
                     {"step": name, "fact": fact, "value": value, "known": ", ".join(map(str, FACT_VALUES[fact]))},
-                )  # fmt: skip
+                )
 
 
 def _is_condition(condition: Any, depth: int = 0) -> bool:
@@ -233,17 +260,20 @@ def _graph(definition: Mapping[str, Any]) -> Iterator[Problem]:
         return
     if end not in nx.descendants(graph, DECLARATION):
         yield Problem(
-            "unreachable_exit", end, "No way leads from the declaration to the exit {step}; say what it comes after.",
+            "unreachable_exit",
+            end,
+            "No way leads from the declaration to the exit {step}; say what it comes after.",
             {"step": end},
-        )  # fmt: skip
+        )
     leads_there = nx.ancestors(graph, end) | {end}
     for name in steps:
         if name not in leads_there:
             yield Problem(
-                "dead_end", name,
+                "dead_end",
+                name,
                 "The step {step} leads nowhere: let the exit {exit}, or a step before it, come after it.",
                 {"step": name, "exit": end},
-            )  # fmt: skip
+            )
         elif name not in (DECLARATION, end) and name not in nx.descendants(graph, DECLARATION):
             yield Problem(
                 "before_declaration", name, "The step {step} does not come after the declaration.", {"step": name}

@@ -42,12 +42,19 @@ def add_shipped(session: Session, now: datetime) -> None:
     known = sheet_store.known_keys(session)
     rows = [
         {
-            "gate_id": key[0], "direction": key[1], "regime": key[2], "version": 1, "definition": definition,
-            "status": "published", "valid_from": valid_from, "created_at": now, "published_at": now,
+            "gate_id": key[0],
+            "direction": key[1],
+            "regime": key[2],
+            "version": 1,
+            "definition": definition,
+            "status": "published",
+            "valid_from": valid_from,
+            "created_at": now,
+            "published_at": now,
         }
         for key, valid_from, definition in shipped()
         if key not in known
-    ]  # fmt: skip
+    ]
     sheet_store.insert_shipped(session, rows)
 
 
@@ -66,8 +73,10 @@ def get_current(session: Session, key: Key, now: datetime) -> ProcedureRow:
     if found is None:
         raise ConflictError(
             "No procedure is published for {gate_id}, {direction}, {regime}; ask an administrator to publish one.",
-            gate_id=key[0], direction=key[1], regime=key[2],
-        )  # fmt: skip
+            gate_id=key[0],
+            direction=key[1],
+            regime=key[2],
+        )
     return found
 
 
@@ -120,9 +129,16 @@ def create_draft(
         session, key, {"definition": dict(body), "created_by": principal.account_id, "created_at": now}
     )
     audit.record(
-        session, principal, "procedures.draft", "procedure", row.procedure_id, None, describe(row), at=now,
+        session,
+        principal,
+        "procedures.draft",
+        "procedure",
+        row.procedure_id,
+        None,
+        describe(row),
+        at=now,
         address=address,
-    )  # fmt: skip
+    )
     return row
 
 
@@ -148,9 +164,16 @@ def save_draft(
     row.definition, row.edit = dict(definition), row.edit + 1
     session.flush()
     audit.record(
-        session, principal, "procedures.save", "procedure", procedure_id, before, row.definition, at=now,
+        session,
+        principal,
+        "procedures.save",
+        "procedure",
+        procedure_id,
+        before,
+        row.definition,
+        at=now,
         address=address,
-    )  # fmt: skip
+    )
     return row
 
 
@@ -173,9 +196,16 @@ def publish(
     row.edit += 1
     session.flush()
     audit.record(
-        session, principal, "procedures.publish", "procedure", procedure_id, {"retired": retired}, describe(row),
-        at=now, address=address,
-    )  # fmt: skip
+        session,
+        principal,
+        "procedures.publish",
+        "procedure",
+        procedure_id,
+        {"retired": retired},
+        describe(row),
+        at=now,
+        address=address,
+    )
     return row
 
 
@@ -183,14 +213,22 @@ def describe(row: ProcedureRow) -> dict[str, Any]:
     """A version as a record for people and programs, with what is wrong with it while it is a draft."""
     problems = procedure_checks.find_problems(row.definition) if row.status == "draft" else []
     return {
-        "procedure_id": row.procedure_id, "gate_id": row.gate_id, "direction": row.direction, "regime": row.regime,
-        "version": row.version, "edit": row.edit, "status": row.status, "definition": row.definition,
-        "valid_from": row.valid_from, "created_at": row.created_at, "published_at": row.published_at,
+        "procedure_id": row.procedure_id,
+        "gate_id": row.gate_id,
+        "direction": row.direction,
+        "regime": row.regime,
+        "version": row.version,
+        "edit": row.edit,
+        "status": row.status,
+        "definition": row.definition,
+        "valid_from": row.valid_from,
+        "created_at": row.created_at,
+        "published_at": row.published_at,
         "problems": [
             {"code": one.code, "step": one.step, "detail": str(one), "message": one.message, "values": one.values}
             for one in problems
         ],
-    }  # fmt: skip
+    }
 
 
 def draw(row: ProcedureRow) -> dict[str, Any] | None:
@@ -201,13 +239,18 @@ def draw(row: ProcedureRow) -> dict[str, Any] | None:
     layers = procedure_checks.layers(procedure)
     nodes = [
         {
-            "step": name, "owners": list(procedure.steps[name].owners), "layer": column, "row": place,
-            "status": None, "since": None, "is_conditional": bool(procedure.steps[name].when),
+            "step": name,
+            "owners": list(procedure.steps[name].owners),
+            "layer": column,
+            "row": place,
+            "status": None,
+            "since": None,
+            "is_conditional": bool(procedure.steps[name].when),
             "is_at_once": procedure.steps[name].at_once is not None,
         }
         for column, layer in enumerate(layers)
         for place, name in enumerate(layer)
-    ]  # fmt: skip
+    ]
     arrows = [{"from": before, "to": name} for before, name in procedure_checks.edges(procedure)]
     return {"nodes": nodes, "edges": arrows, "layers": len(layers)}
 
@@ -235,8 +278,10 @@ def _check_key(key: Key) -> None:
     if direction not in DIRECTIONS or regime not in REGIMES or FIXED_DIRECTION.get(regime, direction) != direction:
         raise InvalidInputError(
             "There is no {direction} under the regime {regime}; choose another direction or regime.",
-            field="direction", direction=direction, regime=regime,
-        )  # fmt: skip
+            field="direction",
+            direction=direction,
+            regime=regime,
+        )
 
 
 def _lock_draft(session: Session, procedure_id: int, edited: int) -> ProcedureRow:
@@ -246,11 +291,13 @@ def _lock_draft(session: Session, procedure_id: int, edited: int) -> ProcedureRo
     if row.edit != edited:
         raise StaleError(
             "The draft was changed meanwhile: you edited {edited}, now it is {present}. Look at it again.",
-            edited=edited, present=row.edit,
-        )  # fmt: skip
+            edited=edited,
+            present=row.edit,
+        )
     if row.status != "draft":
         raise ConflictError(
             "The procedure {procedure_id} is {status}; make a new draft of it to change something.",
-            procedure_id=procedure_id, status=row.status,
-        )  # fmt: skip
+            procedure_id=procedure_id,
+            status=row.status,
+        )
     return row

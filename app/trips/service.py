@@ -258,9 +258,15 @@ def describe(row: Any) -> dict[str, Any]:
     position = None
     if row.position_time is not None:
         position = {
-            "time": row.position_time, "lon": row.lon, "lat": row.lat, "km": row.km, "edge_id": row.edge_id,
-            "speed_mps": row.speed_mps, "heading_deg": row.heading_deg, "site": row.site_id,
-        }  # fmt: skip
+            "time": row.position_time,
+            "lon": row.lon,
+            "lat": row.lat,
+            "km": row.km,
+            "edge_id": row.edge_id,
+            "speed_mps": row.speed_mps,
+            "heading_deg": row.heading_deg,
+            "site": row.site_id,
+        }
     trip: Trip = row.Trip
     return {
         **summary(trip),
@@ -275,13 +281,25 @@ def describe(row: Any) -> dict[str, Any]:
 def summary(trip: Trip) -> dict[str, Any]:
     """A trip's own columns as plain values."""
     return {
-        "trip_id": trip.trip_id, "code": trip.code, "vehicle_id": trip.vehicle_id,
-        "trailer_plate": trip.trailer_plate, "driver_id": trip.driver_id, "organisation_id": trip.organisation_id,
-        "goods": trip.goods, "goods_class": trip.goods_class, "perishable": trip.perishable, "regime": trip.regime,
-        "direction": trip.direction, "gate_id": trip.gate_id, "planned_arrival": trip.planned_arrival.isoformat(),
-        "stage": trip.stage, "stage_since": trip.stage_since.isoformat(), "simulated": trip.simulated,
-        "created_at": trip.created_at.isoformat(), "version": trip.version,
-    }  # fmt: skip
+        "trip_id": trip.trip_id,
+        "code": trip.code,
+        "vehicle_id": trip.vehicle_id,
+        "trailer_plate": trip.trailer_plate,
+        "driver_id": trip.driver_id,
+        "organisation_id": trip.organisation_id,
+        "goods": trip.goods,
+        "goods_class": trip.goods_class,
+        "perishable": trip.perishable,
+        "regime": trip.regime,
+        "direction": trip.direction,
+        "gate_id": trip.gate_id,
+        "planned_arrival": trip.planned_arrival.isoformat(),
+        "stage": trip.stage,
+        "stage_since": trip.stage_since.isoformat(),
+        "simulated": trip.simulated,
+        "created_at": trip.created_at.isoformat(),
+        "version": trip.version,
+    }
 
 
 # Stages
@@ -365,9 +383,16 @@ def _apply(session: Session, changes: list[dict[str, Any]], now: datetime) -> in
 # Pieces
 
 _AMENDABLE_FIELDS = (
-    "goods", "goods_class", "perishable", "regime", "direction", "gate_id", "planned_arrival", "trailer_plate",
+    "goods",
+    "goods_class",
+    "perishable",
+    "regime",
+    "direction",
+    "gate_id",
+    "planned_arrival",
+    "trailer_plate",
     "driver_id",
-)  # fmt: skip
+)
 
 
 def _line(trip_id: int, at: datetime, kind: str, actor_id: int | None, data: Any = None) -> dict[str, Any]:
@@ -412,16 +437,18 @@ def _claim_truck(session: Session, written: str, organisation_id: int, now: date
     if plates.vehicle_kind(norm) == "trailer":
         raise InvalidInputError(
             "{plate} is the plate of a trailer; give the truck's plate here and the trailer's beside it.",
-            field="plate", plate=plates.display_plate(norm),
-        )  # fmt: skip
+            field="plate",
+            plate=plates.display_plate(norm),
+        )
     vehicle = get_or_add_vehicle(
         session, norm, plate=plates.display_plate(norm), kind="truck", organisation_id=organisation_id, now=now
     )
     if store.claim_vehicle(session, vehicle.vehicle_id, organisation_id) != organisation_id:
         raise ConflictError(
             "The truck {plate} belongs to another enterprise; check the plate, or let them enter the trip.",
-            field="plate", plate=vehicle.plate,
-        )  # fmt: skip
+            field="plate",
+            plate=vehicle.plate,
+        )
     return vehicle
 
 
@@ -432,14 +459,17 @@ def _bind_driver(session: Session, driver_id: int | None, vehicle: Vehicle, orga
     if driver is None or driver.organisation_id not in {None, organisation_id}:
         raise InvalidInputError(
             "Your enterprise has no driver {driver_id}; choose one of its drivers or leave it out.",
-            field="driver_id", driver_id=driver_id,
-        )  # fmt: skip
+            field="driver_id",
+            driver_id=driver_id,
+        )
     busy = store.find_open_trip_of_driver(session, driver_id)
     if busy is not None and busy.vehicle_id != vehicle.vehicle_id:
         raise ConflictError(
             "The driver {name} is on the open trip {code} with another truck; choose another driver.",
-            field="driver_id", name=driver.full_name, code=busy.code,
-        )  # fmt: skip
+            field="driver_id",
+            name=driver.full_name,
+            code=busy.code,
+        )
     if driver.vehicle_id != vehicle.vehicle_id:
         store.bind_driver(session, driver_id, vehicle.vehicle_id)
     return driver_id
@@ -450,8 +480,12 @@ def _truck_is_busy(session: Session, vehicle: Vehicle, organisation_id: int) -> 
     if open_trip is not None and open_trip.organisation_id == organisation_id:
         return ConflictError(
             "The truck {plate} is on the open trip {code} ({stage}); end or cancel that trip first.",
-            field="plate", plate=vehicle.plate, code=open_trip.code, stage=open_trip.stage, trip_id=open_trip.trip_id,
-        )  # fmt: skip
+            field="plate",
+            plate=vehicle.plate,
+            code=open_trip.code,
+            stage=open_trip.stage,
+            trip_id=open_trip.trip_id,
+        )
     return ConflictError(
         "The truck {plate} is on an open trip of another enterprise.", field="plate", plate=vehicle.plate
     )
@@ -465,13 +499,15 @@ def _lock(session: Session, principal: Principal, trip_id: int, edited_version: 
         raise StaleError(
             "The trip was changed meanwhile: you edited version {edited}, now it is version {present}. "
             "Look at it again.",
-            edited=edited_version, present=trip.version,
-        )  # fmt: skip
+            edited=edited_version,
+            present=trip.version,
+        )
     if trip.stage not in AMENDABLE:
         raise ConflictError(
             "The trip {code} is {stage}; it can be changed or cancelled only before it reaches the queue.",
-            code=trip.code, stage=trip.stage,
-        )  # fmt: skip
+            code=trip.code,
+            stage=trip.stage,
+        )
     return trip
 
 

@@ -211,9 +211,11 @@ def return_step(
         raise InvalidInputError("Say why the sheet is returned: choose a reason or write one.", field="reasons")
     if len(reasons) > MOST_REASONS or len(text) > LONGEST_TEXT:
         raise InvalidInputError(
-            "Give at most {reasons} reasons and {length} characters.", field="reasons", reasons=MOST_REASONS,
+            "Give at most {reasons} reasons and {length} characters.",
+            field="reasons",
+            reasons=MOST_REASONS,
             length=LONGEST_TEXT,
-        )  # fmt: skip
+        )
     trip = _lock(session, _at_own_gate(principal), trip_id)
     if trip.procedure_id is None:
         raise _undeclared(trip)
@@ -342,9 +344,12 @@ def _open_undeclared(
     _check_version(trip, edited)
     _check_open(trip)
     facts = Facts(
-        direction=trip.direction, regime=trip.regime, goods_class=frozenset({trip.goods_class}),
-        perishable=trip.perishable, undeclared=True,
-    )  # fmt: skip
+        direction=trip.direction,
+        regime=trip.regime,
+        goods_class=frozenset({trip.goods_class}),
+        perishable=trip.perishable,
+        undeclared=True,
+    )
     _open(session, trip, facts, principal, now, address)
 
 
@@ -378,9 +383,16 @@ def _apply(session: Session, trip: Trip, before: Sheet, after: Sheet, act: _Act)
     _write_line(session, trip, act, {step: status for step, status in new.items() if status != old[step]})
     _emit_changes(session, trip, before, released, version, act.now)
     audit.record(
-        session, act.principal, f"sheets.{act.name}", "trip", trip.trip_id, {"steps": old},
-        {"step": act.step, "steps": new, "data": dict(act.data), "version": version}, at=act.now, address=act.address,
-    )  # fmt: skip
+        session,
+        act.principal,
+        f"sheets.{act.name}",
+        "trip",
+        trip.trip_id,
+        {"steps": old},
+        {"step": act.step, "steps": new, "data": dict(act.data), "version": version},
+        at=act.now,
+        address=act.address,
+    )
     _tell(session, trip, act, old, new)
     return trip.version
 
@@ -452,9 +464,11 @@ def _check_owner(principal: Principal | None, sheet: Sheet, step: str) -> None:
     owners = known.owners_of(sheet.facts)
     if str(principal.role) not in owners:
         raise ForbiddenError(
-            "The step {step} belongs to {owners}, not to you ({role}).", step=step, owners=", ".join(owners),
+            "The step {step} belongs to {owners}, not to you ({role}).",
+            step=step,
+            owners=", ".join(owners),
             role=str(principal.role),
-        )  # fmt: skip
+        )
     if known.organisations and principal.organisation_id not in known.organisations:
         raise ForbiddenError("The step {step} belongs to another organisation.", step=step)
 
@@ -480,8 +494,9 @@ def _check_version(trip: Trip, edited_version: int | None) -> None:
         raise StaleError(
             "The sheet was changed meanwhile: you edited version {edited}, now it is version {present}. "
             "Look at it again.",
-            edited=edited_version, present=trip.version,
-        )  # fmt: skip
+            edited=edited_version,
+            present=trip.version,
+        )
 
 
 def _check_open(trip: Trip) -> None:

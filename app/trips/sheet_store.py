@@ -108,12 +108,17 @@ def steps_of(session: Session, trip_id: int) -> Sequence[Row[Any]]:
     """The steps of a trip with the names of those who did them."""
     return session.execute(
         select(
-            TripStepRow.step, TripStepRow.status, TripStepRow.since, TripStepRow.done_at, TripStepRow.done_by,
-            TripStepRow.data, Account.full_name,
+            TripStepRow.step,
+            TripStepRow.status,
+            TripStepRow.since,
+            TripStepRow.done_at,
+            TripStepRow.done_by,
+            TripStepRow.data,
+            Account.full_name,
         )
         .outerjoin(Account, Account.account_id == TripStepRow.done_by)
         .where(TripStepRow.trip_id == trip_id)
-    ).all()  # fmt: skip
+    ).all()
 
 
 def insert_steps(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -167,9 +172,16 @@ _ENTRIES = """
 
 
 def trucks_of_station(
-    session: Session, gate_id: str, step: str, *, collector: str | None, near_km: float, until: datetime,
-    most_here: int, most_next: int,
-) -> Sequence[Row[Any]]:  # fmt: skip
+    session: Session,
+    gate_id: str,
+    step: str,
+    *,
+    collector: str | None,
+    near_km: float,
+    until: datetime,
+    most_here: int,
+    most_next: int,
+) -> Sequence[Row[Any]]:
     """Trips whose step is open or comes later. First the work (`is_work`): what can be done now, the truck being at the
     gate, longest waiting first. Then what comes until a time, those at the gate first, then by arrival."""
     return session.execute(
@@ -194,10 +206,15 @@ def trucks_of_station(
             """  # noqa: S608 - constants of this module
         ),
         {
-            "step": step, "gate_id": gate_id, "collector": collector, "near_km": near_km, "until": until,
-            "most_here": most_here, "most_next": most_next,
+            "step": step,
+            "gate_id": gate_id,
+            "collector": collector,
+            "near_km": near_km,
+            "until": until,
+            "most_here": most_here,
+            "most_next": most_next,
         },
-    ).all()  # fmt: skip
+    ).all()
 
 
 def trucks_undeclared(session: Session, gate_id: str, *, near_km: float, limit: int) -> Sequence[Row[Any]]:

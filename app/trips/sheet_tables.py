@@ -28,11 +28,15 @@ class ProcedureRow(Base):
         CheckConstraint(one_of("status", PROCEDURE_STATUSES), name="status"),
         UniqueConstraint("gate_id", "direction", "regime", "version"),
         Index(
-            "uq_procedure_published", "gate_id", "direction", "regime", unique=True,
+            "uq_procedure_published",
+            "gate_id",
+            "direction",
+            "regime",
+            unique=True,
             postgresql_where=text("status = 'published'"),
         ),
         {"schema": "app"},
-    )  # fmt: skip
+    )
 
     procedure_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     gate_id: Mapped[str]

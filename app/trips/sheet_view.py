@@ -84,12 +84,16 @@ def _graph(sheet: Sheet, steps: Sequence[dict[str, Any]]) -> dict[str, Any]:
     layers = procedure_checks.layers(sheet.procedure)
     nodes = [
         {
-            "step": name, "status": by_name[name]["status"], "owners": by_name[name]["owners"],
-            "since": by_name[name]["since"], "layer": column, "row": row,
+            "step": name,
+            "status": by_name[name]["status"],
+            "owners": by_name[name]["owners"],
+            "since": by_name[name]["since"],
+            "layer": column,
+            "row": row,
         }
         for column, layer in enumerate(layers)
         for row, name in enumerate(layer)
-    ]  # fmt: skip
+    ]
     arrows = [{"from": before, "to": name} for before, name in procedure_checks.edges(sheet.procedure)]
     return {"nodes": nodes, "edges": arrows, "layers": len(layers)}
 
@@ -123,9 +127,11 @@ def work_list(session: Session, principal: Principal, station: str, *, now: date
     principal.require("inspections.read")
     if station not in STATIONS:
         raise InvalidInputError(
-            "There is no station {station}; use one of {known}.", field="station", station=station,
+            "There is no station {station}; use one of {known}.",
+            field="station",
+            station=station,
             known=", ".join(STATIONS),
-        )  # fmt: skip
+        )
     if principal.gate_id is None:
         raise ForbiddenError("Your account is bound to no gate; ask an administrator to give it one.")
     gate_id = principal.gate_id
@@ -134,9 +140,15 @@ def work_list(session: Session, principal: Principal, station: str, *, now: date
     if station != SUPPORT:
         collector = str(principal.role) if station == "fee" and principal.role in COLLECTORS else None
         rows = sheet_store.trucks_of_station(
-            session, gate_id, station, collector=collector, near_km=NEAR_KM, until=now + AHEAD, most_here=MOST_HERE,
+            session,
+            gate_id,
+            station,
+            collector=collector,
+            near_km=NEAR_KM,
+            until=now + AHEAD,
+            most_here=MOST_HERE,
             most_next=MOST_NEXT,
-        )  # fmt: skip
+        )
         here = [_entry(row) for row in rows if row.is_work]
         ahead = [row for row in rows if not row.is_work]
         waits_for = sheet_store.open_steps(session, [row.trip_id for row in ahead])
@@ -146,9 +158,13 @@ def work_list(session: Session, principal: Principal, station: str, *, now: date
         ]
     undeclared = sheet_store.trucks_undeclared(session, gate_id, near_km=NEAR_KM, limit=MOST_HERE)
     return {
-        "station": station, "gate_id": gate_id, "as_of": now, "here": here, "next": following,
+        "station": station,
+        "gate_id": gate_id,
+        "as_of": now,
+        "here": here,
+        "next": following,
         "undeclared": [_entry(row) for row in undeclared],
-    }  # fmt: skip
+    }
 
 
 def _ahead(row: Any, steps: list[str]) -> list[str]:
@@ -162,7 +178,28 @@ def _entry(row: Any) -> dict[str, Any]:
 
 
 _COLUMNS: Final = (
-    "trip_id", "code", "version", "plate", "trailer_plate", "organisation", "direction", "regime", "goods",
-    "goods_class", "perishable", "channel", "collector", "stage", "status", "since", "planned_arrival", "arrived_at",
-    "eta", "eta_is_forecast", "position_time", "km", "site_id", "simulated",
-)  # fmt: skip
+    "trip_id",
+    "code",
+    "version",
+    "plate",
+    "trailer_plate",
+    "organisation",
+    "direction",
+    "regime",
+    "goods",
+    "goods_class",
+    "perishable",
+    "channel",
+    "collector",
+    "stage",
+    "status",
+    "since",
+    "planned_arrival",
+    "arrived_at",
+    "eta",
+    "eta_is_forecast",
+    "position_time",
+    "km",
+    "site_id",
+    "simulated",
+)

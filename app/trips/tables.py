@@ -14,8 +14,13 @@ from geo.database import Base
 STAGES = ("planned", "on_the_road", "queued", "in_the_yard", "out", "cancelled")
 OPEN_STAGES = STAGES[:4]
 REGIMES = (
-    "export", "import", "temporary_import_reexport", "temporary_export_reimport", "border_transfer", "transit",
-)  # fmt: skip
+    "export",
+    "import",
+    "temporary_import_reexport",
+    "temporary_export_reimport",
+    "border_transfer",
+    "transit",
+)
 DIRECTIONS = ("export", "import")
 CHANNELS = ("green", "yellow", "red")
 

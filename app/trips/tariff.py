@@ -17,9 +17,16 @@ from geo.errors import InvalidInputError, NotFoundError
 
 Fact: TypeAlias = str | int | bool
 LOAD_FACTS: Final = {
-    "regime": str, "direction": str, "gate_id": str, "vehicle": str, "payload_kg": int, "container": str,
-    "refrigerated": bool, "weight_kg": int, "service": str,
-}  # fmt: skip
+    "regime": str,
+    "direction": str,
+    "gate_id": str,
+    "vehicle": str,
+    "payload_kg": int,
+    "container": str,
+    "refrigerated": bool,
+    "weight_kg": int,
+    "service": str,
+}
 """Facts of the whole load and their types; a condition may ask for these and for those of a part."""
 PART_FACTS: Final = {"goods_class": str}
 FACTS: Final = LOAD_FACTS | PART_FACTS
@@ -109,9 +116,14 @@ class Line:
     def to_record(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {
-            "kind": self.kind, "rule": self.rule, "label": dict(self.label), "amount_vnd": self.amount_vnd,
-            "subtotal_vnd": self.subtotal_vnd, "goods_class": self.goods_class, "share": self.share,
-        }  # fmt: skip
+            "kind": self.kind,
+            "rule": self.rule,
+            "label": dict(self.label),
+            "amount_vnd": self.amount_vnd,
+            "subtotal_vnd": self.subtotal_vnd,
+            "goods_class": self.goods_class,
+            "share": self.share,
+        }
 
 
 @dataclass(frozen=True)
@@ -141,9 +153,13 @@ class Question:
     def to_record(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {
-            "kind": self.kind, "message": self.message, "values": dict(self.values), "facts": list(self.facts),
-            "rules": list(self.rules), "given": dict(self.given),
-        }  # fmt: skip
+            "kind": self.kind,
+            "message": self.message,
+            "values": dict(self.values),
+            "facts": list(self.facts),
+            "rules": list(self.rules),
+            "given": dict(self.given),
+        }
 
 
 @dataclass(frozen=True)
@@ -277,19 +293,28 @@ def _derive(tariff: Tariff, chosen: _Part, factors: Sequence[Factor], compared: 
     value = Fraction(chosen.rate.amount_vnd)
     lines = [
         Line(
-            "rate", chosen.rate.rate_id, chosen.rate.label, chosen.rate.amount_vnd, chosen.rate.amount_vnd,
+            "rate",
+            chosen.rate.rate_id,
+            chosen.rate.label,
+            chosen.rate.amount_vnd,
+            chosen.rate.amount_vnd,
             chosen.goods_class,
         )
-    ]  # fmt: skip
+    ]
     for factor in (*chosen.factors, *factors):
         before, value = value, value * factor.share
         step = round_half_up(value, 1) - round_half_up(before, 1)
         lines.append(
             Line(
-                "factor", factor.factor_id, factor.label, step, round_half_up(value, 1),
-                chosen.goods_class if factor.is_of_part else None, str(factor.share),
+                "factor",
+                factor.factor_id,
+                factor.label,
+                step,
+                round_half_up(value, 1),
+                chosen.goods_class if factor.is_of_part else None,
+                str(factor.share),
             )
-        )  # fmt: skip
+        )
     amount_vnd = round_half_up(value, tariff.rounding_unit_vnd)
     rounding = amount_vnd - round_half_up(value, 1)
     if rounding:
@@ -311,9 +336,11 @@ def round_half_up(value: Fraction, unit: int) -> int:
 
 def _missing(names: tuple[str, ...]) -> Question:
     return Question(
-        "missing_fact", "The tariff asks for {facts}, which the declaration does not say. Look and enter it.",
-        {"facts": ", ".join(names)}, facts=names,
-    )  # fmt: skip
+        "missing_fact",
+        "The tariff asks for {facts}, which the declaration does not say. Look and enter it.",
+        {"facts": ", ".join(names)},
+        facts=names,
+    )
 
 
 def _two(kind: str, rules: Sequence[Rate | Factor]) -> Question:
@@ -455,5 +482,8 @@ class _Reader:
 def _bad(field: str, value: Any, wanted: str) -> InvalidInputError:
     return InvalidInputError(
         "The tariff's {name} is {value}; it must be {wanted}.",
-        field=field, name=field, value=str(value)[:80], wanted=wanted,
-    )  # fmt: skip
+        field=field,
+        name=field,
+        value=str(value)[:80],
+        wanted=wanted,
+    )

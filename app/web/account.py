@@ -46,7 +46,11 @@ def change_password(
     except (InvalidInputError, TooManyRequestsError) as error:
         rows = store.list_sessions(session, principal.account_id, now)
         return render(
-            request, "account.html", status=status_of(error), sessions=rows, changed=False,
+            request,
+            "account.html",
+            status=status_of(error),
+            sessions=rows,
+            changed=False,
             problem=translate(request, error),
-        )  # fmt: skip
+        )
     return RedirectResponse("/account?changed=true", 303)

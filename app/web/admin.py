@@ -45,9 +45,13 @@ def show_new(request: Request, session: SessionDep, corridor: CorridorDep, _prin
     """The form of a new account."""
     organisations = store.list_organisations(session)
     return render(
-        request, "admin_account.html", account=None, organisations=organisations, gates=corridor.gates(),
+        request,
+        "admin_account.html",
+        account=None,
+        organisations=organisations,
+        gates=corridor.gates(),
         roles=tuple(Role),
-    )  # fmt: skip
+    )
 
 
 @router.get("/admin/accounts/{account_id}")
@@ -57,9 +61,13 @@ def show_account(
     """One account, to change it; the form's script talks to the API."""
     account, organisations = store.get_account(session, account_id), store.list_organisations(session)
     return render(
-        request, "admin_account.html", account=account, organisations=organisations, gates=corridor.gates(),
+        request,
+        "admin_account.html",
+        account=account,
+        organisations=organisations,
+        gates=corridor.gates(),
         roles=tuple(Role),
-    )  # fmt: skip
+    )
 
 
 @router.get("/admin/organisations")

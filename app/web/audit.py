@@ -24,8 +24,18 @@ router = APIRouter(include_in_schema=False)
 PAGE_SIZE = 50
 MOST_EXPORTED = 20_000
 EXPORT_COLUMNS = (
-    "audit_id", "at", "actor_id", "actor", "action", "object_type", "object_id", "before", "after", "address", "hash",
-)  # fmt: skip
+    "audit_id",
+    "at",
+    "actor_id",
+    "actor",
+    "action",
+    "object_type",
+    "object_id",
+    "before",
+    "after",
+    "address",
+    "hash",
+)
 
 Reader = Annotated[Principal, Depends(allow("audit.read"))]
 
@@ -43,9 +53,14 @@ def show_audit(
 ) -> Response:
     """The log, newest first; `since` and `until` are local days."""
     rows = store.search_audit(
-        session, query=q, action=action, since=local_day(since), until=local_day(until, days=1), before=before,
+        session,
+        query=q,
+        action=action,
+        since=local_day(since),
+        until=local_day(until, days=1),
+        before=before,
         limit=PAGE_SIZE,
-    )  # fmt: skip
+    )
     following = rows[-1].audit_id if len(rows) == PAGE_SIZE else None
     return render(request, "audit.html", rows=rows, q=q, action=action, since=since, until=until, following=following)
 
@@ -80,9 +95,17 @@ def _to_csv(session: Session, q: str, action: str, since: datetime | None, until
     for row in rows:
         changed = ["" if one is None else orjson.dumps(one).decode() for one in (row.before, row.after)]
         cells = (
-            row.audit_id, row.at.isoformat(), row.actor_id or "", row.actor, row.action, row.object_type,
-            row.object_id, *changed, row.address, row.hash.hex(),
-        )  # fmt: skip
+            row.audit_id,
+            row.at.isoformat(),
+            row.actor_id or "",
+            row.actor,
+            row.action,
+            row.object_type,
+            row.object_id,
+            *changed,
+            row.address,
+            row.hash.hex(),
+        )
         writer.writerow([_inert(cell) for cell in cells])
     return "\ufeff" + out.getvalue()
 

@@ -27,9 +27,11 @@ from geo.errors import CuaKhauError, RefusedError
 router = APIRouter(include_in_schema=False, prefix="/declarations")
 
 STATUS_WORDS = {
-    "draft": (N_("Draft"), "pencil"), "submitted": (N_("Submitted"), "check"),
-    "returned": (N_("Returned"), "arrow-back-up"), "superseded": (N_("Superseded"), "history"),
-}  # fmt: skip
+    "draft": (N_("Draft"), "pencil"),
+    "submitted": (N_("Submitted"), "check"),
+    "returned": (N_("Returned"), "arrow-back-up"),
+    "superseded": (N_("Superseded"), "history"),
+}
 BLANK_LINE = dict.fromkeys(LINE_FIELDS, "")
 LINE_NAME = re.compile(r"lines\.(\d{1,3})\.(\w+)", re.ASCII)
 
@@ -149,10 +151,18 @@ def show(
     """One declaration: what it says, what changed, why it was returned, its revisions."""
     found = service.get(session, principal, trip_id, now=clock.now())
     return render(
-        request, "declaration.html", found=found, statuses=STATUS_WORDS, head_fields=HEAD_FIELDS,
-        line_fields=LINE_FIELDS, read=read, sites=corridor.sites,
-        reasons=reasons.all_reasons(), returned=_returned(found), shown_name=_shown_name,
-    )  # fmt: skip
+        request,
+        "declaration.html",
+        found=found,
+        statuses=STATUS_WORDS,
+        head_fields=HEAD_FIELDS,
+        line_fields=LINE_FIELDS,
+        read=read,
+        sites=corridor.sites,
+        reasons=reasons.all_reasons(),
+        returned=_returned(found),
+        shown_name=_shown_name,
+    )
 
 
 @router.get("/{trip_id}/edit")
@@ -272,12 +282,24 @@ def _shown_name(name: str) -> tuple[str, str]:
 
 def _show_import(request: Request, found: dict[str, Any], error: CuaKhauError | None) -> Response:
     problems = [
-        {**row, **{kind: [Problem(one["field"], one["message"], one["values"]) for one in row[kind]]
-                   for kind in ("problems", "notes")}}
+        {
+            **row,
+            **{
+                kind: [Problem(one["field"], one["message"], one["values"]) for one in row[kind]]
+                for kind in ("problems", "notes")
+            },
+        }
         for row in found["rows"]
-    ]  # fmt: skip
+    ]
     fine, refused = imports.results(found["rows"])
     return render(
-        request, "declaration_imported.html", status=422 if error else 200, found=found, rows=problems, fine=fine,
-        refused=refused, error=error, shown_name=_shown_name,
-    )  # fmt: skip
+        request,
+        "declaration_imported.html",
+        status=422 if error else 200,
+        found=found,
+        rows=problems,
+        fine=fine,
+        refused=refused,
+        error=error,
+        shown_name=_shown_name,
+    )

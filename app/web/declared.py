@@ -21,15 +21,30 @@ CHOICES: dict[str, dict[str, str]] = {
     "health_symptoms": {"none": N_("No symptoms"), "some": N_("Symptoms (describe them)")},
     "goods_class": {name: one.label for name, one in GOODS_CLASSES.items()},
     "unit": {
-        "kg": N_("kilograms"), "tonne": N_("tonnes"), "piece": N_("pieces"), "pair": N_("pairs"), "set": N_("sets"),
-        "head": N_("head"), "m": N_("metres"), "m2": N_("square metres"), "m3": N_("cubic metres"),
+        "kg": N_("kilograms"),
+        "tonne": N_("tonnes"),
+        "piece": N_("pieces"),
+        "pair": N_("pairs"),
+        "set": N_("sets"),
+        "head": N_("head"),
+        "m": N_("metres"),
+        "m2": N_("square metres"),
+        "m3": N_("cubic metres"),
         "litre": N_("litres"),
     },
     "packaging": {
-        "carton": N_("Cartons"), "crate": N_("Crates"), "bag": N_("Bags"), "pallet": N_("Pallets"), "box": N_("Boxes"),
-        "drum": N_("Drums"), "roll": N_("Rolls"), "bundle": N_("Bundles"), "bulk": N_("In bulk"), "none": N_("None"),
+        "carton": N_("Cartons"),
+        "crate": N_("Crates"),
+        "bag": N_("Bags"),
+        "pallet": N_("Pallets"),
+        "box": N_("Boxes"),
+        "drum": N_("Drums"),
+        "roll": N_("Rolls"),
+        "bundle": N_("Bundles"),
+        "bulk": N_("In bulk"),
+        "none": N_("None"),
     },
-}  # fmt: skip
+}
 """The words of a declaration's choices, by the field's name."""
 
 

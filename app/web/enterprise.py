@@ -48,9 +48,15 @@ def show_trip(
     graph = sheet.get_sheet(session, principal, trip_id)["graph"]
     steps = current_steps(session, trip_id)
     return render(
-        request, "enterprise_trip.html", trip=trip, planned_arrival=arrival, steps=steps, graph=graph, now=clock.now(),
+        request,
+        "enterprise_trip.html",
+        trip=trip,
+        planned_arrival=arrival,
+        steps=steps,
+        graph=graph,
+        now=clock.now(),
         **names,
-    )  # fmt: skip
+    )
 
 
 def _site_names(corridor: Corridor) -> dict[str, dict[str, str]]:

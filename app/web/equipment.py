@@ -28,10 +28,14 @@ KIND_NAMES = {
     "barrier": N_("Barrier"),
 }
 VENDOR_NAMES = {
-    "plate-recogniser": "Plate Recognizer", "rekor": "Rekor Scout", "hikvision": "Hikvision",
+    "plate-recogniser": "Plate Recognizer",
+    "rekor": "Rekor Scout",
+    "hikvision": "Hikvision",
     "frigate": "Frigate (MQTT)",
-    "generic": "JSON", "http": "HTTP", "mqtt": "MQTT",
-}  # fmt: skip
+    "generic": "JSON",
+    "http": "HTTP",
+    "mqtt": "MQTT",
+}
 SITE_KINDS = ("gate", "barrier", "yard", "temporary_yard", "camera")
 
 
@@ -39,10 +43,16 @@ SITE_KINDS = ("gate", "barrier", "yard", "temporary_yard", "camera")
 def show_equipment(request: Request, session: SessionDep, corridor: CorridorDep, principal: Reader) -> Response:
     """Devices: where they are, when they were last heard of, which are silent; the form of a new one."""
     return render(
-        request, "equipment.html", devices=service.list_equipment(session, principal), sites=corridor.sites,
-        places=[site for site in corridor.sites.values() if site.kind in SITE_KINDS], kind_names=KIND_NAMES,
-        stations=STATIONS, vendors=service.VENDORS, vendor_names=VENDOR_NAMES,
-    )  # fmt: skip
+        request,
+        "equipment.html",
+        devices=service.list_equipment(session, principal),
+        sites=corridor.sites,
+        places=[site for site in corridor.sites.values() if site.kind in SITE_KINDS],
+        kind_names=KIND_NAMES,
+        stations=STATIONS,
+        vendors=service.VENDORS,
+        vendor_names=VENDOR_NAMES,
+    )
 
 
 @router.get("/equipment/reads")
@@ -56,6 +66,11 @@ def show_reads(
     """Plate reads with their pictures; the doubtful and unknown ones for a person to decide."""
     reads, following = reading.list_reads(session, principal, status=status, before=before, limit=PAGE_SIZE)
     return render(
-        request, "equipment_reads.html", reads=reads, following=following, wanted=status, shown_plate=display_plate,
+        request,
+        "equipment_reads.html",
+        reads=reads,
+        following=following,
+        wanted=status,
+        shown_plate=display_plate,
         trips=reading.trips_considered(session, reads),
-    )  # fmt: skip
+    )

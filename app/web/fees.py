@@ -71,10 +71,16 @@ VALUE_WORDS: dict[str, Any] = {
     **REGIME_NAMES,
 }
 WORDS: dict[str, Any] = {
-    "statuses": STATUS_WORDS, "payment_words": PAYMENT_WORDS, "details": DETAIL_WORDS, "methods": METHOD_WORDS,
-    "facts": FACT_WORDS, "values": VALUE_WORDS, "goods_classes": GOODS_CLASSES, "choices": CHOICES,
+    "statuses": STATUS_WORDS,
+    "payment_words": PAYMENT_WORDS,
+    "details": DETAIL_WORDS,
+    "methods": METHOD_WORDS,
+    "facts": FACT_WORDS,
+    "values": VALUE_WORDS,
+    "goods_classes": GOODS_CLASSES,
+    "choices": CHOICES,
     "answerable": ANSWERABLE,
-}  # fmt: skip
+}
 LISTED = 100
 
 

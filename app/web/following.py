@@ -31,10 +31,14 @@ def show_notifications(request: Request, principal: ReaderDep, session: SessionD
     gettext = partial(request.app.state.gettext, request)
     items, following = notifications.list_notifications(session, principal, gettext, before=before, limit=PAGE_SIZE)
     return render(
-        request, "notifications.html", items=items, following=following, icons=notifications.ICONS,
+        request,
+        "notifications.html",
+        items=items,
+        following=following,
+        icons=notifications.ICONS,
         unread=notifications.count_unread(session, principal),
         trip_page="/enterprise/trips/" if principal.role is Role.ENTERPRISE else "",
-    )  # fmt: skip
+    )
 
 
 @router.post("/notifications/read")
@@ -108,10 +112,23 @@ def retry_delivery(
 
 
 def _show(
-    request: Request, principal: Principal, session: SessionDep, *, error: CuaKhauError | None = None,
-    written: str = "", made: int | None = None, secret: str = "",
-) -> Response:  # fmt: skip
+    request: Request,
+    principal: Principal,
+    session: SessionDep,
+    *,
+    error: CuaKhauError | None = None,
+    written: str = "",
+    made: int | None = None,
+    secret: str = "",
+) -> Response:
     return render(
-        request, "webhooks.html", status=422 if error else 200, webhooks=webhooks.list_webhooks(session, principal),
-        types=webhooks.TYPES, error=error, written=written, made=made, secret=secret,
-    )  # fmt: skip
+        request,
+        "webhooks.html",
+        status=422 if error else 200,
+        webhooks=webhooks.list_webhooks(session, principal),
+        types=webhooks.TYPES,
+        error=error,
+        written=written,
+        made=made,
+        secret=secret,
+    )

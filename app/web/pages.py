@@ -148,8 +148,11 @@ def _environment(assets: Assets) -> Environment:
         "home_page": home_page,
     }
     environment.filters |= {
-        "localtime": _localtime, "number": _number, "km": _km, "duration": _duration,
-    }  # fmt: skip
+        "localtime": _localtime,
+        "number": _number,
+        "km": _km,
+        "duration": _duration,
+    }
     return environment
 
 

@@ -31,9 +31,14 @@ DEFAULT_RUNS = "200"
 
 @router.get("")
 def show_form(
-    request: Request, _principal: Viewer, session: SessionDep, corridor: CorridorDep, clock: ClockDep,
-    start: str = planner_runs.ORDINARY, repeat: uuid.UUID | None = None,
-) -> Response:  # fmt: skip
+    request: Request,
+    _principal: Viewer,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    start: str = planner_runs.ORDINARY,
+    repeat: uuid.UUID | None = None,
+) -> Response:
     """The form, filled from the library, the present state or an earlier run; and the earlier runs."""
     written = _prefilled(request, session, corridor, clock, start, repeat)
     return _form(request, session, corridor, written, start="" if repeat else start)
@@ -41,9 +46,13 @@ def show_form(
 
 @router.post("")
 def queue_run(
-    request: Request, principal: Planner, session: SessionDep, corridor: CorridorDep, clock: ClockDep,
+    request: Request,
+    principal: Planner,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
     fields: SentFields,
-) -> Response:  # fmt: skip
+) -> Response:
     """Queue what the form asks for; what cannot be accepted comes back with the reason at its field."""
     reading = read_form(fields, corridor)
     if reading.wish is None:

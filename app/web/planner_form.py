@@ -24,12 +24,23 @@ from routing.scenario import Scenario, library
 Written = dict[str, str]
 
 ROWS: Final = {
-    "demand": ("factor",), "closures": ("km_from", "km_to", "to_h"), "diversions": ("share",), "holds": ("until_h",),
-}  # fmt: skip
+    "demand": ("factor",),
+    "closures": ("km_from", "km_to", "to_h"),
+    "diversions": ("share",),
+    "holds": ("until_h",),
+}
 """Lists of changes, and the fields without which a row counts as empty."""
-PERCENT: Final = frozenset({
-    "share", "perishable_share", "yard_warning_share", "yard_alarm_share", "likely", "sure", "keep",
-})  # fmt: skip
+PERCENT: Final = frozenset(
+    {
+        "share",
+        "perishable_share",
+        "yard_warning_share",
+        "yard_alarm_share",
+        "likely",
+        "sure",
+        "keep",
+    }
+)
 ROW_FIELD: Final = re.compile(r"change\.(demand|closures|diversions|holds)\.(\d+)\.(\w+)")
 
 MESSAGES: Final = {

@@ -31,9 +31,12 @@ STATUS_NAMES: Final = {
     "cancelled": N_("Cancelled"),
 }
 STATUS_ICONS: Final = {
-    "queued": "clock-pause", "running": "player-play", "done": "circle-check", "failed": "alert-octagon",
+    "queued": "clock-pause",
+    "running": "player-play",
+    "done": "circle-check",
+    "failed": "alert-octagon",
     "cancelled": "ban",
-}  # fmt: skip
+}
 SHORTEST_STRETCH_KM: Final = 2.0
 ORDINARY: Final = "ordinary-day"
 SEEN_WITHIN: Final = timedelta(minutes=10)
@@ -51,8 +54,16 @@ def summarise(row: ScenarioRunRow, names: Mapping[int, str], language: str) -> d
     """A run in a line: title, who, when, how far."""
     scenario = row.inputs.get("scenario", {})
     columns = (
-        "run_id", "status", "progress", "created_at", "started_at", "finished_at", "error", "seed", "code_version",
-    )  # fmt: skip
+        "run_id",
+        "status",
+        "progress",
+        "created_at",
+        "started_at",
+        "finished_at",
+        "error",
+        "seed",
+        "code_version",
+    )
     return {name: getattr(row, name) for name in columns} | {
         "title": scenario.get("title", {}).get(language) or scenario.get("name", ""),
         "created_by": names.get(row.created_by, ""),

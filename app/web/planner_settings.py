@@ -113,9 +113,15 @@ def show_settings(
 
 @router.post("/gates/{gate_id}/{direction}")
 def save_gate(
-    request: Request, gate_id: str, direction: Direction, principal: Writer, session: SessionDep,
-    corridor: CorridorDep, clock: ClockDep, sent: SentFields,
-) -> Response:  # fmt: skip
+    request: Request,
+    gate_id: str,
+    direction: Direction,
+    principal: Writer,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    sent: SentFields,
+) -> Response:
     """Set how one direction of a gate works."""
 
     def apply(values: GateSettingIn, version: int) -> None:
@@ -130,9 +136,14 @@ def save_gate(
 
 @router.post("/yards/{yard_id}")
 def save_yard(
-    request: Request, yard_id: str, principal: Writer, session: SessionDep, corridor: CorridorDep, clock: ClockDep,
+    request: Request,
+    yard_id: str,
+    principal: Writer,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
     sent: SentFields,
-) -> Response:  # fmt: skip
+) -> Response:
     """Set how many trucks a yard holds."""
 
     def apply(values: CapacityIn, version: int) -> None:

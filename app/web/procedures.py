@@ -31,9 +31,13 @@ def list_procedures(
     versions = procedure_versions.list_versions(session, clock.now())
     by_key = groupby(versions, lambda one: (one["gate_id"], one["direction"], one["regime"]))
     return render(
-        request, "procedures.html", groups=[list(group) for _, group in by_key], sites=corridor.sites, **WORDS,
+        request,
+        "procedures.html",
+        groups=[list(group) for _, group in by_key],
+        sites=corridor.sites,
+        **WORDS,
         mandatory_from=procedure_versions.mandatory_from(session),
-    )  # fmt: skip
+    )
 
 
 @router.get("/{procedure_id}")
@@ -47,10 +51,17 @@ def show_procedure(
     """One version: drawn, what is wrong with it, its steps to edit while it is a draft."""
     row = procedure_versions.get_version(session, procedure_id)
     known = {
-        "steps": STEPS, "owners": procedure_checks.OWNERS, "parts": DECLARED_PARTS,
+        "steps": STEPS,
+        "owners": procedure_checks.OWNERS,
+        "parts": DECLARED_PARTS,
         "facts": procedure_checks.FACT_VALUES,
-    }  # fmt: skip
+    }
     return render(
-        request, "procedures_edit.html", version=procedure_versions.describe(row), known=known, sites=corridor.sites,
-        drawing=procedure_versions.draw(row), **WORDS,
-    )  # fmt: skip
+        request,
+        "procedures_edit.html",
+        version=procedure_versions.describe(row),
+        known=known,
+        sites=corridor.sites,
+        drawing=procedure_versions.draw(row),
+        **WORDS,
+    )

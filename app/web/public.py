@@ -49,8 +49,12 @@ def show_trip(
     stages = public.progress(trip.direction, trip.stage, STAGE_NAMES)
     site = corridor.sites.get(trip.gate_id)
     answer = render(
-        request, "public.html", trip=trip, stages=stages, gate=site.name if site else {},
+        request,
+        "public.html",
+        trip=trip,
+        stages=stages,
+        gate=site.name if site else {},
         now=clock.now(),
-    )  # fmt: skip
+    )
     answer.headers["X-Robots-Tag"] = "noindex"
     return answer

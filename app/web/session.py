@@ -48,9 +48,15 @@ def sign_in(
     sessions.check_same_origin(request)
     try:
         opened = service.sign_in(
-            session, redis, runtime.settings, request, username=username, password=password, kind="browser",
+            session,
+            redis,
+            runtime.settings,
+            request,
+            username=username,
+            password=password,
+            kind="browser",
             now=runtime.clock.now(),
-        )  # fmt: skip
+        )
     except (UnauthenticatedError, TooManyRequestsError) as error:
         return _show_problem(request, error, username, next)
     response = RedirectResponse(local_path(next), 303)
@@ -104,6 +110,10 @@ def local_path(address: str) -> str:
 
 def _show_problem(request: Request, error: CuaKhauError, username: str, address: str) -> Response:
     return render(
-        request, "signin.html", status=status_of(error), next=local_path(address), username=username,
+        request,
+        "signin.html",
+        status=status_of(error),
+        next=local_path(address),
+        username=username,
         problem=translate(request, error),
-    )  # fmt: skip
+    )

@@ -90,16 +90,27 @@ def show_station(
     work = view.view_work(session, principal, station, now=now) if principal.gate_id else None
     found = _find_sheet(session, principal, trip, station, now)
     return render(
-        request, "station.html", stations=stations_of(principal), station=station, work=work, view=found,
-        trip_id=trip, now=now, **_words(corridor),
-    )  # fmt: skip
+        request,
+        "station.html",
+        stations=stations_of(principal),
+        station=station,
+        work=work,
+        view=found,
+        trip_id=trip,
+        now=now,
+        **_words(corridor),
+    )
 
 
 @router.get("/work")
 def show_work(
-    request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: StationDep,
+    request: Request,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    principal: StationDep,
     at: AtQuery = None,
-) -> Response:  # fmt: skip
+) -> Response:
     """The work list alone."""
     station, now = get_station(principal, at), clock.now()
     work = view.view_work(session, principal, station, now=now)
@@ -108,9 +119,14 @@ def show_work(
 
 @router.get("/sheet/{trip_id}")
 def show_sheet(
-    trip_id: int, request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep,
-    principal: StationDep, at: AtQuery = None,
-) -> Response:  # fmt: skip
+    trip_id: int,
+    request: Request,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    principal: StationDep,
+    at: AtQuery = None,
+) -> Response:
     """The sheet of a trip alone."""
     station, now = get_station(principal, at), clock.now()
     found = view.view_sheet(session, principal, trip_id, station, now=now)
@@ -119,9 +135,13 @@ def show_sheet(
 
 @router.get("/find")
 def find_trips(
-    request: Request, session: SessionDep, corridor: CorridorDep, principal: StationDep,
-    text: Annotated[str, Query(max_length=LONGEST_TEXT)] = "", at: AtQuery = None,
-) -> Response:  # fmt: skip
+    request: Request,
+    session: SessionDep,
+    corridor: CorridorDep,
+    principal: StationDep,
+    text: Annotated[str, Query(max_length=LONGEST_TEXT)] = "",
+    at: AtQuery = None,
+) -> Response:
     """What a plate, a part of one or a scanned code may mean."""
     station = get_station(principal, at)
     try:
@@ -171,9 +191,13 @@ def _find_sheet(
 
 def _words(corridor: Corridor) -> dict[str, Any]:
     return {
-        "status_words": STATUS_WORDS, "channel_words": CHANNEL_WORDS, "fee_words": FEE_WORDS,
-        "read": read, "goods_classes": GOODS_CLASSES, "sites": corridor.sites,
-    }  # fmt: skip
+        "status_words": STATUS_WORDS,
+        "channel_words": CHANNEL_WORDS,
+        "fee_words": FEE_WORDS,
+        "read": read,
+        "goods_classes": GOODS_CLASSES,
+        "sites": corridor.sites,
+    }
 
 
 def _board(session: Session, gate: Site, now: datetime) -> GateBoard:

@@ -29,18 +29,33 @@ NAMES = {**STAGE_NAMES, **STEP_NAMES}
 
 @router.get("/statistics")
 def show_statistics(
-    request: Request, principal: ReaderDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep,
-    gate: Gate = "", since: str = "", until: str = "",
-) -> Response:  # fmt: skip
+    request: Request,
+    principal: ReaderDep,
+    session: SessionDep,
+    clock: ClockDep,
+    corridor: CorridorDep,
+    gate: Gate = "",
+    since: str = "",
+    until: str = "",
+) -> Response:
     """Time in each stage and step, and the longest waits now."""
     now = clock.now()
     first, last = days_of(_day(since), _day(until), statistics.local_day(now))
     found = statistics.step_times(session, principal, gate_id=gate or None, first=first, last=last, now=now)
     waits = statistics.waits_now(session, principal, gate_id=gate or None)
     return render(
-        request, "statistics.html", times=[one.to_record() for one in found], waits=waits, names=NAMES,
-        agencies=AGENCY_NAMES, gates=_gates(principal, corridor), gate=gate, first=first, last=last, now=now,
-    )  # fmt: skip
+        request,
+        "statistics.html",
+        times=[one.to_record() for one in found],
+        waits=waits,
+        names=NAMES,
+        agencies=AGENCY_NAMES,
+        gates=_gates(principal, corridor),
+        gate=gate,
+        first=first,
+        last=last,
+        now=now,
+    )
 
 
 @router.get("/statistics/waits")
@@ -50,29 +65,54 @@ def show_waits(
     """The list of the longest waits alone."""
     waits = statistics.waits_now(session, principal, gate_id=gate or None)
     return render(
-        request, "statistics_waits.html", waits=waits, names=NAMES, agencies=AGENCY_NAMES,
-        gates=_gates(principal, corridor), gate=gate, now=clock.now(),
-    )  # fmt: skip
+        request,
+        "statistics_waits.html",
+        waits=waits,
+        names=NAMES,
+        agencies=AGENCY_NAMES,
+        gates=_gates(principal, corridor),
+        gate=gate,
+        now=clock.now(),
+    )
 
 
 @router.get("/statistics/bulletin")
 def show_bulletin(
-    request: Request, principal: ReaderDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep,
-    gate: Gate = "", since: str = "", until: str = "",
-) -> Response:  # fmt: skip
+    request: Request,
+    principal: ReaderDep,
+    session: SessionDep,
+    clock: ClockDep,
+    corridor: CorridorDep,
+    gate: Gate = "",
+    since: str = "",
+    until: str = "",
+) -> Response:
     """The daily bulletin of each gate."""
     first, last, found = _bulletins(principal, session, clock, corridor, gate, since, until)
     return render(
-        request, "bulletin.html", bulletins=found, figures=bulletin.FIGURES, state_of=bulletin.state_of,
-        gates=_gates(principal, corridor), gate=gate, first=first, last=last,
-    )  # fmt: skip
+        request,
+        "bulletin.html",
+        bulletins=found,
+        figures=bulletin.FIGURES,
+        state_of=bulletin.state_of,
+        gates=_gates(principal, corridor),
+        gate=gate,
+        first=first,
+        last=last,
+    )
 
 
 @router.get("/statistics/bulletin.csv")
 def send_csv(
-    request: Request, principal: ReaderDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep,
-    gate: Gate = "", since: str = "", until: str = "",
-) -> Response:  # fmt: skip
+    request: Request,
+    principal: ReaderDep,
+    session: SessionDep,
+    clock: ClockDep,
+    corridor: CorridorDep,
+    gate: Gate = "",
+    since: str = "",
+    until: str = "",
+) -> Response:
     """The bulletins as a table for spreadsheets."""
     first, last, found = _bulletins(principal, session, clock, corridor, gate, since, until)
     names = _names(corridor, request.app.state.pages.language(request))
@@ -82,9 +122,15 @@ def send_csv(
 
 @router.get("/statistics/bulletin.pdf")
 def send_pdf(
-    request: Request, principal: ReaderDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep,
-    gate: Gate = "", since: str = "", until: str = "",
-) -> Response:  # fmt: skip
+    request: Request,
+    principal: ReaderDep,
+    session: SessionDep,
+    clock: ClockDep,
+    corridor: CorridorDep,
+    gate: Gate = "",
+    since: str = "",
+    until: str = "",
+) -> Response:
     """The bulletins as a document, in Vietnamese or English."""
     first, last, found = _bulletins(principal, session, clock, corridor, gate, since, until)
     language = writable(request.app.state.pages.language(request))

@@ -26,9 +26,11 @@ DeskDep = Annotated[Principal, Depends(allow("pages.support"))]
 ClerkDep = Annotated[Principal, Depends(allow("undeclared.write"))]
 
 STATUS_WORDS = {
-    "waiting": (N_("Waits"), "hourglass"), "declaring": (N_("Declaring"), "pencil"),
-    "declared": (N_("Declared"), "check"), "left": (N_("Left undeclared"), "logout"),
-}  # fmt: skip
+    "waiting": (N_("Waits"), "hourglass"),
+    "declaring": (N_("Declaring"), "pencil"),
+    "declared": (N_("Declared"), "check"),
+    "left": (N_("Left undeclared"), "logout"),
+}
 
 
 def get_act(request: Request, principal: ClerkDep, clock: ClockDep, corridor: CorridorDep) -> Act:
@@ -84,9 +86,14 @@ def open_case(act: ClerkActDep, session: SessionDep, arrival_id: int) -> Respons
 
 @router.get("/{arrival_id}/declare")
 def show_declare(
-    request: Request, principal: ClerkDep, session: SessionDep, corridor: CorridorDep, clock: ClockDep,
-    arrival_id: int, organisation: str = "",
-) -> Response:  # fmt: skip
+    request: Request,
+    principal: ClerkDep,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    arrival_id: int,
+    organisation: str = "",
+) -> Response:
     """The form for a vehicle that waits."""
     act = Act(principal, corridor, clock.now())
     arrival, form = desk.begin_form(session, act, arrival_id)
@@ -114,9 +121,14 @@ def declare(
     try:
         with session.begin_nested():
             trip_id = desk.declare(
-                session, act, arrival_id, written, organisation_id=owner, new_name=new_name,
+                session,
+                act,
+                arrival_id,
+                written,
+                organisation_id=owner,
+                new_name=new_name,
                 submit=written["act"] == "submit",
-            )  # fmt: skip
+            )
     except CuaKhauError as error:
         return _show_form(request, act.corridor, written, arrival_id, found, owner, new_name, error)
     return RedirectResponse("/support" if written["act"] == "submit" else f"/declarations/{trip_id}/edit", 303)
@@ -136,15 +148,27 @@ def leave(
 
 
 def _show(
-    request: Request, act: Act, session: SessionDep, *, days: int = 1, error: CuaKhauError | None = None,
+    request: Request,
+    act: Act,
+    session: SessionDep,
+    *,
+    days: int = 1,
+    error: CuaKhauError | None = None,
     written: dict[str, str] | None = None,
-) -> Response:  # fmt: skip
+) -> Response:
     listed, figures = desk.list_arrivals(session, act.principal, now=act.now, days=days)
     return render(
-        request, "support.html", status=422 if error else 200, listed=listed, figures=figures, error=error, days=days,
+        request,
+        "support.html",
+        status=422 if error else 200,
+        listed=listed,
+        figures=figures,
+        error=error,
+        days=days,
         written=written or {"plate": "", "arrived": act.now.astimezone(LOCAL_ZONE).strftime("%H:%M"), "note": ""},
-        statuses=STATUS_WORDS, sites=act.corridor.sites,
-    )  # fmt: skip
+        statuses=STATUS_WORDS,
+        sites=act.corridor.sites,
+    )
 
 
 def _show_form(

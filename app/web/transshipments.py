@@ -35,10 +35,13 @@ STATUS_NAMES = {
 
 @router.get("")
 def show_transshipments(
-    request: Request, session: SessionDep, corridor: CorridorDep, principal: ReaderDep,
+    request: Request,
+    session: SessionDep,
+    corridor: CorridorDep,
+    principal: ReaderDep,
     status: Annotated[str | None, Query(max_length=20)] = None,
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
-) -> Response:  # fmt: skip
+) -> Response:
     """All transshipments of the trips one may see."""
     wanted = (status,) if status in STATUSES else ()
     items, following = service.list_transshipments(session, principal, statuses=wanted, before=before, limit=50)
@@ -47,16 +50,24 @@ def show_transshipments(
 
 @router.get("/new")
 def show_form(
-    request: Request, session: SessionDep, corridor: CorridorDep, principal: RegistrantDep,
+    request: Request,
+    session: SessionDep,
+    corridor: CorridorDep,
+    principal: RegistrantDep,
     trip: Annotated[int, Query(ge=1, le=2**31 - 1)],
-) -> Response:  # fmt: skip
+) -> Response:
     """The form in which an enterprise registers which goods go on in which vehicles."""
     found = sheet.get_sheet(session, principal, trip)
     own = [display_plate(plate) for plate in load.plates_of_trip(session, trip)]
     return _page(
-        request, principal, corridor, "transshipment_new.html", trip=found["trip"],
-        lines=load.lines_left(session, trip), own_plates=own,
-    )  # fmt: skip
+        request,
+        principal,
+        corridor,
+        "transshipment_new.html",
+        trip=found["trip"],
+        lines=load.lines_left(session, trip),
+        own_plates=own,
+    )
 
 
 @router.get("/{transshipment_id}")
@@ -67,9 +78,13 @@ def show_transshipment(
     found = service.get_transshipment(session, principal, transshipment_id)
     lines = load.lines_left(session, found["trip_id"])
     return _page(
-        request, principal, corridor, "transshipment.html", found=found,
+        request,
+        principal,
+        corridor,
+        "transshipment.html",
+        found=found,
         sides=_sides(lines, found) if found["status"] != "carried_out" else [],
-    )  # fmt: skip
+    )
 
 
 def _sides(lines: Sequence[Any], found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -81,11 +96,15 @@ def _sides(lines: Sequence[Any], found: dict[str, Any]) -> list[dict[str, Any]]:
         weight = sum(one["weight_kg"] for one in moved)
         sides.append(
             {
-                "number": line.number, "goods": line.goods, "there": line.amount, "packages": packages,
-                "weight_kg": weight, "left_packages": line.amount.packages - packages,
+                "number": line.number,
+                "goods": line.goods,
+                "there": line.amount,
+                "packages": packages,
+                "weight_kg": weight,
+                "left_packages": line.amount.packages - packages,
                 "left_kg": line.amount.weight_kg - weight,
             }
-        )  # fmt: skip
+        )
     return sides
 
 

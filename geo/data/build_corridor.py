@@ -39,8 +39,15 @@ CAPACITY_VEH_PER_H_LANE: Final = 560
 # Chains of (gid, reversed) from the border inland. The pieces of QL4B (240, 295) and QL1A south of Bắc Giang
 # (236) are left out.
 QL1A_CHAIN: Final = (
-    (247, True), (296, True), (463, False), (462, False), (460, False), (461, False), (0, False), (267, True),
-)  # fmt: skip
+    (247, True),
+    (296, True),
+    (463, False),
+    (462, False),
+    (460, False),
+    (461, False),
+    (0, False),
+    (267, True),
+)
 TAN_THANH_CHAIN: Final = ((422, True), (256, False), (423, False))
 
 BAC_GIANG: Final = (106.19888, 21.28160)  # OSM node 369487030 (ODbL)
@@ -70,11 +77,15 @@ class Zone:
 # built-up areas (TT 31/2019/TT-BGTVT art. 6 and 7); 30 km/h in the gate areas; 45 km/h on the hill road.
 ZONES: Final = {
     "QL1A": (
-        Zone(0.0, 1.2, 8.33, 2), Zone(1.2, 3.0, 13.89, 2), Zone(3.0, 5.5, 11.11, 2), Zone(5.5, 13.0, 16.67, 2),
-        Zone(13.0, 23.0, 13.89, 2), Zone(23.0, 999.0, 16.67, 2),
+        Zone(0.0, 1.2, 8.33, 2),
+        Zone(1.2, 3.0, 13.89, 2),
+        Zone(3.0, 5.5, 11.11, 2),
+        Zone(5.5, 13.0, 16.67, 2),
+        Zone(13.0, 23.0, 13.89, 2),
+        Zone(23.0, 999.0, 16.67, 2),
     ),
     "QL4A": (Zone(0.0, 1.2, 8.33, 1), Zone(1.2, 999.0, 12.5, 1)),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -183,11 +194,16 @@ def road_features(axis: Axis, nodes: dict[float, str]) -> list[Json]:
             "provenance": {
                 "geometry": "derived" if mended else "surveyed",
                 "name": "derived" if renamed else "surveyed",
-                "km": "derived", "length_m": "derived", "direction": "derived",
-                "lanes": "assumed", "free_speed_mps": "assumed", "capacity_veh_per_h": "assumed",
-                "storage_veh": "assumed", "hgv": "assumed",
+                "km": "derived",
+                "length_m": "derived",
+                "direction": "derived",
+                "lanes": "assumed",
+                "free_speed_mps": "assumed",
+                "capacity_veh_per_h": "assumed",
+                "storage_veh": "assumed",
+                "hgv": "assumed",
             },
-        }  # fmt: skip
+        }
         low, high = round(km, 5), round(km + length_m / 1000.0, 5)
         km = high
         for direction, geometry, ends, kms, into in (
@@ -195,17 +211,32 @@ def road_features(axis: Axis, nodes: dict[float, str]) -> list[Json]:
             ("from_border", line, (near, far), (low, high), inland),
         ):
             edge_id = f"{prefix}-{direction.partition('_')[0]}-{number:03d}"
-            own = {"edge_id": edge_id, "direction": direction, "from_node": ends[0], "to_node": ends[1],
-                   "km_from": kms[0], "km_to": kms[1]}  # fmt: skip
+            own = {
+                "edge_id": edge_id,
+                "direction": direction,
+                "from_node": ends[0],
+                "to_node": ends[1],
+                "km_from": kms[0],
+                "km_to": kms[1],
+            }
             into.append({"type": "Feature", "id": edge_id, "properties": shared | own, "geometry": mapping(geometry)})
     return [*reversed(border), *inland]
 
 
 def site_feature(
-    axis: Axis, site_id: str, kind: str, km: float, name: tuple[str, str, str], *,
-    gate_id: str | None = None, side_m: float = 0.0, source: str = "assumed", position: str = "assumed",
-    attributes: Json | None = None, provenance: dict[str, str] | None = None,
-) -> Json:  # fmt: skip
+    axis: Axis,
+    site_id: str,
+    kind: str,
+    km: float,
+    name: tuple[str, str, str],
+    *,
+    gate_id: str | None = None,
+    side_m: float = 0.0,
+    source: str = "assumed",
+    position: str = "assumed",
+    attributes: Json | None = None,
+    provenance: dict[str, str] | None = None,
+) -> Json:
     """A point at a kilometre, `side_m` to the left (positive) or right seen from the border inland."""
     distance = km * 1000.0
     here, ahead = axis.line.interpolate(distance), axis.line.interpolate(distance + 1.0)
@@ -213,13 +244,19 @@ def site_feature(
     norm = math.hypot(dx, dy)
     point = to_degrees(Point(here.x - dy / norm * side_m, here.y + dx / norm * side_m))
     properties = {
-        "feature": "site", "site_id": site_id, "kind": kind, "gate_id": gate_id,
-        "name": dict(zip(("vi", "en", "zh"), name, strict=True)), "road": axis.road, "km": round(km, 3),
-        "attributes": attributes or {}, "source": source,
+        "feature": "site",
+        "site_id": site_id,
+        "kind": kind,
+        "gate_id": gate_id,
+        "name": dict(zip(("vi", "en", "zh"), name, strict=True)),
+        "road": axis.road,
+        "km": round(km, 3),
+        "attributes": attributes or {},
+        "source": source,
         "provenance": {"position": position}
         | ({} if kind in {"barrier", "camera"} else {"geofence": "assumed"})
         | (provenance or {}),
-    }  # fmt: skip
+    }
     return {"type": "Feature", "id": site_id, "properties": properties, "geometry": mapping(point)}
 
 
@@ -242,29 +279,69 @@ def gate_features(axis: Axis, gate_id: str, gate_km: float, *, names: Json, side
     vi, en, zh = names["gate"]
     yard_id, yard_name = names["yard"]
     return [
-        site_feature(axis, gate_id, "gate", gate_km,
-                     (f"Cửa khẩu {vi}", f"{en} border gate", f"{zh}口岸"), gate_id=gate_id,
-                     source=facts["gate_source"], position=facts["gate_position"], attributes=facts["gate"],
-                     provenance=facts["gate_provenance"]),
-        site_feature(axis, f"{gate_id}-barrier-1", "barrier", barrier_1,
-                     (f"Ba-ri-e 1 {vi}", f"{en} barrier 1", f"{zh}1号道闸"), gate_id=gate_id,
-                     attributes={"number": 1, "side": "inland", "cameras": 2}),
-        site_feature(axis, f"{gate_id}-barrier-2", "barrier", barrier_2,
-                     (f"Ba-ri-e 2 {vi}", f"{en} barrier 2", f"{zh}2号道闸"), gate_id=gate_id,
-                     attributes={"number": 2, "side": "border", "cameras": 2}),
-        site_feature(axis, yard_id, "yard", gate_km + 0.28,
-                     (f"Bến bãi {yard_name}", f"{yard_name} yard", f"{yard_name} 停车场"),
-                     gate_id=gate_id, side_m=side_m,
-                     source=f"capacity: {PRESS_2023}; position: assumed", attributes=facts["yard"],
-                     provenance=facts["yard_provenance"]),
-        site_feature(axis, f"{gate_id}-temporary", "temporary_yard", temporary_km,
-                     (f"Bãi tạm {vi}", f"{en} temporary yard", f"{zh}临时停车场"), gate_id=gate_id, side_m=-side_m,
-                     attributes={"capacity_veh": 60}, provenance={"capacity_veh": "assumed"}),
+        site_feature(
+            axis,
+            gate_id,
+            "gate",
+            gate_km,
+            (f"Cửa khẩu {vi}", f"{en} border gate", f"{zh}口岸"),
+            gate_id=gate_id,
+            source=facts["gate_source"],
+            position=facts["gate_position"],
+            attributes=facts["gate"],
+            provenance=facts["gate_provenance"],
+        ),
+        site_feature(
+            axis,
+            f"{gate_id}-barrier-1",
+            "barrier",
+            barrier_1,
+            (f"Ba-ri-e 1 {vi}", f"{en} barrier 1", f"{zh}1号道闸"),
+            gate_id=gate_id,
+            attributes={"number": 1, "side": "inland", "cameras": 2},
+        ),
+        site_feature(
+            axis,
+            f"{gate_id}-barrier-2",
+            "barrier",
+            barrier_2,
+            (f"Ba-ri-e 2 {vi}", f"{en} barrier 2", f"{zh}2号道闸"),
+            gate_id=gate_id,
+            attributes={"number": 2, "side": "border", "cameras": 2},
+        ),
+        site_feature(
+            axis,
+            yard_id,
+            "yard",
+            gate_km + 0.28,
+            (f"Bến bãi {yard_name}", f"{yard_name} yard", f"{yard_name} 停车场"),
+            gate_id=gate_id,
+            side_m=side_m,
+            source=f"capacity: {PRESS_2023}; position: assumed",
+            attributes=facts["yard"],
+            provenance=facts["yard_provenance"],
+        ),
+        site_feature(
+            axis,
+            f"{gate_id}-temporary",
+            "temporary_yard",
+            temporary_km,
+            (f"Bãi tạm {vi}", f"{en} temporary yard", f"{zh}临时停车场"),
+            gate_id=gate_id,
+            side_m=-side_m,
+            attributes={"capacity_veh": 60},
+            provenance={"capacity_veh": "assumed"},
+        ),
         fence_feature(axis, gate_id, (barrier_2, barrier_1), near_m=-40.0, far_m=40.0),
         fence_feature(axis, yard_id, (gate_km + 0.12, gate_km + 0.44), near_m=sign * 65.0, far_m=sign * 185.0),
-        fence_feature(axis, f"{gate_id}-temporary", (temporary_km - 0.06, temporary_km + 0.06),
-                      near_m=-sign * 80.0, far_m=-sign * 160.0),
-    ]  # fmt: skip
+        fence_feature(
+            axis,
+            f"{gate_id}-temporary",
+            (temporary_km - 0.06, temporary_km + 0.06),
+            near_m=-sign * 80.0,
+            far_m=-sign * 160.0,
+        ),
+    ]
 
 
 def build(reference: Path) -> Json:
@@ -297,26 +374,35 @@ def build(reference: Path) -> Json:
     surveyed_capacity = {"capacity_veh": "surveyed", "overflow_veh": "surveyed"}
     assumed_gate = {"lanes": "assumed", "opens": "assumed", "closes": "assumed", "cleared_veh_per_day": "surveyed"}
     features += gate_features(
-        ql1a, "huu-nghi", huu_nghi_km,
-        names={"gate": ("Hữu Nghị", "Huu Nghi", "友谊"), "yard": ("xuan-cuong", "Xuân Cương")}, side_m=125.0,
+        ql1a,
+        "huu-nghi",
+        huu_nghi_km,
+        names={"gate": ("Hữu Nghị", "Huu Nghi", "友谊"), "yard": ("xuan-cuong", "Xuân Cương")},
+        side_m=125.0,
         facts={
             "gate": {"lanes": 4, "opens": "07:00", "closes": "19:00", "cleared_veh_per_day": 750},
             "gate_source": f"position: secondary source, unverified, moved onto the road line; cleared: {PRESS_2023}",
-            "gate_position": "derived", "gate_provenance": assumed_gate,
-            "yard": {"capacity_veh": 450, "overflow_veh": 900}, "yard_provenance": surveyed_capacity,
+            "gate_position": "derived",
+            "gate_provenance": assumed_gate,
+            "yard": {"capacity_veh": 450, "overflow_veh": 900},
+            "yard_provenance": surveyed_capacity,
         },
-    )  # fmt: skip
+    )
     features += gate_features(
-        branch, "tan-thanh", tan_thanh_km,
-        names={"gate": ("Tân Thanh", "Tan Thanh", "新清"), "yard": ("bao-nguyen", "Bảo Nguyên")}, side_m=-125.0,
+        branch,
+        "tan-thanh",
+        tan_thanh_km,
+        names={"gate": ("Tân Thanh", "Tan Thanh", "新清"), "yard": ("bao-nguyen", "Bảo Nguyên")},
+        side_m=-125.0,
         facts={
             "gate": {"lanes": 3, "opens": "07:00", "closes": "19:00", "cleared_veh_per_day": 300},
             "gate_source": f"position: assumed, 0.6 km before the end of the line; cleared: {PRESS_2023}",
-            "gate_position": "assumed", "gate_provenance": assumed_gate,
+            "gate_position": "assumed",
+            "gate_provenance": assumed_gate,
             "yard": {"capacity_veh": 1150, "overflow_veh": 0},
             "yard_provenance": {"capacity_veh": "surveyed", "overflow_veh": "assumed"},
         },
-    )  # fmt: skip
+    )
     cameras = (
         ("camera-huu-lung", staging_km["staging-huu-lung"] + 1.0, "Hữu Lũng", "Huu Lung", "右陇"),
         ("camera-chi-lang", staging_km["staging-chi-lang"] + 1.0, "Chi Lăng", "Chi Lang", "支棱"),
@@ -325,16 +411,30 @@ def build(reference: Path) -> Json:
     )
     for site_id, km, vi, en, zh in cameras:
         features.append(
-            site_feature(ql1a, site_id, "camera", km, (f"Camera {vi}", f"{en} camera", f"{zh}摄像头"),
-                         source="four cameras on QL1A from Hữu Lũng to the gate area; position: assumed",
-                         attributes={"reads": "plates"})
-        )  # fmt: skip
+            site_feature(
+                ql1a,
+                site_id,
+                "camera",
+                km,
+                (f"Camera {vi}", f"{en} camera", f"{zh}摄像头"),
+                source="four cameras on QL1A from Hữu Lũng to the gate area; position: assumed",
+                attributes={"reads": "plates"},
+            )
+        )
     for site_id, (*_, capacity, vi, en, zh) in STAGING_TOWNS.items():
         km = staging_km[site_id]
         features.append(
-            site_feature(ql1a, site_id, "staging", km, (f"Điểm dừng chờ {vi}", f"{en} staging area", f"{zh}待行区"),
-                         side_m=-120.0, attributes={"capacity_veh": capacity}, provenance={"capacity_veh": "assumed"})
-        )  # fmt: skip
+            site_feature(
+                ql1a,
+                site_id,
+                "staging",
+                km,
+                (f"Điểm dừng chờ {vi}", f"{en} staging area", f"{zh}待行区"),
+                side_m=-120.0,
+                attributes={"capacity_veh": capacity},
+                provenance={"capacity_veh": "assumed"},
+            )
+        )
         features.append(fence_feature(ql1a, site_id, (km - 0.12, km + 0.12), near_m=-70.0, far_m=-170.0))
     return {
         "type": "FeatureCollection",

@@ -174,7 +174,12 @@ def _decode_line(text: bytes) -> tuple[Any, ...]:
         missing = "lat" if lat is None else "lon"
         raise MalformedError("{missing} is missing in {value}.", field=missing, missing=missing, value=shown)
     return (
-        device, _time_us(row.get("time")), lat, lon, read_unsigned(row.get("speed_mps"), key="speed_mps"),
-        read_heading(row.get("heading_deg"), key="heading_deg"), read_unsigned(row.get("accuracy_m"), key="accuracy_m"),
+        device,
+        _time_us(row.get("time")),
+        lat,
+        lon,
+        read_unsigned(row.get("speed_mps"), key="speed_mps"),
+        read_heading(row.get("heading_deg"), key="heading_deg"),
+        read_unsigned(row.get("accuracy_m"), key="accuracy_m"),
         row.get("mock") is True,
-    )  # fmt: skip
+    )

@@ -194,8 +194,10 @@ def read_time(value: Any, *, key: str) -> datetime | None:
     except (ValueError, OverflowError):
         raise MalformedError(
             "{key}={value} is not a time: send seconds or milliseconds since 1970, or ISO 8601.",
-            field=key, key=key, value=shown,
-        ) from None  # fmt: skip
+            field=key,
+            key=key,
+            value=shown,
+        ) from None
 
 
 def read_flag(value: Any) -> bool:

@@ -80,9 +80,13 @@ class Counter:
         self.transfers += 1
         now = self.runtime.clock.now()
         return {
-            "bank_ref": f"FT{self.transfers:06d}", "amount_vnd": amount_vnd, "received_at": now.isoformat(),
-            "content": content, "payer": "NGUYEN VAN A", **changes,
-        }  # fmt: skip
+            "bank_ref": f"FT{self.transfers:06d}",
+            "amount_vnd": amount_vnd,
+            "received_at": now.isoformat(),
+            "content": content,
+            "payer": "NGUYEN VAN A",
+            **changes,
+        }
 
     def post(
         self, transfer: dict[str, Any], collector: str = "gate_management", *, age_s: int = 0, key: str | None = None
@@ -148,12 +152,21 @@ def open_counter(runtime: Runtime, sign_in: SignIn) -> Counter:
         tariffs.seed_tariffs(session, now=now)
         for number, collector in enumerate(("gate_management", "tax")):
             values = {
-                "collector": collector, "gate_id": "huu-nghi", "bank_bin": "970436", "bank_name": "Vietcombank",
-                "account_number": f"102345678{number}", "account_name": "THU PHI", "simulated": True,
-            }  # fmt: skip
+                "collector": collector,
+                "gate_id": "huu-nghi",
+                "bank_bin": "970436",
+                "bank_name": "Vietcombank",
+                "account_number": f"102345678{number}",
+                "account_name": "THU PHI",
+                "simulated": True,
+            }
             counter.accounts[collector] = bank.enter_account(
-                session, None, values, gates={"huu-nghi"}, now=now,
+                session,
+                None,
+                values,
+                gates={"huu-nghi"},
+                now=now,
                 secret_key=runtime.settings.secret_key.get_secret_value(),
-            )  # fmt: skip
+            )
         session.commit()
     return counter

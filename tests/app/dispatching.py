@@ -83,9 +83,14 @@ def pass_site(session: Session, vehicle_id: int, site_id: str, kind: str, time: 
 def trip_body(plate: str, planned_arrival: datetime, **changes: Any) -> dict[str, Any]:
     """The body of a trip that is fine."""
     return {
-        "plate": plate, "goods": "Thanh long tươi", "goods_class": "fresh_fruit", "regime": "export",
-        "gate_id": "huu-nghi", "planned_arrival": planned_arrival.isoformat(), **changes,
-    }  # fmt: skip
+        "plate": plate,
+        "goods": "Thanh long tươi",
+        "goods_class": "fresh_fruit",
+        "regime": "export",
+        "gate_id": "huu-nghi",
+        "planned_arrival": planned_arrival.isoformat(),
+        **changes,
+    }
 
 
 @dataclass
@@ -104,9 +109,12 @@ class Stage:
         """The body of a hold for the truck."""
         end = self.runtime.clock.now() + timedelta(hours=2)
         return {
-            "kind": "hold", "selection": {"vehicle_ids": [self.vehicle_id]}, "valid_to": end.isoformat(),
-            "parameters": {"site_id": "staging-lang-son", "reason": "queue"}, **changes,
-        }  # fmt: skip
+            "kind": "hold",
+            "selection": {"vehicle_ids": [self.vehicle_id]},
+            "valid_to": end.isoformat(),
+            "parameters": {"site_id": "staging-lang-son", "reason": "queue"},
+            **changes,
+        }
 
     def issue(self, **changes: Any) -> int:
         """Issue an order; its id."""

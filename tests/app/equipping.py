@@ -38,11 +38,16 @@ def rekor(plate: str, moment: Any, confidence: float = 92.0, uuid: str = "u1", *
     """A Rekor message of one passage."""
     return json.dumps(
         {
-            "data_type": "alpr_group", "best_plate_number": plate, "best_confidence": confidence, "camera_id": 7,
-            "epoch_start": round(moment.timestamp() * 1000), "best_uuid": uuid,
-            "candidates": [{"plate": plate, "confidence": confidence}], **more,
+            "data_type": "alpr_group",
+            "best_plate_number": plate,
+            "best_confidence": confidence,
+            "camera_id": 7,
+            "epoch_start": round(moment.timestamp() * 1000),
+            "best_uuid": uuid,
+            "candidates": [{"plate": plate, "confidence": confidence}],
+            **more,
         }
-    ).encode()  # fmt: skip
+    ).encode()
 
 
 def send(client: TestClient, device: dict[str, Any], body: bytes, vendor: str = "rekor", **more: Any) -> Any:

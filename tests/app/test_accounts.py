@@ -17,9 +17,14 @@ PASSWORD = "correct horse battery staple"
 def make_account(runtime: Runtime, role: str = "planner", username: str = "lan", **bindings: object) -> int:
     with runtime.sessions.begin() as session:
         account = service.create_account(
-            session, username=username, password=PASSWORD, full_name="Lan", role=role, now=runtime.clock.now(),
+            session,
+            username=username,
+            password=PASSWORD,
+            full_name="Lan",
+            role=role,
+            now=runtime.clock.now(),
             **bindings,  # type: ignore[arg-type]
-        )  # fmt: skip
+        )
         return account.account_id
 
 

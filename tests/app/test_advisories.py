@@ -80,8 +80,11 @@ def test_advice_is_updated_in_place_and_ends_with_hysteresis(stage: Stage) -> No
     assert refresh(stage, 9.0) == 1
     (first,) = standing(stage)
     assert (first["gate_id"], first["kind"], first["severity"], first["status"]) == (
-        "huu-nghi", "queue", "warning", "open",
-    )  # fmt: skip
+        "huu-nghi",
+        "queue",
+        "warning",
+        "open",
+    )
     assert first["text"].startswith("Hàng chờ Cửa khẩu Hữu Nghị sẽ tới km 6 lúc ")
     refresh(stage, 9.0, after_min=1)
     refresh(stage, 14.0, after_min=1)

@@ -45,10 +45,16 @@ def test_the_database_refuses_changes(log, statement):
 @pytest.mark.parametrize(
     "change",
     [
-        "actor = 'somebody else'", "action = 'orders.cancel'", "object_id = '99'", "at = at - interval '1 hour'",
-        "after = '{\"km\": 6.6, \"text\": \"Dừng lại\"}'", "before = '{}'", "address = '10.0.0.1'", "actor_id = 1",
+        "actor = 'somebody else'",
+        "action = 'orders.cancel'",
+        "object_id = '99'",
+        "at = at - interval '1 hour'",
+        'after = \'{"km": 6.6, "text": "Dừng lại"}\'',
+        "before = '{}'",
+        "address = '10.0.0.1'",
+        "actor_id = 1",
     ],
-)  # fmt: skip
+)
 def test_an_edited_row_shows(log, change):
     tamper(log, f"UPDATE app.audit SET {change} WHERE audit_id = 3")
     assert [(fault.audit_id, fault.kind) for fault in audit.verify(log)] == [(3, "edited")]

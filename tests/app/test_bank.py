@@ -80,9 +80,17 @@ def test_a_report_needs_a_fresh_and_right_signature(counter: Counter) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"amount_vnd": 0}, {"amount_vnd": 1.5}, {"amount_vnd": "100"}, {"received_at": "2026-03-02T10:00:00"},
-     {"received_at": "2026-04-02T10:00:00Z"}, {"bank_ref": ""}, {"content": "a\x00"}, {"content": None}],
-)  # fmt: skip
+    [
+        {"amount_vnd": 0},
+        {"amount_vnd": 1.5},
+        {"amount_vnd": "100"},
+        {"received_at": "2026-03-02T10:00:00"},
+        {"received_at": "2026-04-02T10:00:00Z"},
+        {"bank_ref": ""},
+        {"content": "a\x00"},
+        {"content": None},
+    ],
+)
 def test_a_report_that_cannot_be_is_refused(counter: Counter, change: dict[str, object]) -> None:
     assert counter.post(counter.transfer(100_000, "x") | change).status_code == 422
 
@@ -234,9 +242,14 @@ def test_a_file_in_another_encoding_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("written", "amount_vnd"),
-    [("4000000", 4_000_000), ("4.000.000", 4_000_000), ("4,000,000", 4_000_000), ("+ 100.000 đ", 100_000),
-     ("100,000 VND", 100_000)],
-)  # fmt: skip
+    [
+        ("4000000", 4_000_000),
+        ("4.000.000", 4_000_000),
+        ("4,000,000", 4_000_000),
+        ("+ 100.000 đ", 100_000),
+        ("100,000 VND", 100_000),
+    ],
+)
 def test_amounts_are_read_as_statements_write_them(written: str, amount_vnd: int) -> None:
     assert bank.read_amount(written) == amount_vnd
 
@@ -250,9 +263,13 @@ def test_an_amount_that_could_be_two_things_is_refused(written: str) -> None:
 def test_accounts_are_entered_by_administrators(counter: Counter) -> None:
     admin = counter.sign_in("administrator")
     body = {
-        "collector": "gate_management", "gate_id": "huu-nghi", "bank_bin": "970415", "bank_name": "VietinBank",
-        "account_number": "113366668888", "account_name": "TRUNG TAM QLCK",
-    }  # fmt: skip
+        "collector": "gate_management",
+        "gate_id": "huu-nghi",
+        "bank_bin": "970415",
+        "bank_name": "VietinBank",
+        "account_number": "113366668888",
+        "account_name": "TRUNG TAM QLCK",
+    }
     assert counter.cashier.post("/api/v1/payments/accounts", json=body).status_code == 403
     assert admin.post("/api/v1/payments/accounts", json=body | {"gate_id": "nowhere"}).status_code == 422
     made = admin.post("/api/v1/payments/accounts", json=body)

@@ -118,9 +118,15 @@ def test_a_double_tap_is_one_command(runtime, guard, barrier, stage, controller)
 def test_confirming_on_the_sheet_opens_it_after_the_commit(runtime, barrier, stage, controller) -> None:
     def act(session) -> None:
         change = SheetChange(
-            session.get_one(Trip, stage.trip_id), "confirm", "barrier_1", None, {}, {"barrier_1": "done"}, {},
+            session.get_one(Trip, stage.trip_id),
+            "confirm",
+            "barrier_1",
+            None,
+            {},
+            {"barrier_1": "done"},
+            {},
             runtime.clock.now(),
-        )  # fmt: skip
+        )
         on_sheet.open_on_confirmation(session, change)
 
     with runtime.sessions() as session:
@@ -266,8 +272,9 @@ def test_mqtt_opens_and_hears_so(broker, barrier_client) -> None:
     assert MqttPort(broker, "gate/1").open(COMMAND) == drivers.Answer(True, "opened")
     ((command, retained),) = opened
     assert (command, retained) == (
-        {"command": "open", "command_id": 41, "valid_until": "2026-03-02T03:00:10+00:00"}, False,
-    )  # fmt: skip
+        {"command": "open", "command_id": 41, "valid_until": "2026-03-02T03:00:10+00:00"},
+        False,
+    )
 
 
 def test_mqtt_answers_to_other_commands_and_old_ones_do_not_count(broker, barrier_client) -> None:
@@ -295,9 +302,13 @@ def test_a_barrier_on_mqtt_from_the_officer_to_the_device(
 ) -> None:
     answering(barrier_client, "gate/4", lambda c: {"command_id": c["command_id"], "status": "opened", "detail": "ok"})
     made = set_up(
-        sign_in("administrator"), "barrier", "mqtt", site_id="huu-nghi-barrier-2", station="barrier_2",
+        sign_in("administrator"),
+        "barrier",
+        "mqtt",
+        site_id="huu-nghi-barrier-2",
+        station="barrier_2",
         config={"broker": broker, "topic": "gate/4"},
-    )  # fmt: skip
+    )
     confirm(runtime, stage.trip_id, "barrier_2")
     assert open_(guard, made, stage).status_code == 202
     assert one(runtime, "SELECT status, detail FROM app.barrier_command")[:] == ("opened", "ok")

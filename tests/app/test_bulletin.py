@@ -32,26 +32,45 @@ class Day:
         self.count = 0
 
     def trip(
-        self, *, goods_class: str = "fresh_fruit", direction: str = "export", gate_id: str = "huu-nghi",
-        queued: datetime | None = None, yard: datetime | None = None, out: datetime | None = None, reason: str = "",
+        self,
+        *,
+        goods_class: str = "fresh_fruit",
+        direction: str = "export",
+        gate_id: str = "huu-nghi",
+        queued: datetime | None = None,
+        yard: datetime | None = None,
+        out: datetime | None = None,
+        reason: str = "",
         simulated: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.count += 1
         moments = [("queued", queued), ("in_the_yard", yard), ("out", out)]
         with self.runtime.sessions() as session:
             vehicle_id = session.execute(
-                text("INSERT INTO ingest.vehicle (plate, plate_norm, kind, created_at) "
-                     "VALUES (:plate, :plate, 'truck', now()) RETURNING vehicle_id"), {"plate": f"29C{self.count:05d}"},
-            ).scalar_one()  # fmt: skip
+                text(
+                    "INSERT INTO ingest.vehicle (plate, plate_norm, kind, created_at) "
+                    "VALUES (:plate, :plate, 'truck', now()) RETURNING vehicle_id"
+                ),
+                {"plate": f"29C{self.count:05d}"},
+            ).scalar_one()
             trip_id = session.execute(
-                text("INSERT INTO app.trip (code, vehicle_id, organisation_id, goods, goods_class, perishable, regime, "
-                     "direction, gate_id, planned_arrival, stage_since, simulated, created_at) "
-                     "VALUES (:code, :vehicle, :organisation, 'x', :goods_class, false, :direction, :direction, "
-                     ":gate, :at, :at, :simulated, :at) RETURNING trip_id"),
-                {"code": f"C{self.count}", "vehicle": vehicle_id, "organisation": self.organisation_id,
-                 "goods_class": goods_class, "direction": direction, "gate": gate_id,
-                 "at": begin_of(DAY) - timedelta(1), "simulated": simulated},
-            ).scalar_one()  # fmt: skip
+                text(
+                    "INSERT INTO app.trip (code, vehicle_id, organisation_id, goods, goods_class, perishable, regime, "
+                    "direction, gate_id, planned_arrival, stage_since, simulated, created_at) "
+                    "VALUES (:code, :vehicle, :organisation, 'x', :goods_class, false, :direction, :direction, "
+                    ":gate, :at, :at, :simulated, :at) RETURNING trip_id"
+                ),
+                {
+                    "code": f"C{self.count}",
+                    "vehicle": vehicle_id,
+                    "organisation": self.organisation_id,
+                    "goods_class": goods_class,
+                    "direction": direction,
+                    "gate": gate_id,
+                    "at": begin_of(DAY) - timedelta(1),
+                    "simulated": simulated,
+                },
+            ).scalar_one()
             for name, at in moments:
                 if at is not None:
                     session.execute(
@@ -60,10 +79,12 @@ class Day:
                     )
             if reason:
                 session.execute(
-                    text("INSERT INTO app.trip_event (trip_id, at, kind, data) VALUES (:id, :at, 'stage', "
-                         "jsonb_build_object('after', 'out', 'reason', CAST(:reason AS text)))"),
+                    text(
+                        "INSERT INTO app.trip_event (trip_id, at, kind, data) VALUES (:id, :at, 'stage', "
+                        "jsonb_build_object('after', 'out', 'reason', CAST(:reason AS text)))"
+                    ),
                     {"id": trip_id, "at": out, "reason": reason},
-                )  # fmt: skip
+                )
             session.commit()
 
 
@@ -103,14 +124,28 @@ def fill(day: Day) -> None:
 
 EXPECTED = {
     "huu-nghi": {
-        "fruit_exports": 2, "other_exports": 1, "empty_exports": 1, "cargo_imports": 1, "new_vehicle_imports": 1,
-        "empty_imports": 0, "turned_back": 1, "standing_queue": 0, "standing_yard": 2,
+        "fruit_exports": 2,
+        "other_exports": 1,
+        "empty_exports": 1,
+        "cargo_imports": 1,
+        "new_vehicle_imports": 1,
+        "empty_imports": 0,
+        "turned_back": 1,
+        "standing_queue": 0,
+        "standing_yard": 2,
     },
     "tan-thanh": {
-        "fruit_exports": 0, "other_exports": 0, "empty_exports": 0, "cargo_imports": 0, "new_vehicle_imports": 0,
-        "empty_imports": 0, "turned_back": 0, "standing_queue": 2, "standing_yard": 0,
+        "fruit_exports": 0,
+        "other_exports": 0,
+        "empty_exports": 0,
+        "cargo_imports": 0,
+        "new_vehicle_imports": 0,
+        "empty_imports": 0,
+        "turned_back": 0,
+        "standing_queue": 2,
+        "standing_yard": 0,
     },
-}  # fmt: skip
+}
 
 
 def test_a_day_is_counted(day: Day, sign_in: SignIn) -> None:
@@ -158,8 +193,9 @@ def test_simulated_trips_are_said_to_be(day: Day, sign_in: SignIn) -> None:
     set_clock(day.runtime, at(13))
     items = sign_in("planner").get("/api/v1/statistics/bulletins").json()["items"]
     assert {one["gate_id"]: one["simulated"] for one in items if one["day"] == "2026-03-02"} == {
-        "huu-nghi": True, "tan-thanh": False,
-    }  # fmt: skip
+        "huu-nghi": True,
+        "tan-thanh": False,
+    }
 
 
 def test_as_page_csv_and_pdf(day: Day, sign_in: SignIn) -> None:
@@ -182,9 +218,24 @@ def test_as_page_csv_and_pdf(day: Day, sign_in: SignIn) -> None:
 def test_the_typeface_writes_every_vietnamese_sign() -> None:
     """No sign of Vietnamese is missing from the pieces of the typeface; fpdf would leave a box."""
     signs = "".join(
-        vowel for base in ("aàáảãạ", "ăằắẳẵặ", "âầấẩẫậ", "eèéẻẽẹ", "êềếểễệ", "iìíỉĩị", "oòóỏõọ", "ôồốổỗộ", "ơờớởỡợ",
-                           "uùúủũụ", "ưừứửữự", "yỳýỷỹỵ", "đ₫–·") for vowel in base
-    )  # fmt: skip
+        vowel
+        for base in (
+            "aàáảãạ",
+            "ăằắẳẵặ",
+            "âầấẩẫậ",
+            "eèéẻẽẹ",
+            "êềếểễệ",
+            "iìíỉĩị",
+            "oòóỏõọ",
+            "ôồốổỗộ",
+            "ơờớởỡợ",
+            "uùúủũụ",
+            "ưừứửữự",
+            "yỳýỷỹỵ",
+            "đ₫–·",
+        )
+        for vowel in base
+    )
     document = Document("Bản tin", made_at=at(9))
     covered = set().union(*(font.cmap for font in document.fonts.values()))  # type: ignore[union-attr]
     assert {ord(sign) for sign in signs + signs.upper()} <= covered

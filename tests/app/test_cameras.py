@@ -133,15 +133,20 @@ def test_a_doubtful_read_waits_for_a_person_with_its_picture(runtime, client, st
     device = camera(administrator, "xuan-cuong", "plate-recogniser", station="yard", config={"movement": "enter"})
     message = {
         "data": {
-            "camera_id": "c", "timestamp": runtime.clock.now().isoformat(),
+            "camera_id": "c",
+            "timestamp": runtime.clock.now().isoformat(),
             "results": [{"plate": "29c1234s", "score": 0.9, "candidates": []}],
         }
-    }  # fmt: skip
+    }
     disposition = 'Content-Disposition: form-data; name="{}"'
     body = (
-        f"--{BOUNDARY}\r\n{disposition.format('json')}\r\n\r\n{json.dumps(message)}\r\n"
-        f'--{BOUNDARY}\r\n{disposition.format("upload")}; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
-    ).encode() + JPEG + f"\r\n--{BOUNDARY}--\r\n".encode()  # fmt: skip
+        (
+            f"--{BOUNDARY}\r\n{disposition.format('json')}\r\n\r\n{json.dumps(message)}\r\n"
+            f'--{BOUNDARY}\r\n{disposition.format("upload")}; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+        ).encode()
+        + JPEG
+        + f"\r\n--{BOUNDARY}--\r\n".encode()
+    )
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
     assert send(client, device, body, "plate-recogniser", headers=headers).json() == {"plates": 1, "new": 1}
     operator = sign_in("yard_operator", gate_id="huu-nghi")
@@ -197,17 +202,19 @@ def test_a_camera_with_a_wrong_clock_or_of_another_name(runtime, client, stage, 
 
 
 @settings(
-    max_examples=40, deadline=None,
+    max_examples=40,
+    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)  # fmt: skip
+)
 @given(
-    vendor=st.sampled_from(["plate-recogniser", "rekor", "hikvision"]), data=st.binary(max_size=200),
+    vendor=st.sampled_from(["plate-recogniser", "rekor", "hikvision"]),
+    data=st.binary(max_size=200),
     kind=st.sampled_from(["application/json", "application/xml", f"multipart/form-data; boundary={BOUNDARY}"]),
     strange=st.dictionaries(
         st.sampled_from(["best_plate_number", "best_uuid", "epoch_start", "candidates", "camera_id", "best_plate"]),
         st.none() | st.integers(-(2**63), 2**63) | st.text(max_size=20) | st.floats(allow_nan=False),
     ),
-)  # fmt: skip
+)
 def test_nothing_a_camera_sends_is_our_fault(runtime, client, stage, keys, vendor, data, kind, strange) -> None:
     headers = bearer(keys[vendor]) | {"Content-Type": kind}
     assert client.post(f"/cameras/{vendor}", content=data, headers=headers).status_code in {200, 400}

@@ -79,11 +79,13 @@ PLATE = st.from_regex(r"[1-9][0-9][A-HK-NPR-VX-Z][0-9]{5}", fullmatch=True)
 CONFIDENCE = st.floats(0.0, 1.0)
 TRIPS = st.lists(
     st.tuples(
-        PLATE, st.sampled_from(["now", "coming", "elsewhere"]), st.none() | st.floats(0, 1e6),
+        PLATE,
+        st.sampled_from(["now", "coming", "elsewhere"]),
+        st.none() | st.floats(0, 1e6),
         st.none() | st.floats(0, 1e5),
     ),
     max_size=6,
-).map(lambda rows: [TripHere(i, (row[0],), row[1], row[2], row[3]) for i, row in enumerate(rows)])  # fmt: skip
+).map(lambda rows: [TripHere(i, (row[0],), row[1], row[2], row[3]) for i, row in enumerate(rows)])
 
 
 @given(plate=PLATE, confidence=CONFIDENCE, trips=TRIPS)

@@ -36,8 +36,11 @@ def test_a_day_adds_up_and_is_closed_once(counter: Counter) -> None:
     counter.pay(7_000, "tien hang")
     seen = preview(counter)
     assert (seen["cash_vnd"], seen["transfer_vnd"], seen["net_vnd"], seen["closed"]) == (
-        100_000, 4_000_000, 4_100_000, False,
-    )  # fmt: skip
+        100_000,
+        4_000_000,
+        4_100_000,
+        False,
+    )
     assert seen["held_vnd"] == 57_000
     wrong = close(counter, 90_000)
     assert wrong.status_code == 422

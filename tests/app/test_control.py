@@ -40,9 +40,15 @@ def ready(runtime: Runtime) -> Runtime:
 
 
 def put_trucks(
-    runtime: Runtime, kms: list[float], *, speed_mps: float = 12.0, gate: str | None = "huu-nghi",
-    perishable: bool = False, first: int = 0, age_s: float = 10.0,
-) -> list[int]:  # fmt: skip
+    runtime: Runtime,
+    kms: list[float],
+    *,
+    speed_mps: float = 12.0,
+    gate: str | None = "huu-nghi",
+    perishable: bool = False,
+    first: int = 0,
+    age_s: float = 10.0,
+) -> list[int]:
     """Trucks on QL1A toward the border at kilometres, each with a trip unless `gate` is none; their vehicle ids."""
     corridor: Corridor = runtime.corridor
     road_id, offset_m = corridor.place_at("QL1A", kms)
@@ -74,11 +80,17 @@ def put_trucks(
                     """
                 ),
                 {
-                    "v": vehicle_id, "at": seen_at, "lon": float(lon[i]), "lat": float(lat[i]), "speed": speed_mps,
-                    "road": int(road_id[i]), "offset": float(offset_m[i]), "km": float(km),
+                    "v": vehicle_id,
+                    "at": seen_at,
+                    "lon": float(lon[i]),
+                    "lat": float(lat[i]),
+                    "speed": speed_mps,
+                    "road": int(road_id[i]),
+                    "offset": float(offset_m[i]),
+                    "km": float(km),
                     "edge": corridor.roads[road_id[i]].edge_id,
                 },
-            )  # fmt: skip
+            )
             if gate is not None:
                 session.execute(
                     text(
@@ -90,10 +102,14 @@ def put_trucks(
                         """
                     ),
                     {
-                        "code": f"T{first + i}", "v": vehicle_id, "org": organisation_id, "perishable": perishable,
-                        "gate": gate, "at": seen_at,
+                        "code": f"T{first + i}",
+                        "v": vehicle_id,
+                        "org": organisation_id,
+                        "perishable": perishable,
+                        "gate": gate,
+                        "at": seen_at,
                     },
-                )  # fmt: skip
+                )
         session.commit()
     return vehicle_ids
 

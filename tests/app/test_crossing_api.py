@@ -17,10 +17,14 @@ from tests.app.stationing import Gate
 
 MOST_REQUESTS = 40
 OUT = (
-    ("health_quarantine", "health"), ("border_guard", "barrier_1"), ("yard_operator", "yard"),
-    ("plant_quarantine", "quarantine_plant"), ("customs", "customs"), ("gate_management", "fee"),
+    ("health_quarantine", "health"),
+    ("border_guard", "barrier_1"),
+    ("yard_operator", "yard"),
+    ("plant_quarantine", "quarantine_plant"),
+    ("customs", "customs"),
+    ("gate_management", "fee"),
     ("border_guard", "barrier_2"),
-)  # fmt: skip
+)
 
 
 class Crossing:
@@ -68,9 +72,12 @@ class Crossing:
         where = f"/api/v1/fees/{fee['fee_id']}"
         if fee["status"] == "open_question":
             answer = self.send(
-                role, "POST", f"{where}/decision", json={"amount_vnd": 150_000, "reason": "Tra theo biểu phí"},
+                role,
+                "POST",
+                f"{where}/decision",
+                json={"amount_vnd": 150_000, "reason": "Tra theo biểu phí"},
                 headers={"If-Match": answer.headers["ETag"]},
-            )  # fmt: skip
+            )
             fee = _fine(answer)
         headers = {"If-Match": answer.headers["ETag"], "Idempotency-Key": f"{trip_id}-cash"}
         body = {"amount_vnd": fee["outstanding_vnd"]}
@@ -125,14 +132,20 @@ def test_goods_declared_otherwise_after_payment_are_paid_for_before_the_exit(cro
     crossing.pay("gate_management", trip_id)
     sheet = crossing.send("customs", "GET", f"/api/v1/trips/{trip_id}/sheet")
     assert state(sheet)["fee"] == "done"
-    _fine(crossing.send(
-        "customs", "POST", f"/api/v1/trips/{trip_id}/steps/customs/return", json={"reasons": ["goods_differ"]},
-        headers={"If-Match": sheet.headers["ETag"]},
-    ))  # fmt: skip
+    _fine(
+        crossing.send(
+            "customs",
+            "POST",
+            f"/api/v1/trips/{trip_id}/steps/customs/return",
+            json={"reasons": ["goods_differ"]},
+            headers={"If-Match": sheet.headers["ETag"]},
+        )
+    )
 
     arrival = crossing.runtime.clock.now() + timedelta(hours=2)
-    line = declaration_line(hs_code="5208", description="Vải bông", goods_class="textiles", perishable=False,
-                            temperature_c=None)  # fmt: skip
+    line = declaration_line(
+        hs_code="5208", description="Vải bông", goods_class="textiles", perishable=False, temperature_c=None
+    )
     where = f"/api/v1/declarations/{trip_id}"
     present = crossing.send("enterprise", "GET", where)
     body = {**declaration_body(arrival, refrigerated=False, lines=[line]), "submit": True}

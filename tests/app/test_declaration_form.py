@@ -161,8 +161,12 @@ def test_too_heavy_a_load_is_a_slip_and_a_heavy_one_a_note():
 
 def test_a_draft_needs_what_makes_a_trip():
     assert {one.field for one in check_draft(Form())} == {
-        "plate", "gate_id", "regime", "planned_arrival", "lines.1.description"
-    }  # fmt: skip
+        "plate",
+        "gate_id",
+        "regime",
+        "planned_arrival",
+        "lines.1.description",
+    }
     assert check_draft(good()) == []
 
 
@@ -220,8 +224,10 @@ def test_a_decimal_comma_is_read_and_thousands_are_not_guessed():
 WRITTEN = st.text(string.printable + "\0đ京", max_size=30) | st.integers() | st.floats() | st.booleans() | st.none()
 
 
-@given(st.dictionaries(st.sampled_from([*HEAD_FIELDS, "x"]), WRITTEN),
-       st.lists(st.dictionaries(st.sampled_from(list(LINE_FIELDS)), WRITTEN), max_size=3))  # fmt: skip
+@given(
+    st.dictionaries(st.sampled_from([*HEAD_FIELDS, "x"]), WRITTEN),
+    st.lists(st.dictionaries(st.sampled_from(list(LINE_FIELDS)), WRITTEN), max_size=3),
+)
 def test_anything_can_be_read(head, lines):
     form, problems = read({**head, "lines": lines})
     check(form, AROUND)
@@ -246,9 +252,17 @@ def test_the_chapters_are_all_there_and_every_heading_has_its_chapter():
 
 @pytest.mark.parametrize(
     ("query", "first"),
-    [("thanh long", "081090"), ("sau rieng", "081060"), ("SẦU RIÊNG", "081060"), ("榴莲", "081060"),
-     ("0810.60", "081060"), ("watermelon", "080711"), ("tinh bot san", "110814"), ("0810909200", "081090")],
-)  # fmt: skip
+    [
+        ("thanh long", "081090"),
+        ("sau rieng", "081060"),
+        ("SẦU RIÊNG", "081060"),
+        ("榴莲", "081060"),
+        ("0810.60", "081060"),
+        ("watermelon", "080711"),
+        ("tinh bot san", "110814"),
+        ("0810909200", "081090"),
+    ],
+)
 def test_a_code_is_found_by_number_or_words(query, first):
     assert hs.search(query)[0].code == first
 

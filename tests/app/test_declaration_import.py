@@ -82,10 +82,20 @@ def bomb() -> bytes:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"plate\n", b"\x00\x01\x02\x03", b"PK\x03\x04nonsense", b"a,b\n1,2\n", b"plate,plate\n1,2\n", b"\xff\xfe\x00",
-     "biển số".encode("utf-16-le"), b"x" * (importing.LARGEST_FILE_BYTES + 1), bomb(),
-     b"plate\n" + b"29C-1\n" * (importing.MOST_ROWS + 1)],
-)  # fmt: skip
+    [
+        b"",
+        b"plate\n",
+        b"\x00\x01\x02\x03",
+        b"PK\x03\x04nonsense",
+        b"a,b\n1,2\n",
+        b"plate,plate\n1,2\n",
+        b"\xff\xfe\x00",
+        "biển số".encode("utf-16-le"),
+        b"x" * (importing.LARGEST_FILE_BYTES + 1),
+        bomb(),
+        b"plate\n" + b"29C-1\n" * (importing.MOST_ROWS + 1),
+    ],
+)
 def test_what_is_no_table_is_refused(content):
     with pytest.raises((MalformedError, InvalidInputError)) as caught:
         read_file(content, gate_names=GATES)
@@ -121,8 +131,11 @@ def test_each_row_has_its_result_and_the_chosen_ones_are_made(enterprise, table)
     assert checked.status_code == 201, checked.text
     found = checked.json()
     assert [[one["field"] for one in row["problems"]] for row in found["rows"]] == [
-        [], ["lines.1.net_weight_kg"], [], ["lines.1.gross_weight_kg", "plate"]
-    ]  # fmt: skip
+        [],
+        ["lines.1.net_weight_kg"],
+        [],
+        ["lines.1.gross_weight_kg", "plate"],
+    ]
     assert enterprise.get("/api/v1/declarations").json()["items"] == []
     where = f"{IMPORTS}/{found['import_id']}/apply"
     refused = enterprise.post(where, json={})

@@ -24,8 +24,10 @@ def as_form(body: dict[str, Any], arrival: Any, act: str, **changes: Any) -> dic
     flat = {name: value for name, value in body.items() if name != "lines"}
     for number, line in enumerate(body["lines"], 1):
         flat |= {f"lines.{number}.{name}": value for name, value in line.items()}
-    words = {name: {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-             for name, value in flat.items()}  # fmt: skip
+    words = {
+        name: {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+        for name, value in flat.items()
+    }
     return {
         **words,
         "planned_arrival": arrival.astimezone(LOCAL_ZONE).strftime("%Y-%m-%dT%H:%M"),

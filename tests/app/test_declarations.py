@@ -57,9 +57,10 @@ def steps(client: TestClient, trip_id: int) -> dict[str, str]:
 def give_back(officer: TestClient, trip_id: int, step: str = "health") -> Any:
     sheet = officer.get(f"/api/v1/trips/{trip_id}/sheet")
     answer = officer.post(
-        f"/api/v1/trips/{trip_id}/steps/{step}/return", headers={"If-Match": sheet.headers["ETag"]},
+        f"/api/v1/trips/{trip_id}/steps/{step}/return",
+        headers={"If-Match": sheet.headers["ETag"]},
         json={"reasons": ["driver_differs"], "text": "Người khác lái"},
-    )  # fmt: skip
+    )
     assert answer.status_code == 200, answer.text
     return answer
 
@@ -181,8 +182,10 @@ def test_a_returned_declaration_is_made_anew_and_the_officer_sees_what_changed(e
     returned = enterprise.get(where)
     assert returned.json()["status"] == "returned"
     assert returned.json()["revisions"][0]["return_reasons"] == {
-        "step": "health", "reasons": ["driver_differs"], "text": "Người khác lái"
-    }  # fmt: skip
+        "step": "health",
+        "reasons": ["driver_differs"],
+        "text": "Người khác lái",
+    }
     assert enterprise.put(where, json=body, headers=match(made)).status_code == 412
     runtime.clock.advance(6 * 3600.0)  # the planned arrival is long over, and nobody asks for it again
     changed = {**body, "driver_name": "Trần Văn Bình", "driver_paper_number": "C7654321"}
@@ -198,8 +201,9 @@ def test_a_returned_declaration_is_made_anew_and_the_officer_sees_what_changed(e
     assert (state["declaration"], state["health"]) == ("done", "ready")
     shown = officer.get(f"/api/v1/trips/{trip_id}/sheet").json()["declaration"]
     assert [(one["field"], one["new"]) for one in shown["differences"]] == [
-        ("driver_name", "Trần Văn Bình"), ("driver_paper_number", "C7654321")
-    ]  # fmt: skip
+        ("driver_name", "Trần Văn Bình"),
+        ("driver_paper_number", "C7654321"),
+    ]
     assert shown["return_reasons"]["reasons"] == ["driver_differs"]
 
 
@@ -254,9 +258,13 @@ def test_an_earlier_declaration_is_copied_without_what_was_that_crossings(enterp
 def test_each_sees_only_the_own_declarations(enterprise, sign_in, runtime, body):
     trip_id = submit(enterprise, body).json()["trip_id"]
     other = sign_in("enterprise", organisation_id=add_organisation(runtime, "Hai"))
-    for client, status in ((other, 404), (sign_in("customs", gate_id="tan-thanh"), 404),
-                           (sign_in("customs", gate_id="huu-nghi"), 200), (sign_in("auditor"), 200),
-                           (sign_in("driver"), 403)):  # fmt: skip
+    for client, status in (
+        (other, 404),
+        (sign_in("customs", gate_id="tan-thanh"), 404),
+        (sign_in("customs", gate_id="huu-nghi"), 200),
+        (sign_in("auditor"), 200),
+        (sign_in("driver"), 403),
+    ):
         assert client.get(f"{DECLARATIONS}/{trip_id}").status_code == status
     assert other.put(f"{DECLARATIONS}/{trip_id}", json=body, headers={"If-Match": '"1"'}).status_code == 404
 

@@ -121,8 +121,11 @@ def test_every_declaration_can_be_submitted(recording: Recording, clock: FixedCl
 def test_a_first_start_brings_trips_to_where_their_trucks_are(officers: Officers, runtime: Runtime) -> None:
     work(officers)
     now = runtime.clock.now()
-    for row in ask(runtime, "SELECT trip_id, vehicle_id, planned_arrival, procedure_id FROM app.trip "
-                            "WHERE stage NOT IN ('out', 'cancelled') AND simulated"):  # fmt: skip
+    for row in ask(
+        runtime,
+        "SELECT trip_id, vehicle_id, planned_arrival, procedure_id FROM app.trip "
+        "WHERE stage NOT IN ('out', 'cancelled') AND simulated",
+    ):
         truck = officers.fleet.vehicle_ids.index(row.vehicle_id)
         if truck == officers.playback.recording.driver_truck:
             assert row.procedure_id is None
@@ -148,8 +151,10 @@ def test_a_few_hours_end_trips_and_leave_work_at_every_station(officers: Officer
     for _ in range(8):
         work(officers)
         clock.advance(1800.0)
-    done = {step: count for step, count in ask(
-        runtime, "SELECT step, count(*) FROM app.trip_step WHERE status = 'done' GROUP BY step")}  # fmt: skip
+    done = {
+        step: count
+        for step, count in ask(runtime, "SELECT step, count(*) FROM app.trip_step WHERE status = 'done' GROUP BY step")
+    }
     for step in ("declaration", "health", "barrier_1", "yard", "quarantine_plant", "customs", "fee", "barrier_2"):
         assert done.get(step, 0) > 5, (step, done)
     assert ask(runtime, "SELECT count(*) FROM app.trip WHERE stage = 'out' AND procedure_id IS NOT NULL")[0][0] > 5

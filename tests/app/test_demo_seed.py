@@ -141,9 +141,14 @@ def test_a_second_start_changes_nothing(
 
 
 def test_a_lost_file_of_passwords_is_made_anew(
-    installed: Session, fleet: Fleet, corridor: Corridor, clock: FixedClock, recording: Recording, tmp_path: Path,
+    installed: Session,
+    fleet: Fleet,
+    corridor: Corridor,
+    clock: FixedClock,
+    recording: Recording,
+    tmp_path: Path,
     redis: Redis,
-) -> None:  # fmt: skip
+) -> None:
     (tmp_path / "demo-accounts.json").unlink()
     seed(installed, corridor, clock.now(), recording, tmp_path)
     account = json.loads((tmp_path / "demo-accounts.json").read_text())["traffic_police"]

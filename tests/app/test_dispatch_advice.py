@@ -38,9 +38,12 @@ def gate(gate_id: str = "huu-nghi", tail: tuple[float, float] = (1.0, 1.0), **ch
     """A gate whose queue's tail goes from one kilometre to another, with 40 trucks a kilometre."""
     tail_km = ramp(*tail)
     fields: dict[str, Any] = {
-        "queue_veh": 40 * (tail_km - tail_km.min()), "wait_s": 900 * tail_km, "tail_km": tail_km, "lanes": 4,
+        "queue_veh": 40 * (tail_km - tail_km.min()),
+        "wait_s": 900 * tail_km,
+        "tail_km": tail_km,
+        "lanes": 4,
         "service_veh_per_h": 60.0,
-    }  # fmt: skip
+    }
     return GateOutlook(gate_id, **{**fields, **changes})
 
 

@@ -19,8 +19,15 @@ def demand(kind: str, **target: str) -> Demand:
     return Demand(kind, START, START, START + timedelta(hours=2), **target)
 
 
-def seen(minutes: float, km: float | None, speed_mps: float = 12.0, *, road: str = "QL1A", site_id: str | None = None,
-         entered: bool = False) -> Sighting:  # fmt: skip
+def seen(
+    minutes: float,
+    km: float | None,
+    speed_mps: float = 12.0,
+    *,
+    road: str = "QL1A",
+    site_id: str | None = None,
+    entered: bool = False,
+) -> Sighting:
     time = START + timedelta(minutes=minutes)
     return Sighting(time, None if km is None else road, km, speed_mps, site_id, time if entered else None)
 

@@ -31,13 +31,21 @@ def test_reads_heard_on_the_broker_are_matched_once(runtime, sign_in, tmp_path) 
         session.commit()
     administrator = sign_in("administrator")
     set_up(
-        administrator, "plate_camera", "frigate", site_id="huu-nghi-barrier-1", station="barrier_1",
+        administrator,
+        "plate_camera",
+        "frigate",
+        site_id="huu-nghi-barrier-1",
+        station="barrier_1",
         config={"camera_id": "gate_in"},
-    )  # fmt: skip
+    )
     message = {
-        "type": "lpr", "id": "a-1", "plate": "29C12345", "score": 0.93, "camera": "gate_in",
+        "type": "lpr",
+        "id": "a-1",
+        "plate": "29C12345",
+        "score": 0.93,
+        "camera": "gate_in",
         "timestamp": runtime.clock.now().timestamp(),
-    }  # fmt: skip
+    }
     stop = threading.Event()
     with mosquitto(tmp_path) as broker:
         thread = threading.Thread(target=frigate_gateway.run, args=(runtime, broker), kwargs={"stop": stop})
@@ -60,5 +68,6 @@ def test_reads_heard_on_the_broker_are_matched_once(runtime, sign_in, tmp_path) 
             stop.set()
             thread.join(10)
     assert rows(runtime, "SELECT status, trip_id FROM app.plate_read ORDER BY read_id") == [
-        ("matched", stage.trip_id), ("repeat", stage.trip_id),
-    ]  # fmt: skip
+        ("matched", stage.trip_id),
+        ("repeat", stage.trip_id),
+    ]

@@ -98,28 +98,53 @@ def world(runtime: Runtime) -> dict[str, Any]:
             organisation = service.create_organisation(session, name=f"Công ty {number}", kind="enterprise", now=now)
             plate = f"12C-0000{number}"
             vehicle_id = session.scalar(
-                text("INSERT INTO ingest.vehicle (plate, plate_norm, kind, created_at) "
-                     "VALUES (:plate, :norm, 'truck', :now) RETURNING vehicle_id"),
+                text(
+                    "INSERT INTO ingest.vehicle (plate, plate_norm, kind, created_at) "
+                    "VALUES (:plate, :norm, 'truck', :now) RETURNING vehicle_id"
+                ),
                 {"plate": plate, "norm": plate.replace("-", ""), "now": now},
-            )  # fmt: skip
+            )
             driver = service.create_account(
-                session, username=f"driver{number}", password=PASSWORD, full_name="Tài", role="driver", now=now,
-                vehicle_id=vehicle_id, organisation_id=organisation.organisation_id,
-            )  # fmt: skip
+                session,
+                username=f"driver{number}",
+                password=PASSWORD,
+                full_name="Tài",
+                role="driver",
+                now=now,
+                vehicle_id=vehicle_id,
+                organisation_id=organisation.organisation_id,
+            )
             service.create_account(
-                session, username=f"enterprise{number}", password=PASSWORD, full_name="Hàng", role="enterprise",
-                now=now, organisation_id=organisation.organisation_id,
-            )  # fmt: skip
+                session,
+                username=f"enterprise{number}",
+                password=PASSWORD,
+                full_name="Hàng",
+                role="enterprise",
+                now=now,
+                organisation_id=organisation.organisation_id,
+            )
             trip_id = session.scalar(
-                text("INSERT INTO app.trip (code, vehicle_id, driver_id, organisation_id, goods, goods_class, "
-                     "perishable, regime, direction, gate_id, planned_arrival, stage, stage_since, created_at) "
-                     "VALUES (:code, :vehicle, :driver, :organisation, 'thanh long', 'fruit', true, "
-                     "'export', 'export', :gate, :now, 'queued', :now, :now) RETURNING trip_id"),
-                {"code": f"T{number}", "vehicle": vehicle_id, "driver": driver.account_id, "gate": gate, "now": now,
-                 "organisation": organisation.organisation_id},
-            )  # fmt: skip
-            ids |= {f"vehicle{number}": vehicle_id, f"trip{number}": trip_id, f"driver{number}": driver.account_id,
-                    f"organisation{number}": organisation.organisation_id}  # fmt: skip
+                text(
+                    "INSERT INTO app.trip (code, vehicle_id, driver_id, organisation_id, goods, goods_class, "
+                    "perishable, regime, direction, gate_id, planned_arrival, stage, stage_since, created_at) "
+                    "VALUES (:code, :vehicle, :driver, :organisation, 'thanh long', 'fruit', true, "
+                    "'export', 'export', :gate, :now, 'queued', :now, :now) RETURNING trip_id"
+                ),
+                {
+                    "code": f"T{number}",
+                    "vehicle": vehicle_id,
+                    "driver": driver.account_id,
+                    "gate": gate,
+                    "now": now,
+                    "organisation": organisation.organisation_id,
+                },
+            )
+            ids |= {
+                f"vehicle{number}": vehicle_id,
+                f"trip{number}": trip_id,
+                f"driver{number}": driver.account_id,
+                f"organisation{number}": organisation.organisation_id,
+            }
         for username, role, gate_id in (
             ("police", "traffic_police", None),
             ("guard", "border_guard", "huu-nghi"),
@@ -156,11 +181,24 @@ def emit(runtime: Runtime, type_: str, audience: Audience, data: dict[str, Any])
 def publish(runtime: Runtime, *vehicle_ids: int) -> None:
     time_text = runtime.clock.now().isoformat().replace("+00:00", "Z")
     positions = [
-        {"vehicle_id": vehicle_id, "plate": "12C-00001", "time": time_text, "lon": 106.7, "lat": 21.9, "speed_mps": 0.5,
-         "heading_deg": 10.0, "edge_id": "e", "road": "QL1A", "km": 3.2, "direction": 1, "site": None, "gate": None,
-         "state": "slow"}
+        {
+            "vehicle_id": vehicle_id,
+            "plate": "12C-00001",
+            "time": time_text,
+            "lon": 106.7,
+            "lat": 21.9,
+            "speed_mps": 0.5,
+            "heading_deg": 10.0,
+            "edge_id": "e",
+            "road": "QL1A",
+            "km": 3.2,
+            "direction": 1,
+            "site": None,
+            "gate": None,
+            "state": "slow",
+        }
         for vehicle_id in vehicle_ids
-    ]  # fmt: skip
+    ]
     runtime.redis.publish("ck:positions", orjson.dumps(positions))
 
 
@@ -173,8 +211,12 @@ def test_positions_reach_only_those_who_may_see_them(runtime, world, connect):
     }
     first, second = world["vehicle1"], world["vehicle2"]
     assert seen == {
-        "police": [first, second], "enterprise1": [first], "driver2": [second], "guard": [first], "admin": []
-    }  # fmt: skip
+        "police": [first, second],
+        "enterprise1": [first],
+        "driver2": [second],
+        "guard": [first],
+        "admin": [],
+    }
 
 
 def test_positions_carry_the_trip(runtime, world, connect):

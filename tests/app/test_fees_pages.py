@@ -62,8 +62,10 @@ def test_each_status_of_a_fee_has_its_acts(counter: Counter) -> None:
     asked = counter.fee(counter.trip("29C-222.22"))
     where = f"/fees/{asked['fee_id']}"
     assert {one.rsplit("/", 1)[1] for one in Forms(page(counter.cashier, where)).targets} == {
-        "answers", "decision", "waiver",
-    }  # fmt: skip
+        "answers",
+        "decision",
+        "waiver",
+    }
     counter.act(asked["trip_id"], "decision", amount_vnd=500_000, reason="Theo biểu phí")
     assert {one.rsplit("/", 1)[1] for one in Forms(page(counter.cashier, where)).targets} == {"cash", "waiver"}
     counter.pay(500_000, asked["reference"])

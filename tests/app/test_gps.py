@@ -111,9 +111,11 @@ def test_geofences_entered_and_left(runtime: Runtime, client: TestClient, device
     assert fence is not None
     inside = {"lat": fence.centroid.y, "lon": fence.centroid.x}
     for fix in (
-        line(runtime, device, 17.5, 600), line(runtime, device, 16.1, 400) | inside,
-        line(runtime, device, 16.1, 300) | inside, line(runtime, device, 14.0, 100),
-    ):  # fmt: skip
+        line(runtime, device, 17.5, 600),
+        line(runtime, device, 16.1, 400) | inside,
+        line(runtime, device, 16.1, 300) | inside,
+        line(runtime, device, 14.0, 100),
+    ):
         post(client, fix)
         drain(worker)
     events = rows(runtime, "SELECT site_id, kind, source FROM ingest.site_event ORDER BY time")
@@ -123,21 +125,40 @@ def test_geofences_entered_and_left(runtime: Runtime, client: TestClient, device
 def test_every_refusal_is_counted_and_named(runtime: Runtime, client: TestClient, device: str, worker: Worker) -> None:
     good = line(runtime, device, 40.0, 5)
     answer = post(
-        client, good, {**good, "device": "0" * 32}, {**good, "lat": 91}, {**good, "lat": 0, "lon": 0},
-        line(runtime, device, 40.0, -600), line(runtime, device, 40.0, 40 * 86400), {**good, "mock": True}, b"{broken",
-    )  # fmt: skip
+        client,
+        good,
+        {**good, "device": "0" * 32},
+        {**good, "lat": 91},
+        {**good, "lat": 0, "lon": 0},
+        line(runtime, device, 40.0, -600),
+        line(runtime, device, 40.0, 40 * 86400),
+        {**good, "mock": True},
+        b"{broken",
+    )
     assert answer["accepted"] == 1
     assert [(error["line"], error["reason"]) for error in answer["refused"]] == [
-        (2, "unknown_device"), (3, "out_of_range"), (4, "no_position"), (5, "future"), (6, "too_old"), (7, "mock"),
+        (2, "unknown_device"),
+        (3, "out_of_range"),
+        (4, "no_position"),
+        (5, "future"),
+        (6, "too_old"),
+        (7, "mock"),
         (8, "malformed"),
-    ]  # fmt: skip
+    ]
     drain(worker)
     post(client, line(runtime, device, 100.0, 1))
     drain(worker)
     counted = counters(runtime)
     for reason in (
-        "unknown_device", "out_of_range", "no_position", "future", "too_old", "mock", "malformed", "impossible_jump"
-    ):  # fmt: skip
+        "unknown_device",
+        "out_of_range",
+        "no_position",
+        "future",
+        "too_old",
+        "mock",
+        "malformed",
+        "impossible_jump",
+    ):
         assert counted[f'fixes_refused_total{{reason="{reason}"}}'] == 1, reason
     assert counted["fixes_in_total"] == 2
     [[km]] = rows(runtime, "SELECT km FROM ingest.last_position")
@@ -158,12 +179,16 @@ def test_a_jump_is_believed_when_the_next_fix_agrees(
 @pytest.mark.parametrize(
     ("change", "status", "reason"),
     [
-        ({"mock": "true"}, 200, "mock"), ({"timestamp": "2100-01-01T00:00:00Z"}, 200, "future"),
-        ({"timestamp": "1377177267"}, 200, "too_old"), ({"lat": "", "lon": ""}, 200, "no_position"),
-        ({"lat": "91"}, 422, "out_of_range"), ({"lat": "nan"}, 400, "malformed"), ({"id": ""}, 400, "malformed"),
+        ({"mock": "true"}, 200, "mock"),
+        ({"timestamp": "2100-01-01T00:00:00Z"}, 200, "future"),
+        ({"timestamp": "1377177267"}, 200, "too_old"),
+        ({"lat": "", "lon": ""}, 200, "no_position"),
+        ({"lat": "91"}, 422, "out_of_range"),
+        ({"lat": "nan"}, 400, "malformed"),
+        ({"id": ""}, 400, "malformed"),
         ({"id": "nobody"}, 404, "unknown_device"),
     ],
-)  # fmt: skip
+)
 def test_single_fixes_refused(
     runtime: Runtime, client: TestClient, device: str, change: dict[str, str], status: int, reason: str
 ) -> None:

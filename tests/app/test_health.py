@@ -24,8 +24,12 @@ def test_readyz_names_what_is_missing(client, runtime):
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["parts"] == {
-        "database": "ok", "redis": "ok", "migrations": "ok", "ingest": "no heartbeat", "control": "no heartbeat"
-    }  # fmt: skip
+        "database": "ok",
+        "redis": "ok",
+        "migrations": "ok",
+        "ingest": "no heartbeat",
+        "control": "no heartbeat",
+    }
     for part in ("ingest", "control"):
         runtime.redis.set(f"ck:heartbeat:{part}", 1, ex=15)
     assert client.get("/readyz").status_code == 200
@@ -54,12 +58,17 @@ def test_metrics_are_for_this_machine_or_the_bearer_of_the_token(client, local, 
 
 def test_metrics_sum_up_what_the_processes_counted(local, runtime):
     redis = runtime.redis
-    redis.hset("ck:counters", mapping={
-        "fixes_in_total": 7, 'fixes_refused_total{reason="mock"}': 2, 'fixes_refused_total{reason="future"}': 1,
-    })  # fmt: skip
-    redis.hset("ck:gauges", mapping={
-        "forecast_made_at_s": runtime.clock.now().timestamp() - 30, "forecast_duration_s": 4.5
-    })  # fmt: skip
+    redis.hset(
+        "ck:counters",
+        mapping={
+            "fixes_in_total": 7,
+            'fixes_refused_total{reason="mock"}': 2,
+            'fixes_refused_total{reason="future"}': 1,
+        },
+    )
+    redis.hset(
+        "ck:gauges", mapping={"forecast_made_at_s": runtime.clock.now().timestamp() - 30, "forecast_duration_s": 4.5}
+    )
     for number in range(3):
         redis.xadd("ck:fixes:0", {"n": number})
     redis.xgroup_create("ck:fixes:0", "ingest", id="0")

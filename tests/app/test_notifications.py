@@ -60,8 +60,11 @@ def test_enterprise_and_driver_are_told_and_nobody_else(stage: Stage, sign_in: S
         assert answer["unread"] == 1
         one = answer["items"][0]
         assert (one["kind"], one["trip_id"], one["plate"], one["urgent"]) == (
-            "step.returned", stage.trip_id, "29C-123.45", True,
-        )  # fmt: skip
+            "step.returned",
+            stage.trip_id,
+            "29C-123.45",
+            True,
+        )
         assert one["text"] == "Bị trả lại để sửa: Barie số 1"
     assert told(other) == told(stage.police) == []
 

@@ -74,9 +74,15 @@ def test_an_order_goes_from_preview_to_confirmation(stage: Stage) -> None:
     assert answer.status_code == 200, answer.text
     (listed,) = own(stage.police)
     assert listed["counts"] == {
-        "total": 1, "sent": 0, "delivered": 0, "acknowledged": 1, "refused": 0, "expired": 0, "cancelled": 0,
+        "total": 1,
+        "sent": 0,
+        "delivered": 0,
+        "acknowledged": 1,
+        "refused": 0,
+        "expired": 0,
+        "cancelled": 0,
         "superseded": 0,
-    }  # fmt: skip
+    }
     assert listed["compliance"] == {"pending": 1, "complied": 0, "not_complied": 0, "unknown": 0}
     assert listed["recipients"] is None
     assert [event["status"] for event in events(stage.runtime, "order_response")] == ["delivered", "acknowledged"]
@@ -129,8 +135,9 @@ def test_criteria_narrow_each_other(stage: Stage) -> None:
     runtime, now = stage.runtime, stage.runtime.clock.now()
     with runtime.sessions() as session:
         for number, km in enumerate((20.0, 25.0, 40.0, 60.0)):
-            put_truck(session, runtime.corridor, f"12C-000.0{number}", time=now, km=km,
-                      organisation_id=stage.organisation_id)  # fmt: skip
+            put_truck(
+                session, runtime.corridor, f"12C-000.0{number}", time=now, km=km, organisation_id=stage.organisation_id
+            )
         put_truck(session, runtime.corridor, "12C-111.11", time=now, km=22.0, direction=-1)
         put_truck(session, runtime.corridor, "12C-222.22", time=now - timedelta(hours=2), km=23.0)
         session.commit()
@@ -307,15 +314,19 @@ def test_slow_release_lets_the_nearest_go_first(stage: Stage) -> None:
             put_truck(session, stage.runtime.corridor, f"12C-000.0{number}", time=now, km=km)
         session.commit()
     body = stage.order(
-        kind="proceed", selection={"stretch": {"road": "QL1A", "km_from": 15, "km_to": 35}},
+        kind="proceed",
+        selection={"stretch": {"road": "QL1A", "km_from": 15, "km_to": 35}},
         parameters={"release": {"veh": 2, "every_s": 1800}},
-    )  # fmt: skip
+    )
     order = stage.police.post("/api/v1/orders", json=body).json()
     times = {one["plate"]: one["release_at"] for one in order["recipients"]}
     first, second = now.isoformat(), (now + timedelta(minutes=30)).isoformat()
     assert {plate: time.replace("Z", "+00:00") for plate, time in times.items()} == {
-        "12C-000.00": first, "12C-000.01": first, "12C-000.02": second, "29C-123.45": second,
-    }  # fmt: skip
+        "12C-000.00": first,
+        "12C-000.01": first,
+        "12C-000.02": second,
+        "29C-123.45": second,
+    }
     body["valid_to"] = (now + timedelta(minutes=20)).isoformat()
     assert stage.police.post("/api/v1/orders", json=body).json()["field"] == "valid_to"
 
@@ -332,8 +343,10 @@ def test_a_hold_is_judged_to_its_end(stage: Stage) -> None:
     tick(stage)
     assert compliance(stage, order_id) == "complied"
     assert events(stage.runtime, "order")[-1] == {
-        "order_id": order_id, "status": "active", "compliance_changed": True,
-    }  # fmt: skip
+        "order_id": order_id,
+        "status": "active",
+        "compliance_changed": True,
+    }
     stage.move(12.0)
     tick(stage)
     assert compliance(stage, order_id) == "not_complied"

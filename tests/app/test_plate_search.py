@@ -70,10 +70,14 @@ def test_the_indexes_serve_the_search(session):
     session.execute(text("ANALYZE ingest.vehicle"))
     key = lookalike_key("29C123")
     condition = store._between(store._VEHICLE_KEY)
-    plan = session.execute(
-        text(f"EXPLAIN SELECT vehicle_id FROM ingest.vehicle v WHERE {condition}"),
-        {"low": key, "high": key + "\U0010ffff", "end_low": key[::-1], "end_high": key[::-1] + "\U0010ffff"},
-    ).scalars().all()  # fmt: skip
+    plan = (
+        session.execute(
+            text(f"EXPLAIN SELECT vehicle_id FROM ingest.vehicle v WHERE {condition}"),
+            {"low": key, "high": key + "\U0010ffff", "end_low": key[::-1], "end_high": key[::-1] + "\U0010ffff"},
+        )
+        .scalars()
+        .all()
+    )
     assert any("ix_vehicle_lookalike" in line for line in plan), plan
     assert any("ix_vehicle_lookalike_end" in line for line in plan), plan
     assert not any("Seq Scan" in line for line in plan), plan

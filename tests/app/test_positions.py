@@ -90,9 +90,11 @@ def test_the_past(runtime: Runtime, sign_in: SignIn, drive: Drive) -> None:
 
 def test_five_thousand_trucks_are_all_there(runtime: Runtime, sign_in: SignIn, drive: Drive) -> None:
     with runtime.engine.begin() as connection:
-        connection.execute(text(
-            "INSERT INTO ingest.vehicle (plate, plate_norm, kind, created_at) "
-            "SELECT 'p' || n, 'p' || n, 'truck', now() FROM generate_series(1, 5000) n"
-        ))  # fmt: skip
+        connection.execute(
+            text(
+                "INSERT INTO ingest.vehicle (plate, plate_norm, kind, created_at) "
+                "SELECT 'p' || n, 'p' || n, 'truck', now() FROM generate_series(1, 5000) n"
+            )
+        )
     drive(list(range(1, 5001)), 1)
     assert len(sign_in("traffic_police").get("/api/v1/positions").json()["features"]) == 5000

@@ -265,8 +265,11 @@ def test_a_return_keeps_what_was_done_and_opens_what_was_vouched_for() -> None:
     sheet = Sheet(Procedure.from_definition(SMALL), EXPORT).confirm("declaration").confirm("health")
     returned = sheet.return_("customs")
     assert returned.state() == {
-        "declaration": "returned", "health": "done", "customs": "waiting", "barrier_2": "waiting"
-    }  # fmt: skip
+        "declaration": "returned",
+        "health": "done",
+        "customs": "waiting",
+        "barrier_2": "waiting",
+    }
     assert str(returned.may("customs", "confirm")) == "The step customs waits for declaration."
     assert returned.redeclare(changed=["goods"]).state()["health"] == "done"
     assert returned.redeclare(changed=["health"]).state()["health"] == "ready"
@@ -335,8 +338,10 @@ def test_goods_choose_their_quarantine() -> None:
     assert needed["ore"] == needed["empty"] == needed["electronics"] == set()
     mixed = Sheet(way, Facts(direction="export", regime="export", goods_class=frozenset({"meat", "flowers", "ore"})))
     assert {name for name in mixed.needed if name.startswith("quarantine")} == {
-        "quarantine_animal", "quarantine_health", "quarantine_plant"
-    }  # fmt: skip
+        "quarantine_animal",
+        "quarantine_health",
+        "quarantine_plant",
+    }
 
 
 def test_the_drawing_has_every_step_after_those_it_waits_for() -> None:

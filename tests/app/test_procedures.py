@@ -43,9 +43,12 @@ def test_a_draft_is_a_copy_that_can_be_wrong_but_not_published(administrator: Te
     saved = administrator.put(where, json={"definition": wrong}, headers={"If-Match": '"1"'})
     assert saved.status_code == 200, saved.text
     assert saved.json()["problems"] == [
-        {"code": "unknown_step", "step": "customs",
-         "detail": "The step customs comes after nowhere, which is not in this procedure."}
-    ]  # fmt: skip
+        {
+            "code": "unknown_step",
+            "step": "customs",
+            "detail": "The step customs comes after nowhere, which is not in this procedure.",
+        }
+    ]
     refused = administrator.post(f"{where}/publish", headers={"If-Match": '"2"'})
     assert refused.status_code == 422
     assert refused.json()["field"] == "customs"

@@ -39,10 +39,19 @@ def test_a_receipt_says_what_was_paid_for_which_trip(counter: Counter) -> None:
     assert answer.content == counter.cashier.get(where).content
     text = read(answer.content)
     for expected in (
-        "BIÊN LAI THU PHÍ", "Số: QLCK-HUUNGHI-2026-0000001", "29C-123.45", fee["trip_code"], fee["reference"],
-        "Nông sản Lạng Sơn", "Tiền mặt", "Nông sản tươi xuất khẩu, xe dưới 2 tấn", "100.000 đ",
-        "Một trăm nghìn đồng", "10:00 02/03/2026", "Trung tâm Quản lý cửa khẩu",
-    ):  # fmt: skip
+        "BIÊN LAI THU PHÍ",
+        "Số: QLCK-HUUNGHI-2026-0000001",
+        "29C-123.45",
+        fee["trip_code"],
+        fee["reference"],
+        "Nông sản Lạng Sơn",
+        "Tiền mặt",
+        "Nông sản tươi xuất khẩu, xe dưới 2 tấn",
+        "100.000 đ",
+        "Một trăm nghìn đồng",
+        "10:00 02/03/2026",
+        "Trung tâm Quản lý cửa khẩu",
+    ):
         assert expected in text, (expected, text)
     fonts = PdfReader(io.BytesIO(answer.content)).pages[0]["/Resources"]["/Font"].get_object()  # type: ignore[index]
     assert all("BeVietnamPro" in str(font.get_object()["/BaseFont"]) for font in fonts.values())
@@ -85,8 +94,9 @@ def test_each_office_has_its_own_series(counter: Counter) -> None:
     first = counter.act(own["trip_id"], "cash", amount_vnd=100_000).json()["payments"][0]
     second = counter.act(other, "cash", counter.tax, amount_vnd=500_000).json()["payments"][0]
     assert [(one["receipt_series"], one["receipt_number"]) for one in (first, second)] == [
-        ("QLCK-HUUNGHI-2026", 1), ("THUE-HUUNGHI-2026", 1),
-    ]  # fmt: skip
+        ("QLCK-HUUNGHI-2026", 1),
+        ("THUE-HUUNGHI-2026", 1),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,12 @@ LEFT_OUT = {
 ENDS_SESSIONS = ("/api/v1/tokens", "/api/v1/accounts")
 """Asked last, since a sender may sign itself out."""
 CHECKS = [
-    not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
     response_headers_conformance,
-]  # fmt: skip
+]
 EXAMPLES = 4
 ALL = list(HealthCheck)
 

@@ -85,10 +85,14 @@ class Border:
 
 
 EXPORT_WAY = (
-    ("health_quarantine", "health"), ("border_guard", "barrier_1"), ("yard_operator", "yard"),
-    ("plant_quarantine", "quarantine_plant"), ("customs", "customs"), ("gate_management", "fee"),
+    ("health_quarantine", "health"),
+    ("border_guard", "barrier_1"),
+    ("yard_operator", "yard"),
+    ("plant_quarantine", "quarantine_plant"),
+    ("customs", "customs"),
+    ("gate_management", "fee"),
     ("border_guard", "barrier_2"),
-)  # fmt: skip
+)
 
 
 @pytest.fixture(autouse=True)
@@ -162,9 +166,14 @@ def test_the_fee_belongs_to_its_collector_once_known(border: Border) -> None:
     with border.runtime.sessions() as session:
         for _ in range(2):  # the bank may tell it twice
             version = sheet.confirm_step(
-                session, None, trip_id, "fee", edited_version=None, data={"amount_vnd": 100_000},
+                session,
+                None,
+                trip_id,
+                "fee",
+                edited_version=None,
+                data={"amount_vnd": 100_000},
                 now=border.runtime.clock.now(),
-            )  # fmt: skip
+            )
         session.commit()
     assert border.sheet(trip_id)["version"] == version
     assert border.state(trip_id)["fee"] == "done"

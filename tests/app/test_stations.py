@@ -9,10 +9,16 @@ from tests.app.stationing import Gate
 
 HTML = {"accept": "text/html"}
 ROLES = {
-    "health_quarantine": "health", "border_guard": "barrier_1", "yard_operator": "yard", "customs": "customs",
-    "animal_quarantine": "quarantine_animal", "plant_quarantine": "quarantine_plant", "gate_management": "fee",
-    "tax": "fee", "support": "support",
-}  # fmt: skip
+    "health_quarantine": "health",
+    "border_guard": "barrier_1",
+    "yard_operator": "yard",
+    "customs": "customs",
+    "animal_quarantine": "quarantine_animal",
+    "plant_quarantine": "quarantine_plant",
+    "gate_management": "fee",
+    "tax": "fee",
+    "support": "support",
+}
 
 
 @pytest.fixture

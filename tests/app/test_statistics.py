@@ -35,16 +35,26 @@ def run(runtime: Runtime, statement: str, **values: Any) -> None:
 def set_trip_stage(stage: Stage, name: str, after: timedelta) -> None:
     stage.runtime.clock.advance(after.total_seconds())  # type: ignore[attr-defined]
     run(
-        stage.runtime, "UPDATE app.trip SET stage = :name, stage_since = :now WHERE trip_id = :trip_id", name=name,
-        now=stage.runtime.clock.now(), trip_id=stage.trip_id,
-    )  # fmt: skip
+        stage.runtime,
+        "UPDATE app.trip SET stage = :name, stage_since = :now WHERE trip_id = :trip_id",
+        name=name,
+        now=stage.runtime.clock.now(),
+        trip_id=stage.trip_id,
+    )
 
 
 def add_stay(runtime: Runtime, ended_at: datetime, length: timedelta, **changes: Any) -> None:
     values = {
-        "trip_id": 1, "gate_id": "huu-nghi", "kind": "step", "name": "customs", "outcome": "done",
-        "agency": "customs", "began_at": ended_at - length, "ended_at": ended_at, **changes,
-    }  # fmt: skip
+        "trip_id": 1,
+        "gate_id": "huu-nghi",
+        "kind": "step",
+        "name": "customs",
+        "outcome": "done",
+        "agency": "customs",
+        "began_at": ended_at - length,
+        "ended_at": ended_at,
+        **changes,
+    }
     columns = ", ".join(values)
     run(runtime, f"INSERT INTO app.stay ({columns}) VALUES ({', '.join(f':{name}' for name in values)})", **values)
 
@@ -74,8 +84,9 @@ def test_a_step_is_kept_with_its_agency(stage: Stage, sign_in: SignIn) -> None:
         stage.runtime,
         "INSERT INTO app.trip_step (trip_id, step, status, since) VALUES (:trip, 'customs', 'waiting', :now), "
         "(:trip, 'fee', 'ready', :now), (:trip, 'yard', 'waiting', :now)",
-        trip=stage.trip_id, now=now,
-    )  # fmt: skip
+        trip=stage.trip_id,
+        now=now,
+    )
     step = (
         "UPDATE app.trip_step SET status = :status, since = :at, done_at = :done_at, done_by = :by WHERE step = :step"
     )
@@ -156,8 +167,10 @@ def test_who_waits_longest_comes_first(stage: Stage) -> None:
         stage.runtime,
         "INSERT INTO app.trip_step (trip_id, step, status, since) VALUES (:trip, 'customs', 'ready', :late), "
         "(:trip, 'fee', 'ready', :early), (:trip, 'barrier_2', 'waiting', :early)",
-        trip=stage.trip_id, late=now + timedelta(minutes=5), early=now,
-    )  # fmt: skip
+        trip=stage.trip_id,
+        late=now + timedelta(minutes=5),
+        early=now,
+    )
     run(stage.runtime, 'UPDATE app.trip SET facts = \'{"collector": "tax"}\'')
     waits = stage.police.get("/api/v1/statistics/waits?gate=huu-nghi").json()["items"]
     assert [(one["name"], one["agency"]) for one in waits] == [("fee", "tax"), ("customs", "customs")]
@@ -194,9 +207,12 @@ def test_quantiles_are_read_off_the_classes(lengths: list[float], share: float, 
 def test_asking_does_not_read_history(stage: Stage, session: Session) -> None:
     """Whatever the page asks goes by an index, so that it costs no more when the tables grow."""
     session.execute(text("SET LOCAL enable_seqscan = off"))
-    for table, condition in (("stay", "ended_at >= now()"), ("step_day", "day >= '2026-03-01'"),
-                             ("trip_step", "is_live AND status IN ('ready', 'returned')"),
-                             ("webhook_delivery", "status = 'waiting' AND next_try_at <= now()")):  # fmt: skip
+    for table, condition in (
+        ("stay", "ended_at >= now()"),
+        ("step_day", "day >= '2026-03-01'"),
+        ("trip_step", "is_live AND status IN ('ready', 'returned')"),
+        ("webhook_delivery", "status = 'waiting' AND next_try_at <= now()"),
+    ):
         plan = session.execute(text(f"EXPLAIN SELECT * FROM app.{table} WHERE {condition}")).scalars().all()
         assert any("Index" in line for line in plan), (table, plan)
 

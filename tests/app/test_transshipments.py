@@ -41,8 +41,10 @@ def test_registered_approved_and_carried_out(gate, trip_id):
     assert made.status_code == 201, made.text
     found = made.json()
     assert found["status"] == "registered"
-    assert found["received"] == [{"plate": "桂F·A1234", "weight_kg": "10800.000"},
-                                 {"plate": "29C-999.99", "weight_kg": "5400.000"}]  # fmt: skip
+    assert found["received"] == [
+        {"plate": "桂F·A1234", "weight_kg": "10800.000"},
+        {"plate": "29C-999.99", "weight_kg": "5400.000"},
+    ]
     assert gate.state(trip_id)["transshipment"] == "ready"
     assert gate.state(trip_id)["customs"] == "waiting"
     approved = act(gate.person("customs"), found, "approve")
@@ -170,8 +172,10 @@ def test_the_pages_of_each(gate, trip_id):
     assert 'data-packages="1000"' in form.text
     found = register(gate, trip_id).json()
     number = found["transshipment_id"]
-    pages = {role: gate.person(role).get(f"/transshipments/{number}", headers=html).text
-             for role in ("enterprise", "customs", "yard_operator")}  # fmt: skip
+    pages = {
+        role: gate.person(role).get(f"/transshipments/{number}", headers=html).text
+        for role in ("enterprise", "customs", "yard_operator")
+    }
     assert 'data-do="withdraw"' in pages["enterprise"]
     assert 'data-do="approve"' in pages["customs"]
     assert "data-do=" not in pages["yard_operator"]

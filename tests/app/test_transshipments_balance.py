@@ -66,9 +66,11 @@ def test_one_gram_too_much_is_refused(case, which, more_g):
     move = moves[which % len(moves)]
     left = balance(lines, moves).left[move.line]
     greedy = Move(
-        move.line, move.from_plate, move.to_plate,
+        move.line,
+        move.from_plate,
+        move.to_plate,
         Amount(move.amount.packages, move.amount.weight_kg + left.weight_kg + Decimal(more_g) / 1000),
-    )  # fmt: skip
+    )
     with pytest.raises(InvalidInputError):
         balance(lines, [greedy if one is move else one for one in moves])
 
@@ -101,5 +103,7 @@ def test_differences_name_what_was_done_otherwise():
     approved = [Move(1, TRUCK, "a", amount(600, 10800)), Move(1, TRUCK, "b", amount(400, 7200))]
     done = [Move(1, TRUCK, "a", amount(590, 10800)), Move(1, TRUCK, "c", amount(400, 7200))]
     assert differences(approved, done) == [
-        (approved[0], amount(590, 10800)), (approved[1], NOTHING), (done[1], NOTHING),
-    ]  # fmt: skip
+        (approved[0], amount(590, 10800)),
+        (approved[1], NOTHING),
+        (done[1], NOTHING),
+    ]

@@ -86,8 +86,12 @@ def test_the_corridor_gives_the_forks() -> None:
         (state("in_the_yard"), seen(0.52, 0.0, site_id="xuan-cuong", motion="yard"), YARD, None, None, None),
         (state("planned"), seen(0.3, 5.0, direction=-1), [], None, "on_the_road", "moving"),
         (
-            state("in_the_yard"), seen(None, 5.0, motion="off_road"),
-            [*THROUGH, passage("huu-nghi", "leave", 1)], None, "out", "left_gate_area",
+            state("in_the_yard"),
+            seen(None, 5.0, motion="off_road"),
+            [*THROUGH, passage("huu-nghi", "leave", 1)],
+            None,
+            "out",
+            "left_gate_area",
         ),
         (state("in_the_yard"), seen(None, 5.0, motion="off_road"), THROUGH, None, None, None),
         (state("in_the_yard"), seen(15.0, 12.0, direction=-1), THROUGH, None, "out", "turned_back"),
@@ -95,8 +99,12 @@ def test_the_corridor_gives_the_forks() -> None:
         (state("in_the_yard"), seen(4.0, 12.0, direction=-1), THROUGH, None, None, None),
         # out, imports
         (
-            state("on_the_road", "import"), seen(12.0, 12.0, direction=-1), [passage("huu-nghi", "enter", 40)], None,
-            "out", "left_gate_area",
+            state("on_the_road", "import"),
+            seen(12.0, 12.0, direction=-1),
+            [passage("huu-nghi", "enter", 40)],
+            None,
+            "out",
+            "left_gate_area",
         ),
         (state("on_the_road", "import"), seen(12.0, 12.0, direction=-1), [], None, None, None),
         (state("in_the_yard", "import"), seen(12.0, 12.0, direction=-1), [], None, "out", "left_gate_area"),
@@ -105,7 +113,7 @@ def test_the_corridor_gives_the_forks() -> None:
         (state("out"), seen(60), [], None, None, None),
         (state("cancelled"), seen(60), [], None, None, None),
     ],
-)  # fmt: skip
+)
 def test_next_stage(
     trip: TripState,
     position: Seen | None,

@@ -20,16 +20,22 @@ crc_ccitt_false = crcmod.predefined.mkPredefinedCrcFun("crc-ccitt-false")
 PUBLISHED = [
     # bank, account, amount, reference, the code as another generator published it
     (
-        "970415", "0011001932418", 120_000, "ung ho lu lut",
+        "970415",
+        "0011001932418",
+        120_000,
+        "ung ho lu lut",
         "00020101021238570010A0000007270127000697041501130011001932418"
         "0208QRIBFTTA530370454061200005802VN62170813ung ho lu lut6304C15C",
     ),
     (
-        "970436", "1023456789", 1_943_000, "TT000069",
+        "970436",
+        "1023456789",
+        1_943_000,
+        "TT000069",
         "00020101021238540010A00000072701240006970436011010234567890208QRIBFTTA"
         "5303704540719430005802VN62120808TT0000696304A8E5",
     ),
-]  # fmt: skip
+]
 NAPAS_EXAMPLE = (
     "00020101021238600010A00000072701300006970403011697040311012345670208QRIBFTTC530370454061800005802VN"
     "62340107NPS68690819thanh toan don hang6304",

@@ -119,8 +119,9 @@ def messages() -> dict[str, set[str]]:
     keywords = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None}
     options = {"**.html": {"newstyle_gettext": "true", "trimmed": "false", "extensions": "jinja2.ext.do"}}
     for directory, method in (
-        (WEB / "templates", [("**.html", "jinja2.ext:babel_extract")]), (WEB, [("*.py", "python")])
-    ):  # fmt: skip
+        (WEB / "templates", [("**.html", "jinja2.ext:babel_extract")]),
+        (WEB, [("*.py", "python")]),
+    ):
         for file, _, message, *_ in extract_from_dir(directory, method, options, keywords=keywords):
             for one in [message] if isinstance(message, str) else message[:1]:
                 found.setdefault(one, set()).add(file)
@@ -176,9 +177,16 @@ def test_who_is_not_signed_in_is_led_to_sign_in_and_back(client):
 
 @pytest.mark.parametrize("role", list(Role))
 def test_every_role_has_a_start_page_it_may_see(role, sign_in):
-    pages = {"/police": "pages.police", "/driver": "pages.driver", "/enterprise": "pages.enterprise",
-             "/planner": "pages.planner", "/yard": "pages.yard", "/station": "pages.station",
-             "/admin": "accounts.read", "/audit": "audit.read"}  # fmt: skip
+    pages = {
+        "/police": "pages.police",
+        "/driver": "pages.driver",
+        "/enterprise": "pages.enterprise",
+        "/planner": "pages.planner",
+        "/yard": "pages.yard",
+        "/station": "pages.station",
+        "/admin": "accounts.read",
+        "/audit": "audit.read",
+    }
     assert role in PERMISSIONS[pages[home_page(role)]]
     if role not in HOME_PAGES:
         answer = sign_in(role, gate_id="huu-nghi").get("/", headers=HTML)

@@ -189,10 +189,29 @@ def test_nobody_there_is_written_in_the_log(stage: Stage, receiver: Receiver) ->
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.5.5", "169.254.169.254", "0.0.0.0", "100.64.1.1", "224.0.0.1",
-     "255.255.255.255", "::1", "::", "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-     "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:1::", "ff02::1", "nonsense"],
-)  # fmt: skip
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "192.168.0.1",
+        "172.16.5.5",
+        "169.254.169.254",
+        "0.0.0.0",
+        "100.64.1.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fe80::1%eth0",
+        "fd00::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+        "2001:0:1::",
+        "ff02::1",
+        "nonsense",
+    ],
+)
 def test_addresses_that_are_not_public(address: str) -> None:
     assert not is_public(address)
 
@@ -239,9 +258,18 @@ def test_an_address_that_leads_nowhere_is_passed_over(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://erp.example.vn/", "ftp://erp.example.vn/", "https://", "https://u:p@erp.example.vn/", "erp",
-            "https://erp.example.vn/#x", "https://erp.example.vn:99999/", "https://erp.example.vn/a b"],
-)  # fmt: skip
+    "url",
+    [
+        "http://erp.example.vn/",
+        "ftp://erp.example.vn/",
+        "https://",
+        "https://u:p@erp.example.vn/",
+        "erp",
+        "https://erp.example.vn/#x",
+        "https://erp.example.vn:99999/",
+        "https://erp.example.vn/a b",
+    ],
+)
 def test_addresses_of_another_form_are_refused(runtime: Runtime, sign_in: SignIn, url: str) -> None:
     enterprise = sign_in("enterprise", organisation_id=add_organisation(runtime, "A"))
     answer = enterprise.post("/api/v1/webhooks", json={"url": url, "events": ALL})

@@ -73,8 +73,10 @@ def test_killed_worker_processes_lose_and_double_nothing(runtime: Runtime, worke
     environment = os.environ | {
         "DATABASE_URL": runtime.settings.database_url.get_secret_value(),
         "REDIS_URL": runtime.settings.redis_url.get_secret_value(),
-        "CUAKHAU_DEMO": "1", "CUAKHAU_CLOCK_ORIGIN": "", "PYTHONPATH": str(ROOT),
-    }  # fmt: skip
+        "CUAKHAU_DEMO": "1",
+        "CUAKHAU_CLOCK_ORIGIN": "",
+        "PYTHONPATH": str(ROOT),
+    }
     environment.pop("CUAKHAU_CLOCK_ORIGIN")
     code = (
         "from app.runtime import Runtime; from app.settings import Settings; from app.worker import run_worker\n"
@@ -111,8 +113,11 @@ def test_killed_worker_processes_lose_and_double_nothing(runtime: Runtime, worke
     drain(worker)
     found = rows(runtime, "SELECT count(*), count(DISTINCT (vehicle_id, time)) FROM ingest.fix")
     assert found == [(len(made), len(made))]
-    newest = rows(runtime, "SELECT count(*) FROM ingest.last_position p WHERE time = "
-                           "(SELECT max(time) FROM ingest.fix f WHERE f.vehicle_id = p.vehicle_id)")  # fmt: skip
+    newest = rows(
+        runtime,
+        "SELECT count(*) FROM ingest.last_position p WHERE time = "
+        "(SELECT max(time) FROM ingest.fix f WHERE f.vehicle_id = p.vehicle_id)",
+    )
     assert newest == [(len(vehicles),)]
     assert runtime.redis.xlen(stream_key(0)) == runtime.redis.xlen(stream_key(1)) == 0
 
@@ -207,8 +212,11 @@ def test_a_cut_connection_loses_nothing(runtime: Runtime, worker: Worker) -> Non
         for number, chunk in enumerate(np.array_split(made, 40)):
             append(runtime, chunk)
             if number % 10 == 5:
-                rows(runtime, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-                              "AND application_name = 'cuakhau-test'")  # fmt: skip
+                rows(
+                    runtime,
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                    "AND application_name = 'cuakhau-test'",
+                )
             time.sleep(0.02)
         deadline = time.monotonic() + 30
         while counters(runtime).get("fixes_stored_total", 0) < len(made) and time.monotonic() < deadline:

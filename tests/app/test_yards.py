@@ -28,10 +28,19 @@ def test_yards_as_seeded(ready: Runtime, sign_in) -> None:
     items = sign_in("driver").get("/api/v1/yards").json()["items"]
     by_id = {yard["yard_id"]: yard for yard in items}
     assert by_id["xuan-cuong"] | {"as_of": 0} == {
-        "yard_id": "xuan-cuong", "gate_id": "huu-nghi", "kind": "yard", "capacity": 450, "inside": 0, "reserved": 0,
-        "free": 450, "as_of": 0, "version": 1, "contradictions": [], "forecast": None,
+        "yard_id": "xuan-cuong",
+        "gate_id": "huu-nghi",
+        "kind": "yard",
+        "capacity": 450,
+        "inside": 0,
+        "reserved": 0,
+        "free": 450,
+        "as_of": 0,
+        "version": 1,
+        "contradictions": [],
+        "forecast": None,
         "name": {"vi": "Bến bãi Xuân Cương", "en": "Xuân Cương yard", "zh": "Xuân Cương 停车场"},
-    }  # fmt: skip
+    }
     assert by_id["bao-nguyen"]["capacity"] == 1150
     assert {"huu-nghi-temporary", "tan-thanh-temporary"} < set(by_id)
 
@@ -168,8 +177,11 @@ def test_two_at_the_barrier_at_once(ready: Runtime) -> None:
         list(pool.map(report, range(40)))
     with ready.sessions() as session:
         assert {s.yard_id: s.inside_veh for s in capacity_store.yard_states(session, now)} == {
-            "xuan-cuong": 20, "bao-nguyen": 20, "huu-nghi-temporary": 0, "tan-thanh-temporary": 0,
-        }  # fmt: skip
+            "xuan-cuong": 20,
+            "bao-nguyen": 20,
+            "huu-nghi-temporary": 0,
+            "tan-thanh-temporary": 0,
+        }
 
 
 def test_cost_does_not_grow_with_history(ready: Runtime) -> None:

@@ -61,10 +61,16 @@ class Yard:
     def state(self):
         flagged = {flag: [k for k, s in self.stays.items() if s.flag is flag] for flag in Flag}
         return summarise(
-            yard_id="xuan-cuong", gate_id="huu-nghi", kind="yard", capacity_veh=self.capacity_veh,
-            identified_veh=sum(stay.is_open for stay in self.stays.values()), books=self.books,
-            flagged=flagged, reserved_veh=0, as_of=at(10_000),
-        )  # fmt: skip
+            yard_id="xuan-cuong",
+            gate_id="huu-nghi",
+            kind="yard",
+            capacity_veh=self.capacity_veh,
+            identified_veh=sum(stay.is_open for stay in self.stays.values()),
+            books=self.books,
+            flagged=flagged,
+            reserved_veh=0,
+            as_of=at(10_000),
+        )
 
     def codes(self) -> dict[str, dict]:
         return {c.code: dict(c.values) for c in self.state().contradictions}

@@ -25,10 +25,21 @@ def stays_for(yards: int, steps: int, length: int) -> np.ndarray:
 
 
 def problem(
-    arrive_min, capacity, *, steps=6, perishable=None, remaining=None, allowed=None, detour_min=None,
-    previous=None, stay=None, line_min=None, declared=None, intake=None,
+    arrive_min,
+    capacity,
+    *,
+    steps=6,
+    perishable=None,
+    remaining=None,
+    allowed=None,
+    detour_min=None,
+    previous=None,
+    stay=None,
+    line_min=None,
+    declared=None,
+    intake=None,
     crossing_s=None,
-) -> YardProblem:  # fmt: skip
+) -> YardProblem:
     arrive = np.atleast_2d(np.asarray(arrive_min, float).T).T * 60.0
     N, Y = len(arrive), len(capacity)
     arrive = np.broadcast_to(arrive, (N, Y)).copy()
@@ -240,9 +251,11 @@ def test_a_busy_hour_is_planned_within_a_second() -> None:
 def test_stays_wait_for_the_gate() -> None:
     """A yard of 100 whose gate takes 10 an hour has 90 left after an hour, whatever the mean stay."""
     remaining, share = expected_stays(
-        inside_veh=np.array([100.0]), dwell_s=np.array([600.0]), release_veh_per_s=np.array([10 / 3600]),
+        inside_veh=np.array([100.0]),
+        dwell_s=np.array([600.0]),
+        release_veh_per_s=np.array([10 / 3600]),
         working_s=np.full((1, 4), HALF_HOUR_S),
-    )  # fmt: skip
+    )
     assert remaining[0].tolist() == pytest.approx([100, 95, 90, 85])
     assert share[0, 0].tolist() == pytest.approx(np.exp(-np.arange(4) * 1800 / 36000).tolist())
     assert share[0, 2].tolist()[:2] == [0, 0]
@@ -250,8 +263,10 @@ def test_stays_wait_for_the_gate() -> None:
 
 def test_nobody_leaves_while_the_gate_is_closed() -> None:
     remaining, share = expected_stays(
-        inside_veh=np.array([40.0]), dwell_s=np.array([3600.0]), release_veh_per_s=np.array([1.0]),
+        inside_veh=np.array([40.0]),
+        dwell_s=np.array([3600.0]),
+        release_veh_per_s=np.array([1.0]),
         working_s=np.zeros((1, 3)),
-    )  # fmt: skip
+    )
     assert remaining[0].tolist() == [40, 40, 40]
     assert share[0, 0].tolist() == [1, 1, 1]

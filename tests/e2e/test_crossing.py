@@ -30,9 +30,13 @@ LATER = {
     for name in ("inspection_expires", "driver_paper_expires", "driver_licence_expires")
 }
 ACCOUNT = {
-    "gate_id": GATE, "bank_bin": "970436", "bank_name": "Vietcombank", "account_number": "1023456780",
-    "account_name": "THU PHI (MO PHONG)", "simulated": True,
-}  # fmt: skip
+    "gate_id": GATE,
+    "bank_bin": "970436",
+    "bank_name": "Vietcombank",
+    "account_number": "1023456780",
+    "account_name": "THU PHI (MO PHONG)",
+    "simulated": True,
+}
 
 
 class Trip:
@@ -83,9 +87,10 @@ class Trip:
         if fee["status"] == "open_question":
             with self.platform.client("gate_management") as collector:
                 answer = collector.post(
-                    f"/api/v1/fees/{fee['fee_id']}/decision", headers={"If-Match": f'"{fee["version"]}"'},
+                    f"/api/v1/fees/{fee['fee_id']}/decision",
+                    headers={"If-Match": f'"{fee["version"]}"'},
                     json={"amount_vnd": 150_000, "reason": "Tra theo biểu phí"},
-                )  # fmt: skip
+                )
             assert answer.status_code == 200, answer.text
             fee = self.fee()
         assert fee["status"] == "due"
@@ -326,9 +331,12 @@ def test_an_unpaid_fee_stops_at_barrier_2_until_the_bank_reports_it(
 ) -> None:
     trip = Trip.declared(platform, "29C-771.07")
     trip.pass_steps(
-        ("health_quarantine", "health"), ("border_guard", "barrier_1"), ("yard_operator", "yard"),
-        ("plant_quarantine", "quarantine_plant"), ("customs", "customs"),
-    )  # fmt: skip
+        ("health_quarantine", "health"),
+        ("border_guard", "barrier_1"),
+        ("yard_operator", "yard"),
+        ("plant_quarantine", "quarantine_plant"),
+        ("customs", "customs"),
+    )
     collector = trip.settle_amount()["collector"]
     with platform.client("administrator") as administrator:
         account = administrator.post("/api/v1/payments/accounts", json={**ACCOUNT, "collector": collector})
@@ -378,14 +386,21 @@ def read_code(payload: str) -> dict[str, str]:
 def report_transfer(platform: Platform, account: dict[str, Any], amount_vnd: int, reference: str) -> None:
     """The bank reports a transfer: signed over time, dot and body."""
     now = datetime.now(UTC)
-    body = json.dumps({
-        "bank_ref": f"FT{time.time_ns()}", "amount_vnd": amount_vnd, "received_at": now.isoformat(),
-        "content": f"MBVCB.{reference}.CT tu 0123", "payer": "NGUYEN VAN A",
-    }).encode()  # fmt: skip
+    body = json.dumps(
+        {
+            "bank_ref": f"FT{time.time_ns()}",
+            "amount_vnd": amount_vnd,
+            "received_at": now.isoformat(),
+            "content": f"MBVCB.{reference}.CT tu 0123",
+            "payer": "NGUYEN VAN A",
+        }
+    ).encode()
     timestamp = str(int(now.timestamp()))
     signature = hmac.new(account["webhook_key"].encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     answer = httpx.post(
-        f"{platform.url}/api/v1/payments/bank/{account['collecting_account_id']}", content=body, timeout=20,
+        f"{platform.url}/api/v1/payments/bank/{account['collecting_account_id']}",
+        content=body,
+        timeout=20,
         headers={"X-Timestamp": timestamp, "X-Signature": signature, "Content-Type": "application/json"},
-    )  # fmt: skip
+    )
     assert (answer.status_code, answer.json()["status"]) == (200, "matched"), answer.text

@@ -52,12 +52,19 @@ def send_as(platform: Platform, client: str, device: str, lon: float, lat: float
         "owntracks": {"_type": "location", "topic": f"owntracks/x/{device}", "lat": lat, "lon": lon, "tst": int(now_s)},
         "traccar": {
             "position": {
-                "fixTime": time_text.replace("Z", "+00:00"), "latitude": lat, "longitude": lon, "speed": 19.4,
-                "course": 20, "altitude": 0, "accuracy": 6, "valid": True, "attributes": {},
+                "fixTime": time_text.replace("Z", "+00:00"),
+                "latitude": lat,
+                "longitude": lon,
+                "speed": 19.4,
+                "course": 20,
+                "altitude": 0,
+                "accuracy": 6,
+                "valid": True,
+                "attributes": {},
             },
             "device": {"uniqueId": device, "name": "t"},
         },
-    }  # fmt: skip
+    }
     path = client.removesuffix("-json")
     return httpx.post(f"{platform.url}/gps/{path}", json=bodies[client], timeout=10)
 
@@ -191,8 +198,15 @@ def pick_stretch(page: Page, road: str, km_from: float, km_to: float) -> None:
 
 def test_everybody_sees_only_their_own(platform: Platform) -> None:
     with httpx.Client(base_url=platform.url) as nobody:
-        for path in ("/api/v1/positions", "/api/v1/trips", "/api/v1/orders", "/api/v1/forecasts/latest?gate=huu-nghi",
-                     "/api/v1/yards", "/api/v1/events", "/api/v1/corridor"):  # fmt: skip
+        for path in (
+            "/api/v1/positions",
+            "/api/v1/trips",
+            "/api/v1/orders",
+            "/api/v1/forecasts/latest?gate=huu-nghi",
+            "/api/v1/yards",
+            "/api/v1/events",
+            "/api/v1/corridor",
+        ):
             assert nobody.get(path).status_code == 401, path
         for path in ("/police", "/driver", "/enterprise", "/planner", "/admin", "/audit"):
             assert "/signin" in nobody.get(path, headers={"Accept": "text/html"}).headers.get("location", ""), path

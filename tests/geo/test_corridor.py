@@ -79,9 +79,7 @@ def test_sites_are_there() -> None:
         assert len(CORRIDOR.temporary_yards(gate.site_id)) == 1
     assert {yard.site_id: yard.capacity_veh for yard in CORRIDOR.yards()} == {"xuan-cuong": 450, "bao-nguyen": 1150}
     assert len(CORRIDOR.cameras()) == 4
-    assert {s.site_id for s in CORRIDOR.staging_areas()} == {
-        "staging-huu-lung", "staging-chi-lang", "staging-lang-son"
-    }  # fmt: skip
+    assert {s.site_id for s in CORRIDOR.staging_areas()} == {"staging-huu-lung", "staging-chi-lang", "staging-lang-son"}
     for site in CORRIDOR.sites.values():
         assert set(site.name) == {"vi", "en", "zh"}
         assert site.provenance["position"] in {"assumed", "derived"}
@@ -207,9 +205,7 @@ def test_a_road_that_contradicts_itself_is_refused(field: str, value: Any, named
 
 def test_roads_that_fall_apart_are_refused() -> None:
     file = collection()
-    file["features"] = [
-        f for f in file["features"] if f.get("id") not in {"ql1a-to-030", "ql1a-from-030"}
-    ]  # fmt: skip
+    file["features"] = [f for f in file["features"] if f.get("id") not in {"ql1a-to-030", "ql1a-from-030"}]
     with pytest.raises(InvalidInputError, match="2 networks"):
         Corridor.from_geojson(file)
 
@@ -273,10 +269,17 @@ def test_a_new_gate_is_data() -> None:
     file = collection()
     lon, lat = CORRIDOR.position("QL4A", [6.0])
     gate = {
-        "feature": "site", "site_id": "coc-nam", "kind": "gate", "gate_id": "coc-nam", "road": "QL4A", "km": 6.0,
-        "name": {"vi": "Cốc Nam", "en": "Coc Nam", "zh": "谷南"}, "attributes": {}, "source": "a test",
+        "feature": "site",
+        "site_id": "coc-nam",
+        "kind": "gate",
+        "gate_id": "coc-nam",
+        "road": "QL4A",
+        "km": 6.0,
+        "name": {"vi": "Cốc Nam", "en": "Coc Nam", "zh": "谷南"},
+        "attributes": {},
+        "source": "a test",
         "provenance": {"position": "assumed"},
-    }  # fmt: skip
+    }
     file["features"].append(
         {"type": "Feature", "properties": gate, "geometry": {"type": "Point", "coordinates": [lon[0], lat[0]]}}
     )

@@ -129,9 +129,12 @@ def test_a_heading_gives_the_direction_of_a_single_fix() -> None:
     x, y = to_metres(lon, lat)
     heading = float(np.degrees(np.arctan2(x[1] - x[0], y[1] - y[0])) % 360.0)
     for heading_deg, speed_mps, expected in (
-        (heading, 12.0, 1), ((heading + 180.0) % 360.0, 12.0, -1), (heading, 0.0, 0), (heading, np.nan, 0),
+        (heading, 12.0, 1),
+        ((heading + 180.0) % 360.0, 12.0, -1),
+        (heading, 0.0, 0),
+        (heading, np.nan, 0),
         (0.0, 12.0, 0),
-    ):  # fmt: skip
+    ):
         fix = Fixes.of([1], [0.0], lon[:1], lat[:1], speed_mps=[speed_mps], heading_deg=[heading_deg])
         assert MATCHER.match(fix).direction.tolist() == [expected]
 
@@ -315,9 +318,10 @@ def test_a_coarse_fix_says_nothing_about_yards() -> None:
     yard_lon, yard_lat = centre("xuan-cuong")
     road_lon, road_lat = along("QL1A", [0.83])
     fixes = drive(
-        np.array([yard_lon, road_lon[0], yard_lon]), np.array([yard_lat, road_lat[0], yard_lat]),
+        np.array([yard_lon, road_lon[0], yard_lon]),
+        np.array([yard_lat, road_lat[0], yard_lat]),
         accuracy_m=[5.0, 400.0, 5.0],
-    )  # fmt: skip
+    )
     places = MATCHER.match(fixes)
     assert places.site.tolist() == [site("xuan-cuong")] * 3
     assert len(site_events(fixes, places).site) == 1
@@ -380,8 +384,15 @@ def test_a_last_place_on_another_corridor_is_forgotten() -> None:
     """After a new corridor was loaded, a remembered road or site may not exist any more."""
     fix = Fixes.of([1], [30.0], *along("QL1A", [10.0]))
     last = LastPlaces.nothing(1)
-    old = replace(last, time_s=np.array([0.0]), lon=fix.lon, lat=fix.lat, offset_m=np.array([5.0]),
-                  road_id=np.array([9_999], np.int32), site=np.array([999], np.int32))  # fmt: skip
+    old = replace(
+        last,
+        time_s=np.array([0.0]),
+        lon=fix.lon,
+        lat=fix.lat,
+        offset_m=np.array([5.0]),
+        road_id=np.array([9_999], np.int32),
+        site=np.array([999], np.int32),
+    )
     places = MATCHER.match(fix, old)
     assert places.km == pytest.approx([10.0], abs=0.01)
     assert places.site.tolist() == [-1]

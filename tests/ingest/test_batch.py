@@ -56,9 +56,20 @@ def test_slow_and_quick_way_agree() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"device": ""}, {"device": None}, {"lat": None}, {"lat": True}, {"lat": [1]}, {"time": "soon"}, {"time": 1e300},
-     {"speed_mps": "fast"}, {"speed_mps": True}, {"device": "x" * 200}, {"time": {}}],
-)  # fmt: skip
+    [
+        {"device": ""},
+        {"device": None},
+        {"lat": None},
+        {"lat": True},
+        {"lat": [1]},
+        {"time": "soon"},
+        {"time": 1e300},
+        {"speed_mps": "fast"},
+        {"speed_mps": True},
+        {"device": "x" * 200},
+        {"time": {}},
+    ],
+)
 def test_refused_lines(change: dict[str, Any]) -> None:
     found = batch.decode(lines(GOOD, {**GOOD, **change}))
     assert [error.line for error in found.errors] == [2]
@@ -71,9 +82,16 @@ def test_empty() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.binary(max_size=60) | st.fixed_dictionaries({}, optional=dict.fromkeys(
-    ("device", "time", "lat", "lon", "speed_mps", "mock"), VALUES
-)) | st.just(GOOD), max_size=5))  # fmt: skip
+@given(
+    st.lists(
+        st.binary(max_size=60)
+        | st.fixed_dictionaries(
+            {}, optional=dict.fromkeys(("device", "time", "lat", "lon", "speed_mps", "mock"), VALUES)
+        )
+        | st.just(GOOD),
+        max_size=5,
+    )
+)
 def test_any_body_is_decoded(documents: list[Any]) -> None:
     found = batch.decode(lines(*documents))
     assert len(found.device) == len(found.lat) == len(found.time_us) == len(found.line)

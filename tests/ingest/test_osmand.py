@@ -113,11 +113,19 @@ def test_not_valid_is_no_position() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "id=1&lat=nan&lon=2", "id=1&lat=inf&lon=2", "id=1&lat=1e999&lon=2", "id=1&lat=21,9&lon=106,7", "id=1&lat=1",
-        "id=1&lat=1_0&lon=2", "id=1&lat=1&lon=2&speed=NaN", "id=1&lat=1&lon=2&timestamp=yesterday", "id=1&location=5",
-        "id=1&lat=1&lon=2&timestamp=1e300", "id=" + "x" * 200,
+        "id=1&lat=nan&lon=2",
+        "id=1&lat=inf&lon=2",
+        "id=1&lat=1e999&lon=2",
+        "id=1&lat=21,9&lon=106,7",
+        "id=1&lat=1",
+        "id=1&lat=1_0&lon=2",
+        "id=1&lat=1&lon=2&speed=NaN",
+        "id=1&lat=1&lon=2&timestamp=yesterday",
+        "id=1&location=5",
+        "id=1&lat=1&lon=2&timestamp=1e300",
+        "id=" + "x" * 200,
     ],
-)  # fmt: skip
+)
 def test_refused(text: str) -> None:
     with pytest.raises(MalformedError):
         query(text)
@@ -127,15 +135,24 @@ def test_refused(text: str) -> None:
 JSON = {
     "location": {
         "timestamp": "2025-06-15T13:45:12.862Z",
-        "coords": {"latitude": 37.4219983, "longitude": -122.084, "accuracy": 5, "speed": 0, "heading": -1,
-                   "altitude": 5},
-        "is_moving": False, "odometer": 0, "event": "motionchange",
-        "battery": {"level": 1, "is_charging": False}, "activity": {"type": "still"},
+        "coords": {
+            "latitude": 37.4219983,
+            "longitude": -122.084,
+            "accuracy": 5,
+            "speed": 0,
+            "heading": -1,
+            "altitude": 5,
+        },
+        "is_moving": False,
+        "odometer": 0,
+        "event": "motionchange",
+        "battery": {"level": 1, "is_charging": False},
+        "activity": {"type": "still"},
         "extras": {"text": "long_device_id", "yes": True, "number": 1.345},
         "_": "&id=48241179&lat=37.4219983&lon=-122.084&timestamp=2025-06-15T13:45:12.862Z&",
     },
     "device_id": "48241179",
-}  # fmt: skip
+}
 
 
 def test_json() -> None:
@@ -145,20 +162,38 @@ def test_json() -> None:
     assert (report.lat, report.lon, report.speed_mps, report.heading_deg) == (37.4219983, -122.084, 0, None)
     assert (report.accuracy_m, report.altitude_m, report.battery, report.mock) == (5, 5, 1, False)
     assert report.attributes == {
-        "motion": False, "charge": False, "activity": "still", "event": "motionchange", "odometer": 0,
-        "text": "long_device_id", "yes": True, "number": 1.345,
-    }  # fmt: skip
+        "motion": False,
+        "charge": False,
+        "activity": "still",
+        "event": "motionchange",
+        "odometer": 0,
+        "text": "long_device_id",
+        "yes": True,
+        "number": 1.345,
+    }
 
 
 def test_json_of_a_faked_position_with_unknown_values() -> None:
     location = {  # (Traccar)
-        "extras": {}, "mock": True, "coords": {
-            "speed_accuracy": -1, "speed": -1, "longitude": -122.406417, "floor": None, "heading_accuracy": -1,
-            "latitude": 37.785834000000001, "accuracy": 5, "altitude": 0, "heading": -1,
+        "extras": {},
+        "mock": True,
+        "coords": {
+            "speed_accuracy": -1,
+            "speed": -1,
+            "longitude": -122.406417,
+            "floor": None,
+            "heading_accuracy": -1,
+            "latitude": 37.785834000000001,
+            "accuracy": 5,
+            "altitude": 0,
+            "heading": -1,
         },
-        "is_moving": False, "odometer": 0, "battery": {"level": -1, "is_charging": False},
-        "activity": {"type": "unknown", "confidence": 100}, "timestamp": "2025-05-09T04:11:30.579Z",
-    }  # fmt: skip
+        "is_moving": False,
+        "odometer": 0,
+        "battery": {"level": -1, "is_charging": False},
+        "activity": {"type": "unknown", "confidence": 100},
+        "timestamp": "2025-05-09T04:11:30.579Z",
+    }
     report = body({"location": location, "device_id": "658765"})
     assert report.mock
     assert (report.speed_mps, report.heading_deg, report.battery) == (None, None, None)
@@ -171,10 +206,16 @@ def test_numbers_as_text(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [{}, {"device_id": ""}, {"location": {}}, {"device_id": "1", "location": 5}, {"device_id": True},
-     {"device_id": "1", "location": {"coords": {"latitude": True, "longitude": 2}}},
-     {"device_id": "1", "location": {"coords": {"latitude": [1], "longitude": 2}}}],
-)  # fmt: skip
+    [
+        {},
+        {"device_id": ""},
+        {"location": {}},
+        {"device_id": "1", "location": 5},
+        {"device_id": True},
+        {"device_id": "1", "location": {"coords": {"latitude": True, "longitude": 2}}},
+        {"device_id": "1", "location": {"coords": {"latitude": [1], "longitude": 2}}},
+    ],
+)
 def test_json_refused(document: dict[str, Any]) -> None:
     with pytest.raises(MalformedError):
         body(document)
@@ -195,14 +236,33 @@ VALUES = st.recursive(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.fixed_dictionaries({}, optional={
-    "device_id": VALUES, "location": st.fixed_dictionaries({}, optional={
-        "timestamp": VALUES, "mock": VALUES, "battery": VALUES, "extras": VALUES,
-        "coords": st.fixed_dictionaries({}, optional={
-            "latitude": VALUES, "longitude": VALUES, "speed": VALUES, "heading": VALUES, "accuracy": VALUES,
-        }),
-    }),
-}))  # fmt: skip
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "device_id": VALUES,
+            "location": st.fixed_dictionaries(
+                {},
+                optional={
+                    "timestamp": VALUES,
+                    "mock": VALUES,
+                    "battery": VALUES,
+                    "extras": VALUES,
+                    "coords": st.fixed_dictionaries(
+                        {},
+                        optional={
+                            "latitude": VALUES,
+                            "longitude": VALUES,
+                            "speed": VALUES,
+                            "heading": VALUES,
+                            "accuracy": VALUES,
+                        },
+                    ),
+                },
+            ),
+        },
+    )
+)
 def test_any_json_gives_a_report_or_our_error(document: dict[str, Any]) -> None:
     with contextlib.suppress(CuaKhauError):
         osmand.decode_json(json.dumps(document).encode())

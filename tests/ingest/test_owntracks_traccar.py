@@ -25,16 +25,65 @@ def location(document: dict[str, Any], **more: str) -> Report:
 
 # (Traccar)
 LOCATIONS: list[dict[str, Any]] = [
-    {"_type": "location", "acc": 15, "alt": 440, "batt": 46, "conn": "w", "lat": 46.0681247, "lon": 11.1512805,
-     "t": "u", "tid": "5t", "tst": 1551874878, "vac": 2, "vel": 0},
+    {
+        "_type": "location",
+        "acc": 15,
+        "alt": 440,
+        "batt": 46,
+        "conn": "w",
+        "lat": 46.0681247,
+        "lon": 11.1512805,
+        "t": "u",
+        "tid": "5t",
+        "tst": 1551874878,
+        "vac": 2,
+        "vel": 0,
+    },
     {"lon": 2.29513, "lat": 48.85833, "tst": 1497349316, "_type": "location", "tid": "JJ"},
-    {"cog": 271, "lon": 2.29513, "acc": 5, "vel": 61, "vac": 21, "lat": 48.85833, "tst": 1497349316, "alt": 167,
-     "_type": "location", "tid": "JJ", "t": "u", "batt": 67},
-    {"lon": -122, "acc": 5, "created_at": 1736161415, "lat": 37, "topic": "owntracks/ckrey/22A67880-15C3",
-     "t": "u", "m": 1, "tst": 1736161169, "conn": "w", "alt": 0, "_type": "location", "tid": "AC"},
-    {"topic": "owntracks/qtripp/865284041968706", "lat": 47.420051, "lon": 13.654704, "vel": 0, "cog": 113,
-     "tst": 1736519167, "mcc": 232, "lac": "4F4D", "_type": "location", "acc": 10, "alt": 1113, "t": "I", "tid": "CS"},
-]  # fmt: skip
+    {
+        "cog": 271,
+        "lon": 2.29513,
+        "acc": 5,
+        "vel": 61,
+        "vac": 21,
+        "lat": 48.85833,
+        "tst": 1497349316,
+        "alt": 167,
+        "_type": "location",
+        "tid": "JJ",
+        "t": "u",
+        "batt": 67,
+    },
+    {
+        "lon": -122,
+        "acc": 5,
+        "created_at": 1736161415,
+        "lat": 37,
+        "topic": "owntracks/ckrey/22A67880-15C3",
+        "t": "u",
+        "m": 1,
+        "tst": 1736161169,
+        "conn": "w",
+        "alt": 0,
+        "_type": "location",
+        "tid": "AC",
+    },
+    {
+        "topic": "owntracks/qtripp/865284041968706",
+        "lat": 47.420051,
+        "lon": 13.654704,
+        "vel": 0,
+        "cog": 113,
+        "tst": 1736519167,
+        "mcc": 232,
+        "lac": "4F4D",
+        "_type": "location",
+        "acc": 10,
+        "alt": 1113,
+        "t": "I",
+        "tid": "CS",
+    },
+]
 
 
 @pytest.mark.parametrize("document", LOCATIONS)
@@ -69,9 +118,14 @@ def test_encrypted_is_refused_clearly() -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [{}, {"_type": 5}, {"_type": "location", "tid": "A"}, {"_type": "location", "lat": 1, "lon": 2},
-     {"_type": "location", "tid": "A", "lat": 1, "lon": 2, "tst": "x"}],
-)  # fmt: skip
+    [
+        {},
+        {"_type": 5},
+        {"_type": "location", "tid": "A"},
+        {"_type": "location", "lat": 1, "lon": 2},
+        {"_type": "location", "tid": "A", "lat": 1, "lon": 2, "tst": "x"},
+    ],
+)
 def test_owntracks_refused(document: dict[str, Any]) -> None:
     with pytest.raises(MalformedError):
         owntracks.decode(json.dumps(document).encode())
@@ -79,11 +133,18 @@ def test_owntracks_refused(document: dict[str, Any]) -> None:
 
 FORWARDED = {
     "position": {
-        "fixTime": "2024-05-10T10:45:34.984+00:00", "latitude": 21.85, "longitude": 106.76, "speed": 10, "course": 90,
-        "altitude": 250, "accuracy": 0, "valid": True, "attributes": {"batteryLevel": 50, "ignition": True},
+        "fixTime": "2024-05-10T10:45:34.984+00:00",
+        "latitude": 21.85,
+        "longitude": 106.76,
+        "speed": 10,
+        "course": 90,
+        "altitude": 250,
+        "accuracy": 0,
+        "valid": True,
+        "attributes": {"batteryLevel": 50, "ignition": True},
     },
     "device": {"uniqueId": "abc", "name": "Truck"},
-}  # fmt: skip
+}
 
 
 def forwarded(**position: Any) -> Report:
@@ -114,9 +175,13 @@ def test_forwarded_refused(document: dict[str, Any]) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=200) | st.fixed_dictionaries({"_type": st.just("location")}, optional=dict.fromkeys(
-    ("lat", "lon", "tst", "acc", "vel", "cog", "topic", "tid", "batt"), VALUES
-)).map(lambda document: json.dumps(document).encode()))  # fmt: skip
+@given(
+    st.binary(max_size=200)
+    | st.fixed_dictionaries(
+        {"_type": st.just("location")},
+        optional=dict.fromkeys(("lat", "lon", "tst", "acc", "vel", "cog", "topic", "tid", "batt"), VALUES),
+    ).map(lambda document: json.dumps(document).encode())
+)
 def test_any_input_gives_a_report_or_our_error(body: bytes) -> None:
     for decode in (owntracks.decode, traccar.decode):
         with contextlib.suppress(CuaKhauError):

@@ -35,21 +35,28 @@ V1 = {
         "timestamp": "2026-03-02T02:59:58.250000Z",
         "results": [
             {
-                "plate": "29c12345", "score": 0.91, "dscore": 0.8, "direction": 225,
+                "plate": "29c12345",
+                "score": 0.91,
+                "dscore": 0.8,
+                "direction": 225,
                 "candidates": [
-                    {"plate": "29c12345", "score": 0.91}, {"plate": "29c1z345", "score": 0.4}, {"plate": "x"},],
+                    {"plate": "29c12345", "score": 0.91},
+                    {"plate": "29c1z345", "score": 0.4},
+                    {"plate": "x"},
+                ],
             },
             {"plate": "", "score": 0.1, "candidates": []},
         ],
     },
-}  # fmt: skip
+}
 V2_RESULT = {
     "plate": {
-        "type": "Plate", "score": 0.95,
+        "type": "Plate",
+        "score": 0.95,
         "props": {"plate": [{"value": "12r00123", "score": 0.7}, {"value": "12r001z3", "score": 0.93}]},
     },
     "direction": None,
-}  # fmt: skip
+}
 
 
 def test_plate_recognizer_version_1_with_picture():
@@ -78,11 +85,16 @@ def test_plate_recognizer_version_2():
 
 def test_rekor_group():
     group = {
-        "data_type": "alpr_group", "best_plate_number": "29C12345", "best_confidence": 92.5, "camera_id": 7,
-        "epoch_start": 1772420399000, "best_uuid": "gate-1-cam7-1772420399000", "travel_direction": 12.5,
+        "data_type": "alpr_group",
+        "best_plate_number": "29C12345",
+        "best_confidence": 92.5,
+        "camera_id": 7,
+        "epoch_start": 1772420399000,
+        "best_uuid": "gate-1-cam7-1772420399000",
+        "travel_direction": 12.5,
         "candidates": [{"plate": "29C12345", "confidence": 92.5}, {"plate": "29C1234S", "confidence": 71.0}],
         "best_plate": {"plate_crop_jpeg": base64.b64encode(JPEG).decode()},
-    }  # fmt: skip
+    }
     (read,) = rekor.decode(json.dumps(group).encode())
     assert (read.plate, read.confidence, read.camera) == ("29C12345", 0.925, "7")
     assert read.candidates[1].confidence == 0.71
@@ -135,9 +147,13 @@ def test_hikvision_refuses_entities():
 
 def test_frigate():
     message = {
-        "type": "lpr", "id": "1772420399.7-abc", "plate": "29C 12345", "score": 0.95, "camera": "gate_in",
+        "type": "lpr",
+        "id": "1772420399.7-abc",
+        "plate": "29C 12345",
+        "score": 0.95,
+        "camera": "gate_in",
         "timestamp": 1772420399.748393,
-    }  # fmt: skip
+    }
     (read,) = frigate.decode(json.dumps(message).encode())
     assert (read.plate, read.confidence, read.camera) == ("29C12345", 0.95, "gate_in")
     assert read.time == datetime(2026, 3, 2, 2, 59, 59, 748393, UTC)
@@ -197,11 +213,22 @@ def _graft(document, path, value):
 VALID = [
     (plate_recognizer.decode, V1),
     (plate_recognizer.decode, {"data": {"camera_id": "c", "results": [V2_RESULT]}}),
-    (rekor.decode, {"data_type": "alpr_group", "best_plate_number": "29C12345", "best_confidence": 90.0, "camera_id": 1,
-                    "epoch_start": 1772420399000, "best_uuid": "u", "candidates": [{"plate": "A", "confidence": 1}],
-                    "best_plate": {"plate_crop_jpeg": "////"}, "travel_direction": 3.0}),
+    (
+        rekor.decode,
+        {
+            "data_type": "alpr_group",
+            "best_plate_number": "29C12345",
+            "best_confidence": 90.0,
+            "camera_id": 1,
+            "epoch_start": 1772420399000,
+            "best_uuid": "u",
+            "candidates": [{"plate": "A", "confidence": 1}],
+            "best_plate": {"plate_crop_jpeg": "////"},
+            "travel_direction": 3.0,
+        },
+    ),
     (frigate.decode, {"type": "lpr", "id": "a", "plate": "29C12345", "score": 0.9, "camera": "c", "timestamp": 1.0}),
-]  # fmt: skip
+]
 
 
 @settings(max_examples=400, deadline=None)
@@ -213,9 +240,12 @@ def test_messages_with_one_strange_value(case, path, value):
 
 @settings(max_examples=200, deadline=None)
 @given(
-    name=st.text(max_size=10), cut=st.integers(0, 400), plate=st.text(max_size=12), time=st.text(max_size=24),
+    name=st.text(max_size=10),
+    cut=st.integers(0, 400),
+    plate=st.text(max_size=12),
+    time=st.text(max_size=24),
     data=st.binary(max_size=60),
-)  # fmt: skip
+)
 def test_multipart_that_was_cut_or_changed(name, cut, plate, time, data):
     xml = ANPR.format(namespace="", plate=plate, time=time, name=name).encode("utf-8", "replace")
     body = multipart(("anpr.xml", "anpr.xml", "text/xml", xml), ("p.jpg", "p.jpg", "image/jpeg", data))

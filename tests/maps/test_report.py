@@ -101,9 +101,12 @@ def test_names_in_any_language_do_not_break_the_map(record: dict[str, Any]) -> N
 def test_figures_say_which_way_and_whether_it_is_good() -> None:
     def total(difference: float, low: float, high: float, significant: bool) -> dict[str, Any]:
         return {
-            "base": 10.0, "variant": 10.0 + difference, "difference": difference, "interval95": [low, high],
+            "base": 10.0,
+            "variant": 10.0 + difference,
+            "difference": difference,
+            "interval95": [low, high],
             "significant": significant,
-        }  # fmt: skip
+        }
 
     record = {
         "summary": {

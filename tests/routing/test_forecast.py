@@ -91,8 +91,9 @@ def test_an_empty_corridor_is_a_forecast_too(network: Network) -> None:
 
 
 def test_equal_seeds_give_equal_bits_with_any_number_of_threads(network: Network) -> None:
-    state = CorridorState(made_at=NOW, **on_the_road(network, 200), declared_s=np.arange(40) * 600.0,
-                          declared_gate=np.tile([0, -1], 20))  # fmt: skip
+    state = CorridorState(
+        made_at=NOW, **on_the_road(network, 200), declared_s=np.arange(40) * 600.0, declared_gate=np.tile([0, -1], 20)
+    )
     one = forecast(network, state, runs=12, seed=5, threads=1)
     many = forecast(network, state, runs=12, seed=5, threads=4)
     other = forecast(network, state, runs=12, seed=6)
@@ -148,9 +149,12 @@ def test_a_truck_resting_by_the_road_does_not_hold_up_those_behind(network: Netw
 def test_a_full_yard_backs_up_onto_the_road(network: Network) -> None:
     settings = (GateSetting("huu-nghi", "export", Server(1, ServiceTime(600.0, 0.5)), dwell=ServiceTime(600.0, 0.5)),)
     state = CorridorState(
-        made_at=NOW, **on_the_road(network, 200, km=(3.0, 60.0)), gate_settings=settings,
-        yard_inside_veh=np.array([20.0, 0.0]), yard_capacity_veh=np.array([25.0, 1000.0]),
-    )  # fmt: skip
+        made_at=NOW,
+        **on_the_road(network, 200, km=(3.0, 60.0)),
+        gate_settings=settings,
+        yard_inside_veh=np.array([20.0, 0.0]),
+        yard_capacity_veh=np.array([25.0, 1000.0]),
+    )
     found = forecast(network, state, **FAST)
     assert found.occupancy_veh[1, 0, 0] == 20
     assert found.occupancy_veh[2, 0].max() == 25
@@ -160,10 +164,12 @@ def test_a_full_yard_backs_up_onto_the_road(network: Network) -> None:
 def test_the_night_is_waited_out(network: Network) -> None:
     settings = (
         GateSetting(
-            "huu-nghi", "export", Server(4, ServiceTime(60.0, 0.5)),
+            "huu-nghi",
+            "export",
+            Server(4, ServiceTime(60.0, 0.5)),
             Server(2, ServiceTime(60.0, 0.5), 7 * 3600.0, 19 * 3600.0),
         ),
-    )  # fmt: skip
+    )
     evening = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)  # 21:00 in Lạng Sơn
     found = forecast(network, CorridorState(made_at=evening, gate_settings=settings), **FAST)
     assert found.wait_s[1, 0, 0] == pytest.approx(10 * 3600.0, abs=120.0)
@@ -189,7 +195,7 @@ def test_what_was_observed_moves_the_pace_and_narrows_it(network: Network) -> No
             made_at=NOW, **base, **common, served_veh={"huu-nghi": 400.0}, busy_lane_s={"huu-nghi": 400 * 150.0}
         ),
         **FAST,
-    )  # fmt: skip
+    )
     assert learned.wait_s[1, 0, 0] < 0.7 * prior.wait_s[1, 0, 0]
 
 

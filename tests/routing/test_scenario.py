@@ -20,13 +20,15 @@ def scenario(**change: object):
             "start": "07:00",
             "horizon_h": 8,
             "step_s": 600,
-            "world": {"gates": {
-                "huu-nghi": {"exports_veh_per_day": 700, "entrance_lanes": 1, "entrance_service_mean_s": 120},
-                "tan-thanh": {"exports_veh_per_day": 100},
-            }},
+            "world": {
+                "gates": {
+                    "huu-nghi": {"exports_veh_per_day": 700, "entrance_lanes": 1, "entrance_service_mean_s": 120},
+                    "tan-thanh": {"exports_veh_per_day": 100},
+                }
+            },
             "change": change,
         }
-    )  # fmt: skip
+    )
 
 
 def run(corridor: Corridor, **change: object):
@@ -61,11 +63,12 @@ def test_the_same_seed_gives_the_same_bits(corridor: Corridor) -> None:
         ({"yards": {"xuan-cuong": {"capacity_veh": 10}}}, "waiting_truck_hours", False),
         (
             {"diversions": [{"from_gate": "huu-nghi", "to_gate": "tan-thanh", "share": 0.5}]},
-            "waiting_truck_hours", True,
+            "waiting_truck_hours",
+            True,
         ),
         ({"closures": [{"road": "QL1A", "km_from": 30, "km_to": 31, "to_h": 6}]}, "crossed_veh", True),
     ],
-)  # fmt: skip
+)
 def test_changes_work_the_way_they_must(corridor: Corridor, change: dict, total: str, better: bool) -> None:
     summary = run(corridor, **change).summary()[total]
     assert summary["significant"]
@@ -103,13 +106,16 @@ def test_the_result_is_plain_json_and_the_scenario_reads_back(corridor: Corridor
         ({"name": "x", "world": {"gates": {"huu-nghi": {"exports_veh_per_h": [1, 2]}}}}, "exports_veh_per_h"),
         ({"name": "x", "world": {"gates": {"huu-nghi": {}}}, "change": {"demand": [{"factor": -1}]}}, "factor"),
         (
-            {"name": "x", "world": {"gates": {"huu-nghi": {}}},
-             "change": {"closures": [{"road": "QL1A", "km_from": 1, "km_to": 2, "from_h": 3, "to_h": 2}]}},
+            {
+                "name": "x",
+                "world": {"gates": {"huu-nghi": {}}},
+                "change": {"closures": [{"road": "QL1A", "km_from": 1, "km_to": 2, "from_h": 3, "to_h": 2}]},
+            },
             "before it begins",
         ),
         ("nothing", "scenario"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_is_refused_by_name_and_value(values: object, match: str) -> None:
     with pytest.raises(InvalidInputError, match=match):
         parse_scenario(values)

@@ -28,8 +28,11 @@ def test_gates_get_assumed_settings_once(session: Session, corridor: Corridor) -
     store.seed_gate_settings(session, corridor, now=NOW)
     assert store.get_gate_setting(session, "huu-nghi").lanes == 6
     assert [(s.gate_id, s.direction) for s in store.gate_settings(session)] == [
-        ("huu-nghi", "export"), ("huu-nghi", "import"), ("tan-thanh", "export"), ("tan-thanh", "import"),
-    ]  # fmt: skip
+        ("huu-nghi", "export"),
+        ("huu-nghi", "import"),
+        ("tan-thanh", "export"),
+        ("tan-thanh", "import"),
+    ]
     setting = changed.to_setting()
     assert setting.crossing.lanes == 6
     assert setting.crossing.open_from_s == 7 * 3600.0

@@ -89,9 +89,12 @@ def test_littles_law_holds_in_a_run() -> None:
     network = road_to_gate()
     horizon = float(times[-1])
     result = run_gate(
-        network, gate(1, ServiceTime(MEAN_S, 1.0, "exponential")), trucks_at(network, times),
-        horizon_s=horizon - horizon % 20.0, step_s=20.0,
-    )  # fmt: skip
+        network,
+        gate(1, ServiceTime(MEAN_S, 1.0, "exponential")),
+        trucks_at(network, times),
+        horizon_s=horizon - horizon % 20.0,
+        step_s=20.0,
+    )
     # The queue counts those in service as well.
     seen = result.queue_veh[0].mean()
     spent = np.minimum(result.yard_in_s, horizon) - np.minimum(result.unhindered_s, horizon)

@@ -88,9 +88,14 @@ def test_gaps_travel_upstream_at_finite_speed() -> None:
     on_link = np.array([1] * 200 + [0] * 10)
     place = np.concatenate((np.arange(200), np.arange(10))) * 10.0
     trucks = Trucks(
-        gate=np.zeros(n, np.int64), link=on_link, ready_s=place / 10.0, to_come=np.zeros(n, bool),
-        slowness=np.ones(n), hold_link=np.full(n, -1, np.int64), hold_until_s=np.zeros(n),
-    )  # fmt: skip
+        gate=np.zeros(n, np.int64),
+        link=on_link,
+        ready_s=place / 10.0,
+        to_come=np.zeros(n, bool),
+        slowness=np.ones(n),
+        hold_link=np.full(n, -1, np.int64),
+        hold_until_s=np.zeros(n),
+    )
     service = ServiceTime(20.0, 0.0, "deterministic")
     result = run_gate(network, gate(1, service), trucks, horizon_s=1200.0, step_s=1.0)
     wave = (1200 / 3600) / (0.1 - (1200 / 3600) / 10.0)
@@ -147,10 +152,14 @@ def crowd(network, n: int, seed: int):
     held = (gates < 2) & (rng.uniform(size=n) < 0.2) & ~in_yard
     hold_link = np.where(held, rng.choice(staging, n), -1)
     trucks = Trucks(
-        gate=gates, link=link, ready_s=rng.uniform(0, 14400, n) * np.where(on_road, 0.1, 1.0),
-        to_come=~on_road & ~in_yard, slowness=np.exp(rng.normal(0, 0.1, n)),
-        hold_link=hold_link, hold_until_s=np.where(held, rng.uniform(0, 20000, n), 0.0),
-    )  # fmt: skip
+        gate=gates,
+        link=link,
+        ready_s=rng.uniform(0, 14400, n) * np.where(on_road, 0.1, 1.0),
+        to_come=~on_road & ~in_yard,
+        slowness=np.exp(rng.normal(0, 0.1, n)),
+        hold_link=hold_link,
+        hold_until_s=np.where(held, rng.uniform(0, 20000, n), 0.0),
+    )
     settings = [default_setting(g.gate_id, g.direction) for g in network.gates]
     return trucks, settings, rng
 

@@ -206,8 +206,15 @@ def write_recording(day_file: Path, plans: list[TruckPlan], corridor: Path, out:
         path = out / f"{name}.parquet"
         packed = {c: "DELTA_BINARY_PACKED" for c in written.column_names if c in {"truck", "t_s", "lon", "lat"}}
         others = [c for c in written.column_names if c not in packed]
-        pq.write_table(written, path, compression="zstd", compression_level=19, use_dictionary=others,
-                       column_encoding=packed, write_statistics=False)  # fmt: skip
+        pq.write_table(
+            written,
+            path,
+            compression="zstd",
+            compression_level=19,
+            use_dictionary=others,
+            column_encoding=packed,
+            write_statistics=False,
+        )
         sizes[path.name] = path.stat().st_size
     checked = {int(truck) for of_day, truck, *_ in day["starts"] if of_day == 0}
     unchecked = sum(plan.direction == "export" and plan.truck not in checked for plan in plans)
@@ -235,34 +242,44 @@ def _describe(day: Any, plans: list[TruckPlan], papers: list[Papers], seed: int)
         "driver_truck": next(i for i, p in enumerate(papers) if p.is_demo_driver),
         "scales": {"lon": DEGREE_SCALE, "lat": DEGREE_SCALE, "speed_mps": SPEED_SCALE, "heading_deg": HEADING_SCALE},
         "gates": {
-            g.gate_id: {"lanes": g.lanes, "service_mean_s": g.service_mean_s, "service_cv": g.service_cv,
-                        "service_shape": "gamma", "hours": "round the clock"} for g in GATES
+            g.gate_id: {
+                "lanes": g.lanes,
+                "service_mean_s": g.service_mean_s,
+                "service_cv": g.service_cv,
+                "service_shape": "gamma",
+                "hours": "round the clock",
+            }
+            for g in GATES
         },
-        "dwell": {d: {"mean_s": round(float(np.mean(v))), "cv": round(float(np.std(v) / np.mean(v)), 3)}
-                  for d, v in dwell.items()},
-    }  # fmt: skip
+        "dwell": {
+            d: {"mean_s": round(float(np.mean(v))), "cv": round(float(np.std(v) / np.mean(v)), 3)}
+            for d, v in dwell.items()
+        },
+    }
 
 
 def _trucks_table(plans: list[TruckPlan], papers: list[Papers], tracks: list[Track]) -> pa.Table:
-    return pa.table({
-        "truck": pa.array(range(len(plans)), pa.int16()),
-        "plate": [p.plate for p in papers],
-        "gate": [p.gate for p in plans],
-        "direction": [p.direction for p in plans],
-        "regime": [p.regime for p in papers],
-        "goods": [p.goods for p in papers],
-        "goods_class": [p.goods_class for p in papers],
-        "perishable": [p.perishable for p in papers],
-        "enterprise": pa.array([p.enterprise for p in papers], pa.int8()),
-        "driver": [p.driver for p in papers],
-        "device_kind": [p.device_kind for p in papers],
-        "heading_fault": [p.heading_fault for p in papers],
-        "dwell_s": pa.array([round(p.dwell_s) for p in plans], pa.int32()),
-        "depart_s": pa.array([round(float(t.t_s[0])) for t in tracks], pa.int32()),
-        "planned_arrival_s": pa.array([p.planned_arrival_s for p in papers], pa.int32()),
-        "end_s": pa.array([round(t.end_s) for t in tracks], pa.int32()),
-        "simulated": [True] * len(plans),
-    })  # fmt: skip
+    return pa.table(
+        {
+            "truck": pa.array(range(len(plans)), pa.int16()),
+            "plate": [p.plate for p in papers],
+            "gate": [p.gate for p in plans],
+            "direction": [p.direction for p in plans],
+            "regime": [p.regime for p in papers],
+            "goods": [p.goods for p in papers],
+            "goods_class": [p.goods_class for p in papers],
+            "perishable": [p.perishable for p in papers],
+            "enterprise": pa.array([p.enterprise for p in papers], pa.int8()),
+            "driver": [p.driver for p in papers],
+            "device_kind": [p.device_kind for p in papers],
+            "heading_fault": [p.heading_fault for p in papers],
+            "dwell_s": pa.array([round(p.dwell_s) for p in plans], pa.int32()),
+            "depart_s": pa.array([round(float(t.t_s[0])) for t in tracks], pa.int32()),
+            "planned_arrival_s": pa.array([p.planned_arrival_s for p in papers], pa.int32()),
+            "end_s": pa.array([round(t.end_s) for t in tracks], pa.int32()),
+            "simulated": [True] * len(plans),
+        }
+    )
 
 
 def _passages_table(day: Any, plans: list[TruckPlan], tracks: list[Track]) -> pa.Table:

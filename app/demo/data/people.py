@@ -12,23 +12,45 @@ ENTERPRISES = 24
 OWN_TRUCKS = 40
 """How many trucks enterprise 0, the one with a demo account, has."""
 
-PROVINCES = (("12", 22), ("98", 14), ("29", 16), ("15", 10), ("14", 8), ("99", 8), ("30", 5), ("51", 6), ("47", 5),
-             ("63", 3), ("64", 3))  # fmt: skip
+PROVINCES = (
+    ("12", 22),
+    ("98", 14),
+    ("29", 16),
+    ("15", 10),
+    ("14", 8),
+    ("99", 8),
+    ("30", 5),
+    ("51", 6),
+    ("47", 5),
+    ("63", 3),
+    ("64", 3),
+)
 """Vietnamese province codes of the plates and their weights (assumed)."""
 
 EXPORTS = (
-    ("Sầu riêng tươi", "fresh_fruit", 22), ("Thanh long tươi", "fresh_fruit", 13), ("Mít tươi", "fresh_fruit", 9),
-    ("Vải thiều tươi", "fresh_fruit", 8), ("Dưa hấu", "fresh_fruit", 6), ("Chuối tươi", "fresh_fruit", 5),
-    ("Ớt tươi", "fresh_produce", 5), ("Tôm đông lạnh", "seafood", 5), ("Tinh bột sắn", "dry_food", 7),
-    ("Hạt điều", "dry_food", 4), ("Ván bóc", "timber", 4), ("Linh kiện điện tử", "electronics", 7),
+    ("Sầu riêng tươi", "fresh_fruit", 22),
+    ("Thanh long tươi", "fresh_fruit", 13),
+    ("Mít tươi", "fresh_fruit", 9),
+    ("Vải thiều tươi", "fresh_fruit", 8),
+    ("Dưa hấu", "fresh_fruit", 6),
+    ("Chuối tươi", "fresh_fruit", 5),
+    ("Ớt tươi", "fresh_produce", 5),
+    ("Tôm đông lạnh", "seafood", 5),
+    ("Tinh bột sắn", "dry_food", 7),
+    ("Hạt điều", "dry_food", 4),
+    ("Ván bóc", "timber", 4),
+    ("Linh kiện điện tử", "electronics", 7),
     ("Hàng dệt may", "textiles", 5),
-)  # fmt: skip
+)
 IMPORTS = (
-    ("Linh kiện điện tử", "electronics", 24), ("Máy móc, thiết bị", "machinery", 18),
+    ("Linh kiện điện tử", "electronics", 24),
+    ("Máy móc, thiết bị", "machinery", 18),
     ("Vải, phụ liệu may", "textiles", 18),
-    ("Rau củ tươi", "fresh_produce", 10), ("Lê, táo tươi", "fresh_fruit", 8), ("Hàng tiêu dùng", "general", 16),
+    ("Rau củ tươi", "fresh_produce", 10),
+    ("Lê, táo tươi", "fresh_fruit", 8),
+    ("Hàng tiêu dùng", "general", 16),
     ("Ô tô mới", "vehicles", 6),
-)  # fmt: skip
+)
 PERISHABLE = {"fresh_fruit", "fresh_produce", "seafood"}
 
 FAMILY = ("Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Vũ", "Nông", "Lý", "Đặng", "Bùi", "Vi", "Lương")
@@ -62,8 +84,14 @@ def make_papers(plans: list[TruckPlan], km_at_start: dict[int, float], rng: np.r
     """
     plates = _plates(plans, rng)
     papers = [_papers(plan, plate, rng) for plan, plate in zip(plans, plates, strict=True)]
-    free = [i for i, plan in enumerate(plans) if plan.gate == "huu-nghi" and plan.direction == "export"
-            and not plan.rest_site and 45.0 <= km_at_start[i] <= 56.0]  # fmt: skip
+    free = [
+        i
+        for i, plan in enumerate(plans)
+        if plan.gate == "huu-nghi"
+        and plan.direction == "export"
+        and not plan.rest_site
+        and 45.0 <= km_at_start[i] <= 56.0
+    ]
     driver = min(free, key=lambda i: abs(km_at_start[i] - 50.0))
     papers[driver].is_demo_driver = True
     papers[driver].heading_fault = False
@@ -86,7 +114,11 @@ def _papers(plan: TruckPlan, plate: str, rng: np.random.Generator) -> Papers:
     is_phone = rng.random() < 0.3
     to_gate_s = plan.origin_km * 1000.0 / 14.5 if plan.direction == "export" else 300.0
     return Papers(
-        plate=plate, goods=goods, goods_class=goods_class, perishable=goods_class in PERISHABLE, regime=regime,
+        plate=plate,
+        goods=goods,
+        goods_class=goods_class,
+        perishable=goods_class in PERISHABLE,
+        regime=regime,
         enterprise=int(rng.integers(1, ENTERPRISES)),
         driver=f"{rng.choice(FAMILY)} {rng.choice(MIDDLE)} {rng.choice(GIVEN)}",
         device_kind="phone" if is_phone else "tracker",
@@ -94,7 +126,7 @@ def _papers(plan: TruckPlan, plate: str, rng: np.random.Generator) -> Papers:
         sigma_m=15.0 if rng.random() < 0.1 else 6.0,
         heading_fault=is_phone and rng.random() < 0.05,
         planned_arrival_s=round(plan.depart_s + to_gate_s + float(rng.normal(300.0, 1100.0))),
-    )  # fmt: skip
+    )
 
 
 def _plates(plans: list[TruckPlan], rng: np.random.Generator) -> list[str]:

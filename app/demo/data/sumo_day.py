@@ -87,9 +87,10 @@ class Network:
         """Edges of a road between two kilometres, in driving order."""
         low, high = min(km_from, km_to), max(km_from, km_to)
         inside = [
-            e for e in self.edges.values()
+            e
+            for e in self.edges.values()
             if e.road == road and e.direction == direction and e.km_low >= low - 0.01 and e.km_high <= high + 0.01
-        ]  # fmt: skip
+        ]
         inside.sort(key=lambda e: e.km_low, reverse=direction == "to_border")
         return [e.edge_id for e in inside]
 
@@ -133,10 +134,17 @@ def read_corridor(path: Path) -> Network:
         for i in range(len(kms) - 1):
             share = [abs(km - start) / abs(end - start) for km in kms[i : i + 2]]
             edge = Edge(
-                f"{properties['edge_id']}.{i}", properties["road"], properties["direction"], nodes[i], nodes[i + 1],
-                min(kms[i : i + 2]), max(kms[i : i + 2]), properties["lanes"], properties["free_speed_mps"],
+                f"{properties['edge_id']}.{i}",
+                properties["road"],
+                properties["direction"],
+                nodes[i],
+                nodes[i + 1],
+                min(kms[i : i + 2]),
+                max(kms[i : i + 2]),
+                properties["lanes"],
+                properties["free_speed_mps"],
                 LineString(substring(geometry, share[0], share[1], normalized=True).coords),
-            )  # fmt: skip
+            )
             edges[edge.edge_id] = edge
     return Network(edges, yards)
 
@@ -147,8 +155,10 @@ def write_network(network: Network, folder: Path) -> Path:
     points: dict[str, tuple[float, ...]] = {}
     for edge in network.edges.values():
         points[edge.from_node], points[edge.to_node] = edge.line.coords[0], edge.line.coords[-1]
-    lines = [_edge_xml(e.edge_id, e.from_node, e.to_node, e.line.coords, lanes=e.lanes, speed_mps=e.speed_mps)
-             for e in network.edges.values()]  # fmt: skip
+    lines = [
+        _edge_xml(e.edge_id, e.from_node, e.to_node, e.line.coords, lanes=e.lanes, speed_mps=e.speed_mps)
+        for e in network.edges.values()
+    ]
     for gate in GATES:
         area = network.yards[gate.yard_id]
         entrance, way_out = f"{gate.road}@{gate.yard_km_in}", f"{gate.road}@{gate.yard_km_out}"
@@ -175,11 +185,28 @@ def write_network(network: Network, folder: Path) -> Path:
     (folder / "day.con.xml").write_text("<connections>" + _fork_xml(network) + "</connections>", encoding="utf-8")
     net = folder / "day.net.xml"
     subprocess.run(
-        [str(home / "bin" / "netconvert"), "-n", folder / "day.nod.xml", "-e", folder / "day.edg.xml",
-         "-x", folder / "day.con.xml", "-o", net, "--no-internal-links", "true", "--no-turnarounds", "true",
-         "--offset.disable-normalization", "true", "--no-warnings", "true"],
-        check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        [
+            str(home / "bin" / "netconvert"),
+            "-n",
+            folder / "day.nod.xml",
+            "-e",
+            folder / "day.edg.xml",
+            "-x",
+            folder / "day.con.xml",
+            "-o",
+            net,
+            "--no-internal-links",
+            "true",
+            "--no-turnarounds",
+            "true",
+            "--offset.disable-normalization",
+            "true",
+            "--no-warnings",
+            "true",
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     return net
 
 
@@ -250,8 +277,17 @@ def _vehicle_xml(network: Network, plan: TruckPlan, rests_km: dict[str, float], 
     stops = [f'<stop lane="{gate.yard_id}-within_0" endPos="60" parking="true" duration="{plan.dwell_s:.0f}"/>']
     if plan.rest_site:
         km, direction = rests_km[plan.rest_site], "to_border" if plan.direction == "export" else "from_border"
-        at = next((e for e in network.edges.values() if e.road == "QL1A" and e.direction == direction
-                   and e.edge_id in edges and e.km_low < km - 0.05 <= e.km_high), None)  # fmt: skip
+        at = next(
+            (
+                e
+                for e in network.edges.values()
+                if e.road == "QL1A"
+                and e.direction == direction
+                and e.edge_id in edges
+                and e.km_low < km - 0.05 <= e.km_high
+            ),
+            None,
+        )
         if at is not None:
             place = "50" if direction == "to_border" else "-50"
             stop = f'<stop lane="{at.edge_id}_0" endPos="{place}" parking="true" duration="{plan.rest_s:.0f}"/>'
@@ -368,13 +404,32 @@ def simulate(corridor: Path, plans: list[TruckPlan], rests_km: dict[str, float],
 
     network = read_corridor(corridor)
     net, routes = write_network(network, folder), write_demand(network, plans, rests_km, folder)
-    api.start(["sumo", "-n", str(net), "-r", str(routes), "--seed", str(seed), "--step-length", "1",
-               "--time-to-teleport", "-1", "--no-step-log", "true", "--no-warnings", "true",
-               "--max-depart-delay", "-1"])  # fmt: skip
+    api.start(
+        [
+            "sumo",
+            "-n",
+            str(net),
+            "-r",
+            str(routes),
+            "--seed",
+            str(seed),
+            "--step-length",
+            "1",
+            "--time-to-teleport",
+            "-1",
+            "--no-step-log",
+            "true",
+            "--no-warnings",
+            "true",
+            "--max-depart-delay",
+            "-1",
+        ]
+    )
     barriers = make_barriers(api, network, seed)
     by_id = {f"{day}:{plan.truck}": plan for day in (-1, 0, 1) for plan in plans}
-    export_to = {g.gate_id: {n for n, p in by_id.items() if p.gate == g.gate_id and p.direction == "export"}
-                 for g in GATES}  # fmt: skip
+    export_to = {
+        g.gate_id: {n for n, p in by_id.items() if p.gate == g.gate_id and p.direction == "export"} for g in GATES
+    }
     toward = [e for e in network.edges.values() if e.direction == "to_border"]
     upstream = {g.gate_id: [e for e in toward if e.road == g.road and e.km_low > g.barrier_km - 0.05] for g in GATES}
     parked: dict[str, str] = {}
@@ -437,17 +492,29 @@ def simulate(corridor: Path, plans: list[TruckPlan], rests_km: dict[str, float],
                 row_t += [count, tail, inside, len(barrier.busy_until_s)]
             truth.append(tuple(row_t))
             if t % 3600 == 0:
-                print(f"{t / 3600:5.1f} h  " + "  ".join(f"{value:.2f}" for value in row_t[1:])
-                      + f"  on the road {api.vehicle.getIDCount()}", flush=True)  # fmt: skip
-    starts = [(*(int(p) for p in name.split(":")), number, at - WARM_UP_S, service)
-              for number, barrier in enumerate(barriers) for name, at, service in barrier.starts]  # fmt: skip
+                print(
+                    f"{t / 3600:5.1f} h  "
+                    + "  ".join(f"{value:.2f}" for value in row_t[1:])
+                    + f"  on the road {api.vehicle.getIDCount()}",
+                    flush=True,
+                )
+    starts = [
+        (*(int(p) for p in name.split(":")), number, at - WARM_UP_S, service)
+        for number, barrier in enumerate(barriers)
+        for name, at, service in barrier.starts
+    ]
     version = str(api.getVersion()[1])
     api.close()
     sites = sorted({stay[1] for stay in yard_stays})
     columns: dict[str, NDArray[Any]] = {name: np.frombuffer(column) for name, column in samples.items()}
     arrays: dict[str, Any] = columns
     np.savez(
-        folder / "day.npz", **arrays, truth=np.array(truth), left=np.array(left, dtype=np.float64),
-        stays=np.array([(a, sites.index(s), d, f, u) for a, s, d, f, u in yard_stays]), sites=np.array(sites),
-        starts=np.array(starts, dtype=np.float64), version=np.array(version),
-    )  # fmt: skip
+        folder / "day.npz",
+        **arrays,
+        truth=np.array(truth),
+        left=np.array(left, dtype=np.float64),
+        stays=np.array([(a, sites.index(s), d, f, u) for a, s, d, f, u in yard_stays]),
+        sites=np.array(sites),
+        starts=np.array(starts, dtype=np.float64),
+        version=np.array(version),
+    )

@@ -65,7 +65,11 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take this revision back."""
-    for index in ("app.ix_trip_trailer_lookalike_end", "app.ix_trip_trailer_lookalike",
-                  "ingest.ix_vehicle_lookalike_end", "ingest.ix_vehicle_lookalike"):  # fmt: skip
+    for index in (
+        "app.ix_trip_trailer_lookalike_end",
+        "app.ix_trip_trailer_lookalike",
+        "ingest.ix_vehicle_lookalike_end",
+        "ingest.ix_vehicle_lookalike",
+    ):
         op.execute(f"DROP INDEX {index}")
     op.execute("DROP TABLE app.transshipment_move; DROP TABLE app.transshipment")
