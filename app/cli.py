@@ -39,7 +39,7 @@ def up(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
 ) -> None:
     """Start the whole platform and wait; Ctrl-C stops everything it started."""
-    from app.supervisor import Supervisor
+    from app.ops.supervisor import Supervisor
 
     raise typer.Exit(Supervisor(data_dir.resolve(), host, port, demo, speed).run())
 
@@ -49,7 +49,7 @@ def serve() -> None:
     """Run the web part: pages, API, doors, events."""
     import uvicorn
 
-    from app import logs
+    from app.ops import logs
     from app.settings import get_settings
 
     logs.configure("web")
@@ -69,10 +69,10 @@ def serve() -> None:
 @app.command()
 def worker() -> None:
     """Run an ingest worker: from the doors' streams to matched rows in PostGIS."""
-    from app import logs
-    from app.runtime import Runtime
+    from app.ops import logs
+    from app.platform.runtime import Runtime
     from app.settings import get_settings
-    from app.worker import run_worker
+    from app.tracking.worker import run_worker
 
     logs.configure("ingest")
     run_worker(Runtime.open(get_settings(), part="ingest"))
@@ -81,9 +81,9 @@ def worker() -> None:
 @app.command()
 def control() -> None:
     """Run the control loop: trip stages, forecasts, yard plans, advice."""
-    from app import logs
     from app.control.loop import run_control
-    from app.runtime import Runtime
+    from app.ops import logs
+    from app.platform.runtime import Runtime
     from app.settings import get_settings
 
     logs.configure("control")
@@ -96,9 +96,9 @@ def frigate(
     topic: Annotated[str, typer.Option(help="Topic of its messages.")] = "frigate/tracked_object_update",
 ) -> None:
     """Run the optional gateway for plate reads of Frigate over MQTT, until Ctrl-C."""
-    from app import logs
     from app.equipment import frigate_gateway
-    from app.runtime import Runtime
+    from app.ops import logs
+    from app.platform.runtime import Runtime
     from app.settings import get_settings
 
     logs.configure("frigate")
@@ -108,7 +108,7 @@ def frigate(
 @app.command()
 def migrate() -> None:
     """Bring the database to this version's schema and fill what is empty: corridor, yards, gate settings."""
-    from app.install import install
+    from app.ops.install import install
     from app.settings import get_settings
 
     install(get_settings())
@@ -123,7 +123,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Feed recorded GPS through the real doors."""
-    from app.replay import replay as run
+    from app.ops.replay import replay as run
 
     _print(run(file, url=url, speed=speed, shift=shift, progress=not as_json), as_json)
 
@@ -169,7 +169,7 @@ def load_corridor(
     file: Annotated[Path, typer.Argument(help="A corridor.geojson.", exists=True)], as_json: Json = False
 ) -> None:
     """Put a corridor into the database, in place of the present one."""
-    from app.install import load_corridor as load
+    from app.ops.install import load_corridor as load
     from app.settings import get_settings
 
     _print(load(get_settings(), file), as_json)
@@ -187,8 +187,8 @@ def demo_seed() -> None:
 @demo_app.command("run")
 def demo_run() -> None:
     """Feed the demo day through the doors and let its drivers answer orders, until stopped."""
-    from app import logs
     from app.demo.feeder import run_demo
+    from app.ops import logs
     from app.settings import get_settings
 
     logs.configure("demo")
@@ -204,7 +204,7 @@ def user_create(
     organisation: Annotated[int | None, typer.Option(help="Organisation the account belongs to.")] = None,
 ) -> None:
     """Make an account; its password is asked for, or read from standard input."""
-    from app.install import create_user
+    from app.ops.install import create_user
     from app.settings import get_settings
 
     interactive = sys.stdin.isatty()
@@ -220,7 +220,7 @@ def user_create(
 @audit_app.command("verify")
 def audit_verify(as_json: Json = False) -> None:
     """Check the chain of the audit log; exit status 1 if anything was changed."""
-    from app.install import verify_audit
+    from app.ops.install import verify_audit
     from app.settings import get_settings
 
     faults = verify_audit(get_settings())
@@ -232,7 +232,7 @@ def audit_verify(as_json: Json = False) -> None:
 @app.command()
 def gateway(name: Annotated[str, typer.Argument(help="What the gateway is called.")]) -> None:
     """Make a token for a gateway that may report devices by IMEI; it is shown once."""
-    from app.install import create_gateway
+    from app.ops.install import create_gateway
     from app.settings import get_settings
 
     typer.echo(create_gateway(get_settings(), name))
@@ -241,7 +241,7 @@ def gateway(name: Annotated[str, typer.Argument(help="What the gateway is called
 @app.command()
 def backup(file: Annotated[Path, typer.Argument(help="Where to write the archive (pg_dump custom format).")]) -> None:
     """Write the whole database to one file."""
-    from app.install import dump
+    from app.ops.install import dump
     from app.settings import get_settings
 
     dump(get_settings(), file)
@@ -250,7 +250,7 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write the archive
 @app.command()
 def restore(file: Annotated[Path, typer.Argument(exists=True, help="An archive made by backup.")]) -> None:
     """Replace the whole database by a backup."""
-    from app.install import restore as run
+    from app.ops.install import restore as run
     from app.settings import get_settings
 
     run(get_settings(), file)

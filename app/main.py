@@ -9,76 +9,78 @@ from typing import Any
 
 from fastapi import FastAPI
 
-import app.sheet_parts  # noqa: F401 - what takes part in a sheet registers itself
-from app import errors
-from app.api.conditional import problems
-from app.live import Live
-from app.runtime import Runtime
+import app.bootstrap  # noqa: F401 - what takes part in a sheet registers itself
+from app.platform import errors
+from app.platform.http import problems
+from app.platform.runtime import Runtime
 from app.settings import Settings, get_settings
+from app.tracking.event_stream import Live
 from app.web.assets import Assets
 from app.web.headers import AccessLog, SecurityHeaders, SelectiveGZip
 from app.web.pages import Pages, error_page
 
-API_MODULES = (
-    "health",
-    "tokens",
-    "accounts",
-    "organisations",
-    "audit",
-    "events",
-    "gps",
-    "devices",
-    "positions",
-    "corridor",
-    "tiles",
-    "history",
-    "forecasts",
-    "yards",
-    "settings",
-    "trips",
-    "outlooks",
-    "orders",
-    "advisories",
-    "scenarios",
-    "declarations",
-    "sheets",
-    "inspections",
-    "procedures",
-    "stations",
-    "transshipments",
-    "cameras",
-    "equipment",
-    "weighings",
-    "barriers",
-    "notifications",
-    "webhooks",
-    "statistics",
-    "fees",
-    "payments",
-    "tariffs",
+ENDPOINTS = (
+    "ops.endpoints",
+    "accounts.token_endpoints",
+    "accounts.endpoints",
+    "accounts.organisation_endpoints",
+    "accounts.audit_endpoints",
+    "tracking.event_endpoints",
+    "tracking.gps_endpoints",
+    "tracking.device_endpoints",
+    "tracking.position_endpoints",
+    "tracking.history_endpoints",
+    "gates.corridor_endpoints",
+    "gates.tile_endpoints",
+    "forecasting.endpoints",
+    "yards.endpoints",
+    "dispatch.policy_endpoints",
+    "trips.endpoints",
+    "trip_eta.endpoints",
+    "dispatch.endpoints",
+    "dispatch.advisory_endpoints",
+    "planning.endpoints",
+    "declarations.endpoints",
+    "sheets.endpoints",
+    "sheets.inspection_endpoints",
+    "procedures.endpoints",
+    "stations.endpoints",
+    "transshipments.endpoints",
+    "equipment.camera_endpoints",
+    "equipment.endpoints",
+    "equipment.weighing_endpoints",
+    "equipment.barrier_endpoints",
+    "notifications.endpoints",
+    "notifications.webhook_endpoints",
+    "reporting.endpoints",
+    "fees.endpoints",
+    "fees.payment_endpoints",
+    "fees.tariff_endpoints",
 )
-WEB_MODULES = (
-    "session",
-    "account",
-    "admin",
-    "audit",
-    "station",
-    "police",
-    "driver",
-    "enterprise",
-    "planner",
-    "planner_settings",
-    "yard",
-    "declarations",
-    "support",
-    "procedures",
-    "equipment",
-    "following",
-    "public",
-    "statistics",
-    "transshipments",
-    "fees",
+"""The modules of the HTTP resources, in the order in which their routes are tried."""
+PAGES = (
+    "accounts.signin_pages",
+    "accounts.account_pages",
+    "accounts.admin_pages",
+    "accounts.audit_pages",
+    "stations.pages",
+    "dispatch.pages",
+    "driver.pages",
+    "shipments.pages",
+    "planning.pages",
+    "planning.settings_pages",
+    "yards.pages",
+    "declarations.pages",
+    "declarations.support_pages",
+    "procedures.pages",
+    "equipment.pages",
+    "notifications.pages",
+    "public.pages",
+    "reporting.pages",
+    "transshipments.pages",
+    "fees.pages",
 )
+"""The modules of the HTML pages, likewise."""
 
 TAGS = [
     {"name": "health", "description": "Alive, ready, figures for Prometheus."},
@@ -173,7 +175,7 @@ def _describe_security(app: FastAPI) -> None:
 
 
 def _include_routers(app: FastAPI) -> None:
-    names = [f"app.api.{name}" for name in API_MODULES] + [f"app.web.{name}" for name in WEB_MODULES]
-    for name in names:
-        responses = problems() if name.startswith("app.api.") else None
-        app.include_router(importlib.import_module(name).router, responses=responses)
+    for name in ENDPOINTS:
+        app.include_router(importlib.import_module(f"app.{name}").router, responses=problems())
+    for name in PAGES:
+        app.include_router(importlib.import_module(f"app.{name}").router)

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from geo.clock import Clock, ScaledClock, SystemClock
 
+PROJECT_DIR = Path(__file__).resolve().parents[1]
 DEMO_SECRET = "demo-secret-not-for-real-use"  # noqa: S105 - refused outside the demo
 
 

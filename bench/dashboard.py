@@ -31,9 +31,9 @@ import orjson
 from playwright.sync_api import Page, sync_playwright
 from sqlalchemy.orm import Session
 
-from app import migrate
 from app.accounts import service
-from app.embedded import EmbeddedServers, ServerUrls
+from app.ops import migrate
+from app.ops.embedded import EmbeddedServers, ServerUrls
 from geo.corridor import Corridor
 from geo.database import make_engine
 from geo.store import save_corridor

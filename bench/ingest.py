@@ -31,8 +31,8 @@ from redis import Redis
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from app import migrate
-from app.embedded import EmbeddedServers, ServerUrls
+from app.ops import migrate
+from app.ops.embedded import EmbeddedServers, ServerUrls
 from geo.corridor import Corridor
 from geo.database import SCHEMAS, make_engine
 from geo.store import save_corridor

@@ -27,16 +27,16 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from sqlalchemy import Engine, text
 
-from app import migrate
 from app.accounts import service as accounts
 from app.accounts.tables import Organisation
-from app.api.declarations import EXAMPLE as DECLARATION
-from app.embedded import EmbeddedServers, ServerUrls
+from app.declarations.endpoints import EXAMPLE as DECLARATION
 from app.main import create_app
-from app.runtime import Runtime
+from app.ops import migrate
+from app.ops.embedded import EmbeddedServers, ServerUrls
+from app.platform.runtime import Runtime
+from app.procedures import service as procedures
+from app.procedures.procedure import Facts, Procedure, Sheet
 from app.settings import Settings
-from app.trips import procedure_versions
-from app.trips.procedure import Facts, Procedure, Sheet
 from geo.clock import SystemClock
 from geo.corridor import Corridor
 from geo.database import SCHEMAS, make_engine, make_session_factory
@@ -107,7 +107,7 @@ def _prepare(runtime: Runtime) -> None:
     with runtime.sessions() as session:
         save_corridor(session, runtime.corridor)
         session.add(Organisation(name="Nông sản Lạng Sơn", kind="enterprise"))
-        procedure_versions.add_shipped(session, runtime.clock.now())
+        procedures.add_shipped(session, runtime.clock.now())
         session.commit()
 
 
@@ -178,7 +178,7 @@ def _copy_live(runtime: Runtime) -> None:
     """The trucks of today: some done with each number of steps, half of them still on the road or not yet off."""
     engine, now = runtime.engine, runtime.clock.now()
     with runtime.sessions() as session:
-        rows = {gate: procedure_versions.get_current(session, (gate, "export", "export"), now) for gate in GATES}
+        rows = {gate: procedures.get_current(session, (gate, "export", "export"), now) for gate in GATES}
         ways = {gate: (row.procedure_id, Procedure.from_definition(row.definition)) for gate, row in rows.items()}
     record = json.dumps(FACTS.to_record())
     vehicles = (f"{n}\t29C-{n:05d}\t29C{n:05d}\ttruck\t1\t{now.isoformat()}\n" for n in range(1, VEHICLES + 1))

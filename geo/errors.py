@@ -1,6 +1,6 @@
 """The error tree of the platform.
 
-Framework-free: `app.errors` holds the one table from these classes to HTTP status codes.
+Framework-free: `app.platform.errors` holds the one table from these classes to HTTP status codes.
 A message says what was wrong with which value and what to do; it is a gettext message
 with named placeholders, so that it can be shown in the reader's language.
 """

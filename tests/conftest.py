@@ -19,9 +19,9 @@ from redis.asyncio import Redis as AsyncRedis
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
-from app import migrate
-from app.embedded import EmbeddedServers, ServerUrls
-from app.runtime import Runtime
+from app.ops import migrate
+from app.ops.embedded import EmbeddedServers, ServerUrls
+from app.platform.runtime import Runtime
 from app.settings import Settings
 from geo.clock import FixedClock
 from geo.corridor import Corridor

@@ -12,11 +12,11 @@ from fastapi import Request
 from redis import Redis
 from sqlalchemy.orm import Session
 
-from app import events
-from app.accounts import audit, sessions, store, throttle
-from app.accounts.permissions import Principal, Role
+from app.accounts import sessions, store, throttle
 from app.accounts.sessions import Opened
 from app.accounts.tables import LOCALES, ORGANISATION_KINDS, Account, Organisation
+from app.platform import audit, outbox
+from app.platform.permissions import Principal, Role
 from app.settings import Settings
 from geo.errors import ConflictError, InvalidInputError, StaleError, UnauthenticatedError
 
@@ -402,7 +402,7 @@ def _end_sessions(session: Session, account_id: int, now: datetime, *, but: byte
 
 def _tell_streams(session: Session, account_id: int, now: datetime) -> None:
     """Let open event streams of the account look at once whether their session still stands."""
-    events.emit(session, events.SESSION_ENDED, events.Audience(accounts=(account_id,)), {}, at=now)
+    outbox.emit(session, outbox.SESSION_ENDED, outbox.Audience(accounts=(account_id,)), {}, at=now)
 
 
 def _one_of(value: str, allowed: tuple[str, ...], field: str) -> str:

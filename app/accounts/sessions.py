@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
 from app.accounts import store
-from app.accounts.permissions import Principal, Role
 from app.accounts.tables import Account, SessionRow
+from app.platform.permissions import Principal, Role
 from app.settings import Settings
 from geo.clock import Clock
 from geo.errors import ForbiddenError, UnauthenticatedError

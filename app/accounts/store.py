@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, delete, func, or_, select, text, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.accounts.tables import Account, AuditRow, Organisation, SessionRow
+from app.accounts.tables import Account, Organisation, SessionRow
 from geo.errors import NotFoundError
 from geo.tables import SiteRow
 from ingest.tables import Vehicle
-
-AUDIT_LOCK = 0x636B_6175  # "ckau"
-"""Key of the advisory lock under which audit rows are chained."""
 
 
 def find_session(session: Session, session_hash: bytes, now: datetime) -> tuple[SessionRow, Account] | None:
@@ -135,59 +132,3 @@ def has_gate(session: Session, gate_id: str) -> bool:
 def has_vehicle(session: Session, vehicle_id: int) -> bool:
     """Whether there is this vehicle."""
     return session.get(Vehicle, vehicle_id) is not None
-
-
-def lock_audit(session: Session) -> None:
-    """Wait until this transaction is the only one that appends to the audit log."""
-    session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": AUDIT_LOCK})
-
-
-def last_audit(session: Session) -> tuple[int, bytes] | None:
-    """Number and hash of the newest audit row."""
-    row = session.execute(
-        select(AuditRow.audit_id, AuditRow.hash).order_by(AuditRow.audit_id.desc()).limit(1)
-    ).one_or_none()
-    return None if row is None else (row[0], row[1])
-
-
-def audit_rows(session: Session, *, batch: int = 1000) -> Iterator[AuditRow]:
-    """All audit rows in the order of their numbers, read from the server in batches."""
-    statement = select(AuditRow).order_by(AuditRow.audit_id).execution_options(yield_per=batch)
-    yield from session.scalars(statement)
-
-
-def search_audit(
-    session: Session,
-    *,
-    query: str = "",
-    action: str = "",
-    since: datetime | None = None,
-    until: datetime | None = None,
-    before: int | None = None,
-    limit: int = 50,
-) -> Sequence[AuditRow]:
-    """Audit rows that match, newest first, beginning below number `before`.
-
-    `query` is looked for in actor, object and address; `action` is a prefix such as `orders.`.
-    """
-    conditions = []
-    if query:
-        conditions.append(
-            or_(
-                AuditRow.actor.icontains(query, autoescape=True),
-                AuditRow.object_type.icontains(query, autoescape=True),
-                AuditRow.object_id == query,
-                AuditRow.address == query,
-            )
-        )
-    if action:
-        conditions.append(AuditRow.action.startswith(action, autoescape=True))
-    if since is not None:
-        conditions.append(AuditRow.at >= since)
-    if until is not None:
-        conditions.append(AuditRow.at < until)
-    if before is not None:
-        conditions.append(AuditRow.audit_id < before)
-    return session.scalars(
-        select(AuditRow).where(and_(True, *conditions)).order_by(AuditRow.audit_id.desc()).limit(limit)
-    ).all()

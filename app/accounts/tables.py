@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.accounts.permissions import Role
+from app.platform.permissions import Role
 from geo.database import Base
 
 ORGANISATION_KINDS = ("authority", "enterprise", "customs_agent", "yard")
@@ -78,41 +76,3 @@ class SessionRow(Base):
     expires_at: Mapped[datetime]
     user_agent: Mapped[str] = mapped_column(server_default="")
     address: Mapped[str] = mapped_column(server_default="")
-
-
-class AuditRow(Base):
-    """One act, chained to the one before by its hash; never changed, never deleted (a trigger refuses it)."""
-
-    __tablename__ = "audit"
-    __table_args__ = (
-        Index("ix_audit_object_type_object_id", "object_type", "object_id"),
-        Index("ix_audit_actor_id", "actor_id"),
-        Index("ix_audit_at", "at"),
-        {"schema": "app"},
-    )
-
-    audit_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    at: Mapped[datetime]
-    actor_id: Mapped[int | None]
-    actor: Mapped[str]
-    action: Mapped[str]
-    object_type: Mapped[str]
-    object_id: Mapped[str]
-    before: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
-    after: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
-    address: Mapped[str] = mapped_column(server_default="")
-    previous_hash: Mapped[bytes]
-    hash: Mapped[bytes]
-
-
-class PolicyRow(Base):
-    """A value that planners set, such as a threshold of the advice."""
-
-    __tablename__ = "policy"
-    __table_args__ = ({"schema": "app"},)
-
-    key: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[Any] = mapped_column(JSONB)
-    version: Mapped[int] = mapped_column(server_default=text("1"))
-    updated_at: Mapped[datetime]
-    updated_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))

@@ -16,13 +16,13 @@ from types import FrameType
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-import app.sheet_parts  # noqa: F401 - what takes part in a sheet registers itself
+import app.bootstrap  # noqa: F401 - what takes part in a sheet registers itself
 from app.control import store
 from app.control.minute import Minute
-from app.control.scenarios import ScenarioRunner
 from app.control.steps import log
 from app.control.tick import Tick
-from app.runtime import Runtime
+from app.planning.scenarios import ScenarioRunner
+from app.platform.runtime import Runtime
 
 LOCK_KEY = 0x434B53  # "CKS"
 TICK_S = 5.0

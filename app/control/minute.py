@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app import events, idempotency
-from app.control import yards
-from app.control.state import Snapshot, assemble
 from app.control.steps import gauge, log, run_step
 from app.dispatch import advisories
 from app.equipment.pictures import Pictures
-from app.following import notifications
-from app.outlook.store import replace_outlooks
-from app.runtime import Runtime
+from app.forecasting.state import Snapshot, assemble
+from app.notifications import service as notifications
+from app.platform import idempotency, outbox
+from app.platform.runtime import Runtime
+from app.trip_eta.store import replace_outlooks
 from app.trips.places import Places
+from app.yards import plan as yards_plan
 from capacity import store as capacity_store
 from capacity.plan import YardPlan
 from routing import store as routing_store
@@ -105,7 +105,7 @@ class Minute:
         forecast_id = routing_store.save_forecast(session, predicted)
         for gate_id in predicted.gate_ids:
             data = {"gate_id": gate_id, "made_at": predicted.made_at.isoformat(), "forecast_id": forecast_id}
-            events.emit(session, "forecast", yards.EVERYBODY, data, at=now)
+            outbox.emit(session, "forecast", yards_plan.EVERYBODY, data, at=now)
         replace_outlooks(session, outlook_rows(snapshot, predicted), made_at=predicted.made_at)
         return forecast_id
 
@@ -118,9 +118,9 @@ class Minute:
         now: datetime,
     ) -> YardPlan:
         previous = capacity_store.assignments(session)
-        given = yards.build_problem(snapshot, predicted, self.places, settings, previous)
-        plan = yards.plan_yards(session, given, previous, self.places, self.tails_km, now)
-        yards.emit_yards(session, capacity_store.yard_states(session, now), now)
+        given = yards_plan.build_problem(snapshot, predicted, self.places, settings, previous)
+        plan = yards_plan.plan_yards(session, given, previous, self.places, self.tails_km, now)
+        yards_plan.emit_yards(session, capacity_store.yard_states(session, now), now)
         return plan
 
     def _advise(self, forecast_id: int | None, session: Session, predicted: Forecast, now: datetime) -> int:

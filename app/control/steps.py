@@ -10,8 +10,8 @@ import structlog
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
-from app import events
-from app.runtime import Runtime
+from app.platform import outbox
+from app.platform.runtime import Runtime
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ def run_step(runtime: Runtime, name: str, step: Callable[[Session], T]) -> T | N
 def _relay(runtime: Runtime, session: Session) -> None:
     """Relay what was just committed; while Redis is away the events wait in the outbox."""
     try:
-        events.relay_after_commit(session, runtime.redis)
+        outbox.relay_after_commit(session, runtime.redis)
     except RedisError as error:
         session.rollback()
         log.warning("events wait for Redis", reason=str(error).splitlines()[0])

@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
-from app import events
 from app.control import store
 from app.control.steps import gauge, log, run_step
-from app.control.yards import emit_yards
 from app.dispatch import orders
 from app.equipment import service as equipment
-from app.following import bulletin, feed
-from app.following.delivery import Deliverer
-from app.runtime import Runtime
+from app.notifications import feed
+from app.notifications.delivery import Deliverer
+from app.platform import outbox
+from app.platform.runtime import Runtime
+from app.reporting import bulletin
 from app.trips import service as trips
 from app.trips.places import Places
+from app.yards import store as yards_store
+from app.yards.plan import emit_yards
 from capacity import store as capacity_store
 from capacity.ledger import Movement, Truck
 
@@ -62,8 +64,8 @@ class Tick:
     def record_passages(self, session: Session) -> int:
         """Enter new passages of yards into the ledger; how many."""
         position = capacity_store.feed_position(session, FEED)
-        newest = store.newest_passage(session)
-        rows = store.passages_after(session, position - OVERLAP_EVENTS)
+        newest = yards_store.newest_passage(session)
+        rows = yards_store.passages_after(session, position - OVERLAP_EVENTS)
         movements = [
             (
                 row.site_id,
@@ -80,7 +82,7 @@ class Tick:
         return len(movements)
 
     def _close_stays(self, session: Session) -> int:
-        gone = store.gone_but_inside(session)
+        gone = yards_store.gone_but_inside(session)
         if gone:
             self._emit(session, capacity_store.close_stays(session, gone, self.runtime.clock.now()))
         return len(gone)
@@ -112,7 +114,7 @@ class Tick:
         return equipment.sweep(session, self.runtime.clock.now())
 
     def _sweep(self, session: Session) -> int:
-        sent = events.relay_waiting(session, self.runtime.redis)
+        sent = outbox.relay_waiting(session, self.runtime.redis)
         gauge(self.runtime, {"outbox_waiting": float(store.waiting_events(session))})
         return sent
 

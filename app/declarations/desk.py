@@ -10,14 +10,14 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, false, true
 from sqlalchemy.orm import Session
 
-from app.accounts import audit
 from app.accounts import service as accounts
-from app.accounts.permissions import Principal, Scope
 from app.accounts.tables import Organisation
 from app.declarations import service, store
 from app.declarations.form import Form
 from app.declarations.service import Act
 from app.declarations.tables import UndeclaredArrival
+from app.platform import audit
+from app.platform.permissions import Principal, Scope
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor, Site
 from geo.errors import ConflictError, InvalidInputError, NotFoundError

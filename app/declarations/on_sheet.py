@@ -8,15 +8,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Principal
 from app.declarations import reasons, store
 from app.declarations.differences import differences
 from app.declarations.form import Form
 from app.declarations.tables import DeclarationRow
-from app.trips import sheet
+from app.platform.permissions import Principal
+from app.procedures.procedure import DECLARATION, Facts
+from app.sheets import service as sheets
+from app.sheets.service import SheetChange
 from app.trips.goods import OTHER
-from app.trips.procedure import DECLARATION, Facts
-from app.trips.sheet import SheetChange
 from app.trips.tables import Trip
 
 
@@ -42,7 +42,7 @@ def hand_in(
     address: str,
 ) -> None:
     """Open the trip's sheet by its declaration, or mend it by the new one; `changed` are the parts that differ."""
-    sheet.open_sheet(session, trip_id, facts_of(form), now, changed=changed, principal=principal, address=address)
+    sheets.open_sheet(session, trip_id, facts_of(form), now, changed=changed, principal=principal, address=address)
 
 
 def begin_anew(session: Session, trip_id: int) -> None:
@@ -112,5 +112,5 @@ def handed_in(rows: Sequence[DeclarationRow]) -> list[DeclarationRow]:
     return [row for row in rows if row.status != "draft"]
 
 
-sheet.LISTENERS.append(note_return)
-sheet.READERS["declaration"] = show
+sheets.LISTENERS.append(note_return)
+sheets.READERS["declaration"] = show

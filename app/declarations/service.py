@@ -9,19 +9,19 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from app.accounts import audit
 from app.accounts import store as account_store
-from app.accounts.permissions import Principal, Scope
-from app.accounts.scope import visible_trips
 from app.declarations import checks, hs, on_sheet, store
 from app.declarations.differences import Difference, changed_parts, differences
 from app.declarations.form import Form, Line, Problem, problems_of, read
 from app.declarations.tables import DeclarationRow
+from app.platform import audit
+from app.platform.permissions import Principal, Scope
 from app.trips import service as trips
 from app.trips import store as trip_store
 from app.trips.declaration import FIXED_DIRECTION, GOODS_LENGTH, Declaration
 from app.trips.goods import OTHER
 from app.trips.places import Places
+from app.trips.scope import visible_trips
 from app.trips.tables import OPEN_STAGES, Trip
 from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, RefusedError, StaleError

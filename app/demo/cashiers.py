@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Principal
 from app.fees import bank, payments, service
 from app.fees import store as fees
 from app.fees.tables import COLLECTORS
+from app.platform.permissions import Principal
 
 INVENTED: Final = "Biểu phí chưa có mức cho lô hàng này; số tiền do người thu quyết định (mô phỏng)"
 """The tariff has no rate for this load; the collector decides the amount (simulated)."""

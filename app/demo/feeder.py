@@ -21,7 +21,6 @@ import orjson
 import structlog
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.accounts.permissions import Role
 from app.demo.cashiers import open_accounts
 from app.demo.drivers import Drivers
 from app.demo.officers import Officers, hire
@@ -30,6 +29,7 @@ from app.demo.playback import Fix, Playback
 from app.demo.recording import Recording
 from app.demo.seed import Fleet, plan_trips, seed
 from app.demo.state import DemoState
+from app.platform.permissions import Role
 from app.settings import Settings
 from geo.clock import Clock
 from geo.database import make_engine, make_session_factory

@@ -20,9 +20,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-import app.sheet_parts  # noqa: F401 - what takes part in a sheet registers itself
+import app.bootstrap  # noqa: F401 - what takes part in a sheet registers itself
 from app.accounts import service as accounts
-from app.accounts.permissions import Principal, Role
 from app.declarations import desk
 from app.declarations import service as declarations
 from app.declarations.service import Act
@@ -35,8 +34,9 @@ from app.demo.playback import Playback
 from app.demo.recording import DAY_S
 from app.demo.seed import WITHOUT_GATE, Fleet
 from app.demo.transshipping import act_on_transshipment
+from app.platform.permissions import Principal, Role
+from app.sheets import service as sheets
 from app.stations import channel
-from app.trips import sheet
 from geo.clock import Clock
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError
@@ -212,7 +212,7 @@ class Officers:
         if kind in ("declare", "redeclare"):
             self._declare(session, journey, at)
         elif kind == "arrive":
-            sheet.note_arrival(session, row.trip_id, at)
+            sheets.note_arrival(session, row.trip_id, at)
         elif kind in ("register", "open", "declare_there"):
             self._help(session, journey, kind, at)
         elif kind == "channel":
@@ -226,7 +226,7 @@ class Officers:
             )
         elif kind == "return":
             reason, said = REASONS.get(step, OTHER_REASON)
-            sheet.return_step(
+            sheets.return_step(
                 session,
                 self._person(OWNERS[step], row),
                 row.trip_id,
@@ -241,7 +241,7 @@ class Officers:
         elif kind == "transshipment":
             act_on_transshipment(session, self.people, row, step, seed=journey.truck, now=at)
         else:
-            sheet.confirm_step(
+            sheets.confirm_step(
                 session,
                 self._person(OWNERS[step], row),
                 row.trip_id,

@@ -17,10 +17,10 @@ import orjson
 import structlog
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Principal
 from app.demo.state import CAMERAS_FILE
-from app.embedded import write_private
 from app.equipment import service
+from app.ops.embedded import write_private
+from app.platform.permissions import Principal
 from geo.corridor import Corridor
 
 log = structlog.get_logger("demo")

@@ -19,11 +19,11 @@ from sqlalchemy.orm import Session
 
 from app.accounts import service
 from app.accounts import store as accounts_store
-from app.accounts.permissions import Role
 from app.demo import store
 from app.demo.recording import DemoTruck, Recording, Timeline
 from app.demo.state import ACCOUNTS_FILE, DEVICES_FILE, DemoState
-from app.embedded import write_private
+from app.ops.embedded import write_private
+from app.platform.permissions import Role
 from app.settings import Settings
 from app.trips.declaration import new_code
 from capacity.store import close_stays

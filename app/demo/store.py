@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.tables import Account, SessionRow
 from app.dispatch.tables import DispatchOrder, OrderRecipient
-from app.trips import sheet_tables  # noqa: F401 - trip.procedure_id refers to a table of it
+from app.sheets import tables as sheets_tables  # noqa: F401 - trip.procedure_id refers to a table of it
 from app.trips.tables import IS_OPEN, OPEN_STAGES, Trip, TripEvent
 from ingest.tables import Device, Vehicle
 from routing.tables import GateSettingRow

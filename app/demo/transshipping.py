@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Principal, Role
+from app.platform.permissions import Principal, Role
 from app.transshipments import load, service
 from app.transshipments.balance import Amount, Move
 from app.transshipments.store import moves_of

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from app.policy import AdvicePolicy
+from app.dispatch.policy import AdvicePolicy
 from app.trips.places import TO_BORDER, GatePlace, Places, StagingArea
 
 Floats = npt.NDArray[np.float64]

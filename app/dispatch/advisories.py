@@ -11,15 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy.orm import Session
 
-from app import events
-from app.accounts import audit
-from app.accounts.permissions import Principal
-from app.dispatch import store, wording
+from app.dispatch import advisory_store, wording
 from app.dispatch.advice import SEVERITIES, Advice, GateOutlook, Outlook, Truck, YardOutlook, advise
+from app.dispatch.policy import get_policy
 from app.dispatch.tables import Advisory
 from app.dispatch.wording import Gettext
-from app.events import Audience
-from app.policy import get_policy
+from app.platform import audit, outbox
+from app.platform.outbox import Audience
+from app.platform.permissions import Principal
 from app.trips.places import Places
 from capacity.store import list_yards
 from geo.clock import LOCAL_ZONE
@@ -68,7 +67,7 @@ def refresh(
     `clear_after_s`, and is then over. One that was dismissed stays so unless it becomes more severe.
     """
     policy = get_policy(session).value
-    standing = {(one.gate_id, one.kind): one for one in store.standing_advisories(session, lock=True)}
+    standing = {(one.gate_id, one.kind): one for one in advisory_store.standing_advisories(session, lock=True)}
     still = {key for key, one in standing.items() if now - one.seen_at <= timedelta(seconds=policy.clear_after_s)}
     found = advise(read_outlook(session, forecast, now), policy, places, now, still)
     news = 0
@@ -105,7 +104,7 @@ def read_outlook(session: Session, forecast: ForecastLike, now: datetime) -> Out
     }
     trucks = [
         Truck(row.gate_id, row.perishable, row.road, row.km, row.direction, row.site_id)
-        for row in store.trucks_ahead(session, now - SEEN_WITHIN)
+        for row in advisory_store.trucks_ahead(session, now - SEEN_WITHIN)
     ]
     return Outlook(forecast.made_at, forecast.step_s, forecast.quantiles, gates, yards, trucks)
 
@@ -143,12 +142,12 @@ def _keep(session: Session, present: Advisory | None, advice: Advice, forecast_i
         present = None
     if present is None:
         fresh = {**values, "made_at": now, "seen_at": now, "status": "open"}
-        _emit(session, store.insert_advisory(session, fresh), advice.gate_id, "open", now)
+        _emit(session, advisory_store.insert_advisory(session, fresh), advice.gate_id, "open", now)
         return 1
     is_news = present.severity != advice.severity or values["values"].get("by") != present.values.get("by")
     if present.status == "dismissed":
         values["severity"] = present.severity  # the weight at which it was dismissed
-    store.update_advisory(session, present.advisory_id, {**values, "seen_at": now})
+    advisory_store.update_advisory(session, present.advisory_id, {**values, "seen_at": now})
     if is_news and present.status != "dismissed":
         _emit(session, present.advisory_id, advice.gate_id, present.status, now)
         return 1
@@ -158,7 +157,7 @@ def _keep(session: Session, present: Advisory | None, advice: Advice, forecast_i
 def _end(session: Session, present: Advisory, now: datetime) -> None:
     status = "over" if present.status == "open" else present.status
     values = {"over_at": now, "status": status, "version": present.version + 1}
-    store.update_advisory(session, present.advisory_id, values)
+    advisory_store.update_advisory(session, present.advisory_id, values)
     _emit(session, present.advisory_id, present.gate_id, "over", now)
 
 
@@ -182,7 +181,7 @@ def _weight(severity: str) -> int:
 
 def _emit(session: Session, advisory_id: int, gate_id: str, status: str, now: datetime) -> None:
     data = {"advisory_id": advisory_id, "gate_id": gate_id, "status": status}
-    events.emit(session, "advisory", Audience(roles=POLICE), data, at=now)
+    outbox.emit(session, "advisory", Audience(roles=POLICE), data, at=now)
 
 
 # Reading and deciding
@@ -192,14 +191,16 @@ def list_advisories(
     session: Session, reader: Reader, *, current: bool, gate_id: str | None, before: int | None, limit: int
 ) -> tuple[list[dict[str, Any]], int | None]:
     """A page of advisories, newest first, and the id below which the next page begins."""
-    rows = store.list_advisories(session, standing_only=current, gate_id=gate_id, before=before, limit=limit + 1)
+    rows = advisory_store.list_advisories(
+        session, standing_only=current, gate_id=gate_id, before=before, limit=limit + 1
+    )
     page = [reader.describe(row) for row in rows[:limit]]
     return page, page[-1]["advisory_id"] if len(rows) > limit else None
 
 
 def get_advisory(session: Session, reader: Reader, advisory_id: int) -> dict[str, Any]:
     """One advisory; raises NotFoundError."""
-    row = store.find_advisory(session, advisory_id)
+    row = advisory_store.find_advisory(session, advisory_id)
     if row is None:
         raise _no_advisory(advisory_id)
     return reader.describe(row)
@@ -234,7 +235,7 @@ def decide(
             length=len(tidy),
             most=LONGEST_REASON,
         )
-    advisory = store.lock_advisory(session, advisory_id)
+    advisory = advisory_store.lock_advisory(session, advisory_id)
     if advisory is None:
         raise _no_advisory(advisory_id)
     before = advisory.status
@@ -243,7 +244,7 @@ def decide(
     if before != "open":
         raise ConflictError("The advice {advisory_id} is already {state}.", advisory_id=advisory_id, state=before)
     values = {"status": decision, "decided_by": principal.account_id, "decided_at": now, "reason": tidy or None}
-    store.update_advisory(session, advisory_id, {**values, "version": advisory.version + 1})
+    advisory_store.update_advisory(session, advisory_id, {**values, "version": advisory.version + 1})
     _emit(session, advisory_id, advisory.gate_id, decision, now)
     action = "advisories.take" if decision == "taken" else "advisories.dismiss"
     audit.record(

@@ -11,16 +11,15 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
-from app import events
-from app.accounts import audit
-from app.accounts.permissions import Principal, Scope
-from app.accounts.scope import visible_vehicles
-from app.dispatch import compliance, store, texts
+from app.dispatch import advisory_store, compliance, store, texts
 from app.dispatch.compliance import Demand, Evidence, Sighting
 from app.dispatch.selection import Selection, check_selection, take_nearest
 from app.dispatch.tables import COMPLIANCE, ORDER_KINDS, RECIPIENT_STATUSES, STANDING, OrderRecipient
-from app.events import Audience
+from app.platform import audit, outbox
+from app.platform.outbox import Audience
+from app.platform.permissions import Principal, Scope
 from app.trips.places import Places
+from app.trips.scope import visible_vehicles
 from app.trips.service import redirect_trip
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
 
@@ -477,7 +476,7 @@ def judge(session: Session, now: datetime, *, places: Places) -> int:
     store.record_judgements(session, changed)
     for order_id in sorted(touched):
         data = {"order_id": order_id, "status": "active", "compliance_changed": True}
-        events.emit(session, "order", Audience(roles=POLICE), data, at=now)
+        outbox.emit(session, "order", Audience(roles=POLICE), data, at=now)
     return verdicts
 
 
@@ -609,14 +608,14 @@ def _concerns(principal: Principal, act: str, now: datetime) -> ColumnElement[bo
 
 
 def _take_advisory(session: Session, principal: Principal, advisory_id: int, now: datetime) -> None:
-    advisory = store.lock_advisory(session, advisory_id)
+    advisory = advisory_store.lock_advisory(session, advisory_id)
     if advisory is None:
         raise InvalidInputError("There is no advice {advisory_id}.", field="advisory_id", advisory_id=advisory_id)
     if advisory.status == "open":
         decision = {"status": "taken", "decided_by": principal.account_id, "decided_at": now}
-        store.update_advisory(session, advisory_id, {**decision, "version": advisory.version + 1})
+        advisory_store.update_advisory(session, advisory_id, {**decision, "version": advisory.version + 1})
         data = {"advisory_id": advisory_id, "gate_id": advisory.gate_id, "status": "taken"}
-        events.emit(session, "advisory", Audience(roles=POLICE), data, at=now)
+        outbox.emit(session, "advisory", Audience(roles=POLICE), data, at=now)
 
 
 def _emit_orders(
@@ -627,7 +626,7 @@ def _emit_orders(
         by_order[row.order_id].append(row)
     for order_id, status in statuses.items():
         data = {"order_id": order_id, "status": status, **(more or {})}
-        events.emit(session, "order", _audience(by_order[order_id]), data, at=now)
+        outbox.emit(session, "order", _audience(by_order[order_id]), data, at=now)
 
 
 def _emit_response(
@@ -635,7 +634,7 @@ def _emit_response(
 ) -> None:
     rows = [row for row in store.concerned_by(session, [order_id]) if row.vehicle_id == vehicle_id]
     data = {"order_id": order_id, "vehicle_id": vehicle_id, "status": status, "reason": reason}
-    events.emit(session, "order_response", _audience(rows), data, at=now)
+    outbox.emit(session, "order_response", _audience(rows), data, at=now)
 
 
 def _audience(rows: Iterable[Any]) -> Audience:

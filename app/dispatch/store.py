@@ -8,13 +8,12 @@ from typing import Any, TypeAlias
 
 import orjson
 from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from app.accounts.tables import Account, PolicyRow
+from app.accounts.tables import Account
 from app.dispatch.selection import Selection
-from app.dispatch.tables import STANDING, Advisory, DispatchOrder, OrderRecipient
-from app.trips.tables import IS_OPEN, OPEN_STAGES, Trip
+from app.dispatch.tables import STANDING, DispatchOrder, OrderRecipient
+from app.trips.tables import OPEN_STAGES, Trip
 from geo.tables import RoadRow
 from ingest.tables import Device, LastPosition, Vehicle
 
@@ -426,113 +425,3 @@ def record_judgements(session: Session, judged: Sequence[Mapping[str, Any]]) -> 
             "evidence": [orjson.dumps(one["evidence"]).decode() for one in judged],
         },
     )
-
-
-# Advice
-
-
-def standing_advisories(session: Session, *, lock: bool = False) -> Sequence[Advisory]:
-    """Advisories whose risk still stands, whatever was decided."""
-    query = select(Advisory).where(Advisory.over_at.is_(None)).order_by(Advisory.advisory_id)
-    return session.scalars(query.with_for_update() if lock else query).all()
-
-
-def list_advisories(
-    session: Session, *, standing_only: bool, gate_id: str | None, before: int | None, limit: int
-) -> Sequence[AnyRow]:
-    """Advisories, newest first, with the name of who decided."""
-    query = (
-        select(Advisory, Account.full_name.label("decider"))
-        .outerjoin(Account, Account.account_id == Advisory.decided_by)
-        .order_by(Advisory.advisory_id.desc())
-        .limit(limit)
-    )
-    if standing_only:
-        query = query.where(Advisory.over_at.is_(None))
-    if gate_id is not None:
-        query = query.where(Advisory.gate_id == gate_id)
-    if before is not None:
-        query = query.where(Advisory.advisory_id < before)
-    return session.execute(query).all()
-
-
-def find_advisory(session: Session, advisory_id: int) -> AnyRow | None:
-    """One advisory with the name of who decided."""
-    return session.execute(
-        select(Advisory, Account.full_name.label("decider"))
-        .outerjoin(Account, Account.account_id == Advisory.decided_by)
-        .where(Advisory.advisory_id == advisory_id)
-    ).one_or_none()
-
-
-def lock_advisory(session: Session, advisory_id: int) -> Advisory | None:
-    """An advisory, locked against other changes until the transaction ends."""
-    return session.scalars(
-        select(Advisory)
-        .where(Advisory.advisory_id == advisory_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-
-
-def insert_advisory(session: Session, values: Mapping[str, Any]) -> int:
-    """A new advisory; its id."""
-    return int(session.scalars(insert(Advisory).values(**values).returning(Advisory.advisory_id)).one())
-
-
-def update_advisory(session: Session, advisory_id: int, values: Mapping[str, Any]) -> None:
-    """Change an advisory."""
-    session.execute(
-        update(Advisory)
-        .where(Advisory.advisory_id == advisory_id)
-        .values(**values)
-        .execution_options(synchronize_session="fetch")
-    )
-
-
-def trucks_ahead(session: Session, since: datetime) -> Sequence[AnyRow]:
-    """Open outbound trips on the move with a fresh position: what a measure could reach.
-
-    `gate_id perishable stage road km direction site_id`.
-    """
-    return session.execute(
-        select(
-            Trip.gate_id,
-            Trip.perishable,
-            Trip.stage,
-            RoadRow.road,
-            LastPosition.km,
-            LastPosition.direction,
-            LastPosition.site_id,
-        )
-        .join(LastPosition, LastPosition.vehicle_id == Trip.vehicle_id)
-        .join(RoadRow, RoadRow.road_id == LastPosition.road_id)
-        .where(text(IS_OPEN), Trip.direction == "export", LastPosition.time >= since)
-    ).all()
-
-
-# Policy
-
-
-def find_policy(session: Session, key: str) -> PolicyRow | None:
-    """A value that planners set."""
-    query = select(PolicyRow).where(PolicyRow.key == key).execution_options(populate_existing=True)
-    return session.scalars(query).one_or_none()
-
-
-def save_policy(
-    session: Session, key: str, value: Mapping[str, Any], edited_version: int, *, by: int, now: datetime
-) -> bool:
-    """Set a value if its version still is `edited_version` (0: nobody has set it); whether it was."""
-    columns = {"value": dict(value), "version": edited_version + 1, "updated_at": now, "updated_by": by}
-    if edited_version == 0:
-        first = pg_insert(PolicyRow).values(key=key, **columns).on_conflict_do_nothing().returning(PolicyRow.key)
-        return session.scalars(first).one_or_none() is not None
-    later = (
-        update(PolicyRow)
-        .where(PolicyRow.key == key, PolicyRow.version == edited_version)
-        .values(**columns)
-        .returning(PolicyRow.key)
-        .execution_options(synchronize_session=False)
-    )
-    return session.scalars(later).one_or_none() is not None

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.dispatch.texts import format_until
+from app.platform.labels import N_
 from app.trips.places import Places
-from app.words import N_
 
 Gettext = Callable[[str], str]
 

@@ -16,11 +16,11 @@ import structlog
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
-from app.accounts import audit
-from app.accounts.permissions import Principal
 from app.equipment import service, store
 from app.equipment.drivers import VALID, Command, make_port
 from app.equipment.tables import BarrierCommand, Equipment
+from app.platform import audit
+from app.platform.permissions import Principal
 from app.trips import store as trip_store
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
 

@@ -22,15 +22,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
-from app import events
-from app.accounts import audit
-from app.accounts.permissions import Principal, Role
-from app.control.yards import emit_yards
 from app.equipment import reads, service, store
 from app.equipment.pictures import Pictures
 from app.equipment.tables import Equipment, PlateReadRow
-from app.runtime import Runtime
+from app.platform import audit, outbox
+from app.platform.permissions import Principal, Role
+from app.platform.runtime import Runtime
 from app.trips import store as trip_store
+from app.yards.plan import emit_yards
 from capacity import store as capacity_store
 from capacity.ledger import Movement, Truck
 from geo.corridor import Corridor, Site
@@ -284,15 +283,15 @@ def _tell(session: Session, device: Equipment, row: PlateReadRow, now: datetime)
             "status": row.status,
             "gate_id": device.gate_id,
         }
-        events.emit(session, "plate", service.audience_of(device, READERS), told, at=now)
+        outbox.emit(session, "plate", service.audience_of(device, READERS), told, at=now)
 
 
 def _note_arrival(session: Session, device: Equipment, trip: Any, time: datetime) -> None:
     """The first read at its gate is the truck's arrival there."""
-    from app.trips import sheet  # noqa: PLC0415 - the sheet shows what this package gives it
+    from app.sheets import service as sheets  # noqa: PLC0415 - the sheet shows what this package gives it
 
     if device.gate_id is not None and device.gate_id == trip.gate_id:
-        sheet.note_arrival(session, trip.trip_id, time)
+        sheets.note_arrival(session, trip.trip_id, time)
 
 
 def _place(

@@ -12,10 +12,10 @@ from typing import Any
 import structlog
 from paho.mqtt import client as mqtt
 
-from app import events
 from app.equipment import cameras, store
 from app.equipment.drivers import address, connect_client
-from app.runtime import Runtime
+from app.platform import outbox
+from app.platform.runtime import Runtime
 from geo.errors import CuaKhauError
 from ingest.formats import frigate
 
@@ -64,7 +64,7 @@ def take(runtime: Runtime, payload: bytes) -> int:
             now = runtime.clock.now()
             new = cameras.accept(session, device, found, cameras.Surroundings.of(runtime), now)
             session.commit()
-            events.relay_after_commit(session, runtime.redis)
+            outbox.relay_after_commit(session, runtime.redis)
             return len(new)
     except CuaKhauError as error:
         log.warning("message of Frigate not readable", reason=str(error))

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import PERMISSIONS, Principal
 from app.equipment import barriers, reports, store
 from app.equipment.seals import seal_state
 from app.equipment.tables import PlateReadRow, Scan, SealEvent, Weighing
-from app.trips import sheet
-from app.trips.sheet import SheetChange
+from app.platform.permissions import PERMISSIONS, Principal
+from app.sheets import service as sheets
+from app.sheets.service import SheetChange
 from app.trips.tables import Trip
 
 BARRIERS: Final = ("barrier_1", "barrier_2")
@@ -77,5 +77,5 @@ def open_on_confirmation(session: Session, change: SheetChange) -> None:
         )
 
 
-sheet.LISTENERS.append(open_on_confirmation)
-sheet.READERS["equipment"] = show
+sheets.LISTENERS.append(open_on_confirmation)
+sheets.READERS["equipment"] = show

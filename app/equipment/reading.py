@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Principal
 from app.equipment import service, store
 from app.equipment.tables import Scan
+from app.platform.permissions import Principal
 from geo.errors import NotFoundError
 
 

@@ -9,11 +9,11 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy.orm import Session
 
-from app import events
-from app.accounts.permissions import Principal, Role
 from app.equipment import reads, scales, service, store
 from app.equipment.pictures import Pictures
 from app.equipment.tables import Equipment, Scan, SealEvent, Weighing
+from app.platform import outbox
+from app.platform.permissions import Principal, Role
 from app.trips import store as trip_store
 from geo.errors import InvalidInputError
 from ingest.formats.plate_read import Candidate
@@ -235,7 +235,7 @@ def _tell(
         line = {"trip_id": trip_id, "at": now, "kind": kind, "data": data, "actor_id": None}
         trip_store.insert_events(session, [line])
     told = {"equipment_id": device.equipment_id, "status": kind, "trip_id": trip_id, **_plain(data)}
-    events.emit(session, "equipment", service.audience_of(device, (*ALARMED, str(Role.YARD_OPERATOR))), told, at=now)
+    outbox.emit(session, "equipment", service.audience_of(device, (*ALARMED, str(Role.YARD_OPERATOR))), told, at=now)
 
 
 def _plain(data: dict[str, Any]) -> dict[str, Any]:

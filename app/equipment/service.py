@@ -9,12 +9,11 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, true
 from sqlalchemy.orm import Session
 
-from app import events
-from app.accounts import audit
-from app.accounts.permissions import Principal, Role, Scope
 from app.equipment import store
 from app.equipment.tables import KINDS, BarrierCommand, Equipment
-from app.events import Audience
+from app.platform import audit, outbox
+from app.platform.outbox import Audience
+from app.platform.permissions import Principal, Role, Scope
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError, NotFoundError, StaleError, UnauthenticatedError
 from ingest.keys import hash_key, new_identifier
@@ -358,7 +357,7 @@ def emit_command(session: Session, command: BarrierCommand, now: datetime) -> No
         "trip_id": command.trip_id,
     }
     device = session.get_one(Equipment, command.equipment_id)
-    events.emit(session, "equipment", audience_of(device, WATCHERS), data, at=now)
+    outbox.emit(session, "equipment", audience_of(device, WATCHERS), data, at=now)
 
 
 def audience_of(device: Equipment, roles: tuple[str, ...]) -> Audience:
@@ -368,4 +367,4 @@ def audience_of(device: Equipment, roles: tuple[str, ...]) -> Audience:
 
 def _tell(session: Session, device: Equipment, status: str, now: datetime) -> None:
     data = {"equipment_id": device.equipment_id, "status": status}
-    events.emit(session, "equipment", audience_of(device, WATCHERS), data, at=now)
+    outbox.emit(session, "equipment", audience_of(device, WATCHERS), data, at=now)

@@ -17,11 +17,11 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from app.accounts import audit
-from app.accounts.permissions import Principal
 from app.fees import store, vietqr
 from app.fees.payments import check_amount, record_transfer
 from app.fees.tables import COLLECTORS, CollectingAccount
+from app.platform import audit
+from app.platform.permissions import Principal
 from app.trips.declaration import check_gate
 from geo.clock import LOCAL_ZONE
 from geo.errors import (

@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.accounts import audit
-from app.accounts.permissions import Principal
 from app.fees import store
 from app.fees.service import check_reason
 from app.fees.tables import Closing, Payment, Release
+from app.platform import audit
+from app.platform.permissions import Principal
 from geo.clock import LOCAL_ZONE
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from app.fees.tariff import LOAD_FACTS, Fact, Load
 from app.trips.goods import GOODS_CLASSES
 from app.trips.tables import DIRECTIONS, REGIMES
-from app.trips.tariff import LOAD_FACTS, Fact, Load
 from geo.errors import InvalidInputError
 
 SERVICES: Final = ("standard", "inland_delivery", "wharf_only")

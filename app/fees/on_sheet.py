@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Principal
 from app.fees import service, store
-from app.trips import sheet
-from app.trips.sheet import SheetChange
+from app.platform.permissions import Principal
+from app.sheets import service as sheets
+from app.sheets.service import SheetChange
 from app.trips.tables import Trip
 from geo.errors import ConflictError, NotFoundError
 
@@ -51,6 +51,6 @@ def read_fee(session: Session, principal: Principal, trip: Trip) -> dict[str, An
     return {name: fee[name] for name in shown}
 
 
-if follow_sheet not in sheet.LISTENERS:
-    sheet.LISTENERS.append(follow_sheet)
-    sheet.READERS[STEP] = read_fee
+if follow_sheet not in sheets.LISTENERS:
+    sheets.LISTENERS.append(follow_sheet)
+    sheets.READERS[STEP] = read_fee

@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import and_
 from sqlalchemy.orm import Session
 
-from app.accounts import audit
-from app.accounts.permissions import Principal
 from app.fees import service, store
 from app.fees.reference import find_references
 from app.fees.service import announce, check_reason, describe_payment, lock_for_collector, settle, summary
 from app.fees.tables import CollectingAccount, FeeRow, Payment
-from app.trips.tariff import HIGHEST_AMOUNT_VND
+from app.fees.tariff import HIGHEST_AMOUNT_VND
+from app.platform import audit
+from app.platform.permissions import Principal
 from geo.clock import LOCAL_ZONE
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
 

@@ -10,10 +10,10 @@ from typing import Any
 from fpdf import FPDF
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Principal
-from app.accounts.scope import visible_trips
 from app.fees import store
-from app.fees.words import dong_in_words
+from app.fees.amount_in_words import dong_in_words
+from app.platform.permissions import Principal
+from app.trips.scope import visible_trips
 from geo.clock import LOCAL_ZONE
 from geo.errors import NotFoundError
 from ingest.plates import display_plate

@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.accounts import audit
-from app.accounts.permissions import Principal
 from app.fees import store
 from app.fees.payments import lock_payment
 from app.fees.service import announce, check_reason, lock_for_collector, settle
 from app.fees.tables import FeeRow, Payment, Release
+from app.platform import audit
+from app.platform.permissions import Principal
 from app.trips.tables import OPEN_STAGES, Trip
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 

@@ -12,18 +12,17 @@ from typing import Any
 from sqlalchemy import and_
 from sqlalchemy.orm import Session
 
-from app import events
-from app.accounts import audit
-from app.accounts.permissions import Principal
-from app.events import Audience
 from app.fees import store, vietqr
 from app.fees.load import check_answers, load_of, to_record
 from app.fees.reference import new_reference
 from app.fees.tables import COLLECTORS, FeeRow
-from app.trips import sheet
+from app.fees.tariff import HIGHEST_AMOUNT_VND, Fee, Question, Tariff, assess, in_force
+from app.platform import audit, outbox
+from app.platform.outbox import Audience
+from app.platform.permissions import Principal
+from app.sheets import service as sheets
 from app.trips import store as trip_store
 from app.trips.tables import Trip
-from app.trips.tariff import HIGHEST_AMOUNT_VND, Fee, Question, Tariff, assess, in_force
 from geo.clock import LOCAL_ZONE
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
 from ingest.plates import display_plate
@@ -165,7 +164,7 @@ def _amount(amount_vnd: int) -> str:
 def _tell_sheet(session: Session, fee: FeeRow, now: datetime, principal: Principal | None) -> None:
     if fee.collector is not None:
         facts = {"collector": fee.collector, "fee_due": True}
-        sheet.update_facts(session, fee.trip_id, facts, now, principal=principal)
+        sheets.update_facts(session, fee.trip_id, facts, now, principal=principal)
 
 
 # Questions
@@ -263,7 +262,7 @@ def settle(session: Session, fee: FeeRow, principal: Principal, status: str, now
     )
     announce(session, fee, now, principal)
     if store.step_status(session, fee.trip_id) == "ready":
-        sheet.confirm_step(
+        sheets.confirm_step(
             session, principal, fee.trip_id, "fee", edited_version=None, data=_step_data(fee), now=now, address=address
         )
 
@@ -272,7 +271,7 @@ def complete_step(session: Session, trip_id: int, *, now: datetime) -> None:
     """Confirm the step of a fee that was settled before its turn."""
     fee = store.lock_fee(session, FeeRow.trip_id == trip_id)
     assert fee is not None
-    sheet.confirm_step(session, None, trip_id, "fee", edited_version=None, data=_step_data(fee), now=now)
+    sheets.confirm_step(session, None, trip_id, "fee", edited_version=None, data=_step_data(fee), now=now)
 
 
 def _step_data(fee: FeeRow) -> dict[str, Any]:
@@ -457,7 +456,7 @@ def announce(session: Session, fee: FeeRow, now: datetime, principal: Principal 
         gates=(fee.gate_id,),
     )
     data = {"fee_id": fee.fee_id, "trip_id": fee.trip_id, "gate_id": fee.gate_id, "status": fee.status}
-    events.emit(session, "fee", audience, data, at=now)
+    outbox.emit(session, "fee", audience, data, at=now)
     actor_id = principal.account_id if principal else None
     line = {"status": fee.status, "amount_vnd": fee.amount_vnd}
     trip_store.insert_events(

@@ -10,8 +10,6 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Principal, Role, Scope
-from app.accounts.scope import visible_trips
 from app.accounts.tables import Account, Organisation
 from app.fees.tables import (
     FOR_A_PERSON,
@@ -23,7 +21,9 @@ from app.fees.tables import (
     Release,
     TariffRow,
 )
-from app.trips.sheet_tables import TripStepRow
+from app.platform.permissions import Principal, Role, Scope
+from app.sheets.tables import TripStepRow
+from app.trips.scope import visible_trips
 from app.trips.tables import Trip
 from ingest.tables import Vehicle
 

@@ -22,7 +22,7 @@ ACCOUNT = "app.account.account_id"
 
 
 class TariffRow(Base):
-    """One version of a tariff; `rules` is its whole definition (see `app.trips.tariff`)."""
+    """One version of a tariff; `rules` is its whole definition (see `app.fees.tariff`)."""
 
     __tablename__ = "tariff"
     __table_args__ = (

@@ -11,15 +11,14 @@ import orjson
 import yaml
 from sqlalchemy.orm import Session
 
-import app.trips
-from app.accounts import audit
-from app.accounts.permissions import Principal
 from app.fees import store
 from app.fees.tables import TariffRow
-from app.trips.tariff import Tariff
+from app.fees.tariff import Tariff
+from app.platform import audit
+from app.platform.permissions import Principal
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
 
-SHIPPED_DIR = Path(app.trips.__file__).with_name("tariffs")
+SHIPPED_DIR = Path(__file__).with_name("tariffs_shipped")
 
 
 def shipped_definitions() -> list[dict[str, Any]]:

@@ -7,10 +7,10 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Principal
-from app.accounts.scope import visible_trips
-from app.trips import sheet
+from app.platform.permissions import Principal
+from app.sheets import service as sheets
 from app.trips import store as trip_store
+from app.trips.scope import visible_trips
 from app.trips.tables import CHANNELS
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
 
@@ -52,6 +52,6 @@ def set_channel(
         )
     if trip.procedure_id is None:
         raise ConflictError("The trip {code} is not declared; it gets no channel before.", code=trip.code)
-    if sheet.load_sheet(session, trip).state().get(STEP) == "done":
+    if sheets.load_sheet(session, trip).state().get(STEP) == "done":
         raise ConflictError("Customs have released the trip {code}; its channel stays as it is.", code=trip.code)
-    return sheet.update_facts(session, trip_id, {"channel": channel}, now, principal=principal, address=address)
+    return sheets.update_facts(session, trip_id, {"channel": channel}, now, principal=principal, address=address)

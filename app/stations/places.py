@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from app.accounts.permissions import Principal, Role
-from app.words import N_, STEP_NAMES
+from app.platform.labels import N_, STEP_NAMES
+from app.platform.permissions import Principal, Role
 from geo.errors import NotFoundError
 
 
 @dataclass(frozen=True)
 class Station:
-    """One station; its name is that of the step done there (see `app.trips.sheet_view.STATIONS`).
+    """One station; its name is that of the step done there (see `app.sheets.view.STATIONS`).
 
     `icon` is one of Tabler's.
     """

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Principal
-from app.accounts.scope import visible_trips
+from app.platform.permissions import Principal
+from app.sheets import store as sheets_store
 from app.stations import store
-from app.trips import sheet_store
 from app.trips.declaration import CODE_ALPHABET
+from app.trips.scope import visible_trips
 from geo.errors import InvalidInputError
 from ingest.plates import display_plate, lookalike_key, squeeze
 
@@ -95,5 +95,5 @@ def _describe(row: Any, match: str, matched: str) -> dict[str, Any]:
 
 
 def _with_steps(session: Session, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    steps = sheet_store.open_steps(session, [one["trip_id"] for one in found])
+    steps = sheets_store.open_steps(session, [one["trip_id"] for one in found])
     return [{**one, "open_steps": steps.get(one["trip_id"], [])} for one in found]

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from app.accounts.permissions import Principal
 from app.declarations import reasons
 from app.declarations.fields import HEAD_FIELDS
+from app.platform.permissions import Principal
+from app.sheets import service as sheets
 from app.stations.places import SUPPORT, Station
 from app.transshipments import service as transshipments
 from app.transshipments.tables import OPEN_STATUSES
-from app.trips import sheet
 from geo.clock import parse_time
 from geo.errors import NotFoundError
 
@@ -44,8 +44,8 @@ def view_sheet(
 ) -> dict[str, Any]:
     """What the page of a station shows of a trip.
 
-    `sheet` as `app.trips.sheet.get_sheet` gives it; `own` the station's step on it, if the trip has it; `waits_for` the
-    steps that stand before it; `may_confirm`, `may_return`; `declared`, the declaration by part (see `PARTS`), each a
+    `sheet` as `app.sheets.service.get_sheet` gives it; `own` the station's step on it, if the trip has it;
+    `waits_for` the steps that stand before it; `may_confirm`, `may_return`; `declared`, the declaration by part (see `PARTS`), each a
     list of name, label, value and kind; `lines` of goods; `first`, the parts to show open; `returned`, why and from
     where the sheet came back; `differences` from what was declared before, each a label, `line` of goods, `field`,
     `old` and `new`; `weighings`, `scans`, `seals`, newest first; `barrier`, the last command to
@@ -85,7 +85,7 @@ def view_sheet(
 def view_work(session: Session, principal: Principal, station: Station, *, now: datetime) -> dict[str, Any]:
     """The work list of a station, and the transshipments that wait there: for customs those to approve, for the yard
     those to carry out."""
-    found = sheet.work_list(session, principal, station.name, now=now)
+    found = sheets.work_list(session, principal, station.name, now=now)
     waiting = {"customs": "registered", "transshipment": "approved"}.get(station.name)
     listed: list[dict[str, Any]] = []
     if waiting is not None:
@@ -96,9 +96,9 @@ def view_work(session: Session, principal: Principal, station: Station, *, now: 
 def _get_sheet(session: Session, principal: Principal, trip_id: int, now: datetime) -> dict[str, Any]:
     """The sheet; also of a trip that just ended, so that the officer sees whether the barrier opened."""
     try:
-        return sheet.get_sheet(session, principal, trip_id)
+        return sheets.get_sheet(session, principal, trip_id)
     except NotFoundError:
-        found = sheet.answer_sheet(session, principal, trip_id)
+        found = sheets.answer_sheet(session, principal, trip_id)
         if parse_time(found["trip"]["stage_since"]) < now - AFTERGLOW:
             raise
         return found

@@ -14,17 +14,16 @@ from typing import Any
 from sqlalchemy import true
 from sqlalchemy.orm import Session
 
-from app import events
-from app.accounts import audit
-from app.accounts.permissions import Principal
-from app.accounts.scope import visible_trips
-from app.events import Audience
+from app.platform import audit, outbox
+from app.platform.outbox import Audience
+from app.platform.permissions import Principal
+from app.sheets import service as sheets
+from app.sheets.service import SheetChange
 from app.transshipments import load, store
 from app.transshipments.balance import Amount, Move, balance, differences
 from app.transshipments.tables import OPEN_STATUSES, Transshipment, TransshipmentMove
-from app.trips import sheet
 from app.trips import store as trip_store
-from app.trips.sheet import SheetChange
+from app.trips.scope import visible_trips
 from app.trips.tables import Trip
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
 from ingest.plates import display_plate, normalise_plate
@@ -83,7 +82,7 @@ def register(
         raise ConflictError(
             "The trip {code} has a transshipment that is not carried out yet; withdraw that one first.", code=trip.code
         )
-    sheet.update_facts(session, trip_id, {"transshipment": True}, now, principal=principal, address=address)
+    sheets.update_facts(session, trip_id, {"transshipment": True}, now, principal=principal, address=address)
     _note(session, principal, trip, made, "registered", now, address, after={"moves": _plain_moves(tidy)})
     return made.transshipment_id
 
@@ -132,7 +131,7 @@ def refuse(
         session, principal, "transshipments.approve", transshipment_id, edited_version, ("registered", "approved")
     )
     _decide(session, principal, trip, found, "refused", reason.strip()[:LONGEST_TEXT], now, address)
-    sheet.update_facts(session, trip.trip_id, {"transshipment": False}, now, principal=principal, address=address)
+    sheets.update_facts(session, trip.trip_id, {"transshipment": False}, now, principal=principal, address=address)
 
 
 def withdraw(
@@ -149,7 +148,7 @@ def withdraw(
         session, principal, "transshipments.register", transshipment_id, edited_version, ("registered",)
     )
     store.update_transshipment(session, transshipment_id, {"status": "cancelled"})
-    sheet.update_facts(session, trip.trip_id, {"transshipment": False}, now, principal=principal, address=address)
+    sheets.update_facts(session, trip.trip_id, {"transshipment": False}, now, principal=principal, address=address)
     _note(session, principal, trip, found, "cancelled", now, address)
 
 
@@ -186,7 +185,7 @@ def carry_out(
     done = {"status": "carried_out", "carried_out_at": now, "carried_out_by": principal.account_id}
     store.update_transshipment(session, transshipment_id, done)
     _note(session, principal, trip, found, "carried_out", now, address, after={"moves": _plain_moves(approved)})
-    sheet.confirm_step(
+    sheets.confirm_step(
         session,
         principal,
         trip.trip_id,
@@ -278,8 +277,8 @@ def guard_step(session: Session, change: SheetChange) -> None:
         raise ConflictError("Confirm what was moved on the transshipment itself; that confirms the step.")
 
 
-if guard_step not in sheet.LISTENERS:
-    sheet.LISTENERS.append(guard_step)
+if guard_step not in sheets.LISTENERS:
+    sheets.LISTENERS.append(guard_step)
 
 
 def _lock_trip(session: Session, principal: Principal, act: str, trip_id: int) -> Trip:
@@ -347,7 +346,7 @@ def _note(
         roles=("customs", "yard_operator"), organisations=(trip.organisation_id,), gates=(trip.gate_id,)
     )
     event = {"gate_id": trip.gate_id, "trip_id": trip.trip_id, "step": STEP, "status": status, "version": trip.version}
-    events.emit(session, "sheet", audience, event, at=now)
+    outbox.emit(session, "sheet", audience, event, at=now)
     audit.record(
         session,
         principal,

@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts.tables import Account, Organisation
+from app.sheets.tables import TripStepRow
 from app.transshipments.tables import IS_OPEN, Transshipment, TransshipmentMove
-from app.trips.sheet_tables import TripStepRow
 from app.trips.tables import Trip
 from ingest.tables import Vehicle
 

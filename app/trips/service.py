@@ -10,15 +10,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app import events
-from app.accounts import audit
-from app.accounts.permissions import Principal, Scope
-from app.accounts.scope import visible_trips
-from app.events import Audience
+from app.platform import audit, outbox
+from app.platform.outbox import Audience
+from app.platform.permissions import Principal, Scope
 from app.trips import declaration as checks
 from app.trips import stages, store
 from app.trips.declaration import Declaration
 from app.trips.places import Places
+from app.trips.scope import visible_trips
 from app.trips.stages import DEFAULT_RULES, Passage, Seen, StageRules, TripState
 from app.trips.tables import Trip
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, StaleError
@@ -407,7 +406,7 @@ def _emit(session: Session, trip: Any, now: datetime) -> None:
         vehicles=(trip.vehicle_id,),
     )
     data = {"trip_id": trip.trip_id, "vehicle_id": trip.vehicle_id, "gate_id": trip.gate_id, "stage": trip.stage}
-    events.emit(session, "trip", audience, data, at=now)
+    outbox.emit(session, "trip", audience, data, at=now)
 
 
 def _organisation_of(principal: Principal, named: int | None, gate_id: str) -> int:

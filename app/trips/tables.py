@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, LargeBinary, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -82,7 +82,7 @@ class Trip(Base):
     """The procedure it began under; null until it is declared."""
     channel: Mapped[str | None]
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
-    """`app.trips.procedure.Facts` as JSON, and since when a truck that came undeclared has been waiting."""
+    """`app.procedures.procedure.Facts` as JSON, and since when a truck that came undeclared has been waiting."""
     arrived_at: Mapped[datetime | None]
     """When its truck was first seen at the gate area."""
 
@@ -99,20 +99,3 @@ class TripEvent(Base):
     kind: Mapped[str]
     data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
-
-
-class Idempotency(Base):
-    """A request that a bad line may repeat: the thing its first arrival made.
-
-    `fingerprint` is the SHA-256 of the body, so that one key is never taken for two requests.
-    """
-
-    __tablename__ = "idempotency"
-    __table_args__ = (Index("ix_idempotency_created_at", "created_at"), {"schema": "app"})
-
-    account_id: Mapped[int] = mapped_column(ForeignKey("app.account.account_id"), primary_key=True)
-    act: Mapped[str] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
-    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
-    object_id: Mapped[int | None] = mapped_column(BigInteger)
-    created_at: Mapped[datetime]

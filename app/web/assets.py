@@ -1,5 +1,7 @@
 """Static files: our own, and the third-party packages that npm installed.
 
+Those of the shell are served at `/static/`, those of a feature, `app/<feature>/static`, at `/static/<feature>/`.
+
 A package is served at `/vendor/<name>-<version>/`, so that a browser may keep it for a year.
 """
 
@@ -14,8 +16,9 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-PROJECT_DIR = Path(__file__).resolve().parents[2]
-STATIC_DIR = Path(__file__).with_name("static")
+from app.settings import PROJECT_DIR
+
+APP_DIR = Path(__file__).parents[1]
 SERVED_SUFFIXES = frozenset({".js", ".mjs", ".css", ".woff2"})
 
 PACKAGES = {
@@ -72,7 +75,10 @@ class Assets:
         for name, (package, folder) in PACKAGES.items():
             directory = PROJECT_DIR / "node_modules" / package / folder
             app.mount(f"/vendor/{name}-{self.versions[name]}", VendorFiles(directory=directory, check_dir=False))
-        app.mount("/static", OwnFiles(directory=STATIC_DIR))
+        for directory in sorted(APP_DIR.glob("*/static")):
+            if directory.parent.name != "web":
+                app.mount(f"/static/{directory.parent.name}", OwnFiles(directory=directory))
+        app.mount("/static", OwnFiles(directory=APP_DIR / "web" / "static"))
 
 
 class VendorFiles(StaticFiles):

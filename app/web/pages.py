@@ -9,17 +9,17 @@ from urllib.parse import quote
 
 from babel.support import NullTranslations
 from fastapi import Request
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from app.accounts.permissions import Principal, Role
-from app.errors import TITLES, translate
+from app.platform.errors import TITLES, translate
+from app.platform.labels import N_, REGIME_NAMES, ROLE_NAMES, STAGE_NAMES, STEP_NAMES
+from app.platform.permissions import Principal, Role
 from app.web import i18n
-from app.web.assets import Assets
-from app.words import N_, REGIME_NAMES, ROLE_NAMES, STAGE_NAMES, STEP_NAMES
+from app.web.assets import APP_DIR, Assets
 from geo.errors import CuaKhauError
 
 HOME_PAGES = {
@@ -122,9 +122,15 @@ def error_page(request: Request, status: int, error: Exception) -> Response:
     return render(request, "error.html", status=status, code=status, title=title, detail=detail)
 
 
+def _loader() -> BaseLoader:
+    """Templates of the shell by their name, those of a feature, `app/<feature>/templates`, as `<feature>/<name>`."""
+    folders = {folder.parent.name: FileSystemLoader(folder) for folder in APP_DIR.glob("*/templates")}
+    return ChoiceLoader([folders.pop("web"), PrefixLoader(folders)])
+
+
 def _environment(assets: Assets) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(i18n.LOCALE_DIR.with_name("templates")),
+        loader=_loader(),
         autoescape=True,
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],

@@ -13,9 +13,9 @@ from httpx import Response
 from sqlalchemy import text
 
 from app.fees import bank, tariffs
-from app.runtime import Runtime
-from app.trips import sheet
-from app.trips.procedure import Facts
+from app.platform.runtime import Runtime
+from app.procedures.procedure import Facts
+from app.sheets import service as sheets
 from tests.app.dispatching import add_organisation, trip_body
 
 SignIn = Callable[..., TestClient]
@@ -44,10 +44,10 @@ class Counter:
             facts = Facts(
                 direction=trip["direction"], regime=trip["regime"], goods_class=frozenset({trip["goods_class"]})
             )
-            sheet.open_sheet(session, trip["trip_id"], facts, now)
+            sheets.open_sheet(session, trip["trip_id"], facts, now)
             if is_ready:
                 for step in ("health", "barrier_1", "yard"):
-                    sheet.confirm_step(session, None, trip["trip_id"], step, edited_version=None, now=now)
+                    sheets.confirm_step(session, None, trip["trip_id"], step, edited_version=None, now=now)
             session.commit()
         return int(trip["trip_id"])
 

@@ -12,7 +12,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from app.accounts.tables import Organisation
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
 from geo.corridor import Corridor
 from ingest.store import get_or_add_vehicle
 from ingest.tables import LastPosition, SiteEvent

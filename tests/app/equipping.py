@@ -15,7 +15,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
 
 JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
 BOUNDARY = "----b0undary"

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app.runtime import Runtime
-from app.worker import Worker
+from app.platform.runtime import Runtime
+from app.tracking.worker import Worker
 
 
 def drain(worker: Worker) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from app.runtime import Runtime
-from app.trips import procedure_versions
+from app.platform.runtime import Runtime
+from app.procedures import service as procedures
 from tests.app.declaring import declaration_body, declaration_line
 from tests.app.dispatching import add_organisation, put_truck
 
@@ -29,7 +29,7 @@ class Gate:
     def open(cls, runtime: Runtime, sign_in: Callable[..., TestClient]) -> Gate:
         """A gate with the shipped procedures and one enterprise."""
         with runtime.sessions() as session:
-            procedure_versions.add_shipped(session, runtime.clock.now())
+            procedures.add_shipped(session, runtime.clock.now())
             session.commit()
         return cls(runtime, sign_in, add_organisation(runtime, "Nông sản Lạng Sơn"))
 

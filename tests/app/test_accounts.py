@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from app.accounts import service
 from app.accounts.tables import Account, SessionRow
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
 
 PASSWORD = "correct horse battery staple"
 

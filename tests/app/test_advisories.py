@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.dispatch import advisories
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
 from app.trips.places import Places
 from tests.app.dispatching import Stage, set_stage
 

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.accounts import audit, store
-from app.accounts.tables import AuditRow
+from app.platform import audit, audit_store
+from app.platform.tables import AuditRow
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_swapped_rows_show(log):
 
 
 def test_a_cut_tail_shows_against_a_noted_head(log):
-    head = store.last_audit(log)
+    head = audit_store.last_audit(log)
     assert audit.verify(log, head=head) == []
     tamper(log, "DELETE FROM app.audit WHERE audit_id = 5")
     assert audit.verify(log) == []
@@ -99,14 +99,14 @@ def test_writers_at_the_same_time_make_one_chain(runtime):
     for thread in threads:
         thread.join()
     with runtime.sessions() as session:
-        assert store.last_audit(session)[0] == 40
+        assert audit_store.last_audit(session)[0] == 40
         assert audit.verify(session) == []
 
 
 def recorded(runtime) -> list[str]:
     with runtime.sessions() as session:
         assert audit.verify(session) == []
-        return [row.object_id for row in store.audit_rows(session)]
+        return [row.object_id for row in audit_store.audit_rows(session)]
 
 
 def test_what_is_undone_is_not_in_the_log(runtime):

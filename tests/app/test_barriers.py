@@ -16,10 +16,10 @@ from paho.mqtt import client as mqtt
 
 from app.equipment import barriers, drivers, on_sheet, service
 from app.equipment.drivers import Command, HttpPort, MqttPort
-from app.runtime import Runtime
-from app.trips import sheet
-from app.trips.procedure import Facts
-from app.trips.sheet import SheetChange
+from app.platform.runtime import Runtime
+from app.procedures.procedure import Facts
+from app.sheets import service as sheets
+from app.sheets.service import SheetChange
 from app.trips.tables import Trip
 from tests.app.dispatching import Stage, put_truck, set_stage
 from tests.app.equipping import confirm, mosquitto, one, rekor, send, set_up
@@ -149,7 +149,7 @@ def test_from_the_camera_over_the_sheet_to_the_open_barrier(
 ) -> None:
     facts = Facts(direction="export", regime="export", goods_class=frozenset({"fresh_fruit"}))
     with runtime.sessions() as session:
-        sheet.open_sheet(session, stage.trip_id, facts, runtime.clock.now())
+        sheets.open_sheet(session, stage.trip_id, facts, runtime.clock.now())
         put_truck(session, runtime.corridor, "29C-123.45", time=runtime.clock.now(), km=1.1)
         session.commit()
     camera = set_up(

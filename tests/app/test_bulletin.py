@@ -12,10 +12,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app.following import bulletin
-from app.following.statistics import begin_of
-from app.pdf import Document
-from app.runtime import Runtime
+from app.platform.pdf import Document
+from app.platform.runtime import Runtime
+from app.reporting import bulletin
+from app.reporting.statistics import begin_of
 from geo.clock import FixedClock
 from tests.app.dispatching import add_organisation
 

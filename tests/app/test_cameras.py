@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from app.runtime import Runtime
-from app.worker import Worker
+from app.platform.runtime import Runtime
+from app.tracking.worker import Worker
 from capacity import store as capacity_store
 from tests.app.dispatching import Stage, put_truck, set_stage
 from tests.app.equipping import BOUNDARY, JPEG, bearer, one, rekor, send, set_up

@@ -15,11 +15,11 @@ from redis import Redis
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app import events
 from app.control import loop, minute
 from app.control.minute import Minute
 from app.control.tick import Tick
-from app.runtime import Runtime
+from app.platform import outbox
+from app.platform.runtime import Runtime
 from capacity import store as capacity_store
 from capacity.ledger import Movement, Truck
 from geo.corridor import Corridor
@@ -220,7 +220,7 @@ def test_passages_of_yards_become_movements_once(ready: Runtime) -> None:
         assert [truck.vehicle_id for truck in capacity_store.list_inside(session, "xuan-cuong")] == [two]
         assert session.scalar(text("SELECT count(*) FROM capacity.movement")) == 3
     assert ready.redis.exists("ck:heartbeat:control")
-    assert b"yard" in {entry[1][b"type"] for entry in ready.redis.xrange(events.STREAM)}
+    assert b"yard" in {entry[1][b"type"] for entry in ready.redis.xrange(outbox.STREAM)}
 
 
 def test_a_truck_whose_trip_is_over_is_no_longer_inside(ready: Runtime) -> None:
@@ -271,7 +271,7 @@ def test_without_redis_the_minute_goes_on_and_events_wait(ready: Runtime) -> Non
     assert waiting
     ready.redis = working
     tick.run()
-    assert ready.redis.xlen(events.STREAM) >= waiting
+    assert ready.redis.xlen(outbox.STREAM) >= waiting
 
 
 def start_control(runtime: Runtime) -> subprocess.Popen[bytes]:

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from app.fees import tariffs
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
 from tests.app.declaring import declaration_body, declaration_line
 from tests.app.stationing import Gate
 

@@ -13,7 +13,7 @@ from openpyxl import Workbook, load_workbook
 
 from app.declarations import importing
 from app.declarations.importing import COLUMNS, EXAMPLE, make_template, read_file
-from app.trips import procedure_versions
+from app.procedures import service as procedures
 from geo.errors import CuaKhauError, InvalidInputError, MalformedError
 from tests.app.dispatching import add_organisation
 
@@ -105,7 +105,7 @@ def test_what_is_no_table_is_refused(content):
 @pytest.fixture
 def enterprise(runtime, sign_in):
     with runtime.sessions() as session:
-        procedure_versions.add_shipped(session, runtime.clock.now())
+        procedures.add_shipped(session, runtime.clock.now())
         session.commit()
     return sign_in("enterprise", organisation_id=add_organisation(runtime, "Một"))
 

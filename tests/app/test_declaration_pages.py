@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.trips import procedure_versions
+from app.procedures import service as procedures
 from app.trips.tables import REGIMES
 from geo.clock import LOCAL_ZONE
 from tests.app.declaring import declaration_body
@@ -49,7 +49,7 @@ def body(arrival):
 @pytest.fixture
 def organisation_id(runtime):
     with runtime.sessions() as session:
-        procedure_versions.add_shipped(session, runtime.clock.now())
+        procedures.add_shipped(session, runtime.clock.now())
         session.commit()
     return add_organisation(runtime, "Nông sản Lạng Sơn")
 

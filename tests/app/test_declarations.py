@@ -11,8 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app.runtime import Runtime
-from app.trips import procedure_versions
+from app.platform.runtime import Runtime
+from app.procedures import service as procedures
 from tests.app.declaring import declaration_body, declaration_line
 from tests.app.dispatching import add_organisation, trip_body
 
@@ -23,7 +23,7 @@ DECLARATIONS = "/api/v1/declarations"
 @pytest.fixture
 def organisation_id(runtime: Runtime) -> int:
     with runtime.sessions() as session:
-        procedure_versions.add_shipped(session, runtime.clock.now())
+        procedures.add_shipped(session, runtime.clock.now())
         session.commit()
     return add_organisation(runtime, "Nông sản Lạng Sơn")
 

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from app.declarations.declared import CHOICES, read
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS
-from app.web.declared import CHOICES, read
 
 
 @pytest.mark.parametrize(

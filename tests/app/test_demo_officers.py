@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.accounts.permissions import Role
 from app.declarations import checks
 from app.declarations.form import problems_of, read
 from app.demo.cashiers import open_accounts
@@ -25,8 +24,9 @@ from app.demo.recording import DAY_S, Recording
 from app.demo.seed import seed
 from app.demo.state import DemoState
 from app.fees import tariffs
-from app.runtime import Runtime
-from app.trips import procedure_versions
+from app.platform.permissions import Role
+from app.platform.runtime import Runtime
+from app.procedures import service as procedures
 from capacity.store import seed_yards
 from geo.clock import FixedClock
 from geo.corridor import Corridor
@@ -49,7 +49,7 @@ def officers(runtime: Runtime, clock: FixedClock, recording: Recording, tmp_path
     with runtime.sessions.begin() as session:
         seed_yards(session, corridor, now=now)
         seed_gate_settings(session, corridor, now=now)
-        procedure_versions.add_shipped(session, now)
+        procedures.add_shipped(session, now)
         tariffs.seed_tariffs(session, now=now)
         fleet = seed(session, corridor, now, recording, tmp_path)
         people = hire(session, corridor, fleet, now)

@@ -15,11 +15,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts import service
-from app.accounts.permissions import Role
 from app.accounts.tables import Account, Organisation
 from app.demo.recording import Recording
 from app.demo.seed import Fleet, plan_trips, seed
 from app.demo.state import DemoState
+from app.platform.permissions import Role
 from app.trips.tables import Trip
 from capacity.store import seed_yards
 from geo.clock import FixedClock

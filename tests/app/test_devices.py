@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.accounts.tables import Organisation
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
 from ingest.devices import DeviceDirectory
 from tests.app.gps import enrol, rows
 from tests.conftest import SignIn

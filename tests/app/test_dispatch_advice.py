@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from app.dispatch.advice import Advice, GateOutlook, Outlook, Truck, YardOutlook, advise, exceedance
 from app.dispatch.advisories import next_hours
+from app.dispatch.policy import AdvicePolicy
 from app.dispatch.wording import MESSAGES, render
-from app.policy import AdvicePolicy
 from app.trips.places import Places
 from app.web.i18n import load_catalogues
 from geo.corridor import Corridor
@@ -216,7 +216,7 @@ def test_held_trucks_are_let_go_when_the_road_is_clear() -> None:
 
 
 def test_every_advice_fits_the_composer() -> None:
-    from app.api.orders import OrderIn
+    from app.dispatch.endpoints import OrderIn
 
     trucks = (*FAR, *(Truck("huu-nghi", False, "QL1A", 16.1, site_id="staging-lang-son") for _ in range(9)))
     advice = find(outlook(gate(tail=(1.0, 9.0)), gate("tan-thanh"), trucks=trucks), "queue")

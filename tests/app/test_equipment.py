@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from app.equipment import on_sheet, service
 from app.equipment.pictures import KEPT_DAYS, Pictures
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
 from app.trips.tables import Trip
 from geo.errors import NotFoundError
 from tests.app.dispatching import Stage, set_stage
@@ -201,7 +201,7 @@ def test_the_sheet_shows_what_equipment_saw(runtime, client, stage, administrato
 
 
 def principal(role: str):
-    from app.accounts.permissions import Principal, Role
+    from app.platform.permissions import Principal, Role
 
     return Principal(1, role, role, Role(role), None, "huu-nghi", None, "vi", b"", "")
 

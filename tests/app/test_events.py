@@ -18,13 +18,13 @@ import pytest
 import uvicorn
 from sqlalchemy import text
 
-from app import events
 from app.accounts import service
-from app.accounts.permissions import Principal, Role
-from app.events import Audience
-from app.live import Connection, encode, format_id, parse_id
 from app.main import create_app
-from app.runtime import Runtime
+from app.platform import outbox
+from app.platform.outbox import Audience
+from app.platform.permissions import Principal, Role
+from app.platform.runtime import Runtime
+from app.tracking.event_stream import Connection, encode, format_id, parse_id
 from geo.errors import InvalidInputError
 
 PASSWORD = "correct horse battery staple"
@@ -173,9 +173,9 @@ def connect(address: str, world: dict[str, Any]) -> Iterator[Any]:
 
 def emit(runtime: Runtime, type_: str, audience: Audience, data: dict[str, Any]) -> None:
     with runtime.sessions() as session:
-        events.emit(session, type_, audience, data, at=runtime.clock.now())
+        outbox.emit(session, type_, audience, data, at=runtime.clock.now())
         session.commit()
-        events.relay_after_commit(session, runtime.redis)
+        outbox.relay_after_commit(session, runtime.redis)
 
 
 def publish(runtime: Runtime, *vehicle_ids: int) -> None:
@@ -319,7 +319,7 @@ def test_event_ids_are_read_and_written():
 
 
 def test_visible_vehicles_of_a_finished_trip_fade_after_a_day(runtime, world):
-    from app.live_store import visible_vehicle_ids
+    from app.tracking.event_stream_store import visible_vehicle_ids
 
     with runtime.sessions.begin() as session:
         session.execute(text("UPDATE app.trip SET stage = 'out' WHERE code = 'T1'"))

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from app.fees import service, store, tariffs
 from app.fees.reference import SIGNS, check_sign, find_references, new_reference
 from app.fees.tables import FeeRow
-from app.runtime import Runtime
-from app.trips import sheet
+from app.platform.runtime import Runtime
+from app.sheets import service as sheets
 from tests.app.collecting import Counter, open_counter
 
 SignIn = Callable[..., TestClient]
@@ -143,14 +143,14 @@ def test_a_stale_version_is_told(counter: Counter) -> None:
 
 
 def test_a_fee_paid_before_its_turn_is_confirmed_when_it_comes(counter: Counter) -> None:
-    from app.trips import sheet
+    from app.sheets import service as sheets
 
     fee = counter.due(is_ready=False)
     assert counter.act(fee["trip_id"], "cash", amount_vnd=100_000).status_code == 200
     assert counter.step(fee["trip_id"]) == "waiting"
     with counter.runtime.sessions() as session:
         for step in ("health", "barrier_1", "yard"):
-            sheet.confirm_step(
+            sheets.confirm_step(
                 session, None, fee["trip_id"], step, edited_version=None, now=counter.runtime.clock.now()
             )
         session.commit()
@@ -316,7 +316,7 @@ def wait_for_a_blocked_backend(counter: Counter) -> int:
 def test_a_cashier_waits_for_an_act_on_the_sheet_instead_of_meeting_it_in_a_ring(counter: Counter) -> None:
     fee = counter.due()
     with ThreadPoolExecutor() as pool, counter.runtime.sessions.begin() as session:
-        sheet.update_facts(session, fee["trip_id"], {"transshipment": True}, counter.runtime.clock.now())
+        sheets.update_facts(session, fee["trip_id"], {"transshipment": True}, counter.runtime.clock.now())
         cash = pool.submit(counter.act, fee["trip_id"], "cash", amount_vnd=fee["outstanding_vnd"])
         wait_for_a_blocked_backend(counter)
         assert store.lock_fee(session, FeeRow.trip_id == fee["trip_id"]) is not None  # the act goes on to the fee

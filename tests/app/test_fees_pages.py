@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.fees import bank
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
 from tests.app.collecting import Counter, open_counter
 
 SignIn = Callable[..., TestClient]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.control.minute import Minute
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
 from capacity import store as capacity_store
 from routing import store as routing_store
 

@@ -9,9 +9,9 @@ import orjson
 import pytest
 from fastapi.testclient import TestClient
 
-from app.install import add_gateway
-from app.runtime import Runtime
-from app.worker import Worker
+from app.ops.install import add_gateway
+from app.platform.runtime import Runtime
+from app.tracking.worker import Worker
 from ingest.stream import FixWriter
 from tests.app.gps import counters, drain, enrol, rows
 from tests.conftest import SignIn

@@ -9,14 +9,14 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app import events
-from app.events import Audience
-from app.following import feed
-from app.following.agencies import AGENCY_NAMES, STEP_AGENCY
-from app.runtime import Runtime
-from app.trips.procedure import STEPS
+from app.notifications import feed
+from app.platform import outbox
+from app.platform.labels import STAGE_NAMES, STEP_NAMES
+from app.platform.outbox import Audience
+from app.platform.runtime import Runtime
+from app.procedures.procedure import STEPS
+from app.sheets.agencies import AGENCY_NAMES, STEP_AGENCY
 from app.trips.tables import STAGES
-from app.words import STAGE_NAMES, STEP_NAMES
 from tests.app.dispatching import Stage, set_stage
 
 SignIn = Callable[..., TestClient]
@@ -30,7 +30,7 @@ def stage(runtime: Runtime, sign_in: SignIn) -> Stage:
 def happen(stage: Stage, type_: str, /, **data: Any) -> None:
     with stage.runtime.sessions() as session:
         audience = Audience(organisations=(stage.organisation_id,), vehicles=(stage.vehicle_id,))
-        events.emit(session, type_, audience, data, at=stage.runtime.clock.now())
+        outbox.emit(session, type_, audience, data, at=stage.runtime.clock.now())
         session.commit()
 
 
@@ -141,7 +141,7 @@ def test_the_page_shows_the_list(stage: Stage) -> None:
 
 
 def test_what_is_old_is_forgotten(stage: Stage) -> None:
-    from app.following import notifications
+    from app.notifications import service as notifications
 
     happen(stage, "trip", trip_id=stage.trip_id, stage="out")
     follow(stage.runtime)

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.dispatch import orders
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
 from app.trips.places import Places
 from tests.app.dispatching import Stage, add_organisation, put_truck, set_stage, trip_body
 

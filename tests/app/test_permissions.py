@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from app.accounts import permissions
-from app.accounts.permissions import PERMISSIONS, Role
 from app.main import create_app
+from app.platform import permissions
+from app.platform.permissions import PERMISSIONS, Role
 from app.settings import Settings
 
 PUBLIC = {

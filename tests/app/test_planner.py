@@ -12,9 +12,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app.runtime import Runtime
+from app.planning.runs import present_scenario
+from app.platform.runtime import Runtime
 from app.web.i18n import load_catalogues
-from app.web.planner_runs import present_scenario
 from capacity import store as capacity_store
 from maps.report import scenario_report
 from routing import store as routing_store

@@ -8,7 +8,7 @@ from html import unescape
 
 import pytest
 
-from app.accounts.permissions import PERMISSIONS, Role
+from app.platform.permissions import PERMISSIONS, Role
 from app.web.i18n import load_catalogues
 from tests.conftest import SignIn
 

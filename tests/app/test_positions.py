@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from app.runtime import Runtime
-from app.worker import Worker
+from app.platform.runtime import Runtime
+from app.tracking.worker import Worker
 from tests.app.gps import drain, enrol
 from tests.app.test_worker import append, fixes
 from tests.conftest import SignIn

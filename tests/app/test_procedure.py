@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.trips import procedure, procedure_checks, procedure_versions
+from app.procedures import checks, procedure
+from app.procedures import service as procedures
+from app.procedures.checks import FACT_VALUES, OWNERS, find_problems
+from app.procedures.procedure import DECLARED_PARTS, OPEN, STEPS, Facts, IllegalActError, Procedure, Sheet
 from app.trips.goods import GOODS_CLASSES
-from app.trips.procedure import DECLARED_PARTS, OPEN, STEPS, Facts, IllegalActError, Procedure, Sheet
-from app.trips.procedure_checks import FACT_VALUES, OWNERS, find_problems
 from app.trips.tables import REGIMES
 
 many = settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
@@ -296,7 +297,7 @@ def test_the_core_needs_nothing_but_the_standard_library() -> None:
     assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
 
 
-SHIPPED = list(procedure_versions.shipped())
+SHIPPED = list(procedures.shipped())
 
 
 def test_every_regime_has_a_procedure_in_each_of_its_directions_at_both_gates() -> None:
@@ -347,6 +348,6 @@ def test_goods_choose_their_quarantine() -> None:
 def test_the_drawing_has_every_step_after_those_it_waits_for() -> None:
     for _, _, definition in SHIPPED:
         way = Procedure.from_definition(definition)
-        column = {name: place for place, layer in enumerate(procedure_checks.layers(way)) for name in layer}
+        column = {name: place for place, layer in enumerate(checks.layers(way)) for name in layer}
         assert set(column) == set(way.steps)
-        assert all(column[before] < column[name] for before, name in procedure_checks.edges(way))
+        assert all(column[before] < column[name] for before, name in checks.edges(way))

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
 
 SignIn = Callable[..., TestClient]
 KEY = {"gate_id": "tan-thanh", "direction": "import", "regime": "transit"}

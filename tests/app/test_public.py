@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app.following import public
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
+from app.public import service as public
 from app.stations.search import find_code
 from tests.app.dispatching import add_organisation, trip_body
 

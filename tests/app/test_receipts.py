@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from pypdf import PdfReader
 
 from app.fees import store
-from app.fees.words import dong_in_words
-from app.runtime import Runtime
+from app.fees.amount_in_words import dong_in_words
+from app.platform.runtime import Runtime
 from tests.app.collecting import Counter, open_counter
 
 SignIn = Callable[..., TestClient]

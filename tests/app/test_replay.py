@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import uvicorn
 
-from app import replay
 from app.main import create_app
-from app.runtime import Runtime
+from app.ops import replay
+from app.platform.runtime import Runtime
 from geo.errors import InvalidInputError
 from tests.app.gps import enrol
 from tests.conftest import SignIn

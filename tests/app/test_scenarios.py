@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from app.control.scenarios import ScenarioRunner
-from app.runtime import Runtime
+from app.planning.scenarios import ScenarioRunner
+from app.platform.runtime import Runtime
 from capacity import store as capacity_store
 from routing import store as routing_store
 

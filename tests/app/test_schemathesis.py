@@ -25,8 +25,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from app.accounts.permissions import PERMISSIONS, Role
-from app.runtime import Runtime
+from app.platform.permissions import PERMISSIONS, Role
+from app.platform.runtime import Runtime
 from tests.app.stationing import Gate
 from tests.app.test_permissions import acts_of, routes
 

@@ -14,9 +14,11 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from sqlalchemy import text
 
-from app.runtime import Runtime
-from app.trips import procedure_versions, sheet, store
-from app.trips.procedure import Facts
+from app.platform.runtime import Runtime
+from app.procedures import service as procedures
+from app.procedures.procedure import Facts
+from app.sheets import service as sheets
+from app.trips import store as trips_store
 from geo.errors import ConflictError, InvalidInputError
 from tests.app.dispatching import add_organisation, put_truck, trip_body
 
@@ -50,7 +52,7 @@ class Border:
                 facts = Facts(
                     direction=trip["direction"], regime=trip["regime"], goods_class=frozenset({trip["goods_class"]})
                 )
-                sheet.open_sheet(session, trip["trip_id"], facts, now)
+                sheets.open_sheet(session, trip["trip_id"], facts, now)
                 session.commit()
         return int(trip["trip_id"])
 
@@ -98,7 +100,7 @@ EXPORT_WAY = (
 @pytest.fixture(autouse=True)
 def _alone(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sheet without what other parts do when it changes; their own tests have both together."""
-    monkeypatch.setattr(sheet, "LISTENERS", [])
+    monkeypatch.setattr(sheets, "LISTENERS", [])
 
 
 @pytest.fixture
@@ -161,11 +163,11 @@ def test_the_fee_belongs_to_its_collector_once_known(border: Border) -> None:
     trip_id = border.enter()
     for role, step in EXPORT_WAY[:3]:
         border.act(role, trip_id, step)
-    border.call(sheet.update_facts, trip_id, {"collector": "tax"})
+    border.call(sheets.update_facts, trip_id, {"collector": "tax"})
     assert border.act("gate_management", trip_id, "fee").status_code == 403
     with border.runtime.sessions() as session:
         for _ in range(2):  # the bank may tell it twice
-            version = sheet.confirm_step(
+            version = sheets.confirm_step(
                 session,
                 None,
                 trip_id,
@@ -214,7 +216,7 @@ def test_a_return_is_mended_by_declaring_again(border: Border) -> None:
     assert again.status_code == 200, "a double tap"
     assert again.json()["version"] == found["version"]
     facts = Facts(direction="export", regime="export", goods_class=frozenset({"meat"}))
-    border.call(sheet.open_sheet, trip_id, facts, changed=["goods"])
+    border.call(sheets.open_sheet, trip_id, facts, changed=["goods"])
     state = border.state(trip_id)
     assert (state["declaration"], state["health"], state["barrier_1"]) == ("done", "done", "ready")
     assert (state["quarantine_plant"], state["quarantine_animal"]) == ("not_needed", "waiting")
@@ -222,9 +224,9 @@ def test_a_return_is_mended_by_declaring_again(border: Border) -> None:
 
 def test_other_goods_need_a_new_channel_and_facts_of_others_stay(border: Border) -> None:
     trip_id = border.enter()
-    border.call(sheet.update_facts, trip_id, {"channel": "green", "collector": "tax", "equipment": {"scanner"}})
+    border.call(sheets.update_facts, trip_id, {"channel": "green", "collector": "tax", "equipment": {"scanner"}})
     facts = Facts(direction="export", regime="export", goods_class=frozenset({"ore"}))
-    border.call(sheet.open_sheet, trip_id, facts, changed=["goods"])
+    border.call(sheets.open_sheet, trip_id, facts, changed=["goods"])
     trip = border.sheet(trip_id)["trip"]
     assert trip["channel"] is None
     assert (trip["facts"]["collector"], trip["facts"]["equipment"]) == ("tax", ["scanner"])
@@ -233,7 +235,7 @@ def test_other_goods_need_a_new_channel_and_facts_of_others_stay(border: Border)
 
 def test_green_releases_at_once_without_a_person(border: Border) -> None:
     trip_id = border.enter(goods_class="ore", goods="Quặng sắt")
-    border.call(sheet.update_facts, trip_id, {"channel": "green"})
+    border.call(sheets.update_facts, trip_id, {"channel": "green"})
     for role, step in EXPORT_WAY[:3]:
         assert border.act(role, trip_id, step).status_code == 200
     steps = {step["step"]: step for step in border.sheet(trip_id)["steps"]}
@@ -241,7 +243,7 @@ def test_green_releases_at_once_without_a_person(border: Border) -> None:
     assert steps["customs"]["done_by"] is None
     assert border.rows("SELECT channel FROM app.trip")[0].channel == "green"
     with pytest.raises(InvalidInputError):
-        border.call(sheet.update_facts, trip_id, {"weather": "rain"})
+        border.call(sheets.update_facts, trip_id, {"weather": "rain"})
 
 
 def test_a_double_tap_is_one_effect(border: Border) -> None:
@@ -295,11 +297,11 @@ def test_an_act_fails_as_a_whole(border: Border) -> None:
     def fail(*_: Any) -> None:
         raise ConflictError("The other part could not follow.")
 
-    sheet.LISTENERS.append(fail)
+    sheets.LISTENERS.append(fail)
     try:
         assert border.act("health_quarantine", trip_id, "health").status_code == 409
     finally:
-        sheet.LISTENERS.remove(fail)
+        sheets.LISTENERS.remove(fail)
     assert border.state(trip_id)["health"] == "ready"
     assert not border.rows("SELECT FROM app.audit WHERE action = 'sheets.confirm'")
     assert not border.rows("SELECT FROM app.outbox WHERE data ->> 'status' = 'done' AND data ->> 'step' = 'health'")
@@ -328,7 +330,7 @@ def test_nobody_handles_an_undeclared_truck_and_its_time_is_measured(border: Bor
     waiting = border.officer("support").get("/api/v1/inspections", params={"station": "support"}).json()["undeclared"]
     assert [(entry["trip_id"], entry["status"]) for entry in waiting] == [(trip_id, "undeclared")]
     facts = Facts(direction="export", regime="export", goods_class=frozenset({"fresh_fruit"}))
-    border.call(sheet.open_sheet, trip_id, facts)
+    border.call(sheets.open_sheet, trip_id, facts)
     (line,) = border.rows("SELECT data FROM app.trip_event WHERE data ->> 'act' = 'opened'")
     assert line.data["undeclared_s"] == 1200.0
     assert border.act("health_quarantine", trip_id, "health").status_code == 200
@@ -337,7 +339,7 @@ def test_nobody_handles_an_undeclared_truck_and_its_time_is_measured(border: Bor
 
 
 def test_before_the_day_set_agencies_go_on_without_a_declaration(border: Border, sign_in: SignIn) -> None:
-    assert datetime(2022, 2, 20, 17, tzinfo=UTC) == procedure_versions.MANDATORY_FROM
+    assert datetime(2022, 2, 20, 17, tzinfo=UTC) == procedures.MANDATORY_FROM
     later = (border.runtime.clock.now() + timedelta(days=1)).isoformat()
     administrator = sign_in("administrator")
     answer = administrator.put("/api/v1/procedures/mandatory-declaration", json={"mandatory_from": later})
@@ -348,7 +350,7 @@ def test_before_the_day_set_agencies_go_on_without_a_declaration(border: Border,
     assert found["is_declared"] is False
     assert border.state(trip_id)["declaration"] == "not_needed"
     facts = Facts(direction="export", regime="export", goods_class=frozenset({"fresh_fruit"}))
-    border.call(sheet.open_sheet, trip_id, facts)
+    border.call(sheets.open_sheet, trip_id, facts)
     assert border.sheet(trip_id)["is_declared"] is True
     assert border.state(trip_id)["declaration"] == "done"
 
@@ -408,7 +410,7 @@ def test_nobody_waits_before_the_truck_is_there(border: Border) -> None:
     early, late = border.enter("29C-123.45"), border.enter("29C-543.21")
     clock.advance(5 * 3600)
     for trip_id in (late, early):  # declared in one order, there in the other
-        border.call(sheet.note_arrival, trip_id)
+        border.call(sheets.note_arrival, trip_id)
         clock.advance(300)
     listed = border.officer("health_quarantine").get("/api/v1/inspections", params={"station": "health"}).json()["here"]
     assert [one["trip_id"] for one in listed] == [late, early]
@@ -421,14 +423,14 @@ def test_nobody_waits_before_the_truck_is_there(border: Border) -> None:
 def test_a_truck_that_enters_the_yard_has_arrived(border: Border) -> None:
     trip_id, now = border.enter(), border.runtime.clock.now()
     change = {"trip_id": trip_id, "old": "planned", "new": "in_the_yard", "at": now}
-    border.call(lambda session, _now: store.apply_stages(session, [change]))
+    border.call(lambda session, _now: trips_store.apply_stages(session, [change]))
     (trip,) = border.rows("SELECT arrived_at FROM app.trip")
     assert trip.arrived_at == now
 
 
 def test_what_a_trip_left_open_does_not_stay_on_the_lists(border: Border) -> None:
     trip_id = border.enter()
-    border.call(sheet.note_arrival, trip_id)
+    border.call(sheets.note_arrival, trip_id)
     assert border.rows("SELECT FROM app.trip_step WHERE is_live")
     with border.runtime.sessions() as session:
         session.execute(text("UPDATE app.trip SET stage = 'out'"))
@@ -440,4 +442,4 @@ def test_what_a_trip_left_open_does_not_stay_on_the_lists(border: Border) -> Non
     assert refused.status_code == 409
     ore = Facts(direction="export", regime="export", goods_class=frozenset({"ore"}))
     with pytest.raises(ConflictError):
-        border.call(sheet.open_sheet, trip_id, ore)
+        border.call(sheets.open_sheet, trip_id, ore)

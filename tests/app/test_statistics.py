@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.following import bulletin, statistics
-from app.following.statistics import BOUNDS_S, quantile_s
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
+from app.reporting import bulletin, statistics
+from app.reporting.statistics import BOUNDS_S, quantile_s
 from tests.app.dispatching import Stage, set_stage
 
 SignIn = Callable[..., TestClient]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import app.trips
-from app.trips.goods import GOODS_CLASSES
-from app.trips.tariff import (
+from app.fees.tariff import (
     LANGUAGES,
     Condition,
     Factor,
@@ -28,9 +25,11 @@ from app.trips.tariff import (
     in_force,
     round_half_up,
 )
+from app.fees.tariffs import SHIPPED_DIR
+from app.trips.goods import GOODS_CLASSES
 from geo.errors import InvalidInputError, NotFoundError
 
-FILE = Path(app.trips.__file__).parent / "tariffs" / "lang-son-1.yaml"
+FILE = SHIPPED_DIR / "lang-son-1.yaml"
 DEFINITION: dict[str, Any] = yaml.safe_load(FILE.read_text())
 SHIPPED = Tariff.from_definition(DEFINITION)
 LABEL = dict.fromkeys(LANGUAGES, "x")

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
 from app.trips import service
 from app.trips.places import Places
 from tests.app.dispatching import Stage, add_organisation, pass_site, put_truck, set_stage, trip_body

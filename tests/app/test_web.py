@@ -10,15 +10,15 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from fastapi.testclient import TestClient
 
-from app.accounts.permissions import PERMISSIONS, Role
 from app.main import create_app
+from app.platform.permissions import PERMISSIONS, Role
 from app.web import i18n
 from app.web.headers import content_security_policy
 from app.web.i18n import choose_language, format_duration, format_km, format_number, format_time, load_catalogues
 from app.web.pages import HOME_PAGES, home_page
 from geo.clock import parse_time
 
-WEB = Path(i18n.__file__).parent
+APP = Path(i18n.__file__).parents[1]
 HTML = {"accept": "text/html"}
 
 
@@ -51,7 +51,7 @@ def test_a_configured_base_map_may_be_asked(client):
 
 
 def test_no_template_has_an_inline_script_or_handler():
-    for path in (WEB / "templates").glob("**/*.html"):
+    for path in APP.glob("*/templates/*.html"):
         source = path.read_text(encoding="utf-8")
         for tag in re.findall(r"<script\b[^>]*>", source):
             assert "src=" in tag or "application/json" in tag or "importmap" in tag, f"{path.name}: {tag}"
@@ -118,10 +118,7 @@ def messages() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     keywords = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None}
     options = {"**.html": {"newstyle_gettext": "true", "trimmed": "false", "extensions": "jinja2.ext.do"}}
-    for directory, method in (
-        (WEB / "templates", [("**.html", "jinja2.ext:babel_extract")]),
-        (WEB, [("*.py", "python")]),
-    ):
+    for directory, method in ((APP, [("**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]),):
         for file, _, message, *_ in extract_from_dir(directory, method, options, keywords=keywords):
             for one in [message] if isinstance(message, str) else message[:1]:
                 found.setdefault(one, set()).add(file)

@@ -17,9 +17,9 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from app.following import delivery, webhooks
-from app.following.delivery import deliver_waiting, is_public
-from app.runtime import Runtime
+from app.notifications import delivery, webhooks
+from app.notifications.delivery import deliver_waiting, is_public
+from app.platform.runtime import Runtime
 from geo.errors import InvalidInputError
 from tests.app.dispatching import Stage, add_organisation, set_stage
 from tests.app.test_notifications import follow, happen
@@ -142,14 +142,16 @@ def test_a_failed_message_is_tried_again_and_given_up(stage: Stage, receiver: Re
 
 
 def test_a_message_claimed_by_a_process_that_died_comes_again(stage: Stage, receiver: Receiver) -> None:
-    from app.following import store
+    from app.notifications import store as notifications_store
 
     hook(stage, receiver)
     happen(stage, "fee", trip_id=stage.trip_id, status="due")
     follow(stage.runtime)
     now = stage.runtime.clock.now()
     with stage.runtime.sessions() as session:
-        assert len(store.claim_deliveries(session, now, until=now + delivery.LEASE, limit=10, each=5)) == 1
+        assert (
+            len(notifications_store.claim_deliveries(session, now, until=now + delivery.LEASE, limit=10, each=5)) == 1
+        )
         session.commit()
     assert deliver(stage) == 0
     stage.runtime.clock.advance(delivery.LEASE.total_seconds() + 1)  # type: ignore[attr-defined]

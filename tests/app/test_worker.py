@@ -14,8 +14,8 @@ import numpy as np
 import orjson
 import pytest
 
-from app.runtime import Runtime
-from app.worker import Worker
+from app.platform.runtime import Runtime
+from app.tracking.worker import Worker
 from ingest import pipeline
 from ingest.fixes import FIX, FixArray, pack
 from ingest.formats.report import to_microseconds
@@ -79,7 +79,8 @@ def test_killed_worker_processes_lose_and_double_nothing(runtime: Runtime, worke
     }
     environment.pop("CUAKHAU_CLOCK_ORIGIN")
     code = (
-        "from app.runtime import Runtime; from app.settings import Settings; from app.worker import run_worker\n"
+        "from app.platform.runtime import Runtime; from app.settings import Settings\n"
+        "from app.tracking.worker import run_worker\n"
         "from datetime import datetime; from geo.clock import FixedClock\n"
         "runtime = Runtime.open(Settings(), part='t')\n"
         f"runtime.clock = FixedClock(datetime.fromisoformat('{runtime.clock.now().isoformat()}'))\n"

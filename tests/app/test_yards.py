@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, text
 
-from app.runtime import Runtime
+from app.platform.runtime import Runtime
 from capacity import store as capacity_store
 from capacity.ledger import Movement, Truck
 from routing import store as routing_store

@@ -1,0 +1,79 @@
+"""The audit log: `/api/v1/audit`. It can be read and searched, never changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.accounts.authorisation import allow
+from app.platform import audit, audit_store
+from app.platform.dependencies import SessionDep
+from app.platform.http import link_next
+from app.platform.permissions import Principal
+from geo.clock import parse_time
+
+router = APIRouter(prefix="/api/v1/audit", tags=["accounts"])
+
+Reader = Annotated[Principal, Depends(allow("audit.read"))]
+
+
+class AuditRecord(BaseModel):
+    """One act."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    audit_id: int
+    at: datetime
+    actor_id: int | None
+    actor: str
+    action: str = Field(examples=["orders.issue"])
+    object_type: str = Field(examples=["order"])
+    object_id: str
+    before: Any
+    after: Any
+    address: str
+
+
+class Verification(BaseModel):
+    """Whether the log is as it was written."""
+
+    whole: bool
+    faults: list[dict[str, Any]]
+
+
+@router.get("", summary="Search the audit log")
+def search(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    _principal: Reader,
+    q: Annotated[str, Query(max_length=100, description="actor, kind or number of the object, address")] = "",
+    action: Annotated[str, Query(max_length=50, description="beginning of the action")] = "",
+    since: str | None = None,
+    until: str | None = None,
+    before: Annotated[int | None, Query(description="only rows with a smaller number")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> list[AuditRecord]:
+    """Rows that match, newest first, in pages."""
+    rows = audit_store.search_audit(
+        session,
+        query=q,
+        action=action,
+        since=parse_time(since, field="since") if since else None,
+        until=parse_time(until, field="until") if until else None,
+        before=before,
+        limit=limit,
+    )
+    if len(rows) == limit:
+        link_next(request, response, before=rows[-1].audit_id)
+    return [AuditRecord.model_validate(row) for row in rows]
+
+
+@router.get("/verification", summary="Check the chain of the audit log")
+def verify(session: SessionDep, _principal: Reader) -> Verification:
+    """Recompute every hash of the log."""
+    faults = audit.verify(session)
+    return Verification(whole=not faults, faults=[fault.__dict__ for fault in faults])

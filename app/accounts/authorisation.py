@@ -1,0 +1,46 @@
+"""Who is asking, and whether they may: the dependencies that guard every route."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.accounts import sessions
+from app.platform.dependencies import ClockDep, SessionDep
+from app.platform.permissions import PERMISSIONS, Principal
+from geo.errors import UnauthenticatedError
+
+
+def find_principal(request: Request, session: SessionDep, clock: ClockDep) -> Principal | None:
+    """Who is asking, by bearer token or session cookie; `None` if nobody.
+
+    A cookie-borne request that changes something must carry the session's CSRF token.
+
+    Raises
+    ------
+    UnauthenticatedError
+        If a bearer token is sent that is unknown or over.
+    ForbiddenError
+        If the CSRF token is missing or wrong.
+    """
+    return sessions.find_principal(session, request, clock)
+
+
+def allow(act: str) -> Callable[..., Awaitable[Principal]]:
+    """A dependency that lets through only who may do `act`, and gives the principal.
+
+    The returned function carries the act as its attribute `act`; a test walks every route by it.
+    """
+    if act not in PERMISSIONS:
+        raise KeyError(act)
+
+    async def authorise(principal: Annotated[Principal | None, Depends(find_principal)]) -> Principal:
+        if principal is None:
+            raise UnauthenticatedError("Sign in first.")
+        principal.require(act)
+        return principal
+
+    authorise.act = act  # type: ignore[attr-defined]
+    return authorise

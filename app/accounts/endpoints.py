@@ -1,0 +1,172 @@
+"""Accounts: `/api/v1/accounts`, and one's own at `/api/v1/me`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from app.accounts import service, store
+from app.accounts.authorisation import allow
+from app.accounts.sessions import client_address
+from app.accounts.tables import Account
+from app.platform.dependencies import ClockDep, SessionDep
+from app.platform.http import IfMatch, etag, link_next, problems, read_if_match
+from app.platform.permissions import PERMISSIONS, Principal
+
+router = APIRouter(prefix="/api/v1", tags=["accounts"])
+
+Reader = Annotated[Principal, Depends(allow("accounts.read"))]
+Writer = Annotated[Principal, Depends(allow("accounts.write"))]
+
+
+class AccountRecord(BaseModel):
+    """An account, without its password."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    account_id: int = Field(examples=[12])
+    username: str = Field(examples=["nguyen.van.an"])
+    full_name: str = Field(examples=["Nguyễn Văn An"])
+    role: str = Field(examples=["driver"])
+    organisation_id: int | None = None
+    gate_id: str | None = None
+    vehicle_id: int | None = None
+    locale: str = "vi"
+    disabled_at: datetime | None = None
+    created_at: datetime
+    version: int
+
+
+class NewAccount(BaseModel):
+    """An account to make."""
+
+    username: str = Field(max_length=64, examples=["nguyen.van.an"])
+    password: SecretStr = Field(examples=["at least ten characters"])
+    full_name: str = Field(max_length=200, examples=["Nguyễn Văn An"])
+    role: str = Field(examples=["driver"])
+    organisation_id: int | None = None
+    gate_id: str | None = Field(None, examples=["huu-nghi"])
+    vehicle_id: int | None = None
+    locale: str = "vi"
+
+
+class AccountChanges(BaseModel):
+    """What to change; what is left out stays."""
+
+    full_name: str | None = Field(None, max_length=200)
+    role: str | None = None
+    organisation_id: int | None = None
+    gate_id: str | None = None
+    vehicle_id: int | None = None
+    locale: str | None = None
+    disabled: bool | None = None
+    password: SecretStr | None = None
+
+
+class Me(BaseModel):
+    """Who the caller is and what the role allows."""
+
+    account_id: int
+    username: str
+    full_name: str
+    role: str
+    organisation_id: int | None
+    gate_id: str | None
+    vehicle_id: int | None
+    locale: str
+    acts: dict[str, str] = Field(description="act → how far it reaches", examples=[{"trips.read": "own"}])
+
+
+@router.get("/me", summary="Who am I")
+def show_me(principal: Annotated[Principal, Depends(allow("account.own"))]) -> Me:
+    """The caller's account, and every act the role allows."""
+    acts = {act: str(scope) for act in PERMISSIONS if (scope := principal.scope(act)) is not None}
+    return Me(
+        account_id=principal.account_id,
+        username=principal.username,
+        full_name=principal.full_name,
+        role=principal.role,
+        organisation_id=principal.organisation_id,
+        gate_id=principal.gate_id,
+        vehicle_id=principal.vehicle_id,
+        locale=principal.locale,
+        acts=acts,
+    )
+
+
+@router.get("/accounts", summary="Accounts")
+def list_accounts(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    _principal: Reader,
+    q: Annotated[str, Query(max_length=100, description="in user name, name or organisation")] = "",
+    role: str = "",
+    after: int = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[AccountRecord]:
+    """Accounts in order of number, in pages."""
+    rows = store.list_accounts(session, query=q, role=role, after=after, limit=limit)
+    if len(rows) == limit:
+        link_next(request, response, after=rows[-1][0].account_id)
+    return [AccountRecord.model_validate(account) for account, _ in rows]
+
+
+@router.post("/accounts", status_code=201, summary="Make an account", responses=problems(404, 409))
+def create_account(
+    request: Request, response: Response, body: NewAccount, session: SessionDep, clock: ClockDep, principal: Writer
+) -> AccountRecord:
+    """Make an account with a first password."""
+    values = body.model_dump(exclude={"password"})
+    account = service.create_account(
+        session,
+        **values,
+        password=body.password.get_secret_value(),
+        now=clock.now(),
+        by=principal,
+        address=client_address(request),
+    )
+    return _answer(response, account)
+
+
+@router.get("/accounts/{account_id}", summary="One account", responses=problems(404))
+def show_account(response: Response, account_id: int, session: SessionDep, _principal: Reader) -> AccountRecord:
+    """An account and its ETag."""
+    return _answer(response, store.get_account(session, account_id))
+
+
+@router.patch(
+    "/accounts/{account_id}", summary="Change, disable or enable an account", responses=problems(404, 409, 412, 428)
+)
+def change_account(
+    request: Request,
+    response: Response,
+    account_id: int,
+    body: AccountChanges,
+    session: SessionDep,
+    clock: ClockDep,
+    principal: Writer,
+    if_match: IfMatch = None,
+) -> AccountRecord:
+    """Change an account; a new role, binding or password, or disabling it, ends its sessions at once."""
+    changes = body.model_dump(exclude_unset=True)
+    if body.password is not None:
+        changes["password"] = body.password.get_secret_value()
+    account = service.change_account(
+        session,
+        account_id,
+        changes,
+        version=read_if_match(if_match),
+        by=principal,
+        now=clock.now(),
+        address=client_address(request),
+    )
+    return _answer(response, account)
+
+
+def _answer(response: Response, account: Account) -> AccountRecord:
+    response.headers["ETag"] = etag(account.version)
+    return AccountRecord.model_validate(account)

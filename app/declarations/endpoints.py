@@ -1,0 +1,427 @@
+"""Declarations: make, save, submit, read with revisions and differences, import many; HS codes."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from app.accounts.authorisation import allow
+from app.accounts.sessions import client_address
+from app.declarations import hs, importing, imports, service
+from app.declarations.form import Problem
+from app.declarations.service import Act
+from app.platform import idempotency
+from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.errors import translate
+from app.platform.http import IdempotencyKey, IfMatch, Moment, PlainText, etag, link_next, problems, read_if_match
+from app.platform.permissions import Principal
+from app.trips.endpoints import Direction, Regime
+from geo.errors import InvalidInputError
+
+router = APIRouter(prefix="/api/v1", tags=["declarations"])
+
+ReaderDep = Annotated[Principal, Depends(allow("declarations.read"))]
+WriterDep = Annotated[Principal, Depends(allow("declarations.write"))]
+TripId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Status = Literal["draft", "submitted", "returned", "superseded"]
+Text80 = Annotated[PlainText, Field(max_length=80)]
+OrganisationId = Annotated[int | None, Field(ge=1, le=2**31 - 1)]
+Amount = Annotated[float | None, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
+Count = Annotated[int | None, Field(ge=0, le=2**31 - 1)]
+
+
+def get_act(request: Request, principal: WriterDep, clock: ClockDep, corridor: CorridorDep) -> Act:
+    """Who acts where and when."""
+    return Act(principal, corridor, clock.now(), client_address(request))
+
+
+ActDep = Annotated[Act, Depends(get_act)]
+
+EXAMPLE_LINE: dict[str, JsonValue] = {
+    "hs_code": "0810.90",
+    "description": "Thanh long tươi",
+    "goods_class": "fresh_fruit",
+    "quantity": 18000,
+    "unit": "kg",
+    "gross_weight_kg": 19500,
+    "net_weight_kg": 18000,
+    "packages": 900,
+    "packaging": "carton",
+    "temperature_c": 5,
+}
+EXAMPLE: dict[str, JsonValue] = {
+    "gate_id": "huu-nghi",
+    "regime": "export",
+    "planned_arrival": "2026-03-02T15:00:00+07:00",
+    "customs_number": "305123456780",
+    "plate": "29C-123.45",
+    "trailer_plate": "29R-012.34",
+    "container": "40",
+    "refrigerated": True,
+    "payload_kg": 26000,
+    "inspection_expires": "2026-12-31",
+    "driver_name": "Nguyễn Văn An",
+    "driver_phone": "0912345678",
+    "driver_paper": "passport",
+    "driver_paper_number": "C1234567",
+    "driver_paper_expires": "2030-12-31",
+    "driver_licence_number": "790123456789",
+    "driver_licence_expires": "2029-12-31",
+    "health_symptoms": "none",
+    "lines": [EXAMPLE_LINE],
+}
+
+
+class LineIn(BaseModel):
+    """One kind of goods. `goods_class` follows the HS code, `perishable` the class, unless given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    hs_code: PlainText = Field("", max_length=20, description="4, 6, 8 or 10 digits, with or without dots.")
+    description: PlainText = Field("", max_length=300)
+    goods_class: Text80 = ""
+    quantity: Amount = None
+    unit: Text80 = ""
+    gross_weight_kg: Amount = None
+    net_weight_kg: Amount = None
+    packages: Count = None
+    packaging: Text80 = ""
+    perishable: bool | None = None
+    temperature_c: Amount = None
+
+
+class DeclarationIn(BaseModel):
+    """A whole declaration. A draft needs gate, regime, arrival, plate and what is carried; to submit, the rest too."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
+
+    gate_id: PlainText = Field("", max_length=60)
+    regime: Regime | Literal[""] = ""
+    direction: Direction | Literal[""] = ""
+    planned_arrival: Moment | None = None
+    customs_number: PlainText = Field("", max_length=40)
+    service: Literal["", "inland_delivery", "wharf_only"] = ""
+    plate: PlainText = Field("", max_length=40)
+    trailer_plate: PlainText = Field("", max_length=40)
+    container: Literal["", "none", "20", "40", "45"] = ""
+    refrigerated: bool | None = None
+    payload_kg: Count = None
+    inspection_expires: date | None = None
+    driver_id: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+    driver_name: Text80 = ""
+    driver_phone: PlainText = Field("", max_length=30)
+    driver_paper: Literal["", "id_card", "passport", "border_pass"] = ""
+    driver_paper_number: PlainText = Field("", max_length=30)
+    driver_paper_expires: date | None = None
+    driver_licence_number: PlainText = Field("", max_length=30)
+    driver_licence_expires: date | None = None
+    health_symptoms: Literal["", "none", "some"] = ""
+    health_temperature_c: Amount = None
+    health_note: PlainText = Field("", max_length=500)
+    lines: list[LineIn] = Field(default_factory=list, max_length=50)
+
+
+class NewDeclaration(DeclarationIn):
+    """A declaration to make; `submit` hands it in at once. A support desk names the organisation."""
+
+    submit: bool = False
+    organisation_id: OrganisationId = None
+
+
+class ChangedDeclaration(DeclarationIn):
+    """The declaration as it should be, as a whole; `submit` hands it in at once."""
+
+    submit: bool = False
+
+
+class DifferenceOut(BaseModel):
+    """A field that changed; `lines.2.quantity` is the quantity of the second line."""
+
+    field: str
+    label: str
+    old: Any
+    new: Any
+
+
+class NoteOut(BaseModel):
+    """What deserves a second look but does not stand in the way."""
+
+    field: str
+    detail: str
+
+
+class RevisionOut(BaseModel):
+    """One revision; `return_reasons` has `step reasons text`."""
+
+    revision: int
+    status: Status
+    created_at: datetime
+    submitted_at: datetime | None
+    submitted_by: str | None
+    returned_at: datetime | None
+    returned_by: str | None
+    return_reasons: dict[str, Any] | None
+    data: dict[str, Any]
+
+
+class DeclarationOut(BaseModel):
+    """A declaration: its latest revision, and how it differs from the one before (`compared_with`)."""
+
+    trip_id: int
+    code: str
+    plate: str
+    organisation_id: int
+    organisation: str
+    stage: str
+    simulated: bool
+    revision: int
+    status: Status
+    version: int
+    may_edit: bool
+    data: dict[str, Any]
+    compared_with: int | None
+    differences: list[DifferenceOut]
+    notes: list[NoteOut]
+    revisions: list[RevisionOut]
+
+
+class DeclarationItem(BaseModel):
+    """A declaration in a list."""
+
+    trip_id: int
+    revision: int
+    status: Status
+    version: int
+    code: str
+    plate: str
+    organisation: str
+    goods: str
+    gate_id: str
+    stage: str
+    planned_arrival: datetime
+    simulated: bool
+    submitted_at: datetime | None
+    returned_at: datetime | None
+
+
+class DeclarationPage(BaseModel):
+    """A page of declarations, newest trip first; the header `Link` points to the next."""
+
+    items: list[DeclarationItem]
+
+
+class ImportRow(BaseModel):
+    """What came of one declaration of a file: the rows it stands in, what is wrong, its trip once it is made."""
+
+    number: int
+    rows: list[int]
+    plate: str
+    goods: str
+    problems: list[NoteOut]
+    notes: list[NoteOut]
+    trip_id: int | None
+
+
+class ImportOut(BaseModel):
+    """A file of declarations."""
+
+    import_id: int
+    file_name: str
+    status: Literal["checked", "done"]
+    created_at: datetime
+    done_at: datetime | None
+    rows: list[ImportRow]
+
+
+class ImportChoice(BaseModel):
+    """Which declarations of a file to make, by `number`; without it all of them or none."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"numbers": [1, 3], "submit": True}]})
+
+    numbers: list[Annotated[int, Field(ge=1, le=10_000)]] | None = Field(default=None, max_length=500)
+    submit: bool = True
+
+
+class HsCodeOut(BaseModel):
+    """A chapter, heading or subheading; `goods_class` is what the form suggests."""
+
+    code: str
+    shown: str
+    vi: str
+    en: str
+    zh: str
+    goods_class: str
+
+
+class HsPage(BaseModel):
+    """Codes found; the list holds chapters and the headings that matter here, any well-formed code is accepted."""
+
+    items: list[HsCodeOut]
+
+
+@router.get("/hs-codes", response_model=HsPage, responses=problems())
+def search_hs_codes(
+    _principal: ReaderDep, query: Annotated[PlainText, Query(max_length=100, examples=["thanh long"])]
+) -> Any:
+    """HS codes by number or by words, with or without accents."""
+    return {"items": [one.to_record() for one in hs.search(query)]}
+
+
+@router.get("/declarations", response_model=DeclarationPage, responses=problems())
+def list_declarations(
+    request: Request,
+    response: Response,
+    principal: ReaderDep,
+    session: SessionDep,
+    status: Annotated[Status | None, Query(description="Of the latest revision.")] = None,
+    before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="From the `Link` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Any:
+    """The declarations the caller may see, newest trip first."""
+    items, after = service.list_declarations(session, principal, status=status, before=before, limit=limit)
+    if after is not None:
+        link_next(request, response, before=after)
+    return {"items": items}
+
+
+@router.post("/declarations", status_code=201, response_model=DeclarationOut, responses=problems(404, 409))
+def create_declaration(
+    body: NewDeclaration,
+    request: Request,
+    response: Response,
+    act: ActDep,
+    session: SessionDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Begin a declaration and with it a trip, as a draft or submitted; all that is wrong is named in `errors`."""
+
+    def make() -> int:
+        return service.create(session, act, written, submit=body.submit, organisation_id=body.organisation_id)
+
+    written, sent = _written(body), body.model_dump_json().encode()
+    trip_id = idempotency.once(
+        session, act.principal, "declarations.create", key=idempotency_key, body=sent, now=act.now, make=make
+    )
+    response.headers["Location"] = f"/api/v1/declarations/{trip_id}"
+    return _answer(request, response, session, act.principal, trip_id, act.now)
+
+
+@router.post("/declarations/imports", status_code=201, response_model=ImportOut, responses=problems(400, 409))
+def check_import(
+    request: Request,
+    act: ActDep,
+    session: SessionDep,
+    file: Annotated[UploadFile, File(description="CSV (UTF-8) or XLSX.")],
+    organisation_id: Annotated[OrganisationId, Form()] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Check a file of declarations row by row; nothing is declared yet."""
+    content = file.file.read(importing.LARGEST_FILE_BYTES + 1)
+    name = (file.filename or "").replace("\0", "")
+
+    def make() -> int:
+        return imports.check_file(session, act, content, name, organisation_id=organisation_id)
+
+    import_id = idempotency.once(
+        session, act.principal, "declarations.import", key=idempotency_key, body=content, now=act.now, make=make
+    )
+    return _import(request, imports.get(session, act.principal, import_id))
+
+
+@router.get("/declarations/imports/{import_id}", response_model=ImportOut, responses=problems(404))
+def get_import(request: Request, import_id: TripId, principal: WriterDep, session: SessionDep) -> Any:
+    """An import with the result for each row."""
+    return _import(request, imports.get(session, principal, import_id))
+
+
+@router.post("/declarations/imports/{import_id}/apply", response_model=ImportOut, responses=problems(404, 409))
+def apply_import(
+    request: Request,
+    import_id: TripId,
+    body: ImportChoice,
+    act: ActDep,
+    session: SessionDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Make the declarations of a checked file: all or none, or the chosen ones."""
+
+    def make() -> int:
+        imports.apply(session, act, import_id, chosen=body.numbers, submit=body.submit)
+        return import_id
+
+    sent = f"{import_id} {body.model_dump_json()}".encode()
+    idempotency.once(
+        session, act.principal, "declarations.apply", key=idempotency_key, body=sent, now=act.now, make=make
+    )
+    return _import(request, imports.get(session, act.principal, import_id))
+
+
+@router.get("/declarations/{trip_id}", response_model=DeclarationOut, responses=problems(404))
+def get_declaration(
+    request: Request, trip_id: TripId, response: Response, principal: ReaderDep, session: SessionDep, clock: ClockDep
+) -> Any:
+    """A declaration with its revisions and what changed last."""
+    return _answer(request, response, session, principal, trip_id, clock.now())
+
+
+@router.get("/declarations/{trip_id}/copy", response_model=DeclarationIn, responses=problems(404))
+def copy_declaration(trip_id: TripId, principal: ReaderDep, session: SessionDep) -> Any:
+    """An earlier declaration as the beginning of a new one: without arrival, customs number and health."""
+    return service.copy(session, principal, trip_id).to_record()
+
+
+@router.put("/declarations/{trip_id}", response_model=DeclarationOut, responses=problems(404, 409, 412, 428))
+def save_declaration(
+    trip_id: TripId,
+    body: ChangedDeclaration,
+    request: Request,
+    response: Response,
+    act: ActDep,
+    session: SessionDep,
+    if_match: IfMatch = None,
+) -> Any:
+    """Change a declaration: a draft in place; what was submitted or returned by a new revision."""
+    service.save(session, act, trip_id, read_if_match(if_match), _written(body), submit=body.submit)
+    return _answer(request, response, session, act.principal, trip_id, act.now)
+
+
+@router.post("/declarations/{trip_id}/submit", response_model=DeclarationOut, responses=problems(404, 409, 412, 428))
+def submit_declaration(
+    trip_id: TripId, request: Request, response: Response, act: ActDep, session: SessionDep, if_match: IfMatch = None
+) -> Any:
+    """Hand in the draft."""
+    service.submit(session, act, trip_id, read_if_match(if_match))
+    return _answer(request, response, session, act.principal, trip_id, act.now)
+
+
+def _written(body: DeclarationIn) -> dict[str, Any]:
+    return body.model_dump(exclude={"submit", "organisation_id"})
+
+
+def _answer(
+    request: Request, response: Response, session: Any, principal: Principal, trip_id: int, now: datetime
+) -> dict[str, Any]:
+    found = service.get(session, principal, trip_id, now=now)
+    response.headers["ETag"] = etag(found["version"])
+    notes = [{"field": one.field, "detail": say(request, one)} for one in found["notes"]]
+    return {**found, "notes": notes}
+
+
+def _import(request: Request, found: dict[str, Any]) -> dict[str, Any]:
+    rows = [
+        {**row, **{kind: [_say_stored(request, one) for one in row[kind]] for kind in ("problems", "notes")}}
+        for row in found["rows"]
+    ]
+    return {**found, "rows": rows}
+
+
+def _say_stored(request: Request, one: dict[str, Any]) -> dict[str, str]:
+    return {"field": one["field"], "detail": say(request, Problem(one["field"], one["message"], one["values"]))}
+
+
+def say(request: Request, problem: Problem) -> str:
+    """A problem in the caller's language."""
+    return translate(request, InvalidInputError(problem.message, field=problem.field, **problem.values))

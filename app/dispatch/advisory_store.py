@@ -1,0 +1,99 @@
+"""Queries on advisories. Nothing here commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.orm import Session
+
+from app.accounts.tables import Account
+from app.dispatch.store import AnyRow
+from app.dispatch.tables import Advisory
+from app.trips.tables import IS_OPEN, Trip
+from geo.tables import RoadRow
+from ingest.tables import LastPosition
+
+# Advice
+
+
+def standing_advisories(session: Session, *, lock: bool = False) -> Sequence[Advisory]:
+    """Advisories whose risk still stands, whatever was decided."""
+    query = select(Advisory).where(Advisory.over_at.is_(None)).order_by(Advisory.advisory_id)
+    return session.scalars(query.with_for_update() if lock else query).all()
+
+
+def list_advisories(
+    session: Session, *, standing_only: bool, gate_id: str | None, before: int | None, limit: int
+) -> Sequence[AnyRow]:
+    """Advisories, newest first, with the name of who decided."""
+    query = (
+        select(Advisory, Account.full_name.label("decider"))
+        .outerjoin(Account, Account.account_id == Advisory.decided_by)
+        .order_by(Advisory.advisory_id.desc())
+        .limit(limit)
+    )
+    if standing_only:
+        query = query.where(Advisory.over_at.is_(None))
+    if gate_id is not None:
+        query = query.where(Advisory.gate_id == gate_id)
+    if before is not None:
+        query = query.where(Advisory.advisory_id < before)
+    return session.execute(query).all()
+
+
+def find_advisory(session: Session, advisory_id: int) -> AnyRow | None:
+    """One advisory with the name of who decided."""
+    return session.execute(
+        select(Advisory, Account.full_name.label("decider"))
+        .outerjoin(Account, Account.account_id == Advisory.decided_by)
+        .where(Advisory.advisory_id == advisory_id)
+    ).one_or_none()
+
+
+def lock_advisory(session: Session, advisory_id: int) -> Advisory | None:
+    """An advisory, locked against other changes until the transaction ends."""
+    return session.scalars(
+        select(Advisory)
+        .where(Advisory.advisory_id == advisory_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def insert_advisory(session: Session, values: Mapping[str, Any]) -> int:
+    """A new advisory; its id."""
+    return int(session.scalars(insert(Advisory).values(**values).returning(Advisory.advisory_id)).one())
+
+
+def update_advisory(session: Session, advisory_id: int, values: Mapping[str, Any]) -> None:
+    """Change an advisory."""
+    session.execute(
+        update(Advisory)
+        .where(Advisory.advisory_id == advisory_id)
+        .values(**values)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def trucks_ahead(session: Session, since: datetime) -> Sequence[AnyRow]:
+    """Open outbound trips on the move with a fresh position: what a measure could reach.
+
+    `gate_id perishable stage road km direction site_id`.
+    """
+    return session.execute(
+        select(
+            Trip.gate_id,
+            Trip.perishable,
+            Trip.stage,
+            RoadRow.road,
+            LastPosition.km,
+            LastPosition.direction,
+            LastPosition.site_id,
+        )
+        .join(LastPosition, LastPosition.vehicle_id == Trip.vehicle_id)
+        .join(RoadRow, RoadRow.road_id == LastPosition.road_id)
+        .where(text(IS_OPEN), Trip.direction == "export", LastPosition.time >= since)
+    ).all()

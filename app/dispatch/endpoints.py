@@ -1,0 +1,365 @@
+"""Dispatch orders: preview, issue, list, read, cancel; the driver's delivery, confirmation and refusal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from app.accounts.authorisation import allow
+from app.accounts.sessions import client_address
+from app.dispatch import orders, texts
+from app.dispatch.orders import Draft, Release
+from app.dispatch.selection import DIRECTIONS, Selection, Stretch
+from app.platform import idempotency
+from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.http import IdempotencyKey, IfMatch, Moment, PlainText, etag, link_next, problems, read_if_match
+from app.platform.permissions import Principal
+from app.trips.endpoints import Regime
+from app.trips.places import Places
+
+router = APIRouter(prefix="/api/v1/orders", tags=["dispatch"])
+
+Kind = Literal["hold", "proceed", "divert", "yard", "stop", "notice"]
+Locale = Literal["vi", "en", "zh"]
+RecipientStatus = Literal["sent", "delivered", "acknowledged", "refused", "expired", "cancelled", "superseded"]
+Verdict = Literal["pending", "complied", "not_complied", "unknown"]
+OrderId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+ReaderDep = Annotated[Principal, Depends(allow("orders.read"))]
+IssuerDep = Annotated[Principal, Depends(allow("orders.issue"))]
+DriverDep = Annotated[Principal, Depends(allow("orders.respond"))]
+
+STRETCH_EXAMPLE: dict[str, JsonValue] = {"road": "QL1A", "km_from": 16.5, "km_to": 40, "direction": "to_border"}
+EXAMPLE: dict[str, JsonValue] = {
+    "kind": "hold",
+    "selection": {"stretch": STRETCH_EXAMPLE, "gate_id": "huu-nghi", "limit_veh": 40},
+    "parameters": {"site_id": "staging-lang-son", "reason": "queue"},
+    "valid_to": "2026-03-02T16:30:00+07:00",
+}
+
+
+class StretchIn(BaseModel):
+    """A stretch of road between two kilometres, counted from the border."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    road: str = Field(max_length=40)
+    km_from: float = Field(ge=0, le=10_000, allow_inf_nan=False)
+    km_to: float = Field(ge=0, le=10_000, allow_inf_nan=False)
+    direction: Literal["to_border", "from_border", "both"] = "to_border"
+
+
+class AreaIn(BaseModel):
+    """A GeoJSON geometry, EPSG:4326, longitude first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["Polygon", "MultiPolygon"]
+    coordinates: list[Any] = Field(max_length=1000)
+
+
+class SelectionIn(BaseModel):
+    """Which trucks: every criterion given must hold; `limit_veh` takes the nearest to the gate."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stretch: StretchIn | None = None
+    gate_id: str | None = Field(default=None, max_length=60)
+    area: AreaIn | None = None
+    site_id: str | None = Field(default=None, max_length=60, description="Trucks that are now at this site.")
+    goods_classes: list[str] = Field(default_factory=list, max_length=50)
+    perishable: bool | None = None
+    regimes: list[Regime] = Field(default_factory=list, max_length=6)
+    stages: list[Literal["planned", "on_the_road", "queued", "in_the_yard"]] = Field(default_factory=list, max_length=4)
+    vehicle_ids: list[RowId] | None = Field(default=None, max_length=5000)
+    limit_veh: int | None = Field(default=None, ge=1, le=5000)
+
+    def read(self) -> Selection:
+        """As the domain takes it."""
+        stretch = None
+        if self.stretch is not None:
+            one = self.stretch
+            stretch = Stretch(one.road, one.km_from, one.km_to, DIRECTIONS[one.direction])
+        return Selection(
+            stretch=stretch,
+            gate_id=self.gate_id,
+            site_id=self.site_id,
+            area=None if self.area is None else self.area.model_dump(),
+            goods_classes=tuple(self.goods_classes),
+            perishable=self.perishable,
+            regimes=tuple(self.regimes),
+            stages=tuple(self.stages),
+            limit_veh=self.limit_veh,
+            vehicle_ids=None if self.vehicle_ids is None else tuple(self.vehicle_ids),
+        )
+
+
+class ReleaseIn(BaseModel):
+    """Slow release: `veh` trucks at once, then as many every `every_s` seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    veh: int = Field(ge=1, le=5000)
+    every_s: int = Field(ge=60, le=86_400)
+
+
+class ParametersIn(BaseModel):
+    """What the kind needs: hold a staging area, divert a gate, yard a yard; `reason` is a code or free text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    site_id: str | None = Field(default=None, max_length=60)
+    gate_id: str | None = Field(default=None, max_length=60)
+    yard_id: str | None = Field(default=None, max_length=60)
+    reason: PlainText = Field(default="", max_length=1000, examples=["queue"])
+    release: ReleaseIn | None = None
+
+
+class OrderIn(BaseModel):
+    """An order. `text` replaces the standard templates by language; they may hold {place}, {until} and {reason}."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
+
+    kind: Kind
+    selection: SelectionIn
+    parameters: ParametersIn = ParametersIn()
+    text: dict[Locale, PlainText] = Field(default_factory=dict)
+    valid_from: Moment | None = None
+    valid_to: Moment
+    supersedes: RowId | None = None
+    advisory_id: RowId | None = None
+
+    def read(self) -> Draft:
+        """As the domain takes it."""
+        given = self.parameters
+        release = None if given.release is None else Release(given.release.veh, given.release.every_s)
+        return Draft(
+            kind=self.kind,
+            selection=self.selection.read(),
+            valid_from=self.valid_from,
+            valid_to=self.valid_to,
+            site_id=given.site_id,
+            gate_id=given.gate_id,
+            yard_id=given.yard_id,
+            reason=given.reason,
+            release=release,
+            text={str(locale): text for locale, text in self.text.items()},
+            supersedes=self.supersedes,
+            advisory_id=self.advisory_id,
+        )
+
+
+class RefusalIn(BaseModel):
+    """Why the driver cannot follow."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "Xe hỏng lốp"}]})
+
+    reason: PlainText = Field(max_length=1000)
+
+
+class PreviewRecipientOut(BaseModel):
+    """A truck that would get the order; `is_past` tells that it has driven by where it should wait."""
+
+    vehicle_id: int
+    plate: str
+    trip_id: int | None
+    gate_id: str | None
+    goods_class: str | None
+    perishable: bool | None
+    stage: str | None
+    road: str | None
+    km: float | None
+    lon: float | None
+    lat: float | None
+    position_time: datetime | None
+    has_driver: bool
+    has_device: bool
+    is_past: bool
+    release_at: datetime
+
+
+class PreviewOut(BaseModel):
+    """Who would get an order and what it would say."""
+
+    valid_from: datetime
+    valid_to: datetime
+    text: dict[Locale, str]
+    recipients: list[PreviewRecipientOut]
+
+
+class RecipientOut(BaseModel):
+    """What became of an order at one truck."""
+
+    vehicle_id: int
+    plate: str
+    trip_id: int | None
+    driver: str | None
+    release_at: datetime | None
+    status: RecipientStatus
+    delivered_at: datetime | None
+    responded_at: datetime | None
+    refusal_reason: str | None
+    superseded_by: int | None
+    compliance: Verdict
+    judged_at: datetime | None
+    road: str | None
+    km: float | None
+    position_time: datetime | None
+
+
+class OrderOut(BaseModel):
+    """An order; `counts` by status of its recipients and `compliance` by verdict, of those the caller may see.
+
+    `recipients` is left out of lists for those who see all orders; fetch one order for them.
+    """
+
+    order_id: int
+    kind: Kind
+    selection: dict[str, Any]
+    parameters: dict[str, Any]
+    text: dict[Locale, str]
+    valid_from: datetime
+    valid_to: datetime
+    issued_by: str
+    issued_at: datetime
+    status: Literal["active", "cancelled", "superseded", "expired"]
+    ended_at: datetime | None
+    supersedes: int | None
+    advisory_id: int | None
+    version: int
+    counts: dict[str, int]
+    compliance: dict[Verdict, int]
+    recipients: list[RecipientOut] | None = None
+
+
+class OrderPage(BaseModel):
+    """A page of orders, newest first; the header `Link` points to the next."""
+
+    items: list[OrderOut]
+
+
+class TemplatesOut(BaseModel):
+    """The standard texts and reasons, by kind or code and language."""
+
+    templates: dict[str, dict[Locale, str]]
+    reasons: dict[str, dict[Locale, str]]
+
+
+@router.get("/templates", response_model=TemplatesOut, responses=problems())
+def get_templates(_principal: IssuerDep) -> Any:
+    """The standard texts of orders, for the composer."""
+    return {"templates": texts.TEMPLATES, "reasons": texts.REASONS}
+
+
+@router.post("/preview", response_model=PreviewOut, responses=problems())
+def preview_order(
+    body: OrderIn, _principal: IssuerDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep
+) -> Any:
+    """Who would get an order and what it would say; nothing is sent."""
+    return orders.preview(session, body.read(), Places.of(corridor), clock.now())
+
+
+@router.post("", status_code=201, response_model=OrderOut, responses=problems(409))
+def issue_order(
+    body: OrderIn,
+    request: Request,
+    response: Response,
+    principal: IssuerDep,
+    session: SessionDep,
+    clock: ClockDep,
+    corridor: CorridorDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Send an order to the trucks that meet its selection now."""
+
+    def make() -> int:
+        places, address = Places.of(corridor), client_address(request)
+        return orders.issue(session, principal, body.read(), places, now=now, address=address)
+
+    now, sent = clock.now(), body.model_dump_json().encode()
+    order_id = idempotency.once(session, principal, "orders.issue", key=idempotency_key, body=sent, now=now, make=make)
+    response.headers["Location"] = f"/api/v1/orders/{order_id}"
+    return _answer(response, orders.get_order(session, principal, order_id, now))
+
+
+@router.get("", response_model=OrderPage, responses=problems())
+def list_orders(
+    request: Request,
+    response: Response,
+    principal: ReaderDep,
+    session: SessionDep,
+    clock: ClockDep,
+    current: Annotated[bool | None, Query(description="Only those that stand; a driver's default.")] = None,
+    before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="From the `Link` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Any:
+    """Orders the caller may see, newest first. A driver who fetches them has received them."""
+    items, next_before = orders.list_orders(
+        session, principal, current=current, before=before, limit=limit, now=clock.now()
+    )
+    if next_before is not None:
+        link_next(request, response, before=next_before)
+    return {"items": items}
+
+
+@router.get("/{order_id}", response_model=OrderOut, responses=problems(404))
+def get_order(order_id: OrderId, response: Response, principal: ReaderDep, session: SessionDep, clock: ClockDep) -> Any:
+    """One order with its recipients."""
+    return _answer(response, orders.get_order(session, principal, order_id, clock.now()))
+
+
+@router.post("/{order_id}/delivered", response_model=OrderOut, responses=problems(404))
+def deliver_order(
+    order_id: OrderId, response: Response, principal: DriverDep, session: SessionDep, clock: ClockDep
+) -> Any:
+    """The driver's screen shows the order."""
+    orders.deliver(session, principal, order_id, now=clock.now())
+    return _answer(response, orders.get_order(session, principal, order_id, clock.now()))
+
+
+@router.post("/{order_id}/acknowledge", response_model=OrderOut, responses=problems(404, 409))
+def acknowledge_order(
+    order_id: OrderId, request: Request, response: Response, principal: DriverDep, session: SessionDep, clock: ClockDep
+) -> Any:
+    """The driver confirms; a second tap changes nothing."""
+    orders.acknowledge(session, principal, order_id, now=clock.now(), address=client_address(request))
+    return _answer(response, orders.get_order(session, principal, order_id, clock.now()))
+
+
+@router.post("/{order_id}/refuse", response_model=OrderOut, responses=problems(404, 409))
+def refuse_order(
+    order_id: OrderId,
+    body: RefusalIn,
+    request: Request,
+    response: Response,
+    principal: DriverDep,
+    session: SessionDep,
+    clock: ClockDep,
+) -> Any:
+    """The driver cannot follow, and says why."""
+    orders.refuse(session, principal, order_id, body.reason, now=clock.now(), address=client_address(request))
+    return _answer(response, orders.get_order(session, principal, order_id, clock.now()))
+
+
+@router.post("/{order_id}/cancel", response_model=OrderOut, responses=problems(404, 409, 412, 428))
+def cancel_order(
+    order_id: OrderId,
+    request: Request,
+    response: Response,
+    principal: IssuerDep,
+    session: SessionDep,
+    clock: ClockDep,
+    if_match: IfMatch = None,
+) -> Any:
+    """Take an order back."""
+    edited, address = read_if_match(if_match), client_address(request)
+    orders.cancel(session, principal, order_id, edited, now=clock.now(), address=address)
+    return _answer(response, orders.get_order(session, principal, order_id, clock.now()))
+
+
+def _answer(response: Response, order: dict[str, Any]) -> dict[str, Any]:
+    response.headers["ETag"] = etag(order["version"])
+    return order

@@ -1,0 +1,31 @@
+"""The traffic police's page: live map, advice, orders."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from app.accounts.authorisation import allow
+from app.platform.dependencies import CorridorDep
+from app.platform.labels import REGIME_NAMES
+from app.platform.permissions import Principal
+from app.trips.goods import GOODS_CLASSES
+from app.web.pages import render
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/police")
+def show_police(
+    request: Request, corridor: CorridorDep, _principal: Annotated[Principal, Depends(allow("pages.police"))]
+) -> Response:
+    """The control room's page."""
+    return render(
+        request,
+        "dispatch/police.html",
+        gates=corridor.gates(),
+        goods_labels={key: goods.label for key, goods in GOODS_CLASSES.items()},
+        regime_labels=REGIME_NAMES,
+    )

@@ -1,0 +1,93 @@
+"""What planners decide for the whole platform: the thresholds of the advice. Kept as one versioned value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy.orm import Session
+
+from app.platform import audit, policy_store
+from app.platform.permissions import Principal
+from geo.errors import StaleError
+
+KEY: Final = "advice"
+
+
+class AdvicePolicy(BaseModel):
+    """When the platform warns and what it proposes. The defaults are assumed; planners set what they agree on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    queue_notice_km: float = Field(default=3.0, gt=0, le=200, description="Told of from this kilometre.")
+    queue_warning_km: float = Field(default=6.0, gt=0, le=200, description="From this kilometre on it is a warning.")
+    queue_alarm_km: float = Field(default=10.0, gt=0, le=200, description="From this kilometre on it is an alarm.")
+    yard_warning_share: float = Field(default=0.9, gt=0, le=2, description="A yard this full is warned of.")
+    yard_alarm_share: float = Field(default=1.0, gt=0, le=2, description="A yard this full is an alarm.")
+    left_at_closing_veh: int = Field(default=20, ge=1, le=10_000, description="Warned of if left at closing.")
+    likely: float = Field(default=0.6, gt=0, lt=1, description="A risk at least this probable is advised.")
+    sure: float = Field(default=0.8, gt=0, lt=1, description="The time named is when this is reached.")
+    keep: float = Field(default=0.4, gt=0, lt=1, description="Advice stands down to this probability.")
+    clear_after_s: int = Field(default=600, ge=0, le=7200, description="And has stayed below it for so long.")
+    divert_margin_s: int = Field(default=2700, ge=0, le=86_400, description="The other gate's wait is shorter.")
+    release_per_half_hour_veh: int = Field(default=30, ge=1, le=1000, description="Most trucks let go in half an hour.")
+    hold_veh: int = Field(default=150, ge=1, le=5000, description="Most trucks held by one order.")
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if not self.queue_notice_km <= self.queue_warning_km <= self.queue_alarm_km:
+            raise ValueError("The kilometres of notice, warning and alarm must not fall.")
+        if not self.keep <= self.likely <= self.sure:
+            raise ValueError("keep, likely and sure must not fall: advice would come and go.")
+        if self.yard_warning_share > self.yard_alarm_share:
+            raise ValueError("A yard's warning cannot come after its alarm.")
+        return self
+
+
+@dataclass(frozen=True)
+class StoredPolicy:
+    """The policy in force; version 0 while nobody has set it."""
+
+    value: AdvicePolicy
+    version: int
+    updated_at: datetime | None
+    updated_by: int | None
+
+
+def get_policy(session: Session) -> StoredPolicy:
+    """The policy in force; a value saved before a field existed has that field's default."""
+    row = policy_store.find_policy(session, KEY)
+    if row is None:
+        return StoredPolicy(AdvicePolicy(), 0, None, None)
+    known: dict[str, Any] = {name: row.value[name] for name in AdvicePolicy.model_fields if name in row.value}
+    return StoredPolicy(AdvicePolicy(**known), row.version, row.updated_at, row.updated_by)
+
+
+def set_policy(
+    session: Session,
+    principal: Principal,
+    value: AdvicePolicy,
+    edited_version: int,
+    *,
+    now: datetime,
+    address: str = "",
+) -> StoredPolicy:
+    """Put a policy in force.
+
+    Raises
+    ------
+    StaleError
+        If somebody set another one since version `edited_version`.
+    """
+    before, after = get_policy(session).value.model_dump(), value.model_dump()
+    if not policy_store.save_policy(session, KEY, after, edited_version, by=principal.account_id, now=now):
+        raise StaleError(
+            "The thresholds were changed meanwhile: you edited version {edited}, now it is version {present}. "
+            "Look at them again.",
+            edited=edited_version,
+            present=get_policy(session).version,
+        )
+    audit.record(session, principal, "settings.policy", "policy", KEY, before, after, at=now, address=address)
+    return get_policy(session)

@@ -1,0 +1,123 @@
+"""Automatic barriers: commands given, opening again, opening by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.accounts.authorisation import allow
+from app.accounts.sessions import client_address
+from app.equipment import barriers
+from app.platform import idempotency
+from app.platform.dependencies import ClockDep, SessionDep
+from app.platform.http import IdempotencyKey, PlainText, problems
+from app.platform.permissions import Principal
+
+router = APIRouter(prefix="/api/v1/barriers", tags=["equipment"])
+
+EquipmentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+OpenerDep = Annotated[Principal, Depends(allow("barriers.open"))]
+
+
+class OpenIn(BaseModel):
+    """The trip to let through."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    trip_id: int = Field(ge=1, le=2**31 - 1)
+
+
+class ByHandIn(OpenIn):
+    """The trip that was let through by hand, and why."""
+
+    reason: PlainText = Field(max_length=500, examples=["Mất điện, mở cần bằng tay quay"])
+
+
+class CommandOut(BaseModel):
+    """One command, or the note of an opening by hand."""
+
+    command_id: int
+    equipment_id: int
+    barrier: str
+    station: str | None
+    trip_id: int | None
+    requested_at: datetime
+    requested_by: int | None
+    status: Literal["sent", "opened", "failed", "by_hand"]
+    reason: str | None
+    answered_at: datetime | None
+    detail: str | None
+
+
+class CommandList(BaseModel):
+    """Commands, newest first."""
+
+    items: list[CommandOut]
+
+
+@router.get("/commands", response_model=CommandList, responses=problems())
+def list_commands(
+    session: SessionDep,
+    principal: Annotated[Principal, Depends(allow("equipment.read"))],
+    trip_id: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+) -> Any:
+    """The newest commands to barriers of the caller's gate."""
+    return {"items": barriers.list_commands(session, principal, trip_id=trip_id)}
+
+
+@router.post("/{equipment_id}/open", status_code=202, response_model=CommandOut, responses=problems(404, 409))
+def open_barrier(
+    equipment_id: EquipmentId,
+    body: OpenIn,
+    request: Request,
+    session: SessionDep,
+    clock: ClockDep,
+    principal: OpenerDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Open a barrier for a trip whose step there is confirmed; how it ended comes as the event `equipment`."""
+
+    def make() -> int:
+        address = client_address(request)
+        return barriers.open_barrier(
+            session, principal, equipment_id, body.trip_id, now=clock.now(), address=address
+        ).command_id
+
+    sent = body.model_dump_json().encode()
+    command_id = idempotency.once(
+        session, principal, f"barriers.open.{equipment_id}", key=idempotency_key, body=sent, now=clock.now(), make=make
+    )
+    return barriers.get_command(session, command_id)
+
+
+@router.post("/{equipment_id}/by-hand", status_code=201, response_model=CommandOut, responses=problems(404, 409))
+def open_by_hand(
+    equipment_id: EquipmentId,
+    body: ByHandIn,
+    request: Request,
+    session: SessionDep,
+    clock: ClockDep,
+    principal: OpenerDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Note that a barrier whose device is down was opened by hand."""
+
+    def make() -> int:
+        return barriers.opened_by_hand(
+            session,
+            principal,
+            equipment_id,
+            body.trip_id,
+            body.reason,
+            now=clock.now(),
+            address=client_address(request),
+        ).command_id
+
+    sent = body.model_dump_json().encode()
+    command_id = idempotency.once(
+        session, principal, f"barriers.hand.{equipment_id}", key=idempotency_key, body=sent, now=clock.now(), make=make
+    )
+    return barriers.get_command(session, command_id)

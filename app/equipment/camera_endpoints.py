@@ -1,0 +1,88 @@
+"""The doors of devices at the gates: a device proves itself by the key it was set up with, in the way it can.
+
+`Authorization: Bearer KEY`, `Authorization: Basic` with the key as password, or `?token=KEY`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from app.equipment import cameras, service
+from app.equipment.tables import Equipment
+from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
+from app.platform.http import problems
+from ingest.formats import hikvision, plate_recognizer, rekor
+from ingest.formats.plate_read import PlateRead
+
+router = APIRouter(tags=["equipment"])
+
+LARGEST_BODY = 16 * 2**20
+"""A message with two pictures of a modern camera."""
+Vendor = Literal["plate-recogniser", "rekor", "hikvision"]
+DECODERS: dict[str, Callable[[bytes, str], list[PlateRead]]] = {
+    "plate-recogniser": plate_recognizer.decode,
+    "rekor": rekor.decode,
+    "hikvision": hikvision.decode,
+}
+
+
+class Accepted(BaseModel):
+    """How many plates the message held, and how many of them were new."""
+
+    plates: int
+    new: int
+
+
+def read_key(request: Request) -> str | None:
+    """The key a device sends with its request."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and given.strip():
+        return given.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(given, validate=True).decode("utf-8", "replace").partition(":")[2] or None
+        except (binascii.Error, ValueError):
+            return None
+    return request.query_params.get("token") or None
+
+
+def find_camera(vendor: Vendor, request: Request, session: SessionDep) -> Equipment:
+    """The camera that sends."""
+    return service.authenticate(session, read_key(request), kind="plate_camera", vendor=vendor)
+
+
+CameraDep = Annotated[Equipment, Depends(find_camera)]
+
+
+async def read_body(request: Request, _device: CameraDep) -> bytes:
+    """The body of a camera that has proved itself, refused if it is too large."""
+    size, parts = 0, []
+    async for part in request.stream():
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise HTTPException(413, f"The body is larger than {LARGEST_BODY} bytes; send smaller pictures.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+@router.post("/cameras/{vendor}", response_model=Accepted, responses=problems(400, 413))
+def receive_reads(
+    vendor: Vendor,
+    request: Request,
+    device: CameraDep,
+    body: Annotated[bytes, Depends(read_body)],
+    session: SessionDep,
+    clock: ClockDep,
+    runtime: RuntimeDep,
+) -> Any:
+    """A webhook of a plate camera, as its maker defines it. The same message sent again has no second effect."""
+    found = DECODERS[vendor](body, request.headers.get("content-type", ""))
+    new = cameras.accept(session, device, found, cameras.Surroundings.of(runtime), clock.now())
+    return {"plates": len(found), "new": len(new)}

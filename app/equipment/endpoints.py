@@ -1,0 +1,378 @@
+"""Devices and their keys, plate reads to decide on, pictures, and the doors of scanners and seals."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.accounts.authorisation import allow
+from app.accounts.sessions import client_address
+from app.equipment import (
+    cameras,
+    on_sheet,  # noqa: F401 - its import puts equipment on the sheets
+    reading,
+    reports,
+    service,
+)
+from app.equipment.camera_endpoints import read_key
+from app.equipment.pictures import Pictures
+from app.equipment.weighing_endpoints import SubjectIn
+from app.platform.dependencies import ClockDep, CorridorDep, RuntimeDep, SessionDep
+from app.platform.http import IfMatch, PlainText, etag, link_next, problems, read_if_match
+from app.platform.permissions import Principal
+from geo.errors import InvalidInputError
+
+router = APIRouter(tags=["equipment"])
+
+EquipmentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+RowId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Kind = Literal["plate_camera", "scale", "scanner", "seal", "barrier"]
+ReaderDep = Annotated[Principal, Depends(allow("equipment.read"))]
+WriterDep = Annotated[Principal, Depends(allow("equipment.write"))]
+
+
+class EquipmentIn(BaseModel):
+    """A device to set up. Its gate follows from its site."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "kind": "plate_camera",
+                    "vendor": "hikvision",
+                    "name": "Camera bến bãi, làn vào",
+                    "site_id": "xuan-cuong",
+                    "station": "yard",
+                    "config": {"movement": "enter"},
+                }
+            ]
+        },
+    )
+
+    kind: Kind
+    vendor: str = Field(max_length=40)
+    name: PlainText = Field(max_length=200)
+    site_id: str | None = Field(None, max_length=60)
+    gate_id: str | None = Field(None, max_length=60)
+    station: str | None = Field(None, max_length=40)
+    config: dict[str, PlainText | float | int | bool | None] = Field(default_factory=dict, max_length=20)
+
+
+class EquipmentChange(BaseModel):
+    """What to change; what is left out stays. A hidden part of `config` sent back hidden stays as well."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: PlainText = Field("", max_length=200)
+    site_id: str | None = Field(None, max_length=60)
+    station: str | None = Field(None, max_length=40)
+    config: dict[str, PlainText | float | int | bool | None] = Field(default_factory=dict, max_length=20)
+    disabled: bool = False
+
+
+class EquipmentOut(BaseModel):
+    """A device."""
+
+    equipment_id: int
+    kind: Kind
+    name: str
+    vendor: str
+    gate_id: str | None
+    site_id: str | None
+    station: str | None
+    config: dict[str, Any]
+    created_at: datetime
+    last_seen_at: datetime | None
+    alarm_since: datetime | None
+    disabled_at: datetime | None
+    version: int
+
+
+class EquipmentMade(EquipmentOut):
+    """A device with its key, which is shown only now, and the address it reports to."""
+
+    key: str
+    url: str | None
+
+
+class EquipmentList(BaseModel):
+    """Devices."""
+
+    items: list[EquipmentOut]
+
+
+class ReadOut(BaseModel):
+    """A plate read; `considered` are the trips it might be of, with their probabilities."""
+
+    read_id: int
+    equipment_id: int
+    camera: str
+    gate_id: str | None
+    station: str | None
+    time: datetime
+    plate: str
+    confidence: float
+    readings: list[dict[str, Any]]
+    considered: list[dict[str, Any]]
+    direction: str | None
+    has_picture: bool
+    status: Literal["matched", "doubtful", "unknown", "repeat"]
+    trip_id: int | None
+    trip_code: str | None
+    probability: float | None
+    decided_by: int | None
+    decided_at: datetime | None
+
+
+class ReadPage(BaseModel):
+    """A page of plate reads, newest first; the header `Link` points to the next."""
+
+    items: list[ReadOut]
+
+
+class DecisionIn(BaseModel):
+    """Whose read it is: a trip's, or a truck without one, by its true plate."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"trip_id": 12}]})
+
+    trip_id: int | None = Field(None, ge=1, le=2**31 - 1)
+    plate: PlainText | None = Field(None, max_length=40)
+
+
+class ScanIn(SubjectIn):
+    """A container through the scanner: where the picture is kept, or the picture itself (JPEG or PNG)."""
+
+    container: PlainText | None = Field(None, max_length=20)
+    result: Literal["clear", "suspicious", "unreadable", "pending"] = "pending"
+    note: PlainText = Field("", max_length=1000)
+    archive_ref: PlainText | None = Field(None, max_length=500)
+    image_base64: str | None = Field(None, max_length=11 * 2**20)
+
+
+class SealIn(SubjectIn):
+    """An electronic seal was closed, opened or tampered with."""
+
+    seal_number: PlainText = Field(min_length=1, max_length=60)
+    kind: Literal["closed", "opened", "tampered"]
+    lon: float | None = Field(None, ge=-180, le=180)
+    lat: float | None = Field(None, ge=-90, le=90)
+
+
+class Kept(BaseModel):
+    """What a device's report became."""
+
+    id: int
+    trip_id: int | None
+
+
+# Devices
+
+
+@router.get("/api/v1/equipment", response_model=EquipmentList, responses=problems())
+def list_equipment(session: SessionDep, principal: ReaderDep) -> Any:
+    """The devices of the caller's gate, or all."""
+    return {"items": service.list_equipment(session, principal)}
+
+
+@router.post("/api/v1/equipment", status_code=201, response_model=EquipmentMade, responses=problems())
+def register_equipment(
+    body: EquipmentIn,
+    request: Request,
+    session: SessionDep,
+    clock: ClockDep,
+    corridor: CorridorDep,
+    runtime: RuntimeDep,
+    principal: WriterDep,
+) -> Any:
+    """Set up a device; its key is in this answer and nowhere else."""
+    device, key = service.register(
+        session, principal, corridor, body.model_dump(), now=clock.now(), address=client_address(request)
+    )
+    base = runtime.settings.public_url or str(request.base_url)
+    return {**service.describe(device), "key": key, "url": service.door_url(base, device)}
+
+
+@router.get("/api/v1/equipment/{equipment_id}", response_model=EquipmentOut, responses=problems(404))
+def get_equipment(equipment_id: EquipmentId, response: Response, session: SessionDep, principal: ReaderDep) -> Any:
+    """One device."""
+    device = service.get_equipment(session, principal, equipment_id, act="equipment.read")
+    response.headers["ETag"] = etag(device.version)
+    return service.describe(device)
+
+
+@router.patch("/api/v1/equipment/{equipment_id}", response_model=EquipmentOut, responses=problems(404, 412, 428))
+def change_equipment(
+    equipment_id: EquipmentId,
+    body: EquipmentChange,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    clock: ClockDep,
+    corridor: CorridorDep,
+    principal: WriterDep,
+    if_match: IfMatch = None,
+) -> Any:
+    """Change a device, or take it out of use."""
+    device = service.change(
+        session,
+        principal,
+        corridor,
+        equipment_id,
+        read_if_match(if_match),
+        body.model_dump(exclude_unset=True),
+        now=clock.now(),
+        address=client_address(request),
+    )
+    response.headers["ETag"] = etag(device.version)
+    return service.describe(device)
+
+
+@router.post("/api/v1/equipment/{equipment_id}/key", response_model=EquipmentMade, responses=problems(404))
+def renew_key(
+    equipment_id: EquipmentId,
+    request: Request,
+    session: SessionDep,
+    clock: ClockDep,
+    runtime: RuntimeDep,
+    principal: WriterDep,
+) -> Any:
+    """A new key for a device; the old one ends at once."""
+    device, key = service.renew_key(session, principal, equipment_id, now=clock.now(), address=client_address(request))
+    base = runtime.settings.public_url or str(request.base_url)
+    return {**service.describe(device), "key": key, "url": service.door_url(base, device)}
+
+
+# Plate reads
+
+
+@router.get("/api/v1/plate-reads", response_model=ReadPage, responses=problems())
+def list_reads(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    principal: ReaderDep,
+    status: Literal["matched", "doubtful", "unknown", "repeat"] | None = None,
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Any:
+    """Plate reads of the caller's gate, newest first."""
+    items, following = reading.list_reads(session, principal, status=status, before=before, limit=limit)
+    if following is not None:
+        link_next(request, response, before=following)
+    return {"items": items}
+
+
+@router.get("/api/v1/plate-reads/{read_id}", response_model=ReadOut, responses=problems(404))
+def get_read(read_id: RowId, session: SessionDep, principal: ReaderDep) -> Any:
+    """One plate read."""
+    return reading.get_read(session, principal, read_id)
+
+
+@router.post("/api/v1/plate-reads/{read_id}/decision", response_model=ReadOut, responses=problems(404, 409))
+def decide_read(
+    read_id: RowId,
+    body: DecisionIn,
+    request: Request,
+    session: SessionDep,
+    clock: ClockDep,
+    runtime: RuntimeDep,
+    principal: Annotated[Principal, Depends(allow("plates.decide"))],
+) -> Any:
+    """Say whose a doubtful read is; it then has the effects of a certain one."""
+    cameras.decide(
+        session,
+        principal,
+        read_id,
+        trip_id=body.trip_id,
+        plate=body.plate,
+        around=cameras.Surroundings.of(runtime),
+        now=clock.now(),
+        address=client_address(request),
+    )
+    return reading.get_read(session, principal, read_id)
+
+
+PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}, "image/png": {}}}}
+
+
+@router.get("/api/v1/plate-reads/{read_id}/picture", response_class=Response, responses=problems(404) | PICTURE)
+def get_picture(read_id: RowId, session: SessionDep, runtime: RuntimeDep, principal: ReaderDep) -> Response:
+    """The picture of a plate read."""
+    ref = reading.picture_of_read(session, principal, read_id)
+    return _picture(Pictures.of(runtime.settings.data_dir), ref)
+
+
+@router.get("/api/v1/scans/{scan_id}/picture", response_class=Response, responses=problems(404) | PICTURE)
+def get_scan_picture(
+    scan_id: RowId,
+    session: SessionDep,
+    runtime: RuntimeDep,
+    principal: Annotated[Principal, Depends(allow("scans.read"))],
+) -> Response:
+    """The picture of a scan, for border guard and customs."""
+    ref = reading.picture_of_scan(session, principal, scan_id)
+    return _picture(Pictures.of(runtime.settings.data_dir), ref)
+
+
+def _picture(pictures: Pictures, ref: str | None) -> Response:
+    data, kind = pictures.load(ref)
+    headers = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
+    return Response(data, media_type=kind, headers=headers)
+
+
+# Doors of the devices
+
+
+@router.post("/equipment/heartbeat", status_code=204, responses=problems())
+def heartbeat(request: Request, session: SessionDep, clock: ClockDep) -> None:
+    """Any device says that it lives, with its key."""
+    service.heard(session, service.authenticate(session, read_key(request)), clock.now())
+
+
+@router.post("/equipment/scans", response_model=Kept, responses=problems())
+def report_scan(body: ScanIn, request: Request, session: SessionDep, clock: ClockDep, runtime: RuntimeDep) -> Any:
+    """A scanner reports, with its key; a result that comes later is sent under the same `ref`."""
+    device = service.authenticate(session, read_key(request), kind="scanner")
+    row = reports.scan(
+        session,
+        device,
+        body.subject(),
+        result=body.result,
+        note=body.note,
+        container=body.container,
+        archive_ref=body.archive_ref,
+        image=_decode(body.image_base64),
+        pictures=Pictures.of(runtime.settings.data_dir),
+        now=clock.now(),
+    )
+    return {"id": row.scan_id, "trip_id": row.trip_id}
+
+
+@router.post("/equipment/seal-events", response_model=Kept, responses=problems())
+def report_seal(body: SealIn, request: Request, session: SessionDep, clock: ClockDep) -> Any:
+    """An electronic seal, or the service that speaks for many, reports with its key."""
+    device = service.authenticate(session, read_key(request), kind="seal")
+    row = reports.report_seal(
+        session,
+        device,
+        body.subject(),
+        seal_number=body.seal_number,
+        kind=body.kind,
+        lon=body.lon,
+        lat=body.lat,
+        now=clock.now(),
+    )
+    return {"id": row.event_id, "trip_id": row.trip_id}
+
+
+def _decode(text: str | None) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True) if text else None
+    except (binascii.Error, ValueError):
+        raise InvalidInputError("image_base64 is not base64.", field="image_base64") from None

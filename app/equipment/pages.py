@@ -1,0 +1,77 @@
+"""Pages of equipment: devices with their alarms, set up by the administrator; doubtful plate reads for a person."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+
+from app.accounts.authorisation import allow
+from app.equipment import reading, service
+from app.platform.dependencies import CorridorDep, SessionDep
+from app.platform.labels import N_
+from app.platform.permissions import Principal
+from app.stations.places import STATIONS
+from app.web.pages import render
+from ingest.plates import display_plate
+
+router = APIRouter(include_in_schema=False)
+
+Reader = Annotated[Principal, Depends(allow("equipment.read"))]
+
+PAGE_SIZE = 30
+KIND_NAMES = {
+    "plate_camera": N_("Plate camera"),
+    "scale": N_("Scale"),
+    "scanner": N_("Container scanner"),
+    "seal": N_("Electronic seal"),
+    "barrier": N_("Barrier"),
+}
+VENDOR_NAMES = {
+    "plate-recogniser": "Plate Recognizer",
+    "rekor": "Rekor Scout",
+    "hikvision": "Hikvision",
+    "frigate": "Frigate (MQTT)",
+    "generic": "JSON",
+    "http": "HTTP",
+    "mqtt": "MQTT",
+}
+SITE_KINDS = ("gate", "barrier", "yard", "temporary_yard", "camera")
+
+
+@router.get("/equipment")
+def show_equipment(request: Request, session: SessionDep, corridor: CorridorDep, principal: Reader) -> Response:
+    """Devices: where they are, when they were last heard of, which are silent; the form of a new one."""
+    return render(
+        request,
+        "equipment/equipment.html",
+        devices=service.list_equipment(session, principal),
+        sites=corridor.sites,
+        places=[site for site in corridor.sites.values() if site.kind in SITE_KINDS],
+        kind_names=KIND_NAMES,
+        stations=STATIONS,
+        vendors=service.VENDORS,
+        vendor_names=VENDOR_NAMES,
+    )
+
+
+@router.get("/equipment/reads")
+def show_reads(
+    request: Request,
+    session: SessionDep,
+    principal: Reader,
+    status: Literal["doubtful", "unknown", "matched"] = "doubtful",
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+) -> Response:
+    """Plate reads with their pictures; the doubtful and unknown ones for a person to decide."""
+    reads, following = reading.list_reads(session, principal, status=status, before=before, limit=PAGE_SIZE)
+    return render(
+        request,
+        "equipment/reads.html",
+        reads=reads,
+        following=following,
+        wanted=status,
+        shown_plate=display_plate,
+        trips=reading.trips_considered(session, reads),
+    )

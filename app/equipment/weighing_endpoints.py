@@ -1,0 +1,92 @@
+"""Scales: the door of the devices, and what was weighed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.accounts.authorisation import allow
+from app.equipment import reports, service
+from app.equipment.camera_endpoints import read_key
+from app.equipment.reports import Subject
+from app.platform.dependencies import ClockDep, SessionDep
+from app.platform.http import Moment, PlainText, problems
+from app.platform.permissions import Principal
+
+router = APIRouter(tags=["equipment"])
+
+
+class SubjectIn(BaseModel):
+    """What a device reports about: a name of its own for the report, so that a repeat is known, and the truck.
+
+    Without a plate or trip code, the truck whose plate was last read at the device's station is meant.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    ref: PlainText = Field(min_length=1, max_length=120)
+    time: Moment | None = None
+    plate: PlainText | None = Field(None, max_length=40)
+    trip_code: PlainText | None = Field(None, max_length=20)
+
+    def subject(self) -> Subject:
+        """As the service takes it."""
+        return Subject(self.ref, self.time, self.plate, self.trip_code)
+
+
+class WeighingIn(SubjectIn):
+    """A truck on the scale."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"ref": "2026-000123", "plate": "29C-123.45", "gross_kg": 38120, "tare_kg": 15900}]
+        }
+    )
+
+    gross_kg: int = Field(ge=1, le=200_000)
+    tare_kg: int | None = Field(None, ge=1, le=200_000)
+
+
+class WeighingOut(BaseModel):
+    """A weighing beside the declaration; `difference_kg` = gross − tare − declared."""
+
+    weighing_id: int
+    equipment_id: int
+    scale: str
+    trip_id: int | None
+    plate: str | None
+    time: datetime
+    gross_kg: int
+    tare_kg: int | None
+    declared_kg: int | None
+    difference_kg: int | None
+    tolerance_kg: int | None
+    verdict: Literal["within", "over", "under", "not_comparable"]
+
+
+class WeighingList(BaseModel):
+    """Weighings, newest first."""
+
+    items: list[WeighingOut]
+
+
+@router.post("/equipment/weighings", response_model=WeighingOut, responses=problems())
+def report_weighing(body: WeighingIn, request: Request, session: SessionDep, clock: ClockDep) -> Any:
+    """A scale reports a weighing, with its key."""
+    device = service.authenticate(session, read_key(request), kind="scale")
+    row = reports.weigh(session, device, body.subject(), gross_kg=body.gross_kg, tare_kg=body.tare_kg, now=clock.now())
+    return reports.describe_weighing(row, device)
+
+
+@router.get("/api/v1/weighings", response_model=WeighingList, responses=problems())
+def list_weighings(
+    session: SessionDep,
+    principal: Annotated[Principal, Depends(allow("equipment.read"))],
+    before: Annotated[Moment | None, Query(description="Weighed before this time.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Any:
+    """The newest weighings on scales of the caller's gate."""
+    return {"items": reports.list_weighings(session, principal, before=before, limit=limit)}

@@ -1,0 +1,137 @@
+"""The collector's counter (ready to pay, questions, transfers, second person, closing), and one fee for its payer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request
+from sqlalchemy.orm import Session
+from starlette.responses import RedirectResponse, Response
+
+from app.accounts.authorisation import allow
+from app.fees import closing, payments, releases, service
+from app.fees.load import ANSWERABLE, CHOICES
+from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.labels import N_, REGIME_NAMES
+from app.platform.permissions import Principal
+from app.trips.goods import GOODS_CLASSES
+from app.web.pages import render
+from geo.clock import Clock
+from geo.corridor import Corridor
+from geo.errors import ConflictError
+
+router = APIRouter(include_in_schema=False, prefix="/fees")
+
+CollectorDep = Annotated[Principal, Depends(allow("fees.collect"))]
+ReaderDep = Annotated[Principal, Depends(allow("fees.read"))]
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+STATUS_WORDS: dict[str, Any] = {
+    "open_question": (N_("Open question"), "help-circle"),
+    "due": (N_("To be paid"), "cash"),
+    "paid": (N_("Paid"), "circle-check"),
+    "waived": (N_("Waived"), "circle-minus"),
+    "refunded": (N_("Given back"), "arrow-back-up"),
+}
+PAYMENT_WORDS: dict[str, Any] = {
+    "matched": N_("Fits"),
+    "unmatched": N_("Unknown"),
+    "over": N_("Too much"),
+    "under": N_("Too little"),
+    "double": N_("Paid twice"),
+    "refunded": N_("Given back"),
+}
+DETAIL_WORDS: dict[str, Any] = {
+    "no_reference": N_("The transfer names no reference."),
+    "several_references": N_("The transfer names several references."),
+    "unknown_reference": N_("No fee has this reference."),
+    "other_collector": N_("The fee belongs to another office or gate."),
+    "amount_not_known": N_("The amount of the fee is not known yet."),
+}
+METHOD_WORDS = {"cash": N_("Cash"), "transfer": N_("Transfer")}
+FACT_WORDS: dict[str, Any] = {
+    "regime": N_("Regime"),
+    "direction": N_("Direction"),
+    "gate_id": N_("Gate"),
+    "goods_class": N_("Kind of goods"),
+    "payload_kg": N_("Registered payload (kg)"),
+    "weight_kg": N_("Weight of the goods (kg)"),
+    "container": N_("Container (feet)"),
+    "refrigerated": N_("Refrigerated"),
+    "vehicle": N_("Kind of vehicle"),
+    "service": N_("Service used"),
+}
+VALUE_WORDS: dict[str, Any] = {
+    "standard": N_("Whole service"),
+    "inland_delivery": N_("Inland delivery"),
+    "wharf_only": N_("Wharf only"),
+    "none": N_("none"),
+    "truck": N_("Truck"),
+    "tractor": N_("Tractor with trailer"),
+    "new_vehicle": N_("New vehicle driven over"),
+    **REGIME_NAMES,
+}
+WORDS: dict[str, Any] = {
+    "statuses": STATUS_WORDS,
+    "payment_words": PAYMENT_WORDS,
+    "details": DETAIL_WORDS,
+    "methods": METHOD_WORDS,
+    "facts": FACT_WORDS,
+    "values": VALUE_WORDS,
+    "goods_classes": GOODS_CLASSES,
+    "choices": CHOICES,
+    "answerable": ANSWERABLE,
+}
+LISTED = 100
+
+
+@router.get("")
+def show_counter(
+    request: Request, principal: CollectorDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep
+) -> Response:
+    """The collector's page."""
+    return render(request, "fees/fees.html", **_counter(session, principal, clock, corridor))
+
+
+@router.get("/board")
+def show_board(
+    request: Request, principal: CollectorDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep
+) -> Response:
+    """The moving part of the collector's page alone."""
+    return render(request, "fees/board.html", **_counter(session, principal, clock, corridor))
+
+
+@router.get("/of-trip/{trip_id}")
+def lead_to_fee(trip_id: Id, principal: ReaderDep, session: SessionDep) -> Response:
+    """To the fee of a trip."""
+    fee = service.get_fee_of_trip(session, principal, trip_id)
+    return RedirectResponse(f"/fees/{fee['fee_id']}", 303)
+
+
+@router.get("/{fee_id}")
+def show_fee(fee_id: Id, request: Request, principal: ReaderDep, session: SessionDep) -> Response:
+    """One fee: how it came about, how to pay it, what came in; for its collector with all acts."""
+    fee = service.get_fee(session, principal, fee_id)
+    try:
+        code = service.payment_code(session, principal, fee_id)
+    except ConflictError:
+        code = None
+    return render(request, "fees/fee.html", fee=fee, code=code, **WORDS)
+
+
+def _counter(session: Session, principal: Principal, clock: Clock, corridor: Corridor) -> dict[str, Any]:
+    def fees(**wanted: Any) -> list[dict[str, Any]]:
+        return service.list_fees(session, principal, limit=LISTED, **wanted)[0]
+
+    site = corridor.sites.get(principal.gate_id or "")
+    return {
+        "gate": site.name if site else None,
+        "ready": fees(statuses=("due",), ready=True),
+        "early": fees(statuses=("due",), ready=False),
+        "questions": fees(statuses=("open_question",)),
+        "open_payments": payments.list_for_a_person(session, principal),
+        "open_releases": releases.list_releases(session, principal),
+        "day": closing.preview(session, principal, now=clock.now()) if principal.gate_id else None,
+        "closings": closing.list_closings(session, principal, limit=10) if principal.gate_id else [],
+        **WORDS,
+    }

@@ -1,1 +1,0 @@
-"""Following a trip: notifications, webhooks, the public page, time in each step, daily bulletins."""

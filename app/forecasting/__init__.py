@@ -1,0 +1,1 @@
+"""The state of the corridor now, and the forecast made from it."""

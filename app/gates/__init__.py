@@ -1,0 +1,1 @@
+"""The gates and the corridor that leads to them."""

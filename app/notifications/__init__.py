@@ -1,0 +1,1 @@
+"""Who is told what: the list behind the bell, and webhooks."""

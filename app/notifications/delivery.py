@@ -1,0 +1,212 @@
+"""Sending messages to webhooks: which are due, where they may go, and when to try again.
+
+A message goes only to a public address: its host is looked up, every address found must be public, and the connection
+goes to the very address that was checked, so that a name that changes its mind leads nowhere (DNS rebinding).
+Redirects are not followed, proxies not used, answers read to the first kilobyte, and the whole try is cut off in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+import structlog
+
+from app.notifications import store
+from app.notifications.webhooks import check_url, secret_of, sign
+from app.platform.runtime import Runtime
+from geo.errors import CuaKhauError, InvalidInputError
+
+RETRY_AFTER: Final = tuple(timedelta(seconds=s) for s in (10, 60, 300, 1800, 7200, 21_600, 43_200, 86_400))
+"""How long after each failed try the next one comes; after the last the message is dead, some two days on."""
+LEASE: Final = timedelta(seconds=60)
+TRY_S: Final = 8.0
+MOST_ADDRESSES: Final = 3
+"""How many addresses of a host are tried in turn."""
+MOST_AT_ONCE: Final = 40
+MOST_EACH: Final = 5
+"""Messages to one webhook in one round: a slow receiver must not keep the others waiting."""
+ANSWER_BYTES: Final = 1024
+NOT_PUBLIC: Final = tuple(
+    ipaddress.ip_network(one) for one in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "100.64.0.0/10")
+)
+"""Ways to private IPv4 addresses through IPv6 (NAT64, 6to4, Teredo), and carrier networks (RFC 6598)."""
+
+log = structlog.get_logger("webhooks")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a try went: the status answered (`None`: none), the beginning of the answer or what went wrong."""
+
+    status: int | None
+    text: str
+    took_ms: int
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the receiver has taken the message."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Deliverer:
+    """Sends what is due in a thread of its own, so that a slow receiver never holds up control's tick."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self._thread: threading.Thread | None = None
+
+    def tend(self) -> None:
+        """Begin a round unless one is under way; returns at once."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._round, name="webhooks", daemon=True)
+            self._thread.start()
+
+    def _round(self) -> None:
+        try:
+            deliver_waiting(self.runtime, self.runtime.clock.now())
+        except Exception:  # a fault must not end deliveries for good; the next tick begins anew
+            log.exception("delivery failed")
+
+
+def deliver_waiting(runtime: Runtime, now: datetime) -> int:
+    """Send the messages that are due at `now`, each once; how many were taken by their receivers."""
+    with runtime.sessions() as session:
+        claimed = store.claim_deliveries(session, now, until=now + LEASE, limit=MOST_AT_ONCE, each=MOST_EACH)
+        session.commit()
+    if not claimed:
+        return 0
+    answers = asyncio.run(_send_all(runtime, claimed, now))
+    with runtime.sessions() as session:
+        for row, answer in zip(claimed, answers, strict=True):
+            store.settle_delivery(session, row.delivery_id, outcome(answer, row.tries, now))
+        session.commit()
+    return sum(answer.is_success for answer in answers)
+
+
+def outcome(answer: Answer, tries: int, now: datetime) -> dict[str, Any]:
+    """What is noted after the try number `tries`: delivered, to be tried again, or dead."""
+    values: dict[str, Any] = {
+        "tried_at": now,
+        "answer_status": answer.status,
+        "answer": answer.text.replace("\x00", ""),
+        "took_ms": answer.took_ms,
+    }
+    if answer.is_success:
+        return {**values, "status": "delivered"}
+    if tries > len(RETRY_AFTER):
+        return {**values, "status": "dead"}
+    return {**values, "next_try_at": now + RETRY_AFTER[tries - 1]}
+
+
+async def _send_all(runtime: Runtime, claimed: Sequence[Any], now: datetime) -> list[Answer]:
+    timeout = httpx.Timeout(TRY_S, connect=TRY_S / MOST_ADDRESSES)
+    limits = httpx.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=0)
+    async with httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False, follow_redirects=False) as client:
+        return await asyncio.gather(*(_send(client, runtime, row, now) for row in claimed))
+
+
+async def _send(client: httpx.AsyncClient, runtime: Runtime, row: Any, now: datetime) -> Answer:
+    started = time.perf_counter()
+    headers = sign(secret_of(runtime.settings, bytes(row.salt)), f"msg_{row.delivery_id}", now, row.body)
+    status, text = None, ""
+    try:
+        async with asyncio.timeout(TRY_S):
+            requests = await prepare(
+                client, row.url, row.body, headers, allow_private=runtime.settings.webhook_allow_private
+            )
+            response = await _send_to_first(client, requests)
+            try:
+                status = response.status_code
+                text = await _beginning(response)
+            finally:
+                await response.aclose()
+    except TimeoutError:
+        status, text = None, f"No answer within {TRY_S:.0f} s."
+    except CuaKhauError as error:
+        text = str(error)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        status, text = None, f"{type(error).__name__}: {error}"[:300]
+    return Answer(status, text, round((time.perf_counter() - started) * 1000.0))
+
+
+async def _send_to_first(client: httpx.AsyncClient, requests: Sequence[httpx.Request]) -> httpx.Response:
+    """The answer of the first address that takes the connection: a host may have one that leads nowhere from here."""
+    for request in requests[:-1]:
+        with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
+            return await client.send(request, stream=True)
+    return await client.send(requests[-1], stream=True)
+
+
+async def prepare(
+    client: httpx.AsyncClient, url: str, body: str, headers: dict[str, str], *, allow_private: bool
+) -> list[httpx.Request]:
+    """The request, once for each address of its host (`MOST_ADDRESSES`), all of them looked up and checked.
+
+    Raises
+    ------
+    InvalidInputError
+        If the host is unknown, or any of its addresses is not public and `allow_private` is not set.
+    """
+    check_url(url, allow_private=allow_private)
+    parts = urlsplit(url)
+    host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
+    addresses = await _look_up(host, port)
+    if not allow_private and not all(is_public(one) for one in addresses):
+        raise InvalidInputError("{host} leads to an address that is not public.", field="url", host=host)
+    all_headers = {
+        **headers,
+        "Host": parts.netloc,
+        "Content-Type": "application/json",
+        "User-Agent": "cuakhau-webhooks/1",
+    }
+    extensions = {"sni_hostname": host} if parts.scheme == "https" else {}
+    return [
+        client.build_request(
+            "POST",
+            httpx.URL(url).copy_with(host=address, port=port),
+            content=body.encode(),
+            headers=all_headers,
+            extensions=extensions,
+        )
+        for address in addresses[:MOST_ADDRESSES]
+    ]
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address can be reached by everybody, and only so."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    barred = any(parsed in network for network in NOT_PUBLIC if network.version == parsed.version)
+    return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved and not barred
+
+
+async def _look_up(host: str, port: int) -> list[str]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise InvalidInputError("The host {host} is not known.", field="url", host=host) from None
+    return list(dict.fromkeys(str(one[4][0]) for one in found))
+
+
+async def _beginning(response: httpx.Response) -> str:
+    read = b""
+    async for chunk in response.aiter_raw():
+        read += chunk
+        if len(read) >= ANSWER_BYTES:
+            break
+    return read[:ANSWER_BYTES].decode(errors="replace")

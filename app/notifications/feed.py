@@ -1,0 +1,159 @@
+"""From what happened to who is told: reads the outbox, writes notifications and messages to webhooks.
+
+Control calls `follow` every few seconds. It goes on where it stopped; whatever it reads twice has one effect, because
+a notification is known by its subject and a message by its event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import orjson
+from sqlalchemy.orm import Session
+
+from app.notifications import store
+from app.platform import outbox
+from app.platform.outbox import Audience, OutboxRow
+
+FEED: Final = "following"
+MOST_AT_ONCE: Final = 5000
+OVERLAP: Final = 300
+LATE: Final = timedelta(minutes=2)
+"""Events are looked at again this far back: transactions do not commit in the order of their numbers."""
+NOTIFIED_STAGES: Final = frozenset({"queued", "in_the_yard", "out", "cancelled"})
+NOTIFIED_STATUSES: Final = frozenset({"done", "returned"})
+NOTIFIED_FEES: Final = frozenset({"due", "paid", "waived", "refunded"})
+WEBHOOK_TYPES: Final = {
+    "trip": "trip.changed",
+    "sheet": "trip.step",
+    "fee": "trip.fee",
+    "order": "order.changed",
+}
+"""Event of the platform → type of the message that an enterprise's system gets."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a notification says; `subject` tells it from others to the same account."""
+
+    subject: str
+    kind: str
+    trip_id: int | None
+    data: Mapping[str, Any]
+
+
+def follow(session: Session, now: datetime) -> int:
+    """Tell people and systems of what happened since the last call; how many events were new."""
+    position = store.lock_feed(session, FEED)
+    until = min(store.newest_event(session), position + MOST_AT_ONCE)
+    rows = store.events_between(session, position - OVERLAP, until, WEBHOOK_TYPES)
+    rows = [row for row in rows if row.event_id > position or row.at >= now - LATE]
+    rows = [row for row in rows if not row.data.get("compliance_changed")]
+    _notify(session, rows, now)
+    _queue_deliveries(session, rows, now)
+    if until > position:
+        store.move_feed(session, FEED, until)
+    return sum(row.event_id > position for row in rows)
+
+
+def message_of(type_: str, data: Mapping[str, Any]) -> Message | None:
+    """What people are told of an event; `None` if it is not worth their while."""
+    trip_id, status = data.get("trip_id"), data.get("status")
+    if type_ == "trip" and data.get("stage") in NOTIFIED_STAGES:
+        return Message(f"trip:{trip_id}:{data['stage']}", f"trip.{data['stage']}", trip_id, {})
+    if type_ == "sheet" and status in NOTIFIED_STATUSES and data.get("step"):
+        subject = f"sheet:{trip_id}:{data['step']}:{status}:{data.get('version')}"
+        return Message(subject, f"step.{status}", trip_id, {"step": data["step"]})
+    if type_ == "fee" and status in NOTIFIED_FEES:
+        return Message(f"fee:{trip_id}:{status}", f"fee.{status}", trip_id, {})
+    if type_ == "order" and status in {"active", "cancelled"}:
+        order_id = data.get("order_id")
+        return Message(f"order:{order_id}:{status}", f"order.{status}", None, {"order_id": order_id})
+    return None
+
+
+def _notify(session: Session, rows: Sequence[OutboxRow], now: datetime) -> None:
+    told = [(row, message) for row in rows if (message := message_of(row.type, row.data)) is not None]
+    audiences = {row.event_id: _audience(row) for row, _ in told}
+    candidates = store.accounts_of(
+        session,
+        organisations=_all(one.organisations for one in audiences.values()),
+        vehicles=_all(one.vehicles for one in audiences.values()),
+        accounts=_all(one.accounts for one in audiences.values()),
+    )
+    known = store.trip_names(session, {message.trip_id for _, message in told if message.trip_id is not None})
+    notifications = [
+        {
+            "account_id": account.account_id,
+            "subject": message.subject,
+            "at": row.at,
+            "kind": message.kind,
+            "trip_id": message.trip_id if message.trip_id in known else None,
+            "data": dict(message.data),
+        }
+        for row, message in told
+        for account in candidates
+        if _concerns(audiences[row.event_id], account)
+    ]
+    accounts = store.insert_notifications(session, notifications)
+    if accounts:
+        outbox.emit(session, "notification", Audience(accounts=tuple(sorted(accounts))), {}, at=now)
+
+
+def _concerns(audience: Audience, account: Any) -> bool:
+    return (
+        (account.role == "enterprise" and account.organisation_id in audience.organisations)
+        or (account.role == "driver" and account.vehicle_id in audience.vehicles)
+        or account.account_id in audience.accounts
+    )
+
+
+def _queue_deliveries(session: Session, rows: Sequence[OutboxRow], now: datetime) -> None:
+    webhooks = store.webhooks_of(session, _all(_audience(row).organisations for row in rows))
+    if not webhooks:
+        return
+    names = store.trip_names(session, {row.data["trip_id"] for row in rows if row.data.get("trip_id") is not None})
+    store.insert_deliveries(
+        session,
+        [
+            delivery(webhook.webhook_id, row, names, now)
+            for row in rows
+            for webhook in webhooks
+            if webhook.organisation_id in _audience(row).organisations
+            and WEBHOOK_TYPES[row.type] in webhook.events
+            and webhook.created_at <= row.at
+        ],
+    )
+
+
+def delivery(webhook_id: int, row: OutboxRow, names: Mapping[int, dict[str, Any]], now: datetime) -> dict[str, Any]:
+    """A message to a webhook as a row: what happened, and what the trip is called."""
+    type_ = WEBHOOK_TYPES[row.type]
+    data = {**names.get(row.data.get("trip_id", -1), {}), **row.data}
+    return new_delivery(webhook_id, f"event:{row.event_id}", type_, data, at=row.at, now=now)
+
+
+def new_delivery(
+    webhook_id: int, subject: str, type_: str, data: Mapping[str, Any], *, at: datetime, now: datetime
+) -> dict[str, Any]:
+    """A message as a row; its body has `type timestamp data` (Standard Webhooks, "payload structure")."""
+    body = orjson.dumps({"type": type_, "timestamp": at, "data": dict(data)}, option=orjson.OPT_UTC_Z).decode()
+    return {
+        "webhook_id": webhook_id,
+        "subject": subject,
+        "type": type_,
+        "body": body,
+        "created_at": now,
+        "next_try_at": now,
+    }
+
+
+def _audience(row: OutboxRow) -> Audience:
+    return Audience(**{name: tuple(values) for name, values in row.audience.items()})
+
+
+def _all(groups: Iterable[Sequence[int]]) -> set[int]:
+    return {one for group in groups for one in group}

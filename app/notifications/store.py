@@ -1,0 +1,238 @@
+"""Queries on notifications, webhooks and the public view of a trip. Nothing here commits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import Row, and_, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.accounts.tables import Account
+from app.notifications.tables import DeliveryRow, EventFeed, NotificationRow, WebhookRow
+from app.platform.outbox import OutboxRow
+from app.trips.tables import Trip
+from ingest.tables import Vehicle
+
+AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
+
+# The outbox, read in order
+
+
+def lock_feed(session: Session, name: str) -> int:
+    """How far a reader of the outbox has come; no other reader of that name goes on until the transaction ends."""
+    query = select(EventFeed).where(EventFeed.name == name).with_for_update()
+    row = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if row is None:
+        session.execute(insert(EventFeed).values(name=name, position=0).on_conflict_do_nothing())
+        return 0
+    return row.position
+
+
+def move_feed(session: Session, name: str, position: int) -> None:
+    """Note how far a reader of the outbox has come."""
+    session.execute(update(EventFeed).where(EventFeed.name == name).values(position=position))
+
+
+def newest_event(session: Session) -> int:
+    """The number of the newest event; 0 if there is none."""
+    return session.scalar(select(func.max(OutboxRow.event_id))) or 0
+
+
+def events_between(session: Session, after: int, until: int, types: Collection[str]) -> Sequence[OutboxRow]:
+    """Events of some types with numbers in (after, until], oldest first."""
+    query = select(OutboxRow).where(OutboxRow.event_id > after, OutboxRow.event_id <= until, OutboxRow.type.in_(types))
+    return session.scalars(query.order_by(OutboxRow.event_id)).all()
+
+
+def accounts_of(
+    session: Session, *, organisations: Collection[int], vehicles: Collection[int], accounts: Collection[int]
+) -> Sequence[AnyRow]:
+    """Accounts of enterprises and drivers that audiences may mean: `account_id role organisation_id vehicle_id`."""
+    return session.execute(
+        select(Account.account_id, Account.role, Account.organisation_id, Account.vehicle_id).where(
+            Account.disabled_at.is_(None),
+            or_(
+                and_(Account.role == "enterprise", Account.organisation_id.in_(organisations)),
+                and_(Account.role == "driver", Account.vehicle_id.in_(vehicles)),
+                and_(Account.role.in_(("enterprise", "driver")), Account.account_id.in_(accounts)),
+            ),
+        )
+    ).all()
+
+
+def trip_names(session: Session, trip_ids: Collection[int]) -> dict[int, dict[str, Any]]:
+    """What a message calls trips: `code plate gate_id direction stage`, by id."""
+    query = (
+        select(Trip.trip_id, Trip.code, Vehicle.plate, Trip.gate_id, Trip.direction, Trip.stage)
+        .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
+        .where(Trip.trip_id.in_(trip_ids))
+    )
+    return {row.trip_id: dict(row._mapping) for row in session.execute(query)} if trip_ids else {}
+
+
+# Notifications
+
+
+def insert_notifications(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Tell accounts what they have not been told yet; the accounts that got something new."""
+    if not rows:
+        return set()
+    query = insert(NotificationRow).on_conflict_do_nothing().returning(NotificationRow.account_id)
+    return set(session.scalars(query, [dict(row) for row in rows]))
+
+
+def list_notifications(session: Session, account_id: int, *, before: int | None, limit: int) -> Sequence[AnyRow]:
+    """What an account was told, newest first, each with code and plate of its trip."""
+    query = (
+        select(NotificationRow, Trip.code, Vehicle.plate, Trip.gate_id)
+        .outerjoin(Trip, Trip.trip_id == NotificationRow.trip_id)
+        .outerjoin(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
+        .where(NotificationRow.account_id == account_id)
+        .order_by(NotificationRow.notification_id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(NotificationRow.notification_id < before)
+    return session.execute(query.execution_options(populate_existing=True)).all()
+
+
+def count_unread(session: Session, account_id: int, *, most: int) -> int:
+    """How many notifications an account has not read, counted up to `most`."""
+    unread = (
+        select(NotificationRow.notification_id)
+        .where(NotificationRow.account_id == account_id, NotificationRow.read_at.is_(None))
+        .limit(most)
+    )
+    return session.scalar(select(func.count()).select_from(unread.subquery())) or 0
+
+
+def mark_read(session: Session, account_id: int, *, until: int, now: datetime) -> int:
+    """Mark an account's notifications up to a number as read; how many were not."""
+    query = (
+        update(NotificationRow)
+        .where(
+            NotificationRow.account_id == account_id,
+            NotificationRow.read_at.is_(None),
+            NotificationRow.notification_id <= until,
+        )
+        .values(read_at=now)
+        .returning(NotificationRow.notification_id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(session.scalars(query).all())
+
+
+def prune(session: Session, before: datetime) -> None:
+    """Forget notifications and deliveries older than a time."""
+    session.execute(text("DELETE FROM app.notification WHERE at < :before"), {"before": before})
+    session.execute(
+        text("DELETE FROM app.webhook_delivery WHERE created_at < :before AND status <> 'waiting'"), {"before": before}
+    )
+
+
+# Webhooks
+
+
+def insert_webhook(session: Session, values: Mapping[str, Any]) -> WebhookRow:
+    """A new webhook."""
+    row = WebhookRow(**values)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def webhooks_of(session: Session, organisation_ids: Collection[int]) -> Sequence[WebhookRow]:
+    """The webhooks in use of some organisations."""
+    if not organisation_ids:
+        return ()
+    query = select(WebhookRow).where(WebhookRow.organisation_id.in_(organisation_ids), WebhookRow.removed_at.is_(None))
+    return session.scalars(query.order_by(WebhookRow.webhook_id)).all()
+
+
+def find_webhook(session: Session, organisation_id: int, webhook_id: int) -> WebhookRow | None:
+    """A webhook in use of an organisation."""
+    query = select(WebhookRow).where(
+        WebhookRow.webhook_id == webhook_id,
+        WebhookRow.organisation_id == organisation_id,
+        WebhookRow.removed_at.is_(None),
+    )
+    return session.scalars(query).one_or_none()
+
+
+def insert_deliveries(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Messages to send, unless they are on the list already."""
+    if rows:
+        session.execute(insert(DeliveryRow).on_conflict_do_nothing(), [dict(row) for row in rows])
+
+
+def list_deliveries(session: Session, webhook_id: int, *, before: int | None, limit: int) -> Sequence[DeliveryRow]:
+    """What was sent to a webhook or is to be sent, newest first."""
+    query = select(DeliveryRow).where(DeliveryRow.webhook_id == webhook_id)
+    if before is not None:
+        query = query.where(DeliveryRow.delivery_id < before)
+    return session.scalars(
+        query.order_by(DeliveryRow.delivery_id.desc()).limit(limit).execution_options(populate_existing=True)
+    ).all()
+
+
+def retry_delivery(session: Session, webhook_id: int, delivery_id: int, now: datetime) -> bool:
+    """Put a message that was given up on the list again; whether there was one."""
+    query = (
+        update(DeliveryRow)
+        .where(
+            DeliveryRow.delivery_id == delivery_id, DeliveryRow.webhook_id == webhook_id, DeliveryRow.status == "dead"
+        )
+        .values(status="waiting", tries=0, next_try_at=now)
+        .returning(DeliveryRow.delivery_id)
+    )
+    return session.scalars(query).one_or_none() is not None
+
+
+def drop_waiting(session: Session, webhook_id: int) -> None:
+    """Give up what still waits for a webhook that is removed."""
+    session.execute(
+        update(DeliveryRow)
+        .where(DeliveryRow.webhook_id == webhook_id, DeliveryRow.status == "waiting")
+        .values(status="dead", answer="The webhook was removed.")
+        .execution_options(synchronize_session=False)
+    )
+
+
+def claim_deliveries(session: Session, now: datetime, *, until: datetime, limit: int, each: int) -> Sequence[AnyRow]:
+    """Take messages that are due, at most `each` a webhook; nobody else gets them before `until`.
+
+    A process that dies while it sends leaves them on the list: they come again then.
+    """
+    return session.execute(
+        text(
+            """
+            WITH due AS (
+                SELECT d.delivery_id, row_number() OVER (PARTITION BY d.webhook_id ORDER BY d.next_try_at) AS place
+                FROM (SELECT delivery_id, webhook_id, next_try_at FROM app.webhook_delivery
+                      WHERE status = 'waiting' AND next_try_at <= :now ORDER BY next_try_at LIMIT 2000) d
+            ), taken AS (
+                SELECT w.delivery_id FROM app.webhook_delivery w JOIN due USING (delivery_id)
+                WHERE due.place <= :each AND w.status = 'waiting' AND w.next_try_at <= :now
+                ORDER BY w.next_try_at LIMIT :limit FOR UPDATE OF w SKIP LOCKED
+            )
+            UPDATE app.webhook_delivery d SET tries = d.tries + 1, next_try_at = :until
+            FROM taken, app.webhook h
+            WHERE d.delivery_id = taken.delivery_id AND h.webhook_id = d.webhook_id
+            RETURNING d.delivery_id, d.webhook_id, d.body, d.tries, h.url, h.salt
+            """
+        ),
+        {"now": now, "until": until, "limit": limit, "each": each},
+    ).all()
+
+
+def settle_delivery(session: Session, delivery_id: int, values: Mapping[str, Any]) -> None:
+    """Note how a try went."""
+    session.execute(
+        update(DeliveryRow)
+        .where(DeliveryRow.delivery_id == delivery_id, DeliveryRow.status == "waiting")
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )

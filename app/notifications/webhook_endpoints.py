@@ -1,0 +1,151 @@
+"""Webhooks: where an enterprise's system is told of its trips."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from app.accounts.authorisation import allow
+from app.accounts.sessions import client_address
+from app.notifications import webhooks
+from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
+from app.platform.http import PlainText, link_next, problems
+from app.platform.permissions import Principal
+
+router = APIRouter(prefix="/api/v1/webhooks", tags=["following"])
+
+WriterDep = Annotated[Principal, Depends(allow("webhooks.write"))]
+WebhookId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+DeliveryId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+EventType = Literal["trip.changed", "trip.step", "trip.fee", "order.changed"]
+
+EXAMPLE: dict[str, JsonValue] = {"url": "https://erp.example.vn/cuakhau", "events": ["trip.step", "trip.fee"]}
+
+
+class WebhookIn(BaseModel):
+    """A webhook to make."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
+
+    url: PlainText = Field(max_length=500)
+    events: list[EventType] = Field(min_length=1, max_length=4)
+
+
+class WebhookOut(BaseModel):
+    """A webhook."""
+
+    webhook_id: int
+    url: str
+    events: list[EventType]
+    created_at: datetime
+
+
+class WebhookMade(WebhookOut):
+    """A new webhook, and the secret that signs its messages; it is not shown again."""
+
+    secret: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+
+
+class Webhooks(BaseModel):
+    """The webhooks of an enterprise."""
+
+    items: list[WebhookOut]
+
+
+class DeliveryOut(BaseModel):
+    """One message: what was sent, how often it was tried, what was answered last."""
+
+    delivery_id: int
+    type: str
+    status: Literal["waiting", "delivered", "dead"]
+    tries: int
+    body: str
+    created_at: datetime
+    tried_at: datetime | None
+    next_try_at: datetime | None
+    answer_status: int | None
+    answer: str | None
+    took_ms: int | None
+
+
+class DeliveryPage(BaseModel):
+    """A page of a webhook's log, newest first; the header `Link` points to the next."""
+
+    items: list[DeliveryOut]
+
+
+@router.get("", response_model=Webhooks, responses=problems())
+def list_webhooks(principal: WriterDep, session: SessionDep) -> Any:
+    """The webhooks of the caller's enterprise."""
+    return {"items": webhooks.list_webhooks(session, principal)}
+
+
+@router.post("", status_code=201, response_model=WebhookMade, responses=problems(409))
+def create_webhook(
+    body: WebhookIn,
+    request: Request,
+    response: Response,
+    principal: WriterDep,
+    session: SessionDep,
+    runtime: RuntimeDep,
+) -> Any:
+    """Make a webhook. Messages are signed after the Standard Webhooks specification."""
+    made, secret = webhooks.create_webhook(
+        session,
+        principal,
+        runtime.settings,
+        url=body.url,
+        events=body.events,
+        now=runtime.clock.now(),
+        address=client_address(request),
+    )
+    response.headers["Location"] = f"/api/v1/webhooks/{made['webhook_id']}"
+    return {**made, "secret": secret}
+
+
+@router.get("/{webhook_id}", response_model=WebhookOut, responses=problems(404))
+def get_webhook(webhook_id: WebhookId, principal: WriterDep, session: SessionDep) -> Any:
+    """One webhook."""
+    return webhooks.get_webhook(session, principal, webhook_id)
+
+
+@router.delete("/{webhook_id}", status_code=204, responses=problems(404))
+def remove_webhook(
+    webhook_id: WebhookId, request: Request, principal: WriterDep, session: SessionDep, clock: ClockDep
+) -> None:
+    """Remove a webhook; what waits for it is given up."""
+    webhooks.remove_webhook(session, principal, webhook_id, now=clock.now(), address=client_address(request))
+
+
+@router.post("/{webhook_id}/test", status_code=202, responses=problems(404))
+def send_test(webhook_id: WebhookId, principal: WriterDep, session: SessionDep, clock: ClockDep) -> None:
+    """Send a test message."""
+    webhooks.send_test(session, principal, webhook_id, now=clock.now())
+
+
+@router.get("/{webhook_id}/deliveries", response_model=DeliveryPage, responses=problems(404))
+def list_deliveries(
+    webhook_id: WebhookId,
+    request: Request,
+    response: Response,
+    principal: WriterDep,
+    session: SessionDep,
+    before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="From the `Link` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+) -> Any:
+    """The log of a webhook: what was sent and what is to be sent."""
+    items, following = webhooks.list_deliveries(session, principal, webhook_id, before=before, limit=limit)
+    if following is not None:
+        link_next(request, response, before=following)
+    return {"items": items}
+
+
+@router.post("/{webhook_id}/deliveries/{delivery_id}/retry", status_code=202, responses=problems(404, 409))
+def retry_delivery(
+    webhook_id: WebhookId, delivery_id: DeliveryId, principal: WriterDep, session: SessionDep, clock: ClockDep
+) -> None:
+    """Send a message that was given up once more."""
+    webhooks.retry(session, principal, webhook_id, delivery_id, now=clock.now())

@@ -1,0 +1,225 @@
+"""What an enterprise's system is told, and where: webhooks and their log.
+
+Messages follow the Standard Webhooks specification (standardwebhooks.com): the headers `webhook-id`,
+`webhook-timestamp` and `webhook-signature`, the last `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from sqlalchemy.orm import Session
+
+from app.notifications import store
+from app.notifications.feed import WEBHOOK_TYPES, new_delivery
+from app.notifications.tables import DeliveryRow, WebhookRow
+from app.platform import audit
+from app.platform.permissions import Principal
+from app.settings import Settings
+from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+
+TYPES: Final = tuple(WEBHOOK_TYPES.values())
+MOST_WEBHOOKS: Final = 5
+LONGEST_URL: Final = 500
+SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how the specification marks a secret
+
+
+def create_webhook(
+    session: Session,
+    principal: Principal,
+    settings: Settings,
+    *,
+    url: str,
+    events: Sequence[str],
+    now: datetime,
+    address: str = "",
+) -> tuple[dict[str, Any], str]:
+    """A webhook of the caller's enterprise, and the secret with which its messages are signed, told this once.
+
+    Raises
+    ------
+    InvalidInputError
+        If the address or the events cannot be accepted.
+    ConflictError
+        If the enterprise has as many as it may.
+    """
+    organisation_id = _organisation(principal)
+    url = check_url(url, allow_private=settings.webhook_allow_private)
+    unknown = [one for one in events if one not in TYPES]
+    if unknown or not events:
+        raise InvalidInputError("Choose one or more of: {allowed}.", field="events", allowed=", ".join(TYPES))
+    if len(store.webhooks_of(session, [organisation_id])) >= MOST_WEBHOOKS:
+        raise ConflictError("There are {most} webhooks already; remove one first.", most=MOST_WEBHOOKS)
+    chosen = [one for one in TYPES if one in events]
+    row = store.insert_webhook(
+        session,
+        {
+            "organisation_id": organisation_id,
+            "url": url,
+            "salt": secrets.token_bytes(32),
+            "events": chosen,
+            "created_by": principal.account_id,
+            "created_at": now,
+        },
+    )
+    after = {"url": url, "events": chosen}
+    audit.record(session, principal, "webhooks.create", "webhook", row.webhook_id, None, after, at=now, address=address)
+    return describe(row), format_secret(secret_of(settings, row.salt))
+
+
+def remove_webhook(
+    session: Session, principal: Principal, webhook_id: int, *, now: datetime, address: str = ""
+) -> None:
+    """Take a webhook away; what waits for it is given up, its log stays.
+
+    Raises
+    ------
+    NotFoundError
+        If the enterprise has no such webhook.
+    """
+    row = _get(session, principal, webhook_id)
+    row.removed_at = now
+    store.drop_waiting(session, webhook_id)
+    before = {"url": row.url, "events": row.events}
+    audit.record(session, principal, "webhooks.remove", "webhook", webhook_id, before, at=now, address=address)
+
+
+def list_webhooks(session: Session, principal: Principal) -> list[dict[str, Any]]:
+    """The webhooks of the caller's enterprise."""
+    own = [] if principal.organisation_id is None else [principal.organisation_id]
+    return [describe(row) for row in store.webhooks_of(session, own)]
+
+
+def get_webhook(session: Session, principal: Principal, webhook_id: int) -> dict[str, Any]:
+    """A webhook of the caller's enterprise; raises NotFoundError if there is none."""
+    return describe(_get(session, principal, webhook_id))
+
+
+def send_test(session: Session, principal: Principal, webhook_id: int, *, now: datetime) -> None:
+    """Put a test message on a webhook's list; raises NotFoundError if there is no such webhook."""
+    row = _get(session, principal, webhook_id)
+    subject = f"test:{secrets.token_hex(8)}"
+    store.insert_deliveries(
+        session, [new_delivery(row.webhook_id, subject, "test", {"webhook_id": row.webhook_id}, at=now, now=now)]
+    )
+
+
+def list_deliveries(
+    session: Session, principal: Principal, webhook_id: int, *, before: int | None, limit: int
+) -> tuple[list[dict[str, Any]], int | None]:
+    """A page of a webhook's log, newest first, and the number below which the next begins.
+
+    Raises
+    ------
+    NotFoundError
+        If the enterprise has no such webhook.
+    """
+    _get(session, principal, webhook_id)
+    rows = store.list_deliveries(session, webhook_id, before=before, limit=limit + 1)
+    page = [describe_delivery(row) for row in rows[:limit]]
+    return page, page[-1]["delivery_id"] if len(rows) > limit else None
+
+
+def retry(session: Session, principal: Principal, webhook_id: int, delivery_id: int, *, now: datetime) -> None:
+    """Try a message that was given up once more.
+
+    Raises
+    ------
+    NotFoundError, ConflictError
+        If the enterprise has no such webhook, or the message was not given up.
+    """
+    _get(session, principal, webhook_id)
+    if not store.retry_delivery(session, webhook_id, delivery_id, now):
+        raise ConflictError("Only a message that was given up can be sent again.")
+
+
+def check_url(url: str, *, allow_private: bool) -> str:
+    """The address tidied, if a message may go there by its form; where it leads is checked when one is sent.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no https address (http only where `allow_private`), or carries a user name.
+    """
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise InvalidInputError("{value} is no address.", field="url", value=url[:100]) from None
+    schemes = ("https", "http") if allow_private else ("https",)
+    if parts.scheme not in schemes or not parts.hostname or len(url) > LONGEST_URL or not url.isprintable():
+        raise InvalidInputError("Give an address that begins with https://.", field="url")
+    if parts.username is not None or parts.password is not None or parts.fragment or port == 0 or " " in url:
+        raise InvalidInputError("The address may not hold a user name, password, space or #.", field="url")
+    return url
+
+
+def secret_of(settings: Settings, salt: bytes) -> bytes:
+    """The secret of a webhook: made from its salt and the platform's key, so that the database alone has none."""
+    key = settings.secret_key.get_secret_value().encode()
+    return hmac.new(key, b"webhook:" + salt, hashlib.sha256).digest()
+
+
+def format_secret(secret: bytes) -> str:
+    """The secret as its receiver enters it."""
+    return SECRET_PREFIX + base64.b64encode(secret).decode()
+
+
+def sign(secret: bytes, message_id: str, sent_at: datetime, body: str) -> dict[str, str]:
+    """The headers that show where a message comes from and that nobody changed it."""
+    stamp = str(int(sent_at.timestamp()))
+    digest = hmac.new(secret, f"{message_id}.{stamp}.{body}".encode(), hashlib.sha256).digest()
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": stamp,
+        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+    }
+
+
+def describe(row: WebhookRow) -> dict[str, Any]:
+    """A webhook for people and programs; never its secret."""
+    return {
+        "webhook_id": row.webhook_id,
+        "url": row.url,
+        "events": list(row.events),
+        "created_at": row.created_at,
+    }
+
+
+def describe_delivery(row: DeliveryRow) -> dict[str, Any]:
+    """One line of the log."""
+    return {
+        "delivery_id": row.delivery_id,
+        "type": row.type,
+        "status": row.status,
+        "tries": row.tries,
+        "body": row.body,
+        "created_at": row.created_at,
+        "tried_at": row.tried_at,
+        "next_try_at": row.next_try_at if row.status == "waiting" else None,
+        "answer_status": row.answer_status,
+        "answer": row.answer,
+        "took_ms": row.took_ms,
+    }
+
+
+def _organisation(principal: Principal) -> int:
+    principal.require("webhooks.write")
+    if principal.organisation_id is None:
+        raise ForbiddenError("Your account belongs to no enterprise.")
+    return principal.organisation_id
+
+
+def _get(session: Session, principal: Principal, webhook_id: int) -> WebhookRow:
+    row = store.find_webhook(session, _organisation(principal), webhook_id)
+    if row is None:
+        raise NotFoundError("Your enterprise has no webhook {webhook_id}.", webhook_id=webhook_id)
+    return row

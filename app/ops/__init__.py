@@ -1,0 +1,1 @@
+"""What operators run: supervisor, embedded servers, installation, migration, metrics, logs, replay, health."""

@@ -1,0 +1,208 @@
+"""The planner's pages: a form of what-ifs, runs with base and variant side by side, their report."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.accounts.authorisation import allow
+from app.planning import runs, service, settings_pages
+from app.planning.form import Problem, Reading, SentFields, Written, fields_of, read_form, row_count
+from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.permissions import Principal
+from app.web.pages import Pages, render
+from geo.clock import Clock
+from geo.corridor import Corridor
+from geo.errors import CuaKhauError
+from maps.comparison import INPUT_NAMES, describe_inputs, key_figures
+from routing import store as routing_store
+from routing.scenario import library, parse_scenario
+
+router = APIRouter(include_in_schema=False, prefix="/planner")
+
+Viewer = Annotated[Principal, Depends(allow("pages.planner"))]
+Planner = Annotated[Principal, Depends(allow("scenarios.run"))]
+DEFAULT_RUNS = "200"
+
+
+@router.get("")
+def show_form(
+    request: Request,
+    _principal: Viewer,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    start: str = runs.ORDINARY,
+    repeat: uuid.UUID | None = None,
+) -> Response:
+    """The form, filled from the library, the present state or an earlier run; and the earlier runs."""
+    written = _prefilled(request, session, corridor, clock, start, repeat)
+    return _form(request, session, corridor, written, start="" if repeat else start)
+
+
+@router.post("")
+def queue_run(
+    request: Request,
+    principal: Planner,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    fields: SentFields,
+) -> Response:
+    """Queue what the form asks for; what cannot be accepted comes back with the reason at its field."""
+    reading = read_form(fields, corridor)
+    if reading.wish is None:
+        return _form(request, session, corridor, reading.written, problems=reading.problems)
+    try:
+        with session.begin_nested():
+            wish = reading.wish
+            run_id = service.queue_scenario(
+                session, principal, corridor, wish.scenario, runs=wish.runs, seed=wish.seed, now=clock.now()
+            )
+    except CuaKhauError as error:
+        return _form(request, session, corridor, reading.written, problems=_refused(reading, error))
+    return RedirectResponse(f"/planner/runs/{run_id}", 303)
+
+
+@router.get("/runs")
+def list_runs(request: Request, _principal: Viewer, session: SessionDep) -> Response:
+    """The list of runs alone, to be put into the page anew."""
+    return render(request, "planning/runs.html", **_listing(request, session))
+
+
+@router.get("/runs/{run_id}")
+def show_run(
+    request: Request, run_id: uuid.UUID, _principal: Viewer, session: SessionDep, corridor: CorridorDep
+) -> Response:
+    """One run: how far it is, or base and variant side by side."""
+    row = routing_store.get_scenario_run(session, run_id)
+    names = runs.account_names(session, [row.created_by])
+    record = row.result
+    return render(
+        request,
+        "planning/run.html",
+        run=runs.summarise(row, names, _language(request)),
+        figures=key_figures(record) if record else [],
+        data=runs.chart_data(record) if record else None,
+        inputs={name: list(describe_inputs(row.inputs["scenario"].get(name, {}))) for name in ("world", "change")},
+        sites=_names(corridor),
+        words=INPUT_NAMES,
+        sources=_translated(request, row.inputs["scenario"].get("sources", ())),
+        description=_translated(request, [row.inputs["scenario"].get("description", "").strip()])[0],
+        **_status_words(),
+    )
+
+
+@router.post("/runs/{run_id}/cancel")
+def cancel_run(run_id: uuid.UUID, _principal: Planner, session: SessionDep, clock: ClockDep) -> Response:
+    """Cancel a run that waits or works."""
+    service.cancel_scenario(session, run_id, clock.now())
+    return RedirectResponse(f"/planner/runs/{run_id}", 303)
+
+
+@router.get("/runs/{run_id}/series.csv")
+def download_series(run_id: uuid.UUID, _principal: Viewer, session: SessionDep) -> Response:
+    """The series of a finished run as CSV."""
+    record = runs.get_result(routing_store.get_scenario_run(session, run_id))
+    return _download(runs.series_csv(record), f"scenario-{run_id}.csv", "text/csv; charset=utf-8")
+
+
+@router.get("/runs/{run_id}/report")
+def download_report(
+    request: Request, run_id: uuid.UUID, _principal: Viewer, session: SessionDep, corridor: CorridorDep
+) -> Response:
+    """The report of a finished run: one HTML file with its map."""
+    record = runs.get_result(routing_store.get_scenario_run(session, run_id))
+    pages = _pages(request)
+    from maps.report import scenario_report  # noqa: PLC0415 - brings Folium and pandas, which no other page needs
+
+    html = scenario_report(
+        corridor, record, locale=pages.language(request), translate=lambda message: pages.gettext(request, message)
+    )
+    return _download(html, f"scenario-{run_id}.html", "text/html; charset=utf-8")
+
+
+def _prefilled(
+    request: Request, session: SessionDep, corridor: Corridor, clock: Clock, start: str, repeat: uuid.UUID | None
+) -> Written:
+    """What stands in the form at first."""
+    language = _language(request)
+    if repeat is not None:
+        row = routing_store.get_scenario_run(session, repeat)
+        written = fields_of(parse_scenario(row.inputs["scenario"]), language)
+        return written | {"runs": str(row.inputs["runs"]), "seed": str(row.seed)}
+    if start == "now":
+        scenario = runs.present_scenario(session, corridor, clock.now())
+    else:
+        known = library()
+        scenario = known.get(start, known[runs.ORDINARY])
+    return fields_of(scenario, language, basis=scenario.name) | {"runs": DEFAULT_RUNS}
+
+
+def _form(
+    request: Request,
+    session: SessionDep,
+    corridor: Corridor,
+    written: Written,
+    *,
+    problems: Mapping[str, Problem] | None = None,
+    start: str = "",
+) -> Response:
+    stored = {(one.gate_id, one.direction): one for one in routing_store.gate_settings(session)}
+    context: dict[str, Any] = {
+        "written": written,
+        "sources": _translated(request, [value for name, value in written.items() if name.startswith("sources.")]),
+        "description": _translated(request, [written.get("description", "").strip()])[0],
+        "rows": {kind: row_count(written, kind) for kind in ("demand", "closures", "diversions", "holds")},
+        "problems": problems or {},
+        "start": start,
+        "starts": {name: scenario.title for name, scenario in library().items()},
+        "corridor": corridor,
+        "gates": corridor.gates(),
+        "yards": settings_pages.list_yards(session, corridor),
+        "settings": {gate_id: one for (gate_id, direction), one in stored.items() if direction == "export"},
+        "stretches": runs.list_stretches(corridor),
+        "spans": {road: corridor.km_span(road) for road in corridor.road_names()},
+    }
+    return render(
+        request, "planning/planner.html", status=422 if problems else 200, **context, **_listing(request, session)
+    )
+
+
+def _refused(reading: Reading, error: CuaKhauError) -> dict[str, Problem]:
+    name = error.field if error.field in reading.written else ""
+    return {name or "": Problem(error.message, error.values)}
+
+
+def _listing(request: Request, session: SessionDep) -> dict[str, Any]:
+    return {"runs": runs.list_runs(session, _language(request)), **_status_words()}
+
+
+def _status_words() -> dict[str, Any]:
+    return {"status_names": runs.STATUS_NAMES, "status_icons": runs.STATUS_ICONS}
+
+
+def _names(corridor: Corridor) -> dict[str, dict[str, str]]:
+    return {site.site_id: dict(site.name) for site in corridor.sites.values()}
+
+
+def _translated(request: Request, texts: Iterable[str]) -> list[str]:
+    """Texts of the library in the reader's language; what a planner wrote stays as it is."""
+    return [_pages(request).gettext(request, text) for text in texts]
+
+
+def _pages(request: Request) -> Pages:
+    return cast(Pages, request.app.state.pages)
+
+
+def _language(request: Request) -> str:
+    return _pages(request).language(request)
+
+
+def _download(content: str, name: str, media_type: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(content, media_type=media_type, headers=headers)

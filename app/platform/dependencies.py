@@ -1,0 +1,60 @@
+"""What routes are given: session, Redis, clock, corridor, the principal.
+
+What does not wait for anything is a coroutine, so that FastAPI calls it at once instead of sending it to a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from sqlalchemy.orm import Session
+
+from app.platform import outbox
+from app.platform.runtime import Runtime
+from geo.clock import Clock
+from geo.corridor import Corridor
+
+
+async def get_runtime(request: Request) -> Runtime:
+    """The long-lived parts of this process."""
+    return cast(Runtime, request.app.state.runtime)
+
+
+def get_session(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Iterator[Session]:
+    """The transaction of this request: committed before the answer is sent, rolled back on any error."""
+    with runtime.sessions() as session:
+        yield session
+        session.commit()
+        outbox.relay_after_commit(session, runtime.redis)
+
+
+async def get_clock(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Clock:
+    """The platform's clock."""
+    return runtime.clock
+
+
+async def get_corridor(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Corridor:
+    """The corridor served here."""
+    return runtime.corridor
+
+
+async def get_redis(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Redis:
+    """The blocking Redis client."""
+    return runtime.redis
+
+
+async def get_async_redis(runtime: Annotated[Runtime, Depends(get_runtime)]) -> AsyncRedis:
+    """The asynchronous Redis client."""
+    return runtime.async_redis
+
+
+RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
+SessionDep = Annotated[Session, Depends(get_session, scope="function")]
+ClockDep = Annotated[Clock, Depends(get_clock)]
+CorridorDep = Annotated[Corridor, Depends(get_corridor)]
+RedisDep = Annotated[Redis, Depends(get_redis)]
+AsyncRedisDep = Annotated[AsyncRedis, Depends(get_async_redis)]

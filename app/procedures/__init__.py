@@ -1,0 +1,1 @@
+"""The procedure of each gate, direction and regime: data in versions."""

@@ -1,0 +1,198 @@
+"""Versions of the procedures: list, read, draft, save, publish; from when on declaring is mandatory."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from app.accounts.authorisation import allow
+from app.accounts.sessions import client_address
+from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.http import IfMatch, Moment, PlainText, StorableJson, etag, problems, read_if_match
+from app.platform.permissions import Principal
+from app.procedures import service
+from app.procedures.tables import ProcedureRow
+from app.trips.declaration import check_gate
+from app.trips.endpoints import Direction, Regime
+
+router = APIRouter(prefix="/api/v1/procedures", tags=["procedures"])
+
+ReaderDep = Annotated[Principal, Depends(allow("procedures.read"))]
+WriterDep = Annotated[Principal, Depends(allow("procedures.write"))]
+ProcedureId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+DEFINITION: dict[str, JsonValue] = {
+    "exit": "barrier_2",
+    "steps": {
+        "declaration": {"owner": "enterprise"},
+        "barrier_1": {"owner": "border_guard", "after": ["declaration"]},
+        "quarantine_plant": {
+            "owner": "plant_quarantine",
+            "after": ["barrier_1"],
+            "when": {"goods_class": ["fresh_fruit", "flowers"]},
+        },
+        "customs": {"owner": "customs", "after": ["quarantine_plant"], "at_once": {"channel": "green"}},
+        "barrier_2": {"owner": "border_guard", "after": ["customs"]},
+    },
+}
+
+
+class DefinitionIn(BaseModel):
+    """Steps with owner, prerequisites and conditions; wrong ones can be saved, not published."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"definition": DEFINITION}]})
+
+    definition: Annotated[dict[str, JsonValue], StorableJson]
+
+
+class DraftIn(BaseModel):
+    """A new draft; without a definition, a copy of the one in force."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"gate_id": "huu-nghi", "direction": "export", "regime": "export"}]},
+    )
+
+    gate_id: PlainText = Field(max_length=60)
+    direction: Direction
+    regime: Regime
+    definition: Annotated[dict[str, JsonValue] | None, StorableJson] = None
+
+
+class MandatoryFrom(BaseModel):
+    """From this moment on nobody handles an undeclared vehicle."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mandatory_from: Moment
+
+
+class ProblemOut(BaseModel):
+    """Something wrong with a draft."""
+
+    code: str
+    step: str | None
+    detail: str
+
+
+class ProcedureOut(BaseModel):
+    """A version; `edit` is its ETag, `problems` what keeps a draft from being published."""
+
+    procedure_id: int
+    gate_id: str
+    direction: Direction
+    regime: Regime
+    version: int
+    edit: int
+    status: Literal["draft", "published", "retired"]
+    definition: dict[str, Any]
+    valid_from: datetime | None
+    created_at: datetime
+    published_at: datetime | None
+    problems: list[ProblemOut]
+
+
+class ProcedurePage(BaseModel):
+    """All versions, by gate, direction and regime, newest first."""
+
+    items: list[ProcedureOut]
+
+
+@router.get("", response_model=ProcedurePage, responses=problems())
+def list_procedures(_principal: ReaderDep, session: SessionDep, clock: ClockDep) -> Any:
+    """All versions of all procedures."""
+    return {"items": service.list_versions(session, clock.now())}
+
+
+@router.get("/mandatory-declaration", response_model=MandatoryFrom, responses=problems())
+def get_mandatory(_principal: ReaderDep, session: SessionDep) -> Any:
+    """From when on nobody handles an undeclared vehicle."""
+    return {"mandatory_from": service.mandatory_from(session)}
+
+
+@router.put("/mandatory-declaration", response_model=MandatoryFrom, responses=problems())
+def set_mandatory(
+    body: MandatoryFrom, request: Request, principal: WriterDep, session: SessionDep, clock: ClockDep
+) -> Any:
+    """Set from when on nobody handles an undeclared vehicle."""
+    service.set_mandatory_from(
+        session, principal, body.mandatory_from, now=clock.now(), address=client_address(request)
+    )
+    return body
+
+
+@router.get("/{procedure_id}", response_model=ProcedureOut, responses=problems(404))
+def get_procedure(procedure_id: ProcedureId, response: Response, _principal: ReaderDep, session: SessionDep) -> Any:
+    """One version."""
+    return _answer(response, service.get_version(session, procedure_id))
+
+
+@router.post("", status_code=201, response_model=ProcedureOut, responses=problems(409))
+def create_draft(
+    body: DraftIn,
+    request: Request,
+    response: Response,
+    principal: WriterDep,
+    session: SessionDep,
+    clock: ClockDep,
+    corridor: CorridorDep,
+) -> Any:
+    """Begin a new version."""
+    gate_id = check_gate(body.gate_id, [gate.site_id for gate in corridor.gates()])
+    row = service.create_draft(
+        session,
+        principal,
+        (gate_id, body.direction, body.regime),
+        body.definition,
+        now=clock.now(),
+        address=client_address(request),
+    )
+    response.headers["Location"] = f"/api/v1/procedures/{row.procedure_id}"
+    return _answer(response, row)
+
+
+@router.put("/{procedure_id}", response_model=ProcedureOut, responses=problems(404, 409, 412, 428))
+def save_draft(
+    procedure_id: ProcedureId,
+    body: DefinitionIn,
+    request: Request,
+    response: Response,
+    principal: WriterDep,
+    session: SessionDep,
+    clock: ClockDep,
+    if_match: IfMatch = None,
+) -> Any:
+    """Change a draft; the answer says what is wrong with it."""
+    row = service.save_draft(
+        session,
+        principal,
+        procedure_id,
+        read_if_match(if_match),
+        body.definition,
+        now=clock.now(),
+        address=client_address(request),
+    )
+    return _answer(response, row)
+
+
+@router.post("/{procedure_id}/publish", response_model=ProcedureOut, responses=problems(404, 409, 412, 428))
+def publish(
+    procedure_id: ProcedureId,
+    request: Request,
+    response: Response,
+    principal: WriterDep,
+    session: SessionDep,
+    clock: ClockDep,
+    if_match: IfMatch = None,
+) -> Any:
+    """Put a draft in force for trips declared from now on."""
+    edited, address = read_if_match(if_match), client_address(request)
+    row = service.publish(session, principal, procedure_id, edited, now=clock.now(), address=address)
+    return _answer(response, row)
+
+
+def _answer(response: Response, row: ProcedureRow) -> dict[str, Any]:
+    response.headers["ETag"] = etag(row.edit)
+    return service.describe(row)

@@ -1,0 +1,68 @@
+"""The administrator's pages of procedures: all versions, and the editor of one."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request
+from starlette.responses import Response
+
+from app.accounts.authorisation import allow
+from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.labels import N_
+from app.platform.permissions import Principal
+from app.procedures import checks, service
+from app.procedures.procedure import DECLARED_PARTS, STEPS
+from app.web.pages import render
+
+router = APIRouter(include_in_schema=False, prefix="/admin/procedures")
+
+ReaderDep = Annotated[Principal, Depends(allow("procedures.read"))]
+DIRECTION_NAMES = {"export": N_("to China"), "import": N_("to Viet Nam")}
+STATUS_NAMES = {"draft": N_("Draft"), "published": N_("In force"), "retired": N_("Retired")}
+WORDS: dict[str, Any] = {"directions": DIRECTION_NAMES, "statuses": STATUS_NAMES}
+
+
+@router.get("")
+def list_procedures(
+    request: Request, session: SessionDep, clock: ClockDep, corridor: CorridorDep, _principal: ReaderDep
+) -> Response:
+    """All procedures with their versions, and from when on declaring is mandatory."""
+    versions = service.list_versions(session, clock.now())
+    by_key = groupby(versions, lambda one: (one["gate_id"], one["direction"], one["regime"]))
+    return render(
+        request,
+        "procedures/procedures.html",
+        groups=[list(group) for _, group in by_key],
+        sites=corridor.sites,
+        **WORDS,
+        mandatory_from=service.mandatory_from(session),
+    )
+
+
+@router.get("/{procedure_id}")
+def show_procedure(
+    request: Request,
+    procedure_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    session: SessionDep,
+    corridor: CorridorDep,
+    _principal: ReaderDep,
+) -> Response:
+    """One version: drawn, what is wrong with it, its steps to edit while it is a draft."""
+    row = service.get_version(session, procedure_id)
+    known = {
+        "steps": STEPS,
+        "owners": checks.OWNERS,
+        "parts": DECLARED_PARTS,
+        "facts": checks.FACT_VALUES,
+    }
+    return render(
+        request,
+        "procedures/edit.html",
+        version=service.describe(row),
+        known=known,
+        sites=corridor.sites,
+        drawing=service.draw(row),
+        **WORDS,
+    )

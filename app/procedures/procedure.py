@@ -1,0 +1,341 @@
+"""What a trip still needs, who may do it now, and when it is over. Pure: standard library only.
+
+A procedure is a directed acyclic graph of steps; a sheet is one trip's way through it. A step is needed if its
+condition holds for the trip's facts, and ready once every needed step before it is done, so that agencies whose
+steps do not stand before each other work at the same time. Every step lies before the exit: the exit is ready when
+nothing needed is open, in whatever order the rest was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Set
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, Final, Self
+
+DECLARATION: Final = "declaration"
+STEPS: Final = (
+    DECLARATION,
+    "health",
+    "barrier_1",
+    "yard",
+    "quarantine_health",
+    "quarantine_animal",
+    "quarantine_plant",
+    "transshipment",
+    "customs",
+    "fee",
+    "barrier_2",
+)
+"""Every step there is a station for; a procedure has some of them, in its own order."""
+STATUSES: Final = ("waiting", "ready", "done", "returned", "not_needed")
+OPEN: Final = frozenset({"ready", "returned"})
+"""In these its owner can act on a step."""
+DECLARED_PARTS: Final = ("goods", "vehicle", "driver", "health", "customs")
+"""Parts of a declaration: a step that checked one is open again when the part is declared anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What conditions ask of a trip.
+
+    `goods_class` are the classes of all its goods (a mixed load needs what each of them needs), `channel` is customs'
+    (`None` until they give one), `equipment` what stands at the gate and works, `fee_due` true until somebody found
+    that nothing is, `collector` the role that takes the fee, `undeclared` that no declaration stands behind the trip.
+    """
+
+    direction: str
+    regime: str
+    goods_class: frozenset[str]
+    perishable: bool = False
+    chilled: bool = False
+    channel: str | None = None
+    equipment: frozenset[str] = frozenset()
+    transshipment: bool = False
+    fee_due: bool = True
+    collector: str | None = None
+    undeclared: bool = False
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The facts out of their JSON form; names that are no facts are passed over, one class stands for its set."""
+        values = {name: record[name] for name in {one.name for one in fields(cls)} & set(record)}
+        classes = record["goods_class"]
+        values["goods_class"] = frozenset([classes] if isinstance(classes, str) else classes)
+        values["equipment"] = frozenset(record.get("equipment") or ())
+        return cls(**values)
+
+    def to_record(self) -> dict[str, Any]:
+        """The facts as JSON."""
+        return plain(asdict(self))
+
+
+def plain(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts by name as JSON holds them."""
+    return {name: sorted(value) if isinstance(value, Set) else value for name, value in facts.items()}
+
+
+Condition = Mapping[str, Any]
+"""Facts and the value or values wanted of each, all to hold together; `any`, `all` and `not` combine conditions.
+
+Of a fact that is a set (`goods_class`, `equipment`) one of the values wanted must be in it."""
+
+
+def holds(condition: Condition | None, facts: Facts) -> bool:
+    """Whether a condition holds; an empty one does, `None` too."""
+    return all(_holds_part(name, wanted, facts) for name, wanted in (condition or {}).items())
+
+
+def _holds_part(name: str, wanted: Any, facts: Facts) -> bool:
+    if name == "any":
+        return any(holds(one, facts) for one in wanted)
+    if name == "all":
+        return all(holds(one, facts) for one in wanted)
+    if name == "not":
+        return not holds(wanted, facts)
+    values = wanted if isinstance(wanted, list) else [wanted]
+    value = getattr(facts, name)
+    return any(one in value for one in values) if isinstance(value, frozenset) else value in values
+
+
+def facts_in(condition: Condition | None) -> Iterator[tuple[str, Any]]:
+    """Every fact a condition asks for, however deep, with what it wants of it."""
+    for name, wanted in (condition or {}).items():
+        if name in ("any", "all"):
+            for one in wanted:
+                yield from facts_in(one)
+        elif name == "not":
+            yield from facts_in(wanted)
+        else:
+            yield name, wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: whose it is, what comes before, and when it is needed.
+
+    Several `owners` share a step until the fact `collector` names one of them. `at_once`: the platform itself
+    confirms the step, as soon as it is ready, where this holds. `checks`: the parts of the declaration it vouches
+    for. `organisations`: if not empty, only their accounts act, such as the company that runs a yard.
+    """
+
+    name: str
+    owners: tuple[str, ...]
+    after: tuple[str, ...] = ()
+    when: Condition | None = None
+    at_once: Condition | None = None
+    checks: frozenset[str] = frozenset()
+    organisations: frozenset[int] = frozenset()
+
+    def owners_of(self, facts: Facts) -> tuple[str, ...]:
+        """The roles that may act on the step of a trip."""
+        return (facts.collector,) if facts.collector in self.owners else self.owners
+
+
+class DefinitionError(ValueError):
+    """A definition that is no procedure; `app.procedures.checks` says all that is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """The steps of a gate, direction and regime, each after those it comes after, and the one that ends the trip."""
+
+    steps: Mapping[str, Step]
+    exit: str
+
+    @classmethod
+    def from_definition(cls, definition: Mapping[str, Any]) -> Self:
+        """Read a definition: `exit` and `steps`, a mapping of name to `owner after when at_once checks organisations`.
+
+        Raises
+        ------
+        DefinitionError
+            If it is no mapping of that form, a step comes after an unknown one, the steps go round in a circle, there
+            is no declaration, a step does not lead to the exit, or a condition asks for an unknown fact.
+        """
+        try:
+            steps = {str(name): _read_step(str(name), body) for name, body in definition["steps"].items()}
+            order = tuple(TopologicalSorter({name: step.after for name, step in steps.items()}).static_order())
+            procedure = cls({name: steps[name] for name in order}, str(definition["exit"]))
+            before_exit = procedure.ancestors[procedure.exit]
+        except (AttributeError, KeyError, TypeError, CycleError) as error:
+            raise DefinitionError(f"The definition is no procedure: {error!r}.") from error
+        astray = set(steps) - before_exit - {procedure.exit}
+        if DECLARATION not in steps or astray:
+            raise DefinitionError(f"No declaration, or steps that do not lead to the exit: {sorted(astray)}.")
+        return procedure
+
+    @cached_property
+    def ancestors(self) -> Mapping[str, frozenset[str]]:
+        """For each step, all that come before it, at however many removes."""
+        found: dict[str, frozenset[str]] = {}
+        for name, step in self.steps.items():
+            found[name] = frozenset(step.after).union(*(found[before] for before in step.after))
+        return found
+
+
+def _read_step(name: str, body: Mapping[str, Any]) -> Step:
+    owner = body["owner"]
+    known = {one.name for one in fields(Facts)}
+    for condition in (body.get("when"), body.get("at_once")):
+        if unknown := [fact for fact, _ in facts_in(condition) if fact not in known]:
+            raise DefinitionError(f"The step {name} asks for {unknown[0]}, which is no fact.")
+    return Step(
+        name=name,
+        owners=(owner,) if isinstance(owner, str) else tuple(owner),
+        after=tuple(body.get("after") or ()),
+        when=body.get("when"),
+        at_once=body.get("at_once"),
+        checks=frozenset(body.get("checks") or ()),
+        organisations=frozenset(body.get("organisations") or ()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """What is kept of a step: only `done` and `returned` say more than the graph does."""
+
+    status: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something may not be done: a message in English, also its gettext key, and what fills its placeholders."""
+
+    message: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.message.format(**self.values)
+
+
+class IllegalActError(ValueError):
+    """An act that `Sheet.may` refuses was done all the same."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One trip on its way through its procedure. Acts give a new sheet."""
+
+    procedure: Procedure
+    facts: Facts
+    steps: Mapping[str, StepRecord] = field(default_factory=dict)
+
+    def state(self) -> dict[str, str]:
+        """The status of every step: `waiting`, `ready`, `done`, `returned` or `not_needed`."""
+        return dict(self._state)
+
+    @cached_property
+    def needed(self) -> frozenset[str]:
+        """The steps whose condition holds."""
+        return frozenset(name for name, step in self.procedure.steps.items() if holds(step.when, self.facts))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the trip is over."""
+        return self._record(self.procedure.exit) == "done"
+
+    def may(self, step: str, act: str, to: str = DECLARATION) -> Refusal | None:
+        """Why `act` (`confirm`, `return`, `redeclare`) cannot be done on a step now; `None` if it can."""
+        if step not in self.procedure.steps:
+            return Refusal("This trip's procedure has no step {step}.", {"step": step})
+        if self.is_finished:
+            return Refusal("The trip is over; nothing can be changed on its sheet.")
+        if act == "redeclare":
+            return None if self._record(DECLARATION) == "returned" else Refusal("The declaration was not returned.")
+        status = self._state[step]
+        if act == "confirm" and step == DECLARATION and status == "returned":
+            return Refusal("The declaration was returned; declare again.")
+        if status not in OPEN:
+            return self._why_closed(step, status)
+        if act == "return":
+            return self._why_not_back(step, to)
+        return None if act == "confirm" else Refusal("There is no act {act}; use confirm or return.", {"act": act})
+
+    def confirm(self, step: str) -> Self:
+        """The sheet with a step done; raises IllegalActError if `may` refuses it."""
+        self._require(self.may(step, "confirm"))
+        return self._with({step: StepRecord("done")})
+
+    def return_(self, step: str, to: str = DECLARATION) -> Self:
+        """The sheet sent back from a step to an earlier one; raises IllegalActError if `may` refuses it."""
+        self._require(self.may(step, "return", to))
+        return self._with({to: StepRecord("returned")})
+
+    def redeclare(self, facts: Facts | None = None, changed: Collection[str] = ()) -> Self:
+        """The sheet with its declaration made anew; `changed` are the `DECLARED_PARTS` that differ.
+
+        Raises IllegalActError if the declaration was not returned.
+        """
+        self._require(self.may(DECLARATION, "redeclare"))
+        return self._with({DECLARATION: StepRecord("done")}).with_facts(facts or self.facts, changed)
+
+    def with_facts(self, facts: Facts, changed: Collection[str] = ()) -> Self:
+        """The sheet under other facts; steps that vouched for a part of the declaration that changed are open again."""
+        if self.is_finished:
+            return self
+        stale = {name for name, step in self.procedure.steps.items() if step.checks & set(changed)} - {DECLARATION}
+        kept = {name: record for name, record in self.steps.items() if name not in stale}
+        return replace(self, facts=facts, steps=kept)
+
+    def release(self) -> Self:
+        """The sheet after the platform confirmed every ready step that is confirmed at once, one after another."""
+        sheet = self
+        while due := sheet.due_at_once():
+            sheet = sheet.confirm(due[0])
+        return sheet
+
+    def due_at_once(self) -> list[str]:
+        """The steps the platform confirms by itself now."""
+        if self.is_finished:
+            return []
+        return [
+            name
+            for name, step in self.procedure.steps.items()
+            if step.at_once is not None and self._state[name] == "ready" and holds(step.at_once, self.facts)
+        ]
+
+    @cached_property
+    def _state(self) -> Mapping[str, str]:
+        done = {name for name in self.procedure.steps if self._record(name) == "done"}
+        return {name: self._status(name, done) for name in self.procedure.steps}
+
+    def _status(self, name: str, done: Collection[str]) -> str:
+        if name in done:
+            return "done"
+        if name not in self.needed:
+            return "not_needed"
+        if any(before not in done for before in self.procedure.ancestors[name] & self.needed):
+            return "waiting"
+        return "returned" if self._record(name) == "returned" else "ready"
+
+    def _record(self, step: str) -> str | None:
+        record = self.steps.get(step)
+        return record.status if record else None
+
+    def _why_closed(self, step: str, status: str) -> Refusal:
+        if status == "waiting":
+            ahead = self.procedure.ancestors[step] & self.needed
+            waits_for = [name for name in self.procedure.steps if name in ahead and self._state[name] in OPEN]
+            return Refusal("The step {step} waits for {waits_for}.", {"step": step, "waits_for": ", ".join(waits_for)})
+        if status == "done":
+            return Refusal("The step {step} is done already.", {"step": step})
+        return Refusal("This trip does not need the step {step}.", {"step": step})
+
+    def _why_not_back(self, step: str, to: str) -> Refusal | None:
+        if to not in self.procedure.ancestors[step]:
+            message = "The step {to} does not come before {step}; return to one that does."
+            return Refusal(message, {"to": to, "step": step})
+        if self._state[to] != "done":
+            return Refusal("The step {to} is not done, so that nothing can be returned to it.", {"to": to})
+        return None
+
+    def _require(self, refusal: Refusal | None) -> None:
+        if refusal is not None:
+            raise IllegalActError(str(refusal))
+
+    def _with(self, records: Mapping[str, StepRecord]) -> Self:
+        return replace(self, steps={**self.steps, **records})

@@ -1,0 +1,51 @@
+"""The table of procedures and their versions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.trips.tables import DIRECTIONS, REGIMES, one_of
+from geo.database import Base
+
+PROCEDURE_STATUSES = ("draft", "published", "retired")
+
+
+class ProcedureRow(Base):
+    """One version of the procedure of a gate, direction and regime; one of them at most is published at a time."""
+
+    __tablename__ = "procedure"
+    __table_args__ = (
+        CheckConstraint(one_of("direction", DIRECTIONS), name="direction"),
+        CheckConstraint(one_of("regime", REGIMES), name="regime"),
+        CheckConstraint(one_of("status", PROCEDURE_STATUSES), name="status"),
+        UniqueConstraint("gate_id", "direction", "regime", "version"),
+        Index(
+            "uq_procedure_published",
+            "gate_id",
+            "direction",
+            "regime",
+            unique=True,
+            postgresql_where=text("status = 'published'"),
+        ),
+        {"schema": "app"},
+    )
+
+    procedure_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    gate_id: Mapped[str]
+    direction: Mapped[str]
+    regime: Mapped[str]
+    version: Mapped[int]
+    definition: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    edit: Mapped[int] = mapped_column(server_default=text("1"))
+    """Counts the changes of a draft, for `If-Match`."""
+    status: Mapped[str]
+    valid_from: Mapped[datetime | None]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+    created_at: Mapped[datetime]
+    published_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+    published_at: Mapped[datetime | None]

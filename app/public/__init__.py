@@ -1,0 +1,1 @@
+"""What anybody may see of a trip whose code they have."""

@@ -1,0 +1,60 @@
+"""The public page of a trip, reached by its code or QR code; nobody signs in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.accounts.sessions import client_address
+from app.platform.dependencies import ClockDep, CorridorDep, RedisDep, RuntimeDep, SessionDep
+from app.platform.labels import STAGE_NAMES
+from app.public import service
+from app.stations.search import find_code
+from app.web.pages import render
+from geo.errors import NotFoundError
+
+router = APIRouter(include_in_schema=False)
+
+Written = Annotated[str, Path(max_length=40)]
+QR_HEADERS = {"Cache-Control": "private, max-age=86400", "X-Robots-Tag": "noindex"}
+
+
+@router.get("/t")
+def show_search(request: Request, code: Annotated[str, Query(max_length=200)] = "") -> Response:
+    """The field for a code; a code written there leads to its trip."""
+    found = find_code(code)
+    if found is not None:
+        return RedirectResponse(f"/t/{found}", 303)
+    return render(request, "public/search.html", written=code, status=404 if code else 200)
+
+
+@router.get("/t/{written}.svg")
+def show_qr(request: Request, written: Written, runtime: RuntimeDep) -> Response:
+    """The QR code of a trip's page, for a station to scan. Any well-formed code gets one: it tells nothing."""
+    code = find_code(written)
+    if code is None:
+        raise NotFoundError("There is no trip with this code. Check the twelve signs.")
+    base_url = runtime.settings.public_url or str(request.base_url)
+    return Response(service.draw_qr(service.page_address(base_url, code)), 200, QR_HEADERS, "image/svg+xml")
+
+
+@router.get("/t/{written}")
+def show_trip(
+    request: Request, written: Written, session: SessionDep, redis: RedisDep, clock: ClockDep, corridor: CorridorDep
+) -> Response:
+    """Stage, gate and wait of a trip."""
+    trip = service.view(session, redis, written, address=client_address(request), now=clock.now())
+    stages = service.progress(trip.direction, trip.stage, STAGE_NAMES)
+    site = corridor.sites.get(trip.gate_id)
+    answer = render(
+        request,
+        "public/public.html",
+        trip=trip,
+        stages=stages,
+        gate=site.name if site else {},
+        now=clock.now(),
+    )
+    answer.headers["X-Robots-Tag"] = "noindex"
+    return answer

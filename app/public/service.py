@@ -1,0 +1,151 @@
+"""What anybody may see of a trip whose code they have: its stage, its gate, and the wait there.
+
+The code is the key: 58 random bits, printed on nothing but the driver's own phone and the enterprise's page. No name,
+no goods, no position; of the plate the last two signs, enough to know one's own truck again.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, cast
+
+import segno
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.orm import Session
+
+from app.public import store
+from app.stations.search import find_code
+from app.trips.tables import OPEN_STAGES
+from geo.errors import NotFoundError, TooManyRequestsError
+from routing.store import latest_forecast
+
+SHOWN_AFTER: Final = timedelta(days=7)
+"""How long the page of a trip that is over stays."""
+WINDOW_S: Final = 60
+MOST_VIEWS: Final = 120
+"""Views from one address in a minute: a whole office may share one."""
+MISS_WINDOW_S: Final = 600
+MOST_MISSES: Final = 20
+"""Unknown codes from one address in ten minutes."""
+OLDEST_FORECAST: Final = timedelta(minutes=30)
+QUANTILES: Final = (0.1, 0.5, 0.9)
+
+
+@dataclass(frozen=True)
+class PublicTrip:
+    """A trip as the public sees it; `wait_s` are the quantiles 0.1, 0.5, 0.9 of the wait at its gate now."""
+
+    code: str
+    plate_end: str
+    gate_id: str
+    direction: str
+    stage: str
+    since: datetime
+    wait_s: tuple[float, float, float] | None
+    forecast_at: datetime | None
+    simulated: bool
+
+
+def view(session: Session, redis: Redis, written: str, *, address: str, now: datetime) -> PublicTrip:
+    """The trip of a code, as the public may see it.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, or it has been over for long; which of them is not told.
+    TooManyRequestsError
+        If the caller's address asks too often, or tries too many codes.
+    """
+    _check_pace(redis, address)
+    code = find_code(written)
+    row = store.find_public_trip(session, code) if code is not None else None
+    is_old = row is not None and row.stage in {"out", "cancelled"} and now - row.stage_since > SHOWN_AFTER
+    if row is None or is_old:
+        _note_miss(redis, address)
+        raise NotFoundError("There is no trip with this code. Check the twelve signs.")
+    queues = row.direction == "export" and row.stage in OPEN_STAGES
+    waits, forecast_at = _expected_wait(session, row.gate_id, now) if queues else (None, None)
+    return PublicTrip(
+        code=row.code,
+        plate_end=row.plate_end,
+        gate_id=row.gate_id,
+        direction=row.direction,
+        stage=row.stage,
+        since=row.stage_since,
+        wait_s=waits,
+        forecast_at=forecast_at,
+        simulated=row.simulated,
+    )
+
+
+def page_address(base_url: str, code: str) -> str:
+    """The address of a trip's public page."""
+    return f"{base_url.rstrip('/')}/t/{code}"
+
+
+def draw_qr(address: str) -> bytes:
+    """The QR code of an address as SVG: error correction M, four modules of quiet zone (ISO/IEC 18004)."""
+    out = io.BytesIO()
+    segno.make(address, error="m", micro=False).save(
+        out, kind="svg", scale=8, border=4, dark="#000", light="#fff", xmldecl=False
+    )
+    return out.getvalue()
+
+
+def _expected_wait(
+    session: Session, gate_id: str, now: datetime
+) -> tuple[tuple[float, float, float] | None, datetime | None]:
+    forecast = latest_forecast(session, gate_id)
+    if forecast is None or now - forecast.made_at > OLDEST_FORECAST:
+        return None, None
+    step = max(0, min(round((now - forecast.made_at).total_seconds() / forecast.step_s), forecast.wait_s.shape[1] - 1))
+    low, middle, high = (float(forecast.wait_s[forecast.quantiles.index(q), step]) for q in QUANTILES)
+    return (low, middle, high), forecast.made_at
+
+
+def _check_pace(redis: Redis, address: str) -> None:
+    """Refuse an address that asks too often. While Redis is away nobody is refused: the code alone keeps the page."""
+    views, misses = _keys(address)
+    try:
+        with redis.pipeline() as pipe:
+            pipe.incr(views)
+            pipe.expire(views, WINDOW_S, nx=True)
+            pipe.get(misses)
+            counted, _, missed = cast("Sequence[int]", pipe.execute())
+    except RedisError:
+        return
+    if int(counted) > MOST_VIEWS or int(missed or 0) >= MOST_MISSES:
+        wait_s = WINDOW_S if int(counted) > MOST_VIEWS else MISS_WINDOW_S
+        raise TooManyRequestsError("Too many requests from your address. Wait a moment.", retry_after_s=wait_s)
+
+
+def _note_miss(redis: Redis, address: str) -> None:
+    _, misses = _keys(address)
+    try:
+        with redis.pipeline() as pipe:
+            pipe.incr(misses)
+            pipe.expire(misses, MISS_WINDOW_S, nx=True)
+            pipe.execute()
+    except RedisError:
+        return
+
+
+def _keys(address: str) -> tuple[str, str]:
+    return f"ck:public:views:{address}", f"ck:public:misses:{address}"
+
+
+def progress(direction: str, stage: str, names: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """The stages in order as `(stage, name, place)`; `place` is `done`, `now` or `ahead`.
+
+    An inbound trip comes over the border first: it has no queue on this side.
+    """
+    order = ["planned", "on_the_road", "queued", "in_the_yard", "out"]
+    if direction == "import":
+        order = ["planned", "in_the_yard", "out"]
+    here = order.index(stage) if stage in order else (0 if stage == "on_the_road" else -1)
+    places = ["done" if n < here else "now" if n == here else "ahead" for n in range(len(order))]
+    return [(one, names[one], place) for one, place in zip(order, places, strict=True)]

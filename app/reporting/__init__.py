@@ -1,0 +1,1 @@
+"""Time in each step, and the daily bulletin."""

@@ -1,0 +1,76 @@
+"""Tables of time in each step and of the daily bulletins."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.trips.tables import one_of
+from geo.database import Base
+
+STAY_KINDS = ("stage", "step")
+
+
+class StayRow(Base):
+    """How long a trip stood in one stage or step: kept by triggers as it ends, thrown away after some weeks.
+
+    `agency` is the role of who ended it, null where the platform did. What is older lives on in `step_day`.
+    """
+
+    __tablename__ = "stay"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", STAY_KINDS), name="kind"),
+        Index("ix_stay_ended_at", "ended_at"),
+        {"schema": "app"},
+    )
+
+    stay_id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    trip_id: Mapped[int]
+    gate_id: Mapped[str]
+    kind: Mapped[str]
+    name: Mapped[str]
+    outcome: Mapped[str]
+    agency: Mapped[str | None]
+    began_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+
+
+class StepDayRow(Base):
+    """The stays of one local day by gate, step, agency and local hour of their end; `trips` counts them by length."""
+
+    __tablename__ = "step_day"
+    __table_args__ = ({"schema": "app"},)
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    gate_id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    agency: Mapped[str] = mapped_column(primary_key=True)
+    hour: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    trips: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    total_s: Mapped[float]
+    longest_s: Mapped[float]
+
+
+class BulletinRow(Base):
+    """The bulletin of a gate for a local day that is over."""
+
+    __tablename__ = "bulletin"
+    __table_args__ = ({"schema": "app"},)
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    gate_id: Mapped[str] = mapped_column(primary_key=True)
+    made_at: Mapped[datetime]
+    figures: Mapped[dict[str, Any]] = mapped_column(JSONB)

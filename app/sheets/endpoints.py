@@ -1,0 +1,199 @@
+"""The sheet of a trip: read it, confirm a step, return it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.encoders import jsonable_encoder
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from sqlalchemy.orm import Session
+
+from app.accounts.authorisation import allow
+from app.accounts.sessions import client_address
+from app.platform import idempotency
+from app.platform.dependencies import ClockDep, SessionDep
+from app.platform.errors import problem, translate
+from app.platform.http import IdempotencyKey, IfMatch, PlainText, StorableJson, etag, problems, read_if_match
+from app.platform.permissions import Principal
+from app.sheets import service
+from app.trips.endpoints import TripId
+from geo.errors import StaleError
+
+router = APIRouter(prefix="/api/v1/trips", tags=["sheets"])
+
+ReaderDep = Annotated[Principal, Depends(allow("sheets.read"))]
+ActorDep = Annotated[Principal, Depends(allow("steps.act"))]
+StepName = Annotated[str, Path(pattern=r"^[a-z_0-9]{1,40}$", examples=["barrier_1"])]
+Status = Literal["waiting", "ready", "done", "returned", "not_needed"]
+
+
+class ConfirmIn(BaseModel):
+    """What the officer noted; kept on the step."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"data": {"temperature_c": 36.6}}]})
+
+    data: Annotated[dict[str, str | int | float | bool | None], StorableJson] = Field(
+        default_factory=dict, max_length=40
+    )
+
+
+class ReturnIn(BaseModel):
+    """Why the sheet goes back: codes of the list of reasons, words of one's own, or both."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"reasons": ["plate_differs"], "text": "Rơ-moóc khác"}]}
+    )
+
+    to: str = Field(default="declaration", pattern=r"^[a-z_0-9]{1,40}$")
+    reasons: list[Annotated[PlainText, Field(max_length=60)]] = Field(default_factory=list, max_length=20)
+    text: PlainText = Field(default="", max_length=2000)
+
+
+class StepOut(BaseModel):
+    """A step: how it stands, whose it is, since when."""
+
+    step: str
+    status: Status
+    owners: list[str]
+    since: datetime
+    done_at: datetime | None
+    done_by: str | None
+    data: dict[str, Any]
+
+
+class NodeOut(BaseModel):
+    """A step in the drawing: column and row."""
+
+    step: str
+    status: Status
+    owners: list[str]
+    since: datetime
+    layer: int
+    row: int
+
+
+class EdgeOut(BaseModel):
+    """An arrow of the drawing."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: str = Field(alias="from")
+    to: str
+
+
+class GraphOut(BaseModel):
+    """The drawing of a sheet."""
+
+    nodes: list[NodeOut]
+    edges: list[EdgeOut]
+    layers: int
+
+
+class SheetOut(BaseModel):
+    """A trip's sheet; `may` names, for each act, the steps with which the caller can do it now."""
+
+    model_config = ConfigDict(extra="allow")
+
+    trip: dict[str, Any]
+    version: int
+    is_declared: bool
+    is_finished: bool
+    steps: list[StepOut]
+    graph: GraphOut
+    may: dict[Literal["confirm", "return"], list[str]]
+    declaration: JsonValue
+
+
+@router.get("/{trip_id}/sheet", response_model=SheetOut, responses=problems(404))
+def get_sheet(trip_id: TripId, response: Response, principal: ReaderDep, session: SessionDep) -> Any:
+    """The sheet of a trip."""
+    found = service.get_sheet(session, principal, trip_id)
+    response.headers["ETag"] = etag(found["version"])
+    return found
+
+
+@router.post("/{trip_id}/steps/{step}/confirm", response_model=SheetOut, responses=problems(404, 409, 412, 428))
+def confirm_step(
+    trip_id: TripId,
+    step: StepName,
+    body: ConfirmIn,
+    request: Request,
+    response: Response,
+    principal: ActorDep,
+    session: SessionDep,
+    clock: ClockDep,
+    if_match: IfMatch = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Confirm a step. A 412 carries the sheet as it is now in its member `sheet`."""
+    edited, now, address = read_if_match(if_match), clock.now(), client_address(request)
+
+    def make() -> int:
+        service.confirm_step(
+            session, principal, trip_id, step, edited_version=edited, data=body.data, now=now, address=address
+        )
+        return trip_id
+
+    sent = f"{trip_id} {step} {body.model_dump_json()}".encode()
+    try:
+        idempotency.once(session, principal, "steps.confirm", key=idempotency_key, body=sent, now=now, make=make)
+    except StaleError as error:
+        return _answer_stale(request, session, principal, trip_id, error)
+    return _answer(response, session, principal, trip_id)
+
+
+@router.post("/{trip_id}/steps/{step}/return", response_model=SheetOut, responses=problems(404, 409, 412, 428))
+def return_step(
+    trip_id: TripId,
+    step: StepName,
+    body: ReturnIn,
+    request: Request,
+    response: Response,
+    principal: ActorDep,
+    session: SessionDep,
+    clock: ClockDep,
+    if_match: IfMatch = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Send the sheet back, as a rule to be declared again. A 412 carries the sheet as it is now."""
+    edited, now, address = read_if_match(if_match), clock.now(), client_address(request)
+
+    def make() -> int:
+        service.return_step(
+            session, principal, trip_id, step, edited_version=edited, **body.model_dump(), now=now, address=address
+        )
+        return trip_id
+
+    sent = f"{trip_id} {step} {body.model_dump_json()}".encode()
+    try:
+        idempotency.once(session, principal, "steps.return", key=idempotency_key, body=sent, now=now, make=make)
+    except StaleError as error:
+        return _answer_stale(request, session, principal, trip_id, error)
+    return _answer(response, session, principal, trip_id)
+
+
+@router.post("/{trip_id}/temporary-yard", response_model=SheetOut, responses=problems(404))
+def lead_to_temporary_yard(
+    trip_id: TripId, request: Request, response: Response, principal: ActorDep, session: SessionDep, clock: ClockDep
+) -> Any:
+    """The truck of an undeclared trip is at the gate: its time in the temporary yard begins. Sent twice, once."""
+    service.note_arrival(session, trip_id, clock.now(), principal=principal, address=client_address(request))
+    return _answer(response, session, principal, trip_id)
+
+
+def _answer(response: Response, session: Session, principal: Principal, trip_id: int) -> dict[str, Any]:
+    found = service.answer_sheet(session, principal, trip_id)
+    response.headers["ETag"] = etag(found["version"])
+    return found
+
+
+def _answer_stale(
+    request: Request, session: Session, principal: Principal, trip_id: int, error: StaleError
+) -> Response:
+    """The refusal of the second of two officers, with the sheet as the first left it."""
+    session.rollback()
+    found = service.answer_sheet(session, principal, trip_id)
+    headers = {"ETag": etag(found["version"])}
+    return problem(412, translate(request, error), headers=headers, sheet=jsonable_encoder(found))

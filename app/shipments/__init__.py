@@ -1,0 +1,1 @@
+"""The enterprise's pages: its shipments on a map and in a table."""

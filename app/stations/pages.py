@@ -1,0 +1,224 @@
+"""The pages of a station: who is here and who comes next, the sheet of one trip, search, and the gates' board."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from app.accounts.authorisation import allow
+from app.declarations.declared import read
+from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.labels import N_
+from app.platform.permissions import Principal
+from app.stations import view
+from app.stations.places import Station, get_station, stations_of
+from app.stations.search import LONGEST_TEXT, search
+from app.trips.goods import GOODS_CLASSES
+from app.web.pages import render
+from capacity.ledger import YardState
+from capacity.store import yard_states
+from geo.corridor import Corridor, Site
+from geo.errors import InvalidInputError, NotFoundError
+from routing.store import GateForecast, QueueObservation, latest_forecast, queue_observations
+
+router = APIRouter(include_in_schema=False, prefix="/station")
+
+StationDep = Annotated[Principal, Depends(allow("pages.station"))]
+AtQuery = Annotated[str | None, Query(max_length=40)]
+TripQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
+RECENT = timedelta(minutes=10)
+LOOK_AHEAD_S = (3600.0, 10_800.0)
+
+STATUS_WORDS = {
+    "waiting": (N_("Waiting"), "hourglass-empty"),
+    "ready": (N_("To do"), "circle-dot"),
+    "done": (N_("Done"), "circle-check"),
+    "returned": (N_("Returned"), "arrow-back-up"),
+    "not_needed": (N_("Not needed"), "circle-dashed"),
+}
+CHANNEL_WORDS = {
+    "green": (N_("Green"), "circle-check"),
+    "yellow": (N_("Yellow"), "file-search"),
+    "red": (N_("Red"), "package"),
+}
+FEE_WORDS = {
+    "open_question": N_("an open question to the collector"),
+    "due": N_("Not paid"),
+    "paid": N_("Paid"),
+    "waived": N_("Waived"),
+    "refunded": N_("Refunded"),
+}
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """The forecast for one moment ahead: quantiles 0.1, 0.5, 0.9."""
+
+    at: datetime
+    queue_veh: tuple[float, float, float]
+    wait_s: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class GateBoard:
+    """One gate on the board: the measured queue, the forecast, the yards."""
+
+    gate: Site
+    queue: QueueObservation | None
+    forecast_at: datetime | None
+    ahead: Sequence[Ahead]
+    yards: Sequence[YardState]
+
+
+@router.get("")
+def show_station(
+    request: Request,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    principal: StationDep,
+    at: AtQuery = None,
+    trip: TripQuery = None,
+) -> Response:
+    """The page of a station with its work list, and one trip's sheet if one is asked for."""
+    station, now = get_station(principal, at), clock.now()
+    work = view.view_work(session, principal, station, now=now) if principal.gate_id else None
+    found = _find_sheet(session, principal, trip, station, now)
+    return render(
+        request,
+        "stations/station.html",
+        stations=stations_of(principal),
+        station=station,
+        work=work,
+        view=found,
+        trip_id=trip,
+        now=now,
+        **_words(corridor),
+    )
+
+
+@router.get("/work")
+def show_work(
+    request: Request,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    principal: StationDep,
+    at: AtQuery = None,
+) -> Response:
+    """The work list alone."""
+    station, now = get_station(principal, at), clock.now()
+    work = view.view_work(session, principal, station, now=now)
+    return render(request, "stations/work.html", station=station, work=work, now=now, trip_id=None, **_words(corridor))
+
+
+@router.get("/sheet/{trip_id}")
+def show_sheet(
+    trip_id: int,
+    request: Request,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    principal: StationDep,
+    at: AtQuery = None,
+) -> Response:
+    """The sheet of a trip alone."""
+    station, now = get_station(principal, at), clock.now()
+    found = view.view_sheet(session, principal, trip_id, station, now=now)
+    return render(request, "stations/sheet.html", station=station, view=found, now=now, **_words(corridor))
+
+
+@router.get("/find")
+def find_trips(
+    request: Request,
+    session: SessionDep,
+    corridor: CorridorDep,
+    principal: StationDep,
+    text: Annotated[str, Query(max_length=LONGEST_TEXT)] = "",
+    at: AtQuery = None,
+) -> Response:
+    """What a plate, a part of one or a scanned code may mean."""
+    station = get_station(principal, at)
+    try:
+        found, is_short = search(session, principal, text.replace("\x00", "")), False
+    except InvalidInputError:
+        found, is_short = [], True
+    return render(
+        request, "stations/found.html", station=station, found=found, text=text, is_short=is_short, **_words(corridor)
+    )
+
+
+@router.get("/gates")
+def show_gates(
+    request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: StationDep
+) -> Response:
+    """Queues, forecasts and yards of all gates."""
+    boards = gate_boards(session, corridor, principal.gate_id, now=clock.now())
+    return render(request, "stations/gates.html", boards=boards, sites=corridor.sites, stations=stations_of(principal))
+
+
+@router.get("/board")
+def show_board(
+    request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: StationDep
+) -> Response:
+    """The moving part of the gates' page alone."""
+    boards = gate_boards(session, corridor, principal.gate_id, now=clock.now())
+    return render(request, "stations/board.html", boards=boards, sites=corridor.sites)
+
+
+def gate_boards(session: Session, corridor: Corridor, own_gate: str | None, *, now: datetime) -> list[GateBoard]:
+    """The boards of all gates, the own one first."""
+    gates = sorted(corridor.gates(), key=lambda gate: gate.site_id != own_gate)
+    return [_board(session, gate, now) for gate in gates]
+
+
+def _find_sheet(
+    session: Session, principal: Principal, trip_id: int | None, station: Station, now: datetime
+) -> Mapping[str, Any] | None:
+    """The sheet asked for; a trip that has left or is at another gate is none."""
+    if trip_id is None:
+        return None
+    try:
+        return view.view_sheet(session, principal, trip_id, station, now=now)
+    except NotFoundError:
+        return None
+
+
+def _words(corridor: Corridor) -> dict[str, Any]:
+    return {
+        "status_words": STATUS_WORDS,
+        "channel_words": CHANNEL_WORDS,
+        "fee_words": FEE_WORDS,
+        "read": read,
+        "goods_classes": GOODS_CLASSES,
+        "sites": corridor.sites,
+    }
+
+
+def _board(session: Session, gate: Site, now: datetime) -> GateBoard:
+    observed = queue_observations(session, gate.site_id, now - RECENT, now + timedelta(seconds=1))
+    forecast = latest_forecast(session, gate.site_id)
+    return GateBoard(
+        gate=gate,
+        queue=observed[-1] if observed else None,
+        forecast_at=forecast.made_at if forecast else None,
+        ahead=[_ahead(forecast, ahead_s) for ahead_s in LOOK_AHEAD_S] if forecast else [],
+        yards=yard_states(session, now, gate_id=gate.site_id),
+    )
+
+
+def _ahead(forecast: GateForecast, ahead_s: float) -> Ahead:
+    step = min(round(ahead_s / forecast.step_s), forecast.queue_veh.shape[1] - 1)
+    rows = [forecast.quantiles.index(quantile) for quantile in (0.1, 0.5, 0.9)]
+    queue, wait = forecast.queue_veh[rows, step], forecast.wait_s[rows, step]
+    return Ahead(
+        at=forecast.made_at + timedelta(seconds=step * forecast.step_s),
+        queue_veh=(float(queue[0]), float(queue[1]), float(queue[2])),
+        wait_s=(float(wait[0]), float(wait[1]), float(wait[2])),
+    )

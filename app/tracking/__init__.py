@@ -1,0 +1,1 @@
+"""Where vehicles are: doors of GPS clients, devices, the ingest worker, positions, live events."""

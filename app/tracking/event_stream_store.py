@@ -1,0 +1,52 @@
+"""Queries behind the live events: open trips, who may see which truck, which sessions still stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.accounts.tables import Account, SessionRow
+from app.platform.permissions import Principal
+from app.trips.scope import visible_vehicles
+from app.trips.tables import OPEN_STAGES, Trip
+from ingest.tables import Vehicle
+
+
+def open_trips(session: Session) -> dict[int, Any]:
+    """The open trip of each vehicle, as a row of what positions show of it."""
+    rows = session.execute(
+        select(
+            Trip.vehicle_id, Trip.trip_id, Trip.gate_id, Trip.stage, Trip.goods_class, Trip.perishable, Trip.simulated
+        ).where(Trip.stage.in_(OPEN_STAGES))
+    )
+    return {row.vehicle_id: row for row in rows}
+
+
+def simulated_vehicle_ids(session: Session) -> frozenset[int]:
+    """The trucks of the demonstration, also those between two trips."""
+    return frozenset(session.scalars(select(Trip.vehicle_id).where(Trip.simulated).distinct()))
+
+
+def visible_vehicle_ids(session: Session, principal: Principal, now: datetime) -> frozenset[int]:
+    """The vehicles whose positions `principal` may see."""
+    condition = visible_vehicles(principal, "positions.read", Vehicle.vehicle_id, now=now)
+    return frozenset(session.scalars(select(Vehicle.vehicle_id).where(condition)))
+
+
+def standing_sessions(session: Session, hashes: Iterable[bytes], now: datetime) -> frozenset[bytes]:
+    """Those of the sessions that are not over and whose account is not disabled."""
+    return frozenset(
+        session.scalars(
+            select(SessionRow.session_hash)
+            .join(Account, Account.account_id == SessionRow.account_id)
+            .where(
+                SessionRow.session_hash.in_(list(hashes)),
+                SessionRow.expires_at > now,
+                Account.disabled_at.is_(None),
+            )
+        )
+    )

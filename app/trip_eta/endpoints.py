@@ -1,0 +1,34 @@
+"""What lies ahead of trips: expected arrival, wait, yard."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+
+from app.accounts.authorisation import allow
+from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.permissions import Principal
+from app.trip_eta.reasons import Wording
+from app.trip_eta.service import list_outlooks
+from app.trips.places import Places
+
+router = APIRouter(prefix="/api/v1/outlooks", tags=["trips"])
+
+ReaderDep = Annotated[Principal, Depends(allow("trips.read"))]
+
+
+def get_wording(request: Request, corridor: CorridorDep, clock: ClockDep, _principal: ReaderDep) -> Wording:
+    """How sentences are put for the caller."""
+    gettext = partial(request.app.state.gettext, request)
+    return Wording(gettext, request.app.state.pages.language(request), Places.of(corridor), clock.now())
+
+
+WordingDep = Annotated[Wording, Depends(get_wording)]
+
+
+@router.get("")
+def get_outlooks(principal: ReaderDep, session: SessionDep, wording: WordingDep) -> dict[str, Any]:
+    """The trips the caller may see, open or out within 24 h, each with position, expected arrival, wait and yard."""
+    return {"items": [outlook.to_record() for outlook in list_outlooks(session, principal, wording)]}

@@ -1,0 +1,1 @@
+"""Yards: entries, exits, counts, capacities, and the plan of who stands where."""

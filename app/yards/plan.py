@@ -1,0 +1,298 @@
+"""From the state and the forecast to a yard plan, and from the plan to what drivers are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from app.forecasting.state import Snapshot, Truck
+from app.platform import outbox
+from app.platform.permissions import Role
+from app.trips.places import Places
+from capacity import store as capacity_store
+from capacity.ledger import YardState
+from capacity.plan import YardPlan, make_plan
+from capacity.problem import YardProblem, expected_stays
+from capacity.store import Assignment
+from geo.clock import LOCAL_ZONE
+from routing.forecast import Forecast
+from routing.gates import GateSetting, Server
+
+STEP_S = 1800.0
+STEPS = 12
+DRIVE_MPS = 11.0
+"""A loaded truck's pace on QL1A over longer stretches, 40 km/h (assumed), where the forecast gives no time."""
+CHANGE_OF_GATE_S = 3600.0
+"""What going to another gate than the declared one costs beside the way: papers are amended (assumed)."""
+EITHER_GATE = frozenset({"fresh_fruit", "fresh_produce", "dry_food", "general"})
+"""Goods classes that both gates handle, so that a truck may be sent to the other one (assumed)."""
+WORTH_TELLING = timedelta(minutes=15)
+"""A place that moves by less than this is not told anew."""
+STAGING_WAIT_S = 1800.0
+"""Who waits longer than this is shown a staging area to wait at."""
+
+EVERYBODY = outbox.Audience(roles=tuple(str(role) for role in Role))
+
+
+@dataclass(frozen=True)
+class PlanInput:
+    """The problem, and the trucks its rows stand for."""
+
+    problem: YardProblem
+    trucks: tuple[Truck, ...]
+    yards: tuple[YardState, ...]
+
+
+def build_problem(
+    snapshot: Snapshot,
+    forecast: Forecast,
+    places: Places,
+    settings: Sequence[GateSetting],
+    previous: Mapping[int, Assignment],
+) -> PlanInput:
+    """The yard problem of the next six hours.
+
+    Declared trucks go to the yards of their gate (of both, if their goods allow both and the road still leads
+    there); trucks without a trip to the temporary yards, where they are declared with help. The median forecast
+    says when each could be there; waiting before the entrance is then the plan's own doing.
+    """
+    now, yards = snapshot.state.made_at, snapshot.yards
+    end_s = STEP_S * STEPS
+    arrivals = [(truck, _arrivals(truck, yards, forecast, places, now)) for truck in snapshot.coming]
+    arrivals = [(truck, reach_s) for truck, reach_s in arrivals if np.nanmin([*reach_s, np.inf]) < end_s]
+    trucks = tuple(truck for truck, _ in arrivals)
+    N, Y = len(trucks), len(yards)
+    arrive_s = np.array([reach_s for _, reach_s in arrivals], float).reshape(N, Y)
+    allowed = np.array([[_allowed(truck, yard) for yard in yards] for truck in trucks], bool).reshape(N, Y)
+    own = np.array([[yard.gate_id == truck.gate_id for yard in yards] for truck in trucks], bool).reshape(N, Y)
+    own_s = np.where(own, arrive_s, np.inf).min(axis=1, initial=np.inf)[:, None]
+    reachable = np.isfinite(own_s) & np.isfinite(arrive_s)
+    extra_s = np.subtract(arrive_s, own_s, out=np.zeros((N, Y)), where=reachable)
+    extra_s = np.maximum(extra_s, 0.0) + CHANGE_OF_GATE_S
+    by_gate = {setting.gate_id: setting for setting in settings if setting.direction == "export"}
+    server = [by_gate.get(yard.gate_id) for yard in yards]
+    gate_ids = sorted({yard.gate_id for yard in yards})
+    inside = np.array([float(yard.inside_veh) for yard in yards])
+    remaining, share = expected_stays(
+        inside_veh=inside,
+        dwell_s=np.array([one.dwell.mean_s if one else 5400.0 for one in server]),
+        release_veh_per_s=np.array([_rate(one.crossing) if one else 0.01 for one in server]),
+        working_s=np.array([open_seconds(one.crossing if one else None, now) for one in server]),
+    )
+    unlimited = np.full(STEPS, np.inf)
+    intake = [open_seconds(one.entrance, now) * _rate(one.entrance) if one else unlimited for one in server]
+    index = {yard.yard_id: j for j, yard in enumerate(yards)}
+    told = [previous.get(truck.trip_id) if truck.trip_id is not None else None for truck in trucks]
+    problem = YardProblem(
+        step_s=STEP_S,
+        truck_ids=np.array([truck.vehicle_id for truck in trucks], np.int64),
+        perishable=np.array([truck.perishable for truck in trucks], bool),
+        declared_s=np.array([_since(truck.declared_at, now) for truck in trucks], float),
+        allowed=allowed & np.isfinite(arrive_s),
+        arrive_s=np.where(np.isfinite(arrive_s), arrive_s, 2 * end_s),
+        detour_s=np.where(own | ~reachable, 0.0, extra_s),
+        previous_yard=np.array([index.get(one.yard_id or "", -1) if one else -1 for one in told], np.int64),
+        yard_ids=tuple(index),
+        capacity_veh=np.repeat([[float(yard.capacity_veh)] for yard in yards], STEPS, axis=1).reshape(Y, STEPS),
+        remaining_veh=remaining,
+        stay_share=share,
+        intake_veh=np.array(intake).reshape(Y, STEPS),
+        gate=np.array([gate_ids.index(yard.gate_id) for yard in yards], np.int64),
+        crossing_s=np.array([_seconds_per_truck(by_gate.get(gate_id)) for gate_id in gate_ids]),
+        before_veh=np.array([sum(y.inside_veh for y in yards if y.gate_id == gate_id) for gate_id in gate_ids], float),
+    )
+    return PlanInput(problem, trucks, yards)
+
+
+def plan_yards(
+    session: Session,
+    given: PlanInput,
+    previous: Mapping[int, Assignment],
+    places: Places,
+    tails_km: Mapping[str, float],
+    now: datetime,
+) -> YardPlan:
+    """Make the plan, keep it, and tell those whose place changed."""
+    plan = make_plan(given.problem)
+    rows = [
+        _assignment(given, plan, i, places, tails_km, now)
+        for i, truck in enumerate(given.trucks)
+        if truck.trip_id is not None
+    ]
+    summary = {
+        "trucks": len(given.trucks),
+        "placed": int((plan.yard >= 0).sum()),
+        "waiting": int((plan.wait_s > STEP_S).sum()),
+        "yards": {
+            yard_id: {"occupancy_veh": np.round(plan.occupancy_veh[j], 1).tolist()}
+            for j, yard_id in enumerate(given.problem.yard_ids)
+        },
+        "step_s": STEP_S,
+    }
+    capacity_store.save_plan(
+        session,
+        made_at=now,
+        status=plan.status,
+        objective=plan.objective,
+        gap=plan.gap,
+        duration_s=plan.duration_s,
+        summary=summary,
+        assignments=rows,
+    )
+    truck_of = {truck.trip_id: truck for truck in given.trucks}
+    for row in rows:
+        if _is_news(row, previous.get(row["trip_id"])):
+            _tell(session, truck_of[row["trip_id"]], row, now)
+    return plan
+
+
+def emit_yards(session: Session, yards: Sequence[YardState], now: datetime) -> None:
+    """Tell everybody how full yards are."""
+    for yard in yards:
+        data = {
+            "yard_id": yard.yard_id,
+            "inside": yard.inside_veh,
+            "free": yard.free_veh,
+            "reserved": yard.reserved_veh,
+            "capacity": yard.capacity_veh,
+            "as_of": now.isoformat(),
+        }
+        outbox.emit(session, "yard", EVERYBODY, data, at=now)
+
+
+def open_seconds(server: Server | None, now: datetime) -> np.ndarray:
+    """Seconds of each step from `now` on in which a server is open, shape (STEPS,)."""
+    if server is None or server.open_from_s == server.open_to_s:
+        return np.full(STEPS, STEP_S)
+    local = now.astimezone(LOCAL_ZONE)
+    start_s = local.hour * 3600.0 + local.minute * 60.0 + local.second
+    minute = (start_s + 60.0 * np.arange(int(STEPS * STEP_S / 60.0))) % 86400.0
+    opens, closes = server.open_from_s, server.open_to_s
+    is_open = (minute >= opens) & (minute < closes) if opens < closes else (minute >= opens) | (minute < closes)
+    seconds: np.ndarray = is_open.reshape(STEPS, -1).sum(axis=1) * 60.0
+    return seconds
+
+
+def _arrivals(
+    truck: Truck, yards: Sequence[YardState], forecast: Forecast, places: Places, now: datetime
+) -> list[float]:
+    """When a truck can be at each yard, s from now; infinite where no road leads there any more."""
+    if truck.index < 0:
+        assert truck.planned_arrival is not None
+        planned_s = max((truck.planned_arrival - now).total_seconds(), 0.0)
+        return [planned_s] * len(yards)
+    free_s = float(forecast.truck_free_s[1, truck.index])
+    own = places.gates.get(truck.gate_id or "")
+    own_km = own.distance_km(truck.road, truck.km) if own else None
+    found = []
+    for yard in yards:
+        gate = places.gates.get(yard.gate_id)
+        way_km = gate.distance_km(truck.road, truck.km) if gate else None
+        if gate is None or way_km is None or _has_left(truck, gate.gate_id, places):
+            found.append(np.inf)
+        elif np.isfinite(free_s) and own_km is not None:
+            found.append(max(free_s + (way_km - own_km) * 1000.0 / DRIVE_MPS, 0.0))
+        else:
+            found.append(way_km * 1000.0 / DRIVE_MPS)
+    return found
+
+
+def _has_left(truck: Truck, gate_id: str, places: Places) -> bool:
+    """Whether the truck is on the stretch that leads to another gate only."""
+    return any(
+        other_id != gate_id and other.is_on_branch(truck.road, truck.km) for other_id, other in places.gates.items()
+    )
+
+
+def _allowed(truck: Truck, yard: YardState) -> bool:
+    if truck.trip_id is None:
+        return yard.kind == "temporary_yard"
+    if yard.kind != "yard":
+        return False
+    return yard.gate_id == truck.gate_id or truck.goods_class in EITHER_GATE
+
+
+def _assignment(
+    given: PlanInput, plan: YardPlan, i: int, places: Places, tails_km: Mapping[str, float], now: datetime
+) -> dict[str, Any]:
+    truck, j = given.trucks[i], int(plan.yard[i])
+    arrive_at = now + timedelta(seconds=float(plan.arrive_s[i]))
+    place_free_at = now + timedelta(seconds=float(plan.place_s[i]))
+    yard_id = given.problem.yard_ids[j] if j >= 0 else None
+    reason = {"code": plan.reasons[i].code, **plan.reasons[i].values, "wait_s": round(float(plan.wait_s[i]))}
+    if "until_s" in reason:
+        reason["until"] = (now + timedelta(seconds=float(reason.pop("until_s")))).isoformat()
+    if plan.wait_s[i] >= STAGING_WAIT_S or j < 0:
+        gate_id = given.yards[j].gate_id if j >= 0 else truck.gate_id
+        reason["staging_id"] = staging_before(truck, gate_id, places, tails_km)
+    return {
+        "trip_id": truck.trip_id,
+        "vehicle_id": truck.vehicle_id,
+        "yard_id": yard_id,
+        "arrive_at": arrive_at,
+        "place_free_at": place_free_at,
+        "wait_s": round(float(plan.wait_s[i])),
+        "reason": reason,
+    }
+
+
+def staging_before(truck: Truck, gate_id: str | None, places: Places, tails_km: Mapping[str, float]) -> str | None:
+    """The staging area to wait at: the nearest to the gate that lies ahead of the truck and before the queue."""
+    gate = places.gates.get(gate_id or "")
+    if gate is None:
+        return None
+    here_km = gate.distance_km(truck.road, truck.km)
+    best: tuple[float, str] | None = None
+    for area in places.staging.values():
+        area_km = gate.distance_km(area.road, area.km)
+        if area_km is None or area_km < tails_km.get(gate.gate_id, 0.0) + 1.0:
+            continue
+        if (here_km is None or area_km < here_km) and (best is None or area_km < best[0]):
+            best = (area_km, area.site_id)
+    return best[1] if best else None
+
+
+def _is_news(row: Mapping[str, Any], told: Assignment | None) -> bool:
+    if told is None or told.yard_id != row["yard_id"]:
+        return True
+    moved: timedelta = abs(told.place_free_at - row["place_free_at"])
+    return moved >= WORTH_TELLING
+
+
+def _tell(session: Session, truck: Truck, row: Mapping[str, Any], now: datetime) -> None:
+    audience = outbox.Audience(
+        organisations=(truck.organisation_id,) if truck.organisation_id is not None else (),
+        accounts=(truck.driver_id,) if truck.driver_id is not None else (),
+        vehicles=(truck.vehicle_id,),
+    )
+    data = {
+        "trip_id": row["trip_id"],
+        "yard_id": row["yard_id"],
+        "place_free_at": row["place_free_at"].isoformat(),
+        "wait_s": row["wait_s"],
+        "reason": row["reason"]["code"],
+    }
+    outbox.emit(session, "assignment", audience, data, at=now)
+
+
+def _seconds_per_truck(setting: GateSetting | None) -> float:
+    """Seconds a truck the crossing takes on average over the day, the hours in which it is closed included."""
+    if setting is None:
+        return 0.0
+    opens, closes = setting.crossing.open_from_s, setting.crossing.open_to_s
+    open_s = 86400.0 if opens == closes else (closes - opens) % 86400.0
+    return 86400.0 / max(open_s * _rate(setting.crossing), 1e-9)
+
+
+def _rate(server: Server) -> float:
+    rate = server.rate_veh_per_h() / 3600.0
+    return rate if np.isfinite(rate) else 1e6
+
+
+def _since(moment: datetime | None, now: datetime) -> float:
+    return 0.0 if moment is None else (moment - now).total_seconds()

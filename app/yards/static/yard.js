@@ -1,0 +1,77 @@
+// The yard page: entries, exits and counts by one tap; the figures fetched anew when something changes.
+
+import { api, newKey } from "../api.js";
+import { on } from "../events.js";
+import { t } from "../i18n.js";
+import { released, swap } from "../swap.js";
+import { toast } from "../toasts.js";
+
+const REFRESH_MS = 3000;
+const cards = [...document.querySelectorAll("[data-yard]")];
+const waiting = new Map();
+
+async function refresh(card) {
+  clearTimeout(waiting.get(card));
+  waiting.delete(card);
+  const response = await fetch(`/yard/${card.dataset.yard}/board`, { headers: { Accept: "text/html" } });
+  if (!response.ok || response.redirected) return;
+  const html = await response.text();
+  await released();
+  await swap(card.querySelector("[data-board]"), html);
+}
+
+function soon(card) {
+  if (!waiting.has(card)) waiting.set(card, setTimeout(refresh, REFRESH_MS, card));
+}
+
+const send = (card, what, body) =>
+  api("POST", `/api/v1/yards/${card.dataset.yard}/${what}`, body, { headers: { "Idempotency-Key": newKey() } });
+
+async function act(card, control, work, done) {
+  control.disabled = true;
+  try {
+    await work();
+    toast(done, "success");
+    await refresh(card);
+    return true;
+  } catch (error) {
+    toast(error.message, "danger");
+    return false;
+  } finally {
+    control.disabled = false;
+  }
+}
+
+const move = (card, control, plate, kind) =>
+  act(
+    card,
+    control,
+    () => send(card, "movements", { plate, kind }),
+    t(kind === "enter" ? "{plate} entered" : "{plate} left", { plate }),
+  );
+
+for (const card of cards) {
+  card.querySelector("[data-move]").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const field = event.target.elements.plate;
+    const plate = field.value.trim().toUpperCase();
+    if (!plate) return toast(t("Enter a plate first."), "warning");
+    const button = event.submitter ?? event.target.querySelector("button");
+    if (await move(card, button, plate, button.value)) field.value = "";
+    field.focus();
+  });
+  card.querySelector("[data-count]").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const field = event.target.elements.inside;
+    const button = event.target.querySelector("button");
+    const count = () => send(card, "counts", { inside: Number(field.value) });
+    if (await act(card, button, count, t("Count saved"))) field.value = "";
+  });
+  card.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-plate]");
+    if (button) move(card, button, button.dataset.plate, button.dataset.kind);
+  });
+}
+
+on("yard", ({ yard_id }) => cards.filter((card) => card.dataset.yard === yard_id).forEach(soon));
+for (const type of ["forecast", "resync", "reconnected"]) on(type, () => cards.forEach(soon));
