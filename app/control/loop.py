@@ -19,10 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 import app.bootstrap  # noqa: F401 - what takes part in a sheet registers itself
 from app.control import store
 from app.control.minute import Minute
-from app.control.steps import log
 from app.control.tick import Tick
 from app.planning.scenarios import ScenarioRunner
 from app.platform.runtime import Runtime
+from app.platform.steps import log
 
 LOCK_KEY = 0x434B53  # "CKS"
 TICK_S = 5.0

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.control.steps import gauge, log, run_step
 from app.dispatch import advisories
 from app.equipment.pictures import Pictures
 from app.forecasting.state import Snapshot, assemble
 from app.notifications import service as notifications
 from app.platform import idempotency, outbox
 from app.platform.runtime import Runtime
+from app.platform.steps import gauge, log, run_step
 from app.trip_eta.store import replace_outlooks
 from app.trips.places import Places
 from app.yards import plan as yards_plan

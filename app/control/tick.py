@@ -9,13 +9,13 @@ from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
 from app.control import store
-from app.control.steps import gauge, log, run_step
 from app.dispatch import orders
 from app.equipment import service as equipment
 from app.notifications import feed
 from app.notifications.delivery import Deliverer
 from app.platform import outbox
 from app.platform.runtime import Runtime
+from app.platform.steps import gauge, log, run_step
 from app.reporting import bulletin
 from app.trips import service as trips
 from app.trips.places import Places

@@ -12,7 +12,7 @@ from app.equipment import reading, service
 from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.permissions import Principal
-from app.stations.places import STATIONS
+from app.sheets.stations import STATIONS
 from app.web.pages import render
 from ingest.plates import display_plate
 

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from app.platform import audit
 from app.platform.permissions import Principal
-from app.yards.service import _plain
 from geo.corridor import Corridor
 from geo.errors import NotFoundError
 from routing import store as routing_store
@@ -39,8 +38,8 @@ def change_gate(
         "gate.setting",
         "gate",
         f"{gate_id}/{direction}",
-        {name: _plain(getattr(before, name)) for name in changes},
-        {name: _plain(getattr(after, name)) for name in changes},
+        {name: getattr(before, name) for name in changes},
+        {name: getattr(after, name) for name in changes},
         at=now,
         address=address,
     )

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.control.steps import log, run_step
 from app.platform import outbox
 from app.platform.permissions import Role
 from app.platform.runtime import Runtime
+from app.platform.steps import log, run_step
 from app.settings import Settings
 from routing import store as routing_store
 from routing.tables import ScenarioRunRow

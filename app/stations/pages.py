@@ -16,8 +16,8 @@ from app.declarations.declared import read
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.permissions import Principal
+from app.sheets.stations import Station, get_station, stations_of
 from app.stations import view
-from app.stations.places import Station, get_station, stations_of
 from app.stations.search import LONGEST_TEXT, search
 from app.trips.goods import GOODS_CLASSES
 from app.web.pages import render

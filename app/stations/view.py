@@ -12,7 +12,7 @@ from app.declarations import reasons
 from app.declarations.fields import HEAD_FIELDS
 from app.platform.permissions import Principal
 from app.sheets import service as sheets
-from app.stations.places import SUPPORT, Station
+from app.sheets.stations import SUPPORT, Station
 from app.transshipments import service as transshipments
 from app.transshipments.tables import OPEN_STATUSES
 from geo.clock import parse_time
@@ -45,16 +45,12 @@ def view_sheet(
     """What the page of a station shows of a trip.
 
     `sheet` as `app.sheets.service.get_sheet` gives it; `own` the station's step on it, if the trip has it;
-    `waits_for` the steps that stand before it; `may_confirm`, `may_return`; `declared`, the declaration by part (see `PARTS`), each a
-    list of name, label, value and kind; `lines` of goods; `first`, the parts to show open; `returned`, why and from
-    where the sheet came back; `differences` from what was declared before, each a label, `line` of goods, `field`,
-    `old` and `new`; `weighings`, `scans`, `seals`, newest first; `barrier`, the last command to
-    the station's barrier; `transshipment`, the open one; `reasons` for a return.
-
-    Raises
-    ------
-    NotFoundError
-        If the caller may see no such trip.
+    `waits_for` the steps that stand before it; `may_confirm`, `may_return`; `declared`, the declaration by part
+    (see `PARTS`), each a list of name, label, value and kind; `lines` of goods; `first`, the parts to show open;
+    `returned`, why and from where the sheet came back; `differences` from what was declared before, each a label,
+    `line` of goods, `field`, `old` and `new`; `weighings`, `scans`, `seals`, newest first; `barrier`, the last
+    command to the station's barrier; `transshipment`, the open one; `reasons` for a return. Raises ------
+    NotFoundError If the caller may see no such trip.
     """
     found = _get_sheet(session, principal, trip_id, now)
     own = next((one for one in found["steps"] if one["step"] == station.name), None)

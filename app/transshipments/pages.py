@@ -13,7 +13,7 @@ from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.sheets import service as sheets
-from app.stations.places import stations_of
+from app.sheets.stations import stations_of
 from app.transshipments import load, service
 from app.transshipments.tables import STATUSES
 from app.web.pages import render

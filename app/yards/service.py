@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -155,7 +155,3 @@ def describe_yard(state: YardState) -> dict[str, Any]:
         "version": state.version,
         "contradictions": [{"code": one.code, **one.values} for one in state.contradictions],
     }
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime | time) else value
