@@ -116,7 +116,7 @@ def split_multipart(body: bytes, content_type: str) -> list[Part]:
     return parts
 
 
-def read_confidence(value: Any, *, scale: float = 1.0) -> float:
+def read_confidence(value: object, *, scale: float = 1.0) -> float:
     """A confidence as a share 0–1 (`scale` 100 for percent); 0 where the camera gives none or nonsense."""
     if isinstance(value, str):
         try:
@@ -129,14 +129,14 @@ def read_confidence(value: Any, *, scale: float = 1.0) -> float:
     return float(min(max(share, 0.0), 1.0)) if math.isfinite(share) else 0.0
 
 
-def read_degrees(value: Any) -> float | None:
+def read_degrees(value: object) -> float | None:
     """An angle of movement 0–360; `None` where there is none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 360.0:
         return None
     return float(value) % 360.0
 
 
-def tidy_plate(value: Any) -> str:
+def tidy_plate(value: object) -> str:
     """A plate as read, in capitals without separators; empty if none was read."""
     if not isinstance(value, str):
         return ""

@@ -6,9 +6,8 @@ Version 1 of a result has `plate` as text with `score` and `candidates`; version
 
 from __future__ import annotations
 
-from typing import Any
-
 from geo.errors import MalformedError
+from ingest.formats.camera_format import CameraFormat
 from ingest.formats.plate_read import (
     MAX_RESULTS,
     Candidate,
@@ -21,7 +20,7 @@ from ingest.formats.plate_read import (
     tidy_plate,
     with_image,
 )
-from ingest.formats.report import clean, read_json, read_time
+from ingest.formats.report import JsonObject, clean, read_json, read_time
 
 
 def decode(body: bytes, content_type: str) -> list[PlateRead]:
@@ -70,7 +69,7 @@ def decode(body: bytes, content_type: str) -> list[PlateRead]:
     return with_image(reads, image)
 
 
-def _candidates(result: dict[str, Any]) -> tuple[Candidate, ...]:
+def _candidates(result: JsonObject) -> tuple[Candidate, ...]:
     plate = result.get("plate")
     if isinstance(plate, dict):
         props = plate.get("props")
@@ -92,3 +91,6 @@ def _candidates(result: dict[str, Any]) -> tuple[Candidate, ...]:
             if isinstance(one, dict)
         ),
     )
+
+
+FORMAT = CameraFormat("plate-recogniser", "Plate Recognizer", decode)
