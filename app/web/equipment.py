@@ -13,6 +13,7 @@ from app.equipment import reading, service
 from app.stations.places import STATIONS
 from app.web.pages import render
 from app.words import N_
+from ingest.formats.registry import CAMERA_FORMATS
 from ingest.plates import display_plate
 
 router = APIRouter(include_in_schema=False)
@@ -28,10 +29,7 @@ KIND_NAMES = {
     "barrier": N_("Barrier"),
 }
 VENDOR_NAMES = {
-    "plate-recogniser": "Plate Recognizer",
-    "rekor": "Rekor Scout",
-    "hikvision": "Hikvision",
-    "frigate": "Frigate (MQTT)",
+    **{name: item.title for name, item in CAMERA_FORMATS.items()},
     "generic": "JSON",
     "http": "HTTP",
     "mqtt": "MQTT",

@@ -23,7 +23,7 @@ from geo.errors import InvalidInputError, MalformedError, NotFoundError, Unavail
 from ingest import devices
 from ingest.fixes import unpack
 from ingest.formats.gps_format import Credential, GpsFormat, IntakeResult, RawMessage
-from ingest.formats.registry import CAMERA_FORMATS, GPS_FORMATS, by_name
+from ingest.formats.registry import GPS_FORMATS, by_name
 from ingest.formats.report import EncryptedError, Report, read_identifier, read_number
 from ingest.intake import FixIntake
 from ingest.store import add_gateway
@@ -196,10 +196,3 @@ def test_a_format_added_by_one_line_is_served_over_http_with_its_own_answer(runt
         assert client.post("/gps/beacon", content=b"x" * 201).status_code == 413
         assert client.get("/gps/beacon").status_code == 405
     assert sorted(appended(runtime)) == [(106.7, 21.8), (106.7, 21.9)]
-
-
-def test_two_formats_of_one_name_are_refused() -> None:
-    with pytest.raises(ValueError, match="osmand"):
-        by_name(*GPS_FORMATS.values(), GPS_FORMATS["osmand"])
-    assert [name for name, item in GPS_FORMATS.items() if item.name != name] == []
-    assert [name for name, item in CAMERA_FORMATS.items() if item.name != name] == []
