@@ -22,7 +22,7 @@ from app.runtime import Runtime
 from geo.errors import MalformedError
 from geo.matching import Matcher
 from ingest import fix_store, pipeline
-from ingest.stream import Entry, FixReader, stream_key
+from ingest.stream import FixReader, StreamEntry, stream_key
 
 HEARTBEAT_KEY = "ck:heartbeat:ingest"
 HEARTBEAT_TTL_S = 15
@@ -120,8 +120,8 @@ class Worker:
             self.process(entries)
         return processed + len(entries)
 
-    def process(self, entries: list[Entry]) -> None:
-        """Take entries through the pipeline and acknowledge them; those that cannot be processed are buried."""
+    def process(self, entries: list[StreamEntry]) -> None:
+        """Take entries through the pipeline and acknowledge them; one that fails alone is a dead letter."""
         started = time.perf_counter()
         try:
             counts = pipeline.run([entry.fields for entry in entries], self.context)
@@ -134,7 +134,7 @@ class Worker:
                 for entry in entries:
                     self.process([entry])
                 return
-            self._bury(entries[0], error)
+            self._dead_letter(entries[0], error)
             return
         self.reader.acknowledge(entries, counts)
         fixes = sum(int(entry.fields.get(b"n", b"0")) for entry in entries)
@@ -161,16 +161,16 @@ class Worker:
         self.context.latest.clear()
         entries, poison = self.reader.claim(shard)
         for entry in poison:
-            self._bury(entry, MalformedError("Delivered too often without being acknowledged."))
+            self._dead_letter(entry, MalformedError("Delivered too often without being acknowledged."))
         if entries:
             log.info("taking over", shard=shard, entries=len(entries))
         for start in range(0, len(entries), 200):
             self.process(entries[start : start + 200])
         return len(entries)
 
-    def _bury(self, entry: Entry, error: Exception) -> None:
+    def _dead_letter(self, entry: StreamEntry, error: Exception) -> None:
         log.error("dead letter", stream=stream_key(entry.shard), entry=entry.entry_id.decode(), error=repr(error)[:300])
-        self.reader.bury(entry, repr(error))
+        self.reader.dead_letter(entry, repr(error))
 
     def _forget(self) -> None:
         """After a failure nothing is certain: leases, what was read but not acknowledged, last places."""

@@ -19,7 +19,7 @@ from app.worker import Worker
 from ingest import pipeline
 from ingest.fixes import FIX, FixArray, pack
 from ingest.formats.report import to_microseconds
-from ingest.stream import DEAD_STREAM, GROUP, stream_key
+from ingest.stream import DEAD_STREAM, GROUP, lease_key, stream_key
 from tests.app.gps import counters, drain, rows
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +106,7 @@ def test_killed_worker_processes_lose_and_double_nothing(runtime: Runtime, worke
             process.send_signal(signal.SIGKILL)
             process.wait()
         for shard in range(runtime.settings.ingest_shards):
-            runtime.redis.delete(f"ck:lease:{shard}")  # instead of waiting for it to expire
+            runtime.redis.delete(lease_key(shard))  # instead of waiting for it to expire
         runtime.redis.delete("ck:workers")
     for chunk in chunks[sent:]:
         append(runtime, chunk)
@@ -135,6 +135,49 @@ def test_two_workers_share_the_shards_and_take_over(runtime: Runtime, worker: Wo
     other.reader.close()
     worker.reader.balance()
     assert sorted(worker.reader.owned) == [0, 1]
+
+
+def test_a_lease_that_another_worker_took_is_left_to_it(runtime: Runtime, worker: Worker) -> None:
+    worker.reader.balance()
+    runtime.redis.set(lease_key(0), "two", px=15_000)  # as after a pause longer than the lease
+    worker.reader.renew()
+    assert runtime.redis.get(lease_key(0)) == b"two"
+    worker.reader.balance()
+    assert worker.reader.owned == [1]
+    worker.reader.close()
+    assert runtime.redis.get(lease_key(0)) == b"two"
+    assert not runtime.redis.exists(lease_key(1))
+
+
+def test_a_worker_takes_its_own_leases_again_after_a_failure(runtime: Runtime, worker: Worker) -> None:
+    assert worker.reader.balance() == [0, 1]
+    worker._forget()
+    runtime.redis.pexpire(lease_key(0), 1_000)
+    renewing = threading.Thread(target=worker.reader.renew)  # the heartbeat's thread: nothing to renew, nothing lost
+    renewing.start()
+    renewing.join()
+    assert worker.reader.balance() == [0, 1]
+    assert runtime.redis.get(lease_key(0)) == b"one"
+    assert runtime.redis.pttl(lease_key(0)) > 10_000
+    runtime.redis.pexpire(lease_key(1), 1_000)
+    renewing = threading.Thread(target=worker.reader.renew)
+    renewing.start()
+    renewing.join()
+    assert runtime.redis.pttl(lease_key(1)) > 10_000
+
+
+def test_a_lease_ends_with_the_time_of_a_worker_that_died(runtime: Runtime, worker: Worker) -> None:
+    worker.reader.balance()
+    other = Worker(runtime, name="two")
+    assert other.reader.balance() == []
+    for shard in (0, 1):
+        assert 0 < runtime.redis.pttl(lease_key(shard)) <= 15_000
+        runtime.redis.pexpire(lease_key(shard), 1)  # fifteen seconds later
+    runtime.redis.zrem("ck:workers", "one")
+    time.sleep(0.05)
+    assert other.reader.balance() == [0, 1]
+    worker.reader.renew()
+    assert runtime.redis.get(lease_key(0)) == b"two"
 
 
 def test_order_of_a_vehicle_holds_over_batches_and_shards(runtime: Runtime, worker: Worker) -> None:
@@ -172,7 +215,7 @@ def test_an_entry_that_kills_workers_is_put_aside(runtime: Runtime, worker: Work
     worker.reader.create_groups()
     append(runtime, fixes(runtime, [2], 5))
     for number in range(7):
-        runtime.redis.delete(f"ck:lease:{0}")
+        runtime.redis.delete(lease_key(0))
         runtime.redis.xreadgroup(GROUP, f"dead-{number}", {stream_key(0): ">"}, count=10)
         runtime.redis.xautoclaim(stream_key(0), GROUP, f"dead-{number}", min_idle_time=0)
     drain(worker)
