@@ -54,8 +54,8 @@ def enrol(
 
 def list_devices(
     session: Session, principal: Principal, *, now: datetime, after: int, limit: int
-) -> list[tuple[Device, Vehicle, datetime | None]]:
-    """Devices of the vehicles the principal may see, oldest first, each with when it was last heard of."""
+) -> list[store.ListedDevice]:
+    """Devices of the vehicles the principal may see, oldest first, each with when it last reported."""
     visible = visible_vehicles(principal, "devices.read", Device.vehicle_id, now=now)
     return store.list_devices(session, visible, limit=limit, after=after)
 

@@ -1,4 +1,4 @@
-"""Fixes as columns: the one layout in which they travel from a door through Redis to the worker.
+"""Fixes as columns: the one layout in which they travel from the intake through Redis to the worker.
 
 A fix is a judged report: its vehicle is known, its place is on earth, its time is plausible.
 """

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from geo.clock import Clock
 from geo.errors import InvalidInputError, MalformedError, NotFoundError, UnavailableError
-from ingest.devices import Bound, DeviceDirectory
+from ingest.devices import DeviceDirectory
 from ingest.fixes import FIX, FLAG_RECEIPT_TIME, FixArray
 from ingest.formats.gps_format import Credential, Decoded, GpsFormat, IntakeResult, RawMessage
 from ingest.formats.report import (
@@ -34,6 +34,7 @@ from ingest.formats.report import (
     from_microseconds,
     to_microseconds,
 )
+from ingest.store import DeviceBinding
 from ingest.stream import RETRY_AFTER_S, FixWriter, pack_row, refused
 
 Answer = TypeVar("Answer")
@@ -78,7 +79,7 @@ class FixIntake:
     async def receive(self, gps_format: GpsFormat, message: RawMessage) -> IntakeResult:
         """Take in one message; its fixes are durable when this returns.
 
-        A refusal in the result is no fault that the client can mend; `gps_format.answer` puts it into its words.
+        A refusal in the result is no fault that the client can mend; `gps_format.answer` expresses it.
 
         Raises
         ------
@@ -169,7 +170,7 @@ class FixIntake:
         return None
 
     def _judge_columns(
-        self, columns: ReportColumns, known: Mapping[str, Bound | None]
+        self, columns: ReportColumns, known: Mapping[str, DeviceBinding | None]
     ) -> tuple[FixArray, list[Refusal]]:
         """The fixes among the reports, and what was wrong with the others; as `_judge`, for many at once."""
         now_us = to_microseconds(self.clock.now())
@@ -210,7 +211,7 @@ class FixIntake:
         fixes["flags"] = np.where(unnamed, FLAG_RECEIPT_TIME, 0)[good]
         return fixes, refusals
 
-    async def _bind(self, identifiers: Iterable[str], gateway_token: str | None) -> Mapping[str, Bound | None]:
+    async def _bind(self, identifiers: Iterable[str], gateway_token: str | None) -> Mapping[str, DeviceBinding | None]:
         """Identifiers → devices, at least for `identifiers`."""
         by_imei = gateway_token is not None and await self._is_gateway(gateway_token)
         wanted = set(identifiers)
@@ -227,7 +228,7 @@ class FixIntake:
         try:
             await self._ask(self.directory.renew)
         except UnavailableError:
-            self.directory.forget()  # then each request asks, and hears of it
+            self.directory.forget()  # then each message asks, and is refused
         finally:
             self._renewal = None
 

@@ -1,6 +1,6 @@
-"""Redis Streams between the doors and the workers.
+"""Redis Streams between the intake and the workers.
 
-Promise of a door: an answer of success means that Redis has the fixes in its append-only file. Fixes of one vehicle
+Promise of the intake: an answer of success means that Redis has the fixes in its append-only file. Fixes of one vehicle
 always go to the same stream (shard), and one worker at a time owns a shard (a lease), so their order holds.
 A worker acknowledges entries after PostgreSQL has committed them; what a dead worker left is claimed by the next owner.
 """
@@ -37,7 +37,7 @@ CHUNK_FIXES = 5_000
 """Fixes in one entry at most."""
 MAX_ENTRIES = 50_000
 MAX_BYTES = 256 * 2**20
-"""A shard longer than either makes the doors say 503."""
+"""A shard longer than either makes the intake refuse until storage has caught up."""
 RETRY_AFTER_S = 5
 
 _ROW = struct.Struct("<iqqqddfffi")

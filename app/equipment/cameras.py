@@ -39,7 +39,7 @@ from geo.errors import ConflictError, InvalidInputError, MalformedError, NotFoun
 from ingest.fixes import FIX, FLAG_CAMERA, pack
 from ingest.formats.camera_format import CameraFormat
 from ingest.formats.plate_read import PlateRead
-from ingest.formats.report import to_microseconds
+from ingest.formats.report import AttributeValues, to_microseconds
 from ingest.plates import find_plate, normalise_plate
 from ingest.store import find_vehicle
 from ingest.stream import stream_key
@@ -56,11 +56,11 @@ READERS: Final = tuple(
         Role.PLANT_QUARANTINE,
     )
 )
-"""Who hears of reads at a gate; the event names the read and the trip, no plate."""
+"""Who is sent the reads at a gate; the event names the read and the trip, no plate."""
 CLOCK_TOLERANCE: Final = timedelta(minutes=2)
 """A camera whose clock runs further ahead than this is not believed: the time of receipt stands for its own."""
 MAX_READ_AGE: Final = timedelta(days=30)
-"""Nor is one whose clock is further back than a camera can have waited for its line."""
+"""Nor is a camera whose clock is further back than a camera can have waited for its line."""
 CERTAIN_PLATE: Final = 0.8
 """From this confidence on a plate that belongs to no trip still enters the yard's ledger: a truck did pass."""
 CAMERA_ACCURACY_M: Final = 30.0
@@ -215,7 +215,7 @@ def _keep(session: Session, device: Equipment, read: PlateRead, intake: PlateInt
     site = intake.corridor.sites.get(device.site_id or "")
     rows = _trips_like(session, read, site, time)
     match = reads.match_read(read.candidates, [_trip_here(row, device, time) for row in rows])
-    considered = {one.trip_id: one.probability for one in match.trips[:MAX_CONSIDERED_TRIPS]}
+    considered = {trip.trip_id: trip.probability for trip in match.trips[:MAX_CONSIDERED_TRIPS]}
     best = match.best if match.verdict != "unknown" else None
     row = store.insert_report(
         session,
@@ -227,7 +227,7 @@ def _keep(session: Session, device: Equipment, read: PlateRead, intake: PlateInt
             "plate_norm": read.plate,
             "confidence": read.confidence,
             "candidates": {
-                "readings": [{"plate": one.plate, "confidence": one.confidence} for one in read.candidates],
+                "readings": [{"plate": other.plate, "confidence": other.confidence} for other in read.candidates],
                 "trips": [{"trip_id": key, "probability": round(p, 4)} for key, p in considered.items() if p >= 0.001],
                 "camera_time": read.time.isoformat() if read.time is not None else None,
                 "heading_deg": read.heading_deg,
@@ -250,7 +250,7 @@ def _keep(session: Session, device: Equipment, read: PlateRead, intake: PlateInt
     if earlier is not None:
         earlier.status, earlier.trip_id = "repeat", row.trip_id
         session.flush()
-    return row, next((one for one in rows if one.trip_id == row.trip_id), None)
+    return row, next((trip for trip in rows if trip.trip_id == row.trip_id), None)
 
 
 def _trips_like(session: Session, read: PlateRead, site: Site | None, time: datetime) -> Sequence[Any]:
@@ -325,7 +325,7 @@ def _take_effect(session: Session, device: Equipment, kept: Sequence[Kept], inta
 
 
 def _publish_read(session: Session, device: Equipment, row: PlateReadRow, now: datetime) -> None:
-    """Open the sheet at the station, or ask for a look at the picture. Along the road there is nobody to tell."""
+    """Open the sheet at the station, or ask for a look at the picture. Along the road there is no station."""
     if device.gate_id is not None:
         data = {
             "read_id": row.read_id,
@@ -346,7 +346,7 @@ def _place(
     fix["time_us"], fix["received_us"] = to_microseconds(row.time), to_microseconds(now)
     fix["lon"], fix["lat"], fix["accuracy_m"] = site.lon, site.lat, CAMERA_ACCURACY_M
     fix["speed_mps"], fix["heading_deg"], fix["flags"] = math.nan, math.nan, FLAG_CAMERA
-    attributes = {"source": "camera", "equipment_id": device.equipment_id, "read_id": row.read_id}
+    attributes: AttributeValues = {"source": "camera", "equipment_id": device.equipment_id, "read_id": row.read_id}
     try:
         intake.redis.xadd(stream_key(vehicle_id % intake.shards), pack(fix, {0: attributes}))  # type: ignore[arg-type]
     except RedisError:

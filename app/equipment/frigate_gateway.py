@@ -1,4 +1,4 @@
-"""An optional gateway: plate reads of cameras whose format comes over MQTT, such as Frigate's, heard on their broker.
+"""An optional gateway: plate reads of cameras whose format comes over MQTT, such as Frigate's.
 
 The vendor's own names of cameras (`config.camera_id`) tell which device a message is of; who may publish is the
 broker's to say. Each message is one transaction. While the broker is away the client keeps trying to come back.
@@ -67,7 +67,7 @@ class PlateGateway:
                 return len(received.new)
         except CuaKhauError as error:
             log.warning("plate message not accepted", vendor=self.camera_format.name, reason=str(error)[:200])
-        except Exception:  # whatever it is, the next message must be heard
+        except Exception:  # whatever it is, the next message must be taken in
             log.exception("plate message lost", vendor=self.camera_format.name)
         return 0
 

@@ -1,6 +1,6 @@
 """Frigate's messages about tracked objects over MQTT (topic `frigate/tracked_object_update`), those of type `lpr`.
 
-One vehicle is told several times while it is in the picture, each time under the same `id`.
+One vehicle is reported several times while it is in the picture, each time under the same `id`.
 """
 
 from __future__ import annotations

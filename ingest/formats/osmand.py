@@ -1,7 +1,7 @@
 """OsmAnd's live tracking and Traccar Client: query, form and JSON.
 
 Field names, the units (knots in the query, m/s in JSON) and the reading of timestamps follow what the public
-Traccar server accepts on its OsmAnd door, and https://www.traccar.org/osmand/.
+Traccar server accepts on its OsmAnd port, and https://www.traccar.org/osmand/.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ingest.formats.report import (
 
 _MAX_FIELDS = 200
 _REPEATED = {"cell", "wifi"}
-"""Keys that say what radio the phone hears; sent once a tower or access point."""
+"""Keys that say what radio the phone receives; sent once a tower or access point."""
 
 
 def decode(query: bytes, body: bytes, content_type: str) -> list[Report]:
@@ -92,8 +92,8 @@ def decode_pairs(pairs: Iterable[tuple[str, str]]) -> Report:
     report.keep("hdop", read_number(values.pop("hdop", None), key="hdop"))
     for key, value in values.items():
         report.keep(key, _typed(value))
-    for key, heard in radio.items():
-        report.keep(key, ";".join(heard))
+    for key, stations in radio.items():
+        report.keep(key, ";".join(stations))
     return report
 
 

@@ -75,20 +75,20 @@ def _candidates(result: JsonObject) -> tuple[Candidate, ...]:
         props = plate.get("props")
         values = props.get("plate") if isinstance(props, dict) else None
         found = [
-            Candidate(tidy_plate(one.get("value")), read_confidence(one.get("score")))
-            for one in (values if isinstance(values, list) else [])
-            if isinstance(one, dict)
+            Candidate(tidy_plate(reading.get("value")), read_confidence(reading.get("score")))
+            for reading in (values if isinstance(values, list) else [])
+            if isinstance(reading, dict)
         ]
-        found.sort(key=lambda one: -one.confidence)
+        found.sort(key=lambda reading: -reading.confidence)
         return rank(found[0], found[1:]) if found else (Candidate("", 0.0),)
     best = Candidate(tidy_plate(plate), read_confidence(result.get("score")))
     others = result.get("candidates")
     return rank(
         best,
         (
-            Candidate(tidy_plate(one.get("plate")), read_confidence(one.get("score")))
-            for one in (others if isinstance(others, list) else [])
-            if isinstance(one, dict)
+            Candidate(tidy_plate(reading.get("plate")), read_confidence(reading.get("score")))
+            for reading in (others if isinstance(others, list) else [])
+            if isinstance(reading, dict)
         ),
     )
 

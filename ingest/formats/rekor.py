@@ -44,9 +44,9 @@ def decode(body: bytes, content_type: str = "application/json") -> list[PlateRea
     candidates = rank(
         best,
         (
-            Candidate(tidy_plate(one.get("plate")), read_confidence(one.get("confidence"), scale=100.0))
-            for one in (others if isinstance(others, list) else [])
-            if isinstance(one, dict)
+            Candidate(tidy_plate(reading.get("plate")), read_confidence(reading.get("confidence"), scale=100.0))
+            for reading in (others if isinstance(others, list) else [])
+            if isinstance(reading, dict)
         ),
     )
     uuid = document.get("best_uuid")

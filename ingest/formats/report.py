@@ -24,7 +24,7 @@ MAX_ATTRIBUTES = 64
 MAX_TEXT_LENGTH = 256
 
 _SECONDS_LIMIT = 2**31 - 1
-"""Epoch numbers below this are seconds, from it on milliseconds (the rule of Traccar's OsmAnd door)."""
+"""Epoch numbers below this are seconds, from it on milliseconds (the rule of Traccar's OsmAnd port)."""
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _ZONE_AFTER_SPACE = re.compile(r" (\d{2}:?\d{2})$", re.ASCII)
@@ -225,7 +225,7 @@ def read_heading(value: object, *, key: str) -> float | None:
 def read_time(value: object, *, key: str) -> datetime | None:
     """A time as devices write it, aware UTC: seconds or milliseconds since 1970, ISO 8601, or `YYYY-MM-DD HH:MM:SS`.
 
-    Text without an offset is UTC, as Traccar's OsmAnd door reads it. `None` for a missing or empty value.
+    Text without an offset is UTC, as Traccar's OsmAnd port reads it. `None` for a missing or empty value.
 
     Raises
     ------
