@@ -1,6 +1,6 @@
 """The one intake of plate messages, fed without HTTP and MQTT; and what follows from the registry of camera formats.
 
-`LANE` is the format that docs/recipes/add-a-camera-format.md adds: it lives here, once as a webhook, once over MQTT.
+`LANE` is the format that docs/recipes/add-a-camera-format.md adds, once as a webhook, once over MQTT.
 """
 
 from __future__ import annotations
@@ -18,25 +18,16 @@ from app.runtime import Runtime
 from app.web.equipment import VENDOR_NAMES
 from geo.errors import MalformedError, NotFoundError
 from ingest.formats.camera_format import CameraFormat
-from ingest.formats.plate_read import Candidate, PlateRead, reference, tidy_plate
 from ingest.formats.registry import CAMERA_FORMATS
 from tests.app.dispatching import put_truck, set_stage
 from tests.app.equipping import set_up
 from tests.app.gps import rows
+from tests.ingest.recipes import load_module
 
 READS = "SELECT plate_norm, status, trip_id FROM app.plate_read ORDER BY read_id"
 
 
-def decode_lane(payload: bytes, content_type: str) -> list[PlateRead]:
-    """`CAMERA PLATE` of a made-up lane camera; it is always 95 % sure."""
-    camera, _, written = payload.decode("utf-8", "replace").partition(" ")
-    plate = tidy_plate(written)
-    if not plate:
-        raise MalformedError("The message names no plate.")
-    return [PlateRead(camera, None, plate, 0.95, (Candidate(plate, 0.95),), reference(payload))]
-
-
-LANE = CameraFormat("lane", "Lane camera", decode_lane, max_bytes=100)
+LANE: CameraFormat = load_module("add-a-camera-format").FORMAT
 LANE_OVER_MQTT = replace(LANE, mqtt_topic="lane/plates")
 
 

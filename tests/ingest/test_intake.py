@@ -1,6 +1,6 @@
 """The intake fed without HTTP, as an MQTT or TCP gateway feeds it, on a real database and Redis.
 
-`BEACON` is the format that docs/recipes/add-a-gps-protocol.md adds: it lives here, and its line is `by_name(…)` below.
+`BEACON` is the format that docs/recipes/add-a-gps-protocol.md adds: the file is in the recipe, its line is `FORMATS`.
 """
 
 from __future__ import annotations
@@ -22,44 +22,20 @@ from app.runtime import Runtime
 from geo.errors import InvalidInputError, MalformedError, NotFoundError, UnavailableError
 from ingest import devices
 from ingest.fixes import unpack
-from ingest.formats.gps_format import Credential, GpsFormat, IntakeResult, RawMessage
+from ingest.formats.gps_format import GpsFormat, IntakeResult, RawMessage
 from ingest.formats.registry import GPS_FORMATS, by_name
-from ingest.formats.report import EncryptedError, Report, read_identifier, read_number
+from ingest.formats.report import EncryptedError
 from ingest.intake import FixIntake
 from ingest.store import add_gateway
 from ingest.stream import FixWriter
 from tests.app.gps import counters
+from tests.ingest.recipes import load_module
 
 IMEI = "353861053849681"
 Answer = TypeVar("Answer")
 
 
-def decode_beacon(message: RawMessage) -> list[Report]:
-    """Lines `DEVICE;LAT;LON` of a made-up tracker."""
-    reports = []
-    for line in message.payload.decode("utf-8", "replace").splitlines():
-        device, _, place = line.partition(";")
-        lat, _, lon = place.partition(";")
-        report = Report(read_identifier(device, key="device"))
-        report.lat, report.lon = read_number(lat, key="lat"), read_number(lon, key="lon")
-        reports.append(report)
-    return reports
-
-
-def answer_beacon(result: IntakeResult) -> bytes:
-    return b"OK %d\n" % result.accepted
-
-
-BEACON = GpsFormat(
-    name="beacon",
-    title="Beacon",
-    description="Lines of a made-up tracker.",
-    decode=decode_beacon,
-    answer=answer_beacon,
-    answer_type="text/plain",
-    credential=Credential.IDENTIFIER,
-    max_bytes=200,
-)
+BEACON: GpsFormat = load_module("add-a-gps-protocol").FORMAT
 FORMATS = by_name(*GPS_FORMATS.values(), BEACON)
 
 
