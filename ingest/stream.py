@@ -1,7 +1,7 @@
 """Redis Streams between the intake and the workers.
 
 Promise of the intake: an answer of success means that Redis has the fixes in its append-only file. Fixes of one vehicle
-always go to the same stream (shard), and one worker at a time owns a shard (a lease), so their order holds.
+always go to the same stream (shard), and one worker at a time owns a shard (`ingest.leases`), so their order holds.
 A worker acknowledges entries after PostgreSQL has committed them; what a dead worker left is claimed by the next owner.
 """
 
@@ -12,14 +12,14 @@ import contextlib
 import struct
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, cast
 
 import numpy as np
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
-from redis.exceptions import LockError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from geo.errors import UnavailableError
 from ingest.fixes import FIX, Attributes, FixArray, pack
@@ -29,8 +29,6 @@ GROUP = "ingest"
 DEAD_STREAM = "ck:fixes:dead"
 MAX_DEAD_ENTRIES = 10_000
 COUNTERS = "ck:counters"
-WORKERS = "ck:workers"
-LEASE_S = 15.0
 MAX_DELIVERIES = 5
 """An entry that was delivered this often without being acknowledged takes its worker down with it: a poison."""
 CHUNK_FIXES = 5_000
@@ -47,11 +45,6 @@ assert _ROW.size == FIX.itemsize
 def stream_key(shard: int) -> str:
     """The stream of a shard."""
     return f"ck:fixes:{shard}"
-
-
-def lease_key(shard: int) -> str:
-    """The lock of a shard; its value is the name of the worker that holds it."""
-    return f"ck:lease:{shard}"
 
 
 def refused(reason: str) -> str:
@@ -268,15 +261,10 @@ class _Pending(TypedDict):
 
 
 class FixReader:
-    """A worker's end of the streams: leases, entries, acknowledgement, dead letters."""
+    """A worker's end of the streams: entries, acknowledgement, dead letters. `name` is the worker's."""
 
     def __init__(self, redis: Redis, shards: int, name: str) -> None:
         self.redis, self.shards, self.name = redis, shards, name
-        self.owned: list[int] = []
-        # A lease bears its worker's name, and the heartbeat's thread renews what the main thread took.
-        self._leases = [
-            redis.lock(lease_key(shard), timeout=LEASE_S, blocking=False, thread_local=False) for shard in range(shards)
-        ]
 
     def create_groups(self) -> None:
         """Create streams and consumer groups that do not exist yet."""
@@ -286,34 +274,6 @@ class FixReader:
             except ResponseError as error:
                 if "BUSYGROUP" not in str(error):
                     raise
-
-    def balance(self) -> list[int]:
-        """Renew this worker's leases and take or give up shards for a fair share; the shards newly taken.
-
-        The share is the number of shards by that of live workers, rounded up.
-        """
-        seconds, _ = self.redis.time()
-        with self.redis.pipeline(transaction=True) as pipe:
-            pipe.zadd(WORKERS, {self.name: seconds})
-            pipe.zremrangebyscore(WORKERS, 0, seconds - LEASE_S)
-            pipe.zcard(WORKERS)
-            workers = int(pipe.execute()[2])
-        share = -(-self.shards // max(1, workers))
-        for shard in list(self.owned):
-            if not self._renew(shard):
-                self.owned.remove(shard)
-        while len(self.owned) > share:
-            self._release(self.owned.pop())
-        taken = []
-        for shard in range(self.shards):
-            if len(self.owned) >= share:
-                break
-            if shard in self.owned:
-                continue
-            if self._leases[shard].acquire(token=self.name) or self._renew(shard):  # its own from before a failure
-                self.owned.append(shard)
-                taken.append(shard)
-        return taken
 
     def claim(self, shard: int) -> tuple[list[StreamEntry], list[StreamEntry]]:
         """Take over what earlier owners of `shard` read but never acknowledged, oldest first.
@@ -342,11 +302,11 @@ class FixReader:
             [entry for entry in entries if entry.entry_id in worn],
         )
 
-    def read(self, count: int, block_ms: int) -> list[StreamEntry]:
-        """Up to `count` new entries of each owned shard; waits at most `block_ms` if there are none."""
-        if not self.owned:
+    def read(self, shards: Sequence[int], count: int, block_ms: int) -> list[StreamEntry]:
+        """Up to `count` new entries of each of `shards`; waits at most `block_ms` if there are none."""
+        if not shards:
             return []
-        streams: dict[Any, Any] = {stream_key(shard): ">" for shard in self.owned}
+        streams: dict[Any, Any] = {stream_key(shard): ">" for shard in shards}
         answer = cast(list[Any], self.redis.xreadgroup(GROUP, self.name, streams, count=count, block=block_ms) or [])
         return [
             StreamEntry(int(key.rpartition(b":")[2]), entry_id, fields)
@@ -380,28 +340,3 @@ class FixReader:
             pipe.xdel(stream_key(entry.shard), entry.entry_id)
             pipe.hincrby(COUNTERS, "fixes_dead_entries_total", 1)
             pipe.execute()
-
-    def renew(self) -> None:
-        """Renew the leases without taking or giving up any: called while a batch takes long."""
-        seconds, _ = self.redis.time()
-        self.redis.zadd(WORKERS, {self.name: seconds})
-        for shard in list(self.owned):
-            self._renew(shard)
-
-    def close(self) -> None:
-        """Give up every shard."""
-        self.redis.zrem(WORKERS, self.name)
-        while self.owned:
-            self._release(self.owned.pop())
-
-    def _renew(self, shard: int) -> bool:
-        """Whether the lease is still this worker's; then it runs for the whole time again."""
-        try:
-            self._leases[shard].reacquire()
-        except LockError:  # expired, another's, or never taken
-            return False
-        return True
-
-    def _release(self, shard: int) -> None:
-        with contextlib.suppress(LockError):  # expired: nothing to give back
-            self._leases[shard].release()

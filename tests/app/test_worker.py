@@ -19,7 +19,8 @@ from app.worker import Worker
 from ingest import pipeline
 from ingest.fixes import FIX, FixArray, pack
 from ingest.formats.report import to_microseconds
-from ingest.stream import DEAD_STREAM, GROUP, lease_key, stream_key
+from ingest.leases import lease_key
+from ingest.stream import DEAD_STREAM, GROUP, stream_key
 from tests.app.gps import counters, drain, rows
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +63,7 @@ def test_killed_between_commit_and_acknowledgement(runtime: Runtime, worker: Wor
     drain(worker)
     worker.reader.acknowledge = acknowledge  # type: ignore[method-assign]
     assert sum(runtime.redis.xlen(stream_key(shard)) for shard in (0, 1)) > 0
-    worker.reader.close()
+    worker.leases.close()
     other = Worker(runtime, name="two")
     drain(other)
     assert sum(runtime.redis.xlen(stream_key(shard)) for shard in (0, 1)) == 0
@@ -125,58 +126,58 @@ def test_killed_worker_processes_lose_and_double_nothing(runtime: Runtime, worke
 def test_two_workers_share_the_shards_and_take_over(runtime: Runtime, worker: Worker) -> None:
     other = Worker(runtime, name="two")
     worker.reader.create_groups()
-    worker.reader.balance()
-    assert worker.reader.owned == [0, 1]
-    other.reader.balance()
-    worker.reader.balance()
-    other.reader.balance()
-    assert sorted(worker.reader.owned + other.reader.owned) == [0, 1]
-    assert len(worker.reader.owned) == 1
-    other.reader.close()
-    worker.reader.balance()
-    assert sorted(worker.reader.owned) == [0, 1]
+    worker.leases.balance()
+    assert worker.leases.owned == [0, 1]
+    other.leases.balance()
+    worker.leases.balance()
+    other.leases.balance()
+    assert sorted(worker.leases.owned + other.leases.owned) == [0, 1]
+    assert len(worker.leases.owned) == 1
+    other.leases.close()
+    worker.leases.balance()
+    assert sorted(worker.leases.owned) == [0, 1]
 
 
 def test_a_lease_that_another_worker_took_is_left_to_it(runtime: Runtime, worker: Worker) -> None:
-    worker.reader.balance()
+    worker.leases.balance()
     runtime.redis.set(lease_key(0), "two", px=15_000)  # as after a pause longer than the lease
-    worker.reader.renew()
+    worker.leases.renew()
     assert runtime.redis.get(lease_key(0)) == b"two"
-    worker.reader.balance()
-    assert worker.reader.owned == [1]
-    worker.reader.close()
+    worker.leases.balance()
+    assert worker.leases.owned == [1]
+    worker.leases.close()
     assert runtime.redis.get(lease_key(0)) == b"two"
     assert not runtime.redis.exists(lease_key(1))
 
 
 def test_a_worker_takes_its_own_leases_again_after_a_failure(runtime: Runtime, worker: Worker) -> None:
-    assert worker.reader.balance() == [0, 1]
+    assert worker.leases.balance() == [0, 1]
     worker._forget()
     runtime.redis.pexpire(lease_key(0), 1_000)
-    renewing = threading.Thread(target=worker.reader.renew)  # the heartbeat's thread: nothing to renew, nothing lost
+    renewing = threading.Thread(target=worker.leases.renew)  # the heartbeat's thread: nothing to renew, nothing lost
     renewing.start()
     renewing.join()
-    assert worker.reader.balance() == [0, 1]
+    assert worker.leases.balance() == [0, 1]
     assert runtime.redis.get(lease_key(0)) == b"one"
     assert runtime.redis.pttl(lease_key(0)) > 10_000
     runtime.redis.pexpire(lease_key(1), 1_000)
-    renewing = threading.Thread(target=worker.reader.renew)
+    renewing = threading.Thread(target=worker.leases.renew)
     renewing.start()
     renewing.join()
     assert runtime.redis.pttl(lease_key(1)) > 10_000
 
 
 def test_a_lease_ends_with_the_time_of_a_worker_that_died(runtime: Runtime, worker: Worker) -> None:
-    worker.reader.balance()
+    worker.leases.balance()
     other = Worker(runtime, name="two")
-    assert other.reader.balance() == []
+    assert other.leases.balance() == []
     for shard in (0, 1):
         assert 0 < runtime.redis.pttl(lease_key(shard)) <= 15_000
         runtime.redis.pexpire(lease_key(shard), 1)  # fifteen seconds later
     runtime.redis.zrem("ck:workers", "one")
     time.sleep(0.05)
-    assert other.reader.balance() == [0, 1]
-    worker.reader.renew()
+    assert other.leases.balance() == [0, 1]
+    worker.leases.renew()
     assert runtime.redis.get(lease_key(0)) == b"two"
 
 
