@@ -102,7 +102,8 @@ def frigate(
     from app.settings import get_settings
 
     logs.configure("frigate")
-    frigate_gateway.run(Runtime.open(get_settings(), part="frigate"), broker, topic=topic)
+    gateway = frigate_gateway.PlateGateway.of(Runtime.open(get_settings(), part="frigate"))
+    frigate_gateway.run(gateway, broker, topic=topic)
 
 
 @app.command()

@@ -61,9 +61,9 @@ def texts(values: Sequence[bytes | None]) -> Column:
     return Column(np.array([value or b"" for value in values], dtype=f"S{width}"), lengths)
 
 
-def coded_texts(codes: npt.NDArray[np.integer[Any]], words: Sequence[str]) -> Column:
-    """text from `words` by code; a negative code becomes NULL."""
-    encoded = [word.encode() for word in words]
+def coded_texts(codes: npt.NDArray[np.integer[Any]], names: Sequence[str]) -> Column:
+    """text from `names` by code; a negative code becomes NULL."""
+    encoded = [name.encode() for name in names]
     table = np.array([*encoded, b""], dtype=f"S{max(map(len, encoded), default=1) or 1}")
     lengths = np.array([*map(len, encoded), -1], dtype=np.int32)
     return Column(table[codes], lengths[codes])

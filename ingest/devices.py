@@ -1,4 +1,4 @@
-"""What may report: enrolment, revocation, gateways, and the directory that the doors look identifiers up in.
+"""What may report: enrolment, revocation, gateways, and the directory that the intake looks identifiers up in.
 
 An identifier is 128 random bits, handed out once; only its SHA-256 is kept (it is too long to guess, so it needs no
 slow hash). An IMEI can be read off a device's case, so it counts only when a gateway with a token names it.
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from sqlalchemy.orm import Session
 
@@ -19,9 +19,13 @@ from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoun
 from ingest import store
 from ingest.keys import hash_key, new_identifier
 from ingest.plates import display_plate, normalise_plate, vehicle_kind
+from ingest.store import DeviceBinding
 from ingest.tables import Device, Vehicle
 
 DeviceKind = Literal["phone", "tracker"]
+Bindings: TypeAlias = dict[str, DeviceBinding | None]
+"""Identifier → device; `None` for an identifier that is nobody's."""
+
 _IMEI = re.compile(r"[0-9]{14,16}", re.ASCII)
 
 
@@ -114,14 +118,6 @@ def revoke(session: Session, identifier: str, *, now: datetime, visible: Callabl
     return device
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """What a door needs to know of a device: its number and its vehicle's."""
-
-    device_id: int
-    vehicle_id: int
-
-
 class DeviceDirectory:
     """Identifiers → devices, remembered in this process for at most `MAX_AGE_S`, so that a revocation counts by then.
 
@@ -141,11 +137,11 @@ class DeviceDirectory:
     def forget(self) -> None:
         """Look everything up again."""
         self._born = self._monotonic()
-        self._known: dict[bool, dict[str, Bound | None]] = {False: {}, True: {}}
+        self._known: dict[bool, Bindings] = {False: {}, True: {}}
         self._asked: dict[bool, set[str]] = {False: set(), True: set()}
         self._gateways: dict[str, bool] = {}
 
-    def known(self, identifiers: set[str], *, by_imei: bool = False) -> dict[str, Bound | None]:
+    def known(self, identifiers: set[str], *, by_imei: bool = False) -> Bindings:
         """What is remembered; of `identifiers` some may be missing."""
         if self._monotonic() - self._born > self.MAX_AGE_S or len(self._known[by_imei]) > self.MAX_REMEMBERED:
             self.forget()
@@ -163,7 +159,7 @@ class DeviceDirectory:
         known = {by_imei: _load(session, identifiers, by_imei=by_imei) for by_imei, identifiers in asked.items()}
         self._known, self._gateways, self._born = known, {}, born
 
-    def load(self, session: Session, identifiers: set[str], *, by_imei: bool = False) -> dict[str, Bound | None]:
+    def load(self, session: Session, identifiers: set[str], *, by_imei: bool = False) -> Bindings:
         """Learn `identifiers` from the database; what was learned."""
         found = _load(session, identifiers, by_imei=by_imei)
         self._known[by_imei].update(found)
@@ -179,13 +175,12 @@ class DeviceDirectory:
         return answer
 
 
-def _load(session: Session, identifiers: set[str], *, by_imei: bool) -> dict[str, Bound | None]:
+def _load(session: Session, identifiers: set[str], *, by_imei: bool) -> Bindings:
     wanted = {hash_key(identifier): identifier for identifier in identifiers}
-    found: dict[str, Bound | None] = dict.fromkeys(identifiers)
-    for key_hash, device_id, vehicle_id in store.find_devices(session, list(wanted)):
-        found[wanted[key_hash]] = Bound(device_id, vehicle_id)
+    found: Bindings = dict.fromkeys(identifiers)
+    for key_hash, binding in store.find_devices(session, list(wanted)).items():
+        found[wanted[key_hash]] = binding
     if by_imei:
         unknown = [identifier for identifier, bound in found.items() if bound is None]
-        for imei, device_id, vehicle_id in store.find_imeis(session, unknown):
-            found[imei] = Bound(device_id, vehicle_id)
+        found |= store.find_imeis(session, unknown)
     return found

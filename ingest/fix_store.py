@@ -97,17 +97,17 @@ def load_latest(connection: Connection, vehicle_ids: Sequence[int], site_ids: Se
     ).all()
     site = {site_id: number for number, site_id in enumerate(site_ids)}
     rows = np.zeros(len(found), LATEST)
-    for number, row in enumerate(found):
+    for number, (vehicle_id, time_us, lon, lat, road_id, offset_m, direction, site_id, passage) in enumerate(found):
         rows[number] = (
-            row[0],
-            row[1],
-            row[2],
-            row[3],
-            -1 if row[4] is None else row[4],
-            np.nan if row[5] is None else row[5],
-            row[6],
-            site.get(row[7], -1),
-            row[8],
+            vehicle_id,
+            time_us,
+            lon,
+            lat,
+            -1 if road_id is None else road_id,
+            np.nan if offset_m is None else offset_m,
+            direction,
+            site.get(site_id, -1),
+            passage,
             NEVER,
             0.0,
             0.0,

@@ -1,17 +1,16 @@
-"""Fixes as columns: the one layout in which they travel from a door through Redis to the worker.
+"""Fixes as columns: the one layout in which they travel from the intake through Redis to the worker.
 
 A fix is a judged report: its vehicle is known, its place is on earth, its time is plausible.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import orjson
 
 from geo.errors import MalformedError
+from ingest.formats.report import AttributeValues
 
 VERSION = 1
 
@@ -32,7 +31,7 @@ FIX = np.dtype(
 """One fix. Times are microseconds since 1970 UTC, `lon`/`lat` EPSG:4326, unknown measurements NaN."""
 
 FixArray = npt.NDArray[np.void]
-Attributes = dict[int, dict[str, Any]]
+Attributes = dict[int, AttributeValues]
 """Row of a fix → what else its message said; only fixes with something to say are in it."""
 
 FLAG_LATE = 1

@@ -1,7 +1,7 @@
 """From stream entries to stored, matched, published fixes: one ordered list of steps.
 
 Each step takes the batch as the one before left it. Steps 1–3 only compute; `store` is one transaction; `publish`
-tells the others. If the worker dies anywhere, its entries are processed again and nothing is stored or told twice.
+tells the others. If the worker dies anywhere, its entries are processed again and nothing is stored twice.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from sqlalchemy.exc import IntegrityError
 from geo.clock import Clock
 from geo.matching import Fixes, Matcher, Places, SiteEvents, Status, site_events
 from ingest import binary_copy, fix_store
-from ingest.fixes import FIX, FLAG_JUMP, FLAG_LATE, FLAG_SPEED_DERIVED, FixArray, unpack
-from ingest.formats.report import from_microseconds, to_microseconds
+from ingest.fixes import FIX, FLAG_JUMP, FLAG_LATE, FLAG_SPEED_DERIVED, Attributes, FixArray, unpack
+from ingest.formats.report import AttributeValues, from_microseconds, to_microseconds
 from ingest.latest import NEVER, Latest, Slots
+from ingest.positions import PublishedPosition
 from ingest.stream import refused
 
 STOPPED_BELOW_MPS = 0.8
@@ -75,7 +76,7 @@ class Batch:
     direct: bool = True
     """Whether fixes newer than all known may be copied straight into the table."""
     fixes: FixArray = field(default_factory=lambda: np.empty(0, FIX))
-    attributes: list[dict[str, Any] | None] | None = None
+    attributes: list[AttributeValues | None] | None = None
     vehicles: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     slots: Slots = field(default_factory=lambda: np.empty(0, np.intp))
     vehicle_of: Rows = field(default_factory=lambda: np.empty(0, np.intp))
@@ -95,7 +96,7 @@ class Batch:
 def decode(batch: Batch, _context: Context) -> None:
     """Stream entries → one array of fixes."""
     parts: list[FixArray] = []
-    attributes: dict[int, dict[str, Any]] = {}
+    attributes: Attributes = {}
     start = 0
     for payload in batch.payloads:
         fixes, own = unpack(payload)
@@ -245,7 +246,7 @@ def _advance(batch: Batch, context: Context) -> None:
 
 
 def publish(batch: Batch, context: Context) -> None:
-    """Tell the last positions that advanced: the channel `ck:positions` (a JSON array) and the hash `ck:last`."""
+    """Publish the last positions that advanced: the channel `ck:positions` (a JSON array) and the hash `ck:last`."""
     if not len(batch.newest):
         return
     positions = list(_positions(batch, context))
@@ -321,7 +322,7 @@ def _take(places: Places, rows: Any) -> Places:
 
 
 def _fix_columns(
-    fixes: FixArray, places: Places, attributes: list[dict[str, Any] | None] | None
+    fixes: FixArray, places: Places, attributes: list[AttributeValues | None] | None
 ) -> list[binary_copy.Column]:
     """In the order of `fix_store.FIX_COLUMNS`."""
     documents = [None if values is None else b"\x01" + orjson.dumps(values) for values in attributes or ()]
@@ -363,7 +364,7 @@ def _chosen(columns: list[binary_copy.Column], rows: Any) -> list[binary_copy.Co
     return [binary_copy.Column(column.values[rows], column.lengths[rows]) for column in columns]
 
 
-def _positions(batch: Batch, context: Context) -> Iterable[dict[str, Any]]:
+def _positions(batch: Batch, context: Context) -> Iterable[PublishedPosition]:
     assert batch.places is not None
     fixes, places = batch.fixes[batch.newest], _take(batch.places, batch.newest)
     moments = np.datetime_as_string(fixes["time_us"].astype("datetime64[us]"), unit="ms", timezone="UTC")

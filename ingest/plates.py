@@ -1,8 +1,8 @@
-"""Vehicle plates: the one form in which they are compared, how they are shown, which signs cameras confuse.
+"""Vehicle plates: the one form in which they are compared, how they are shown, which characters cameras confuse.
 
 Vietnamese plates follow Circular 24/2023/TT-BCA: two digits of the province, series letter(s) without I, J, O, Q, W,
 then 4 or 5 digits; R is a trailer, and two-letter series such as LD, KT, QT name special uses. Chinese plates follow
-GA 36: sign of the province, letter of the office, 5 signs (6 for new energy); trailers end in 挂.
+GA 36: character of the province, letter of the office, 5 characters (6 for new energy); trailers end in 挂.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def find_plate(text: str) -> str | None:
 
 
 def squeeze(text: str) -> str:
-    """Capitals without separators, full-width signs and Đ made plain; not checked."""
+    """Capitals without separators, full-width characters and Đ made plain; not checked."""
     plain = unicodedata.normalize("NFKC", text[:64]).upper().replace("Đ", "D")
     return _SEPARATORS.sub("", plain)
 
@@ -75,13 +75,13 @@ def vehicle_kind(plate_norm: str) -> VehicleKind:
 
 
 def lookalike_key(text: str) -> str:
-    """The plate with every sign that cameras confuse replaced by one of its class.
+    """The plate with every character that cameras confuse replaced by one of its class.
 
     Classes: 0/D/O/Q, 8/B, 1/I, 5/S, 2/Z, 6/G. Two reads with the same key may be the same plate.
     """
     return squeeze(text).translate(_LOOKALIKES)
 
 
-def is_lookalike(one: str, other: str) -> bool:
-    """Whether two reads differ at most in signs that cameras confuse."""
-    return lookalike_key(one) == lookalike_key(other)
+def is_lookalike(plate: str, other: str) -> bool:
+    """Whether two reads differ at most in characters that cameras confuse."""
+    return lookalike_key(plate) == lookalike_key(other)

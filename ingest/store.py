@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -11,6 +13,22 @@ from sqlalchemy.orm import Session
 
 from ingest.keys import hash_key
 from ingest.tables import Device, Gateway, LastPosition, Vehicle
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceBinding:
+    """What the intake needs to know of a device: its number and its vehicle's."""
+
+    device_id: int
+    vehicle_id: int
+
+
+class ListedDevice(NamedTuple):
+    """A device in a list: its vehicle, and when it last reported."""
+
+    device: Device
+    vehicle: Vehicle
+    last_seen_at: datetime | None
 
 
 def find_vehicle(session: Session, plate_norm: str) -> Vehicle | None:
@@ -52,32 +70,30 @@ def find_device(session: Session, key_hash: bytes, device_id: int | None) -> tup
     return None if row is None else (row[0], row[1])
 
 
-def find_devices(session: Session, key_hashes: Sequence[bytes]) -> list[tuple[bytes, int, int]]:
-    """`(key_hash, device_id, vehicle_id)` of those that may report."""
+def find_devices(session: Session, key_hashes: Sequence[bytes]) -> dict[bytes, DeviceBinding]:
+    """The devices with these hashes that may report, by hash."""
     query = text(
         "SELECT key_hash, device_id, vehicle_id FROM ingest.device "
         "WHERE key_hash = ANY(CAST(:hashes AS bytea[])) AND revoked_at IS NULL"
     )
     rows = session.execute(query, {"hashes": list(key_hashes)}) if key_hashes else ()
-    return [(bytes(key_hash), device_id, vehicle_id) for key_hash, device_id, vehicle_id in rows]
+    return {bytes(key_hash): DeviceBinding(device_id, vehicle_id) for key_hash, device_id, vehicle_id in rows}
 
 
-def find_imeis(session: Session, imeis: Sequence[str]) -> list[tuple[str, int, int]]:
-    """`(imei, device_id, vehicle_id)` of those that may report."""
+def find_imeis(session: Session, imeis: Sequence[str]) -> dict[str, DeviceBinding]:
+    """The devices with these IMEIs that may report, by IMEI."""
     query = text(
         "SELECT imei, device_id, vehicle_id FROM ingest.device "
         "WHERE imei = ANY(CAST(:imeis AS text[])) AND revoked_at IS NULL"
     )
     rows = session.execute(query, {"imeis": list(imeis)}) if imeis else ()
-    return [(imei, device_id, vehicle_id) for imei, device_id, vehicle_id in rows]
+    return {imei: DeviceBinding(device_id, vehicle_id) for imei, device_id, vehicle_id in rows}
 
 
-def list_devices(
-    session: Session, visible: ColumnElement[bool], *, limit: int, after: int = 0
-) -> list[tuple[Device, Vehicle, datetime | None]]:
+def list_devices(session: Session, visible: ColumnElement[bool], *, limit: int, after: int = 0) -> list[ListedDevice]:
     """Up to `limit` devices after number `after`, oldest first, that the condition on `Device.vehicle_id` lets through.
 
-    With each comes when it was last heard of, as far as it sent its vehicle's last position.
+    With each comes when it last reported, as far as it sent its vehicle's last position.
     """
     query = (
         select(Device, Vehicle, LastPosition.received_at)
@@ -87,7 +103,8 @@ def list_devices(
         .order_by(Device.device_id)
         .limit(limit)
     )
-    return [(device, vehicle, seen or device.last_seen_at) for device, vehicle, seen in session.execute(query)]
+    rows = session.execute(query)
+    return [ListedDevice(device, vehicle, seen or device.last_seen_at) for device, vehicle, seen in rows]
 
 
 def add_gateway(session: Session, name: str, token: str, *, now: datetime) -> int:

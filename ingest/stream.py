@@ -1,7 +1,7 @@
-"""Redis Streams between the doors and the workers.
+"""Redis Streams between the intake and the workers.
 
-Promise of a door: an answer of success means that Redis has the fixes in its append-only file. Fixes of one vehicle
-always go to the same stream (shard), and one worker at a time owns a shard (a lease), so their order holds.
+Promise of the intake: an answer of success means that Redis has the fixes in its append-only file. Fixes of one vehicle
+always go to the same stream (shard), and one worker at a time owns a shard (`ingest.leases`), so their order holds.
 A worker acknowledges entries after PostgreSQL has committed them; what a dead worker left is claimed by the next owner.
 """
 
@@ -12,9 +12,9 @@ import contextlib
 import struct
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 import numpy as np
 from redis import Redis
@@ -23,20 +23,19 @@ from redis.exceptions import RedisError, ResponseError
 
 from geo.errors import UnavailableError
 from ingest.fixes import FIX, Attributes, FixArray, pack
+from ingest.formats.report import AttributeValues
 
 GROUP = "ingest"
 DEAD_STREAM = "ck:fixes:dead"
-DEAD_LENGTH = 10_000
+MAX_DEAD_ENTRIES = 10_000
 COUNTERS = "ck:counters"
-WORKERS = "ck:workers"
-LEASE_S = 15.0
 MAX_DELIVERIES = 5
 """An entry that was delivered this often without being acknowledged takes its worker down with it: a poison."""
 CHUNK_FIXES = 5_000
 """Fixes in one entry at most."""
 MAX_ENTRIES = 50_000
 MAX_BYTES = 256 * 2**20
-"""A shard longer than either makes the doors say 503."""
+"""A shard longer than either makes the intake refuse until storage has caught up."""
 RETRY_AFTER_S = 5
 
 _ROW = struct.Struct("<iqqqddfffi")
@@ -70,9 +69,9 @@ def pack_row(
 
 
 @dataclass
-class _Part:
+class _Rows:
     data: bytes
-    attributes: dict[str, Any] | None
+    attributes: AttributeValues | None
 
 
 class FixWriter:
@@ -96,7 +95,7 @@ class FixWriter:
         self.redis, self.shards = redis, shards
         self.max_entries, self.max_bytes = max_entries, max_bytes
         self._monotonic = monotonic
-        self._parts: dict[int, list[_Part]] = {}
+        self._parts: dict[int, list[_Rows]] = {}
         self._waiting: list[asyncio.Future[None]] = []
         self._waiting_bytes = 0
         self._counts: Counter[str] = Counter()
@@ -104,7 +103,7 @@ class FixWriter:
         self._full = False
         self._checked = -1e9
 
-    async def append_row(self, vehicle_id: int, row: bytes, attributes: dict[str, Any] | None) -> None:
+    async def append_row(self, vehicle_id: int, row: bytes, attributes: AttributeValues | None) -> None:
         """Append one fix as `pack_row` made it; returns when it is durable.
 
         Raises
@@ -167,13 +166,13 @@ class FixWriter:
             (size or 0) > self.max_bytes for size in sizes[1::2]
         )
 
-    def _add(self, shard: int, data: bytes, attributes: dict[str, Any] | None) -> None:
-        self._parts.setdefault(shard, []).append(_Part(data, attributes))
+    def _add(self, shard: int, data: bytes, attributes: AttributeValues | None) -> None:
+        self._parts.setdefault(shard, []).append(_Rows(data, attributes))
         self._waiting_bytes += len(data)
 
     async def _flushed(self) -> None:
         if not self._parts and not self._counts:
-            return  # nothing was added: no flush would ever tell us
+            return  # nothing was added: no flush would ever wake us
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         self._start()
@@ -195,7 +194,7 @@ class FixWriter:
                 failure = UnavailableError(
                     "The queue does not answer; send again in {retry_after_s} s.", retry_after_s=RETRY_AFTER_S
                 )
-            except Exception as error:  # whoever waits must hear of it, whatever it is
+            except Exception as error:  # whoever waits must get it, whatever it is
                 failure = error
             self._waiting_bytes -= sum(len(part.data) for own in parts.values() for part in own)
             for future in waiting:
@@ -206,7 +205,7 @@ class FixWriter:
                 else:
                     future.set_exception(failure)
 
-    async def _send(self, parts: dict[int, list[_Part]], counts: Counter[str]) -> None:
+    async def _send(self, parts: dict[int, list[_Rows]], counts: Counter[str]) -> None:
         accepted = 0
         async with self.redis.pipeline(transaction=False) as pipe:
             for shard, own in parts.items():
@@ -232,8 +231,8 @@ class FixWriter:
             await self._measure()
 
 
-def _chunks(parts: list[_Part]) -> Iterable[list[_Part]]:
-    chunk: list[_Part] = []
+def _chunks(parts: list[_Rows]) -> Iterable[list[_Rows]]:
+    chunk: list[_Rows] = []
     size = 0
     for part in parts:
         if chunk and size + len(part.data) > CHUNK_FIXES * FIX.itemsize:
@@ -246,7 +245,7 @@ def _chunks(parts: list[_Part]) -> Iterable[list[_Part]]:
 
 
 @dataclass(frozen=True)
-class Entry:
+class StreamEntry:
     """A stream entry as read: its shard, its number, its fields."""
 
     shard: int
@@ -254,12 +253,18 @@ class Entry:
     fields: dict[bytes, bytes]
 
 
+class _Pending(TypedDict):
+    """What Redis says of an entry that was delivered and not acknowledged, as far as it is used."""
+
+    message_id: bytes
+    times_delivered: int
+
+
 class FixReader:
-    """A worker's end of the streams: leases, entries, acknowledgement, dead letters."""
+    """A worker's end of the streams: entries, acknowledgement, dead letters. `name` is the worker's."""
 
     def __init__(self, redis: Redis, shards: int, name: str) -> None:
         self.redis, self.shards, self.name = redis, shards, name
-        self.owned: list[int] = []
 
     def create_groups(self) -> None:
         """Create streams and consumer groups that do not exist yet."""
@@ -270,55 +275,26 @@ class FixReader:
                 if "BUSYGROUP" not in str(error):
                     raise
 
-    def balance(self) -> list[int]:
-        """Renew this worker's leases and take or give up shards for a fair share; the shards newly taken.
-
-        The share is the number of shards by that of live workers, rounded up.
-        """
-        seconds, _ = self.redis.time()
-        with self.redis.pipeline(transaction=True) as pipe:
-            pipe.zadd(WORKERS, {self.name: seconds})
-            pipe.zremrangebyscore(WORKERS, 0, seconds - LEASE_S)
-            pipe.zcard(WORKERS)
-            workers = int(pipe.execute()[2])
-        share = -(-self.shards // max(1, workers))
-        for shard in list(self.owned):
-            if not self._renew(shard):
-                self.owned.remove(shard)
-        while len(self.owned) > share:
-            self._release(self.owned.pop())
-        taken = []
-        for shard in range(self.shards):
-            if len(self.owned) >= share:
-                break
-            if shard in self.owned:
-                continue
-            free = self.redis.set(self._lease(shard), self.name, nx=True, px=int(LEASE_S * 1000))
-            if free or self._renew(shard):  # its own from before a failure
-                self.owned.append(shard)
-                taken.append(shard)
-        return taken
-
-    def claim(self, shard: int) -> tuple[list[Entry], list[Entry]]:
+    def claim(self, shard: int) -> tuple[list[StreamEntry], list[StreamEntry]]:
         """Take over what earlier owners of `shard` read but never acknowledged, oldest first.
 
         Result: entries to process, and poison: entries that were delivered too often. The lease makes it safe not to
         wait for them to idle.
         """
         key = stream_key(shard)
-        entries: list[Entry] = []
+        entries: list[StreamEntry] = []
         start: Any = "0-0"
         while True:
             start, claimed, *_ = cast(
                 tuple[Any, ...],
                 self.redis.xautoclaim(key, GROUP, self.name, min_idle_time=0, start_id=start, count=500),
             )
-            entries += [Entry(shard, entry_id, fields) for entry_id, fields in claimed if fields]
+            entries += [StreamEntry(shard, entry_id, fields) for entry_id, fields in claimed if fields]
             if start in (b"0-0", "0-0"):
                 break
         worn = {
             item["message_id"]
-            for item in cast(list[dict[str, Any]], self.redis.xpending_range(key, GROUP, "-", "+", len(entries) + 1))
+            for item in cast("list[_Pending]", self.redis.xpending_range(key, GROUP, "-", "+", len(entries) + 1))
             if item["times_delivered"] > MAX_DELIVERIES
         }
         return (
@@ -326,17 +302,19 @@ class FixReader:
             [entry for entry in entries if entry.entry_id in worn],
         )
 
-    def read(self, count: int, block_ms: int) -> list[Entry]:
-        """Up to `count` new entries of each owned shard; waits at most `block_ms` if there are none."""
-        if not self.owned:
+    def read(self, shards: Sequence[int], count: int, block_ms: int) -> list[StreamEntry]:
+        """Up to `count` new entries of each of `shards`; waits at most `block_ms` if there are none."""
+        if not shards:
             return []
-        streams: dict[Any, Any] = {stream_key(shard): ">" for shard in self.owned}
+        streams: dict[Any, Any] = {stream_key(shard): ">" for shard in shards}
         answer = cast(list[Any], self.redis.xreadgroup(GROUP, self.name, streams, count=count, block=block_ms) or [])
         return [
-            Entry(int(key.rpartition(b":")[2]), entry_id, fields) for key, items in answer for entry_id, fields in items
+            StreamEntry(int(key.rpartition(b":")[2]), entry_id, fields)
+            for key, items in answer
+            for entry_id, fields in items
         ]
 
-    def acknowledge(self, entries: list[Entry], counts: dict[str, int]) -> None:
+    def acknowledge(self, entries: list[StreamEntry], counts: dict[str, int]) -> None:
         """Drop entries whose fixes are committed, and add to the counters, in one transaction."""
         with self.redis.pipeline(transaction=True) as pipe:
             for shard in {entry.shard for entry in entries}:
@@ -348,7 +326,7 @@ class FixReader:
                     pipe.hincrby(COUNTERS, name, amount)
             pipe.execute()
 
-    def bury(self, entry: Entry, reason: str) -> None:
+    def dead_letter(self, entry: StreamEntry, reason: str) -> None:
         """Move an entry that cannot be processed to the dead-letter stream, with the reason."""
         fields: dict[Any, Any] = {
             **entry.fields,
@@ -357,33 +335,8 @@ class FixReader:
             b"entry_id": entry.entry_id,
         }
         with self.redis.pipeline(transaction=True) as pipe:
-            pipe.xadd(DEAD_STREAM, fields, maxlen=DEAD_LENGTH, approximate=True)
+            pipe.xadd(DEAD_STREAM, fields, maxlen=MAX_DEAD_ENTRIES, approximate=True)
             pipe.xack(stream_key(entry.shard), GROUP, entry.entry_id)
             pipe.xdel(stream_key(entry.shard), entry.entry_id)
             pipe.hincrby(COUNTERS, "fixes_dead_entries_total", 1)
             pipe.execute()
-
-    def renew(self) -> None:
-        """Renew the leases without taking or giving up any: called while a batch takes long."""
-        seconds, _ = self.redis.time()
-        self.redis.zadd(WORKERS, {self.name: seconds})
-        for shard in list(self.owned):
-            self._renew(shard)
-
-    def close(self) -> None:
-        """Give up every shard."""
-        self.redis.zrem(WORKERS, self.name)
-        while self.owned:
-            self._release(self.owned.pop())
-
-    def _lease(self, shard: int) -> str:
-        return f"ck:lease:{shard}"
-
-    def _renew(self, shard: int) -> bool:
-        # Renews only its own lease: compared and renewed in one step.
-        script = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('pexpire',KEYS[1],ARGV[2]) end return 0"
-        return bool(self.redis.eval(script, 1, self._lease(shard), self.name, str(int(LEASE_S * 1000))))
-
-    def _release(self, shard: int) -> None:
-        script = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end return 0"
-        self.redis.eval(script, 1, self._lease(shard), self.name)

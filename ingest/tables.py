@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from geo.database import Base
+from ingest.formats.report import AttributeValues
 
 SCHEMA = "ingest"
 MOTIONS = ("moving", "slow", "stopped", "off_road", "yard", "staging", "gate")
@@ -86,7 +87,7 @@ class _Placed:
     status: Mapped[int] = mapped_column(SmallInteger)
     flags: Mapped[int]
     received_at: Mapped[datetime]
-    attributes: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    attributes: Mapped[AttributeValues | None] = mapped_column(JSONB)
 
 
 class FixRow(_Placed, Base):

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -18,19 +17,13 @@ from app.equipment import cameras, service
 from app.equipment.tables import Equipment
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
 from app.platform.http import problems
-from ingest.formats import hikvision, plate_recognizer, rekor
-from ingest.formats.plate_read import PlateRead
+from ingest.formats.registry import CAMERA_FORMATS
 
 router = APIRouter(tags=["equipment"])
 
-LARGEST_BODY = 16 * 2**20
-"""A message with two pictures of a modern camera."""
-Vendor = Literal["plate-recogniser", "rekor", "hikvision"]
-DECODERS: dict[str, Callable[[bytes, str], list[PlateRead]]] = {
-    "plate-recogniser": plate_recognizer.decode,
-    "rekor": rekor.decode,
-    "hikvision": hikvision.decode,
-}
+FORMATS = {name: item for name, item in CAMERA_FORMATS.items() if item.path}
+"""Those that cameras send as webhooks."""
+Vendor = Annotated[str, Path(pattern=f"^({'|'.join(FORMATS)})$")]
 
 
 class Accepted(BaseModel):
@@ -61,13 +54,13 @@ def find_camera(vendor: Vendor, request: Request, session: SessionDep) -> Equipm
 CameraDep = Annotated[Equipment, Depends(find_camera)]
 
 
-async def read_body(request: Request, _device: CameraDep) -> bytes:
+async def read_body(vendor: Vendor, request: Request, _device: CameraDep) -> bytes:
     """The body of a camera that has proved itself, refused if it is too large."""
-    size, parts = 0, []
+    size, parts, limit = 0, [], FORMATS[vendor].max_bytes
     async for part in request.stream():
         size += len(part)
-        if size > LARGEST_BODY:
-            raise HTTPException(413, f"The body is larger than {LARGEST_BODY} bytes; send smaller pictures.")
+        if size > limit:
+            raise HTTPException(413, f"The body is larger than {limit} bytes; send smaller pictures.")
         parts.append(part)
     return b"".join(parts)
 
@@ -83,6 +76,7 @@ def receive_reads(
     runtime: RuntimeDep,
 ) -> Any:
     """A webhook of a plate camera, as its maker defines it. The same message sent again has no second effect."""
-    found = DECODERS[vendor](body, request.headers.get("content-type", ""))
-    new = cameras.accept(session, device, found, cameras.Surroundings.of(runtime), clock.now())
-    return {"plates": len(found), "new": len(new)}
+    content_type = request.headers.get("content-type", "")
+    intake = cameras.PlateIntake.of(runtime)
+    received = intake.receive(session, FORMATS[vendor], body, content_type, device=device, now=clock.now())
+    return {"plates": received.plates, "new": len(received.new)}

@@ -1,4 +1,5 @@
-"""What follows from a camera's read: matched to a trip, told to its station, entered in the yard, placed on the road.
+"""What follows from a camera's message: each read is matched to a trip, published to its station, entered in the yard
+and placed on the road.
 
 A read is kept once (`source_ref`), and reads of one truck passing one camera once are one passage: the best counts, the
 others are repeats. What a person decides on a doubtful read has the same effects as a certain one.
@@ -11,7 +12,7 @@ negative number of the camera as device. So it is placed, judged for jumps, stor
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -25,7 +26,7 @@ from sqlalchemy.orm import Session
 from app.equipment import reads, service, store
 from app.equipment.pictures import Pictures
 from app.equipment.tables import Equipment, PlateReadRow
-from app.platform import audit, outbox
+from app.platform import audit
 from app.platform.permissions import Principal, Role
 from app.platform.runtime import Runtime
 from app.trips import store as trip_store
@@ -33,10 +34,11 @@ from app.yards.plan import emit_yards
 from capacity import store as capacity_store
 from capacity.ledger import Movement, Truck
 from geo.corridor import Corridor, Site
-from geo.errors import ConflictError, InvalidInputError, NotFoundError
+from geo.errors import ConflictError, InvalidInputError, MalformedError, NotFoundError
 from ingest.fixes import FIX, FLAG_CAMERA, pack
+from ingest.formats.camera_format import CameraFormat
 from ingest.formats.plate_read import PlateRead
-from ingest.formats.report import to_microseconds
+from ingest.formats.report import AttributeValues, to_microseconds
 from ingest.plates import find_plate, normalise_plate
 from ingest.store import find_vehicle
 from ingest.stream import stream_key
@@ -53,16 +55,16 @@ READERS: Final = tuple(
         Role.PLANT_QUARANTINE,
     )
 )
-"""Who hears of reads at a gate; the event names the read and the trip, no plate."""
+"""Who is sent the reads at a gate; the event names the read and the trip, no plate."""
 CLOCK_TOLERANCE: Final = timedelta(minutes=2)
 """A camera whose clock runs further ahead than this is not believed: the time of receipt stands for its own."""
-OLDEST_READ: Final = timedelta(days=30)
-"""Nor is one whose clock is further back than a camera can have waited for its line."""
+MAX_READ_AGE: Final = timedelta(days=30)
+"""Nor is a camera whose clock is further back than a camera can have waited for its line."""
 CERTAIN_PLATE: Final = 0.8
 """From this confidence on a plate that belongs to no trip still enters the yard's ledger: a truck did pass."""
 CAMERA_ACCURACY_M: Final = 30.0
 HEADING_TOLERANCE_DEG: Final = 90.0
-LONGEST_CONSIDERED: Final = 5
+MAX_CONSIDERED_TRIPS: Final = 5
 """Trips kept with a read, for the person who decides."""
 
 Kept: TypeAlias = tuple[PlateReadRow, Any]
@@ -72,23 +74,71 @@ log = structlog.get_logger("equipment")
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What a read is judged and kept with."""
+class ReceivedPlates:
+    """What a camera's message held: the number of plates, and the reads among them that are new."""
+
+    plates: int
+    new: tuple[PlateReadRow, ...]
+
+
+@dataclass(frozen=True)
+class PlateIntake:
+    """Takes in the messages of plate cameras from any transport; holds what reads are judged and kept with.
+
+    `note_arrival(session, trip_id, time)` is called for a truck that a camera saw at its gate.
+    """
 
     corridor: Corridor
     pictures: Pictures
     redis: Redis
     shards: int
+    note_arrival: Callable[[Session, int, datetime], object]
 
     @classmethod
-    def of(cls, runtime: Runtime) -> Surroundings:
-        """Those of a process."""
+    def of(cls, runtime: Runtime) -> PlateIntake:
+        """That of a process."""
+        from app.sheets import service as sheet  # noqa: PLC0415 - the sheet shows what this package gives it
+
         settings = runtime.settings
-        return cls(runtime.corridor, Pictures.of(settings.data_dir), runtime.redis, settings.ingest_shards)
+        pictures = Pictures.of(settings.data_dir)
+        return cls(runtime.corridor, pictures, runtime.redis, settings.ingest_shards, sheet.note_arrival)
+
+    def receive(
+        self,
+        session: Session,
+        camera_format: CameraFormat,
+        payload: bytes,
+        content_type: str,
+        *,
+        device: Equipment | None,
+        now: datetime,
+    ) -> ReceivedPlates:
+        """Take in one message; the same message sent again has no second effect.
+
+        `device` is the camera that has proved itself; with `None` it is the one that the message names.
+
+        Raises
+        ------
+        MalformedError
+            If the message is too large or cannot be read.
+        NotFoundError
+            If the message names no camera that is set up.
+        """
+        if len(payload) > camera_format.max_bytes:
+            raise MalformedError("The message is larger than {limit} bytes.", limit=camera_format.max_bytes)
+        found = camera_format.decode(payload, content_type)
+        if device is None and found:
+            device = store.find_camera(session, camera_format.name, found[0].camera)
+            if device is None:
+                raise NotFoundError(
+                    "There is no camera {camera} of {vendor}.", camera=found[0].camera, vendor=camera_format.title
+                )
+        new = [] if device is None else _accept(session, device, found, self, now)
+        return ReceivedPlates(len(found), tuple(new))
 
 
-def accept(
-    session: Session, device: Equipment, found: Sequence[PlateRead], around: Surroundings, now: datetime
+def _accept(
+    session: Session, device: Equipment, found: Sequence[PlateRead], intake: PlateIntake, now: datetime
 ) -> list[PlateReadRow]:
     """Keep what a camera read and let it have its effects; the reads that are new."""
     device = store.lock_equipment(session, device.equipment_id)
@@ -99,10 +149,10 @@ def accept(
         if camera_id and read.camera and read.camera != camera_id:
             log.warning("read of another camera", equipment_id=device.equipment_id, camera=read.camera[:40])
             continue
-        one = _keep(session, device, read, around, now)
-        if one is not None:
-            kept.append(one)
-    _take_effect(session, device, kept, around, now)
+        new = _keep(session, device, read, intake, now)
+        if new is not None:
+            kept.append(new)
+    _take_effect(session, device, kept, intake, now)
     return [row for row, _ in kept]
 
 
@@ -113,7 +163,7 @@ def decide(
     *,
     trip_id: int | None,
     plate: str | None,
-    around: Surroundings,
+    intake: PlateIntake,
     now: datetime,
     address: str = "",
 ) -> PlateReadRow:
@@ -152,19 +202,19 @@ def decide(
     row.trip_id, row.probability = (trip.trip_id, 1.0) if trip is not None else (None, None)
     row.decided_by, row.decided_at, row.confidence = principal.account_id, now, 1.0
     session.flush()
-    _take_effect(session, device, [(row, trip)], around, now)
+    _take_effect(session, device, [(row, trip)], intake, now)
     after = {"status": row.status, "plate": row.plate_norm, "trip_id": row.trip_id}
     audit.record(session, principal, "plates.decide", "plate_read", read_id, before, after, at=now, address=address)
     return row
 
 
-def _keep(session: Session, device: Equipment, read: PlateRead, around: Surroundings, now: datetime) -> Kept | None:
-    believed = read.time is not None and now - OLDEST_READ <= read.time <= now + CLOCK_TOLERANCE
+def _keep(session: Session, device: Equipment, read: PlateRead, intake: PlateIntake, now: datetime) -> Kept | None:
+    believed = read.time is not None and now - MAX_READ_AGE <= read.time <= now + CLOCK_TOLERANCE
     time = read.time if believed and read.time is not None else now
-    site = around.corridor.sites.get(device.site_id or "")
+    site = intake.corridor.sites.get(device.site_id or "")
     rows = _trips_like(session, read, site, time)
     match = reads.match_read(read.candidates, [_trip_here(row, device, time) for row in rows])
-    considered = {one.trip_id: one.probability for one in match.trips[:LONGEST_CONSIDERED]}
+    considered = {trip.trip_id: trip.probability for trip in match.trips[:MAX_CONSIDERED_TRIPS]}
     best = match.best if match.verdict != "unknown" else None
     row = store.insert_report(
         session,
@@ -176,13 +226,13 @@ def _keep(session: Session, device: Equipment, read: PlateRead, around: Surround
             "plate_norm": read.plate,
             "confidence": read.confidence,
             "candidates": {
-                "readings": [{"plate": one.plate, "confidence": one.confidence} for one in read.candidates],
+                "readings": [{"plate": other.plate, "confidence": other.confidence} for other in read.candidates],
                 "trips": [{"trip_id": key, "probability": round(p, 4)} for key, p in considered.items() if p >= 0.001],
                 "camera_time": read.time.isoformat() if read.time is not None else None,
                 "heading_deg": read.heading_deg,
             },
             "direction": read.direction,
-            "image_ref": around.pictures.keep(read.image, now),
+            "image_ref": intake.pictures.keep(read.image, now),
             "status": match.verdict,
             "trip_id": best.trip_id if best is not None and match.verdict == "matched" else None,
             "probability": best.probability if best is not None else None,
@@ -199,7 +249,7 @@ def _keep(session: Session, device: Equipment, read: PlateRead, around: Surround
     if earlier is not None:
         earlier.status, earlier.trip_id = "repeat", row.trip_id
         session.flush()
-    return row, next((one for one in rows if one.trip_id == row.trip_id), None)
+    return row, next((trip for trip in rows if trip.trip_id == row.trip_id), None)
 
 
 def _trips_like(session: Session, read: PlateRead, site: Site | None, time: datetime) -> Sequence[Any]:
@@ -222,8 +272,8 @@ def _trip_here(row: Any, device: Equipment, time: datetime) -> reads.TripHere:
 
 def _same_passage(session: Session, device: Equipment, row: PlateReadRow, trip_id: int | None) -> PlateReadRow | None:
     """An earlier read of the same truck passing the same camera."""
-    around = store.reads_around(session, device.equipment_id, row.time - reads.PASSAGE, row.time + reads.PASSAGE)
-    for other in around:
+    window = row.time - reads.PASSAGE, row.time + reads.PASSAGE
+    for other in store.reads_around(session, device.equipment_id, *window):
         if other.read_id == row.read_id:
             continue
         same_trip = trip_id is not None and other.trip_id == trip_id
@@ -242,15 +292,13 @@ def _is_better(row: PlateReadRow, earlier: PlateReadRow) -> bool:
 # What follows from a read
 
 
-def _take_effect(
-    session: Session, device: Equipment, kept: Sequence[Kept], around: Surroundings, now: datetime
-) -> None:
+def _take_effect(session: Session, device: Equipment, kept: Sequence[Kept], intake: PlateIntake, now: datetime) -> None:
     """Timeline, map, yard, event and arrival of the reads that count.
 
     Locks are taken in the order in which officers' acts take them, trips, yards, audit, so that none waits for another
     in a circle.
     """
-    site = around.corridor.sites.get(device.site_id or "")
+    site = intake.corridor.sites.get(device.site_id or "")
     counted = [(row, trip) for row, trip in kept if row.status != "repeat"]
     certain = [(row, trip) for row, trip in counted if trip is not None and row.status == "matched"]
     store.lock_trips(session, sorted({trip.trip_id for _, trip in certain}))
@@ -265,37 +313,31 @@ def _take_effect(
         line = {"trip_id": trip.trip_id, "at": row.time, "kind": "plate", "data": data, "actor_id": row.decided_by}
         trip_store.insert_events(session, [line])
         if site is not None and site.kind == "camera":
-            _place(around, device, site, row, trip.vehicle_id, now)
+            _place(intake, device, site, row, trip.vehicle_id, now)
     for row, trip in counted:
         _move_yard(session, device, site, row, trip, now)
-        _tell(session, device, row, now)
+        _publish_read(session, device, row, now)
     for row, trip in certain:
-        _note_arrival(session, device, trip, row.time)
+        # The first read at its gate is the truck's arrival there.
+        if device.gate_id is not None and device.gate_id == trip.gate_id:
+            intake.note_arrival(session, trip.trip_id, row.time)
 
 
-def _tell(session: Session, device: Equipment, row: PlateReadRow, now: datetime) -> None:
-    """Open the sheet at the station, or ask for a look at the picture. Along the road there is nobody to tell."""
+def _publish_read(session: Session, device: Equipment, row: PlateReadRow, now: datetime) -> None:
+    """Open the sheet at the station, or ask for a look at the picture. Along the road there is no station."""
     if device.gate_id is not None:
-        told = {
+        data = {
             "read_id": row.read_id,
             "station": device.station,
             "trip_id": row.trip_id,
             "status": row.status,
             "gate_id": device.gate_id,
         }
-        outbox.emit(session, "plate", service.audience_of(device, READERS), told, at=now)
-
-
-def _note_arrival(session: Session, device: Equipment, trip: Any, time: datetime) -> None:
-    """The first read at its gate is the truck's arrival there."""
-    from app.sheets import service as sheets  # noqa: PLC0415 - the sheet shows what this package gives it
-
-    if device.gate_id is not None and device.gate_id == trip.gate_id:
-        sheets.note_arrival(session, trip.trip_id, time)
+        outbox.emit(session, "plate", service.audience_of(device, READERS), data, at=now)
 
 
 def _place(
-    around: Surroundings, device: Equipment, site: Site, row: PlateReadRow, vehicle_id: int, now: datetime
+    intake: PlateIntake, device: Equipment, site: Site, row: PlateReadRow, vehicle_id: int, now: datetime
 ) -> None:
     """Append the read to the stream of fixes. Repeating it does no harm: a vehicle has one fix at a time."""
     fix = np.zeros(1, FIX)
@@ -303,9 +345,9 @@ def _place(
     fix["time_us"], fix["received_us"] = to_microseconds(row.time), to_microseconds(now)
     fix["lon"], fix["lat"], fix["accuracy_m"] = site.lon, site.lat, CAMERA_ACCURACY_M
     fix["speed_mps"], fix["heading_deg"], fix["flags"] = math.nan, math.nan, FLAG_CAMERA
-    attributes = {"source": "camera", "equipment_id": device.equipment_id, "read_id": row.read_id}
+    attributes: AttributeValues = {"source": "camera", "equipment_id": device.equipment_id, "read_id": row.read_id}
     try:
-        around.redis.xadd(stream_key(vehicle_id % around.shards), pack(fix, {0: attributes}))  # type: ignore[arg-type]
+        intake.redis.xadd(stream_key(vehicle_id % intake.shards), pack(fix, {0: attributes}))  # type: ignore[arg-type]
     except RedisError:
         log.warning("Redis is away: a camera's read is kept but not placed on the map", read_id=row.read_id)
 

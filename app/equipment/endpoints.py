@@ -291,7 +291,7 @@ def decide_read(
         read_id,
         trip_id=body.trip_id,
         plate=body.plate,
-        around=cameras.Surroundings.of(runtime),
+        intake=cameras.PlateIntake.of(runtime),
         now=clock.now(),
         address=client_address(request),
     )

@@ -14,6 +14,7 @@ from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.sheets.stations import STATIONS
 from app.web.pages import render
+from ingest.formats.registry import CAMERA_FORMATS
 from ingest.plates import display_plate
 
 router = APIRouter(include_in_schema=False)
@@ -29,10 +30,7 @@ KIND_NAMES = {
     "barrier": N_("Barrier"),
 }
 VENDOR_NAMES = {
-    "plate-recogniser": "Plate Recognizer",
-    "rekor": "Rekor Scout",
-    "hikvision": "Hikvision",
-    "frigate": "Frigate (MQTT)",
+    **{name: item.title for name, item in CAMERA_FORMATS.items()},
     "generic": "JSON",
     "http": "HTTP",
     "mqtt": "MQTT",

@@ -4,10 +4,10 @@ A read r is either of one of the trips j that could be here, or of a truck the p
 
     P(j | r) = π_j L(r | plate of j) / (Σ_k π_k L(r | plate of k) + π_0 / M)
 
-- L(r | p): the camera's confidence c is the chance that all n signs of a reading are right, so one sign is wrong with
-  e = 1 − c^(1/n). A sign that agrees gives 1 − e; one that cameras confuse with it (`ingest.plates`) e·0.8 / (signs of
-  its class − 1); any other e·0.2 / 32; a sign too many or too few e·0.2 / 32. L is the best over all readings of r, and
-  over the plates of truck and trailer.
+- L(r | p): the camera's confidence c is the chance that all n characters of a reading are right, so each is wrong with
+  e = 1 − c^(1/n). A character that agrees gives 1 − e; a lookalike (`ingest.plates`) e·0.8 / (characters of its class
+  − 1); any other e·0.2 / 32; a character too many or too few e·0.2 / 32. L is the best over all readings of r, and over
+  the plates of truck and trailer.
 - π_j: the chance that the next truck here is j. Without further knowledge 1 / 2000, the trucks of a busy day, times
   50 where its GPS says it is within reach of the camera, 0.001 where it cannot be, 1 without fresh GPS; times 4 where
   the procedure expects it at this place now, 1 for a trip of this gate that is coming, 0.1 if planned for another day
@@ -39,9 +39,9 @@ UNEXPECTED_PLATES: Final = 100_000.0
 NEAR_FACTOR: Final = 50.0
 OUT_OF_REACH_FACTOR: Final = 0.001
 EXPECTED_FACTOR: Final[dict[Expected, float]] = {"now": 4.0, "coming": 1.0, "elsewhere": 0.1}
-HIGHEST_PRIOR: Final = 0.9
+MAX_PRIOR: Final = 0.9
 LOOKALIKE_SHARE: Final = 0.8
-OTHER_SIGNS: Final = 32.0
+OTHER_CHARACTERS: Final = 32.0
 BELIEVED: Final = (0.2, 0.99)
 """A camera is never believed to be surer or less sure than this: its confidence is an opinion."""
 NEAR_M: Final = 400.0
@@ -52,7 +52,10 @@ FRESH_GPS_S: Final = 1_800.0
 NEAR_AGE_S: Final = 120.0
 PASSAGE: Final = timedelta(seconds=90)
 """Reads of one plate by one camera within this time are one passage."""
-_CLASSES: Final = {sign: float(len(signs) - 1) for signs in ("0DOQ", "8B", "1I", "5S", "2Z", "6G") for sign in signs}
+_LOOKALIKES: Final = {
+    character: float(len(group) - 1) for group in ("0DOQ", "8B", "1I", "5S", "2Z", "6G") for character in group
+}
+"""How many others a character is confused with."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class TripHere:
 
 
 @dataclass(frozen=True)
-class Likely:
+class TripProbability:
     """A trip and the probability that the read is of it."""
 
     trip_id: int
@@ -82,10 +85,10 @@ class Match:
     """What is made of a read: the verdict, and the trips by falling probability."""
 
     verdict: Verdict
-    trips: tuple[Likely, ...]
+    trips: tuple[TripProbability, ...]
 
     @property
-    def best(self) -> Likely | None:
+    def best(self) -> TripProbability | None:
         """The likeliest trip."""
         return self.trips[0] if self.trips else None
 
@@ -95,7 +98,7 @@ def match_read(readings: Sequence[Candidate], trips: Sequence[TripHere]) -> Matc
     weights = {trip.trip_id: prior(trip) * likelihood(readings, trip.plates) for trip in trips}
     total = sum(weights.values()) + UNEXPECTED_SHARE / UNEXPECTED_PLATES
     ranked = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
-    likely = tuple(Likely(trip_id, weight / total) for trip_id, weight in ranked if weight > 0.0)
+    likely = tuple(TripProbability(trip_id, weight / total) for trip_id, weight in ranked if weight > 0.0)
     best = likely[0].probability if likely else 0.0
     verdict: Verdict = "matched" if best >= SURE else "doubtful" if best >= POSSIBLE else "unknown"
     return Match(verdict, likely)
@@ -109,12 +112,12 @@ def prior(trip: TripHere) -> float:
             chance *= OUT_OF_REACH_FACTOR
         elif trip.distance_m <= NEAR_M + NEAR_MPS * min(trip.fix_age_s, NEAR_AGE_S):
             chance *= NEAR_FACTOR
-    return min(chance, HIGHEST_PRIOR)
+    return min(chance, MAX_PRIOR)
 
 
 def likelihood(readings: Sequence[Candidate], plates: Sequence[str]) -> float:
     """The chance of the best of the readings if the truck bears one of the plates."""
-    return max((_read_as(one, plate) for one in readings for plate in plates), default=0.0)
+    return max((_read_as(reading, plate) for reading in readings for plate in plates), default=0.0)
 
 
 def _read_as(reading: Candidate, plate: str) -> float:
@@ -122,36 +125,37 @@ def _read_as(reading: Candidate, plate: str) -> float:
     low, high = BELIEVED
     certainty = float(min(max(reading.confidence, low), high))
     wrong: float = 1.0 - certainty ** (1.0 / max(len(plate), 1))
-    other = wrong * (1.0 - LOOKALIKE_SHARE) / OTHER_SIGNS
+    other = wrong * (1.0 - LOOKALIKE_SHARE) / OTHER_CHARACTERS
     if len(reading.plate) != len(plate):
-        return _one_off(reading.plate, plate) * other * (1.0 - wrong) ** (min(len(plate), len(reading.plate)) - 1)
+        agreeing = min(len(plate), len(reading.plate)) - 1
+        return _one_character_apart(reading.plate, plate) * other * (1.0 - wrong) ** agreeing
     chance = 1.0
     for read, true in zip(reading.plate, plate, strict=True):
         if read == true:
             chance *= 1.0 - wrong
         elif is_lookalike(read, true):
-            chance *= wrong * LOOKALIKE_SHARE / _CLASSES.get(true, 1.0)
+            chance *= wrong * LOOKALIKE_SHARE / _LOOKALIKES.get(true, 1.0)
         else:
             chance *= other
     return chance
 
 
-def _one_off(read: str, plate: str) -> float:
-    """Whether one text is the other with a sign left out (1), or not (0)."""
+def _one_character_apart(read: str, plate: str) -> float:
+    """Whether one text is the other with a character left out (1), or not (0)."""
     longer, shorter = (read, plate) if len(read) > len(plate) else (plate, read)
     if len(longer) - len(shorter) != 1:
         return 0.0
     return float(any(longer[:i] + longer[i + 1 :] == shorter for i in range(len(longer))))
 
 
-def is_same_passage(one: str, other: str, gap: timedelta) -> bool:
+def is_same_passage(plate: str, other: str, gap: timedelta) -> bool:
     """Whether two reads of one camera, `gap` apart, are of one truck passing once."""
-    return abs(gap) <= PASSAGE and (is_lookalike(one, other) or bool(_one_off(one, other)))
+    return abs(gap) <= PASSAGE and (is_lookalike(plate, other) or bool(_one_character_apart(plate, other)))
 
 
 def search_keys(readings: Sequence[Candidate]) -> tuple[list[str], list[str]]:
-    """First and last four signs, as lookalike keys: one wrong sign leaves one end of a plate whole."""
-    keys = [lookalike_key(one.plate) for one in readings]
+    """First and last four characters, as lookalike keys: one wrong character leaves one end of a plate whole."""
+    keys = [lookalike_key(reading.plate) for reading in readings]
     return sorted({key[:4] for key in keys}), sorted({key[-4:] for key in keys})
 
 

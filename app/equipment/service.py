@@ -16,10 +16,11 @@ from app.platform.outbox import Audience
 from app.platform.permissions import Principal, Role, Scope
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError, NotFoundError, StaleError, UnauthenticatedError
+from ingest.formats.registry import CAMERA_FORMATS
 from ingest.keys import hash_key, new_identifier
 
 VENDORS: Final[dict[str, tuple[str, ...]]] = {
-    "plate_camera": ("plate-recogniser", "rekor", "hikvision", "frigate"),
+    "plate_camera": tuple(CAMERA_FORMATS),
     "scale": ("generic",),
     "scanner": ("generic",),
     "seal": ("generic",),
@@ -190,7 +191,8 @@ def _check_config(kind: str, vendor: str, config: Mapping[str, Any]) -> None:
     movements = ("enter", "leave", "toward_enters", "away_enters", "heading_enters")
     if movement is not None and movement not in movements:
         raise _unknown("config.movement", movement, movements)
-    needed = {"http": ("url",), "mqtt": ("broker", "topic"), "frigate": ("camera_id",)}.get(vendor, ())
+    over_mqtt = {name: ("camera_id",) for name, item in CAMERA_FORMATS.items() if item.mqtt_topic}
+    needed = ({"http": ("url",), "mqtt": ("broker", "topic")} | over_mqtt).get(vendor, ())
     for name in needed:
         if not isinstance(config.get(name), str) or not config[name]:
             raise InvalidInputError(
@@ -289,13 +291,13 @@ def _none(equipment_id: int) -> NotFoundError:
 def door_url(base: str, device: Equipment) -> str | None:
     """Where a device reports; `None` for one that is only told."""
     path = {
-        "plate_camera": f"/cameras/{device.vendor}",
+        "plate_camera": CAMERA_FORMATS[device.vendor].path if device.kind == "plate_camera" else None,
         "scale": "/equipment/weighings",
         "scanner": "/equipment/scans",
         "seal": "/equipment/seal-events",
         "barrier": "/equipment/heartbeat",
     }[device.kind]
-    return None if device.vendor == "frigate" else base.rstrip("/") + path
+    return base.rstrip("/") + path if path else None
 
 
 # Being heard of

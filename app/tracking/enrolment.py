@@ -11,6 +11,8 @@ from app.platform.permissions import Principal, Scope
 from app.trips.scope import visible_vehicles
 from geo.errors import ForbiddenError
 from ingest import devices, store
+from ingest.formats import osmand
+from ingest.formats.registry import GPS_FORMATS
 from ingest.tables import Device, Vehicle
 
 
@@ -52,8 +54,8 @@ def enrol(
 
 def list_devices(
     session: Session, principal: Principal, *, now: datetime, after: int, limit: int
-) -> list[tuple[Device, Vehicle, datetime | None]]:
-    """Devices of the vehicles the principal may see, oldest first, each with when it was last heard of."""
+) -> list[store.ListedDevice]:
+    """Devices of the vehicles the principal may see, oldest first, each with when it last reported."""
     visible = visible_vehicles(principal, "devices.read", Device.vehicle_id, now=now)
     return store.list_devices(session, visible, limit=limit, after=after)
 
@@ -81,11 +83,6 @@ def revoke(session: Session, principal: Principal, identifier: str, *, now: date
 def gps_urls(base_url: str, identifier: str) -> dict[str, str]:
     """Where GPS clients send, and the link that sets up Traccar Client by a tap."""
     base = base_url.rstrip("/")
-    osmand = f"{base}/gps/osmand"
-    return {
-        "osmand": osmand,
-        "owntracks": f"{base}/gps/owntracks",
-        "traccar": f"{base}/gps/traccar",
-        "batch": f"{base}/gps/batch",
-        "traccar_client": f"https://www.traccar.org/client?{urlencode({'id': identifier, 'url': osmand})}",
-    }
+    urls = {gps_format.name: base + gps_format.path for gps_format in GPS_FORMATS.values()}
+    query = urlencode({"id": identifier, "url": base + osmand.FORMAT.path})
+    return urls | {"traccar_client": f"https://www.traccar.org/client?{query}"}

@@ -1,6 +1,6 @@
-"""The doors of GPS clients. The identifier in a message is its credential; IMEIs count only with a gateway's token.
+"""The doors of GPS clients over HTTP: one for each format of `ingest.formats.registry`.
 
-How each client is answered:
+The identifier in a message is its credential; IMEIs count only with a gateway's token. How each client is answered:
 
 - 2xx: kept, or refused for a reason the client cannot mend (no position in it, faked, in the future, older than the
   retention): stock clients repeat anything else for ever, and behind such a message everything newer would wait.
@@ -11,117 +11,55 @@ How each client is answered:
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Iterable
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
 from app.platform.http import problems
-from app.platform.runtime import Runtime
-from geo.errors import InvalidInputError, MalformedError
-from ingest.devices import DeviceDirectory
-from ingest.doors import Doors
-from ingest.formats import batch, osmand, owntracks, traccar
-from ingest.formats.report import Report
-from ingest.stream import FixWriter
-
-router = APIRouter(tags=["gps"])
-
-MAX_MESSAGE_BYTES = 64 * 1024
-MAX_BATCH_BYTES = 8 * 2**20
-_IN_THREAD_FROM_BYTES = 256 * 1024
-
-DOOR = problems(400, 404, 413, 503)
-
-_KEPT = b'{"accepted":true}'
+from app.tracking.fix_intake import open_fix_intake
+from ingest.formats.gps_format import GpsFormat, RawMessage
+from ingest.formats.registry import GPS_FORMATS
+from ingest.intake import FixIntake
 
 
-@router.api_route("/gps/osmand", methods=["GET", "POST"], summary="OsmAnd and Traccar Client", responses=DOOR)
-async def osmand_door(request: Request) -> Response:
-    """One position as query, form or JSON. 200 when it is durable, or refused for good (see the module)."""
-    doors = _doors(request)
-    body = await _body(request, MAX_MESSAGE_BYTES) if request.method == "POST" else b""
-    try:
-        query = request.scope["query_string"]
-        reports = osmand.decode(query, body, request.headers.get("content-type", ""))
-    except MalformedError:
-        await doors.refuse("malformed")
-        raise
-    return await _accept(doors, request, reports)
+def make_router(formats: Iterable[GpsFormat]) -> APIRouter:
+    """A route for each format."""
+    router = APIRouter(tags=["gps"])
+    for gps_format in formats:
+        router.add_api_route(
+            gps_format.path,
+            _make_endpoint(gps_format),
+            methods=list(gps_format.methods),
+            name=f"{gps_format.name}_door",
+            summary=gps_format.title,
+            description=gps_format.description,
+            responses=problems(400, 404, 413, 503),
+        )
+    return router
 
 
-@router.post("/gps/owntracks", summary="OwnTracks over HTTP", responses=DOOR)
-async def owntracks_door(request: Request) -> Response:
-    """One OwnTracks message; the answer is an empty JSON array: there are no commands for the phone."""
-    doors = _doors(request)
-    body = await _body(request, MAX_MESSAGE_BYTES)
-    try:
-        report = owntracks.decode(body, device_header=request.headers.get("x-limit-d"))
-    except MalformedError:
-        await doors.refuse("malformed")
-        raise
-    except InvalidInputError:
-        await doors.refuse("encrypted")
-        raise
-    if report is not None:
-        await doors.accept(report, _gateway_token(request))
-    return Response(b"[]", media_type="application/json")
+def _make_endpoint(gps_format: GpsFormat) -> Callable[[Request], Awaitable[Response]]:
+    async def receive(request: Request) -> Response:
+        message = RawMessage(
+            payload=await _body(request, gps_format.max_bytes) if request.method == "POST" else b"",
+            query=request.scope["query_string"],
+            headers=request.headers,
+            gateway_token=_gateway_token(request),
+        )
+        result = await _intake(request).receive(gps_format, message)
+        return Response(gps_format.answer(result), media_type=gps_format.answer_type)
+
+    return receive
 
 
-@router.post("/gps/traccar", summary="Position forwarding of a Traccar server", responses=DOOR)
-async def traccar_door(request: Request) -> Response:
-    """One forwarded position. Traccar repeats what is not answered 2xx; a repeat is kept once."""
-    doors = _doors(request)
-    body = await _body(request, MAX_MESSAGE_BYTES)
-    try:
-        report = traccar.decode(body)
-    except MalformedError:
-        await doors.refuse("malformed")
-        raise
-    return await _accept(doors, request, [report])
-
-
-@router.post("/gps/batch", summary="Many fixes as NDJSON", responses=DOOR)
-async def batch_door(request: Request) -> Response:
-    """NDJSON of `{"device","time","lat","lon","speed_mps"?,"heading_deg"?,"accuracy_m"?}`.
-
-    Good lines are kept; `refused` names each bad one by line, reason and value.
-    """
-    doors = _doors(request)
-    body = await _body(request, MAX_BATCH_BYTES)
-    large = len(body) > _IN_THREAD_FROM_BYTES
-    decoded = await asyncio.to_thread(batch.decode, body) if large else batch.decode(body)
-    accepted, errors = await doors.accept_batch(decoded, _gateway_token(request))
-    answer = {"accepted": accepted, "refused": [asdict(error) for error in errors]}
-    return Response(orjson.dumps(answer), media_type="application/json")
-
-
-async def _accept(doors: Doors, request: Request, reports: list[Report]) -> Response:
-    token = _gateway_token(request)
-    reasons = [await doors.accept(report, token) for report in reports]
-    refused = next((reason for reason in reasons if reason is not None), None)
-    body = _KEPT if refused is None else orjson.dumps({"accepted": False, "refused": refused})
-    return Response(body, media_type="application/json")
-
-
-def _doors(request: Request) -> Doors:
-    """The doors of this process, opened by the first message."""
+def _intake(request: Request) -> FixIntake:
+    """The intake of this process and event loop, opened by the first message."""
     state = request.app.state
     loop = asyncio.get_running_loop()
-    opened: tuple[object, Doors] | None = getattr(state, "doors", None)
+    opened: tuple[object, FixIntake] | None = getattr(state, "fix_intake", None)
     if opened is None or opened[0] is not loop:
-        runtime: Runtime = state.runtime
-        settings = runtime.settings
-        doors = Doors(
-            writer=FixWriter(runtime.async_redis, settings.ingest_shards),
-            directory=DeviceDirectory(),
-            sessions=runtime.sessions,
-            clock=runtime.clock,
-            retention_days=settings.fix_retention_days,
-            future_tolerance_s=settings.fix_future_tolerance_s,
-        )
-        state.doors = opened = (loop, doors)
+        state.fix_intake = opened = (loop, open_fix_intake(state.runtime))
     return opened[1]
 
 
@@ -130,7 +68,6 @@ async def _body(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise HTTPException(413, f"The body is larger than {limit} bytes; send smaller pieces.")
-    body = b""
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
@@ -138,10 +75,12 @@ async def _body(request: Request, limit: int) -> bytes:
         if size > limit:
             raise HTTPException(413, f"The body is larger than {limit} bytes; send smaller pieces.")
         parts.append(part)
-    body = parts[0] if len(parts) == 1 else b"".join(parts)
-    return body
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _gateway_token(request: Request) -> str | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+router = make_router(GPS_FORMATS.values())

@@ -22,7 +22,8 @@ from app.platform.runtime import Runtime
 from geo.errors import MalformedError
 from geo.matching import Matcher
 from ingest import fix_store, pipeline
-from ingest.stream import Entry, FixReader, stream_key
+from ingest.leases import ShardLeases
+from ingest.stream import FixReader, StreamEntry, stream_key
 
 HEARTBEAT_KEY = "ck:heartbeat:ingest"
 HEARTBEAT_TTL_S = 15
@@ -55,6 +56,7 @@ class Worker:
         self.runtime = runtime
         self.name = name or f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident() % 1000}"
         settings = runtime.settings
+        self.leases = ShardLeases(runtime.redis, settings.ingest_shards, self.name)
         self.reader = FixReader(runtime.redis, settings.ingest_shards, self.name)
         self.context = pipeline.Context(
             engine=runtime.engine,
@@ -91,7 +93,7 @@ class Worker:
         self._stopping.set()
         beat.join(timeout=5)
         try:
-            self.reader.close()
+            self.leases.close()
         except (RedisError, OSError) as error:
             log.warning("leases left to expire", error=str(error)[:200])
         log.info("worker stopped", worker=self.name)
@@ -108,20 +110,20 @@ class Worker:
             self._groups_made = True
         processed = 0
         if now - self._balanced_at >= 1.0:
-            for shard in self.reader.balance():
+            for shard in self.leases.balance():
                 processed += self._take_over(shard)
             self._balanced_at = now
-        if not self.reader.owned:
+        if not self.leases.owned:
             self._stopping.wait(min(block_ms / 1000, 0.5))
             return processed
-        share = max(1, int(BATCH_FIXES / self._fixes_per_entry / len(self.reader.owned)))
-        entries = self.reader.read(min(share, 2_000), block_ms)
+        share = max(1, int(BATCH_FIXES / self._fixes_per_entry / len(self.leases.owned)))
+        entries = self.reader.read(self.leases.owned, min(share, 2_000), block_ms)
         if entries:
             self.process(entries)
         return processed + len(entries)
 
-    def process(self, entries: list[Entry]) -> None:
-        """Take entries through the pipeline and acknowledge them; those that cannot be processed are buried."""
+    def process(self, entries: list[StreamEntry]) -> None:
+        """Take entries through the pipeline and acknowledge them; one that fails alone is a dead letter."""
         started = time.perf_counter()
         try:
             counts = pipeline.run([entry.fields for entry in entries], self.context)
@@ -134,7 +136,7 @@ class Worker:
                 for entry in entries:
                     self.process([entry])
                 return
-            self._bury(entries[0], error)
+            self._dead_letter(entries[0], error)
             return
         self.reader.acknowledge(entries, counts)
         fixes = sum(int(entry.fields.get(b"n", b"0")) for entry in entries)
@@ -161,21 +163,21 @@ class Worker:
         self.context.latest.clear()
         entries, poison = self.reader.claim(shard)
         for entry in poison:
-            self._bury(entry, MalformedError("Delivered too often without being acknowledged."))
+            self._dead_letter(entry, MalformedError("Delivered too often without being acknowledged."))
         if entries:
             log.info("taking over", shard=shard, entries=len(entries))
         for start in range(0, len(entries), 200):
             self.process(entries[start : start + 200])
         return len(entries)
 
-    def _bury(self, entry: Entry, error: Exception) -> None:
+    def _dead_letter(self, entry: StreamEntry, error: Exception) -> None:
         log.error("dead letter", stream=stream_key(entry.shard), entry=entry.entry_id.decode(), error=repr(error)[:300])
-        self.reader.bury(entry, repr(error))
+        self.reader.dead_letter(entry, repr(error))
 
     def _forget(self) -> None:
         """After a failure nothing is certain: leases, what was read but not acknowledged, last places."""
         self.context.latest.clear()
-        self.reader.owned.clear()
+        self.leases.owned.clear()
         self._balanced_at = -1e9
         self._groups_made = False
 
@@ -184,7 +186,7 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 self.runtime.redis.set(HEARTBEAT_KEY, self.name, ex=HEARTBEAT_TTL_S)
-                self.reader.renew()
+                self.leases.renew()
             except (RedisError, OSError, DBAPIError):
                 pass  # the loop reports it
             self._stopping.wait(HEARTBEAT_TTL_S / 5)

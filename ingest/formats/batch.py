@@ -6,17 +6,23 @@ seconds or milliseconds since 1970. A bad line is reported by number and value; 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
 from geo.errors import CuaKhauError, MalformedError
+from ingest.formats.gps_format import GpsFormat, IntakeResult, RawMessage
 from ingest.formats.report import (
     MAX_IDENTIFIER_LENGTH,
+    NO_TIME,
+    Floats,
+    JsonObject,
+    Refusal,
+    RefusalReason,
+    ReportColumns,
     clean,
     read_heading,
     read_identifier,
@@ -29,37 +35,8 @@ from ingest.formats.report import (
 _NUMBERS: frozenset[type] = frozenset({int, float})
 _NUMBERS_OR_NONE = _NUMBERS | {type(None)}
 
-Floats = npt.NDArray[np.float64]
-NO_TIME = np.iinfo(np.int64).min
-"""In `Batch.time_us`: the line named no time."""
 
-
-@dataclass(frozen=True)
-class LineError:
-    """A line that was not accepted: its number from 1, why, and what exactly was wrong."""
-
-    line: int
-    reason: str
-    detail: str
-
-
-@dataclass
-class Batch:
-    """The lines of one body as columns; `line` is each fix's line number. Unknown measurements are NaN."""
-
-    device: list[str]
-    time_us: npt.NDArray[np.int64]
-    lat: Floats
-    lon: Floats
-    speed_mps: Floats
-    heading_deg: Floats
-    accuracy_m: Floats
-    line: npt.NDArray[np.int64]
-    mock: npt.NDArray[np.bool_]
-    errors: list[LineError] = field(default_factory=list)
-
-
-def decode(body: bytes) -> Batch:
+def decode(body: bytes) -> ReportColumns:
     """All lines of `body`; blank ones are skipped, bad ones end up in `errors`."""
     lines = body.split(b"\n")
     numbers = [number for number, line in enumerate(lines, 1) if line and not line.isspace()]
@@ -73,9 +50,9 @@ def decode(body: bytes) -> Batch:
     return _decode_lines(texts, numbers)
 
 
-def _decode_columns(rows: list[dict[str, Any]], line: npt.NDArray[np.int64]) -> Batch:
+def _decode_columns(rows: list[JsonObject], line: npt.NDArray[np.int64]) -> ReportColumns:
     """The quick way, for a body without a bad line; raises anything if there is one."""
-    device = [row["device"] for row in rows]
+    device = cast("list[str]", [row["device"] for row in rows])
     if not {str}.issuperset(map(type, device)):
         raise TypeError("device")
     if rows and (max(map(len, device)) > MAX_IDENTIFIER_LENGTH or "" in map(str.strip, device)):
@@ -89,12 +66,12 @@ def _decode_columns(rows: list[dict[str, Any]], line: npt.NDArray[np.int64]) -> 
     heading_deg[(heading_deg < 0) | (heading_deg > 360)] = np.nan
     heading_deg %= 360.0
     mock = np.fromiter((row.get("mock") is True for row in rows), np.bool_, len(rows))
-    return Batch(
+    return ReportColumns(
         device, _times([row.get("time") for row in rows]), lat, lon, speed_mps, heading_deg, accuracy_m, line, mock
     )
 
 
-def _column(values: list[Any], allowed: frozenset[type] = _NUMBERS) -> Floats:
+def _column(values: list[object], allowed: frozenset[type] = _NUMBERS) -> Floats:
     """Numbers as an array; where `None` is allowed it becomes NaN."""
     if not allowed.issuperset(map(type, values)):
         raise TypeError("not all numbers")
@@ -104,12 +81,12 @@ def _column(values: list[Any], allowed: frozenset[type] = _NUMBERS) -> Floats:
     return column
 
 
-def _optional(rows: list[dict[str, Any]], key: str) -> Floats:
+def _optional(rows: list[JsonObject], key: str) -> Floats:
     return _column([row.get(key) for row in rows], _NUMBERS_OR_NONE)
 
 
-def _times(values: list[Any]) -> npt.NDArray[np.int64]:
-    seen: dict[Any, int] = {}
+def _times(values: list[object]) -> npt.NDArray[np.int64]:
+    seen: dict[object, int] = {}
     times = np.empty(len(values), dtype=np.int64)
     for row, value in enumerate(values):
         time_us = seen.get(value)
@@ -119,7 +96,7 @@ def _times(values: list[Any]) -> npt.NDArray[np.int64]:
     return times
 
 
-def _time_us(value: Any) -> int:
+def _time_us(value: object) -> int:
     """Microseconds of a time; unlike a device's own format, a text without an offset is refused."""
     if isinstance(value, str) and "T" in value.upper():
         try:
@@ -136,31 +113,44 @@ def _time_us(value: Any) -> int:
     return NO_TIME if read is None else to_microseconds(read)
 
 
-def _decode_lines(texts: list[bytes], numbers: list[int]) -> Batch:
-    good: list[tuple[Any, ...]] = []
-    errors: list[LineError] = []
+class _Line(NamedTuple):
+    """What one line says, in the order of the columns."""
+
+    device: str
+    time_us: int
+    lat: float
+    lon: float
+    speed_mps: float | None
+    heading_deg: float | None
+    accuracy_m: float | None
+    mock: bool
+
+
+def _decode_lines(texts: list[bytes], numbers: list[int]) -> ReportColumns:
+    good: list[_Line] = []
+    good_numbers: list[int] = []
+    errors: list[Refusal] = []
     for number, text in zip(numbers, texts, strict=True):
         try:
-            good.append((*_decode_line(text), number))
+            good.append(_decode_line(text))
+            good_numbers.append(number)
         except CuaKhauError as error:
-            errors.append(LineError(number, "malformed", str(error)))
-    columns = list(zip(*good, strict=True)) if good else [()] * 9
-    places = [np.array(column, dtype=np.float64) for column in columns[2:7]]
-    return Batch(
-        device=list(columns[0]),
-        time_us=np.array(columns[1], dtype=np.int64),
-        lat=places[0],
-        lon=places[1],
-        speed_mps=places[2],
-        heading_deg=places[3],
-        accuracy_m=places[4],
-        mock=np.array(columns[7], dtype=np.bool_),
-        line=np.array(columns[8], dtype=np.int64),
+            errors.append(Refusal(number, RefusalReason.MALFORMED, str(error)))
+    return ReportColumns(
+        device=[line.device for line in good],
+        time_us=np.array([line.time_us for line in good], dtype=np.int64),
+        lat=np.array([line.lat for line in good], dtype=np.float64),
+        lon=np.array([line.lon for line in good], dtype=np.float64),
+        speed_mps=np.array([line.speed_mps for line in good], dtype=np.float64),
+        heading_deg=np.array([line.heading_deg for line in good], dtype=np.float64),
+        accuracy_m=np.array([line.accuracy_m for line in good], dtype=np.float64),
+        mock=np.array([line.mock for line in good], dtype=np.bool_),
+        line=np.array(good_numbers, dtype=np.int64),
         errors=errors,
     )
 
 
-def _decode_line(text: bytes) -> tuple[Any, ...]:
+def _decode_line(text: bytes) -> _Line:
     shown = clean(text.decode("utf-8", "replace"))[:120]
     try:
         row = orjson.loads(text)
@@ -173,13 +163,34 @@ def _decode_line(text: bytes) -> tuple[Any, ...]:
     if lat is None or lon is None:
         missing = "lat" if lat is None else "lon"
         raise MalformedError("{missing} is missing in {value}.", field=missing, missing=missing, value=shown)
-    return (
-        device,
-        _time_us(row.get("time")),
-        lat,
-        lon,
-        read_unsigned(row.get("speed_mps"), key="speed_mps"),
-        read_heading(row.get("heading_deg"), key="heading_deg"),
-        read_unsigned(row.get("accuracy_m"), key="accuracy_m"),
-        row.get("mock") is True,
+    return _Line(
+        device=device,
+        time_us=_time_us(row.get("time")),
+        lat=lat,
+        lon=lon,
+        speed_mps=read_unsigned(row.get("speed_mps"), key="speed_mps"),
+        heading_deg=read_heading(row.get("heading_deg"), key="heading_deg"),
+        accuracy_m=read_unsigned(row.get("accuracy_m"), key="accuracy_m"),
+        mock=row.get("mock") is True,
     )
+
+
+def _answer(result: IntakeResult) -> bytes:
+    return orjson.dumps({"accepted": result.accepted, "refused": list(result.refusals)})
+
+
+def _decode_message(message: RawMessage) -> ReportColumns:
+    return decode(message.payload)
+
+
+FORMAT = GpsFormat(
+    name="batch",
+    title="Many fixes as NDJSON",
+    description=(
+        'NDJSON of `{"device","time","lat","lon","speed_mps"?,"heading_deg"?,"accuracy_m"?}`. Good lines are kept; '
+        "`refused` names each bad one by line, reason and value."
+    ),
+    decode=_decode_message,
+    answer=_answer,
+    max_bytes=8 * 2**20,
+)

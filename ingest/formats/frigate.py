@@ -1,11 +1,12 @@
 """Frigate's messages about tracked objects over MQTT (topic `frigate/tracked_object_update`), those of type `lpr`.
 
-One vehicle is told several times while it is in the picture, each time under the same `id`.
+One vehicle is reported several times while it is in the picture, each time under the same `id`.
 """
 
 from __future__ import annotations
 
 from geo.errors import MalformedError
+from ingest.formats.camera_format import CameraFormat
 from ingest.formats.plate_read import Candidate, PlateRead, read_confidence, reference, tidy_plate
 from ingest.formats.report import clean, read_json, read_time
 
@@ -40,3 +41,8 @@ def decode(payload: bytes, content_type: str = "application/json") -> list[Plate
             source_ref=ref,
         )
     ]
+
+
+FORMAT = CameraFormat(
+    "frigate", "Frigate (MQTT)", decode, mqtt_topic="frigate/tracked_object_update", max_bytes=64 * 1024
+)

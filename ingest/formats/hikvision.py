@@ -16,6 +16,7 @@ from defusedxml.ElementTree import ParseError, fromstring
 
 from geo.clock import LOCAL_ZONE
 from geo.errors import MalformedError
+from ingest.formats.camera_format import CameraFormat
 from ingest.formats.plate_read import (
     Candidate,
     PlateRead,
@@ -117,3 +118,6 @@ def _time(text: str | None) -> datetime | None:
             except OverflowError:
                 raise MalformedError("dateTime={value} is not a time.", field="dateTime", value=text[:40]) from None
     return read_time(text, key="dateTime")
+
+
+FORMAT = CameraFormat("hikvision", "Hikvision", decode)

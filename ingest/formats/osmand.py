@@ -1,18 +1,19 @@
 """OsmAnd's live tracking and Traccar Client: query, form and JSON.
 
 Field names, the units (knots in the query, m/s in JSON) and the reading of timestamps follow what the public
-Traccar server accepts on its OsmAnd door, and https://www.traccar.org/osmand/.
+Traccar server accepts on its OsmAnd port, and https://www.traccar.org/osmand/.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 from urllib.parse import parse_qsl
 
 from geo.errors import MalformedError
 from geo.units import knots_to_mps
+from ingest.formats.gps_format import GpsFormat, RawMessage
 from ingest.formats.report import (
+    JsonObject,
     Report,
     clean,
     read_flag,
@@ -26,7 +27,7 @@ from ingest.formats.report import (
 
 _MAX_FIELDS = 200
 _REPEATED = {"cell", "wifi"}
-"""Keys that say what radio the phone hears; sent once a tower or access point."""
+"""Keys that say what radio the phone receives; sent once a tower or access point."""
 
 
 def decode(query: bytes, body: bytes, content_type: str) -> list[Report]:
@@ -91,8 +92,8 @@ def decode_pairs(pairs: Iterable[tuple[str, str]]) -> Report:
     report.keep("hdop", read_number(values.pop("hdop", None), key="hdop"))
     for key, value in values.items():
         report.keep(key, _typed(value))
-    for key, heard in radio.items():
-        report.keep(key, ";".join(heard))
+    for key, stations in radio.items():
+        report.keep(key, ";".join(stations))
     return report
 
 
@@ -116,7 +117,7 @@ def decode_json(body: bytes, *, fallback_device: str | None = None) -> list[Repo
     return [_decode_location(device, location) for location in locations]
 
 
-def _decode_location(device: str, location: dict[str, Any]) -> Report:
+def _decode_location(device: str, location: JsonObject) -> Report:
     coords = _object(location, "coords")
     battery = _object(location, "battery")
     level = read_unsigned(battery.get("level"), key="battery.level")
@@ -154,12 +155,12 @@ def _pairs(encoded: bytes) -> list[tuple[str, str]]:
         raise MalformedError("More than {limit} fields in one message.", limit=_MAX_FIELDS) from None
 
 
-def _object(parent: dict[str, Any], key: str) -> dict[str, Any]:
+def _object(parent: JsonObject, key: str) -> JsonObject:
     value = parent.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def _place(report: Report, lat: Any, lon: Any, keys: tuple[str, str]) -> None:
+def _place(report: Report, lat: object, lon: object, keys: tuple[str, str]) -> None:
     report.lat, report.lon = read_number(lat, key=keys[0]), read_number(lon, key=keys[1])
     if (report.lat is None) != (report.lon is None):
         missing = keys[0] if report.lat is None else keys[1]
@@ -174,3 +175,16 @@ def _typed(value: str) -> str | float | bool:
     except MalformedError:
         return value
     return value if number is None else number
+
+
+def _decode_message(message: RawMessage) -> list[Report]:
+    return decode(message.query, message.payload, message.content_type)
+
+
+FORMAT = GpsFormat(
+    name="osmand",
+    title="OsmAnd and Traccar Client",
+    description="One position as query, form or JSON. 200 when it is durable, or refused for good.",
+    decode=_decode_message,
+    methods=("GET", "POST"),
+)

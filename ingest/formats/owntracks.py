@@ -5,11 +5,12 @@ Field names and units as in https://owntracks.org/booklet/tech/json/ (`vel` in k
 
 from __future__ import annotations
 
-from typing import Any
-
-from geo.errors import InvalidInputError, MalformedError
+from geo.errors import MalformedError
 from geo.units import kmh_to_mps
+from ingest.formats.gps_format import GpsFormat, IntakeResult, RawMessage
 from ingest.formats.report import (
+    EncryptedError,
+    JsonObject,
     Report,
     read_flag,
     read_heading,
@@ -33,7 +34,7 @@ def decode(body: bytes, *, topic: str | None = None, device_header: str | None =
     ------
     MalformedError
         If the body is not such JSON, the device is not named, or a value cannot be read.
-    InvalidInputError
+    EncryptedError
         If the payload is encrypted: there is no key here to read it with.
     """
     message = read_json(body)
@@ -41,7 +42,7 @@ def decode(body: bytes, *, topic: str | None = None, device_header: str | None =
     if not isinstance(kind, str) or not kind:
         raise MalformedError("_type is missing: it says what the message is.", field="_type")
     if kind == "encrypted":
-        raise InvalidInputError(
+        raise EncryptedError(
             "The payload is encrypted; turn the encryption key off in OwnTracks, HTTPS already protects it.",
             field="_type",
         )
@@ -69,8 +70,27 @@ def decode(body: bytes, *, topic: str | None = None, device_header: str | None =
     return report
 
 
-def _device(message: dict[str, Any], topic: str | None, device_header: str | None) -> str:
+def _device(message: JsonObject, topic: str | None, device_header: str | None) -> str:
     named = message.get("topic") or topic
     if isinstance(named, str) and named.strip("/ "):
         return read_identifier(named.strip("/ ").rpartition("/")[2], key="topic")
     return read_identifier(device_header or message.get("tid"), key="tid")
+
+
+def _decode_message(message: RawMessage) -> list[Report]:
+    report = decode(message.payload, topic=message.topic, device_header=message.headers.get("x-limit-d"))
+    return [] if report is None else [report]
+
+
+def _answer(_result: IntakeResult) -> bytes:
+    """The commands for the phone: there are none, whatever became of its message."""
+    return b"[]"
+
+
+FORMAT = GpsFormat(
+    name="owntracks",
+    title="OwnTracks over HTTP",
+    description="One OwnTracks message; the answer is an empty JSON array: there are no commands for the phone.",
+    decode=_decode_message,
+    answer=_answer,
+)

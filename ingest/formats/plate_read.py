@@ -55,7 +55,7 @@ class PlateRead:
 
 
 @dataclass(frozen=True)
-class Part:
+class MultipartPart:
     """One part of a multipart body."""
 
     name: str
@@ -64,7 +64,7 @@ class Part:
     data: bytes
 
 
-def split_multipart(body: bytes, content_type: str) -> list[Part]:
+def split_multipart(body: bytes, content_type: str) -> list[MultipartPart]:
     """The parts of a multipart body, at most `MAX_PARTS`.
 
     Raises
@@ -76,7 +76,7 @@ def split_multipart(body: bytes, content_type: str) -> list[Part]:
     boundary = options.get(b"boundary")
     if not kind.startswith(b"multipart/") or not boundary:
         raise MalformedError("The body is not multipart with a boundary.", field="Content-Type")
-    parts: list[Part] = []
+    parts: list[MultipartPart] = []
     headers: dict[str, str] = {}
     name, value, data = bytearray(), bytearray(), bytearray()
 
@@ -97,7 +97,7 @@ def split_multipart(body: bytes, content_type: str) -> list[Part]:
         _, about = parse_options_header(headers.get("content-disposition", ""))
         field = about.get(b"name", b"").decode("utf-8", "replace")
         filename = about.get(b"filename", b"").decode("utf-8", "replace")
-        parts.append(Part(field, filename, headers.get("content-type", "").lower(), bytes(data)))
+        parts.append(MultipartPart(field, filename, headers.get("content-type", "").lower(), bytes(data)))
 
     callbacks: Any = {
         "on_part_begin": begin,
@@ -116,7 +116,7 @@ def split_multipart(body: bytes, content_type: str) -> list[Part]:
     return parts
 
 
-def read_confidence(value: Any, *, scale: float = 1.0) -> float:
+def read_confidence(value: object, *, scale: float = 1.0) -> float:
     """A confidence as a share 0–1 (`scale` 100 for percent); 0 where the camera gives none or nonsense."""
     if isinstance(value, str):
         try:
@@ -129,14 +129,14 @@ def read_confidence(value: Any, *, scale: float = 1.0) -> float:
     return float(min(max(share, 0.0), 1.0)) if math.isfinite(share) else 0.0
 
 
-def read_degrees(value: Any) -> float | None:
+def read_degrees(value: object) -> float | None:
     """An angle of movement 0–360; `None` where there is none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 360.0:
         return None
     return float(value) % 360.0
 
 
-def tidy_plate(value: Any) -> str:
+def tidy_plate(value: object) -> str:
     """A plate as read, in capitals without separators; empty if none was read."""
     if not isinstance(value, str):
         return ""
@@ -147,9 +147,9 @@ def tidy_plate(value: Any) -> str:
 def rank(best: Candidate, others: Iterable[Candidate]) -> tuple[Candidate, ...]:
     """All readings, the best first, each plate once with its highest confidence."""
     highest = {best.plate: best.confidence}
-    for one in others:
-        if one.plate:
-            highest[one.plate] = max(highest.get(one.plate, 0.0), one.confidence)
+    for other in others:
+        if other.plate:
+            highest[other.plate] = max(highest.get(other.plate, 0.0), other.confidence)
     rest = sorted((plate for plate in highest if plate != best.plate), key=lambda plate: -highest[plate])
     return tuple(Candidate(plate, highest[plate]) for plate in [best.plate, *rest][:MAX_CANDIDATES])
 

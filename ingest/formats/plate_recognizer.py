@@ -6,9 +6,8 @@ Version 1 of a result has `plate` as text with `score` and `candidates`; version
 
 from __future__ import annotations
 
-from typing import Any
-
 from geo.errors import MalformedError
+from ingest.formats.camera_format import CameraFormat
 from ingest.formats.plate_read import (
     MAX_RESULTS,
     Candidate,
@@ -21,7 +20,7 @@ from ingest.formats.plate_read import (
     tidy_plate,
     with_image,
 )
-from ingest.formats.report import clean, read_json, read_time
+from ingest.formats.report import JsonObject, clean, read_json, read_time
 
 
 def decode(body: bytes, content_type: str) -> list[PlateRead]:
@@ -70,25 +69,28 @@ def decode(body: bytes, content_type: str) -> list[PlateRead]:
     return with_image(reads, image)
 
 
-def _candidates(result: dict[str, Any]) -> tuple[Candidate, ...]:
+def _candidates(result: JsonObject) -> tuple[Candidate, ...]:
     plate = result.get("plate")
     if isinstance(plate, dict):
         props = plate.get("props")
         values = props.get("plate") if isinstance(props, dict) else None
         found = [
-            Candidate(tidy_plate(one.get("value")), read_confidence(one.get("score")))
-            for one in (values if isinstance(values, list) else [])
-            if isinstance(one, dict)
+            Candidate(tidy_plate(reading.get("value")), read_confidence(reading.get("score")))
+            for reading in (values if isinstance(values, list) else [])
+            if isinstance(reading, dict)
         ]
-        found.sort(key=lambda one: -one.confidence)
+        found.sort(key=lambda reading: -reading.confidence)
         return rank(found[0], found[1:]) if found else (Candidate("", 0.0),)
     best = Candidate(tidy_plate(plate), read_confidence(result.get("score")))
     others = result.get("candidates")
     return rank(
         best,
         (
-            Candidate(tidy_plate(one.get("plate")), read_confidence(one.get("score")))
-            for one in (others if isinstance(others, list) else [])
-            if isinstance(one, dict)
+            Candidate(tidy_plate(reading.get("plate")), read_confidence(reading.get("score")))
+            for reading in (others if isinstance(others, list) else [])
+            if isinstance(reading, dict)
         ),
     )
+
+
+FORMAT = CameraFormat("plate-recogniser", "Plate Recognizer", decode)

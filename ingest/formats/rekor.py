@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
 
 from geo.errors import MalformedError
+from ingest.formats.camera_format import CameraFormat
 from ingest.formats.plate_read import (
     Candidate,
     PlateRead,
@@ -19,7 +19,7 @@ from ingest.formats.plate_read import (
     reference,
     tidy_plate,
 )
-from ingest.formats.report import clean, read_json, read_time
+from ingest.formats.report import JsonObject, clean, read_json, read_time
 
 
 def decode(body: bytes, content_type: str = "application/json") -> list[PlateRead]:  # noqa: ARG001 - all decoders alike
@@ -44,9 +44,9 @@ def decode(body: bytes, content_type: str = "application/json") -> list[PlateRea
     candidates = rank(
         best,
         (
-            Candidate(tidy_plate(one.get("plate")), read_confidence(one.get("confidence"), scale=100.0))
-            for one in (others if isinstance(others, list) else [])
-            if isinstance(one, dict)
+            Candidate(tidy_plate(reading.get("plate")), read_confidence(reading.get("confidence"), scale=100.0))
+            for reading in (others if isinstance(others, list) else [])
+            if isinstance(reading, dict)
         ),
     )
     uuid = document.get("best_uuid")
@@ -65,7 +65,7 @@ def decode(body: bytes, content_type: str = "application/json") -> list[PlateRea
     ]
 
 
-def _image(document: dict[str, Any]) -> bytes | None:
+def _image(document: JsonObject) -> bytes | None:
     best = document.get("best_plate")
     crops = [document.get("vehicle_crop_jpeg"), best.get("plate_crop_jpeg") if isinstance(best, dict) else None]
     for crop in crops:
@@ -75,3 +75,6 @@ def _image(document: dict[str, Any]) -> bytes | None:
             except (binascii.Error, ValueError):
                 continue
     return None
+
+
+FORMAT = CameraFormat("rekor", "Rekor Scout", decode)

@@ -1,4 +1,4 @@
-"""What every wire format is decoded to, and the few readings they share."""
+"""What every GPS format is decoded to, why a report is refused, and the few readings that formats share."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import math
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from enum import StrEnum
+from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 
-from geo.errors import MalformedError
+from geo.errors import InvalidInputError, MalformedError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -21,12 +24,36 @@ MAX_ATTRIBUTES = 64
 MAX_TEXT_LENGTH = 256
 
 _SECONDS_LIMIT = 2**31 - 1
-"""Epoch numbers below this are seconds, from it on milliseconds (the rule of Traccar's OsmAnd door)."""
+"""Epoch numbers below this are seconds, from it on milliseconds (the rule of Traccar's OsmAnd port)."""
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _ZONE_AFTER_SPACE = re.compile(r" (\d{2}:?\d{2})$", re.ASCII)
 
-AttributeValue = str | int | float | bool
+AttributeValue: TypeAlias = str | int | float | bool
+AttributeValues: TypeAlias = dict[str, AttributeValue]
+JsonObject: TypeAlias = dict[str, object]
+"""A JSON object as read: its values are of any kind until they are looked at."""
+Floats: TypeAlias = npt.NDArray[np.float64]
+NO_TIME = np.iinfo(np.int64).min
+"""In `ReportColumns.time_us`: the report named no time."""
+
+
+class RefusalReason(StrEnum):
+    """Why a report is not kept; the platform counts refusals by it."""
+
+    UNKNOWN_DEVICE = "unknown_device"
+    NO_POSITION = "no_position"
+    OUT_OF_RANGE = "out_of_range"
+    MOCK = "mock"
+    FUTURE = "future"
+    TOO_OLD = "too_old"
+    MALFORMED = "malformed"
+    ENCRYPTED = "encrypted"
+    IMPOSSIBLE_JUMP = "impossible_jump"
+
+
+class EncryptedError(InvalidInputError):
+    """The payload is encrypted, and there is no key here to read it with."""
 
 
 @dataclass(slots=True)
@@ -48,14 +75,14 @@ class Report:
     altitude_m: float | None = None
     battery: float | None = None
     mock: bool = False
-    attributes: dict[str, AttributeValue] = field(default_factory=dict)
+    attributes: AttributeValues = field(default_factory=dict)
 
     @property
     def has_position(self) -> bool:
         """Whether the message says where the device is."""
         return self.lat is not None and self.lon is not None
 
-    def keep(self, key: str, value: Any) -> None:
+    def keep(self, key: str, value: object) -> None:
         """Keep an attribute if it is a plain value and there is room."""
         if len(self.attributes) >= MAX_ATTRIBUTES or not isinstance(value, str | int | float | bool):
             return
@@ -64,6 +91,34 @@ class Report:
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**53:
             value = str(value)
         self.attributes[clean(key)[:64]] = clean(value)[:MAX_TEXT_LENGTH] if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A report that was not accepted: its line or place in the message, from 1; why; and what exactly was wrong."""
+
+    line: int
+    reason: RefusalReason
+    detail: str
+
+
+@dataclass
+class ReportColumns:
+    """Many reports as columns of n values; unknown measurements are NaN.
+
+    `line` is each report's line in its message, `errors` are the lines that could not be read.
+    """
+
+    device: list[str]
+    time_us: npt.NDArray[np.int64]
+    lat: Floats
+    lon: Floats
+    speed_mps: Floats
+    heading_deg: Floats
+    accuracy_m: Floats
+    line: npt.NDArray[np.int64]
+    mock: npt.NDArray[np.bool_]
+    errors: list[Refusal] = field(default_factory=list)
 
 
 def clean(text: str) -> str:
@@ -81,7 +136,7 @@ def from_microseconds(time_us: int) -> datetime:
     return EPOCH + timedelta(microseconds=time_us)
 
 
-def read_json(body: bytes) -> dict[str, Any]:
+def read_json(body: bytes) -> JsonObject:
     """The JSON object in `body`.
 
     Raises
@@ -98,7 +153,7 @@ def read_json(body: bytes) -> dict[str, Any]:
     return document
 
 
-def read_identifier(value: Any, *, key: str) -> str:
+def read_identifier(value: object, *, key: str) -> str:
     """A device identifier, as text.
 
     Raises
@@ -118,7 +173,7 @@ def read_identifier(value: Any, *, key: str) -> str:
     return identifier
 
 
-def read_number(value: Any, *, key: str) -> float | None:
+def read_number(value: object, *, key: str) -> float | None:
     """A finite number; `None` for a missing or empty value.
 
     Raises
@@ -143,7 +198,7 @@ def read_number(value: Any, *, key: str) -> float | None:
     return number
 
 
-def read_unsigned(value: Any, *, key: str) -> float | None:
+def read_unsigned(value: object, *, key: str) -> float | None:
     """A number that clients send as negative when they do not know it: then, and if missing, `None`.
 
     Raises
@@ -155,7 +210,7 @@ def read_unsigned(value: Any, *, key: str) -> float | None:
     return None if number is None or number < 0 else number
 
 
-def read_heading(value: Any, *, key: str) -> float | None:
+def read_heading(value: object, *, key: str) -> float | None:
     """A direction in degrees clockwise from north, 0 ≤ heading < 360; negative or beyond 360 is unknown.
 
     Raises
@@ -167,15 +222,15 @@ def read_heading(value: Any, *, key: str) -> float | None:
     return None if heading is None or heading > 360 else heading % 360.0
 
 
-def read_time(value: Any, *, key: str) -> datetime | None:
+def read_time(value: object, *, key: str) -> datetime | None:
     """A time as devices write it, aware UTC: seconds or milliseconds since 1970, ISO 8601, or `YYYY-MM-DD HH:MM:SS`.
 
-    Text without an offset is UTC, as Traccar's OsmAnd door reads it. `None` for a missing or empty value.
+    Text without an offset is UTC, as Traccar's OsmAnd port reads it. `None` for a missing or empty value.
 
     Raises
     ------
     MalformedError
-        If it is none of these.
+        If it is not one of these.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -200,6 +255,6 @@ def read_time(value: Any, *, key: str) -> datetime | None:
         ) from None
 
 
-def read_flag(value: Any) -> bool:
+def read_flag(value: object) -> bool:
     """Whether a value means yes: true, "true", 1, "1"."""
     return value is True or value == 1 or (isinstance(value, str) and value.strip().lower() in {"true", "1"})

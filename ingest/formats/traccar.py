@@ -6,11 +6,11 @@ position can come twice).
 
 from __future__ import annotations
 
-from typing import Any
-
 from geo.errors import MalformedError
 from geo.units import knots_to_mps
+from ingest.formats.gps_format import GpsFormat, RawMessage
 from ingest.formats.report import (
+    JsonObject,
     Report,
     read_flag,
     read_heading,
@@ -41,7 +41,7 @@ def decode(body: bytes) -> Report:
         return Report(identifier)
     if not isinstance(position, dict):
         raise MalformedError("position is not an object.", field="position")
-    attributes: dict[str, Any] = position["attributes"] if isinstance(position.get("attributes"), dict) else {}
+    attributes: JsonObject = position["attributes"] if isinstance(position.get("attributes"), dict) else {}
     speed_kn = read_unsigned(position.get("speed"), key="position.speed")
     battery = read_unsigned(attributes.get("batteryLevel"), key="position.attributes.batteryLevel")
     report = Report(
@@ -65,3 +65,15 @@ def decode(body: bytes) -> Report:
         report.lat = report.lon = None
         report.keep("valid", False)
     return report
+
+
+def _decode_message(message: RawMessage) -> list[Report]:
+    return [decode(message.payload)]
+
+
+FORMAT = GpsFormat(
+    name="traccar",
+    title="Position forwarding of a Traccar server",
+    description="One forwarded position. Traccar repeats what is not answered 2xx; a repeat is kept once.",
+    decode=_decode_message,
+)

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from app.accounts.tables import Organisation
 from app.platform.runtime import Runtime
 from ingest.devices import DeviceDirectory
+from ingest.formats.registry import GPS_FORMATS
 from tests.app.gps import enrol, rows
 from tests.conftest import SignIn
 
@@ -27,6 +28,7 @@ def test_the_identifier_is_unguessable_and_only_its_hash_kept(runtime: Runtime, 
     assert len(bytes.fromhex(made["device_id"])) == 16
     assert made["plate"] == "29C-123.45"
     assert made["gps"]["osmand"].endswith("/gps/osmand")
+    assert made["gps"].keys() == {*GPS_FORMATS, "traccar_client"}
     [[stored]] = rows(runtime, "SELECT device::text FROM ingest.device")
     assert made["device_id"] not in stored
 
@@ -91,7 +93,7 @@ def test_revoked_device_is_refused_within_seconds(runtime: Runtime, client: Test
     fix = {"id": device, "lat": 21.9, "lon": 106.7}
     assert client.get("/gps/osmand", params=fix).status_code == 200
     assert admin.delete(f"/api/v1/devices/{device}").status_code == 204
-    client.app.state.doors[1].directory._born -= 10  # type: ignore[attr-defined] # five seconds later
+    client.app.state.fix_intake[1].directory._born -= 10  # type: ignore[attr-defined] # five seconds later
     assert client.get("/gps/osmand", params=fix).status_code == 404
     enrol(admin, imei="353861053849681")  # free again
     assert admin.delete("/api/v1/devices/nobody").status_code == 404

@@ -10,6 +10,7 @@ from datetime import timedelta
 from paho.mqtt import publish
 
 from app.equipment import drivers, frigate_gateway
+from ingest.formats import frigate
 from tests.app.dispatching import put_truck, set_stage
 from tests.app.equipping import mosquitto, set_up
 from tests.app.gps import rows
@@ -47,13 +48,14 @@ def test_reads_heard_on_the_broker_are_matched_once(runtime, sign_in, tmp_path) 
         "timestamp": runtime.clock.now().timestamp(),
     }
     stop = threading.Event()
+    gateway = frigate_gateway.PlateGateway.of(runtime)
     with mosquitto(tmp_path) as broker:
-        thread = threading.Thread(target=frigate_gateway.run, args=(runtime, broker), kwargs={"stop": stop})
+        thread = threading.Thread(target=frigate_gateway.run, args=(gateway, broker), kwargs={"stop": stop})
         thread.start()
         host, port = drivers.address(broker)
 
         def tell(payload: str) -> None:
-            publish.single(frigate_gateway.TOPIC, payload, qos=1, hostname=host, port=port)
+            publish.single(frigate.FORMAT.mqtt_topic, payload, qos=1, hostname=host, port=port)
 
         try:
             found = wait_for(lambda: tell(json.dumps(message)) or rows(runtime, "SELECT read_id FROM app.plate_read"))

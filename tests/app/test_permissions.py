@@ -15,6 +15,7 @@ from app.main import create_app
 from app.platform import permissions
 from app.platform.permissions import PERMISSIONS, Role
 from app.settings import Settings
+from ingest.formats.registry import GPS_FORMATS
 
 PUBLIC = {
     ("GET", "/"): "leads to the own page or to sign-in",
@@ -29,11 +30,7 @@ PUBLIC = {
     ("GET", "/t/{written}"): "a trip's code is the key",
     ("GET", "/t/{written}.svg"): "draws the code it is given",
     ("POST", "/api/v1/payments/bank/{collecting_account_id}"): "a bank's signature is the key",
-    ("GET", "/gps/osmand"): "a device's identifier is the key",
-    ("POST", "/gps/osmand"): "a device's identifier is the key",
-    ("POST", "/gps/owntracks"): "a device's identifier is the key",
-    ("POST", "/gps/traccar"): "a device's identifier or a gateway's token",
-    ("POST", "/gps/batch"): "a device's identifier or a gateway's token",
+    **{(method, item.path): item.credential.value for item in GPS_FORMATS.values() for method in item.methods},
     ("POST", "/cameras/{vendor}"): "the camera's own key",
     ("POST", "/equipment/heartbeat"): "the device's own key",
     ("POST", "/equipment/weighings"): "the scale's own key",

@@ -19,6 +19,7 @@ from app.tracking.worker import Worker
 from ingest import pipeline
 from ingest.fixes import FIX, FixArray, pack
 from ingest.formats.report import to_microseconds
+from ingest.leases import lease_key
 from ingest.stream import DEAD_STREAM, GROUP, stream_key
 from tests.app.gps import counters, drain, rows
 
@@ -62,7 +63,7 @@ def test_killed_between_commit_and_acknowledgement(runtime: Runtime, worker: Wor
     drain(worker)
     worker.reader.acknowledge = acknowledge  # type: ignore[method-assign]
     assert sum(runtime.redis.xlen(stream_key(shard)) for shard in (0, 1)) > 0
-    worker.reader.close()
+    worker.leases.close()
     other = Worker(runtime, name="two")
     drain(other)
     assert sum(runtime.redis.xlen(stream_key(shard)) for shard in (0, 1)) == 0
@@ -107,7 +108,7 @@ def test_killed_worker_processes_lose_and_double_nothing(runtime: Runtime, worke
             process.send_signal(signal.SIGKILL)
             process.wait()
         for shard in range(runtime.settings.ingest_shards):
-            runtime.redis.delete(f"ck:lease:{shard}")  # instead of waiting for it to expire
+            runtime.redis.delete(lease_key(shard))  # instead of waiting for it to expire
         runtime.redis.delete("ck:workers")
     for chunk in chunks[sent:]:
         append(runtime, chunk)
@@ -126,16 +127,59 @@ def test_killed_worker_processes_lose_and_double_nothing(runtime: Runtime, worke
 def test_two_workers_share_the_shards_and_take_over(runtime: Runtime, worker: Worker) -> None:
     other = Worker(runtime, name="two")
     worker.reader.create_groups()
-    worker.reader.balance()
-    assert worker.reader.owned == [0, 1]
-    other.reader.balance()
-    worker.reader.balance()
-    other.reader.balance()
-    assert sorted(worker.reader.owned + other.reader.owned) == [0, 1]
-    assert len(worker.reader.owned) == 1
-    other.reader.close()
-    worker.reader.balance()
-    assert sorted(worker.reader.owned) == [0, 1]
+    worker.leases.balance()
+    assert worker.leases.owned == [0, 1]
+    other.leases.balance()
+    worker.leases.balance()
+    other.leases.balance()
+    assert sorted(worker.leases.owned + other.leases.owned) == [0, 1]
+    assert len(worker.leases.owned) == 1
+    other.leases.close()
+    worker.leases.balance()
+    assert sorted(worker.leases.owned) == [0, 1]
+
+
+def test_a_lease_that_another_worker_took_is_left_to_it(runtime: Runtime, worker: Worker) -> None:
+    worker.leases.balance()
+    runtime.redis.set(lease_key(0), "two", px=15_000)  # as after a pause longer than the lease
+    worker.leases.renew()
+    assert runtime.redis.get(lease_key(0)) == b"two"
+    worker.leases.balance()
+    assert worker.leases.owned == [1]
+    worker.leases.close()
+    assert runtime.redis.get(lease_key(0)) == b"two"
+    assert not runtime.redis.exists(lease_key(1))
+
+
+def test_a_worker_takes_its_own_leases_again_after_a_failure(runtime: Runtime, worker: Worker) -> None:
+    assert worker.leases.balance() == [0, 1]
+    worker._forget()
+    runtime.redis.pexpire(lease_key(0), 1_000)
+    renewing = threading.Thread(target=worker.leases.renew)  # the heartbeat's thread: nothing to renew, nothing lost
+    renewing.start()
+    renewing.join()
+    assert worker.leases.balance() == [0, 1]
+    assert runtime.redis.get(lease_key(0)) == b"one"
+    assert runtime.redis.pttl(lease_key(0)) > 10_000
+    runtime.redis.pexpire(lease_key(1), 1_000)
+    renewing = threading.Thread(target=worker.leases.renew)
+    renewing.start()
+    renewing.join()
+    assert runtime.redis.pttl(lease_key(1)) > 10_000
+
+
+def test_a_lease_ends_with_the_time_of_a_worker_that_died(runtime: Runtime, worker: Worker) -> None:
+    worker.leases.balance()
+    other = Worker(runtime, name="two")
+    assert other.leases.balance() == []
+    for shard in (0, 1):
+        assert 0 < runtime.redis.pttl(lease_key(shard)) <= 15_000
+        runtime.redis.pexpire(lease_key(shard), 1)  # fifteen seconds later
+    runtime.redis.zrem("ck:workers", "one")
+    time.sleep(0.05)
+    assert other.leases.balance() == [0, 1]
+    worker.leases.renew()
+    assert runtime.redis.get(lease_key(0)) == b"two"
 
 
 def test_order_of_a_vehicle_holds_over_batches_and_shards(runtime: Runtime, worker: Worker) -> None:
@@ -173,7 +217,7 @@ def test_an_entry_that_kills_workers_is_put_aside(runtime: Runtime, worker: Work
     worker.reader.create_groups()
     append(runtime, fixes(runtime, [2], 5))
     for number in range(7):
-        runtime.redis.delete(f"ck:lease:{0}")
+        runtime.redis.delete(lease_key(0))
         runtime.redis.xreadgroup(GROUP, f"dead-{number}", {stream_key(0): ">"}, count=10)
         runtime.redis.xautoclaim(stream_key(0), GROUP, f"dead-{number}", min_idle_time=0)
     drain(worker)

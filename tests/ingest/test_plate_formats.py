@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from geo.errors import MalformedError
 from ingest.formats import frigate, hikvision, plate_recognizer, rekor
 from ingest.formats.plate_read import PlateRead, split_multipart
+from ingest.formats.registry import CAMERA_FORMATS
 
 JPEG = b"\xff\xd8\xff\xe0 a picture \r\n--not the boundary \xff\xd9"
 BOUNDARY = "----a7f3"
@@ -167,7 +168,7 @@ def test_multipart_keeps_bytes():
 
 # Whatever is sent is decoded or refused by name; nothing else ever comes out of a decoder.
 
-DECODERS = [plate_recognizer.decode, rekor.decode, hikvision.decode, frigate.decode]
+DECODERS = [camera_format.decode for camera_format in CAMERA_FORMATS.values()]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
