@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import app.trips
@@ -29,14 +29,15 @@ from app.trips.tariff import (
     round_half_up,
 )
 from geo.errors import InvalidInputError, NotFoundError
+from tests.profiles import examples
 
 FILE = Path(app.trips.__file__).parent / "tariffs" / "lang-son-1.yaml"
 DEFINITION: dict[str, Any] = yaml.safe_load(FILE.read_text())
 SHIPPED = Tariff.from_definition(DEFINITION)
 LABEL = dict.fromkeys(LANGUAGES, "x")
 
-EXAMPLES = settings(max_examples=10_500, deadline=None)
-FEWER = settings(max_examples=1_000, deadline=None)
+EXAMPLES = examples(10_500)
+FEWER = examples(1_000)
 
 
 def load(*goods: str, **facts: Any) -> Load:
