@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,8 +46,8 @@ PACKAGES = ("app", "geo", "routing", "capacity", "ingest", "maps")
 class SourceFilter(PythonFilter):
     """Files that a process reads once, at its start: code, messages, definitions. Templates are read when shown."""
 
-    def __init__(self) -> None:
-        super().__init__(extra_extensions=(".po", ".yaml"))
+    def __init__(self, *, ignore_paths: Sequence[str | Path] | None = None) -> None:
+        super().__init__(ignore_paths=ignore_paths, extra_extensions=(".po", ".yaml"))
 
 
 @dataclass
@@ -276,7 +277,7 @@ def _ends_with_its_parent(command: list[str]) -> list[str]:
 def _restarted_on_change(command: list[str]) -> list[str]:
     """`command` under watchfiles, which starts it again when a source file changes."""
     return [
-        *(sys.executable, "-m", "watchfiles", "--target-type", "command", "--sigint-timeout", "5"),
+        *(sys.executable, "-m", "watchfiles", "--target-type", "command", "--sigint-timeout", "3"),
         *("--filter", f"{SourceFilter.__module__}.{SourceFilter.__qualname__}"),
         shlex.join(command),
         *(str(PACKAGES_DIR / package) for package in PACKAGES),
