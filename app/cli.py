@@ -37,11 +37,12 @@ def up(
     demo: Annotated[bool, typer.Option("--demo/--no-demo", help="With the simulated demo day.")] = True,
     speed: Annotated[float, typer.Option(help="How many times faster than real time the demo runs.")] = 1.0,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    reload: Annotated[bool, typer.Option("--reload", help="Restart parts when their code changes.")] = False,
 ) -> None:
     """Start the whole platform and wait; Ctrl-C stops everything it started."""
     from app.ops.supervisor import Supervisor
 
-    raise typer.Exit(Supervisor(data_dir.resolve(), host, port, demo, speed).run())
+    raise typer.Exit(Supervisor(data_dir.resolve(), host, port, demo, speed, reload).run())
 
 
 @app.command()

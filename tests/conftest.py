@@ -1,5 +1,8 @@
 """Real servers for the tests: one private PostGIS and one private Redis a run.
 
+They start when a fixture asks for them. Nothing heavy is imported at the top, so that a pure test starts at once and
+needs nothing but Python packages.
+
 `DATABASE_URL` and `REDIS_URL`, if set, name servers to use instead; their contents are erased.
 """
 
@@ -10,31 +13,40 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from fastapi.testclient import TestClient
-from redis import Redis
-from redis.asyncio import Redis as AsyncRedis
-from sqlalchemy import Engine, text
-from sqlalchemy.orm import Session, sessionmaker
 
-from app.ops import migrate
-from app.ops.embedded import EmbeddedServers, ServerUrls
-from app.platform.runtime import Runtime
-from app.settings import Settings
-from geo.clock import FixedClock
-from geo.corridor import Corridor
-from geo.database import SCHEMAS, make_engine, make_session_factory
-from geo.store import save_corridor
+from tests.profiles import PROFILE
+from tests.programs import CHROMIUM, require
+
+if TYPE_CHECKING:
+    from fastapi.testclient import TestClient
+    from redis import Redis
+    from sqlalchemy import Engine
+    from sqlalchemy.orm import Session
+
+    from app.ops.embedded import ServerUrls
+    from app.platform.runtime import Runtime
+    from app.settings import Settings
+    from geo.clock import FixedClock
+    from geo.corridor import Corridor
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 """The moment at which tests with a fixed clock begin: Monday 10:00 in Lạng Sơn."""
 
 
+def pytest_report_header() -> str:
+    """How thorough this run is, for whoever reads its output."""
+    return f"property tests: profile {PROFILE} (HYPOTHESIS_PROFILE)"
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[ServerUrls]:
     """Where PostgreSQL and Redis answer."""
+    from app.ops.embedded import EmbeddedServers, ServerUrls
+
+    require("servers")
     if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
         yield ServerUrls(os.environ["DATABASE_URL"], os.environ["REDIS_URL"])
         return
@@ -48,12 +60,21 @@ def servers() -> Iterator[ServerUrls]:
 @pytest.fixture(scope="session")
 def corridor() -> Corridor:
     """The corridor the platform ships with."""
+    from geo.corridor import Corridor
+
     return Corridor.default()
 
 
 @pytest.fixture(scope="session")
 def engine(servers: ServerUrls, corridor: Corridor) -> Iterator[Engine]:
     """A migrated database with the corridor in it and nothing else."""
+    from sqlalchemy import text
+    from sqlalchemy.orm import Session
+
+    from app.ops import migrate
+    from geo.database import SCHEMAS, make_engine
+    from geo.store import save_corridor
+
     engine = make_engine(servers.database_url, pool_size=10, application_name="cuakhau-test")
     with engine.begin() as connection:
         for schema in SCHEMAS:
@@ -70,6 +91,8 @@ def engine(servers: ServerUrls, corridor: Corridor) -> Iterator[Engine]:
 @pytest.fixture
 def session(engine: Engine) -> Iterator[Session]:
     """A session whose work is undone at the end, commits included."""
+    from sqlalchemy.orm import Session
+
     with engine.connect() as connection:
         outer = connection.begin()
         with Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
@@ -80,6 +103,8 @@ def session(engine: Engine) -> Iterator[Session]:
 @pytest.fixture
 def redis(servers: ServerUrls) -> Iterator[Redis]:
     """An empty Redis."""
+    from redis import Redis
+
     with Redis.from_url(servers.redis_url) as client:
         client.flushdb()
         yield client
@@ -94,34 +119,38 @@ def clean_database(engine: Engine) -> Iterator[Engine]:
 
 
 def erase(engine: Engine) -> None:
-    """Empty every table but the corridor's, and let its ids begin anew.
+    """Empty every table but the corridor's, and let its ids begin again.
 
     Deleting from the few tables that hold something takes a tenth of the time that truncating all of them does.
     """
+    from sqlalchemy import text
+
+    from geo.database import SCHEMAS
+
     with engine.begin() as connection:
         connection.execute(
             text(
                 """
                 DO $$
                 DECLARE
-                    one record;
+                    found record;
                     is_used boolean;
                 BEGIN
                     SET LOCAL session_replication_role = replica;  -- neither triggers nor references
-                    FOR one IN
+                    FOR found IN
                         SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
                         WHERE schemaname = ANY(:schemas) AND schemaname <> 'geo'
                     LOOP
-                        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', one.name) INTO is_used;
+                        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', found.name) INTO is_used;
                         IF is_used THEN
-                            EXECUTE format('DELETE FROM %s', one.name);
+                            EXECUTE format('DELETE FROM %s', found.name);
                         END IF;
                     END LOOP;
-                    FOR one IN
+                    FOR found IN
                         SELECT format('%I.%I', schemaname, sequencename) AS name FROM pg_sequences
                         WHERE schemaname = ANY(:schemas) AND schemaname <> 'geo' AND last_value IS NOT NULL
                     LOOP
-                        PERFORM setval(one.name::regclass, 1, false);
+                        PERFORM setval(found.name::regclass, 1, false);
                     END LOOP;
                 END $$
                 """.replace(":schemas", "'{" + ",".join(SCHEMAS) + "}'")
@@ -132,24 +161,43 @@ def erase(engine: Engine) -> None:
 @pytest.fixture
 def clock() -> FixedClock:
     """A clock that stands at `NOW` until it is moved."""
+    from geo.clock import FixedClock
+
     return FixedClock(NOW)
 
 
 @pytest.fixture
 def settings(servers: ServerUrls, tmp_path: Path) -> Settings:
     """Settings of a demonstration on the test servers."""
+    from app.settings import Settings
+
     return Settings(DATABASE_URL=servers.database_url, REDIS_URL=servers.redis_url, demo=True, data_dir=tmp_path)  # type: ignore[call-arg]
 
 
 @pytest.fixture
-def runtime(settings: Settings, clean_database: Engine, redis: Redis, clock: FixedClock, corridor: Corridor) -> Runtime:
-    """The long-lived parts on real servers, with a clock that stands still."""
-    sessions: sessionmaker[Session] = make_session_factory(clean_database)
+def runtime(
+    settings: Settings,
+    clean_database: Engine,
+    redis: Redis,
+    clock: FixedClock,
+    corridor: Corridor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Runtime:
+    """The long-lived parts on real servers, with a clock that stands still and passwords that are cheap to check."""
+    from argon2 import PasswordHasher
+    from redis.asyncio import Redis as AsyncRedis
+
+    from app.accounts import service
+    from app.platform.runtime import Runtime
+    from geo.database import make_session_factory
+
+    # Most tests sign somebody in; at the product's strength that took a tenth of all their time.
+    monkeypatch.setattr(service, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     return Runtime(
         settings=settings,
         clock=clock,
         engine=clean_database,
-        sessions=sessions,
+        sessions=make_session_factory(clean_database),
         redis=redis,
         async_redis=AsyncRedis.from_url(settings.redis_url.get_secret_value()),
         corridor=corridor,
@@ -159,6 +207,8 @@ def runtime(settings: Settings, clean_database: Engine, redis: Redis, clock: Fix
 @pytest.fixture
 def client(runtime: Runtime) -> Iterator[TestClient]:
     """The application, nobody signed in."""
+    from fastapi.testclient import TestClient
+
     from app.main import create_app
 
     with TestClient(create_app(runtime)) as client:
@@ -168,8 +218,9 @@ def client(runtime: Runtime) -> Iterator[TestClient]:
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
     """Debian's Chromium, drawing WebGL in software."""
+    require("browser")
     return {
-        "executable_path": os.environ.get("CHROMIUM", "/usr/bin/chromium"),
+        "executable_path": CHROMIUM,
         "args": [
             "--no-sandbox",
             "--use-angle=swiftshader",
@@ -182,7 +233,7 @@ def browser_type_launch_args() -> dict[str, Any]:
     }
 
 
-SignIn = Callable[..., TestClient]
+SignIn = Callable[..., "TestClient"]
 
 
 @pytest.fixture
@@ -191,6 +242,8 @@ def sign_in(runtime: Runtime, client: TestClient) -> Iterator[SignIn]:
 
     `bindings` are `organisation_id`, `gate_id`, `vehicle_id`; the account's id is `client.account_id`.
     """
+    from fastapi.testclient import TestClient
+
     from app.accounts import service
 
     opened: list[TestClient] = []
@@ -220,5 +273,5 @@ def sign_in(runtime: Runtime, client: TestClient) -> Iterator[SignIn]:
         return own
 
     yield sign_in
-    for one in opened:
-        one.close()
+    for account_client in opened:
+        account_client.close()

@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from app.equipment import reads, service, store
 from app.equipment.pictures import Pictures
 from app.equipment.tables import Equipment, PlateReadRow
-from app.platform import audit
+from app.platform import audit, outbox
 from app.platform.permissions import Principal, Role
 from app.platform.runtime import Runtime
 from app.trips import store as trip_store

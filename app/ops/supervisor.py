@@ -11,12 +11,14 @@ import hashlib
 import json
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,13 +28,26 @@ from typing import IO
 
 import httpx
 from rich.console import Console
+from watchfiles import PythonFilter
 
+import geo
 from app.ops.embedded import EmbeddedServers, ServerUrls, write_private
 from geo.errors import UnavailableError
 
 READY_TIMEOUT_S = 240.0
 STOP_TIMEOUT_S = 15.0
 LOG_LIMIT_BYTES = 20_000_000
+
+
+PACKAGES_DIR = Path(geo.__file__).parents[1]
+PACKAGES = ("app", "geo", "routing", "capacity", "ingest", "maps")
+
+
+class SourceFilter(PythonFilter):
+    """Files that a process reads once, at its start: code, messages, definitions. Templates are read when shown."""
+
+    def __init__(self, *, ignore_paths: Sequence[str | Path] | None = None) -> None:
+        super().__init__(ignore_paths=ignore_paths, extra_extensions=(".po", ".yaml"))
 
 
 @dataclass
@@ -49,13 +64,17 @@ class Part:
 
 @dataclass
 class Supervisor:
-    """Runs the platform on `data_dir` at `host:port` until it is told to stop."""
+    """Runs the platform on `data_dir` at `host:port` until it is told to stop.
+
+    With `reload` each part starts again when its code, messages or definitions change.
+    """
 
     data_dir: Path
     host: str
     port: int
     demo: bool
     speed: float = 1.0
+    reload: bool = False
     console: Console = field(default_factory=lambda: Console(stderr=True))
     _stopping: bool = False
 
@@ -165,10 +184,9 @@ class Supervisor:
             )
 
     def _start(self, part: Part, environment: dict[str, str]) -> None:
-        command = [sys.executable, "-m", "app.cli", *part.arguments]
-        setpriv = shutil.which("setpriv")
-        if setpriv is not None:  # the kernel stops the part should this process be killed
-            command = [setpriv, "--pdeathsig", "TERM", "--", *command]
+        command = _ends_with_its_parent([sys.executable, "-m", "app.cli", *part.arguments])
+        if self.reload:
+            command = _ends_with_its_parent(_restarted_on_change(command))
         with self._log(part) as log:
             part.process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -248,6 +266,22 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 part.process.kill()
                 part.process.wait()
+
+
+def _ends_with_its_parent(command: list[str]) -> list[str]:
+    """`command`, stopped by the kernel should the process that starts it be killed."""
+    setpriv = shutil.which("setpriv")
+    return command if setpriv is None else [setpriv, "--pdeathsig", "TERM", "--", *command]
+
+
+def _restarted_on_change(command: list[str]) -> list[str]:
+    """`command` under watchfiles, which starts it again when a source file changes."""
+    return [
+        *(sys.executable, "-m", "watchfiles", "--target-type", "command", "--sigint-timeout", "3"),
+        *("--filter", f"{SourceFilter.__module__}.{SourceFilter.__qualname__}"),
+        shlex.join(command),
+        *(str(PACKAGES_DIR / package) for package in PACKAGES),
+    ]
 
 
 def _fingerprint() -> str:

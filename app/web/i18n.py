@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from babel import dates, numbers
@@ -24,8 +25,9 @@ LANGUAGE_COOKIE = "language"
 LOCALE_DIR = Path(__file__).with_name("locale")
 
 
+@cache
 def load_catalogues(directory: Path = LOCALE_DIR) -> dict[str, NullTranslations]:
-    """The translations of each language, merged from all its `.po` files in name order."""
+    """The translations of each language, merged from all its `.po` files in name order; read once a process."""
     return {language: _load(sorted((directory / language).glob("*.po"))) for language in LANGUAGES}
 
 

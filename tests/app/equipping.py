@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.platform.runtime import Runtime
+from tests.programs import require
 
 JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
 BOUNDARY = "----b0undary"
@@ -76,6 +77,7 @@ def confirm(runtime: Runtime, trip_id: int, step: str) -> None:
 @contextmanager
 def mosquitto(folder: Path) -> Iterator[str]:
     """A private Mosquitto; its address."""
+    require("broker")
     program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from app.procedures import checks, procedure
@@ -19,8 +19,9 @@ from app.procedures.checks import FACT_VALUES, OWNERS, find_problems
 from app.procedures.procedure import DECLARED_PARTS, OPEN, STEPS, Facts, IllegalActError, Procedure, Sheet
 from app.trips.goods import GOODS_CLASSES
 from app.trips.tables import REGIMES
+from tests.profiles import examples
 
-many = settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+many = examples(10_000, suppress=list(HealthCheck))
 
 
 class Choices:
@@ -166,7 +167,7 @@ def test_agencies_work_at_once_where_the_graph_lets_them(raw: bytes) -> None:
         sheet = act_at_random(sheet, choices)
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(1_500, suppress=list(HealthCheck))
 @given(st.binary(max_size=80), st.integers(0, 5))
 def test_what_is_broken_is_found_and_said(raw: bytes, way: int) -> None:
     choices = Choices(raw)

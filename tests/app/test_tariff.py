@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.fees.tariff import (
@@ -28,14 +28,15 @@ from app.fees.tariff import (
 from app.fees.tariffs import SHIPPED_DIR
 from app.trips.goods import GOODS_CLASSES
 from geo.errors import InvalidInputError, NotFoundError
+from tests.profiles import examples
 
 FILE = SHIPPED_DIR / "lang-son-1.yaml"
 DEFINITION: dict[str, Any] = yaml.safe_load(FILE.read_text())
 SHIPPED = Tariff.from_definition(DEFINITION)
 LABEL = dict.fromkeys(LANGUAGES, "x")
 
-EXAMPLES = settings(max_examples=10_500, deadline=None)
-FEWER = settings(max_examples=1_000, deadline=None)
+EXAMPLES = examples(10_500)
+FEWER = examples(1_000)
 
 
 def load(*goods: str, **facts: Any) -> Load:

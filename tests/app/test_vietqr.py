@@ -8,12 +8,13 @@ import crcmod.predefined
 import pytest
 import segno
 import zxingcpp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from app.fees import vietqr
 from geo.errors import InvalidInputError
+from tests.profiles import examples
 
 crc_ccitt_false = crcmod.predefined.mkPredefinedCrcFun("crc-ccitt-false")
 
@@ -95,7 +96,7 @@ def test_the_crc_is_that_of_the_specification() -> None:
     assert vietqr.crc16(b"123456789") == 0x29B1  # the check value in catalogues of CRCs
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(1_000)
 @given(
     st.from_regex(r"[0-9]{6}", fullmatch=True),
     st.from_regex(r"[A-Za-z0-9]{1,19}", fullmatch=True),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from capacity import plan as planning
 from capacity.plan import make_plan, occupancy
 from capacity.problem import YardProblem, expected_stays
 from geo.errors import InvalidInputError
+from tests.profiles import examples
 
 HALF_HOUR_S = 1800.0
 
@@ -210,7 +211,7 @@ def check(problem: YardProblem, plan: planning.YardPlan) -> None:
     assert (inside <= limit + 1e-6).all()
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.integers(0, 10_000), st.integers(1, 60), st.integers(1, 4), st.integers(1, 8))
 def test_capacity_is_never_exceeded(seed: int, trucks: int, yards: int, steps: int) -> None:
     one = random_problem(seed, trucks, yards, steps)

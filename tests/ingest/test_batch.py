@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.formats import batch
 from tests.ingest.test_osmand import VALUES
+from tests.profiles import examples
 
 GOOD: dict[str, Any] = {"device": "a", "time": "2026-03-02T10:00:00+07:00", "lat": 21.9, "lon": 106.7}
 
@@ -81,7 +82,7 @@ def test_empty() -> None:
     assert batch.decode(b"\n \n").errors == []
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     st.lists(
         st.binary(max_size=60)

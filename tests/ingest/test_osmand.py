@@ -9,12 +9,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from geo.errors import CuaKhauError, MalformedError
 from ingest.formats import osmand
 from ingest.formats.report import Report
+from tests.profiles import examples
 
 
 def query(text: str) -> Report:
@@ -221,7 +222,7 @@ def test_json_refused(document: dict[str, Any]) -> None:
         body(document)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.binary(max_size=300), st.binary(max_size=300), st.sampled_from(["", "application/json", "text/plain"]))
 def test_any_bytes_give_a_report_or_our_error(raw_query: bytes, raw_body: bytes, content_type: str) -> None:
     with contextlib.suppress(CuaKhauError):
@@ -235,7 +236,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     st.fixed_dictionaries(
         {},

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from geo.errors import CuaKhauError, InvalidInputError, MalformedError
 from ingest.formats import owntracks, traccar
 from ingest.formats.report import Report
 from tests.ingest.test_osmand import VALUES
+from tests.profiles import examples
 
 
 def location(document: dict[str, Any], **more: str) -> Report:
@@ -174,7 +175,7 @@ def test_forwarded_refused(document: dict[str, Any]) -> None:
         traccar.decode(json.dumps(document).encode())
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     st.binary(max_size=200)
     | st.fixed_dictionaries(
@@ -188,7 +189,7 @@ def test_any_input_gives_a_report_or_our_error(body: bytes) -> None:
             decode(body)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(VALUES, VALUES)
 def test_any_forwarded_json_gives_a_report_or_our_error(position: Any, device: Any) -> None:
     with contextlib.suppress(CuaKhauError):

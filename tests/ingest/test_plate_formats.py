@@ -7,13 +7,14 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from geo.errors import MalformedError
 from ingest.formats import frigate, hikvision, plate_recognizer, rekor
 from ingest.formats.plate_read import PlateRead, split_multipart
 from ingest.formats.registry import CAMERA_FORMATS
+from tests.profiles import examples
 
 JPEG = b"\xff\xd8\xff\xe0 a picture \r\n--not the boundary \xff\xd9"
 BOUNDARY = "----a7f3"
@@ -195,7 +196,7 @@ def attempt(decode, body: bytes, content_type: str) -> None:
 
 
 @pytest.mark.parametrize("decode", DECODERS)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(body=st.binary(max_size=300), content_type=TYPES)
 def test_any_bytes(decode, body, content_type):
     attempt(decode, body, content_type)
@@ -232,14 +233,14 @@ VALID = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(case=st.sampled_from(VALID), path=st.lists(st.integers(0, 9), max_size=6), value=JSON)
 def test_messages_with_one_strange_value(case, path, value):
     decode, document = case
     attempt(decode, json.dumps(_graft(document, path, value)).encode("utf-8", "surrogatepass"), "application/json")
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     name=st.text(max_size=10),
     cut=st.integers(0, 400),
