@@ -23,6 +23,7 @@ from app.ops import migrate
 from app.ops.embedded import EmbeddedServers, ServerUrls
 from app.platform.runtime import Runtime
 from app.settings import Settings
+from app.sheets.service import Sheets
 from geo.clock import FixedClock
 from geo.corridor import Corridor
 from geo.database import SCHEMAS, make_engine, make_session_factory
@@ -157,11 +158,19 @@ def runtime(settings: Settings, clean_database: Engine, redis: Redis, clock: Fix
 
 
 @pytest.fixture
-def client(runtime: Runtime) -> Iterator[TestClient]:
+def sheets() -> Sheets:
+    """The sheets of the platform; a test module that looks at sheets alone has a fixture of its own."""
+    from app.bootstrap import make_sheets
+
+    return make_sheets()
+
+
+@pytest.fixture
+def client(runtime: Runtime, sheets: Sheets) -> Iterator[TestClient]:
     """The application, nobody signed in."""
     from app.main import create_app
 
-    with TestClient(create_app(runtime)) as client:
+    with TestClient(create_app(sheets, runtime=runtime)) as client:
         yield client
 
 

@@ -18,6 +18,7 @@ from app.equipment import cameras, service
 from app.equipment.tables import Equipment
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
 from app.platform.http import problems
+from app.sheets.dependencies import SheetsDep
 from ingest.formats import hikvision, plate_recognizer, rekor
 from ingest.formats.plate_read import PlateRead
 
@@ -79,10 +80,11 @@ def receive_reads(
     device: CameraDep,
     body: Annotated[bytes, Depends(read_body)],
     session: SessionDep,
+    sheets: SheetsDep,
     clock: ClockDep,
     runtime: RuntimeDep,
 ) -> Any:
     """A webhook of a plate camera, as its maker defines it. The same message sent again has no second effect."""
     found = DECODERS[vendor](body, request.headers.get("content-type", ""))
-    new = cameras.accept(session, device, found, cameras.Surroundings.of(runtime), clock.now())
+    new = cameras.accept(session, device, found, cameras.Surroundings.of(runtime, sheets), clock.now())
     return {"plates": len(found), "new": len(new)}

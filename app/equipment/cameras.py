@@ -28,6 +28,7 @@ from app.equipment.tables import Equipment, PlateReadRow
 from app.platform import audit, outbox
 from app.platform.permissions import Principal, Role
 from app.platform.runtime import Runtime
+from app.sheets.service import Sheets
 from app.trips import store as trip_store
 from app.yards.plan import emit_yards
 from capacity import store as capacity_store
@@ -79,12 +80,13 @@ class Surroundings:
     pictures: Pictures
     redis: Redis
     shards: int
+    sheets: Sheets
 
     @classmethod
-    def of(cls, runtime: Runtime) -> Surroundings:
+    def of(cls, runtime: Runtime, sheets: Sheets) -> Surroundings:
         """Those of a process."""
         settings = runtime.settings
-        return cls(runtime.corridor, Pictures.of(settings.data_dir), runtime.redis, settings.ingest_shards)
+        return cls(runtime.corridor, Pictures.of(settings.data_dir), runtime.redis, settings.ingest_shards, sheets)
 
 
 def accept(
@@ -270,7 +272,7 @@ def _take_effect(
         _move_yard(session, device, site, row, trip, now)
         _tell(session, device, row, now)
     for row, trip in certain:
-        _note_arrival(session, device, trip, row.time)
+        _note_arrival(session, around.sheets, device, trip, row.time)
 
 
 def _tell(session: Session, device: Equipment, row: PlateReadRow, now: datetime) -> None:
@@ -286,10 +288,8 @@ def _tell(session: Session, device: Equipment, row: PlateReadRow, now: datetime)
         outbox.emit(session, "plate", service.audience_of(device, READERS), told, at=now)
 
 
-def _note_arrival(session: Session, device: Equipment, trip: Any, time: datetime) -> None:
+def _note_arrival(session: Session, sheets: Sheets, device: Equipment, trip: Any, time: datetime) -> None:
     """The first read at its gate is the truck's arrival there."""
-    from app.sheets import service as sheets  # noqa: PLC0415 - the sheet shows what this package gives it
-
     if device.gate_id is not None and device.gate_id == trip.gate_id:
         sheets.note_arrival(session, trip.trip_id, time)
 

@@ -16,6 +16,7 @@ from app.equipment import cameras, store
 from app.equipment.drivers import address, connect_client
 from app.platform import outbox
 from app.platform.runtime import Runtime
+from app.sheets.service import Sheets
 from geo.errors import CuaKhauError
 from ingest.formats import frigate
 
@@ -25,7 +26,9 @@ LARGEST_BYTES = 64 * 1024
 log = structlog.get_logger("equipment")
 
 
-def run(runtime: Runtime, broker: str, *, topic: str = TOPIC, stop: threading.Event | None = None) -> None:
+def run(
+    runtime: Runtime, sheets: Sheets, broker: str, *, topic: str = TOPIC, stop: threading.Event | None = None
+) -> None:
     """Listen until told to stop. `broker` is `mqtt://[user:password@]host[:port]` or `mqtts://…`."""
     stop = stop or threading.Event()
 
@@ -37,7 +40,7 @@ def run(runtime: Runtime, broker: str, *, topic: str = TOPIC, stop: threading.Ev
             log.info("listening", topic=topic)
 
     def on_message(_client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        take(runtime, bytes(message.payload))
+        take(runtime, sheets, bytes(message.payload))
 
     client = connect_client(broker)
     client.on_connect, client.on_message = on_connect, on_message
@@ -51,7 +54,7 @@ def run(runtime: Runtime, broker: str, *, topic: str = TOPIC, stop: threading.Ev
         client.loop_stop()
 
 
-def take(runtime: Runtime, payload: bytes) -> int:
+def take(runtime: Runtime, sheets: Sheets, payload: bytes) -> int:
     """Take in one message; how many new reads it made. What cannot be read, or is of no camera of ours, is logged."""
     try:
         found = frigate.decode(payload) if len(payload) <= LARGEST_BYTES else []
@@ -62,7 +65,7 @@ def take(runtime: Runtime, payload: bytes) -> int:
                     log.warning("unknown Frigate camera", camera=found[0].camera[:40])
                 return 0
             now = runtime.clock.now()
-            new = cameras.accept(session, device, found, cameras.Surroundings.of(runtime), now)
+            new = cameras.accept(session, device, found, cameras.Surroundings.of(runtime, sheets), now)
             session.commit()
             outbox.relay_after_commit(session, runtime.redis)
             return len(new)

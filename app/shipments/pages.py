@@ -10,8 +10,8 @@ from starlette.responses import Response
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
-from app.sheets import service as sheets
 from app.sheets.current import current_steps
+from app.sheets.dependencies import SheetsDep
 from app.trip_eta.endpoints import WordingDep
 from app.trip_eta.service import list_outlooks
 from app.trips import service
@@ -40,6 +40,7 @@ def show_trip(
     trip_id: int,
     principal: EnterpriseDep,
     session: SessionDep,
+    sheets: SheetsDep,
     corridor: CorridorDep,
     clock: ClockDep,
 ) -> Response:

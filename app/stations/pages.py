@@ -16,6 +16,8 @@ from app.declarations.declared import read
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.permissions import Principal
+from app.sheets.dependencies import SheetsDep
+from app.sheets.service import Sheets
 from app.sheets.stations import Station, get_station, stations_of
 from app.stations import view
 from app.stations.search import LONGEST_TEXT, search
@@ -80,6 +82,7 @@ class GateBoard:
 def show_station(
     request: Request,
     session: SessionDep,
+    sheets: SheetsDep,
     corridor: CorridorDep,
     clock: ClockDep,
     principal: StationDep,
@@ -89,7 +92,7 @@ def show_station(
     """The page of a station with its work list, and one trip's sheet if one is asked for."""
     station, now = get_station(principal, at), clock.now()
     work = view.view_work(session, principal, station, now=now) if principal.gate_id else None
-    found = _find_sheet(session, principal, trip, station, now)
+    found = _find_sheet(session, sheets, principal, trip, station, now)
     return render(
         request,
         "stations/station.html",
@@ -123,6 +126,7 @@ def show_sheet(
     trip_id: int,
     request: Request,
     session: SessionDep,
+    sheets: SheetsDep,
     corridor: CorridorDep,
     clock: ClockDep,
     principal: StationDep,
@@ -130,7 +134,7 @@ def show_sheet(
 ) -> Response:
     """The sheet of a trip alone."""
     station, now = get_station(principal, at), clock.now()
-    found = view.view_sheet(session, principal, trip_id, station, now=now)
+    found = view.view_sheet(session, sheets, principal, trip_id, station, now=now)
     return render(request, "stations/sheet.html", station=station, view=found, now=now, **_words(corridor))
 
 
@@ -179,13 +183,13 @@ def gate_boards(session: Session, corridor: Corridor, own_gate: str | None, *, n
 
 
 def _find_sheet(
-    session: Session, principal: Principal, trip_id: int | None, station: Station, now: datetime
+    session: Session, sheets: Sheets, principal: Principal, trip_id: int | None, station: Station, now: datetime
 ) -> Mapping[str, Any] | None:
     """The sheet asked for; a trip that has left or is at another gate is none."""
     if trip_id is None:
         return None
     try:
-        return view.view_sheet(session, principal, trip_id, station, now=now)
+        return view.view_sheet(session, sheets, principal, trip_id, station, now=now)
     except NotFoundError:
         return None
 
