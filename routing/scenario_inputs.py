@@ -108,10 +108,23 @@ class GateWorld(GateChange):
 
 
 class World(_Checked):
-    """The base: who comes and how gates work."""
+    """The base: who comes and how gates work.
 
-    gates: dict[str, GateWorld] = Field(min_length=1)
+    `begins` "now": with the trucks, the demand and the goods of the live forecast, of which nothing is given here.
+    """
+
+    begins: Literal["described", "now"] = "described"
+    gates: dict[str, GateWorld] = Field(default_factory=dict)
     perishable_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.6
+
+    @model_validator(mode="after")
+    def _one_source(self) -> World:
+        if self.begins == "described" and not self.gates:
+            raise ValueError("describe at least one gate")
+        told = {"exports_veh_per_day", "exports_veh_per_h", "imports_veh_per_day", "standing_veh"}
+        if self.begins == "now" and any(told & gate.model_fields_set for gate in self.gates.values()):
+            raise ValueError("a base that begins now has the trucks of the live forecast; give no demand for its gates")
+        return self
 
 
 class DemandChange(_Checked):

@@ -30,7 +30,7 @@ def show_shipments(
     request: Request, principal: EnterpriseDep, session: SessionDep, corridor: CorridorDep, wording: WordingDep
 ) -> Response:
     """All shipments of the enterprise: map and table."""
-    records = [outlook.to_record() for outlook in list_outlooks(session, principal, wording)]
+    records = [outlook.model_dump(mode="json") for outlook in list_outlooks(session, principal, wording)]
     return render(request, "shipments/shipments.html", outlooks=records, sites=_site_names(corridor))
 
 

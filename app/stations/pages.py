@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from app.accounts.authorisation import allow
 from app.declarations.declared import read
+from app.forecasting.service import gate_now
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.permissions import Principal
@@ -24,17 +25,15 @@ from app.stations.search import LONGEST_TEXT, search
 from app.trips.goods import GOODS_CLASSES
 from app.web.pages import render
 from capacity.ledger import YardState
-from capacity.store import yard_states
 from geo.corridor import Corridor, Site
 from geo.errors import InvalidInputError, NotFoundError
-from routing.store import GateForecast, QueueObservation, latest_forecast, queue_observations
+from routing.store import GateForecast, QueueObservation
 
 router = APIRouter(include_in_schema=False, prefix="/station")
 
 StationDep = Annotated[Principal, Depends(allow("pages.station"))]
 AtQuery = Annotated[str | None, Query(max_length=40)]
 TripQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
-RECENT = timedelta(minutes=10)
 LOOK_AHEAD_S = (3600.0, 10_800.0)
 
 STATUS_WORDS = {
@@ -206,14 +205,14 @@ def _words(corridor: Corridor) -> dict[str, Any]:
 
 
 def _board(session: Session, gate: Site, now: datetime) -> GateBoard:
-    observed = queue_observations(session, gate.site_id, now - RECENT, now + timedelta(seconds=1))
-    forecast = latest_forecast(session, gate.site_id)
+    known = gate_now(session, gate.site_id, now)
+    forecast = known.forecast
     return GateBoard(
         gate=gate,
-        queue=observed[-1] if observed else None,
+        queue=known.queue,
         forecast_at=forecast.made_at if forecast else None,
         ahead=[_ahead(forecast, ahead_s) for ahead_s in LOOK_AHEAD_S] if forecast else [],
-        yards=yard_states(session, now, gate_id=gate.site_id),
+        yards=known.yards,
     )
 
 
