@@ -48,47 +48,34 @@ def up(
 @app.command()
 def serve() -> None:
     """Run the web part: pages, API, doors, events."""
-    import uvicorn
-
+    from app import bootstrap
     from app.ops import logs
     from app.settings import get_settings
 
     logs.configure("web")
-    settings = get_settings()
-    uvicorn.run(
-        "app.main:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        access_log=False,
-        log_config=None,
-        proxy_headers=bool(settings.public_url),
-        timeout_graceful_shutdown=3,
-    )
+    bootstrap.serve(get_settings())
 
 
 @app.command()
 def worker() -> None:
     """Run an ingest worker: from the doors' streams to matched rows in PostGIS."""
+    from app import bootstrap
     from app.ops import logs
-    from app.platform.runtime import Runtime
     from app.settings import get_settings
-    from app.tracking.worker import run_worker
 
     logs.configure("ingest")
-    run_worker(Runtime.open(get_settings(), part="ingest"))
+    bootstrap.run_worker(get_settings())
 
 
 @app.command()
 def control() -> None:
     """Run the control loop: trip stages, forecasts, yard plans, advice."""
-    from app.control.loop import run_control
+    from app import bootstrap
     from app.ops import logs
-    from app.platform.runtime import Runtime
     from app.settings import get_settings
 
     logs.configure("control")
-    run_control(Runtime.open(get_settings(), part="control"))
+    bootstrap.run_control(get_settings())
 
 
 @app.command()
@@ -97,14 +84,12 @@ def frigate(
     topic: Annotated[str, typer.Option(help="Topic of its messages.")] = "frigate/tracked_object_update",
 ) -> None:
     """Run the optional gateway for plate reads of Frigate over MQTT, until Ctrl-C."""
-    from app.equipment import frigate_gateway
+    from app import bootstrap
     from app.ops import logs
-    from app.platform.runtime import Runtime
     from app.settings import get_settings
 
     logs.configure("frigate")
-    gateway = frigate_gateway.PlateGateway.of(Runtime.open(get_settings(), part="frigate"))
-    frigate_gateway.run(gateway, broker, topic=topic)
+    bootstrap.run_frigate_gateway(get_settings(), broker, topic)
 
 
 @app.command()
@@ -189,12 +174,12 @@ def demo_seed() -> None:
 @demo_app.command("run")
 def demo_run() -> None:
     """Feed the demo day through the doors and let its drivers answer orders, until stopped."""
-    from app.demo.feeder import run_demo
+    from app import bootstrap
     from app.ops import logs
     from app.settings import get_settings
 
     logs.configure("demo")
-    run_demo(get_settings())
+    bootstrap.run_demo(get_settings())
 
 
 @user_app.command("create")

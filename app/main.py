@@ -9,11 +9,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
-import app.bootstrap  # noqa: F401 - what takes part in a sheet registers itself
 from app.platform import errors
 from app.platform.http import problems
 from app.platform.runtime import Runtime
 from app.settings import Settings, get_settings
+from app.sheets.service import Sheets
 from app.tracking.event_stream import Live
 from app.web.assets import Assets
 from app.web.headers import AccessLog, SecurityHeaders, SelectiveGZip
@@ -111,8 +111,11 @@ Sign in with a bearer token from `POST /api/v1/tokens`. Every error is a problem
 GeoJSON (RFC 7946), every time RFC 3339 with an offset."""
 
 
-def create_app(runtime: Runtime | None = None, *, settings: Settings | None = None) -> FastAPI:
-    """The application; with `runtime` given it is used (and left open), else one is opened for its lifetime."""
+def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Settings | None = None) -> FastAPI:
+    """The application; with `runtime` given it is used (and left open), else one is opened for its lifetime.
+
+    `sheets` are those of the platform (`app.bootstrap.make_sheets`); its routes act on them.
+    """
     settings = runtime.settings if runtime is not None else settings or get_settings()
 
     @asynccontextmanager
@@ -137,6 +140,7 @@ def create_app(runtime: Runtime | None = None, *, settings: Settings | None = No
         redoc_url=None,
         lifespan=lifespan,
     )
+    app.state.sheets = sheets
     if runtime is not None:
         app.state.runtime = runtime
     assets = Assets.load()

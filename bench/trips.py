@@ -29,8 +29,8 @@ from sqlalchemy import Engine, text
 
 from app.accounts import service as accounts
 from app.accounts.tables import Organisation
+from app.bootstrap import web
 from app.declarations.endpoints import EXAMPLE as DECLARATION
-from app.main import create_app
 from app.ops import migrate
 from app.ops.embedded import EmbeddedServers, ServerUrls
 from app.platform.runtime import Runtime
@@ -75,7 +75,7 @@ def run() -> dict[str, Any]:
         stack.callback(engine.dispose)
         runtime = stack.enter_context(_runtime(engine, urls))
         _prepare(runtime)
-        with TestClient(create_app(runtime)) as client:
+        with TestClient(web(runtime)) as client:
             desk = _Desk(runtime, client)
             _copy_live(runtime)
             _copy_history(engine, LIVE, SMALL)

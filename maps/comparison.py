@@ -84,6 +84,8 @@ INPUT_NAMES: Final = {
     "to_border": "To the border",
     "from_border": "From the border",
     "both": "Both directions",
+    "begins": "Begins with",
+    "now": "The present state",
 }
 """What inputs of a scenario, and those of their values that are words, are called."""
 

@@ -8,7 +8,7 @@ and how fast the gate works today (gamma posterior of the configured rate and wh
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -22,8 +22,8 @@ from routing.arrays import FloatArray, LinkArrays
 from routing.demand import CorridorState, DemandModel, Sampler
 from routing.gates import Direction, GateSetting, Server, default_setting
 from routing.graph import Network
-from routing.measure import measure_queues, queued_roads, standing_spacing
-from routing.simulation import ensemble, gate_arrays, link_arrays, road_times, sample_fleet, simulate
+from routing.measure import QueueNow, measure_queues, queued_roads, standing_spacing
+from routing.simulation import Closure, ensemble, gate_arrays, link_arrays, road_times, sample_fleet, simulate
 
 QUANTILES = (0.1, 0.5, 0.9)
 CODE_VERSION = "routing 1"
@@ -142,6 +142,22 @@ def _today(
     return replace(setting, entrance=today)
 
 
+def links_now(
+    network: Network, state: CorridorState, closures: Sequence[Closure] = ()
+) -> tuple[LinkArrays, FloatArray, QueueNow]:
+    """The links as traffic flows on them now, the travel time of each road, and the queues measured.
+
+    Speeds on roads where a queue stands are the queue's and not the road's.
+    """
+    queue = measure_queues(network, state)
+    speed = state.road_speed_mps
+    if speed is not None and network.road_link.size:
+        speed = np.where(queued_roads(network, queue), np.nan, speed)
+    times = road_times(network, speed) if network.road_link.size else np.zeros(0)
+    links = link_arrays(network, road_time_s=times, closures=closures, spacing_m=standing_spacing(network, queue))
+    return links, times, queue
+
+
 def day_second(moment: datetime) -> float:
     """Local time of day in seconds since midnight."""
     local = moment.astimezone(LOCAL_ZONE)
@@ -180,12 +196,7 @@ def forecast(
     began = time.perf_counter()
     model = model or DemandModel()
     settings = complete_settings(network, state.gate_settings)
-    queue = measure_queues(network, state)
-    speed = state.road_speed_mps
-    if speed is not None and network.road_link.size:
-        speed = np.where(queued_roads(network, queue), np.nan, speed)
-    times = road_times(network, speed) if network.road_link.size else np.zeros(0)
-    links = link_arrays(network, road_time_s=times, closures=state.closures, spacing_m=standing_spacing(network, queue))
+    links, times, queue = links_now(network, state, state.closures)
     sampler = Sampler(
         network,
         state,

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError
 from routing.arrays import FleetArrays, FloatArray, GateArrays, IntArray, LinkArrays
-from routing.demand import BoolArray
-from routing.forecast import CODE_VERSION, QUANTILES, complete_settings, rank_quantiles
+from routing.demand import BoolArray, CorridorState
+from routing.forecast import CODE_VERSION, QUANTILES, complete_settings, day_second, links_now, rank_quantiles
 from routing.gates import GateSetting, Server, ServiceTime, assumed_settings, day_seconds, open_seconds
 from routing.graph import Network, build_network
 from routing.scenario_inputs import (
@@ -38,6 +38,7 @@ from routing.scenario_inputs import (
     load_scenario,
     parse_scenario,
 )
+from routing.scenario_now import PresentTrucks, demand_factor
 from routing.simulation import Closure, Trucks, ensemble, gate_arrays, link_arrays, sample_fleet, simulate
 
 __all__ = [
@@ -217,6 +218,7 @@ def _compile(
     closures: Sequence[Closure],
     *,
     changed: bool,
+    state: CorridorState | None,
 ) -> _World:
     """The base (`changed` False) or the variant as the engine takes it."""
     world, change = scenario.world, scenario.change if changed else Change()
@@ -233,19 +235,19 @@ def _compile(
             total = np.array(world.gates[gate_id].hourly())
             hourly[g, 0] = total * world.perishable_share
             hourly[g, 1] = total * (1.0 - world.perishable_share)
-    for demand in change.demand:
-        gates = range(len(network.gate_ids)) if demand.gate is None else [network.gate_ids.index(demand.gate)]
-        goods = (0, 1) if demand.goods is None else ((0,) if demand.goods == "perishable" else (1,))
-        for g in gates:
-            for k in goods:
-                hourly[g, k, demand.from_hour : demand.to_hour] *= demand.factor
+    hourly *= demand_factor(network, change.demand)
     capacity = capacity_veh.copy()
     for yard_id, yard in change.yards.items():
         capacity[network.yard_ids.index(yard_id)] = yard.capacity_veh
     return _World(
         settings=tuple(own),
-        links=link_arrays(network, closures=closures if changed else ()),
-        gates=gate_arrays(network, own, yard_capacity_veh=capacity, day_second=day_seconds(scenario.start)),
+        links=link_arrays(network, closures=closures) if state is None else links_now(network, state, closures)[0],
+        gates=gate_arrays(
+            network,
+            own,
+            yard_capacity_veh=capacity,
+            day_second=day_seconds(scenario.start) if state is None else day_second(state.made_at),
+        ),
         hourly_veh=hourly,
         diversions=change.diversions,
         holds=change.holds,
@@ -260,7 +262,8 @@ class _Crowd:
     perishable: BoolArray
     comes: tuple[BoolArray, BoolArray]
     exporting: BoolArray
-    to_come_export: BoolArray
+    movable: BoolArray
+    """Exports that a diversion or a hold can concern."""
     divert_mark: FloatArray
     hold_mark: FloatArray
 
@@ -395,7 +398,22 @@ def _crowd(
         perishable=joined(rng.uniform(size=n0) < scenario.world.perishable_share, fruit, bool),
         comes=(joined(np.ones(n0, bool), comes[0], bool), joined(np.ones(n0, bool), comes[1], bool)),
         exporting=exports,
-        to_come_export=exports & trucks.to_come,
+        movable=exports & trucks.to_come,
+        divert_mark=rng.uniform(size=n),
+        hold_mark=rng.uniform(size=n),
+    )
+
+
+def _present_crowd(present: PresentTrucks, settings: Sequence[GateSetting], rng: np.random.Generator) -> _Crowd:
+    """The trucks of one run that begins with the corridor as it is."""
+    drawn = present.draw(rng, settings)
+    n = drawn.exporting.size
+    return _Crowd(
+        trucks=drawn.trucks,
+        perishable=drawn.perishable,
+        comes=drawn.comes,
+        exporting=drawn.exporting,
+        movable=drawn.movable,
         divert_mark=rng.uniform(size=n),
         hold_mark=rng.uniform(size=n),
     )
@@ -413,8 +431,9 @@ def _obey(network: Network, world: _World, crowd: _Crowd, comes: BoolArray) -> T
     for diversion in world.diversions:
         source = network.gate_ids.index(diversion.from_gate)
         chosen = (
-            crowd.to_come_export
+            crowd.movable
             & (crowd.trucks.gate == source)
+            & (network.next_hop[crowd.trucks.link, network.gate_ids.index(diversion.to_gate)] != -1)
             & _goods(crowd.perishable, diversion.goods)
             & (crowd.divert_mark < diversion.share)
         )
@@ -422,7 +441,7 @@ def _obey(network: Network, world: _World, crowd: _Crowd, comes: BoolArray) -> T
     hold_link, hold_until = crowd.trucks.hold_link.copy(), crowd.trucks.hold_until_s.copy()
     for hold in world.holds:
         chosen = (
-            crowd.to_come_export
+            crowd.movable
             & comes
             & (hold_link < 0)
             & _goods(crowd.perishable, hold.goods)
@@ -432,11 +451,16 @@ def _obey(network: Network, world: _World, crowd: _Crowd, comes: BoolArray) -> T
             chosen &= gate == network.gate_ids.index(hold.gate)
         link = network.staging_link[hold.staging]
         before = network.path(network.origins[0], 0)
-        travel = float(world.links.free_time_s[before[: before.index(link) + 1]].sum()) if link in before else 0.0
-        order: IntArray = np.flatnonzero(chosen)
-        order = order[np.argsort(crowd.trucks.ready_s[order], kind="stable")]
-        arrives = crowd.trucks.ready_s[order] + travel
-        order = order[arrives < hold.until_h * 3600.0]
+        before = before[: before.index(link) + 1] if link in before else [link]
+        own_s = world.links.free_time_s[before]
+        beyond_s = np.concatenate((np.cumsum(own_s[::-1])[::-1][1:], [0.0]))  # from each link's end to the staging area
+        # Who is past the staging area is not held by it.
+        at = np.array([before.index(i) if i in before else -1 for i in range(len(network.links))])[crowd.trucks.link]
+        at = np.where(crowd.trucks.to_come, 0, at)
+        chosen &= at >= 0
+        arrives_s = crowd.trucks.ready_s + beyond_s[at] + np.where(crowd.trucks.to_come, own_s[at], 0.0)
+        order: IntArray = np.flatnonzero(chosen & (arrives_s < hold.until_h * 3600.0))
+        order = order[np.argsort(arrives_s[order], kind="stable")]
         release = np.full(order.size, hold.until_h * 3600.0)
         if hold.release_veh_per_h is not None:
             release += np.arange(order.size) * 3600.0 / hold.release_veh_per_h
@@ -472,17 +496,24 @@ def run_scenario(
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     threads: int | None = None,
+    state: CorridorState | None = None,
 ) -> ScenarioResult | None:
     """Run base and variant `runs` times each and compare; None if `cancelled()` became true before the end.
 
     Arguments: `settings`, how gates work where the scenario does not say (None: assumed from the corridor);
-    `yard_capacity_veh`, by yard_id (missing ones from the corridor's sites); `progress` is told the share done.
+    `yard_capacity_veh`, by yard_id (missing ones from the corridor's sites); `progress` is told the share done;
+    `state`, the corridor now, with which a scenario of `world.begins` "now" begins.
 
     Raises
     ------
     InvalidInputError
-        If the scenario names what the corridor does not have.
+        If the scenario names what the corridor does not have, or begins now and no state is given.
     """
+    if (scenario.world.begins == "now") != (state is not None):
+        raise InvalidInputError(
+            "A scenario begins with the state of the corridor now if and only if its world.begins is now.",
+            field="world.begins",
+        )
     began = time.perf_counter()
     closures = _closed_roads(corridor, scenario.change.closures)
     network = build_network(corridor, alone={c.road_id for c in closures})
@@ -491,15 +522,20 @@ def run_scenario(
     capacity = np.array([np.nan if known[y] is None else known[y] for y in network.yard_ids], float)
     gates = tuple(assumed_settings(corridor) if settings is None else settings)
     worlds = (
-        _compile(scenario, network, gates, capacity, (), changed=False),
-        _compile(scenario, network, gates, capacity, closures, changed=True),
+        _compile(scenario, network, gates, capacity, (), changed=False, state=state),
+        _compile(scenario, network, gates, capacity, closures, changed=True, state=state),
     )
     horizon_s = scenario.horizon_h * 3600.0
     n_gates, n_yards = len(network.gate_ids), len(network.yard_ids)
+    factor = demand_factor(network, scenario.change.demand)
+    present = None if state is None else PresentTrucks(network, state, factor, horizon_s=horizon_s)
 
     def one(number: int) -> tuple[FloatArray, ...]:
         crowd_rng, *_ = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number, 0))).spawn(1)
-        crowd = _crowd(network, scenario, worlds, capacity, crowd_rng)
+        if present is None:
+            crowd = _crowd(network, scenario, worlds, capacity, crowd_rng)
+        else:
+            crowd = _present_crowd(present, worlds[0].settings, crowd_rng)
         series: list[list[FloatArray]] = [[], [], [], []]
         totals = np.zeros((2, len(TOTALS)))
         for w, world in enumerate(worlds):
@@ -510,6 +546,10 @@ def run_scenario(
             result = simulate(
                 world.links, world.gates, _select(fleet, keep), horizon_s=horizon_s, step_s=scenario.step_s
             )
+            if present is not None:
+                # At the start the queue is measured, not simulated: the engine knows of one only once it has moved.
+                result.queue_veh[:n_gates, 0] = present.queue.queue_veh
+                result.tail_km[:n_gates, 0] = present.queue.tail_km
             series[0].append(result.queue_veh[:n_gates])
             series[1].append(result.wait_s[:n_gates])
             series[2].append(result.tail_km[:n_gates])

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from geo.errors import InvalidInputError, NotFoundError
 from routing.gates import day_seconds
@@ -108,10 +117,25 @@ class GateWorld(GateChange):
 
 
 class World(_Checked):
-    """The base: who comes and how gates work."""
+    """The base: who comes and how gates work.
 
-    gates: dict[str, GateWorld] = Field(min_length=1)
+    `begins` "now": with the trucks, the demand and the goods of the live forecast, of which nothing is given here.
+    """
+
+    begins: Literal["described", "now"] = "described"
+    gates: dict[str, GateWorld] = Field(default_factory=dict, validate_default=True)
     perishable_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.6
+
+    @field_validator("gates")
+    @classmethod
+    def _one_source(cls, gates: dict[str, GateWorld], info: ValidationInfo) -> dict[str, GateWorld]:
+        begins_now = info.data.get("begins") == "now"
+        if not begins_now and not gates:
+            raise ValueError("describe at least one gate")
+        demand = {"exports_veh_per_day", "exports_veh_per_h", "imports_veh_per_day", "standing_veh"}
+        if begins_now and any(demand & gate.model_fields_set for gate in gates.values()):
+            raise ValueError("a base that begins now has the trucks of the live forecast; give no demand for its gates")
+        return gates
 
 
 class DemandChange(_Checked):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from app.ops.embedded import ServerUrls
     from app.platform.runtime import Runtime
     from app.settings import Settings
+    from app.sheets.service import Sheets
     from geo.clock import FixedClock
     from geo.corridor import Corridor
 
@@ -205,13 +206,21 @@ def runtime(
 
 
 @pytest.fixture
-def client(runtime: Runtime) -> Iterator[TestClient]:
+def sheets() -> Sheets:
+    """The sheets of the platform; a test module that looks at sheets alone has a fixture of its own."""
+    from app.bootstrap import make_sheets
+
+    return make_sheets()
+
+
+@pytest.fixture
+def client(runtime: Runtime, sheets: Sheets) -> Iterator[TestClient]:
     """The application, nobody signed in."""
     from fastapi.testclient import TestClient
 
     from app.main import create_app
 
-    with TestClient(create_app(runtime)) as client:
+    with TestClient(create_app(sheets, runtime=runtime)) as client:
         yield client
 
 

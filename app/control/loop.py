@@ -16,7 +16,6 @@ from types import FrameType
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-import app.bootstrap  # noqa: F401 - what takes part in a sheet registers itself
 from app.control import store
 from app.control.minute import Minute
 from app.control.tick import Tick

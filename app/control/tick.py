@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
@@ -15,7 +17,7 @@ from app.notifications import feed
 from app.notifications.delivery import Deliverer
 from app.platform import outbox
 from app.platform.runtime import Runtime
-from app.platform.steps import gauge, log, run_step
+from app.platform.steps import Round, gauge, log
 from app.reporting import bulletin
 from app.trips import service as trips
 from app.trips.places import Places
@@ -44,24 +46,25 @@ class Tick:
     def __post_init__(self) -> None:
         self.deliverer = Deliverer(self.runtime)
 
-    def run(self) -> None:
-        """One round; each step in its own transaction."""
+    def run(self) -> Round:
+        """One round; what became of its steps."""
         runtime = self.runtime
         beat(runtime)
-        run_step(runtime, "yard_movements", self.record_passages)
-        advanced = run_step(runtime, "trip_stages", self._advance)
-        self.advanced = advanced or self.advanced
-        run_step(runtime, "yards_left", self._close_stays)
-        run_step(runtime, "orders_expire", self._expire)
-        run_step(runtime, "orders_judge", self._judge)
-        run_step(runtime, "following", self._follow)
-        run_step(runtime, "bulletins", self._sum_up)
-        run_step(runtime, "equipment", self._watch_equipment)
-        run_step(runtime, "outbox", self._sweep)
+        tick = Round(runtime, runtime.clock.now())
+        tick.run("yard_movements", self.record_passages)
+        self.advanced = tick.run("trip_stages", self._advance).value_or(self.advanced)
+        tick.run("yards_left", self._close_stays)
+        tick.run("orders_expire", partial(orders.expire_orders, places=self.places))
+        tick.run("orders_judge", partial(orders.judge, places=self.places))
+        tick.run("following", feed.follow)
+        tick.run("bulletins", partial(bulletin.sum_up, gates=list(self.places.gates)))
+        tick.run("equipment", equipment.sweep)
+        tick.run("outbox", self._relay)
         self.deliverer.tend()
         beat(runtime)
+        return tick
 
-    def record_passages(self, session: Session) -> int:
+    def record_passages(self, session: Session, now: datetime) -> int:
         """Enter new passages of yards into the ledger; how many."""
         position = capacity_store.feed_position(session, FEED)
         newest = yards_store.newest_passage(session)
@@ -78,42 +81,24 @@ class Tick:
         touched = capacity_store.record_movements(session, movements)
         if newest > position:
             capacity_store.set_feed_position(session, FEED, newest)
-        self._emit(session, touched)
+        self._emit(session, now, touched)
         return len(movements)
 
-    def _close_stays(self, session: Session) -> int:
+    def _close_stays(self, session: Session, now: datetime) -> int:
         gone = yards_store.gone_but_inside(session)
         if gone:
-            self._emit(session, capacity_store.close_stays(session, gone, self.runtime.clock.now()))
+            self._emit(session, now, capacity_store.close_stays(session, gone, now))
         return len(gone)
 
-    def _emit(self, session: Session, yard_ids: set[str]) -> None:
+    def _emit(self, session: Session, now: datetime, yard_ids: set[str]) -> None:
         if yard_ids:
-            now = self.runtime.clock.now()
             states = capacity_store.yard_states(session, now)
             emit_yards(session, [state for state in states if state.yard_id in yard_ids], now)
 
-    def _advance(self, session: Session) -> trips.Advanced:
-        return trips.advance(
-            session, self.runtime.clock.now(), places=self.places, tails_km=dict(self.tails_km), last=self.advanced
-        )
+    def _advance(self, session: Session, now: datetime) -> trips.Advanced:
+        return trips.advance(session, now, places=self.places, tails_km=dict(self.tails_km), last=self.advanced)
 
-    def _expire(self, session: Session) -> int:
-        return orders.expire_orders(session, self.runtime.clock.now(), places=self.places)
-
-    def _judge(self, session: Session) -> int:
-        return orders.judge(session, self.runtime.clock.now(), places=self.places)
-
-    def _follow(self, session: Session) -> int:
-        return feed.follow(session, self.runtime.clock.now())
-
-    def _sum_up(self, session: Session) -> int:
-        return bulletin.sum_up(session, self.runtime.clock.now(), list(self.places.gates))
-
-    def _watch_equipment(self, session: Session) -> int:
-        return equipment.sweep(session, self.runtime.clock.now())
-
-    def _sweep(self, session: Session) -> int:
+    def _relay(self, session: Session, _now: datetime) -> int:
         sent = outbox.relay_waiting(session, self.runtime.redis)
         gauge(self.runtime, {"outbox_waiting": float(store.waiting_events(session))})
         return sent

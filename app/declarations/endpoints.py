@@ -18,6 +18,7 @@ from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import translate
 from app.platform.http import IdempotencyKey, IfMatch, Moment, PlainText, etag, link_next, problems, read_if_match
 from app.platform.permissions import Principal
+from app.sheets.dependencies import SheetsDep
 from app.trips.endpoints import Direction, Regime
 from geo.errors import InvalidInputError
 
@@ -33,9 +34,9 @@ Amount = Annotated[float | None, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 Count = Annotated[int | None, Field(ge=0, le=2**31 - 1)]
 
 
-def get_act(request: Request, principal: WriterDep, clock: ClockDep, corridor: CorridorDep) -> Act:
+def get_act(request: Request, principal: WriterDep, clock: ClockDep, corridor: CorridorDep, sheets: SheetsDep) -> Act:
     """Who acts where and when."""
-    return Act(principal, corridor, clock.now(), client_address(request))
+    return Act(principal, corridor, clock.now(), sheets, client_address(request))
 
 
 ActDep = Annotated[Act, Depends(get_act)]

@@ -14,8 +14,7 @@ from app.declarations.form import Form
 from app.declarations.tables import DeclarationRow
 from app.platform.permissions import Principal
 from app.procedures.procedure import DECLARATION, Facts
-from app.sheets import service as sheets
-from app.sheets.service import SheetChange
+from app.sheets.service import SheetChange, Sheets
 from app.trips.goods import OTHER
 from app.trips.tables import Trip
 
@@ -33,6 +32,7 @@ def facts_of(form: Form) -> Facts:
 
 def hand_in(
     session: Session,
+    sheets: Sheets,
     principal: Principal,
     trip_id: int,
     form: Form,
@@ -53,7 +53,7 @@ def begin_anew(session: Session, trip_id: int) -> None:
     store.take_back_sheet(session, trip_id)
 
 
-def note_return(session: Session, change: SheetChange) -> None:
+def note_return(session: Session, _sheets: Sheets, change: SheetChange) -> None:
     """Mark the submitted revision as returned when an agency sends the sheet back to be declared again.
 
     A draft that amended it stays, and is then the beginning of the new declaration.
@@ -110,7 +110,3 @@ def show(session: Session, _principal: Principal, trip: Trip) -> dict[str, Any] 
 def handed_in(rows: Sequence[DeclarationRow]) -> list[DeclarationRow]:
     """The revisions that were submitted, in the order given; a draft is its author's."""
     return [row for row in rows if row.status != "draft"]
-
-
-sheets.LISTENERS.append(note_return)
-sheets.READERS["declaration"] = show

@@ -16,6 +16,7 @@ from app.declarations.form import Form, Line, Problem, problems_of, read
 from app.declarations.tables import DeclarationRow
 from app.platform import audit
 from app.platform.permissions import Principal, Scope
+from app.sheets.service import Sheets
 from app.trips import service as trips
 from app.trips import store as trip_store
 from app.trips.declaration import FIXED_DIRECTION, GOODS_LENGTH, Declaration
@@ -34,11 +35,12 @@ AMENDABLE: Final = ("planned", "on_the_road", "queued")
 
 @dataclass(frozen=True)
 class Act:
-    """Who acts where and when: what every change of a declaration is made with."""
+    """Who acts where and when, on which sheets: what every change of a declaration is made with."""
 
     principal: Principal
     corridor: Corridor
     now: datetime
+    sheets: Sheets
     address: str = ""
     simulated: bool = False
 
@@ -380,7 +382,9 @@ def _submit(session: Session, act: Act, trip: Trip, draft: DeclarationRow, previ
     _tell(session, act, trip_id, kind, draft.revision, changes)
     if previous is None:
         _finish_arrival(session, act, trip_id)
-    on_sheet.hand_in(session, act.principal, trip_id, form, changed_parts(changes), now=act.now, address=act.address)
+    on_sheet.hand_in(
+        session, act.sheets, act.principal, trip_id, form, changed_parts(changes), now=act.now, address=act.address
+    )
     before = None if previous is None else previous.data
     _record(
         session,

@@ -16,6 +16,7 @@ from app.declarations.service import Act
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.permissions import Principal
+from app.sheets.dependencies import SheetsDep
 from app.web.pages import render
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
@@ -34,9 +35,9 @@ STATUS_WORDS = {
 }
 
 
-def get_act(request: Request, principal: ClerkDep, clock: ClockDep, corridor: CorridorDep) -> Act:
+def get_act(request: Request, principal: ClerkDep, clock: ClockDep, corridor: CorridorDep, sheets: SheetsDep) -> Act:
     """Who acts where and when."""
-    return Act(principal, corridor, clock.now(), client_address(request))
+    return Act(principal, corridor, clock.now(), sheets, client_address(request))
 
 
 ClerkActDep = Annotated[Act, Depends(get_act)]
@@ -44,10 +45,16 @@ ClerkActDep = Annotated[Act, Depends(get_act)]
 
 @router.get("")
 def show_desk(
-    request: Request, principal: DeskDep, session: SessionDep, corridor: CorridorDep, clock: ClockDep, days: int = 1
+    request: Request,
+    principal: DeskDep,
+    session: SessionDep,
+    sheets: SheetsDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    days: int = 1,
 ) -> Response:
     """Who waits in the temporary yard, who was helped, how long it took."""
-    act = Act(principal, corridor, clock.now())
+    act = Act(principal, corridor, clock.now(), sheets)
     return _show(request, act, session, days=min(max(days, 1), 90))
 
 
@@ -90,13 +97,14 @@ def show_declare(
     request: Request,
     principal: ClerkDep,
     session: SessionDep,
+    sheets: SheetsDep,
     corridor: CorridorDep,
     clock: ClockDep,
     arrival_id: int,
     organisation: str = "",
 ) -> Response:
     """The form for a vehicle that waits."""
-    act = Act(principal, corridor, clock.now())
+    act = Act(principal, corridor, clock.now(), sheets)
     arrival, form = desk.begin_form(session, act, arrival_id)
     owner = desk.owner_of(session, arrival)
     chosen = account_store.find_organisation(session, owner) if owner is not None else None

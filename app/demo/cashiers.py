@@ -12,6 +12,7 @@ from app.fees import bank, payments, service
 from app.fees import store as fees
 from app.fees.tables import COLLECTORS
 from app.platform.permissions import Principal
+from app.sheets.service import Sheets
 
 INVENTED: Final = "Biểu phí chưa có mức cho lô hàng này; số tiền do người thu quyết định (mô phỏng)"
 """The tariff has no rate for this load; the collector decides the amount (simulated)."""
@@ -21,19 +22,21 @@ OTHER_VND: Final = 1_100_000
 BANK: Final = {"bank_bin": "970499", "bank_name": "Ngân hàng mô phỏng"}
 
 
-def act_on_fee(session: Session, principal: Principal, row: Any, act: str, *, now: datetime) -> None:
+def act_on_fee(session: Session, sheets: Sheets, principal: Principal, row: Any, act: str, *, now: datetime) -> None:
     """Open a fee that is missing, decide an open question, pay in cash, transfer, or confirm a transfer."""
     if act == "open":
-        service.open_fee(session, row.trip_id, now=now)
+        service.open_fee(session, sheets, row.trip_id, now=now)
     elif act == "decide":
         amount_vnd = AMOUNTS_VND.get(row.goods_class, OTHER_VND) + STEP_VND * (row.trip_id % 7)
-        service.decide_amount(session, principal, row.fee_id, row.fee_version, amount_vnd, INVENTED, now=now)
+        service.decide_amount(session, sheets, principal, row.fee_id, row.fee_version, amount_vnd, INVENTED, now=now)
     elif act == "cash":
-        payments.take_cash(session, principal, row.fee_id, row.fee_version, row.amount_vnd - row.applied_vnd, now=now)
+        payments.take_cash(
+            session, sheets, principal, row.fee_id, row.fee_version, row.amount_vnd - row.applied_vnd, now=now
+        )
     elif act == "transfer":
         account = fees.find_collecting_account(session, str(principal.role), row.gate_id)
         if account is None or not account.simulated:  # no money may seem to come in on a real account
-            payments.take_cash(session, principal, row.fee_id, row.fee_version, row.amount_vnd, now=now)
+            payments.take_cash(session, sheets, principal, row.fee_id, row.fee_version, row.amount_vnd, now=now)
             return
         transfer = {
             "bank_ref": f"SIM{row.fee_id:09d}",
@@ -44,7 +47,7 @@ def act_on_fee(session: Session, principal: Principal, row: Any, act: str, *, no
         }
         payments.record_transfer(session, account, transfer, source="webhook", now=now)
     else:
-        payments.confirm(session, principal, row.fee_id, row.fee_version, now=now)
+        payments.confirm(session, sheets, principal, row.fee_id, row.fee_version, now=now)
 
 
 def open_accounts(session: Session, gates: Iterable[str], now: datetime) -> None:

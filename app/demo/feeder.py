@@ -31,6 +31,7 @@ from app.demo.seed import Fleet, plan_trips, seed
 from app.demo.state import DemoState
 from app.platform.permissions import Role
 from app.settings import Settings
+from app.sheets.service import Sheets
 from geo.clock import Clock
 from geo.database import make_engine, make_session_factory
 from geo.store import load_corridor
@@ -51,7 +52,7 @@ TRIPS_EVERY_S = 60.0
 OFFICERS_EVERY_S = 5.0
 
 
-def run_demo(settings: Settings, base_url: str | None = None) -> None:
+def run_demo(settings: Settings, sheets: Sheets, base_url: str | None = None) -> None:
     """Feed the platform at `base_url` (its own address, if not given) until told to stop."""
     recording = Recording.load()
     stop = threading.Event()
@@ -75,7 +76,9 @@ def run_demo(settings: Settings, base_url: str | None = None) -> None:
             if not sender.await_platform():
                 return
             drivers = Drivers(playback, fleet, corridor, sessions, clock, client)
-            officers = Officers(playback, fleet, corridor, sessions, clock, people, PlateCameras(client, cameras))
+            officers = Officers(
+                playback, fleet, corridor, sessions, clock, people, sheets, PlateCameras(client, cameras)
+            )
             Feeder(playback, state, fleet, sessions, clock, sender, drivers, officers, settings.data_dir).run(stop)
     finally:
         engine.dispose()

@@ -20,7 +20,6 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-import app.bootstrap  # noqa: F401 - what takes part in a sheet registers itself
 from app.accounts import service as accounts
 from app.declarations import desk
 from app.declarations import service as declarations
@@ -35,7 +34,7 @@ from app.demo.recording import DAY_S
 from app.demo.seed import WITHOUT_GATE, Fleet
 from app.demo.transshipping import act_on_transshipment
 from app.platform.permissions import Principal, Role
-from app.sheets import service as sheets
+from app.sheets.service import Sheets
 from app.stations import channel
 from geo.clock import Clock
 from geo.corridor import Corridor
@@ -114,6 +113,7 @@ class Officers:
     sessions: sessionmaker[Session]
     clock: Clock
     people: Mapping[tuple[Role, Any], Principal]
+    sheets: Sheets
     cameras: PlateCameras | None = None
     is_behind: bool = False
     _failed: dict[int, datetime] = field(default_factory=dict)
@@ -212,12 +212,13 @@ class Officers:
         if kind in ("declare", "redeclare"):
             self._declare(session, journey, at)
         elif kind == "arrive":
-            sheets.note_arrival(session, row.trip_id, at)
+            self.sheets.note_arrival(session, row.trip_id, at)
         elif kind in ("register", "open", "declare_there"):
             self._help(session, journey, kind, at)
         elif kind == "channel":
             channel.set_channel(
                 session,
+                self.sheets,
                 self._person(Role.CUSTOMS, row),
                 row.trip_id,
                 journey.plan.channel,
@@ -226,7 +227,7 @@ class Officers:
             )
         elif kind == "return":
             reason, said = REASONS.get(step, OTHER_REASON)
-            sheets.return_step(
+            self.sheets.return_step(
                 session,
                 self._person(OWNERS[step], row),
                 row.trip_id,
@@ -237,11 +238,13 @@ class Officers:
                 now=at,
             )
         elif kind == "fee":
-            act_on_fee(session, self._person(Role(row.collector or Role.GATE_MANAGEMENT), row), row, step, now=at)
+            act_on_fee(
+                session, self.sheets, self._person(Role(row.collector or Role.GATE_MANAGEMENT), row), row, step, now=at
+            )
         elif kind == "transshipment":
-            act_on_transshipment(session, self.people, row, step, seed=journey.truck, now=at)
+            act_on_transshipment(session, self.sheets, self.people, row, step, seed=journey.truck, now=at)
         else:
-            sheets.confirm_step(
+            self.sheets.confirm_step(
                 session,
                 self._person(OWNERS[step], row),
                 row.trip_id,
@@ -253,7 +256,7 @@ class Officers:
 
     def _declare(self, session: Session, journey: Journey, at: datetime) -> None:
         row = journey.row
-        act = Act(self.people[Role.ENTERPRISE, row.organisation_id], self.corridor, at, simulated=True)
+        act = Act(self.people[Role.ENTERPRISE, row.organisation_id], self.corridor, at, self.sheets, simulated=True)
         if row.revision is None:
             declarations.create(session, act, self._form(journey, 0), submit=True)
             return
@@ -262,7 +265,7 @@ class Officers:
 
     def _help(self, session: Session, journey: Journey, kind: str, at: datetime) -> None:
         row = journey.row
-        act = Act(self._person(Role.SUPPORT, row), self.corridor, at, simulated=True)
+        act = Act(self._person(Role.SUPPORT, row), self.corridor, at, self.sheets, simulated=True)
         if kind == "register":
             desk.register(session, act, plate=row.plate, arrived_at=row.arrived_at)
         elif kind == "open":

@@ -9,20 +9,28 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.platform.permissions import Principal, Role
+from app.sheets.service import Sheets
 from app.transshipments import load, service
 from app.transshipments.balance import Amount, Move
 from app.transshipments.store import moves_of
 
 
 def act_on_transshipment(
-    session: Session, people: Mapping[tuple[Role, Any], Principal], row: Any, act: str, *, seed: int, now: datetime
+    session: Session,
+    sheets: Sheets,
+    people: Mapping[tuple[Role, Any], Principal],
+    row: Any,
+    act: str,
+    *,
+    seed: int,
+    now: datetime,
 ) -> None:
     """Register, approve or carry out; the receiving truck's plate is invented."""
     if act == "register":
         to_plate = f"桂F·A{1000 + seed % 9000}"
         moves = [Move(line.number, "", to_plate, line.amount) for line in load.lines_left(session, row.trip_id)]
         clerk = people[Role.ENTERPRISE, row.organisation_id]
-        service.register(session, clerk, row.trip_id, moves, note="Sang tải mô phỏng", now=now)
+        service.register(session, sheets, clerk, row.trip_id, moves, note="Sang tải mô phỏng", now=now)
         return
     known = (row.transshipment_id, row.transshipment_version)
     if act == "approve":
@@ -32,4 +40,4 @@ def act_on_transshipment(
         Move(one.line, one.from_plate, one.to_plate, Amount(one.packages, one.weight_kg))
         for one in moves_of(session, [row.transshipment_id])
     ]
-    service.carry_out(session, people[Role.YARD_OPERATOR, row.gate_id], *known, moves, now=now)
+    service.carry_out(session, sheets, people[Role.YARD_OPERATOR, row.gate_id], *known, moves, now=now)

@@ -17,6 +17,7 @@ from app.equipment import cameras, service
 from app.equipment.tables import Equipment
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
 from app.platform.http import problems
+from app.sheets.dependencies import SheetsDep
 from ingest.formats.registry import CAMERA_FORMATS
 
 router = APIRouter(tags=["equipment"])
@@ -72,11 +73,12 @@ def receive_reads(
     device: CameraDep,
     body: Annotated[bytes, Depends(read_body)],
     session: SessionDep,
+    sheets: SheetsDep,
     clock: ClockDep,
     runtime: RuntimeDep,
 ) -> Any:
     """A webhook of a plate camera, as its maker defines it. The same message sent again has no second effect."""
     content_type = request.headers.get("content-type", "")
-    intake = cameras.PlateIntake.of(runtime)
+    intake = cameras.PlateIntake.of(runtime, sheets)
     received = intake.receive(session, FORMATS[vendor], body, content_type, device=device, now=clock.now())
     return {"plates": received.plates, "new": len(received.new)}

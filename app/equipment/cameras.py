@@ -29,6 +29,7 @@ from app.equipment.tables import Equipment, PlateReadRow
 from app.platform import audit, outbox
 from app.platform.permissions import Principal, Role
 from app.platform.runtime import Runtime
+from app.sheets.service import Sheets
 from app.trips import store as trip_store
 from app.yards.plan import emit_yards
 from capacity import store as capacity_store
@@ -95,13 +96,11 @@ class PlateIntake:
     note_arrival: Callable[[Session, int, datetime], object]
 
     @classmethod
-    def of(cls, runtime: Runtime) -> PlateIntake:
+    def of(cls, runtime: Runtime, sheets: Sheets) -> PlateIntake:
         """That of a process."""
-        from app.sheets import service as sheet  # noqa: PLC0415 - the sheet shows what this package gives it
-
         settings = runtime.settings
         pictures = Pictures.of(settings.data_dir)
-        return cls(runtime.corridor, pictures, runtime.redis, settings.ingest_shards, sheet.note_arrival)
+        return cls(runtime.corridor, pictures, runtime.redis, settings.ingest_shards, sheets.note_arrival)
 
     def receive(
         self,

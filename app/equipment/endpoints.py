@@ -25,6 +25,7 @@ from app.equipment.weighing_endpoints import SubjectIn
 from app.platform.dependencies import ClockDep, CorridorDep, RuntimeDep, SessionDep
 from app.platform.http import IfMatch, PlainText, etag, link_next, problems, read_if_match
 from app.platform.permissions import Principal
+from app.sheets.dependencies import SheetsDep
 from geo.errors import InvalidInputError
 
 router = APIRouter(tags=["equipment"])
@@ -280,6 +281,7 @@ def decide_read(
     body: DecisionIn,
     request: Request,
     session: SessionDep,
+    sheets: SheetsDep,
     clock: ClockDep,
     runtime: RuntimeDep,
     principal: Annotated[Principal, Depends(allow("plates.decide"))],
@@ -291,7 +293,7 @@ def decide_read(
         read_id,
         trip_id=body.trip_id,
         plate=body.plate,
-        intake=cameras.PlateIntake.of(runtime),
+        intake=cameras.PlateIntake.of(runtime, sheets),
         now=clock.now(),
         address=client_address(request),
     )

@@ -18,8 +18,9 @@ from sqlalchemy.orm import Session
 
 from app.equipment.cameras import PlateIntake
 from app.equipment.drivers import address, connect_client
-from app.platform import outbox as events
+from app.platform import outbox
 from app.platform.runtime import Runtime
+from app.sheets.service import Sheets
 from geo.clock import Clock
 from geo.errors import CuaKhauError
 from ingest.formats import frigate
@@ -42,14 +43,14 @@ class PlateGateway:
     after_commit: Callable[[Session], object]
 
     @classmethod
-    def of(cls, runtime: Runtime, camera_format: CameraFormat = frigate.FORMAT) -> PlateGateway:
+    def of(cls, runtime: Runtime, sheets: Sheets, camera_format: CameraFormat = frigate.FORMAT) -> PlateGateway:
         """That of a process."""
         return cls(
             camera_format,
-            PlateIntake.of(runtime),
+            PlateIntake.of(runtime, sheets),
             runtime.sessions,
             runtime.clock,
-            lambda session: events.relay_after_commit(session, runtime.redis),
+            lambda session: outbox.relay_after_commit(session, runtime.redis),
         )
 
     def receive(self, payload: bytes) -> int:

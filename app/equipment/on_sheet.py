@@ -11,8 +11,7 @@ from app.equipment import barriers, reports, store
 from app.equipment.seals import seal_state
 from app.equipment.tables import PlateReadRow, Scan, SealEvent, Weighing
 from app.platform.permissions import PERMISSIONS, Principal
-from app.sheets import service as sheets
-from app.sheets.service import SheetChange
+from app.sheets.service import SheetChange, Sheets
 from app.trips.tables import Trip
 
 BARRIERS: Final = ("barrier_1", "barrier_2")
@@ -69,13 +68,9 @@ def _read(row: PlateReadRow, device: Any) -> dict[str, Any]:
     }
 
 
-def open_on_confirmation(session: Session, change: SheetChange) -> None:
+def open_on_confirmation(session: Session, _sheets: Sheets, change: SheetChange) -> None:
     """A confirmed step at a barrier opens it."""
     if change.act == "confirm" and change.step in BARRIERS and change.after.get(change.step) == "done":
         barriers.open_for_step(
             session, change.principal, change.trip.trip_id, change.trip.gate_id, change.step, now=change.now
         )
-
-
-sheets.LISTENERS.append(open_on_confirmation)
-sheets.READERS["equipment"] = show

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-import app.fees.on_sheet  # noqa: F401 - from here on sheets know fees
 from app.accounts.authorisation import allow
 from app.accounts.sessions import client_address
 from app.fees import payments, releases, service
@@ -16,6 +15,7 @@ from app.platform import idempotency
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.http import IdempotencyKey, IfMatch, PlainText, etag, link_next, problems, read_if_match
 from app.platform.permissions import Principal
+from app.sheets.dependencies import SheetsDep
 
 router = APIRouter(prefix="/api/v1/fees", tags=["fees"])
 
@@ -212,11 +212,24 @@ def list_releases(principal: CollectorDep, session: SessionDep) -> Any:
 
 @router.post("/releases/{release_id}", status_code=204, responses=problems(404, 409))
 def decide_release(
-    release_id: Id, body: VerdictIn, request: Request, principal: CollectorDep, session: SessionDep, clock: ClockDep
+    release_id: Id,
+    body: VerdictIn,
+    request: Request,
+    principal: CollectorDep,
+    session: SessionDep,
+    sheets: SheetsDep,
+    clock: ClockDep,
 ) -> None:
     """Approve or refuse a waiver or refund that a colleague asked for."""
     releases.decide(
-        session, principal, release_id, body.approved, body.reason, now=clock.now(), address=client_address(request)
+        session,
+        sheets,
+        principal,
+        release_id,
+        body.approved,
+        body.reason,
+        now=clock.now(),
+        address=client_address(request),
     )
 
 
@@ -246,12 +259,14 @@ def answer_question(
     response: Response,
     principal: CollectorDep,
     session: SessionDep,
+    sheets: SheetsDep,
     clock: ClockDep,
     if_match: IfMatch = None,
 ) -> Any:
     """Add facts that the declaration leaves out; the tariff is asked again."""
     service.answer_question(
         session,
+        sheets,
         principal,
         fee_id,
         read_if_match(if_match),
@@ -270,12 +285,14 @@ def decide_amount(
     response: Response,
     principal: CollectorDep,
     session: SessionDep,
+    sheets: SheetsDep,
     clock: ClockDep,
     if_match: IfMatch = None,
 ) -> Any:
     """Set the amount where the tariff has no answer."""
     service.decide_amount(
         session,
+        sheets,
         principal,
         fee_id,
         read_if_match(if_match),
@@ -295,6 +312,7 @@ def take_cash(
     response: Response,
     principal: CollectorDep,
     session: SessionDep,
+    sheets: SheetsDep,
     clock: ClockDep,
     if_match: IfMatch = None,
     idempotency_key: IdempotencyKey = None,
@@ -304,7 +322,7 @@ def take_cash(
 
     def make() -> int:
         address = client_address(request)
-        return payments.take_cash(session, principal, fee_id, edited, body.amount_vnd, now=now, address=address)
+        return payments.take_cash(session, sheets, principal, fee_id, edited, body.amount_vnd, now=now, address=address)
 
     sent = f"{fee_id} {body.amount_vnd}".encode()
     idempotency.once(session, principal, "fees.cash", key=idempotency_key, body=sent, now=now, make=make)
@@ -318,12 +336,13 @@ def confirm(
     response: Response,
     principal: CollectorDep,
     session: SessionDep,
+    sheets: SheetsDep,
     clock: ClockDep,
     if_match: IfMatch = None,
 ) -> Any:
     """Confirm that the money for a fee is on the account."""
     edited = read_if_match(if_match)
-    payments.confirm(session, principal, fee_id, edited, now=clock.now(), address=client_address(request))
+    payments.confirm(session, sheets, principal, fee_id, edited, now=clock.now(), address=client_address(request))
     return _answer(response, service.get_fee(session, principal, fee_id))
 
 

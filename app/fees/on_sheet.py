@@ -8,15 +8,14 @@ from sqlalchemy.orm import Session
 
 from app.fees import service, store
 from app.platform.permissions import Principal
-from app.sheets import service as sheets
-from app.sheets.service import SheetChange
+from app.sheets.service import SheetChange, Sheets
 from app.trips.tables import Trip
 from geo.errors import ConflictError, NotFoundError
 
 STEP = "fee"
 
 
-def follow_sheet(session: Session, change: SheetChange) -> None:
+def follow_sheet(session: Session, sheets: Sheets, change: SheetChange) -> None:
     """Open or assess the fee when a trip is declared; let its step be confirmed only by a settled fee.
 
     A fee settled before its turn is confirmed when it comes.
@@ -28,7 +27,7 @@ def follow_sheet(session: Session, change: SheetChange) -> None:
     """
     trip_id = change.trip.trip_id
     if change.act in {"opened", "redeclare"} or (change.act == "facts" and "changed" in change.data):
-        service.open_fee(session, trip_id, now=change.now)
+        service.open_fee(session, sheets, trip_id, now=change.now)
     if STEP not in change.after:
         return
     status = store.status_of_trip(session, trip_id)
@@ -36,7 +35,7 @@ def follow_sheet(session: Session, change: SheetChange) -> None:
     if change.act == "confirm" and change.step == STEP and status is not None and not is_settled:
         raise ConflictError("The fee is not settled; take the money, confirm the transfer or have it waived first.")
     if is_settled and change.after[STEP] == "ready":
-        service.complete_step(session, trip_id, now=change.now)
+        service.complete_step(session, sheets, trip_id, now=change.now)
 
 
 def read_fee(session: Session, principal: Principal, trip: Trip) -> dict[str, Any] | None:
@@ -49,8 +48,3 @@ def read_fee(session: Session, principal: Principal, trip: Trip) -> dict[str, An
         return None
     shown = ("fee_id", "status", "collector", "amount_vnd", "received_vnd", "outstanding_vnd", "question", "reference")
     return {name: fee[name] for name in shown}
-
-
-if follow_sheet not in sheets.LISTENERS:
-    sheets.LISTENERS.append(follow_sheet)
-    sheets.READERS[STEP] = read_fee

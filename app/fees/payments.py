@@ -19,6 +19,7 @@ from app.fees.tables import CollectingAccount, FeeRow, Payment
 from app.fees.tariff import HIGHEST_AMOUNT_VND
 from app.platform import audit
 from app.platform.permissions import Principal
+from app.sheets.service import Sheets
 from geo.clock import LOCAL_ZONE
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
 
@@ -156,6 +157,7 @@ def attach(
 
 def take_cash(
     session: Session,
+    sheets: Sheets,
     principal: Principal,
     fee_id: int,
     edited_version: int | None,
@@ -207,7 +209,7 @@ def take_cash(
         if one.status == "under":
             one.status = "matched"
     _confirm_payments(session, principal, fee, [*earlier, payment], now)
-    settle(session, fee, principal, "paid", now, address)
+    settle(session, sheets, fee, principal, "paid", now, address)
     after = {**summary(fee), "payment": describe_payment(payment)}
     audit.record(session, principal, "fees.cash", "fee", fee_id, before, after, at=now, address=address)
     return payment.payment_id
@@ -215,6 +217,7 @@ def take_cash(
 
 def confirm(
     session: Session,
+    sheets: Sheets,
     principal: Principal,
     fee_id: int,
     edited_version: int | None,
@@ -237,7 +240,7 @@ def confirm(
         raise ConflictError("{missing} đ of this fee have not come in yet.", missing=missing_vnd)
     before = summary(fee)
     _confirm_payments(session, principal, fee, payments, now)
-    settle(session, fee, principal, "paid", now, address)
+    settle(session, sheets, fee, principal, "paid", now, address)
     after = {**summary(fee), "payments": [describe_payment(one) for one in payments]}
     audit.record(session, principal, "fees.confirm", "fee", fee_id, before, after, at=now, address=address)
 

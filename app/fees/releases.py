@@ -13,6 +13,7 @@ from app.fees.service import announce, check_reason, lock_for_collector, settle
 from app.fees.tables import FeeRow, Payment, Release
 from app.platform import audit
 from app.platform.permissions import Principal
+from app.sheets.service import Sheets
 from app.trips.tables import OPEN_STAGES, Trip
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 
@@ -85,6 +86,7 @@ def ask_refund(
 
 def decide(
     session: Session,
+    sheets: Sheets,
     principal: Principal,
     release_id: int,
     approved: bool,
@@ -117,7 +119,7 @@ def decide(
         fee = lock_for_collector(session, principal, release.fee_id or 0, None)
         _check_waivable(session, fee)
         store.update_fee(session, fee, {"collector": fee.collector or release.collector})
-        settle(session, fee, principal, "waived", now, address)
+        settle(session, sheets, fee, principal, "waived", now, address)
     elif approved:
         _give_back(session, principal, release, now)
     act = f"fees.{release.kind}.{release.status}"

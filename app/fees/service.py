@@ -20,7 +20,7 @@ from app.fees.tariff import HIGHEST_AMOUNT_VND, Fee, Question, Tariff, assess, i
 from app.platform import audit, outbox
 from app.platform.outbox import Audience
 from app.platform.permissions import Principal
-from app.sheets import service as sheets
+from app.sheets.service import Sheets
 from app.trips import store as trip_store
 from app.trips.tables import Trip
 from geo.clock import LOCAL_ZONE
@@ -34,7 +34,7 @@ SETTLED = ("paid", "waived", "refunded")
 # Opening
 
 
-def open_fee(session: Session, trip_id: int, *, now: datetime) -> int:
+def open_fee(session: Session, sheets: Sheets, trip_id: int, *, now: datetime) -> int:
     """Open the fee of a trip, or assess it anew after its declaration changed; the fee's id.
 
     Called when a declaration is submitted. A fee that is settled, decided by a collector or has money on it is not
@@ -65,14 +65,22 @@ def open_fee(session: Session, trip_id: int, *, now: datetime) -> int:
     assert fee is not None
     has_money = bool(store.payments_of(session, fee.fee_id))
     if fee.status not in SETTLED and fee.decided_by is None and not has_money:
-        _assess(session, fee, row, now, principal=None, act="fees.open" if first else "fees.reassess")
+        _assess(session, sheets, fee, row, now, principal=None, act="fees.open" if first else "fees.reassess")
     else:
         _ask_again(session, fee, row, now)
     return fee.fee_id
 
 
 def _assess(
-    session: Session, fee: FeeRow, row: Any, now: datetime, *, principal: Principal | None, act: str, address: str = ""
+    session: Session,
+    sheets: Sheets,
+    fee: FeeRow,
+    row: Any,
+    now: datetime,
+    *,
+    principal: Principal | None,
+    act: str,
+    address: str = "",
 ) -> None:
     """Ask the tariff and write down its answer."""
     before = summary(fee)
@@ -97,7 +105,7 @@ def _assess(
     if not changes:
         return
     store.update_fee(session, fee, changes)
-    _tell_sheet(session, fee, now, principal)
+    _tell_sheet(session, sheets, fee, now, principal)
     announce(session, fee, now, principal)
     audit.record(session, principal, act, "fee", fee.fee_id, before, summary(fee), at=now, address=address)
 
@@ -161,7 +169,7 @@ def _amount(amount_vnd: int) -> str:
     return f"{amount_vnd:,}".replace(",", ".")
 
 
-def _tell_sheet(session: Session, fee: FeeRow, now: datetime, principal: Principal | None) -> None:
+def _tell_sheet(session: Session, sheets: Sheets, fee: FeeRow, now: datetime, principal: Principal | None) -> None:
     if fee.collector is not None:
         facts = {"collector": fee.collector, "fee_due": True}
         sheets.update_facts(session, fee.trip_id, facts, now, principal=principal)
@@ -172,6 +180,7 @@ def _tell_sheet(session: Session, fee: FeeRow, now: datetime, principal: Princip
 
 def answer_question(
     session: Session,
+    sheets: Sheets,
     principal: Principal,
     fee_id: int,
     edited_version: int,
@@ -192,11 +201,12 @@ def answer_question(
     row = store.find_facts(session, fee.trip_id)
     assert row is not None
     store.update_fee(session, fee, {"answers": {**fee.answers, **check_answers(facts)}})
-    _assess(session, fee, row, now, principal=principal, act="fees.answer", address=address)
+    _assess(session, sheets, fee, row, now, principal=principal, act="fees.answer", address=address)
 
 
 def decide_amount(
     session: Session,
+    sheets: Sheets,
     principal: Principal,
     fee_id: int,
     edited_version: int,
@@ -244,7 +254,7 @@ def decide_amount(
             "collector": fee.collector or str(principal.role),
         },
     )
-    _tell_sheet(session, fee, now, principal)
+    _tell_sheet(session, sheets, fee, now, principal)
     announce(session, fee, now, principal)
     audit.record(session, principal, "fees.decide", "fee", fee_id, before, summary(fee), at=now, address=address)
 
@@ -252,7 +262,9 @@ def decide_amount(
 # Settling
 
 
-def settle(session: Session, fee: FeeRow, principal: Principal, status: str, now: datetime, address: str) -> None:
+def settle(
+    session: Session, sheets: Sheets, fee: FeeRow, principal: Principal, status: str, now: datetime, address: str
+) -> None:
     """A fee is paid or waived: written down, told, and the step of its sheet confirmed if its turn has come.
 
     One settled before its turn is confirmed when it comes (see `on_sheet`).
@@ -267,7 +279,7 @@ def settle(session: Session, fee: FeeRow, principal: Principal, status: str, now
         )
 
 
-def complete_step(session: Session, trip_id: int, *, now: datetime) -> None:
+def complete_step(session: Session, sheets: Sheets, trip_id: int, *, now: datetime) -> None:
     """Confirm the step of a fee that was settled before its turn."""
     fee = store.lock_fee(session, FeeRow.trip_id == trip_id)
     assert fee is not None

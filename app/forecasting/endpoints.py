@@ -10,6 +10,7 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Query, Response
 
 from app.accounts.authorisation import allow
+from app.forecasting.service import find_queue
 from app.gates.service import get_gate_id
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.http import Moment, problems
@@ -23,8 +24,7 @@ router = APIRouter(prefix="/api/v1/forecasts", tags=["forecasts"])
 
 Reader = Annotated[Principal, Depends(allow("forecasts.read"))]
 Gate = Annotated[str, Query(description="The gate.", examples=["huu-nghi"], max_length=60)]
-LONGEST_SPAN = timedelta(hours=25)
-OBSERVED_WITHIN = timedelta(minutes=10)
+MAX_SPAN = timedelta(hours=25)
 LEADS_S = (0.0, 1800.0, 3600.0, 7200.0, 10800.0, 21600.0)
 """Lead times of which a kept forecast is told in lists."""
 
@@ -62,9 +62,8 @@ def read_latest(
     found = routing_store.latest_forecast(session, get_gate_id(corridor, gate))
     if found is None:
         raise NotFoundError("There is no forecast for {gate} yet; the first comes within a minute.", gate=gate)
-    now = clock.now()
-    observed = routing_store.queue_observations(session, gate, now - OBSERVED_WITHIN, now + timedelta(seconds=1))
-    return answer(describe(found, observed[-1] if observed else None), f"{gate}-{found.forecast_id}", if_none_match)
+    queue = find_queue(session, gate, clock.now())
+    return answer(describe(found, queue), f"{gate}-{found.forecast_id}", if_none_match)
 
 
 @router.get("/yards", response_class=Response, responses={200: {"content": {"application/json": {}}}})
@@ -87,7 +86,7 @@ def list_kept(
     every: Annotated[int, Query(ge=1, le=60, description="Only each n-th forecast.")] = 5,
 ) -> Response:
     """Forecasts that were made in a span of at most 25 hours, each at a few lead times (`lead_s`)."""
-    if not timedelta(0) < to - from_ <= LONGEST_SPAN:
+    if not timedelta(0) < to - from_ <= MAX_SPAN:
         raise InvalidInputError("Ask for a span of up to 25 hours.", field="to")
     kept = routing_store.forecasts_between(session, get_gate_id(corridor, gate), from_, to)
     items = [compact(one) for one in kept[::every]]

@@ -1,33 +1,41 @@
-"""The state of the corridor at one moment, put together from what the packages store."""
+"""The corridor now: its one assembly from what the packages store.
+
+Forecast, yard plan, advice and the planner's base run start from it; the queue that pages show is measured here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.forecasting import store
+from app.forecasting.store import DeclaredTrip, TruckInside, TruckSeen
 from capacity import store as capacity_store
 from capacity.ledger import YardState
 from geo.corridor import Corridor
+from routing.arrays import FloatArray, IntArray
 from routing.demand import CorridorState
 from routing.gates import GateSetting
 from routing.graph import Network
+from routing.measure import QueueNow, measure_queues
 
 SEEN_WITHIN = timedelta(hours=1)
 """A truck not heard of for longer is no longer known to be where it was; standing trackers report every 15 min."""
 LATE_BY = timedelta(hours=3)
 """How late a declared truck may be and still be expected."""
 SPEED_WINDOW = timedelta(minutes=10)
+HORIZON = timedelta(hours=6)
+"""Declared trucks planned to arrive within this belong to the state."""
 
 
 @dataclass(frozen=True)
-class Truck:
-    """One truck on its way to a gate, with its trip if it has one; `index` is its row in the state, or -1."""
+class ComingTruck:
+    """A truck on its way to a gate, with its trip if it has one; `index` is its row in the state, or -1."""
 
     index: int
     vehicle_id: int
@@ -44,15 +52,29 @@ class Truck:
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """The state as arrays for the forecast, and who the trucks in it are."""
+class CorridorNow:
+    """The corridor at one moment: the state as arrays, who the trucks in it are, and the queue they stand in."""
 
     state: CorridorState
-    coming: tuple[Truck, ...]
+    coming: tuple[ComingTruck, ...]
     """Trucks driving toward the border, then declared ones not yet on the road."""
-    trip_of_row: dict[int, int]
+    trip_of_row: Mapping[int, int]
     """Row of the state → trip."""
     yards: tuple[YardState, ...]
+    gate_ids: tuple[str, ...]
+    queue: QueueNow
+    """Measured from `state`; arrays by index into `gate_ids`."""
+
+    @property
+    def tails_km(self) -> dict[str, float]:
+        """Kilometre from the border of the end of each gate's queue, where there is one."""
+        veh, km = self.queue.queue_veh, self.queue.tail_km
+        return {gate_id: float(km[g]) for g, gate_id in enumerate(self.gate_ids) if veh[g] > 0}
+
+    @property
+    def queues_veh(self) -> dict[str, float]:
+        """Trucks in each gate's queue."""
+        return {gate_id: float(self.queue.queue_veh[g]) for g, gate_id in enumerate(self.gate_ids)}
 
 
 def assemble(
@@ -62,135 +84,133 @@ def assemble(
     settings: Sequence[GateSetting],
     now: datetime,
     *,
-    horizon: timedelta = timedelta(hours=6),
-) -> Snapshot:
-    """Read the corridor's state at `now`: trucks seen, trucks inside, trucks declared, speeds, how gates work.
+    horizon: timedelta = HORIZON,
+) -> CorridorNow:
+    """Read the corridor at `now`: trucks seen, trucks inside, trucks declared, speeds, how gates work.
 
     Trucks without a trip that drive on the corridor count like the others; their gate is unknown.
     """
     gate_index = {gate_id: i for i, gate_id in enumerate(network.gate_ids)}
     yard_index = {yard_id: i for i, yard_id in enumerate(network.yard_ids)}
-    yards = capacity_store.yard_states(session, now)
-    inside = {row.vehicle_id: row for row in store.stays(session) if row.yard_id in yard_index}
-    rows = [
-        row
-        for row in store.trucks_seen(session, since=now - SEEN_WITHIN, now=now)
-        if row.vehicle_id not in inside and row.road_id is not None and row.road_id < len(corridor.roads)
+    yards = tuple(capacity_store.yard_states(session, now))
+    stays = {truck.vehicle_id: truck for truck in store.trucks_inside(session) if truck.yard_id in yard_index}
+    inside = [truck for truck in stays.values() if truck.vehicle_id is not None]
+    seen = [
+        truck
+        for truck in store.trucks_seen(session, since=now - SEEN_WITHIN, now=now)
+        if truck.vehicle_id not in stays and truck.road_id is not None and truck.road_id < len(corridor.roads)
     ]
-    standing = [row for row in inside.values() if row.vehicle_id is not None]
-    n, m = len(rows), len(standing)
-    road_id = _column(rows, "road_id", np.int64, -1)
-    exporting = np.array([row.trip_direction == "export" for row in rows], bool)
-    gate = np.array([gate_index.get(row.gate_id, -1) for row in rows], np.int64)
-    hold_s = np.array([_until(row.hold_until, now) for row in rows], float)
-    age_s = np.array([max((now - row.time).total_seconds(), 0.0) for row in rows], float)
-    nothing = np.full(m, np.nan)
+    known = {truck.trip_id for truck in seen if truck.trip_id is not None}
+    planned = store.declared_trips(session, earliest=now - LATE_BY, latest=now + horizon)
+    declared = [trip for trip in planned if trip.trip_id not in known]
+    expected = [trip for trip in declared if trip.gate_id in gate_index]
+    everybody: list[TruckSeen | TruckInside] = [*seen, *inside]
+    n, m = len(seen), len(inside)
+    nobody = np.full(m, np.nan)
     state = CorridorState(
         made_at=now,
-        road_id=np.concatenate([road_id, np.full(m, -1, np.int64)]),
-        offset_m=np.concatenate([_column(rows, "offset_m", np.float64, 0.0), np.zeros(m)]),
-        speed_mps=np.concatenate([_column(rows, "speed_mps", np.float64, np.nan), nothing]),
+        road_id=np.concatenate([_ints(truck.road_id for truck in seen), np.full(m, -1, np.int64)]),
+        offset_m=np.concatenate([_floats((truck.offset_m for truck in seen), 0.0), np.zeros(m)]),
+        speed_mps=np.concatenate([_floats(truck.speed_mps for truck in seen), nobody]),
         gate=np.concatenate(
             [
-                np.where(exporting, gate, -1),
-                np.array([gate_index.get(row.gate_id, -1) for row in standing], np.int64),
+                _ints(
+                    gate_index.get(truck.gate_id or "") if truck.trip_direction == "export" else None for truck in seen
+                ),
+                _ints(gate_index.get(truck.gate_id or "") for truck in inside),
             ]
         ),
-        perishable=np.array([bool(row.perishable) for row in [*rows, *standing]], bool),
-        age_s=np.concatenate([age_s, np.zeros(m)]),
-        hold_until_s=np.concatenate([hold_s, nothing]),
-        yard=np.concatenate(
-            [np.full(n, -1, np.int64), np.array([yard_index[row.yard_id] for row in standing], np.int64)]
-        ),
+        perishable=np.array([truck.perishable for truck in everybody], bool),
+        age_s=np.concatenate([_floats(max((now - truck.time).total_seconds(), 0.0) for truck in seen), np.zeros(m)]),
+        hold_until_s=np.concatenate([_floats(_until_s(truck.hold_until, now) for truck in seen), nobody]),
+        yard=np.concatenate([np.full(n, -1, np.int64), _ints(yard_index[truck.yard_id] for truck in inside)]),
         yard_since_s=np.concatenate(
-            [np.zeros(n), np.array([max((now - row.entered_at).total_seconds(), 0.0) for row in standing], float)]
+            [np.zeros(n), _floats(max((now - truck.entered_at).total_seconds(), 0.0) for truck in inside)]
         ),
-        yard_inside_veh=_per_yard(yards, network, "inside_veh"),
-        yard_capacity_veh=_per_yard(yards, network, "capacity_veh"),
+        yard_inside_veh=_per_yard(yards, network, lambda yard: yard.inside_veh, missing=0.0),
+        yard_capacity_veh=_per_yard(yards, network, lambda yard: yard.capacity_veh, missing=np.nan),
+        declared_s=_floats(_until_s(trip.planned_arrival, now) for trip in expected),
+        declared_gate=_ints(gate_index[trip.gate_id] for trip in expected),
+        declared_perishable=np.array([trip.perishable for trip in expected], bool),
         gate_settings=tuple(settings),
         road_speed_mps=_speeds(session, corridor, now),
-        **_declared(declared := _not_seen(session, rows, now, horizon), gate_index, now),
     )
-    return Snapshot(
+    return CorridorNow(
         state=state,
-        coming=tuple([*_coming(rows, corridor), *declared]),
-        trip_of_row={i: row.trip_id for i, row in enumerate([*rows, *standing]) if row.trip_id is not None},
-        yards=tuple(yards),
+        coming=(*_on_the_road(seen, corridor), *map(_not_on_the_road, declared)),
+        trip_of_row={i: truck.trip_id for i, truck in enumerate(everybody) if truck.trip_id is not None},
+        yards=yards,
+        gate_ids=network.gate_ids,
+        queue=measure_queues(network, state),
     )
 
 
-def _coming(rows: Sequence[Any], corridor: Corridor) -> list[Truck]:
+def _on_the_road(seen: Sequence[TruckSeen], corridor: Corridor) -> list[ComingTruck]:
+    """Those of the trucks seen that drive toward the border."""
     found = []
-    for i, row in enumerate(rows):
-        road = corridor.roads[row.road_id]
-        if road.direction != "to_border" or row.trip_direction == "import":
+    for i, truck in enumerate(seen):
+        assert truck.road_id is not None
+        road = corridor.roads[truck.road_id]
+        if road.direction != "to_border" or truck.trip_direction == "import":
             continue
         found.append(
-            Truck(
+            ComingTruck(
                 index=i,
-                vehicle_id=row.vehicle_id,
-                trip_id=row.trip_id,
-                gate_id=row.gate_id,
-                perishable=bool(row.perishable),
-                goods_class=row.goods_class,
-                declared_at=row.created_at,
+                vehicle_id=truck.vehicle_id,
+                trip_id=truck.trip_id,
+                gate_id=truck.gate_id,
+                perishable=truck.perishable,
+                goods_class=truck.goods_class,
+                declared_at=truck.created_at,
                 planned_arrival=None,
-                organisation_id=row.organisation_id,
-                driver_id=row.driver_id,
+                organisation_id=truck.organisation_id,
+                driver_id=truck.driver_id,
                 road=road.road,
-                km=row.km,
+                km=truck.km,
             )
         )
     return found
 
 
-def _not_seen(session: Session, seen: Sequence[Any], now: datetime, horizon: timedelta) -> list[Truck]:
-    """Declared trucks that are not among those seen driving toward the border."""
-    known = {row.trip_id for row in seen if row.trip_id is not None}
-    return [
-        Truck(
-            index=-1,
-            vehicle_id=row.vehicle_id,
-            trip_id=row.trip_id,
-            gate_id=row.gate_id,
-            perishable=row.perishable,
-            goods_class=row.goods_class,
-            declared_at=row.created_at,
-            planned_arrival=row.planned_arrival,
-            organisation_id=row.organisation_id,
-            driver_id=row.driver_id,
-        )
-        for row in store.declared_trips(session, earliest=now - LATE_BY, latest=now + horizon)
-        if row.trip_id not in known
-    ]
+def _not_on_the_road(trip: DeclaredTrip) -> ComingTruck:
+    return ComingTruck(
+        index=-1,
+        vehicle_id=trip.vehicle_id,
+        trip_id=trip.trip_id,
+        gate_id=trip.gate_id,
+        perishable=trip.perishable,
+        goods_class=trip.goods_class,
+        declared_at=trip.created_at,
+        planned_arrival=trip.planned_arrival,
+        organisation_id=trip.organisation_id,
+        driver_id=trip.driver_id,
+    )
 
 
-def _declared(trucks: Sequence[Truck], gate_index: dict[str, int], now: datetime) -> dict[str, Any]:
-    known = [truck for truck in trucks if truck.gate_id in gate_index and truck.planned_arrival is not None]
-    return {
-        "declared_s": np.array([_until(truck.planned_arrival, now) for truck in known], float),
-        "declared_gate": np.array([gate_index[truck.gate_id or ""] for truck in known], np.int64),
-        "declared_perishable": np.array([truck.perishable for truck in known], bool),
-    }
+def _speeds(session: Session, corridor: Corridor, now: datetime) -> FloatArray:
+    speed_mps = np.full(len(corridor.roads), np.nan)
+    for road_id, median_mps in store.live_speeds(session, since=now - SPEED_WINDOW, now=now).items():
+        if road_id < len(speed_mps):
+            speed_mps[road_id] = median_mps
+    return speed_mps
 
 
-def _speeds(session: Session, corridor: Corridor, now: datetime) -> np.ndarray:
-    speed = np.full(len(corridor.roads), np.nan)
-    for row in store.live_speeds(session, since=now - SPEED_WINDOW, now=now):
-        if row.road_id < len(speed):
-            speed[row.road_id] = row.speed_mps
-    return speed
+def _per_yard(
+    yards: Sequence[YardState], network: Network, value: Callable[[YardState], float], *, missing: float
+) -> FloatArray:
+    values = {yard.yard_id: float(value(yard)) for yard in yards}
+    return np.array([values.get(yard_id, missing) for yard_id in network.yard_ids])
 
 
-def _per_yard(yards: Sequence[YardState], network: Network, name: str) -> np.ndarray:
-    values = {yard.yard_id: float(getattr(yard, name)) for yard in yards}
-    return np.array([values.get(yard_id, np.nan if name == "capacity_veh" else 0.0) for yard_id in network.yard_ids])
+def _until_s(moment: datetime | None, now: datetime) -> float | None:
+    return None if moment is None else (moment - now).total_seconds()
 
 
-def _until(moment: datetime | None, now: datetime) -> float:
-    return float("nan") if moment is None else (moment - now).total_seconds()
+def _ints(values: Iterable[int | None]) -> IntArray:
+    """As an array, -1 where there is none."""
+    return np.array([-1 if value is None else value for value in values], np.int64)
 
 
-def _column(rows: Sequence[Any], name: str, dtype: Any, missing: Any) -> np.ndarray:
-    values = [getattr(row, name) for row in rows]
-    return np.array([missing if value is None else value for value in values], dtype)
+def _floats(values: Iterable[float | None], missing: float = float("nan")) -> FloatArray:
+    found: NDArray[np.float64] = np.array([missing if value is None else value for value in values], np.float64)
+    return found

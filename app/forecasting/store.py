@@ -1,26 +1,73 @@
-"""Queries behind the state of the corridor: trucks seen, stays, declared trips, speeds. Nothing here commits."""
+"""Queries behind the corridor now: trucks seen, trucks inside, declared trips, speeds. Nothing here commits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 
-def trucks_seen(session: Session, *, since: datetime, now: datetime) -> Sequence[Row[Any]]:
+@dataclass(frozen=True)
+class TruckSeen:
+    """A truck's last position, with its open trip and the end of its hold order if it has one."""
+
+    vehicle_id: int
+    time: datetime
+    road_id: int | None
+    offset_m: float | None
+    speed_mps: float | None
+    km: float | None
+    trip_id: int | None
+    gate_id: str | None
+    perishable: bool
+    goods_class: str | None
+    trip_direction: str | None
+    created_at: datetime | None
+    organisation_id: int | None
+    driver_id: int | None
+    hold_until: datetime | None
+
+
+@dataclass(frozen=True)
+class TruckInside:
+    """A truck in a yard since `entered_at`, with its open trip if it has one."""
+
+    yard_id: str
+    vehicle_id: int | None
+    entered_at: datetime
+    trip_id: int | None
+    gate_id: str | None
+    perishable: bool
+
+
+@dataclass(frozen=True)
+class DeclaredTrip:
+    """An export trip whose truck is not on the road yet."""
+
+    trip_id: int
+    vehicle_id: int
+    gate_id: str
+    perishable: bool
+    goods_class: str
+    planned_arrival: datetime
+    created_at: datetime
+    organisation_id: int
+    driver_id: int | None
+
+
+def trucks_seen(session: Session, *, since: datetime, now: datetime) -> list[TruckSeen]:
     """Trucks with a position since `since`, each with its open trip, stay in a yard and standing hold order.
 
     Trucks that finished a trip within the last day and have no other are left out: they are over the border.
     """
-    return session.execute(
+    rows = session.execute(
         text(
             """
-            SELECT p.vehicle_id, p.road_id, p.offset_m, p.speed_mps, p.km, p.direction, p.motion, p.site_id, p.time,
-                   t.trip_id, t.gate_id, t.perishable, t.goods_class, t.direction AS trip_direction, t.stage,
-                   t.created_at, t.organisation_id, t.driver_id, h.hold_until
+            SELECT p.vehicle_id, p.time, p.road_id, p.offset_m, p.speed_mps, p.km, t.trip_id, t.gate_id,
+                   coalesce(t.perishable, false), t.goods_class, t.direction, t.created_at, t.organisation_id,
+                   t.driver_id, h.hold_until
             FROM ingest.last_position p
             LEFT JOIN app.trip t ON t.vehicle_id = p.vehicle_id
                 AND t.stage IN ('planned', 'on_the_road', 'queued', 'in_the_yard')
@@ -37,16 +84,17 @@ def trucks_seen(session: Session, *, since: datetime, now: datetime) -> Sequence
             """
         ),
         {"since": since, "now": now},
-    ).all()
+    )
+    return [TruckSeen(*row) for row in rows]
 
 
-def stays(session: Session) -> Sequence[Row[Any]]:
-    """Trucks inside yards now, with the open trip if there is one."""
-    return session.execute(
+def trucks_inside(session: Session) -> list[TruckInside]:
+    """Trucks inside yards now."""
+    rows = session.execute(
         text(
             """
             SELECT s.yard_id, s.vehicle_id, s.entered_at, t.trip_id, t.gate_id,
-                   coalesce(t.perishable, false) AS perishable
+                   coalesce(t.perishable, false)
             FROM capacity.presence s
             LEFT JOIN app.trip t ON t.vehicle_id = s.vehicle_id
                 AND t.stage IN ('planned', 'on_the_road', 'queued', 'in_the_yard')
@@ -54,12 +102,13 @@ def stays(session: Session) -> Sequence[Row[Any]]:
             ORDER BY s.yard_id, s.entered_at
             """
         )
-    ).all()
+    )
+    return [TruckInside(*row) for row in rows]
 
 
-def declared_trips(session: Session, *, earliest: datetime, latest: datetime) -> Sequence[Row[Any]]:
+def declared_trips(session: Session, *, earliest: datetime, latest: datetime) -> list[DeclaredTrip]:
     """Export trips planned to arrive in a span of time that are not on the road yet."""
-    return session.execute(
+    rows = session.execute(
         text(
             """
             SELECT trip_id, vehicle_id, gate_id, perishable, goods_class, planned_arrival, created_at,
@@ -70,12 +119,13 @@ def declared_trips(session: Session, *, earliest: datetime, latest: datetime) ->
             """
         ),
         {"earliest": earliest, "latest": latest},
-    ).all()
+    )
+    return [DeclaredTrip(*row) for row in rows]
 
 
-def live_speeds(session: Session, *, since: datetime, now: datetime) -> Sequence[Row[Any]]:
-    """Median speed (m/s) on each road piece on which at least two trucks reported since."""
-    return session.execute(
+def live_speeds(session: Session, *, since: datetime, now: datetime) -> dict[int, float]:
+    """Median speed (m/s) by road piece, where at least two trucks reported since."""
+    rows = session.execute(
         text(
             """
             SELECT road_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY speed_mps) AS speed_mps
@@ -85,4 +135,5 @@ def live_speeds(session: Session, *, since: datetime, now: datetime) -> Sequence
             """
         ),
         {"since": since, "now": now},
-    ).all()
+    )
+    return {row.road_id: float(row.speed_mps) for row in rows}

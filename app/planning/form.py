@@ -58,6 +58,7 @@ REFUSED = N_("This cannot be accepted; choose another value.")
 OWN_RULES: Final = (
     ("service_mean_s or cleared", "service_mean_s", N_("Give a service time or what is cleared a day, not both.")),
     ("exports_veh_per_day or", "exports_veh_per_day", N_("Give exports a day or by the hour, not both.")),
+    ("the trucks of the live forecast", "", N_("A base that begins now takes its demand from the live forecast.")),
     ("before it begins", "to_h", N_("The closure must end after it begins.")),
     ("no time of day", "", N_("Write a time of day like 07:30.")),
 )

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import allow
+from app.forecasting.service import gate_now
 from app.planning import runs, service, settings_pages
 from app.planning.form import Problem, Reading, SentFields, Written, fields_of, read_form, row_count
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
@@ -40,8 +41,8 @@ def show_form(
     repeat: uuid.UUID | None = None,
 ) -> Response:
     """The form, filled from the library, the present state or an earlier run; and the earlier runs."""
-    written = _prefilled(request, session, corridor, clock, start, repeat)
-    return _form(request, session, corridor, written, start="" if repeat else start)
+    written = _prefilled(request, session, clock, start, repeat)
+    return _form(request, session, corridor, clock, written, start="" if repeat else start)
 
 
 @router.post("")
@@ -56,7 +57,7 @@ def queue_run(
     """Queue what the form asks for; what cannot be accepted comes back with the reason at its field."""
     reading = read_form(fields, corridor)
     if reading.wish is None:
-        return _form(request, session, corridor, reading.written, problems=reading.problems)
+        return _form(request, session, corridor, clock, reading.written, problems=reading.problems)
     try:
         with session.begin_nested():
             wish = reading.wish
@@ -64,7 +65,7 @@ def queue_run(
                 session, principal, corridor, wish.scenario, runs=wish.runs, seed=wish.seed, now=clock.now()
             )
     except CuaKhauError as error:
-        return _form(request, session, corridor, reading.written, problems=_refused(reading, error))
+        return _form(request, session, corridor, clock, reading.written, problems=_refused(reading, error))
     return RedirectResponse(f"/planner/runs/{run_id}", 303)
 
 
@@ -126,9 +127,7 @@ def download_report(
     return _download(html, f"scenario-{run_id}.html", "text/html; charset=utf-8")
 
 
-def _prefilled(
-    request: Request, session: SessionDep, corridor: Corridor, clock: Clock, start: str, repeat: uuid.UUID | None
-) -> Written:
+def _prefilled(request: Request, session: SessionDep, clock: Clock, start: str, repeat: uuid.UUID | None) -> Written:
     """What stands in the form at first."""
     language = _language(request)
     if repeat is not None:
@@ -136,7 +135,7 @@ def _prefilled(
         written = fields_of(parse_scenario(row.inputs["scenario"]), language)
         return written | {"runs": str(row.inputs["runs"]), "seed": str(row.seed)}
     if start == "now":
-        scenario = runs.present_scenario(session, corridor, clock.now())
+        scenario = runs.present_scenario(clock.now())
     else:
         known = library()
         scenario = known.get(start, known[runs.ORDINARY])
@@ -147,11 +146,13 @@ def _form(
     request: Request,
     session: SessionDep,
     corridor: Corridor,
+    clock: Clock,
     written: Written,
     *,
     problems: Mapping[str, Problem] | None = None,
     start: str = "",
 ) -> Response:
+    begins_now = written.get("world.begins") == "now"
     stored = {(one.gate_id, one.direction): one for one in routing_store.gate_settings(session)}
     context: dict[str, Any] = {
         "written": written,
@@ -160,6 +161,9 @@ def _form(
         "rows": {kind: row_count(written, kind) for kind in ("demand", "closures", "diversions", "holds")},
         "problems": problems or {},
         "start": start,
+        "present": {gate.site_id: gate_now(session, gate.site_id, clock.now()) for gate in corridor.gates()}
+        if begins_now
+        else None,
         "starts": {name: scenario.title for name, scenario in library().items()},
         "corridor": corridor,
         "gates": corridor.gates(),

@@ -6,7 +6,7 @@ import csv
 import io
 import itertools
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -14,13 +14,12 @@ from sqlalchemy.orm import Session
 from app.accounts.store import get_account
 from app.platform.labels import N_
 from app.web.i18n import LANGUAGES
-from capacity import store as capacity_store
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import ConflictError
 from maps.comparison import WORLDS, local_clock
 from routing import store as routing_store
-from routing.scenario import Scenario, library
+from routing.scenario import Scenario, World
 from routing.tables import ScenarioRunRow
 
 STATUS_NAMES: Final = {
@@ -39,8 +38,7 @@ STATUS_ICONS: Final = {
 }
 SHORTEST_STRETCH_KM: Final = 2.0
 ORDINARY: Final = "ordinary-day"
-SEEN_WITHIN: Final = timedelta(minutes=10)
-NOW_SOURCE: Final = "trucks standing: yards' ledgers and queues measured from positions at {time}"
+NOW_SOURCE: Final = N_("the state of the corridor when the study is started, and the demand of the live forecast")
 
 
 def list_runs(session: Session, language: str, *, limit: int = 30) -> list[dict[str, Any]]:
@@ -92,26 +90,16 @@ def get_result(row: ScenarioRunRow) -> dict[str, Any]:
     return row.result
 
 
-def present_scenario(session: Session, corridor: Corridor, now: datetime) -> Scenario:
-    """A base that begins with the trucks that stand at the gates now; who comes is as on an ordinary day (assumed)."""
-    ordinary = library()[ORDINARY]
-    gates = dict(ordinary.world.gates)
-    yards = capacity_store.yard_states(session, now)
-    for gate in corridor.gates():
-        seen = routing_store.queue_observations(session, gate.site_id, now - SEEN_WITHIN, now + timedelta(seconds=1))
-        inside = sum(yard.inside_veh for yard in yards if yard.gate_id == gate.site_id and yard.kind == "yard")
-        if gate.site_id in gates:
-            standing = max(0, inside) + round(seen[-1].queue_veh if seen else 0.0)
-            gates[gate.site_id] = gates[gate.site_id].model_copy(update={"standing_veh": standing})
+def present_scenario(now: datetime) -> Scenario:
+    """A base that begins with the corridor as it is: the trucks, the queues and the demand of the live forecast."""
     local = now.astimezone(LOCAL_ZONE)
-    source = NOW_SOURCE.format(time=local.isoformat(timespec="minutes"))
     return Scenario(
         name="now",
         title={"vi": "Từ hiện trạng", "en": "From the present state", "zh": "从当前状态出发"},
-        sources=(source, *ordinary.sources),
+        sources=(NOW_SOURCE,),
         start=f"{local:%H:%M}",
         horizon_h=12.0,
-        world=ordinary.world.model_copy(update={"gates": gates}),
+        world=World(begins="now"),
     )
 
 

@@ -8,7 +8,7 @@ import time
 import uuid
 
 from app.ops import logs
-from app.planning.scenarios import NICENESS, tell
+from app.planning.scenarios import NICENESS, publish_progress
 from app.platform import outbox
 from app.platform.runtime import Runtime
 from app.settings import get_settings
@@ -16,6 +16,7 @@ from capacity import store as capacity_store
 from geo.errors import CuaKhauError
 from routing import store as routing_store
 from routing.scenario import parse_scenario, run_scenario
+from routing.scenario_now import read_state
 
 REPORT_EVERY_S = 1.0
 
@@ -36,7 +37,7 @@ class Reporter:
         self._next_at = time.monotonic() + REPORT_EVERY_S
         with self.runtime.sessions() as session:
             if routing_store.report_progress(session, self.run_id, share):
-                tell(session, self.runtime, routing_store.get_scenario_run(session, self.run_id))
+                publish_progress(session, self.runtime, routing_store.get_scenario_run(session, self.run_id))
             else:
                 self.is_over = True
             session.commit()
@@ -67,6 +68,7 @@ def work(runtime: Runtime, run_id: uuid.UUID) -> None:
             progress=reporter.progress,
             cancelled=reporter.cancelled,
             threads=1,
+            state=read_state(inputs["state"], settings) if "state" in inputs else None,
         )
     except CuaKhauError as refused:
         error = str(refused)

@@ -7,17 +7,21 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
 from app.platform import outbox
 from app.platform.permissions import Role
 from app.platform.runtime import Runtime
-from app.platform.steps import log, run_step
+from app.platform.steps import Step, StepResult, log
 from app.settings import Settings
 from routing import store as routing_store
 from routing.tables import ScenarioRunRow
+
+T = TypeVar("T")
 
 PLANNERS = outbox.Audience(roles=(str(Role.PLANNER), str(Role.AUDITOR)))
 STOP_S = 5.0
@@ -36,16 +40,15 @@ class ScenarioRunner:
     def tend(self) -> None:
         """One look: requeue what an earlier leader left, collect a finished child, start the next run."""
         if not self._has_requeued:
-            done = run_step(self.runtime, "scenarios_requeue", routing_store.requeue_interrupted_runs)
-            self._has_requeued = done is not None
+            self._has_requeued = self._run("scenarios_requeue", routing_store.requeue_interrupted_runs).is_done
         if self.child is not None:
-            if run_step(self.runtime, "scenario_cancelled", self._is_cancelled):
+            if self._run("scenario_cancelled", self._is_cancelled).value_or(False):
                 self._end_child()
             if self.child is not None and self.child.poll() is None:
                 return
-            run_step(self.runtime, "scenario_ended", self._collect)
+            self._run("scenario_ended", self._collect)
             self.child = self.run_id = None
-        run_id = run_step(self.runtime, "scenario_claim", self._claim)
+        run_id = self._run("scenario_claim", self._claim).value_or(None)
         if run_id is not None:
             self.run_id, self.child = run_id, start_child(self.runtime.settings, run_id)
             log.info("scenario started", run_id=str(run_id))
@@ -54,18 +57,21 @@ class ScenarioRunner:
         """End the child; the next leader puts its run back in the queue."""
         self._end_child()
 
+    def _run(self, name: str, work: Callable[[Session], T]) -> StepResult[T]:
+        return Step(name, work).run(self.runtime)
+
     def _claim(self, session: Session) -> uuid.UUID | None:
         row = routing_store.claim_scenario_run(session, now=self.runtime.clock.now())
         if row is None:
             return None
-        tell(session, self.runtime, row)
+        publish_progress(session, self.runtime, row)
         return row.run_id
 
     def _is_cancelled(self, session: Session) -> bool:
         assert self.run_id is not None
         return routing_store.get_scenario_run(session, self.run_id).status == "cancelled"
 
-    def _collect(self, session: Session) -> bool:
+    def _collect(self, session: Session) -> None:
         """A child that ended without a result has failed; say so."""
         assert self.run_id is not None
         row = routing_store.get_scenario_run(session, self.run_id)
@@ -75,8 +81,7 @@ class ScenarioRunner:
             error = f"The run ended early (status {code})."
             routing_store.finish_scenario_run(session, self.run_id, now=now, error=error)
             row = routing_store.get_scenario_run(session, self.run_id)
-        tell(session, self.runtime, row)
-        return True
+        publish_progress(session, self.runtime, row)
 
     def _end_child(self) -> None:
         child = self.child
@@ -103,7 +108,7 @@ def start_child(settings: Settings, run_id: uuid.UUID) -> subprocess.Popen[bytes
     return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
 
 
-def tell(session: Session, runtime: Runtime, row: ScenarioRunRow) -> None:
+def publish_progress(session: Session, runtime: Runtime, row: ScenarioRunRow) -> None:
     """Tell planners how far a run is."""
     data = {"run_id": str(row.run_id), "status": row.status, "progress": row.progress}
     outbox.emit(session, "scenario", PLANNERS, data, at=runtime.clock.now())

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.forecasting.state import HORIZON, assemble
 from app.planning.scenarios import PLANNERS
 from app.platform.outbox import emit
 from app.platform.permissions import Principal
+from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError
 from routing import store as routing_store
 from routing.graph import build_network
 from routing.scenario import Scenario
 from routing.scenario_inputs import check_names
+from routing.scenario_now import state_record
 from routing.tables import ScenarioRunRow
 
 MAX_QUEUED = 10
@@ -35,6 +39,8 @@ def queue_scenario(
 ) -> uuid.UUID:
     """Put a scenario in the queue; the id of its run.
 
+    One that begins now takes the corridor's state at this moment with it: the one the live forecast starts from.
+
     Raises
     ------
     InvalidInputError
@@ -51,9 +57,15 @@ def queue_scenario(
         raise InvalidInputError(
             "You have {waiting} runs waiting; let them end or cancel some.", field="scenario", waiting=len(waiting)
         )
+    inputs: dict[str, Any] = {"runs": runs}
+    if scenario.world.begins == "now":
+        settings = [stored.to_setting() for stored in routing_store.gate_settings(session)]
+        horizon = max(HORIZON, timedelta(hours=scenario.horizon_h))
+        inputs["state"] = state_record(assemble(session, corridor, network, settings, now, horizon=horizon).state)
+        scenario = scenario.model_copy(update={"start": f"{now.astimezone(LOCAL_ZONE):%H:%M}"})
     row = routing_store.add_scenario_run(
         session,
-        {"scenario": scenario.to_record(), "runs": runs},
+        inputs | {"scenario": scenario.to_record()},
         seed=secrets.randbelow(2**31) if seed is None else seed,
         created_by=principal.account_id,
         now=now,

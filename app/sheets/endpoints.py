@@ -17,7 +17,8 @@ from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.errors import problem, translate
 from app.platform.http import IdempotencyKey, IfMatch, PlainText, StorableJson, etag, problems, read_if_match
 from app.platform.permissions import Principal
-from app.sheets import service
+from app.sheets.dependencies import SheetsDep
+from app.sheets.service import Sheets
 from app.trips.endpoints import TripId
 from geo.errors import StaleError
 
@@ -107,9 +108,9 @@ class SheetOut(BaseModel):
 
 
 @router.get("/{trip_id}/sheet", response_model=SheetOut, responses=problems(404))
-def get_sheet(trip_id: TripId, response: Response, principal: ReaderDep, session: SessionDep) -> Any:
+def get_sheet(trip_id: TripId, response: Response, principal: ReaderDep, session: SessionDep, sheets: SheetsDep) -> Any:
     """The sheet of a trip."""
-    found = service.get_sheet(session, principal, trip_id)
+    found = sheets.get_sheet(session, principal, trip_id)
     response.headers["ETag"] = etag(found["version"])
     return found
 
@@ -123,6 +124,7 @@ def confirm_step(
     response: Response,
     principal: ActorDep,
     session: SessionDep,
+    sheets: SheetsDep,
     clock: ClockDep,
     if_match: IfMatch = None,
     idempotency_key: IdempotencyKey = None,
@@ -131,7 +133,7 @@ def confirm_step(
     edited, now, address = read_if_match(if_match), clock.now(), client_address(request)
 
     def make() -> int:
-        service.confirm_step(
+        sheets.confirm_step(
             session, principal, trip_id, step, edited_version=edited, data=body.data, now=now, address=address
         )
         return trip_id
@@ -140,8 +142,8 @@ def confirm_step(
     try:
         idempotency.once(session, principal, "steps.confirm", key=idempotency_key, body=sent, now=now, make=make)
     except StaleError as error:
-        return _answer_stale(request, session, principal, trip_id, error)
-    return _answer(response, session, principal, trip_id)
+        return _answer_stale(request, session, sheets, principal, trip_id, error)
+    return _answer(response, session, sheets, principal, trip_id)
 
 
 @router.post("/{trip_id}/steps/{step}/return", response_model=SheetOut, responses=problems(404, 409, 412, 428))
@@ -153,6 +155,7 @@ def return_step(
     response: Response,
     principal: ActorDep,
     session: SessionDep,
+    sheets: SheetsDep,
     clock: ClockDep,
     if_match: IfMatch = None,
     idempotency_key: IdempotencyKey = None,
@@ -161,7 +164,7 @@ def return_step(
     edited, now, address = read_if_match(if_match), clock.now(), client_address(request)
 
     def make() -> int:
-        service.return_step(
+        sheets.return_step(
             session, principal, trip_id, step, edited_version=edited, **body.model_dump(), now=now, address=address
         )
         return trip_id
@@ -170,30 +173,36 @@ def return_step(
     try:
         idempotency.once(session, principal, "steps.return", key=idempotency_key, body=sent, now=now, make=make)
     except StaleError as error:
-        return _answer_stale(request, session, principal, trip_id, error)
-    return _answer(response, session, principal, trip_id)
+        return _answer_stale(request, session, sheets, principal, trip_id, error)
+    return _answer(response, session, sheets, principal, trip_id)
 
 
 @router.post("/{trip_id}/temporary-yard", response_model=SheetOut, responses=problems(404))
 def lead_to_temporary_yard(
-    trip_id: TripId, request: Request, response: Response, principal: ActorDep, session: SessionDep, clock: ClockDep
+    trip_id: TripId,
+    request: Request,
+    response: Response,
+    principal: ActorDep,
+    session: SessionDep,
+    sheets: SheetsDep,
+    clock: ClockDep,
 ) -> Any:
     """The truck of an undeclared trip is at the gate: its time in the temporary yard begins. Sent twice, once."""
-    service.note_arrival(session, trip_id, clock.now(), principal=principal, address=client_address(request))
-    return _answer(response, session, principal, trip_id)
+    sheets.note_arrival(session, trip_id, clock.now(), principal=principal, address=client_address(request))
+    return _answer(response, session, sheets, principal, trip_id)
 
 
-def _answer(response: Response, session: Session, principal: Principal, trip_id: int) -> dict[str, Any]:
-    found = service.answer_sheet(session, principal, trip_id)
+def _answer(response: Response, session: Session, sheets: Sheets, principal: Principal, trip_id: int) -> dict[str, Any]:
+    found = sheets.answer_sheet(session, principal, trip_id)
     response.headers["ETag"] = etag(found["version"])
     return found
 
 
 def _answer_stale(
-    request: Request, session: Session, principal: Principal, trip_id: int, error: StaleError
+    request: Request, session: Session, sheets: Sheets, principal: Principal, trip_id: int, error: StaleError
 ) -> Response:
     """The refusal of the second of two officers, with the sheet as the first left it."""
     session.rollback()
-    found = service.answer_sheet(session, principal, trip_id)
+    found = sheets.answer_sheet(session, principal, trip_id)
     headers = {"ETag": etag(found["version"])}
     return problem(412, translate(request, error), headers=headers, sheet=jsonable_encoder(found))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,7 +17,6 @@ from app.trips.tables import Trip
 from geo.errors import ForbiddenError, InvalidInputError
 from ingest.plates import display_plate
 
-READERS: Final[dict[str, Callable[[Session, Principal, Trip], Any]]] = {}
 SUPPORT: Final = "support"
 STATIONS: Final = (*(step for step in STEPS if step != DECLARATION), SUPPORT)
 """A station is a step, or the support desk at the temporary yard."""
@@ -30,14 +29,18 @@ MOST_HERE, MOST_NEXT = 200, 50
 
 
 def describe(
-    session: Session, principal: Principal, row: Any, loaded: tuple[Sheet, Sequence[Any]] | None
+    session: Session,
+    principal: Principal,
+    row: Any,
+    loaded: tuple[Sheet, Sequence[Any]] | None,
+    readers: Mapping[str, Callable[[Session, Principal, Trip], Any]],
 ) -> dict[str, Any]:
     """A sheet for a reader.
 
     `trip` (as of the trips, and `channel facts arrived_at procedure_id`), `version`, `is_declared`, `is_finished`,
     `steps` (in the order of the graph: `step status owners since done_at done_by data`), `graph` (`nodes` with
     `step status layer row owners since`, `layers`, `edges` with `from to`), `may` (act → steps the reader can do it
-    with now), and what `READERS` add. `loaded` is the sheet and its rows, `None` while the trip is not declared.
+    with now), and what `readers` add. `loaded` is the sheet and its rows, `None` while the trip is not declared.
     """
     trip: Trip = row.Trip
     extra = {
@@ -61,7 +64,7 @@ def describe(
         described["steps"] = _steps(sheet, rows)
         described["graph"] = _graph(sheet, described["steps"])
         described["may"] = _may(sheet, principal)
-    return described | {name: read(session, principal, trip) for name, read in READERS.items()}
+    return described | {name: read(session, principal, trip) for name, read in readers.items()}
 
 
 def _steps(sheet: Sheet, rows: Sequence[Any]) -> list[dict[str, Any]]:

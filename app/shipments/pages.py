@@ -10,8 +10,8 @@ from starlette.responses import Response
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
-from app.sheets import service as sheets
 from app.sheets.current import current_steps
+from app.sheets.dependencies import SheetsDep
 from app.trip_eta.endpoints import WordingDep
 from app.trip_eta.service import list_outlooks
 from app.trips import service
@@ -30,7 +30,7 @@ def show_shipments(
     request: Request, principal: EnterpriseDep, session: SessionDep, corridor: CorridorDep, wording: WordingDep
 ) -> Response:
     """All shipments of the enterprise: map and table."""
-    records = [outlook.to_record() for outlook in list_outlooks(session, principal, wording)]
+    records = [outlook.model_dump(mode="json") for outlook in list_outlooks(session, principal, wording)]
     return render(request, "shipments/shipments.html", outlooks=records, sites=_site_names(corridor))
 
 
@@ -40,6 +40,7 @@ def show_trip(
     trip_id: int,
     principal: EnterpriseDep,
     session: SessionDep,
+    sheets: SheetsDep,
     corridor: CorridorDep,
     clock: ClockDep,
 ) -> Response:

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.platform.permissions import Principal
-from app.sheets import service as sheets
+from app.sheets.service import Sheets, load_sheet
 from app.trips import store as trip_store
 from app.trips.scope import visible_trips
 from app.trips.tables import CHANNELS
@@ -19,6 +19,7 @@ STEP: Final = "customs"
 
 def set_channel(
     session: Session,
+    sheets: Sheets,
     principal: Principal,
     trip_id: int,
     channel: str,
@@ -52,6 +53,6 @@ def set_channel(
         )
     if trip.procedure_id is None:
         raise ConflictError("The trip {code} is not declared; it gets no channel before.", code=trip.code)
-    if sheets.load_sheet(session, trip).state().get(STEP) == "done":
+    if load_sheet(session, trip).state().get(STEP) == "done":
         raise ConflictError("Customs have released the trip {code}; its channel stays as it is.", code=trip.code)
     return sheets.update_facts(session, trip_id, {"channel": channel}, now, principal=principal, address=address)

@@ -12,6 +12,7 @@ from app.accounts.sessions import client_address
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.http import IfMatch, PlainText, etag, problems, read_if_match
 from app.platform.permissions import Principal
+from app.sheets.dependencies import SheetsDep
 from app.stations import channel
 from app.stations.search import LONGEST_TEXT, search
 
@@ -79,6 +80,7 @@ def set_channel(
     request: Request,
     response: Response,
     session: SessionDep,
+    sheets: SheetsDep,
     clock: ClockDep,
     principal: CustomsDep,
     if_match: IfMatch = None,
@@ -86,6 +88,7 @@ def set_channel(
     """Customs: give a trip its channel. Green releases at once where the procedure says so."""
     version = channel.set_channel(
         session,
+        sheets,
         principal,
         trip_id,
         body.channel,

@@ -13,26 +13,27 @@ from starlette.responses import Response
 
 from app.accounts.authorisation import allow
 from app.declarations.declared import read
+from app.forecasting.service import gate_now
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.permissions import Principal
+from app.sheets.dependencies import SheetsDep
+from app.sheets.service import Sheets
 from app.sheets.stations import Station, get_station, stations_of
 from app.stations import view
 from app.stations.search import LONGEST_TEXT, search
 from app.trips.goods import GOODS_CLASSES
 from app.web.pages import render
 from capacity.ledger import YardState
-from capacity.store import yard_states
 from geo.corridor import Corridor, Site
 from geo.errors import InvalidInputError, NotFoundError
-from routing.store import GateForecast, QueueObservation, latest_forecast, queue_observations
+from routing.store import GateForecast, QueueObservation
 
 router = APIRouter(include_in_schema=False, prefix="/station")
 
 StationDep = Annotated[Principal, Depends(allow("pages.station"))]
 AtQuery = Annotated[str | None, Query(max_length=40)]
 TripQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
-RECENT = timedelta(minutes=10)
 LOOK_AHEAD_S = (3600.0, 10_800.0)
 
 STATUS_WORDS = {
@@ -80,6 +81,7 @@ class GateBoard:
 def show_station(
     request: Request,
     session: SessionDep,
+    sheets: SheetsDep,
     corridor: CorridorDep,
     clock: ClockDep,
     principal: StationDep,
@@ -89,7 +91,7 @@ def show_station(
     """The page of a station with its work list, and one trip's sheet if one is asked for."""
     station, now = get_station(principal, at), clock.now()
     work = view.view_work(session, principal, station, now=now) if principal.gate_id else None
-    found = _find_sheet(session, principal, trip, station, now)
+    found = _find_sheet(session, sheets, principal, trip, station, now)
     return render(
         request,
         "stations/station.html",
@@ -123,6 +125,7 @@ def show_sheet(
     trip_id: int,
     request: Request,
     session: SessionDep,
+    sheets: SheetsDep,
     corridor: CorridorDep,
     clock: ClockDep,
     principal: StationDep,
@@ -130,7 +133,7 @@ def show_sheet(
 ) -> Response:
     """The sheet of a trip alone."""
     station, now = get_station(principal, at), clock.now()
-    found = view.view_sheet(session, principal, trip_id, station, now=now)
+    found = view.view_sheet(session, sheets, principal, trip_id, station, now=now)
     return render(request, "stations/sheet.html", station=station, view=found, now=now, **_words(corridor))
 
 
@@ -179,13 +182,13 @@ def gate_boards(session: Session, corridor: Corridor, own_gate: str | None, *, n
 
 
 def _find_sheet(
-    session: Session, principal: Principal, trip_id: int | None, station: Station, now: datetime
+    session: Session, sheets: Sheets, principal: Principal, trip_id: int | None, station: Station, now: datetime
 ) -> Mapping[str, Any] | None:
     """The sheet asked for; a trip that has left or is at another gate is none."""
     if trip_id is None:
         return None
     try:
-        return view.view_sheet(session, principal, trip_id, station, now=now)
+        return view.view_sheet(session, sheets, principal, trip_id, station, now=now)
     except NotFoundError:
         return None
 
@@ -202,14 +205,14 @@ def _words(corridor: Corridor) -> dict[str, Any]:
 
 
 def _board(session: Session, gate: Site, now: datetime) -> GateBoard:
-    observed = queue_observations(session, gate.site_id, now - RECENT, now + timedelta(seconds=1))
-    forecast = latest_forecast(session, gate.site_id)
+    known = gate_now(session, gate.site_id, now)
+    forecast = known.forecast
     return GateBoard(
         gate=gate,
-        queue=observed[-1] if observed else None,
+        queue=known.queue,
         forecast_at=forecast.made_at if forecast else None,
         ahead=[_ahead(forecast, ahead_s) for ahead_s in LOOK_AHEAD_S] if forecast else [],
-        yards=yard_states(session, now, gate_id=gate.site_id),
+        yards=known.yards,
     )
 
 

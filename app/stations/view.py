@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.declarations import reasons
 from app.declarations.fields import HEAD_FIELDS
 from app.platform.permissions import Principal
-from app.sheets import service as sheets
+from app.sheets.service import Sheets, work_list
 from app.sheets.stations import SUPPORT, Station
 from app.transshipments import service as transshipments
 from app.transshipments.tables import OPEN_STATUSES
@@ -40,7 +40,7 @@ AFTERGLOW: Final = timedelta(minutes=30)
 
 
 def view_sheet(
-    session: Session, principal: Principal, trip_id: int, station: Station, *, now: datetime
+    session: Session, sheets: Sheets, principal: Principal, trip_id: int, station: Station, *, now: datetime
 ) -> dict[str, Any]:
     """What the page of a station shows of a trip.
 
@@ -52,7 +52,7 @@ def view_sheet(
     command to the station's barrier; `transshipment`, the open one; `reasons` for a return. Raises ------
     NotFoundError If the caller may see no such trip.
     """
-    found = _get_sheet(session, principal, trip_id, now)
+    found = _get_sheet(session, sheets, principal, trip_id, now)
     own = next((one for one in found["steps"] if one["step"] == station.name), None)
     declaration = found.get("declaration") or {}
     data = declaration.get("data") or {}
@@ -81,7 +81,7 @@ def view_sheet(
 def view_work(session: Session, principal: Principal, station: Station, *, now: datetime) -> dict[str, Any]:
     """The work list of a station, and the transshipments that wait there: for customs those to approve, for the yard
     those to carry out."""
-    found = sheets.work_list(session, principal, station.name, now=now)
+    found = work_list(session, principal, station.name, now=now)
     waiting = {"customs": "registered", "transshipment": "approved"}.get(station.name)
     listed: list[dict[str, Any]] = []
     if waiting is not None:
@@ -89,7 +89,7 @@ def view_work(session: Session, principal: Principal, station: Station, *, now: 
     return {**found, "transshipments": listed}
 
 
-def _get_sheet(session: Session, principal: Principal, trip_id: int, now: datetime) -> dict[str, Any]:
+def _get_sheet(session: Session, sheets: Sheets, principal: Principal, trip_id: int, now: datetime) -> dict[str, Any]:
     """The sheet; also of a trip that just ended, so that the officer sees whether the barrier opened."""
     try:
         return sheets.get_sheet(session, principal, trip_id)

@@ -15,6 +15,7 @@ from app.platform import idempotency
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.http import IdempotencyKey, IfMatch, PlainText, etag, link_next, problems, read_if_match
 from app.platform.permissions import Principal
+from app.sheets.dependencies import SheetsDep
 from app.transshipments import service
 from app.transshipments.balance import Amount, Move
 
@@ -126,6 +127,7 @@ def register_transshipment(
     request: Request,
     response: Response,
     session: SessionDep,
+    sheets: SheetsDep,
     clock: ClockDep,
     principal: RegistrantDep,
     idempotency_key: IdempotencyKey = None,
@@ -141,6 +143,7 @@ def register_transshipment(
         now=now,
         make=lambda: service.register(
             session,
+            sheets,
             principal,
             body.trip_id,
             _moves(body.moves),
@@ -205,6 +208,7 @@ def refuse_transshipment(
     request: Request,
     response: Response,
     session: SessionDep,
+    sheets: SheetsDep,
     clock: ClockDep,
     principal: ApproverDep,
     if_match: IfMatch = None,
@@ -212,6 +216,7 @@ def refuse_transshipment(
     """Customs: refuse it, or take an approval back before it is carried out."""
     service.refuse(
         session,
+        sheets,
         principal,
         transshipment_id,
         read_if_match(if_match),
@@ -228,13 +233,20 @@ def withdraw_transshipment(
     request: Request,
     response: Response,
     session: SessionDep,
+    sheets: SheetsDep,
     clock: ClockDep,
     principal: RegistrantDep,
     if_match: IfMatch = None,
 ) -> Any:
     """Enterprise: take it back before customs have decided."""
     service.withdraw(
-        session, principal, transshipment_id, read_if_match(if_match), now=clock.now(), address=client_address(request)
+        session,
+        sheets,
+        principal,
+        transshipment_id,
+        read_if_match(if_match),
+        now=clock.now(),
+        address=client_address(request),
     )
     return _answer(session, principal, transshipment_id, response)
 
@@ -246,6 +258,7 @@ def carry_out_transshipment(
     request: Request,
     response: Response,
     session: SessionDep,
+    sheets: SheetsDep,
     clock: ClockDep,
     principal: YardDep,
     if_match: IfMatch = None,
@@ -256,7 +269,14 @@ def carry_out_transshipment(
 
     def make() -> int:
         service.carry_out(
-            session, principal, transshipment_id, version, _moves(body.moves), now=now, address=client_address(request)
+            session,
+            sheets,
+            principal,
+            transshipment_id,
+            version,
+            _moves(body.moves),
+            now=now,
+            address=client_address(request),
         )
         return transshipment_id
 

@@ -12,7 +12,7 @@ from app.accounts.authorisation import allow
 from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.permissions import Principal
-from app.sheets import service as sheets
+from app.sheets.dependencies import SheetsDep
 from app.sheets.stations import stations_of
 from app.transshipments import load, service
 from app.transshipments.tables import STATUSES
@@ -61,6 +61,7 @@ def show_transshipments(
 def show_form(
     request: Request,
     session: SessionDep,
+    sheets: SheetsDep,
     corridor: CorridorDep,
     principal: RegistrantDep,
     trip: Annotated[int, Query(ge=1, le=2**31 - 1)],

@@ -17,8 +17,7 @@ from sqlalchemy.orm import Session
 from app.platform import audit, outbox
 from app.platform.outbox import Audience
 from app.platform.permissions import Principal
-from app.sheets import service as sheets
-from app.sheets.service import SheetChange
+from app.sheets.service import SheetChange, Sheets
 from app.transshipments import load, store
 from app.transshipments.balance import Amount, Move, balance, differences
 from app.transshipments.tables import OPEN_STATUSES, Transshipment, TransshipmentMove
@@ -38,6 +37,7 @@ LONGEST_TEXT = 500
 
 def register(
     session: Session,
+    sheets: Sheets,
     principal: Principal,
     trip_id: int,
     moves: Sequence[Move],
@@ -110,6 +110,7 @@ def approve(
 
 def refuse(
     session: Session,
+    sheets: Sheets,
     principal: Principal,
     transshipment_id: int,
     edited_version: int,
@@ -136,6 +137,7 @@ def refuse(
 
 def withdraw(
     session: Session,
+    sheets: Sheets,
     principal: Principal,
     transshipment_id: int,
     edited_version: int,
@@ -154,6 +156,7 @@ def withdraw(
 
 def carry_out(
     session: Session,
+    sheets: Sheets,
     principal: Principal,
     transshipment_id: int,
     edited_version: int,
@@ -262,7 +265,7 @@ def _still_balances(session: Session, trip: Trip, moves: Sequence[Move]) -> None
         ) from error
 
 
-def guard_step(session: Session, change: SheetChange) -> None:
+def guard_step(session: Session, _sheets: Sheets, change: SheetChange) -> None:
     """The step is confirmed by carrying out what was approved, not on the sheet alone: a listener of the sheet.
 
     Raises
@@ -275,10 +278,6 @@ def guard_step(session: Session, change: SheetChange) -> None:
     rows = store.find_transshipments(session, true(), trip_id=change.trip.trip_id, statuses=OPEN_STATUSES)
     if rows:
         raise ConflictError("Confirm what was moved on the transshipment itself; that confirms the step.")
-
-
-if guard_step not in sheets.LISTENERS:
-    sheets.LISTENERS.append(guard_step)
 
 
 def _lock_trip(session: Session, principal: Principal, act: str, trip_id: int) -> Trip:

@@ -11,6 +11,7 @@ from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.trip_eta.reasons import Wording
+from app.trip_eta.schemas import TripOutlooks
 from app.trip_eta.service import list_outlooks
 from app.trips.places import Places
 
@@ -28,7 +29,7 @@ def get_wording(request: Request, corridor: CorridorDep, clock: ClockDep, _princ
 WordingDep = Annotated[Wording, Depends(get_wording)]
 
 
-@router.get("")
-def get_outlooks(principal: ReaderDep, session: SessionDep, wording: WordingDep) -> dict[str, Any]:
+@router.get("", response_model=TripOutlooks)
+def get_outlooks(principal: ReaderDep, session: SessionDep, wording: WordingDep) -> Any:
     """The trips the caller may see, open or out within 24 h, each with position, expected arrival, wait and yard."""
-    return {"items": [outlook.to_record() for outlook in list_outlooks(session, principal, wording)]}
+    return TripOutlooks(items=list_outlooks(session, principal, wording))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from geoalchemy2.functions import ST_X, ST_Y
-from sqlalchemy import ColumnElement, Row, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,39 +19,82 @@ from geo.tables import RoadRow
 from ingest.tables import LastPosition, Vehicle
 
 
-def list_outlooks(
+@dataclass(frozen=True)
+class TripEta:
+    """When a trip's truck reaches the queue of its gate and is through the entrance: a row of `app.outlook`.
+
+    Quantiles 0.1, 0.5, 0.9; `None` where one lies beyond the forecast's horizon.
+    """
+
+    trip_id: int
+    made_at: datetime
+    arrive_at: list[datetime | None]
+    enter_at: list[datetime | None]
+    wait_s: list[float | None]
+
+
+@dataclass(frozen=True)
+class LastSeen:
+    """A truck's last position; `site_id`, if it stands at a site."""
+
+    time: datetime
+    lon: float
+    lat: float
+    speed_mps: float | None
+    heading_deg: float | None
+    road: str | None
+    km: float | None
+    motion: str
+    site_id: str | None
+
+
+@dataclass(frozen=True)
+class YardPlace:
+    """A trip's place in the newest yard plan; `yard_id` `None`: none is free."""
+
+    yard_id: str | None
+    arrive_at: datetime
+    place_free_at: datetime
+    reason: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TripAhead:
+    """A trip and what is known ahead of it."""
+
+    trip: Trip
+    plate: str
+    position: LastSeen | None
+    eta: TripEta | None
+    place: YardPlace | None
+
+
+def trips_ahead(
     session: Session, visible: ColumnElement[bool], *, out_since: datetime | None, limit: int = 5000
-) -> Sequence[Row[Any]]:
+) -> list[TripAhead]:
     """Open trips among `visible`, and those that went out since `out_since`, each with all that is known ahead of it.
 
-    One row a trip: the trip, its plate, last position, expected arrival, and place in the newest yard plan; parts that
-    are not there are null. Nearest planned arrival first.
+    Nearest planned arrival first.
     """
     newest_plan = select(func.max(PlanRow.plan_id)).scalar_subquery()
     wanted: ColumnElement[bool] = Trip.stage.in_(OPEN_STAGES)
     if out_since is not None:
         wanted = or_(wanted, and_(Trip.stage == "out", Trip.stage_since >= out_since))
-    return session.execute(
+    rows = session.execute(
         select(
             Trip,
             Vehicle.plate,
             LastPosition.time,
-            ST_X(LastPosition.geom).label("lon"),
-            ST_Y(LastPosition.geom).label("lat"),
+            ST_X(LastPosition.geom),
+            ST_Y(LastPosition.geom),
             LastPosition.speed_mps,
             LastPosition.heading_deg,
+            RoadRow.road,
             LastPosition.km,
             LastPosition.motion,
             LastPosition.site_id,
-            RoadRow.road,
-            OutlookRow.made_at,
-            OutlookRow.arrive_at,
-            OutlookRow.enter_at,
-            OutlookRow.wait_s,
-            AssignmentRow.yard_id,
-            AssignmentRow.arrive_at.label("yard_arrive_at"),
-            AssignmentRow.place_free_at,
-            AssignmentRow.reason,
+            OutlookRow,
+            AssignmentRow,
         )
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
         .outerjoin(LastPosition, LastPosition.vehicle_id == Trip.vehicle_id)
@@ -60,18 +104,32 @@ def list_outlooks(
         .where(visible, wanted)
         .order_by(Trip.planned_arrival, Trip.trip_id)
         .limit(limit)
-    ).all()
+    )
+    return [
+        TripAhead(
+            trip,
+            plate,
+            LastSeen(*seen) if seen[0] is not None else None,
+            _eta(eta) if eta is not None else None,
+            YardPlace(place.yard_id, place.arrive_at, place.place_free_at, place.reason) if place is not None else None,
+        )
+        for trip, plate, *seen, eta, place in rows
+    ]
 
 
-def replace_outlooks(session: Session, rows: Sequence[Mapping[str, Any]], *, made_at: datetime) -> None:
-    """Put the outlooks of one forecast in place of those before: `rows` have the columns of `OutlookRow`."""
-    if rows:
+def _eta(row: OutlookRow) -> TripEta:
+    return TripEta(row.trip_id, row.made_at, row.arrive_at, row.enter_at, row.wait_s)
+
+
+def replace_etas(session: Session, etas: Sequence[TripEta], *, made_at: datetime) -> None:
+    """Put what one forecast says of trips in place of what the ones before said."""
+    if etas:
         statement = insert(OutlookRow)
         columns = ("made_at", "arrive_at", "enter_at", "wait_s")
         session.execute(
             statement.on_conflict_do_update(
                 index_elements=[OutlookRow.trip_id], set_={name: statement.excluded[name] for name in columns}
             ),
-            list(rows),
+            [asdict(eta) for eta in etas],
         )
     session.execute(delete(OutlookRow).where(OutlookRow.made_at < made_at))

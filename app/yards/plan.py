@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.forecasting.state import Snapshot, Truck
+from app.forecasting.state import ComingTruck, CorridorNow
 from app.platform import outbox
 from app.platform.permissions import Role
 from app.trips.places import Places
@@ -44,12 +44,12 @@ class PlanInput:
     """The problem, and the trucks its rows stand for."""
 
     problem: YardProblem
-    trucks: tuple[Truck, ...]
+    trucks: tuple[ComingTruck, ...]
     yards: tuple[YardState, ...]
 
 
 def build_problem(
-    snapshot: Snapshot,
+    corridor: CorridorNow,
     forecast: Forecast,
     places: Places,
     settings: Sequence[GateSetting],
@@ -61,9 +61,9 @@ def build_problem(
     there); trucks without a trip to the temporary yards, where they are declared with help. The median forecast
     says when each could be there; waiting before the entrance is then the plan's own doing.
     """
-    now, yards = snapshot.state.made_at, snapshot.yards
+    now, yards = corridor.state.made_at, corridor.yards
     end_s = STEP_S * STEPS
-    arrivals = [(truck, _arrivals(truck, yards, forecast, places, now)) for truck in snapshot.coming]
+    arrivals = [(truck, _arrivals(truck, yards, forecast, places, now)) for truck in corridor.coming]
     arrivals = [(truck, reach_s) for truck, reach_s in arrivals if np.nanmin([*reach_s, np.inf]) < end_s]
     trucks = tuple(truck for truck, _ in arrivals)
     N, Y = len(trucks), len(yards)
@@ -179,7 +179,7 @@ def open_seconds(server: Server | None, now: datetime) -> np.ndarray:
 
 
 def _arrivals(
-    truck: Truck, yards: Sequence[YardState], forecast: Forecast, places: Places, now: datetime
+    truck: ComingTruck, yards: Sequence[YardState], forecast: Forecast, places: Places, now: datetime
 ) -> list[float]:
     """When a truck can be at each yard, s from now; infinite where no road leads there any more."""
     if truck.index < 0:
@@ -202,14 +202,14 @@ def _arrivals(
     return found
 
 
-def _has_left(truck: Truck, gate_id: str, places: Places) -> bool:
+def _has_left(truck: ComingTruck, gate_id: str, places: Places) -> bool:
     """Whether the truck is on the stretch that leads to another gate only."""
     return any(
         other_id != gate_id and other.is_on_branch(truck.road, truck.km) for other_id, other in places.gates.items()
     )
 
 
-def _allowed(truck: Truck, yard: YardState) -> bool:
+def _allowed(truck: ComingTruck, yard: YardState) -> bool:
     if truck.trip_id is None:
         return yard.kind == "temporary_yard"
     if yard.kind != "yard":
@@ -241,7 +241,9 @@ def _assignment(
     }
 
 
-def staging_before(truck: Truck, gate_id: str | None, places: Places, tails_km: Mapping[str, float]) -> str | None:
+def staging_before(
+    truck: ComingTruck, gate_id: str | None, places: Places, tails_km: Mapping[str, float]
+) -> str | None:
     """The staging area to wait at: the nearest to the gate that lies ahead of the truck and before the queue."""
     gate = places.gates.get(gate_id or "")
     if gate is None:
@@ -264,7 +266,7 @@ def _is_news(row: Mapping[str, Any], told: Assignment | None) -> bool:
     return moved >= WORTH_TELLING
 
 
-def _tell(session: Session, truck: Truck, row: Mapping[str, Any], now: datetime) -> None:
+def _tell(session: Session, truck: ComingTruck, row: Mapping[str, Any], now: datetime) -> None:
     audience = outbox.Audience(
         organisations=(truck.organisation_id,) if truck.organisation_id is not None else (),
         accounts=(truck.driver_id,) if truck.driver_id is not None else (),

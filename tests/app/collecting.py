@@ -15,7 +15,7 @@ from sqlalchemy import text
 from app.fees import bank, tariffs
 from app.platform.runtime import Runtime
 from app.procedures.procedure import Facts
-from app.sheets import service as sheets
+from app.sheets.service import Sheets
 from tests.app.dispatching import add_organisation, trip_body
 
 SignIn = Callable[..., TestClient]
@@ -26,6 +26,7 @@ class Counter:
     """A gate where fees are collected: two cashiers of the management center, one of the tax office, a bank."""
 
     runtime: Runtime
+    sheets: Sheets
     sign_in: SignIn
     enterprise: TestClient
     cashier: TestClient
@@ -44,10 +45,10 @@ class Counter:
             facts = Facts(
                 direction=trip["direction"], regime=trip["regime"], goods_class=frozenset({trip["goods_class"]})
             )
-            sheets.open_sheet(session, trip["trip_id"], facts, now)
+            self.sheets.open_sheet(session, trip["trip_id"], facts, now)
             if is_ready:
                 for step in ("health", "barrier_1", "yard"):
-                    sheets.confirm_step(session, None, trip["trip_id"], step, edited_version=None, now=now)
+                    self.sheets.confirm_step(session, None, trip["trip_id"], step, edited_version=None, now=now)
             session.commit()
         return int(trip["trip_id"])
 
@@ -136,11 +137,12 @@ class Counter:
             return list(session.execute(text(query), parameters).all())
 
 
-def open_counter(runtime: Runtime, sign_in: SignIn) -> Counter:
+def open_counter(runtime: Runtime, sheets: Sheets, sign_in: SignIn) -> Counter:
     """Prepare a `Counter`."""
     organisation_id = add_organisation(runtime, "Nông sản Lạng Sơn")
     counter = Counter(
         runtime,
+        sheets,
         sign_in,
         sign_in("enterprise", organisation_id=organisation_id),
         sign_in("gate_management", gate_id="huu-nghi"),

@@ -52,11 +52,11 @@ def test_sign_in_sets_a_cookie_that_scripts_cannot_read(client, runtime):
 
 
 def test_cookie_is_bound_to_the_host_over_https(runtime):
-    from app.main import create_app
+    from app.bootstrap import web
 
     make_account(runtime)
     runtime.settings.cookies_secure = True
-    with TestClient(create_app(runtime), base_url="https://testserver") as client:
+    with TestClient(web(runtime), base_url="https://testserver") as client:
         answer = sign_in_browser(client)
         cookie = answer.headers["set-cookie"]
         assert cookie.startswith("__Host-session=")

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from app.fees import bank
 from app.platform.runtime import Runtime
+from app.sheets.service import Sheets
 from geo.errors import InvalidInputError, MalformedError
 from tests.app.collecting import Counter, open_counter
 from tests.app.test_vietqr import check_emvco
@@ -18,8 +19,8 @@ SignIn = Callable[..., TestClient]
 
 
 @pytest.fixture
-def counter(runtime: Runtime, sign_in: SignIn) -> Counter:
-    return open_counter(runtime, sign_in)
+def counter(runtime: Runtime, sheets: Sheets, sign_in: SignIn) -> Counter:
+    return open_counter(runtime, sheets, sign_in)
 
 
 def test_a_fee_is_paid_by_vietqr_and_bank_report(counter: Counter) -> None:

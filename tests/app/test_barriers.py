@@ -18,7 +18,6 @@ from app.equipment import barriers, drivers, on_sheet, service
 from app.equipment.drivers import Command, HttpPort, MqttPort
 from app.platform.runtime import Runtime
 from app.procedures.procedure import Facts
-from app.sheets import service as sheets
 from app.sheets.service import SheetChange
 from app.trips.tables import Trip
 from tests.app.dispatching import Stage, put_truck, set_stage
@@ -115,7 +114,7 @@ def test_a_double_tap_is_one_command(runtime, guard, barrier, stage, controller)
     assert len(controller.heard) == 2
 
 
-def test_confirming_on_the_sheet_opens_it_after_the_commit(runtime, barrier, stage, controller) -> None:
+def test_confirming_on_the_sheet_opens_it_after_the_commit(runtime, sheets, barrier, stage, controller) -> None:
     def act(session) -> None:
         change = SheetChange(
             session.get_one(Trip, stage.trip_id),
@@ -127,7 +126,7 @@ def test_confirming_on_the_sheet_opens_it_after_the_commit(runtime, barrier, sta
             {},
             runtime.clock.now(),
         )
-        on_sheet.open_on_confirmation(session, change)
+        on_sheet.open_on_confirmation(session, sheets, change)
 
     with runtime.sessions() as session:
         act(session)
@@ -145,7 +144,7 @@ def test_confirming_on_the_sheet_opens_it_after_the_commit(runtime, barrier, sta
 
 
 def test_from_the_camera_over_the_sheet_to_the_open_barrier(
-    runtime, client, stage, guard, barrier, controller, sign_in
+    runtime, sheets, client, stage, guard, barrier, controller, sign_in
 ) -> None:
     facts = Facts(direction="export", regime="export", goods_class=frozenset({"fresh_fruit"}))
     with runtime.sessions() as session:

@@ -10,14 +10,15 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from app.platform.runtime import Runtime
+from app.sheets.service import Sheets
 from tests.app.collecting import Counter, open_counter
 
 SignIn = Callable[..., TestClient]
 
 
 @pytest.fixture
-def counter(runtime: Runtime, sign_in: SignIn) -> Counter:
-    return open_counter(runtime, sign_in)
+def counter(runtime: Runtime, sheets: Sheets, sign_in: SignIn) -> Counter:
+    return open_counter(runtime, sheets, sign_in)
 
 
 def close(counter: Counter, counted_vnd: int, who: TestClient | None = None, **more: Any) -> Response:

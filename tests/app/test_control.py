@@ -20,6 +20,7 @@ from app.control.minute import Minute
 from app.control.tick import Tick
 from app.platform import outbox
 from app.platform.runtime import Runtime
+from app.platform.steps import Failure, StepFailedError
 from capacity import store as capacity_store
 from capacity.ledger import Movement, Truck
 from geo.corridor import Corridor
@@ -124,7 +125,7 @@ def pass_site(session: Session, vehicle_id: int, site_id: str, kind: str, at) ->
 def test_a_minute_makes_forecast_plan_and_advice(ready: Runtime) -> None:
     put_trucks(ready, list(np.linspace(5, 60, 40)), perishable=True)
     done = Minute.of(ready).run()
-    assert {name: worked for name, worked in done.items() if not worked} == {}
+    assert done.failed == []
     now = ready.clock.now()
     with ready.sessions() as session:
         predicted = routing_store.latest_forecast(session, "huu-nghi")
@@ -147,7 +148,7 @@ def test_a_minute_makes_forecast_plan_and_advice(ready: Runtime) -> None:
 
 def test_an_empty_corridor_has_a_forecast_too(ready: Runtime) -> None:
     done = Minute.of(ready).run()
-    assert all(done.values())
+    assert done.failed == []
     with ready.sessions() as session:
         assert routing_store.latest_forecast(session, "tan-thanh") is not None
 
@@ -190,16 +191,20 @@ def test_one_failing_step_does_not_stop_the_others(ready: Runtime, monkeypatch: 
     def fail(*_args: object, **_more: object) -> None:
         raise RuntimeError("on purpose")
 
-    monkeypatch.setattr(minute.yards, "build_problem", fail)
+    monkeypatch.setattr(minute.yards_plan, "build_problem", fail)
     done = Minute.of(ready).run()
-    assert done["yard_plan"] is False
-    assert done["forecast"]
-    assert done["save_forecast"]
-    assert done["advice"]
+    assert done.failed == ["yard_plan"]
+    assert done.results["yard_plan"].failure == Failure("RuntimeError: on purpose")
+    assert done.results["tidy"].is_done, "what makes nothing is no failure"
+    assert done.results["tidy"].value is None
     assert int(ready.redis.hget("ck:counters", "control_step_failures_total") or 0) == 1
     monkeypatch.setattr(minute, "forecast", fail)
     done = Minute.of(ready).run()
-    assert [name for name, worked in done.items() if worked] == ["settings", "state", "queue", "tidy"]
+    assert [name for name in done.results if name not in done.failed] == ["settings", "state", "queue", "tidy"]
+    missing = {name: result.failure.missing for name, result in done.results.items() if result.failure}
+    assert missing == {"forecast": None, "save_forecast": "forecast", "yard_plan": "forecast", "advice": "forecast"}
+    with pytest.raises(StepFailedError, match="save_forecast"):
+        _ = done.results["save_forecast"].value
 
 
 def test_passages_of_yards_become_movements_once(ready: Runtime) -> None:
@@ -243,9 +248,9 @@ def test_equal_states_and_seeds_give_equal_forecasts(ready: Runtime) -> None:
     put_trucks(ready, list(np.linspace(5, 60, 30)))
     loop_ = Minute.of(ready)
     with ready.sessions() as session:
-        settings = loop_._settings(session, ready.clock.now())
-        snapshot = loop_._assemble(session, settings, ready.clock.now())
-    one, two = (forecast(loop_.network, snapshot.state, runs=8, seed=5) for _ in range(2))
+        now = ready.clock.now()
+        corridor = loop_._assemble(session, now, loop_._settings(session, now))
+    one, two = (forecast(loop_.network, corridor.state, runs=8, seed=5) for _ in range(2))
     assert np.array_equal(one.wait_s, two.wait_s)
 
 
@@ -264,7 +269,7 @@ def test_without_redis_the_minute_goes_on_and_events_wait(ready: Runtime) -> Non
     ready.redis = Redis(port=1)
     loop_ = Minute.of(ready)
     tick = Tick(ready, loop_.places, loop_.tails_km)
-    assert all(loop_.run().values())
+    assert loop_.run().failed == []
     tick.run()
     with ready.sessions() as session:
         waiting = session.scalar(text("SELECT count(*) FROM app.outbox WHERE relayed_at IS NULL"))

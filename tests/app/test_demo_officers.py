@@ -27,6 +27,7 @@ from app.fees import tariffs
 from app.platform.permissions import Role
 from app.platform.runtime import Runtime
 from app.procedures import service as procedures
+from app.sheets.service import Sheets
 from capacity.store import seed_yards
 from geo.clock import FixedClock
 from geo.corridor import Corridor
@@ -43,7 +44,7 @@ def recording() -> Recording:
 
 
 @pytest.fixture
-def officers(runtime: Runtime, clock: FixedClock, recording: Recording, tmp_path: Path) -> Officers:
+def officers(runtime: Runtime, sheets: Sheets, clock: FixedClock, recording: Recording, tmp_path: Path) -> Officers:
     """The officers of an installation, two hours into the feeding."""
     now, corridor = clock.now(), runtime.corridor
     with runtime.sessions.begin() as session:
@@ -56,7 +57,7 @@ def officers(runtime: Runtime, clock: FixedClock, recording: Recording, tmp_path
         open_accounts(session, [gate.site_id for gate in corridor.gates()], now)
     state = DemoState.load(tmp_path, now, recording.start_s)
     playback = Playback(recording, state.timeline, state.shifts)
-    return Officers(playback, fleet, corridor, runtime.sessions, clock, people)
+    return Officers(playback, fleet, corridor, runtime.sessions, clock, people, sheets)
 
 
 def work(officers: Officers) -> None:
@@ -176,7 +177,13 @@ def test_a_second_look_and_a_restart_change_nothing(officers: Officers, runtime:
 def replace_officers(officers: Officers) -> Officers:
     """As a new process has them."""
     return Officers(
-        officers.playback, officers.fleet, officers.corridor, officers.sessions, officers.clock, officers.people
+        officers.playback,
+        officers.fleet,
+        officers.corridor,
+        officers.sessions,
+        officers.clock,
+        officers.people,
+        officers.sheets,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 from paho.mqtt import publish
@@ -25,8 +26,10 @@ def wait_for(condition, seconds: float = 10.0) -> bool:
     return False
 
 
-def test_reads_heard_on_the_broker_are_matched_once(runtime, sign_in, tmp_path) -> None:
+def test_reads_heard_on_the_broker_are_matched_once(runtime, sheets, sign_in, tmp_path) -> None:
     stage = set_stage(runtime, sign_in)
+    acts: list[str] = []
+    sheets = replace(sheets, listeners=(*sheets.listeners, lambda _session, _sheets, change: acts.append(change.act)))
     with runtime.sessions() as session:
         put_truck(session, runtime.corridor, "29C-123.45", time=runtime.clock.now(), km=1.1)
         session.commit()
@@ -48,7 +51,7 @@ def test_reads_heard_on_the_broker_are_matched_once(runtime, sign_in, tmp_path) 
         "timestamp": runtime.clock.now().timestamp(),
     }
     stop = threading.Event()
-    gateway = frigate_gateway.PlateGateway.of(runtime)
+    gateway = frigate_gateway.PlateGateway.of(runtime, sheets)
     with mosquitto(tmp_path) as broker:
         thread = threading.Thread(target=frigate_gateway.run, args=(gateway, broker), kwargs={"stop": stop})
         thread.start()
@@ -73,3 +76,4 @@ def test_reads_heard_on_the_broker_are_matched_once(runtime, sign_in, tmp_path) 
         ("matched", stage.trip_id),
         ("repeat", stage.trip_id),
     ]
+    assert acts == ["undeclared"], "its arrival at the gate is an act on its sheet like any other"

@@ -19,7 +19,7 @@ import uvicorn
 from sqlalchemy import text
 
 from app.accounts import service
-from app.main import create_app
+from app.bootstrap import web
 from app.platform import outbox
 from app.platform.outbox import Audience
 from app.platform.permissions import Principal, Role
@@ -35,7 +35,7 @@ def address(runtime: Runtime) -> Iterator[str]:
     """The application on a real port."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(runtime), log_level="warning", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(web(runtime), log_level="warning", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not server.started:

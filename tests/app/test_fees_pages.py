@@ -10,14 +10,15 @@ from fastapi.testclient import TestClient
 
 from app.fees import bank
 from app.platform.runtime import Runtime
+from app.sheets.service import Sheets
 from tests.app.collecting import Counter, open_counter
 
 SignIn = Callable[..., TestClient]
 
 
 @pytest.fixture
-def counter(runtime: Runtime, sign_in: SignIn) -> Counter:
-    return open_counter(runtime, sign_in)
+def counter(runtime: Runtime, sheets: Sheets, sign_in: SignIn) -> Counter:
+    return open_counter(runtime, sheets, sign_in)
 
 
 class Forms(HTMLParser):

@@ -7,12 +7,12 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from app.main import create_app
+from app.bootstrap import web
 
 
 @pytest.fixture
 def local(runtime):
-    with TestClient(create_app(runtime), client=("127.0.0.1", 50000)) as client:
+    with TestClient(web(runtime), client=("127.0.0.1", 50000)) as client:
         yield client
 
 

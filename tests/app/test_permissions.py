@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from app.main import create_app
+from app.bootstrap import web
 from app.platform import permissions
 from app.platform.permissions import PERMISSIONS, Role
 from app.settings import Settings
@@ -64,7 +64,7 @@ def acts_of(dependant: Dependant) -> set[str]:
 
 @pytest.fixture(scope="module")
 def app() -> FastAPI:
-    return create_app(settings=Settings(demo=True))
+    return web(settings=Settings(demo=True))
 
 
 def test_the_walk_sees_the_routes(app):

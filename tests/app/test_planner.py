@@ -8,17 +8,20 @@ import re
 import uuid
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from app.planning.runs import present_scenario
+from app.control.minute import Minute
+from app.planning import scenario_child
 from app.platform.runtime import Runtime
 from app.web.i18n import load_catalogues
 from capacity import store as capacity_store
 from maps.report import scenario_report
 from routing import store as routing_store
 from routing.scenario import parse_scenario, run_scenario
+from tests.app.test_control import put_trucks
 
 SignIn = Callable[..., TestClient]
 PAGES = {"accept": "text/html"}
@@ -205,20 +208,44 @@ def test_a_run_is_cancelled(planner: TestClient) -> None:
     assert planner.post(f"{address}/cancel").status_code == 409
 
 
-def test_the_present_state_counts_who_stands(planner: TestClient, runtime: Runtime) -> None:
-    now = runtime.clock.now()
+def test_a_base_that_begins_now_begins_with_the_queue_that_everybody_sees(
+    planner: TestClient, runtime: Runtime
+) -> None:
+    runtime.settings.forecast_runs = 24
+    put_trucks(runtime, list(np.arange(1.2, 6.0, 0.03)), speed_mps=0.8)
+    put_trucks(runtime, list(np.linspace(10, 60, 30)), first=1000)
+    assert Minute.of(runtime).run().failed == []
+    live = planner.get("/api/v1/forecasts/latest?gate=huu-nghi").json()
+    measured = live["now"]["queue_veh"]
+    assert measured > 100
+    page = planner.get("/planner?start=now").text.split('id="study"', 1)[1]
+    assert f"{measured:.0f} xe trong hàng chờ" in page
+    fields = {name: value_of(page, name) or "" for name in re.findall(r'<input[^>]*name="([^"]+)"', page)}
+    assert "world.gates.huu-nghi.standing_veh" not in fields
+    changes = {"runs": "12", "seed": "5", "horizon_h": "2", "change.demand.0.factor": "1"}
+    answer = planner.post("/planner", data=fields | changes, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    runtime.clock.advance(3600)  # type: ignore[attr-defined]  # what it begins with was taken when it was asked for
+    run_id = uuid.UUID(answer.headers["location"].rsplit("/", 1)[1])
     with runtime.sessions() as session:
-        capacity_store.record_count(session, "xuan-cuong", 210, time=now, now=now, counted_by=1)
-        session.execute(
-            text("INSERT INTO routing.queue_observation (gate_id, time, queue_veh, tail_km) VALUES (:g, :t, 33, 2)"),
-            {"g": "huu-nghi", "t": now},
-        )
+        assert routing_store.claim_scenario_run(session, now=runtime.clock.now()) is not None
         session.commit()
-        scenario = present_scenario(session, runtime.corridor, now)
-    assert scenario.world.gates["huu-nghi"].standing_veh == 243
-    assert scenario.world.gates["tan-thanh"].standing_veh == 0
-    assert scenario.start == "10:00"
-    assert value_of(planner.get("/planner?start=now").text, "world.gates.huu-nghi.standing_veh") == "243"
+    scenario_child.work(runtime, run_id)
+    run = planner.get(f"/api/v1/scenarios/{run_id}").json()
+    assert (run["status"], run["scenario"]["start"]) == ("done", "10:00"), run["error"]
+    assert run["scenario"]["world"] == {"begins": "now"}
+    series = run["result"]["gates"]["huu-nghi"]["queue_veh"]
+    assert series["base"] == series["variant"], "nothing is changed"
+    assert [quantile[0] for quantile in series["base"]] == [measured] * 3
+    for step in (3, 6, 12):
+        assert series["base"][1][step] == pytest.approx(live["queue_veh"][1][step], abs=0.1 * measured)
+
+
+def test_a_base_that_begins_now_takes_no_demand_of_its_own(planner: TestClient) -> None:
+    scenario = {"name": "x", "world": {"begins": "now", "gates": {"huu-nghi": {"standing_veh": 600}}}}
+    answer = planner.post("/api/v1/scenarios", json={"scenario": scenario})
+    assert answer.status_code == 422
+    assert planner.post("/api/v1/scenarios", json={"scenario": {"name": "x", "world": {}}}).status_code == 422
 
 
 OTHERS = ("traffic_police", "driver", "enterprise", "yard_operator", "administrator", "auditor")

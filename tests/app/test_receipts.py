@@ -14,14 +14,15 @@ from pypdf import PdfReader
 from app.fees import store
 from app.fees.amount_in_words import dong_in_words
 from app.platform.runtime import Runtime
+from app.sheets.service import Sheets
 from tests.app.collecting import Counter, open_counter
 
 SignIn = Callable[..., TestClient]
 
 
 @pytest.fixture
-def counter(runtime: Runtime, sign_in: SignIn) -> Counter:
-    return open_counter(runtime, sign_in)
+def counter(runtime: Runtime, sheets: Sheets, sign_in: SignIn) -> Counter:
+    return open_counter(runtime, sheets, sign_in)
 
 
 def read(pdf: bytes) -> str:

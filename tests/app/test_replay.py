@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import uvicorn
 
-from app.main import create_app
+from app.bootstrap import web
 from app.ops import replay
 from app.platform.runtime import Runtime
 from geo.errors import InvalidInputError
@@ -29,7 +29,7 @@ def server(runtime: Runtime) -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(create_app(runtime), port=port, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(web(runtime), port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started and thread.is_alive():

@@ -13,11 +13,12 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from app.platform.runtime import Runtime
 from app.procedures import service as procedures
 from app.procedures.procedure import Facts
-from app.sheets import service as sheets
+from app.sheets.service import SheetChange, Sheets
 from app.trips import store as trips_store
 from geo.errors import ConflictError, InvalidInputError
 from tests.app.dispatching import add_organisation, put_truck, trip_body
@@ -30,6 +31,7 @@ class Border:
     """A gate with an enterprise and an officer of each role, signed in when first asked for."""
 
     runtime: Runtime
+    sheets: Sheets
     sign_in: SignIn
     organisation_id: int
     enterprise: TestClient
@@ -52,7 +54,7 @@ class Border:
                 facts = Facts(
                     direction=trip["direction"], regime=trip["regime"], goods_class=frozenset({trip["goods_class"]})
                 )
-                sheets.open_sheet(session, trip["trip_id"], facts, now)
+                self.sheets.open_sheet(session, trip["trip_id"], facts, now)
                 session.commit()
         return int(trip["trip_id"])
 
@@ -97,16 +99,34 @@ EXPORT_WAY = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _alone(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sheet without what other parts do when it changes; their own tests have both together."""
-    monkeypatch.setattr(sheets, "LISTENERS", [])
+@dataclass
+class Listener:
+    """Another feature that takes part: it hears of every act, and refuses it if told to."""
+
+    refusal: ConflictError | None = None
+    heard: list[tuple[str, str]] = field(default_factory=list)
+
+    def __call__(self, _session: Session, _sheets: Sheets, change: SheetChange) -> None:
+        self.heard.append((change.act, change.step))
+        if self.refusal is not None:
+            raise self.refusal
 
 
 @pytest.fixture
-def border(runtime: Runtime, sign_in: SignIn) -> Border:
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture
+def sheets(listener: Listener) -> Sheets:
+    """Sheets without what the platform's features do when one changes; their own tests have both together."""
+    return Sheets(listeners=(listener,), readers={})
+
+
+@pytest.fixture
+def border(runtime: Runtime, sheets: Sheets, sign_in: SignIn) -> Border:
     organisation_id = add_organisation(runtime, "Nông sản Lạng Sơn")
-    return Border(runtime, sign_in, organisation_id, sign_in("enterprise", organisation_id=organisation_id))
+    return Border(runtime, sheets, sign_in, organisation_id, sign_in("enterprise", organisation_id=organisation_id))
 
 
 def test_an_export_goes_from_declaration_to_exit(border: Border) -> None:
@@ -163,11 +183,11 @@ def test_the_fee_belongs_to_its_collector_once_known(border: Border) -> None:
     trip_id = border.enter()
     for role, step in EXPORT_WAY[:3]:
         border.act(role, trip_id, step)
-    border.call(sheets.update_facts, trip_id, {"collector": "tax"})
+    border.call(border.sheets.update_facts, trip_id, {"collector": "tax"})
     assert border.act("gate_management", trip_id, "fee").status_code == 403
     with border.runtime.sessions() as session:
         for _ in range(2):  # the bank may tell it twice
-            version = sheets.confirm_step(
+            version = border.sheets.confirm_step(
                 session,
                 None,
                 trip_id,
@@ -216,7 +236,7 @@ def test_a_return_is_mended_by_declaring_again(border: Border) -> None:
     assert again.status_code == 200, "a double tap"
     assert again.json()["version"] == found["version"]
     facts = Facts(direction="export", regime="export", goods_class=frozenset({"meat"}))
-    border.call(sheets.open_sheet, trip_id, facts, changed=["goods"])
+    border.call(border.sheets.open_sheet, trip_id, facts, changed=["goods"])
     state = border.state(trip_id)
     assert (state["declaration"], state["health"], state["barrier_1"]) == ("done", "done", "ready")
     assert (state["quarantine_plant"], state["quarantine_animal"]) == ("not_needed", "waiting")
@@ -224,9 +244,9 @@ def test_a_return_is_mended_by_declaring_again(border: Border) -> None:
 
 def test_other_goods_need_a_new_channel_and_facts_of_others_stay(border: Border) -> None:
     trip_id = border.enter()
-    border.call(sheets.update_facts, trip_id, {"channel": "green", "collector": "tax", "equipment": {"scanner"}})
+    border.call(border.sheets.update_facts, trip_id, {"channel": "green", "collector": "tax", "equipment": {"scanner"}})
     facts = Facts(direction="export", regime="export", goods_class=frozenset({"ore"}))
-    border.call(sheets.open_sheet, trip_id, facts, changed=["goods"])
+    border.call(border.sheets.open_sheet, trip_id, facts, changed=["goods"])
     trip = border.sheet(trip_id)["trip"]
     assert trip["channel"] is None
     assert (trip["facts"]["collector"], trip["facts"]["equipment"]) == ("tax", ["scanner"])
@@ -235,7 +255,7 @@ def test_other_goods_need_a_new_channel_and_facts_of_others_stay(border: Border)
 
 def test_green_releases_at_once_without_a_person(border: Border) -> None:
     trip_id = border.enter(goods_class="ore", goods="Quặng sắt")
-    border.call(sheets.update_facts, trip_id, {"channel": "green"})
+    border.call(border.sheets.update_facts, trip_id, {"channel": "green"})
     for role, step in EXPORT_WAY[:3]:
         assert border.act(role, trip_id, step).status_code == 200
     steps = {step["step"]: step for step in border.sheet(trip_id)["steps"]}
@@ -243,7 +263,7 @@ def test_green_releases_at_once_without_a_person(border: Border) -> None:
     assert steps["customs"]["done_by"] is None
     assert border.rows("SELECT channel FROM app.trip")[0].channel == "green"
     with pytest.raises(InvalidInputError):
-        border.call(sheets.update_facts, trip_id, {"weather": "rain"})
+        border.call(border.sheets.update_facts, trip_id, {"weather": "rain"})
 
 
 def test_a_double_tap_is_one_effect(border: Border) -> None:
@@ -291,17 +311,12 @@ def test_two_agencies_work_on_one_sheet_at_once(border: Border) -> None:
     assert border.act("plant_quarantine", trip_id, "quarantine_plant").status_code == 200
 
 
-def test_an_act_fails_as_a_whole(border: Border) -> None:
+def test_an_act_fails_as_a_whole(border: Border, listener: Listener) -> None:
     trip_id = border.enter()
-
-    def fail(*_: Any) -> None:
-        raise ConflictError("The other part could not follow.")
-
-    sheets.LISTENERS.append(fail)
-    try:
-        assert border.act("health_quarantine", trip_id, "health").status_code == 409
-    finally:
-        sheets.LISTENERS.remove(fail)
+    assert listener.heard == [("opened", "declaration")]
+    listener.refusal = ConflictError("The other part could not follow.")
+    assert border.act("health_quarantine", trip_id, "health").status_code == 409
+    assert listener.heard[-1] == ("confirm", "health")
     assert border.state(trip_id)["health"] == "ready"
     assert not border.rows("SELECT FROM app.audit WHERE action = 'sheets.confirm'")
     assert not border.rows("SELECT FROM app.outbox WHERE data ->> 'status' = 'done' AND data ->> 'step' = 'health'")
@@ -330,7 +345,7 @@ def test_nobody_handles_an_undeclared_truck_and_its_time_is_measured(border: Bor
     waiting = border.officer("support").get("/api/v1/inspections", params={"station": "support"}).json()["undeclared"]
     assert [(entry["trip_id"], entry["status"]) for entry in waiting] == [(trip_id, "undeclared")]
     facts = Facts(direction="export", regime="export", goods_class=frozenset({"fresh_fruit"}))
-    border.call(sheets.open_sheet, trip_id, facts)
+    border.call(border.sheets.open_sheet, trip_id, facts)
     (line,) = border.rows("SELECT data FROM app.trip_event WHERE data ->> 'act' = 'opened'")
     assert line.data["undeclared_s"] == 1200.0
     assert border.act("health_quarantine", trip_id, "health").status_code == 200
@@ -350,7 +365,7 @@ def test_before_the_day_set_agencies_go_on_without_a_declaration(border: Border,
     assert found["is_declared"] is False
     assert border.state(trip_id)["declaration"] == "not_needed"
     facts = Facts(direction="export", regime="export", goods_class=frozenset({"fresh_fruit"}))
-    border.call(sheets.open_sheet, trip_id, facts)
+    border.call(border.sheets.open_sheet, trip_id, facts)
     assert border.sheet(trip_id)["is_declared"] is True
     assert border.state(trip_id)["declaration"] == "done"
 
@@ -410,7 +425,7 @@ def test_nobody_waits_before_the_truck_is_there(border: Border) -> None:
     early, late = border.enter("29C-123.45"), border.enter("29C-543.21")
     clock.advance(5 * 3600)
     for trip_id in (late, early):  # declared in one order, there in the other
-        border.call(sheets.note_arrival, trip_id)
+        border.call(border.sheets.note_arrival, trip_id)
         clock.advance(300)
     listed = border.officer("health_quarantine").get("/api/v1/inspections", params={"station": "health"}).json()["here"]
     assert [one["trip_id"] for one in listed] == [late, early]
@@ -430,7 +445,7 @@ def test_a_truck_that_enters_the_yard_has_arrived(border: Border) -> None:
 
 def test_what_a_trip_left_open_does_not_stay_on_the_lists(border: Border) -> None:
     trip_id = border.enter()
-    border.call(sheets.note_arrival, trip_id)
+    border.call(border.sheets.note_arrival, trip_id)
     assert border.rows("SELECT FROM app.trip_step WHERE is_live")
     with border.runtime.sessions() as session:
         session.execute(text("UPDATE app.trip SET stage = 'out'"))
@@ -442,4 +457,4 @@ def test_what_a_trip_left_open_does_not_stay_on_the_lists(border: Border) -> Non
     assert refused.status_code == 409
     ore = Facts(direction="export", regime="export", goods_class=frozenset({"ore"}))
     with pytest.raises(ConflictError):
-        border.call(sheets.open_sheet, trip_id, ore)
+        border.call(border.sheets.open_sheet, trip_id, ore)

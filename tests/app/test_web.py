@@ -10,7 +10,7 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from fastapi.testclient import TestClient
 
-from app.main import create_app
+from app.bootstrap import web
 from app.platform.permissions import PERMISSIONS, Role
 from app.web import i18n
 from app.web.headers import content_security_policy
@@ -235,7 +235,7 @@ def test_a_fault_of_ours_is_told_without_its_inside(sign_in, monkeypatch):
 
 
 def test_a_fault_of_ours_is_answered_like_everything_else_and_tells_nothing_of_itself(runtime):
-    app = create_app(runtime)
+    app = web(runtime)
 
     @app.get("/broken")
     @app.get("/api/v1/broken")

@@ -1,0 +1,133 @@
+"""A scenario that begins with the corridor as it is: the state and the demand of the live forecast, in both worlds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+
+from routing.arrays import FloatArray
+from routing.demand import BoolArray, CorridorState, DemandModel, Sampler
+from routing.forecast import day_second, links_now
+from routing.gates import GateSetting
+from routing.graph import Network
+from routing.scenario_inputs import HOURS, DemandChange
+from routing.simulation import Trucks
+
+GOODS: Final = ("perishable", "other")
+INTEGERS: Final = frozenset({"road_id", "gate", "yard", "declared_gate"})
+BOOLEANS: Final = frozenset({"perishable", "declared_perishable"})
+NOT_KEPT: Final = frozenset({"gate_settings", "closures"})
+"""How gates work is read when a run starts; what is closed is the scenario's to say."""
+
+
+def demand_factor(network: Network, changes: Sequence[DemandChange]) -> FloatArray:
+    """By what the exports that set out are multiplied: [gate, goods of `GOODS`, hour of the local day]."""
+    factor = np.ones((len(network.gate_ids), len(GOODS), HOURS))
+    for change in changes:
+        gates = slice(None) if change.gate is None else network.gate_ids.index(change.gate)
+        goods = slice(None) if change.goods is None else GOODS.index(change.goods)
+        factor[gates, goods, change.from_hour : change.to_hour] *= change.factor
+    return factor
+
+
+@dataclass(frozen=True)
+class DrawnTrucks:
+    """The trucks of both worlds in one run; `comes` says for base and variant which of them come."""
+
+    trucks: Trucks
+    perishable: BoolArray
+    comes: tuple[BoolArray, BoolArray]
+    exporting: BoolArray
+    movable: BoolArray
+    """Exports on the road or still to come: those that a diversion or a hold can concern."""
+
+
+class PresentTrucks:
+    """Draws the trucks of both worlds from the state of the corridor, one run after another."""
+
+    def __init__(self, network: Network, state: CorridorState, factor: FloatArray, *, horizon_s: float) -> None:
+        """`factor` as of `demand_factor`: how the variant's demand differs from the live forecast's."""
+        self.network, self.factor = network, factor
+        self.start_s = day_second(state.made_at)
+        links, road_time_s, self.queue = links_now(network, state)
+        self.sampler = Sampler(
+            network,
+            state,
+            free_time_s=links.free_time_s,
+            road_time_s=road_time_s,
+            spacing_m=links.spacing_m,
+            queued=self.queue.member >= 0,
+            horizon_s=horizon_s,
+            model=DemandModel(),
+        )
+
+    def draw(self, rng: np.random.Generator, settings: Sequence[GateSetting]) -> DrawnTrucks:
+        """The trucks of one run.
+
+        More demand than the live forecast's are further draws of it, of which in the variant as many come as the
+        factor asks for; less is thinned.
+        """
+        by_gate: dict[tuple[str, str], GateSetting] = {
+            (setting.gate_id, setting.direction): setting for setting in settings
+        }
+        copies = max(1, int(np.ceil(self.factor.max(initial=1.0))))
+        drawn = [self.sampler.draw(each, by_gate) for each in rng.spawn(copies)]
+        sets_out = [self._sets_out(draw.trucks, draw.n_state) for draw in drawn]
+        kept = [np.arange(sets_out[0].size), *(np.flatnonzero(own) for own in sets_out[1:])]
+        trucks = _concat([_take(draw.trucks, index) for draw, index in zip(drawn, kept, strict=True)])
+        perishable = np.concatenate([draw.perishable[index] for draw, index in zip(drawn, kept, strict=True)])
+        changes = np.concatenate([own[index] for own, index in zip(sets_out, kept, strict=True)])
+        copy = np.repeat(np.arange(copies), [index.size for index in kept])
+        hour = ((self.start_s + trucks.ready_s) // 3600.0).astype(np.int64) % HOURS
+        factor = self.factor[np.where(changes, trucks.gate, 0), np.where(perishable, 0, 1), hour]
+        mark = rng.uniform(size=trucks.gate.size)
+        exporting = (trucks.gate >= 0) & (trucks.gate < len(self.network.gate_ids))
+        return DrawnTrucks(
+            trucks=trucks,
+            perishable=perishable,
+            comes=(copy == 0, np.where(changes, mark < factor - copy, True)),
+            exporting=exporting,
+            movable=exporting & (trucks.link >= 0),
+        )
+
+    def _sets_out(self, trucks: Trucks, n_state: int) -> BoolArray:
+        """Exports that are not under way yet."""
+        is_export = (trucks.gate >= 0) & (trucks.gate < len(self.network.gate_ids))
+        return np.asarray(is_export & trucks.to_come & (np.arange(trucks.gate.size) >= n_state))
+
+
+def state_record(state: CorridorState) -> dict[str, Any]:
+    """A state as plain JSON values, without how gates work and what is closed; `read_state` reads it back."""
+    record: dict[str, Any] = {}
+    for each in fields(state):
+        value = getattr(state, each.name)
+        if isinstance(value, np.ndarray):
+            record[each.name] = [None if isinstance(one, float) and math.isnan(one) else one for one in value.tolist()]
+        elif each.name not in NOT_KEPT and value is not None:
+            record[each.name] = value.isoformat() if isinstance(value, datetime) else dict(value)
+    return record
+
+
+def read_state(record: Mapping[str, Any], settings: Sequence[GateSetting]) -> CorridorState:
+    """The state of a record, with how gates work."""
+    values: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, list):
+            kind = np.int64 if name in INTEGERS else np.bool_ if name in BOOLEANS else np.float64
+            values[name] = np.array([np.nan if number is None else number for number in value], kind)
+        else:
+            values[name] = datetime.fromisoformat(value) if name == "made_at" else value
+    return CorridorState(**values, gate_settings=tuple(settings))
+
+
+def _take(trucks: Trucks, index: Any) -> Trucks:
+    return replace(trucks, **{each.name: getattr(trucks, each.name)[index] for each in fields(trucks)})
+
+
+def _concat(parts: Sequence[Trucks]) -> Trucks:
+    return Trucks(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Trucks)))

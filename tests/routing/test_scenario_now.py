@@ -1,0 +1,109 @@
+"""Scenarios that begin with the corridor as it is."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from geo.corridor import Corridor
+from geo.errors import InvalidInputError
+from routing.demand import CorridorState
+from routing.forecast import forecast
+from routing.gates import assumed_settings
+from routing.graph import build_network
+from routing.measure import measure_queues
+from routing.scenario import Change, DemandChange, Hold, Scenario, ScenarioResult, World, run_scenario
+from routing.scenario_now import demand_factor, read_state, state_record
+
+CORRIDOR = Corridor.default()
+NETWORK = build_network(CORRIDOR)
+SETTINGS = tuple(assumed_settings(CORRIDOR))
+NOW = Scenario(name="now", start="10:00", horizon_h=3, world=World(begins="now"))
+
+
+@pytest.fixture(scope="module")
+def state() -> CorridorState:
+    """A queue of 5 km before Huu Nghi, trucks on their way, some in the yards."""
+    km = np.concatenate([np.arange(1.2, 6.0, 0.03), np.linspace(10, 70, 60)])
+    road_id, offset_m = CORRIDOR.place_at("QL1A", km)
+    n = km.size
+    return CorridorState(
+        made_at=datetime(2026, 3, 2, 3, tzinfo=UTC),
+        road_id=road_id.astype(np.int64),
+        offset_m=offset_m,
+        speed_mps=np.where(km < 6.0, 0.8, np.where(np.arange(n) % 7 == 0, np.nan, 12.0)),
+        gate=np.zeros(n, np.int64),
+        perishable=np.arange(n) % 2 == 0,
+        age_s=np.full(n, 10.0),
+        yard=np.full(n, -1),
+        yard_since_s=np.zeros(n),
+        yard_inside_veh=np.full(len(NETWORK.yard_ids), 40.0),
+        yard_capacity_veh=np.full(len(NETWORK.yard_ids), 350.0),
+        gate_settings=SETTINGS,
+    )
+
+
+def run(state: CorridorState, change: Change | None = None) -> ScenarioResult:
+    scenario = NOW.model_copy(update={"change": change or Change()})
+    result = run_scenario(CORRIDOR, scenario, seed=5, runs=16, settings=SETTINGS, state=state)
+    assert result is not None
+    return result
+
+
+def test_a_state_survives_being_written_down(state: CorridorState) -> None:
+    back = read_state(json.loads(json.dumps(state_record(state))), SETTINGS)
+    for name, value in vars(state).items():
+        assert np.array_equal(getattr(back, name), value, equal_nan=name == "speed_mps"), name
+        if isinstance(value, np.ndarray):
+            assert getattr(back, name).dtype == value.dtype, name
+
+
+def test_the_base_is_the_live_forecast(state: CorridorState) -> None:
+    base = run(state)
+    live = forecast(NETWORK, state, runs=32, seed=3, horizon_s=3 * 3600.0)
+    measured = measure_queues(NETWORK, state)
+    assert measured.queue_veh[0] > 100
+    assert (base.queue_veh[:, :, :, 0] == measured.queue_veh).all(), "it begins with the measured queue"
+    assert (base.tail_km[:, :, :, 0] == measured.tail_km).all()
+    assert np.array_equal(base.queue_veh[0], base.queue_veh[1])
+    for step in (1, 6, 12, 24, 36):
+        assert base.queue_veh[0, 1, 0, step] == pytest.approx(live.queue_veh[1, 0, step], abs=15), step
+        assert base.occupancy_veh[0, 1, 0, step] == pytest.approx(live.occupancy_veh[1, 0, step], abs=15), step
+
+
+def test_demand_is_thinned_and_added_to(state: CorridorState) -> None:
+    nobody, double = (run(state, Change(demand=(DemandChange(factor=factor),))) for factor in (0.0, 2.0))
+    hours = {name: r.totals["truck_hours"].mean(axis=1) for name, r in (("nobody", nobody), ("double", double))}
+    assert hours["nobody"][1] < hours["nobody"][0]
+    more, less = hours["double"][1] - hours["double"][0], hours["nobody"][0] - hours["nobody"][1]
+    assert more == pytest.approx(less, rel=0.3), "as many come again as would not come"
+
+
+def test_a_hold_concerns_who_is_on_the_road_before_it(state: CorridorState) -> None:
+    staging = max(NETWORK.staging_link, key=lambda name: CORRIDOR.sites[name].km)
+    held = run(state, Change(holds=(Hold(staging=staging, until_h=2.5),)))
+    base_h, variant_h = held.totals["truck_hours"].mean(axis=1)
+    assert variant_h > base_h
+
+
+def test_factors_by_gate_goods_and_hour() -> None:
+    changes = (
+        DemandChange(factor=2.0, gate="huu-nghi", goods="perishable", from_hour=6, to_hour=8),
+        DemandChange(factor=0.5),
+    )
+    factor = demand_factor(NETWORK, changes)
+    own = NETWORK.gate_ids.index("huu-nghi")
+    assert factor[own, 0, 5:9].tolist() == [0.5, 1.0, 1.0, 0.5]
+    assert (factor[own, 1] == 0.5).all()
+    assert (factor[1 - own] == 0.5).all()
+
+
+def test_now_needs_the_state_and_nothing_else_takes_it(state: CorridorState) -> None:
+    with pytest.raises(InvalidInputError):
+        run_scenario(CORRIDOR, NOW, seed=1, runs=1)
+    described = Scenario(name="x", world=World.model_validate({"gates": {"huu-nghi": {"exports_veh_per_day": 100}}}))
+    with pytest.raises(InvalidInputError):
+        run_scenario(CORRIDOR, described, seed=1, runs=1, state=state)
