@@ -19,7 +19,6 @@ from capacity.ledger import YardState
 from capacity.plan import YardPlan, make_plan
 from capacity.problem import YardProblem, expected_stays
 from capacity.store import Assignment
-from geo.clock import LOCAL_ZONE
 from routing.forecast import Forecast
 from routing.gates import GateSetting, Server
 
@@ -167,15 +166,7 @@ def emit_yards(session: Session, yards: Sequence[YardState], now: datetime) -> N
 
 def open_seconds(server: Server | None, now: datetime) -> np.ndarray:
     """Seconds of each step from `now` on in which a server is open, shape (STEPS,)."""
-    if server is None or server.open_from_s == server.open_to_s:
-        return np.full(STEPS, STEP_S)
-    local = now.astimezone(LOCAL_ZONE)
-    start_s = local.hour * 3600.0 + local.minute * 60.0 + local.second
-    minute = (start_s + 60.0 * np.arange(int(STEPS * STEP_S / 60.0))) % 86400.0
-    opens, closes = server.open_from_s, server.open_to_s
-    is_open = (minute >= opens) & (minute < closes) if opens < closes else (minute >= opens) | (minute < closes)
-    seconds: np.ndarray = is_open.reshape(STEPS, -1).sum(axis=1) * 60.0
-    return seconds
+    return np.full(STEPS, STEP_S) if server is None else server.hours.open_seconds_by_step(now, STEP_S, STEPS)
 
 
 def _arrivals(
@@ -284,9 +275,7 @@ def _seconds_per_truck(setting: GateSetting | None) -> float:
     """Seconds a truck the crossing takes on average over the day, the hours in which it is closed included."""
     if setting is None:
         return 0.0
-    opens, closes = setting.crossing.open_from_s, setting.crossing.open_to_s
-    open_s = 86400.0 if opens == closes else (closes - opens) % 86400.0
-    return 86400.0 / max(open_s * _rate(setting.crossing), 1e-9)
+    return 86400.0 / max(setting.crossing.hours.daily_open_s * _rate(setting.crossing), 1e-9)
 
 
 def _rate(server: Server) -> float:
