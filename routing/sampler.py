@@ -94,6 +94,8 @@ class Sampler:
         self.hold_link = self._next_staging()
         self.unnamed_yard = self._unnamed_in_yards()
         self.shares = gate_shares(network.gate_demand)
+        self.entry = np.array([network.entry(g) for g in range(len(network.gate_ids))], np.int64)
+        self.ways = [network.path(int(entry), g) if entry >= 0 else [] for g, entry in enumerate(self.entry)]
 
     def _closed_up(self, rest_s: FloatArray, queued: BoolArray, spacing_m: FloatArray) -> FloatArray:
         """Rest times in which the k-th truck of a queue is no farther from the end of its link than k places.
@@ -201,7 +203,7 @@ class Sampler:
             hold_link=self.hold_link,
             hold_until_s=self.hold_s,
         )
-        return trucks.take(self.known)
+        return trucks if self.known.all() else trucks.take(np.flatnonzero(self.known))
 
     def _unnamed(self, rng: np.random.Generator, settings: Settings) -> TruckBatch:
         """Trucks in the yards that nobody knows by name."""
@@ -244,10 +246,9 @@ class Sampler:
         to_come = np.ones(gate.size, bool)
         for g in range(len(self.network.gate_ids)):
             own = np.flatnonzero(gate == g)
-            entry = self.network.entry(g)
-            if own.size == 0 or entry < 0:
+            path = self.ways[g]
+            if own.size == 0 or not path:
                 continue
-            path = self.network.path(entry, g)
             times = self.free_time_s[path]
             after = np.concatenate((np.cumsum(times[::-1])[::-1][1:], [0.0]))  # from each link's end to the gate
             total = times.sum()
@@ -263,9 +264,8 @@ class Sampler:
         network, model = self.network, self.model
         prior = np.array([gate.undeclared_exports_veh_per_h for gate in network.gate_demand]) * model.undeclared_factor
         rate = hourly_arrivals(self.state.recent_hourly_veh, prior, model.prior_weight_h, rng)
-        entry = np.array([network.entry(g) for g in range(rate.size)])
-        gate, ready = sample_arrivals(rng, np.where(entry >= 0, rate, 0.0), 0.0, self.horizon_s)
-        return TruckBatch.of(gate, entry[gate], ready, to_come=True, perishable=self._goods(rng, gate.size))
+        gate, ready = sample_arrivals(rng, np.where(self.entry >= 0, rate, 0.0), 0.0, self.horizon_s)
+        return TruckBatch.of(gate, self.entry[gate], ready, to_come=True, perishable=self._goods(rng, gate.size))
 
     def _imports(self, rng: np.random.Generator) -> TruckBatch:
         """Trucks from abroad, while their gate is open."""

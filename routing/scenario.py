@@ -193,7 +193,8 @@ def run_scenario(
     results = ensemble(run, runs, threads=threads, cancelled=cancelled, progress=progress)
     if len(results) < runs:
         return None
-    base, variant = (series_quantiles([result[w] for result in results]) for w in range(2))
+    base = series_quantiles([base for base, _, _ in results])
+    variant = series_quantiles([variant for _, variant, _ in results])
     totals = np.stack([totals for *_, totals in results])
     return ScenarioResult(
         scenario=scenario,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -54,11 +54,12 @@ class TruckBatch:
     ) -> Self:
         """Trucks from anything array-like; single values count for all. Left out: average trucks that are nowhere
         held, on the road already, with other than perishable goods."""
-        n = np.broadcast_shapes(*(np.shape(value) for value in (gate, link, ready_s)), (1,))[0]
-        n = 0 if 0 in (np.size(gate), np.size(link), np.size(ready_s)) else n
+        sizes = [np.size(value) for value in (gate, link, ready_s)]
+        n = 0 if 0 in sizes else max(sizes)
 
-        def column(value: npt.ArrayLike, kind: type) -> npt.NDArray[np.generic]:
-            return np.array(np.broadcast_to(np.asarray(value, kind), (n,)))
+        def column(value: npt.ArrayLike, kind: type) -> npt.NDArray[Any]:
+            given = np.asarray(value, kind)
+            return given if given.shape == (n,) else np.full(n, given)
 
         return cls(
             gate=column(gate, np.int64),
@@ -84,7 +85,7 @@ class TruckBatch:
 
 def sample_slowness(rng: np.random.Generator, n: int, cv: float) -> FloatArray:
     """[n] how slow trucks are beside the average: lognormal with median 1 and coefficient of variation `cv`."""
-    return np.exp(np.sqrt(np.log1p(cv**2)) * rng.standard_normal(n))
+    return np.asarray(np.exp(np.sqrt(np.log1p(cv**2)) * rng.standard_normal(n)))
 
 
 def sample_arrivals(
@@ -157,7 +158,7 @@ def select_fleet(fleet: FleetArrays, keep: BoolArray) -> FleetArrays:
     """A fleet without the trucks that are not kept, [n] mask."""
     number = np.cumsum(keep) - 1
     orders = ("on_road", "to_come", "in_yard")
-    kept = {
+    kept: dict[str, Any] = {
         name: number[index[keep[index]]] if name in orders else index[keep]
         for name, index in zip(FleetArrays._fields, fleet, strict=True)
     }

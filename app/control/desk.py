@@ -18,7 +18,7 @@ from app.control import yards
 from app.control.scenarios import PLANNERS
 from app.events import emit
 from capacity import store as capacity_store
-from capacity.ledger import Movement, Truck, YardState
+from capacity.ledger import LedgerTruck, Movement, YardState
 from capacity.store import Yard
 from geo.corridor import Corridor
 from geo.errors import ForbiddenError, InvalidInputError, NotFoundError
@@ -69,7 +69,7 @@ def move_by_hand(
 
     def enter() -> int:
         vehicle = find_vehicle(session, plate_norm)
-        truck = Truck(vehicle.vehicle_id if vehicle else None, plate_norm)
+        truck = LedgerTruck(vehicle.vehicle_id if vehicle else None, plate_norm)
         report = Movement(truck, kind, moment, "manual", recorded_by=principal.account_id)
         touched = capacity_store.record_movements(session, [(yard_id, report)])
         states = capacity_store.yard_states(session, now)

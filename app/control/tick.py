@@ -20,7 +20,7 @@ from app.runtime import Runtime
 from app.trips import service as trips
 from app.trips.places import Places
 from capacity import store as capacity_store
-from capacity.ledger import Movement, Truck
+from capacity.ledger import LedgerTruck, Movement
 
 HEARTBEAT = "ck:heartbeat:control"
 HEARTBEAT_TTL_S = 15
@@ -68,7 +68,11 @@ class Tick:
             (
                 row.site_id,
                 Movement(
-                    Truck(row.vehicle_id, row.plate_norm), row.kind, row.time, row.source, source_ref=str(row.event_id)
+                    LedgerTruck(row.vehicle_id, row.plate_norm),
+                    row.kind,
+                    row.time,
+                    row.source,
+                    source_ref=str(row.event_id),
                 ),
             )
             for row in rows

@@ -82,7 +82,9 @@ def build_problem(
         dwell_s=np.array([one.dwell.mean_s if one else 5400.0 for one in server]),
         release_veh_per_s=np.array([_rate(one.crossing) if one else 0.01 for one in server]),
         working_s=np.array([open_seconds(one.crossing if one else None, now) for one in server]),
+        gate=np.array([gate_ids.index(yard.gate_id) for yard in yards], np.int64),
     )
+    ways_in = [(yard.gate_id, yard.kind) for yard in yards]  # yards of a gate and kind share the entrance of the first
     unlimited = np.full(STEPS, np.inf)
     intake = [open_seconds(one.entrance, now) * _rate(one.entrance) if one else unlimited for one in server]
     index = {yard.yard_id: j for j, yard in enumerate(yards)}
@@ -100,6 +102,7 @@ def build_problem(
         capacity_veh=np.repeat([[float(yard.capacity_veh)] for yard in yards], STEPS, axis=1).reshape(Y, STEPS),
         remaining_veh=remaining,
         stay_share=share,
+        entrance=np.array([ways_in.index((yard.gate_id, yard.kind)) for yard in yards], np.int64),
         intake_veh=np.array(intake).reshape(Y, STEPS),
         gate=np.array([gate_ids.index(yard.gate_id) for yard in yards], np.int64),
         crossing_s=np.array([_seconds_per_truck(by_gate.get(gate_id)) for gate_id in gate_ids]),
