@@ -12,7 +12,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from redis import Redis
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app import events

@@ -102,12 +102,18 @@ def test_geojson_round_trip() -> None:
     assert Corridor.from_geojson(json.loads(json.dumps(CORRIDOR.to_geojson()))) == CORRIDOR
 
 
-def test_frames() -> None:
-    roads, sites = CORRIDOR.roads_frame(), CORRIDOR.sites_frame()
-    assert roads.crs.to_epsg() == sites.crs.to_epsg() == 4326
-    assert list(roads.index) == list(range(len(CORRIDOR.roads)))
-    assert roads.to_crs(32648).length.to_numpy() == pytest.approx(roads["length_m"].to_numpy(), abs=0.02)
-    assert set(sites.index) == set(CORRIDOR.sites)
+def test_a_site_that_names_no_road_is_placed_where_it_lies() -> None:
+    parsed = collection()
+    bare = next(f for f in parsed["features"] if f["properties"].get("site_id") == "tan-thanh")
+    placed = dict(bare["properties"])
+    del bare["properties"]["road"], bare["properties"]["km"]
+    site = Corridor.from_geojson(parsed).get_site("tan-thanh")
+    assert site.road == placed["road"] == "QL4A"
+    assert site.km == pytest.approx(placed["km"], abs=0.01)
+    assert (site.provenance["road"], site.provenance["km"]) == ("derived", "derived")
+    bare["properties"]["road"] = "QL4A"
+    with pytest.raises(InvalidInputError, match="has no property km"):
+        Corridor.from_geojson(parsed)
 
 
 # Linear referencing
