@@ -42,7 +42,7 @@ CONTRADICTORY = (Flag.LEFT_NEVER_ENTERED, Flag.ENTERED_TWICE, Flag.LEFT_UNSEEN)
 
 
 @dataclass(frozen=True)
-class Truck:
+class LedgerTruck:
     """Whom a report is about: a known vehicle, or a plate no vehicle is known for."""
 
     vehicle_id: int | None = None
@@ -60,7 +60,7 @@ class Truck:
 class Movement:
     """One report: `kind` is `enter` or `leave`, `source` is `gps`, `camera` or `manual`."""
 
-    truck: Truck
+    truck: LedgerTruck
     kind: str
     time: datetime
     source: str
@@ -72,7 +72,7 @@ class Movement:
 class Stay:
     """The last stay of a truck in a yard; open while `left_at` is empty."""
 
-    truck: Truck
+    truck: LedgerTruck
     entered_at: datetime | None
     entered_source: str | None
     left_at: datetime | None = None
@@ -86,7 +86,7 @@ class Stay:
 
 
 @dataclass(frozen=True)
-class Books:
+class YardBalance:
     """What a yard's ledger keeps beside the stays.
 
     `unidentified_veh` as in the module's formula; the rest is the last count: when, how many were
@@ -102,8 +102,8 @@ class Books:
         """Whether the last count already knew what happened at `time`."""
         return self.counted_at is not None and time <= self.counted_at
 
-    def moved(self, delta_veh: int, time: datetime) -> Books:
-        """The books after `delta_veh` trucks were found to have come or gone at `time`."""
+    def moved(self, delta_veh: int, time: datetime) -> YardBalance:
+        """The balance after `delta_veh` trucks were found to have come or gone at `time`."""
         if not self.was_counted_after(time):
             return self
         return replace(self, unidentified_veh=self.unidentified_veh - delta_veh)
@@ -139,79 +139,79 @@ class YardState:
     contradictions: Sequence[Contradiction] = field(default=())
 
 
-def apply_movement(stay: Stay | None, books: Books, movement: Movement) -> tuple[Stay, Books]:
-    """The stay and the books after one report about one truck.
+def apply_movement(stay: Stay | None, balance: YardBalance, movement: Movement) -> tuple[Stay, YardBalance]:
+    """The stay and the balance after one report about one truck.
 
-    Arguments: `stay`, the truck's last stay in this yard, if any; `books` of the yard; `movement`.
+    Arguments: `stay`, the truck's last stay in this yard, if any; `balance` of the yard; `movement`.
     Reports may come late and in any order; the same movement reported twice counts once.
     """
     if movement.kind == "enter":
-        return _enter(stay, books, movement)
+        return _enter(stay, balance, movement)
     if movement.kind == "leave":
-        return _leave(stay, books, movement)
+        return _leave(stay, balance, movement)
     raise ValueError(f"a movement is enter or leave, not {movement.kind!r}")
 
 
-def _enter(stay: Stay | None, books: Books, movement: Movement) -> tuple[Stay, Books]:
+def _enter(stay: Stay | None, balance: YardBalance, movement: Movement) -> tuple[Stay, YardBalance]:
     time = movement.time
     fresh = Stay(movement.truck, time, movement.source)
     if stay is None or (stay.left_at is not None and time > stay.left_at):
-        return fresh, books.moved(+1, time)
+        return fresh, balance.moved(+1, time)
     if stay.left_at is not None:
         if stay.entered_at is not None:
-            return stay, books  # a late report of a stay that is over
-        if stay.flag is Flag.IDENTIFIED_LEAVING and not books.was_counted_after(time):
+            return stay, balance  # a late report of a stay that is over
+        if stay.flag is Flag.IDENTIFIED_LEAVING and not balance.was_counted_after(time):
             # It came after the count, so it was not one of the unidentified after all.
-            books = replace(books, unidentified_veh=books.unidentified_veh + 1)
-        if stay.flag is Flag.LEFT_NEVER_ENTERED and not books.was_counted_after(stay.left_at):
-            books = books.moved(+1, time)  # it was among those counted, and its leave is entered only now
-        return replace(stay, entered_at=time, entered_source=movement.source, flag=None), books
+            balance = replace(balance, unidentified_veh=balance.unidentified_veh + 1)
+        if stay.flag is Flag.LEFT_NEVER_ENTERED and not balance.was_counted_after(stay.left_at):
+            balance = balance.moved(+1, time)  # it was among those counted, and its leave is entered only now
+        return replace(stay, entered_at=time, entered_source=movement.source, flag=None), balance
     assert stay.entered_at is not None
     if abs(time - stay.entered_at) <= SAME_MOVE:
-        if time < stay.entered_at and not books.was_counted_after(stay.entered_at):
-            books = books.moved(+1, time)
-        return replace(stay, entered_at=min(time, stay.entered_at)), books
-    return replace(stay, entered_at=max(time, stay.entered_at), flag=Flag.ENTERED_TWICE), books
+        if time < stay.entered_at and not balance.was_counted_after(stay.entered_at):
+            balance = balance.moved(+1, time)
+        return replace(stay, entered_at=min(time, stay.entered_at)), balance
+    return replace(stay, entered_at=max(time, stay.entered_at), flag=Flag.ENTERED_TWICE), balance
 
 
-def _leave(stay: Stay | None, books: Books, movement: Movement) -> tuple[Stay, Books]:
+def _leave(stay: Stay | None, balance: YardBalance, movement: Movement) -> tuple[Stay, YardBalance]:
     time = movement.time
     if stay is not None and stay.left_at is None:
         assert stay.entered_at is not None
         if time < stay.entered_at:
-            return stay, books  # a late report of an earlier stay
-        return replace(stay, left_at=time, left_source=movement.source), books.moved(-1, time)
+            return stay, balance  # a late report of an earlier stay
+        return replace(stay, left_at=time, left_source=movement.source), balance.moved(-1, time)
     if stay is not None and stay.left_at is not None:
         inferred = stay.flag is Flag.LEFT_UNSEEN and (stay.entered_at is None or time >= stay.entered_at)
         if inferred and time <= stay.left_at:
             # Seen now what was only concluded; between the two moments it was not inside.
-            books = books.moved(-1, time) if not books.was_counted_after(stay.left_at) else books
-            return replace(stay, left_at=time, left_source=movement.source, flag=None), books
+            balance = balance.moved(-1, time) if not balance.was_counted_after(stay.left_at) else balance
+            return replace(stay, left_at=time, left_source=movement.source, flag=None), balance
         if time <= stay.left_at + SAME_MOVE:
-            return stay, books
+            return stay, balance
     flag: Flag | None = Flag.LEFT_NEVER_ENTERED
-    if books.was_counted_after(time):
+    if balance.was_counted_after(time):
         flag = None  # the count that followed has settled it
-    elif books.unidentified_veh > 0:
+    elif balance.unidentified_veh > 0:
         flag = Flag.IDENTIFIED_LEAVING
-        books = replace(books, unidentified_veh=books.unidentified_veh - 1)
-    return Stay(movement.truck, None, None, time, movement.source, flag), books
+        balance = replace(balance, unidentified_veh=balance.unidentified_veh - 1)
+    return Stay(movement.truck, None, None, time, movement.source, flag), balance
 
 
-def leave_unseen(stay: Stay, books: Books, time: datetime) -> tuple[Stay, Books]:
+def leave_unseen(stay: Stay, balance: YardBalance, time: datetime) -> tuple[Stay, YardBalance]:
     """Close a stay because the truck was seen elsewhere at `time`: it left without being seen."""
     if stay.left_at is not None or (stay.entered_at is not None and stay.entered_at >= time):
-        return stay, books
-    return replace(stay, left_at=time, left_source=None, flag=Flag.LEFT_UNSEEN), books.moved(-1, time)
+        return stay, balance
+    return replace(stay, left_at=time, left_source=None, flag=Flag.LEFT_UNSEEN), balance.moved(-1, time)
 
 
-def apply_count(books: Books, *, raw_then_veh: int, counted_veh: int, counted_at: datetime) -> Books:
-    """The books after a person counted `counted_veh` vehicles inside.
+def apply_count(balance: YardBalance, *, raw_then_veh: int, counted_veh: int, counted_at: datetime) -> YardBalance:
+    """The balance after a person counted `counted_veh` vehicles inside.
 
     Arguments: `raw_then_veh`, what the ledger makes of that moment (see `identified + unidentified`).
     """
-    return Books(
-        unidentified_veh=books.unidentified_veh + counted_veh - raw_then_veh,
+    return YardBalance(
+        unidentified_veh=balance.unidentified_veh + counted_veh - raw_then_veh,
         counted_at=counted_at,
         counted_veh=counted_veh,
         expected_veh=raw_then_veh,
@@ -225,7 +225,7 @@ def summarise(
     kind: str,
     capacity_veh: int,
     identified_veh: int,
-    books: Books,
+    balance: YardBalance,
     flagged: Mapping[Flag, Sequence[str]],
     reserved_veh: int,
     as_of: datetime,
@@ -236,23 +236,23 @@ def summarise(
     Arguments: `identified_veh`, stays without an end; `flagged`, for each flag the names (plates, or
     ledger names) of the trucks whose stays carry it.
     """
-    raw_veh = identified_veh + books.unidentified_veh
+    raw_veh = identified_veh + balance.unidentified_veh
     contradictions = [
         Contradiction(flag.value, {"trucks_veh": len(flagged[flag]), "plates": list(flagged[flag])[:5]})
         for flag in CONTRADICTORY
         if flagged.get(flag)
     ]
-    if books.counted_veh is not None and books.expected_veh is not None and books.counted_at is not None:
-        difference = books.counted_veh - books.expected_veh
+    if balance.counted_veh is not None and balance.expected_veh is not None and balance.counted_at is not None:
+        difference = balance.counted_veh - balance.expected_veh
         if difference:
             contradictions.append(
                 Contradiction(
                     "count_differs",
                     {
-                        "counted_veh": books.counted_veh,
-                        "expected_veh": books.expected_veh,
+                        "counted_veh": balance.counted_veh,
+                        "expected_veh": balance.expected_veh,
                         "difference_veh": difference,
-                        "counted_at": books.counted_at.isoformat(),
+                        "counted_at": balance.counted_at.isoformat(),
                     },
                 )
             )
@@ -275,7 +275,7 @@ def summarise(
         reserved_veh=reserved_veh,
         free_veh=max(capacity_veh - inside_veh, 0),
         identified_veh=identified_veh,
-        unidentified_veh=books.unidentified_veh,
+        unidentified_veh=balance.unidentified_veh,
         as_of=as_of,
         version=version,
         contradictions=tuple(contradictions),

@@ -8,7 +8,7 @@ are still there at `t`, `r[j, t]` those inside now that are still there, `c[j, t
     minimise    Σ cost[g, j, t] · x[g, j, t] + Σ cost_none[g] · u[g] + Σ_q line_q(Σ_g,t,j∈q x[g, j, t])
     subject to  Σ_jt x[g, j, t] + u[g] = n[g]                          for each group
                 Σ_g Σ_t'≤t s[j, t', t] · x[g, j, t'] ≤ c[j, t] − r[j, t]   for each yard and step
-                Σ_g x[g, j, t] ≤ e[j, t], what its entrance can take       for each yard and step
+                Σ_g,j∈i x[g, j, t] ≤ e[i, t], what it can take             for each entrance and step
 
 The cost of a place is in weighted seconds: waiting from arrival to place (perishable goods weigh more, and
 each further step of waiting costs a little more than the one before, so that nobody starves), the detour, and
@@ -146,12 +146,16 @@ def _line_slopes(problem: YardProblem) -> Floats:
     return slopes
 
 
-def _line_cost(problem: YardProblem, placed: _Placed) -> float:
+def _line_blocks(problem: YardProblem, placed: _Placed) -> Floats:
+    """Trucks in each block of each gate's line, the first ones filled first, shape (G, BLOCKS)."""
     sent = np.zeros(len(problem.crossing_s))
     np.add.at(sent, problem.gate, placed.sum(axis=(0, 2)))
     size = len(problem.truck_ids) / BLOCKS
-    filled = np.clip(sent[:, None] - np.arange(BLOCKS) * size, 0.0, size)
-    return float((filled * _line_slopes(problem)).sum())
+    return np.clip(sent[:, None] - np.arange(BLOCKS) * size, 0.0, size)
+
+
+def _line_cost(problem: YardProblem, placed: _Placed) -> float:
+    return float((_line_blocks(problem, placed) * _line_slopes(problem)).sum())
 
 
 def _cost(problem: YardProblem, groups: _Groups, placed: _Placed) -> float:
@@ -164,7 +168,8 @@ def _greedy(problem: YardProblem, groups: _Groups, start: _Placed | None = None)
     """Perishable first, then by arrival: each group takes the cheapest places that `start` leaves."""
     placed = np.zeros(groups.cost.shape, np.int64) if start is None else start.copy()
     room = problem.room_veh() - np.einsum("gjs,jst->jt", placed, problem.stay_share)
-    intake = problem.intake_veh - placed.sum(axis=0)
+    intake = problem.intake_veh.copy()
+    np.subtract.at(intake, problem.entrance, placed.sum(axis=0))
     for g in groups.priority:
         waiting = int(groups.size[g] - placed[g].sum())
         if waiting == 0:
@@ -179,9 +184,9 @@ def _greedy(problem: YardProblem, groups: _Groups, start: _Placed | None = None)
             share = problem.stay_share[j, t, t:]
             with np.errstate(divide="ignore", invalid="ignore"):
                 fits = np.where(share > 1e-9, room[j, t:] / share, np.inf).min()
-            take = int(np.floor(min(waiting, fits + 1e-9, intake[j, t] + 1e-9)))
+            take = int(np.floor(min(waiting, fits + 1e-9, intake[problem.entrance[j], t] + 1e-9)))
             if take > 0:
-                intake[j, t] -= take
+                intake[problem.entrance[j], t] -= take
                 room[j, t:] -= take * share
                 placed[g, j, t] += take
                 waiting -= take
@@ -195,6 +200,53 @@ class _NoSolutionError(Exception):
     """The solver gave nothing that can be used."""
 
 
+def _linear_program(problem: YardProblem, groups: _Groups, g: Ints, j: Ints, t: Ints) -> highspy.HighsLp:
+    """The module's model without its integers, for HiGHS.
+
+    Columns: x[g, j, t] of the places that are possible, u[g], then the blocks of each gate's line. Rows: groups,
+    entrances by step, yards by step, lines. Written as arrays because HiGHS's own expressions take twenty times as
+    long to build it.
+    """
+    G, Y, T = groups.cost.shape
+    E, slopes = len(problem.intake_veh), _line_slopes(problem)
+    x, u = np.arange(len(g)), len(g) + np.arange(G)
+    block = len(g) + G + np.arange(slopes.size)
+    block_veh = len(problem.truck_ids) / BLOCKS
+    group_row, entrance_row, yard_row = 0, G, G + E * T
+    line_row = yard_row + Y * T
+    # Each place in its yard's rows from its step on.
+    length = T - t
+    place = np.repeat(x, length)
+    later = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length - t, length)
+    ones, takes = np.ones(len(g)), problem.stay_share[j[place], t[place], later]
+    entries = [
+        (x, group_row + g, ones),
+        (x, entrance_row + problem.entrance[j] * T + t, ones),
+        (place, yard_row + j[place] * T + later, takes),
+        (x, line_row + problem.gate[j], ones),
+        (u, group_row + np.arange(G), np.ones(G)),
+        (block, line_row + np.repeat(np.arange(len(slopes)), BLOCKS), np.full(slopes.size, -1.0)),
+    ]
+    column, row, value = (np.concatenate(part) for part in zip(*entries, strict=True))
+    by_column = np.argsort(column, kind="stable")
+    size = groups.size.astype(np.float64)
+    no_lines = np.zeros(len(slopes))
+    intake = np.where(np.isfinite(problem.intake_veh), problem.intake_veh, highspy.kHighsInf)
+
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = len(g) + G + slopes.size, line_row + len(slopes)
+    lp.col_cost_ = np.concatenate([groups.cost[g, j, t], groups.none_cost, slopes.ravel()])
+    lp.col_lower_ = np.zeros(lp.num_col_)
+    lp.col_upper_ = np.concatenate([size[g], size, np.full(slopes.size, block_veh)])
+    lp.row_lower_ = np.concatenate([size, np.full(line_row - entrance_row, -highspy.kHighsInf), no_lines])
+    lp.row_upper_ = np.concatenate([size, intake.ravel(), problem.room_veh().ravel(), no_lines])
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.start_ = np.searchsorted(column[by_column], np.arange(lp.num_col_ + 1)).astype(np.int32)
+    lp.a_matrix_.index_ = row[by_column].astype(np.int32)
+    lp.a_matrix_.value_ = value[by_column]
+    return lp
+
+
 def _solve(
     problem: YardProblem, groups: _Groups, start: _Placed, time_limit_s: float, mip_gap: float
 ) -> tuple[_Placed, float | None, bool]:
@@ -203,35 +255,7 @@ def _solve(
     G, Y, T = groups.cost.shape
     g, j, t = np.nonzero(np.isfinite(groups.cost))
     columns = len(g)
-    lp = highspy.HighsLp()
-    slopes = _line_slopes(problem)
-    Q = len(slopes)
-    blocks = Q * BLOCKS
-    lp.num_col_, lp.num_row_ = columns + G + blocks, G + 2 * Y * T + Q
-    lp.col_cost_ = np.concatenate([groups.cost[g, j, t], groups.none_cost, slopes.ravel()])
-    lp.col_lower_ = np.zeros(columns + G + blocks)
-    block_size = np.full(blocks, len(problem.truck_ids) / BLOCKS)
-    lp.col_upper_ = np.concatenate([groups.size[g], groups.size, block_size]).astype(np.float64)
-    unbounded = np.full(2 * Y * T, -highspy.kHighsInf)
-    lp.row_lower_ = np.concatenate([groups.size.astype(np.float64), unbounded, np.zeros(Q)])
-    intake = np.where(np.isfinite(problem.intake_veh), problem.intake_veh, highspy.kHighsInf)
-    limits = [groups.size.astype(np.float64), intake.ravel(), problem.room_veh().ravel(), np.zeros(Q)]
-    lp.row_upper_ = np.concatenate(limits)
-    # Column by column: its group's row, its entrance's, its gate's, then its yard's rows from its step on.
-    per_column = 3 + T - t
-    starts = np.concatenate([[0], np.cumsum(per_column)])
-    entry = np.arange(starts[-1])
-    of = np.repeat(np.arange(columns), per_column)
-    ahead = entry - starts[of] - 3
-    later = np.where(ahead >= 0, t[of] + ahead, t[of])
-    index = np.where(ahead == -3, g[of], G + (ahead >= 0) * Y * T + j[of] * T + later)
-    index = np.where(ahead == -1, G + 2 * Y * T + problem.gate[j[of]], index)
-    value = np.where(ahead < 0, 1.0, problem.stay_share[j[of], t[of], later])
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    gate_rows = G + 2 * Y * T + np.repeat(np.arange(Q), BLOCKS)
-    lp.a_matrix_.start_ = np.concatenate([starts, starts[-1] + 1 + np.arange(G + blocks)]).astype(np.int32)
-    lp.a_matrix_.index_ = np.concatenate([index, np.arange(G), gate_rows]).astype(np.int32)
-    lp.a_matrix_.value_ = np.concatenate([value, np.ones(G), np.full(blocks, -1.0)])
+    lp = _linear_program(problem, groups, g, j, t)
     solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
@@ -261,9 +285,7 @@ def _solve(
     solver.changeColsIntegrality(columns + G, every, whole)
     warm = highspy.HighsSolution()
     none = groups.size - start.sum(axis=(1, 2))
-    sent = np.zeros(Q)
-    np.add.at(sent, problem.gate, start.sum(axis=(0, 2)))
-    filled = np.clip(sent[:, None] - np.arange(BLOCKS) * block_size[0], 0.0, block_size[0])
+    filled = _line_blocks(problem, start)
     warm.col_value = [float(value) for part in (start[g, j, t], none, filled.ravel()) for value in part]
     solver.setSolution(warm)
     solver.setOptionValue("time_limit", max(time_limit_s - (time.perf_counter() - started), 0.01))
@@ -345,9 +367,9 @@ class _Reasons:
         steps = np.arange(problem.steps)
         # It fits if there is room in every step it is expected to stay for.
         short = (steps[None, :] >= steps[:, None]) & (spare[:, None, :] < problem.stay_share - 1e-9)
-        taken = np.zeros(problem.capacity_veh.shape)
-        np.add.at(taken, (yard[yard >= 0], step[yard >= 0]), 1.0)
-        fits = ~short.any(axis=2) & (problem.intake_veh - taken >= 1.0 - 1e-9)
+        left = problem.intake_veh.copy()
+        np.subtract.at(left, (problem.entrance[yard[yard >= 0]], step[yard >= 0]), 1.0)
+        fits = ~short.any(axis=2) & (left >= 1.0 - 1e-9)[problem.entrance]
         return cls(problem, yard, step, problem.arrival_steps(), inside, np.asarray(fits))
 
     def reason(self, i: int) -> Reason:

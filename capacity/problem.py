@@ -45,14 +45,15 @@ class YardProblem:
     be there; `detour_s` (N, Y), extra driving against its own gate; `previous_yard` (N,), index the last plan
     gave or −1; `yard_ids`; `capacity_veh` (Y, T); `remaining_veh` (Y, T), of those inside now still there at
     the start of a step; `stay_share` (Y, T, T), share of trucks placed in step t' still there in step t;
-    `intake_veh` (Y, T), how many its entrance can take in a step (infinite where nothing limits it);
-    `gate` (Y,), index of the gate behind each yard; `crossing_s` (G,), seconds a truck that gate takes on
+    `entrance` (Y,), row of `intake_veh` of the entrance before each yard, which yards may share; `intake_veh` (E, T),
+    how many an entrance can take in a step (infinite where nothing limits it); `gate` (Y,), index of the gate behind
+    each yard; `crossing_s` (G,), seconds a truck that gate takes on
     average, nights included; `before_veh` (G,), trucks inside all its yards now, who cross first.
 
     Raises
     ------
     InvalidInputError
-        If shapes do not fit together.
+        If shapes do not fit together, or a yard names an entrance or a gate that is not there.
     """
 
     step_s: float
@@ -67,6 +68,7 @@ class YardProblem:
     capacity_veh: Floats
     remaining_veh: Floats
     stay_share: Floats
+    entrance: Ints
     intake_veh: Floats
     gate: Ints
     crossing_s: Floats
@@ -84,7 +86,8 @@ class YardProblem:
             "detour_s": (N, Y),
             "capacity_veh": (len(self.yard_ids), T),
             "remaining_veh": (Y, T),
-            "intake_veh": (Y, T),
+            "entrance": (Y,),
+            "intake_veh": (len(self.intake_veh), T),
             "gate": (Y,),
             "before_veh": self.crossing_s.shape,
             "stay_share": (Y, T, T),
@@ -97,6 +100,13 @@ class YardProblem:
                     name=name,
                     shape=getattr(self, name).shape,
                     expected=shape,
+                )
+
+        for name, count in (("entrance", len(self.intake_veh)), ("gate", len(self.crossing_s))):
+            index = getattr(self, name)
+            if len(index) and not (index.min() >= 0 and index.max() < count):
+                raise InvalidInputError(
+                    "{name} has an index outside 0 to {last}.", field=name, name=name, last=count - 1
                 )
 
     @property
@@ -122,26 +132,31 @@ def expected_stays(
     dwell_s: Floats,
     release_veh_per_s: Floats,
     working_s: Floats,
+    gate: Ints,
 ) -> tuple[Floats, Floats]:
     """What becomes of those inside now, and of those who come.
 
     Arguments, for Y yards and T steps: `inside_veh` (Y,); `dwell_s` (Y,), mean stay while the gate works;
-    `release_veh_per_s` (Y,), how fast the gate behind the yard can take trucks; `working_s` (Y, T), seconds
-    of each step in which that gate is open (stays do not shorten while it is closed).
+    `release_veh_per_s` (Y,), how fast the gate behind the yard can take trucks, from all its yards together;
+    `working_s` (Y, T), seconds of each step in which that gate is open (stays do not shorten while it is closed);
+    `gate` (Y,), index of the gate behind each yard.
 
     Returns `remaining_veh` (Y, T) and `stay_share` (Y, T, T) for `YardProblem`.
 
-    Stays are taken as exponential in working time. A yard cannot empty faster than its gate works, so those
-    inside leave at most at that rate, and newcomers stay at least as long as it needs to work off those before
-    them: N = λ·W (Little 1961, doi:10.1287/opre.9.3.383).
+    Stays are taken as exponential in working time. Yards cannot empty faster than their gate works, so those inside
+    leave at most at that rate, each yard's in proportion to how many it holds (the gate takes who has waited longest,
+    wherever it stands), and newcomers stay at least as long as the gate needs to work off those before them:
+    N = λ·W (Little 1961, doi:10.1287/opre.9.3.383).
     """
     Y, T = working_s.shape
     worked = np.concatenate([np.zeros((Y, 1)), np.cumsum(working_s, axis=1)[:, :-1]], axis=1)
-    rate = np.maximum(release_veh_per_s, 1e-9)[:, None]
+    rate = np.maximum(release_veh_per_s, 1e-9)
+    before_veh = np.bincount(gate, inside_veh, minlength=1)[gate] if Y else np.zeros(0)
+    share_of_gate = np.divide(inside_veh, before_veh, out=np.ones(Y), where=before_veh > 0.0)
     by_dwell = inside_veh[:, None] * np.exp(-worked / np.maximum(dwell_s, 1.0)[:, None])
-    by_gate = inside_veh[:, None] - rate * worked
+    by_gate = inside_veh[:, None] - (rate * share_of_gate)[:, None] * worked
     remaining = np.maximum(np.maximum(by_dwell, by_gate), 0.0)
-    mean_s = np.maximum(np.maximum(dwell_s, 1.0), inside_veh / rate[:, 0])[:, None, None]
+    mean_s = np.maximum(np.maximum(dwell_s, 1.0), before_veh / rate)[:, None, None]
     between = worked[:, None, :] - worked[:, :, None]
     share = np.where(np.arange(T)[None, :] >= np.arange(T)[:, None], np.exp(-np.maximum(between, 0.0) / mean_s), 0.0)
     return remaining, share

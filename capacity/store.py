@@ -7,22 +7,22 @@ stays that ended within `KEEP_STAYS`; movements are kept as evidence and not rea
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from capacity import ledger
-from capacity.ledger import Books, Flag, Movement, Stay, Truck, YardState
+from capacity import ledger_store as ledger_rows
+from capacity.ledger import Flag, LedgerTruck, Movement, YardState
+from capacity.records import Assignment, Inside, Yard
 from capacity.tables import (
     AssignmentRow,
     CountRow,
     FeedRow,
-    MovementRow,
     PlanRow,
     PresenceRow,
     YardRow,
@@ -31,36 +31,15 @@ from capacity.tables import (
 from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
 
+__all__ = ["Assignment", "Inside", "Yard"]
+"""Records that callers take from here; the functions are reached through the module."""
+
 KEEP_STAYS = timedelta(days=1)
 """How long an ended stay is kept, so that late reports of it are recognised."""
 KEEP_ASSIGNMENTS = timedelta(hours=6)
 KEEP_PLANS = timedelta(days=30)
 OLDEST_COUNT = timedelta(hours=1)
 """A count older than this is refused: the ledger no longer knows that moment exactly."""
-
-
-@dataclass(frozen=True)
-class Yard:
-    """A yard as planners edit it."""
-
-    yard_id: str
-    gate_id: str
-    kind: str
-    capacity_veh: int
-    version: int
-    updated_at: datetime
-    updated_by: int | None
-
-
-@dataclass(frozen=True)
-class Inside:
-    """A truck inside a yard: since when, and who saw it enter."""
-
-    vehicle_id: int | None
-    plate_norm: str | None
-    entered_at: datetime
-    source: str
-    flag: str | None
 
 
 # Yards
@@ -117,7 +96,7 @@ def set_capacity(session: Session, yard_id: str, capacity_veh: int, *, version: 
         .execution_options(populate_existing=True)
     )
     if changed is None:
-        raise StaleError("The yard {yard_id} was changed meanwhile; load it again.", yard_id=yard_id)
+        raise StaleError("The yard {yard_id} was changed since; load it again.", yard_id=yard_id)
     return _yard(changed)
 
 
@@ -133,45 +112,49 @@ def record_movements(session: Session, movements: Iterable[tuple[str, Movement]]
 
     A report whose source and reference are already known is skipped, so feeding one twice is harmless.
     """
-    reports = _insert_new(session, list(movements))
+    reports = ledger_rows.insert_new_movements(session, list(movements))
     if not reports:
         return set()
-    books = _lock_books(session)
-    stays = _load_stays(session, [movement.truck for _, movement in reports])
+    balance = ledger_rows.lock_balances(session)
+    stays = ledger_rows.load_stays(session, [movement.truck for _, movement in reports])
     known, renamed = dict(stays), []
     touched: set[str] = set()
     for yard_id, movement in sorted(reports, key=lambda report: report[1].time):
         key = movement.truck.key
-        by_plate = Truck(plate_norm=movement.truck.plate_norm).key if movement.truck.plate_norm else key
+        by_plate = LedgerTruck(plate_norm=movement.truck.plate_norm).key if movement.truck.plate_norm else key
         if by_plate != key and (yard_id, key) not in stays and (yard_id, by_plate) in stays:
             stays[yard_id, key] = stays.pop((yard_id, by_plate))  # the plate's vehicle is known by now
             renamed.append((yard_id, by_plate))
         before = stays.get((yard_id, key))
-        after, books[yard_id] = ledger.apply_movement(before, books[yard_id], movement)
+        after, balance[yard_id] = ledger.apply_movement(before, balance[yard_id], movement)
         stays[yard_id, key] = after
         touched.add(yard_id)
         if movement.kind != "enter" or not after.is_open or after is before:
             continue
         for other_id, other_key in list(stays):
             if other_key == key and other_id != yard_id and stays[other_id, key].is_open:
-                closed, books[other_id] = ledger.leave_unseen(stays[other_id, key], books[other_id], movement.time)
+                closed, balance[other_id] = ledger.leave_unseen(stays[other_id, key], balance[other_id], movement.time)
                 stays[other_id, key] = closed
                 touched.add(other_id)
-    _delete_stays(session, renamed)
-    _save_stays(session, {key: stay for key, stay in stays.items() if known.get(key) is not stay})
-    _save_books(session, {yard_id: books[yard_id] for yard_id in touched})
+    ledger_rows.delete_stays(session, renamed)
+    ledger_rows.save_stays(session, {key: stay for key, stay in stays.items() if known.get(key) is not stay})
+    ledger_rows.save_balances(session, {yard_id: balance[yard_id] for yard_id in touched})
     return touched
 
 
 def close_stays(session: Session, vehicle_ids: Sequence[int], now: datetime) -> set[str]:
     """End the stays of vehicles known to be gone (their trip is over); which yards changed."""
-    books = _lock_books(session)
-    stays = {key: stay for key, stay in _load_stays(session, [Truck(v) for v in vehicle_ids]).items() if stay.is_open}
+    balance = ledger_rows.lock_balances(session)
+    stays = {
+        key: stay
+        for key, stay in ledger_rows.load_stays(session, [LedgerTruck(v) for v in vehicle_ids]).items()
+        if stay.is_open
+    }
     closed = {}
     for (yard_id, key), stay in stays.items():
-        closed[yard_id, key], books[yard_id] = ledger.leave_unseen(stay, books[yard_id], now)
-    _save_stays(session, closed)
-    _save_books(session, {yard_id: books[yard_id] for yard_id, _ in closed})
+        closed[yard_id, key], balance[yard_id] = ledger.leave_unseen(stay, balance[yard_id], now)
+    ledger_rows.save_stays(session, closed)
+    ledger_rows.save_balances(session, {yard_id: balance[yard_id] for yard_id, _ in closed})
     return {yard_id for yard_id, _ in closed}
 
 
@@ -198,14 +181,14 @@ def record_count(
             "A count is entered within an hour; {time} is not in the past hour.", field="time", time=time.isoformat()
         )
     get_yard(session, yard_id)
-    books = _lock_books(session)[yard_id]
-    if books.counted_at is not None and time < books.counted_at:
+    balance = ledger_rows.lock_balances(session)[yard_id]
+    if balance.counted_at is not None and time < balance.counted_at:
         raise ConflictError(
-            "A later count, of {time}, is already entered.", field="time", time=books.counted_at.isoformat()
+            "A later count, of {time}, is already entered.", field="time", time=balance.counted_at.isoformat()
         )
-    raw_veh = _count_open(session, yard_id) + books.unidentified_veh
-    raw_then_veh = raw_veh - _net_since(session, yard_id, time)
-    after = ledger.apply_count(books, raw_then_veh=raw_then_veh, counted_veh=inside_veh, counted_at=time)
+    raw_veh = ledger_rows.count_open(session, yard_id) + balance.unidentified_veh
+    raw_then_veh = raw_veh - ledger_rows.net_since(session, yard_id, time)
+    after = ledger.apply_count(balance, raw_then_veh=raw_then_veh, counted_veh=inside_veh, counted_at=time)
     count_id = session.execute(
         insert(CountRow)
         .values(yard_id=yard_id, time=time, inside_veh=inside_veh, expected_veh=raw_then_veh, counted_by=counted_by)
@@ -214,7 +197,7 @@ def record_count(
     settled = update(PresenceRow).where(PresenceRow.yard_id == yard_id, PresenceRow.flag.is_not(None))
     settled = settled.where(func.coalesce(PresenceRow.left_at, PresenceRow.entered_at) <= time)
     session.execute(settled.values(flag=None).execution_options(synchronize_session=False))
-    _save_books(session, {yard_id: after})
+    ledger_rows.save_balances(session, {yard_id: after})
     return count_id
 
 
@@ -240,7 +223,7 @@ def yard_states(session: Session, now: datetime, *, gate_id: str | None = None) 
             kind=yard.kind,
             capacity_veh=yard.capacity_veh,
             identified_veh=inside.get(yard.yard_id, 0),
-            books=_books(state),
+            balance=ledger_rows.balance_of(state),
             flagged=flagged[yard.yard_id],
             reserved_veh=reserved.get(yard.yard_id, 0),
             as_of=now,
@@ -293,129 +276,6 @@ def _recent(now: datetime) -> ColumnElement[bool]:
     return PresenceRow.left_at.is_(None) | (PresenceRow.left_at > now - KEEP_STAYS)
 
 
-def _insert_new(session: Session, reports: list[tuple[str, Movement]]) -> list[tuple[str, Movement]]:
-    """Keep the reports as evidence; those that were not known yet."""
-    if not reports:
-        return []
-    by_ref = {(movement.source, movement.source_ref): (yard_id, movement) for yard_id, movement in reports}
-    unreferenced = [report for report in reports if report[1].source_ref is None]
-    referenced = [report for key, report in by_ref.items() if key[1] is not None]
-    rows = [
-        {
-            "yard_id": yard_id,
-            "vehicle_id": movement.truck.vehicle_id,
-            "plate_norm": movement.truck.plate_norm,
-            "kind": movement.kind,
-            "time": movement.time,
-            "source": movement.source,
-            "source_ref": movement.source_ref,
-            "recorded_by": movement.recorded_by,
-        }
-        for yard_id, movement in unreferenced + referenced
-    ]
-    statement = pg_insert(MovementRow).on_conflict_do_nothing(index_elements=["source", "source_ref"])
-    new = session.execute(statement.returning(MovementRow.source, MovementRow.source_ref), rows).all()
-    return unreferenced + [by_ref[source, ref] for source, ref in new if ref is not None]
-
-
-def _lock_books(session: Session) -> dict[str, Books]:
-    """The books of all yards, locked in one order: a truck that changes yards concerns two of them."""
-    rows = session.scalars(
-        select(YardStateRow).order_by(YardStateRow.yard_id).with_for_update().execution_options(populate_existing=True)
-    )
-    return {row.yard_id: _books(row) for row in rows}
-
-
-def _books(row: YardStateRow) -> Books:
-    return Books(row.unidentified_veh, row.counted_at, row.counted_veh, row.expected_veh)
-
-
-def _save_books(session: Session, books: Mapping[str, Books]) -> None:
-    for yard_id, kept in books.items():
-        session.execute(
-            update(YardStateRow)
-            .where(YardStateRow.yard_id == yard_id)
-            .values(
-                unidentified_veh=kept.unidentified_veh,
-                counted_at=kept.counted_at,
-                counted_veh=kept.counted_veh,
-                expected_veh=kept.expected_veh,
-            )
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _load_stays(session: Session, trucks: Sequence[Truck]) -> dict[tuple[str, str], Stay]:
-    keys = {truck.key for truck in trucks}
-    keys |= {Truck(plate_norm=truck.plate_norm).key for truck in trucks if truck.plate_norm is not None}
-    rows = session.scalars(
-        select(PresenceRow).where(PresenceRow.truck_key.in_(sorted(keys))).execution_options(populate_existing=True)
-    )
-    return {
-        (row.yard_id, row.truck_key): Stay(
-            Truck(row.vehicle_id, row.plate_norm),
-            row.entered_at,
-            row.entered_source,
-            row.left_at,
-            row.left_source,
-            Flag(row.flag) if row.flag is not None else None,
-        )
-        for row in rows
-    }
-
-
-def _save_stays(session: Session, stays: Mapping[tuple[str, str], Stay]) -> None:
-    if not stays:
-        return
-    rows = [
-        {
-            "yard_id": yard_id,
-            "truck_key": key,
-            "vehicle_id": stay.truck.vehicle_id,
-            "plate_norm": stay.truck.plate_norm,
-            "entered_at": stay.entered_at,
-            "entered_source": stay.entered_source,
-            "left_at": stay.left_at,
-            "left_source": stay.left_source,
-            "flag": stay.flag.value if stay.flag is not None else None,
-        }
-        for (yard_id, key), stay in stays.items()
-    ]
-    statement = pg_insert(PresenceRow)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in ("yard_id", "truck_key")}
-    session.execute(statement.on_conflict_do_update(index_elements=["yard_id", "truck_key"], set_=changed), rows)
-
-
-def _delete_stays(session: Session, keys: Iterable[tuple[str, str]]) -> None:
-    for yard_id, key in keys:
-        session.execute(
-            delete(PresenceRow)
-            .where(PresenceRow.yard_id == yard_id, PresenceRow.truck_key == key)
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _count_open(session: Session, yard_id: str) -> int:
-    inside = select(func.count()).select_from(PresenceRow)
-    return session.scalar(inside.where(PresenceRow.yard_id == yard_id, PresenceRow.left_at.is_(None))) or 0
-
-
-def _net_since(session: Session, yard_id: str, time: datetime) -> int:
-    """How many more vehicles are inside now than at `time`, from the stays."""
-    row = session.execute(
-        text(
-            """
-            SELECT count(*) FILTER (WHERE entered_at > :time)
-                   - count(*) FILTER (WHERE left_at > :time AND flag IS DISTINCT FROM 'left_never_entered')
-            FROM capacity.presence
-            WHERE yard_id = :yard_id AND (entered_at > :time OR left_at > :time)
-            """
-        ),
-        {"yard_id": yard_id, "time": time},
-    ).scalar_one()
-    return int(row)
-
-
 def _reserved(session: Session) -> dict[str, int]:
     """Trucks the last plan promised a place that are not inside yet, for each yard."""
     newest = select(func.max(PlanRow.plan_id)).scalar_subquery()
@@ -431,24 +291,6 @@ def _reserved(session: Session) -> dict[str, int]:
 
 
 # Plans
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """What the newest plan says about a trip. `yard_id` is empty if there is no place within the horizon.
-
-    `reason` holds `code` and the numbers the interface's sentence needs.
-    """
-
-    plan_id: int
-    made_at: datetime
-    trip_id: int
-    vehicle_id: int
-    yard_id: str | None
-    arrive_at: datetime
-    place_free_at: datetime
-    wait_s: int
-    reason: dict[str, Any]
 
 
 def save_plan(
@@ -480,11 +322,6 @@ def save_plan(
     return plan_id
 
 
-def latest_plan(session: Session) -> PlanRow | None:
-    """The newest plan, without its assignments."""
-    return session.scalars(select(PlanRow).order_by(PlanRow.plan_id.desc()).limit(1)).first()
-
-
 def assignments(session: Session, trip_ids: Sequence[int] | None = None) -> dict[int, Assignment]:
     """What the newest plan says about some trips, or about all it covers, by trip."""
     newest = select(func.max(PlanRow.plan_id)).scalar_subquery()
@@ -505,11 +342,6 @@ def assignments(session: Session, trip_ids: Sequence[int] | None = None) -> dict
         )
         for row, made_at in session.execute(rows)
     }
-
-
-def assignment_of(session: Session, trip_id: int) -> Assignment | None:
-    """What the newest plan says about a trip; `None` if it says nothing (it is inside, out, or beyond the horizon)."""
-    return assignments(session, [trip_id]).get(trip_id)
 
 
 def prune_plans(session: Session, now: datetime) -> None:

@@ -8,23 +8,19 @@ is what arrays carry. New gates, yards and roads are features of a file, not cod
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
 import shapely
-from shapely.geometry import Point
 
 from geo.errors import InvalidInputError, NotFoundError
 from geo.geojson import read_collection, read_features, write_features
 from geo.parts import Direction, KilometrePost, Road, Site, check_roads, check_sites
 from geo.projection import geometry_to_metres, to_degrees, to_metres
-
-if TYPE_CHECKING:
-    import geopandas
 
 __all__ = ["PACKAGED_CORRIDOR", "Corridor", "Direction", "KilometrePost", "Road", "Site"]
 
@@ -65,6 +61,8 @@ class Corridor:
     def from_geojson(cls, source: Path | str | Mapping[str, Any]) -> Corridor:
         """A corridor from an RFC 7946 FeatureCollection, given as a path or as parsed JSON.
 
+        A site may leave out `road` and `km`: it then belongs where it is nearest to a road (provenance "derived").
+
         Raises
         ------
         MalformedError
@@ -74,27 +72,22 @@ class Corridor:
         """
         collection = read_collection(source)
         roads, sites = read_features(collection["features"])
-        return cls(roads, sites, str(collection.get("attribution", "")), str(collection.get("license", "")))
+        notes = str(collection.get("attribution", "")), str(collection.get("license", ""))
+        unplaced = [site for site in sites.values() if not site.road]
+        if unplaced:
+            road_id, offset_m, _ = (bare := cls(roads, {}, *notes)).locate(
+                [site.lon for site in unplaced], [site.lat for site in unplaced]
+            )
+            for site, road, km in zip(unplaced, road_id, bare.km_of(road_id, offset_m), strict=True):
+                provenance = {**site.provenance, "road": "derived", "km": "derived"}
+                sites[site.site_id] = replace(site, road=roads[road].road, km=float(km), provenance=provenance)
+        return cls(roads, sites, *notes)
 
     def to_geojson(self) -> dict[str, Any]:
         """The corridor as an RFC 7946 FeatureCollection, the form that `from_geojson` reads."""
         head = {"type": "FeatureCollection", "attribution": self.attribution, "license": self.license}
         features = write_features(self.roads, self.sites.values())
         return {**{k: v for k, v in head.items() if v}, "features": features}
-
-    def roads_frame(self) -> geopandas.GeoDataFrame:
-        """Roads as a GeoDataFrame (EPSG:4326), index `road_id`."""
-        import geopandas  # noqa: PLC0415 - brings pandas, which the serving processes do without
-
-        records = [vars(road) for road in self.roads]
-        return geopandas.GeoDataFrame(records, geometry="geometry", crs=4326).set_index("road_id")
-
-    def sites_frame(self) -> geopandas.GeoDataFrame:
-        """Sites as a GeoDataFrame of points (EPSG:4326), index `site_id`."""
-        import geopandas  # noqa: PLC0415 - as above
-
-        records = [{**vars(site), "geometry": Point(site.lon, site.lat)} for site in self.sites.values()]
-        return geopandas.GeoDataFrame(records, geometry="geometry", crs=4326).set_index("site_id")
 
     # Looking things up
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def read_collection(source: Path | str | Mapping[str, Any]) -> Mapping[str, Any]
 
 
 def read_features(features: Iterable[Any]) -> tuple[tuple[Road, ...], dict[str, Site]]:
-    """Roads and sites of features, in their order.
+    """Roads and sites of features, in their order; a site with neither `road` nor `km` has "" and NaN for them.
 
     Raises
     ------
@@ -140,8 +141,8 @@ def _site(properties: Mapping[str, Any], point: Any, geofence: Any) -> Site:
         kind=str(properties["kind"]),
         gate_id=properties.get("gate_id"),
         name=dict(properties["name"]),
-        road=str(properties["road"]),
-        km=float(properties["km"]),
+        road=str(properties["road"]) if "km" in properties else "",
+        km=float(properties["km"]) if "road" in properties else math.nan,
         lon=point.x,
         lat=point.y,
         attributes=dict(properties.get("attributes") or {}),

@@ -4,47 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
 
-from routing.arrays import FloatArray
-from routing.demand import BoolArray, CorridorState, DemandModel, Sampler
-from routing.forecast import day_second, links_now
+from geo.clock import LOCAL_ZONE
+from routing.arrays import BoolArray, FloatArray
+from routing.demand import CorridorState, DemandModel
+from routing.forecast import links_now
 from routing.gates import GateSetting
-from routing.graph import Network
-from routing.scenario_inputs import HOURS, DemandChange
-from routing.simulation import Trucks
+from routing.network import Network
+from routing.sampler import Draw, Sampler
+from routing.scenario_inputs import HOURS
+from routing.scenario_trucks import SampledTrucks
+from routing.scenario_worlds import GOODS
+from routing.trucks import TruckBatch
 
-GOODS: Final = ("perishable", "other")
 INTEGERS: Final = frozenset({"road_id", "gate", "yard", "declared_gate"})
 BOOLEANS: Final = frozenset({"perishable", "declared_perishable"})
 NOT_KEPT: Final = frozenset({"gate_settings", "closures"})
 """How gates work is read when a run starts; what is closed is the scenario's to say."""
-
-
-def demand_factor(network: Network, changes: Sequence[DemandChange]) -> FloatArray:
-    """By what the exports that set out are multiplied: [gate, goods of `GOODS`, hour of the local day]."""
-    factor = np.ones((len(network.gate_ids), len(GOODS), HOURS))
-    for change in changes:
-        gates = slice(None) if change.gate is None else network.gate_ids.index(change.gate)
-        goods = slice(None) if change.goods is None else GOODS.index(change.goods)
-        factor[gates, goods, change.from_hour : change.to_hour] *= change.factor
-    return factor
-
-
-@dataclass(frozen=True)
-class DrawnTrucks:
-    """The trucks of both worlds in one run; `comes` says for base and variant which of them come."""
-
-    trucks: Trucks
-    perishable: BoolArray
-    comes: tuple[BoolArray, BoolArray]
-    exporting: BoolArray
-    movable: BoolArray
-    """Exports on the road or still to come: those that a diversion or a hold can concern."""
 
 
 class PresentTrucks:
@@ -53,7 +34,8 @@ class PresentTrucks:
     def __init__(self, network: Network, state: CorridorState, factor: FloatArray, *, horizon_s: float) -> None:
         """`factor` as of `demand_factor`: how the variant's demand differs from the live forecast's."""
         self.network, self.factor = network, factor
-        self.start_s = day_second(state.made_at)
+        local = state.made_at.astimezone(LOCAL_ZONE)
+        self.start_s = local.hour * 3600.0 + local.minute * 60.0 + local.second
         links, road_time_s, self.queue = links_now(network, state)
         self.sampler = Sampler(
             network,
@@ -66,7 +48,7 @@ class PresentTrucks:
             model=DemandModel(),
         )
 
-    def draw(self, rng: np.random.Generator, settings: Sequence[GateSetting]) -> DrawnTrucks:
+    def sample(self, rng: np.random.Generator, settings: Sequence[GateSetting]) -> SampledTrucks:
         """The trucks of one run.
 
         More demand than the live forecast's are further draws of it, of which in the variant as many come as the
@@ -77,28 +59,33 @@ class PresentTrucks:
         }
         copies = max(1, int(np.ceil(self.factor.max(initial=1.0))))
         drawn = [self.sampler.draw(each, by_gate) for each in rng.spawn(copies)]
-        sets_out = [self._sets_out(draw.trucks, draw.n_state) for draw in drawn]
+        sets_out = [self._sets_out(draw) for draw in drawn]
         kept = [np.arange(sets_out[0].size), *(np.flatnonzero(own) for own in sets_out[1:])]
-        trucks = _concat([_take(draw.trucks, index) for draw, index in zip(drawn, kept, strict=True)])
-        perishable = np.concatenate([draw.perishable[index] for draw, index in zip(drawn, kept, strict=True)])
+        trucks = TruckBatch.concat([draw.trucks.take(index) for draw, index in zip(drawn, kept, strict=True)])
         changes = np.concatenate([own[index] for own, index in zip(sets_out, kept, strict=True)])
         copy = np.repeat(np.arange(copies), [index.size for index in kept])
         hour = ((self.start_s + trucks.ready_s) // 3600.0).astype(np.int64) % HOURS
-        factor = self.factor[np.where(changes, trucks.gate, 0), np.where(perishable, 0, 1), hour]
-        mark = rng.uniform(size=trucks.gate.size)
-        exporting = (trucks.gate >= 0) & (trucks.gate < len(self.network.gate_ids))
-        return DrawnTrucks(
+        goods = np.where(trucks.perishable, GOODS.index("perishable"), GOODS.index("other"))
+        factor = self.factor[np.where(changes, trucks.gate, 0), goods, hour]
+        n = len(trucks)
+        mark = rng.uniform(size=n)
+        exporting = self._exporting(trucks)
+        return SampledTrucks(
             trucks=trucks,
-            perishable=perishable,
             comes=(copy == 0, np.where(changes, mark < factor - copy, True)),
             exporting=exporting,
             movable=exporting & (trucks.link >= 0),
+            divert_mark=rng.uniform(size=n),
+            hold_mark=rng.uniform(size=n),
         )
 
-    def _sets_out(self, trucks: Trucks, n_state: int) -> BoolArray:
+    def _exporting(self, trucks: TruckBatch) -> BoolArray:
+        return np.asarray((trucks.gate >= 0) & (trucks.gate < len(self.network.gate_ids)))
+
+    def _sets_out(self, draw: Draw) -> BoolArray:
         """Exports that are not under way yet."""
-        is_export = (trucks.gate >= 0) & (trucks.gate < len(self.network.gate_ids))
-        return np.asarray(is_export & trucks.to_come & (np.arange(trucks.gate.size) >= n_state))
+        late = np.arange(len(draw.trucks)) >= draw.n_state
+        return np.asarray(self._exporting(draw.trucks) & draw.trucks.to_come & late)
 
 
 def state_record(state: CorridorState) -> dict[str, Any]:
@@ -123,11 +110,3 @@ def read_state(record: Mapping[str, Any], settings: Sequence[GateSetting]) -> Co
         else:
             values[name] = datetime.fromisoformat(value) if name == "made_at" else value
     return CorridorState(**values, gate_settings=tuple(settings))
-
-
-def _take(trucks: Trucks, index: Any) -> Trucks:
-    return replace(trucks, **{each.name: getattr(trucks, each.name)[index] for each in fields(trucks)})
-
-
-def _concat(parts: Sequence[Trucks]) -> Trucks:
-    return Trucks(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Trucks)))

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,10 @@ from sqlalchemy.orm import Session
 
 from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
-from routing.arrays import FloatArray
 from routing.forecast import CODE_VERSION, Forecast
-from routing.gates import GateSetting, Server, ServiceTime, assumed_settings
+from routing.gates import assumed_settings
 from routing.measure import QueueNow
+from routing.records import GateForecast, QueueObservation, StoredGateSetting, YardForecast, hours_columns
 from routing.tables import (
     ForecastGateRow,
     ForecastRow,
@@ -30,50 +29,6 @@ from routing.tables import (
     QueueObservationRow,
     ScenarioRunRow,
 )
-
-
-@dataclass(frozen=True)
-class StoredGateSetting:
-    """A gate setting as planners edit it; hours local, `version` for `If-Match`."""
-
-    gate_id: str
-    direction: str
-    lanes: int
-    open_from: time
-    open_to: time
-    service_mean_s: float
-    service_cv: float
-    entrance_lanes: int
-    entrance_service_mean_s: float
-    entrance_service_cv: float
-    dwell_mean_s: float
-    dwell_cv: float
-    version: int
-    updated_at: datetime
-    updated_by: int | None
-
-    def to_setting(self) -> GateSetting:
-        """As the engine takes it; the entrance works round the clock, as yards do."""
-        opens, closes = _of_day(self.open_from), _of_day(self.open_to)
-        return GateSetting(
-            gate_id=self.gate_id,
-            direction="import" if self.direction == "import" else "export",
-            crossing=Server(self.lanes, ServiceTime(self.service_mean_s, self.service_cv), opens, closes),
-            entrance=Server(
-                self.entrance_lanes,
-                ServiceTime(self.entrance_service_mean_s, self.entrance_service_cv),
-            ),
-            dwell=ServiceTime(self.dwell_mean_s, self.dwell_cv),
-        )
-
-
-def _of_day(moment: time) -> float:
-    return moment.hour * 3600.0 + moment.minute * 60.0 + moment.second
-
-
-def _to_time(day_second: float) -> time:
-    minutes, seconds = divmod(round(day_second) % 86400, 60)
-    return time(minutes // 60, minutes % 60, seconds)
 
 
 def _stored(row: GateSettingRow) -> StoredGateSetting:
@@ -87,8 +42,7 @@ def seed_gate_settings(session: Session, corridor: Corridor, *, now: datetime) -
             "gate_id": setting.gate_id,
             "direction": setting.direction,
             "lanes": setting.crossing.lanes,
-            "open_from": _to_time(setting.crossing.open_from_s),
-            "open_to": _to_time(setting.crossing.open_to_s),
+            **hours_columns(setting.crossing.hours),
             "service_mean_s": setting.crossing.service.mean_s,
             "service_cv": setting.crossing.service.cv,
             "entrance_lanes": setting.entrance.lanes,
@@ -123,6 +77,9 @@ def get_gate_setting(session: Session, gate_id: str, direction: str = "export") 
         raise NotFoundError("Gate {gate_id} has no setting for {direction}.", gate_id=gate_id, direction=direction)
     return _stored(row)
 
+
+__all__ = ["GateForecast", "QueueObservation", "StoredGateSetting", "YardForecast"]
+"""Records that callers take from here; the functions are reached through the module."""
 
 EDITABLE = frozenset(StoredGateSetting.__dataclass_fields__) - {
     "gate_id",
@@ -171,7 +128,9 @@ def update_gate_setting(
             value=wanted["service_mean_s"],
         )
     # The engine's own types hold the rules for values.
-    StoredGateSetting(gate_id, direction, version=version, updated_at=now, updated_by=updated_by, **wanted).to_setting()
+    StoredGateSetting(
+        gate_id, present.direction, version=version, updated_at=now, updated_by=updated_by, **wanted
+    ).to_setting()
     changed = session.execute(
         update(GateSettingRow)
         .where(
@@ -184,44 +143,12 @@ def update_gate_setting(
     ).first()
     if changed is None:
         raise StaleError(
-            "Gate {gate_id} was changed meanwhile (version {present}, not {version}); look at it again.",
+            "Gate {gate_id} was changed since (version {present}, not {version}); look at it again.",
             gate_id=gate_id,
             present=present.version,
             version=version,
         )
     return get_gate_setting(session, gate_id, direction)
-
-
-@dataclass(frozen=True)
-class GateForecast:
-    """A stored forecast for one gate: arrays [quantile][T] sampled every `step_s` from `made_at` on."""
-
-    forecast_id: int
-    gate_id: str
-    made_at: datetime
-    seed: int
-    code_version: str
-    runs: int
-    horizon_s: float
-    step_s: float
-    quantiles: tuple[float, ...]
-    queue_veh: FloatArray
-    wait_s: FloatArray
-    tail_km: FloatArray
-    duration_ms: float
-    state_summary: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class YardForecast:
-    """A stored forecast for one yard."""
-
-    forecast_id: int
-    yard_id: str
-    made_at: datetime
-    step_s: float
-    quantiles: tuple[float, ...]
-    occupancy_veh: FloatArray
 
 
 def save_forecast(session: Session, forecast: Forecast) -> int:
@@ -356,17 +283,6 @@ def save_queue_observations(session: Session, at: datetime, gate_ids: Sequence[s
     )
 
 
-@dataclass(frozen=True)
-class QueueObservation:
-    """A measured queue."""
-
-    gate_id: str
-    time: datetime
-    queue_veh: float
-    tail_km: float
-    speed_mps: float | None
-
-
 def queue_observations(
     session: Session, gate_id: str, since: datetime, until: datetime
 ) -> tuple[QueueObservation, ...]:
@@ -462,7 +378,7 @@ def finish_scenario_run(
     result: Mapping[str, Any] | None = None,
     error: str | None = None,
 ) -> None:
-    """Store a run's result, or why it failed. A run cancelled meanwhile stays cancelled."""
+    """Store a run's result, or why it failed. A run cancelled since stays cancelled."""
     values: dict[str, Any] = {"finished_at": now}
     if error is None:
         values |= {"status": "done", "progress": 1.0, "result": None if result is None else dict(result)}

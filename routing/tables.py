@@ -18,7 +18,8 @@ SCHEMA = "routing"
 class GateSettingRow(Base):
     """How one direction of a gate works; columns as in `routing.gates.GateSetting`.
 
-    Hours are local (Asia/Ho_Chi_Minh); `open_from` = `open_to` means round the clock.
+    Hours are local (Asia/Ho_Chi_Minh) and as in `routing.records.StoredGateSetting`; `open_from` = `open_to` means
+    round the clock.
     """
 
     __tablename__ = "gate_setting"
@@ -38,6 +39,8 @@ class GateSettingRow(Base):
     lanes: Mapped[int]
     open_from: Mapped[time]
     open_to: Mapped[time]
+    breaks: Mapped[str] = mapped_column(server_default=text("''"))
+    holidays: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
     service_mean_s: Mapped[float]
     service_cv: Mapped[float]
     entrance_lanes: Mapped[int]

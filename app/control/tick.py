@@ -24,7 +24,7 @@ from app.trips.places import Places
 from app.yards import store as yards_store
 from app.yards.plan import emit_yards
 from capacity import store as capacity_store
-from capacity.ledger import Movement, Truck
+from capacity.ledger import LedgerTruck, Movement
 
 HEARTBEAT = "ck:heartbeat:control"
 HEARTBEAT_TTL_S = 15
@@ -73,7 +73,11 @@ class Tick:
             (
                 row.site_id,
                 Movement(
-                    Truck(row.vehicle_id, row.plate_norm), row.kind, row.time, row.source, source_ref=str(row.event_id)
+                    LedgerTruck(row.vehicle_id, row.plate_norm),
+                    row.kind,
+                    row.time,
+                    row.source,
+                    source_ref=str(row.event_id),
                 ),
             )
             for row in rows

@@ -33,7 +33,7 @@ from app.sheets.service import Sheets
 from app.trips import store as trip_store
 from app.yards.plan import emit_yards
 from capacity import store as capacity_store
-from capacity.ledger import Movement, Truck
+from capacity.ledger import LedgerTruck, Movement
 from geo.corridor import Corridor, Site
 from geo.errors import ConflictError, InvalidInputError, MalformedError, NotFoundError
 from ingest.fixes import FIX, FLAG_CAMERA, pack
@@ -363,13 +363,13 @@ def _move_yard(
         log.warning("a camera stands at a yard that has no ledger", site_id=site.site_id)
         return
     if trip is not None:
-        truck = Truck(trip.vehicle_id, trip.plate_norm)
+        truck = LedgerTruck(trip.vehicle_id, trip.plate_norm)
     else:
         plate = find_plate(row.plate_norm)
         if row.status != "unknown" or plate is None or row.confidence < CERTAIN_PLATE:
             return
         vehicle = find_vehicle(session, plate)
-        truck = Truck(vehicle.vehicle_id if vehicle else None, plate)
+        truck = LedgerTruck(vehicle.vehicle_id if vehicle else None, plate)
     moved = Movement(truck, kind, row.time, "camera", source_ref=f"read:{row.read_id}", recorded_by=row.decided_by)
     touched = capacity_store.record_movements(session, [(site.site_id, moved)])
     if touched:

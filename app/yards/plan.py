@@ -19,7 +19,6 @@ from capacity.ledger import YardState
 from capacity.plan import YardPlan, make_plan
 from capacity.problem import YardProblem, expected_stays
 from capacity.store import Assignment
-from geo.clock import LOCAL_ZONE
 from routing.forecast import Forecast
 from routing.gates import GateSetting, Server
 
@@ -83,7 +82,9 @@ def build_problem(
         dwell_s=np.array([one.dwell.mean_s if one else 5400.0 for one in server]),
         release_veh_per_s=np.array([_rate(one.crossing) if one else 0.01 for one in server]),
         working_s=np.array([open_seconds(one.crossing if one else None, now) for one in server]),
+        gate=np.array([gate_ids.index(yard.gate_id) for yard in yards], np.int64),
     )
+    ways_in = [(yard.gate_id, yard.kind) for yard in yards]  # yards of a gate and kind share the entrance of the first
     unlimited = np.full(STEPS, np.inf)
     intake = [open_seconds(one.entrance, now) * _rate(one.entrance) if one else unlimited for one in server]
     index = {yard.yard_id: j for j, yard in enumerate(yards)}
@@ -101,6 +102,7 @@ def build_problem(
         capacity_veh=np.repeat([[float(yard.capacity_veh)] for yard in yards], STEPS, axis=1).reshape(Y, STEPS),
         remaining_veh=remaining,
         stay_share=share,
+        entrance=np.array([ways_in.index((yard.gate_id, yard.kind)) for yard in yards], np.int64),
         intake_veh=np.array(intake).reshape(Y, STEPS),
         gate=np.array([gate_ids.index(yard.gate_id) for yard in yards], np.int64),
         crossing_s=np.array([_seconds_per_truck(by_gate.get(gate_id)) for gate_id in gate_ids]),
@@ -167,15 +169,7 @@ def emit_yards(session: Session, yards: Sequence[YardState], now: datetime) -> N
 
 def open_seconds(server: Server | None, now: datetime) -> np.ndarray:
     """Seconds of each step from `now` on in which a server is open, shape (STEPS,)."""
-    if server is None or server.open_from_s == server.open_to_s:
-        return np.full(STEPS, STEP_S)
-    local = now.astimezone(LOCAL_ZONE)
-    start_s = local.hour * 3600.0 + local.minute * 60.0 + local.second
-    minute = (start_s + 60.0 * np.arange(int(STEPS * STEP_S / 60.0))) % 86400.0
-    opens, closes = server.open_from_s, server.open_to_s
-    is_open = (minute >= opens) & (minute < closes) if opens < closes else (minute >= opens) | (minute < closes)
-    seconds: np.ndarray = is_open.reshape(STEPS, -1).sum(axis=1) * 60.0
-    return seconds
+    return np.full(STEPS, STEP_S) if server is None else server.hours.open_seconds_by_step(now, STEP_S, STEPS)
 
 
 def _arrivals(
@@ -286,9 +280,7 @@ def _seconds_per_truck(setting: GateSetting | None) -> float:
     """Seconds a truck the crossing takes on average over the day, the hours in which it is closed included."""
     if setting is None:
         return 0.0
-    opens, closes = setting.crossing.open_from_s, setting.crossing.open_to_s
-    open_s = 86400.0 if opens == closes else (closes - opens) % 86400.0
-    return 86400.0 / max(open_s * _rate(setting.crossing), 1e-9)
+    return 86400.0 / max(setting.crossing.hours.daily_open_s * _rate(setting.crossing), 1e-9)
 
 
 def _rate(server: Server) -> float:

@@ -11,7 +11,7 @@ from app.platform import audit, idempotency
 from app.platform.permissions import Principal, Scope
 from app.yards import plan
 from capacity import store as capacity_store
-from capacity.ledger import Movement, Truck, YardState
+from capacity.ledger import LedgerTruck, Movement, YardState
 from capacity.store import Yard
 from geo.errors import ForbiddenError, InvalidInputError
 from ingest.plates import normalise_plate
@@ -52,7 +52,7 @@ def move_by_hand(
 
     def enter() -> int:
         vehicle = find_vehicle(session, plate_norm)
-        truck = Truck(vehicle.vehicle_id if vehicle else None, plate_norm)
+        truck = LedgerTruck(vehicle.vehicle_id if vehicle else None, plate_norm)
         report = Movement(truck, kind, moment, "manual", recorded_by=principal.account_id)
         touched = capacity_store.record_movements(session, [(yard_id, report)])
         states = capacity_store.yard_states(session, now)

@@ -12,22 +12,23 @@ import argparse
 import itertools
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import shapely
-from shapely.geometry import LineString, Point, Polygon, mapping
+from shapely.geometry import Point, Polygon, mapping
 from shapely.ops import substring
 
-from geo.projection import geometry_to_degrees, geometry_to_metres, to_metres
+from geo.data.reference_lines import Axis, chain, read_lines
+from geo.projection import geometry_to_degrees, geometry_to_metres
 
 Json = dict[str, Any]
 
 MAX_PIECE_M: Final = 2_000.0
 LINES_SOURCE: Final = "CTU-SematX/LegoCity opendata/giaothong/giaothong.geojson at a1aabc7, CC BY-SA 4.0"
 PRESS_2023: Final = "einpresswire 638581939 (2023-06)"
+BULLETINS: Final = "exports, imports: bulletins of 2025"
 
 SPACE_PER_TRUCK_M: Final = 20.0
 """Road a standing truck takes: an articulated truck of 16 to 17 m (the legal most is 20 m, QCVN 09) and its gap."""
@@ -86,62 +87,6 @@ ZONES: Final = {
     ),
     "QL4A": (Zone(0.0, 1.2, 8.33, 1), Zone(1.2, 999.0, 12.5, 1)),
 }
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One road's line from the border inland, in EPSG:32648, with the origin of each stretch of it."""
-
-    road: str
-    line: LineString
-    stretches: tuple[tuple[float, int, str], ...]  # (end in m, gid, recorded name)
-
-    def km_near(self, lon: float, lat: float) -> float:
-        """Kilometre of the point of the road nearest to a place."""
-        x_m, y_m = to_metres(lon, lat)
-        return float(self.line.project(Point(float(x_m), float(y_m)))) / 1000.0
-
-    def cut_to(self, km: float) -> Axis:
-        """The road from the border to kilometre `km`."""
-        line = substring(self.line, 0.0, km * 1000.0)
-        assert isinstance(line, LineString)
-        return Axis(self.road, line, self.stretches)
-
-
-def read_lines(path: Path) -> dict[int, tuple[LineString, str]]:
-    """The lines of the reference in EPSG:32648 by gid; where a gid repeats, the longest is the road itself."""
-    lines: dict[int, tuple[LineString, str]] = {}
-    for feature in json.loads(path.read_text(encoding="utf-8"))["features"]:
-        gid, name = int(feature["properties"]["gid"]), str(feature["properties"]["ten"])
-        geometry = shapely.force_2d(shapely.from_geojson(json.dumps(feature["geometry"])))
-        for part in getattr(geometry, "geoms", [geometry]):
-            line = geometry_to_metres(part)
-            if gid not in lines or line.length > lines[gid][0].length:
-                lines[gid] = (line, name)
-    return lines
-
-
-def chain(road: str, lines: dict[int, tuple[LineString, str]], pieces: Sequence[tuple[int, bool]]) -> Axis:
-    """Join pieces end to end; a gap up to 100 m between two of them is closed by a straight piece."""
-    points: list[tuple[float, float]] = []
-    stretches: list[tuple[float, int, str]] = []
-    length_m = 0.0
-    for gid, reverse in pieces:
-        line, name = lines[gid]
-        coordinates = [(x, y) for x, y, *_ in (line.coords[::-1] if reverse else line.coords)]
-        if points:
-            gap_m = math.dist(points[-1], coordinates[0])
-            if gap_m > 100.0:
-                raise SystemExit(f"Piece {gid} starts {gap_m:.0f} m from the end of the one before it.")
-            if gap_m < 1.0:
-                coordinates = coordinates[1:]
-            else:
-                length_m += gap_m
-                stretches.append((length_m, -1, "gap"))
-        points += coordinates
-        length_m = LineString(points).length
-        stretches.append((length_m, gid, name))
-    return Axis(road, LineString(points), tuple(stretches))
 
 
 def to_degrees(geometry: Any) -> Any:
@@ -278,6 +223,18 @@ def gate_features(axis: Axis, gate_id: str, gate_km: float, *, names: Json, side
     barrier_1, barrier_2, temporary_km = gate_km + 0.5, gate_km - 0.3, gate_km + 0.8
     vi, en, zh = names["gate"]
     yard_id, yard_name = names["yard"]
+    barriers = [
+        site_feature(
+            axis,
+            f"{gate_id}-barrier-{number}",
+            "barrier",
+            km,
+            (f"Ba-ri-e {number} {vi}", f"{en} barrier {number}", f"{zh}{number}号道闸"),
+            gate_id=gate_id,
+            attributes={"number": number, "side": side, "cameras": 2},
+        )
+        for number, km, side in ((1, barrier_1, "inland"), (2, barrier_2, "border"))
+    ]
     return [
         site_feature(
             axis,
@@ -291,24 +248,7 @@ def gate_features(axis: Axis, gate_id: str, gate_km: float, *, names: Json, side
             attributes=facts["gate"],
             provenance=facts["gate_provenance"],
         ),
-        site_feature(
-            axis,
-            f"{gate_id}-barrier-1",
-            "barrier",
-            barrier_1,
-            (f"Ba-ri-e 1 {vi}", f"{en} barrier 1", f"{zh}1号道闸"),
-            gate_id=gate_id,
-            attributes={"number": 1, "side": "inland", "cameras": 2},
-        ),
-        site_feature(
-            axis,
-            f"{gate_id}-barrier-2",
-            "barrier",
-            barrier_2,
-            (f"Ba-ri-e 2 {vi}", f"{en} barrier 2", f"{zh}2号道闸"),
-            gate_id=gate_id,
-            attributes={"number": 2, "side": "border", "cameras": 2},
-        ),
+        *barriers,
         site_feature(
             axis,
             yard_id,
@@ -344,6 +284,15 @@ def gate_features(axis: Axis, gate_id: str, gate_km: float, *, names: Json, side
     ]
 
 
+def demand(exports_veh_per_day: float, imports_veh_per_day: float, undeclared_exports_veh_per_h: float) -> Json:
+    """Who comes to a gate: trucks a day in bulletins of 2025; undeclared ones assumed at about half the exports."""
+    return {
+        "exports_veh_per_day": exports_veh_per_day,
+        "imports_veh_per_day": imports_veh_per_day,
+        "undeclared_exports_veh_per_h": undeclared_exports_veh_per_h,
+    }
+
+
 def build(reference: Path) -> Json:
     """The whole FeatureCollection from the reference lines."""
     lines = read_lines(reference)
@@ -372,7 +321,11 @@ def build(reference: Path) -> Json:
     features = [*road_features(ql1a, ql1a_nodes), *road_features(branch, branch_nodes)]
 
     surveyed_capacity = {"capacity_veh": "surveyed", "overflow_veh": "surveyed"}
-    assumed_gate = {"lanes": "assumed", "opens": "assumed", "closes": "assumed", "cleared_veh_per_day": "surveyed"}
+    facts_from = f"cleared: {PRESS_2023}; {BULLETINS}"
+    assumed_hours = {"opens": "07:00", "closes": "19:00"}
+    surveyed = ("cleared_veh_per_day", "exports_veh_per_day", "imports_veh_per_day")
+    assumed = ("lanes", *assumed_hours, "undeclared_exports_veh_per_h")
+    assumed_gate = dict.fromkeys(assumed, "assumed") | dict.fromkeys(surveyed, "surveyed")
     features += gate_features(
         ql1a,
         "huu-nghi",
@@ -380,8 +333,8 @@ def build(reference: Path) -> Json:
         names={"gate": ("Hữu Nghị", "Huu Nghi", "友谊"), "yard": ("xuan-cuong", "Xuân Cương")},
         side_m=125.0,
         facts={
-            "gate": {"lanes": 4, "opens": "07:00", "closes": "19:00", "cleared_veh_per_day": 750},
-            "gate_source": f"position: secondary source, unverified, moved onto the road line; cleared: {PRESS_2023}",
+            "gate": {"lanes": 4, "cleared_veh_per_day": 750, **assumed_hours, **demand(262, 608, 6.0)},
+            "gate_source": f"position: secondary source, unverified, moved onto the road line; {facts_from}",
             "gate_position": "derived",
             "gate_provenance": assumed_gate,
             "yard": {"capacity_veh": 450, "overflow_veh": 900},
@@ -395,8 +348,8 @@ def build(reference: Path) -> Json:
         names={"gate": ("Tân Thanh", "Tan Thanh", "新清"), "yard": ("bao-nguyen", "Bảo Nguyên")},
         side_m=-125.0,
         facts={
-            "gate": {"lanes": 3, "opens": "07:00", "closes": "19:00", "cleared_veh_per_day": 300},
-            "gate_source": f"position: assumed, 0.6 km before the end of the line; cleared: {PRESS_2023}",
+            "gate": {"lanes": 3, "cleared_veh_per_day": 300, **assumed_hours, **demand(145, 438, 3.0)},
+            "gate_source": f"position: assumed, 0.6 km before the end of the line; {facts_from}",
             "gate_position": "assumed",
             "gate_provenance": assumed_gate,
             "yard": {"capacity_veh": 1150, "overflow_veh": 0},

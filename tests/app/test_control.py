@@ -12,7 +12,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from redis import Redis
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.control import loop, minute
@@ -22,7 +22,8 @@ from app.platform import outbox
 from app.platform.runtime import Runtime
 from app.platform.steps import Failure, StepFailedError
 from capacity import store as capacity_store
-from capacity.ledger import Movement, Truck
+from capacity.ledger import LedgerTruck, Movement
+from capacity.tables import PlanRow
 from geo.corridor import Corridor
 from routing import store as routing_store
 from routing.forecast import forecast
@@ -135,7 +136,7 @@ def test_a_minute_makes_forecast_plan_and_advice(ready: Runtime) -> None:
         assert predicted.queue_veh.shape[0] == 3
         assert (np.diff(predicted.wait_s, axis=0) >= 0).all()
         assert routing_store.queue_observations(session, "huu-nghi", now, now + timedelta(seconds=1))
-        plan = capacity_store.latest_plan(session)
+        plan = session.scalars(select(PlanRow).order_by(PlanRow.plan_id.desc())).first()
         assert plan is not None
         assert plan.summary["trucks"] == 40
         told = capacity_store.assignments(session)
@@ -232,7 +233,7 @@ def test_a_truck_whose_trip_is_over_is_no_longer_inside(ready: Runtime) -> None:
     (one,) = put_trucks(ready, [1.0])
     now = ready.clock.now()
     with ready.sessions() as session:
-        enter = Movement(Truck(one), "enter", now - timedelta(hours=3), "gps", "1")
+        enter = Movement(LedgerTruck(one), "enter", now - timedelta(hours=3), "gps", "1")
         capacity_store.record_movements(session, [("xuan-cuong", enter)])
         session.execute(text("UPDATE app.trip SET stage = 'out', stage_since = :at"), {"at": now})
         session.commit()

@@ -118,7 +118,7 @@ def test_gates_work_as_recorded_unless_a_planner_says_otherwise(
     setting = get_gate_setting(installed, "huu-nghi").to_setting()
     recorded = recording.about["gates"]["huu-nghi"]
     assert setting.entrance.rate_veh_per_h() == pytest.approx(recorded["lanes"] * 3600 / recorded["service_mean_s"])
-    assert setting.entrance.open_from_s == setting.entrance.open_to_s, "round the clock"
+    assert setting.entrance.hours.is_always_open
     row = installed.get_one(GateSettingRow, ("huu-nghi", "export"))
     row.entrance_lanes, row.version, row.updated_by = 2, 2, 1
     installed.flush()

@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 
 from app.platform.runtime import Runtime
 from capacity import store as capacity_store
-from capacity.ledger import Movement, Truck
+from capacity.ledger import LedgerTruck, Movement
 from routing import store as routing_store
 
 
@@ -138,7 +138,7 @@ def test_gate_settings_are_edited_by_version(ready: Runtime, sign_in) -> None:
 
 def test_a_truck_in_another_yard_left_the_first_unseen(ready: Runtime) -> None:
     now = ready.clock.now()
-    truck = Truck(7, "29C12345")
+    truck = LedgerTruck(7, "29C12345")
     with ready.sessions() as session:
         first = Movement(truck, "enter", now - timedelta(hours=2), "gps", "1")
         second = Movement(truck, "enter", now - timedelta(hours=1), "gps", "2")
@@ -154,9 +154,9 @@ def test_a_truck_in_another_yard_left_the_first_unseen(ready: Runtime) -> None:
 def test_a_plate_that_becomes_a_known_vehicle_is_one_truck(ready: Runtime) -> None:
     now = ready.clock.now()
     with ready.sessions() as session:
-        by_hand = Movement(Truck(None, "29C12345"), "enter", now - timedelta(hours=2), "manual")
+        by_hand = Movement(LedgerTruck(None, "29C12345"), "enter", now - timedelta(hours=2), "manual")
         capacity_store.record_movements(session, [("xuan-cuong", by_hand)])
-        by_gps = Movement(Truck(7, "29C12345"), "leave", now - timedelta(hours=1), "gps", "9")
+        by_gps = Movement(LedgerTruck(7, "29C12345"), "leave", now - timedelta(hours=1), "gps", "9")
         capacity_store.record_movements(session, [("xuan-cuong", by_gps)])
         state = capacity_store.get_yard_state(session, "xuan-cuong", now)
     assert (state.inside_veh, state.contradictions) == (0, ())
@@ -169,7 +169,7 @@ def test_two_at_the_barrier_at_once(ready: Runtime) -> None:
     def report(number: int) -> None:
         with ready.sessions() as session:
             yard_id = ("xuan-cuong", "bao-nguyen")[number % 2]
-            enter = Movement(Truck(number), "enter", now - timedelta(minutes=number), "gps", str(number))
+            enter = Movement(LedgerTruck(number), "enter", now - timedelta(minutes=number), "gps", str(number))
             capacity_store.record_movements(session, [(yard_id, enter)])
             session.commit()
 
@@ -195,7 +195,7 @@ def test_cost_does_not_grow_with_history(ready: Runtime) -> None:
     event.listen(ready.engine, "before_cursor_execute", remember)
     try:
         with ready.sessions() as session:
-            enter = Movement(Truck(1), "enter", now - timedelta(minutes=5), "gps", "1")
+            enter = Movement(LedgerTruck(1), "enter", now - timedelta(minutes=5), "gps", "1")
             capacity_store.record_movements(session, [("xuan-cuong", enter)])
             capacity_store.record_count(session, "xuan-cuong", 3, time=now, now=now, counted_by=None)
             capacity_store.yard_states(session, now)

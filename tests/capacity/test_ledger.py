@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capacity.ledger import (
-    Books,
     Flag,
+    LedgerTruck,
     Movement,
     Stay,
-    Truck,
+    YardBalance,
     apply_count,
     apply_movement,
     leave_unseen,
@@ -28,7 +28,7 @@ def at(minutes: float) -> datetime:
 
 
 def move(truck: int, kind: str, minutes: float, source: str = "gps") -> Movement:
-    return Movement(Truck(truck), kind, at(minutes), source)
+    return Movement(LedgerTruck(truck), kind, at(minutes), source)
 
 
 class Yard:
@@ -37,11 +37,11 @@ class Yard:
     def __init__(self, capacity_veh: int = 100) -> None:
         self.capacity_veh = capacity_veh
         self.stays: dict[str, Stay] = {}
-        self.books = Books()
+        self.balance = YardBalance()
 
     def apply(self, movement: Movement) -> None:
         key = movement.truck.key
-        self.stays[key], self.books = apply_movement(self.stays.get(key), self.books, movement)
+        self.stays[key], self.balance = apply_movement(self.stays.get(key), self.balance, movement)
 
     def count(self, counted_veh: int, minutes: float) -> None:
         then = at(minutes)
@@ -50,13 +50,13 @@ class Yard:
             s.left_at is not None and s.left_at > then and s.flag is not Flag.LEFT_NEVER_ENTERED
             for s in self.stays.values()
         )
-        self.books = apply_count(
-            self.books, raw_then_veh=self.raw_veh - since, counted_veh=counted_veh, counted_at=then
+        self.balance = apply_count(
+            self.balance, raw_then_veh=self.raw_veh - since, counted_veh=counted_veh, counted_at=then
         )
 
     @property
     def raw_veh(self) -> int:
-        return sum(stay.is_open for stay in self.stays.values()) + self.books.unidentified_veh
+        return sum(stay.is_open for stay in self.stays.values()) + self.balance.unidentified_veh
 
     def state(self):
         flagged = {flag: [k for k, s in self.stays.items() if s.flag is flag] for flag in Flag}
@@ -66,7 +66,7 @@ class Yard:
             kind="yard",
             capacity_veh=self.capacity_veh,
             identified_veh=sum(stay.is_open for stay in self.stays.values()),
-            books=self.books,
+            balance=self.balance,
             flagged=flagged,
             reserved_veh=0,
             as_of=at(10_000),
@@ -150,7 +150,7 @@ def test_fewer_than_none_is_told() -> None:
 def test_a_truck_seen_elsewhere_left_unseen() -> None:
     yard = Yard()
     yard.apply(move(1, "enter", 0))
-    yard.stays["v1"], yard.books = leave_unseen(yard.stays["v1"], yard.books, at(100))
+    yard.stays["v1"], yard.balance = leave_unseen(yard.stays["v1"], yard.balance, at(100))
     assert yard.state().inside_veh == 0
     assert "left_unseen" in yard.codes()
     yard.apply(move(1, "leave", 80))
@@ -160,9 +160,9 @@ def test_a_truck_seen_elsewhere_left_unseen() -> None:
 
 def test_a_report_needs_a_truck_and_a_kind() -> None:
     with pytest.raises(ValueError, match="enter or leave"):
-        apply_movement(None, Books(), move(1, "arrive", 0))
+        apply_movement(None, YardBalance(), move(1, "arrive", 0))
     with pytest.raises(ValueError, match="plate"):
-        _ = Truck().key
+        _ = LedgerTruck().key
 
 
 @st.composite

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,6 +60,7 @@ def problem(
         capacity_veh=wide(np.asarray(capacity, float)[:, None]),
         remaining_veh=wide(0.0) if remaining is None else wide(remaining),
         stay_share=stays_forever(Y, steps) if stay is None else stay,
+        entrance=np.arange(Y),
         gate=np.arange(Y),
         crossing_s=np.ones(Y) if crossing_s is None else np.asarray(crossing_s, float),
         before_veh=np.zeros(Y) if line_min is None else np.asarray(line_min, float) * 60.0,
@@ -172,6 +175,7 @@ def random_problem(seed: int, trucks: int, yards: int, steps: int) -> YardProble
         dwell_s=rng.uniform(1800, 14400, yards),
         release_veh_per_s=rng.uniform(5, 60, yards) / 3600.0,
         working_s=np.full((yards, steps), HALF_HOUR_S) * (rng.random((yards, steps)) < 0.8),
+        gate=np.arange(yards) // 2,
     )
     first = rng.uniform(0, steps * HALF_HOUR_S, trucks)
     previous = rng.integers(-1, yards, trucks)
@@ -188,7 +192,8 @@ def random_problem(seed: int, trucks: int, yards: int, steps: int) -> YardProble
         capacity_veh=np.repeat(rng.integers(5, 80, yards)[:, None], steps, axis=1).astype(float),
         remaining_veh=stays[0],
         stay_share=stays[1],
-        intake_veh=np.repeat(rng.integers(2, 60, yards)[:, None], steps, axis=1).astype(float),
+        entrance=np.arange(yards) // 2,
+        intake_veh=np.repeat(rng.integers(2, 60, (yards + 1) // 2)[:, None], steps, axis=1).astype(float),
         gate=np.arange(yards) // 2,
         crossing_s=rng.uniform(0, 300, (yards + 1) // 2),
         before_veh=rng.integers(0, 60, (yards + 1) // 2).astype(float),
@@ -204,9 +209,10 @@ def check(problem: YardProblem, plan: planning.YardPlan) -> None:
     assert (plan.wait_s >= 0).all()
     step = np.where(placed, plan.place_s // problem.step_s, problem.steps).astype(np.int64)
     inside = occupancy(problem, plan.yard, step)
-    for j in range(len(problem.yard_ids)):
-        taken = np.bincount(step[plan.yard == j], minlength=problem.steps)[: problem.steps]
-        assert (taken <= problem.intake_veh[j] + 1e-6).all()
+    for row, intake in enumerate(problem.intake_veh):
+        own = placed & (problem.entrance[plan.yard] == row)
+        taken = np.bincount(step[own], minlength=problem.steps)[: problem.steps]
+        assert (taken <= intake + 1e-6).all()
     limit = np.maximum(problem.capacity_veh, problem.remaining_veh)
     assert (inside <= limit + 1e-6).all()
 
@@ -256,6 +262,7 @@ def test_stays_wait_for_the_gate() -> None:
         dwell_s=np.array([600.0]),
         release_veh_per_s=np.array([10 / 3600]),
         working_s=np.full((1, 4), HALF_HOUR_S),
+        gate=np.zeros(1, np.int64),
     )
     assert remaining[0].tolist() == pytest.approx([100, 95, 90, 85])
     assert share[0, 0].tolist() == pytest.approx(np.exp(-np.arange(4) * 1800 / 36000).tolist())
@@ -268,6 +275,54 @@ def test_nobody_leaves_while_the_gate_is_closed() -> None:
         dwell_s=np.array([3600.0]),
         release_veh_per_s=np.array([1.0]),
         working_s=np.zeros((1, 3)),
+        gate=np.zeros(1, np.int64),
     )
     assert remaining[0].tolist() == [40, 40, 40]
     assert share[0, 0].tolist() == [1, 1, 1]
+
+
+def test_two_yards_of_a_gate_empty_no_faster_than_one() -> None:
+    """A gate takes 10 an hour, from yards of 60 and 30 in proportion; as it would from one of 90."""
+    given = {"release_veh_per_s": 10 / 3600, "working_s": HALF_HOUR_S}
+
+    def stays(inside: list[float]) -> tuple[np.ndarray, np.ndarray]:
+        n = len(inside)
+        return expected_stays(
+            inside_veh=np.array(inside),
+            dwell_s=np.full(n, 600.0),
+            release_veh_per_s=np.full(n, given["release_veh_per_s"]),
+            working_s=np.full((n, 5), given["working_s"]),
+            gate=np.zeros(n, np.int64),
+        )
+
+    (two, two_share), (one, one_share) = stays([60.0, 30.0]), stays([90.0])
+    np.testing.assert_allclose(two.sum(axis=0), one[0])
+    np.testing.assert_allclose(two[0], 2.0 * two[1])
+    np.testing.assert_allclose(two_share, np.broadcast_to(one_share, two_share.shape))
+
+
+def test_two_yards_behind_one_entrance_share_what_it_takes() -> None:
+    apart = problem([0, 0, 0, 0], [9, 9], intake=[1, 1])
+    together = replace(apart, entrance=np.zeros(2, np.int64), intake_veh=apart.intake_veh[:1])
+    assert sorted(make_plan(apart).place_s.tolist()) == [0, 0, 1800, 1800]
+    plan = make_plan(together)
+    assert sorted(plan.place_s.tolist()) == [0, 1800, 3600, 5400]
+    check(together, plan)
+
+
+def test_three_gates_with_two_yards_each() -> None:
+    """Each gate takes its trucks into both yards, and the line behind the gate counts those of both."""
+    allowed = np.repeat(np.eye(3, dtype=bool), 8, axis=0).repeat(2, axis=1)
+    given = problem([0] * 24, [4, 3, 4, 3, 4, 3], allowed=allowed, crossing_s=[1.0] * 6)
+    given = replace(given, gate=np.arange(6) // 2, crossing_s=np.full(3, 60.0), before_veh=np.zeros(3))
+    plan = make_plan(given)
+    check(given, plan)
+    assert np.bincount(plan.yard[plan.yard >= 0], minlength=6).tolist() == [4, 3, 4, 3, 4, 3]
+    assert (plan.yard == -1).sum() == 3
+
+
+def test_an_index_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="gate has an index outside 0 to 0"):
+        replace(problem([0], [9]), gate=np.array([1]))
+    with pytest.raises(InvalidInputError, match="entrance has an index outside 0 to 0"):
+        replace(problem([0], [9]), entrance=np.array([-1]))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from geo.corridor import PACKAGED_CORRIDOR, Corridor, Site
 from geo.errors import InvalidInputError, MalformedError, NotFoundError
+from geo.opening_hours import OpeningHours
 from geo.projection import geometry_to_metres
 
 CORRIDOR = Corridor.default()
@@ -101,12 +102,18 @@ def test_geojson_round_trip() -> None:
     assert Corridor.from_geojson(json.loads(json.dumps(CORRIDOR.to_geojson()))) == CORRIDOR
 
 
-def test_frames() -> None:
-    roads, sites = CORRIDOR.roads_frame(), CORRIDOR.sites_frame()
-    assert roads.crs.to_epsg() == sites.crs.to_epsg() == 4326
-    assert list(roads.index) == list(range(len(CORRIDOR.roads)))
-    assert roads.to_crs(32648).length.to_numpy() == pytest.approx(roads["length_m"].to_numpy(), abs=0.02)
-    assert set(sites.index) == set(CORRIDOR.sites)
+def test_a_site_that_names_no_road_is_placed_where_it_lies() -> None:
+    parsed = collection()
+    bare = next(f for f in parsed["features"] if f["properties"].get("site_id") == "tan-thanh")
+    placed = dict(bare["properties"])
+    del bare["properties"]["road"], bare["properties"]["km"]
+    site = Corridor.from_geojson(parsed).get_site("tan-thanh")
+    assert site.road == placed["road"] == "QL4A"
+    assert site.km == pytest.approx(placed["km"], abs=0.01)
+    assert (site.provenance["road"], site.provenance["km"]) == ("derived", "derived")
+    bare["properties"]["road"] = "QL4A"
+    with pytest.raises(InvalidInputError, match="has no property km"):
+        Corridor.from_geojson(parsed)
 
 
 # Linear referencing
@@ -297,3 +304,15 @@ def test_what_is_no_corridor_is_malformed(tmp_path: Path, text: str) -> None:
 def test_a_site_without_places_has_no_capacity() -> None:
     camera: Site = CORRIDOR.cameras()[0]
     assert camera.capacity_veh is None
+
+
+def test_a_site_with_hours_that_cannot_be_read_is_refused() -> None:
+    gate = CORRIDOR.get_site("huu-nghi")
+    assert gate.opening_hours == OpeningHours.parse("07:00–19:00")
+    assert CORRIDOR.get_site("huu-nghi-barrier-1").opening_hours is None
+    paused = replace(gate, attributes={**gate.attributes, "breaks": "12:00–13:00", "holidays": {"2026-02-17": ""}})
+    assert paused.opening_hours is not None
+    assert str(paused.opening_hours) == "07:00–12:00, 13:00–19:00"
+    broken = replace(gate, attributes={**gate.attributes, "opens": "morning"})
+    with pytest.raises(InvalidInputError, match="Site huu-nghi: morning is no time of day"):
+        replace(CORRIDOR, sites={**CORRIDOR.sites, "huu-nghi": broken})

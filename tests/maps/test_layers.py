@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from geo.errors import InvalidInputError
-from maps import layers
+from maps import layers, symbols
 
 THEME_CSS = Path(__file__).parents[2] / "app/web/static/theme.css"
 STATES = {"moving", "slow", "stopped", "queued", "yard", "staging", "gate", "off_road", "silent"}
@@ -52,26 +52,26 @@ def test_every_image_of_the_style_is_in_the_legend() -> None:
 
 
 def test_states_differ_in_shape_and_roads_in_width() -> None:
-    paths = [state.path for state in layers.TRUCK_STATES]
+    paths = [state.path for state in symbols.TRUCK_STATES]
     assert len(set(paths)) == len(paths)
-    widths = [flow.width for flow in layers.FLOWS]
+    widths = [flow.width for flow in symbols.FLOWS]
     assert widths == sorted(set(widths))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_colours_are_the_tokens_of_the_pages(theme: layers.Theme) -> None:
+def test_colours_are_the_tokens_of_the_pages(theme: symbols.Theme) -> None:
     known = tokens(theme)
-    for state in layers.TRUCK_STATES:
+    for state in symbols.TRUCK_STATES:
         assert state.shades.of(theme) == known[f"state-{state.state.replace('_', '-')}"], state.state
-    for flow in (*layers.FLOWS, layers.NO_FLOW):
+    for flow in (*symbols.FLOWS, symbols.NO_FLOW):
         assert flow.shades.of(theme) == known[f"road-{flow.flow}"], flow.flow
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_meaning_stands_out_from_the_ground(theme: layers.Theme) -> None:
+def test_meaning_stands_out_from_the_ground(theme: symbols.Theme) -> None:
     """Graphics need a contrast of 3:1 to what lies beside them (WCAG 2.2, 1.4.11); silent ones may step back."""
-    ground = luminance(layers.GROUND.of(theme))
-    for state in layers.TRUCK_STATES:
+    ground = luminance(symbols.GROUND.of(theme))
+    for state in symbols.TRUCK_STATES:
         if state.state == "silent":
             continue
         own = luminance(state.shades.of(theme))
@@ -92,6 +92,6 @@ def test_unknown_theme_is_refused() -> None:
 
 
 def test_flow_classes_cover_every_speed() -> None:
-    shares: list[Any] = [flow.share_from for flow in layers.FLOWS]
+    shares: list[Any] = [flow.share_from for flow in symbols.FLOWS]
     assert shares == sorted(shares, reverse=True)
     assert shares[-1] == 0.0

@@ -16,7 +16,8 @@ from routing.gates import assumed_settings
 from routing.graph import build_network
 from routing.measure import measure_queues
 from routing.scenario import Change, DemandChange, Hold, Scenario, ScenarioResult, World, run_scenario
-from routing.scenario_now import demand_factor, read_state, state_record
+from routing.scenario_now import read_state, state_record
+from routing.scenario_worlds import demand_factor
 
 CORRIDOR = Corridor.default()
 NETWORK = build_network(CORRIDOR)
