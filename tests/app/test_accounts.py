@@ -265,3 +265,8 @@ def test_accounts_are_made_and_listed_in_pages(sign_in):
     following = admin.get(re.match(r"<([^>]+)>", link)[1])
     assert [one["username"] for one in following.json()] == ["driver2"]
     assert "password" not in first.text
+
+
+def test_passwords_are_as_costly_as_owasp_asks():
+    """Without the fixture `runtime`, which makes them cheap: Argon2id with 19 MiB, two passes, one lane."""
+    assert service.HASHER.hash(PASSWORD).startswith("$argon2id$v=19$m=19456,t=2,p=1$")

@@ -196,8 +196,8 @@ def test_equal_seeds_give_equal_bits_with_one_thread_or_many(network) -> None:
 
 
 def test_cost_per_truck_does_not_grow(network) -> None:
-    """Ten times the trucks take about ten times the time, with room for a busy machine."""
-    from time import perf_counter
+    """Ten times the trucks take about ten times the time of the processor."""
+    from time import thread_time  # of this thread alone, so that other work on the machine does not count
 
     settings = [default_setting(g.gate_id, g.direction) for g in network.gates]
     links, gates = link_arrays(network), gate_arrays(network, settings)
@@ -207,9 +207,9 @@ def test_cost_per_truck_does_not_grow(network) -> None:
         fleet = sample_fleet(network, trucks, settings, rng.spawn(3))
         best = np.inf
         for _ in range(5):
-            began = perf_counter()
+            began = thread_time()
             simulate(links, gates, fleet, horizon_s=3600.0)
-            best = min(best, perf_counter() - began)
+            best = min(best, thread_time() - began)
         return best / n
 
     cost(100)
