@@ -71,7 +71,7 @@ class Tick:
         rows = yards_store.passages_after(session, position - OVERLAP_EVENTS)
         movements = [
             (
-                row.site_id,
+                row.yard_id,
                 Movement(
                     Truck(row.vehicle_id, row.plate_norm), row.kind, row.time, row.source, source_ref=str(row.event_id)
                 ),
