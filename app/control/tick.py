@@ -71,7 +71,7 @@ class Tick:
         rows = yards_store.passages_after(session, position - OVERLAP_EVENTS)
         movements = [
             (
-                row.site_id,
+                row.yard_id,
                 Movement(
                     LedgerTruck(row.vehicle_id, row.plate_norm),
                     row.kind,

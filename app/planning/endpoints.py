@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
@@ -26,6 +26,7 @@ router = APIRouter(prefix="/api/v1", tags=["planning"])
 Reader = Annotated[Principal, Depends(allow("scenarios.read"))]
 Planner = Annotated[Principal, Depends(allow("scenarios.run"))]
 Direction = Literal["export", "import"]
+RunStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 
 SCENARIO_EXAMPLE: dict[str, JsonValue] = {
     "runs": 100,
@@ -52,7 +53,7 @@ class RunOut(BaseModel):
 
     run_id: uuid.UUID
     name: str
-    status: Literal["queued", "running", "done", "failed", "cancelled"]
+    status: RunStatus
     progress: float
     runs: int
     seed: int
@@ -62,8 +63,29 @@ class RunOut(BaseModel):
     started_at: AwareDatetime | None
     finished_at: AwareDatetime | None
     error: str | None
-    scenario: dict[str, Any] | None = None
-    result: dict[str, Any] | None = None
+    scenario: dict[str, JsonValue] | None = None
+    result: dict[str, JsonValue] | None = None
+
+    @classmethod
+    def of(cls, row: ScenarioRunRow, *, is_whole: bool = False) -> RunOut:
+        """A run; with its inputs and result if it is to be `is_whole`."""
+        scenario = row.inputs.get("scenario", {})
+        return cls(
+            run_id=row.run_id,
+            name=scenario.get("name", ""),
+            status=cast(RunStatus, row.status),
+            progress=row.progress,
+            runs=row.inputs.get("runs", 0),
+            seed=row.seed,
+            code_version=row.code_version,
+            created_by=row.created_by,
+            created_at=row.created_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            error=row.error,
+            scenario=scenario if is_whole else None,
+            result=row.result if is_whole else None,
+        )
 
 
 class RunList(BaseModel):
@@ -115,7 +137,7 @@ class GateSettingIn(BaseModel):
 @router.get("/scenarios", response_model=RunList, responses=problems())
 def list_runs(session: SessionDep, _principal: Reader, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Any:
     """The newest runs of all planners."""
-    return {"items": [describe(row) for row in routing_store.scenario_runs(session, limit=limit)]}
+    return RunList(items=[RunOut.of(row) for row in routing_store.scenario_runs(session, limit=limit)])
 
 
 @router.post("/scenarios", status_code=202, response_model=RunOut, responses=problems())
@@ -132,7 +154,7 @@ def queue_run(
         session, principal, corridor, body.scenario, runs=body.runs, seed=body.seed, now=clock.now()
     )
     response.headers["Location"] = f"/api/v1/scenarios/{run_id}"
-    return describe(routing_store.get_scenario_run(session, run_id))
+    return RunOut.of(routing_store.get_scenario_run(session, run_id))
 
 
 @router.get("/scenarios/library", responses=problems())
@@ -144,32 +166,13 @@ def list_library(_principal: Reader) -> dict[str, Any]:
 @router.get("/scenarios/{run_id}", response_model=RunOut, responses=problems(404))
 def read_run(run_id: uuid.UUID, session: SessionDep, _principal: Reader) -> Any:
     """A run: its inputs, how far it is, and once it is done base and variant side by side."""
-    row = routing_store.get_scenario_run(session, run_id)
-    return describe(row) | {"scenario": row.inputs.get("scenario"), "result": row.result}
+    return RunOut.of(routing_store.get_scenario_run(session, run_id), is_whole=True)
 
 
 @router.post("/scenarios/{run_id}/cancel", response_model=RunOut, responses=problems(404, 409))
 def cancel_run(run_id: uuid.UUID, session: SessionDep, clock: ClockDep, _principal: Planner) -> Any:
     """Cancel a run that waits or works."""
-    return describe(service.cancel_scenario(session, run_id, clock.now()))
-
-
-def describe(row: ScenarioRunRow) -> dict[str, Any]:
-    """A run without its inputs and result."""
-    columns = (
-        "run_id",
-        "status",
-        "progress",
-        "seed",
-        "code_version",
-        "created_by",
-        "created_at",
-        "started_at",
-        "finished_at",
-        "error",
-    )
-    inputs = {"name": row.inputs.get("scenario", {}).get("name", ""), "runs": row.inputs.get("runs", 0)}
-    return {name: getattr(row, name) for name in columns} | inputs
+    return RunOut.of(service.cancel_scenario(session, run_id, clock.now()))
 
 
 # Gates

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -41,33 +43,48 @@ ORDINARY: Final = "ordinary-day"
 NOW_SOURCE: Final = N_("the state of the corridor when the study is started, and the demand of the live forecast")
 
 
-def list_runs(session: Session, language: str, *, limit: int = 30) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in a line: title and author for the reader, when, how far."""
+
+    run_id: uuid.UUID
+    title: str
+    created_by: str
+    status: str
+    progress: float
+    runs: int
+    seed: int
+    code_version: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+
+
+def list_runs(session: Session, language: str, *, limit: int = 30) -> list[RunSummary]:
     """The newest runs of all planners."""
     rows = routing_store.scenario_runs(session, limit=limit)
     names = account_names(session, (row.created_by for row in rows))
     return [summarise(row, names, language) for row in rows]
 
 
-def summarise(row: ScenarioRunRow, names: Mapping[int, str], language: str) -> dict[str, Any]:
-    """A run in a line: title, who, when, how far."""
+def summarise(row: ScenarioRunRow, names: Mapping[int, str], language: str) -> RunSummary:
+    """A run in a line, in the reader's language."""
     scenario = row.inputs.get("scenario", {})
-    columns = (
-        "run_id",
-        "status",
-        "progress",
-        "created_at",
-        "started_at",
-        "finished_at",
-        "error",
-        "seed",
-        "code_version",
+    return RunSummary(
+        run_id=row.run_id,
+        title=scenario.get("title", {}).get(language) or scenario.get("name", ""),
+        created_by=names.get(row.created_by, ""),
+        status=row.status,
+        progress=row.progress,
+        runs=row.inputs.get("runs", 0),
+        seed=row.seed,
+        code_version=row.code_version,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        error=row.error,
     )
-    return {name: getattr(row, name) for name in columns} | {
-        "title": scenario.get("title", {}).get(language) or scenario.get("name", ""),
-        "created_by": names.get(row.created_by, ""),
-        "runs": row.inputs.get("runs", 0),
-        "scenario": scenario,
-    }
 
 
 def account_names(session: Session, account_ids: Iterable[int | None]) -> dict[int, str]:
@@ -124,7 +141,18 @@ def chart_data(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: record[name] for name in ("start", "step_s", "quantiles", "gates", "yards")}
 
 
-def list_stretches(corridor: Corridor) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Stretch:
+    """A road between two places that people know, `near` and `far` their names by language."""
+
+    road: str
+    km_from: float
+    km_to: float
+    near: Mapping[str, str]
+    far: Mapping[str, str]
+
+
+def list_stretches(corridor: Corridor) -> list[Stretch]:
     """Stretches of road between neighbouring places that people know, for picking one to close."""
     found = []
     for road in corridor.road_names():
@@ -143,8 +171,5 @@ def list_stretches(corridor: Corridor) -> list[dict[str, Any]]:
                 kept.append((km, name))
         end_km = corridor.km_span(road)[1]
         kept.append((end_km, dict.fromkeys(LANGUAGES, f"km {end_km:.1f}")))
-        found += [
-            {"road": road, "km_from": near[0], "km_to": far[0], "near": near[1], "far": far[1]}
-            for near, far in itertools.pairwise(kept)
-        ]
+        found += [Stretch(road, near[0], far[0], near[1], far[1]) for near, far in itertools.pairwise(kept)]
     return found

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.accounts.authorisation import allow
@@ -18,6 +17,7 @@ from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.web.pages import render
 from app.yards import store
+from app.yards.store import ExpectedTruck
 from capacity import store as capacity_store
 from capacity.ledger import YardState
 from capacity.store import Inside
@@ -67,7 +67,7 @@ class YardBoard:
     state: YardState
     name: dict[str, str]
     inside: Sequence[tuple[Inside, timedelta]]
-    expected: Sequence[Row[Any]]
+    expected: Sequence[ExpectedTruck]
     chart: Chart | None
     contradictions: Sequence[tuple[str, str, dict[str, Any]]]
 

@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, select, text
+from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.orm import Session
 
 from app.trips.tables import OPEN_STAGES, Trip
 
 
-def passages_after(session: Session, event_id: int) -> Sequence[Row[Any]]:
-    """Entries to and exits from yards later in the feed than `event_id`, oldest first, each with the plate."""
-    return session.execute(
+@dataclass(frozen=True)
+class YardPassage:
+    """A truck that came into or left a yard, as a position or a camera showed; `event_id` is its place in the feed."""
+
+    event_id: int
+    vehicle_id: int
+    yard_id: str
+    kind: str
+    time: datetime
+    source: str
+    plate_norm: str | None
+
+
+@dataclass(frozen=True)
+class ExpectedTruck:
+    """A truck that the newest plan sends to a yard."""
+
+    trip_id: int
+    plate_norm: str
+    arrive_at: datetime
+    place_free_at: datetime
+    wait_s: float
+    goods: str
+    perishable: bool
+    stage: str
+
+
+def passages_after(session: Session, event_id: int) -> list[YardPassage]:
+    """Entries to and exits from yards later in the feed than `event_id`, oldest first."""
+    rows = session.execute(
         text(
             """
             SELECT e.event_id, e.vehicle_id, e.site_id, e.kind, e.time, e.source, v.plate_norm
@@ -27,7 +54,8 @@ def passages_after(session: Session, event_id: int) -> Sequence[Row[Any]]:
             """
         ),
         {"event_id": event_id},
-    ).all()
+    )
+    return [YardPassage(*row) for row in rows]
 
 
 def newest_passage(session: Session) -> int:
@@ -50,9 +78,9 @@ def gone_but_inside(session: Session) -> list[int]:
     )
 
 
-def expected_trucks(session: Session, yard_id: str, *, limit: int) -> Sequence[Row[Any]]:
+def expected_trucks(session: Session, yard_id: str, *, limit: int) -> list[ExpectedTruck]:
     """Trucks the newest plan sends to a yard that are not inside it, next first."""
-    return session.execute(
+    rows = session.execute(
         text(
             """
             SELECT a.trip_id, v.plate_norm, a.arrive_at, a.place_free_at, a.wait_s, t.goods, t.perishable, t.stage
@@ -67,7 +95,8 @@ def expected_trucks(session: Session, yard_id: str, *, limit: int) -> Sequence[R
             """
         ),
         {"yard_id": yard_id, "limit": limit},
-    ).all()
+    )
+    return [ExpectedTruck(*row) for row in rows]
 
 
 def open_trip_ids(session: Session, visible: ColumnElement[bool], trip_id: int | None) -> list[int]:

@@ -1,0 +1,41 @@
+"""What lies ahead of a trip, over the API and on the pages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from app.control.minute import Minute
+from app.platform.runtime import Runtime
+from capacity import store as capacity_store
+from routing import store as routing_store
+
+from .test_control import put_trucks
+
+
+def test_position_arrival_wait_and_yard_of_a_trip(runtime: Runtime, sign_in) -> None:
+    runtime.settings.forecast_runs = 8
+    now = runtime.clock.now()
+    with runtime.sessions() as session:
+        capacity_store.seed_yards(session, runtime.corridor, now=now)
+        routing_store.seed_gate_settings(session, runtime.corridor, now=now)
+        session.commit()
+    near, far = put_trucks(runtime, [10.0, 30.0])
+    police = sign_in("traffic_police")
+    before = police.get("/api/v1/outlooks").json()["items"]
+    assert {one["vehicle_id"] for one in before} == {near, far}
+    assert all(one["arrive_at"] is None and one["yard"] is None for one in before)
+    assert Minute.of(runtime).run().failed == []
+    (own,) = sign_in("driver", vehicle_id=near).get("/api/v1/outlooks").json()["items"]
+    assert own["vehicle_id"] == near
+    assert own["position"]["road"] == "QL1A"
+    assert own["position"]["km"] == 10.0
+    assert own["position"]["site"] is None
+    assert 8.0 < own["to_gate_km"] < 10.5
+    arrive = [datetime.fromisoformat(moment) for moment in own["arrive_at"]]
+    assert now < arrive[0] <= arrive[1] <= arrive[2]
+    assert len(own["wait_s"]) == 3
+    assert own["yard"]["yard_id"] == "xuan-cuong"
+    assert own["yard"]["reason"]
+    page = sign_in("driver", vehicle_id=far).get("/driver", headers={"accept": "text/html"})
+    assert page.status_code == 200
+    assert '"arrive_at": ["2026-' in page.text
