@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 from app.equipment import reads, service, store
 from app.equipment.pictures import Pictures
 from app.equipment.tables import Equipment, PlateReadRow
+from app.equipment.vocabulary import ReadStatus
 from app.platform import audit, outbox
 from app.platform.permissions import Principal, Role
 from app.platform.runtime import Runtime
@@ -135,7 +136,7 @@ def decide(
         raise NotFoundError("There is no plate read {read_id} at your gate.", read_id=read_id)
     device: Equipment = found.Equipment
     row = store.lock_read(session, read_id)
-    if row.status not in {"doubtful", "unknown"} or row.decided_at is not None:
+    if row.status not in ReadStatus.undecided() or row.decided_at is not None:
         raise ConflictError("The read {read_id} is decided already.", read_id=read_id)
     true_plate = normalise_plate(plate) if plate and trip_id is None else None
     wanted = store.find_open_trip(session, true_plate) if true_plate else trip_id
@@ -148,7 +149,7 @@ def decide(
         raise InvalidInputError("Name the trip, or the plate of a truck without one.", field="trip_id")
     before = {"status": row.status, "plate": row.plate_norm}
     row.plate_norm = trip.plate_norm if trip is not None else str(true_plate)
-    row.status = "matched" if trip is not None else "unknown"
+    row.status = ReadStatus.MATCHED if trip is not None else ReadStatus.UNKNOWN
     row.trip_id, row.probability = (trip.trip_id, 1.0) if trip is not None else (None, None)
     row.decided_by, row.decided_at, row.confidence = principal.account_id, now, 1.0
     session.flush()
@@ -165,7 +166,7 @@ def _keep(session: Session, device: Equipment, read: PlateRead, around: Surround
     rows = _trips_like(session, read, site, time)
     match = reads.match_read(read.candidates, [_trip_here(row, device, time) for row in rows])
     considered = {one.trip_id: one.probability for one in match.trips[:LONGEST_CONSIDERED]}
-    best = match.best if match.verdict != "unknown" else None
+    best = match.best if match.verdict != ReadStatus.UNKNOWN else None
     row = store.insert_report(
         session,
         PlateReadRow,
@@ -184,7 +185,7 @@ def _keep(session: Session, device: Equipment, read: PlateRead, around: Surround
             "direction": read.direction,
             "image_ref": around.pictures.keep(read.image, now),
             "status": match.verdict,
-            "trip_id": best.trip_id if best is not None and match.verdict == "matched" else None,
+            "trip_id": best.trip_id if best is not None and match.verdict == ReadStatus.MATCHED else None,
             "probability": best.probability if best is not None else None,
             "source_ref": read.source_ref,
         },
@@ -193,11 +194,11 @@ def _keep(session: Session, device: Equipment, read: PlateRead, around: Surround
         return None  # the camera sent it again
     earlier = _same_passage(session, device, row, best.trip_id if best else None)
     if earlier is not None and not _is_better(row, earlier):
-        row.status, row.trip_id = "repeat", earlier.trip_id
+        row.status, row.trip_id = ReadStatus.REPEAT, earlier.trip_id
         session.flush()
         return row, None
     if earlier is not None:
-        earlier.status, earlier.trip_id = "repeat", row.trip_id
+        earlier.status, earlier.trip_id = ReadStatus.REPEAT, row.trip_id
         session.flush()
     return row, next((one for one in rows if one.trip_id == row.trip_id), None)
 
@@ -234,9 +235,9 @@ def _same_passage(session: Session, device: Equipment, row: PlateReadRow, trip_i
 
 def _is_better(row: PlateReadRow, earlier: PlateReadRow) -> bool:
     """Whether a later read of a passage says more than what is kept of it."""
-    if earlier.status == "matched" or earlier.decided_at is not None:
+    if earlier.status == ReadStatus.MATCHED or earlier.decided_at is not None:
         return False
-    return row.status == "matched" or (row.status == earlier.status and row.confidence > earlier.confidence)
+    return row.status == ReadStatus.MATCHED or (row.status == earlier.status and row.confidence > earlier.confidence)
 
 
 # What follows from a read
@@ -251,8 +252,8 @@ def _take_effect(
     in a circle.
     """
     site = around.corridor.sites.get(device.site_id or "")
-    counted = [(row, trip) for row, trip in kept if row.status != "repeat"]
-    certain = [(row, trip) for row, trip in counted if trip is not None and row.status == "matched"]
+    counted = [(row, trip) for row, trip in kept if row.status != ReadStatus.REPEAT]
+    certain = [(row, trip) for row, trip in counted if trip is not None and row.status == ReadStatus.MATCHED]
     store.lock_trips(session, sorted({trip.trip_id for _, trip in certain}))
     for row, trip in certain:
         data = {
@@ -325,7 +326,7 @@ def _move_yard(
         truck = Truck(trip.vehicle_id, trip.plate_norm)
     else:
         plate = find_plate(row.plate_norm)
-        if row.status != "unknown" or plate is None or row.confidence < CERTAIN_PLATE:
+        if row.status != ReadStatus.UNKNOWN or plate is None or row.confidence < CERTAIN_PLATE:
             return
         vehicle = find_vehicle(session, plate)
         truck = Truck(vehicle.vehicle_id if vehicle else None, plate)

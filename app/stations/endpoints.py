@@ -14,6 +14,7 @@ from app.platform.http import IfMatch, PlainText, etag, problems, read_if_match
 from app.platform.permissions import Principal
 from app.stations import channel
 from app.stations.search import LONGEST_TEXT, search
+from app.trips.vocabulary import Channel
 
 router = APIRouter(prefix="/api/v1", tags=["trips"])
 
@@ -51,14 +52,14 @@ class ChannelIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"channel": "green"}]})
 
-    channel: Literal["green", "yellow", "red"]
+    channel: Channel
 
 
 class ChannelOut(BaseModel):
     """The channel given; `version` is the ETag of the sheet."""
 
     trip_id: int
-    channel: Literal["green", "yellow", "red"]
+    channel: Channel
     version: int = Field(examples=[7])
 
 
