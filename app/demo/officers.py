@@ -334,7 +334,7 @@ def acts(journey: Journey) -> Iterator[tuple[datetime, str]]:
         if step == Step.FEE:
             yield from _fee(journey, earliest)
         elif step in BY_CONFIRMATION:
-            at = journey.moment(plan.steps[step])
+            at = journey.moment(plan.steps.get(step, plan.passages.entered_s))  # no moment drawn: once it is inside
             if at is None:
                 continue
             if plan.returned_at == step and not row.returns:
