@@ -25,28 +25,28 @@ from app.trips.vocabulary import Direction, Regime, Stage
 from geo.database import one_of
 from geo.errors import InvalidInputError
 
-WASH = StepSpec(
+TOY = StepSpec(
     label=N_("Barrier 1"),
-    icon="wash",
+    icon="toy",
     roles=(Role.YARD_OPERATOR,),
     shows=("vehicle",),
     devices_first=True,
 )
-"""A step that no shipped vocabulary has: trucks are washed before they leave."""
+"""A step that no shipped vocabulary has: beside the customs inspection."""
 
 
-def with_wash() -> type[StepVocabulary]:
+def with_toy() -> type[StepVocabulary]:
     """The shipped steps and one more."""
     rows: list[tuple[str, Any]] = [(step.name, (step.value, step.spec)) for step in Step]
-    vocabulary: type[StepVocabulary] = StepVocabulary("MoreSteps", [*rows, ("WASH", ("wash", WASH))])  # type: ignore[call-overload]
+    vocabulary: type[StepVocabulary] = StepVocabulary("MoreSteps", [*rows, ("TOY", ("toy", TOY))])  # type: ignore[call-overload]
     return vocabulary
 
 
-def washed_definition() -> dict[str, Any]:
+def toy_definition() -> dict[str, Any]:
     """The shipped procedure of exports with the new step before its exit."""
     definition = deepcopy(next(one for (_, _, regime), _, one in service.shipped() if regime == Regime.EXPORT))
-    definition["steps"]["wash"] = {"owner": "yard_operator", "after": [Step.YARD.value]}
-    definition["steps"][definition["exit"]]["after"] = [*definition["steps"][definition["exit"]]["after"], "wash"]
+    definition["steps"]["toy"] = {"owner": "yard_operator", "after": [Step.YARD.value]}
+    definition["steps"][definition["exit"]]["after"] = [*definition["steps"][definition["exit"]]["after"], "toy"]
     return dict(definition)
 
 
@@ -55,39 +55,39 @@ def officer(role: Role) -> Principal:
 
 
 def test_a_new_step_is_one_row_and_a_definition() -> None:
-    steps, definition = with_wash(), washed_definition()
+    steps, definition = with_toy(), toy_definition()
     assert [problem.code for problem in checks.find_problems(definition)] == ["unknown_step"]
     procedure = checks.check(definition, steps)
 
     layers = checks.layers(procedure, steps)
-    assert sum(layer.count("wash") for layer in layers) == 1
+    assert sum(layer.count("toy") for layer in layers) == 1
     assert layers[-1] == [procedure.exit]
     facts = Facts(direction="export", regime="export", goods_class=frozenset({"textiles"}), channel="green")
     sheet = Sheet(procedure, facts)
-    while ready := [name for name, status in sheet.state().items() if status in StepStatus.open() and name != "wash"]:
+    while ready := [name for name, status in sheet.state().items() if status in StepStatus.open() and name != "toy"]:
         sheet = sheet.confirm(ready[0])
-    assert sheet.state()["wash"] == StepStatus.READY
+    assert sheet.state()["toy"] == StepStatus.READY
     assert sheet.state()[procedure.exit] == StepStatus.WAITING
-    assert sheet.confirm("wash").confirm(procedure.exit).is_finished
+    assert sheet.confirm("toy").confirm(procedure.exit).is_finished
 
-    station = make_stations(steps)["wash"]
-    assert (station.label, station.icon, station.shows) == (WASH.label, "wash", ("vehicle",))
+    station = make_stations(steps)["toy"]
+    assert (station.label, station.icon, station.shows) == (TOY.label, "toy", ("vehicle",))
     at_yard = [one.name for one in stations_of(officer(Role.YARD_OPERATOR), make_stations(steps))]
-    assert at_yard == ["yard", "transshipment", "wash"]
-    assert steps.get("wash").agency() is Role.YARD_OPERATOR
-    assert steps.get("wash") in steps.with_equipment()
-    assert steps.in_order(["wash", "barrier_2", "health"]) == ["health", "barrier_2", "wash"]
+    assert at_yard == ["yard", "transshipment", "toy"]
+    assert steps.get("toy").agency() is Role.YARD_OPERATOR
+    assert steps.get("toy") in steps.with_equipment()
+    assert steps.in_order(["toy", "barrier_2", "health"]) == ["health", "barrier_2", "toy"]
 
 
 def test_what_is_not_a_step_is_an_error_everywhere() -> None:
-    procedure = checks.check(washed_definition(), with_wash())
+    procedure = checks.check(toy_definition(), with_toy())
     with pytest.raises(KeyError):
         checks.layers(procedure)
-    with pytest.raises(ValueError, match="wash is not one of declaration, health"):
-        Step.get("wash")
+    with pytest.raises(ValueError, match="toy is not one of declaration, health"):
+        Step.get("toy")
     with pytest.raises(InvalidInputError):
-        Step.require("wash", "step")
-    assert "wash" not in STATIONS
+        Step.require("toy", "step")
+    assert "toy" not in STATIONS
 
 
 def test_a_role_may_be_at_a_station_only_if_its_people_are_at_gates() -> None:
