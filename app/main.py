@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -12,9 +12,11 @@ from fastapi import FastAPI
 from app.platform import errors
 from app.platform.http import problems
 from app.platform.runtime import Runtime
+from app.procedures.steps import Step, StepStatus
 from app.settings import Settings, get_settings
 from app.sheets.service import Sheets
 from app.tracking.event_stream import Live
+from app.trips.vocabulary import Regime, Stage
 from app.web.assets import Assets
 from app.web.headers import AccessLog, SecurityHeaders, SelectiveGZip
 from app.web.pages import Pages, error_page
@@ -58,6 +60,13 @@ ENDPOINTS = (
     "fees.tariff_endpoints",
 )
 """The modules of the HTTP resources, in the order in which their routes are tried."""
+NAMES: Mapping[str, Mapping[str, object]] = {
+    "stage_names": Stage.labels(),
+    "step_names": Step.labels(),
+    "step_statuses": StepStatus.by_name(),
+    "regimes": Regime.labels(),
+}
+"""The vocabularies of features that every template can use, by what templates call them."""
 PAGES = (
     "accounts.signin_pages",
     "accounts.account_pages",
@@ -144,7 +153,7 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
     if runtime is not None:
         app.state.runtime = runtime
     assets = Assets.load()
-    app.state.pages = Pages(assets)
+    app.state.pages = Pages(assets, NAMES)
     app.state.gettext = app.state.pages.gettext
     app.state.error_page = error_page
     errors.install(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Engine, MetaData, create_engine, make_url, text
@@ -26,6 +27,12 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {datetime: TIMESTAMP(timezone=True)}  # noqa: RUF012 - SQLAlchemy's own name
+
+
+def one_of(column: str, values: Iterable[str]) -> str:
+    """The CHECK of an enumeration held as text: `one_of("kind", Kind)`; values are names of code, never input."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return f"{column} IN ({listed})"
 
 
 def make_engine(url: str, *, pool_size: int = 5, application_name: str = "cuakhau") -> Engine:

@@ -136,7 +136,7 @@ def principal_of(account: Account, row: SessionRow) -> Principal:
         account_id=account.account_id,
         username=account.username,
         full_name=account.full_name,
-        role=Role(account.role),
+        role=Role.get(account.role),
         organisation_id=account.organisation_id,
         gate_id=account.gate_id,
         vehicle_id=account.vehicle_id,

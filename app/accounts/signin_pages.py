@@ -13,7 +13,7 @@ from app.platform.dependencies import ClockDep, RedisDep, RuntimeDep, SessionDep
 from app.platform.errors import status_of, translate
 from app.platform.permissions import Principal
 from app.web import i18n
-from app.web.pages import home_page, render
+from app.web.pages import render
 from geo.errors import CuaKhauError, TooManyRequestsError, UnauthenticatedError
 
 router = APIRouter(include_in_schema=False)
@@ -24,7 +24,7 @@ MaybePrincipal = Annotated[Principal | None, Depends(find_principal)]
 @router.get("/")
 def show_start(principal: MaybePrincipal) -> Response:
     """To the page of the caller's role, or to sign in."""
-    return RedirectResponse(home_page(principal.role) if principal else "/signin", 303)
+    return RedirectResponse(principal.role.home_page if principal else "/signin", 303)
 
 
 @router.get("/signin")

@@ -8,23 +8,17 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.platform.permissions import Role
-from geo.database import Base
+from geo.database import Base, one_of
 
 ORGANISATION_KINDS = ("authority", "enterprise", "customs_agent", "yard")
 LOCALES = ("vi", "en", "zh")
-
-
-def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    """The constraint that `column` holds one of `values`, named after the column."""
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
 class Organisation(Base):
     """A company or an authority that accounts, vehicles and trips belong to."""
 
     __tablename__ = "organisation"
-    __table_args__ = (one_of("kind", ORGANISATION_KINDS), {"schema": "app"})
+    __table_args__ = (CheckConstraint(one_of("kind", ORGANISATION_KINDS), name="kind"), {"schema": "app"})
 
     organisation_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
@@ -36,8 +30,8 @@ class Account(Base):
 
     __tablename__ = "account"
     __table_args__ = (
-        one_of("role", tuple(Role)),
-        one_of("locale", LOCALES),
+        CheckConstraint(one_of("role", tuple(Role)), name="role"),
+        CheckConstraint(one_of("locale", LOCALES), name="locale"),
         Index("ix_account_vehicle_id", "vehicle_id"),
         {"schema": "app"},
     )
@@ -61,7 +55,7 @@ class SessionRow(Base):
 
     __tablename__ = "session"
     __table_args__ = (
-        one_of("kind", ("browser", "token")),
+        CheckConstraint(one_of("kind", ("browser", "token")), name="kind"),
         Index("ix_session_account_id", "account_id"),
         Index("ix_session_expires_at", "expires_at"),
         {"schema": "app"},

@@ -6,20 +6,21 @@ from datetime import date
 from typing import Any
 
 from app.declarations.fields import field_of
-from app.platform.labels import N_, REGIME_NAMES
-from app.trips.goods import GOODS_CLASSES
+from app.platform.labels import N_
+from app.trips.goods import GoodsClass
+from app.trips.vocabulary import Direction, Regime
 from geo.clock import parse_time
 
 CHOICES: dict[str, dict[str, str]] = {
-    "regime": REGIME_NAMES,
-    "direction": {"export": N_("To China"), "import": N_("To Viet Nam")},
+    "regime": Regime.labels(),
+    "direction": Direction.labels(),
     "service": {"inland_delivery": N_("Delivery inland"), "wharf_only": N_("Wharf only")},
     "container": {"none": N_("No container"), "20": N_("20 feet"), "40": N_("40 feet"), "45": N_("45 feet")},
     "refrigerated": {"yes": N_("Yes"), "no": N_("No")},
     "perishable": {"yes": N_("Yes"), "no": N_("No")},
     "driver_paper": {"id_card": N_("Identity card"), "passport": N_("Passport"), "border_pass": N_("Border pass")},
     "health_symptoms": {"none": N_("No symptoms"), "some": N_("Symptoms (describe them)")},
-    "goods_class": {name: one.label for name, one in GOODS_CLASSES.items()},
+    "goods_class": GoodsClass.labels(),
     "unit": {
         "kg": N_("kilograms"),
         "tonne": N_("tonnes"),

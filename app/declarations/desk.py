@@ -16,8 +16,10 @@ from app.declarations import service, store
 from app.declarations.form import Form
 from app.declarations.service import Act
 from app.declarations.tables import UndeclaredArrival
+from app.declarations.vocabulary import ArrivalStatus
 from app.platform import audit
 from app.platform.permissions import Principal, Scope
+from app.trips.vocabulary import DeclarationStatus
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor, Site
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
@@ -75,7 +77,7 @@ def register(session: Session, act: Act, *, plate: str, arrived_at: datetime | N
     site = temporary_yard(act.corridor, act.principal.gate_id)
     trip = store.find_open_trip_by_plate(session, norm)
     rows = store.revisions_of(session, trip.trip_id) if trip is not None else []
-    if trip is not None and any(row.status in {"submitted", "returned"} for row in rows):
+    if trip is not None and any(row.status in DeclarationStatus.declared() for row in rows):
         raise ConflictError(
             "The truck {plate} is declared: trip {code}, gate {gate}. Let it go on to its checks.",
             field="plate",
@@ -225,10 +227,10 @@ def list_arrivals(
     """Vehicles that wait, longest first, then those of the last days that are done with; and the time it took."""
     rows = store.arrivals(session, _visible(principal), since=now - timedelta(days=days))
     listed = [_describe(row, now) for row in rows]
-    done = [one for one in listed if one["status"] == "declared"]
+    done = [one for one in listed if one["status"] == ArrivalStatus.DECLARED]
     desk = [one["desk_s"] for one in done if one["desk_s"] is not None]
     return listed, Figures(
-        waiting=sum(1 for one in listed if one["status"] in {"waiting", "declaring"}),
+        waiting=sum(1 for one in listed if one["status"] in ArrivalStatus.open()),
         declared=len(done),
         median_stay_s=median(one["stay_s"] for one in done) if done else None,
         longest_stay_s=max((one["stay_s"] for one in done), default=None),
@@ -259,13 +261,13 @@ def _describe(row: Any, now: datetime) -> dict[str, Any]:
     arrival: UndeclaredArrival = row.UndeclaredArrival
     end = arrival.submitted_at or arrival.left_at
     status = (
-        "declared"
+        ArrivalStatus.DECLARED
         if arrival.submitted_at
-        else "left"
+        else ArrivalStatus.LEFT
         if arrival.left_at
-        else "declaring"
+        else ArrivalStatus.DECLARING
         if arrival.opened_at or arrival.trip_id
-        else "waiting"
+        else ArrivalStatus.WAITING
     )
     is_measured = arrival.submitted_at is not None and arrival.opened_at is not None
     return {

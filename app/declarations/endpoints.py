@@ -13,13 +13,14 @@ from app.accounts.sessions import client_address
 from app.declarations import hs, importing, imports, service
 from app.declarations.form import Problem
 from app.declarations.service import Act
+from app.declarations.vocabulary import ImportStatus
 from app.platform import idempotency
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import translate
 from app.platform.http import IdempotencyKey, IfMatch, Moment, PlainText, etag, link_next, problems, read_if_match
 from app.platform.permissions import Principal
 from app.sheets.dependencies import SheetsDep
-from app.trips.endpoints import Direction, Regime
+from app.trips.vocabulary import DeclarationStatus, Direction, Regime
 from geo.errors import InvalidInputError
 
 router = APIRouter(prefix="/api/v1", tags=["declarations"])
@@ -27,7 +28,6 @@ router = APIRouter(prefix="/api/v1", tags=["declarations"])
 ReaderDep = Annotated[Principal, Depends(allow("declarations.read"))]
 WriterDep = Annotated[Principal, Depends(allow("declarations.write"))]
 TripId = Annotated[int, Path(ge=1, le=2**31 - 1)]
-Status = Literal["draft", "submitted", "returned", "superseded"]
 Text80 = Annotated[PlainText, Field(max_length=80)]
 OrganisationId = Annotated[int | None, Field(ge=1, le=2**31 - 1)]
 Amount = Annotated[float | None, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
@@ -158,7 +158,7 @@ class RevisionOut(BaseModel):
     """One revision; `return_reasons` has `step reasons text`."""
 
     revision: int
-    status: Status
+    status: DeclarationStatus
     created_at: datetime
     submitted_at: datetime | None
     submitted_by: str | None
@@ -179,7 +179,7 @@ class DeclarationOut(BaseModel):
     stage: str
     simulated: bool
     revision: int
-    status: Status
+    status: DeclarationStatus
     version: int
     may_edit: bool
     data: dict[str, Any]
@@ -194,7 +194,7 @@ class DeclarationItem(BaseModel):
 
     trip_id: int
     revision: int
-    status: Status
+    status: DeclarationStatus
     version: int
     code: str
     plate: str
@@ -231,7 +231,7 @@ class ImportOut(BaseModel):
 
     import_id: int
     file_name: str
-    status: Literal["checked", "done"]
+    status: ImportStatus
     created_at: datetime
     done_at: datetime | None
     rows: list[ImportRow]
@@ -277,7 +277,7 @@ def list_declarations(
     response: Response,
     principal: ReaderDep,
     session: SessionDep,
-    status: Annotated[Status | None, Query(description="Of the latest revision.")] = None,
+    status: Annotated[DeclarationStatus | None, Query(description="Of the latest revision.")] = None,
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="From the `Link` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Any:

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from app.trips.goods import GOODS_CLASSES
-from app.trips.tables import DIRECTIONS, REGIMES
+from app.trips.goods import GoodsClass
+from app.trips.vocabulary import Direction, Regime
 
 Kind = Literal["text", "plate", "choice", "whole", "decimal", "date", "time", "flag"]
 Part = Literal["goods", "vehicle", "driver", "health", "customs", "trip"]
@@ -33,8 +33,8 @@ SERVICES: Final = ("inland_delivery", "wharf_only")
 
 HEAD_FIELDS: Final[dict[str, Field]] = {
     "gate_id": Field("text", "Gate", "trip", length=60),
-    "regime": Field("choice", "Regime", "customs", REGIMES),
-    "direction": Field("choice", "Direction", "customs", DIRECTIONS),
+    "regime": Field("choice", "Regime", "customs", tuple(Regime)),
+    "direction": Field("choice", "Direction", "customs", tuple(Direction)),
     "planned_arrival": Field("time", "Planned arrival", "trip"),
     "customs_number": Field("text", "Customs declaration number", "customs", length=40),
     "service": Field("choice", "Service in the gate area", "customs", SERVICES),
@@ -59,7 +59,7 @@ HEAD_FIELDS: Final[dict[str, Field]] = {
 LINE_FIELDS: Final[dict[str, Field]] = {
     "hs_code": Field("text", "HS code", "goods", length=20),
     "description": Field("text", "Description of the goods", "goods", length=300),
-    "goods_class": Field("choice", "Kind of goods", "goods", tuple(GOODS_CLASSES)),
+    "goods_class": Field("choice", "Kind of goods", "goods", tuple(GoodsClass)),
     "quantity": Field("decimal", "Quantity", "goods"),
     "unit": Field("choice", "Unit", "goods", UNITS),
     "gross_weight_kg": Field("decimal", "Gross weight (kg)", "goods"),

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, MOST_LINES, Field
-from app.trips.goods import GOODS_CLASSES
+from app.trips.goods import GoodsClass
 from geo.clock import LOCAL_ZONE
 from ingest.plates import display_plate, find_plate
 
@@ -59,7 +59,7 @@ class Line:
     @property
     def spoils(self) -> bool:
         """Whether the goods spoil: as declared, else as their class does."""
-        known = GOODS_CLASSES.get(self.goods_class)
+        known = GoodsClass.lookup(self.goods_class)
         return self.perishable if self.perishable is not None else known is not None and known.perishable
 
 

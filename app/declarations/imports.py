@@ -12,6 +12,7 @@ from app.declarations import hs, importing, service, store
 from app.declarations.form import Problem, problems_of
 from app.declarations.service import Act
 from app.declarations.tables import DeclarationImport
+from app.declarations.vocabulary import ImportStatus
 from app.platform import audit
 from app.platform.permissions import Principal, Scope
 from geo.corridor import Corridor
@@ -54,7 +55,7 @@ def check_file(
     values = {
         "organisation_id": owner,
         "file_name": file_name[:200].replace("\0", "") or "–",
-        "status": "checked",
+        "status": ImportStatus.CHECKED,
         "rows": rows,
         "created_at": act.now,
         "created_by": act.principal.account_id,
@@ -90,7 +91,7 @@ def apply(session: Session, act: Act, import_id: int, *, chosen: Collection[int]
     found = store.lock_import(session, _visible(act.principal), import_id)
     if found is None:
         raise _no_import(import_id)
-    if found.status == "done":
+    if found.status == ImportStatus.DONE:
         raise ConflictError("The file {name} was imported already.", name=found.file_name)
     rows = [dict(row) for row in found.rows]
     unknown = set(chosen or ()) - {row["number"] for row in rows}
@@ -109,7 +110,11 @@ def apply(session: Session, act: Act, import_id: int, *, chosen: Collection[int]
     if chosen is None and refused:
         raise RefusedError(refused)
     made = [row["trip_id"] for row in rows if row["trip_id"] is not None]
-    found.rows, found.status, found.done_at = rows, "done" if made else "checked", act.now if made else None
+    found.rows, found.status, found.done_at = (
+        rows,
+        ImportStatus.DONE if made else ImportStatus.CHECKED,
+        act.now if made else None,
+    )
     session.flush()
     audit.record(
         session,

@@ -13,10 +13,12 @@ from app.declarations.differences import differences
 from app.declarations.form import Form
 from app.declarations.tables import DeclarationRow
 from app.platform.permissions import Principal
-from app.procedures.procedure import DECLARATION, Facts
+from app.procedures.procedure import Facts
+from app.procedures.steps import Step
 from app.sheets.service import SheetChange, Sheets
-from app.trips.goods import OTHER
+from app.trips.goods import GoodsClass
 from app.trips.tables import Trip
+from app.trips.vocabulary import DeclarationStatus
 
 
 def facts_of(form: Form) -> Facts:
@@ -24,7 +26,7 @@ def facts_of(form: Form) -> Facts:
     return Facts(
         direction=form.direction,
         regime=form.regime,
-        goods_class=frozenset(line.goods_class or OTHER for line in form.lines),
+        goods_class=frozenset(line.goods_class or GoodsClass.GENERAL for line in form.lines),
         perishable=any(line.spoils for line in form.lines),
         chilled=bool(form.refrigerated),
     )
@@ -66,14 +68,14 @@ def note_return(session: Session, _sheets: Sheets, change: SheetChange) -> None:
     if change.act != "return":
         return
     reasons.check_reasons(change.data["reasons"], change.data["text"])
-    if change.data["to"] != DECLARATION:
+    if change.data["to"] != Step.DECLARATION:
         return
     rows = store.revisions_of(session, change.trip.trip_id)
-    row = next((one for one in rows if one.status == "submitted"), None)
+    row = next((one for one in rows if one.status == DeclarationStatus.SUBMITTED), None)
     if row is None:
         return
     values = {
-        "status": "returned",
+        "status": DeclarationStatus.RETURNED,
         "returned_at": change.now,
         "returned_by": change.principal.account_id if change.principal else None,
         "return_reasons": {
@@ -109,4 +111,4 @@ def show(session: Session, _principal: Principal, trip: Trip) -> dict[str, Any] 
 
 def handed_in(rows: Sequence[DeclarationRow]) -> list[DeclarationRow]:
     """The revisions that were submitted, in the order given; a draft is its author's."""
-    return [row for row in rows if row.status != "draft"]
+    return [row for row in rows if row.status != DeclarationStatus.DRAFT]

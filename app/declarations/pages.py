@@ -18,7 +18,7 @@ from app.declarations.endpoints import ActDep, ReaderDep, WriterDep
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, field_of
 from app.declarations.form import Problem
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.labels import N_
+from app.trips.vocabulary import DeclarationStatus
 from app.web.pages import render
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
@@ -26,12 +26,6 @@ from geo.errors import CuaKhauError, RefusedError
 
 router = APIRouter(include_in_schema=False, prefix="/declarations")
 
-STATUS_WORDS = {
-    "draft": (N_("Draft"), "pencil"),
-    "submitted": (N_("Submitted"), "check"),
-    "returned": (N_("Returned"), "arrow-back-up"),
-    "superseded": (N_("Superseded"), "history"),
-}
 BLANK_LINE = dict.fromkeys(LINE_FIELDS, "")
 LINE_NAME = re.compile(r"lines\.(\d{1,3})\.(\w+)", re.ASCII)
 
@@ -61,7 +55,12 @@ def show_list(
     """The declarations of the enterprise or the desk."""
     items, after = service.list_declarations(session, principal, status=None, before=before, limit=50)
     return render(
-        request, "declarations/declarations.html", items=items, after=after, statuses=STATUS_WORDS, sites=corridor.sites
+        request,
+        "declarations/declarations.html",
+        items=items,
+        after=after,
+        statuses=DeclarationStatus.by_name(),
+        sites=corridor.sites,
     )
 
 
@@ -156,7 +155,7 @@ def show(
         request,
         "declarations/declaration.html",
         found=found,
-        statuses=STATUS_WORDS,
+        statuses=DeclarationStatus.by_name(),
         head_fields=HEAD_FIELDS,
         line_fields=LINE_FIELDS,
         read=read,
@@ -261,9 +260,9 @@ def _as_text(value: Any) -> str:
 def _returned(found: Mapping[str, Any]) -> dict[str, Any] | None:
     """The return that still has to be answered."""
     for row in found["revisions"][:2]:
-        if row["status"] == "submitted":
+        if row["status"] == DeclarationStatus.SUBMITTED:
             return None
-        if row["status"] == "returned":
+        if row["status"] == DeclarationStatus.RETURNED:
             return dict(row)
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -19,17 +19,17 @@ from app.platform.permissions import Principal, Scope
 from app.sheets.service import Sheets
 from app.trips import service as trips
 from app.trips import store as trip_store
-from app.trips.declaration import FIXED_DIRECTION, GOODS_LENGTH, Declaration
-from app.trips.goods import OTHER
+from app.trips.declaration import GOODS_LENGTH, Declaration
+from app.trips.goods import GoodsClass
 from app.trips.places import Places
 from app.trips.scope import visible_trips
-from app.trips.tables import OPEN_STAGES, Trip
+from app.trips.tables import Trip
+from app.trips.vocabulary import DeclarationStatus, Regime, Stage
 from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, RefusedError, StaleError
 from ingest import plates
 from ingest.store import find_vehicle
 
-AMENDABLE: Final = ("planned", "on_the_road", "queued")
 """Stages in which what was submitted can still be changed without a return."""
 
 
@@ -97,7 +97,7 @@ def save(
     found = checks.check(form, around) if submit else checks.check_draft(form)
     _refuse(found + _check_registers(session, form, trip.organisation_id, trip))
     record, before = form.to_record(), latest.data
-    if latest.status == "draft":
+    if latest.status == DeclarationStatus.DRAFT:
         values = {"data": record, "version": latest.version + 1}
         store.update_revision(session, trip_id, latest.revision, values)
         if latest.revision == 1 and not submit:
@@ -121,7 +121,7 @@ def submit(session: Session, act: Act, trip_id: int, edited_version: int) -> Non
         If there is no draft for the caller, it was changed meanwhile, or a value is missing or wrong.
     """
     trip, latest = _lock(session, act, trip_id, edited_version)
-    if latest.status != "draft":
+    if latest.status != DeclarationStatus.DRAFT:
         raise ConflictError("The declaration is {status} and holds no change to submit.", status=latest.status)
     form = Form.from_record(latest.data)
     found = checks.check(form, _surroundings(act, trip.planned_arrival))
@@ -146,7 +146,7 @@ def get(session: Session, principal: Principal, trip_id: int, *, now: datetime) 
         raise NotFoundError("There is no declaration of trip {trip_id} that you may see.", trip_id=trip_id)
     latest, trip = rows[0], found.Trip
     why_not = _why_closed(session, trip, latest)
-    is_draft = latest.status == "draft"
+    is_draft = latest.status == DeclarationStatus.DRAFT
     data = latest.data if is_draft else {**latest.data, "gate_id": trip.gate_id}  # an order may have moved the trip
     form = Form.from_record(data)
     alone = checks.Surroundings(now, kept_arrival=form.planned_arrival)
@@ -266,7 +266,8 @@ def complete(form: Form) -> Form:
         )
         for line in form.lines
     )
-    return replace(form, lines=lines, direction=form.direction or FIXED_DIRECTION.get(form.regime, ""))
+    regime = Regime.lookup(form.regime)
+    return replace(form, lines=lines, direction=form.direction or (regime and regime.direction) or "")
 
 
 def as_error(problem: Problem) -> InvalidInputError:
@@ -350,7 +351,7 @@ def _declared(form: Form, organisation_id: int) -> Declaration:
         plate=form.plate,
         gate_id=form.gate_id,
         goods=goods if len(goods) <= GOODS_LENGTH else f"{goods[: GOODS_LENGTH - 1]}…",
-        goods_class=main.goods_class or OTHER,
+        goods_class=main.goods_class or GoodsClass.GENERAL,
         regime=form.regime,
         planned_arrival=form.planned_arrival,
         trailer_plate=form.trailer_plate or None,
@@ -368,10 +369,10 @@ def _submit(session: Session, act: Act, trip: Trip, draft: DeclarationRow, previ
     moved = trips.align_trip(session, act.principal, trip, declared, places=Places.of(act.corridor), now=act.now)
     if trip.procedure_id is not None and {"gate_id", "direction", "regime"} & set(moved):
         on_sheet.begin_anew(session, trip_id)
-    if previous is not None and previous.status == "submitted":
-        store.update_revision(session, trip_id, previous.revision, {"status": "superseded"})
+    if previous is not None and previous.status == DeclarationStatus.SUBMITTED:
+        store.update_revision(session, trip_id, previous.revision, {"status": DeclarationStatus.SUPERSEDED})
     values = {
-        "status": "submitted",
+        "status": DeclarationStatus.SUBMITTED,
         "submitted_at": act.now,
         "submitted_by": act.principal.account_id,
         "version": draft.version + 1,
@@ -415,7 +416,7 @@ def _insert_draft(
     values = {
         "trip_id": trip_id,
         "revision": revision,
-        "status": "draft",
+        "status": DeclarationStatus.DRAFT,
         "data": form.to_record(),
         "created_at": act.now,
         "created_by": act.principal.account_id,
@@ -470,14 +471,16 @@ def _lock(session: Session, act: Act, trip_id: int, edited_version: int) -> tupl
 
 def _why_closed(session: Session, trip: Trip, latest: DeclarationRow) -> ConflictError | None:
     """Why a declaration can no longer be changed; `None` if it can."""
-    if trip.stage not in OPEN_STAGES:
+    if trip.stage not in Stage.open():
         return ConflictError("The trip {code} is over; enter a new one.", code=trip.code)
-    is_returned = latest.status == "returned" or (latest.status == "draft" and _was_returned(session, latest))
-    if latest.status == "draft" and latest.revision == 1:
+    is_returned = latest.status == DeclarationStatus.RETURNED or (
+        latest.status == DeclarationStatus.DRAFT and _was_returned(session, latest)
+    )
+    if latest.status == DeclarationStatus.DRAFT and latest.revision == 1:
         return None
     if is_returned:
         return None
-    if trip.stage not in AMENDABLE or store.has_step_done(session, trip.trip_id):
+    if trip.stage not in Stage.before_yard() or store.has_step_done(session, trip.trip_id):
         return ConflictError(
             "An agency has begun with the trip {code}; ask it to return the sheet, then declare again.", code=trip.code
         )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.accounts.tables import Account, Organisation
 from app.declarations.tables import IS_WAITING, DeclarationImport, DeclarationRow, UndeclaredArrival
+from app.procedures.steps import Step, StepStatus
 from app.trips.tables import IS_OPEN, Trip
 from ingest.tables import Vehicle
 
@@ -112,9 +113,9 @@ def has_step_done(session: Session, trip_id: int) -> bool:
         session.scalar(
             text(
                 "SELECT EXISTS (SELECT 1 FROM app.trip_step "
-                "WHERE trip_id = :trip_id AND status = 'done' AND step <> 'declaration' AND done_by IS NOT NULL)"
+                "WHERE trip_id = :trip_id AND status = :done AND step <> :declaration AND done_by IS NOT NULL)"
             ),
-            {"trip_id": trip_id},
+            {"trip_id": trip_id, "done": StepStatus.DONE, "declaration": Step.DECLARATION},
         )
     )
 

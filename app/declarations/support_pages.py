@@ -13,8 +13,8 @@ from app.accounts.sessions import client_address
 from app.declarations import desk
 from app.declarations.pages import WrittenDep, as_written, show_form, with_blank_line
 from app.declarations.service import Act
+from app.declarations.vocabulary import ArrivalStatus
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.sheets.dependencies import SheetsDep
 from app.web.pages import render
@@ -26,13 +26,6 @@ router = APIRouter(include_in_schema=False, prefix="/support")
 
 DeskDep = Annotated[Principal, Depends(allow("pages.support"))]
 ClerkDep = Annotated[Principal, Depends(allow("undeclared.write"))]
-
-STATUS_WORDS = {
-    "waiting": (N_("Waits"), "hourglass"),
-    "declaring": (N_("Declaring"), "pencil"),
-    "declared": (N_("Declared"), "check"),
-    "left": (N_("Left undeclared"), "logout"),
-}
 
 
 def get_act(request: Request, principal: ClerkDep, clock: ClockDep, corridor: CorridorDep, sheets: SheetsDep) -> Act:
@@ -175,7 +168,7 @@ def _show(
         error=error,
         days=days,
         written=written or {"plate": "", "arrived": act.now.astimezone(LOCAL_ZONE).strftime("%H:%M"), "note": ""},
-        statuses=STATUS_WORDS,
+        statuses=ArrivalStatus.by_name(),
         sites=act.corridor.sites,
     )
 

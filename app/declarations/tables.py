@@ -9,10 +9,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.trips.tables import one_of
-from geo.database import Base
+from app.declarations.vocabulary import ImportStatus
+from app.trips.vocabulary import DeclarationStatus
+from geo.database import Base, one_of
 
-STATUSES = ("draft", "submitted", "returned", "superseded")
 IS_WAITING = "submitted_at IS NULL AND left_at IS NULL"
 
 
@@ -24,7 +24,7 @@ class DeclarationRow(Base):
 
     __tablename__ = "declaration"
     __table_args__ = (
-        CheckConstraint(one_of("status", STATUSES), name="status"),
+        CheckConstraint(one_of("status", DeclarationStatus), name="status"),
         Index("uq_declaration_draft", "trip_id", unique=True, postgresql_where=text("status = 'draft'")),
         Index("uq_declaration_submitted", "trip_id", unique=True, postgresql_where=text("status = 'submitted'")),
         {"schema": "app"},
@@ -49,7 +49,7 @@ class DeclarationImport(Base):
 
     __tablename__ = "declaration_import"
     __table_args__ = (
-        CheckConstraint(one_of("status", ("checked", "done")), name="status"),
+        CheckConstraint(one_of("status", ImportStatus), name="status"),
         Index("ix_declaration_import_organisation_id", "organisation_id", "import_id"),
         {"schema": "app"},
     )

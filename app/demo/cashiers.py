@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.fees import bank, payments, service
 from app.fees import store as fees
-from app.fees.tables import COLLECTORS
 from app.platform.permissions import Principal
+from app.procedures.steps import Collector
 from app.sheets.service import Sheets
 
 INVENTED: Final = "Biểu phí chưa có mức cho lô hàng này; số tiền do người thu quyết định (mô phỏng)"
@@ -54,7 +54,7 @@ def open_accounts(session: Session, gates: Iterable[str], now: datetime) -> None
     """A simulated bank account for each collector at each gate that has none."""
     known = list(gates)
     for number, gate_id in enumerate(known):
-        for collector in COLLECTORS:
+        for collector in Collector:
             if fees.find_collecting_account(session, collector, gate_id) is not None:
                 continue
             values = {
@@ -62,7 +62,7 @@ def open_accounts(session: Session, gates: Iterable[str], now: datetime) -> None
                 "collector": collector,
                 "gate_id": gate_id,
                 "simulated": True,
-                "account_number": f"00000000{number}{COLLECTORS.index(collector)}",
+                "account_number": f"00000000{number}{list(Collector).index(collector)}",
                 "account_name": "TAI KHOAN MO PHONG",
             }
             bank.enter_account(session, None, values, gates=known, secret_key="", now=now)

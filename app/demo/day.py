@@ -16,18 +16,20 @@ from numpy.typing import NDArray
 
 from app.demo.playback import METRES_PER_DEGREE
 from app.demo.recording import Recording
+from app.procedures.steps import Step
+from app.trips.vocabulary import Channel
 from geo.corridor import Corridor
 
 NEAR_M: Final = 2000.0
 """A truck this near its gate's outer barrier has come to the gate."""
-CHANNELS: Final = (("green", 0.6), ("yellow", 0.3), ("red", 0.1))
+CHANNEL_SHARES: Final = {Channel.GREEN: 0.6, Channel.YELLOW: 0.3, Channel.RED: 0.1}
 UNDECLARED_SHARE: Final = {"huu-nghi": 0.05, "tan-thanh": 0.25}
 """Exports that arrive without a declaration; more at the smaller gate, so that its desk has work as well."""
+QUARANTINES: Final = tuple(step for step in Step if step.spec.is_quarantine)
 RETURNED_SHARE: Final = 0.06
 TRANSSHIPPED_SHARE: Final = 0.22
 TRANSFER_SHARE: Final = 0.5
 LATE_DECISION_SHARE: Final = 0.3
-QUARANTINES: Final = ("quarantine_health", "quarantine_animal", "quarantine_plant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,26 +128,26 @@ def draw_plan(
         """A moment in this part of the stay."""
         return entered + stay_s * float(rng.uniform(low, high))
 
-    steps = {name: at(0.18, 0.40) for name in QUARANTINES}
-    steps |= {"transshipment": at(0.58, 0.66), "customs": at(0.69, 0.84)}
+    steps: dict[str, float] = {step: at(0.18, 0.40) for step in QUARANTINES}
+    steps |= {Step.TRANSSHIPMENT: at(0.58, 0.66), Step.CUSTOMS: at(0.69, 0.84)}
     if direction == "export":
-        steps["barrier_1"] = entered - 45.0
-        ahead_s = min(float(rng.uniform(300.0, 1500.0)), 0.8 * (steps["barrier_1"] - passages.near_s))
-        steps["health"] = steps["barrier_1"] - max(30.0, ahead_s)
-        steps["yard"] = entered + float(rng.uniform(120.0, 600.0))
-        steps["barrier_2"] = passages.left_s + float(rng.uniform(2.0, 15.0))
-        reads = {
-            "barrier_1": steps["barrier_1"] - float(rng.uniform(60.0, 200.0)),
-            "barrier_2": passages.left_s - float(rng.uniform(5.0, 20.0)),
+        steps[Step.BARRIER_1] = entered - 45.0
+        ahead_s = min(float(rng.uniform(300.0, 1500.0)), 0.8 * (steps[Step.BARRIER_1] - passages.near_s))
+        steps[Step.HEALTH] = steps[Step.BARRIER_1] - max(30.0, ahead_s)
+        steps[Step.YARD] = entered + float(rng.uniform(120.0, 600.0))
+        steps[Step.BARRIER_2] = passages.left_s + float(rng.uniform(2.0, 15.0))
+        reads: dict[str, float] = {
+            Step.BARRIER_1: steps[Step.BARRIER_1] - float(rng.uniform(60.0, 200.0)),
+            Step.BARRIER_2: passages.left_s - float(rng.uniform(5.0, 20.0)),
         }
     else:
-        steps["barrier_2"] = passages.start_s + float(rng.uniform(5.0, 20.0))
-        steps["health"] = entered + float(rng.uniform(120.0, 600.0))
-        steps["yard"] = steps["health"] + float(rng.uniform(60.0, 420.0))
-        steps["barrier_1"] = passages.left_s + float(rng.uniform(30.0, 50.0))
+        steps[Step.BARRIER_2] = passages.start_s + float(rng.uniform(5.0, 20.0))
+        steps[Step.HEALTH] = entered + float(rng.uniform(120.0, 600.0))
+        steps[Step.YARD] = steps[Step.HEALTH] + float(rng.uniform(60.0, 420.0))
+        steps[Step.BARRIER_1] = passages.left_s + float(rng.uniform(30.0, 50.0))
         reads = {
-            "barrier_2": passages.start_s - float(rng.uniform(240.0, 900.0)),
-            "barrier_1": passages.left_s + float(rng.uniform(5.0, 25.0)),
+            Step.BARRIER_2: passages.start_s - float(rng.uniform(240.0, 900.0)),
+            Step.BARRIER_1: passages.left_s + float(rng.uniform(5.0, 25.0)),
         }
     is_late = rng.random() < LATE_DECISION_SHARE
     decide_s = at(0.55, 0.72) if is_late else at(0.2, 0.5)
@@ -154,7 +156,7 @@ def draw_plan(
         passages=passages,
         declare_s=depart_s - 3600.0 * float(rng.uniform(0.5, 11.0)),
         steps=steps,
-        channel=str(rng.choice([name for name, _ in CHANNELS], p=[share for _, share in CHANNELS])),
+        channel=str(rng.choice(list(CHANNEL_SHARES), p=list(CHANNEL_SHARES.values()))),
         channel_s=at(0.08, 0.2),
         decide_s=decide_s,
         pay_s=min(decide_s + stay_s * float(rng.uniform(0.05, 0.25)), entered + 0.88 * stay_s),
@@ -166,7 +168,7 @@ def draw_plan(
         waits = np.cumsum(rng.uniform([120.0, 600.0, 900.0], [600.0, 3000.0, 2700.0]))
         return replace(plan, undeclared_s=(float(waits[0]), float(waits[1]), float(waits[2])))
     if lot > 1.0 - RETURNED_SHARE:
-        step = str(rng.choice(["barrier_1", *QUARANTINES, "customs"], p=[0.3, 0.05, 0.15, 0.2, 0.3]))
+        step = str(rng.choice([Step.BARRIER_1, *QUARANTINES, Step.CUSTOMS], p=[0.3, 0.05, 0.15, 0.2, 0.3]))
         return replace(plan, returned_at=step)
     if lot > 1.0 - RETURNED_SHARE - TRANSSHIPPED_SHARE:
         return replace(plan, transshipment_s=(register_s, register_s + stay_s * float(rng.uniform(0.04, 0.1))))

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.demo import store
 from app.demo.playback import Playback
 from app.demo.seed import Fleet
+from app.dispatch.vocabulary import OrderKind, RecipientStatus
 from app.trips.places import Places
 from geo.clock import Clock
 from geo.corridor import Corridor
@@ -33,7 +34,7 @@ REASONS = ("Xe đang hỏng, chờ sửa", "Hết giờ lái xe liên tục, ph�
 """Broken down; four hours at the wheel are over; fresh goods cannot wait."""
 PASSED = "Đã qua vị trí yêu cầu"
 """Already past the place."""
-OBEYED = ("hold", "stop")
+OBEYED = (OrderKind.HOLD, OrderKind.STOP)
 TOKEN_LIFETIME = timedelta(days=1)
 
 
@@ -49,7 +50,7 @@ def decide(order_id: int, vehicle_id: int, kind: str) -> Answer:
     """What the driver of a truck answers to an order; always the same for the same order and truck."""
     rng = np.random.default_rng([order_id, vehicle_id])
     wait_s = float(rng.uniform(FASTEST_S, SLOWEST_S))
-    refuses = kind != "notice" and rng.random() < REFUSE_SHARE
+    refuses = kind != OrderKind.NOTICE and rng.random() < REFUSE_SHARE
     return Answer(wait_s, str(rng.choice(REASONS)) if refuses else None)
 
 
@@ -91,7 +92,7 @@ class Drivers:
             if key in self._seen or order.vehicle_id not in self.truck_of:
                 continue
             self._seen.add(key)
-            if order.status == "acknowledged":  # before a restart; the hold itself was kept
+            if order.status == RecipientStatus.ACKNOWLEDGED:  # before a restart; the hold itself was kept
                 continue
             self._receive(order, now)
         due = [one for one in self._pending if one.answer_at <= now]
@@ -120,9 +121,9 @@ class Drivers:
         """Do in the playback what the order asks, as far as a recorded journey can; whether it could."""
         if order.kind in OBEYED:
             return self.playback.hold(truck, order.order_id, now, self._spot(order)) is not None
-        if order.kind == "divert":
+        if order.kind == OrderKind.DIVERT:
             return self._divert(truck, str(order.parameters["gate_id"]), now)
-        if order.kind == "proceed":
+        if order.kind == OrderKind.PROCEED:
             self.playback.release(truck, now)
         return True
 
@@ -137,7 +138,7 @@ class Drivers:
     def _spot(self, order: Any) -> tuple[float, float] | None:
         """A place of its own for a truck in the area it is told to wait in; `None` if it is to stop where it is."""
         site_id = (order.parameters or {}).get("site_id")
-        if order.kind != "hold" or site_id is None:
+        if order.kind != OrderKind.HOLD or site_id is None:
             return None
         site = self.corridor.get_site(site_id)
         if site.geofence is None:

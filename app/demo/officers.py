@@ -33,9 +33,13 @@ from app.demo.playback import Playback
 from app.demo.recording import DAY_S
 from app.demo.seed import WITHOUT_GATE, Fleet
 from app.demo.transshipping import act_on_transshipment
+from app.fees.vocabulary import FeeStatus
 from app.platform.permissions import Principal, Role
+from app.procedures.steps import Step, StepStatus
 from app.sheets.service import Sheets
 from app.stations import channel
+from app.transshipments.vocabulary import TransshipmentStatus
+from app.trips.vocabulary import Stage
 from geo.clock import Clock
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError
@@ -43,16 +47,6 @@ from ingest.plates import display_plate, normalise_plate
 
 log = structlog.get_logger("demo")
 
-OWNERS: Final[Mapping[str, Role]] = {
-    "health": Role.HEALTH_QUARANTINE,
-    "barrier_1": Role.BORDER_GUARD,
-    "barrier_2": Role.BORDER_GUARD,
-    "yard": Role.YARD_OPERATOR,
-    "quarantine_health": Role.HEALTH_QUARANTINE,
-    "quarantine_animal": Role.ANIMAL_QUARANTINE,
-    "quarantine_plant": Role.PLANT_QUARANTINE,
-    "customs": Role.CUSTOMS,
-}
 NAMES: Final[Mapping[Role, str]] = {
     Role.BORDER_GUARD: "Biên phòng",
     Role.HEALTH_QUARANTINE: "Kiểm dịch y tế",
@@ -65,9 +59,11 @@ NAMES: Final[Mapping[Role, str]] = {
     Role.SUPPORT: "Hỗ trợ khai báo",
 }
 REASONS: Final[Mapping[str, tuple[str, str]]] = {
-    "barrier_1": ("weight_differs", "Trọng lượng thực tế khác tờ khai (mô phỏng)"),
-    "customs": ("quantity_differs", "Số kiện thực tế ít hơn tờ khai (mô phỏng)"),
+    Step.BARRIER_1: ("weight_differs", "Trọng lượng thực tế khác tờ khai (mô phỏng)"),
+    Step.CUSTOMS: ("quantity_differs", "Số kiện thực tế ít hơn tờ khai (mô phỏng)"),
 }
+BY_CONFIRMATION: Final = frozenset(set(Step) - {Step.DECLARATION, Step.TRANSSHIPMENT, Step.FEE})
+"""Steps that an officer confirms or returns by hand; the others are done by what is done elsewhere."""
 OTHER_REASON: Final = ("goods_differ", "Hàng thực tế khác tờ khai (mô phỏng)")
 MOST_ACTS: Final = 20
 """What can be due on one trip at one look; beyond that something goes round in circles."""
@@ -229,7 +225,7 @@ class Officers:
             reason, said = REASONS.get(step, OTHER_REASON)
             self.sheets.return_step(
                 session,
-                self._person(OWNERS[step], row),
+                self._person(Step.get(step).agency(), row),
                 row.trip_id,
                 step,
                 edited_version=None,
@@ -238,15 +234,13 @@ class Officers:
                 now=at,
             )
         elif kind == "fee":
-            act_on_fee(
-                session, self.sheets, self._person(Role(row.collector or Role.GATE_MANAGEMENT), row), row, step, now=at
-            )
+            act_on_fee(session, self.sheets, self._person(Step.FEE.agency(row.collector), row), row, step, now=at)
         elif kind == "transshipment":
             act_on_transshipment(session, self.sheets, self.people, row, step, seed=journey.truck, now=at)
         else:
             self.sheets.confirm_step(
                 session,
-                self._person(OWNERS[step], row),
+                self._person(Step.get(step).agency(), row),
                 row.trip_id,
                 step,
                 edited_version=None,
@@ -316,7 +310,7 @@ def _next_act(journey: Journey, now: datetime) -> list[tuple[int, datetime, str,
     if not waiting:
         return []
     at, name = min(waiting)
-    is_at_gate = journey.row.stage in ("in_the_yard", "queued")
+    is_at_gate = journey.row.stage in Stage.at_gate()
     return [(0 if is_at_gate and name == "declare" else 1 if is_at_gate else 2, at, name, journey)]
 
 
@@ -327,21 +321,21 @@ def acts(journey: Journey) -> Iterator[tuple[datetime, str]]:
         yield from _undeclared(journey)
         return
     steps: Mapping[str, Sequence[Any]] = row.steps
-    if steps.get("declaration", ("done",))[0] == "returned":
-        since = _moment(steps["declaration"][1])
+    if steps.get(Step.DECLARATION, (StepStatus.DONE,))[0] == StepStatus.RETURNED:
+        since = _moment(steps[Step.DECLARATION][1])
         wait_s = np.random.default_rng([journey.truck, row.returns]).uniform(*REDECLARES)
         yield since + timedelta(seconds=float(wait_s)), "redeclare"
         return
-    if row.channel is None and steps.get("customs", ("done",))[0] != "done":
+    if row.channel is None and steps.get(Step.CUSTOMS, (StepStatus.DONE,))[0] != StepStatus.DONE:
         yield from _when(journey, plan.channel_s, "channel:")
     for step, (status, since) in steps.items():
-        if status not in ("ready", "returned"):
+        if status not in StepStatus.open():
             continue
         earliest = _moment(since) + TAKES
-        if step == "fee":
+        if step == Step.FEE:
             yield from _fee(journey, earliest)
-        elif step in OWNERS:
-            at = journey.moment(plan.steps[step])
+        elif step in BY_CONFIRMATION:
+            at = journey.moment(plan.steps.get(step, plan.passages.entered_s))  # no moment drawn: once it is inside
             if at is None:
                 continue
             if plan.returned_at == step and not row.returns:
@@ -371,7 +365,7 @@ def _undeclared(journey: Journey) -> Iterator[tuple[datetime, str]]:
         if at is not None:
             yield max(at, row.arrived_at or at), "arrive"
         return
-    latest = None if journey.stops_s is not None else journey.moment(plan.steps["health"])  # aside it has time
+    latest = None if journey.stops_s is not None else journey.moment(plan.steps[Step.HEALTH])  # aside it has time
     waits = [row.arrived_at + timedelta(seconds=one) for one in plan.undeclared_s]
     if latest is not None and latest - timedelta(minutes=2) < waits[-1]:
         share = max(timedelta(), latest - timedelta(minutes=2) - row.arrived_at) / 3
@@ -388,29 +382,29 @@ def _fee(journey: Journey, earliest: datetime) -> Iterator[tuple[datetime, str]]
     row, plan = journey.row, journey.plan
     if row.fee_id is None:
         yield earliest, "fee:open"
-    elif row.fee_status == "open_question":
+    elif row.fee_status == FeeStatus.OPEN_QUESTION:
         yield from _when(journey, plan.decide_s, "fee:decide", earliest)
-    elif row.fee_status == "due" and plan.pays_by_transfer:
+    elif row.fee_status == FeeStatus.DUE and plan.pays_by_transfer:
         paid = row.applied_vnd >= row.amount_vnd
         later_s = 240.0 if paid else 0.0
         yield from _when(journey, plan.pay_s + later_s, "fee:confirm" if paid else "fee:transfer", earliest)
-    elif row.fee_status == "due":
+    elif row.fee_status == FeeStatus.DUE:
         yield from _when(journey, plan.pay_s, "fee:cash", earliest)
 
 
 def _transship(journey: Journey) -> Iterator[tuple[datetime, str]]:
     row, plan, steps = journey.row, journey.plan, journey.row.steps
-    if plan.transshipment_s is None or "transshipment" not in steps or steps["customs"][0] == "done":
+    if plan.transshipment_s is None or Step.TRANSSHIPMENT not in steps or steps[Step.CUSTOMS][0] == StepStatus.DONE:
         return
     if row.transshipment is None:
-        quarantines = [status for step, (status, _) in steps.items() if step.startswith("quarantine_")]
-        if steps["yard"][0] == "done" and all(one in ("done", "not_needed") for one in quarantines):
+        quarantines = [status for step, (status, _) in steps.items() if Step.get(step).spec.is_quarantine]
+        if steps[Step.YARD][0] == StepStatus.DONE and all(one in StepStatus.over() for one in quarantines):
             yield from _when(journey, plan.transshipment_s[0], "transshipment:register")
-    elif row.transshipment == "registered":
+    elif row.transshipment == TransshipmentStatus.REGISTERED:
         yield from _when(journey, plan.transshipment_s[1], "transshipment:approve")
-    elif row.transshipment == "approved" and steps["transshipment"][0] == "ready":
-        earliest = _moment(steps["transshipment"][1]) + TAKES
-        yield from _when(journey, plan.steps["transshipment"], "transshipment:carry_out", earliest)
+    elif row.transshipment == TransshipmentStatus.APPROVED and steps[Step.TRANSSHIPMENT][0] == StepStatus.READY:
+        earliest = _moment(steps[Step.TRANSSHIPMENT][1]) + TAKES
+        yield from _when(journey, plan.steps[Step.TRANSSHIPMENT], "transshipment:carry_out", earliest)
 
 
 def _moment(written: str) -> datetime:

@@ -26,6 +26,7 @@ from app.ops.embedded import write_private
 from app.platform.permissions import Role
 from app.settings import Settings
 from app.trips.declaration import new_code
+from app.trips.vocabulary import Stage
 from capacity.store import close_stays
 from geo.corridor import Corridor
 from geo.database import make_engine, make_session_factory
@@ -324,13 +325,13 @@ def plan_trips(
             continue
         if vehicle_id in newest and newest[vehicle_id] > arrival - store.SAME_JOURNEY:
             continue
-        rows.append(_trip(truck, fleet, arrival, "planned", now, now))
+        rows.append(_trip(truck, fleet, arrival, Stage.PLANNED, now, now))
     if not newest:  # the first start: journeys that ended in the hours that are fed first belong to trips as well
         for truck in recording.trucks:
             day = timeline.journey_at(truck, now - GRACE) - 1
             end = timeline.moment(day, truck.end_s)
             if end > now - PAST:
-                rows.append(_trip(truck, fleet, timeline.moment(day, truck.planned_arrival_s), "out", end, now))
+                rows.append(_trip(truck, fleet, timeline.moment(day, truck.planned_arrival_s), Stage.OUT, end, now))
     made = store.add_trips(session, rows, now)
     if made or over:
         log.info("demo trips", declared=made, ended=len(over))

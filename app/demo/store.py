@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 
 from app.accounts.tables import Account, SessionRow
 from app.dispatch.tables import DispatchOrder, OrderRecipient
+from app.dispatch.vocabulary import OrderStatus, RecipientStatus
 from app.sheets import tables as sheets_tables  # noqa: F401 - trip.procedure_id refers to a table of it
-from app.trips.tables import IS_OPEN, OPEN_STAGES, Trip, TripEvent
+from app.trips.tables import IS_OPEN, Trip, TripEvent
+from app.trips.vocabulary import Stage
 from ingest.tables import Device, Vehicle
 from routing.tables import GateSettingRow
 
@@ -154,7 +156,7 @@ def end_forgotten_trips(session: Session, journeys: Mapping[int, datetime], now:
         text(
             f"""
             UPDATE app.trip t
-            SET stage = CASE t.stage WHEN 'planned' THEN 'cancelled' ELSE 'out' END,
+            SET stage = CASE t.stage WHEN :planned THEN :cancelled ELSE :out END,
                 stage_since = :now, version = t.version + 1
             FROM unnest(CAST(:vehicle_ids AS integer[]), CAST(:arrivals AS timestamptz[])) AS j (vehicle_id, arrival)
             WHERE t.vehicle_id = j.vehicle_id AND t.simulated AND t.{IS_OPEN} AND t.planned_arrival < j.arrival
@@ -162,6 +164,9 @@ def end_forgotten_trips(session: Session, journeys: Mapping[int, datetime], now:
             """  # noqa: S608 - IS_OPEN is a constant of app.trips
         ),
         {
+            "planned": Stage.PLANNED,
+            "cancelled": Stage.CANCELLED,
+            "out": Stage.OUT,
             "vehicle_ids": list(journeys),
             "arrivals": [arrival - SAME_JOURNEY for arrival in journeys.values()],
             "now": now,
@@ -198,9 +203,9 @@ def standing_orders(session: Session, account_ids: Sequence[int], now: datetime)
         )
         .join(OrderRecipient, OrderRecipient.order_id == DispatchOrder.order_id)
         .where(
-            DispatchOrder.status == "active",
+            DispatchOrder.status == OrderStatus.ACTIVE,
             DispatchOrder.valid_to > now,
-            OrderRecipient.status.in_(("sent", "delivered", "acknowledged")),
+            OrderRecipient.status.in_(RecipientStatus.active()),
             OrderRecipient.driver_id.in_(account_ids),
         )
         .order_by(DispatchOrder.order_id, OrderRecipient.vehicle_id)
@@ -215,5 +220,5 @@ def add_token(session: Session, values: Mapping[str, Any]) -> None:
 
 def open_trips_of(session: Session, vehicle_ids: Sequence[int]) -> int:
     """How many of these vehicles are on an open trip."""
-    query = select(Trip.trip_id).where(Trip.vehicle_id.in_(vehicle_ids), Trip.stage.in_(OPEN_STAGES))
+    query = select(Trip.trip_id).where(Trip.vehicle_id.in_(vehicle_ids), Trip.stage.in_(Stage.open()))
     return len(session.scalars(query).all())

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from app.dispatch.policy import AdvicePolicy
+from app.dispatch.vocabulary import OrderKind, Severity
 from app.trips.places import TO_BORDER, GatePlace, Places, StagingArea
 
 Floats = npt.NDArray[np.float64]
 MEDIAN: Final = 1
 HALF_HOUR_S: Final = 1800
-SEVERITIES: Final = ("notice", "warning", "alarm")
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class _Case:
 def _find_queue(case: _Case) -> Advice | None:
     policy, gate, outlook = case.policy, case.gate, case.outlook
     levels = (policy.queue_notice_km, policy.queue_warning_km, policy.queue_alarm_km)
-    for severity, level_km in zip(reversed(SEVERITIES), reversed(levels), strict=True):
+    for severity, level_km in zip(reversed(Severity), reversed(levels), strict=True):
         chance = exceedance(outlook.quantiles, gate.tail_km, level_km)
         index = case.first(chance)
         if index is None:
@@ -224,7 +224,10 @@ def _find_queue(case: _Case) -> Advice | None:
 
 def _find_yard(case: _Case, yard: YardOutlook) -> Advice | None:
     policy, outlook = case.policy, case.outlook
-    for severity, share in (("alarm", policy.yard_alarm_share), ("warning", policy.yard_warning_share)):
+    for severity, share in (
+        (Severity.ALARM, policy.yard_alarm_share),
+        (Severity.WARNING, policy.yard_warning_share),
+    ):
         chance = exceedance(outlook.quantiles, yard.occupancy_veh, share * yard.capacity_veh)
         index = case.first(chance)
         if index is None:
@@ -263,7 +266,7 @@ def _find_closing(case: _Case) -> Advice | None:
     return Advice(
         gate.gate_id,
         "closing",
-        "warning",
+        Severity.WARNING,
         gate.closes_at,
         until,
         chance,
@@ -288,7 +291,7 @@ def _find_release(case: _Case) -> Advice | None:
     return Advice(
         gate.gate_id,
         "release",
-        "notice",
+        Severity.NOTICE,
         case.now,
         outlook.at(end - 1),
         1.0 - float(risk.max()),
@@ -358,7 +361,7 @@ def _hold(case: _Case, excess_veh: int, until: datetime, reason: str) -> Measure
             "gate_id": case.gate.gate_id,
             "limit_veh": veh,
         }
-        draft = _draft("hold", selection, {"site_id": area.site_id, "reason": reason}, until)
+        draft = _draft(OrderKind.HOLD, selection, {"site_id": area.site_id, "reason": reason}, until)
         return Measure("hold", Message("hold_at", values), draft)
     return None
 
@@ -409,7 +412,7 @@ def _divert(case: _Case, excess_veh: int, until: datetime) -> Measure | None:
             "perishable": False,
             "limit_veh": veh,
         }
-        draft = _draft("divert", selection, {"gate_id": other.gate_id, "reason": "shorter_wait"}, until)
+        draft = _draft(OrderKind.DIVERT, selection, {"gate_id": other.gate_id, "reason": "shorter_wait"}, until)
         return Measure("divert", Message("divert_to", values), draft)
     return None
 
@@ -439,7 +442,7 @@ def _release(case: _Case, until: datetime) -> Measure | None:
     values = {"veh": held, "site_id": site_id, "group": group_veh}
     parameters = {"reason": "queue_dissolves", "release": {"veh": group_veh, "every_s": HALF_HOUR_S}}
     selection = {"site_id": site_id, "gate_id": case.gate.gate_id}
-    return Measure("release", Message("release_slowly", values), _draft("proceed", selection, parameters, end))
+    return Measure("release", Message("release_slowly", values), _draft(OrderKind.PROCEED, selection, parameters, end))
 
 
 def _stretch(road: str, km_from: float, km_to: float) -> dict[str, Any]:

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from app.dispatch import advisory_store, wording
-from app.dispatch.advice import SEVERITIES, Advice, GateOutlook, Outlook, Truck, YardOutlook, advise
+from app.dispatch.advice import Advice, GateOutlook, Outlook, Truck, YardOutlook, advise
 from app.dispatch.policy import get_policy
 from app.dispatch.tables import Advisory
+from app.dispatch.vocabulary import AdvisoryStatus, Severity
 from app.dispatch.wording import Gettext
 from app.platform import audit, outbox
 from app.platform.outbox import Audience
@@ -137,28 +138,32 @@ def _service(setting: StoredGateSetting | None) -> dict[str, Any]:
 def _keep(session: Session, present: Advisory | None, advice: Advice, forecast_id: int | None, now: datetime) -> int:
     """Write an advice down, in place of the one that stands; 1 if people should look at it."""
     values = _columns(advice, forecast_id)
-    if present is not None and present.status == "dismissed" and _weight(advice.severity) > _weight(present.severity):
+    if (
+        present is not None
+        and present.status == AdvisoryStatus.DISMISSED
+        and _weight(advice.severity) > _weight(present.severity)
+    ):
         _end(session, present, now)
         present = None
     if present is None:
-        fresh = {**values, "made_at": now, "seen_at": now, "status": "open"}
-        _emit(session, advisory_store.insert_advisory(session, fresh), advice.gate_id, "open", now)
+        fresh = {**values, "made_at": now, "seen_at": now, "status": AdvisoryStatus.OPEN}
+        _emit(session, advisory_store.insert_advisory(session, fresh), advice.gate_id, AdvisoryStatus.OPEN, now)
         return 1
     is_news = present.severity != advice.severity or values["values"].get("by") != present.values.get("by")
-    if present.status == "dismissed":
+    if present.status == AdvisoryStatus.DISMISSED:
         values["severity"] = present.severity  # the weight at which it was dismissed
     advisory_store.update_advisory(session, present.advisory_id, {**values, "seen_at": now})
-    if is_news and present.status != "dismissed":
+    if is_news and present.status != AdvisoryStatus.DISMISSED:
         _emit(session, present.advisory_id, advice.gate_id, present.status, now)
         return 1
     return 0
 
 
 def _end(session: Session, present: Advisory, now: datetime) -> None:
-    status = "over" if present.status == "open" else present.status
+    status = AdvisoryStatus.OVER if present.status == AdvisoryStatus.OPEN else present.status
     values = {"over_at": now, "status": status, "version": present.version + 1}
     advisory_store.update_advisory(session, present.advisory_id, values)
-    _emit(session, present.advisory_id, present.gate_id, "over", now)
+    _emit(session, present.advisory_id, present.gate_id, AdvisoryStatus.OVER, now)
 
 
 def _columns(advice: Advice, forecast_id: int | None) -> dict[str, Any]:
@@ -176,7 +181,7 @@ def _columns(advice: Advice, forecast_id: int | None) -> dict[str, Any]:
 
 
 def _weight(severity: str) -> int:
-    return SEVERITIES.index(severity)
+    return list(Severity).index(Severity(severity))
 
 
 def _emit(session: Session, advisory_id: int, gate_id: str, status: str, now: datetime) -> None:
@@ -228,7 +233,7 @@ def decide(
         If it is over or somebody decided otherwise.
     """
     tidy = " ".join(reason.split())
-    if len(tidy) > LONGEST_REASON or (decision == "dismissed" and not tidy):
+    if len(tidy) > LONGEST_REASON or (decision == AdvisoryStatus.DISMISSED and not tidy):
         raise InvalidInputError(
             "The reason has {length} characters; say in 1 to {most} why the advice is not followed.",
             field="reason",
@@ -241,12 +246,12 @@ def decide(
     before = advisory.status
     if before == decision:
         return
-    if before != "open":
+    if before != AdvisoryStatus.OPEN:
         raise ConflictError("The advice {advisory_id} is already {state}.", advisory_id=advisory_id, state=before)
     values = {"status": decision, "decided_by": principal.account_id, "decided_at": now, "reason": tidy or None}
     advisory_store.update_advisory(session, advisory_id, {**values, "version": advisory.version + 1})
     _emit(session, advisory_id, advisory.gate_id, decision, now)
-    action = "advisories.take" if decision == "taken" else "advisories.dismiss"
+    action = "advisories.take" if decision == AdvisoryStatus.TAKEN else "advisories.dismiss"
     audit.record(
         session,
         principal,

@@ -13,6 +13,7 @@ from app.accounts.authorisation import allow
 from app.accounts.sessions import client_address
 from app.dispatch import advisories
 from app.dispatch.advisories import Reader
+from app.dispatch.vocabulary import AdvisoryStatus, Severity
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.http import PlainText, etag, link_next, problems
 from app.platform.permissions import Principal
@@ -64,7 +65,7 @@ class AdvisoryOut(BaseModel):
     advisory_id: int
     gate_id: str
     kind: str
-    severity: Literal["notice", "warning", "alarm"]
+    severity: Severity
     made_at: datetime
     by: datetime
     until: datetime
@@ -73,7 +74,7 @@ class AdvisoryOut(BaseModel):
     cause: list[CauseOut]
     measure: list[MeasureOut]
     forecast_id: int | None
-    status: Literal["open", "taken", "dismissed", "over"]
+    status: AdvisoryStatus
     seen_at: datetime
     over_at: datetime | None
     decided_by: str | None
@@ -129,7 +130,7 @@ def take_advisory(
 ) -> Any:
     """Note that something is being done about it."""
     address = client_address(request)
-    advisories.decide(session, principal, advisory_id, "taken", "", now=clock.now(), address=address)
+    advisories.decide(session, principal, advisory_id, AdvisoryStatus.TAKEN, "", now=clock.now(), address=address)
     return _answer(response, advisories.get_advisory(session, reader, advisory_id))
 
 
@@ -146,7 +147,9 @@ def dismiss_advisory(
 ) -> Any:
     """Note why nothing is done about it; it comes back only if it becomes more severe."""
     address = client_address(request)
-    advisories.decide(session, principal, advisory_id, "dismissed", body.reason, now=clock.now(), address=address)
+    advisories.decide(
+        session, principal, advisory_id, AdvisoryStatus.DISMISSED, body.reason, now=clock.now(), address=address
+    )
     return _answer(response, advisories.get_advisory(session, reader, advisory_id))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from app.dispatch.vocabulary import Compliance, OrderKind
 from app.trips.places import GatePlace, Places
 
 
@@ -111,12 +112,12 @@ def judge_one(
         evidence = Evidence(seen.road, seen.km)
     case = _Case(demand, evidence, seen, present, places, now, rules)
     return {
-        "hold": case.hold,
-        "proceed": case.proceed,
-        "divert": case.divert,
-        "yard": case.yard,
-        "stop": case.stop,
-    }[demand.kind](), evidence
+        OrderKind.HOLD: case.hold,
+        OrderKind.PROCEED: case.proceed,
+        OrderKind.DIVERT: case.divert,
+        OrderKind.YARD: case.yard,
+        OrderKind.STOP: case.stop,
+    }[OrderKind.get(demand.kind)](), evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +137,13 @@ class _Case:
     def hold(self) -> str:
         seen, rules, site_id = self.seen, self.rules, self.demand.site_id or ""
         if is_past(self.places, site_id, self.evidence.road, self.evidence.km, rules.pass_km):
-            return "unknown"  # it was already beyond when the order came, and cannot wait there
+            return Compliance.UNKNOWN  # it was already beyond when the order came, and cannot wait there
         if is_past(self.places, site_id, seen.road, seen.km, rules.pass_km):
-            return "not_complied"
+            return Compliance.NOT_COMPLIED
         if self.at_end:
             is_fresh = seen.time is not None and seen.time >= self.demand.valid_to - rules.fresh
-            return "complied" if is_fresh or self.present == "complied" else "unknown"
-        return "complied" if self._stands_at(site_id) else self.present
+            return Compliance.COMPLIED if is_fresh or self.present == Compliance.COMPLIED else Compliance.UNKNOWN
+        return Compliance.COMPLIED if self._stands_at(site_id) else self.present
 
     def _stands_at(self, site_id: str) -> bool:
         seen, area = self.seen, self.places.staging[site_id]
@@ -155,26 +156,26 @@ class _Case:
         before_km = way_km(self.places, self.evidence.road, self.evidence.km)
         here_km = way_km(self.places, self.seen.road, self.seen.km)
         if before_km is not None and here_km is not None and abs(here_km - before_km) >= self.rules.moved_km:
-            return "complied"
+            return Compliance.COMPLIED
         return self._late(self.rules.proceed_within, failed=before_km is not None and here_km is not None)
 
     def stop(self) -> str:
         speed_mps, time = self.seen.speed_mps, self.seen.time
         if time is None or speed_mps is None:
-            return "unknown" if self.at_end else "pending"
+            return Compliance.UNKNOWN if self.at_end else Compliance.PENDING
         if time >= self.demand.starts_at and speed_mps < self.rules.standing_mps:
-            return "complied"
+            return Compliance.COMPLIED
         return self._late(self.rules.stop_within, failed=speed_mps >= self.rules.moving_mps)
 
     def divert(self) -> str:
         seen, gate = self.seen, self.places.gates[self.demand.gate_id or ""]
         if gate.is_on_branch(seen.road, seen.km):
-            return "complied"
+            return Compliance.COMPLIED
         on_other = self._on_other_branch(gate, seen.road, seen.km)
         was_on_other = self._on_other_branch(gate, self.evidence.road, self.evidence.km)
         if on_other and (self.at_end or not was_on_other):
-            return "not_complied"
-        return "unknown" if self.at_end else "pending"
+            return Compliance.NOT_COMPLIED
+        return Compliance.UNKNOWN if self.at_end else Compliance.PENDING
 
     def _on_other_branch(self, gate: GatePlace, road: str | None, km: float | None) -> bool:
         return any(
@@ -183,14 +184,14 @@ class _Case:
 
     def yard(self) -> str:
         if self.seen.entered_at is not None or (self.seen.time and self.seen.site_id == self.demand.site_id):
-            return "complied"
+            return Compliance.COMPLIED
         if not self.at_end:
-            return "pending"
-        return "unknown" if self.seen.time is None else "not_complied"
+            return Compliance.PENDING
+        return Compliance.UNKNOWN if self.seen.time is None else Compliance.NOT_COMPLIED
 
     def _late(self, within: timedelta, *, failed: bool) -> str:
         """Not complied if a position after the deadline shows it; unknown at the end without one."""
         deadline = self.demand.base + within
         if failed and self.seen.time is not None and self.seen.time >= min(deadline, self.demand.valid_to):
-            return "not_complied"
-        return "unknown" if self.at_end else "pending"
+            return Compliance.NOT_COMPLIED
+        return Compliance.UNKNOWN if self.at_end else Compliance.PENDING

@@ -13,19 +13,17 @@ from app.accounts.sessions import client_address
 from app.dispatch import orders, texts
 from app.dispatch.orders import Draft, Release
 from app.dispatch.selection import DIRECTIONS, Selection, Stretch
+from app.dispatch.vocabulary import Compliance, OrderKind, OrderStatus, RecipientStatus
 from app.platform import idempotency
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.http import IdempotencyKey, IfMatch, Moment, PlainText, etag, link_next, problems, read_if_match
 from app.platform.permissions import Principal
-from app.trips.endpoints import Regime
 from app.trips.places import Places
+from app.trips.vocabulary import Regime, Stage
 
 router = APIRouter(prefix="/api/v1/orders", tags=["dispatch"])
 
-Kind = Literal["hold", "proceed", "divert", "yard", "stop", "notice"]
 Locale = Literal["vi", "en", "zh"]
-RecipientStatus = Literal["sent", "delivered", "acknowledged", "refused", "expired", "cancelled", "superseded"]
-Verdict = Literal["pending", "complied", "not_complied", "unknown"]
 OrderId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 ReaderDep = Annotated[Principal, Depends(allow("orders.read"))]
@@ -73,7 +71,7 @@ class SelectionIn(BaseModel):
     goods_classes: list[str] = Field(default_factory=list, max_length=50)
     perishable: bool | None = None
     regimes: list[Regime] = Field(default_factory=list, max_length=6)
-    stages: list[Literal["planned", "on_the_road", "queued", "in_the_yard"]] = Field(default_factory=list, max_length=4)
+    stages: list[Stage] = Field(default_factory=list, max_length=4)
     vehicle_ids: list[RowId] | None = Field(default=None, max_length=5000)
     limit_veh: int | None = Field(default=None, ge=1, le=5000)
 
@@ -123,7 +121,7 @@ class OrderIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
 
-    kind: Kind
+    kind: OrderKind
     selection: SelectionIn
     parameters: ParametersIn = ParametersIn()
     text: dict[Locale, PlainText] = Field(default_factory=dict)
@@ -203,7 +201,7 @@ class RecipientOut(BaseModel):
     responded_at: datetime | None
     refusal_reason: str | None
     superseded_by: int | None
-    compliance: Verdict
+    compliance: Compliance
     judged_at: datetime | None
     road: str | None
     km: float | None
@@ -217,7 +215,7 @@ class OrderOut(BaseModel):
     """
 
     order_id: int
-    kind: Kind
+    kind: OrderKind
     selection: dict[str, Any]
     parameters: dict[str, Any]
     text: dict[Locale, str]
@@ -225,13 +223,13 @@ class OrderOut(BaseModel):
     valid_to: datetime
     issued_by: str
     issued_at: datetime
-    status: Literal["active", "cancelled", "superseded", "expired"]
+    status: OrderStatus
     ended_at: datetime | None
     supersedes: int | None
     advisory_id: int | None
     version: int
     counts: dict[str, int]
-    compliance: dict[Verdict, int]
+    compliance: dict[Compliance, int]
     recipients: list[RecipientOut] | None = None
 
 

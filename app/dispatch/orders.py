@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from app.dispatch import advisory_store, compliance, store, texts
 from app.dispatch.compliance import Demand, Evidence, Sighting
 from app.dispatch.selection import Selection, check_selection, take_nearest
-from app.dispatch.tables import COMPLIANCE, ORDER_KINDS, RECIPIENT_STATUSES, STANDING, OrderRecipient
+from app.dispatch.tables import OrderRecipient
+from app.dispatch.vocabulary import AdvisoryStatus, Compliance, OrderKind, OrderStatus, RecipientStatus
 from app.platform import audit, outbox
 from app.platform.outbox import Audience
 from app.platform.permissions import Principal, Scope
@@ -149,13 +150,15 @@ def issue(
                 "trip_id": truck.trip_id,
                 "driver_id": truck.driver_id,
                 "release_at": release_at if draft.release else None,
-                "compliance": "unknown" if draft.kind == "notice" or _is_past(draft, places, truck) else "pending",
+                "compliance": Compliance.UNKNOWN
+                if draft.kind == OrderKind.NOTICE or _is_past(draft, places, truck)
+                else Compliance.PENDING,
                 "evidence": Evidence(truck.road, truck.km).stored(),
             }
             for truck, release_at in zip(trucks, release, strict=True)
         ],
     )
-    _emit_orders(session, {order.order_id: "active"}, now, more={"kind": draft.kind})
+    _emit_orders(session, {order.order_id: OrderStatus.ACTIVE}, now, more={"kind": draft.kind})
     _supersede(session, now)
     if draft.advisory_id is not None:
         _take_advisory(session, principal, draft.advisory_id, now)
@@ -214,8 +217,8 @@ def get_order(session: Session, principal: Principal, order_id: int, now: dateti
 
 def _describe(session: Session, rows: Sequence[Any], concerns: ColumnElement[bool] | None) -> list[dict[str, Any]]:
     ids = [row.DispatchOrder.order_id for row in rows]
-    statuses: dict[int, dict[str, int]] = {one: dict.fromkeys(RECIPIENT_STATUSES, 0) for one in ids}
-    verdicts: dict[int, dict[str, int]] = {one: dict.fromkeys(COMPLIANCE, 0) for one in ids}
+    statuses: dict[int, dict[str, int]] = {one: dict.fromkeys(map(str, RecipientStatus), 0) for one in ids}
+    verdicts: dict[int, dict[str, int]] = {one: dict.fromkeys(map(str, Compliance), 0) for one in ids}
     for count in store.count_recipients(session, ids, concerns) if ids else ():
         statuses[count.order_id][count.status] += count.recipients
         verdicts[count.order_id][count.compliance] += count.recipients
@@ -283,8 +286,8 @@ def acknowledge(session: Session, principal: Principal, order_id: int, *, now: d
     ConflictError
         If it no longer stands.
     """
-    order = _respond(session, principal, order_id, "acknowledged", None, now=now, address=address)
-    if order is not None and order.DispatchOrder.kind == "divert" and order.OrderRecipient.trip_id is not None:
+    order = _respond(session, principal, order_id, RecipientStatus.ACKNOWLEDGED, None, now=now, address=address)
+    if order is not None and order.DispatchOrder.kind == OrderKind.DIVERT and order.OrderRecipient.trip_id is not None:
         gate_id = order.DispatchOrder.parameters["gate_id"]
         redirect_trip(session, principal, order.OrderRecipient.trip_id, gate_id=gate_id, order_id=order_id, now=now)
 
@@ -301,7 +304,7 @@ def refuse(
             length=len(tidy),
             most=LONGEST_REASON,
         )
-    _respond(session, principal, order_id, "refused", tidy, now=now, address=address)
+    _respond(session, principal, order_id, RecipientStatus.REFUSED, tidy, now=now, address=address)
 
 
 def deliver(session: Session, principal: Principal, order_id: int, *, now: datetime) -> None:
@@ -337,7 +340,7 @@ def _respond(
     audit.record(
         session,
         principal,
-        f"orders.{'acknowledge' if status == 'acknowledged' else 'refuse'}",
+        f"orders.{'acknowledge' if status == RecipientStatus.ACKNOWLEDGED else 'refuse'}",
         "order",
         order_id,
         {"vehicle_id": vehicle_id, "status": before},
@@ -350,16 +353,16 @@ def _respond(
 
 def _over(row: Any, order_id: int, now: datetime) -> ConflictError:
     recipient, order = row.OrderRecipient, row.DispatchOrder
-    if recipient.status == "superseded":
+    if recipient.status == RecipientStatus.SUPERSEDED:
         return ConflictError(
             "The order {order_id} was replaced by the order {newer}; answer that one.",
             order_id=order_id,
             newer=recipient.superseded_by,
-            state="superseded",
+            state=RecipientStatus.SUPERSEDED,
         )
-    state = order.status if order.status != "active" else recipient.status
-    if order.status == "active" and order.valid_to <= now:
-        state = "expired"
+    state = order.status if order.status != OrderStatus.ACTIVE else recipient.status
+    if order.status == OrderStatus.ACTIVE and order.valid_to <= now:
+        state = OrderStatus.EXPIRED
     return ConflictError(
         "The order {order_id} is {state}; it can no longer be answered.", order_id=order_id, state=state
     )
@@ -368,7 +371,7 @@ def _over(row: Any, order_id: int, now: datetime) -> ConflictError:
 def _deliver(session: Session, order_ids: Sequence[int], concerns: ColumnElement[bool], now: datetime) -> None:
     if order_ids:
         for row in store.mark_delivered(session, order_ids, concerns, now):
-            _emit_response(session, row.order_id, row.vehicle_id, "delivered", None, now)
+            _emit_response(session, row.order_id, row.vehicle_id, RecipientStatus.DELIVERED, None, now)
 
 
 # Ending
@@ -393,33 +396,33 @@ def cancel(
             edited=edited_version,
             present=order.version,
         )
-    if order.status != "active":
+    if order.status != OrderStatus.ACTIVE:
         raise ConflictError("The order {order_id} is already {state}.", order_id=order_id, state=order.status)
-    store.end_orders(session, [order_id], "cancelled", STANDING, now)
-    _emit_orders(session, {order_id: "cancelled"}, now)
-    before, after = {"status": "active"}, {"status": "cancelled"}
+    store.end_orders(session, [order_id], OrderStatus.CANCELLED, RecipientStatus.active(), now)
+    _emit_orders(session, {order_id: OrderStatus.CANCELLED}, now)
+    before, after = {"status": OrderStatus.ACTIVE}, {"status": OrderStatus.CANCELLED}
     audit.record(session, principal, "orders.cancel", "order", order_id, before, after, at=now, address=address)
 
 
 def _replace(session: Session, order_id: int, now: datetime) -> None:
     older = store.lock_order(session, order_id)
-    if older is None or older.status != "active":
+    if older is None or older.status != OrderStatus.ACTIVE:
         raise ConflictError(
             "The order {order_id} no longer stands and cannot be replaced; leave it out.",
             field="supersedes",
             order_id=order_id,
         )
-    store.end_orders(session, [order_id], "superseded", STANDING, now)
-    _emit_orders(session, {order_id: "superseded"}, now)
+    store.end_orders(session, [order_id], OrderStatus.SUPERSEDED, RecipientStatus.active(), now)
+    _emit_orders(session, {order_id: OrderStatus.SUPERSEDED}, now)
 
 
 def _supersede(session: Session, now: datetime) -> int:
     replaced = store.supersede(session, now)
     for row in replaced:
-        _emit_response(session, row.order_id, row.vehicle_id, "superseded", None, now)
+        _emit_response(session, row.order_id, row.vehicle_id, RecipientStatus.SUPERSEDED, None, now)
     ended = store.end_superseded(session, sorted({row.order_id for row in replaced}), now) if replaced else ()
     if ended:
-        _emit_orders(session, dict.fromkeys(ended, "superseded"), now)
+        _emit_orders(session, dict.fromkeys(ended, OrderStatus.SUPERSEDED), now)
     return len(replaced)
 
 
@@ -433,8 +436,8 @@ def expire_orders(session: Session, now: datetime, *, places: Places) -> int:
     if not due:
         return 0
     judge(session, now, places=places)
-    store.end_orders(session, due, "expired", ("sent", "delivered"), now)
-    _emit_orders(session, dict.fromkeys(due, "expired"), now)
+    store.end_orders(session, due, OrderStatus.EXPIRED, RecipientStatus.unanswered(), now)
+    _emit_orders(session, dict.fromkeys(due, OrderStatus.EXPIRED), now)
     return len(due)
 
 
@@ -475,7 +478,7 @@ def judge(session: Session, now: datetime, *, places: Places) -> int:
         )
     store.record_judgements(session, changed)
     for order_id in sorted(touched):
-        data = {"order_id": order_id, "status": "active", "compliance_changed": True}
+        data = {"order_id": order_id, "status": OrderStatus.ACTIVE, "compliance_changed": True}
         outbox.emit(session, "order", Audience(roles=POLICE), data, at=now)
     return verdicts
 
@@ -485,7 +488,7 @@ def judge(session: Session, now: datetime, *, places: Places) -> int:
 
 def _check(draft: Draft, places: Places, now: datetime) -> datetime:
     """The beginning of a draft, if all of it can be accepted."""
-    if draft.kind not in ORDER_KINDS:
+    if OrderKind.lookup(draft.kind) is None:
         raise InvalidInputError("There is no kind of order {kind}.", field="kind", kind=draft.kind)
     check_selection(draft.selection, places)
     texts.check_edited(draft.text)
@@ -512,12 +515,12 @@ def _check(draft: Draft, places: Places, now: datetime) -> datetime:
             length=len(draft.reason),
             most=LONGEST_REASON,
         )
-    if draft.kind == "notice" and not draft.reason and not draft.text:
+    if draft.kind == OrderKind.NOTICE and not draft.reason and not draft.text:
         raise InvalidInputError("A notice needs a text; write what drivers shall know.", field="reason")
     targets: dict[str, tuple[str, Mapping[str, Any]]] = {
-        "hold": ("site_id", places.staging),
-        "divert": ("gate_id", places.gates),
-        "yard": ("yard_id", places.yard_gates),
+        OrderKind.HOLD: ("site_id", places.staging),
+        OrderKind.DIVERT: ("gate_id", places.gates),
+        OrderKind.YARD: ("yard_id", places.yard_gates),
     }
     if draft.kind in targets:
         name, known = targets[draft.kind]
@@ -531,7 +534,7 @@ def _check(draft: Draft, places: Places, now: datetime) -> datetime:
                 value=getattr(draft, name),
             )
     release = draft.release
-    if release is not None and (draft.kind != "proceed" or release.veh < 1 or release.every_s < 60):
+    if release is not None and (draft.kind != OrderKind.PROCEED or release.veh < 1 or release.every_s < 60):
         raise InvalidInputError(
             "Only an order to proceed lets trucks go in groups, of 1 or more, at least 60 s apart.", field="release"
         )
@@ -561,7 +564,9 @@ def _release_times(draft: Draft, valid_from: datetime, count: int) -> list[datet
 
 def _is_past(draft: Draft, places: Places, truck: Any) -> bool:
     margin_km = compliance.DEFAULT_RULES.pass_km
-    return draft.kind == "hold" and compliance.is_past(places, draft.site_id or "", truck.road, truck.km, margin_km)
+    return draft.kind == OrderKind.HOLD and compliance.is_past(
+        places, draft.site_id or "", truck.road, truck.km, margin_km
+    )
 
 
 def _text(draft: Draft, places: Places, now: datetime) -> dict[str, str]:
@@ -611,10 +616,10 @@ def _take_advisory(session: Session, principal: Principal, advisory_id: int, now
     advisory = advisory_store.lock_advisory(session, advisory_id)
     if advisory is None:
         raise InvalidInputError("There is no advice {advisory_id}.", field="advisory_id", advisory_id=advisory_id)
-    if advisory.status == "open":
-        decision = {"status": "taken", "decided_by": principal.account_id, "decided_at": now}
+    if advisory.status == AdvisoryStatus.OPEN:
+        decision = {"status": AdvisoryStatus.TAKEN, "decided_by": principal.account_id, "decided_at": now}
         advisory_store.update_advisory(session, advisory_id, {**decision, "version": advisory.version + 1})
-        data = {"advisory_id": advisory_id, "gate_id": advisory.gate_id, "status": "taken"}
+        data = {"advisory_id": advisory_id, "gate_id": advisory.gate_id, "status": AdvisoryStatus.TAKEN}
         outbox.emit(session, "advisory", Audience(roles=POLICE), data, at=now)
 
 

@@ -9,9 +9,9 @@ from fastapi.responses import Response
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import CorridorDep
-from app.platform.labels import REGIME_NAMES
 from app.platform.permissions import Principal
-from app.trips.goods import GOODS_CLASSES
+from app.trips.goods import GoodsClass
+from app.trips.vocabulary import Regime
 from app.web.pages import render
 
 router = APIRouter(include_in_schema=False)
@@ -26,6 +26,6 @@ def show_police(
         request,
         "dispatch/police.html",
         gates=corridor.gates(),
-        goods_labels={key: goods.label for key, goods in GOODS_CLASSES.items()},
-        regime_labels=REGIME_NAMES,
+        goods_labels=GoodsClass.labels(),
+        regime_labels=Regime.labels(),
     )

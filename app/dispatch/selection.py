@@ -11,9 +11,9 @@ import shapely
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
-from app.trips.goods import GOODS_CLASSES
+from app.trips.goods import GoodsClass
 from app.trips.places import FROM_BORDER, TO_BORDER, Places
-from app.trips.tables import OPEN_STAGES, REGIMES
+from app.trips.vocabulary import Regime, Stage
 from geo.errors import InvalidInputError
 
 DIRECTIONS = {"to_border": TO_BORDER, "from_border": FROM_BORDER, "both": 0}
@@ -101,9 +101,9 @@ def check_selection(wanted: Selection, places: Places) -> Selection:
     _check_known("selection.gate_id", wanted.gate_id, places.gates)
     _check_known("selection.site_id", wanted.site_id, places.names)
     for field, values, known in (
-        ("selection.goods_classes", wanted.goods_classes, GOODS_CLASSES),
-        ("selection.regimes", wanted.regimes, REGIMES),
-        ("selection.stages", wanted.stages, OPEN_STAGES),
+        ("selection.goods_classes", wanted.goods_classes, tuple(GoodsClass)),
+        ("selection.regimes", wanted.regimes, tuple(Regime)),
+        ("selection.stages", wanted.stages, Stage.open()),
     ):
         for value in values:
             _check_known(field, value, known)

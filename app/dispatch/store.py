@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import orjson
 from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, select, text, update
@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 
 from app.accounts.tables import Account
 from app.dispatch.selection import Selection
-from app.dispatch.tables import STANDING, DispatchOrder, OrderRecipient
-from app.trips.tables import OPEN_STAGES, Trip
+from app.dispatch.tables import DispatchOrder, OrderRecipient
+from app.dispatch.vocabulary import Compliance, OrderKind, OrderStatus, RecipientStatus
+from app.trips.tables import Trip
+from app.trips.vocabulary import Stage
 from geo.tables import RoadRow
 from ingest.tables import Device, LastPosition, Vehicle
 
@@ -53,7 +55,7 @@ def select_vehicles(session: Session, wanted: Selection, now: datetime) -> Seque
         )
         .outerjoin(LastPosition, LastPosition.vehicle_id == Vehicle.vehicle_id)
         .outerjoin(RoadRow, RoadRow.road_id == LastPosition.road_id)
-        .outerjoin(Trip, and_(Trip.vehicle_id == Vehicle.vehicle_id, Trip.stage.in_(OPEN_STAGES)))
+        .outerjoin(Trip, and_(Trip.vehicle_id == Vehicle.vehicle_id, Trip.stage.in_(Stage.open())))
         .where(Vehicle.kind == "truck", *_criteria(wanted, now))
         .order_by(Vehicle.vehicle_id)
     )
@@ -143,11 +145,11 @@ def list_orders(
     if before is not None:
         query = query.where(DispatchOrder.order_id < before)
     if standing_only:
-        query = query.where(DispatchOrder.status == "active", DispatchOrder.valid_to > now)
+        query = query.where(DispatchOrder.status == OrderStatus.ACTIVE, DispatchOrder.valid_to > now)
     if concerns is not None:
         conditions = [OrderRecipient.order_id == DispatchOrder.order_id, concerns]
         if standing_only:
-            conditions.append(OrderRecipient.status.in_((*STANDING, "refused")))
+            conditions.append(OrderRecipient.status.in_(RecipientStatus.current()))
         query = query.where(exists().where(*conditions))
     return session.execute(query).all()
 
@@ -239,11 +241,11 @@ def respond(
         .where(
             OrderRecipient.order_id == order_id,
             OrderRecipient.vehicle_id == vehicle_id,
-            OrderRecipient.status.in_(
-                [one for one in ("sent", "delivered", "acknowledged", "refused") if one != status]
-            ),
+            OrderRecipient.status.in_([one for one in RecipientStatus.current() if one != status]),
             exists().where(
-                DispatchOrder.order_id == order_id, DispatchOrder.status == "active", DispatchOrder.valid_to > now
+                DispatchOrder.order_id == order_id,
+                DispatchOrder.status == OrderStatus.ACTIVE,
+                DispatchOrder.valid_to > now,
             ),
         )
         .values(
@@ -264,11 +266,27 @@ def mark_delivered(
     """Note that orders reached their drivers; those for which it is news: `order_id vehicle_id`."""
     return session.execute(
         update(OrderRecipient)
-        .where(OrderRecipient.order_id.in_(order_ids), OrderRecipient.status == "sent", concerns)
-        .values(status="delivered", delivered_at=now)
+        .where(OrderRecipient.order_id.in_(order_ids), OrderRecipient.status == RecipientStatus.SENT, concerns)
+        .values(status=RecipientStatus.DELIVERED, delivered_at=now)
         .returning(OrderRecipient.order_id, OrderRecipient.vehicle_id)
         .execution_options(synchronize_session=False)
     ).all()
+
+
+_NAMES: Final[Mapping[str, Any]] = {
+    "active": OrderStatus.ACTIVE,
+    "superseded": OrderStatus.SUPERSEDED,
+    "binding": list(RecipientStatus.active()),
+    "current": list(RecipientStatus.current()),
+    "pending": Compliance.PENDING,
+    "unknown": Compliance.UNKNOWN,
+    "complied": Compliance.COMPLIED,
+    "hold": OrderKind.HOLD,
+    "yard": OrderKind.YARD,
+    "notice": OrderKind.NOTICE,
+    "of_motion": list(OrderKind.of_motion()),
+}
+"""What the statements below bind besides their arguments."""
 
 
 def end_orders(session: Session, order_ids: Sequence[int], status: str, among: Sequence[str], now: datetime) -> None:
@@ -276,12 +294,12 @@ def end_orders(session: Session, order_ids: Sequence[int], status: str, among: S
 
     Every judgement still open is closed as unknown; other recipients keep their answer.
     """
-    values = {"order_ids": list(order_ids), "status": status, "among": list(among), "now": now}
+    values = {**_NAMES, "order_ids": list(order_ids), "status": status, "among": list(among), "now": now}
     session.execute(
         text(
             """
             UPDATE app.dispatch_order SET status = :status, ended_at = :now, version = version + 1
-            WHERE order_id = ANY(:order_ids) AND status = 'active'
+            WHERE order_id = ANY(:order_ids) AND status = :active
             """
         ),
         values,
@@ -291,8 +309,8 @@ def end_orders(session: Session, order_ids: Sequence[int], status: str, among: S
             """
             UPDATE app.order_recipient
             SET status = CASE WHEN status = ANY(:among) THEN :status ELSE status END,
-                compliance = CASE compliance WHEN 'pending' THEN 'unknown' ELSE compliance END
-            WHERE order_id = ANY(:order_ids) AND (status = ANY(:among) OR compliance = 'pending')
+                compliance = CASE compliance WHEN :pending THEN :unknown ELSE compliance END
+            WHERE order_id = ANY(:order_ids) AND (status = ANY(:among) OR compliance = :pending)
             """
         ),
         values,
@@ -325,10 +343,10 @@ def supersede(session: Session, now: datetime) -> Sequence[AnyRow]:
             """
             WITH standing AS (
                 SELECT r.order_id, r.vehicle_id, coalesce(r.release_at, o.valid_from) <= :now AS has_begun,
-                       CASE WHEN o.kind IN ('hold', 'proceed', 'stop') THEN 'how' ELSE 'where' END AS says
+                       CASE WHEN o.kind = ANY(:of_motion) THEN 'how' ELSE 'where' END AS says
                 FROM app.dispatch_order o JOIN app.order_recipient r USING (order_id)
-                WHERE o.status = 'active' AND o.kind <> 'notice' AND o.valid_to > :now
-                  AND r.status IN ('sent', 'delivered', 'acknowledged')
+                WHERE o.status = :active AND o.kind <> :notice AND o.valid_to > :now
+                  AND r.status = ANY(:binding)
             ), newest AS (
                 SELECT order_id, vehicle_id,
                        max(order_id) FILTER (WHERE has_begun) OVER (PARTITION BY vehicle_id, says) AS superseded_by
@@ -337,15 +355,15 @@ def supersede(session: Session, now: datetime) -> Sequence[AnyRow]:
                 SELECT order_id, vehicle_id, superseded_by FROM newest WHERE superseded_by > order_id
             )
             UPDATE app.order_recipient r
-            SET status = 'superseded', superseded_by = replaced.superseded_by,
-                compliance = CASE r.compliance WHEN 'pending' THEN 'unknown' ELSE r.compliance END
+            SET status = :superseded, superseded_by = replaced.superseded_by,
+                compliance = CASE r.compliance WHEN :pending THEN :unknown ELSE r.compliance END
             FROM replaced
             WHERE r.order_id = replaced.order_id AND r.vehicle_id = replaced.vehicle_id
-              AND r.status IN ('sent', 'delivered', 'acknowledged')
+              AND r.status = ANY(:binding)
             RETURNING r.order_id, r.vehicle_id, r.superseded_by
             """
         ),
-        {"now": now},
+        {**_NAMES, "now": now},
     ).all()
 
 
@@ -354,14 +372,14 @@ def end_superseded(session: Session, order_ids: Sequence[int], now: datetime) ->
     return session.scalars(
         text(
             """
-            UPDATE app.dispatch_order o SET status = 'superseded', ended_at = :now, version = version + 1
-            WHERE o.order_id = ANY(:order_ids) AND o.status = 'active' AND NOT EXISTS (
+            UPDATE app.dispatch_order o SET status = :superseded, ended_at = :now, version = version + 1
+            WHERE o.order_id = ANY(:order_ids) AND o.status = :active AND NOT EXISTS (
                 SELECT FROM app.order_recipient r
-                WHERE r.order_id = o.order_id AND r.status IN ('sent', 'delivered', 'acknowledged'))
+                WHERE r.order_id = o.order_id AND r.status = ANY(:binding))
             RETURNING o.order_id
             """
         ),
-        {"order_ids": list(order_ids), "now": now},
+        {**_NAMES, "order_ids": list(order_ids), "now": now},
     ).all()
 
 
@@ -369,7 +387,7 @@ def due_orders(session: Session, now: datetime) -> Sequence[int]:
     """Active orders whose time is over, locked; rows another process works on are skipped."""
     return session.scalars(
         select(DispatchOrder.order_id)
-        .where(DispatchOrder.status == "active", DispatchOrder.valid_to <= now)
+        .where(DispatchOrder.status == OrderStatus.ACTIVE, DispatchOrder.valid_to <= now)
         .order_by(DispatchOrder.order_id)
         .with_for_update(skip_locked=True)
     ).all()
@@ -389,19 +407,19 @@ def to_judge(session: Session, now: datetime) -> Sequence[AnyRow]:
             SELECT r.order_id, r.vehicle_id, r.status, r.compliance, r.responded_at, r.evidence,
                    coalesce(r.release_at, o.valid_from) AS starts_at, o.kind, o.parameters, o.valid_to,
                    p.time, g.road, p.km, p.direction, p.speed_mps, p.site_id,
-                   CASE WHEN o.kind = 'yard' THEN (
+                   CASE WHEN o.kind = :yard THEN (
                        SELECT min(e.time) FROM ingest.site_event e
                        WHERE e.vehicle_id = r.vehicle_id AND e.site_id = o.parameters ->> 'yard_id'
                          AND e.kind = 'enter' AND e.time >= o.issued_at) END AS entered_at
             FROM app.dispatch_order o JOIN app.order_recipient r USING (order_id)
             LEFT JOIN ingest.last_position p ON p.vehicle_id = r.vehicle_id
             LEFT JOIN geo.road g ON g.road_id = p.road_id
-            WHERE o.status = 'active' AND o.kind <> 'notice' AND coalesce(r.release_at, o.valid_from) <= :now
-              AND (r.compliance = 'pending' OR (o.kind = 'hold' AND r.compliance = 'complied'))
-              AND r.status IN ('sent', 'delivered', 'acknowledged', 'refused')
+            WHERE o.status = :active AND o.kind <> :notice AND coalesce(r.release_at, o.valid_from) <= :now
+              AND (r.compliance = :pending OR (o.kind = :hold AND r.compliance = :complied))
+              AND r.status = ANY(:current)
             """
         ),
-        {"now": now},
+        {**_NAMES, "now": now},
     ).all()
 
 

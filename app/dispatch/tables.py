@@ -10,17 +10,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.trips.tables import one_of
-from geo.database import Base
-
-ORDER_KINDS = ("hold", "proceed", "divert", "yard", "stop", "notice")
-ORDER_STATUSES = ("active", "cancelled", "superseded", "expired")
-RECIPIENT_STATUSES = ("sent", "delivered", "acknowledged", "refused", "expired", "cancelled", "superseded")
-STANDING = ("sent", "delivered", "acknowledged")
-"""In these the order binds its recipient: not refused, not run out, not taken back."""
-COMPLIANCE = ("pending", "complied", "not_complied", "unknown")
-ADVISORY_STATUSES = ("open", "taken", "dismissed", "over")
-SEVERITIES = ("notice", "warning", "alarm")
+from app.dispatch.vocabulary import AdvisoryStatus, Compliance, OrderKind, OrderStatus, RecipientStatus, Severity
+from geo.database import Base, one_of
 
 
 class Advisory(Base):
@@ -32,8 +23,8 @@ class Advisory(Base):
 
     __tablename__ = "advisory"
     __table_args__ = (
-        CheckConstraint(one_of("status", ADVISORY_STATUSES), name="status"),
-        CheckConstraint(one_of("severity", SEVERITIES), name="severity"),
+        CheckConstraint(one_of("status", AdvisoryStatus), name="status"),
+        CheckConstraint(one_of("severity", Severity), name="severity"),
         Index("uq_advisory_standing", "gate_id", "kind", unique=True, postgresql_where=sa.text("over_at IS NULL")),
         Index("ix_advisory_made_at", "made_at"),
         {"schema": "app"},
@@ -50,7 +41,7 @@ class Advisory(Base):
     measure: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     values: Mapped[dict[str, Any]] = mapped_column(JSONB)
     forecast_id: Mapped[int | None] = mapped_column(sa.BigInteger)
-    status: Mapped[str] = mapped_column(server_default="open")
+    status: Mapped[str] = mapped_column(server_default=AdvisoryStatus.OPEN)
     seen_at: Mapped[datetime]
     over_at: Mapped[datetime | None]
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
@@ -64,8 +55,8 @@ class DispatchOrder(Base):
 
     __tablename__ = "dispatch_order"
     __table_args__ = (
-        CheckConstraint(one_of("kind", ORDER_KINDS), name="kind"),
-        CheckConstraint(one_of("status", ORDER_STATUSES), name="status"),
+        CheckConstraint(one_of("kind", OrderKind), name="kind"),
+        CheckConstraint(one_of("status", OrderStatus), name="status"),
         CheckConstraint("valid_to > valid_from", name="validity"),
         Index("ix_dispatch_order_active", "valid_to", postgresql_where=sa.text("status = 'active'")),
         {"schema": "app"},
@@ -80,7 +71,7 @@ class DispatchOrder(Base):
     valid_to: Mapped[datetime]
     issued_by: Mapped[int] = mapped_column(ForeignKey("app.account.account_id"))
     issued_at: Mapped[datetime]
-    status: Mapped[str] = mapped_column(server_default="active")
+    status: Mapped[str] = mapped_column(server_default=OrderStatus.ACTIVE)
     ended_at: Mapped[datetime | None]
     supersedes: Mapped[int | None] = mapped_column(ForeignKey("app.dispatch_order.order_id"))
     advisory_id: Mapped[int | None] = mapped_column(ForeignKey("app.advisory.advisory_id"))
@@ -96,8 +87,8 @@ class OrderRecipient(Base):
 
     __tablename__ = "order_recipient"
     __table_args__ = (
-        CheckConstraint(one_of("status", RECIPIENT_STATUSES), name="status"),
-        CheckConstraint(one_of("compliance", COMPLIANCE), name="compliance"),
+        CheckConstraint(one_of("status", RecipientStatus), name="status"),
+        CheckConstraint(one_of("compliance", Compliance), name="compliance"),
         Index("ix_order_recipient_vehicle_id", "vehicle_id", "order_id"),
         Index("ix_order_recipient_trip_id", "trip_id"),
         Index("ix_order_recipient_driver_id", "driver_id", "order_id"),
@@ -109,11 +100,11 @@ class OrderRecipient(Base):
     trip_id: Mapped[int | None] = mapped_column(ForeignKey("app.trip.trip_id"))
     driver_id: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
     release_at: Mapped[datetime | None]
-    status: Mapped[str] = mapped_column(server_default="sent")
+    status: Mapped[str] = mapped_column(server_default=RecipientStatus.SENT)
     delivered_at: Mapped[datetime | None]
     responded_at: Mapped[datetime | None]
     refusal_reason: Mapped[str | None]
     superseded_by: Mapped[int | None] = mapped_column(ForeignKey("app.dispatch_order.order_id"))
-    compliance: Mapped[str] = mapped_column(server_default="pending")
+    compliance: Mapped[str] = mapped_column(server_default=Compliance.PENDING)
     judged_at: Mapped[datetime | None]
     evidence: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=sa.text("'{}'"))

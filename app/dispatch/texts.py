@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from app.dispatch.vocabulary import OrderKind
 from geo.clock import LOCAL_ZONE
 from geo.errors import InvalidInputError
 
@@ -18,32 +19,32 @@ LOCALES: Final = ("vi", "en", "zh")
 LONGEST_TEXT: Final = 500
 
 TEMPLATES: Final[Mapping[str, Mapping[str, str]]] = {
-    "hold": {
+    OrderKind.HOLD: {
         "vi": "Dừng chờ tại {place} đến {until}. {reason}",
         "en": "Wait at {place} until {until}. {reason}",
         "zh": "请在{place}停车等候至{until}。{reason}",
     },
-    "proceed": {
+    OrderKind.PROCEED: {
         "vi": "Tiếp tục đi {place}. {reason}",
         "en": "Proceed {place}. {reason}",
         "zh": "请继续行驶{place}。{reason}",
     },
-    "divert": {
+    OrderKind.DIVERT: {
         "vi": "Chuyển hướng sang {place}, đi ngay trước {until}. {reason}",
         "en": "Divert to {place} before {until}. {reason}",
         "zh": "请在{until}前改道前往{place}。{reason}",
     },
-    "yard": {
+    OrderKind.YARD: {
         "vi": "Vào {place} trước {until}. {reason}",
         "en": "Go to {place} before {until}. {reason}",
         "zh": "请在{until}前进入{place}。{reason}",
     },
-    "stop": {
+    OrderKind.STOP: {
         "vi": "Dừng xe ngay ở chỗ an toàn, chờ lệnh đến {until}. {reason}",
         "en": "Stop now where it is safe and await orders until {until}. {reason}",
         "zh": "请立即在安全处停车，等候指令至{until}。{reason}",
     },
-    "notice": {
+    OrderKind.NOTICE: {
         "vi": "Thông báo (đến {until}): {reason}",
         "en": "Notice (until {until}): {reason}",
         "zh": "通知（至{until}）：{reason}",

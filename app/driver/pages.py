@@ -14,6 +14,7 @@ from app.sheets.current import current_steps
 from app.trip_eta.endpoints import WordingDep
 from app.trip_eta.service import find_current
 from app.trips.places import Places
+from app.trips.vocabulary import Direction, Stage
 from app.web.pages import render
 from geo.corridor import Corridor
 
@@ -35,7 +36,15 @@ def show_driver(
     outlook = find_current(session, principal, wording)
     steps = current_steps(session, outlook.trip_id) if outlook else []
     places = _sites(corridor, wording.places)
-    return render(request, "driver/driver.html", outlook=outlook, places=places, steps=steps, now=clock.now())
+    return render(
+        request,
+        "driver/driver.html",
+        outlook=outlook,
+        places=places,
+        stages=Stage.way(Direction.EXPORT),
+        steps=steps,
+        now=clock.now(),
+    )
 
 
 def _sites(corridor: Corridor, places: Places) -> dict[str, dict[str, Any]]:

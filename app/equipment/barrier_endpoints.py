@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.accounts.authorisation import allow
 from app.accounts.sessions import client_address
 from app.equipment import barriers
+from app.equipment.vocabulary import CommandStatus
 from app.platform import idempotency
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.http import IdempotencyKey, PlainText, problems
@@ -46,7 +47,7 @@ class CommandOut(BaseModel):
     trip_id: int | None
     requested_at: datetime
     requested_by: int | None
-    status: Literal["sent", "opened", "failed", "by_hand"]
+    status: CommandStatus
     reason: str | None
     answered_at: datetime | None
     detail: str | None

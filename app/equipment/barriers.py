@@ -19,8 +19,10 @@ from sqlalchemy.orm import Session
 from app.equipment import service, store
 from app.equipment.drivers import VALID, Command, make_port
 from app.equipment.tables import BarrierCommand, Equipment
+from app.equipment.vocabulary import CommandStatus
 from app.platform import audit
 from app.platform.permissions import Principal
+from app.procedures.steps import StepStatus
 from app.trips import store as trip_store
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
 
@@ -66,7 +68,7 @@ def open_barrier(
     _require_trip(session, barrier, trip_id)
     if barrier.disabled_at is not None:
         raise ConflictError("The barrier {name} is out of use; open it by hand.", name=barrier.name)
-    if store.step_status(session, trip_id, barrier.station or "") != "done":
+    if store.step_status(session, trip_id, barrier.station or "") != StepStatus.DONE:
         raise ConflictError(
             "The barrier opens for a confirmed sheet only; confirm the step {step} first.", step=barrier.station
         )
@@ -100,13 +102,13 @@ def opened_by_hand(
             least=SHORTEST_REASON,
             most=LONGEST_REASON,
         )
-    if store.step_status(session, trip_id, barrier.station or "") != "done":
+    if store.step_status(session, trip_id, barrier.station or "") != StepStatus.DONE:
         raise ConflictError(
             "The barrier opens for a confirmed sheet only; confirm the step {step} first.", step=barrier.station
         )
     if not is_down(session, barrier):
         raise ConflictError("The barrier {name} works; open it from here.", name=barrier.name)
-    command = _insert(session, principal, barrier, trip_id, "by_hand", now, reason=reason, answered_at=now)
+    command = _insert(session, principal, barrier, trip_id, CommandStatus.BY_HAND, now, reason=reason, answered_at=now)
     _note(session, command, principal, now, address)
     return command
 
@@ -114,7 +116,7 @@ def opened_by_hand(
 def is_down(session: Session, barrier: Equipment) -> bool:
     """Whether a barrier is out of use, silent, or failed at its last command."""
     last = store.newest_command(session, barrier.equipment_id)
-    failed = last is not None and last.status == "failed"
+    failed = last is not None and last.status == CommandStatus.FAILED
     return failed or barrier.disabled_at is not None or barrier.alarm_since is not None
 
 
@@ -158,9 +160,13 @@ def _command(
 ) -> BarrierCommand:
     store.lock_equipment(session, barrier.equipment_id)
     last = store.newest_command(session, barrier.equipment_id, trip_id)
-    if last is not None and last.status in {"sent", "opened"} and now - last.requested_at < REPEAT:
+    if (
+        last is not None
+        and last.status in {CommandStatus.SENT, CommandStatus.OPENED}
+        and now - last.requested_at < REPEAT
+    ):
         return last
-    command = _insert(session, principal, barrier, trip_id, "sent", now)
+    command = _insert(session, principal, barrier, trip_id, CommandStatus.SENT, now)
     _note(session, command, principal, now, address)
     _after_commit(session, command, barrier, now)
     return command
@@ -200,7 +206,7 @@ def deliver(engine: Engine, order: Command, vendor: str, config: dict[str, Any],
     """Give a command to its device and enter the answer, in a transaction of its own."""
     with Session(engine) as session:
         command = store.find_command(session, order.command_id)
-        if command is None or command.status != "sent":
+        if command is None or command.status != CommandStatus.SENT:
             return  # it was never committed, or has failed meanwhile
     started = time.monotonic()
     try:
@@ -211,7 +217,9 @@ def deliver(engine: Engine, order: Command, vendor: str, config: dict[str, Any],
         opened, detail = False, f"The driver failed: {type(error).__name__}"
     at = now + timedelta(seconds=time.monotonic() - started)
     with Session(engine) as session:
-        settled = store.settle_command(session, order.command_id, "opened" if opened else "failed", detail, at)
+        settled = store.settle_command(
+            session, order.command_id, CommandStatus.OPENED if opened else CommandStatus.FAILED, detail, at
+        )
         if settled is not None:
             if opened:
                 service.heard(session, store.lock_equipment(session, settled.equipment_id), at)

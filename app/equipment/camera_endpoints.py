@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from app.equipment import cameras, service
 from app.equipment.tables import Equipment
+from app.gates.vocabulary import EquipmentKind
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
 from app.platform.http import problems
 from app.sheets.dependencies import SheetsDep
@@ -49,7 +50,7 @@ def read_key(request: Request) -> str | None:
 
 def find_camera(vendor: Vendor, request: Request, session: SessionDep) -> Equipment:
     """The camera that sends."""
-    return service.authenticate(session, read_key(request), kind="plate_camera", vendor=vendor)
+    return service.authenticate(session, read_key(request), kind=EquipmentKind.PLATE_CAMERA, vendor=vendor)
 
 
 CameraDep = Annotated[Equipment, Depends(find_camera)]

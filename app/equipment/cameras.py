@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from app.equipment import reads, service, store
 from app.equipment.pictures import Pictures
 from app.equipment.tables import Equipment, PlateReadRow
+from app.equipment.vocabulary import ReadStatus
 from app.platform import audit, outbox
 from app.platform.permissions import Principal, Role
 from app.platform.runtime import Runtime
@@ -184,7 +185,7 @@ def decide(
         raise NotFoundError("There is no plate read {read_id} at your gate.", read_id=read_id)
     device: Equipment = found.Equipment
     row = store.lock_read(session, read_id)
-    if row.status not in {"doubtful", "unknown"} or row.decided_at is not None:
+    if row.status not in ReadStatus.undecided() or row.decided_at is not None:
         raise ConflictError("The read {read_id} is decided already.", read_id=read_id)
     true_plate = normalise_plate(plate) if plate and trip_id is None else None
     wanted = store.find_open_trip(session, true_plate) if true_plate else trip_id
@@ -197,7 +198,7 @@ def decide(
         raise InvalidInputError("Name the trip, or the plate of a truck without one.", field="trip_id")
     before = {"status": row.status, "plate": row.plate_norm}
     row.plate_norm = trip.plate_norm if trip is not None else str(true_plate)
-    row.status = "matched" if trip is not None else "unknown"
+    row.status = ReadStatus.MATCHED if trip is not None else ReadStatus.UNKNOWN
     row.trip_id, row.probability = (trip.trip_id, 1.0) if trip is not None else (None, None)
     row.decided_by, row.decided_at, row.confidence = principal.account_id, now, 1.0
     session.flush()
@@ -214,7 +215,7 @@ def _keep(session: Session, device: Equipment, read: PlateRead, intake: PlateInt
     rows = _trips_like(session, read, site, time)
     match = reads.match_read(read.candidates, [_trip_here(row, device, time) for row in rows])
     considered = {trip.trip_id: trip.probability for trip in match.trips[:MAX_CONSIDERED_TRIPS]}
-    best = match.best if match.verdict != "unknown" else None
+    best = match.best if match.verdict != ReadStatus.UNKNOWN else None
     row = store.insert_report(
         session,
         PlateReadRow,
@@ -233,7 +234,7 @@ def _keep(session: Session, device: Equipment, read: PlateRead, intake: PlateInt
             "direction": read.direction,
             "image_ref": intake.pictures.keep(read.image, now),
             "status": match.verdict,
-            "trip_id": best.trip_id if best is not None and match.verdict == "matched" else None,
+            "trip_id": best.trip_id if best is not None and match.verdict == ReadStatus.MATCHED else None,
             "probability": best.probability if best is not None else None,
             "source_ref": read.source_ref,
         },
@@ -242,11 +243,11 @@ def _keep(session: Session, device: Equipment, read: PlateRead, intake: PlateInt
         return None  # the camera sent it again
     earlier = _same_passage(session, device, row, best.trip_id if best else None)
     if earlier is not None and not _is_better(row, earlier):
-        row.status, row.trip_id = "repeat", earlier.trip_id
+        row.status, row.trip_id = ReadStatus.REPEAT, earlier.trip_id
         session.flush()
         return row, None
     if earlier is not None:
-        earlier.status, earlier.trip_id = "repeat", row.trip_id
+        earlier.status, earlier.trip_id = ReadStatus.REPEAT, row.trip_id
         session.flush()
     return row, next((trip for trip in rows if trip.trip_id == row.trip_id), None)
 
@@ -283,9 +284,9 @@ def _same_passage(session: Session, device: Equipment, row: PlateReadRow, trip_i
 
 def _is_better(row: PlateReadRow, earlier: PlateReadRow) -> bool:
     """Whether a later read of a passage says more than what is kept of it."""
-    if earlier.status == "matched" or earlier.decided_at is not None:
+    if earlier.status == ReadStatus.MATCHED or earlier.decided_at is not None:
         return False
-    return row.status == "matched" or (row.status == earlier.status and row.confidence > earlier.confidence)
+    return row.status == ReadStatus.MATCHED or (row.status == earlier.status and row.confidence > earlier.confidence)
 
 
 # What follows from a read
@@ -298,8 +299,8 @@ def _take_effect(session: Session, device: Equipment, kept: Sequence[Kept], inta
     in a circle.
     """
     site = intake.corridor.sites.get(device.site_id or "")
-    counted = [(row, trip) for row, trip in kept if row.status != "repeat"]
-    certain = [(row, trip) for row, trip in counted if trip is not None and row.status == "matched"]
+    counted = [(row, trip) for row, trip in kept if row.status != ReadStatus.REPEAT]
+    certain = [(row, trip) for row, trip in counted if trip is not None and row.status == ReadStatus.MATCHED]
     store.lock_trips(session, sorted({trip.trip_id for _, trip in certain}))
     for row, trip in certain:
         data = {
@@ -366,7 +367,7 @@ def _move_yard(
         truck = LedgerTruck(trip.vehicle_id, trip.plate_norm)
     else:
         plate = find_plate(row.plate_norm)
-        if row.status != "unknown" or plate is None or row.confidence < CERTAIN_PLATE:
+        if row.status != ReadStatus.UNKNOWN or plate is None or row.confidence < CERTAIN_PLATE:
             return
         vehicle = find_vehicle(session, plate)
         truck = LedgerTruck(vehicle.vehicle_id if vehicle else None, plate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,7 +21,9 @@ from app.equipment import (
 )
 from app.equipment.camera_endpoints import read_key
 from app.equipment.pictures import Pictures
+from app.equipment.vocabulary import ReadStatus
 from app.equipment.weighing_endpoints import SubjectIn
+from app.gates.vocabulary import EquipmentKind, ScanResult, SealEventKind
 from app.platform.dependencies import ClockDep, CorridorDep, RuntimeDep, SessionDep
 from app.platform.http import IfMatch, PlainText, etag, link_next, problems, read_if_match
 from app.platform.permissions import Principal
@@ -32,7 +34,6 @@ router = APIRouter(tags=["equipment"])
 
 EquipmentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 RowId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-Kind = Literal["plate_camera", "scale", "scanner", "seal", "barrier"]
 ReaderDep = Annotated[Principal, Depends(allow("equipment.read"))]
 WriterDep = Annotated[Principal, Depends(allow("equipment.write"))]
 
@@ -56,7 +57,7 @@ class EquipmentIn(BaseModel):
         },
     )
 
-    kind: Kind
+    kind: EquipmentKind
     vendor: str = Field(max_length=40)
     name: PlainText = Field(max_length=200)
     site_id: str | None = Field(None, max_length=60)
@@ -81,7 +82,7 @@ class EquipmentOut(BaseModel):
     """A device."""
 
     equipment_id: int
-    kind: Kind
+    kind: EquipmentKind
     name: str
     vendor: str
     gate_id: str | None
@@ -123,7 +124,7 @@ class ReadOut(BaseModel):
     considered: list[dict[str, Any]]
     direction: str | None
     has_picture: bool
-    status: Literal["matched", "doubtful", "unknown", "repeat"]
+    status: ReadStatus
     trip_id: int | None
     trip_code: str | None
     probability: float | None
@@ -150,7 +151,7 @@ class ScanIn(SubjectIn):
     """A container through the scanner: where the picture is kept, or the picture itself (JPEG or PNG)."""
 
     container: PlainText | None = Field(None, max_length=20)
-    result: Literal["clear", "suspicious", "unreadable", "pending"] = "pending"
+    result: ScanResult = ScanResult.PENDING
     note: PlainText = Field("", max_length=1000)
     archive_ref: PlainText | None = Field(None, max_length=500)
     image_base64: str | None = Field(None, max_length=11 * 2**20)
@@ -160,7 +161,7 @@ class SealIn(SubjectIn):
     """An electronic seal was closed, opened or tampered with."""
 
     seal_number: PlainText = Field(min_length=1, max_length=60)
-    kind: Literal["closed", "opened", "tampered"]
+    kind: SealEventKind
     lon: float | None = Field(None, ge=-180, le=180)
     lat: float | None = Field(None, ge=-90, le=90)
 
@@ -258,7 +259,7 @@ def list_reads(
     response: Response,
     session: SessionDep,
     principal: ReaderDep,
-    status: Literal["matched", "doubtful", "unknown", "repeat"] | None = None,
+    status: ReadStatus | None = None,
     before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Any:

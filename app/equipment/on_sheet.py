@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -11,10 +11,9 @@ from app.equipment import barriers, reports, store
 from app.equipment.seals import seal_state
 from app.equipment.tables import PlateReadRow, Scan, SealEvent, Weighing
 from app.platform.permissions import PERMISSIONS, Principal
+from app.procedures.steps import Step, StepStatus
 from app.sheets.service import SheetChange, Sheets
 from app.trips.tables import Trip
-
-BARRIERS: Final = ("barrier_1", "barrier_2")
 
 
 def show(session: Session, principal: Principal, trip: Trip) -> dict[str, Any] | None:
@@ -70,7 +69,11 @@ def _read(row: PlateReadRow, device: Any) -> dict[str, Any]:
 
 def open_on_confirmation(session: Session, _sheets: Sheets, change: SheetChange) -> None:
     """A confirmed step at a barrier opens it."""
-    if change.act == "confirm" and change.step in BARRIERS and change.after.get(change.step) == "done":
+    if (
+        change.act == "confirm"
+        and Step.get(change.step).spec.is_barrier
+        and change.after.get(change.step) == StepStatus.DONE
+    ):
         barriers.open_for_step(
             session, change.principal, change.trip.trip_id, change.trip.gate_id, change.step, now=change.now
         )

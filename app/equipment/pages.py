@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from app.accounts.authorisation import allow
 from app.equipment import reading, service
+from app.equipment.vocabulary import ReadStatus
+from app.gates.vocabulary import EquipmentKind
 from app.platform.dependencies import CorridorDep, SessionDep
-from app.platform.labels import N_
 from app.platform.permissions import Principal
-from app.sheets.stations import STATIONS
+from app.procedures.steps import Step
 from app.web.pages import render
 from ingest.formats.registry import CAMERA_FORMATS
 from ingest.plates import display_plate
@@ -22,13 +23,6 @@ router = APIRouter(include_in_schema=False)
 Reader = Annotated[Principal, Depends(allow("equipment.read"))]
 
 PAGE_SIZE = 30
-KIND_NAMES = {
-    "plate_camera": N_("Plate camera"),
-    "scale": N_("Scale"),
-    "scanner": N_("Container scanner"),
-    "seal": N_("Electronic seal"),
-    "barrier": N_("Barrier"),
-}
 VENDOR_NAMES = {
     **{name: item.title for name, item in CAMERA_FORMATS.items()},
     "generic": "JSON",
@@ -47,9 +41,9 @@ def show_equipment(request: Request, session: SessionDep, corridor: CorridorDep,
         devices=service.list_equipment(session, principal),
         sites=corridor.sites,
         places=[site for site in corridor.sites.values() if site.kind in SITE_KINDS],
-        kind_names=KIND_NAMES,
-        stations=STATIONS,
-        vendors=service.VENDORS,
+        kind_names=EquipmentKind.labels(),
+        stations=Step.with_equipment(),
+        vendors={str(kind): kind.vendors for kind in EquipmentKind},
         vendor_names=VENDOR_NAMES,
     )
 
@@ -59,7 +53,7 @@ def show_reads(
     request: Request,
     session: SessionDep,
     principal: Reader,
-    status: Literal["doubtful", "unknown", "matched"] = "doubtful",
+    status: ReadStatus = ReadStatus.DOUBTFUL,
     before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
 ) -> Response:
     """Plate reads with their pictures; the doubtful and unknown ones for a person to decide."""
@@ -70,6 +64,7 @@ def show_reads(
         reads=reads,
         following=following,
         wanted=status,
+        statuses=ReadStatus.listed(),
         shown_plate=display_plate,
         trips=reading.trips_considered(session, reads),
     )

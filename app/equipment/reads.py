@@ -25,11 +25,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from app.equipment.vocabulary import ReadStatus
+from app.trips.vocabulary import Stage
 from ingest.formats.plate_read import Candidate
 from ingest.plates import is_lookalike, lookalike_key
 
 Expected = Literal["now", "coming", "elsewhere"]
-Verdict = Literal["matched", "doubtful", "unknown"]
 
 SURE: Final = 0.9
 POSSIBLE: Final = 0.2
@@ -84,7 +85,7 @@ class TripProbability:
 class Match:
     """What is made of a read: the verdict, and the trips by falling probability."""
 
-    verdict: Verdict
+    verdict: ReadStatus
     trips: tuple[TripProbability, ...]
 
     @property
@@ -100,7 +101,7 @@ def match_read(readings: Sequence[Candidate], trips: Sequence[TripHere]) -> Matc
     ranked = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
     likely = tuple(TripProbability(trip_id, weight / total) for trip_id, weight in ranked if weight > 0.0)
     best = likely[0].probability if likely else 0.0
-    verdict: Verdict = "matched" if best >= SURE else "doubtful" if best >= POSSIBLE else "unknown"
+    verdict = ReadStatus.MATCHED if best >= SURE else ReadStatus.DOUBTFUL if best >= POSSIBLE else ReadStatus.UNKNOWN
     return Match(verdict, likely)
 
 
@@ -175,9 +176,15 @@ def expectation(place: Place, *, gate_id: str, stage: str, planned_arrival: date
     """
     soon = abs(planned_arrival - now) <= timedelta(hours=12)
     if place.gate_id is None:
-        return "now" if stage == "on_the_road" or (stage == "planned" and soon) else "coming" if soon else "elsewhere"
+        return (
+            "now"
+            if stage == Stage.ON_THE_ROAD or (stage == Stage.PLANNED and soon)
+            else "coming"
+            if soon
+            else "elsewhere"
+        )
     if place.gate_id != gate_id:
         return "elsewhere"
-    if stage in {"queued", "in_the_yard"}:
+    if stage in Stage.at_gate():
         return "now"
-    return "coming" if soon or stage == "on_the_road" else "elsewhere"
+    return "coming" if soon or stage == Stage.ON_THE_ROAD else "elsewhere"

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.equipment import reads, scales, service, store
 from app.equipment.pictures import Pictures
 from app.equipment.tables import Equipment, Scan, SealEvent, Weighing
+from app.equipment.vocabulary import ReadStatus
 from app.platform import outbox
 from app.platform.permissions import Principal, Role
 from app.trips import store as trip_store
@@ -221,7 +222,7 @@ def _trip_of(
             for row in rows
         ]
         match = reads.match_read(readings, here)
-        return match.best.trip_id if match.best is not None and match.verdict == "matched" else None
+        return match.best.trip_id if match.best is not None and match.verdict == ReadStatus.MATCHED else None
     if by_station and device.gate_id is not None:
         return store.newest_matched_at(session, device.gate_id, device.station, time - JUST_READ)
     return None

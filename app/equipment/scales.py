@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-Verdict = Literal["within", "over", "under", "not_comparable"]
+from app.gates.vocabulary import WeighingVerdict
 
 TOLERANCE_SHARE: Final = 0.02
 TOLERANCE_KG: Final = 200
@@ -25,7 +25,7 @@ class Comparison:
     declared_kg: int | None
     difference_kg: int | None
     tolerance_kg: int | None
-    verdict: Verdict
+    verdict: WeighingVerdict
 
 
 def compare(
@@ -42,12 +42,14 @@ def compare(
     packaging, as declared. Tolerance is the larger of `share` of what was declared and `least_kg`.
     """
     if tare_kg is None or declared_kg is None:
-        return Comparison(declared_kg, None, None, "not_comparable")
+        return Comparison(declared_kg, None, None, WeighingVerdict.NOT_COMPARABLE)
     difference_kg = gross_kg - tare_kg - declared_kg
     tolerance_kg = max(round(declared_kg * share), least_kg)
     if abs(difference_kg) <= tolerance_kg:
-        return Comparison(declared_kg, difference_kg, tolerance_kg, "within")
-    return Comparison(declared_kg, difference_kg, tolerance_kg, "over" if difference_kg > 0 else "under")
+        return Comparison(declared_kg, difference_kg, tolerance_kg, WeighingVerdict.WITHIN)
+    return Comparison(
+        declared_kg, difference_kg, tolerance_kg, WeighingVerdict.OVER if difference_kg > 0 else WeighingVerdict.UNDER
+    )
 
 
 def declared_goods_kg(data: Mapping[str, Any] | None) -> int | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
-SealState = Literal["closed", "opened", "tampered", "unknown"]
+from app.gates.vocabulary import SealEventKind, SealState
 
 
 def seal_state(kinds: Iterable[str]) -> SealState:
@@ -13,8 +12,8 @@ def seal_state(kinds: Iterable[str]) -> SealState:
 
     Once tampered with, a seal stays so for the trip: closing it again does not undo what may have happened.
     """
-    state: SealState = "unknown"
+    state = SealState.UNKNOWN
     for kind in kinds:
-        if state != "tampered" and kind in {"closed", "opened", "tampered"}:
-            state = kind  # type: ignore[assignment]
+        if state is not SealState.TAMPERED:
+            state = SealState(SealEventKind(kind).value)
     return state

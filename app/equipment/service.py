@@ -10,42 +10,18 @@ from sqlalchemy import ColumnElement, true
 from sqlalchemy.orm import Session
 
 from app.equipment import store
-from app.equipment.tables import KINDS, BarrierCommand, Equipment
+from app.equipment.tables import BarrierCommand, Equipment
+from app.equipment.vocabulary import CommandStatus
+from app.gates.vocabulary import EquipmentKind
 from app.platform import audit, outbox
 from app.platform.outbox import Audience
 from app.platform.permissions import Principal, Role, Scope
+from app.procedures.steps import Step
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError, NotFoundError, StaleError, UnauthenticatedError
 from ingest.formats.registry import CAMERA_FORMATS
 from ingest.keys import hash_key, new_identifier
 
-VENDORS: Final[dict[str, tuple[str, ...]]] = {
-    "plate_camera": tuple(CAMERA_FORMATS),
-    "scale": ("generic",),
-    "scanner": ("generic",),
-    "seal": ("generic",),
-    "barrier": ("http", "mqtt"),
-}
-"""What the platform speaks with each kind of device; a barrier's is the driver of its port."""
-STATIONS: Final = (
-    "health",
-    "barrier_1",
-    "yard",
-    "quarantine_health",
-    "quarantine_animal",
-    "quarantine_plant",
-    "transshipment",
-    "customs",
-    "barrier_2",
-)
-SILENT_AFTER_S: Final[dict[str, float]] = {
-    "plate_camera": 3600.0,
-    "scale": 86_400.0,
-    "scanner": 86_400.0,
-    "seal": 86_400.0,
-    "barrier": 600.0,
-}
-"""Silence after which a device raises an alarm, unless its `config` sets `silent_after_s` (assumed)."""
 SECRETS: Final = ("secret", "password", "broker")
 """Parts of `config` that are never shown again."""
 HIDDEN: Final = "••••"
@@ -154,24 +130,22 @@ _FIELDS = ("kind", "name", "vendor", "site_id", "gate_id", "station", "config")
 
 
 def _check(corridor: Corridor, values: dict[str, Any]) -> dict[str, Any]:
-    kind, vendor = values.get("kind"), values.get("vendor")
-    if kind not in KINDS:
-        raise _unknown("kind", kind, KINDS)
-    if vendor not in VENDORS[kind]:
-        raise _unknown("vendor", vendor, VENDORS[kind])
+    kind, vendor = EquipmentKind.require(values.get("kind"), "kind"), values.get("vendor")
+    if vendor not in kind.vendors:
+        raise _unknown("vendor", vendor, kind.vendors)
     name = " ".join(str(values.get("name") or "").split())
     if not 1 <= len(name) <= 100:
         raise InvalidInputError("Give the device a name of 1 to 100 characters.", field="name")
     station, site_id, gate_id = values.get("station"), values.get("site_id"), values.get("gate_id")
-    if station is not None and station not in STATIONS:
-        raise _unknown("station", station, STATIONS)
+    if station is not None and station not in Step.with_equipment():
+        raise _unknown("station", station, Step.with_equipment())
     if site_id is not None:
         if site_id not in corridor.sites:
             raise _unknown("site_id", site_id, corridor.sites)
         gate_id = corridor.sites[site_id].gate_id
     elif gate_id is not None and gate_id not in corridor.sites:
         raise _unknown("gate_id", gate_id, [gate.site_id for gate in corridor.gates()])
-    if kind == "barrier" and (gate_id is None or station is None):
+    if kind is EquipmentKind.BARRIER and (gate_id is None or station is None):
         raise InvalidInputError("A barrier stands at a gate and serves a station; name both.", field="station")
     config = values.get("config") or {}
     _check_config(kind, vendor, config)
@@ -290,13 +264,8 @@ def _none(equipment_id: int) -> NotFoundError:
 
 def door_url(base: str, device: Equipment) -> str | None:
     """Where a device reports; `None` for one that is only told."""
-    path = {
-        "plate_camera": CAMERA_FORMATS[device.vendor].path if device.kind == "plate_camera" else None,
-        "scale": "/equipment/weighings",
-        "scanner": "/equipment/scans",
-        "seal": "/equipment/seal-events",
-        "barrier": "/equipment/heartbeat",
-    }[device.kind]
+    kind = EquipmentKind.get(device.kind)
+    path = CAMERA_FORMATS[device.vendor].path if kind is EquipmentKind.PLATE_CAMERA else kind.report_path
     return base.rstrip("/") + path if path else None
 
 
@@ -338,7 +307,7 @@ def sweep(session: Session, now: datetime) -> int:
             _tell(session, device, "silent", now)
             raised += 1
     for command in store.unanswered_commands(session, now - UNANSWERED):
-        command.status, command.answered_at, command.detail = "failed", now, "The barrier did not answer."
+        command.status, command.answered_at, command.detail = CommandStatus.FAILED, now, "The barrier did not answer."
         emit_command(session, command, now)
         raised += 1
     return raised
@@ -346,7 +315,7 @@ def sweep(session: Session, now: datetime) -> int:
 
 def is_silent(device: Equipment, now: datetime) -> bool:
     """Whether a device should have been heard of since."""
-    limit_s = float(device.config.get("silent_after_s") or SILENT_AFTER_S[device.kind])
+    limit_s = float(device.config.get("silent_after_s") or EquipmentKind.get(device.kind).silent_after_s)
     return (now - (device.last_seen_at or device.created_at)).total_seconds() > limit_s
 
 

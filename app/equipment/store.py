@@ -12,6 +12,8 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.equipment.tables import BarrierCommand, Equipment, PlateReadRow, Scan, SealEvent, Weighing
+from app.equipment.vocabulary import CommandStatus, ReadStatus
+from app.gates.vocabulary import EquipmentKind
 from app.trips.tables import IS_OPEN, Trip
 from ingest.tables import Vehicle
 
@@ -42,7 +44,7 @@ def find_camera(session: Session, vendor: str, camera_id: str) -> Equipment | No
     return session.scalars(
         select(Equipment)
         .where(
-            Equipment.kind == "plate_camera",
+            Equipment.kind == EquipmentKind.PLATE_CAMERA,
             Equipment.vendor == vendor,
             Equipment.config["camera_id"].astext == camera_id,
             Equipment.disabled_at.is_(None),
@@ -57,7 +59,7 @@ def find_barrier(session: Session, gate_id: str, station: str) -> Equipment | No
     return session.scalars(
         select(Equipment)
         .where(
-            Equipment.kind == "barrier",
+            Equipment.kind == EquipmentKind.BARRIER,
             Equipment.gate_id == gate_id,
             Equipment.station == station,
             Equipment.disabled_at.is_(None),
@@ -156,7 +158,7 @@ def reads_around(session: Session, equipment_id: int, since: datetime, until: da
         .where(
             PlateReadRow.equipment_id == equipment_id,
             PlateReadRow.time.between(since, until),
-            PlateReadRow.status != "repeat",
+            PlateReadRow.status != ReadStatus.REPEAT,
         )
         .order_by(PlateReadRow.time.desc())
     ).all()
@@ -170,7 +172,7 @@ def newest_matched_at(session: Session, gate_id: str, station: str | None, since
         .where(
             Equipment.gate_id == gate_id,
             Equipment.station == station,
-            PlateReadRow.status == "matched",
+            PlateReadRow.status == ReadStatus.MATCHED,
             PlateReadRow.time >= since,
         )
         .order_by(PlateReadRow.time.desc())
@@ -347,7 +349,7 @@ def settle_command(
     """Enter how a command ended; `None` if it had ended before."""
     statement = (
         update(BarrierCommand)
-        .where(BarrierCommand.command_id == command_id, BarrierCommand.status == "sent")
+        .where(BarrierCommand.command_id == command_id, BarrierCommand.status == CommandStatus.SENT)
         .values(status=status, detail=detail[:300], answered_at=answered_at)
         .returning(BarrierCommand)
         .execution_options(populate_existing=True)
@@ -359,7 +361,7 @@ def unanswered_commands(session: Session, before: datetime) -> Sequence[BarrierC
     """Commands sent before a time that nobody answered."""
     return session.scalars(
         select(BarrierCommand)
-        .where(BarrierCommand.status == "sent", BarrierCommand.requested_at < before)
+        .where(BarrierCommand.status == CommandStatus.SENT, BarrierCommand.requested_at < before)
         .with_for_update(skip_locked=True)
     ).all()
 

@@ -9,14 +9,10 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.trips.tables import one_of
-from geo.database import Base
+from app.equipment.vocabulary import CommandStatus, ReadStatus
+from app.gates.vocabulary import EquipmentKind, ScanResult, SealEventKind, WeighingVerdict
+from geo.database import Base, one_of
 
-KINDS = ("plate_camera", "scale", "scanner", "seal", "barrier")
-READ_STATUSES = ("matched", "doubtful", "unknown", "repeat")
-SCAN_RESULTS = ("clear", "suspicious", "unreadable", "pending")
-SEAL_KINDS = ("closed", "opened", "tampered")
-COMMAND_STATUSES = ("sent", "opened", "failed", "by_hand")
 SCHEMA = {"schema": "app"}
 
 
@@ -29,7 +25,7 @@ class Equipment(Base):
 
     __tablename__ = "equipment"
     __table_args__ = (
-        CheckConstraint(one_of("kind", KINDS), name="kind"),
+        CheckConstraint(one_of("kind", EquipmentKind), name="kind"),
         Index("ix_equipment_gate_id_station", "gate_id", "station"),
         SCHEMA,
     )
@@ -58,7 +54,7 @@ class PlateReadRow(Base):
 
     __tablename__ = "plate_read"
     __table_args__ = (
-        CheckConstraint(one_of("status", READ_STATUSES), name="status"),
+        CheckConstraint(one_of("status", ReadStatus), name="status"),
         UniqueConstraint("equipment_id", "source_ref"),
         Index("ix_plate_read_equipment_id_time", "equipment_id", "time"),
         Index("ix_plate_read_trip_id", "trip_id"),
@@ -99,7 +95,7 @@ class Weighing(_Report, Base):
 
     __tablename__ = "weighing"
     __table_args__ = (
-        CheckConstraint(one_of("verdict", ("within", "over", "under", "not_comparable")), name="verdict"),
+        CheckConstraint(one_of("verdict", WeighingVerdict), name="verdict"),
         UniqueConstraint("equipment_id", "source_ref"),
         Index("ix_weighing_trip_id", "trip_id"),
         SCHEMA,
@@ -119,7 +115,7 @@ class Scan(_Report, Base):
 
     __tablename__ = "scan"
     __table_args__ = (
-        CheckConstraint(one_of("result", SCAN_RESULTS), name="result"),
+        CheckConstraint(one_of("result", ScanResult), name="result"),
         UniqueConstraint("equipment_id", "source_ref"),
         Index("ix_scan_trip_id", "trip_id"),
         SCHEMA,
@@ -138,7 +134,7 @@ class SealEvent(_Report, Base):
 
     __tablename__ = "seal_event"
     __table_args__ = (
-        CheckConstraint(one_of("kind", SEAL_KINDS), name="kind"),
+        CheckConstraint(one_of("kind", SealEventKind), name="kind"),
         UniqueConstraint("equipment_id", "source_ref"),
         Index("ix_seal_event_trip_id", "trip_id"),
         Index("ix_seal_event_seal_number", "seal_number", "event_id"),
@@ -157,7 +153,7 @@ class BarrierCommand(Base):
 
     __tablename__ = "barrier_command"
     __table_args__ = (
-        CheckConstraint(one_of("status", COMMAND_STATUSES), name="status"),
+        CheckConstraint(one_of("status", CommandStatus), name="status"),
         Index("ix_barrier_command_equipment_id", "equipment_id", "command_id"),
         Index("ix_barrier_command_trip_id", "trip_id"),
         Index("ix_barrier_command_sent", "requested_at", postgresql_where=text("status = 'sent'")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from app.accounts.authorisation import allow
 from app.equipment import reports, service
 from app.equipment.camera_endpoints import read_key
 from app.equipment.reports import Subject
+from app.gates.vocabulary import WeighingVerdict
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.http import Moment, PlainText, problems
 from app.platform.permissions import Principal
@@ -64,7 +65,7 @@ class WeighingOut(BaseModel):
     declared_kg: int | None
     difference_kg: int | None
     tolerance_kg: int | None
-    verdict: Literal["within", "over", "under", "not_comparable"]
+    verdict: WeighingVerdict
 
 
 class WeighingList(BaseModel):

@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session
 
 from app.fees import store, vietqr
 from app.fees.payments import check_amount, record_transfer
-from app.fees.tables import COLLECTORS, CollectingAccount
+from app.fees.tables import CollectingAccount
 from app.platform import audit
 from app.platform.permissions import Principal
+from app.procedures.steps import Collector
 from app.trips.declaration import check_gate
 from geo.clock import LOCAL_ZONE
 from geo.errors import (
@@ -316,7 +317,7 @@ def _check_time(moment: datetime, now: datetime) -> datetime:
 def seed_simulated_accounts(session: Session, gates: Collection[str], *, secret_key: str, now: datetime) -> int:
     """Give every collector at every gate that has none an account that no bank knows; how many. For demonstrations."""
     used = {(one.collector, one.gate_id) for one in store.list_collecting_accounts(session)}
-    wanted = [(collector, gate_id) for gate_id in sorted(gates) for collector in COLLECTORS]
+    wanted = [(collector, gate_id) for gate_id in sorted(gates) for collector in tuple(Collector)]
     fresh = [(number, *one) for number, one in enumerate(wanted, 1) if one not in used]
     for number, collector, gate_id in fresh:
         values = {

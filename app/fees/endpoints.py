@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -11,16 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from app.accounts.authorisation import allow
 from app.accounts.sessions import client_address
 from app.fees import payments, releases, service
+from app.fees.vocabulary import FeeStatus, PaymentMethod, PaymentSource, PaymentStatus, ReleaseKind, ReleaseStatus
 from app.platform import idempotency
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.http import IdempotencyKey, IfMatch, PlainText, etag, link_next, problems, read_if_match
 from app.platform.permissions import Principal
+from app.procedures.steps import Collector
 from app.sheets.dependencies import SheetsDep
 
 router = APIRouter(prefix="/api/v1/fees", tags=["fees"])
 
-Status = Literal["open_question", "due", "paid", "waived", "refunded"]
-Collector = Literal["gate_management", "tax"]
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 ReaderDep = Annotated[Principal, Depends(allow("fees.read"))]
 CollectorDep = Annotated[Principal, Depends(allow("fees.collect"))]
@@ -33,9 +33,9 @@ class PaymentOut(BaseModel):
 
     payment_id: int
     fee_id: int | None
-    method: Literal["cash", "transfer"]
-    source: Literal["desk", "webhook", "statement"]
-    status: Literal["matched", "unmatched", "over", "under", "double", "refunded"]
+    method: PaymentMethod
+    source: PaymentSource
+    status: PaymentStatus
     detail: str | None
     amount_vnd: int
     applied_vnd: int
@@ -75,7 +75,7 @@ class FeeOut(BaseModel):
     stage: str
     simulated: bool
     collector: Collector | None
-    status: Status
+    status: FeeStatus
     step_status: str | None
     step_since: datetime | None
     ready: bool
@@ -166,17 +166,17 @@ class ReleaseOut(BaseModel):
     """A waiver or refund that waits for a second person; `own` marks what the caller asked for."""
 
     release_id: int
-    kind: Literal["waiver", "refund"]
+    kind: ReleaseKind
     fee_id: int | None
     payment_id: int | None
     reference: str | None
     amount_vnd: int
     applied_vnd: int
-    method: Literal["cash", "transfer"] | None
+    method: PaymentMethod | None
     collector: Collector
     gate_id: str
     reason: str
-    status: Literal["asked", "approved", "refused"]
+    status: ReleaseStatus
     asked_at: datetime
     asked_by_name: str
     own: bool
@@ -190,7 +190,7 @@ def list_fees(
     response: Response,
     principal: ReaderDep,
     session: SessionDep,
-    status: Annotated[list[Status] | None, Query(description="One or several.")] = None,
+    status: Annotated[list[FeeStatus] | None, Query(description="One or several.")] = None,
     ready: Annotated[bool | None, Query(description="Whether the fee's turn has come on the sheet.")] = None,
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="From the `Link` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,

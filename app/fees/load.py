@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.fees.tariff import LOAD_FACTS, Fact, Load
-from app.trips.goods import GOODS_CLASSES
-from app.trips.tables import DIRECTIONS, REGIMES
+from app.trips.goods import GoodsClass
+from app.trips.vocabulary import Direction, Regime
 from geo.errors import InvalidInputError
 
 SERVICES: Final = ("standard", "inland_delivery", "wharf_only")
 CONTAINERS: Final = ("none", "20", "40", "45")
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "regime": REGIMES,
-    "direction": DIRECTIONS,
+    "regime": tuple(Regime),
+    "direction": tuple(Direction),
     "service": SERVICES,
     "container": CONTAINERS,
     "vehicle": ("truck", "tractor", "new_vehicle"),
@@ -41,7 +41,7 @@ def load_of(trip: Mapping[str, Any], declared: Mapping[str, Any] | None, answers
     classes = [
         str(part["goods_class"])
         for part in (listed if isinstance(listed, list) else ())
-        if isinstance(part, Mapping) and part.get("goods_class") in GOODS_CLASSES
+        if isinstance(part, Mapping) and GoodsClass.lookup(part.get("goods_class")) is not None
     ]
     return Load(facts, tuple({"goods_class": one} for one in dict.fromkeys(classes or [str(trip["goods_class"])])))
 

@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.fees import service, store
+from app.fees.vocabulary import FeeStatus
 from app.platform.permissions import Principal
+from app.procedures.steps import Step, StepStatus
 from app.sheets.service import SheetChange, Sheets
 from app.trips.tables import Trip
 from geo.errors import ConflictError, NotFoundError
-
-STEP = "fee"
 
 
 def follow_sheet(session: Session, sheets: Sheets, change: SheetChange) -> None:
@@ -28,13 +28,13 @@ def follow_sheet(session: Session, sheets: Sheets, change: SheetChange) -> None:
     trip_id = change.trip.trip_id
     if change.act in {"opened", "redeclare"} or (change.act == "facts" and "changed" in change.data):
         service.open_fee(session, sheets, trip_id, now=change.now)
-    if STEP not in change.after:
+    if Step.FEE not in change.after:
         return
     status = store.status_of_trip(session, trip_id)
-    is_settled = status in service.SETTLED
-    if change.act == "confirm" and change.step == STEP and status is not None and not is_settled:
+    is_settled = status in FeeStatus.settled()
+    if change.act == "confirm" and change.step == Step.FEE and status is not None and not is_settled:
         raise ConflictError("The fee is not settled; take the money, confirm the transfer or have it waived first.")
-    if is_settled and change.after[STEP] == "ready":
+    if is_settled and change.after[Step.FEE] == StepStatus.READY:
         service.complete_step(session, sheets, trip_id, now=change.now)
 
 

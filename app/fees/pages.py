@@ -11,10 +11,12 @@ from starlette.responses import RedirectResponse, Response
 from app.accounts.authorisation import allow
 from app.fees import closing, payments, releases, service
 from app.fees.load import ANSWERABLE, CHOICES
+from app.fees.vocabulary import FeeStatus, PaymentMethod, PaymentStatus
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.labels import N_, REGIME_NAMES
+from app.platform.labels import N_
 from app.platform.permissions import Principal
-from app.trips.goods import GOODS_CLASSES
+from app.trips.goods import GoodsClass
+from app.trips.vocabulary import Regime
 from app.web.pages import render
 from geo.clock import Clock
 from geo.corridor import Corridor
@@ -26,21 +28,6 @@ CollectorDep = Annotated[Principal, Depends(allow("fees.collect"))]
 ReaderDep = Annotated[Principal, Depends(allow("fees.read"))]
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
-STATUS_WORDS: dict[str, Any] = {
-    "open_question": (N_("Open question"), "help-circle"),
-    "due": (N_("To be paid"), "cash"),
-    "paid": (N_("Paid"), "circle-check"),
-    "waived": (N_("Waived"), "circle-minus"),
-    "refunded": (N_("Given back"), "arrow-back-up"),
-}
-PAYMENT_WORDS: dict[str, Any] = {
-    "matched": N_("Fits"),
-    "unmatched": N_("Unknown"),
-    "over": N_("Too much"),
-    "under": N_("Too little"),
-    "double": N_("Paid twice"),
-    "refunded": N_("Given back"),
-}
 DETAIL_WORDS: dict[str, Any] = {
     "no_reference": N_("The transfer names no reference."),
     "several_references": N_("The transfer names several references."),
@@ -48,7 +35,6 @@ DETAIL_WORDS: dict[str, Any] = {
     "other_collector": N_("The fee belongs to another office or gate."),
     "amount_not_known": N_("The amount of the fee is not known yet."),
 }
-METHOD_WORDS = {"cash": N_("Cash"), "transfer": N_("Transfer")}
 FACT_WORDS: dict[str, Any] = {
     "regime": N_("Regime"),
     "direction": N_("Direction"),
@@ -69,16 +55,16 @@ VALUE_WORDS: dict[str, Any] = {
     "truck": N_("Truck"),
     "tractor": N_("Tractor with trailer"),
     "new_vehicle": N_("New vehicle driven over"),
-    **REGIME_NAMES,
+    **Regime.labels(),
 }
 WORDS: dict[str, Any] = {
-    "statuses": STATUS_WORDS,
-    "payment_words": PAYMENT_WORDS,
+    "statuses": FeeStatus.by_name(),
+    "payment_words": PaymentStatus.labels(),
     "details": DETAIL_WORDS,
-    "methods": METHOD_WORDS,
+    "methods": PaymentMethod.labels(),
     "facts": FACT_WORDS,
     "values": VALUE_WORDS,
-    "goods_classes": GOODS_CLASSES,
+    "goods_classes": GoodsClass.by_name(),
     "choices": CHOICES,
     "answerable": ANSWERABLE,
 }
@@ -126,9 +112,9 @@ def _counter(session: Session, principal: Principal, clock: Clock, corridor: Cor
     site = corridor.sites.get(principal.gate_id or "")
     return {
         "gate": site.name if site else None,
-        "ready": fees(statuses=("due",), ready=True),
-        "early": fees(statuses=("due",), ready=False),
-        "questions": fees(statuses=("open_question",)),
+        "ready": fees(statuses=(FeeStatus.DUE,), ready=True),
+        "early": fees(statuses=(FeeStatus.DUE,), ready=False),
+        "questions": fees(statuses=(FeeStatus.OPEN_QUESTION,)),
         "open_payments": payments.list_for_a_person(session, principal),
         "open_releases": releases.list_releases(session, principal),
         "day": closing.preview(session, principal, now=clock.now()) if principal.gate_id else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,12 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app.accounts.authorisation import allow
 from app.accounts.sessions import client_address
 from app.fees import bank, closing, payments, receipts, releases, store
-from app.fees.endpoints import Amount, Collector, CollectorDep, Id, PaymentOut, ReaderDep, Reason
+from app.fees.endpoints import Amount, CollectorDep, Id, PaymentOut, ReaderDep, Reason
 from app.platform import idempotency
 from app.platform.dependencies import ClockDep, CorridorDep, RuntimeDep, SessionDep
 from app.platform.errors import translate
 from app.platform.http import IdempotencyKey, IfMatch, Moment, PlainText, etag, problems, read_if_match
 from app.platform.permissions import Principal
+from app.procedures.steps import Collector
 from geo.errors import CuaKhauError, InvalidInputError, MalformedError
 
 router = APIRouter(prefix="/api/v1/payments", tags=["fees"])
@@ -152,7 +153,7 @@ class AccountIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    collector: Literal["gate_management", "tax"]
+    collector: Collector
     gate_id: Annotated[PlainText, Field(min_length=1, max_length=60)]
     bank_bin: Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["970436"])]
     bank_name: Annotated[PlainText, Field(min_length=1, max_length=100)]

@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import and_
 from sqlalchemy.orm import Session
 
-from app.fees import service, store
+from app.fees import store
 from app.fees.reference import find_references
 from app.fees.service import announce, check_reason, describe_payment, lock_for_collector, settle, summary
 from app.fees.tables import CollectingAccount, FeeRow, Payment
 from app.fees.tariff import HIGHEST_AMOUNT_VND
+from app.fees.vocabulary import FeeStatus, PaymentStatus
 from app.platform import audit
 from app.platform.permissions import Principal
 from app.sheets.service import Sheets
@@ -43,7 +44,7 @@ def record_transfer(
         **transfer,
         "method": "transfer",
         "source": source,
-        "status": "unmatched",
+        "status": PaymentStatus.UNMATCHED,
         "collector": account.collector,
         "gate_id": account.gate_id,
         "collecting_account_id": account.collecting_account_id,
@@ -95,20 +96,20 @@ def _match(session: Session, fee: FeeRow, payment: Payment) -> None:
     payment.fee_id, payment.detail = fee.fee_id, None
     payment.applied_vnd = min(payment.amount_vnd, outstanding_vnd)
     if outstanding_vnd == 0:
-        payment.status = "double"
+        payment.status = PaymentStatus.DOUBLE
     elif payment.amount_vnd < outstanding_vnd:
-        payment.status = "under"
+        payment.status = PaymentStatus.UNDER
     else:
-        payment.status = "matched" if payment.amount_vnd == outstanding_vnd else "over"
+        payment.status = PaymentStatus.MATCHED if payment.amount_vnd == outstanding_vnd else PaymentStatus.OVER
         for one in earlier:
-            if one.status == "under":
-                one.status = "matched"
+            if one.status == PaymentStatus.UNDER:
+                one.status = PaymentStatus.MATCHED
     payment.version += 1
     store.update_fee(session, fee, {})
 
 
 def _outstanding(fee: FeeRow, payments: Sequence[Payment]) -> int:
-    if fee.status != "due" or fee.amount_vnd is None:
+    if fee.status != FeeStatus.DUE or fee.amount_vnd is None:
         return 0
     return max(fee.amount_vnd - sum(one.applied_vnd for one in payments), 0)
 
@@ -141,7 +142,7 @@ def attach(
     if fee.amount_vnd is None:
         raise ConflictError("The amount of the fee {reference} is not known yet.", reference=fee.reference)
     payment = lock_payment(session, principal, payment_id, edited_version)
-    if payment.status != "unmatched":
+    if payment.status != PaymentStatus.UNMATCHED:
         raise ConflictError("The payment is {status}, not unmatched.", status=payment.status)
     if payment.refunded_vnd:
         raise ConflictError("Part of the payment was given back already; give back the rest.")
@@ -194,7 +195,7 @@ def take_cash(
             "fee_id": fee_id,
             "method": "cash",
             "source": "desk",
-            "status": "matched",
+            "status": PaymentStatus.MATCHED,
             "amount_vnd": amount_vnd,
             "applied_vnd": amount_vnd,
             "collector": fee.collector,
@@ -206,8 +207,8 @@ def take_cash(
     )
     assert payment is not None
     for one in earlier:
-        if one.status == "under":
-            one.status = "matched"
+        if one.status == PaymentStatus.UNDER:
+            one.status = PaymentStatus.MATCHED
     _confirm_payments(session, principal, fee, [*earlier, payment], now)
     settle(session, sheets, fee, principal, "paid", now, address)
     after = {**summary(fee), "payment": describe_payment(payment)}
@@ -317,7 +318,7 @@ def check_amount(amount_vnd: int) -> int:
 
 
 def _check_due(fee: FeeRow) -> None:
-    if fee.status == "open_question":
+    if fee.status == FeeStatus.OPEN_QUESTION:
         raise ConflictError("The amount of the fee {reference} is not known yet.", reference=fee.reference)
-    if fee.status in service.SETTLED:
+    if fee.status in FeeStatus.settled():
         raise ConflictError("The fee is {status} already.", status=fee.status)

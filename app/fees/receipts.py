@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.fees import store
 from app.fees.amount_in_words import dong_in_words
 from app.platform.permissions import Principal
+from app.procedures.steps import Step
 from app.trips.scope import visible_trips
 from geo.clock import LOCAL_ZONE
 from geo.errors import NotFoundError
@@ -100,7 +101,7 @@ def dong(amount_vnd: int) -> str:
 
 
 def _visible(principal: Principal) -> Any:
-    if principal.role in store.COLLECTING_ROLES:
+    if principal.role in Step.FEE.spec.roles:
         return store.own_payments(principal, "fees.read")
     return visible_trips(principal, "fees.read")
 

@@ -11,10 +11,12 @@ from app.fees import store
 from app.fees.payments import lock_payment
 from app.fees.service import announce, check_reason, lock_for_collector, settle
 from app.fees.tables import FeeRow, Payment, Release
+from app.fees.vocabulary import FeeStatus, PaymentStatus, ReleaseStatus
 from app.platform import audit
 from app.platform.permissions import Principal
 from app.sheets.service import Sheets
-from app.trips.tables import OPEN_STAGES, Trip
+from app.trips.tables import Trip
+from app.trips.vocabulary import Stage
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 
 
@@ -108,10 +110,10 @@ def decide(
         raise NotFoundError("There is no waiver or refund {release_id} that you may see.", release_id=release_id)
     if release.asked_by == principal.account_id:
         raise ForbiddenError("You asked for this yourself; a second person must decide.")
-    if release.status != "asked":
+    if release.status != ReleaseStatus.ASKED:
         raise ConflictError("This was decided already: {status}.", status=release.status)
     before = describe(release)
-    release.status = "approved" if approved else "refused"
+    release.status = ReleaseStatus.APPROVED if approved else ReleaseStatus.REFUSED
     release.decided_by, release.decided_at = principal.account_id, now
     release.decision_reason = check_reason(reason) if reason.strip() or not approved else None
     session.flush()
@@ -170,7 +172,7 @@ def _ask(
         {
             **values,
             "reason": check_reason(reason),
-            "status": "asked",
+            "status": ReleaseStatus.ASKED,
             "asked_by": principal.account_id,
             "asked_at": now,
         },
@@ -183,7 +185,7 @@ def _ask(
 
 
 def _check_waivable(session: Session, fee: FeeRow) -> None:
-    if fee.status not in {"open_question", "due"}:
+    if fee.status not in FeeStatus.open():
         raise ConflictError("The fee is {status} already.", status=fee.status)
     if any(one.applied_vnd for one in store.payments_of(session, fee.fee_id)):
         raise ConflictError("Money came in for this fee; confirm it, or give it back first.")
@@ -201,7 +203,7 @@ def _check_refundable(session: Session, payment: Payment, amount_vnd: int) -> in
     if applied_vnd:
         fee = session.get_one(FeeRow, payment.fee_id)
         trip = session.get_one(Trip, fee.trip_id)
-        if fee.status == "paid" and trip.stage in OPEN_STAGES:
+        if fee.status == FeeStatus.PAID and trip.stage in Stage.open():
             raise ConflictError(
                 "The trip {code} is still open and this money pays its fee; only {excess} đ can be given back now.",
                 code=trip.code,
@@ -221,19 +223,21 @@ def _give_back(session: Session, principal: Principal, release: Release, now: da
         payment.applied_vnd -= release.applied_vnd
         release.applied_vnd = 0
     if payment.refunded_vnd == payment.amount_vnd:
-        payment.status = "refunded"
-    elif payment.status == "over" and payment.refunded_vnd >= payment.amount_vnd - payment.applied_vnd:
-        payment.status = "matched"
+        payment.status = PaymentStatus.REFUNDED
+    elif payment.status == PaymentStatus.OVER and payment.refunded_vnd >= payment.amount_vnd - payment.applied_vnd:
+        payment.status = PaymentStatus.MATCHED
     session.flush()
     if fee is None:
         return
     payments = store.payments_of(session, fee.fee_id)
-    if fee.status == "paid" and all(one.status == "refunded" for one in payments if one.confirmed_at is not None):
-        store.update_fee(session, fee, {"status": "refunded"})
-    elif fee.status == "due":
+    if fee.status == FeeStatus.PAID and all(
+        one.status == PaymentStatus.REFUNDED for one in payments if one.confirmed_at is not None
+    ):
+        store.update_fee(session, fee, {"status": FeeStatus.REFUNDED})
+    elif fee.status == FeeStatus.DUE:
         if sum(one.applied_vnd for one in payments) < (fee.amount_vnd or 0):
             for one in payments:  # what is left no longer pays the whole fee
-                if one.status in {"matched", "over"}:
-                    one.status = "under"
+                if one.status in {PaymentStatus.MATCHED, PaymentStatus.OVER}:
+                    one.status = PaymentStatus.UNDER
         store.update_fee(session, fee, {})
     announce(session, fee, now, principal)

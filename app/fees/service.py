@@ -15,11 +15,13 @@ from sqlalchemy.orm import Session
 from app.fees import store, vietqr
 from app.fees.load import check_answers, load_of, to_record
 from app.fees.reference import new_reference
-from app.fees.tables import COLLECTORS, FeeRow
+from app.fees.tables import FeeRow
 from app.fees.tariff import HIGHEST_AMOUNT_VND, Fee, Question, Tariff, assess, in_force
+from app.fees.vocabulary import FeeStatus
 from app.platform import audit, outbox
 from app.platform.outbox import Audience
 from app.platform.permissions import Principal
+from app.procedures.steps import Collector, Step, StepStatus
 from app.sheets.service import Sheets
 from app.trips import store as trip_store
 from app.trips.tables import Trip
@@ -28,7 +30,6 @@ from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleErr
 from ingest.plates import display_plate
 
 REASON_LENGTH = 500
-SETTLED = ("paid", "waived", "refunded")
 
 
 # Opening
@@ -54,7 +55,7 @@ def open_fee(session: Session, sheets: Sheets, trip_id: int, *, now: datetime) -
         {
             "trip_id": trip_id,
             "gate_id": row.gate_id,
-            "status": "open_question",
+            "status": FeeStatus.OPEN_QUESTION,
             "load": {},
             "opened_at": now,
             "reference": new_reference(),
@@ -64,7 +65,7 @@ def open_fee(session: Session, sheets: Sheets, trip_id: int, *, now: datetime) -
     fee = first or store.lock_fee(session, FeeRow.trip_id == trip_id)
     assert fee is not None
     has_money = bool(store.payments_of(session, fee.fee_id))
-    if fee.status not in SETTLED and fee.decided_by is None and not has_money:
+    if fee.status not in FeeStatus.settled() and fee.decided_by is None and not has_money:
         _assess(session, sheets, fee, row, now, principal=None, act="fees.open" if first else "fees.reassess")
     else:
         _ask_again(session, fee, row, now)
@@ -87,7 +88,7 @@ def _assess(
     answer, values = _ask_tariff(session, fee, row, now)
     if isinstance(answer, Fee) and values.get("collector") is not None:
         values |= {
-            "status": "due",
+            "status": FeeStatus.DUE,
             "question": None,
             "amount_vnd": answer.amount_vnd,
             "derivation": [line.to_record() for line in answer.derivation],
@@ -100,7 +101,12 @@ def _assess(
                 "no_collector", "The tariff does not say who collects from this load. Decide and enter the amount.", {}
             )
         )
-        values |= {"status": "open_question", "question": question.to_record(), "amount_vnd": None, "derivation": []}
+        values |= {
+            "status": FeeStatus.OPEN_QUESTION,
+            "question": question.to_record(),
+            "amount_vnd": None,
+            "derivation": [],
+        }
     changes = {name: value for name, value in values.items() if getattr(fee, name) != value}
     if not changes:
         return
@@ -149,7 +155,7 @@ def _ask_again(session: Session, fee: FeeRow, row: Any, now: datetime) -> None:
         session,
         fee,
         {
-            "status": "open_question",
+            "status": FeeStatus.OPEN_QUESTION,
             "question": question.to_record(),
             "amount_vnd": None,
             "derivation": [],
@@ -245,7 +251,7 @@ def decide_amount(
         session,
         fee,
         {
-            "status": "due",
+            "status": FeeStatus.DUE,
             "amount_vnd": amount_vnd,
             "derivation": [line],
             "question": None,
@@ -273,9 +279,16 @@ def settle(
         session, fee, {"status": status, "settled_at": now, "settled_by": principal.account_id, "question": None}
     )
     announce(session, fee, now, principal)
-    if store.step_status(session, fee.trip_id) == "ready":
+    if store.step_status(session, fee.trip_id) == StepStatus.READY:
         sheets.confirm_step(
-            session, principal, fee.trip_id, "fee", edited_version=None, data=_step_data(fee), now=now, address=address
+            session,
+            principal,
+            fee.trip_id,
+            Step.FEE,
+            edited_version=None,
+            data=_step_data(fee),
+            now=now,
+            address=address,
         )
 
 
@@ -283,7 +296,7 @@ def complete_step(session: Session, sheets: Sheets, trip_id: int, *, now: dateti
     """Confirm the step of a fee that was settled before its turn."""
     fee = store.lock_fee(session, FeeRow.trip_id == trip_id)
     assert fee is not None
-    sheets.confirm_step(session, None, trip_id, "fee", edited_version=None, data=_step_data(fee), now=now)
+    sheets.confirm_step(session, None, trip_id, Step.FEE, edited_version=None, data=_step_data(fee), now=now)
 
 
 def _step_data(fee: FeeRow) -> dict[str, Any]:
@@ -330,7 +343,7 @@ def payment_code(session: Session, principal: Principal, fee_id: int) -> dict[st
         If there is no such fee for the caller, nothing is due, or the collector has no bank account entered.
     """
     fee = get_fee(session, principal, fee_id)
-    if fee["status"] != "due" or fee["outstanding_vnd"] <= 0:
+    if fee["status"] != FeeStatus.DUE or fee["outstanding_vnd"] <= 0:
         raise ConflictError("Nothing is to be paid for the trip {code} now.", code=fee["trip_code"])
     account = store.find_collecting_account(session, fee["collector"], fee["gate_id"])
     if account is None:
@@ -373,9 +386,9 @@ def describe(row: Any) -> dict[str, Any]:
         "simulated": row.simulated,
         "step_status": row.step_status,
         "step_since": row.step_since,
-        "ready": row.step_status == "ready",
+        "ready": row.step_status == StepStatus.READY,
         "received_vnd": int(row.received_vnd),
-        "outstanding_vnd": max(due_vnd - int(row.received_vnd), 0) if fee.status == "due" else 0,
+        "outstanding_vnd": max(due_vnd - int(row.received_vnd), 0) if fee.status == FeeStatus.DUE else 0,
         "tariff": None
         if row.tariff_code is None
         else {"code": row.tariff_code, "version": row.tariff_version, "complete": row.tariff_complete},
@@ -461,7 +474,7 @@ def announce(session: Session, fee: FeeRow, now: datetime, principal: Principal 
     """Tell people of a fee's status, and write it on the trip's timeline."""
     trip = session.get_one(Trip, fee.trip_id)
     audience = Audience(
-        roles=(fee.collector,) if fee.collector else COLLECTORS,
+        roles=(fee.collector,) if fee.collector else tuple(Collector),
         organisations=(trip.organisation_id,),
         accounts=(trip.driver_id,) if trip.driver_id is not None else (),
         vehicles=(trip.vehicle_id,),
@@ -477,5 +490,5 @@ def announce(session: Session, fee: FeeRow, now: datetime, principal: Principal 
 
 
 def _check_open(fee: FeeRow) -> None:
-    if fee.status != "open_question":
+    if fee.status != FeeStatus.OPEN_QUESTION:
         raise ConflictError("The fee has no open question; its status is {status}.", status=fee.status)

@@ -11,24 +11,18 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.tables import Account, Organisation
-from app.fees.tables import (
-    FOR_A_PERSON,
-    Closing,
-    CollectingAccount,
-    FeeRow,
-    Payment,
-    ReceiptSeries,
-    Release,
-    TariffRow,
-)
-from app.platform.permissions import Principal, Role, Scope
+from app.fees.tables import IS_OPEN, Closing, CollectingAccount, FeeRow, Payment, ReceiptSeries, Release, TariffRow
+from app.fees.vocabulary import FeeStatus, PaymentStatus, ReleaseStatus
+from app.platform.labels import DocumentStatus
+from app.platform.permissions import Principal, Scope
+from app.procedures.steps import Step, StepStatus
 from app.sheets.tables import TripStepRow
 from app.trips.scope import visible_trips
 from app.trips.tables import Trip
+from app.trips.vocabulary import DeclarationStatus
 from ingest.tables import Vehicle
 
 AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
-COLLECTING_ROLES = (Role.GATE_MANAGEMENT, Role.TAX)
 
 
 def visible_fees(principal: Principal, act: str) -> ColumnElement[bool]:
@@ -38,7 +32,7 @@ def visible_fees(principal: Principal, act: str) -> ColumnElement[bool]:
     after the trip: refunds come later. All others have those of the trips they see.
     """
     scope = principal.scope(act)
-    if scope is Scope.OWN_GATE and principal.role in COLLECTING_ROLES:
+    if scope is Scope.OWN_GATE and principal.role in Step.FEE.spec.roles:
         own = or_(FeeRow.collector == str(principal.role), FeeRow.collector.is_(None))
         return and_(FeeRow.gate_id == principal.gate_id, own)
     return visible_trips(principal, act)
@@ -49,7 +43,7 @@ def visible_fees(principal: Principal, act: str) -> ColumnElement[bool]:
 
 def published_tariffs(session: Session) -> Sequence[TariffRow]:
     """All published tariffs."""
-    return session.scalars(select(TariffRow).where(TariffRow.status == "published")).all()
+    return session.scalars(select(TariffRow).where(TariffRow.status == DocumentStatus.PUBLISHED)).all()
 
 
 def list_tariffs(session: Session) -> Sequence[TariffRow]:
@@ -85,12 +79,12 @@ def find_facts(session: Session, trip_id: int) -> AnyRow | None:
                    t.driver_id, t.stage, t.facts, d.data AS declared
             FROM app.trip t
             LEFT JOIN LATERAL (
-                SELECT data FROM app.declaration WHERE trip_id = t.trip_id AND status IN ('submitted', 'returned')
+                SELECT data FROM app.declaration WHERE trip_id = t.trip_id AND status = ANY(:declared)
                 ORDER BY revision DESC LIMIT 1) d ON true
             WHERE t.trip_id = :trip_id
             """
         ),
-        {"trip_id": trip_id},
+        {"trip_id": trip_id, "declared": list(DeclarationStatus.declared())},
     ).one_or_none()
 
 
@@ -130,7 +124,7 @@ def update_fee(session: Session, fee: FeeRow, values: Mapping[str, Any]) -> None
 
 
 def _described() -> Select[*tuple[Any, ...]]:
-    step = and_(TripStepRow.trip_id == FeeRow.trip_id, TripStepRow.step == "fee")
+    step = and_(TripStepRow.trip_id == FeeRow.trip_id, TripStepRow.step == Step.FEE)
     received = (
         select(func.coalesce(func.sum(Payment.applied_vnd), 0)).where(Payment.fee_id == FeeRow.fee_id).scalar_subquery()
     )
@@ -179,10 +173,10 @@ def list_fees(
     query = _described().where(visible).order_by(FeeRow.fee_id.desc()).limit(limit)
     if statuses:
         query = query.where(FeeRow.status.in_(statuses))
-        if set(statuses) <= {"open_question", "due"}:
-            query = query.where(text("fee.status IN ('open_question', 'due')"))  # so that the partial index applies
+        if set(statuses) <= set(FeeStatus.open()):
+            query = query.where(text(f"fee.{IS_OPEN}"))  # so that the partial index applies
     if ready is not None:
-        is_ready = func.coalesce(TripStepRow.status == "ready", False)
+        is_ready = func.coalesce(TripStepRow.status == StepStatus.READY, False)
         query = query.where(is_ready if ready else ~is_ready)
     if before is not None:
         query = query.where(FeeRow.fee_id < before)
@@ -192,7 +186,7 @@ def list_fees(
 def step_status(session: Session, trip_id: int) -> str | None:
     """Where a trip's step of the fee stands; `None` if its procedure has none."""
     return session.scalars(
-        select(TripStepRow.status).where(TripStepRow.trip_id == trip_id, TripStepRow.step == "fee")
+        select(TripStepRow.status).where(TripStepRow.trip_id == trip_id, TripStepRow.step == Step.FEE)
     ).one_or_none()
 
 
@@ -287,7 +281,7 @@ def own_payments(principal: Principal, act: str) -> ColumnElement[bool]:
     """The condition on `Payment` for the money of the own office at the own gate."""
     if principal.scope(act) is Scope.ALL:
         return Payment.payment_id.is_not(None)
-    if principal.role not in COLLECTING_ROLES:
+    if principal.role not in Step.FEE.spec.roles:
         return Payment.payment_id.is_(None)
     return and_(Payment.gate_id == principal.gate_id, Payment.collector == str(principal.role))
 
@@ -309,7 +303,7 @@ def list_for_a_person(session: Session, visible: ColumnElement[bool], limit: int
     return session.execute(
         select(Payment, FeeRow.reference, FeeRow.amount_vnd.label("fee_vnd"), FeeRow.status.label("fee_status"))
         .outerjoin(FeeRow, FeeRow.fee_id == Payment.fee_id)
-        .where(visible, Payment.status.in_(FOR_A_PERSON))
+        .where(visible, Payment.status.in_(PaymentStatus.for_a_person()))
         .order_by(Payment.payment_id)
         .limit(limit)
     ).all()
@@ -382,7 +376,7 @@ def list_releases(session: Session, principal: Principal, limit: int) -> Sequenc
         .join(Account, Account.account_id == Release.asked_by)
         .outerjoin(FeeRow, FeeRow.fee_id == Release.fee_id)
         .where(
-            Release.status == "asked",
+            Release.status == ReleaseStatus.ASKED,
             Release.gate_id == principal.gate_id,
             Release.collector == str(principal.role),
         )
@@ -449,7 +443,7 @@ def open_refunds(session: Session, collector: str, gate_id: str) -> Sequence[Rel
             Release.collector == collector,
             Release.gate_id == gate_id,
             Release.kind == "refund",
-            Release.status == "approved",
+            Release.status == ReleaseStatus.APPROVED,
             Release.closing_id.is_(None),
         )
     ).all()
@@ -463,7 +457,7 @@ def held_vnd(session: Session, collector: str, gate_id: str) -> int:
                 Payment.collector == collector,
                 Payment.gate_id == gate_id,
                 Payment.method == "transfer",
-                text("payment.status IN ('unmatched', 'over', 'under', 'double')"),
+                Payment.status.in_(PaymentStatus.for_a_person()),
                 Payment.amount_vnd > Payment.applied_vnd + Payment.refunded_vnd,
             )
         ).one()

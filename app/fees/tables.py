@@ -9,15 +9,12 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConst
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.trips.tables import one_of
-from geo.database import Base
+from app.fees.vocabulary import FeeStatus, PaymentStatus
+from app.platform.labels import DocumentStatus
+from app.procedures.steps import Collector
+from geo.database import Base, one_of
 
-COLLECTORS = ("gate_management", "tax")
-"""Who collects; also the roles of their people."""
-FEE_STATUSES = ("open_question", "due", "paid", "waived", "refunded")
-PAYMENT_STATUSES = ("matched", "unmatched", "over", "under", "double", "refunded")
-FOR_A_PERSON = ("unmatched", "over", "under", "double")
-"""Payments that no rule settles: they stand on a list until somebody does."""
+IS_OPEN = one_of("status", FeeStatus.open())
 ACCOUNT = "app.account.account_id"
 
 
@@ -26,7 +23,7 @@ class TariffRow(Base):
 
     __tablename__ = "tariff"
     __table_args__ = (
-        CheckConstraint(one_of("status", ("draft", "published", "retired")), name="status"),
+        CheckConstraint(one_of("status", DocumentStatus), name="status"),
         UniqueConstraint("code", "version"),
         {"schema": "app"},
     )
@@ -52,7 +49,7 @@ class CollectingAccount(Base):
 
     __tablename__ = "collecting_account"
     __table_args__ = (
-        CheckConstraint(one_of("collector", COLLECTORS), name="collector"),
+        CheckConstraint(one_of("collector", Collector), name="collector"),
         Index(
             "uq_collecting_account_in_use",
             "collector",
@@ -85,14 +82,14 @@ class FeeRow(Base):
 
     __tablename__ = "fee"
     __table_args__ = (
-        CheckConstraint(one_of("status", FEE_STATUSES), name="status"),
-        CheckConstraint(one_of("collector", COLLECTORS), name="collector"),
+        CheckConstraint(one_of("status", FeeStatus), name="status"),
+        CheckConstraint(one_of("collector", Collector), name="collector"),
         Index(
             "ix_fee_work",
             "gate_id",
             "status",
             "fee_id",
-            postgresql_where=text("status IN ('open_question', 'due')"),
+            postgresql_where=text(IS_OPEN),
         ),
         {"schema": "app"},
     )
@@ -121,7 +118,7 @@ class ReceiptSeries(Base):
     """A series of receipt numbers: one of a collector, gate and year, counted without gaps under its row lock."""
 
     __tablename__ = "receipt_series"
-    __table_args__ = (CheckConstraint(one_of("collector", COLLECTORS), name="collector"), {"schema": "app"})
+    __table_args__ = (CheckConstraint(one_of("collector", Collector), name="collector"), {"schema": "app"})
 
     series: Mapped[str] = mapped_column(primary_key=True)
     collector: Mapped[str]
@@ -137,7 +134,7 @@ class Payment(Base):
 
     __tablename__ = "payment"
     __table_args__ = (
-        CheckConstraint(one_of("status", PAYMENT_STATUSES), name="status"),
+        CheckConstraint(one_of("status", PaymentStatus), name="status"),
         UniqueConstraint("collecting_account_id", "bank_ref"),
         UniqueConstraint("receipt_series", "receipt_number"),
         Index("ix_payment_fee_id", "fee_id"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,7 @@ from app.fees import tariffs
 from app.fees.endpoints import Id
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.http import IfMatch, etag, problems, read_if_match
+from app.platform.labels import DocumentStatus
 from app.platform.permissions import Principal
 
 router = APIRouter(prefix="/api/v1/tariffs", tags=["fees"])
@@ -40,7 +41,7 @@ class TariffOut(BaseModel):
     valid_to: date | None
     complete: bool
     source: str
-    status: Literal["draft", "published", "retired"]
+    status: DocumentStatus
     edit: int
     created_at: datetime
     published_at: datetime | None

@@ -15,6 +15,7 @@ from app.fees import store
 from app.fees.tables import TariffRow
 from app.fees.tariff import Tariff
 from app.platform import audit
+from app.platform.labels import DocumentStatus
 from app.platform.permissions import Principal
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
 
@@ -31,7 +32,9 @@ def seed_tariffs(session: Session, *, now: datetime) -> int:
     known = {row.code for row in store.list_tariffs(session)}
     fresh = [definition for definition in shipped_definitions() if definition["code"] not in known]
     for definition in fresh:
-        store.insert_tariff(session, {**_columns(definition, now), "status": "published", "published_at": now})
+        store.insert_tariff(
+            session, {**_columns(definition, now), "status": DocumentStatus.PUBLISHED, "published_at": now}
+        )
     return len(fresh)
 
 
@@ -59,7 +62,7 @@ def create_draft(
         If the definition has a fault, or its code and version are taken.
     """
     values = _columns(definition, now)
-    row = store.insert_tariff(session, {**values, "status": "draft", "created_by": principal.account_id})
+    row = store.insert_tariff(session, {**values, "status": DocumentStatus.DRAFT, "created_by": principal.account_id})
     if row is None:
         raise ConflictError(
             "Version {version} of the tariff {code} exists; give the next number.",
@@ -111,7 +114,12 @@ def publish(
         If there is none, it was changed meanwhile, or it is no draft any more.
     """
     row = _lock_draft(session, tariff_id, edited)
-    row.status, row.published_by, row.published_at, row.edit = "published", principal.account_id, now, row.edit + 1
+    row.status, row.published_by, row.published_at, row.edit = (
+        DocumentStatus.PUBLISHED,
+        principal.account_id,
+        now,
+        row.edit + 1,
+    )
     session.flush()
     after = describe(row)
     audit.record(session, principal, "tariffs.publish", "tariff", tariff_id, None, after, at=now, address=address)
@@ -159,7 +167,7 @@ def _lock_draft(session: Session, tariff_id: int, edited: int) -> TariffRow:
             edited=edited,
             present=row.edit,
         )
-    if row.status != "draft":
+    if row.status != DocumentStatus.DRAFT:
         raise ConflictError("The tariff is {status}; enter a new version instead.", status=row.status)
     return row
 

@@ -8,6 +8,9 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.dispatch.vocabulary import OrderKind, OrderStatus, RecipientStatus
+from app.trips.vocabulary import Direction, Stage
+
 
 @dataclass(frozen=True)
 class TruckSeen:
@@ -70,20 +73,28 @@ def trucks_seen(session: Session, *, since: datetime, now: datetime) -> list[Tru
                    t.driver_id, h.hold_until
             FROM ingest.last_position p
             LEFT JOIN app.trip t ON t.vehicle_id = p.vehicle_id
-                AND t.stage IN ('planned', 'on_the_road', 'queued', 'in_the_yard')
+                AND t.stage = ANY(:open_stages)
             LEFT JOIN LATERAL (
                 SELECT max(coalesce(r.release_at, o.valid_to)) AS hold_until
                 FROM app.order_recipient r JOIN app.dispatch_order o USING (order_id)
-                WHERE r.vehicle_id = p.vehicle_id AND r.status IN ('sent', 'delivered', 'acknowledged')
-                    AND o.kind = 'hold' AND o.status = 'active' AND o.valid_from <= :now
+                WHERE r.vehicle_id = p.vehicle_id AND r.status = ANY(:active_statuses)
+                    AND o.kind = :hold AND o.status = :active AND o.valid_from <= :now
             ) h ON true
             WHERE p.time >= :since AND (t.trip_id IS NOT NULL OR NOT EXISTS (
                 SELECT FROM app.trip f
-                WHERE f.vehicle_id = p.vehicle_id AND f.stage = 'out' AND f.stage_since > :now - interval '1 day'))
+                WHERE f.vehicle_id = p.vehicle_id AND f.stage = :out AND f.stage_since > :now - interval '1 day'))
             ORDER BY p.vehicle_id
             """
         ),
-        {"since": since, "now": now},
+        {
+            "since": since,
+            "now": now,
+            "open_stages": list(Stage.open()),
+            "out": Stage.OUT,
+            "hold": OrderKind.HOLD,
+            "active": OrderStatus.ACTIVE,
+            "active_statuses": list(RecipientStatus.active()),
+        },
     )
     return [TruckSeen(*row) for row in rows]
 
@@ -97,11 +108,12 @@ def trucks_inside(session: Session) -> list[TruckInside]:
                    coalesce(t.perishable, false)
             FROM capacity.presence s
             LEFT JOIN app.trip t ON t.vehicle_id = s.vehicle_id
-                AND t.stage IN ('planned', 'on_the_road', 'queued', 'in_the_yard')
+                AND t.stage = ANY(:open_stages)
             WHERE s.left_at IS NULL AND s.entered_at IS NOT NULL
             ORDER BY s.yard_id, s.entered_at
             """
-        )
+        ),
+        {"open_stages": list(Stage.open())},
     )
     return [TruckInside(*row) for row in rows]
 
@@ -114,11 +126,11 @@ def declared_trips(session: Session, *, earliest: datetime, latest: datetime) ->
             SELECT trip_id, vehicle_id, gate_id, perishable, goods_class, planned_arrival, created_at,
                    organisation_id, driver_id
             FROM app.trip
-            WHERE stage = 'planned' AND direction = 'export' AND planned_arrival BETWEEN :earliest AND :latest
+            WHERE stage = :planned AND direction = :export AND planned_arrival BETWEEN :earliest AND :latest
             ORDER BY trip_id
             """
         ),
-        {"earliest": earliest, "latest": latest},
+        {"earliest": earliest, "latest": latest, "planned": Stage.PLANNED, "export": Direction.EXPORT},
     )
     return [DeclaredTrip(*row) for row in rows]
 

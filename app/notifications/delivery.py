@@ -23,6 +23,7 @@ import httpx
 import structlog
 
 from app.notifications import store
+from app.notifications.vocabulary import DeliveryStatus
 from app.notifications.webhooks import check_url, secret_of, sign
 from app.platform.runtime import Runtime
 from geo.errors import CuaKhauError, InvalidInputError
@@ -103,9 +104,9 @@ def outcome(answer: Answer, tries: int, now: datetime) -> dict[str, Any]:
         "took_ms": answer.took_ms,
     }
     if answer.is_success:
-        return {**values, "status": "delivered"}
+        return {**values, "status": DeliveryStatus.DELIVERED}
     if tries > len(RETRY_AFTER):
-        return {**values, "status": "dead"}
+        return {**values, "status": DeliveryStatus.DEAD}
     return {**values, "next_try_at": now + RETRY_AFTER[tries - 1]}
 
 

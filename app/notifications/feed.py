@@ -14,17 +14,20 @@ from typing import Any, Final
 import orjson
 from sqlalchemy.orm import Session
 
+from app.dispatch.vocabulary import OrderStatus
 from app.notifications import store
 from app.platform import outbox
 from app.platform.outbox import Audience, OutboxRow
+from app.procedures.steps import StepStatus
+from app.trips.vocabulary import Stage
 
 FEED: Final = "following"
 MOST_AT_ONCE: Final = 5000
 OVERLAP: Final = 300
 LATE: Final = timedelta(minutes=2)
 """Events are looked at again this far back: transactions do not commit in the order of their numbers."""
-NOTIFIED_STAGES: Final = frozenset({"queued", "in_the_yard", "out", "cancelled"})
-NOTIFIED_STATUSES: Final = frozenset({"done", "returned"})
+NOTIFIED_STAGES: Final = frozenset({Stage.QUEUED, Stage.IN_THE_YARD, Stage.OUT, Stage.CANCELLED})
+NOTIFIED_STATUSES: Final = frozenset({StepStatus.DONE, StepStatus.RETURNED})
 NOTIFIED_FEES: Final = frozenset({"due", "paid", "waived", "refunded"})
 WEBHOOK_TYPES: Final = {
     "trip": "trip.changed",
@@ -69,7 +72,7 @@ def message_of(type_: str, data: Mapping[str, Any]) -> Message | None:
         return Message(subject, f"step.{status}", trip_id, {"step": data["step"]})
     if type_ == "fee" and status in NOTIFIED_FEES:
         return Message(f"fee:{trip_id}:{status}", f"fee.{status}", trip_id, {})
-    if type_ == "order" and status in {"active", "cancelled"}:
+    if type_ == "order" and status in {OrderStatus.ACTIVE, OrderStatus.CANCELLED}:
         order_id = data.get("order_id")
         return Message(f"order:{order_id}:{status}", f"order.{status}", None, {"order_id": order_id})
     return None

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from app.accounts.authorisation import allow
 from app.accounts.sessions import client_address
 from app.notifications import service, webhooks
+from app.notifications.vocabulary import DeliveryStatus
 from app.notifications.webhook_endpoints import DeliveryId, WebhookId
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
 from app.platform.permissions import Principal, Role
@@ -84,7 +85,14 @@ def show_log(
     """The log of one webhook."""
     webhook = webhooks.get_webhook(session, principal, webhook_id)
     log, following = webhooks.list_deliveries(session, principal, webhook_id, before=before, limit=PAGE_SIZE)
-    return render(request, "notifications/webhook_log.html", webhook=webhook, log=log, following=following)
+    return render(
+        request,
+        "notifications/webhook_log.html",
+        webhook=webhook,
+        log=log,
+        following=following,
+        statuses=DeliveryStatus.by_name(),
+    )
 
 
 @router.post("/enterprise/webhooks/{webhook_id}/remove")

@@ -9,8 +9,9 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from app.notifications import store
-from app.platform.labels import N_, STEP_NAMES
+from app.platform.labels import N_
 from app.platform.permissions import Principal
+from app.procedures.steps import Step
 
 MOST_COUNTED: Final = 100
 KEPT: Final = timedelta(days=30)
@@ -65,7 +66,7 @@ def text_of(kind: str, data: dict[str, Any], gettext: Callable[[str], str]) -> s
     step = data.get("step")
     if step is None:
         return template
-    return template.format(step=gettext(STEP_NAMES.get(step, step)))
+    return template.format(step=gettext(Step.get(step).label))
 
 
 def _describe(row: Any, gettext: Callable[[str], str]) -> dict[str, Any]:

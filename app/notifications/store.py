@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.tables import Account
 from app.notifications.tables import DeliveryRow, EventFeed, NotificationRow, WebhookRow
+from app.notifications.vocabulary import DeliveryStatus
 from app.platform.outbox import OutboxRow
 from app.trips.tables import Trip
 from ingest.tables import Vehicle
@@ -129,7 +130,8 @@ def prune(session: Session, before: datetime) -> None:
     """Forget notifications and deliveries older than a time."""
     session.execute(text("DELETE FROM app.notification WHERE at < :before"), {"before": before})
     session.execute(
-        text("DELETE FROM app.webhook_delivery WHERE created_at < :before AND status <> 'waiting'"), {"before": before}
+        text("DELETE FROM app.webhook_delivery WHERE created_at < :before AND status <> :waiting"),
+        {"before": before, "waiting": DeliveryStatus.WAITING},
     )
 
 
@@ -185,7 +187,7 @@ def retry_delivery(session: Session, webhook_id: int, delivery_id: int, now: dat
         .where(
             DeliveryRow.delivery_id == delivery_id, DeliveryRow.webhook_id == webhook_id, DeliveryRow.status == "dead"
         )
-        .values(status="waiting", tries=0, next_try_at=now)
+        .values(status=DeliveryStatus.WAITING, tries=0, next_try_at=now)
         .returning(DeliveryRow.delivery_id)
     )
     return session.scalars(query).one_or_none() is not None
@@ -195,8 +197,8 @@ def drop_waiting(session: Session, webhook_id: int) -> None:
     """Give up what still waits for a webhook that is removed."""
     session.execute(
         update(DeliveryRow)
-        .where(DeliveryRow.webhook_id == webhook_id, DeliveryRow.status == "waiting")
-        .values(status="dead", answer="The webhook was removed.")
+        .where(DeliveryRow.webhook_id == webhook_id, DeliveryRow.status == DeliveryStatus.WAITING)
+        .values(status=DeliveryStatus.DEAD, answer="The webhook was removed.")
         .execution_options(synchronize_session=False)
     )
 
@@ -212,10 +214,10 @@ def claim_deliveries(session: Session, now: datetime, *, until: datetime, limit:
             WITH due AS (
                 SELECT d.delivery_id, row_number() OVER (PARTITION BY d.webhook_id ORDER BY d.next_try_at) AS place
                 FROM (SELECT delivery_id, webhook_id, next_try_at FROM app.webhook_delivery
-                      WHERE status = 'waiting' AND next_try_at <= :now ORDER BY next_try_at LIMIT 2000) d
+                      WHERE status = :waiting AND next_try_at <= :now ORDER BY next_try_at LIMIT 2000) d
             ), taken AS (
                 SELECT w.delivery_id FROM app.webhook_delivery w JOIN due USING (delivery_id)
-                WHERE due.place <= :each AND w.status = 'waiting' AND w.next_try_at <= :now
+                WHERE due.place <= :each AND w.status = :waiting AND w.next_try_at <= :now
                 ORDER BY w.next_try_at LIMIT :limit FOR UPDATE OF w SKIP LOCKED
             )
             UPDATE app.webhook_delivery d SET tries = d.tries + 1, next_try_at = :until
@@ -224,7 +226,7 @@ def claim_deliveries(session: Session, now: datetime, *, until: datetime, limit:
             RETURNING d.delivery_id, d.webhook_id, d.body, d.tries, h.url, h.salt
             """
         ),
-        {"now": now, "until": until, "limit": limit, "each": each},
+        {"now": now, "until": until, "limit": limit, "each": each, "waiting": DeliveryStatus.WAITING},
     ).all()
 
 
@@ -232,7 +234,7 @@ def settle_delivery(session: Session, delivery_id: int, values: Mapping[str, Any
     """Note how a try went."""
     session.execute(
         update(DeliveryRow)
-        .where(DeliveryRow.delivery_id == delivery_id, DeliveryRow.status == "waiting")
+        .where(DeliveryRow.delivery_id == delivery_id, DeliveryRow.status == DeliveryStatus.WAITING)
         .values(**values)
         .execution_options(synchronize_session=False)
     )

@@ -20,10 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.trips.tables import one_of
-from geo.database import Base
-
-DELIVERY_STATUSES = ("waiting", "delivered", "dead")
+from app.notifications.vocabulary import DeliveryStatus
+from geo.database import Base, one_of
 
 
 class EventFeed(Base):
@@ -82,7 +80,7 @@ class DeliveryRow(Base):
 
     __tablename__ = "webhook_delivery"
     __table_args__ = (
-        CheckConstraint(one_of("status", DELIVERY_STATUSES), name="status"),
+        CheckConstraint(one_of("status", DeliveryStatus), name="status"),
         UniqueConstraint("webhook_id", "subject"),
         Index("ix_webhook_delivery_waiting", "next_try_at", postgresql_where=text("status = 'waiting'")),
         Index("ix_webhook_delivery_webhook_id", "webhook_id", "delivery_id"),
@@ -96,7 +94,7 @@ class DeliveryRow(Base):
     type: Mapped[str]
     body: Mapped[str]
     created_at: Mapped[datetime]
-    status: Mapped[str] = mapped_column(server_default="waiting")
+    status: Mapped[str] = mapped_column(server_default=DeliveryStatus.WAITING)
     tries: Mapped[int] = mapped_column(server_default=text("0"))
     next_try_at: Mapped[datetime]
     tried_at: Mapped[datetime | None]

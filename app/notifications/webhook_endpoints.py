@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from app.accounts.authorisation import allow
 from app.accounts.sessions import client_address
 from app.notifications import webhooks
+from app.notifications.vocabulary import DeliveryStatus
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
 from app.platform.http import PlainText, link_next, problems
 from app.platform.permissions import Principal
@@ -60,7 +61,7 @@ class DeliveryOut(BaseModel):
 
     delivery_id: int
     type: str
-    status: Literal["waiting", "delivered", "dead"]
+    status: DeliveryStatus
     tries: int
     body: str
     created_at: datetime

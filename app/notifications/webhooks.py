@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from app.notifications import store
 from app.notifications.feed import WEBHOOK_TYPES, new_delivery
 from app.notifications.tables import DeliveryRow, WebhookRow
+from app.notifications.vocabulary import DeliveryStatus
 from app.platform import audit
 from app.platform.permissions import Principal
 from app.settings import Settings
@@ -204,7 +205,7 @@ def describe_delivery(row: DeliveryRow) -> dict[str, Any]:
         "body": row.body,
         "created_at": row.created_at,
         "tried_at": row.tried_at,
-        "next_try_at": row.next_try_at if row.status == "waiting" else None,
+        "next_try_at": row.next_try_at if row.status == DeliveryStatus.WAITING else None,
         "answer_status": row.answer_status,
         "answer": row.answer,
         "took_ms": row.took_ms,

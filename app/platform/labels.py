@@ -1,10 +1,15 @@
-"""What roles, stages, steps and regimes are called: keys of the translations, by the names the data carries."""
+"""Closed vocabularies: the names that data carries, and what belongs to each for those who read it.
+
+A vocabulary stands with its feature (`app/<feature>/vocabulary.py`), one row a name; pages, API, tables and queries
+take it from there.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from enum import StrEnum
+from typing import Self
 
-from app.platform.permissions import Role
+from geo.errors import InvalidInputError
 
 
 def N_(message: str) -> str:  # noqa: N802 - gettext's own name for it
@@ -12,49 +17,70 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's own name for it
     return message
 
 
-ROLE_NAMES: Final = {
-    Role.TRAFFIC_POLICE: N_("Traffic police"),
-    Role.DRIVER: N_("Driver"),
-    Role.ENTERPRISE: N_("Enterprise"),
-    Role.PLANNER: N_("Planner"),
-    Role.YARD_OPERATOR: N_("Yard operator"),
-    Role.BORDER_GUARD: N_("Border guard"),
-    Role.HEALTH_QUARANTINE: N_("Health quarantine"),
-    Role.ANIMAL_QUARANTINE: N_("Animal quarantine"),
-    Role.PLANT_QUARANTINE: N_("Plant quarantine"),
-    Role.CUSTOMS: N_("Customs"),
-    Role.GATE_MANAGEMENT: N_("Gate management center"),
-    Role.TAX: N_("Tax office"),
-    Role.SUPPORT: N_("Support desk"),
-    Role.ADMINISTRATOR: N_("Administrator"),
-    Role.AUDITOR: N_("Auditor"),
-}
-STAGE_NAMES: Final = {
-    "planned": N_("Planned"),
-    "on_the_road": N_("On the road"),
-    "queued": N_("Queued"),
-    "in_the_yard": N_("In the yard"),
-    "out": N_("Out"),
-    "cancelled": N_("Cancelled"),
-}
-STEP_NAMES: Final = {
-    "declaration": N_("Declaration"),
-    "health": N_("Health check"),
-    "barrier_1": N_("Barrier 1"),
-    "yard": N_("Yard"),
-    "quarantine_health": N_("Health quarantine"),
-    "quarantine_animal": N_("Animal quarantine"),
-    "quarantine_plant": N_("Plant quarantine"),
-    "transshipment": N_("Transshipment"),
-    "customs": N_("Customs inspection"),
-    "fee": N_("Fee"),
-    "barrier_2": N_("Barrier 2"),
-}
-REGIME_NAMES: Final = {
-    "export": N_("Export"),
-    "import": N_("Import"),
-    "temporary_import_reexport": N_("Temporary import for re-export"),
-    "temporary_export_reimport": N_("Temporary export for re-import"),
-    "border_transfer": N_("Border transfer"),
-    "transit": N_("Transit"),
-}
+class Vocabulary(StrEnum):
+    """Names of one kind, each a member `NAME = "name", label, icon, severity`; what a name has no use for is left out.
+
+    `label` is a key of the translations, `icon` one of Tabler's, `severity` one of the theme's (`ok`, `notice`,
+    `warning`, `alarm`). A member is its name: equal to it, stored and sent as it.
+    """
+
+    label: str
+    icon: str
+    severity: str
+
+    def __new__(cls, name: str, *_spec: object) -> Self:
+        """A member that is the string `name`."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        return member
+
+    def __init__(self, _name: str, label: str = "", icon: str = "", severity: str = "") -> None:
+        self.label, self.icon, self.severity = label, icon, severity
+
+    @classmethod
+    def lookup(cls, name: str | None) -> Self | None:
+        """The member of a name, `None` if there is none."""
+        return next((member for member in cls if member.value == name), None)
+
+    @classmethod
+    def get(cls, name: str) -> Self:
+        """The member of a name that the platform itself wrote; raises ValueError if there is none."""
+        member = cls.lookup(name)
+        if member is None:
+            raise ValueError(f"{name} is not one of {', '.join(cls)}.")
+        return member
+
+    @classmethod
+    def require(cls, name: str | None, field: str) -> Self:
+        """The member of a name that came in as `field`.
+
+        Raises
+        ------
+        InvalidInputError
+            If the name is not one of the vocabulary.
+        """
+        member = cls.lookup(name)
+        if member is None:
+            known = ", ".join(sorted(cls))
+            raise InvalidInputError(
+                "{name} {value} is unknown; use one of {known}.", field=field, name=field, value=name, known=known
+            )
+        return member
+
+    @classmethod
+    def by_name(cls) -> dict[str, Self]:
+        """Name → member, for templates."""
+        return {str(member): member for member in cls}
+
+    @classmethod
+    def labels(cls) -> dict[str, str]:
+        """Name → key of the translations."""
+        return {str(member): member.label for member in cls}
+
+
+class DocumentStatus(Vocabulary):
+    """How a version of a document with versions stands."""
+
+    DRAFT = "draft", N_("Draft")
+    PUBLISHED = "published", N_("In force")
+    RETIRED = "retired", N_("Retired")

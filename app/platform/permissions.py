@@ -10,27 +10,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.platform.labels import N_, Vocabulary
 from geo.errors import ForbiddenError
 
 
-class Role(StrEnum):
-    """Who people are; the values are the names of the public contract."""
+class Role(Vocabulary):
+    """Who people are; the values are the names of the public contract.
 
-    TRAFFIC_POLICE = "traffic_police"
-    DRIVER = "driver"
-    ENTERPRISE = "enterprise"
-    PLANNER = "planner"
-    YARD_OPERATOR = "yard_operator"
-    BORDER_GUARD = "border_guard"
-    HEALTH_QUARANTINE = "health_quarantine"
-    ANIMAL_QUARANTINE = "animal_quarantine"
-    PLANT_QUARANTINE = "plant_quarantine"
-    CUSTOMS = "customs"
-    GATE_MANAGEMENT = "gate_management"
-    TAX = "tax"
-    SUPPORT = "support"
-    ADMINISTRATOR = "administrator"
-    AUDITOR = "auditor"
+    `home_page` is where a role starts, `is_at_gate` whether its people work at the stations of a gate (which ones:
+    `app.procedures.steps.Step`). What a role may do is in `PERMISSIONS`, and with it its menu.
+    """
+
+    home_page: str
+    is_at_gate: bool
+
+    def __init__(self, _name: str, label: str, home_page: str, is_at_gate: bool = False) -> None:
+        super().__init__(_name, label)
+        self.home_page, self.is_at_gate = home_page, is_at_gate
+
+    TRAFFIC_POLICE = "traffic_police", N_("Traffic police"), "/police"
+    DRIVER = "driver", N_("Driver"), "/driver"
+    ENTERPRISE = "enterprise", N_("Enterprise"), "/enterprise"
+    PLANNER = "planner", N_("Planner"), "/planner"
+    YARD_OPERATOR = "yard_operator", N_("Yard operator"), "/yard", True
+    BORDER_GUARD = "border_guard", N_("Border guard"), "/station", True
+    HEALTH_QUARANTINE = "health_quarantine", N_("Health quarantine"), "/station", True
+    ANIMAL_QUARANTINE = "animal_quarantine", N_("Animal quarantine"), "/station", True
+    PLANT_QUARANTINE = "plant_quarantine", N_("Plant quarantine"), "/station", True
+    CUSTOMS = "customs", N_("Customs"), "/station", True
+    GATE_MANAGEMENT = "gate_management", N_("Gate management center"), "/station", True
+    TAX = "tax", N_("Tax office"), "/station", True
+    SUPPORT = "support", N_("Support desk"), "/station", True
+    ADMINISTRATOR = "administrator", N_("Administrator"), "/admin"
+    AUDITOR = "auditor", N_("Auditor"), "/audit"
 
 
 class Scope(StrEnum):
@@ -45,17 +57,7 @@ class Scope(StrEnum):
 R = Role
 _ALL, _ORG, _GATE, _OWN = Scope.ALL, Scope.OWN_ORGANISATION, Scope.OWN_GATE, Scope.OWN
 _EVERYONE = {role: _ALL for role in Role}
-_STATIONS = (
-    R.BORDER_GUARD,
-    R.HEALTH_QUARANTINE,
-    R.ANIMAL_QUARANTINE,
-    R.PLANT_QUARANTINE,
-    R.CUSTOMS,
-    R.GATE_MANAGEMENT,
-    R.TAX,
-    R.SUPPORT,
-    R.YARD_OPERATOR,
-)
+_STATIONS = tuple(role for role in Role if role.is_at_gate)
 
 PERMISSIONS: dict[str, dict[Role, Scope]] = {
     # where trucks are: personal data, seen only by those who need it

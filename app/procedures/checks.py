@@ -2,49 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 import networkx as nx
 
+from app.gates.vocabulary import EquipmentKind
 from app.platform.permissions import Role
-from app.procedures.procedure import DECLARATION, DECLARED_PARTS, STEPS, Facts, Procedure, facts_in
-from app.trips.goods import GOODS_CLASSES
-from app.trips.tables import CHANNELS, DIRECTIONS, REGIMES
+from app.procedures.procedure import DECLARED_PARTS, Facts, Procedure, facts_in
+from app.procedures.steps import Collector, Step, StepVocabulary
+from app.trips.goods import GoodsClass
+from app.trips.vocabulary import Channel, Direction, Regime
 from geo.errors import InvalidInputError
 
-EQUIPMENT_KINDS: Final = ("plate_camera", "scale", "scanner", "seal", "barrier")
-COLLECTORS: Final = (str(Role.GATE_MANAGEMENT), str(Role.TAX))
 _YES_NO: Final = (True, False)
 FACT_VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
-    "direction": DIRECTIONS,
-    "regime": REGIMES,
-    "goods_class": tuple(GOODS_CLASSES),
+    "direction": tuple(Direction),
+    "regime": tuple(Regime),
+    "goods_class": tuple(GoodsClass),
     "perishable": _YES_NO,
     "chilled": _YES_NO,
-    "channel": CHANNELS,
-    "equipment": EQUIPMENT_KINDS,
+    "channel": tuple(Channel),
+    "equipment": tuple(EquipmentKind),
     "transshipment": _YES_NO,
     "fee_due": _YES_NO,
-    "collector": COLLECTORS,
+    "collector": tuple(Collector),
     "undeclared": _YES_NO,
 }
 """Each fact with the values that a condition can ask for."""
-OWNERS: Final = tuple(
-    str(role)
-    for role in (
-        Role.ENTERPRISE,
-        Role.HEALTH_QUARANTINE,
-        Role.BORDER_GUARD,
-        Role.YARD_OPERATOR,
-        Role.ANIMAL_QUARANTINE,
-        Role.PLANT_QUARANTINE,
-        Role.CUSTOMS,
-        Role.GATE_MANAGEMENT,
-        Role.TAX,
-    )
-)
 STEP_FIELDS: Final = frozenset({"owner", "after", "when", "at_once", "checks", "organisations"})
 FIELDS: Final = frozenset({"steps", "exit", "sources", "assumptions", "note"})
 MOST_STEPS: Final = 40
@@ -63,32 +49,37 @@ class Problem:
         return self.message.format(**self.values)
 
 
-def check(definition: Any) -> Procedure:
-    """The procedure of a definition.
+def owners(steps: type[StepVocabulary] = Step) -> tuple[Role, ...]:
+    """The roles that a step can belong to."""
+    return tuple(dict.fromkeys(role for step in steps for role in step.spec.roles))
+
+
+def check(definition: Any, steps: type[StepVocabulary] = Step) -> Procedure:
+    """The procedure of a definition that is made of `steps`.
 
     Raises
     ------
     InvalidInputError
         With the first problem, if there is any.
     """
-    problems = find_problems(definition)
+    problems = find_problems(definition, steps)
     if problems:
         raise InvalidInputError(problems[0].message, field=problems[0].step or "definition", **problems[0].values)
     return Procedure.from_definition(definition)
 
 
-def find_problems(definition: Any) -> list[Problem]:
+def find_problems(definition: Any, steps: type[StepVocabulary] = Step) -> list[Problem]:
     """All that is wrong with a definition; empty if trips can run by it.
 
     First its form; once that is right its steps, owners and conditions; once every step is known its graph.
     """
-    return list(_form(definition)) or list(_steps(definition)) or list(_graph(definition))
+    return list(_form(definition)) or list(_steps(definition, steps)) or list(_graph(definition))
 
 
-def layers(procedure: Procedure) -> list[list[str]]:
+def layers(procedure: Procedure, steps: type[StepVocabulary] = Step) -> list[list[str]]:
     """The steps in the columns they are drawn in: each one right after the last of those before it."""
     graph = _digraph({name: step.after for name, step in procedure.steps.items()})
-    return [sorted(layer, key=STEPS.index) for layer in nx.topological_generations(graph)]
+    return [steps.in_order(layer) for layer in nx.topological_generations(graph)]
 
 
 def edges(procedure: Procedure) -> list[tuple[str, str]]:
@@ -129,7 +120,9 @@ def _form(definition: Any) -> Iterator[Problem]:
             )
         for part, kind in (("after", str), ("checks", str), ("organisations", int)):
             value = body.get(part)
-            if value is not None and not (isinstance(value, list) and all(type(one) is kind for one in value)):
+            if value is not None and not (
+                isinstance(value, list) and all(isinstance(one, kind) and not isinstance(one, bool) for one in value)
+            ):
                 yield Problem(
                     "form",
                     str(name),
@@ -138,17 +131,17 @@ def _form(definition: Any) -> Iterator[Problem]:
                 )
 
 
-def _steps(definition: Mapping[str, Any]) -> Iterator[Problem]:
-    steps = definition["steps"]
+def _steps(definition: Mapping[str, Any], known: type[StepVocabulary]) -> Iterator[Problem]:
+    steps, roles = definition["steps"], owners(known)
     for name, body in steps.items():
-        if name not in STEPS:
+        if known.lookup(name) is None:
             yield Problem(
                 "unknown_step",
                 str(name),
                 "There is no station for the step {step}; use {known}.",
-                {"step": name, "known": ", ".join(STEPS)},
+                {"step": name, "known": ", ".join(known)},
             )
-        yield from _owner(name, body.get("owner"))
+        yield from _owner(name, body.get("owner"), roles)
         for before in body.get("after") or ():
             if before not in steps:
                 yield Problem(
@@ -167,7 +160,7 @@ def _steps(definition: Mapping[str, Any]) -> Iterator[Problem]:
                 )
         for part in ("when", "at_once"):
             yield from _condition(name, part, body.get(part))
-    if DECLARATION not in steps:
+    if Step.DECLARATION not in steps:
         yield Problem("no_declaration", None, "The step declaration is missing; every trip begins with it.")
     end = definition["exit"]
     if end not in steps:
@@ -183,20 +176,20 @@ def _steps(definition: Mapping[str, Any]) -> Iterator[Problem]:
                 )
 
 
-def _owner(name: str, owner: Any) -> Iterator[Problem]:
-    owners = [owner] if isinstance(owner, str) else owner
-    if not owners or not isinstance(owners, list):
+def _owner(name: str, owner: Any, roles: Collection[Role]) -> Iterator[Problem]:
+    named = [owner] if isinstance(owner, str) else owner
+    if not named or not isinstance(named, list):
         yield Problem("no_owner", name, "Nobody owns the step {step}; name the role that confirms it.", {"step": name})
         return
-    for one in owners:
-        if one not in OWNERS:
+    for one in named:
+        if one not in roles:
             yield Problem(
                 "no_owner",
                 name,
                 "The step {step} belongs to {owner}, who does not act at a gate; use one of {known}.",
-                {"step": name, "owner": one, "known": ", ".join(OWNERS)},
+                {"step": name, "owner": one, "known": ", ".join(roles)},
             )
-    if (name == DECLARATION) != (owners == [str(Role.ENTERPRISE)]):
+    if (name == Step.DECLARATION) != (named == [Role.ENTERPRISE]):
         yield Problem(
             "wrong_owner",
             name,
@@ -226,7 +219,7 @@ def _condition(name: str, part: str, condition: Any) -> Iterator[Problem]:
             )
             continue
         for value in wanted if isinstance(wanted, list) else [wanted]:
-            if not any(value is one or (type(value) is str and value == one) for one in FACT_VALUES[fact]):
+            if not any(value is one or (isinstance(value, str) and value == one) for one in FACT_VALUES[fact]):
                 yield Problem(
                     "unknown_value",
                     name,
@@ -258,7 +251,7 @@ def _graph(definition: Mapping[str, Any]) -> Iterator[Problem]:
         way = " → ".join([*cycle, cycle[0]])
         yield Problem("cycle", cycle[0], "The steps {way} wait for each other; take one of them out.", {"way": way})
         return
-    if end not in nx.descendants(graph, DECLARATION):
+    if end not in nx.descendants(graph, Step.DECLARATION):
         yield Problem(
             "unreachable_exit",
             end,
@@ -274,12 +267,12 @@ def _graph(definition: Mapping[str, Any]) -> Iterator[Problem]:
                 "The step {step} leads nowhere: let the exit {exit}, or a step before it, come after it.",
                 {"step": name, "exit": end},
             )
-        elif name not in (DECLARATION, end) and name not in nx.descendants(graph, DECLARATION):
+        elif name not in (Step.DECLARATION, end) and name not in nx.descendants(graph, Step.DECLARATION):
             yield Problem(
                 "before_declaration", name, "The step {step} does not come after the declaration.", {"step": name}
             )
-    if set(graph.predecessors(DECLARATION)):
-        yield Problem("before_declaration", DECLARATION, "Nothing can come before the declaration.")
+    if set(graph.predecessors(Step.DECLARATION)):
+        yield Problem("before_declaration", Step.DECLARATION, "Nothing can come before the declaration.")
 
 
 assert set(FACT_VALUES) == {one.name for one in fields(Facts)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -12,11 +12,12 @@ from app.accounts.authorisation import allow
 from app.accounts.sessions import client_address
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.http import IfMatch, Moment, PlainText, StorableJson, etag, problems, read_if_match
+from app.platform.labels import DocumentStatus
 from app.platform.permissions import Principal
 from app.procedures import service
 from app.procedures.tables import ProcedureRow
 from app.trips.declaration import check_gate
-from app.trips.endpoints import Direction, Regime
+from app.trips.vocabulary import Direction, Regime
 
 router = APIRouter(prefix="/api/v1/procedures", tags=["procedures"])
 
@@ -86,7 +87,7 @@ class ProcedureOut(BaseModel):
     regime: Regime
     version: int
     edit: int
-    status: Literal["draft", "published", "retired"]
+    status: DocumentStatus
     definition: dict[str, Any]
     valid_from: datetime | None
     created_at: datetime

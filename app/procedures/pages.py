@@ -10,18 +10,18 @@ from starlette.responses import Response
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.labels import N_
+from app.platform.labels import DocumentStatus
 from app.platform.permissions import Principal
 from app.procedures import checks, service
-from app.procedures.procedure import DECLARED_PARTS, STEPS
+from app.procedures.procedure import DECLARED_PARTS
+from app.procedures.steps import Step
+from app.trips.vocabulary import Direction
 from app.web.pages import render
 
 router = APIRouter(include_in_schema=False, prefix="/admin/procedures")
 
 ReaderDep = Annotated[Principal, Depends(allow("procedures.read"))]
-DIRECTION_NAMES = {"export": N_("to China"), "import": N_("to Viet Nam")}
-STATUS_NAMES = {"draft": N_("Draft"), "published": N_("In force"), "retired": N_("Retired")}
-WORDS: dict[str, Any] = {"directions": DIRECTION_NAMES, "statuses": STATUS_NAMES}
+WORDS: dict[str, Any] = {"directions": {str(one): one.phrase for one in Direction}, "statuses": DocumentStatus.labels()}
 
 
 @router.get("")
@@ -52,8 +52,8 @@ def show_procedure(
     """One version: drawn, what is wrong with it, its steps to edit while it is a draft."""
     row = service.get_version(session, procedure_id)
     known = {
-        "steps": STEPS,
-        "owners": checks.OWNERS,
+        "steps": tuple(Step),
+        "owners": checks.owners(),
         "parts": DECLARED_PARTS,
         "facts": checks.FACT_VALUES,
     }

@@ -1,4 +1,4 @@
-"""What a trip still needs, who may do it now, and when it is over. Pure: standard library only.
+"""What a trip still needs, who may do it now, and when it is over. Pure: standard library and the vocabulary of steps.
 
 A procedure is a directed acyclic graph of steps; a sheet is one trip's way through it. A step is needed if its
 condition holds for the trip's facts, and ready once every needed step before it is done, so that agencies whose
@@ -15,24 +15,8 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final, Self
 
-DECLARATION: Final = "declaration"
-STEPS: Final = (
-    DECLARATION,
-    "health",
-    "barrier_1",
-    "yard",
-    "quarantine_health",
-    "quarantine_animal",
-    "quarantine_plant",
-    "transshipment",
-    "customs",
-    "fee",
-    "barrier_2",
-)
-"""Every step there is a station for; a procedure has some of them, in its own order."""
-STATUSES: Final = ("waiting", "ready", "done", "returned", "not_needed")
-OPEN: Final = frozenset({"ready", "returned"})
-"""In these its owner can act on a step."""
+from app.procedures.steps import Step, StepStatus
+
 DECLARED_PARTS: Final = ("goods", "vehicle", "driver", "health", "customs")
 """Parts of a declaration: a step that checked one is open again when the part is declared anew."""
 
@@ -113,8 +97,8 @@ def facts_in(condition: Condition | None) -> Iterator[tuple[str, Any]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step: whose it is, what comes before, and when it is needed.
+class StepDefinition:
+    """One step of a procedure: whose it is, what comes before, and when it is needed.
 
     Several `owners` share a step until the fact `collector` names one of them. `at_once`: the platform itself
     confirms the step, as soon as it is ready, where this holds. `checks`: the parts of the declaration it vouches
@@ -142,7 +126,7 @@ class DefinitionError(ValueError):
 class Procedure:
     """The steps of a gate, direction and regime, each after those it comes after, and the one that ends the trip."""
 
-    steps: Mapping[str, Step]
+    steps: Mapping[str, StepDefinition]
     exit: str
 
     @classmethod
@@ -163,7 +147,7 @@ class Procedure:
         except (AttributeError, KeyError, TypeError, CycleError) as error:
             raise DefinitionError(f"The definition is no procedure: {error!r}.") from error
         astray = set(steps) - before_exit - {procedure.exit}
-        if DECLARATION not in steps or astray:
+        if Step.DECLARATION not in steps or astray:
             raise DefinitionError(f"No declaration, or steps that do not lead to the exit: {sorted(astray)}.")
         return procedure
 
@@ -176,13 +160,13 @@ class Procedure:
         return found
 
 
-def _read_step(name: str, body: Mapping[str, Any]) -> Step:
+def _read_step(name: str, body: Mapping[str, Any]) -> StepDefinition:
     owner = body["owner"]
     known = {one.name for one in fields(Facts)}
     for condition in (body.get("when"), body.get("at_once")):
         if unknown := [fact for fact, _ in facts_in(condition) if fact not in known]:
             raise DefinitionError(f"The step {name} asks for {unknown[0]}, which is no fact.")
-    return Step(
+    return StepDefinition(
         name=name,
         owners=(owner,) if isinstance(owner, str) else tuple(owner),
         after=tuple(body.get("after") or ()),
@@ -224,8 +208,8 @@ class Sheet:
     facts: Facts
     steps: Mapping[str, StepRecord] = field(default_factory=dict)
 
-    def state(self) -> dict[str, str]:
-        """The status of every step: `waiting`, `ready`, `done`, `returned` or `not_needed`."""
+    def state(self) -> dict[str, StepStatus]:
+        """The status of every step."""
         return dict(self._state)
 
     @cached_property
@@ -236,20 +220,24 @@ class Sheet:
     @property
     def is_finished(self) -> bool:
         """Whether the trip is over."""
-        return self._record(self.procedure.exit) == "done"
+        return self._record(self.procedure.exit) == StepStatus.DONE
 
-    def may(self, step: str, act: str, to: str = DECLARATION) -> Refusal | None:
+    def may(self, step: str, act: str, to: str = Step.DECLARATION) -> Refusal | None:
         """Why `act` (`confirm`, `return`, `redeclare`) cannot be done on a step now; `None` if it can."""
         if step not in self.procedure.steps:
             return Refusal("This trip's procedure has no step {step}.", {"step": step})
         if self.is_finished:
             return Refusal("The trip is over; nothing can be changed on its sheet.")
         if act == "redeclare":
-            return None if self._record(DECLARATION) == "returned" else Refusal("The declaration was not returned.")
+            return (
+                None
+                if self._record(Step.DECLARATION) == StepStatus.RETURNED
+                else Refusal("The declaration was not returned.")
+            )
         status = self._state[step]
-        if act == "confirm" and step == DECLARATION and status == "returned":
+        if act == "confirm" and step == Step.DECLARATION and status == StepStatus.RETURNED:
             return Refusal("The declaration was returned; declare again.")
-        if status not in OPEN:
+        if status not in StepStatus.open():
             return self._why_closed(step, status)
         if act == "return":
             return self._why_not_back(step, to)
@@ -258,26 +246,26 @@ class Sheet:
     def confirm(self, step: str) -> Self:
         """The sheet with a step done; raises IllegalActError if `may` refuses it."""
         self._require(self.may(step, "confirm"))
-        return self._with({step: StepRecord("done")})
+        return self._with({step: StepRecord(StepStatus.DONE)})
 
-    def return_(self, step: str, to: str = DECLARATION) -> Self:
+    def return_(self, step: str, to: str = Step.DECLARATION) -> Self:
         """The sheet sent back from a step to an earlier one; raises IllegalActError if `may` refuses it."""
         self._require(self.may(step, "return", to))
-        return self._with({to: StepRecord("returned")})
+        return self._with({to: StepRecord(StepStatus.RETURNED)})
 
     def redeclare(self, facts: Facts | None = None, changed: Collection[str] = ()) -> Self:
         """The sheet with its declaration made anew; `changed` are the `DECLARED_PARTS` that differ.
 
         Raises IllegalActError if the declaration was not returned.
         """
-        self._require(self.may(DECLARATION, "redeclare"))
-        return self._with({DECLARATION: StepRecord("done")}).with_facts(facts or self.facts, changed)
+        self._require(self.may(Step.DECLARATION, "redeclare"))
+        return self._with({Step.DECLARATION: StepRecord(StepStatus.DONE)}).with_facts(facts or self.facts, changed)
 
     def with_facts(self, facts: Facts, changed: Collection[str] = ()) -> Self:
         """The sheet under other facts; steps that vouched for a part of the declaration that changed are open again."""
         if self.is_finished:
             return self
-        stale = {name for name, step in self.procedure.steps.items() if step.checks & set(changed)} - {DECLARATION}
+        stale = {name for name, step in self.procedure.steps.items() if step.checks & set(changed)} - {Step.DECLARATION}
         kept = {name: record for name, record in self.steps.items() if name not in stale}
         return replace(self, facts=facts, steps=kept)
 
@@ -295,33 +283,35 @@ class Sheet:
         return [
             name
             for name, step in self.procedure.steps.items()
-            if step.at_once is not None and self._state[name] == "ready" and holds(step.at_once, self.facts)
+            if step.at_once is not None and self._state[name] == StepStatus.READY and holds(step.at_once, self.facts)
         ]
 
     @cached_property
-    def _state(self) -> Mapping[str, str]:
-        done = {name for name in self.procedure.steps if self._record(name) == "done"}
+    def _state(self) -> Mapping[str, StepStatus]:
+        done = {name for name in self.procedure.steps if self._record(name) == StepStatus.DONE}
         return {name: self._status(name, done) for name in self.procedure.steps}
 
-    def _status(self, name: str, done: Collection[str]) -> str:
+    def _status(self, name: str, done: Collection[str]) -> StepStatus:
         if name in done:
-            return "done"
+            return StepStatus.DONE
         if name not in self.needed:
-            return "not_needed"
+            return StepStatus.NOT_NEEDED
         if any(before not in done for before in self.procedure.ancestors[name] & self.needed):
-            return "waiting"
-        return "returned" if self._record(name) == "returned" else "ready"
+            return StepStatus.WAITING
+        return StepStatus.RETURNED if self._record(name) == StepStatus.RETURNED else StepStatus.READY
 
     def _record(self, step: str) -> str | None:
         record = self.steps.get(step)
         return record.status if record else None
 
     def _why_closed(self, step: str, status: str) -> Refusal:
-        if status == "waiting":
+        if status == StepStatus.WAITING:
             ahead = self.procedure.ancestors[step] & self.needed
-            waits_for = [name for name in self.procedure.steps if name in ahead and self._state[name] in OPEN]
+            waits_for = [
+                name for name in self.procedure.steps if name in ahead and self._state[name] in StepStatus.open()
+            ]
             return Refusal("The step {step} waits for {waits_for}.", {"step": step, "waits_for": ", ".join(waits_for)})
-        if status == "done":
+        if status == StepStatus.DONE:
             return Refusal("The step {step} is done already.", {"step": step})
         return Refusal("This trip does not need the step {step}.", {"step": step})
 
@@ -329,7 +319,7 @@ class Sheet:
         if to not in self.procedure.ancestors[step]:
             message = "The step {to} does not come before {step}; return to one that does."
             return Refusal(message, {"to": to, "step": step})
-        if self._state[to] != "done":
+        if self._state[to] != StepStatus.DONE:
             return Refusal("The step {to} is not done, so that nothing can be returned to it.", {"to": to})
         return None
 

@@ -11,13 +11,13 @@ import yaml
 from sqlalchemy.orm import Session
 
 from app.platform import audit
+from app.platform.labels import DocumentStatus
 from app.platform.permissions import Principal
 from app.procedures import checks, policy_store, store
 from app.procedures.procedure import Procedure
 from app.procedures.store import Key
 from app.procedures.tables import ProcedureRow
-from app.trips.declaration import FIXED_DIRECTION
-from app.trips.tables import DIRECTIONS, REGIMES
+from app.trips.vocabulary import Regime
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
 
 SHIPPED_DIR: Final = Path(__file__).with_name("definitions") / "v1"
@@ -192,7 +192,12 @@ def publish(
     row = _lock_draft(session, procedure_id, edited)
     checks.check(row.definition)
     retired = store.retire_published(session, (row.gate_id, row.direction, row.regime))
-    row.status, row.valid_from, row.published_at, row.published_by = "published", now, now, principal.account_id
+    row.status, row.valid_from, row.published_at, row.published_by = (
+        DocumentStatus.PUBLISHED,
+        now,
+        now,
+        principal.account_id,
+    )
     row.edit += 1
     session.flush()
     audit.record(
@@ -211,7 +216,7 @@ def publish(
 
 def describe(row: ProcedureRow) -> dict[str, Any]:
     """A version as a record for people and programs, with what is wrong with it while it is a draft."""
-    problems = checks.find_problems(row.definition) if row.status == "draft" else []
+    problems = checks.find_problems(row.definition) if row.status == DocumentStatus.DRAFT else []
     return {
         "procedure_id": row.procedure_id,
         "gate_id": row.gate_id,
@@ -274,13 +279,14 @@ def set_mandatory_from(
 
 
 def _check_key(key: Key) -> None:
-    _gate_id, direction, regime = key
-    if direction not in DIRECTIONS or regime not in REGIMES or FIXED_DIRECTION.get(regime, direction) != direction:
+    _gate_id, direction, name = key
+    regime = Regime.lookup(name)
+    if regime is None or direction not in regime.directions():
         raise InvalidInputError(
             "There is no {direction} under the regime {regime}; choose another direction or regime.",
             field="direction",
             direction=direction,
-            regime=regime,
+            regime=name,
         )
 
 
@@ -294,7 +300,7 @@ def _lock_draft(session: Session, procedure_id: int, edited: int) -> ProcedureRo
             edited=edited,
             present=row.edit,
         )
-    if row.status != "draft":
+    if row.status != DocumentStatus.DRAFT:
         raise ConflictError(
             "The procedure {procedure_id} is {status}; make a new draft of it to change something.",
             procedure_id=procedure_id,

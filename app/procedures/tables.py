@@ -9,10 +9,9 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConst
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.trips.tables import DIRECTIONS, REGIMES, one_of
-from geo.database import Base
-
-PROCEDURE_STATUSES = ("draft", "published", "retired")
+from app.platform.labels import DocumentStatus
+from app.trips.vocabulary import Direction, Regime
+from geo.database import Base, one_of
 
 
 class ProcedureRow(Base):
@@ -20,9 +19,9 @@ class ProcedureRow(Base):
 
     __tablename__ = "procedure"
     __table_args__ = (
-        CheckConstraint(one_of("direction", DIRECTIONS), name="direction"),
-        CheckConstraint(one_of("regime", REGIMES), name="regime"),
-        CheckConstraint(one_of("status", PROCEDURE_STATUSES), name="status"),
+        CheckConstraint(one_of("direction", Direction), name="direction"),
+        CheckConstraint(one_of("regime", Regime), name="regime"),
+        CheckConstraint(one_of("status", DocumentStatus), name="status"),
         UniqueConstraint("gate_id", "direction", "regime", "version"),
         Index(
             "uq_procedure_published",

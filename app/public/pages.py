@@ -9,9 +9,9 @@ from starlette.responses import RedirectResponse, Response
 
 from app.accounts.sessions import client_address
 from app.platform.dependencies import ClockDep, CorridorDep, RedisDep, RuntimeDep, SessionDep
-from app.platform.labels import STAGE_NAMES
 from app.public import service
 from app.stations.search import find_code
+from app.trips.vocabulary import Stage
 from app.web.pages import render
 from geo.errors import NotFoundError
 
@@ -46,13 +46,15 @@ def show_trip(
 ) -> Response:
     """Stage, gate and wait of a trip."""
     trip = service.view(session, redis, written, address=client_address(request), now=clock.now())
-    stages = service.progress(trip.direction, trip.stage, STAGE_NAMES)
+    stages = service.progress(trip.direction, trip.stage)
     site = corridor.sites.get(trip.gate_id)
     answer = render(
         request,
         "public/public.html",
         trip=trip,
+        stage=Stage(trip.stage),
         stages=stages,
+        open_stages=Stage.open(),
         gate=site.name if site else {},
         now=clock.now(),
     )

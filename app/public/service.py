@@ -7,7 +7,7 @@ no goods, no position; of the plate the last two signs, enough to know one's own
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, cast
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from app.public import store
 from app.stations.search import find_code
-from app.trips.tables import OPEN_STAGES
+from app.trips.vocabulary import Direction, Stage
 from geo.errors import NotFoundError, TooManyRequestsError
 from routing.store import latest_forecast
 
@@ -63,11 +63,11 @@ def view(session: Session, redis: Redis, written: str, *, address: str, now: dat
     _check_pace(redis, address)
     code = find_code(written)
     row = store.find_public_trip(session, code) if code is not None else None
-    is_old = row is not None and row.stage in {"out", "cancelled"} and now - row.stage_since > SHOWN_AFTER
+    is_old = row is not None and row.stage not in Stage.open() and now - row.stage_since > SHOWN_AFTER
     if row is None or is_old:
         _note_miss(redis, address)
         raise NotFoundError("There is no trip with this code. Check the twelve signs.")
-    queues = row.direction == "export" and row.stage in OPEN_STAGES
+    queues = row.direction == Direction.EXPORT and row.stage in Stage.open()
     waits, forecast_at = _expected_wait(session, row.gate_id, now) if queues else (None, None)
     return PublicTrip(
         code=row.code,
@@ -138,14 +138,11 @@ def _keys(address: str) -> tuple[str, str]:
     return f"ck:public:views:{address}", f"ck:public:misses:{address}"
 
 
-def progress(direction: str, stage: str, names: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """The stages in order as `(stage, name, place)`; `place` is `done`, `now` or `ahead`.
+def progress(direction: str, stage: str) -> list[tuple[Stage, str]]:
+    """The stages in order as `(stage, place)`; `place` is `done`, `now` or `ahead`.
 
     An inbound trip comes over the border first: it has no queue on this side.
     """
-    order = ["planned", "on_the_road", "queued", "in_the_yard", "out"]
-    if direction == "import":
-        order = ["planned", "in_the_yard", "out"]
-    here = order.index(stage) if stage in order else (0 if stage == "on_the_road" else -1)
-    places = ["done" if n < here else "now" if n == here else "ahead" for n in range(len(order))]
-    return [(one, names[one], place) for one, place in zip(order, places, strict=True)]
+    way = Stage.way(direction)
+    here = way.index(Stage(stage)) if stage in way else (0 if stage == Stage.ON_THE_ROAD else -1)
+    return [(one, "done" if n < here else "now" if n == here else "ahead") for n, one in enumerate(way)]

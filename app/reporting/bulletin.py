@@ -20,6 +20,7 @@ from app.platform.pdf import Document, writable
 from app.platform.permissions import Principal
 from app.reporting import store
 from app.reporting.statistics import KEPT, LATE_DAYS, begin_of, check_days, local_day, own_gate, sum_day
+from app.trips.vocabulary import Stage
 
 STANDING_AT: Final = time(20, 0)
 AGAIN_AFTER: Final = timedelta(minutes=15)
@@ -117,7 +118,7 @@ def count_day(session: Session, day: date, gates: Collection[str], now: datetime
     moment = begin_of(day, STANDING_AT)
     if now >= moment:
         for row in store.standing_at(session, moment):
-            add(row.gate_id, "standing_queue" if row.stage == "queued" else "standing_yard", row)
+            add(row.gate_id, "standing_queue" if row.stage == Stage.QUEUED else "standing_yard", row)
     else:
         for gate in counts:
             counts[gate] |= dict.fromkeys(STANDING, None)

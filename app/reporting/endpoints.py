@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
@@ -13,6 +13,7 @@ from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.http import PlainText, problems
 from app.platform.permissions import Principal
 from app.reporting import bulletin, statistics
+from app.reporting.vocabulary import StayKind
 from geo.errors import InvalidInputError
 
 router = APIRouter(prefix="/api/v1/statistics", tags=["following"])
@@ -28,7 +29,7 @@ class StepTimeOut(BaseModel):
     """Time in one stage or step; `hour_*` by local hour of its end; medians are read off classes of length."""
 
     gate_id: str
-    kind: Literal["stage", "step"]
+    kind: StayKind
     name: str
     agency: str
     trips: int
@@ -55,7 +56,7 @@ class WaitOut(BaseModel):
     code: str
     plate: str
     gate_id: str
-    kind: Literal["stage", "step"]
+    kind: StayKind
     name: str
     status: str
     agency: str

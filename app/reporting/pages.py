@@ -13,19 +13,20 @@ from app.accounts.audit_pages import local_day
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.http import PlainText
-from app.platform.labels import STAGE_NAMES, STEP_NAMES
 from app.platform.pdf import writable
 from app.platform.permissions import Principal
+from app.procedures.steps import Step
 from app.reporting import bulletin, statistics
 from app.reporting.endpoints import days_of
 from app.sheets.agencies import AGENCY_NAMES
+from app.trips.vocabulary import Stage
 from app.web.pages import render
 
 router = APIRouter(include_in_schema=False)
 
 ReaderDep = Annotated[Principal, Depends(allow("statistics.read"))]
 Gate = Annotated[PlainText, Query(max_length=60)]
-NAMES = {**STAGE_NAMES, **STEP_NAMES}
+NAMES = {**Stage.labels(), **Step.labels()}
 
 
 @router.get("/statistics")

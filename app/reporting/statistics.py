@@ -16,8 +16,9 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from app.platform.permissions import Principal, Scope
+from app.procedures.steps import Step
 from app.reporting import store
-from app.sheets.agencies import agency_of
+from app.reporting.vocabulary import StayKind
 from geo.clock import LOCAL_ZONE
 from geo.errors import ForbiddenError, InvalidInputError
 
@@ -158,7 +159,7 @@ def waits_now(session: Session, principal: Principal, *, gate_id: str | None, li
             "status": row.status,
             "since": row.since,
             "perishable": row.perishable,
-            "agency": agency_of(row.name, row.collector) if row.kind == "step" else "",
+            "agency": Step.get(row.name).agency(row.collector) if row.kind == StayKind.STEP else "",
             "simulated": row.simulated,
         }
         for row in rows

@@ -10,7 +10,11 @@ from sqlalchemy import Row, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app.procedures.steps import Step, StepStatus
 from app.reporting.tables import BulletinRow, StayRow, StepDayRow
+from app.reporting.vocabulary import StayKind
+from app.trips.tables import IS_OPEN
+from app.trips.vocabulary import Stage
 
 AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
 
@@ -26,7 +30,7 @@ def sum_stays(
         text(
             """
             SELECT gate_id, kind, name,
-                   CASE WHEN kind = 'stage' THEN '' ELSE coalesce(agency, 'platform') END AS agency,
+                   CASE WHEN kind = :stage THEN '' ELSE coalesce(agency, 'platform') END AS agency,
                    CAST(extract(hour FROM ended_at AT TIME ZONE 'Asia/Ho_Chi_Minh') AS int) AS hour,
                    width_bucket(extract(epoch FROM ended_at - began_at)::float8, CAST(:bounds_s AS float8[])) AS bucket,
                    CAST(count(*) AS int) AS trips,
@@ -35,12 +39,22 @@ def sum_stays(
             FROM app.stay
             WHERE ended_at >= :since AND ended_at < :until
                 AND (CAST(:gate_id AS text) IS NULL OR gate_id = :gate_id)
-                AND ((kind = 'step' AND outcome = 'done')
-                     OR (kind = 'stage' AND name <> 'planned' AND outcome <> 'cancelled'))
+                AND ((kind = :step AND outcome = :done)
+                     OR (kind = :stage AND name <> :planned AND outcome <> :cancelled))
             GROUP BY 1, 2, 3, 4, 5, 6
             """
         ),
-        {"since": since, "until": until, "bounds_s": list(bounds_s), "gate_id": gate_id},
+        {
+            "since": since,
+            "until": until,
+            "bounds_s": list(bounds_s),
+            "gate_id": gate_id,
+            "stage": StayKind.STAGE,
+            "step": StayKind.STEP,
+            "done": StepStatus.DONE,
+            "planned": Stage.PLANNED,
+            "cancelled": Stage.CANCELLED,
+        },
     ).all()
 
 
@@ -73,31 +87,39 @@ def longest_waits(session: Session, *, gate_id: str | None, limit: int) -> Seque
     """Who waits longest now: open steps at the gate, and trucks that queue or stand without a sheet, oldest first."""
     return session.execute(
         text(
-            """
+            f"""
             SELECT w.*, v.plate FROM (
                 (SELECT t.trip_id, t.code, t.vehicle_id, t.gate_id, t.stage, t.perishable, t.simulated,
-                        'step' AS kind, s.step AS name, s.status,
+                        :step AS kind, s.step AS name, s.status,
                         greatest(s.since, coalesce(t.arrived_at, t.stage_since)) AS since,
                         t.facts ->> 'collector' AS collector
                  FROM app.trip_step s JOIN app.trip t USING (trip_id)
-                 WHERE s.is_live AND s.status IN ('ready', 'returned') AND s.step <> 'declaration'
-                     AND t.stage IN ('queued', 'in_the_yard')
+                 WHERE s.is_live AND s.status = ANY(:open_statuses) AND s.step <> :declaration
+                     AND t.stage = ANY(:at_gate)
                      AND (CAST(:gate_id AS text) IS NULL OR t.gate_id = :gate_id)
                  ORDER BY since LIMIT :limit)
                 UNION ALL
                 (SELECT t.trip_id, t.code, t.vehicle_id, t.gate_id, t.stage, t.perishable, t.simulated,
-                        'stage', t.stage, 'ready', t.stage_since, NULL
+                        :stage, t.stage, :ready, t.stage_since, NULL
                  FROM app.trip t
-                 WHERE t.stage IN ('queued', 'in_the_yard')
-                     AND t.stage IN ('planned', 'on_the_road', 'queued', 'in_the_yard')
+                 WHERE t.stage = ANY(:at_gate) AND t.{IS_OPEN}
                      AND NOT EXISTS (SELECT FROM app.trip_step s WHERE s.trip_id = t.trip_id AND s.is_live)
                      AND (CAST(:gate_id AS text) IS NULL OR t.gate_id = :gate_id)
                  ORDER BY t.stage_since LIMIT :limit)
             ) w JOIN ingest.vehicle v USING (vehicle_id)
             ORDER BY w.since, w.trip_id LIMIT :limit
-            """
+            """  # noqa: S608 - IS_OPEN is a constant of app.trips
         ),
-        {"gate_id": gate_id, "limit": limit},
+        {
+            "gate_id": gate_id,
+            "limit": limit,
+            "at_gate": list(Stage.at_gate()),
+            "open_statuses": list(StepStatus.open()),
+            "declaration": Step.DECLARATION,
+            "ready": StepStatus.READY,
+            "stage": StayKind.STAGE,
+            "step": StayKind.STEP,
+        },
     ).all()
 
 
@@ -114,14 +136,14 @@ def crossings(session: Session, since: datetime, until: datetime) -> Sequence[An
             JOIN app.trip t USING (trip_id)
             CROSS JOIN LATERAL (
                 SELECT EXISTS (SELECT FROM app.trip_event e
-                               WHERE e.trip_id = s.trip_id AND e.kind = 'stage' AND e.data ->> 'after' = 'out'
+                               WHERE e.trip_id = s.trip_id AND e.kind = 'stage' AND e.data ->> 'after' = :out
                                    AND e.data ->> 'reason' = 'turned_back') AS turned_back
             ) e
-            WHERE s.ended_at >= :since AND s.ended_at < :until AND s.kind = 'stage' AND s.outcome = 'out'
+            WHERE s.ended_at >= :since AND s.ended_at < :until AND s.kind = :stage AND s.outcome = :out
             GROUP BY 1, 2, 3, 4, 5
             """
         ),
-        {"since": since, "until": until},
+        {"since": since, "until": until, "out": Stage.OUT, "stage": StayKind.STAGE},
     ).all()
 
 
@@ -129,21 +151,20 @@ def standing_at(session: Session, moment: datetime) -> Sequence[AnyRow]:
     """Trucks that stood at the gates at a moment: `gate_id direction stage simulated trips`; still kept stays only."""
     return session.execute(
         text(
-            """
+            f"""
             SELECT gate_id, direction, stage, simulated, CAST(count(*) AS int) AS trips FROM (
                 SELECT s.gate_id, t.direction, s.name AS stage, t.simulated
                 FROM app.stay s JOIN app.trip t USING (trip_id)
-                WHERE s.ended_at > :moment AND s.began_at <= :moment AND s.kind = 'stage'
-                    AND s.name IN ('queued', 'in_the_yard')
+                WHERE s.ended_at > :moment AND s.began_at <= :moment AND s.kind = :stage
+                    AND s.name = ANY(:at_gate)
                 UNION ALL
                 SELECT t.gate_id, t.direction, t.stage, t.simulated
                 FROM app.trip t
-                WHERE t.stage IN ('queued', 'in_the_yard')
-                    AND t.stage IN ('planned', 'on_the_road', 'queued', 'in_the_yard') AND t.stage_since <= :moment
+                WHERE t.stage = ANY(:at_gate) AND t.{IS_OPEN} AND t.stage_since <= :moment
             ) w GROUP BY 1, 2, 3, 4
-            """
+            """  # noqa: S608 - IS_OPEN is a constant of app.trips
         ),
-        {"moment": moment},
+        {"moment": moment, "at_gate": list(Stage.at_gate()), "stage": StayKind.STAGE},
     ).all()
 
 

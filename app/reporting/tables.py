@@ -17,10 +17,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.trips.tables import one_of
-from geo.database import Base
-
-STAY_KINDS = ("stage", "step")
+from app.reporting.vocabulary import StayKind
+from geo.database import Base, one_of
 
 
 class StayRow(Base):
@@ -31,7 +29,7 @@ class StayRow(Base):
 
     __tablename__ = "stay"
     __table_args__ = (
-        CheckConstraint(one_of("kind", STAY_KINDS), name="kind"),
+        CheckConstraint(one_of("kind", StayKind), name="kind"),
         Index("ix_stay_ended_at", "ended_at"),
         {"schema": "app"},
     )

@@ -7,9 +7,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.platform.labels import STEP_NAMES
+from app.procedures.steps import Step
 from app.sheets import current_store
-from app.sheets.agencies import AGENCY_NAMES, agency_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ def current_steps(session: Session, trip_id: int) -> list[OpenStep]:
     """The open steps of a trip the caller may see, longest open first; none before it is declared and after its end."""
     found = []
     for row in current_store.open_steps(session, trip_id):
-        agency = agency_of(row.step, row.collector)
-        name, agency_name = STEP_NAMES.get(row.step, row.step), AGENCY_NAMES.get(agency, agency)
-        found.append(OpenStep(row.step, row.status, row.since, agency, name, agency_name))
+        step = Step.get(row.step)
+        agency = step.agency(row.collector)
+        found.append(OpenStep(step, row.status, row.since, agency, step.label, agency.label))
     return found

@@ -8,6 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.notifications.store import AnyRow
+from app.procedures.steps import Step, StepStatus
+from app.trips.vocabulary import Stage
 
 
 def open_steps(session: Session, trip_id: int) -> Sequence[AnyRow]:
@@ -19,13 +21,18 @@ def open_steps(session: Session, trip_id: int) -> Sequence[AnyRow]:
         text(
             """
             SELECT s.step, s.status, t.facts ->> 'collector' AS collector,
-                   CASE WHEN s.step = 'declaration' THEN s.since
-                        WHEN t.arrived_at IS NOT NULL OR t.stage = 'in_the_yard'
+                   CASE WHEN s.step = :declaration THEN s.since
+                        WHEN t.arrived_at IS NOT NULL OR t.stage = :in_the_yard
                         THEN greatest(s.since, coalesce(t.arrived_at, t.stage_since)) END AS since
             FROM app.trip_step s JOIN app.trip t USING (trip_id)
-            WHERE s.trip_id = :trip_id AND s.is_live AND s.status IN ('ready', 'returned')
+            WHERE s.trip_id = :trip_id AND s.is_live AND s.status = ANY(:open_statuses)
             ORDER BY since, s.step
             """
         ),
-        {"trip_id": trip_id},
+        {
+            "trip_id": trip_id,
+            "declaration": Step.DECLARATION,
+            "open_statuses": list(StepStatus.open()),
+            "in_the_yard": Stage.IN_THE_YARD,
+        },
     ).all()

@@ -17,6 +17,7 @@ from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.errors import problem, translate
 from app.platform.http import IdempotencyKey, IfMatch, PlainText, StorableJson, etag, problems, read_if_match
 from app.platform.permissions import Principal
+from app.procedures.steps import Step, StepStatus
 from app.sheets.dependencies import SheetsDep
 from app.sheets.service import Sheets
 from app.trips.endpoints import TripId
@@ -27,7 +28,6 @@ router = APIRouter(prefix="/api/v1/trips", tags=["sheets"])
 ReaderDep = Annotated[Principal, Depends(allow("sheets.read"))]
 ActorDep = Annotated[Principal, Depends(allow("steps.act"))]
 StepName = Annotated[str, Path(pattern=r"^[a-z_0-9]{1,40}$", examples=["barrier_1"])]
-Status = Literal["waiting", "ready", "done", "returned", "not_needed"]
 
 
 class ConfirmIn(BaseModel):
@@ -47,7 +47,7 @@ class ReturnIn(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"reasons": ["plate_differs"], "text": "Rơ-moóc khác"}]}
     )
 
-    to: str = Field(default="declaration", pattern=r"^[a-z_0-9]{1,40}$")
+    to: str = Field(default=Step.DECLARATION.value, pattern=r"^[a-z_0-9]{1,40}$")
     reasons: list[Annotated[PlainText, Field(max_length=60)]] = Field(default_factory=list, max_length=20)
     text: PlainText = Field(default="", max_length=2000)
 
@@ -56,7 +56,7 @@ class StepOut(BaseModel):
     """A step: how it stands, whose it is, since when."""
 
     step: str
-    status: Status
+    status: StepStatus
     owners: list[str]
     since: datetime
     done_at: datetime | None
@@ -68,7 +68,7 @@ class NodeOut(BaseModel):
     """A step in the drawing: column and row."""
 
     step: str
-    status: Status
+    status: StepStatus
     owners: list[str]
     since: datetime
     layer: int

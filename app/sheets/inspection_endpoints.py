@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
@@ -13,22 +13,17 @@ from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.http import problems
 from app.platform.permissions import Principal
 from app.sheets import service
+from app.sheets.stations import STATIONS
 
 router = APIRouter(prefix="/api/v1/inspections", tags=["sheets"])
 
 InspectorDep = Annotated[Principal, Depends(allow("inspections.read"))]
-Station = Literal[
-    "health",
-    "barrier_1",
-    "yard",
-    "quarantine_health",
-    "quarantine_animal",
-    "quarantine_plant",
-    "transshipment",
-    "customs",
-    "fee",
-    "barrier_2",
-    "support",
+StationName = Annotated[
+    str,
+    Query(
+        description="A step of the procedure, or the support desk.",
+        json_schema_extra={"enum": list(STATIONS)},
+    ),
 ]
 
 
@@ -84,7 +79,7 @@ def get_work_list(
     principal: InspectorDep,
     session: SessionDep,
     clock: ClockDep,
-    station: Annotated[Station, Query(description="A step of the procedure, or the support desk.")],
+    station: StationName,
 ) -> Any:
     """The work list of a station at the caller's gate."""
     return service.work_list(session, principal, station, now=clock.now())

@@ -18,11 +18,13 @@ from app.platform import audit, outbox
 from app.platform.outbox import Audience
 from app.platform.permissions import Principal, Role, Scope
 from app.procedures import service as procedures
-from app.procedures.procedure import DECLARATION, OPEN, Facts, Procedure, Refusal, Sheet, StepRecord, plain
+from app.procedures.procedure import Facts, Procedure, Refusal, Sheet, StepRecord, plain
+from app.procedures.steps import Step, StepStatus
 from app.sheets import store, view
 from app.trips import store as trips_store
 from app.trips.scope import visible_trips
-from app.trips.tables import OPEN_STAGES, Trip
+from app.trips.tables import Trip
+from app.trips.vocabulary import Stage
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, StaleError
 
 DECLARED_FACTS: Final = ("direction", "regime", "goods_class", "perishable", "chilled")
@@ -108,7 +110,7 @@ class Sheets:
             If there is no such trip, it is over, or no procedure is published for it.
         """
         trip = _lock(session, true(), trip_id)
-        if trip.stage not in OPEN_STAGES:
+        if trip.stage not in Stage.open():
             raise _over(trip)
         if trip.procedure_id is None:
             return self._open(session, trip, replace(facts, undeclared=False), principal, now, address)
@@ -119,16 +121,16 @@ class Sheets:
         merged = replace(sheet.facts, **declared)
         after = sheet.with_facts(merged, changed)
         act_name = "facts"
-        if after.may(DECLARATION, "redeclare") is None:
+        if after.may(Step.DECLARATION, "redeclare") is None:
             after, act_name = after.redeclare(), "redeclare"
-        elif after.may(DECLARATION, "confirm") is None:
-            after, act_name = after.confirm(DECLARATION), "redeclare"
+        elif after.may(Step.DECLARATION, "confirm") is None:
+            after, act_name = after.confirm(Step.DECLARATION), "redeclare"
         return self._apply(
             session,
             trip,
             sheet,
             after,
-            _Act(act_name, DECLARATION, principal, now, address, {"changed": sorted(changed)}),
+            _Act(act_name, Step.DECLARATION, principal, now, address, {"changed": sorted(changed)}),
         )
 
     def note_arrival(
@@ -144,12 +146,12 @@ class Sheets:
         values: dict[str, Any] = {"arrived_at": trip.arrived_at or now}
         if trip.procedure_id is not None:
             return trips_store.update_trip(session, trip_id, values)
-        act = _Act("undeclared", DECLARATION, principal, now, address, {})
+        act = _Act("undeclared", Step.DECLARATION, principal, now, address, {})
         values["facts"] = {**trip.facts, "undeclared_since": now.isoformat()}
         version = trips_store.update_trip(session, trip_id, values)
         _write_line(session, trip, act, {})
         audience = replace(_audience(trip, ()), roles=(str(Role.SUPPORT), str(Role.BORDER_GUARD)))
-        _emit(session, trip, DECLARATION, "undeclared", version, audience, now)
+        _emit(session, trip, Step.DECLARATION, "undeclared", version, audience, now)
         audit.record(
             session, principal, "sheets.undeclared", "trip", trip_id, None, values["facts"], at=now, address=address
         )
@@ -205,7 +207,7 @@ class Sheets:
         step: str,
         *,
         edited_version: int | None,
-        to: str = DECLARATION,
+        to: str = Step.DECLARATION,
         reasons: Sequence[str],
         text: str = "",
         now: datetime,
@@ -235,7 +237,7 @@ class Sheets:
         sheet = load_sheet(session, trip)
         _check_owner(principal, sheet, step)
         data = {"to": to, "reasons": list(reasons), "text": text.strip()}
-        if sheet.state().get(to) == "returned" and _was_returned_so(session, trip_id, step, principal, data):
+        if sheet.state().get(to) == StepStatus.RETURNED and _was_returned_so(session, trip_id, step, principal, data):
             return trip.version
         _check_version(trip, edited_version)
         _check_open(trip)
@@ -276,7 +278,7 @@ class Sheets:
         if after.facts == sheet.facts:
             return trip.version
         return self._apply(
-            session, trip, sheet, after, _Act("facts", DECLARATION, principal, now, address, plain(facts))
+            session, trip, sheet, after, _Act("facts", Step.DECLARATION, principal, now, address, plain(facts))
         )
 
     # Reading
@@ -325,8 +327,8 @@ class Sheets:
         if "undeclared_since" in trip.facts and not facts.undeclared:
             since = datetime.fromisoformat(trip.facts["undeclared_since"])
             data["undeclared_s"] = (now - since).total_seconds()
-        after = blank if facts.undeclared else blank.confirm(DECLARATION)
-        return self._apply(session, trip, blank, after, _Act("opened", DECLARATION, principal, now, address, data))
+        after = blank if facts.undeclared else blank.confirm(Step.DECLARATION)
+        return self._apply(session, trip, blank, after, _Act("opened", Step.DECLARATION, principal, now, address, data))
 
     def _open_undeclared(
         self, session: Session, trip: Trip, edited: int | None, principal: Principal | None, now: datetime, address: str
@@ -356,21 +358,21 @@ class Sheets:
             values: dict[str, Any] = {"status": status}
             if status != old[step]:
                 values["since"] = act.now
-            if status == "done":
-                by_platform = confirmed[step] != "done"
+            if status == StepStatus.DONE:
+                by_platform = confirmed[step] != StepStatus.DONE
                 values |= {"done_at": act.now, "done_by": None if by_platform else act.actor_id}
                 values["data"] = {"at_once": True} if by_platform else dict(act.data)
-            elif old[step] == "done":
+            elif old[step] == StepStatus.DONE:
                 values |= {"done_at": None, "done_by": None}
             if act.name == "return" and step == act.data["to"]:
                 values["data"] = {"from": act.step, "reasons": act.data["reasons"], "text": act.data["text"]}
             store.update_step(session, trip.trip_id, step, values)
         changes: dict[str, Any] = {"facts": {**trip.facts, **released.facts.to_record()}}
         changes |= {"channel": released.facts.channel, "procedure_id": trip.procedure_id}
-        if act.name == "confirm" and act.step != DECLARATION and trip.arrived_at is None:
+        if act.name == "confirm" and act.step != Step.DECLARATION and trip.arrived_at is None:
             changes["arrived_at"] = act.now
         if released.is_finished and not before.is_finished:
-            changes |= {"stage": "out", "stage_since": act.now}
+            changes |= {"stage": Stage.OUT, "stage_since": act.now}
         version = trips_store.update_trip(session, trip.trip_id, changes)
         _write_line(session, trip, act, {step: status for step, status in new.items() if status != old[step]})
         _emit_changes(session, trip, before, released, version, act.now)
@@ -430,11 +432,15 @@ def _write_line(session: Session, trip: Trip, act: _Act, changed: Mapping[str, s
 def _emit_changes(session: Session, trip: Trip, before: Sheet, sheet: Sheet, version: int, now: datetime) -> None:
     old = before.state()
     for step, status in sheet.state().items():
-        if status != old[step] and status != "not_needed" and (status != "waiting" or old[step] in OPEN):
+        if (
+            status != old[step]
+            and status != StepStatus.NOT_NEEDED
+            and (status != StepStatus.WAITING or old[step] in StepStatus.open())
+        ):
             owners = sheet.procedure.steps[step].owners_of(sheet.facts)
             _emit(session, trip, step, status, version, _audience(trip, owners), now)
     if sheet.is_finished and not before.is_finished:
-        data = {"trip_id": trip.trip_id, "vehicle_id": trip.vehicle_id, "gate_id": trip.gate_id, "stage": "out"}
+        data = {"trip_id": trip.trip_id, "vehicle_id": trip.vehicle_id, "gate_id": trip.gate_id, "stage": Stage.OUT}
         outbox.emit(session, "trip", _audience(trip, (str(Role.TRAFFIC_POLICE),)), data, at=now)
 
 
@@ -490,7 +496,7 @@ def _check_owner(principal: Principal | None, sheet: Sheet, step: str) -> None:
 
 
 def _is_done_by(session: Session, trip_id: int, sheet: Sheet, step: str, principal: Principal | None) -> bool:
-    if sheet.state()[step] != "done":
+    if sheet.state()[step] != StepStatus.DONE:
         return False
     actor_id = principal.account_id if principal else None
     return any(row.step == step and row.done_by == actor_id for row in store.steps_of(session, trip_id))
@@ -516,7 +522,7 @@ def _check_version(trip: Trip, edited_version: int | None) -> None:
 
 
 def _check_open(trip: Trip) -> None:
-    if trip.stage not in OPEN_STAGES:
+    if trip.stage not in Stage.open():
         raise _over(trip)
 
 

@@ -2,55 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from app.platform.labels import N_, STEP_NAMES
+from app.platform.labels import N_
 from app.platform.permissions import Principal, Role
-from geo.errors import NotFoundError
+from app.procedures.steps import Part, Step, StepVocabulary
+from geo.errors import InvalidInputError, NotFoundError
 
 
 @dataclass(frozen=True)
 class Station:
-    """One station; its name is that of the step done there (see `app.sheets.view.STATIONS`).
+    """One station; its name is that of the step done there.
 
-    `icon` is one of Tabler's.
+    `label` is a key of the translations, `icon` one of Tabler's; `shows` and `devices_first` as of the step (see
+    `app.procedures.steps.StepSpec`).
     """
 
     name: str
+    label: str
     icon: str
     roles: tuple[Role, ...]
-
-    @property
-    def label(self) -> str:
-        """What it is called, a key of the translations."""
-        return STEP_NAMES.get(self.name, N_("Undeclared vehicles"))
+    shows: tuple[Part, ...]
+    devices_first: bool
 
 
 SUPPORT: Final = "support"
 """The desk at the temporary yard, for trucks that came undeclared; a station, but no step."""
 
-STATIONS: Final = {
-    one.name: one
-    for one in (
-        Station("health", "stethoscope", (Role.HEALTH_QUARANTINE,)),
-        Station("barrier_1", "barrier-block", (Role.BORDER_GUARD,)),
-        Station("barrier_2", "barrier-block", (Role.BORDER_GUARD,)),
-        Station("yard", "parking", (Role.YARD_OPERATOR,)),
-        Station("transshipment", "transfer", (Role.YARD_OPERATOR,)),
-        Station("quarantine_health", "stethoscope", (Role.HEALTH_QUARANTINE,)),
-        Station("quarantine_animal", "paw", (Role.ANIMAL_QUARANTINE,)),
-        Station("quarantine_plant", "leaf", (Role.PLANT_QUARANTINE,)),
-        Station("customs", "package", (Role.CUSTOMS,)),
-        Station("fee", "cash", (Role.GATE_MANAGEMENT, Role.TAX)),
-        Station(SUPPORT, "file-alert", (Role.SUPPORT,)),
+
+def make_stations(steps: type[StepVocabulary]) -> dict[str, Station]:
+    """The stations of a vocabulary of steps by name, the support desk last."""
+    found = [
+        Station(str(step), step.label, step.icon, step.spec.roles, step.spec.shows, step.spec.devices_first)
+        for step in steps.stations()
+    ]
+    desk = Station(
+        SUPPORT, N_("Undeclared vehicles"), "file-alert", (Role.SUPPORT,), ("vehicle", "driver", "goods"), False
     )
-}
+    return {station.name: station for station in (*found, desk)}
 
 
-def stations_of(principal: Principal) -> list[Station]:
+STATIONS: Final[Mapping[str, Station]] = make_stations(Step)
+
+
+def check_station(name: str) -> str:
+    """The name of a station.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such station.
+    """
+    if name not in STATIONS:
+        known = ", ".join(STATIONS)
+        raise InvalidInputError(
+            "There is no station {station}; use one of {known}.", field="station", station=name, known=known
+        )
+    return name
+
+
+def stations_of(principal: Principal, stations: Mapping[str, Station] = STATIONS) -> list[Station]:
     """The stations a person works at, the first one shown first."""
-    return [one for one in STATIONS.values() if principal.role in one.roles]
+    return [station for station in stations.values() if principal.role in station.roles]
 
 
 def get_station(principal: Principal, name: str | None) -> Station:
@@ -62,7 +77,7 @@ def get_station(principal: Principal, name: str | None) -> Station:
         If the person works at no such station.
     """
     own = stations_of(principal)
-    found = [one for one in own if name in (None, one.name)]
+    found = [station for station in own if name in (None, station.name)]
     if not found:
         raise NotFoundError("You do not work at the station {station}.", station=name or "–")
     return found[0]

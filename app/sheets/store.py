@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from app.accounts.tables import Account
+from app.procedures.steps import StepStatus
 from app.sheets.tables import TripStepRow
 from app.trips.tables import IS_OPEN, TripEvent
+from app.trips.vocabulary import Stage
 
 # Sheets
 
@@ -57,9 +59,11 @@ def last_line(session: Session, trip_id: int, kind: str) -> TripEvent | None:
 # Work lists
 
 _IS_HERE = """
-    (t.arrived_at IS NOT NULL OR t.stage = 'in_the_yard' OR coalesce(g.gate_id = t.gate_id, false)
-     OR (t.stage = 'queued' AND coalesce(p.km <= :near_km, false)))
+    (t.arrived_at IS NOT NULL OR t.stage = :in_the_yard OR coalesce(g.gate_id = t.gate_id, false)
+     OR (t.stage = :queued AND coalesce(p.km <= :near_km, false)))
 """
+_AT_GATE: Final = {"queued": Stage.QUEUED, "in_the_yard": Stage.IN_THE_YARD}
+"""What `_IS_HERE` binds, besides `near_km`."""
 _WAITS_SINCE = "greatest(s.since, coalesce(t.arrived_at, t.stage_since))"
 """A step waits from when it could be done, but not before its truck is there."""
 _IS_MINE = "(CAST(:collector AS text) IS NULL OR coalesce(t.facts ->> 'collector', :collector) = :collector)"
@@ -101,9 +105,9 @@ def trucks_of_station(
             f"""
             WITH considered AS MATERIALIZED (
                 SELECT t.trip_id, t.planned_arrival, s.status, s.since, {_WAITS_SINCE} AS waits_since,
-                       {_IS_HERE} AS is_here, s.status <> 'waiting' AND {_IS_HERE} AS is_work, {_WHERE_IT_IS}
+                       {_IS_HERE} AS is_here, s.status <> :waiting AND {_IS_HERE} AS is_work, {_WHERE_IT_IS}
                 FROM app.trip_step s JOIN app.trip t ON t.trip_id = s.trip_id {_PLACES}
-                WHERE s.step = :step AND s.is_live AND s.status IN ('waiting', 'ready', 'returned')
+                WHERE s.step = :step AND s.is_live AND s.status = ANY(:to_do)
                   AND t.gate_id = :gate_id AND t.{IS_OPEN} AND {_IS_MINE}
             ), chosen AS (
                 (SELECT trip_id, status, waits_since AS since, position_time, km, site_id, eta, eta_is_forecast,
@@ -125,6 +129,9 @@ def trucks_of_station(
             "until": until,
             "most_here": most_here,
             "most_next": most_next,
+            "waiting": StepStatus.WAITING,
+            "to_do": list(StepStatus.to_do()),
+            **_AT_GATE,
         },
     ).all()
 
@@ -145,7 +152,7 @@ def trucks_undeclared(session: Session, gate_id: str, *, near_km: float, limit: 
             {_ENTRIES} ORDER BY since, t.trip_id
             """  # noqa: S608 - constants of this module
         ),
-        {"gate_id": gate_id, "near_km": near_km, "limit": limit},
+        {"gate_id": gate_id, "near_km": near_km, "limit": limit, **_AT_GATE},
     ).all()
 
 
@@ -154,8 +161,8 @@ def open_steps(session: Session, trip_ids: Sequence[int]) -> dict[int, list[str]
     rows = session.execute(
         text(
             "SELECT trip_id, array_agg(step) AS steps FROM app.trip_step "
-            "WHERE trip_id = ANY(:trip_ids) AND status IN ('ready', 'returned') GROUP BY trip_id"
+            "WHERE trip_id = ANY(:trip_ids) AND status = ANY(:open_statuses) GROUP BY trip_id"
         ),
-        {"trip_ids": list(trip_ids)},
+        {"trip_ids": list(trip_ids), "open_statuses": list(StepStatus.open())},
     )
     return {row.trip_id: list(row.steps) for row in rows}

@@ -9,11 +9,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.procedures.procedure import STATUSES
-from app.trips.tables import one_of
-from geo.database import Base
+from app.procedures.steps import StepStatus
+from geo.database import Base, one_of
 
-IS_WORK = "is_live AND status IN ('waiting', 'ready', 'returned')"
+IS_WORK = f"is_live AND {one_of('status', StepStatus.to_do())}"
 """What a station has before it: steps still to be done of trips that are not over."""
 
 
@@ -26,7 +25,7 @@ class TripStepRow(Base):
 
     __tablename__ = "trip_step"
     __table_args__ = (
-        CheckConstraint(one_of("status", STATUSES), name="status"),
+        CheckConstraint(one_of("status", StepStatus), name="status"),
         Index("ix_trip_step_work", "step", "status", "trip_id", postgresql_where=text(IS_WORK)),
         {"schema": "app"},
     )

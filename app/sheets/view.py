@@ -8,19 +8,17 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from app.platform.permissions import Principal, Role
+from app.platform.permissions import Principal
 from app.procedures import checks
-from app.procedures.procedure import DECLARATION, OPEN, STEPS, Sheet
+from app.procedures.procedure import Sheet
+from app.procedures.steps import Step, StepStatus
 from app.sheets import store
+from app.sheets.stations import SUPPORT, check_station
 from app.trips import service
 from app.trips.tables import Trip
-from geo.errors import ForbiddenError, InvalidInputError
+from geo.errors import ForbiddenError
 from ingest.plates import display_plate
 
-SUPPORT: Final = "support"
-STATIONS: Final = (*(step for step in STEPS if step != DECLARATION), SUPPORT)
-"""A station is a step, or the support desk at the temporary yard."""
-COLLECTORS: Final = (Role.GATE_MANAGEMENT, Role.TAX)
 NEAR_KM: Final = 2.0
 """A truck that queues within this of the border is at the gate; assumed."""
 AHEAD: Final = timedelta(hours=12)
@@ -130,20 +128,14 @@ def work_list(session: Session, principal: Principal, station: str, *, now: date
         If the caller stands at no gate.
     """
     principal.require("inspections.read")
-    if station not in STATIONS:
-        raise InvalidInputError(
-            "There is no station {station}; use one of {known}.",
-            field="station",
-            station=station,
-            known=", ".join(STATIONS),
-        )
+    check_station(station)
     if principal.gate_id is None:
         raise ForbiddenError("Your account is bound to no gate; ask an administrator to give it one.")
     gate_id = principal.gate_id
     here: list[dict[str, Any]] = []
     following: list[dict[str, Any]] = []
     if station != SUPPORT:
-        collector = str(principal.role) if station == "fee" and principal.role in COLLECTORS else None
+        collector = str(principal.role) if station == Step.FEE and principal.role in Step.FEE.spec.roles else None
         rows = store.trucks_of_station(
             session,
             gate_id,
@@ -173,7 +165,7 @@ def work_list(session: Session, principal: Principal, station: str, *, now: date
 
 
 def _ahead(row: Any, steps: list[str]) -> list[str]:
-    return [] if row.status in OPEN else sorted(steps, key=STEPS.index)
+    return [] if row.status in StepStatus.open() else Step.in_order(steps)
 
 
 def _entry(row: Any) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from app.sheets.dependencies import SheetsDep
 from app.trip_eta.endpoints import WordingDep
 from app.trip_eta.service import list_outlooks
 from app.trips import service
-from app.trips.goods import GOODS_CLASSES
+from app.trips.goods import GoodsClass
+from app.trips.vocabulary import Stage
 from app.web.pages import render
 from geo.clock import parse_time
 from geo.corridor import Corridor
@@ -46,7 +47,11 @@ def show_trip(
 ) -> Response:
     """One trip with its timeline, and what it waits for now."""
     trip = service.get_trip(session, principal, trip_id)
-    names: dict[str, Any] = {"goods_classes": GOODS_CLASSES, "sites": _site_names(corridor)}
+    names: dict[str, Any] = {
+        "goods_classes": GoodsClass.by_name(),
+        "sites": _site_names(corridor),
+        "open_stages": Stage.open(),
+    }
     arrival = parse_time(trip["planned_arrival"])
     graph = sheets.get_sheet(session, principal, trip_id)["graph"]
     steps = current_steps(session, trip_id)

@@ -11,7 +11,7 @@ from app.platform.permissions import Principal
 from app.sheets.service import Sheets, load_sheet
 from app.trips import store as trip_store
 from app.trips.scope import visible_trips
-from app.trips.tables import CHANNELS
+from app.trips.vocabulary import Channel
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
 
 STEP: Final = "customs"
@@ -37,7 +37,7 @@ def set_channel(
         If there is no such trip at the caller's gate, its sheet was changed meanwhile, it is not declared or inspected
         already, or there is no such channel.
     """
-    if channel not in CHANNELS:
+    if Channel.lookup(channel) is None:
         raise InvalidInputError(
             "There is no channel {channel}; use green, yellow or red.", field="channel", channel=channel
         )

@@ -15,6 +15,7 @@ from app.platform.permissions import Principal
 from app.sheets.dependencies import SheetsDep
 from app.stations import channel
 from app.stations.search import LONGEST_TEXT, search
+from app.trips.vocabulary import Channel
 
 router = APIRouter(prefix="/api/v1", tags=["trips"])
 
@@ -52,14 +53,14 @@ class ChannelIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"channel": "green"}]})
 
-    channel: Literal["green", "yellow", "red"]
+    channel: Channel
 
 
 class ChannelOut(BaseModel):
     """The channel given; `version` is the ETag of the sheet."""
 
     trip_id: int
-    channel: Literal["green", "yellow", "red"]
+    channel: Channel
     version: int = Field(examples=[7])
 
 

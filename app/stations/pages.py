@@ -13,16 +13,19 @@ from starlette.responses import Response
 
 from app.accounts.authorisation import allow
 from app.declarations.declared import read
+from app.fees.vocabulary import FeeStatus
 from app.forecasting.service import gate_now
+from app.gates.vocabulary import ScanResult, SealState, WeighingVerdict
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.labels import N_
 from app.platform.permissions import Principal
+from app.procedures.steps import StepStatus
 from app.sheets.dependencies import SheetsDep
 from app.sheets.service import Sheets
 from app.sheets.stations import Station, get_station, stations_of
 from app.stations import view
 from app.stations.search import LONGEST_TEXT, search
-from app.trips.goods import GOODS_CLASSES
+from app.trips.goods import GoodsClass
+from app.trips.vocabulary import Channel
 from app.web.pages import render
 from capacity.ledger import YardState
 from geo.corridor import Corridor, Site
@@ -35,26 +38,6 @@ StationDep = Annotated[Principal, Depends(allow("pages.station"))]
 AtQuery = Annotated[str | None, Query(max_length=40)]
 TripQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 LOOK_AHEAD_S = (3600.0, 10_800.0)
-
-STATUS_WORDS = {
-    "waiting": (N_("Waiting"), "hourglass-empty"),
-    "ready": (N_("To do"), "circle-dot"),
-    "done": (N_("Done"), "circle-check"),
-    "returned": (N_("Returned"), "arrow-back-up"),
-    "not_needed": (N_("Not needed"), "circle-dashed"),
-}
-CHANNEL_WORDS = {
-    "green": (N_("Green"), "circle-check"),
-    "yellow": (N_("Yellow"), "file-search"),
-    "red": (N_("Red"), "package"),
-}
-FEE_WORDS = {
-    "open_question": N_("an open question to the collector"),
-    "due": N_("Not paid"),
-    "paid": N_("Paid"),
-    "waived": N_("Waived"),
-    "refunded": N_("Refunded"),
-}
 
 
 @dataclass(frozen=True)
@@ -195,11 +178,15 @@ def _find_sheet(
 
 def _words(corridor: Corridor) -> dict[str, Any]:
     return {
-        "status_words": STATUS_WORDS,
-        "channel_words": CHANNEL_WORDS,
-        "fee_words": FEE_WORDS,
+        "step_statuses": StepStatus.by_name(),
+        "channels": Channel.by_name(),
+        "fee_labels": {str(status): status.payer_label for status in FeeStatus},
+        "verdict_labels": WeighingVerdict.labels(),
+        "differing_verdicts": WeighingVerdict.differing(),
+        "scan_labels": ScanResult.labels(),
+        "seal_labels": SealState.labels(),
         "read": read,
-        "goods_classes": GOODS_CLASSES,
+        "goods_classes": GoodsClass.by_name(),
         "sites": corridor.sites,
     }
 

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from sqlalchemy.orm import Session
 
 from app.declarations import reasons
 from app.declarations.fields import HEAD_FIELDS
 from app.platform.permissions import Principal
+from app.procedures.steps import Part, Step, StepStatus
 from app.sheets.service import Sheets, work_list
 from app.sheets.stations import SUPPORT, Station
 from app.transshipments import service as transshipments
-from app.transshipments.tables import OPEN_STATUSES
+from app.transshipments.vocabulary import TransshipmentStatus
 from geo.clock import parse_time
 from geo.errors import NotFoundError
 
-PARTS: Final = ("vehicle", "driver", "health", "goods", "customs", "fee")
-FIRST: Final[Mapping[str, tuple[str, ...]]] = {
-    "health": ("health", "driver"),
-    "barrier_1": ("vehicle", "driver", "goods"),
-    "barrier_2": ("vehicle", "driver", "fee"),
-    "yard": ("vehicle", "goods"),
-    "transshipment": ("goods", "vehicle"),
-    "quarantine_health": ("health", "driver"),
-    "quarantine_animal": ("goods",),
-    "quarantine_plant": ("goods",),
-    "customs": ("goods", "customs", "vehicle"),
-    "fee": ("fee", "goods", "vehicle"),
-}
-"""The parts of the declaration that a station compares with what stands before it; the others follow, folded."""
-DEVICES_FIRST: Final = frozenset({"barrier_1", "barrier_2", "customs", "yard"})
+PARTS: Final = get_args(Part)
 HIDDEN_FIELDS: Final = frozenset({"driver_id", "gate_id", "regime", "direction"})
+WAITING: Final[Mapping[str, TransshipmentStatus]] = {
+    Step.CUSTOMS: TransshipmentStatus.REGISTERED,
+    Step.TRANSSHIPMENT: TransshipmentStatus.APPROVED,
+}
+"""The transshipments that wait for a station."""
 LISTED: Final = 60
 AFTERGLOW: Final = timedelta(minutes=30)
 """How long a station still sees the sheet of a trip that is over."""
@@ -56,7 +48,9 @@ def view_sheet(
     own = next((one for one in found["steps"] if one["step"] == station.name), None)
     declaration = found.get("declaration") or {}
     data = declaration.get("data") or {}
-    open_ones, _ = transshipments.list_transshipments(session, principal, trip_id=trip_id, statuses=OPEN_STATUSES)
+    open_ones, _ = transshipments.list_transshipments(
+        session, principal, trip_id=trip_id, statuses=TransshipmentStatus.open()
+    )
     return {
         "sheet": found,
         "own": own,
@@ -66,9 +60,9 @@ def view_sheet(
         "differences": [_difference(one) for one in declaration.get("differences") or ()],
         "declared": {part: _fields(data, part) for part in PARTS},
         "lines": list(data.get("lines") or ()),
-        "first": FIRST.get(station.name, ("vehicle", "driver", "goods")),
-        "devices_first": station.name in DEVICES_FIRST,
-        "returned": next((_returned(one) for one in found["steps"] if one["status"] == "returned"), None),
+        "first": station.shows,
+        "devices_first": station.devices_first,
+        "returned": next((_returned(one) for one in found["steps"] if one["status"] == StepStatus.RETURNED), None),
         "weighings": _newest_first(found, "weighings"),
         "scans": _newest_first(found, "scans"),
         "seals": _newest_first(found, "seals"),
@@ -82,7 +76,7 @@ def view_work(session: Session, principal: Principal, station: Station, *, now: 
     """The work list of a station, and the transshipments that wait there: for customs those to approve, for the yard
     those to carry out."""
     found = work_list(session, principal, station.name, now=now)
-    waiting = {"customs": "registered", "transshipment": "approved"}.get(station.name)
+    waiting = WAITING.get(station.name)
     listed: list[dict[str, Any]] = []
     if waiting is not None:
         listed, _ = transshipments.list_transshipments(session, principal, statuses=(waiting,), limit=LISTED)
@@ -107,7 +101,7 @@ def _waits_for(found: Mapping[str, Any], step: str) -> list[dict[str, Any]]:
     while frontier:
         frontier = {edge["from"] for edge in found["graph"]["edges"] if edge["to"] in frontier} - before
         before |= frontier
-    return [one for one in found["steps"] if one["step"] in before and one["status"] in ("ready", "returned")]
+    return [one for one in found["steps"] if one["step"] in before and one["status"] in StepStatus.open()]
 
 
 def _fields(data: Mapping[str, Any], part: str) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from app.accounts.tables import Account, SessionRow
 from app.platform.permissions import Principal
 from app.trips.scope import visible_vehicles
-from app.trips.tables import OPEN_STAGES, Trip
+from app.trips.tables import Trip
+from app.trips.vocabulary import Stage
 from ingest.tables import Vehicle
 
 
@@ -21,7 +22,7 @@ def open_trips(session: Session) -> dict[int, Any]:
     rows = session.execute(
         select(
             Trip.vehicle_id, Trip.trip_id, Trip.gate_id, Trip.stage, Trip.goods_class, Trip.perishable, Trip.simulated
-        ).where(Trip.stage.in_(OPEN_STAGES))
+        ).where(Trip.stage.in_(Stage.open()))
     )
     return {row.vehicle_id: row for row in rows}
 

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from app.trips.tables import OPEN_STAGES, Trip
+from app.trips.tables import Trip
+from app.trips.vocabulary import Stage
 from ingest.tables import FixRow, LastPosition, Vehicle
 
 BoundingBox = tuple[float, float, float, float]
@@ -60,7 +61,7 @@ def list_positions(
             Trip.perishable,
         )
         .join(Vehicle, Vehicle.vehicle_id == LastPosition.vehicle_id)
-        .outerjoin(Trip, and_(Trip.vehicle_id == LastPosition.vehicle_id, Trip.stage.in_(OPEN_STAGES)))
+        .outerjoin(Trip, and_(Trip.vehicle_id == LastPosition.vehicle_id, Trip.stage.in_(Stage.open())))
         .where(visible)
     )
     if gate_id is not None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.platform.permissions import Principal
 from app.tracking import position_store
 from app.trips.scope import visible_vehicles
+from app.trips.vocabulary import Stage
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError, NotFoundError
 from geo.matching import Status
@@ -110,7 +111,7 @@ def state(motion: str, stage: str | None, *, silent: bool) -> str:
     """What people are shown: silent for 20 minutes, queued (its trip is, and it is on the road), else its motion."""
     if silent:
         return "silent"
-    return "queued" if stage == "queued" and motion in {"moving", "slow", "stopped"} else motion
+    return "queued" if stage == Stage.QUEUED and motion in {"moving", "slow", "stopped"} else motion
 
 
 def at(session: Session, corridor: Corridor, moment: datetime) -> bytes:

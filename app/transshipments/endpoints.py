@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
@@ -18,6 +18,7 @@ from app.platform.permissions import Principal
 from app.sheets.dependencies import SheetsDep
 from app.transshipments import service
 from app.transshipments.balance import Amount, Move
+from app.transshipments.vocabulary import TransshipmentStatus
 
 router = APIRouter(prefix="/api/v1/transshipments", tags=["trips"])
 
@@ -25,7 +26,6 @@ ReaderDep = Annotated[Principal, Depends(allow("sheets.read"))]
 RegistrantDep = Annotated[Principal, Depends(allow("transshipments.register"))]
 ApproverDep = Annotated[Principal, Depends(allow("transshipments.approve"))]
 YardDep = Annotated[Principal, Depends(allow("transshipments.carry_out"))]
-Status = Literal["registered", "approved", "refused", "carried_out", "cancelled"]
 TransshipmentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Weight = Annotated[Decimal, Field(gt=0, le=1_000_000, max_digits=14, decimal_places=3)]
 
@@ -101,7 +101,7 @@ class TransshipmentOut(BaseModel):
     gate_id: str
     plate: str
     organisation: str
-    status: Status
+    status: TransshipmentStatus
     note: str
     reason: str
     version: int
@@ -163,7 +163,7 @@ def list_transshipments(
     session: SessionDep,
     principal: ReaderDep,
     trip_id: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
-    status: Annotated[list[Status] | None, Query()] = None,
+    status: Annotated[list[TransshipmentStatus] | None, Query()] = None,
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Any:

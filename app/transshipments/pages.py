@@ -10,12 +10,11 @@ from starlette.responses import Response
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import CorridorDep, SessionDep
-from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.sheets.dependencies import SheetsDep
 from app.sheets.stations import stations_of
 from app.transshipments import load, service
-from app.transshipments.tables import STATUSES
+from app.transshipments.vocabulary import TransshipmentStatus
 from app.web.pages import render
 from ingest.plates import display_plate
 
@@ -24,14 +23,6 @@ router = APIRouter(include_in_schema=False, prefix="/transshipments")
 ReaderDep = Annotated[Principal, Depends(allow("sheets.read"))]
 RegistrantDep = Annotated[Principal, Depends(allow("transshipments.register"))]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
-
-STATUS_NAMES = {
-    "registered": (N_("Waits for customs"), "hourglass"),
-    "approved": (N_("Approved, waits for the yard"), "checks"),
-    "refused": (N_("Refused"), "ban"),
-    "carried_out": (N_("Carried out"), "circle-check"),
-    "cancelled": (N_("Withdrawn"), "arrow-back-up"),
-}
 
 
 @router.get("")
@@ -44,7 +35,8 @@ def show_transshipments(
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> Response:
     """All transshipments of the trips one may see."""
-    wanted = (status,) if status in STATUSES else ()
+    known = TransshipmentStatus.lookup(status)
+    wanted = () if known is None else (known,)
     items, following = service.list_transshipments(session, principal, statuses=wanted, before=before, limit=50)
     return _page(
         request,
@@ -93,7 +85,7 @@ def show_transshipment(
         corridor,
         "transshipments/transshipment.html",
         found=found,
-        sides=_sides(lines, found) if found["status"] != "carried_out" else [],
+        sides=_sides(lines, found) if found["status"] != TransshipmentStatus.CARRIED_OUT else [],
     )
 
 
@@ -120,5 +112,10 @@ def _sides(lines: Sequence[Any], found: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _page(request: Request, principal: Principal, corridor: Any, template: str, **context: Any) -> Response:
     return render(
-        request, template, stations=stations_of(principal), sites=corridor.sites, status_names=STATUS_NAMES, **context
+        request,
+        template,
+        stations=stations_of(principal),
+        sites=corridor.sites,
+        status_names=TransshipmentStatus.by_name(),
+        **context,
     )

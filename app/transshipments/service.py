@@ -16,18 +16,19 @@ from sqlalchemy.orm import Session
 
 from app.platform import audit, outbox
 from app.platform.outbox import Audience
-from app.platform.permissions import Principal
+from app.platform.permissions import Principal, Role
+from app.procedures.steps import Step, StepStatus
 from app.sheets.service import SheetChange, Sheets
 from app.transshipments import load, store
 from app.transshipments.balance import Amount, Move, balance, differences
-from app.transshipments.tables import OPEN_STATUSES, Transshipment, TransshipmentMove
+from app.transshipments.tables import Transshipment, TransshipmentMove
+from app.transshipments.vocabulary import TransshipmentStatus
 from app.trips import store as trip_store
 from app.trips.scope import visible_trips
 from app.trips.tables import Trip
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
 from ingest.plates import display_plate, normalise_plate
 
-STEP = "transshipment"
 MOST_MOVES = 200
 LONGEST_TEXT = 500
 
@@ -83,7 +84,16 @@ def register(
             "The trip {code} has a transshipment that is not carried out yet; withdraw that one first.", code=trip.code
         )
     sheets.update_facts(session, trip_id, {"transshipment": True}, now, principal=principal, address=address)
-    _note(session, principal, trip, made, "registered", now, address, after={"moves": _plain_moves(tidy)})
+    _note(
+        session,
+        principal,
+        trip,
+        made,
+        TransshipmentStatus.REGISTERED,
+        now,
+        address,
+        after={"moves": _plain_moves(tidy)},
+    )
     return made.transshipment_id
 
 
@@ -103,9 +113,16 @@ def approve(
     NotFoundError, StaleError, ConflictError
         If there is none at the caller's gate, it was changed meanwhile, or is not waiting for approval.
     """
-    trip, found = _lock(session, principal, "transshipments.approve", transshipment_id, edited_version, ("registered",))
+    trip, found = _lock(
+        session,
+        principal,
+        "transshipments.approve",
+        transshipment_id,
+        edited_version,
+        (TransshipmentStatus.REGISTERED,),
+    )
     _still_balances(session, trip, [_as_move(row) for row in store.moves_of(session, [transshipment_id])])
-    _decide(session, principal, trip, found, "approved", "", now, address)
+    _decide(session, principal, trip, found, TransshipmentStatus.APPROVED, "", now, address)
 
 
 def refuse(
@@ -129,9 +146,14 @@ def refuse(
     if not reason.strip():
         raise InvalidInputError("Say why, so that the enterprise can register it anew.", field="reason")
     trip, found = _lock(
-        session, principal, "transshipments.approve", transshipment_id, edited_version, ("registered", "approved")
+        session,
+        principal,
+        "transshipments.approve",
+        transshipment_id,
+        edited_version,
+        (TransshipmentStatus.REGISTERED, TransshipmentStatus.APPROVED),
     )
-    _decide(session, principal, trip, found, "refused", reason.strip()[:LONGEST_TEXT], now, address)
+    _decide(session, principal, trip, found, TransshipmentStatus.REFUSED, reason.strip()[:LONGEST_TEXT], now, address)
     sheets.update_facts(session, trip.trip_id, {"transshipment": False}, now, principal=principal, address=address)
 
 
@@ -147,11 +169,16 @@ def withdraw(
 ) -> None:
     """Take back a transshipment that customs have not decided on; raises as `approve`."""
     trip, found = _lock(
-        session, principal, "transshipments.register", transshipment_id, edited_version, ("registered",)
+        session,
+        principal,
+        "transshipments.register",
+        transshipment_id,
+        edited_version,
+        (TransshipmentStatus.REGISTERED,),
     )
-    store.update_transshipment(session, transshipment_id, {"status": "cancelled"})
+    store.update_transshipment(session, transshipment_id, {"status": TransshipmentStatus.CANCELLED})
     sheets.update_facts(session, trip.trip_id, {"transshipment": False}, now, principal=principal, address=address)
-    _note(session, principal, trip, found, "cancelled", now, address)
+    _note(session, principal, trip, found, TransshipmentStatus.CANCELLED, now, address)
 
 
 def carry_out(
@@ -174,7 +201,14 @@ def carry_out(
     NotFoundError, StaleError
         If there is none at the caller's gate, or it was changed meanwhile.
     """
-    trip, found = _lock(session, principal, "transshipments.carry_out", transshipment_id, edited_version, ("approved",))
+    trip, found = _lock(
+        session,
+        principal,
+        "transshipments.carry_out",
+        transshipment_id,
+        edited_version,
+        (TransshipmentStatus.APPROVED,),
+    )
     approved = [_as_move(row) for row in store.moves_of(session, [transshipment_id])]
     _still_balances(session, trip, approved)
     own = load.plates_of(session, trip)
@@ -185,14 +219,23 @@ def carry_out(
             field="moves",
             differences="; ".join(_difference(move, done) for move, done in odd),
         )
-    done = {"status": "carried_out", "carried_out_at": now, "carried_out_by": principal.account_id}
+    done = {"status": TransshipmentStatus.CARRIED_OUT, "carried_out_at": now, "carried_out_by": principal.account_id}
     store.update_transshipment(session, transshipment_id, done)
-    _note(session, principal, trip, found, "carried_out", now, address, after={"moves": _plain_moves(approved)})
+    _note(
+        session,
+        principal,
+        trip,
+        found,
+        TransshipmentStatus.CARRIED_OUT,
+        now,
+        address,
+        after={"moves": _plain_moves(approved)},
+    )
     sheets.confirm_step(
         session,
         principal,
         trip.trip_id,
-        STEP,
+        Step.TRANSSHIPMENT,
         edited_version=trip.version,
         data={"transshipment_id": transshipment_id},
         now=now,
@@ -239,19 +282,17 @@ def get_transshipment(session: Session, principal: Principal, transshipment_id: 
 
 def _check_moment(steps: dict[str, str]) -> None:
     open_quarantines = [
-        name
-        for name, status in steps.items()
-        if name.startswith("quarantine_") and status not in ("done", "not_needed")
+        name for name, status in steps.items() if Step.get(name).spec.is_quarantine and status not in StepStatus.over()
     ]
     if open_quarantines:
         raise ConflictError(
             "Goods change vehicles after quarantine; {steps} is not done yet.", steps=", ".join(open_quarantines)
         )
-    if steps.get("declaration") != "done":
+    if steps.get(Step.DECLARATION) != StepStatus.DONE:
         raise ConflictError("The trip's declaration is not complete; declare first.")
-    if steps.get("customs") == "done":
+    if steps.get(Step.CUSTOMS) == StepStatus.DONE:
         raise ConflictError("Customs have inspected this load; it leaves in the vehicle it is in.")
-    if STEP not in steps:
+    if Step.TRANSSHIPMENT not in steps:
         raise ConflictError("The procedure of this trip knows no transshipment.")
 
 
@@ -273,9 +314,9 @@ def guard_step(session: Session, _sheets: Sheets, change: SheetChange) -> None:
     ConflictError
         If a transshipment of the trip is registered or approved and not carried out.
     """
-    if (change.act, change.step) != ("confirm", STEP):
+    if (change.act, change.step) != ("confirm", Step.TRANSSHIPMENT):
         return
-    rows = store.find_transshipments(session, true(), trip_id=change.trip.trip_id, statuses=OPEN_STATUSES)
+    rows = store.find_transshipments(session, true(), trip_id=change.trip.trip_id, statuses=TransshipmentStatus.open())
     if rows:
         raise ConflictError("Confirm what was moved on the transshipment itself; that confirms the step.")
 
@@ -339,18 +380,30 @@ def _note(
     after: dict[str, Any] | None = None,
 ) -> None:
     data = {"transshipment_id": found.transshipment_id, "status": status}
-    line = {"trip_id": trip.trip_id, "at": now, "kind": STEP, "data": data, "actor_id": principal.account_id}
+    line = {
+        "trip_id": trip.trip_id,
+        "at": now,
+        "kind": Step.TRANSSHIPMENT,
+        "data": data,
+        "actor_id": principal.account_id,
+    }
     trip_store.insert_events(session, [line])
     audience = Audience(
-        roles=("customs", "yard_operator"), organisations=(trip.organisation_id,), gates=(trip.gate_id,)
+        roles=(Role.CUSTOMS, Role.YARD_OPERATOR), organisations=(trip.organisation_id,), gates=(trip.gate_id,)
     )
-    event = {"gate_id": trip.gate_id, "trip_id": trip.trip_id, "step": STEP, "status": status, "version": trip.version}
+    event = {
+        "gate_id": trip.gate_id,
+        "trip_id": trip.trip_id,
+        "step": Step.TRANSSHIPMENT,
+        "status": status,
+        "version": trip.version,
+    }
     outbox.emit(session, "sheet", audience, event, at=now)
     audit.record(
         session,
         principal,
         f"transshipment.{status}",
-        STEP,
+        Step.TRANSSHIPMENT,
         found.transshipment_id,
         None,
         {"trip_id": trip.trip_id, **(after or {})},

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session, aliased
 from app.accounts.tables import Account, Organisation
 from app.sheets.tables import TripStepRow
 from app.transshipments.tables import IS_OPEN, Transshipment, TransshipmentMove
+from app.transshipments.vocabulary import TransshipmentStatus
 from app.trips.tables import Trip
+from app.trips.vocabulary import DeclarationStatus
 from ingest.tables import Vehicle
 
 AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
@@ -121,10 +123,10 @@ def moved_already(session: Session, trip_id: int) -> Sequence[AnyRow]:
             """
             SELECT m.line, sum(m.packages)::integer AS packages, sum(m.weight_kg) AS weight_kg
             FROM app.transshipment_move m JOIN app.transshipment t USING (transshipment_id)
-            WHERE t.trip_id = :trip_id AND t.status = 'carried_out' GROUP BY m.line
+            WHERE t.trip_id = :trip_id AND t.status = :carried_out GROUP BY m.line
             """
         ),
-        {"trip_id": trip_id},
+        {"trip_id": trip_id, "carried_out": TransshipmentStatus.CARRIED_OUT},
     ).all()
 
 
@@ -132,10 +134,10 @@ def declared_lines(session: Session, trip_id: int) -> Sequence[Mapping[str, Any]
     """The lines of goods of a trip's declaration in force, as `app.declarations.form.Line` keeps them."""
     data = session.scalar(
         text(
-            "SELECT data FROM app.declaration WHERE trip_id = :trip_id AND status IN ('submitted', 'returned') "
+            "SELECT data FROM app.declaration WHERE trip_id = :trip_id AND status = ANY(:declared) "
             "ORDER BY revision DESC LIMIT 1"
         ),
-        {"trip_id": trip_id},
+        {"trip_id": trip_id, "declared": list(DeclarationStatus.declared())},
     )
     return list((data or {}).get("lines") or ())
 

@@ -8,12 +8,10 @@ from decimal import Decimal
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Numeric, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.trips.tables import one_of
-from geo.database import Base
+from app.transshipments.vocabulary import TransshipmentStatus
+from geo.database import Base, one_of
 
-STATUSES = ("registered", "approved", "refused", "carried_out", "cancelled")
-OPEN_STATUSES = STATUSES[:2]
-IS_OPEN = one_of("status", OPEN_STATUSES)
+IS_OPEN = one_of("status", TransshipmentStatus.open())
 
 
 class Transshipment(Base):
@@ -21,7 +19,7 @@ class Transshipment(Base):
 
     __tablename__ = "transshipment"
     __table_args__ = (
-        CheckConstraint(one_of("status", STATUSES), name="status"),
+        CheckConstraint(one_of("status", TransshipmentStatus), name="status"),
         Index("uq_transshipment_open_trip", "trip_id", unique=True, postgresql_where=text(IS_OPEN)),
         Index("ix_transshipment_trip_id", "trip_id"),
         Index("ix_transshipment_open", "status", "transshipment_id", postgresql_where=text(IS_OPEN)),
@@ -30,7 +28,7 @@ class Transshipment(Base):
 
     transshipment_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     trip_id: Mapped[int] = mapped_column(ForeignKey("app.trip.trip_id"))
-    status: Mapped[str] = mapped_column(server_default="registered")
+    status: Mapped[str] = mapped_column(server_default=TransshipmentStatus.REGISTERED)
     note: Mapped[str] = mapped_column(server_default="")
     reason: Mapped[str] = mapped_column(server_default="")
     registered_at: Mapped[datetime]

@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.trip_eta.tables import OutlookRow
-from app.trips.tables import OPEN_STAGES, Trip
+from app.trips.tables import Trip
+from app.trips.vocabulary import Stage
 from capacity.tables import AssignmentRow, PlanRow
 from geo.tables import RoadRow
 from ingest.tables import LastPosition, Vehicle
@@ -77,9 +78,9 @@ def trips_ahead(
     Nearest planned arrival first.
     """
     newest_plan = select(func.max(PlanRow.plan_id)).scalar_subquery()
-    wanted: ColumnElement[bool] = Trip.stage.in_(OPEN_STAGES)
+    wanted: ColumnElement[bool] = Trip.stage.in_(Stage.open())
     if out_since is not None:
-        wanted = or_(wanted, and_(Trip.stage == "out", Trip.stage_since >= out_since))
+        wanted = or_(wanted, and_(Trip.stage == Stage.OUT, Trip.stage_since >= out_since))
     rows = session.execute(
         select(
             Trip,

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.trips.goods import GOODS_CLASSES
-from app.trips.tables import DIRECTIONS, REGIMES
+from app.trips.goods import GoodsClass
+from app.trips.vocabulary import Direction, Regime
 from geo.errors import InvalidInputError
 
-FIXED_DIRECTION: Final = {"export": "export", "import": "import"}
-"""Regimes that have one direction; the others (both kinds of temporary trade, border transfer, transit) have either."""
 LATEST_ARRIVAL: Final = timedelta(days=60)
 GOODS_LENGTH: Final = 300
 CODE_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -61,9 +59,8 @@ def check_goods(goods: str, goods_class: str, perishable: bool | None) -> tuple[
             length=len(tidy),
             limit=GOODS_LENGTH,
         )
-    if goods_class not in GOODS_CLASSES:
-        raise _not_one_of("goods_class", goods_class, GOODS_CLASSES)
-    return tidy, GOODS_CLASSES[goods_class].perishable if perishable is None else perishable
+    spoils = GoodsClass.require(goods_class, "goods_class").perishable
+    return tidy, spoils if perishable is None else perishable
 
 
 def check_direction(regime: str, direction: str | None) -> str:
@@ -74,18 +71,15 @@ def check_direction(regime: str, direction: str | None) -> str:
     InvalidInputError
         If the regime is unknown, leaves the direction open and none is given, or has the other one.
     """
-    if regime not in REGIMES:
-        raise _not_one_of("regime", regime, REGIMES)
-    fixed = FIXED_DIRECTION.get(regime)
+    fixed = Regime.require(regime, "regime").direction
     if direction is None and fixed is None:
         raise InvalidInputError(
             "The regime {regime} goes both ways; say whether this crossing is export or import.",
             field="direction",
             regime=regime,
         )
-    if direction is not None and direction not in DIRECTIONS:
-        raise _not_one_of("direction", direction, DIRECTIONS)
-    if fixed is not None and direction not in {None, fixed}:
+    given = None if direction is None else Direction.require(direction, "direction")
+    if fixed is not None and given not in {None, fixed}:
         raise InvalidInputError(
             "The direction {value} contradicts the regime {regime}; leave it out or give {fixed}.",
             field="direction",
@@ -93,13 +87,19 @@ def check_direction(regime: str, direction: str | None) -> str:
             regime=regime,
             fixed=fixed,
         )
-    return fixed or str(direction)
+    return str(fixed or given)
 
 
 def check_gate(gate_id: str, gates: Collection[str]) -> str:
     """The gate, if it is one of `gates`; raises InvalidInputError otherwise."""
     if gate_id not in gates:
-        raise _not_one_of("gate_id", gate_id, gates)
+        raise InvalidInputError(
+            "{name} {value} is unknown; use one of {known}.",
+            field="gate_id",
+            name="gate_id",
+            value=gate_id,
+            known=", ".join(sorted(gates)),
+        )
     return gate_id
 
 
@@ -125,13 +125,3 @@ def check_arrival(planned_arrival: datetime, now: datetime) -> datetime:
             days=LATEST_ARRIVAL.days,
         )
     return planned_arrival
-
-
-def _not_one_of(field: str, value: str, allowed: Collection[str]) -> InvalidInputError:
-    return InvalidInputError(
-        "{name} {value} is unknown; use one of {known}.",
-        field=field,
-        name=field,
-        value=value,
-        known=", ".join(sorted(allowed)),
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -18,14 +18,10 @@ from app.trips import service
 from app.trips.declaration import Declaration
 from app.trips.places import Places
 from app.trips.store import TripFilter
+from app.trips.vocabulary import Direction, Regime, Stage
 
 router = APIRouter(prefix="/api/v1/trips", tags=["trips"])
 
-Stage = Literal["planned", "on_the_road", "queued", "in_the_yard", "out", "cancelled"]
-Regime = Literal[
-    "export", "import", "temporary_import_reexport", "temporary_export_reimport", "border_transfer", "transit"
-]
-Direction = Literal["export", "import"]
 ReaderDep = Annotated[Principal, Depends(allow("trips.read"))]
 TripId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 WriterDep = Annotated[Principal, Depends(allow("trips.write"))]
@@ -71,8 +67,8 @@ class TripChange(BaseModel):
     goods: PlainText = Field("", max_length=1000)
     goods_class: str = Field("", max_length=60)
     perishable: bool = False
-    regime: Regime = "export"
-    direction: Direction = "export"
+    regime: Regime = Regime.EXPORT
+    direction: Direction = Direction.EXPORT
     gate_id: str = Field("", max_length=60)
     planned_arrival: Moment = datetime(1970, 1, 1, tzinfo=UTC)
 

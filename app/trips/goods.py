@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from app.platform.labels import N_, Vocabulary
 
 
-@dataclass(frozen=True)
-class GoodsClass:
-    """A class of goods; `perishable` is what holds unless the declarant says otherwise. `label` is a gettext key."""
+class GoodsClass(Vocabulary):
+    """A class of goods; `perishable` is what holds unless the declarant says otherwise."""
 
-    goods_class: str
     perishable: bool
-    label: str
 
+    def __init__(self, _name: str, perishable: bool, label: str) -> None:
+        super().__init__(_name, label)
+        self.perishable = perishable
 
-OTHER: Final = "general"
-"""The class of goods that are of no other."""
-
-GOODS_CLASSES: Final = {
-    one.goods_class: one
-    for one in (
-        GoodsClass("fresh_fruit", True, "Fresh fruit"),
-        GoodsClass("fresh_produce", True, "Vegetables and other fresh produce"),
-        GoodsClass("seafood", True, "Seafood"),
-        GoodsClass("meat", True, "Chilled or frozen meat"),
-        GoodsClass("live_animals", True, "Live animals"),
-        GoodsClass("flowers", True, "Flowers and living plants"),
-        GoodsClass("dry_food", False, "Dry food"),
-        GoodsClass("timber", False, "Timber"),
-        GoodsClass("ore", False, "Ore and minerals"),
-        GoodsClass("textiles", False, "Textiles and footwear"),
-        GoodsClass("electronics", False, "Electronics"),
-        GoodsClass("machinery", False, "Machinery"),
-        GoodsClass("vehicles", False, "New vehicles"),
-        GoodsClass(OTHER, False, "Other goods"),
-        GoodsClass("empty", False, "Empty"),
-    )
-}
+    FRESH_FRUIT = "fresh_fruit", True, N_("Fresh fruit")
+    FRESH_PRODUCE = "fresh_produce", True, N_("Vegetables and other fresh produce")
+    SEAFOOD = "seafood", True, N_("Seafood")
+    MEAT = "meat", True, N_("Chilled or frozen meat")
+    LIVE_ANIMALS = "live_animals", True, N_("Live animals")
+    FLOWERS = "flowers", True, N_("Flowers and living plants")
+    DRY_FOOD = "dry_food", False, N_("Dry food")
+    TIMBER = "timber", False, N_("Timber")
+    ORE = "ore", False, N_("Ore and minerals")
+    TEXTILES = "textiles", False, N_("Textiles and footwear")
+    ELECTRONICS = "electronics", False, N_("Electronics")
+    MACHINERY = "machinery", False, N_("Machinery")
+    VEHICLES = "vehicles", False, N_("New vehicles")
+    GENERAL = "general", False, N_("Other goods")
+    """The class of goods that are of no other."""
+    EMPTY = "empty", False, N_("Empty")

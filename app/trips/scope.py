@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, and_, false, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.platform.permissions import Principal, Scope
-from app.trips.tables import OPEN_STAGES, Trip
+from app.trips.tables import Trip
+from app.trips.vocabulary import Stage
 from ingest.tables import Vehicle
 
 AFTERGLOW = timedelta(hours=24)
@@ -27,7 +28,7 @@ def visible_trips(principal: Principal, act: str) -> ColumnElement[bool]:
     if scope is Scope.OWN_ORGANISATION and principal.organisation_id is not None:
         return Trip.organisation_id == principal.organisation_id
     if scope is Scope.OWN_GATE and principal.gate_id is not None:
-        return and_(Trip.gate_id == principal.gate_id, Trip.stage.in_(OPEN_STAGES))
+        return and_(Trip.gate_id == principal.gate_id, Trip.stage.in_(Stage.open()))
     if scope is Scope.OWN:
         return _own_trips(principal)
     return false()
@@ -50,15 +51,15 @@ def visible_vehicles(
         return true()
     if scope is Scope.OWN_ORGANISATION and principal.organisation_id is not None:
         registered = select(Vehicle.vehicle_id).where(Vehicle.organisation_id == principal.organisation_id)
-        recent = and_(Trip.stage == "out", Trip.stage_since > now - AFTERGLOW)
+        recent = and_(Trip.stage == Stage.OUT, Trip.stage_since > now - AFTERGLOW)
         travelling = select(Trip.vehicle_id).where(
-            Trip.organisation_id == principal.organisation_id, or_(Trip.stage.in_(OPEN_STAGES), recent)
+            Trip.organisation_id == principal.organisation_id, or_(Trip.stage.in_(Stage.open()), recent)
         )
         return or_(vehicle_id.in_(registered), vehicle_id.in_(travelling))
     if scope is Scope.OWN_GATE:
         return vehicle_id.in_(select(Trip.vehicle_id).where(visible_trips(principal, act)))
     if scope is Scope.OWN:
-        driven = select(Trip.vehicle_id).where(Trip.driver_id == principal.account_id, Trip.stage.in_(OPEN_STAGES))
+        driven = select(Trip.vehicle_id).where(Trip.driver_id == principal.account_id, Trip.stage.in_(Stage.open()))
         own = vehicle_id == principal.vehicle_id if principal.vehicle_id is not None else false()
         return or_(own, vehicle_id.in_(driven))
     return false()

@@ -20,12 +20,12 @@ from app.trips.places import Places
 from app.trips.scope import visible_trips
 from app.trips.stages import DEFAULT_RULES, Passage, Seen, StageRules, TripState
 from app.trips.tables import Trip
+from app.trips.vocabulary import Regime, Stage
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, StaleError
 from ingest import plates
 from ingest.store import get_or_add_vehicle
 from ingest.tables import Vehicle
 
-AMENDABLE = ("planned", "on_the_road")
 """Stages in which a trip can still be changed or cancelled: before it reaches the gate's queue."""
 OVERLAP = timedelta(seconds=30)
 """Positions are looked at again for this long, since transactions do not commit in the order of their times."""
@@ -73,7 +73,7 @@ def create_trip(
         "gate_id": gate_id,
         "planned_arrival": checks.check_arrival(declared.planned_arrival, now),
         "trailer_plate": _trailer_plate(declared.trailer_plate),
-        "stage": "planned",
+        "stage": Stage.PLANNED,
         "stage_since": now,
         "simulated": simulated,
         "created_by": principal.account_id,
@@ -116,7 +116,7 @@ def amend_trip(
         merged["goods"], merged["goods_class"], None if goods_class_is_new else merged["perishable"]
     )
     if "regime" in asked and "direction" not in asked:
-        merged["direction"] = checks.FIXED_DIRECTION.get(merged["regime"], merged["direction"])
+        merged["direction"] = Regime.require(merged["regime"], "regime").direction or merged["direction"]
     merged["direction"] = checks.check_direction(merged["regime"], merged["direction"])
     merged["gate_id"] = checks.check_gate(merged["gate_id"], places.gates)
     _organisation_of(principal, trip.organisation_id, merged["gate_id"])
@@ -151,7 +151,7 @@ def cancel_trip(
     """
     trip = _lock(session, principal, trip_id, edited_version)
     before = summary(trip)
-    store.update_trip(session, trip_id, {"stage": "cancelled", "stage_since": now})
+    store.update_trip(session, trip_id, {"stage": Stage.CANCELLED, "stage_since": now})
     store.insert_events(session, [_line(trip_id, now, "cancelled", principal.account_id)])
     _emit(session, trip, now)
     audit.record(session, principal, "trips.cancel", "trip", trip_id, before, summary(trip), at=now, address=address)
@@ -204,7 +204,7 @@ def redirect_trip(
     session: Session, principal: Principal, trip_id: int, *, gate_id: str, order_id: int, now: datetime
 ) -> None:
     """Let an open trip follow an order to another gate, because its driver confirmed it."""
-    trip = store.lock_trip(session, Trip.stage.in_(("planned", "on_the_road", "queued")), trip_id)
+    trip = store.lock_trip(session, Trip.stage.in_(Stage.before_yard()), trip_id)
     if trip is None or trip.gate_id == gate_id:
         return
     before = summary(trip)
@@ -348,7 +348,7 @@ def advance(
     moved = {change["trip_id"] for change in changes}
     for row in store.silent_in_yard(session, now - rules.silent_after):
         if row.trip_id not in moved:
-            changes.append(_change(row, "out", row.time, "silent_at_border"))
+            changes.append(_change(row, Stage.OUT, row.time, "silent_at_border"))
     changed = _apply(session, changes, now)
     return Advanced(received_at, event_id, looked_at=len(rows), changed=changed)
 
@@ -501,7 +501,7 @@ def _lock(session: Session, principal: Principal, trip_id: int, edited_version: 
             edited=edited_version,
             present=trip.version,
         )
-    if trip.stage not in AMENDABLE:
+    if trip.stage not in Stage.before_queue():
         raise ConflictError(
             "The trip {code} is {stage}; it can be changed or cancelled only before it reaches the queue.",
             code=trip.code,

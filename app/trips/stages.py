@@ -6,14 +6,21 @@ Pure: what was seen goes in, the next stage comes out. Stages go forward only, e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from app.trips.places import FROM_BORDER, TO_BORDER, GatePlace
+from app.trips.vocabulary import Direction, Stage
 
-RANK: Final = {"planned": 0, "on_the_road": 1, "queued": 1, "in_the_yard": 2, "out": 3}
+RANK: Final[Mapping[str, int]] = {
+    Stage.PLANNED: 0,
+    Stage.ON_THE_ROAD: 1,
+    Stage.QUEUED: 1,
+    Stage.IN_THE_YARD: 2,
+    Stage.OUT: 3,
+}
 """How far each stage is; a trip never goes to a lower rank. A cancelled trip has none."""
 
 
@@ -97,7 +104,7 @@ def next_stage(
     Arguments: `passages`, those of the trip's own time, oldest first; `tail_km`, the measured end of the queue before
     its gate, kilometres from the border by the gate's road, `None` if none was measured.
     """
-    if trip.stage not in RANK or trip.stage == "out":
+    if trip.stage not in Stage.open():
         return None
     story = _Story(trip, gate, seen, passages, rules)
     found = story.find_out() or story.find_yard() or story.find_queued(tail_km) or story.find_on_the_road(tail_km)
@@ -109,8 +116,8 @@ def next_stage(
 def is_over_the_border(trip: TripState, gate: GatePlace, seen: Seen, now: datetime, rules: StageRules) -> bool:
     """Whether silence ends an outbound trip: out of the yard, last seen in the gate area, and nothing since."""
     return (
-        trip.direction == "export"
-        and trip.stage == "in_the_yard"
+        trip.direction == Direction.EXPORT
+        and trip.stage == Stage.IN_THE_YARD
         and seen.site_id == gate.gate_id
         and now - seen.time >= rules.silent_after
     )
@@ -136,27 +143,27 @@ class _Story:
         return self.seen is not None and self.seen.site_id in self.gate.yards
 
     def find_out(self) -> StageChange | None:
-        return self._find_export_out() if self.trip.direction == "export" else self._find_import_out()
+        return self._find_export_out() if self.trip.direction == Direction.EXPORT else self._find_import_out()
 
     def _find_export_out(self) -> StageChange | None:
         seen, gate, rules = self.seen, self.gate, self.rules
         if seen is None or self.is_in_yard:
             return None
-        near = self.trip.stage in {"queued", "in_the_yard"}
+        near = self.trip.stage in Stage.at_gate()
         heads_there = seen.direction == TO_BORDER or (seen.direction == 0 and near)
         if seen.road == gate.road and seen.km is not None and seen.km < gate.km - rules.pass_margin_km and heads_there:
-            return StageChange("out", seen.time, "passed_gate")
-        if self.trip.stage != "in_the_yard" or not self.has_left_yard:
+            return StageChange(Stage.OUT, seen.time, "passed_gate")
+        if self.trip.stage != Stage.IN_THE_YARD or not self.has_left_yard:
             return None
         left_gate = bool(self.at_gate) and self.at_gate[-1].kind == "leave"
         if left_gate and seen.km is None and self.at_gate[-1].time >= self.at_yard[-1].time:
-            return StageChange("out", self.at_gate[-1].time, "left_gate_area")
+            return StageChange(Stage.OUT, self.at_gate[-1].time, "left_gate_area")
         if self.distance_km is not None and self.distance_km > rules.left_km and seen.direction == FROM_BORDER:
-            return StageChange("out", seen.time, "turned_back")
+            return StageChange(Stage.OUT, seen.time, "turned_back")
         return None
 
     def _find_import_out(self) -> StageChange | None:
-        was_there = bool(self.at_gate or self.at_yard) or self.trip.stage == "in_the_yard"
+        was_there = bool(self.at_gate or self.at_yard) or self.trip.stage == Stage.IN_THE_YARD
         if (
             self.seen is not None
             and was_there
@@ -164,22 +171,22 @@ class _Story:
             and self.distance_km > self.rules.left_km
             and self.seen.direction == FROM_BORDER
         ):
-            return StageChange("out", self.seen.time, "left_gate_area")
+            return StageChange(Stage.OUT, self.seen.time, "left_gate_area")
         return None
 
     def find_yard(self) -> StageChange | None:
         entered = [passage for passage in self.at_yard if passage.kind == "enter"]
         if entered:
-            return StageChange("in_the_yard", entered[0].time, "entered_yard")
+            return StageChange(Stage.IN_THE_YARD, entered[0].time, "entered_yard")
         if self.seen is not None and self.is_in_yard:
-            return StageChange("in_the_yard", self.seen.time, "seen_in_yard")
+            return StageChange(Stage.IN_THE_YARD, self.seen.time, "seen_in_yard")
         return None
 
     def find_queued(self, tail_km: float | None) -> StageChange | None:
         seen, rules = self.seen, self.rules
         if (
             seen is None
-            or self.trip.direction != "export"
+            or self.trip.direction != Direction.EXPORT
             or self.distance_km is None
             or seen.speed_mps is None
             or seen.speed_mps >= rules.slow_mps
@@ -189,21 +196,21 @@ class _Story:
             return None
         in_queue = tail_km is not None and self.distance_km <= tail_km + rules.queue_margin_km
         if in_queue:
-            return StageChange("queued", seen.time, "slow_in_queue")
+            return StageChange(Stage.QUEUED, seen.time, "slow_in_queue")
         if seen.road == self.gate.road and self.distance_km <= rules.near_gate_km:
-            return StageChange("queued", seen.time, "slow_near_gate")
+            return StageChange(Stage.QUEUED, seen.time, "slow_near_gate")
         return None
 
     def find_on_the_road(self, tail_km: float | None) -> StageChange | None:
         seen, rules = self.seen, self.rules
         if seen is None or self.distance_km is None or seen.speed_mps is None:
             return None
-        if self.trip.stage == "queued":
+        if self.trip.stage == Stage.QUEUED:
             end_km = max(tail_km or 0.0, rules.near_gate_km) + 2 * rules.queue_margin_km
             is_free = seen.speed_mps >= rules.free_mps and self.distance_km > end_km
-            return StageChange("on_the_road", seen.time, "queue_left") if is_free else None
-        toward = seen.direction == (TO_BORDER if self.trip.direction == "export" else FROM_BORDER)
+            return StageChange(Stage.ON_THE_ROAD, seen.time, "queue_left") if is_free else None
+        toward = seen.direction == (TO_BORDER if self.trip.direction == Direction.EXPORT else FROM_BORDER)
         in_window = seen.time >= self.trip.planned_arrival - rules.window
         if seen.speed_mps >= rules.slow_mps and (toward or in_window):
-            return StageChange("on_the_road", seen.time, "moving")
+            return StageChange(Stage.ON_THE_ROAD, seen.time, "moving")
         return None

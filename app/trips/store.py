@@ -12,7 +12,8 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.tables import Account, Organisation
-from app.trips.tables import IS_OPEN, OPEN_STAGES, Trip, TripEvent
+from app.trips.tables import IS_OPEN, Trip, TripEvent
+from app.trips.vocabulary import Direction, Stage
 from ingest.tables import Device, LastPosition, Vehicle
 
 AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
@@ -48,7 +49,7 @@ def _described() -> Select[*tuple[Any, ...]]:
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
         .join(Organisation, Organisation.organisation_id == Trip.organisation_id)
         .outerjoin(Account, Account.account_id == Trip.driver_id)
-        .outerjoin(LastPosition, and_(LastPosition.vehicle_id == Trip.vehicle_id, Trip.stage.in_(OPEN_STAGES)))
+        .outerjoin(LastPosition, and_(LastPosition.vehicle_id == Trip.vehicle_id, Trip.stage.in_(Stage.open())))
     )
 
 
@@ -67,7 +68,7 @@ def list_trips(
         query = query.where(Trip.trip_id < before)
     if wanted.stages:
         query = query.where(Trip.stage.in_(wanted.stages))
-        if set(wanted.stages) <= set(OPEN_STAGES):
+        if set(wanted.stages) <= set(Stage.open()):
             query = query.where(text(IS_OPEN))  # said again in its own words, so that the partial indexes apply
     if wanted.gate_id is not None:
         query = query.where(Trip.gate_id == wanted.gate_id)
@@ -196,7 +197,7 @@ def moved_trips(session: Session, since: datetime | None, after_event_id: int) -
                    p.speed_mps, p.site_id, p.motion,
                    greatest(t.planned_arrival - interval '24 hours', (
                        SELECT max(o.stage_since) + interval '1 hour' FROM app.trip o
-                       WHERE o.vehicle_id = t.vehicle_id AND o.stage = 'out')) AS own_from
+                       WHERE o.vehicle_id = t.vehicle_id AND o.stage = :out)) AS own_from
             FROM app.trip t
             LEFT JOIN ingest.last_position p ON p.vehicle_id = t.vehicle_id
             LEFT JOIN geo.road r ON r.road_id = p.road_id
@@ -205,7 +206,7 @@ def moved_trips(session: Session, since: datetime | None, after_event_id: int) -
                 OR t.vehicle_id IN (SELECT e.vehicle_id FROM ingest.site_event e WHERE e.event_id > :after_event_id))
             """  # noqa: S608 - IS_OPEN is a constant of this package
         ),
-        {"since": since, "after_event_id": after_event_id},
+        {"since": since, "after_event_id": after_event_id, "out": Stage.OUT},
     ).all()
 
 
@@ -242,10 +243,10 @@ def silent_in_yard(session: Session, before: datetime) -> Sequence[AnyRow]:
             """
             SELECT t.trip_id, t.stage, t.gate_id, p.time
             FROM app.trip t JOIN ingest.last_position p ON p.vehicle_id = t.vehicle_id
-            WHERE t.stage = 'in_the_yard' AND t.direction = 'export' AND p.site_id = t.gate_id AND p.time < :before
+            WHERE t.stage = :in_the_yard AND t.direction = :export AND p.site_id = t.gate_id AND p.time < :before
             """
         ),
-        {"before": before},
+        {"before": before, "in_the_yard": Stage.IN_THE_YARD, "export": Direction.EXPORT},
     ).all()
 
 
@@ -261,12 +262,12 @@ def apply_stages(session: Session, changes: Sequence[Mapping[str, Any]]) -> Sequ
         text(
             """
             UPDATE app.trip t SET stage = v.new, stage_since = v.at, version = t.version + 1,
-                arrived_at = CASE WHEN v.new = 'in_the_yard' THEN coalesce(t.arrived_at, v.at) ELSE t.arrived_at END
+                arrived_at = CASE WHEN v.new = :in_the_yard THEN coalesce(t.arrived_at, v.at) ELSE t.arrived_at END
             FROM unnest(CAST(:trip_id AS integer[]), CAST(:old AS text[]), CAST(:new AS text[]),
                         CAST(:at AS timestamptz[])) AS v (trip_id, old, new, at)
             WHERE t.trip_id = v.trip_id AND t.stage = v.old
             RETURNING t.trip_id, t.stage, t.vehicle_id, t.organisation_id, t.driver_id, t.gate_id
             """
         ),
-        columns,
+        {**columns, "in_the_yard": Stage.IN_THE_YARD},
     ).all()

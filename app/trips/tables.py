@@ -9,28 +9,10 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from geo.database import Base
+from app.trips.vocabulary import Channel, Direction, Regime, Stage
+from geo.database import Base, one_of
 
-STAGES = ("planned", "on_the_road", "queued", "in_the_yard", "out", "cancelled")
-OPEN_STAGES = STAGES[:4]
-REGIMES = (
-    "export",
-    "import",
-    "temporary_import_reexport",
-    "temporary_export_reimport",
-    "border_transfer",
-    "transit",
-)
-DIRECTIONS = ("export", "import")
-CHANNELS = ("green", "yellow", "red")
-
-
-def one_of(column: str, values: tuple[str, ...]) -> str:
-    """The CHECK of an enumeration held as text."""
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
-
-
-IS_OPEN = one_of("stage", OPEN_STAGES)
+IS_OPEN = one_of("stage", Stage.open())
 
 
 class Trip(Base):
@@ -41,10 +23,10 @@ class Trip(Base):
 
     __tablename__ = "trip"
     __table_args__ = (
-        CheckConstraint(one_of("stage", STAGES), name="stage"),
-        CheckConstraint(one_of("regime", REGIMES), name="regime"),
-        CheckConstraint(one_of("direction", DIRECTIONS), name="direction"),
-        CheckConstraint(one_of("channel", CHANNELS), name="channel"),
+        CheckConstraint(one_of("stage", Stage), name="stage"),
+        CheckConstraint(one_of("regime", Regime), name="regime"),
+        CheckConstraint(one_of("direction", Direction), name="direction"),
+        CheckConstraint(one_of("channel", Channel), name="channel"),
         Index("uq_trip_open_vehicle", "vehicle_id", unique=True, postgresql_where=text(IS_OPEN)),
         Index("ix_trip_open_gate", "gate_id", "stage", "planned_arrival", postgresql_where=text(IS_OPEN)),
         Index("ix_trip_organisation_id", "organisation_id", "trip_id"),
@@ -72,7 +54,7 @@ class Trip(Base):
     direction: Mapped[str]
     gate_id: Mapped[str]
     planned_arrival: Mapped[datetime]
-    stage: Mapped[str] = mapped_column(server_default="planned")
+    stage: Mapped[str] = mapped_column(server_default=Stage.PLANNED)
     stage_since: Mapped[datetime]
     simulated: Mapped[bool] = mapped_column(server_default=text("false"))
     created_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -16,23 +17,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.platform.errors import TITLES, translate
-from app.platform.labels import N_, REGIME_NAMES, ROLE_NAMES, STAGE_NAMES, STEP_NAMES
+from app.platform.labels import N_
 from app.platform.permissions import Principal, Role
 from app.web import i18n
 from app.web.assets import APP_DIR, Assets
 from geo.errors import CuaKhauError
-
-HOME_PAGES = {
-    Role.TRAFFIC_POLICE: "/police",
-    Role.DRIVER: "/driver",
-    Role.ENTERPRISE: "/enterprise",
-    Role.PLANNER: "/planner",
-    Role.YARD_OPERATOR: "/yard",
-    Role.ADMINISTRATOR: "/admin",
-    Role.AUDITOR: "/audit",
-}
-"""Where each role starts; the others start at their station."""
-
 
 NAVIGATION = (
     ("pages.police", "/police", N_("Live map"), "map-2"),
@@ -55,9 +44,10 @@ NAVIGATION = (
 class Pages:
     """What turns a template and its context into an answer, in the caller's language."""
 
-    def __init__(self, assets: Assets) -> None:
+    def __init__(self, assets: Assets, names: Mapping[str, Mapping[str, object]]) -> None:
+        """`names`: the features' vocabularies that every template can use, by what templates call them."""
         self.catalogues = i18n.load_catalogues()
-        self.environment = _environment(assets)
+        self.environment = _environment(assets, names)
 
     def language(self, request: Request) -> str:
         """The language of this request."""
@@ -104,11 +94,6 @@ def find_principal(request: Request) -> Principal | None:
     return getattr(request.state, "principal", None)
 
 
-def home_page(role: Role) -> str:
-    """The address where a role starts."""
-    return HOME_PAGES.get(role, "/station")
-
-
 def error_page(request: Request, status: int, error: Exception) -> Response:
     """An error as a page; whoever is not signed in is sent to sign in and back here."""
     if status == 401 and request.method == "GET":
@@ -128,7 +113,7 @@ def _loader() -> BaseLoader:
     return ChoiceLoader([folders.pop("web"), PrefixLoader(folders)])
 
 
-def _environment(assets: Assets) -> Environment:
+def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> Environment:
     environment = Environment(
         loader=_loader(),
         autoescape=True,
@@ -146,12 +131,9 @@ def _environment(assets: Assets) -> Environment:
         "import_map": Markup(assets.import_map()),  # noqa: S704 - our own constant, no input in it
         "strings_json": strings_json,
         "navigation": NAVIGATION,
-        "role_names": ROLE_NAMES,
-        "stage_names": STAGE_NAMES,
-        "step_names": STEP_NAMES,
-        "regimes": REGIME_NAMES,
+        "role_names": Role.labels(),
         "languages": i18n.LANGUAGES,
-        "home_page": home_page,
+        **names,
     }
     environment.filters |= {
         "localtime": _localtime,

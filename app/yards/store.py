@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.orm import Session
 
-from app.trips.tables import OPEN_STAGES, Trip
+from app.trips.tables import Trip
+from app.trips.vocabulary import Stage
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,10 @@ def gone_but_inside(session: Session) -> list[int]:
                 """
                 SELECT DISTINCT s.vehicle_id FROM capacity.presence s
                 JOIN app.trip t ON t.vehicle_id = s.vehicle_id
-                WHERE s.left_at IS NULL AND t.stage = 'out' AND t.stage_since > s.entered_at
+                WHERE s.left_at IS NULL AND t.stage = :out AND t.stage_since > s.entered_at
                 """
-            )
+            ),
+            {"out": Stage.OUT},
         )
     )
 
@@ -101,7 +103,7 @@ def expected_trucks(session: Session, yard_id: str, *, limit: int) -> list[Expec
 
 def open_trip_ids(session: Session, visible: ColumnElement[bool], trip_id: int | None) -> list[int]:
     """Trips among `visible` that are not over; only `trip_id` if given."""
-    query = select(Trip.trip_id).where(visible, Trip.stage.in_(OPEN_STAGES))
+    query = select(Trip.trip_id).where(visible, Trip.stage.in_(Stage.open()))
     if trip_id is not None:
         query = query.where(Trip.trip_id == trip_id)
     return list(session.scalars(query))

@@ -19,7 +19,7 @@ from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS
 from app.declarations.form import Form, Line, problems_of, read
 from app.declarations.on_sheet import facts_of
 from app.declarations.service import complete
-from app.trips.goods import GOODS_CLASSES
+from app.trips.goods import GoodsClass
 from app.web.i18n import load_catalogues
 from geo.errors import InvalidInputError
 from tests.app.declaring import declaration_body
@@ -238,7 +238,7 @@ def test_anything_can_be_read(head, lines):
 
 
 def test_every_class_and_gate_of_the_data_is_known(corridor):
-    assert {one.goods_class for one in hs.known_codes().values()} <= set(GOODS_CLASSES)
+    assert {one.goods_class for one in hs.known_codes().values()} <= set(GoodsClass)
     assert set(checks.gate_rules({})) == set()
     assert set(checks._stored_rules()) == {gate.site_id for gate in corridor.gates()}
 

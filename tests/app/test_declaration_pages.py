@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app.procedures import service as procedures
-from app.trips.tables import REGIMES
+from app.trips.vocabulary import Regime
 from geo.clock import LOCAL_ZONE
 from tests.app.declaring import declaration_body
 from tests.app.dispatching import add_organisation, trip_body
@@ -71,7 +71,7 @@ def send(client, path: str, form: dict[str, Any]) -> Any:
 def test_a_declaration_is_written_submitted_changed_and_copied(enterprise, body, arrival):
     page = enterprise.get("/declarations/new", headers=HTML)
     assert page.status_code == 200
-    assert all(f'value="{regime}"' in page.text for regime in REGIMES)
+    assert all(f'value="{regime}"' in page.text for regime in Regime)
     more = send(enterprise, "/declarations/new", as_form(body, arrival, "add_line"))
     assert 'name="lines.2.hs_code"' in more.text
     assert 'value="29C-123.45"' in more.text

@@ -11,12 +11,8 @@ from sqlalchemy import text
 
 from app.notifications import feed
 from app.platform import outbox
-from app.platform.labels import STAGE_NAMES, STEP_NAMES
 from app.platform.outbox import Audience
 from app.platform.runtime import Runtime
-from app.procedures.procedure import STEPS
-from app.sheets.agencies import AGENCY_NAMES, STEP_AGENCY
-from app.trips.tables import STAGES
 from tests.app.dispatching import Stage, set_stage
 
 SignIn = Callable[..., TestClient]
@@ -43,12 +39,6 @@ def follow(runtime: Runtime) -> int:
 
 def told(client: TestClient) -> list[str]:
     return [one["kind"] for one in client.get("/api/v1/notifications").json()["items"]]
-
-
-def test_every_stage_and_step_has_its_words() -> None:
-    assert set(STAGE_NAMES) == set(STAGES)
-    assert set(STEP_NAMES) == set(STEP_AGENCY) == set(STEPS)
-    assert set(STEP_AGENCY.values()) <= set(AGENCY_NAMES)
 
 
 def test_enterprise_and_driver_are_told_and_nobody_else(stage: Stage, sign_in: SignIn) -> None:

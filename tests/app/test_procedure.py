@@ -13,12 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from app.procedures import checks, procedure
+from app.platform import labels, permissions
+from app.procedures import checks, procedure, steps
 from app.procedures import service as procedures
-from app.procedures.checks import FACT_VALUES, OWNERS, find_problems
-from app.procedures.procedure import DECLARED_PARTS, OPEN, STEPS, Facts, IllegalActError, Procedure, Sheet
-from app.trips.goods import GOODS_CLASSES
-from app.trips.tables import REGIMES
+from app.procedures.checks import FACT_VALUES, find_problems, owners
+from app.procedures.procedure import DECLARED_PARTS, Facts, IllegalActError, Procedure, Sheet
+from app.procedures.steps import Step, StepStatus
+from app.trips.goods import GoodsClass
+from app.trips.vocabulary import Regime
 from tests.profiles import examples
 
 many = examples(10_000, suppress=list(HealthCheck))
@@ -56,7 +58,7 @@ def draw_condition(choices: Choices, depth: int = 0) -> dict[str, Any] | None:
 
 def draw_definition(choices: Choices) -> dict[str, Any]:
     """A definition that is right: each step after some before it, those that nothing comes after before the exit."""
-    middle = [step for step in STEPS[1:] if choices.among([True, True, False])]
+    middle = [step for step in list(Step)[1:] if choices.among([True, True, False])]
     if not middle:
         middle = ["barrier_1"]
     middle = middle[(turn := choices.among(range(len(middle)))) :] + middle[:turn]
@@ -64,7 +66,7 @@ def draw_definition(choices: Choices) -> dict[str, Any]:
     steps: dict[str, Any] = {"declaration": {"owner": "enterprise"}}
     for place, name in enumerate(middle):
         before = choices.some(middle[:place]) or ["declaration"]
-        steps[name] = {"owner": choices.among(OWNERS[1:]), "after": before, "checks": choices.some(DECLARED_PARTS)}
+        steps[name] = {"owner": choices.among(owners()[1:]), "after": before, "checks": choices.some(DECLARED_PARTS)}
         for part in ("when", "at_once"):
             if condition := draw_condition(choices):
                 steps[name][part] = condition
@@ -142,7 +144,7 @@ def test_there_is_always_a_way_on_and_a_returned_sheet_can_be_mended(raw: bytes)
         if sheet.is_finished:
             break
         state = sheet.state()
-        assert OPEN & set(state.values())
+        assert set(StepStatus.open()) & set(state.values())
         if sheet.may("declaration", "redeclare") is None:
             assert state["declaration"] in ("returned", "not_needed")
             assert sheet.redeclare().state()["declaration"] == "done"
@@ -155,12 +157,14 @@ def test_agencies_work_at_once_where_the_graph_lets_them(raw: bytes) -> None:
     choices = Choices(raw)
     sheet = Sheet(Procedure.from_definition(draw_definition(choices)), draw_facts(choices))
     while choices and not sheet.is_finished:
-        ready = {step for step, status in sheet.state().items() if status in OPEN and step != "declaration"}
+        ready = {
+            step for step, status in sheet.state().items() if status in StepStatus.open() and step != "declaration"
+        }
         for one in ready:
             after = sheet.confirm(one)
             assert all(after.may(other, "confirm") is None for other in ready - {one})
             assert not (sheet.procedure.ancestors[one] & ready)
-        closed = {step for step, status in sheet.state().items() if status not in OPEN}
+        closed = {step for step, status in sheet.state().items() if status not in StepStatus.open()}
         for step in closed:
             with pytest.raises(IllegalActError):
                 sheet.confirm(step)
@@ -207,7 +211,7 @@ def _unknown_fact(definition: Any, name: str, body: Any, end: str) -> str:
 
 
 def _dead_end(definition: Any, name: str, body: Any, end: str) -> str:
-    spare = next((step for step in STEPS if step not in definition["steps"]), None)
+    spare = next((step for step in Step if step not in definition["steps"]), None)
     if spare is None:
         return _unknown_fact(definition, name, body, end)
     definition["steps"][spare] = {"owner": "customs", "after": ["declaration"]}
@@ -291,18 +295,27 @@ def test_facts_survive_their_json() -> None:
     assert Facts.from_record(facts.to_record() | {"undeclared_since": "2026-03-02"}) == facts
 
 
-def test_the_core_needs_nothing_but_the_standard_library() -> None:
-    tree = ast.parse(Path(procedure.__file__).read_text())
+@pytest.mark.parametrize(
+    ("module", "known"),
+    [
+        (procedure, {"app.procedures.steps"}),
+        (steps, {"app.platform.labels", "app.platform.permissions"}),
+        (labels, {"geo.errors"}),
+        (permissions, {"app.platform.labels", "geo.errors"}),
+    ],
+)
+def test_the_core_needs_nothing_but_the_standard_library_and_the_vocabulary(module: Any, known: set[str]) -> None:
+    tree = ast.parse(Path(module.__file__).read_text())
     imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
-    assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
+    assert {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names} <= known
 
 
 SHIPPED = list(procedures.shipped())
 
 
 def test_every_regime_has_a_procedure_in_each_of_its_directions_at_both_gates() -> None:
-    both = [regime for regime in REGIMES if regime not in ("export", "import")]
+    both = [regime for regime in Regime if regime not in ("export", "import")]
     ways = {("export", "export"), ("import", "import"), *product(("export", "import"), both)}
     assert {key for key, _, _ in SHIPPED} == {(gate, *way) for gate in ("huu-nghi", "tan-thanh") for way in ways}
 
@@ -316,7 +329,7 @@ def test_shipped_procedures_are_right_and_say_where_they_come_from(key: Any, def
     assert definition["assumptions"]
     way = Procedure.from_definition(definition)
     assert way.exit == ("barrier_2" if key[1] == "export" else "barrier_1")
-    for goods_class, transshipment, undeclared in product(GOODS_CLASSES, (False, True), (False, True)):
+    for goods_class, transshipment, undeclared in product(GoodsClass, (False, True), (False, True)):
         facts = Facts(
             direction=key[1],
             regime=key[2],
@@ -332,7 +345,7 @@ def test_shipped_procedures_are_right_and_say_where_they_come_from(key: Any, def
 def test_goods_choose_their_quarantine() -> None:
     definition = next(body for key, _, body in SHIPPED if key == ("huu-nghi", "export", "export"))
     way, needed = Procedure.from_definition(definition), {}
-    for goods_class in GOODS_CLASSES:
+    for goods_class in GoodsClass:
         sheet = Sheet(way, Facts(direction="export", regime="export", goods_class=frozenset({goods_class})))
         needed[goods_class] = {name for name in sheet.needed if name.startswith("quarantine")}
     assert needed["fresh_fruit"] == needed["flowers"] == {"quarantine_plant"}

@@ -26,7 +26,7 @@ from app.fees.tariff import (
     round_half_up,
 )
 from app.fees.tariffs import SHIPPED_DIR
-from app.trips.goods import GOODS_CLASSES
+from app.trips.goods import GoodsClass
 from geo.errors import InvalidInputError, NotFoundError
 from tests.profiles import examples
 
@@ -122,7 +122,7 @@ def test_the_shipped_tariff_knows_only_goods_classes_that_exist() -> None:
         if rule.when is not None
         for value in rule.when.values.get("goods_class", ())
     }
-    assert named <= set(GOODS_CLASSES)
+    assert named <= set(GoodsClass)
 
 
 # Questions instead of guesses
@@ -291,7 +291,7 @@ facts_or_not = st.fixed_dictionaries(
 
 
 @FEWER
-@given(facts_or_not, st.lists(st.sampled_from(sorted(GOODS_CLASSES)), max_size=3))
+@given(facts_or_not, st.lists(st.sampled_from(sorted(GoodsClass)), max_size=3))
 def test_the_shipped_tariff_gives_a_known_amount_or_a_question(facts: dict[str, Any], goods: list[str]) -> None:
     answer = assess(SHIPPED, Load(facts, tuple({"goods_class": one} for one in goods)))
     if isinstance(answer, Question):
@@ -304,7 +304,7 @@ def test_the_shipped_tariff_gives_a_known_amount_or_a_question(facts: dict[str, 
 
 
 @FEWER
-@given(facts_or_not, st.sampled_from(sorted(GOODS_CLASSES)), st.data())
+@given(facts_or_not, st.sampled_from(sorted(GoodsClass)), st.data())
 def test_knowing_less_never_gives_another_amount(facts: dict[str, Any], goods: str, data: st.DataObject) -> None:
     known = data.draw(st.sets(st.sampled_from(sorted(facts)))) if facts else set()
     part = ({"goods_class": goods},)

@@ -1,0 +1,33 @@
+"""What became of plate reads and of commands to barriers."""
+
+from __future__ import annotations
+
+from app.platform.labels import N_, Vocabulary
+
+
+class ReadStatus(Vocabulary):
+    """What became of a plate read."""
+
+    DOUBTFUL = "doubtful", N_("Doubtful")
+    UNKNOWN = "unknown", N_("Of no trip")
+    MATCHED = "matched", N_("Matched")
+    REPEAT = "repeat"
+
+    @classmethod
+    def listed(cls) -> tuple[ReadStatus, ...]:
+        """Those that people look through; a repeat is part of the read before it."""
+        return (cls.DOUBTFUL, cls.UNKNOWN, cls.MATCHED)
+
+    @classmethod
+    def undecided(cls) -> tuple[ReadStatus, ...]:
+        """In these a person can say whose plate it is."""
+        return (cls.DOUBTFUL, cls.UNKNOWN)
+
+
+class CommandStatus(Vocabulary):
+    """What became of a command to a barrier."""
+
+    SENT = "sent"
+    OPENED = "opened"
+    FAILED = "failed"
+    BY_HAND = "by_hand"
