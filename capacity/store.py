@@ -327,7 +327,7 @@ def assignments(session: Session, trip_ids: Sequence[int] | None = None) -> dict
     newest = select(func.max(PlanRow.plan_id)).scalar_subquery()
     rows = select(AssignmentRow, PlanRow.made_at).join(PlanRow).where(PlanRow.plan_id == newest)
     if trip_ids is not None:
-        rows = ledger_rows.where(AssignmentRow.trip_id.in_(trip_ids))
+        rows = rows.where(AssignmentRow.trip_id.in_(trip_ids))
     return {
         row.trip_id: Assignment(
             plan_id=row.plan_id,

@@ -58,7 +58,7 @@ class TruckBatch:
         n = 0 if 0 in sizes else max(sizes)
 
         def column(value: npt.ArrayLike, kind: type) -> npt.NDArray[Any]:
-            given = np.asarray(value, kind)
+            given: npt.NDArray[Any] = np.asarray(value, kind)
             return given if given.shape == (n,) else np.full(n, given)
 
         return cls(
