@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from app.accounts.authorisation import allow
 from app.accounts.sessions import client_address
 from app.declarations import hs, importing, imports, service
-from app.declarations.form import Problem
 from app.declarations.service import Act
 from app.platform import idempotency
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
@@ -19,6 +18,7 @@ from app.platform.errors import translate
 from app.platform.http import IdempotencyKey, IfMatch, Moment, PlainText, etag, link_next, problems, read_if_match
 from app.platform.permissions import Principal
 from app.trips.endpoints import Direction, Regime
+from app.web.forms import Problem
 from geo.errors import InvalidInputError
 
 router = APIRouter(prefix="/api/v1", tags=["declarations"])
