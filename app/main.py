@@ -15,9 +15,11 @@ from app.platform.http import problems
 from app.platform.runtime import Runtime
 from app.settings import Settings, get_settings
 from app.tracking.event_stream import Live
+from app.tracking.positions import SILENT_AFTER
 from app.web.assets import Assets
 from app.web.headers import AccessLog, SecurityHeaders, SelectiveGZip
 from app.web.pages import Pages, error_page
+from ingest.pipeline import SLOW_BELOW_MPS, STOPPED_BELOW_MPS
 
 ENDPOINTS = (
     "ops.endpoints",
@@ -73,6 +75,7 @@ PAGES = (
     "declarations.pages",
     "declarations.support_pages",
     "procedures.pages",
+    "fees.tariff_pages",
     "equipment.pages",
     "notifications.pages",
     "public.pages",
@@ -140,7 +143,7 @@ def create_app(runtime: Runtime | None = None, *, settings: Settings | None = No
     if runtime is not None:
         app.state.runtime = runtime
     assets = Assets.load()
-    app.state.pages = Pages(assets)
+    app.state.pages = Pages(assets, _script_settings())
     app.state.gettext = app.state.pages.gettext
     app.state.error_page = error_page
     errors.install(app)
@@ -179,3 +182,11 @@ def _include_routers(app: FastAPI) -> None:
         app.include_router(importlib.import_module(f"app.{name}").router, responses=problems())
     for name in PAGES:
         app.include_router(importlib.import_module(f"app.{name}").router)
+
+
+def _script_settings() -> dict[str, Any]:
+    """The numbers that the pages' scripts share with the platform."""
+    return {
+        "motion": {"stopped_mps": STOPPED_BELOW_MPS, "free_mps": SLOW_BELOW_MPS},
+        "silent_after_s": SILENT_AFTER.total_seconds(),
+    }

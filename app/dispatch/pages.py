@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from app.accounts.authorisation import allow
+from app.dispatch.order_kinds import order_kinds
 from app.platform.dependencies import CorridorDep
 from app.platform.labels import REGIME_NAMES
 from app.platform.permissions import Principal
@@ -28,4 +30,5 @@ def show_police(
         gates=corridor.gates(),
         goods_labels={key: goods.label for key, goods in GOODS_CLASSES.items()},
         regime_labels=REGIME_NAMES,
+        order_kinds=order_kinds(partial(request.app.state.pages.gettext, request)),
     )

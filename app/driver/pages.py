@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.accounts.authorisation import allow
+from app.dispatch.order_kinds import order_kinds
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.sheets.current import current_steps
@@ -35,7 +37,10 @@ def show_driver(
     outlook = find_current(session, principal, wording)
     steps = current_steps(session, outlook.trip_id) if outlook else []
     places = _sites(corridor, wording.places)
-    return render(request, "driver/driver.html", outlook=outlook, places=places, steps=steps, now=clock.now())
+    kinds = order_kinds(partial(request.app.state.pages.gettext, request))
+    return render(
+        request, "driver/driver.html", outlook=outlook, places=places, steps=steps, now=clock.now(), kinds=kinds
+    )
 
 
 def _sites(corridor: Corridor, places: Places) -> dict[str, dict[str, Any]]:

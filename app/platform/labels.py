@@ -37,6 +37,14 @@ STAGE_NAMES: Final = {
     "out": N_("Out"),
     "cancelled": N_("Cancelled"),
 }
+STAGE_ICONS: Final = {
+    "planned": "calendar",
+    "on_the_road": "road",
+    "queued": "hourglass",
+    "in_the_yard": "parking",
+    "out": "flag-check",
+}
+"""The stages that a trip goes through, in their order, each with its icon of Tabler's."""
 STEP_NAMES: Final = {
     "declaration": N_("Declaration"),
     "health": N_("Health check"),

@@ -15,13 +15,13 @@ from app.platform.permissions import Principal
 from app.procedures import checks, service
 from app.procedures.procedure import DECLARED_PARTS, STEPS
 from app.web.pages import render
+from app.web.versions import list_changes
 
 router = APIRouter(include_in_schema=False, prefix="/admin/procedures")
 
 ReaderDep = Annotated[Principal, Depends(allow("procedures.read"))]
 DIRECTION_NAMES = {"export": N_("to China"), "import": N_("to Viet Nam")}
-STATUS_NAMES = {"draft": N_("Draft"), "published": N_("In force"), "retired": N_("Retired")}
-WORDS: dict[str, Any] = {"directions": DIRECTION_NAMES, "statuses": STATUS_NAMES}
+WORDS: dict[str, Any] = {"directions": DIRECTION_NAMES}
 
 
 @router.get("")
@@ -46,11 +46,21 @@ def show_procedure(
     request: Request,
     procedure_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
     session: SessionDep,
+    clock: ClockDep,
     corridor: CorridorDep,
     _principal: ReaderDep,
 ) -> Response:
     """One version: drawn, what is wrong with it, its steps to edit while it is a draft."""
     row = service.get_version(session, procedure_id)
+    key = (row.gate_id, row.direction, row.regime)
+    older = [
+        one
+        for one in service.list_versions(session, clock.now())
+        if (one["gate_id"], one["direction"], one["regime"]) == key
+        and one["version"] < row.version
+        and one["status"] != "draft"
+    ]
+    before = max(older, key=lambda one: one["version"], default=None)
     known = {
         "steps": STEPS,
         "owners": checks.OWNERS,
@@ -64,5 +74,7 @@ def show_procedure(
         known=known,
         sites=corridor.sites,
         drawing=service.draw(row),
+        before=before,
+        changes=list_changes(before["definition"], row.definition) if before else [],
         **WORDS,
     )

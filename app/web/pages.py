@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.platform.errors import TITLES, translate
-from app.platform.labels import N_, REGIME_NAMES, ROLE_NAMES, STAGE_NAMES, STEP_NAMES
+from app.platform.labels import N_, REGIME_NAMES, ROLE_NAMES, STAGE_ICONS, STAGE_NAMES, STEP_NAMES
 from app.platform.permissions import Principal, Role
 from app.web import i18n
 from app.web.assets import APP_DIR, Assets
@@ -55,9 +57,11 @@ NAVIGATION = (
 class Pages:
     """What turns a template and its context into an answer, in the caller's language."""
 
-    def __init__(self, assets: Assets) -> None:
+    def __init__(self, assets: Assets, script_settings: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """`script_settings` are the platform's numbers that scripts need, as `static/settings.js` reads them."""
         self.catalogues = i18n.load_catalogues()
         self.environment = _environment(assets)
+        self.environment.globals["script_settings"] = dict(script_settings)
 
     def language(self, request: Request) -> str:
         """The language of this request."""
@@ -148,11 +152,13 @@ def _environment(assets: Assets) -> Environment:
         "navigation": NAVIGATION,
         "role_names": ROLE_NAMES,
         "stage_names": STAGE_NAMES,
+        "stage_icons": STAGE_ICONS,
         "step_names": STEP_NAMES,
         "regimes": REGIME_NAMES,
         "languages": i18n.LANGUAGES,
         "home_page": home_page,
     }
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # scripts list things in our order
     environment.filters |= {
         "localtime": _localtime,
         "number": _number,
