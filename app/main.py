@@ -16,10 +16,12 @@ from app.procedures.steps import Step, StepStatus
 from app.settings import Settings, get_settings
 from app.sheets.service import Sheets
 from app.tracking.event_stream import Live
+from app.tracking.positions import SILENT_AFTER
 from app.trips.vocabulary import Regime, Stage
 from app.web.assets import Assets
 from app.web.headers import AccessLog, SecurityHeaders, SelectiveGZip
 from app.web.pages import Pages, error_page
+from geo.motion import FREE_MPS, STOPPED_MPS
 
 ENDPOINTS = (
     "ops.endpoints",
@@ -62,6 +64,7 @@ ENDPOINTS = (
 """The modules of the HTTP resources, in the order in which their routes are tried."""
 NAMES: Mapping[str, Mapping[str, object]] = {
     "stage_names": Stage.labels(),
+    "stage_specs": Stage.by_name(),
     "step_names": Step.labels(),
     "step_statuses": StepStatus.by_name(),
     "regimes": Regime.labels(),
@@ -82,6 +85,7 @@ PAGES = (
     "declarations.pages",
     "declarations.support_pages",
     "procedures.pages",
+    "fees.tariff_pages",
     "equipment.pages",
     "notifications.pages",
     "public.pages",
@@ -153,7 +157,7 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
     if runtime is not None:
         app.state.runtime = runtime
     assets = Assets.load()
-    app.state.pages = Pages(assets, NAMES)
+    app.state.pages = Pages(assets, NAMES, _script_settings())
     app.state.gettext = app.state.pages.gettext
     app.state.error_page = error_page
     errors.install(app)
@@ -192,3 +196,11 @@ def _include_routers(app: FastAPI) -> None:
         app.include_router(importlib.import_module(f"app.{name}").router, responses=problems())
     for name in PAGES:
         app.include_router(importlib.import_module(f"app.{name}").router)
+
+
+def _script_settings() -> dict[str, Any]:
+    """The numbers that the pages' scripts share with the platform."""
+    return {
+        "motion": {"stopped_mps": STOPPED_MPS, "free_mps": FREE_MPS},
+        "silent_after_s": SILENT_AFTER.total_seconds(),
+    }

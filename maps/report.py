@@ -1,6 +1,7 @@
 """A scenario run as one HTML file to keep, print or mail: Folium map, figures, charts, sources.
 
-Everything the file needs is in it, Leaflet included; only the tiles of its optional base map come from the network.
+Everything the file needs is in it, Leaflet and ECharts included; only the tiles of its optional base map come from the
+network.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from geo.corridor import Corridor, Road, Site
 from geo.errors import UnavailableError
 from maps import comparison
 from maps.comparison import WORLDS, Record
-from maps.report_charts import fan_chart
+from maps.report_charts import chart_scripts, echarts_version, fan_chart
 
 LEAFLET_DIR: Final = Path(__file__).resolve().parents[1] / "node_modules" / "leaflet"
 STYLE_FILE: Final = Path(__file__).with_name("report.css")
@@ -47,9 +48,9 @@ SETTINGS_NOTE: Final = (
     "What the scenario does not say comes from the gates' and yards' settings; unless edited, these are assumed."
 )
 SERIES: Final = (
-    ("queue_veh", "Queue, trucks", 1.0),
-    ("wait_s", "Wait, hours", 3600.0),
-    ("tail_km", "Tail of the queue, kilometre from the border", 1.0),
+    ("queue_veh", "Queue, trucks", 1.0, 0),
+    ("wait_s", "Wait, hours", 3600.0, 1),
+    ("tail_km", "Tail of the queue, kilometre from the border", 1.0, 1),
 )
 
 Translate = Callable[[str], str]
@@ -64,7 +65,7 @@ def scenario_report(corridor: Corridor, record: Record, *, locale: str, translat
     Raises
     ------
     UnavailableError
-        If Leaflet's files are not installed.
+        If the files of Leaflet or ECharts are not installed.
     """
     return _Report(corridor, record, locale, translate).render()
 
@@ -126,6 +127,7 @@ class _Report:
     def _closing(self) -> str:
         return (
             f"<h2>{self.text('Over time')}</h2><p>{self._key()}</p>{''.join(self._charts())}"
+            f"{self._chart_scripts()}"
             f"<h2>{self.text('Inputs')}</h2>{self._inputs()}"
             f"<h2>{self.text('Sources and licences')}</h2>{self._sources()}</main>"
         )
@@ -166,25 +168,34 @@ class _Report:
         )
 
     def _charts(self) -> Iterator[str]:
-        def chart(title: str, worlds: Mapping[str, Any], scale: float) -> str:
+        names = {world: self.text(name) for world, name in WORLD_NAMES.items()}
+
+        def chart(title: str, worlds: Mapping[str, Any], scale: float = 1.0, digits: int = 0) -> str:
             drawn = fan_chart(
                 worlds,
                 title=title,
+                names=names,
+                quantiles=self.record["quantiles"],
+                start=self.record["start"],
+                step_s=self.record["step_s"],
                 scale=scale,
-                number=self.number,
-                clock=self._clock,
+                digits=digits,
             )
             return f"<figure><figcaption>{title}</figcaption>{drawn}</figure>"
 
         for gate_id, series in self.record["gates"].items():
             yield f"<h3>{self._name(gate_id)}</h3><div class='charts'>"
-            for name, label, scale in SERIES:
-                yield chart(self.text(label), series[name], scale)
+            for name, label, scale, digits in SERIES:
+                yield chart(self.text(label), series[name], scale, digits)
             yield "</div>"
         yield f"<h3>{self.text('Yards')}</h3><div class='charts'>"
         for yard_id, series in self.record["yards"].items():
-            yield chart(f"{self._name(yard_id)}: {self.text('trucks inside')}", series["occupancy_veh"], 1.0)
+            yield chart(f"{self._name(yard_id)}: {self.text('trucks inside')}", series["occupancy_veh"])
         yield "</div>"
+
+    def _chart_scripts(self) -> str:
+        day_mark = self.translate(comparison.DAY_MARK)
+        return chart_scripts(locale=self.locale, day_mark=day_mark, colours=COLOURS)
 
     def _inputs(self) -> str:
         scenario = self.record["scenario"]
@@ -217,7 +228,7 @@ class _Report:
             f"{escape(self.corridor.attribution)} {escape(self.corridor.license)}",
             f"{self.text('Base map')}: {TILES_ATTRIBUTION}",
             f"Folium {version('folium')} (MIT), Leaflet {leaflet_version()} "
-            "(BSD-2-Clause, © Volodymyr Agafonkin, © CloudMade)",
+            f"(BSD-2-Clause, © Volodymyr Agafonkin, © CloudMade), ECharts {echarts_version()} (Apache-2.0)",
         ]
         return f"<ul>{''.join(f'<li>{note}</li>' for note in notes)}</ul>"
 

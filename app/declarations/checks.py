@@ -15,8 +15,9 @@ from importlib import resources
 from typing import Any, Final
 
 from app.declarations import hs
-from app.declarations.form import Form, Line, Problem
+from app.declarations.form import Form, Line
 from app.trips.declaration import check_arrival, check_direction
+from app.web.forms import Problem
 from geo.clock import LOCAL_ZONE
 from geo.errors import InvalidInputError
 from ingest.plates import find_plate, vehicle_kind

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from app.accounts.authorisation import allow
 from app.accounts.sessions import client_address
 from app.declarations import hs, importing, imports, service
-from app.declarations.form import Problem
 from app.declarations.service import Act
 from app.declarations.vocabulary import ImportStatus
 from app.platform import idempotency
@@ -21,6 +20,7 @@ from app.platform.http import IdempotencyKey, IfMatch, Moment, PlainText, etag, 
 from app.platform.permissions import Principal
 from app.sheets.dependencies import SheetsDep
 from app.trips.vocabulary import DeclarationStatus, Direction, Regime
+from app.web.forms import Problem
 from geo.errors import InvalidInputError
 
 router = APIRouter(prefix="/api/v1", tags=["declarations"])

@@ -1,27 +1,23 @@
-"""The fields of a declaration: one table of names, kinds, labels and the part of the declaration each belongs to."""
+"""The fields of a declaration: kind, label, limits, and the part of the declaration that each belongs to."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from app.platform.labels import N_
 from app.trips.goods import GoodsClass
 from app.trips.vocabulary import Direction, Regime
+from app.web.forms import Field
 
-Kind = Literal["text", "plate", "choice", "whole", "decimal", "date", "time", "flag"]
 Part = Literal["goods", "vehicle", "driver", "health", "customs", "trip"]
 
 
-@dataclass(frozen=True)
-class Field:
-    """One field: how it is read, what it is called (a gettext key), which part it belongs to."""
+@dataclass(frozen=True, kw_only=True)
+class DeclaredField(Field):
+    """A field with the part of the declaration it belongs to."""
 
-    kind: Kind
-    label: str
     part: Part
-    choices: Collection[str] = ()
-    length: int = 80
 
 
 UNITS: Final = ("kg", "tonne", "piece", "pair", "set", "head", "m", "m2", "m3", "litre")
@@ -31,47 +27,81 @@ DRIVER_PAPERS: Final = ("id_card", "passport", "border_pass")
 SYMPTOMS: Final = ("none", "some")
 SERVICES: Final = ("inland_delivery", "wharf_only")
 
-HEAD_FIELDS: Final[dict[str, Field]] = {
-    "gate_id": Field("text", "Gate", "trip", length=60),
-    "regime": Field("choice", "Regime", "customs", tuple(Regime)),
-    "direction": Field("choice", "Direction", "customs", tuple(Direction)),
-    "planned_arrival": Field("time", "Planned arrival", "trip"),
-    "customs_number": Field("text", "Customs declaration number", "customs", length=40),
-    "service": Field("choice", "Service in the gate area", "customs", SERVICES),
-    "plate": Field("plate", "Truck's plate", "vehicle"),
-    "trailer_plate": Field("plate", "Trailer's plate", "vehicle"),
-    "container": Field("choice", "Container", "vehicle", CONTAINERS),
-    "refrigerated": Field("flag", "Refrigerated", "vehicle"),
-    "payload_kg": Field("whole", "Registered payload (kg)", "vehicle"),
-    "inspection_expires": Field("date", "Vehicle inspection valid to", "vehicle"),
-    "driver_id": Field("whole", "Driver's account", "driver"),
-    "driver_name": Field("text", "Driver's name", "driver"),
-    "driver_phone": Field("text", "Driver's phone", "driver", length=30),
-    "driver_paper": Field("choice", "Driver's identity paper", "driver", DRIVER_PAPERS),
-    "driver_paper_number": Field("text", "Number of the identity paper", "driver", length=30),
-    "driver_paper_expires": Field("date", "Identity paper valid to", "driver"),
-    "driver_licence_number": Field("text", "Driving licence number", "driver", length=30),
-    "driver_licence_expires": Field("date", "Driving licence valid to", "driver"),
-    "health_symptoms": Field("choice", "Symptoms in the last 14 days", "health", SYMPTOMS),
-    "health_temperature_c": Field("decimal", "Body temperature (°C)", "health"),
-    "health_note": Field("text", "Health, further remarks", "health", length=500),
+HEAD_FIELDS: Final[dict[str, DeclaredField]] = {
+    "gate_id": DeclaredField(kind="text", label=N_("Gate"), part="trip", length=60, required=True),
+    "regime": DeclaredField(kind="choice", label=N_("Regime"), part="customs", choices=tuple(Regime), required=True),
+    "direction": DeclaredField(
+        kind="choice", label=N_("Direction"), part="customs", choices=tuple(Direction), empty=N_("As the regime says")
+    ),
+    "planned_arrival": DeclaredField(
+        kind="time", label=N_("Planned arrival"), part="trip", required=True, help=N_("time at the border")
+    ),
+    "customs_number": DeclaredField(
+        kind="text", label=N_("Customs declaration number"), part="customs", length=40, placeholder="305123456780"
+    ),
+    "service": DeclaredField(
+        kind="choice", label=N_("Service in the gate area"), part="customs", choices=SERVICES, empty=N_("The usual")
+    ),
+    "plate": DeclaredField(
+        kind="plate", label=N_("Truck's plate"), part="vehicle", required=True, placeholder="29C-123.45"
+    ),
+    "trailer_plate": DeclaredField(kind="plate", label=N_("Trailer's plate"), part="vehicle", placeholder="29R-012.34"),
+    "container": DeclaredField(kind="choice", label=N_("Container"), part="vehicle", choices=CONTAINERS, required=True),
+    "refrigerated": DeclaredField(kind="flag", label=N_("Refrigerated"), part="vehicle", required=True),
+    "payload_kg": DeclaredField(kind="whole", label=N_("Registered payload (kg)"), part="vehicle"),
+    "inspection_expires": DeclaredField(
+        kind="date", label=N_("Vehicle inspection valid to"), part="vehicle", required=True
+    ),
+    "driver_id": DeclaredField(kind="whole", label=N_("Driver's account"), part="driver"),
+    "driver_name": DeclaredField(kind="text", label=N_("Driver's name"), part="driver", required=True),
+    "driver_phone": DeclaredField(kind="text", label=N_("Driver's phone"), part="driver", length=30, required=True),
+    "driver_paper": DeclaredField(
+        kind="choice", label=N_("Driver's identity paper"), part="driver", choices=DRIVER_PAPERS, required=True
+    ),
+    "driver_paper_number": DeclaredField(
+        kind="text", label=N_("Number of the identity paper"), part="driver", length=30, required=True
+    ),
+    "driver_paper_expires": DeclaredField(kind="date", label=N_("Identity paper valid to"), part="driver"),
+    "driver_licence_number": DeclaredField(
+        kind="text", label=N_("Driving licence number"), part="driver", length=30, required=True
+    ),
+    "driver_licence_expires": DeclaredField(
+        kind="date", label=N_("Driving licence valid to"), part="driver", required=True
+    ),
+    "health_symptoms": DeclaredField(
+        kind="choice", label=N_("Symptoms in the last 14 days"), part="health", choices=SYMPTOMS, required=True
+    ),
+    "health_temperature_c": DeclaredField(kind="decimal", label=N_("Body temperature (°C)"), part="health"),
+    "health_note": DeclaredField(kind="text", label=N_("Health, further remarks"), part="health", length=500),
 }
-LINE_FIELDS: Final[dict[str, Field]] = {
-    "hs_code": Field("text", "HS code", "goods", length=20),
-    "description": Field("text", "Description of the goods", "goods", length=300),
-    "goods_class": Field("choice", "Kind of goods", "goods", tuple(GoodsClass)),
-    "quantity": Field("decimal", "Quantity", "goods"),
-    "unit": Field("choice", "Unit", "goods", UNITS),
-    "gross_weight_kg": Field("decimal", "Gross weight (kg)", "goods"),
-    "net_weight_kg": Field("decimal", "Net weight (kg)", "goods"),
-    "packages": Field("whole", "Number of packages", "goods"),
-    "packaging": Field("choice", "Packaging", "goods", PACKAGINGS),
-    "perishable": Field("flag", "Perishable", "goods"),
-    "temperature_c": Field("decimal", "Transport temperature (°C)", "goods"),
+LINE_FIELDS: Final[dict[str, DeclaredField]] = {
+    "hs_code": DeclaredField(
+        kind="text", label=N_("HS code"), part="goods", length=20, required=True, placeholder="0810.90"
+    ),
+    "description": DeclaredField(
+        kind="text", label=N_("Description of the goods"), part="goods", length=300, required=True
+    ),
+    "goods_class": DeclaredField(
+        kind="choice",
+        label=N_("Kind of goods"),
+        part="goods",
+        choices=tuple(GoodsClass),
+        empty=N_("As the HS code says"),
+    ),
+    "quantity": DeclaredField(kind="decimal", label=N_("Quantity"), part="goods", required=True),
+    "unit": DeclaredField(kind="choice", label=N_("Unit"), part="goods", choices=UNITS, required=True),
+    "gross_weight_kg": DeclaredField(kind="decimal", label=N_("Gross weight (kg)"), part="goods", required=True),
+    "net_weight_kg": DeclaredField(kind="decimal", label=N_("Net weight (kg)"), part="goods", required=True),
+    "packages": DeclaredField(kind="whole", label=N_("Number of packages"), part="goods"),
+    "packaging": DeclaredField(kind="choice", label=N_("Packaging"), part="goods", choices=PACKAGINGS, required=True),
+    "perishable": DeclaredField(
+        kind="flag", label=N_("Perishable"), part="goods", empty=N_("As the kind of goods says")
+    ),
+    "temperature_c": DeclaredField(kind="decimal", label=N_("Transport temperature (°C)"), part="goods"),
 }
-MOST_LINES: Final = 50
+MAX_LINES: Final = 50
 
 
-def field_of(name: str) -> Field | None:
+def field_of(name: str) -> DeclaredField | None:
     """The field of a name such as `plate` or `lines.2.net_weight_kg` (lines count from 1)."""
     return LINE_FIELDS.get(name.rpartition(".")[2]) if name.startswith("lines.") else HEAD_FIELDS.get(name)

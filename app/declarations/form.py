@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
-from typing import Any, Final
+from datetime import date, datetime
+from typing import Any
 
-from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, MOST_LINES, Field
+from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, MAX_LINES
 from app.trips.goods import GoodsClass
-from geo.clock import LOCAL_ZONE
-from ingest.plates import display_plate, find_plate
-
-TRUE_WORDS: Final = frozenset({"true", "yes", "1", "x", "on", "y", "có", "是"})
-FALSE_WORDS: Final = frozenset({"false", "no", "0", "off", "n", "không", "否"})
-DAY_FIRST: Final = ("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y")
-TWO_WAYS: Final = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}(\1\d{3})*", re.ASCII)
-"""`1.500` is one thousand five hundred in Vietnamese and one and a half in English."""
-NUMBER: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong with a field and what to do: `message` is a `str.format` template and gettext key.
-
-    A note does not stand in the way of submitting.
-    """
-
-    field: str
-    message: str
-    values: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    is_note: bool = False
-
-    def text(self) -> str:
-        """The message in English."""
-        return self.message.format(**self.values)
+from app.web.form_values import is_given, read_fields
+from app.web.forms import Problem
 
 
 @dataclass(frozen=True)
@@ -128,148 +101,20 @@ def read(written: Mapping[str, Any]) -> tuple[Form, list[Problem]]:
     yes and no) or already of their type; `lines`, a sequence of mappings. Lines that hold nothing are passed over.
     """
     problems: list[Problem] = []
-    head = {name: _read(one, written.get(name), name, problems) for name, one in HEAD_FIELDS.items()}
+    head = read_fields(HEAD_FIELDS, written, problems)
     lines = []
-    given = [line for line in written.get("lines") or () if any(_is_given(line.get(name)) for name in LINE_FIELDS)]
-    if len(given) > MOST_LINES:
+    given = [line for line in written.get("lines") or () if any(is_given(line.get(name)) for name in LINE_FIELDS)]
+    if len(given) > MAX_LINES:
         problems.append(
             Problem(
                 "lines",
                 "There are {count} lines of goods; put them into at most {most}.",
-                {"count": len(given), "most": MOST_LINES},
+                {"count": len(given), "most": MAX_LINES},
             )
         )
-    for number, line in enumerate(given[:MOST_LINES], 1):
-        values = {
-            name: _read(one, line.get(name), f"lines.{number}.{name}", problems) for name, one in LINE_FIELDS.items()
-        }
-        lines.append(Line(**{name: value for name, value in values.items() if value is not None}))
-    return Form(**{name: value for name, value in head.items() if value is not None}, lines=tuple(lines)), problems
-
-
-def _is_given(value: Any) -> bool:
-    return value is not None and (not isinstance(value, str) or bool(value.strip()))
-
-
-def _read(one: Field, value: Any, name: str, problems: list[Problem]) -> Any:
-    if not _is_given(value):
-        return None
-    found = _READERS[one.kind](one, value)
-    if isinstance(found, str) and found.startswith("\0"):
-        problems.append(Problem(name, _MESSAGES[found[1:]], _values(one, value)))
-        return None
-    if isinstance(found, str) and len(found) > one.length:
-        message = "{value}… takes {length} characters; shorten it to {limit}."
-        problems.append(Problem(name, message, {"value": found[:20], "length": len(found), "limit": one.length}))
-        return None
-    return found
-
-
-_MESSAGES: Final = {
-    "plate": "{value} is not a Vietnamese or Chinese plate; write it like 29C-123.45, 12R-001.23 or 桂F·A1234.",
-    "choice": "{value} is unknown here; use one of {known}.",
-    "number": "{value} is not a number; write digits, such as 1250 or 12.5.",
-    "two_ways": "{value} can be read in two ways; write it without a sign between thousands, such as 1500 or 1.5.",
-    "whole": "{value} is not a whole number; write digits only.",
-    "date": "{value} is not a date; write it like 31/12/2026 or 2026-12-31.",
-    "time": "{value} is not a date and time; write it like 31/12/2026 14:30.",
-    "flag": "{value} is neither yes nor no.",
-    "sign": "The text holds a sign that cannot be stored; type it again.",
-}
-"""What can be wrong with the writing of a value. A reader gives NUL and the key, which no text can be."""
-
-
-def _values(one: Field, value: Any) -> dict[str, Any]:
-    return {"value": str(value).replace("\0", "")[:40], "known": ", ".join(one.choices)}
-
-
-def _text(_: Field, value: Any) -> str:
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    return "\0sign" if "\0" in text else " ".join(text.split())
-
-
-def _plate(_: Field, value: Any) -> str:
-    norm = find_plate(str(value))
-    return "\0plate" if norm is None else display_plate(norm)
-
-
-def _choice(one: Field, value: Any) -> str:
-    text = _text(one, value)
-    return text if text in one.choices else text.lower() if text.lower() in one.choices else "\0choice"
-
-
-def _decimal(_: Field, value: Any) -> float | str:
-    if isinstance(value, bool):
-        return "\0number"
-    if isinstance(value, int | float):
-        return float(value) if math.isfinite(value) and abs(value) < 1e12 else "\0number"
-    text = re.sub(r"[\s_]", "", str(value))
-    if TWO_WAYS.fullmatch(text):
-        return "\0two_ways"
-    return float(text.replace(",", ".")) if NUMBER.fullmatch(text) and len(text) < 20 else "\0number"
-
-
-def _whole(one: Field, value: Any) -> int | str:
-    number = _decimal(one, value)
-    if isinstance(number, str):
-        return number
-    return int(number) if number.is_integer() and abs(number) < 2**31 else "\0whole"
-
-
-def _date(_: Field, value: Any) -> date | str:
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    text = str(value).strip()
-    for pattern in ("%Y-%m-%d", *DAY_FIRST):
-        try:
-            found = datetime.strptime(text[:10], pattern).date()  # noqa: DTZ007 - a date has no zone
-        except ValueError:
-            continue
-        return found if re.fullmatch(r"([ T]00:00(:00)?)?", text[10:]) else "\0date"
-    return "\0date"
-
-
-def _time(_: Field, value: Any) -> datetime | str:
-    moment = value if isinstance(value, datetime) else _parse_moment(str(value).strip())
-    if moment is None:
-        return "\0time"
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=LOCAL_ZONE)).astimezone(UTC)
-    except OverflowError:
-        return "\0time"
-
-
-def _parse_moment(text: str) -> datetime | None:
-    if len(text) > 10:  # a bare date is no time: midnight would be a guess
-        try:
-            return datetime.fromisoformat(text)
-        except ValueError:
-            pass
-    for pattern in DAY_FIRST:
-        try:
-            return datetime.strptime(text, f"{pattern} %H:%M")  # noqa: DTZ007 - local, as the form says
-        except ValueError:
-            continue
-    return None
-
-
-def _flag(_: Field, value: Any) -> bool | str:
-    word = str(value).strip().lower()
-    return True if word in TRUE_WORDS else False if word in FALSE_WORDS else "\0flag"
-
-
-_READERS: Final = {
-    "text": _text,
-    "plate": _plate,
-    "choice": _choice,
-    "whole": _whole,
-    "decimal": _decimal,
-    "date": _date,
-    "time": _time,
-    "flag": _flag,
-}
+    for number, line in enumerate(given[:MAX_LINES], 1):
+        lines.append(Line(**read_fields(LINE_FIELDS, line, problems, prefix=f"lines.{number}.")))
+    return Form(**head, lines=tuple(lines)), problems
 
 
 def problems_of(fields: Sequence[Problem], *, notes: bool = False) -> list[Problem]:

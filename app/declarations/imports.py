@@ -9,12 +9,13 @@ from sqlalchemy import ColumnElement, true
 from sqlalchemy.orm import Session
 
 from app.declarations import hs, importing, service, store
-from app.declarations.form import Problem, problems_of
+from app.declarations.form import problems_of
 from app.declarations.service import Act
 from app.declarations.tables import DeclarationImport
 from app.declarations.vocabulary import ImportStatus
 from app.platform import audit
 from app.platform.permissions import Principal, Scope
+from app.web.forms import Problem
 from geo.corridor import Corridor
 from geo.errors import ConflictError, CuaKhauError, InvalidInputError, NotFoundError, RefusedError
 from ingest.plates import find_plate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -16,9 +16,11 @@ from app.declarations import hs, importing, imports, reasons, service
 from app.declarations.declared import CHOICES, read
 from app.declarations.endpoints import ActDep, ReaderDep, WriterDep
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, field_of
-from app.declarations.form import Problem
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.labels import N_
 from app.trips.vocabulary import DeclarationStatus
+from app.web.form_values import TWO_WAYS
+from app.web.forms import Field, Problem, problems_by_field
 from app.web.pages import render
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
@@ -26,6 +28,7 @@ from geo.errors import CuaKhauError, RefusedError
 
 router = APIRouter(include_in_schema=False, prefix="/declarations")
 
+NEW_NAME_FIELD = Field(kind="text", label=N_("Or a new enterprise, by name"))
 BLANK_LINE = dict.fromkeys(LINE_FIELDS, "")
 LINE_NAME = re.compile(r"lines\.(\d{1,3})\.(\w+)", re.ASCII)
 
@@ -215,18 +218,20 @@ def show_form(
     if "check" in request.query_params and error is None:
         form, unreadable = forms.read(written)
         error = service.refusal_of(form, unreadable, corridor, request.app.state.runtime.clock.now())
-    errors = list(error.problems) if isinstance(error, RefusedError) else [error] if error else []
+    refused = error.problems if isinstance(error, RefusedError) else [error] if error else []
+    errors = [Problem(one.field or "", one.message, one.values) for one in refused]
     context: dict[str, Any] = {
         "written": {**dict.fromkeys(HEAD_FIELDS, ""), "version": "", **written},
         "lines": list(written.get("lines") or []) or [dict(BLANK_LINE)],
         "errors": errors,
-        "by_field": _by_field(errors),
+        "by_field": problems_by_field(errors),
         "gates": corridor.gates(),
         "choices": CHOICES,
         "head_fields": HEAD_FIELDS,
         "line_fields": LINE_FIELDS,
         "found": found,
         "desk": None,
+        "new_name_field": NEW_NAME_FIELD,
         "shown_name": _shown_name,
     }
     return render(request, "declarations/form.html", status=422 if errors else 200, **{**context, **more})
@@ -253,7 +258,7 @@ def _as_text(value: Any) -> str:
         return value.astimezone(LOCAL_ZONE).strftime("%Y-%m-%dT%H:%M")
     if isinstance(value, float):
         text = f"{value:.10g}"
-        return f"{text}0" if forms.TWO_WAYS.fullmatch(text) else text  # 1.234 could be read as a thousand
+        return f"{text}0" if TWO_WAYS.fullmatch(text) else text  # 1.234 could be read as a thousand
     return str(value)
 
 
@@ -265,13 +270,6 @@ def _returned(found: Mapping[str, Any]) -> dict[str, Any] | None:
         if row["status"] == DeclarationStatus.RETURNED:
             return dict(row)
     return None
-
-
-def _by_field(errors: Sequence[CuaKhauError]) -> dict[str, list[CuaKhauError]]:
-    found: dict[str, list[CuaKhauError]] = {}
-    for error in errors:
-        found.setdefault(error.field or "", []).append(error)
-    return found
 
 
 def _shown_name(name: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.accounts import store as account_store
 from app.declarations import checks, hs, on_sheet, store
 from app.declarations.differences import Difference, changed_parts, differences
-from app.declarations.form import Form, Line, Problem, problems_of, read
+from app.declarations.form import Form, Line, problems_of, read
 from app.declarations.tables import DeclarationRow
 from app.platform import audit
 from app.platform.permissions import Principal, Scope
@@ -25,6 +25,7 @@ from app.trips.places import Places
 from app.trips.scope import visible_trips
 from app.trips.tables import Trip
 from app.trips.vocabulary import DeclarationStatus, Regime, Stage
+from app.web.forms import Problem
 from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, RefusedError, StaleError
 from ingest import plates

@@ -24,6 +24,7 @@ from app.demo.recording import DemoTruck, Recording, Timeline
 from app.demo.state import ACCOUNTS_FILE, DEVICES_FILE, DemoState
 from app.ops.embedded import write_private
 from app.platform.permissions import Role
+from app.procedures import tables as _procedures  # noqa: F401 - a trip refers to its procedure
 from app.settings import Settings
 from app.trips.declaration import new_code
 from app.trips.vocabulary import Stage

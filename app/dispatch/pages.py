@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from app.accounts.authorisation import allow
+from app.dispatch.vocabulary import OrderKind
 from app.platform.dependencies import CorridorDep
 from app.platform.permissions import Principal
 from app.trips.goods import GoodsClass
@@ -28,4 +30,5 @@ def show_police(
         gates=corridor.gates(),
         goods_labels=GoodsClass.labels(),
         regime_labels=Regime.labels(),
+        order_kinds=OrderKind.described(partial(request.app.state.pages.gettext, request)),
     )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy.orm import Session
 
 from app.platform import audit, policy_store
+from app.platform.labels import N_
 from app.platform.permissions import Principal
 from geo.errors import StaleError
 
@@ -21,19 +22,96 @@ class AdvicePolicy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    queue_notice_km: float = Field(default=3.0, gt=0, le=200, description="Told of from this kilometre.")
-    queue_warning_km: float = Field(default=6.0, gt=0, le=200, description="From this kilometre on it is a warning.")
-    queue_alarm_km: float = Field(default=10.0, gt=0, le=200, description="From this kilometre on it is an alarm.")
-    yard_warning_share: float = Field(default=0.9, gt=0, le=2, description="A yard this full is warned of.")
-    yard_alarm_share: float = Field(default=1.0, gt=0, le=2, description="A yard this full is an alarm.")
-    left_at_closing_veh: int = Field(default=20, ge=1, le=10_000, description="Warned of if left at closing.")
-    likely: float = Field(default=0.6, gt=0, lt=1, description="A risk at least this probable is advised.")
-    sure: float = Field(default=0.8, gt=0, lt=1, description="The time named is when this is reached.")
-    keep: float = Field(default=0.4, gt=0, lt=1, description="Advice stands down to this probability.")
-    clear_after_s: int = Field(default=600, ge=0, le=7200, description="And has stayed below it for so long.")
-    divert_margin_s: int = Field(default=2700, ge=0, le=86_400, description="The other gate's wait is shorter.")
-    release_per_half_hour_veh: int = Field(default=30, ge=1, le=1000, description="Most trucks let go in half an hour.")
-    hold_veh: int = Field(default=150, ge=1, le=5000, description="Most trucks held by one order.")
+    queue_notice_km: float = Field(
+        default=3.0,
+        gt=0,
+        le=200,
+        title=N_("Queue: notice from kilometre"),
+        description=N_("A queue that is forecast to reach this kilometre is a notice."),
+    )
+    queue_warning_km: float = Field(
+        default=6.0,
+        gt=0,
+        le=200,
+        title=N_("Queue: warning from kilometre"),
+        description=N_("From this kilometre on it is a warning."),
+    )
+    queue_alarm_km: float = Field(
+        default=10.0,
+        gt=0,
+        le=200,
+        title=N_("Queue: alarm from kilometre"),
+        description=N_("From this kilometre on it is an alarm."),
+    )
+    yard_warning_share: float = Field(
+        default=0.9,
+        gt=0,
+        le=2,
+        title=N_("Yard: warning when this full"),
+        description=N_("A yard this full is a warning."),
+    )
+    yard_alarm_share: float = Field(
+        default=1.0, gt=0, le=2, title=N_("Yard: alarm when this full"), description=N_("A yard this full is an alarm.")
+    )
+    left_at_closing_veh: int = Field(
+        default=20,
+        ge=1,
+        le=10_000,
+        title=N_("Warn of trucks left at closing, from"),
+        description=N_("Trucks that would still wait when the gate closes."),
+    )
+    likely: float = Field(
+        default=0.6,
+        gt=0,
+        lt=1,
+        title=N_("Advise when at least this probable"),
+        description=N_("A risk at least this probable is advised."),
+        json_schema_extra={"unit": "%"},
+    )
+    sure: float = Field(
+        default=0.8,
+        gt=0,
+        lt=1,
+        title=N_("Name the time when this probable"),
+        description=N_("The time named is when this is reached."),
+        json_schema_extra={"unit": "%"},
+    )
+    keep: float = Field(
+        default=0.4,
+        gt=0,
+        lt=1,
+        title=N_("Withdraw below this probability"),
+        description=N_("Advice stands down to this probability."),
+        json_schema_extra={"unit": "%"},
+    )
+    clear_after_s: int = Field(
+        default=600,
+        ge=0,
+        le=7200,
+        title=N_("Withdraw after so long below"),
+        description=N_("And has stayed below it for so long."),
+    )
+    divert_margin_s: int = Field(
+        default=2700,
+        ge=0,
+        le=86_400,
+        title=N_("Divert if the other gate is faster by"),
+        description=N_("By how much the other gate's wait is shorter."),
+    )
+    release_per_half_hour_veh: int = Field(
+        default=30,
+        ge=1,
+        le=1000,
+        title=N_("Release per half hour, at most"),
+        description=N_("At most so many trucks are let go in half an hour."),
+    )
+    hold_veh: int = Field(
+        default=150,
+        ge=1,
+        le=5000,
+        title=N_("Held by one order, at most"),
+        description=N_("At most so many trucks are held by one order."),
+    )
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:

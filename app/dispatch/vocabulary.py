@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
-from app.platform.labels import Vocabulary
+from collections.abc import Callable
+
+from app.platform.labels import N_, Vocabulary
 
 
 class OrderKind(Vocabulary):
-    """What an order asks of its trucks; its texts are in `app.dispatch.texts`."""
+    """What an order asks of its trucks, in the order in which the kinds are offered; texts: `app.dispatch.texts`.
 
-    HOLD = "hold"
-    PROCEED = "proceed"
-    DIVERT = "divert"
-    YARD = "yard"
-    STOP = "stop"
-    NOTICE = "notice"
+    `explanation` says for the police what it asks of a driver, `driver_label` is what the driver reads; both are
+    keys of the translations.
+    """
+
+    explanation: str
+    driver_label: str
+
+    def __init__(self, _name: str, label: str, icon: str, explanation: str, driver_label: str) -> None:
+        super().__init__(_name, label, icon)
+        self.explanation, self.driver_label = explanation, driver_label
+
+    HOLD = "hold", N_("Hold"), "player-pause", N_("Wait at a place until the end of the order"), N_("Hold")
+    PROCEED = "proceed", N_("Proceed"), "player-play", N_("Go on toward the gate"), N_("Proceed")
+    DIVERT = "divert", N_("Divert"), "arrow-fork", N_("Go to another gate"), N_("Go to another gate")
+    YARD = "yard", N_("To a yard"), "parking", N_("Drive into a yard"), N_("Go to a yard")
+    STOP = "stop", N_("Stop"), "hand-stop", N_("Stop at once where it is safe"), N_("Stop")
+    NOTICE = "notice", N_("Notice"), "speakerphone", N_("Tell drivers something"), N_("Notice")
+
+    @classmethod
+    def described(cls, translate: Callable[[str], str]) -> dict[str, dict[str, str]]:
+        """The kinds in the reader's language, as the pages' scripts read them."""
+        return {
+            str(kind): {
+                "label": translate(kind.label),
+                "explanation": translate(kind.explanation),
+                "driver_label": translate(kind.driver_label),
+                "icon": kind.icon,
+            }
+            for kind in cls
+        }
 
     @classmethod
     def of_motion(cls) -> tuple[OrderKind, ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.accounts.authorisation import allow
+from app.dispatch.vocabulary import OrderKind
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.sheets.current import current_steps
@@ -36,6 +38,7 @@ def show_driver(
     outlook = find_current(session, principal, wording)
     steps = current_steps(session, outlook.trip_id) if outlook else []
     places = _sites(corridor, wording.places)
+    kinds = OrderKind.described(partial(request.app.state.pages.gettext, request))
     return render(
         request,
         "driver/driver.html",
@@ -44,6 +47,7 @@ def show_driver(
         stages=Stage.way(Direction.EXPORT),
         steps=steps,
         now=clock.now(),
+        kinds=kinds,
     )
 
 

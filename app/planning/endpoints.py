@@ -15,6 +15,7 @@ from app.gates import service as gates
 from app.planning import service
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.http import IfMatch, etag, problems, read_if_match
+from app.platform.labels import N_
 from app.platform.permissions import Principal
 from routing import store as routing_store
 from routing.scenario import Scenario, library
@@ -119,16 +120,16 @@ class GateSettingIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"lanes": 3, "open_to": "20:00"}]})
 
-    lanes: int = Field(1, ge=1, le=64)
-    open_from: time = time(0)
-    open_to: time = time(0)
-    service_mean_s: float = Field(1.0, gt=0, le=86_400)
-    service_cv: float = Field(0.0, ge=0, le=5)
-    entrance_lanes: int = Field(1, ge=1, le=64)
-    entrance_service_mean_s: float = Field(0.0, ge=0, le=86_400)
-    entrance_service_cv: float = Field(0.0, ge=0, le=5)
-    dwell_mean_s: float = Field(0.0, ge=0, le=30 * 86_400)
-    dwell_cv: float = Field(0.0, ge=0, le=5)
+    lanes: int = Field(1, title=N_("Lanes"), ge=1, le=64)
+    open_from: time = Field(time(0), title=N_("Opens"))
+    open_to: time = Field(time(0), title=N_("Closes"))
+    service_mean_s: float = Field(1.0, title=N_("Service time, mean"), gt=0, le=86_400)
+    service_cv: float = Field(0.0, title=N_("Service time, variation"), ge=0, le=5)
+    entrance_lanes: int = Field(1, title=N_("Lanes at the entrance"), ge=1, le=64)
+    entrance_service_mean_s: float = Field(0.0, title=N_("Check at the entrance, mean"), ge=0, le=86_400)
+    entrance_service_cv: float = Field(0.0, title=N_("Check at the entrance, variation"), ge=0, le=5)
+    dwell_mean_s: float = Field(0.0, title=N_("Stay in the yard, mean"), ge=0, le=30 * 86_400)
+    dwell_cv: float = Field(0.0, title=N_("Stay in the yard, variation"), ge=0, le=5)
 
 
 # Scenarios

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Request
@@ -11,10 +11,12 @@ from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import allow
 from app.forecasting.service import gate_now
+from app.planning import fields as study_fields
 from app.planning import runs, service, settings_pages
-from app.planning.form import Problem, Reading, SentFields, Written, fields_of, read_form, row_count
+from app.planning.form import ROWS, SentFields, fields_of, read_form, row_count
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
+from app.web.forms import Problem, Written, problems_by_field
 from app.web.pages import Pages, render
 from geo.clock import Clock
 from geo.corridor import Corridor
@@ -52,10 +54,10 @@ def queue_run(
     session: SessionDep,
     corridor: CorridorDep,
     clock: ClockDep,
-    fields: SentFields,
+    sent: SentFields,
 ) -> Response:
     """Queue what the form asks for; what cannot be accepted comes back with the reason at its field."""
-    reading = read_form(fields, corridor)
+    reading = read_form(sent, corridor)
     if reading.wish is None:
         return _form(request, session, corridor, clock, reading.written, problems=reading.problems)
     try:
@@ -65,13 +67,15 @@ def queue_run(
                 session, principal, corridor, wish.scenario, runs=wish.runs, seed=wish.seed, now=clock.now()
             )
     except CuaKhauError as error:
-        return _form(request, session, corridor, clock, reading.written, problems=_refused(reading, error))
+        return _form(
+            request, session, corridor, clock, reading.written, problems=[Problem.of_error(error, reading.written)]
+        )
     return RedirectResponse(f"/planner/runs/{run_id}", 303)
 
 
 @router.get("/runs")
 def list_runs(request: Request, _principal: Viewer, session: SessionDep) -> Response:
-    """The list of runs alone, to be put into the page anew."""
+    """The list of runs alone, to be put into the page again."""
     return render(request, "planning/runs.html", **_listing(request, session))
 
 
@@ -149,7 +153,7 @@ def _form(
     clock: Clock,
     written: Written,
     *,
-    problems: Mapping[str, Problem] | None = None,
+    problems: Sequence[Problem] = (),
     start: str = "",
 ) -> Response:
     begins_now = written.get("world.begins") == "now"
@@ -158,8 +162,9 @@ def _form(
         "written": written,
         "sources": _translated(request, [value for name, value in written.items() if name.startswith("sources.")]),
         "description": _translated(request, [written.get("description", "").strip()])[0],
-        "rows": {kind: row_count(written, kind) for kind in ("demand", "closures", "diversions", "holds")},
-        "problems": problems or {},
+        "rows": {kind: row_count(written, kind) for kind in ROWS},
+        "problems": problems_by_field(problems),
+        "fields": study_fields,
         "start": start,
         "present": {gate.site_id: gate_now(session, gate.site_id, clock.now()) for gate in corridor.gates()}
         if begins_now
@@ -175,11 +180,6 @@ def _form(
     return render(
         request, "planning/planner.html", status=422 if problems else 200, **context, **_listing(request, session)
     )
-
-
-def _refused(reading: Reading, error: CuaKhauError) -> dict[str, Problem]:
-    name = error.field if error.field in reading.written else ""
-    return {name or "": Problem(error.message, error.values)}
 
 
 def _listing(request: Request, session: SessionDep) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
@@ -17,11 +17,12 @@ from app.accounts.sessions import client_address
 from app.dispatch.policy import AdvicePolicy, get_policy, set_policy
 from app.gates import service as gates
 from app.planning.endpoints import GateSettingIn
-from app.planning.form import Problem, SentFields, Written, flatten, nest, problem_of
+from app.planning.form import SentFields
 from app.planning.runs import account_names
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.permissions import Principal
+from app.web.forms import Field, Problem, RecordForm, Written, problems_by_field
 from app.web.pages import render
 from app.yards import service as yards_service
 from app.yards.endpoints import CapacityIn
@@ -38,46 +39,9 @@ Writer = Annotated[Principal, Depends(allow("settings.write"))]
 M = TypeVar("M", bound=BaseModel)
 
 
-@dataclass(frozen=True)
-class Field:
-    """A field of a form: its name, label and unit, and how the browser may help."""
-
-    name: str
-    label: str
-    unit: str = ""
-    kind: str = "number"
-    least: float | None = 0
-    most: float | None = None
-    step: str = "1"
-
-
-GATE_FIELDS: Final = (
-    Field("lanes", N_("Lanes"), least=1, most=64),
-    Field("open_from", N_("Opens"), kind="time"),
-    Field("open_to", N_("Closes"), kind="time"),
-    Field("service_mean_s", N_("Service time, mean"), "s", most=86_400, step="any"),
-    Field("service_cv", N_("Service time, variation"), most=5, step="any"),
-    Field("entrance_lanes", N_("Lanes at the entrance"), least=1, most=64),
-    Field("entrance_service_mean_s", N_("Check at the entrance, mean"), "s", most=86_400, step="any"),
-    Field("entrance_service_cv", N_("Check at the entrance, variation"), most=5, step="any"),
-    Field("dwell_mean_s", N_("Stay in the yard, mean"), "s", most=30 * 86_400, step="any"),
-    Field("dwell_cv", N_("Stay in the yard, variation"), most=5, step="any"),
-)
-POLICY_FIELDS: Final = (
-    Field("queue_notice_km", N_("Queue: notice from kilometre"), "km", most=200, step="any"),
-    Field("queue_warning_km", N_("Queue: warning from kilometre"), "km", most=200, step="any"),
-    Field("queue_alarm_km", N_("Queue: alarm from kilometre"), "km", most=200, step="any"),
-    Field("yard_warning_share", N_("Yard: warning when this full"), "%", most=200, step="any"),
-    Field("yard_alarm_share", N_("Yard: alarm when this full"), "%", most=200, step="any"),
-    Field("left_at_closing_veh", N_("Warn of trucks left at closing, from"), N_("trucks"), least=1, most=10_000),
-    Field("likely", N_("Advise when at least this probable"), "%", most=100, step="any"),
-    Field("sure", N_("Name the time when this probable"), "%", most=100, step="any"),
-    Field("keep", N_("Withdraw below this probability"), "%", most=100, step="any"),
-    Field("clear_after_s", N_("Withdraw after so long below"), "s", most=7200),
-    Field("divert_margin_s", N_("Divert if the other gate is faster by"), "s", most=86_400),
-    Field("release_per_half_hour_veh", N_("Release per half hour, at most"), N_("trucks"), least=1, most=1000),
-    Field("hold_veh", N_("Held by one order, at most"), N_("trucks"), least=1, most=5000),
-)
+GATE_FORM: Final = RecordForm.of(GateSettingIn)
+YARD_FORM: Final = RecordForm.of(CapacityIn)
+POLICY_FORM: Final = RecordForm.of(AdvicePolicy)
 
 
 @dataclass(frozen=True)
@@ -88,7 +52,7 @@ class Card:
     title: str
     subtitle: str
     action: str
-    fields: tuple[Field, ...]
+    fields: Mapping[str, Field]
     values: Written
     version: int
     updated_at: datetime | None
@@ -101,7 +65,7 @@ class Refusal:
 
     key: str
     written: Written = field(default_factory=dict)
-    problems: Mapping[str, Problem] = field(default_factory=dict)
+    problems: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
     status: int = 422
 
 
@@ -132,7 +96,7 @@ def save_gate(
             session, principal, gate_id, direction, changes, version=version, now=clock.now(), address=address
         )
 
-    refusal = _attempt(session, f"gate-{gate_id}-{direction}", GateSettingIn, sent, apply)
+    refusal = _attempt(session, f"gate-{gate_id}-{direction}", GATE_FORM, sent, apply)
     return _answer(request, session, corridor, f"gate-{gate_id}-{direction}", refusal)
 
 
@@ -155,7 +119,7 @@ def save_yard(
         )
 
     return _answer(
-        request, session, corridor, f"yard-{yard_id}", _attempt(session, f"yard-{yard_id}", CapacityIn, sent, apply)
+        request, session, corridor, f"yard-{yard_id}", _attempt(session, f"yard-{yard_id}", YARD_FORM, sent, apply)
     )
 
 
@@ -168,29 +132,27 @@ def save_policy(
     def apply(values: AdvicePolicy, version: int) -> None:
         set_policy(session, principal, values, version, now=clock.now(), address=client_address(request))
 
-    return _answer(request, session, corridor, "policy", _attempt(session, "policy", AdvicePolicy, sent, apply))
+    return _answer(request, session, corridor, "policy", _attempt(session, "policy", POLICY_FORM, sent, apply))
 
 
 def _attempt(
-    session: Session, key: str, model: type[M], sent: list[tuple[str, str]], apply: Callable[[M, int], None]
+    session: Session, key: str, form: RecordForm[M], sent: list[tuple[str, str]], apply: Callable[[M, int], None]
 ) -> Refusal | None:
     """Make an edit of the version that the form was written for; why not, if it was refused."""
     written = {name: value.strip() for name, value in sent if name != "csrf_token"}
-    given = {name: value for name, value in written.items() if name != "version"}
+    reading = form.read({name: value for name, value in written.items() if name != "version"})
+    if reading.record is None:
+        return Refusal(key, written, problems_by_field(reading.problems))
     try:
-        values = model.model_validate(nest(given))
         with session.begin_nested():
-            apply(values, int(written["version"]))
-    except ValidationError as error:
-        found = [problem_of(detail) for detail in error.errors(include_url=False)]
-        return Refusal(key, written, dict(reversed(found)))
+            apply(reading.record, int(written["version"]))
     except StaleError as error:
-        return Refusal(key, {}, {"": Problem(error.message, error.values)}, status=412)
+        return Refusal(key, {}, problems_by_field([Problem("", error.message, error.values)]), status=412)
     except CuaKhauError as error:
-        name = error.field if error.field in written else ""
-        return Refusal(key, written, {name or "": Problem(error.message, error.values)})
+        return Refusal(key, written, problems_by_field([Problem.of_error(error, written)]))
     except (KeyError, ValueError):
-        return Refusal(key, written, {"": Problem(N_("The form is incomplete; load the page anew."))}, status=428)
+        incomplete = Problem("", N_("The form is incomplete; load the page again."))
+        return Refusal(key, written, problems_by_field([incomplete]), status=428)
     return None
 
 
@@ -224,8 +186,8 @@ def gate_cards(session: Session, corridor: Corridor, language: str) -> list[Card
             title=_site_name(corridor, one.gate_id, language),
             subtitle=directions[one.direction],
             action=f"/planner/settings/gates/{one.gate_id}/{one.direction}",
-            fields=GATE_FIELDS,
-            values={part.name: _shown(getattr(one, part.name)) for part in GATE_FIELDS},
+            fields=GATE_FORM.fields,
+            values=GATE_FORM.write({name: getattr(one, name) for name in GATE_FORM.fields}),
             version=one.version,
             updated_at=one.updated_at,
             updated_by=names.get(one.updated_by or 0),
@@ -254,7 +216,7 @@ def yard_cards(session: Session, corridor: Corridor, language: str) -> list[Card
             title=_site_name(corridor, yard.yard_id, language),
             subtitle=N_("Temporary yard") if yard.kind == "temporary_yard" else N_("Yard"),
             action=f"/planner/settings/yards/{yard.yard_id}",
-            fields=(Field("capacity", N_("Places for trucks"), most=100_000),),
+            fields=YARD_FORM.fields,
             values={"capacity": str(yard.capacity_veh)},
             version=yard.version,
             updated_at=yard.updated_at,
@@ -273,8 +235,8 @@ def policy_card(session: Session) -> Card:
         title=N_("When the platform warns, and what it proposes"),
         subtitle="",
         action="/planner/settings/policy",
-        fields=POLICY_FIELDS,
-        values=flatten(stored.value.model_dump()),
+        fields=POLICY_FORM.fields,
+        values=POLICY_FORM.write(stored.value.model_dump()),
         version=stored.version,
         updated_at=stored.updated_at,
         updated_by=names.get(stored.updated_by or 0),
@@ -284,7 +246,3 @@ def policy_card(session: Session) -> Card:
 def _site_name(corridor: Corridor, site_id: str, language: str) -> str:
     site = corridor.sites.get(site_id)
     return site.name.get(language, site_id) if site else site_id
-
-
-def _shown(value: Any) -> str:
-    return value.strftime("%H:%M") if hasattr(value, "strftime") else f"{value:.10g}"

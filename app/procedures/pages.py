@@ -10,18 +10,18 @@ from starlette.responses import Response
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.labels import DocumentStatus
 from app.platform.permissions import Principal
 from app.procedures import checks, service
 from app.procedures.procedure import DECLARED_PARTS
 from app.procedures.steps import Step
 from app.trips.vocabulary import Direction
 from app.web.pages import render
+from app.web.versions import list_changes
 
 router = APIRouter(include_in_schema=False, prefix="/admin/procedures")
 
 ReaderDep = Annotated[Principal, Depends(allow("procedures.read"))]
-WORDS: dict[str, Any] = {"directions": {str(one): one.phrase for one in Direction}, "statuses": DocumentStatus.labels()}
+WORDS: dict[str, Any] = {"directions": {str(one): one.phrase for one in Direction}}
 
 
 @router.get("")
@@ -46,11 +46,21 @@ def show_procedure(
     request: Request,
     procedure_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
     session: SessionDep,
+    clock: ClockDep,
     corridor: CorridorDep,
     _principal: ReaderDep,
 ) -> Response:
     """One version: drawn, what is wrong with it, its steps to edit while it is a draft."""
     row = service.get_version(session, procedure_id)
+    key = (row.gate_id, row.direction, row.regime)
+    older = [
+        one
+        for one in service.list_versions(session, clock.now())
+        if (one["gate_id"], one["direction"], one["regime"]) == key
+        and one["version"] < row.version
+        and one["status"] != "draft"
+    ]
+    before = max(older, key=lambda one: one["version"], default=None)
     known = {
         "steps": tuple(Step),
         "owners": checks.owners(),
@@ -64,5 +74,7 @@ def show_procedure(
         known=known,
         sites=corridor.sites,
         drawing=service.draw(row),
+        before=before,
+        changes=list_changes(before["definition"], row.definition) if before else [],
         **WORDS,
     )

@@ -1,6 +1,7 @@
 """Static files: our own, and the third-party packages that npm installed.
 
-Those of the shell are served at `/static/`, those of a feature, `app/<feature>/static`, at `/static/<feature>/`.
+Those of the shell are served at `/static/`, those of a feature, `app/<feature>/static`, at `/static/<feature>/`, those
+that the reports of `maps` use as well at `/static/maps/`.
 
 A package is served at `/vendor/<name>-<version>/`, so that a browser may keep it for a year.
 """
@@ -78,6 +79,7 @@ class Assets:
         for directory in sorted(APP_DIR.glob("*/static")):
             if directory.parent.name != "web":
                 app.mount(f"/static/{directory.parent.name}", OwnFiles(directory=directory))
+        app.mount("/static/maps", OwnFiles(directory=PROJECT_DIR / "maps" / "static"))
         app.mount("/static", OwnFiles(directory=APP_DIR / "web" / "static"))
 
 
@@ -95,7 +97,7 @@ class VendorFiles(StaticFiles):
 
 
 class OwnFiles(StaticFiles):
-    """Our own files: asked for anew each time, answered 304 while they are the same."""
+    """Our own files: asked for again each time, answered 304 while they are the same."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file, to be revalidated."""

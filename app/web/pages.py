@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -44,10 +45,20 @@ NAVIGATION = (
 class Pages:
     """What turns a template and its context into an answer, in the caller's language."""
 
-    def __init__(self, assets: Assets, names: Mapping[str, Mapping[str, object]]) -> None:
-        """`names`: the features' vocabularies that every template can use, by what templates call them."""
+    def __init__(
+        self,
+        assets: Assets,
+        names: Mapping[str, Mapping[str, object]],
+        script_settings: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """What the features give every template.
+
+        `names` are their vocabularies, by what templates call them; `script_settings` the platform's numbers that
+        scripts need, as `static/settings.js` reads them.
+        """
         self.catalogues = i18n.load_catalogues()
         self.environment = _environment(assets, names)
+        self.environment.globals["script_settings"] = dict(script_settings)
 
     def language(self, request: Request) -> str:
         """The language of this request."""
@@ -135,6 +146,7 @@ def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> E
         "languages": i18n.LANGUAGES,
         **names,
     }
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # scripts list things in our order
     environment.filters |= {
         "localtime": _localtime,
         "number": _number,

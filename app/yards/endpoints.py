@@ -11,6 +11,7 @@ from app.accounts.authorisation import allow
 from app.accounts.sessions import client_address
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.http import IdempotencyKey, IfMatch, Moment, etag, problems, read_if_match
+from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.trip_eta.endpoints import WordingDep
 from app.yards import assignments, service
@@ -89,7 +90,7 @@ class CapacityIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"capacity": 450}]})
 
-    capacity: int = Field(ge=0, le=100_000)
+    capacity: int = Field(title=N_("Places for trucks"), ge=0, le=100_000)
 
 
 class AssignmentOut(BaseModel):

@@ -33,7 +33,8 @@ Operator = Annotated[Principal, Depends(allow("pages.yard"))]
 LONG_STAY = timedelta(hours=24)
 """A truck inside for longer is pointed out: its exit may have been missed."""
 LISTED = 300
-WIDTH, HEIGHT, LEFT, BOTTOM = 640.0, 200.0, 44.0, 24.0
+BAND = (0.1, 0.5, 0.9)
+"""The quantiles drawn: the band from the first to the last, the line in the middle."""
 
 CONTRADICTIONS = {
     "left_never_entered": N_("Left, but never seen entering: %(trucks_veh)s (%(plates)s)"),
@@ -47,17 +48,11 @@ CONTRADICTIONS = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A fan chart of the forecast in the units of its SVG view box, and the figures that say it in words."""
+    """The forecast: data as `<fan-chart>` takes it, its peak (time, median, low, high) to say in words, its time."""
 
-    band: str
-    median: str
-    capacity_y: float
-    now_y: float
-    hours: Sequence[tuple[float, datetime]]
-    levels: Sequence[tuple[float, int]]
+    fan: dict[str, Any]
     peak: tuple[datetime, float, float, float]
     made_at: datetime
-    is_over: bool
 
 
 @dataclass(frozen=True)
@@ -120,39 +115,19 @@ def _board(session: Session, corridor: Corridor, state: YardState, now: datetime
 
 
 def draw(forecast: YardForecast, state: YardState) -> Chart:
-    """The forecast as a fan: quantiles 0.1 to 0.9 as a band, 0.5 as a line, capacity as a line across."""
-    low, middle, high = (forecast.occupancy_veh[forecast.quantiles.index(q)] for q in (0.1, 0.5, 0.9))
-    steps = len(middle)
-    top = max(state.capacity_veh, float(high.max()), state.inside_veh, 1) * 1.08
-
-    def x(step: float) -> float:
-        return round(LEFT + (WIDTH - LEFT) * step / max(steps - 1, 1), 1)
-
-    def y(vehicles: float) -> float:
-        return round((HEIGHT - BOTTOM) * (1.0 - vehicles / top), 1)
-
-    there = [f"{x(i)},{y(float(v))}" for i, v in enumerate(high)]
-    back = [f"{x(i)},{y(float(v))}" for i, v in reversed(list(enumerate(low)))]
-    per_hour = 3600.0 / forecast.step_s
+    """The forecast as the data of a fan chart, with the yard's capacity and what is inside now."""
+    low, middle, high = (forecast.occupancy_veh[forecast.quantiles.index(q)] for q in BAND)
     peak = int(middle.argmax())
-    return Chart(
-        band="M" + " L".join([*there, *back]) + " Z",
-        median="M" + " L".join(f"{x(i)},{y(float(v))}" for i, v in enumerate(middle)),
-        capacity_y=y(state.capacity_veh),
-        now_y=y(state.inside_veh),
-        hours=[
-            (x(hour * per_hour), forecast.made_at + timedelta(hours=hour)) for hour in range(int(steps // per_hour) + 1)
-        ],
-        levels=[(y(level), level) for level in (0, state.capacity_veh // 2, state.capacity_veh)],
-        peak=(
-            forecast.made_at + timedelta(seconds=peak * forecast.step_s),
-            float(middle[peak]),
-            float(low[peak]),
-            float(high[peak]),
-        ),
-        made_at=forecast.made_at,
-        is_over=bool(high.max() >= state.capacity_veh),
-    )
+    fan = {
+        "made_at": forecast.made_at.isoformat(),
+        "step_s": forecast.step_s,
+        "quantiles": BAND,
+        "fans": [{"values": [curve.round(1).tolist() for curve in (low, middle, high)]}],
+        "level": state.capacity_veh,
+        "counted": state.inside_veh,
+    }
+    peak_at = forecast.made_at + timedelta(seconds=peak * forecast.step_s)
+    return Chart(fan, (peak_at, float(middle[peak]), float(low[peak]), float(high[peak])), forecast.made_at)
 
 
 def _words(values: Any) -> dict[str, Any]:

@@ -333,8 +333,8 @@ def test_every_message_and_label_is_translated(language):
                 wanted |= {one for one in texts if one.endswith(".")}
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "message":
                 wanted |= {node.value.value} if isinstance(node.value, ast.Constant) else set()
-    from app.declarations.form import _MESSAGES
+    from app.web.form_values import UNREADABLE
 
-    wanted |= set(_MESSAGES.values())
+    wanted |= set(UNREADABLE.values())
     missing = sorted(one for one in wanted if catalogue.gettext(one) == one)
     assert not missing

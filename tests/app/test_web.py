@@ -223,7 +223,7 @@ def test_a_fault_of_ours_is_told_without_its_inside(sign_in, monkeypatch):
         raise RuntimeError("the inside")
 
     auditor = sign_in("auditor")
-    monkeypatch.setattr("app.accounts.store.search_audit", fail)
+    monkeypatch.setattr("app.platform.audit_store.search_audit", fail)
     outside = TestClient(auditor.app, raise_server_exceptions=False, headers=auditor.headers)
     answer = outside.get("/api/v1/audit")
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")

@@ -186,11 +186,11 @@ class PoliceComposer extends ConsoleElement {
 
   renderKind() {
     return html`<fieldset class="ck-kinds"><legend>${t("What")}</legend>
-      ${Object.entries(KINDS).map(([kind, { icon, word, what }]) => html`<label title=${what()} class=${this.draft.kind === kind ? "active" : ""}>
+      ${Object.entries(KINDS).map(([kind, { icon, label, explanation }]) => html`<label title=${explanation} class=${this.draft.kind === kind ? "active" : ""}>
         <input type="radio" name="kind" value=${kind} data-testid=${`kind-${kind}`} .checked=${this.draft.kind === kind}
           @change=${() => this.change({ kind, parameters: this.usual(kind), edited: {} })}>
-        <i class=${`ti ti-${icon}`} aria-hidden="true"></i>${word()}</label>`)}
-      <p class="ck-muted">${KINDS[this.draft.kind].what()}</p></fieldset>`;
+        <i class=${`ti ti-${icon}`} aria-hidden="true"></i>${label}</label>`)}
+      <p class="ck-muted">${KINDS[this.draft.kind].explanation}</p></fieldset>`;
   }
 
   renderTarget() {
@@ -312,7 +312,7 @@ class PoliceComposer extends ConsoleElement {
     const words = describeSelection(this.draft.selection, this.console);
     if (this.confirming) {
       return html`<div class="ck-send ck-confirm" role="alertdialog" aria-labelledby="confirm-text" data-testid="confirm">
-        <p id="confirm-text"><b>${t("Send “{kind}” to {count} trucks?", { kind: KINDS[this.draft.kind].word(), count: formatNumber(this.count) })}</b><br>${words}</p>
+        <p id="confirm-text"><b>${t("Send “{kind}” to {count} trucks?", { kind: KINDS[this.draft.kind].label, count: formatNumber(this.count) })}</b><br>${words}</p>
         <button type="button" class="btn btn-danger" data-testid="send-confirm" ?disabled=${this.sending} @click=${() => this.send()}>
           <i class="ti ti-send" aria-hidden="true"></i>${this.sending ? t("Sending…") : t("Send to {count} trucks", { count: formatNumber(this.count) })}</button>
         <button type="button" class="btn" @click=${() => { this.confirming = false; }}>${t("Back")}</button></div>`;

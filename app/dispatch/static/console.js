@@ -2,6 +2,7 @@
 
 import { api } from "/static/api.js";
 import { formatClock, language } from "/static/i18n.js";
+import { settings } from "/static/settings.js";
 import { toast } from "/static/toasts.js";
 import "/static/map/live-map.js";
 import { loadCorridor } from "/static/map/corridor.js";
@@ -125,10 +126,11 @@ class Console {
     }
   }
 
-  /** A position of the past as one of now: stored fixes carry a speed, but no state (limits assumed: 5 and 20 km/h). */
+  /** A position of the past as one of now: stored fixes carry a speed, but no state. */
   asOfThen(properties, { coordinates: [lon, lat] }) {
     const { road, km, direction, speed_mps: speed } = properties;
-    const state = speed == null || speed > 5.56 ? "moving" : speed < 1.39 ? "stopped" : "slow";
+    const { stopped_mps: stoppedMps, free_mps: freeMps } = settings.motion;
+    const state = speed == null || speed >= freeMps ? "moving" : speed < stoppedMps ? "stopped" : "slow";
     return { ...properties, lon, lat, state: properties.state || state, edge_id: km == null ? null : this.corridor.edgeAt(road, km, direction) };
   }
 

@@ -1,15 +1,9 @@
-// Kinds of orders, what each needs to know, and selections in words.
+// Kinds of orders, and selections in words.
 
 import { formatNumber, t } from "/static/i18n.js";
 
-export const KINDS = {
-  hold: { icon: "player-pause", word: () => t("Hold"), what: () => t("Wait at a place until the end of the order") },
-  proceed: { icon: "player-play", word: () => t("Proceed"), what: () => t("Go on toward the gate") },
-  divert: { icon: "arrow-fork", word: () => t("Divert"), what: () => t("Go to another gate") },
-  yard: { icon: "parking", word: () => t("To a yard"), what: () => t("Drive into a yard") },
-  stop: { icon: "hand-stop", word: () => t("Stop"), what: () => t("Stop at once where it is safe") },
-  notice: { icon: "speakerphone", word: () => t("Notice"), what: () => t("Tell drivers something") },
-};
+/** Kind → `{label, explanation, icon}`, in the order they are offered; the page carries them. */
+export const KINDS = JSON.parse(document.getElementById("police-data").textContent).kinds;
 
 /** A selection (as the API takes it) in a few words. */
 export function describeSelection(selection, console_) {

@@ -76,7 +76,7 @@ class PoliceOrders extends ConsoleElement {
     return html`<article class=${`ck-order ck-order-${order.status}`} data-testid=${`order-${order.order_id}`}>
       <button type="button" class="ck-order-head" aria-expanded=${isOpen} @click=${() => (isOpen ? this.close() : this.show(order.order_id))}>
         <i class=${`ti ti-${kind.icon}`} aria-hidden="true"></i>
-        <span><b>${kind.word()}</b> ${describeSelection(order.selection, this.console)}
+        <span><b>${kind.label}</b> ${describeSelection(order.selection, this.console)}
           <small>${span(order.valid_from, order.valid_to)} · ${ORDER_WORDS[order.status]()}</small></span>
         <span class="ck-order-share" data-testid=${`order-${order.order_id}-acknowledged`}>${answered}/${counts.total}<small>${t("confirmed")}</small></span>
       </button>

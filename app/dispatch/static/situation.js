@@ -6,8 +6,8 @@ import { toast } from "/static/toasts.js";
 import { fullness } from "/static/map/marks.js";
 import { SEVERITY, causes, percent } from "./advice-text.js";
 import { ConsoleElement } from "./element.js";
-import { series, timesOf, waitText } from "./forecast.js";
-import "./fan.js";
+import { waitText } from "./forecast.js";
+import "/static/charts/fan-chart.js";
 
 class PoliceSituation extends ConsoleElement {
   static properties = { ...ConsoleElement.properties, dismissing: { state: true }, busy: { state: true } };
@@ -104,8 +104,8 @@ class PoliceSituation extends ConsoleElement {
     const values = this.store.valuesOf(gate.site_id);
     const now = this.store.moment === null ? Date.parse(forecast.made_at) : this.store.moment.getTime();
     const chart = (name, unit, label, digits = 0) => html`<figure><figcaption>${label}</figcaption>
-      <fan-chart data-testid=${`fan-${gate.site_id}-${name}`} .times=${timesOf(forecast)} .now=${now} .unit=${unit} .label=${`${gate.name}, ${label}`}
-        .digits=${digits} .low=${series(forecast, name, 0.1)} .median=${series(forecast, name, 0.5)} .high=${series(forecast, name, 0.9)}></fan-chart></figure>`;
+      <fan-chart data-testid=${`fan-${gate.site_id}-${name}`} .label=${`${gate.name}, ${label}`}
+        .fan=${{ ...forecast, now, unit, digits, fans: [{ values: forecast[name] }] }}></fan-chart></figure>`;
     return html`
       <dl class="ck-gate-figures">
         <div><dt>${t("Queue")}</dt><dd>${values ? formatNumber(values.queue[1]) : "–"}</dd></div>

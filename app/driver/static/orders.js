@@ -4,14 +4,7 @@ import { api } from "../api.js";
 import { formatClock, language, t } from "../i18n.js";
 import { toast } from "../toasts.js";
 
-const KINDS = {
-  hold: ["Hold", "player-pause"],
-  proceed: ["Proceed", "player-play"],
-  divert: ["Go to another gate", "arrow-fork"],
-  yard: ["Go to a yard", "parking"],
-  stop: ["Stop", "hand-stop"],
-  notice: ["Notice", "info-circle"],
-};
+const KINDS = JSON.parse(document.getElementById("order-kinds").textContent);
 const REASONS = ["Broken down", "Driving time is over", "Road is blocked", "Goods would spoil"];
 const OVER = { cancelled: "Withdrawn by the police", superseded: "Replaced by a newer order", expired: "Run out" };
 
@@ -47,10 +40,10 @@ export class Orders {
   card(order) {
     const mine = order.recipients?.[0] || { status: order.status };
     const over = OVER[mine.status];
-    const [label, icon] = KINDS[order.kind];
+    const { driver_label: label, icon } = KINDS[order.kind];
     const card = element("article", { class: `dr-order ${over ? "over" : mine.status}`, "data-testid": `order-${order.order_id}`, "data-status": mine.status });
     const heading = element("h2");
-    heading.append(element("i", { class: `ti ti-${icon}`, "aria-hidden": "true" }), t(label));
+    heading.append(element("i", { class: `ti ti-${icon}`, "aria-hidden": "true" }), label);
     const until = element("p", { class: "ck-muted" }, t("valid until {time}", { time: formatClock(order.valid_to) }));
     card.append(heading, element("p", { class: "text" }, order.text[language] || order.text.vi), until);
     if (over) card.append(answer("ban", t(over)));

@@ -1,6 +1,7 @@
 // Sharing this phone's position: watch, keep, send.
 
 import { api } from "../api.js";
+import { distanceM } from "../map/corridor.js";
 import * as outbox from "./outbox.js";
 
 const DEVICE_KEY = "cuakhau-device";
@@ -77,7 +78,7 @@ async function taken(position) {
 function due(before, latitude, longitude, now) {
   const waited = now - before.time;
   if (waited < MIN_INTERVAL_MS) return false;
-  const metres = 111_000 * Math.hypot(latitude - before.latitude, (longitude - before.longitude) * 0.93);
+  const metres = distanceM([before.longitude, before.latitude], [longitude, latitude]);
   return metres >= MIN_DISTANCE_M || waited >= STANDING_INTERVAL_MS;
 }
 

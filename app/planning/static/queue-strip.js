@@ -1,10 +1,10 @@
 // Time × kilometre: how surely the queue reaches a kilometre, base above, variant below.
 // The tail's quantiles tell it: nine runs of ten have the tail beyond the 10 % quantile, half beyond the median.
 
-import { ChartElement, frame, token } from "/static/charts/chart.js";
 import { html } from "lit";
+import { ChartElement, frame, token } from "/static/charts/chart.js";
 import { formatNumber, t } from "/static/i18n.js";
-import { interval } from "./comparison-chart.js";
+import { labelInterval } from "/static/maps/fan-option.js";
 import { clockAt, hoursBetween, result } from "./result.js";
 
 const WORLDS = [["base", "Base"], ["variant", "Variant"]];
@@ -66,7 +66,7 @@ class QueueStrip extends ChartElement {
     const [near, far] = this.extent;
     const { stride, count } = this.columns;
     const hourOf = (column) => hoursBetween(column * stride);
-    const every = Math.max(1, Math.round(interval(hourOf(count - 1)) / hourOf(1)));
+    const every = Math.max(1, Math.round(labelInterval(hourOf(count - 1)) / hourOf(1)));
     const kmOf = (row) => near + ((far - near) * (Number(row) + 0.5)) / ROWS;
     const bands = [{ ...grid, bottom: "54%" }, { ...grid, top: "50%", bottom: 26 }];
     return {

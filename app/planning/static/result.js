@@ -1,6 +1,7 @@
 // The result that the page carries, and time in it: hours since the start, shown as local clock.
 
 import { language, t } from "/static/i18n.js";
+import { clockOf, hoursOf } from "/static/maps/fan-option.js";
 
 const read = (id) => JSON.parse(document.getElementById(id)?.textContent || "null");
 
@@ -15,10 +16,5 @@ export const hoursBetween = (index) => (index * result.step_s) / 3600;
 
 /** Local clock so many hours after the start; from the second day on with the day. */
 export function clockAt(hours) {
-  const [hour, minute] = result.start.split(":").map(Number);
-  const minutes = hour * 60 + minute + Math.round(hours * 60);
-  const day = Math.floor(minutes / 1440);
-  const two = (value) => String(value).padStart(2, "0");
-  const clock = `${two(Math.floor((minutes % 1440) / 60))}:${two(minutes % 60)}`;
-  return day ? `${clock} ${t("+{day} d", { day })}` : clock;
+  return clockOf(hoursOf(result.start) + hours, (day) => t("+{day} d", { day }));
 }

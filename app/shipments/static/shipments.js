@@ -8,13 +8,7 @@ import { formatClock, formatDayClock, formatDuration, formatNumber, language, t 
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const sites = read("sites");
 const map = document.getElementById("map");
-const STAGES = {
-  planned: ["Planned", "calendar"],
-  on_the_road: ["On the road", "road"],
-  queued: ["Queued", "hourglass"],
-  in_the_yard: ["In the yard", "parking"],
-  out: ["Out", "flag-check"],
-};
+const STAGES = read("stage-specs"); // stage → label and icon, in the order of a trip
 const headings = [...document.querySelectorAll(".en-table th")].map((cell) => cell.textContent);
 let items = read("outlooks");
 let filter = null;
@@ -40,7 +34,7 @@ const byUrgency = (a, b) =>
 function chip(stage, count) {
   const [label, icon] = STAGES[stage];
   const button = element("button", { type: "button", "aria-pressed": String(filter === stage) });
-  button.append(element("i", { class: `ti ti-${icon}`, "aria-hidden": "true" }), element("span", {}, t(label)), element("b", {}, formatNumber(count)));
+  button.append(element("i", { class: `ti ti-${icon}`, "aria-hidden": "true" }), element("span", {}, label), element("b", {}, formatNumber(count)));
   button.addEventListener("click", () => {
     filter = filter === stage ? null : stage;
     show();
@@ -65,7 +59,7 @@ function row(item) {
     [link, item.code],
     [item.goods, item.perishable ? t("Perishable") : ""],
     [name(item.gate_id), item.direction === "import" ? t("Import") : t("Export")],
-    [iconText(icon, t(label)), t("since {time}", { time: formatDayClock(item.stage_since) })],
+    [iconText(icon, label), t("since {time}", { time: formatDayClock(item.stage_since) })],
     place,
     [arrive, spread(item.arrive_at, formatClock), late(item)],
     [item.wait_s?.[1] != null ? formatDuration(item.wait_s[1]) : "–", spread(item.wait_s, formatDuration)],

@@ -5,6 +5,7 @@ import { on } from "../events.js";
 import { t } from "../i18n.js";
 import { released, swap } from "../swap.js";
 import { toast } from "../toasts.js";
+import "../charts/fan-chart.js";
 
 const REFRESH_MS = 3000;
 const cards = [...document.querySelectorAll("[data-yard]")];

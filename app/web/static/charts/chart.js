@@ -1,7 +1,9 @@
 // What every chart shares: an element that draws with ECharts, follows the theme and the size of its box.
+// The box is `--ck-chart-height` high (240px).
 
 import * as echarts from "echarts";
 import { LitElement, html } from "lit";
+import { frame as frameOf } from "/static/maps/fan-option.js";
 
 /** A colour of the theme. */
 export const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -28,9 +30,15 @@ export class ChartElement extends LitElement {
     this.chart = null;
   }
 
+  /** The heading above the chart; "" for none. */
+  title() {
+    return "";
+  }
+
   render() {
-    return html`<p class="pl-chart-title">${this.title()}</p>
-      <div class="pl-chart" role="img" aria-label=${this.describe()}></div>`;
+    const title = this.title();
+    return html`${title ? html`<p class="ck-chart-title">${title}</p>` : ""}
+      <div class="ck-chart" role="img" aria-label=${this.describe()}></div>`;
   }
 
   updated() {
@@ -38,27 +46,17 @@ export class ChartElement extends LitElement {
   }
 
   draw() {
-    const canvas = this.querySelector(".pl-chart");
+    const canvas = this.querySelector(".ck-chart");
     if (!canvas) return;
     this.chart ??= echarts.init(canvas, null, { renderer: "svg" });
     this.chart.setOption(this.options(), true);
   }
 }
 
+/** The colours of charts in the present theme. */
+export const colours = () => ({
+  ink: token("--ck-text"), muted: token("--ck-text-muted"), line: token("--ck-line"), surface: token("--ck-surface-raised"),
+});
+
 /** Looks of axes and tooltip in the present theme. */
-export function frame() {
-  const [ink, muted, line] = ["--ck-text", "--ck-text-muted", "--ck-line"].map(token);
-  return {
-    animation: false,
-    grid: { left: 52, right: 14, top: 10, bottom: 26 },
-    textStyle: { fontFamily: "inherit", color: ink },
-    tooltip: {
-      trigger: "axis", confine: true, backgroundColor: token("--ck-surface-raised"), borderColor: line,
-      textStyle: { color: ink, fontSize: 12 },
-    },
-    axis: {
-      axisLabel: { color: muted, fontSize: 11, hideOverlap: true }, axisLine: { lineStyle: { color: line } },
-      axisTick: { lineStyle: { color: line } }, splitLine: { lineStyle: { color: line } },
-    },
-  };
-}
+export const frame = () => frameOf(colours());

@@ -15,7 +15,9 @@ export function flowByEdge(trucks, freeSpeedMps, classes) {
   }
   const flows = new Map();
   for (const [edge, { total, count, queued }] of sums) {
-    const share = total / count / (freeSpeedMps.get(edge) || 16.67);
+    const free = freeSpeedMps.get(edge);
+    if (!free) continue; // no piece of this corridor: nothing to colour
+    const share = total / count / free;
     const found = queued * 2 > count ? classes.length - 1 : classes.findIndex(({ share_from: from }) => share >= from);
     // One or two trucks that stand are no queue: somebody may rest there.
     flows.set(edge, classes[count < 3 ? Math.min(found, classes.length - 2) : found].flow);

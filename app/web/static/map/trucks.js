@@ -1,12 +1,13 @@
 // The trucks on the map: one GeoJSON source, changed at most once a second and only where something changed. A machine
 // that takes long to draw is given longer: a third of its time at most goes into drawing, the rest is free for people.
 
+import { settings } from "../settings.js";
 import { distanceM } from "./corridor.js";
 
 const FLUSH_MS = 1000;
-const LONGEST_FLUSH_MS = 5000;
+const MAX_FLUSH_MS = 5000;
 const FREE_SHARE = 3;
-const SILENT_MS = 20 * 60 * 1000; // as the server: silent after 20 minutes without a fix
+const SILENT_MS = settings.silent_after_s * 1000;
 const DRAWN = ["state", "heading_deg", "plate"];
 
 const lonlatOf = (truck) => [truck.lon, truck.lat];
@@ -136,7 +137,7 @@ export class Trucks {
     this.map.once("idle", () => {
       this.pacing = false;
       const wanted = (performance.now() - began) * FREE_SHARE;
-      this.interval = Math.min(LONGEST_FLUSH_MS, Math.max(FLUSH_MS, wanted));
+      this.interval = Math.min(MAX_FLUSH_MS, Math.max(FLUSH_MS, wanted));
     });
   }
 

@@ -1,0 +1,84 @@
+"""The administrator's pages of tariffs: all versions, and the editor of one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from app.accounts.authorisation import allow
+from app.fees import tariffs
+from app.fees.endpoints import Id
+from app.fees.pages import FACT_WORDS
+from app.fees.tariff import FACTS
+from app.platform.dependencies import ClockDep, SessionDep
+from app.platform.labels import N_
+from app.platform.permissions import Principal
+from app.procedures.steps import Collector
+from app.web.forms import Field
+from app.web.pages import render
+from app.web.versions import list_changes
+from geo.clock import LOCAL_ZONE
+
+router = APIRouter(include_in_schema=False, prefix="/admin/tariffs")
+
+ReaderDep = Annotated[Principal, Depends(allow("tariffs.read"))]
+HEAD_FIELDS: Final[dict[str, Field]] = {
+    "valid_from": Field(kind="date", label=N_("In force from"), required=True),
+    "valid_to": Field(kind="date", label=N_("Until the day before"), help=N_("empty: until replaced")),
+    "rounding_unit_vnd": Field(
+        kind="whole", label=N_("Rounded to a multiple of"), unit=N_("đồng"), minimum=1, maximum=1_000_000, required=True
+    ),
+    "complete": Field(kind="flag", label=N_("Every load has a rate"), required=True),
+    "combine_factors": Field(kind="flag", label=N_("Several shares multiply"), required=True),
+    "source": Field(kind="text", label=N_("Source"), required=True),
+}
+TABLES: Final = {
+    "rates": (N_("Rates"), N_("Add a rate")),
+    "factors": (N_("Shares"), N_("Add a share")),
+    "routing": (N_("Who collects"), N_("Add a collector")),
+}
+"""The tables of a tariff: heading, and the words of the button that adds a row."""
+
+
+@router.get("")
+def list_tariffs(request: Request, session: SessionDep, clock: ClockDep, _principal: ReaderDep) -> Response:
+    """All tariffs with their versions; a new draft begins as a copy of the newest, in force from tomorrow on."""
+    tomorrow = (clock.now().astimezone(LOCAL_ZONE) + timedelta(days=1)).date().isoformat()
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for one in tariffs.list_tariffs(session):
+        groups.setdefault(one["code"], []).append(one)
+    drafts = {}
+    for code, versions in groups.items():
+        newest = max(versions, key=lambda one: one["version"])
+        rules = tariffs.get_tariff(session, newest["tariff_id"])["rules"]
+        changes = {"version": newest["version"] + 1, "valid_from": tomorrow, "valid_to": None}
+        drafts[code] = {"rules": {**rules, **changes}}
+    return render(request, "fees/tariffs.html", groups=groups, drafts=drafts)
+
+
+@router.get("/{tariff_id}")
+def show_tariff(request: Request, tariff_id: Id, session: SessionDep, _principal: ReaderDep) -> Response:
+    """One version: what differs from the one before, its rules to edit while it is a draft."""
+    tariff = tariffs.get_tariff(session, tariff_id)
+    older = [
+        one
+        for one in tariffs.list_tariffs(session)
+        if one["code"] == tariff["code"] and one["version"] < tariff["version"] and one["status"] != "draft"
+    ]
+    before = max(older, key=lambda one: one["version"], default=None)
+    changes = list_changes(tariffs.get_tariff(session, before["tariff_id"])["rules"], tariff["rules"]) if before else []
+    return render(
+        request,
+        "fees/tariff.html",
+        tariff=tariff,
+        before=before,
+        changes=[change for change in changes if change.path != ("version",)],
+        head_fields=HEAD_FIELDS,
+        tables=TABLES,
+        facts={name: kind.__name__ for name, kind in FACTS.items()},
+        fact_words=FACT_WORDS,
+        collectors=tuple(Collector),
+    )
