@@ -26,6 +26,9 @@ def next_open(open_s: FloatArray, time_s: float) -> float:
     if time_s == NEVER:
         return time_s
     low, high = 0, open_s.shape[0]
+    # Mostly it is round the clock, or the day has not ended since the start.
+    if high > 0 and open_s[0, 0] <= time_s < open_s[0, 1]:
+        return time_s
     while low < high:
         middle = (low + high) // 2
         if open_s[middle, 1] <= time_s:
