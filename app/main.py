@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 import app.bootstrap  # noqa: F401 - what takes part in a sheet registers itself
 from app.platform import errors
-from app.platform.http import problems
+from app.platform.errors import problems
 from app.platform.runtime import Runtime
 from app.settings import Settings, get_settings
 from app.tracking.event_stream import Live

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.ops import migrate
 from app.ops.embedded import EmbeddedServers, ServerUrls
+from app.platform.actions import ActionContext
 from app.platform.runtime import Runtime
 from app.settings import Settings
 from geo.clock import FixedClock
@@ -202,12 +203,11 @@ def sign_in(runtime: Runtime, client: TestClient) -> Iterator[SignIn]:
         username, password = f"{role}-{count}", "correct horse battery staple"
         with runtime.sessions() as session:
             account = service.create_account(
-                session,
+                ActionContext(session, None, runtime.clock.now()),
                 username=username,
                 password=password,
                 full_name=username,
                 role=role,
-                now=runtime.clock.now(),
                 **bindings,
             )
             session.commit()

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from app.equipment import cameras, service
 from app.equipment.tables import Equipment
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
-from app.platform.http import problems
+from app.platform.errors import problems
 from ingest.formats import hikvision, plate_recognizer, rekor
 from ingest.formats.plate_read import PlateRead
 

@@ -25,8 +25,9 @@ from sqlalchemy.orm import Session
 from app.equipment import reads, service, store
 from app.equipment.pictures import Pictures
 from app.equipment.tables import Equipment, PlateReadRow
-from app.platform import audit, outbox
-from app.platform.permissions import Principal, Role
+from app.platform import outbox
+from app.platform.actions import ActionContext
+from app.platform.permissions import Role
 from app.platform.runtime import Runtime
 from app.trips import store as trip_store
 from app.yards.plan import emit_yards
@@ -107,15 +108,7 @@ def accept(
 
 
 def decide(
-    session: Session,
-    principal: Principal,
-    read_id: int,
-    *,
-    trip_id: int | None,
-    plate: str | None,
-    around: Surroundings,
-    now: datetime,
-    address: str = "",
+    action: ActionContext, read_id: int, *, trip_id: int | None, plate: str | None, around: Surroundings
 ) -> PlateReadRow:
     """A person says whose a doubtful or unknown read is: a trip's, or a truck's by its true plate.
 
@@ -130,16 +123,16 @@ def decide(
     InvalidInputError
         If the plate is none.
     """
-    found = store.find_read(session, service.visible_equipment(principal, "plates.decide"), read_id)
+    found = store.find_read(action.session, service.visible_equipment(action.actor, "plates.decide"), read_id)
     if found is None:
         raise NotFoundError("There is no plate read {read_id} at your gate.", read_id=read_id)
     device: Equipment = found.Equipment
-    row = store.lock_read(session, read_id)
+    row = store.lock_read(action.session, read_id)
     if row.status not in {"doubtful", "unknown"} or row.decided_at is not None:
         raise ConflictError("The read {read_id} is decided already.", read_id=read_id)
     true_plate = normalise_plate(plate) if plate and trip_id is None else None
-    wanted = store.find_open_trip(session, true_plate) if true_plate else trip_id
-    trip = store.find_trip(session, wanted) if wanted is not None else None
+    wanted = store.find_open_trip(action.session, true_plate) if true_plate else trip_id
+    trip = store.find_trip(action.session, wanted) if wanted is not None else None
     if trip is not None and trip_id is None and trip.gate_id != device.gate_id:
         trip = None  # at the wrong gate: not a trip of this station
     if trip_id is not None and (trip is None or trip.gate_id != device.gate_id):
@@ -150,11 +143,11 @@ def decide(
     row.plate_norm = trip.plate_norm if trip is not None else str(true_plate)
     row.status = "matched" if trip is not None else "unknown"
     row.trip_id, row.probability = (trip.trip_id, 1.0) if trip is not None else (None, None)
-    row.decided_by, row.decided_at, row.confidence = principal.account_id, now, 1.0
-    session.flush()
-    _take_effect(session, device, [(row, trip)], around, now)
+    row.decided_by, row.decided_at, row.confidence = action.actor.account_id, action.now, 1.0
+    action.session.flush()
+    _take_effect(action.session, device, [(row, trip)], around, action.now)
     after = {"status": row.status, "plate": row.plate_norm, "trip_id": row.trip_id}
-    audit.record(session, principal, "plates.decide", "plate_read", read_id, before, after, at=now, address=address)
+    action.record("plates.decide", "plate_read", read_id, before, after)
     return row
 
 
@@ -268,12 +261,12 @@ def _take_effect(
             _place(around, device, site, row, trip.vehicle_id, now)
     for row, trip in counted:
         _move_yard(session, device, site, row, trip, now)
-        _tell(session, device, row, now)
+        _publish_read(session, device, row, now)
     for row, trip in certain:
         _note_arrival(session, device, trip, row.time)
 
 
-def _tell(session: Session, device: Equipment, row: PlateReadRow, now: datetime) -> None:
+def _publish_read(session: Session, device: Equipment, row: PlateReadRow, now: datetime) -> None:
     """Open the sheet at the station, or ask for a look at the picture. Along the road there is nobody to tell."""
     if device.gate_id is not None:
         told = {
@@ -283,7 +276,7 @@ def _tell(session: Session, device: Equipment, row: PlateReadRow, now: datetime)
             "status": row.status,
             "gate_id": device.gate_id,
         }
-        outbox.emit(session, "plate", service.audience_of(device, READERS), told, at=now)
+        outbox.publish_event(session, "plate", service.audience_of(device, READERS), told, at=now)
 
 
 def _note_arrival(session: Session, device: Equipment, trip: Any, time: datetime) -> None:
@@ -291,7 +284,7 @@ def _note_arrival(session: Session, device: Equipment, trip: Any, time: datetime
     from app.sheets import service as sheets  # noqa: PLC0415 - the sheet shows what this package gives it
 
     if device.gate_id is not None and device.gate_id == trip.gate_id:
-        sheets.note_arrival(session, trip.trip_id, time)
+        sheets.note_arrival(ActionContext(session, None, time), trip.trip_id)
 
 
 def _place(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.equipment import barriers, reports, store
 from app.equipment.seals import seal_state
 from app.equipment.tables import PlateReadRow, Scan, SealEvent, Weighing
+from app.platform.actions import ActionContext
 from app.platform.permissions import PERMISSIONS, Principal
 from app.sheets import service as sheets
 from app.sheets.service import SheetChange
@@ -73,7 +74,7 @@ def open_on_confirmation(session: Session, change: SheetChange) -> None:
     """A confirmed step at a barrier opens it."""
     if change.act == "confirm" and change.step in BARRIERS and change.after.get(change.step) == "done":
         barriers.open_for_step(
-            session, change.principal, change.trip.trip_id, change.trip.gate_id, change.step, now=change.now
+            ActionContext(session, change.principal, change.now), change.trip.trip_id, change.trip.gate_id, change.step
         )
 
 

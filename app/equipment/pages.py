@@ -11,6 +11,7 @@ from app.accounts.authorisation import allow
 from app.equipment import reading, service
 from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.labels import N_
+from app.platform.paging import PageRequest
 from app.platform.permissions import Principal
 from app.sheets.stations import STATIONS
 from app.web.pages import render
@@ -65,13 +66,13 @@ def show_reads(
     before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
 ) -> Response:
     """Plate reads with their pictures; the doubtful and unknown ones for a person to decide."""
-    reads, following = reading.list_reads(session, principal, status=status, before=before, limit=PAGE_SIZE)
+    page = reading.list_reads(session, principal, status=status, page=PageRequest(before, PAGE_SIZE))
     return render(
         request,
         "equipment/reads.html",
-        reads=reads,
-        following=following,
+        reads=page.items,
+        following=page.next_before,
         wanted=status,
         shown_plate=display_plate,
-        trips=reading.trips_considered(session, reads),
+        trips=reading.trips_considered(session, page.items),
     )

@@ -13,7 +13,8 @@ from app.equipment import reports, service
 from app.equipment.camera_endpoints import read_key
 from app.equipment.reports import Subject
 from app.platform.dependencies import ClockDep, SessionDep
-from app.platform.http import Moment, PlainText, problems
+from app.platform.errors import problems
+from app.platform.fields import Moment, PlainText
 from app.platform.permissions import Principal
 
 router = APIRouter(tags=["equipment"])

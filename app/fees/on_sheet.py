@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.fees import service, store
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.sheets import service as sheets
 from app.sheets.service import SheetChange
@@ -28,7 +29,7 @@ def follow_sheet(session: Session, change: SheetChange) -> None:
     """
     trip_id = change.trip.trip_id
     if change.act in {"opened", "redeclare"} or (change.act == "facts" and "changed" in change.data):
-        service.open_fee(session, trip_id, now=change.now)
+        service.open_fee(ActionContext(session, None, change.now), trip_id)
     if STEP not in change.after:
         return
     status = store.status_of_trip(session, trip_id)
@@ -36,7 +37,7 @@ def follow_sheet(session: Session, change: SheetChange) -> None:
     if change.act == "confirm" and change.step == STEP and status is not None and not is_settled:
         raise ConflictError("The fee is not settled; take the money, confirm the transfer or have it waived first.")
     if is_settled and change.after[STEP] == "ready":
-        service.complete_step(session, trip_id, now=change.now)
+        service.complete_step(ActionContext(session, None, change.now), trip_id)
 
 
 def read_fee(session: Session, principal: Principal, trip: Trip) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from app.fees import closing, payments, releases, service
 from app.fees.load import ANSWERABLE, CHOICES
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_, REGIME_NAMES
+from app.platform.paging import PageRequest
 from app.platform.permissions import Principal
 from app.trips.goods import GOODS_CLASSES
 from app.web.pages import render
@@ -121,7 +122,7 @@ def show_fee(fee_id: Id, request: Request, principal: ReaderDep, session: Sessio
 
 def _counter(session: Session, principal: Principal, clock: Clock, corridor: Corridor) -> dict[str, Any]:
     def fees(**wanted: Any) -> list[dict[str, Any]]:
-        return service.list_fees(session, principal, limit=LISTED, **wanted)[0]
+        return service.list_fees(session, principal, page=PageRequest(limit=LISTED), **wanted).items
 
     site = corridor.sites.get(principal.gate_id or "")
     return {

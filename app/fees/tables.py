@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConst
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.platform.versioned import VERSION_STATUSES, VersionedColumns
 from app.trips.tables import one_of
 from geo.database import Base
 
@@ -21,30 +22,23 @@ FOR_A_PERSON = ("unmatched", "over", "under", "double")
 ACCOUNT = "app.account.account_id"
 
 
-class TariffRow(Base):
+class TariffRow(VersionedColumns, Base):
     """One version of a tariff; `rules` is its whole definition (see `app.fees.tariff`)."""
 
     __tablename__ = "tariff"
     __table_args__ = (
-        CheckConstraint(one_of("status", ("draft", "published", "retired")), name="status"),
+        CheckConstraint(one_of("status", VERSION_STATUSES), name="status"),
         UniqueConstraint("code", "version"),
         {"schema": "app"},
     )
 
     tariff_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     code: Mapped[str]
-    version: Mapped[int]
     valid_from: Mapped[date]
     valid_to: Mapped[date | None]
     complete: Mapped[bool]
     rules: Mapped[dict[str, Any]] = mapped_column(JSONB)
     source: Mapped[str]
-    status: Mapped[str]
-    edit: Mapped[int] = mapped_column(server_default=text("1"))
-    created_by: Mapped[int | None] = mapped_column(ForeignKey(ACCOUNT))
-    created_at: Mapped[datetime]
-    published_by: Mapped[int | None] = mapped_column(ForeignKey(ACCOUNT))
-    published_at: Mapped[datetime | None]
 
 
 class CollectingAccount(Base):

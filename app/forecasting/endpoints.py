@@ -12,7 +12,8 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from app.accounts.authorisation import allow
 from app.gates.service import get_gate_id
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.http import Moment, problems
+from app.platform.errors import problems
+from app.platform.fields import Moment
 from app.platform.permissions import Principal
 from capacity import store as capacity_store
 from geo.errors import InvalidInputError, NotFoundError

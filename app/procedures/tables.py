@@ -5,24 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Identity, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.platform.versioned import VERSION_STATUSES, VersionedColumns
 from app.trips.tables import DIRECTIONS, REGIMES, one_of
 from geo.database import Base
 
-PROCEDURE_STATUSES = ("draft", "published", "retired")
 
-
-class ProcedureRow(Base):
+class ProcedureRow(VersionedColumns, Base):
     """One version of the procedure of a gate, direction and regime; one of them at most is published at a time."""
 
     __tablename__ = "procedure"
     __table_args__ = (
         CheckConstraint(one_of("direction", DIRECTIONS), name="direction"),
         CheckConstraint(one_of("regime", REGIMES), name="regime"),
-        CheckConstraint(one_of("status", PROCEDURE_STATUSES), name="status"),
+        CheckConstraint(one_of("status", VERSION_STATUSES), name="status"),
         UniqueConstraint("gate_id", "direction", "regime", "version"),
         Index(
             "uq_procedure_published",
@@ -39,13 +38,5 @@ class ProcedureRow(Base):
     gate_id: Mapped[str]
     direction: Mapped[str]
     regime: Mapped[str]
-    version: Mapped[int]
     definition: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    edit: Mapped[int] = mapped_column(server_default=text("1"))
-    """Counts the changes of a draft, for `If-Match`."""
-    status: Mapped[str]
     valid_from: Mapped[datetime | None]
-    created_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
-    created_at: Mapped[datetime]
-    published_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
-    published_at: Mapped[datetime | None]

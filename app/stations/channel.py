@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
 
-from sqlalchemy.orm import Session
-
-from app.platform.permissions import Principal
+from app.platform.actions import ActionContext
 from app.sheets import service as sheets
 from app.trips import store as trip_store
 from app.trips.scope import visible_trips
 from app.trips.tables import CHANNELS
-from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from geo.errors import ConflictError, InvalidInputError, NotFoundError
+from geo.versions import check_version
 
 STEP: Final = "customs"
 
 
-def set_channel(
-    session: Session,
-    principal: Principal,
-    trip_id: int,
-    channel: str,
-    *,
-    edited_version: int,
-    now: datetime,
-    address: str = "",
-) -> int:
+def set_channel(action: ActionContext, trip_id: int, channel: str, *, expected_version: int) -> int:
     """Give a trip its channel; the sheet's version. With green the platform confirms customs' step as soon as it is
     ready, where the procedure says so.
 
@@ -40,18 +29,12 @@ def set_channel(
         raise InvalidInputError(
             "There is no channel {channel}; use green, yellow or red.", field="channel", channel=channel
         )
-    trip = trip_store.lock_trip(session, visible_trips(principal, "channels.set"), trip_id)
+    trip = trip_store.lock_trip(action.session, visible_trips(action.actor, "channels.set"), trip_id)
     if trip is None:
         raise NotFoundError("There is no trip {trip_id} that you may see.", trip_id=trip_id)
-    if trip.version != edited_version:
-        raise StaleError(
-            "The sheet was changed meanwhile: you edited version {edited}, now it is version {present}. "
-            "Look at it again.",
-            edited=edited_version,
-            present=trip.version,
-        )
+    check_version(trip.version, expected_version)
     if trip.procedure_id is None:
         raise ConflictError("The trip {code} is not declared; it gets no channel before.", code=trip.code)
-    if sheets.load_sheet(session, trip).state().get(STEP) == "done":
+    if sheets.load_sheet(action.session, trip).state().get(STEP) == "done":
         raise ConflictError("Customs have released the trip {code}; its channel stays as it is.", code=trip.code)
-    return sheets.update_facts(session, trip_id, {"channel": channel}, now, principal=principal, address=address)
+    return sheets.update_facts(action, trip_id, {"channel": channel})

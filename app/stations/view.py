@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.declarations import reasons
 from app.declarations.fields import HEAD_FIELDS
+from app.platform.paging import PageRequest
 from app.platform.permissions import Principal
 from app.sheets import service as sheets
 from app.sheets.stations import SUPPORT, Station
@@ -56,7 +57,7 @@ def view_sheet(
     own = next((one for one in found["steps"] if one["step"] == station.name), None)
     declaration = found.get("declaration") or {}
     data = declaration.get("data") or {}
-    open_ones, _ = transshipments.list_transshipments(session, principal, trip_id=trip_id, statuses=OPEN_STATUSES)
+    open_ones = transshipments.list_transshipments(session, principal, trip_id=trip_id, statuses=OPEN_STATUSES).items
     return {
         "sheet": found,
         "own": own,
@@ -85,7 +86,8 @@ def view_work(session: Session, principal: Principal, station: Station, *, now: 
     waiting = {"customs": "registered", "transshipment": "approved"}.get(station.name)
     listed: list[dict[str, Any]] = []
     if waiting is not None:
-        listed, _ = transshipments.list_transshipments(session, principal, statuses=(waiting,), limit=LISTED)
+        page = PageRequest(limit=LISTED)
+        listed = transshipments.list_transshipments(session, principal, statuses=(waiting,), page=page).items
     return {**found, "transshipments": listed}
 
 

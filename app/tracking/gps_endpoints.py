@@ -17,7 +17,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
-from app.platform.http import problems
+from app.platform.errors import problems
 from app.platform.runtime import Runtime
 from geo.errors import InvalidInputError, MalformedError
 from ingest.devices import DeviceDirectory

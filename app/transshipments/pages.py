@@ -11,6 +11,7 @@ from starlette.responses import Response
 from app.accounts.authorisation import allow
 from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.labels import N_
+from app.platform.paging import PageRequest
 from app.platform.permissions import Principal
 from app.sheets import service as sheets
 from app.sheets.stations import stations_of
@@ -45,14 +46,14 @@ def show_transshipments(
 ) -> Response:
     """All transshipments of the trips one may see."""
     wanted = (status,) if status in STATUSES else ()
-    items, following = service.list_transshipments(session, principal, statuses=wanted, before=before, limit=50)
+    page = service.list_transshipments(session, principal, statuses=wanted, page=PageRequest(before))
     return _page(
         request,
         principal,
         corridor,
         "transshipments/transshipments.html",
-        items=items,
-        following=following,
+        items=page.items,
+        following=page.next_before,
         chosen=status,
     )
 

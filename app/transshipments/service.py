@@ -7,15 +7,15 @@ the trip's timeline and its event.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import true
 from sqlalchemy.orm import Session
 
-from app.platform import audit, outbox
+from app.platform.actions import ActionContext, Event
 from app.platform.outbox import Audience
+from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal
 from app.sheets import service as sheets
 from app.sheets.service import SheetChange
@@ -25,10 +25,13 @@ from app.transshipments.tables import OPEN_STATUSES, Transshipment, Transshipmen
 from app.trips import store as trip_store
 from app.trips.scope import visible_trips
 from app.trips.tables import Trip
-from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from app.trips.timeline import TimelineEntry
+from geo.errors import ConflictError, InvalidInputError, NotFoundError
+from geo.versions import check_version
 from ingest.plates import display_plate, normalise_plate
 
 STEP = "transshipment"
+FIRST_PAGE: Final = PageRequest(limit=100)
 MOST_MOVES = 200
 LONGEST_TEXT = 500
 
@@ -36,16 +39,7 @@ LONGEST_TEXT = 500
 # Acts
 
 
-def register(
-    session: Session,
-    principal: Principal,
-    trip_id: int,
-    moves: Sequence[Move],
-    *,
-    note: str = "",
-    now: datetime,
-    address: str = "",
-) -> int:
+def register(action: ActionContext, trip_id: int, moves: Sequence[Move], *, note: str = "") -> int:
     """Register which goods of a trip go on in which vehicles; its id.
 
     Arguments: `moves`, plates as written; `from_plate` empty for the truck of the trip.
@@ -59,22 +53,22 @@ def register(
     InvalidInputError
         If the amounts do not balance, or a plate is none or none of the trip's.
     """
-    trip = _lock_trip(session, principal, "transshipments.register", trip_id)
-    _check_moment(load.steps_of(session, trip_id))
-    own = load.plates_of(session, trip)
+    trip = _lock_trip(action.session, action.actor, "transshipments.register", trip_id)
+    _check_moment(load.steps_of(action.session, trip_id))
+    own = load.plates_of(action.session, trip)
     tidy = [_tidy(move, own) for move in moves[: MOST_MOVES + 1]]
     if len(tidy) > MOST_MOVES:
         raise InvalidInputError("A transshipment has at most {most} moves.", field="moves", most=MOST_MOVES)
-    lines = load.lines_left(session, trip_id)
+    lines = load.lines_left(action.session, trip_id)
     balance(lines, tidy)
     names = {line.number: line.goods for line in lines}
     made = store.insert_transshipment(
-        session,
+        action.session,
         {
             "trip_id": trip_id,
             "note": note.strip()[:LONGEST_TEXT],
-            "registered_at": now,
-            "registered_by": principal.account_id,
+            "registered_at": action.now,
+            "registered_by": action.actor.account_id,
         },
         [_move_row(move, names[move.line]) for move in tidy],
     )
@@ -82,20 +76,12 @@ def register(
         raise ConflictError(
             "The trip {code} has a transshipment that is not carried out yet; withdraw that one first.", code=trip.code
         )
-    sheets.update_facts(session, trip_id, {"transshipment": True}, now, principal=principal, address=address)
-    _note(session, principal, trip, made, "registered", now, address, after={"moves": _plain_moves(tidy)})
+    sheets.update_facts(action, trip_id, {"transshipment": True})
+    _note(action, trip, made, "registered", after={"moves": _plain_moves(tidy)})
     return made.transshipment_id
 
 
-def approve(
-    session: Session,
-    principal: Principal,
-    transshipment_id: int,
-    edited_version: int,
-    *,
-    now: datetime,
-    address: str = "",
-) -> None:
+def approve(action: ActionContext, transshipment_id: int, expected_version: int) -> None:
     """Let a registered transshipment be carried out.
 
     Raises
@@ -103,21 +89,14 @@ def approve(
     NotFoundError, StaleError, ConflictError
         If there is none at the caller's gate, it was changed meanwhile, or is not waiting for approval.
     """
-    trip, found = _lock(session, principal, "transshipments.approve", transshipment_id, edited_version, ("registered",))
-    _still_balances(session, trip, [_as_move(row) for row in store.moves_of(session, [transshipment_id])])
-    _decide(session, principal, trip, found, "approved", "", now, address)
+    trip, found = _lock(
+        action.session, action.actor, "transshipments.approve", transshipment_id, expected_version, ("registered",)
+    )
+    _still_balances(action.session, trip, [_as_move(row) for row in store.moves_of(action.session, [transshipment_id])])
+    _decide(action, trip, found, "approved", "")
 
 
-def refuse(
-    session: Session,
-    principal: Principal,
-    transshipment_id: int,
-    edited_version: int,
-    reason: str,
-    *,
-    now: datetime,
-    address: str = "",
-) -> None:
+def refuse(action: ActionContext, transshipment_id: int, expected_version: int, reason: str) -> None:
     """Refuse a transshipment, also one that was approved and not carried out yet.
 
     Raises
@@ -128,40 +107,28 @@ def refuse(
     if not reason.strip():
         raise InvalidInputError("Say why, so that the enterprise can register it anew.", field="reason")
     trip, found = _lock(
-        session, principal, "transshipments.approve", transshipment_id, edited_version, ("registered", "approved")
+        action.session,
+        action.actor,
+        "transshipments.approve",
+        transshipment_id,
+        expected_version,
+        ("registered", "approved"),
     )
-    _decide(session, principal, trip, found, "refused", reason.strip()[:LONGEST_TEXT], now, address)
-    sheets.update_facts(session, trip.trip_id, {"transshipment": False}, now, principal=principal, address=address)
+    _decide(action, trip, found, "refused", reason.strip()[:LONGEST_TEXT])
+    sheets.update_facts(action, trip.trip_id, {"transshipment": False})
 
 
-def withdraw(
-    session: Session,
-    principal: Principal,
-    transshipment_id: int,
-    edited_version: int,
-    *,
-    now: datetime,
-    address: str = "",
-) -> None:
+def withdraw(action: ActionContext, transshipment_id: int, expected_version: int) -> None:
     """Take back a transshipment that customs have not decided on; raises as `approve`."""
     trip, found = _lock(
-        session, principal, "transshipments.register", transshipment_id, edited_version, ("registered",)
+        action.session, action.actor, "transshipments.register", transshipment_id, expected_version, ("registered",)
     )
-    store.update_transshipment(session, transshipment_id, {"status": "cancelled"})
-    sheets.update_facts(session, trip.trip_id, {"transshipment": False}, now, principal=principal, address=address)
-    _note(session, principal, trip, found, "cancelled", now, address)
+    store.update_transshipment(action.session, transshipment_id, {"status": "cancelled"})
+    sheets.update_facts(action, trip.trip_id, {"transshipment": False})
+    _note(action, trip, found, "cancelled")
 
 
-def carry_out(
-    session: Session,
-    principal: Principal,
-    transshipment_id: int,
-    edited_version: int,
-    moves: Sequence[Move],
-    *,
-    now: datetime,
-    address: str = "",
-) -> None:
+def carry_out(action: ActionContext, transshipment_id: int, expected_version: int, moves: Sequence[Move]) -> None:
     """Confirm that exactly what was approved was moved; confirms the step on the trip's sheet.
 
     Raises
@@ -171,10 +138,12 @@ def carry_out(
     NotFoundError, StaleError
         If there is none at the caller's gate, or it was changed meanwhile.
     """
-    trip, found = _lock(session, principal, "transshipments.carry_out", transshipment_id, edited_version, ("approved",))
-    approved = [_as_move(row) for row in store.moves_of(session, [transshipment_id])]
-    _still_balances(session, trip, approved)
-    own = load.plates_of(session, trip)
+    trip, found = _lock(
+        action.session, action.actor, "transshipments.carry_out", transshipment_id, expected_version, ("approved",)
+    )
+    approved = [_as_move(row) for row in store.moves_of(action.session, [transshipment_id])]
+    _still_balances(action.session, trip, approved)
+    own = load.plates_of(action.session, trip)
     odd = differences(approved, [_tidy(move, own) for move in moves])
     if odd:
         raise ConflictError(
@@ -182,18 +151,11 @@ def carry_out(
             field="moves",
             differences="; ".join(_difference(move, done) for move, done in odd),
         )
-    done = {"status": "carried_out", "carried_out_at": now, "carried_out_by": principal.account_id}
-    store.update_transshipment(session, transshipment_id, done)
-    _note(session, principal, trip, found, "carried_out", now, address, after={"moves": _plain_moves(approved)})
+    done = {"status": "carried_out", "carried_out_at": action.now, "carried_out_by": action.actor.account_id}
+    store.update_transshipment(action.session, transshipment_id, done)
+    _note(action, trip, found, "carried_out", after={"moves": _plain_moves(approved)})
     sheets.confirm_step(
-        session,
-        principal,
-        trip.trip_id,
-        STEP,
-        edited_version=trip.version,
-        data={"transshipment_id": transshipment_id},
-        now=now,
-        address=address,
+        action, trip.trip_id, STEP, expected_version=trip.version, data={"transshipment_id": transshipment_id}
     )
 
 
@@ -206,20 +168,19 @@ def list_transshipments(
     *,
     trip_id: int | None = None,
     statuses: Collection[str] = (),
-    before: int | None = None,
-    limit: int = 100,
-) -> tuple[list[dict[str, Any]], int | None]:
-    """Transshipments of the trips the caller may see, newest first, and below which id the next page begins."""
+    page: PageRequest = FIRST_PAGE,
+) -> Page[dict[str, Any]]:
+    """Transshipments of the trips the caller may see, newest first."""
     rows = store.find_transshipments(
         session,
         visible_trips(principal, "sheets.read"),
         trip_id=trip_id,
         statuses=statuses,
-        before=before,
-        limit=limit + 1,
+        before=page.before,
+        limit=page.fetch,
     )
-    page = _described(session, rows[:limit])
-    return page, page[-1]["transshipment_id"] if len(rows) > limit else None
+    described = {one["transshipment_id"]: one for one in _described(session, rows[: page.limit])}
+    return paginate(rows, page, "transshipment_id", lambda row: described[row.Transshipment.transshipment_id])
 
 
 def get_transshipment(session: Session, principal: Principal, transshipment_id: int) -> dict[str, Any]:
@@ -293,7 +254,7 @@ def _lock(
     principal: Principal,
     act: str,
     transshipment_id: int,
-    edited_version: int,
+    expected_version: int,
     statuses: Collection[str],
 ) -> tuple[Trip, Transshipment]:
     unlocked = session.get(Transshipment, transshipment_id)
@@ -301,62 +262,34 @@ def _lock(
     found = store.lock_transshipment(session, true(), transshipment_id) if trip else None
     if trip is None or found is None:
         raise _no_transshipment(transshipment_id)
-    if found.version != edited_version:
-        raise StaleError(
-            "The transshipment was changed meanwhile: you saw version {edited}, now it is version {present}. "
-            "Look at it again.",
-            edited=edited_version,
-            present=found.version,
-        )
+    check_version(found.version, expected_version)
     if found.status not in statuses:
         raise ConflictError("The transshipment is {status}; this cannot be done any more.", status=found.status)
     return trip, found
 
 
-def _decide(
-    session: Session,
-    principal: Principal,
-    trip: Trip,
-    found: Transshipment,
-    status: str,
-    reason: str,
-    now: datetime,
-    address: str,
-) -> None:
-    values = {"status": status, "reason": reason, "decided_at": now, "decided_by": principal.account_id}
-    store.update_transshipment(session, found.transshipment_id, values)
-    _note(session, principal, trip, found, status, now, address, after={"reason": reason} if reason else {})
+def _decide(action: ActionContext, trip: Trip, found: Transshipment, status: str, reason: str) -> None:
+    values = {"status": status, "reason": reason, "decided_at": action.now, "decided_by": action.actor.account_id}
+    store.update_transshipment(action.session, found.transshipment_id, values)
+    _note(action, trip, found, status, after={"reason": reason} if reason else {})
 
 
 def _note(
-    session: Session,
-    principal: Principal,
-    trip: Trip,
-    found: Transshipment,
-    status: str,
-    now: datetime,
-    address: str,
-    *,
-    after: dict[str, Any] | None = None,
+    action: ActionContext, trip: Trip, found: Transshipment, status: str, *, after: dict[str, Any] | None = None
 ) -> None:
     data = {"transshipment_id": found.transshipment_id, "status": status}
-    line = {"trip_id": trip.trip_id, "at": now, "kind": STEP, "data": data, "actor_id": principal.account_id}
-    trip_store.insert_events(session, [line])
     audience = Audience(
         roles=("customs", "yard_operator"), organisations=(trip.organisation_id,), gates=(trip.gate_id,)
     )
-    event = {"gate_id": trip.gate_id, "trip_id": trip.trip_id, "step": STEP, "status": status, "version": trip.version}
-    outbox.emit(session, "sheet", audience, event, at=now)
-    audit.record(
-        session,
-        principal,
+    told = {"gate_id": trip.gate_id, "trip_id": trip.trip_id, "step": STEP, "status": status, "version": trip.version}
+    action.record(
         f"transshipment.{status}",
         STEP,
         found.transshipment_id,
         None,
         {"trip_id": trip.trip_id, **(after or {})},
-        at=now,
-        address=address,
+        event=Event("sheet", audience, told),
+        timeline=TimelineEntry(trip.trip_id, STEP, data),
     )
 
 
