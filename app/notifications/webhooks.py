@@ -11,11 +11,12 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
+from standardwebhooks import Webhook
 
 from app.notifications import store
 from app.notifications.feed import WEBHOOK_TYPES, new_delivery
@@ -164,12 +165,11 @@ def format_secret(secret: bytes) -> str:
 
 def sign(secret: bytes, message_id: str, sent_at: datetime, body: str) -> dict[str, str]:
     """The headers that show where a message comes from and that nobody changed it."""
-    stamp = str(int(sent_at.timestamp()))
-    digest = hmac.new(secret, f"{message_id}.{stamp}.{body}".encode(), hashlib.sha256).digest()
+    sent_at = sent_at.astimezone(UTC)  # the library takes the clock time of any zone for UTC
     return {
         "webhook-id": message_id,
-        "webhook-timestamp": stamp,
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+        "webhook-timestamp": str(int(sent_at.timestamp())),
+        "webhook-signature": Webhook(secret).sign(message_id, sent_at, body),
     }
 
 
