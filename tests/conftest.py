@@ -21,7 +21,6 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.ops import migrate
 from app.ops.embedded import EmbeddedServers, ServerUrls
-from app.platform.actions import ActionContext
 from app.platform.runtime import Runtime
 from app.settings import Settings
 from geo.clock import FixedClock
@@ -193,6 +192,7 @@ def sign_in(runtime: Runtime, client: TestClient) -> Iterator[SignIn]:
     `bindings` are `organisation_id`, `gate_id`, `vehicle_id`; the account's id is `client.account_id`.
     """
     from app.accounts import service
+    from app.platform.actions import ActionContext
 
     opened: list[TestClient] = []
     count = 0

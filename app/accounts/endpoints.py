@@ -149,7 +149,7 @@ def change_account(
         action,
         account_id,
         changes,
-        version=expected_version,
+        expected_version=expected_version,
     )
     return _answer(response, account)
 

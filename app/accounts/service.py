@@ -86,7 +86,9 @@ def create_account(
     return account
 
 
-def update_account(action: ActionContext, account_id: int, changes: dict[str, Any], *, version: int) -> Account:
+def update_account(
+    action: ActionContext, account_id: int, changes: dict[str, Any], *, expected_version: int
+) -> Account:
     """Change name, role, bindings or locale of an account; `changes` holds only what changes.
 
     A new role or binding ends the account's sessions, since they were opened with other rights.
@@ -94,10 +96,10 @@ def update_account(action: ActionContext, account_id: int, changes: dict[str, An
     Raises
     ------
     NotFoundError, InvalidInputError, StaleError
-        If there is no such account, a value cannot be accepted, or `version` is not the present one.
+        If there is no such account, a value cannot be accepted, or `expected_version` is not the present one.
     """
     account = store.get_account(action.session, account_id)
-    check_version(account.version, version)
+    check_version(account.version, expected_version)
     before = describe(account)
     if "full_name" in changes:
         account.full_name = str(changes["full_name"]).strip() or account.username
@@ -116,7 +118,9 @@ def update_account(action: ActionContext, account_id: int, changes: dict[str, An
     return account
 
 
-def change_account(action: ActionContext, account_id: int, changes: dict[str, Any], *, version: int) -> Account:
+def change_account(
+    action: ActionContext, account_id: int, changes: dict[str, Any], *, expected_version: int
+) -> Account:
     """Everything an administrator may change at once: as `update_account`, and `disabled` and `password`.
 
     Raises
@@ -126,7 +130,7 @@ def change_account(action: ActionContext, account_id: int, changes: dict[str, An
     """
     changes = {name: value for name, value in changes.items() if value is not None or name in NULLABLE}
     disabled, password = changes.pop("disabled", None), changes.pop("password", None)
-    account = update_account(action, account_id, changes, version=version)
+    account = update_account(action, account_id, changes, expected_version=expected_version)
     if password is not None:
         reset_password(action, account_id, password)
     if disabled is not None:

@@ -87,7 +87,7 @@ def save(
     Raises
     ------
     NotFoundError, StaleError, ConflictError, RefusedError
-        If there is none for the caller, it was changed meanwhile, an agency has begun with it, or a value is wrong.
+        If there is none for the caller, it was changed since, an agency has begun with it, or a value is wrong.
     """
     trip, latest = _lock(action, trip_id, expected_version)
     form = _read(written)
@@ -116,7 +116,7 @@ def submit(action: DeclarationAction, trip_id: int, expected_version: int) -> No
     Raises
     ------
     NotFoundError, StaleError, ConflictError, RefusedError
-        If there is no draft for the caller, it was changed meanwhile, or a value is missing or wrong.
+        If there is no draft for the caller, it was changed since, or a value is missing or wrong.
     """
     trip, latest = _lock(action, trip_id, expected_version)
     if latest.status != "draft":

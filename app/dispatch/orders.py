@@ -366,7 +366,7 @@ def cancel(action: ActionContext, order_id: int, expected_version: int) -> None:
     Raises
     ------
     NotFoundError, StaleError, ConflictError
-        If there is none, it was changed meanwhile, or it is over.
+        If there is none, it was changed since, or it is over.
     """
     order = store.lock_order(action.session, order_id)
     if order is None:

@@ -83,7 +83,7 @@ def change(
     Raises
     ------
     NotFoundError, StaleError, InvalidInputError
-        If there is none, it was changed meanwhile, or a value is none the platform knows.
+        If there is none, it was changed since, or a value is none the platform knows.
     """
     device = _lock(action.session, equipment_id, expected_version)
     before = describe(device)

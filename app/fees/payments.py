@@ -119,7 +119,7 @@ def attach(action: ActionContext, payment_id: int, expected_version: int, refere
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such payment or fee for the caller, it was changed meanwhile, is not unmatched, the fee's amount
+        If there is no such payment or fee for the caller, it was changed since, is not unmatched, the fee's amount
         is not known yet, or the reason is missing.
     """
     said = check_reason(reason)
@@ -151,7 +151,7 @@ def take_cash(action: ActionContext, fee_id: int, expected_version: int | None, 
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such fee for the caller, it was changed meanwhile, is not due, or the amount is another.
+        If there is no such fee for the caller, it was changed since, is not due, or the amount is another.
     """
     fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
     _check_due(fee)
@@ -201,7 +201,7 @@ def confirm(action: ActionContext, fee_id: int, expected_version: int | None) ->
     Raises
     ------
     NotFoundError, StaleError, ConflictError
-        If there is no such fee for the caller, it was changed meanwhile, is not due, or the money is not all there.
+        If there is no such fee for the caller, it was changed since, is not due, or the money is not all there.
     """
     fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
     _check_due(fee)

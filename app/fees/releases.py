@@ -22,7 +22,7 @@ def ask_waiver(action: ActionContext, fee_id: int, expected_version: int | None,
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such fee for the caller, it was changed meanwhile, is settled, has money on it or a waiver asked
+        If there is no such fee for the caller, it was changed since, is settled, has money on it or a waiver asked
         for already, or the reason is missing.
     """
     fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
@@ -47,7 +47,7 @@ def ask_refund(
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such payment for the caller, it was changed meanwhile, less is left of it, a refund is asked for
+        If there is no such payment for the caller, it was changed since, less is left of it, a refund is asked for
         already, the trip is still open, or the reason is missing.
     """
     payment = lock_payment(action.session, action.actor, payment_id, expected_version)

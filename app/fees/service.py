@@ -174,7 +174,7 @@ def answer_question(action: ActionContext, fee_id: int, expected_version: int, f
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such fee for the caller, it was changed meanwhile, has no open question, or a fact does not fit.
+        If there is no such fee for the caller, it was changed since, has no open question, or a fact does not fit.
     """
     fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
     _check_open(fee)
@@ -190,7 +190,7 @@ def decide_amount(action: ActionContext, fee_id: int, expected_version: int, amo
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such fee for the caller, it was changed meanwhile, has no open question, or amount or reason
+        If there is no such fee for the caller, it was changed since, has no open question, or amount or reason
         are missing.
     """
     fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)

@@ -13,12 +13,18 @@ from routing.store import StoredGateSetting
 
 
 def change_gate(
-    action: ActionContext, gate_id: str, direction: str, changes: Mapping[str, Any], *, version: int
+    action: ActionContext, gate_id: str, direction: str, changes: Mapping[str, Any], *, expected_version: int
 ) -> StoredGateSetting:
     """Set how one direction of a gate works; raises InvalidInputError, NotFoundError, StaleError."""
     before = routing_store.get_gate_setting(action.session, gate_id, direction)
     after = routing_store.update_gate_setting(
-        action.session, gate_id, direction, changes, version=version, now=action.now, updated_by=action.actor.account_id
+        action.session,
+        gate_id,
+        direction,
+        changes,
+        version=expected_version,
+        now=action.now,
+        updated_by=action.actor.account_id,
     )
     action.record(
         "gate.setting",

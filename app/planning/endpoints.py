@@ -198,5 +198,5 @@ def change_gate(
 ) -> Any:
     """Change how one direction of a gate works; send the ETag as If-Match. The next forecast uses it."""
     changes = body.model_dump(exclude_unset=True)
-    stored = gates.change_gate(action, gate_id, direction, changes, version=expected_version)
+    stored = gates.change_gate(action, gate_id, direction, changes, expected_version=expected_version)
     return with_etag(response, stored)

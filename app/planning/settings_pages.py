@@ -121,7 +121,7 @@ def save_gate(
 
     def apply(values: GateSettingIn, version: int) -> None:
         changes = values.model_dump(exclude_unset=True)
-        gates.change_gate(action, gate_id, direction, changes, version=version)
+        gates.change_gate(action, gate_id, direction, changes, expected_version=version)
 
     refusal = _attempt(action.session, f"gate-{gate_id}-{direction}", GateSettingIn, sent, apply)
     return _answer(request, action.session, corridor, f"gate-{gate_id}-{direction}", refusal)
@@ -134,7 +134,7 @@ def save_yard(
     """Set how many trucks a yard holds."""
 
     def apply(values: CapacityIn, version: int) -> None:
-        yards_service.change_capacity(action, yard_id, values.capacity, version=version)
+        yards_service.change_capacity(action, yard_id, values.capacity, expected_version=version)
 
     return _answer(
         request,

@@ -22,7 +22,7 @@ def set_channel(action: ActionContext, trip_id: int, channel: str, *, expected_v
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such trip at the caller's gate, its sheet was changed meanwhile, it is not declared or inspected
+        If there is no such trip at the caller's gate, its sheet was changed since, it is not declared or inspected
         already, or there is no such channel.
     """
     if channel not in CHANNELS:

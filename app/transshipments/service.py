@@ -87,7 +87,7 @@ def approve(action: ActionContext, transshipment_id: int, expected_version: int)
     Raises
     ------
     NotFoundError, StaleError, ConflictError
-        If there is none at the caller's gate, it was changed meanwhile, or is not waiting for approval.
+        If there is none at the caller's gate, it was changed since, or is not waiting for approval.
     """
     trip, found = _lock(
         action.session, action.actor, "transshipments.approve", transshipment_id, expected_version, ("registered",)
@@ -136,7 +136,7 @@ def carry_out(action: ActionContext, transshipment_id: int, expected_version: in
     ConflictError
         If what was moved differs from what was approved, or the step may not be done yet.
     NotFoundError, StaleError
-        If there is none at the caller's gate, or it was changed meanwhile.
+        If there is none at the caller's gate, or it was changed since.
     """
     trip, found = _lock(
         action.session, action.actor, "transshipments.carry_out", transshipment_id, expected_version, ("approved",)

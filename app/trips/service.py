@@ -90,7 +90,7 @@ def amend_trip(
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such trip for the caller, it was changed meanwhile, is too far, or a value cannot be accepted.
+        If there is no such trip for the caller, it was changed since, is too far, or a value cannot be accepted.
     """
     trip = _lock(action.session, action.actor, trip_id, expected_version)
     asked = {name: changes[name] for name in changes if name in _AMENDABLE_FIELDS}
@@ -128,7 +128,7 @@ def cancel_trip(action: ActionContext, trip_id: int, expected_version: int) -> N
     Raises
     ------
     NotFoundError, StaleError, ConflictError
-        If there is no such trip for the caller, it was changed meanwhile, or is too far.
+        If there is no such trip for the caller, it was changed since, or is too far.
     """
     trip = _lock(action.session, action.actor, trip_id, expected_version)
     before = summary(trip)

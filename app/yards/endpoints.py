@@ -142,7 +142,7 @@ def change_yard(
     expected_version: ExpectedVersion,
 ) -> Any:
     """Set a yard's capacity; send the ETag of the yard as If-Match."""
-    service.change_capacity(action, yard_id, body.capacity, version=expected_version)
+    service.change_capacity(action, yard_id, body.capacity, expected_version=expected_version)
     state = capacity_store.get_yard_state(action.session, yard_id, action.now)
     return with_etag(response, service.describe_yard(state))
 

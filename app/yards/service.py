@@ -91,11 +91,11 @@ def count_by_hand(
     return capacity_store.get_yard_state(action.session, yard_id, action.now)
 
 
-def change_capacity(action: ActionContext, yard_id: str, capacity_veh: int, *, version: int) -> Yard:
+def change_capacity(action: ActionContext, yard_id: str, capacity_veh: int, *, expected_version: int) -> Yard:
     """Set how many vehicles a yard holds; raises NotFoundError, StaleError."""
     before = capacity_store.get_yard(action.session, yard_id)
     after = capacity_store.set_capacity(
-        action.session, yard_id, capacity_veh, version=version, now=action.now, by=action.actor.account_id
+        action.session, yard_id, capacity_veh, version=expected_version, now=action.now, by=action.actor.account_id
     )
     plan.emit_yards(action.session, [capacity_store.get_yard_state(action.session, yard_id, action.now)], action.now)
     action.record(
