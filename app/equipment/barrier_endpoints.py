@@ -95,13 +95,6 @@ def open_by_hand(
         f"barriers.hand.{equipment_id}",
         idempotency_key,
         [body],
-        lambda: (
-            barriers.opened_by_hand(
-                action,
-                equipment_id,
-                body.trip_id,
-                body.reason,
-            ).command_id
-        ),
+        lambda: barriers.opened_by_hand(action, equipment_id, body.trip_id, body.reason).command_id,
     )
     return barriers.get_command(action.session, command_id)

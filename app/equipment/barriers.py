@@ -21,7 +21,7 @@ from app.equipment.drivers import VALID, Command, make_port
 from app.equipment.tables import BarrierCommand, Equipment
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
-from app.trips import store as trip_store
+from app.trips.timeline import TimelineEntry
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
 
 REPEAT: Final = timedelta(seconds=30)
@@ -240,14 +240,7 @@ def _insert(
 def _note(action: ActionContext, command: BarrierCommand) -> None:
     """Timeline, event and audit line of a command."""
     data = {"command_id": command.command_id, "equipment_id": command.equipment_id, "status": command.status}
-    line = {
-        "trip_id": command.trip_id,
-        "at": action.now,
-        "kind": "barrier",
-        "data": data,
-        "actor_id": command.requested_by,
-    }
-    trip_store.insert_events(action.session, [line])
     service.publish_command(action.session, command, action.now)
     after = {"trip_id": command.trip_id, "status": command.status, "reason": command.reason}
-    action.record("barriers.open", "equipment", command.equipment_id, None, after)
+    timeline = None if command.trip_id is None else TimelineEntry(command.trip_id, "barrier", data)
+    action.record("barriers.open", "equipment", command.equipment_id, None, after, timeline=timeline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -271,13 +272,8 @@ def take_cash(
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Take what is due in cash: the fee is paid, the receipt numbered."""
-    idempotency.once(
-        action,
-        "fees.cash",
-        idempotency_key,
-        [fee_id, body.amount_vnd],
-        lambda: payments.take_cash(action, fee_id, expected_version, body.amount_vnd),
-    )
+    make = partial(payments.take_cash, action, fee_id, expected_version, body.amount_vnd)
+    idempotency.once(action, "fees.cash", idempotency_key, [fee_id, body.amount_vnd], make)
     return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -255,13 +256,8 @@ def preview_closing(principal: CollectorDep, session: SessionDep, clock: ClockDe
 @router.post("/closings", status_code=201, response_model=list[ClosingOut], responses=problems(409))
 def close_day(body: CloseIn, action: CollectorAction, idempotency_key: IdempotencyKey = None) -> Any:
     """Close the present day of the own office; a day is closed once."""
-    idempotency.once(
-        action,
-        "fees.close",
-        idempotency_key,
-        [body],
-        lambda: closing.close_day(action, body.counted_cash_vnd, body.reason),
-    )
+    make = partial(closing.close_day, action, body.counted_cash_vnd, body.reason)
+    idempotency.once(action, "fees.close", idempotency_key, [body], make)
     return closing.list_closings(action.session, action.actor, limit=1)
 
 

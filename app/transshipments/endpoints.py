@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -129,18 +130,8 @@ def register_transshipment(
     body: TransshipmentIn, response: Response, action: RegistrantAction, idempotency_key: IdempotencyKey = None
 ) -> Any:
     """Register which goods of a trip go on in which vehicles, after quarantine."""
-    transshipment_id = idempotency.once(
-        action,
-        "transshipments.register",
-        idempotency_key,
-        [body],
-        lambda: service.register(
-            action,
-            body.trip_id,
-            _moves(body.moves),
-            note=body.note,
-        ),
-    )
+    make = partial(service.register, action, body.trip_id, _moves(body.moves), note=body.note)
+    transshipment_id = idempotency.once(action, "transshipments.register", idempotency_key, [body], make)
     response.headers["Location"] = f"{router.prefix}/{transshipment_id}"
     return _answer(action.session, action.actor, transshipment_id, response)
 

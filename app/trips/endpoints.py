@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -160,17 +161,8 @@ def create_trip(
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Enter a trip. The truck is known by its plate; one open trip a truck."""
-    trip_id = idempotency.once(
-        action,
-        "trips.create",
-        idempotency_key,
-        [body],
-        lambda: service.create_trip(
-            action,
-            Declaration(**body.model_dump()),
-            Places.of(corridor),
-        ),
-    )
+    make = partial(service.create_trip, action, Declaration(**body.model_dump()), Places.of(corridor))
+    trip_id = idempotency.once(action, "trips.create", idempotency_key, [body], make)
     response.headers["Location"] = f"/api/v1/trips/{trip_id}"
     return with_etag(response, service.get_trip(action.session, action.actor, trip_id))
 
