@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.platform import errors
-from app.platform.http import problems
+from app.platform.errors import problems
 from app.platform.runtime import Runtime
 from app.procedures.steps import Step, StepStatus
 from app.settings import Settings, get_settings

@@ -34,6 +34,7 @@ from sqlalchemy.orm import Session
 from app.accounts import service
 from app.ops import migrate
 from app.ops.embedded import EmbeddedServers, ServerUrls
+from app.platform.actions import ActionContext
 from geo.corridor import Corridor
 from geo.database import make_engine
 from geo.store import save_corridor
@@ -79,7 +80,11 @@ def _prepare(urls: ServerUrls, password: str) -> list[str]:
     with Session(engine) as session:
         save_corridor(session, Corridor.default())
         service.create_account(
-            session, username="officer", password=password, full_name="Officer", role="traffic_police", now=now
+            ActionContext(session, None, now),
+            username="officer",
+            password=password,
+            full_name="Officer",
+            role="traffic_police",
         )
         made = [devices.enrol(session, f"29C-{n:05d}", "tracker", now=now).identifier for n in range(TRUCKS)]
         session.commit()

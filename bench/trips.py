@@ -33,6 +33,7 @@ from app.bootstrap import web
 from app.declarations.endpoints import EXAMPLE as DECLARATION
 from app.ops import migrate
 from app.ops.embedded import EmbeddedServers, ServerUrls
+from app.platform.actions import ActionContext
 from app.platform.runtime import Runtime
 from app.procedures import service as procedures
 from app.procedures.procedure import Facts, Procedure, Sheet
@@ -141,12 +142,11 @@ class _Desk:
         bound: dict[str, Any] = {"organisation_id": 1} if role == "enterprise" else {"gate_id": gate}
         with contextlib.suppress(ConflictError), self.runtime.sessions() as session:
             accounts.create_account(
-                session,
+                ActionContext(session, None, self.runtime.clock.now()),
                 username=name,
                 password=PASSWORD,
                 full_name=name,
                 role=role,
-                now=self.runtime.clock.now(),
                 **bound,
             )
             session.commit()

@@ -29,7 +29,8 @@ from capacity.tables import (
     YardStateRow,
 )
 from geo.corridor import Corridor
-from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from geo.errors import ConflictError, InvalidInputError, NotFoundError
+from geo.versions import stale
 
 __all__ = ["Assignment", "Inside", "Yard"]
 """Records that callers take from here; the functions are reached through the module."""
@@ -73,7 +74,7 @@ def list_yards(session: Session) -> list[Yard]:
 
 def get_yard(session: Session, yard_id: str) -> Yard:
     """One yard; raises NotFoundError."""
-    row = session.get(YardRow, yard_id)
+    row = session.get(YardRow, yard_id, populate_existing=True)
     if row is None:
         raise NotFoundError("There is no yard {yard_id}.", field="yard_id", yard_id=yard_id)
     return _yard(row)
@@ -96,7 +97,7 @@ def set_capacity(session: Session, yard_id: str, capacity_veh: int, *, version: 
         .execution_options(populate_existing=True)
     )
     if changed is None:
-        raise StaleError("The yard {yard_id} was changed since; load it again.", yard_id=yard_id)
+        raise stale(get_yard(session, yard_id).version, version)
     return _yard(changed)
 
 

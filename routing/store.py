@@ -16,7 +16,8 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from geo.corridor import Corridor
-from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from geo.errors import ConflictError, InvalidInputError, NotFoundError
+from geo.versions import stale
 from routing.forecast import CODE_VERSION, Forecast
 from routing.gates import assumed_settings
 from routing.measure import QueueNow
@@ -142,12 +143,7 @@ def update_gate_setting(
         .returning(GateSettingRow.version)
     ).first()
     if changed is None:
-        raise StaleError(
-            "Gate {gate_id} was changed since (version {present}, not {version}); look at it again.",
-            gate_id=gate_id,
-            present=present.version,
-            version=version,
-        )
+        raise stale(get_gate_setting(session, gate_id, direction).version, version)
     return get_gate_setting(session, gate_id, direction)
 
 

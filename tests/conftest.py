@@ -254,6 +254,7 @@ def sign_in(runtime: Runtime, client: TestClient) -> Iterator[SignIn]:
     from fastapi.testclient import TestClient
 
     from app.accounts import service
+    from app.platform.actions import ActionContext
 
     opened: list[TestClient] = []
     count = 0
@@ -264,12 +265,11 @@ def sign_in(runtime: Runtime, client: TestClient) -> Iterator[SignIn]:
         username, password = f"{role}-{count}", "correct horse battery staple"
         with runtime.sessions() as session:
             account = service.create_account(
-                session,
+                ActionContext(session, None, runtime.clock.now()),
                 username=username,
                 password=password,
                 full_name=username,
                 role=role,
-                now=runtime.clock.now(),
                 **bindings,
             )
             session.commit()

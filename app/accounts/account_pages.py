@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts import service, store
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
+from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, RedisDep, SessionDep
 from app.platform.errors import status_of, translate
 from app.platform.permissions import Principal
@@ -19,6 +19,7 @@ from geo.errors import InvalidInputError, TooManyRequestsError
 router = APIRouter(include_in_schema=False)
 
 Own = Annotated[Principal, Depends(allow("account.own"))]
+OwnAction = Annotated[ActionContext, Depends(acting("account.own"))]
 
 
 @router.get("/account")
@@ -33,19 +34,16 @@ def show_account(
 @router.post("/account/password")
 def change_password(
     request: Request,
-    session: SessionDep,
     redis: RedisDep,
-    clock: ClockDep,
-    principal: Own,
+    action: OwnAction,
     old_password: Annotated[str, Form(max_length=200)],
     new_password: Annotated[str, Form(max_length=200)],
 ) -> Response:
     """Change the password; every other session of the account ends."""
-    now, address = clock.now(), client_address(request)
     try:
-        service.change_password(session, redis, principal, old_password, new_password, now=now, address=address)
+        service.change_password(action, redis, old_password, new_password)
     except (InvalidInputError, TooManyRequestsError) as error:
-        rows = store.list_sessions(session, principal.account_id, now)
+        rows = store.list_sessions(action.session, action.actor.account_id, action.now)
         return render(
             request,
             "accounts/account.html",

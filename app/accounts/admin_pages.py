@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts import service, store
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.accounts.tables import ORGANISATION_KINDS
-from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.actions import ActionContext
+from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.permissions import Principal, Role
 from app.web.pages import render
 
@@ -21,6 +21,7 @@ PAGE_SIZE = 50
 
 Reader = Annotated[Principal, Depends(allow("accounts.read"))]
 Writer = Annotated[Principal, Depends(allow("accounts.write"))]
+WriterAction = Annotated[ActionContext, Depends(acting("accounts.write"))]
 
 
 @router.get("/admin")
@@ -87,15 +88,8 @@ def list_organisations(request: Request, session: SessionDep, _principal: Reader
 
 @router.post("/admin/organisations")
 def create_organisation(
-    request: Request,
-    session: SessionDep,
-    clock: ClockDep,
-    principal: Writer,
-    name: Annotated[str, Form(max_length=200)],
-    kind: Annotated[str, Form()],
+    action: WriterAction, name: Annotated[str, Form(max_length=200)], kind: Annotated[str, Form()]
 ) -> Response:
     """Make an organisation."""
-    service.create_organisation(
-        session, name=name, kind=kind, now=clock.now(), by=principal, address=client_address(request)
-    )
+    service.create_organisation(action, name=name, kind=kind)
     return RedirectResponse("/admin/organisations", 303)

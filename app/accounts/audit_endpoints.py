@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.accounts.authorisation import allow
 from app.platform import audit, audit_store
 from app.platform.dependencies import SessionDep
-from app.platform.http import link_next
+from app.platform.page_links import link_next
 from app.platform.permissions import Principal
 from geo.clock import parse_time
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.accounts import sessions
-from app.platform.dependencies import ClockDep, SessionDep
+from app.accounts import cookies
+from app.platform.actions import ActionContext
+from app.platform.dependencies import ClockDep, SessionDep, client_address
 from app.platform.permissions import PERMISSIONS, Principal
 from geo.errors import UnauthenticatedError
 
@@ -25,7 +26,7 @@ def find_principal(request: Request, session: SessionDep, clock: ClockDep) -> Pr
     ForbiddenError
         If the CSRF token is missing or wrong.
     """
-    return sessions.find_principal(session, request, clock)
+    return cookies.find_principal(session, request, clock)
 
 
 def allow(act: str) -> Callable[..., Awaitable[Principal]]:
@@ -44,3 +45,16 @@ def allow(act: str) -> Callable[..., Awaitable[Principal]]:
 
     authorise.act = act  # type: ignore[attr-defined]
     return authorise
+
+
+def acting(act: str) -> Callable[..., Awaitable[ActionContext]]:
+    """As `allow`, for routes that change something: gives the context in which the caller acts."""
+
+    authorised = Depends(allow(act))  # as a default: FastAPI reads annotations without the names of this function
+
+    async def begin(
+        request: Request, session: SessionDep, clock: ClockDep, principal: Principal = authorised
+    ) -> ActionContext:
+        return ActionContext(session, principal, clock.now(), client_address(request))
+
+    return begin

@@ -9,17 +9,19 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from app.accounts import service, store
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.accounts.tables import Account
-from app.platform.dependencies import ClockDep, SessionDep
-from app.platform.http import IfMatch, etag, link_next, problems, read_if_match
+from app.platform.actions import ActionContext
+from app.platform.dependencies import SessionDep
+from app.platform.errors import problems
+from app.platform.page_links import link_next
 from app.platform.permissions import PERMISSIONS, Principal
+from app.platform.versions import ExpectedVersion, with_etag
 
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
 Reader = Annotated[Principal, Depends(allow("accounts.read"))]
-Writer = Annotated[Principal, Depends(allow("accounts.write"))]
+WriterAction = Annotated[ActionContext, Depends(acting("accounts.write"))]
 
 
 class AccountRecord(BaseModel):
@@ -116,18 +118,13 @@ def list_accounts(
 
 
 @router.post("/accounts", status_code=201, summary="Make an account", responses=problems(404, 409))
-def create_account(
-    request: Request, response: Response, body: NewAccount, session: SessionDep, clock: ClockDep, principal: Writer
-) -> AccountRecord:
+def create_account(response: Response, body: NewAccount, action: WriterAction) -> AccountRecord:
     """Make an account with a first password."""
     values = body.model_dump(exclude={"password"})
     account = service.create_account(
-        session,
+        action,
         **values,
         password=body.password.get_secret_value(),
-        now=clock.now(),
-        by=principal,
-        address=client_address(request),
     )
     return _answer(response, account)
 
@@ -142,31 +139,20 @@ def show_account(response: Response, account_id: int, session: SessionDep, _prin
     "/accounts/{account_id}", summary="Change, disable or enable an account", responses=problems(404, 409, 412, 428)
 )
 def change_account(
-    request: Request,
-    response: Response,
-    account_id: int,
-    body: AccountChanges,
-    session: SessionDep,
-    clock: ClockDep,
-    principal: Writer,
-    if_match: IfMatch = None,
+    response: Response, account_id: int, body: AccountChanges, action: WriterAction, expected_version: ExpectedVersion
 ) -> AccountRecord:
     """Change an account; a new role, binding or password, or disabling it, ends its sessions at once."""
     changes = body.model_dump(exclude_unset=True)
     if body.password is not None:
         changes["password"] = body.password.get_secret_value()
     account = service.change_account(
-        session,
+        action,
         account_id,
         changes,
-        version=read_if_match(if_match),
-        by=principal,
-        now=clock.now(),
-        address=client_address(request),
+        expected_version=expected_version,
     )
     return _answer(response, account)
 
 
 def _answer(response: Response, account: Account) -> AccountRecord:
-    response.headers["ETag"] = etag(account.version)
-    return AccountRecord.model_validate(account)
+    return with_etag(response, AccountRecord.model_validate(account))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts import service, store
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
-from app.platform.dependencies import ClockDep, SessionDep
-from app.platform.http import problems
+from app.accounts.authorisation import acting, allow
+from app.platform.actions import ActionContext
+from app.platform.dependencies import SessionDep
+from app.platform.errors import problems
 from app.platform.permissions import Principal
 
 router = APIRouter(prefix="/api/v1/organisations", tags=["accounts"])
@@ -42,14 +42,8 @@ def list_organisations(
 
 @router.post("", status_code=201, summary="Make an organisation", responses=problems(409))
 def create_organisation(
-    request: Request,
-    body: NewOrganisation,
-    session: SessionDep,
-    clock: ClockDep,
-    principal: Annotated[Principal, Depends(allow("accounts.write"))],
+    body: NewOrganisation, action: Annotated[ActionContext, Depends(acting("accounts.write"))]
 ) -> OrganisationRecord:
     """Make an organisation that accounts, vehicles and trips can belong to."""
-    organisation = service.create_organisation(
-        session, name=body.name, kind=body.kind, now=clock.now(), by=principal, address=client_address(request)
-    )
+    organisation = service.create_organisation(action, name=body.name, kind=body.kind)
     return OrganisationRecord.model_validate(organisation)

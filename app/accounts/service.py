@@ -8,17 +8,18 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from fastapi import Request
 from redis import Redis
 from sqlalchemy.orm import Session
 
 from app.accounts import sessions, store, throttle
-from app.accounts.sessions import Opened
+from app.accounts.sessions import Client, Opened
 from app.accounts.tables import LOCALES, ORGANISATION_KINDS, Account, Organisation
-from app.platform import audit, outbox
+from app.platform import outbox
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Role
 from app.settings import Settings
-from geo.errors import ConflictError, InvalidInputError, StaleError, UnauthenticatedError
+from geo.errors import ConflictError, InvalidInputError, UnauthenticatedError
+from geo.versions import check_version
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 """Argon2id with the parameters of the OWASP Password Storage Cheat Sheet: some 20 ms, so that a whole shift can sign in
@@ -33,19 +34,16 @@ _NOBODY = HASHER.hash("nobody has this password")
 
 
 def create_account(
-    session: Session,
+    action: ActionContext,
     *,
     username: str,
     password: str,
     full_name: str,
     role: str,
-    now: datetime,
     organisation_id: int | None = None,
     gate_id: str | None = None,
     vehicle_id: int | None = None,
     locale: str = "vi",
-    by: Principal | None = None,
-    address: str = "",
 ) -> Account:
     """Make an account; `by` is who does it (`None`: the platform or its command line).
 
@@ -64,17 +62,17 @@ def create_account(
             value=username,
         )
     check_password(password)
-    if store.find_account_by_name(session, username) is not None:
+    if store.find_account_by_name(action.session, username) is not None:
         raise ConflictError("The user name {value} is taken.", field="username", value=username)
     account = Account(
         username=username,
         password_hash=HASHER.hash(password),
         full_name=full_name.strip() or username,
-        created_at=now,
+        created_at=action.now,
         version=1,
     )
     _assign(
-        session,
+        action.session,
         account,
         role=role,
         organisation_id=organisation_id,
@@ -82,23 +80,14 @@ def create_account(
         vehicle_id=vehicle_id,
         locale=locale,
     )
-    session.add(account)
-    session.flush()
-    audit.record(
-        session, by, "accounts.create", "account", account.account_id, None, describe(account), at=now, address=address
-    )
+    action.session.add(account)
+    action.session.flush()
+    action.record("accounts.create", "account", account.account_id, None, describe(account))
     return account
 
 
 def update_account(
-    session: Session,
-    account_id: int,
-    changes: dict[str, Any],
-    *,
-    version: int,
-    by: Principal,
-    now: datetime,
-    address: str,
+    action: ActionContext, account_id: int, changes: dict[str, Any], *, expected_version: int
 ) -> Account:
     """Change name, role, bindings or locale of an account; `changes` holds only what changes.
 
@@ -107,11 +96,10 @@ def update_account(
     Raises
     ------
     NotFoundError, InvalidInputError, StaleError
-        If there is no such account, a value cannot be accepted, or `version` is not the present one.
+        If there is no such account, a value cannot be accepted, or `expected_version` is not the present one.
     """
-    account = store.get_account(session, account_id)
-    if account.version != version:
-        raise StaleError("Account {name} was changed meanwhile; load it again.", name=account.username)
+    account = store.get_account(action.session, account_id)
+    check_version(account.version, expected_version)
     before = describe(account)
     if "full_name" in changes:
         account.full_name = str(changes["full_name"]).strip() or account.username
@@ -119,26 +107,19 @@ def update_account(
         name: changes.get(name, getattr(account, name))
         for name in ("role", "organisation_id", "gate_id", "vehicle_id", "locale")
     }
-    _assign(session, account, **bindings)
+    _assign(action.session, account, **bindings)
     after = describe(account)
     if after != before:
         account.version += 1
         rights = ("role", "organisation_id", "gate_id", "vehicle_id")
         if any(before[name] != after[name] for name in rights):
-            _end_sessions(session, account_id, now)
-        audit.record(session, by, "accounts.update", "account", account_id, before, after, at=now, address=address)
+            _end_sessions(action.session, account_id, action.now)
+        action.record("accounts.update", "account", account_id, before, after)
     return account
 
 
 def change_account(
-    session: Session,
-    account_id: int,
-    changes: dict[str, Any],
-    *,
-    version: int,
-    by: Principal,
-    now: datetime,
-    address: str,
+    action: ActionContext, account_id: int, changes: dict[str, Any], *, expected_version: int
 ) -> Account:
     """Everything an administrator may change at once: as `update_account`, and `disabled` and `password`.
 
@@ -149,18 +130,16 @@ def change_account(
     """
     changes = {name: value for name, value in changes.items() if value is not None or name in NULLABLE}
     disabled, password = changes.pop("disabled", None), changes.pop("password", None)
-    account = update_account(session, account_id, changes, version=version, by=by, now=now, address=address)
+    account = update_account(action, account_id, changes, expected_version=expected_version)
     if password is not None:
-        reset_password(session, account_id, password, by=by, now=now, address=address)
+        reset_password(action, account_id, password)
     if disabled is not None:
-        set_disabled(session, account_id, disabled, by=by, now=now, address=address)
-    session.flush()
+        set_disabled(action, account_id, disabled)
+    action.session.flush()
     return account
 
 
-def set_disabled(
-    session: Session, account_id: int, disabled: bool, *, by: Principal, now: datetime, address: str
-) -> Account:
+def set_disabled(action: ActionContext, account_id: int, disabled: bool) -> Account:
     """Disable an account, which ends its sessions at once, or enable it again.
 
     Raises
@@ -170,21 +149,19 @@ def set_disabled(
     ConflictError
         If it is the caller's own.
     """
-    account = store.get_account(session, account_id)
-    if account_id == by.account_id:
+    account = store.get_account(action.session, account_id)
+    if account_id == action.actor.account_id:
         raise ConflictError("You cannot disable your own account.")
     if (account.disabled_at is not None) != disabled:
-        account.disabled_at = now if disabled else None
+        account.disabled_at = action.now if disabled else None
         account.version += 1
-        _end_sessions(session, account_id, now)
-        action = "accounts.disable" if disabled else "accounts.enable"
-        audit.record(session, by, action, "account", account_id, at=now, address=address)
+        _end_sessions(action.session, account_id, action.now)
+        verb = "accounts.disable" if disabled else "accounts.enable"
+        action.record(verb, "account", account_id)
     return account
 
 
-def reset_password(
-    session: Session, account_id: int, password: str, *, by: Principal, now: datetime, address: str
-) -> None:
+def reset_password(action: ActionContext, account_id: int, password: str) -> None:
     """Give an account a new password, as an administrator; ends its sessions.
 
     Raises
@@ -192,16 +169,14 @@ def reset_password(
     NotFoundError, InvalidInputError
         If there is no such account, or the password is too short.
     """
-    account = store.get_account(session, account_id)
+    account = store.get_account(action.session, account_id)
     check_password(password)
     account.password_hash = HASHER.hash(password)
-    _end_sessions(session, account_id, now)
-    audit.record(session, by, "accounts.reset_password", "account", account_id, at=now, address=address)
+    _end_sessions(action.session, account_id, action.now)
+    action.record("accounts.reset_password", "account", account_id)
 
 
-def change_password(
-    session: Session, redis: Redis, principal: Principal, old: str, new: str, *, now: datetime, address: str
-) -> None:
+def change_password(action: ActionContext, redis: Redis, old: str, new: str) -> None:
     """Change one's own password; ends every other session of the account.
 
     Raises
@@ -211,15 +186,15 @@ def change_password(
     TooManyRequestsError
         After too many wrong ones.
     """
-    account = store.get_account(session, principal.account_id)
-    throttle.check(redis, account.username, address)
+    account = store.get_account(action.session, action.actor.account_id)
+    throttle.check(redis, account.username, action.address)
     if not _matches(account.password_hash, old):
-        throttle.note_failure(redis, account.username, address)
+        throttle.note_failure(redis, account.username, action.address)
         raise InvalidInputError("The present password is wrong.", field="old_password")
     check_password(new)
     account.password_hash = HASHER.hash(new)
-    _end_sessions(session, account.account_id, now, but=principal.session_hash)
-    audit.record(session, principal, "account.change_password", "account", account.account_id, at=now, address=address)
+    _end_sessions(action.session, account.account_id, action.now, but=action.actor.session_hash)
+    action.record("account.change_password", "account", account.account_id)
 
 
 def set_locale(session: Session, principal: Principal, locale: str) -> None:
@@ -265,7 +240,7 @@ def sign_in(
     session: Session,
     redis: Redis,
     settings: Settings,
-    request: Request,
+    client: Client,
     *,
     username: str,
     password: str,
@@ -279,40 +254,25 @@ def sign_in(
     UnauthenticatedError, TooManyRequestsError
         As `authenticate`.
     """
-    address = sessions.client_address(request)
-    account = authenticate(session, redis, username, password, now=now, address=address)
-    row, opened = sessions.open_session(session, account, kind, settings, at=now, request=request)
-    by = sessions.principal_of(account, row)
-    audit.record(
-        session, by, "sessions.open", "account", account.account_id, None, {"kind": kind}, at=now, address=address
-    )
+    account = authenticate(session, redis, username, password, now=now, address=client.address)
+    row, opened = sessions.open_session(session, account, kind, settings, at=now, client=client)
+    action = ActionContext(session, sessions.principal_of(account, row), now, client.address)
+    action.record("sessions.open", "account", account.account_id, None, {"kind": kind})
     return opened
 
 
-def sign_out(session: Session, principal: Principal, *, everywhere: bool, now: datetime, address: str) -> None:
+def sign_out(action: ActionContext, *, everywhere: bool) -> None:
     """End the caller's session, or all sessions of the account on every device."""
     if everywhere:
-        ended = _end_sessions(session, principal.account_id, now)
-        audit.record(
-            session,
-            principal,
-            "sessions.close_all",
-            "account",
-            principal.account_id,
-            None,
-            {"ended": ended},
-            at=now,
-            address=address,
-        )
+        ended = _end_sessions(action.session, action.actor.account_id, action.now)
+        action.record("sessions.close_all", "account", action.actor.account_id, None, {"ended": ended})
     else:
-        store.delete_session(session, principal.session_hash)
-        _tell_streams(session, principal.account_id, now)
-        audit.record(session, principal, "sessions.close", "account", principal.account_id, at=now, address=address)
+        store.delete_session(action.session, action.actor.session_hash)
+        _tell_streams(action.session, action.actor.account_id, action.now)
+        action.record("sessions.close", "account", action.actor.account_id)
 
 
-def create_organisation(
-    session: Session, *, name: str, kind: str, now: datetime, by: Principal | None = None, address: str = ""
-) -> Organisation:
+def create_organisation(action: ActionContext, *, name: str, kind: str) -> Organisation:
     """Make an organisation of `kind` authority, enterprise, customs_agent or yard.
 
     Raises
@@ -323,23 +283,13 @@ def create_organisation(
     name = name.strip()
     if not name:
         raise InvalidInputError("An organisation needs a name.", field="name")
-    if store.find_organisation_by_name(session, name) is not None:
+    if store.find_organisation_by_name(action.session, name) is not None:
         raise ConflictError("There is already an organisation {value}.", field="name", value=name)
     organisation = Organisation(name=name, kind=_one_of(kind, ORGANISATION_KINDS, "kind"))
-    session.add(organisation)
-    session.flush()
+    action.session.add(organisation)
+    action.session.flush()
     after = {"name": organisation.name, "kind": organisation.kind}
-    audit.record(
-        session,
-        by,
-        "organisations.create",
-        "organisation",
-        organisation.organisation_id,
-        None,
-        after,
-        at=now,
-        address=address,
-    )
+    action.record("organisations.create", "organisation", organisation.organisation_id, None, after)
     return organisation
 
 
@@ -402,7 +352,7 @@ def _end_sessions(session: Session, account_id: int, now: datetime, *, but: byte
 
 def _tell_streams(session: Session, account_id: int, now: datetime) -> None:
     """Let open event streams of the account look at once whether their session still stands."""
-    outbox.emit(session, outbox.SESSION_ENDED, outbox.Audience(accounts=(account_id,)), {}, at=now)
+    outbox.publish_event(session, outbox.SESSION_ENDED, outbox.Audience(accounts=(account_id,)), {}, at=now)
 
 
 def _one_of(value: str, allowed: tuple[str, ...], field: str) -> str:

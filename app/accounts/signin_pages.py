@@ -7,9 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.accounts import service, sessions
-from app.accounts.authorisation import allow, find_principal
-from app.platform.dependencies import ClockDep, RedisDep, RuntimeDep, SessionDep
+from app.accounts import cookies, service
+from app.accounts.authorisation import acting, find_principal
+from app.accounts.cookies import client_of
+from app.platform.actions import ActionContext
+from app.platform.dependencies import RedisDep, RuntimeDep, SessionDep
 from app.platform.errors import status_of, translate
 from app.platform.permissions import Principal
 from app.web import i18n
@@ -46,13 +48,13 @@ def sign_in(
     next: Annotated[str, Form()] = "/",
 ) -> Response:
     """Open a browser session, or show the form again with what was wrong."""
-    sessions.check_same_origin(request)
+    cookies.check_same_origin(request)
     try:
         opened = service.sign_in(
             session,
             redis,
             runtime.settings,
-            request,
+            client_of(request),
             username=username,
             password=password,
             kind="browser",
@@ -61,25 +63,20 @@ def sign_in(
     except (UnauthenticatedError, TooManyRequestsError) as error:
         return _show_problem(request, error, username, next)
     response = RedirectResponse(local_path(next), 303)
-    sessions.set_cookie(response, opened, runtime.settings)
+    cookies.set_cookie(response, opened, runtime.settings)
     return response
 
 
 @router.post("/signout")
 def sign_out(
-    request: Request,
-    session: SessionDep,
-    clock: ClockDep,
     runtime: RuntimeDep,
-    principal: Annotated[Principal, Depends(allow("account.own"))],
+    action: Annotated[ActionContext, Depends(acting("account.own"))],
     everywhere: Annotated[str, Form()] = "",
 ) -> Response:
     """End this session, or all sessions of the account."""
-    service.sign_out(
-        session, principal, everywhere=bool(everywhere), now=clock.now(), address=sessions.client_address(request)
-    )
+    service.sign_out(action, everywhere=bool(everywhere))
     response = RedirectResponse("/signin", 303)
-    sessions.delete_cookie(response, runtime.settings)
+    cookies.delete_cookie(response, runtime.settings)
     return response
 
 

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Form, Request
 from pydantic import BaseModel, Field
 
 from app.accounts import service
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
-from app.platform.dependencies import ClockDep, RedisDep, RuntimeDep, SessionDep
-from app.platform.http import problems
-from app.platform.permissions import Principal
+from app.accounts.authorisation import acting
+from app.accounts.cookies import client_of
+from app.platform.actions import ActionContext
+from app.platform.dependencies import RedisDep, RuntimeDep, SessionDep
+from app.platform.errors import problems
 
 router = APIRouter(prefix="/api/v1/tokens", tags=["accounts"])
 
@@ -39,7 +39,7 @@ def create_token(
         session,
         redis,
         runtime.settings,
-        request,
+        client_of(request),
         username=username,
         password=password,
         kind="token",
@@ -50,11 +50,8 @@ def create_token(
 
 @router.delete("/current", status_code=204, summary="End this token")
 def delete_token(
-    request: Request,
-    session: SessionDep,
-    clock: ClockDep,
-    principal: Annotated[Principal, Depends(allow("account.own"))],
+    action: Annotated[ActionContext, Depends(acting("account.own"))],
     everywhere: bool = False,
 ) -> None:
     """End the token the request carries; with `everywhere`, every session and token of the account."""
-    service.sign_out(session, principal, everywhere=everywhere, now=clock.now(), address=client_address(request))
+    service.sign_out(action, everywhere=everywhere)

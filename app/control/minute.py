@@ -83,7 +83,7 @@ class Minute:
         forecast_id = routing_store.save_forecast(session, predicted)
         for gate_id in predicted.gate_ids:
             data = {"gate_id": gate_id, "made_at": predicted.made_at.isoformat(), "forecast_id": forecast_id}
-            outbox.emit(session, "forecast", yards_plan.EVERYBODY, data, at=now)
+            outbox.publish_event(session, "forecast", yards_plan.EVERYBODY, data, at=now)
         replace_etas(session, etas_of(corridor, predicted), made_at=predicted.made_at)
         return forecast_id
 

@@ -14,10 +14,9 @@ from app.accounts import service as accounts
 from app.accounts.tables import Organisation
 from app.declarations import service, store
 from app.declarations.form import Form
-from app.declarations.service import Act
+from app.declarations.service import DeclarationAction
 from app.declarations.tables import UndeclaredArrival
 from app.declarations.vocabulary import ArrivalStatus
-from app.platform import audit
 from app.platform.permissions import Principal, Scope
 from app.trips.vocabulary import DeclarationStatus
 from geo.clock import LOCAL_ZONE
@@ -43,7 +42,7 @@ class Figures:
     median_desk_s: float | None
 
 
-def register(session: Session, act: Act, *, plate: str, arrived_at: datetime | None = None, note: str = "") -> int:
+def register(action: DeclarationAction, *, plate: str, arrived_at: datetime | None = None, note: str = "") -> int:
     """Register an undeclared vehicle as standing in the temporary yard of the desk's gate; its arrival's id.
 
     Raises
@@ -60,8 +59,8 @@ def register(session: Session, act: Act, *, plate: str, arrived_at: datetime | N
             field="plate",
             plate=plates.display_plate(norm),
         )
-    arrived = arrived_at or act.now
-    if not act.now - LATEST_NOTICE <= arrived <= act.now + timedelta(minutes=1):
+    arrived = arrived_at or action.now
+    if not action.now - LATEST_NOTICE <= arrived <= action.now + timedelta(minutes=1):
         raise InvalidInputError(
             "The truck cannot have arrived at {value}; give the time at which it came, not later than now.",
             field="arrived_at",
@@ -74,9 +73,9 @@ def register(session: Session, act: Act, *, plate: str, arrived_at: datetime | N
             length=len(note),
             limit=NOTE_LENGTH,
         )
-    site = temporary_yard(act.corridor, act.principal.gate_id)
-    trip = store.find_open_trip_by_plate(session, norm)
-    rows = store.revisions_of(session, trip.trip_id) if trip is not None else []
+    site = temporary_yard(action.corridor, action.actor.gate_id)
+    trip = store.find_open_trip_by_plate(action.session, norm)
+    rows = store.revisions_of(action.session, trip.trip_id) if trip is not None else []
     if trip is not None and any(row.status in DeclarationStatus.declared() for row in rows):
         raise ConflictError(
             "The truck {plate} is declared: trip {code}, gate {gate}. Let it go on to its checks.",
@@ -90,24 +89,24 @@ def register(session: Session, act: Act, *, plate: str, arrived_at: datetime | N
         "gate_id": site.gate_id,
         "site_id": site.site_id,
         "plate_norm": norm,
-        "arrived_at": min(arrived, act.now),
-        "registered_at": act.now,
-        "registered_by": act.principal.account_id,
+        "arrived_at": min(arrived, action.now),
+        "registered_at": action.now,
+        "registered_by": action.actor.account_id,
         "note": " ".join(note.split()),
         "trip_id": trip.trip_id if trip is not None and is_drafted_here else None,
     }
-    arrival = store.insert_arrival(session, values)
+    arrival = store.insert_arrival(action.session, values)
     if arrival is None:
         raise ConflictError(
             "The truck {plate} is already registered and waits for its declaration.",
             field="plate",
             plate=plates.display_plate(norm),
         )
-    _record(session, act, "register", arrival.arrival_id, None, values)
+    action.record("undeclared.register", "undeclared_arrival", arrival.arrival_id, None, values)
     return arrival.arrival_id
 
 
-def open_case(session: Session, act: Act, arrival_id: int) -> UndeclaredArrival:
+def open_case(action: DeclarationAction, arrival_id: int) -> UndeclaredArrival:
     """Note that the desk begins to declare with a vehicle.
 
     Raises
@@ -115,13 +114,13 @@ def open_case(session: Session, act: Act, arrival_id: int) -> UndeclaredArrival:
     NotFoundError, ConflictError
         If no such vehicle waits at the desk's gate.
     """
-    arrival = _lock(session, act.principal, arrival_id)
+    arrival = _lock(action.session, action.actor, arrival_id)
     if arrival.opened_at is None:
-        store.update_arrival(session, arrival_id, {"opened_at": act.now})
+        store.update_arrival(action.session, arrival_id, {"opened_at": action.now})
     return arrival
 
 
-def begin_form(session: Session, act: Act, arrival_id: int) -> tuple[UndeclaredArrival, Form]:
+def begin_form(action: DeclarationAction, arrival_id: int) -> tuple[UndeclaredArrival, Form]:
     """A vehicle that waits, and the form to begin with.
 
     Raises
@@ -129,7 +128,7 @@ def begin_form(session: Session, act: Act, arrival_id: int) -> tuple[UndeclaredA
     NotFoundError, ConflictError
         If no such vehicle waits at the desk's gate.
     """
-    arrival = _lock(session, act.principal, arrival_id)
+    arrival = _lock(action.session, action.actor, arrival_id)
     plate = plates.display_plate(arrival.plate_norm)
     return arrival, Form(plate=plate, gate_id=arrival.gate_id, planned_arrival=arrival.arrived_at)
 
@@ -162,8 +161,7 @@ def today_at(clock_time: str, now: datetime) -> datetime | None:
 
 
 def declare(
-    session: Session,
-    act: Act,
+    action: DeclarationAction,
     arrival_id: int,
     written: Any,
     *,
@@ -178,7 +176,7 @@ def declare(
     NotFoundError, ConflictError, RefusedError
         If no such vehicle waits, it is declared already, or the declaration cannot be accepted.
     """
-    arrival = _lock(session, act.principal, arrival_id)
+    arrival = _lock(action.session, action.actor, arrival_id)
     if arrival.trip_id is not None:
         raise ConflictError("The declaration for this truck is begun; go on with it.", trip_id=arrival.trip_id)
     plate = plates.find_plate(str(written.get("plate", "")))
@@ -191,20 +189,20 @@ def declare(
         )
     owner = organisation_id
     if new_name.strip():  # typed by hand, so it counts more than what stood chosen
-        organisation = accounts.create_organisation(
-            session, name=new_name, kind="enterprise", now=act.now, by=act.principal, address=act.address
-        )
+        organisation = accounts.create_organisation(action, name=new_name, kind="enterprise")
         owner = organisation.organisation_id
-    trip_id = service.create(session, act, written, submit=False, organisation_id=owner)
-    store.update_arrival(session, arrival_id, {"trip_id": trip_id, "opened_at": arrival.opened_at or act.now})
-    store.mark_arrived(session, trip_id, arrival.arrived_at)
-    _record(session, act, "declare", arrival_id, None, {"trip_id": trip_id, "organisation_id": owner})
+    trip_id = service.create(action, written, submit=False, organisation_id=owner)
+    store.update_arrival(action.session, arrival_id, {"trip_id": trip_id, "opened_at": arrival.opened_at or action.now})
+    store.mark_arrived(action.session, trip_id, arrival.arrived_at)
+    action.record(
+        "undeclared.declare", "undeclared_arrival", arrival_id, None, {"trip_id": trip_id, "organisation_id": owner}
+    )
     if submit:
-        service.submit(session, act, trip_id, 1)
+        service.submit(action, trip_id, 1)
     return trip_id
 
 
-def send_away(session: Session, act: Act, arrival_id: int, note: str) -> None:
+def send_away(action: DeclarationAction, arrival_id: int, note: str) -> None:
     """The vehicle left the temporary yard undeclared.
 
     Raises
@@ -212,13 +210,13 @@ def send_away(session: Session, act: Act, arrival_id: int, note: str) -> None:
     NotFoundError, InvalidInputError
         If no such vehicle waits, or nothing is said on why.
     """
-    arrival = _lock(session, act.principal, arrival_id)
+    arrival = _lock(action.session, action.actor, arrival_id)
     tidy = " ".join(note.split())
     if not tidy or len(tidy) > NOTE_LENGTH:
         raise InvalidInputError("Say in a few words why the truck left undeclared.", field="note")
-    values = {"left_at": act.now, "note": tidy}
-    store.update_arrival(session, arrival_id, values)
-    _record(session, act, "send_away", arrival_id, {"note": arrival.note}, values)
+    values = {"left_at": action.now, "note": tidy}
+    store.update_arrival(action.session, arrival_id, values)
+    action.record("undeclared.send_away", "undeclared_arrival", arrival_id, {"note": arrival.note}, values)
 
 
 def list_arrivals(
@@ -308,17 +306,3 @@ def _visible(principal: Principal) -> ColumnElement[bool]:
     if scope is Scope.OWN_GATE and principal.gate_id is not None:
         return UndeclaredArrival.gate_id == principal.gate_id
     return true() if scope is Scope.ALL else false()
-
-
-def _record(session: Session, act: Act, verb: str, arrival_id: int, before: Any, after: Any) -> None:
-    audit.record(
-        session,
-        act.principal,
-        f"undeclared.{verb}",
-        "undeclared_arrival",
-        arrival_id,
-        before,
-        after,
-        at=act.now,
-        address=act.address,
-    )

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.declarations import hs, importing, imports, service
-from app.declarations.service import Act
+from app.declarations.service import DeclarationAction
 from app.declarations.vocabulary import ImportStatus
 from app.platform import idempotency
+from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.errors import translate
-from app.platform.http import IdempotencyKey, IfMatch, Moment, PlainText, etag, link_next, problems, read_if_match
+from app.platform.errors import problems, translate
+from app.platform.fields import Moment, PlainText
+from app.platform.idempotency_key import IdempotencyKey
+from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
+from app.platform.versions import ExpectedVersion, with_etag
 from app.sheets.dependencies import SheetsDep
 from app.trips.vocabulary import DeclarationStatus, Direction, Regime
 from app.web.forms import Problem
@@ -34,12 +38,16 @@ Amount = Annotated[float | None, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 Count = Annotated[int | None, Field(ge=0, le=2**31 - 1)]
 
 
-def get_act(request: Request, principal: WriterDep, clock: ClockDep, corridor: CorridorDep, sheets: SheetsDep) -> Act:
-    """Who acts where and when."""
-    return Act(principal, corridor, clock.now(), sheets, client_address(request))
+def get_action(
+    action: Annotated[ActionContext, Depends(acting("declarations.write"))], corridor: CorridorDep, sheets: SheetsDep
+) -> DeclarationAction:
+    """Who acts, when, on which corridor and sheets."""
+    return DeclarationAction(
+        action.session, action.principal, action.now, action.address, corridor=corridor, sheets=sheets
+    )
 
 
-ActDep = Annotated[Act, Depends(get_act)]
+DeclarantAction = Annotated[DeclarationAction, Depends(get_action)]
 
 EXAMPLE_LINE: dict[str, JsonValue] = {
     "hs_code": "0810.90",
@@ -273,19 +281,14 @@ def search_hs_codes(
 
 @router.get("/declarations", response_model=DeclarationPage, responses=problems())
 def list_declarations(
-    request: Request,
-    response: Response,
+    page: PageParams,
+    answer: AnswerPage,
     principal: ReaderDep,
     session: SessionDep,
     status: Annotated[DeclarationStatus | None, Query(description="Of the latest revision.")] = None,
-    before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="From the `Link` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Any:
     """The declarations the caller may see, newest trip first."""
-    items, after = service.list_declarations(session, principal, status=status, before=before, limit=limit)
-    if after is not None:
-        link_next(request, response, before=after)
-    return {"items": items}
+    return answer(service.list_declarations(session, principal, status=status, page=page))
 
 
 @router.post("/declarations", status_code=201, response_model=DeclarationOut, responses=problems(404, 409))
@@ -293,28 +296,20 @@ def create_declaration(
     body: NewDeclaration,
     request: Request,
     response: Response,
-    act: ActDep,
-    session: SessionDep,
+    action: DeclarantAction,
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Begin a declaration and with it a trip, as a draft or submitted; all that is wrong is named in `errors`."""
-
-    def make() -> int:
-        return service.create(session, act, written, submit=body.submit, organisation_id=body.organisation_id)
-
-    written, sent = _written(body), body.model_dump_json().encode()
-    trip_id = idempotency.once(
-        session, act.principal, "declarations.create", key=idempotency_key, body=sent, now=act.now, make=make
-    )
+    make = partial(service.create, action, _written(body), submit=body.submit, organisation_id=body.organisation_id)
+    trip_id = idempotency.once(action, "declarations.create", idempotency_key, [body], make)
     response.headers["Location"] = f"/api/v1/declarations/{trip_id}"
-    return _answer(request, response, session, act.principal, trip_id, act.now)
+    return _answer(request, response, action.session, action.actor, trip_id, action.now)
 
 
 @router.post("/declarations/imports", status_code=201, response_model=ImportOut, responses=problems(400, 409))
 def check_import(
     request: Request,
-    act: ActDep,
-    session: SessionDep,
+    action: DeclarantAction,
     file: Annotated[UploadFile, File(description="CSV (UTF-8) or XLSX.")],
     organisation_id: Annotated[OrganisationId, Form()] = None,
     idempotency_key: IdempotencyKey = None,
@@ -322,14 +317,9 @@ def check_import(
     """Check a file of declarations row by row; nothing is declared yet."""
     content = file.file.read(importing.LARGEST_FILE_BYTES + 1)
     name = (file.filename or "").replace("\0", "")
-
-    def make() -> int:
-        return imports.check_file(session, act, content, name, organisation_id=organisation_id)
-
-    import_id = idempotency.once(
-        session, act.principal, "declarations.import", key=idempotency_key, body=content, now=act.now, make=make
-    )
-    return _import(request, imports.get(session, act.principal, import_id))
+    make = partial(imports.check_file, action, content, name, organisation_id=organisation_id)
+    import_id = idempotency.once(action, "declarations.import", idempotency_key, [content], make)
+    return _import(request, imports.get(action.session, action.actor, import_id))
 
 
 @router.get("/declarations/imports/{import_id}", response_model=ImportOut, responses=problems(404))
@@ -343,21 +333,13 @@ def apply_import(
     request: Request,
     import_id: TripId,
     body: ImportChoice,
-    act: ActDep,
-    session: SessionDep,
+    action: DeclarantAction,
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Make the declarations of a checked file: all or none, or the chosen ones."""
-
-    def make() -> int:
-        imports.apply(session, act, import_id, chosen=body.numbers, submit=body.submit)
-        return import_id
-
-    sent = f"{import_id} {body.model_dump_json()}".encode()
-    idempotency.once(
-        session, act.principal, "declarations.apply", key=idempotency_key, body=sent, now=act.now, make=make
-    )
-    return _import(request, imports.get(session, act.principal, import_id))
+    make = partial(imports.apply, action, import_id, chosen=body.numbers, submit=body.submit)
+    idempotency.once(action, "declarations.apply", idempotency_key, [import_id, body], make)
+    return _import(request, imports.get(action.session, action.actor, import_id))
 
 
 @router.get("/declarations/{trip_id}", response_model=DeclarationOut, responses=problems(404))
@@ -380,22 +362,21 @@ def save_declaration(
     body: ChangedDeclaration,
     request: Request,
     response: Response,
-    act: ActDep,
-    session: SessionDep,
-    if_match: IfMatch = None,
+    action: DeclarantAction,
+    expected_version: ExpectedVersion,
 ) -> Any:
     """Change a declaration: a draft in place; what was submitted or returned by a new revision."""
-    service.save(session, act, trip_id, read_if_match(if_match), _written(body), submit=body.submit)
-    return _answer(request, response, session, act.principal, trip_id, act.now)
+    service.save(action, trip_id, expected_version, _written(body), submit=body.submit)
+    return _answer(request, response, action.session, action.actor, trip_id, action.now)
 
 
 @router.post("/declarations/{trip_id}/submit", response_model=DeclarationOut, responses=problems(404, 409, 412, 428))
 def submit_declaration(
-    trip_id: TripId, request: Request, response: Response, act: ActDep, session: SessionDep, if_match: IfMatch = None
+    trip_id: TripId, request: Request, response: Response, action: DeclarantAction, expected_version: ExpectedVersion
 ) -> Any:
     """Hand in the draft."""
-    service.submit(session, act, trip_id, read_if_match(if_match))
-    return _answer(request, response, session, act.principal, trip_id, act.now)
+    service.submit(action, trip_id, expected_version)
+    return _answer(request, response, action.session, action.actor, trip_id, action.now)
 
 
 def _written(body: DeclarationIn) -> dict[str, Any]:
@@ -406,9 +387,8 @@ def _answer(
     request: Request, response: Response, session: Any, principal: Principal, trip_id: int, now: datetime
 ) -> dict[str, Any]:
     found = service.get(session, principal, trip_id, now=now)
-    response.headers["ETag"] = etag(found["version"])
     notes = [{"field": one.field, "detail": say(request, one)} for one in found["notes"]]
-    return {**found, "notes": notes}
+    return with_etag(response, {**found, "notes": notes})
 
 
 def _import(request: Request, found: dict[str, Any]) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from sqlalchemy.orm import Session
 
 from app.declarations import hs, importing, service, store
 from app.declarations.form import problems_of
-from app.declarations.service import Act
+from app.declarations.service import DeclarationAction
 from app.declarations.tables import DeclarationImport
 from app.declarations.vocabulary import ImportStatus
-from app.platform import audit
 from app.platform.permissions import Principal, Scope
 from app.web.forms import Problem
 from geo.corridor import Corridor
@@ -21,9 +20,7 @@ from geo.errors import ConflictError, CuaKhauError, InvalidInputError, NotFoundE
 from ingest.plates import find_plate
 
 
-def check_file(
-    session: Session, act: Act, content: bytes, file_name: str, *, organisation_id: int | None = None
-) -> int:
+def check_file(action: DeclarationAction, content: bytes, file_name: str, *, organisation_id: int | None = None) -> int:
     """Check every row of a file and keep what was found; the import's id. Nothing is declared yet.
 
     Raises
@@ -31,12 +28,12 @@ def check_file(
     MalformedError, InvalidInputError
         If the file cannot be read at all.
     """
-    owner = service.organisation_of(act.principal, organisation_id)
-    sheets = importing.read_file(content, gate_names=gate_names(act.corridor))
+    owner = service.organisation_of(action.actor, organisation_id)
+    sheets = importing.read_file(content, gate_names=gate_names(action.corridor))
     rows = []
     first_rows: dict[str, int] = {}
     for number, sheet in enumerate(sheets, 1):
-        form, found = service.check_written(session, act, sheet.written, owner)
+        form, found = service.check_written(action, sheet.written, owner)
         plate = find_plate(form.plate)
         if plate is not None and first_rows.setdefault(plate, sheet.rows[0]) != sheet.rows[0]:
             message = "{plate} is already in row {row} of this file; a truck has one open trip."
@@ -58,29 +55,25 @@ def check_file(
         "file_name": file_name[:200].replace("\0", "") or "–",
         "status": ImportStatus.CHECKED,
         "rows": rows,
-        "created_at": act.now,
-        "created_by": act.principal.account_id,
+        "created_at": action.now,
+        "created_by": action.actor.account_id,
     }
-    import_id = store.insert_import(session, values)
+    import_id = store.insert_import(action.session, values)
     counts = {"rows": len(rows), "refused": sum(1 for row in rows if row["problems"])}
-    audit.record(
-        session,
-        act.principal,
+    action.record(
         "declarations.import_check",
         "declaration_import",
         import_id,
         None,
         counts,
-        at=act.now,
-        address=act.address,
     )
     return import_id
 
 
-def apply(session: Session, act: Act, import_id: int, *, chosen: Collection[int] | None, submit: bool) -> None:
-    """Make the declarations of a checked file: those whose numbers are `chosen`, or all of them or none (`None`).
+def apply(action: DeclarationAction, import_id: int, *, chosen: Collection[int] | None, submit: bool) -> int:
+    """Make the declarations of a checked file, those whose numbers are `chosen`, or all or none (`None`); its id.
 
-    Of chosen ones each is made on its own, and what has become wrong meanwhile is noted on it.
+    Of chosen ones each is made on its own, and what has become wrong since is noted on it.
 
     Raises
     ------
@@ -89,7 +82,7 @@ def apply(session: Session, act: Act, import_id: int, *, chosen: Collection[int]
     RefusedError
         If all are wanted and one of them cannot be made; `field` begins with its row.
     """
-    found = store.lock_import(session, _visible(act.principal), import_id)
+    found = store.lock_import(action.session, _visible(action.actor), import_id)
     if found is None:
         raise _no_import(import_id)
     if found.status == ImportStatus.DONE:
@@ -106,7 +99,7 @@ def apply(session: Session, act: Act, import_id: int, *, chosen: Collection[int]
     for row in rows:
         if chosen is not None and row["number"] not in chosen:
             continue
-        row["problems"] = _make(session, act, row, found.organisation_id, submit=submit)
+        row["problems"] = _make(action, row, found.organisation_id, submit=submit)
         refused += [_in_row(row, problem) for problem in row["problems"]]
     if chosen is None and refused:
         raise RefusedError(refused)
@@ -114,20 +107,17 @@ def apply(session: Session, act: Act, import_id: int, *, chosen: Collection[int]
     found.rows, found.status, found.done_at = (
         rows,
         ImportStatus.DONE if made else ImportStatus.CHECKED,
-        act.now if made else None,
+        action.now if made else None,
     )
-    session.flush()
-    audit.record(
-        session,
-        act.principal,
+    action.session.flush()
+    action.record(
         "declarations.import",
         "declaration_import",
         import_id,
         None,
         {"trips": made},
-        at=act.now,
-        address=act.address,
     )
+    return import_id
 
 
 def get(session: Session, principal: Principal, import_id: int) -> dict[str, Any]:
@@ -168,17 +158,15 @@ def gate_names(corridor: Corridor) -> dict[str, str]:
 
 
 def _make(
-    session: Session, act: Act, row: dict[str, Any], organisation_id: int, *, submit: bool
+    action: DeclarationAction, row: dict[str, Any], organisation_id: int, *, submit: bool
 ) -> list[dict[str, Any]]:
     """Make one declaration, noting its trip; what stands in the way if it cannot be made."""
     if row["problems"]:
         unreadable: list[dict[str, Any]] = row["problems"]
         return unreadable  # what could not be read is no longer there to be checked again
     try:
-        with session.begin_nested():
-            row["trip_id"] = service.create(
-                session, act, row["written"], submit=submit, organisation_id=organisation_id
-            )
+        with action.session.begin_nested():
+            row["trip_id"] = service.create(action, row["written"], submit=submit, organisation_id=organisation_id)
     except RefusedError as error:
         return [_of_error(one) for one in error.problems]
     except CuaKhauError as error:

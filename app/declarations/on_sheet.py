@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -12,6 +11,7 @@ from app.declarations import reasons, store
 from app.declarations.differences import differences
 from app.declarations.form import Form
 from app.declarations.tables import DeclarationRow
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.procedures.procedure import Facts
 from app.procedures.steps import Step
@@ -32,19 +32,9 @@ def facts_of(form: Form) -> Facts:
     )
 
 
-def hand_in(
-    session: Session,
-    sheets: Sheets,
-    principal: Principal,
-    trip_id: int,
-    form: Form,
-    changed: Sequence[str],
-    *,
-    now: datetime,
-    address: str,
-) -> None:
+def hand_in(action: ActionContext, sheets: Sheets, trip_id: int, form: Form, changed: Sequence[str]) -> None:
     """Open the trip's sheet by its declaration, or mend it by the new one; `changed` are the parts that differ."""
-    sheets.open_sheet(session, trip_id, facts_of(form), now, changed=changed, principal=principal, address=address)
+    sheets.open_sheet(action, trip_id, facts_of(form), changed=changed)
 
 
 def begin_anew(session: Session, trip_id: int) -> None:

@@ -14,10 +14,11 @@ from starlette.responses import RedirectResponse, Response
 from app.declarations import form as forms
 from app.declarations import hs, importing, imports, reasons, service
 from app.declarations.declared import CHOICES, read
-from app.declarations.endpoints import ActDep, ReaderDep, WriterDep
+from app.declarations.endpoints import DeclarantAction, ReaderDep, WriterDep
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, field_of
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
+from app.platform.paging import PageRequest
 from app.trips.vocabulary import DeclarationStatus
 from app.web.form_values import TWO_WAYS
 from app.web.forms import Field, Problem, problems_by_field
@@ -56,12 +57,12 @@ def show_list(
     request: Request, principal: WriterDep, session: SessionDep, corridor: CorridorDep, before: int | None = None
 ) -> Response:
     """The declarations of the enterprise or the desk."""
-    items, after = service.list_declarations(session, principal, status=None, before=before, limit=50)
+    page = service.list_declarations(session, principal, status=None, page=PageRequest(before))
     return render(
         request,
         "declarations/declarations.html",
-        items=items,
-        after=after,
+        items=page.items,
+        after=page.next_before,
         statuses=DeclarationStatus.by_name(),
         sites=corridor.sites,
     )
@@ -77,15 +78,15 @@ def show_new(
 
 
 @router.post("/new")
-def enter(request: Request, act: ActDep, session: SessionDep, written: WrittenDep) -> Response:
+def enter(request: Request, action: DeclarantAction, written: WrittenDep) -> Response:
     """Keep a new declaration as a draft or submit it; what cannot be accepted comes back with what to do."""
     if written["act"] == "add_line":
-        return show_form(request, act.corridor, with_blank_line(written))
+        return show_form(request, action.corridor, with_blank_line(written))
     try:
-        with session.begin_nested():
-            trip_id = service.create(session, act, written, submit=written["act"] == "submit")
+        with action.session.begin_nested():
+            trip_id = service.create(action, written, submit=written["act"] == "submit")
     except CuaKhauError as error:
-        return show_form(request, act.corridor, written, error)
+        return show_form(request, action.corridor, written, error)
     return RedirectResponse(f"/declarations/{trip_id}", 303)
 
 
@@ -111,12 +112,12 @@ def show_import_form(request: Request, _principal: WriterDep) -> Response:
 
 
 @router.post("/import")
-def check_import(request: Request, act: ActDep, session: SessionDep, file: UploadFile) -> Response:
+def check_import(request: Request, action: DeclarantAction, file: UploadFile) -> Response:
     """Check a file row by row."""
     content = file.file.read(importing.LARGEST_FILE_BYTES + 1)
     try:
-        with session.begin_nested():
-            import_id = imports.check_file(session, act, content, file.filename or "")
+        with action.session.begin_nested():
+            import_id = imports.check_file(action, content, file.filename or "")
     except CuaKhauError as error:
         return render(request, "declarations/import.html", status=422, error=error)
     return RedirectResponse(f"/declarations/imports/{import_id}", 303)
@@ -131,8 +132,7 @@ def show_import(request: Request, principal: WriterDep, session: SessionDep, imp
 @router.post("/imports/{import_id}")
 def apply_import(
     request: Request,
-    act: ActDep,
-    session: SessionDep,
+    action: DeclarantAction,
     import_id: int,
     number: Annotated[list[int], Form(default_factory=list)],
     which: Annotated[str, Form()] = "chosen",
@@ -140,11 +140,11 @@ def apply_import(
 ) -> Response:
     """Make all declarations of a file or none, or the chosen ones."""
     try:
-        with session.begin_nested():
+        with action.session.begin_nested():
             chosen = None if which == "all" else number
-            imports.apply(session, act, import_id, chosen=chosen, submit=bool(submit))
+            imports.apply(action, import_id, chosen=chosen, submit=bool(submit))
     except CuaKhauError as error:
-        return _show_import(request, imports.get(session, act.principal, import_id), error)
+        return _show_import(request, imports.get(action.session, action.actor, import_id), error)
     return RedirectResponse(f"/declarations/imports/{import_id}", 303)
 
 
@@ -180,26 +180,26 @@ def show_edit(
 
 
 @router.post("/{trip_id}/edit")
-def edit(request: Request, act: ActDep, session: SessionDep, written: WrittenDep, trip_id: int) -> Response:
+def edit(request: Request, action: DeclarantAction, written: WrittenDep, trip_id: int) -> Response:
     """Keep or submit a change; what cannot be accepted comes back with what to do."""
-    found = service.get(session, act.principal, trip_id, now=act.now)
+    found = service.get(action.session, action.actor, trip_id, now=action.now)
     if written["act"] == "add_line":
-        return show_form(request, act.corridor, with_blank_line(written), found=found)
+        return show_form(request, action.corridor, with_blank_line(written), found=found)
     try:
-        with session.begin_nested():
+        with action.session.begin_nested():
             version = int(written["version"]) if written["version"].isascii() and written["version"].isdigit() else 0
-            service.save(session, act, trip_id, version, written, submit=written["act"] == "submit")
+            service.save(action, trip_id, version, written, submit=written["act"] == "submit")
     except CuaKhauError as error:
-        return show_form(request, act.corridor, written, error, found=found)
+        return show_form(request, action.corridor, written, error, found=found)
     return RedirectResponse(f"/declarations/{trip_id}", 303)
 
 
 @router.post("/{trip_id}/submit")
-def submit(act: ActDep, session: SessionDep, trip_id: int, version: Annotated[int, Form()]) -> Response:
+def submit(action: DeclarantAction, trip_id: int, version: Annotated[int, Form()]) -> Response:
     """Hand in the draft."""
     try:
-        with session.begin_nested():
-            service.submit(session, act, trip_id, version)
+        with action.session.begin_nested():
+            service.submit(action, trip_id, version)
     except RefusedError:
         return RedirectResponse(f"/declarations/{trip_id}/edit?check=1", 303)
     return RedirectResponse(f"/declarations/{trip_id}", 303)

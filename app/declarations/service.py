@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from app.accounts import store as account_store
 from app.declarations import checks, hs, on_sheet, store
-from app.declarations.differences import Difference, changed_parts, differences
+from app.declarations.differences import changed_parts, differences
 from app.declarations.form import Form, Line, problems_of, read
 from app.declarations.tables import DeclarationRow
-from app.platform import audit
+from app.platform.actions import ActionContext
+from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal, Scope
 from app.sheets.service import Sheets
 from app.trips import service as trips
@@ -24,33 +25,30 @@ from app.trips.goods import GoodsClass
 from app.trips.places import Places
 from app.trips.scope import visible_trips
 from app.trips.tables import Trip
+from app.trips.timeline import TimelineEntry
 from app.trips.vocabulary import DeclarationStatus, Regime, Stage
 from app.web.forms import Problem
 from geo.corridor import Corridor
-from geo.errors import ConflictError, InvalidInputError, NotFoundError, RefusedError, StaleError
+from geo.errors import ConflictError, InvalidInputError, NotFoundError, RefusedError
+from geo.versions import check_version
 from ingest import plates
 from ingest.store import find_vehicle
 
-"""Stages in which what was submitted can still be changed without a return."""
-
 
 @dataclass(frozen=True)
-class Act:
-    """Who acts where and when, on which sheets: what every change of a declaration is made with."""
+class DeclarationAction(ActionContext):
+    """Who acts, when, on which corridor and sheets; `simulated` marks the trips that a demonstration declares."""
 
-    principal: Principal
-    corridor: Corridor
-    now: datetime
-    sheets: Sheets
-    address: str = ""
-    simulated: bool = False
+    corridor: Corridor = field(kw_only=True)
+    sheets: Sheets = field(kw_only=True)
+    simulated: bool = field(default=False, kw_only=True)
 
 
 # Making and changing
 
 
 def create(
-    session: Session, act: Act, written: Mapping[str, Any], *, submit: bool, organisation_id: int | None = None
+    action: DeclarationAction, written: Mapping[str, Any], *, submit: bool, organisation_id: int | None = None
 ) -> int:
     """Begin a declaration and with it a trip; the trip's id. `submit` hands it in at once.
 
@@ -66,22 +64,22 @@ def create(
         If it would belong to another enterprise, or the truck is on an open trip.
     """
     form = _read(written)
-    around = _surroundings(act, None)
-    owner = organisation_of(act.principal, organisation_id)
+    around = _surroundings(action, None)
+    owner = organisation_of(action.actor, organisation_id)
     found = checks.check(form, around) if submit else checks.check_draft(form)
-    undeclared = _find_undeclared(session, form, owner)
-    _refuse(found + _check_registers(session, form, owner, undeclared))
-    trip_id = _begin_trip(session, act, form, owner, undeclared)
-    row = _insert_draft(session, act, trip_id, 1, form, version=1)
+    undeclared = _find_undeclared(action.session, form, owner)
+    _refuse(found + _check_registers(action.session, form, owner, undeclared))
+    trip_id = _begin_trip(action, form, owner, undeclared)
+    row = _insert_draft(action, trip_id, 1, form, version=1)
     if submit:
-        _submit(session, act, _lock_trip(session, act, trip_id), row, None)
+        _submit(action, _lock_trip(action, trip_id), row, None)
     else:
-        _record(session, act, "save", trip_id, None, row.data)
+        action.record("declarations.save", "declaration", trip_id, None, row.data)
     return trip_id
 
 
 def save(
-    session: Session, act: Act, trip_id: int, edited_version: int, written: Mapping[str, Any], *, submit: bool
+    action: DeclarationAction, trip_id: int, expected_version: int, written: Mapping[str, Any], *, submit: bool
 ) -> None:
     """Keep a change of a declaration as a draft, or hand it in at once (`submit`).
 
@@ -90,44 +88,44 @@ def save(
     Raises
     ------
     NotFoundError, StaleError, ConflictError, RefusedError
-        If there is none for the caller, it was changed meanwhile, an agency has begun with it, or a value is wrong.
+        If there is none for the caller, it was changed since, an agency has begun with it, or a value is wrong.
     """
-    trip, latest = _lock(session, act, trip_id, edited_version)
+    trip, latest = _lock(action, trip_id, expected_version)
     form = _read(written)
-    around = _surroundings(act, trip.planned_arrival)
+    around = _surroundings(action, trip.planned_arrival)
     found = checks.check(form, around) if submit else checks.check_draft(form)
-    _refuse(found + _check_registers(session, form, trip.organisation_id, trip))
+    _refuse(found + _check_registers(action.session, form, trip.organisation_id, trip))
     record, before = form.to_record(), latest.data
     if latest.status == DeclarationStatus.DRAFT:
         values = {"data": record, "version": latest.version + 1}
-        store.update_revision(session, trip_id, latest.revision, values)
+        store.update_revision(action.session, trip_id, latest.revision, values)
         if latest.revision == 1 and not submit:
             declared = _declared(form, trip.organisation_id)
-            trips.align_trip(session, act.principal, trip, declared, places=Places.of(act.corridor), now=act.now)
+            trips.align_trip(action, trip, declared, places=Places.of(action.corridor))
         draft = latest
     else:
-        draft = _insert_draft(session, act, trip_id, latest.revision + 1, form, version=latest.version + 1)
+        draft = _insert_draft(action, trip_id, latest.revision + 1, form, version=latest.version + 1)
     if submit:
-        _submit(session, act, trip, draft, _previous(session, trip_id, draft.revision))
+        _submit(action, trip, draft, _previous(action.session, trip_id, draft.revision))
     else:
-        _record(session, act, "save", trip_id, before, record)
+        action.record("declarations.save", "declaration", trip_id, before, record)
 
 
-def submit(session: Session, act: Act, trip_id: int, edited_version: int) -> None:
+def submit(action: DeclarationAction, trip_id: int, expected_version: int) -> None:
     """Hand in the draft of a declaration as it is.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError, RefusedError
-        If there is no draft for the caller, it was changed meanwhile, or a value is missing or wrong.
+        If there is no draft for the caller, it was changed since, or a value is missing or wrong.
     """
-    trip, latest = _lock(session, act, trip_id, edited_version)
+    trip, latest = _lock(action, trip_id, expected_version)
     if latest.status != DeclarationStatus.DRAFT:
         raise ConflictError("The declaration is {status} and holds no change to submit.", status=latest.status)
     form = Form.from_record(latest.data)
-    found = checks.check(form, _surroundings(act, trip.planned_arrival))
-    _refuse(found + _check_registers(session, form, trip.organisation_id, trip))
-    _submit(session, act, trip, latest, _previous(session, trip_id, latest.revision))
+    found = checks.check(form, _surroundings(action, trip.planned_arrival))
+    _refuse(found + _check_registers(action.session, form, trip.organisation_id, trip))
+    _submit(action, trip, latest, _previous(action.session, trip_id, latest.revision))
 
 
 # Reading
@@ -175,31 +173,31 @@ def get(session: Session, principal: Principal, trip_id: int, *, now: datetime) 
 
 
 def list_declarations(
-    session: Session, principal: Principal, *, status: str | None, before: int | None, limit: int
-) -> tuple[list[dict[str, Any]], int | None]:
-    """The declarations the caller may see, newest trip first, and the trip below which the next page begins."""
+    session: Session, principal: Principal, *, status: str | None, page: PageRequest
+) -> Page[dict[str, Any]]:
+    """The declarations the caller may see, newest trip first."""
     visible = visible_trips(principal, "declarations.read")
-    rows = store.list_latest(session, visible, status=status, before=before, limit=limit + 1)
-    page = [
-        {
-            "trip_id": row.DeclarationRow.trip_id,
-            "revision": row.DeclarationRow.revision,
-            "status": row.DeclarationRow.status,
-            "version": row.DeclarationRow.version,
-            "code": row.code,
-            "plate": row.plate,
-            "organisation": row.organisation,
-            "goods": row.goods,
-            "gate_id": row.gate_id,
-            "stage": row.stage,
-            "planned_arrival": row.planned_arrival,
-            "simulated": row.simulated,
-            "submitted_at": row.DeclarationRow.submitted_at,
-            "returned_at": row.DeclarationRow.returned_at,
-        }
-        for row in rows[:limit]
-    ]
-    return page, page[-1]["trip_id"] if len(rows) > limit else None
+    rows = store.list_latest(session, visible, status=status, before=page.before, limit=page.fetch)
+    return paginate(rows, page, "trip_id", _describe_latest)
+
+
+def _describe_latest(row: Any) -> dict[str, Any]:
+    return {
+        "trip_id": row.DeclarationRow.trip_id,
+        "revision": row.DeclarationRow.revision,
+        "status": row.DeclarationRow.status,
+        "version": row.DeclarationRow.version,
+        "code": row.code,
+        "plate": row.plate,
+        "organisation": row.organisation,
+        "goods": row.goods,
+        "gate_id": row.gate_id,
+        "stage": row.stage,
+        "planned_arrival": row.planned_arrival,
+        "simulated": row.simulated,
+        "submitted_at": row.DeclarationRow.submitted_at,
+        "returned_at": row.DeclarationRow.returned_at,
+    }
 
 
 def copy(session: Session, principal: Principal, trip_id: int) -> Form:
@@ -220,16 +218,16 @@ def copy(session: Session, principal: Principal, trip_id: int) -> Form:
 
 
 def check_written(
-    session: Session, act: Act, written: Mapping[str, Any], organisation_id: int | None
+    action: DeclarationAction, written: Mapping[str, Any], organisation_id: int | None
 ) -> tuple[Form, list[Problem]]:
     """A new declaration as read, and all that stands in its way or deserves a look; nothing is kept."""
     form, unreadable = read(written)
     form = complete(form)
-    owner = organisation_of(act.principal, organisation_id)
+    owner = organisation_of(action.actor, organisation_id)
     unread = {one.field for one in unreadable}
-    found = [one for one in checks.check(form, _surroundings(act, None)) if one.field not in unread]
-    undeclared = _find_undeclared(session, form, owner)
-    return form, [*unreadable, *found, *_check_registers(session, form, owner, undeclared)]
+    found = [one for one in checks.check(form, _surroundings(action, None)) if one.field not in unread]
+    undeclared = _find_undeclared(action.session, form, owner)
+    return form, [*unreadable, *found, *_check_registers(action.session, form, owner, undeclared)]
 
 
 def refusal_of(form: Form, unreadable: Sequence[Problem], corridor: Corridor, now: datetime) -> RefusedError | None:
@@ -288,8 +286,8 @@ def _refuse(found: Sequence[Problem]) -> None:
         raise RefusedError([as_error(one) for one in problems])
 
 
-def _surroundings(act: Act, kept_arrival: datetime | None) -> checks.Surroundings:
-    return checks.Surroundings(act.now, checks.gate_rules(_hours(act.corridor)), kept_arrival)
+def _surroundings(action: DeclarationAction, kept_arrival: datetime | None) -> checks.Surroundings:
+    return checks.Surroundings(action.now, checks.gate_rules(_hours(action.corridor)), kept_arrival)
 
 
 def _hours(corridor: Corridor) -> dict[str, tuple[str | None, str | None]]:
@@ -325,15 +323,13 @@ def _find_undeclared(session: Session, form: Form, organisation_id: int) -> Trip
     return trip
 
 
-def _begin_trip(session: Session, act: Act, form: Form, organisation_id: int, undeclared: Trip | None) -> int:
-    declared, places = _declared(form, organisation_id), Places.of(act.corridor)
+def _begin_trip(action: DeclarationAction, form: Form, organisation_id: int, undeclared: Trip | None) -> int:
+    declared, places = _declared(form, organisation_id), Places.of(action.corridor)
     if undeclared is None:
-        return trips.create_trip(
-            session, act.principal, declared, places, now=act.now, address=act.address, simulated=act.simulated
-        )
-    trip = trip_store.lock_trip(session, Trip.organisation_id == organisation_id, undeclared.trip_id)
+        return trips.create_trip(action, declared, places, simulated=action.simulated)
+    trip = trip_store.lock_trip(action.session, Trip.organisation_id == organisation_id, undeclared.trip_id)
     assert trip is not None
-    trips.align_trip(session, act.principal, trip, declared, places=places, now=act.now)
+    trips.align_trip(action, trip, declared, places=places)
     return trip.trip_id
 
 
@@ -363,67 +359,54 @@ def _declared(form: Form, organisation_id: int) -> Declaration:
     )
 
 
-def _submit(session: Session, act: Act, trip: Trip, draft: DeclarationRow, previous: DeclarationRow | None) -> None:
+def _submit(action: DeclarationAction, trip: Trip, draft: DeclarationRow, previous: DeclarationRow | None) -> None:
     form = Form.from_record(draft.data)
     trip_id = trip.trip_id
     declared = _declared(form, trip.organisation_id)
-    moved = trips.align_trip(session, act.principal, trip, declared, places=Places.of(act.corridor), now=act.now)
+    moved = trips.align_trip(action, trip, declared, places=Places.of(action.corridor))
     if trip.procedure_id is not None and {"gate_id", "direction", "regime"} & set(moved):
-        on_sheet.begin_anew(session, trip_id)
+        on_sheet.begin_anew(action.session, trip_id)
     if previous is not None and previous.status == DeclarationStatus.SUBMITTED:
-        store.update_revision(session, trip_id, previous.revision, {"status": DeclarationStatus.SUPERSEDED})
+        store.update_revision(action.session, trip_id, previous.revision, {"status": DeclarationStatus.SUPERSEDED})
     values = {
         "status": DeclarationStatus.SUBMITTED,
-        "submitted_at": act.now,
-        "submitted_by": act.principal.account_id,
+        "submitted_at": action.now,
+        "submitted_by": action.actor.account_id,
         "version": draft.version + 1,
     }
-    store.update_revision(session, trip_id, draft.revision, values)
+    store.update_revision(action.session, trip_id, draft.revision, values)
     changes = differences(previous.data, draft.data) if previous is not None else []
     kind = "declared" if previous is None else "redeclared" if previous.returned_at else "declaration_amended"
-    _tell(session, act, trip_id, kind, draft.revision, changes)
+    changed = {"revision": draft.revision, "changed": [one.field for one in changes]}
+    TimelineEntry(trip_id, kind, changed).write(action)
     if previous is None:
-        _finish_arrival(session, act, trip_id)
-    on_sheet.hand_in(
-        session, act.sheets, act.principal, trip_id, form, changed_parts(changes), now=act.now, address=act.address
-    )
+        _finish_arrival(action, trip_id)
+    on_sheet.hand_in(action, action.sheets, trip_id, form, changed_parts(changes))
     before = None if previous is None else previous.data
-    _record(
-        session,
-        act,
-        "submit" if previous is None else "redeclare" if previous.returned_at else "amend",
-        trip_id,
-        before,
-        draft.data,
-    )
+    verb = "submit" if previous is None else "redeclare" if previous.returned_at else "amend"
+    action.record(f"declarations.{verb}", "declaration", trip_id, before, draft.data)
 
 
-def _finish_arrival(session: Session, act: Act, trip_id: int) -> None:
-    arrival = store.find_arrival_of_trip(session, trip_id)
+def _finish_arrival(action: DeclarationAction, trip_id: int) -> None:
+    arrival = store.find_arrival_of_trip(action.session, trip_id)
     if arrival is not None:
-        store.update_arrival(session, arrival.arrival_id, {"submitted_at": act.now})
-        store.mark_arrived(session, trip_id, arrival.arrived_at)
-
-
-def _tell(session: Session, act: Act, trip_id: int, kind: str, revision: int, changes: Sequence[Difference]) -> None:
-    data = {"revision": revision, "changed": [one.field for one in changes]}
-    line = {"trip_id": trip_id, "at": act.now, "kind": kind, "data": data, "actor_id": act.principal.account_id}
-    trip_store.insert_events(session, [line])
+        store.update_arrival(action.session, arrival.arrival_id, {"submitted_at": action.now})
+        store.mark_arrived(action.session, trip_id, arrival.arrived_at)
 
 
 def _insert_draft(
-    session: Session, act: Act, trip_id: int, revision: int, form: Form, *, version: int
+    action: DeclarationAction, trip_id: int, revision: int, form: Form, *, version: int
 ) -> DeclarationRow:
     values = {
         "trip_id": trip_id,
         "revision": revision,
         "status": DeclarationStatus.DRAFT,
         "data": form.to_record(),
-        "created_at": act.now,
-        "created_by": act.principal.account_id,
+        "created_at": action.now,
+        "created_by": action.actor.account_id,
         "version": version,
     }
-    return store.insert_revision(session, values)
+    return store.insert_revision(action.session, values)
 
 
 def _previous(session: Session, trip_id: int, revision: int) -> DeclarationRow | None:
@@ -431,40 +414,20 @@ def _previous(session: Session, trip_id: int, revision: int) -> DeclarationRow |
     return next((row for row in rows if row.revision < revision), None)
 
 
-def _record(session: Session, act: Act, verb: str, trip_id: int, before: Any, after: Any) -> None:
-    audit.record(
-        session,
-        act.principal,
-        f"declarations.{verb}",
-        "declaration",
-        trip_id,
-        before,
-        after,
-        at=act.now,
-        address=act.address,
-    )
-
-
-def _lock_trip(session: Session, act: Act, trip_id: int) -> Trip:
-    trip = trip_store.lock_trip(session, visible_trips(act.principal, "declarations.write"), trip_id)
+def _lock_trip(action: DeclarationAction, trip_id: int) -> Trip:
+    trip = trip_store.lock_trip(action.session, visible_trips(action.actor, "declarations.write"), trip_id)
     if trip is None:
         raise NotFoundError("There is no declaration of trip {trip_id} that you may change.", trip_id=trip_id)
     return trip
 
 
-def _lock(session: Session, act: Act, trip_id: int, edited_version: int) -> tuple[Trip, DeclarationRow]:
-    trip = _lock_trip(session, act, trip_id)
-    rows = store.revisions_of(session, trip_id)
+def _lock(action: DeclarationAction, trip_id: int, expected_version: int) -> tuple[Trip, DeclarationRow]:
+    trip = _lock_trip(action, trip_id)
+    rows = store.revisions_of(action.session, trip_id)
     if not rows:
         raise NotFoundError("There is no declaration of trip {trip_id} that you may change.", trip_id=trip_id)
-    if _version(rows) != edited_version:
-        raise StaleError(
-            "The declaration was changed meanwhile: you edited version {edited}, now it is version {present}. "
-            "Look at it again.",
-            edited=edited_version,
-            present=_version(rows),
-        )
-    why_not = _why_closed(session, trip, rows[0])
+    check_version(_version(rows), expected_version)
+    why_not = _why_closed(action.session, trip, rows[0])
     if why_not is not None:
         raise why_not
     return trip, rows[0]

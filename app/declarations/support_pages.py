@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts import store as account_store
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.declarations import desk
 from app.declarations.pages import WrittenDep, as_written, show_form, with_blank_line
-from app.declarations.service import Act
+from app.declarations.service import DeclarationAction
 from app.declarations.vocabulary import ArrivalStatus
+from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.sheets.dependencies import SheetsDep
@@ -28,12 +28,16 @@ DeskDep = Annotated[Principal, Depends(allow("pages.support"))]
 ClerkDep = Annotated[Principal, Depends(allow("undeclared.write"))]
 
 
-def get_act(request: Request, principal: ClerkDep, clock: ClockDep, corridor: CorridorDep, sheets: SheetsDep) -> Act:
-    """Who acts where and when."""
-    return Act(principal, corridor, clock.now(), sheets, client_address(request))
+def get_action(
+    action: Annotated[ActionContext, Depends(acting("undeclared.write"))], corridor: CorridorDep, sheets: SheetsDep
+) -> DeclarationAction:
+    """Who acts, when, on which corridor and sheets."""
+    return DeclarationAction(
+        action.session, action.principal, action.now, action.address, corridor=corridor, sheets=sheets
+    )
 
 
-ClerkActDep = Annotated[Act, Depends(get_act)]
+ClerkAction = Annotated[DeclarationAction, Depends(get_action)]
 
 
 @router.get("")
@@ -47,25 +51,24 @@ def show_desk(
     days: int = 1,
 ) -> Response:
     """Who waits in the temporary yard, who was helped, how long it took."""
-    act = Act(principal, corridor, clock.now(), sheets)
-    return _show(request, act, session, days=min(max(days, 1), 90))
+    action = DeclarationAction(session, principal, clock.now(), corridor=corridor, sheets=sheets)
+    return _show(request, action, days=min(max(days, 1), 90))
 
 
 @router.post("")
 def register(
     request: Request,
-    act: ClerkActDep,
-    session: SessionDep,
+    action: ClerkAction,
     plate: Annotated[str, Form(max_length=40)] = "",
     arrived: Annotated[str, Form(max_length=5)] = "",
     note: Annotated[str, Form(max_length=1000)] = "",
 ) -> Response:
     """Register an undeclared vehicle as standing in the temporary yard."""
     try:
-        with session.begin_nested():
-            desk.register(session, act, plate=plate, arrived_at=desk.today_at(arrived, act.now), note=note)
+        with action.session.begin_nested():
+            desk.register(action, plate=plate, arrived_at=desk.today_at(arrived, action.now), note=note)
     except CuaKhauError as error:
-        return _show(request, act, session, error=error, written={"plate": plate, "arrived": arrived, "note": note})
+        return _show(request, action, error=error, written={"plate": plate, "arrived": arrived, "note": note})
     return RedirectResponse("/support", 303)
 
 
@@ -77,9 +80,9 @@ def show_enterprises(request: Request, _principal: DeskDep, session: SessionDep,
 
 
 @router.post("/{arrival_id}/open")
-def open_case(act: ClerkActDep, session: SessionDep, arrival_id: int) -> Response:
+def open_case(action: ClerkAction, arrival_id: int) -> Response:
     """Begin to declare with a vehicle, or go on with it."""
-    arrival = desk.open_case(session, act, arrival_id)
+    arrival = desk.open_case(action, arrival_id)
     if arrival.trip_id is not None:
         return RedirectResponse(f"/declarations/{arrival.trip_id}/edit", 303)
     return RedirectResponse(f"/support/{arrival_id}/declare", 303)
@@ -97,8 +100,8 @@ def show_declare(
     organisation: str = "",
 ) -> Response:
     """The form for a vehicle that waits."""
-    act = Act(principal, corridor, clock.now(), sheets)
-    arrival, form = desk.begin_form(session, act, arrival_id)
+    action = DeclarationAction(session, principal, clock.now(), corridor=corridor, sheets=sheets)
+    arrival, form = desk.begin_form(action, arrival_id)
     owner = desk.owner_of(session, arrival)
     chosen = account_store.find_organisation(session, owner) if owner is not None else None
     found = [chosen] if chosen and not organisation else desk.find_enterprises(session, organisation)
@@ -108,8 +111,7 @@ def show_declare(
 @router.post("/{arrival_id}/declare")
 def declare(
     request: Request,
-    act: ClerkActDep,
-    session: SessionDep,
+    action: ClerkAction,
     written: WrittenDep,
     arrival_id: int,
     organisation_id: Annotated[str, Form(max_length=10)] = "",
@@ -117,14 +119,13 @@ def declare(
 ) -> Response:
     """Declare for the vehicle, for a known enterprise or a new one."""
     owner = int(organisation_id) if organisation_id.isascii() and organisation_id.isdigit() else None
-    found = [one for one in [account_store.find_organisation(session, owner) if owner else None] if one]
+    found = [one for one in [account_store.find_organisation(action.session, owner) if owner else None] if one]
     if written["act"] == "add_line":
-        return _show_form(request, act.corridor, with_blank_line(written), arrival_id, found, owner, new_name)
+        return _show_form(request, action.corridor, with_blank_line(written), arrival_id, found, owner, new_name)
     try:
-        with session.begin_nested():
+        with action.session.begin_nested():
             trip_id = desk.declare(
-                session,
-                act,
+                action,
                 arrival_id,
                 written,
                 organisation_id=owner,
@@ -132,33 +133,30 @@ def declare(
                 submit=written["act"] == "submit",
             )
     except CuaKhauError as error:
-        return _show_form(request, act.corridor, written, arrival_id, found, owner, new_name, error)
+        return _show_form(request, action.corridor, written, arrival_id, found, owner, new_name, error)
     return RedirectResponse("/support" if written["act"] == "submit" else f"/declarations/{trip_id}/edit", 303)
 
 
 @router.post("/{arrival_id}/leave")
-def leave(
-    request: Request, act: ClerkActDep, session: SessionDep, arrival_id: int, note: Annotated[str, Form()] = ""
-) -> Response:
+def leave(request: Request, action: ClerkAction, arrival_id: int, note: Annotated[str, Form()] = "") -> Response:
     """The vehicle left undeclared."""
     try:
-        with session.begin_nested():
-            desk.send_away(session, act, arrival_id, note)
+        with action.session.begin_nested():
+            desk.send_away(action, arrival_id, note)
     except CuaKhauError as error:
-        return _show(request, act, session, error=error)
+        return _show(request, action, error=error)
     return RedirectResponse("/support", 303)
 
 
 def _show(
     request: Request,
-    act: Act,
-    session: SessionDep,
+    action: DeclarationAction,
     *,
     days: int = 1,
     error: CuaKhauError | None = None,
     written: dict[str, str] | None = None,
 ) -> Response:
-    listed, figures = desk.list_arrivals(session, act.principal, now=act.now, days=days)
+    listed, figures = desk.list_arrivals(action.session, action.actor, now=action.now, days=days)
     return render(
         request,
         "declarations/support.html",
@@ -167,9 +165,9 @@ def _show(
         figures=figures,
         error=error,
         days=days,
-        written=written or {"plate": "", "arrived": act.now.astimezone(LOCAL_ZONE).strftime("%H:%M"), "note": ""},
+        written=written or {"plate": "", "arrived": action.now.astimezone(LOCAL_ZONE).strftime("%H:%M"), "note": ""},
         statuses=ArrivalStatus.by_name(),
-        sites=act.corridor.sites,
+        sites=action.corridor.sites,
     )
 
 

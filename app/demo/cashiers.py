@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.fees import bank, payments, service
 from app.fees import store as fees
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.procedures.steps import Collector
 from app.sheets.service import Sheets
@@ -24,19 +25,18 @@ BANK: Final = {"bank_bin": "970499", "bank_name": "Ngân hàng mô phỏng"}
 
 def act_on_fee(session: Session, sheets: Sheets, principal: Principal, row: Any, act: str, *, now: datetime) -> None:
     """Open a fee that is missing, decide an open question, pay in cash, transfer, or confirm a transfer."""
+    action = ActionContext(session, principal, now)
     if act == "open":
-        service.open_fee(session, sheets, row.trip_id, now=now)
+        service.open_fee(action.by_platform(), sheets, row.trip_id)
     elif act == "decide":
         amount_vnd = AMOUNTS_VND.get(row.goods_class, OTHER_VND) + STEP_VND * (row.trip_id % 7)
-        service.decide_amount(session, sheets, principal, row.fee_id, row.fee_version, amount_vnd, INVENTED, now=now)
+        service.decide_amount(action, sheets, row.fee_id, row.fee_version, amount_vnd, INVENTED)
     elif act == "cash":
-        payments.take_cash(
-            session, sheets, principal, row.fee_id, row.fee_version, row.amount_vnd - row.applied_vnd, now=now
-        )
+        payments.take_cash(action, sheets, row.fee_id, row.fee_version, row.amount_vnd - row.applied_vnd)
     elif act == "transfer":
         account = fees.find_collecting_account(session, str(principal.role), row.gate_id)
         if account is None or not account.simulated:  # no money may seem to come in on a real account
-            payments.take_cash(session, sheets, principal, row.fee_id, row.fee_version, row.amount_vnd, now=now)
+            payments.take_cash(action, sheets, row.fee_id, row.fee_version, row.amount_vnd)
             return
         transfer = {
             "bank_ref": f"SIM{row.fee_id:09d}",
@@ -45,9 +45,9 @@ def act_on_fee(session: Session, sheets: Sheets, principal: Principal, row: Any,
             "content": f"{row.reference} phi cua khau (mo phong)",
             "payer": "DOANH NGHIEP MO PHONG",
         }
-        payments.record_transfer(session, account, transfer, source="webhook", now=now)
+        payments.record_transfer(action.by_platform(), account, transfer, source="webhook")
     else:
-        payments.confirm(session, sheets, principal, row.fee_id, row.fee_version, now=now)
+        payments.confirm(action, sheets, row.fee_id, row.fee_version)
 
 
 def open_accounts(session: Session, gates: Iterable[str], now: datetime) -> None:
@@ -65,4 +65,4 @@ def open_accounts(session: Session, gates: Iterable[str], now: datetime) -> None
                 "account_number": f"00000000{number}{list(Collector).index(collector)}",
                 "account_name": "TAI KHOAN MO PHONG",
             }
-            bank.enter_account(session, None, values, gates=known, secret_key="", now=now)
+            bank.enter_account(ActionContext(session, None, now), values, gates=known, secret_key="")

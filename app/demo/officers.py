@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.accounts import service as accounts
 from app.declarations import desk
 from app.declarations import service as declarations
-from app.declarations.service import Act
+from app.declarations.service import DeclarationAction
 from app.demo import store
 from app.demo.cashiers import act_on_fee
 from app.demo.day import JourneyPlan, draw_plan, find_passages
@@ -34,6 +34,7 @@ from app.demo.recording import DAY_S
 from app.demo.seed import WITHOUT_GATE, Fleet
 from app.demo.transshipping import act_on_transshipment
 from app.fees.vocabulary import FeeStatus
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Role
 from app.procedures.steps import Step, StepStatus
 from app.sheets.service import Sheets
@@ -208,30 +209,26 @@ class Officers:
         if kind in ("declare", "redeclare"):
             self._declare(session, journey, at)
         elif kind == "arrive":
-            self.sheets.note_arrival(session, row.trip_id, at)
+            self.sheets.note_arrival(ActionContext(session, None, at), row.trip_id)
         elif kind in ("register", "open", "declare_there"):
             self._help(session, journey, kind, at)
         elif kind == "channel":
             channel.set_channel(
-                session,
+                ActionContext(session, self._person(Role.CUSTOMS, row), at),
                 self.sheets,
-                self._person(Role.CUSTOMS, row),
                 row.trip_id,
                 journey.plan.channel,
-                edited_version=row.version,
-                now=at,
+                expected_version=row.version,
             )
         elif kind == "return":
             reason, said = REASONS.get(step, OTHER_REASON)
             self.sheets.return_step(
-                session,
-                self._person(Step.get(step).agency(), row),
+                ActionContext(session, self._person(Step.get(step).agency(), row), at),
                 row.trip_id,
                 step,
-                edited_version=None,
+                expected_version=None,
                 reasons=[reason],
                 text=said,
-                now=at,
             )
         elif kind == "fee":
             act_on_fee(session, self.sheets, self._person(Step.FEE.agency(row.collector), row), row, step, now=at)
@@ -239,35 +236,35 @@ class Officers:
             act_on_transshipment(session, self.sheets, self.people, row, step, seed=journey.truck, now=at)
         else:
             self.sheets.confirm_step(
-                session,
-                self._person(Step.get(step).agency(), row),
+                ActionContext(session, self._person(Step.get(step).agency(), row), at),
                 row.trip_id,
                 step,
-                edited_version=None,
+                expected_version=None,
                 data={"simulated": True},
-                now=at,
             )
+
+    def _declaring(self, session: Session, principal: Principal, at: datetime) -> DeclarationAction:
+        return DeclarationAction(session, principal, at, corridor=self.corridor, sheets=self.sheets, simulated=True)
 
     def _declare(self, session: Session, journey: Journey, at: datetime) -> None:
         row = journey.row
-        act = Act(self.people[Role.ENTERPRISE, row.organisation_id], self.corridor, at, self.sheets, simulated=True)
+        action = self._declaring(session, self.people[Role.ENTERPRISE, row.organisation_id], at)
         if row.revision is None:
-            declarations.create(session, act, self._form(journey, 0), submit=True)
+            declarations.create(action, self._form(journey, 0), submit=True)
             return
         form = self._form(journey, int(row.returns))
-        declarations.save(session, act, row.trip_id, row.declaration_version, form, submit=True)
+        declarations.save(action, row.trip_id, row.declaration_version, form, submit=True)
 
     def _help(self, session: Session, journey: Journey, kind: str, at: datetime) -> None:
         row = journey.row
-        act = Act(self._person(Role.SUPPORT, row), self.corridor, at, self.sheets, simulated=True)
+        action = self._declaring(session, self._person(Role.SUPPORT, row), at)
         if kind == "register":
-            desk.register(session, act, plate=row.plate, arrived_at=row.arrived_at)
+            desk.register(action, plate=row.plate, arrived_at=row.arrived_at)
         elif kind == "open":
-            desk.open_case(session, act, row.arrival_id)
+            desk.open_case(action, row.arrival_id)
         else:
             desk.declare(
-                session,
-                act,
+                action,
                 row.arrival_id,
                 self._form(journey, 0),
                 organisation_id=row.organisation_id,

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from app.demo.state import CAMERAS_FILE
 from app.equipment import service
 from app.ops.embedded import write_private
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from geo.corridor import Corridor
 
@@ -96,7 +97,7 @@ def set_up(session: Session, by: Principal, corridor: Corridor, data_dir: Path, 
                 "station": station,
                 "config": {"camera_id": name, "simulated": True},
             }
-            keys[name] = service.register(session, by, corridor, values, now=now)[1]
+            keys[name] = service.register(ActionContext(session, by, now), corridor, values)[1]
     if keys != known:
         write_private(path, json.dumps(keys, indent=1))
     return keys

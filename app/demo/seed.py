@@ -23,6 +23,7 @@ from app.demo import store
 from app.demo.recording import DemoTruck, Recording, Timeline
 from app.demo.state import ACCOUNTS_FILE, DEVICES_FILE, DemoState
 from app.ops.embedded import write_private
+from app.platform.actions import ActionContext
 from app.platform.permissions import Role
 from app.procedures import tables as _procedures  # noqa: F401 - a trip refers to its procedure
 from app.settings import Settings
@@ -178,7 +179,9 @@ def seed_fleet(session: Session, recording: Recording, data_dir: Path, now: date
 
 def _organisation(session: Session, name: str, kind: str, now: datetime) -> int:
     found = accounts_store.find_organisation_by_name(session, name)
-    return (found or service.create_organisation(session, name=name, kind=kind, now=now)).organisation_id
+    return (
+        found or service.create_organisation(ActionContext(session, None, now), name=name, kind=kind)
+    ).organisation_id
 
 
 def _seed_accounts(
@@ -194,12 +197,11 @@ def _seed_accounts(
         found = accounts_store.find_account_by_name(session, username)
         if found is None:
             service.create_account(
-                session,
+                ActionContext(session, None, now),
                 username=username,
                 password=password,
                 full_name=full_name,
                 role=role,
-                now=now,
                 organisation_id=organisations.get(role, authority),
                 gate_id=None if role in WITHOUT_GATE else GATE,
             )

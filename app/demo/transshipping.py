@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Role
 from app.sheets.service import Sheets
 from app.transshipments import load, service
@@ -30,14 +31,16 @@ def act_on_transshipment(
         to_plate = f"桂F·A{1000 + seed % 9000}"
         moves = [Move(line.number, "", to_plate, line.amount) for line in load.lines_left(session, row.trip_id)]
         clerk = people[Role.ENTERPRISE, row.organisation_id]
-        service.register(session, sheets, clerk, row.trip_id, moves, note="Sang tải mô phỏng", now=now)
+        note = "Sang tải mô phỏng"
+        service.register(ActionContext(session, clerk, now), sheets, row.trip_id, moves, note=note)
         return
     known = (row.transshipment_id, row.transshipment_version)
     if act == "approve":
-        service.approve(session, people[Role.CUSTOMS, row.gate_id], *known, now=now)
+        service.approve(ActionContext(session, people[Role.CUSTOMS, row.gate_id], now), *known)
         return
     moves = [
         Move(one.line, one.from_plate, one.to_plate, Amount(one.packages, one.weight_kg))
         for one in moves_of(session, [row.transshipment_id])
     ]
-    service.carry_out(session, sheets, people[Role.YARD_OPERATOR, row.gate_id], *known, moves, now=now)
+    operator = people[Role.YARD_OPERATOR, row.gate_id]
+    service.carry_out(ActionContext(session, operator, now), sheets, *known, moves)

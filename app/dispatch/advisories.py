@@ -17,9 +17,10 @@ from app.dispatch.policy import get_policy
 from app.dispatch.tables import Advisory
 from app.dispatch.vocabulary import AdvisoryStatus, Severity
 from app.dispatch.wording import Gettext
-from app.platform import audit, outbox
+from app.platform import outbox
+from app.platform.actions import ActionContext
 from app.platform.outbox import Audience
-from app.platform.permissions import Principal
+from app.platform.paging import Page, PageRequest, paginate
 from app.trips.places import Places
 from capacity.store import list_yards
 from geo.clock import LOCAL_ZONE
@@ -186,21 +187,20 @@ def _weight(severity: str) -> int:
 
 def _emit(session: Session, advisory_id: int, gate_id: str, status: str, now: datetime) -> None:
     data = {"advisory_id": advisory_id, "gate_id": gate_id, "status": status}
-    outbox.emit(session, "advisory", Audience(roles=POLICE), data, at=now)
+    outbox.publish_event(session, "advisory", Audience(roles=POLICE), data, at=now)
 
 
 # Reading and deciding
 
 
 def list_advisories(
-    session: Session, reader: Reader, *, current: bool, gate_id: str | None, before: int | None, limit: int
-) -> tuple[list[dict[str, Any]], int | None]:
-    """A page of advisories, newest first, and the id below which the next page begins."""
+    session: Session, reader: Reader, *, current: bool, gate_id: str | None, page: PageRequest
+) -> Page[dict[str, Any]]:
+    """A page of advisories, newest first."""
     rows = advisory_store.list_advisories(
-        session, standing_only=current, gate_id=gate_id, before=before, limit=limit + 1
+        session, standing_only=current, gate_id=gate_id, before=page.before, limit=page.fetch
     )
-    page = [reader.describe(row) for row in rows[:limit]]
-    return page, page[-1]["advisory_id"] if len(rows) > limit else None
+    return paginate(rows, page, "advisory_id", reader.describe)
 
 
 def get_advisory(session: Session, reader: Reader, advisory_id: int) -> dict[str, Any]:
@@ -211,16 +211,7 @@ def get_advisory(session: Session, reader: Reader, advisory_id: int) -> dict[str
     return reader.describe(row)
 
 
-def decide(
-    session: Session,
-    principal: Principal,
-    advisory_id: int,
-    decision: str,
-    reason: str,
-    *,
-    now: datetime,
-    address: str = "",
-) -> None:
+def decide(action: ActionContext, advisory_id: int, decision: str, reason: str) -> None:
     """Take an advisory ("taken") or dismiss it ("dismissed", with a reason); the same again changes nothing.
 
     Raises
@@ -240,7 +231,7 @@ def decide(
             length=len(tidy),
             most=LONGEST_REASON,
         )
-    advisory = advisory_store.lock_advisory(session, advisory_id)
+    advisory = advisory_store.lock_advisory(action.session, advisory_id)
     if advisory is None:
         raise _no_advisory(advisory_id)
     before = advisory.status
@@ -248,21 +239,16 @@ def decide(
         return
     if before != AdvisoryStatus.OPEN:
         raise ConflictError("The advice {advisory_id} is already {state}.", advisory_id=advisory_id, state=before)
-    values = {"status": decision, "decided_by": principal.account_id, "decided_at": now, "reason": tidy or None}
-    advisory_store.update_advisory(session, advisory_id, {**values, "version": advisory.version + 1})
-    _emit(session, advisory_id, advisory.gate_id, decision, now)
-    action = "advisories.take" if decision == AdvisoryStatus.TAKEN else "advisories.dismiss"
-    audit.record(
-        session,
-        principal,
-        action,
-        "advisory",
-        advisory_id,
-        {"status": before},
-        {"status": decision, "reason": tidy},
-        at=now,
-        address=address,
-    )
+    values = {
+        "status": decision,
+        "decided_by": action.actor.account_id,
+        "decided_at": action.now,
+        "reason": tidy or None,
+    }
+    advisory_store.update_advisory(action.session, advisory_id, {**values, "version": advisory.version + 1})
+    _emit(action.session, advisory_id, advisory.gate_id, decision, action.now)
+    verb = "advisories.take" if decision == AdvisoryStatus.TAKEN else "advisories.dismiss"
+    action.record(verb, "advisory", advisory_id, {"status": before}, {"status": decision, "reason": tidy})
 
 
 class Reader:

@@ -9,21 +9,24 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.dispatch import advisories
 from app.dispatch.advisories import Reader
 from app.dispatch.vocabulary import AdvisoryStatus, Severity
+from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.http import PlainText, etag, link_next, problems
+from app.platform.errors import problems
+from app.platform.fields import PlainText
+from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
+from app.platform.versions import with_etag
 from app.trips.places import Places
 
 router = APIRouter(prefix="/api/v1/advisories", tags=["dispatch"])
 
 AdvisoryId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 ReaderPrincipal = Annotated[Principal, Depends(allow("advisories.read"))]
-DeciderDep = Annotated[Principal, Depends(allow("advisories.decide"))]
+DeciderAction = Annotated[ActionContext, Depends(acting("advisories.decide"))]
 
 
 def get_reader(request: Request, principal: ReaderPrincipal, corridor: CorridorDep, clock: ClockDep) -> Reader:
@@ -91,23 +94,16 @@ class AdvisoryPage(BaseModel):
 
 @router.get("", response_model=AdvisoryPage, responses=problems())
 def list_advisories(
-    request: Request,
-    response: Response,
+    page: PageParams,
+    answer: AnswerPage,
     reader: ReaderDep,
     _principal: ReaderPrincipal,
     session: SessionDep,
     current: Annotated[bool, Query(description="Only those whose risk still stands.")] = True,
     gate: Annotated[PlainText | None, Query(max_length=60)] = None,
-    before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="From the `Link` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Any:
     """Advice, newest first."""
-    items, next_before = advisories.list_advisories(
-        session, reader, current=current, gate_id=gate, before=before, limit=limit
-    )
-    if next_before is not None:
-        link_next(request, response, before=next_before)
-    return {"items": items}
+    return answer(advisories.list_advisories(session, reader, current=current, gate_id=gate, page=page))
 
 
 @router.get("/{advisory_id}", response_model=AdvisoryOut, responses=problems(404))
@@ -115,44 +111,20 @@ def get_advisory(
     advisory_id: AdvisoryId, response: Response, reader: ReaderDep, _principal: ReaderPrincipal, session: SessionDep
 ) -> Any:
     """One advisory."""
-    return _answer(response, advisories.get_advisory(session, reader, advisory_id))
+    return with_etag(response, advisories.get_advisory(session, reader, advisory_id))
 
 
 @router.post("/{advisory_id}/take", response_model=AdvisoryOut, responses=problems(404, 409))
-def take_advisory(
-    advisory_id: AdvisoryId,
-    request: Request,
-    response: Response,
-    reader: ReaderDep,
-    principal: DeciderDep,
-    session: SessionDep,
-    clock: ClockDep,
-) -> Any:
+def take_advisory(advisory_id: AdvisoryId, response: Response, reader: ReaderDep, action: DeciderAction) -> Any:
     """Note that something is being done about it."""
-    address = client_address(request)
-    advisories.decide(session, principal, advisory_id, AdvisoryStatus.TAKEN, "", now=clock.now(), address=address)
-    return _answer(response, advisories.get_advisory(session, reader, advisory_id))
+    advisories.decide(action, advisory_id, AdvisoryStatus.TAKEN, "")
+    return with_etag(response, advisories.get_advisory(action.session, reader, advisory_id))
 
 
 @router.post("/{advisory_id}/dismiss", response_model=AdvisoryOut, responses=problems(404, 409))
 def dismiss_advisory(
-    advisory_id: AdvisoryId,
-    body: ReasonIn,
-    request: Request,
-    response: Response,
-    reader: ReaderDep,
-    principal: DeciderDep,
-    session: SessionDep,
-    clock: ClockDep,
+    advisory_id: AdvisoryId, body: ReasonIn, response: Response, reader: ReaderDep, action: DeciderAction
 ) -> Any:
     """Note why nothing is done about it; it comes back only if it becomes more severe."""
-    address = client_address(request)
-    advisories.decide(
-        session, principal, advisory_id, AdvisoryStatus.DISMISSED, body.reason, now=clock.now(), address=address
-    )
-    return _answer(response, advisories.get_advisory(session, reader, advisory_id))
-
-
-def _answer(response: Response, advisory: dict[str, Any]) -> dict[str, Any]:
-    response.headers["ETag"] = etag(advisory["version"])
-    return advisory
+    advisories.decide(action, advisory_id, AdvisoryStatus.DISMISSED, body.reason)
+    return with_etag(response, advisories.get_advisory(action.session, reader, advisory_id))

@@ -5,19 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.dispatch import orders, texts
 from app.dispatch.orders import Draft, Release
 from app.dispatch.selection import DIRECTIONS, Selection, Stretch
 from app.dispatch.vocabulary import Compliance, OrderKind, OrderStatus, RecipientStatus
 from app.platform import idempotency
+from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.http import IdempotencyKey, IfMatch, Moment, PlainText, etag, link_next, problems, read_if_match
+from app.platform.errors import problems
+from app.platform.fields import Moment, PlainText
+from app.platform.idempotency_key import IdempotencyKey
+from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
+from app.platform.versions import ExpectedVersion, with_etag
 from app.trips.places import Places
 from app.trips.vocabulary import Regime, Stage
 
@@ -28,7 +32,9 @@ OrderId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 ReaderDep = Annotated[Principal, Depends(allow("orders.read"))]
 IssuerDep = Annotated[Principal, Depends(allow("orders.issue"))]
+IssuerAction = Annotated[ActionContext, Depends(acting("orders.issue"))]
 DriverDep = Annotated[Principal, Depends(allow("orders.respond"))]
+DriverAction = Annotated[ActionContext, Depends(acting("orders.respond"))]
 
 STRETCH_EXAMPLE: dict[str, JsonValue] = {"road": "QL1A", "km_from": 16.5, "km_to": 40, "direction": "to_border"}
 EXAMPLE: dict[str, JsonValue] = {
@@ -263,50 +269,39 @@ def preview_order(
 @router.post("", status_code=201, response_model=OrderOut, responses=problems(409))
 def issue_order(
     body: OrderIn,
-    request: Request,
     response: Response,
-    principal: IssuerDep,
-    session: SessionDep,
-    clock: ClockDep,
+    action: IssuerAction,
     corridor: CorridorDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Send an order to the trucks that meet its selection now."""
 
     def make() -> int:
-        places, address = Places.of(corridor), client_address(request)
-        return orders.issue(session, principal, body.read(), places, now=now, address=address)
+        places = Places.of(corridor)
+        return orders.issue(action, body.read(), places)
 
-    now, sent = clock.now(), body.model_dump_json().encode()
-    order_id = idempotency.once(session, principal, "orders.issue", key=idempotency_key, body=sent, now=now, make=make)
+    order_id = idempotency.once(action, "orders.issue", idempotency_key, [body], make)
     response.headers["Location"] = f"/api/v1/orders/{order_id}"
-    return _answer(response, orders.get_order(session, principal, order_id, now))
+    return with_etag(response, orders.get_order(action.session, action.actor, order_id, action.now))
 
 
 @router.get("", response_model=OrderPage, responses=problems())
 def list_orders(
-    request: Request,
-    response: Response,
+    page: PageParams,
+    answer: AnswerPage,
     principal: ReaderDep,
     session: SessionDep,
     clock: ClockDep,
     current: Annotated[bool | None, Query(description="Only those that stand; a driver's default.")] = None,
-    before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="From the `Link` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Any:
     """Orders the caller may see, newest first. A driver who fetches them has received them."""
-    items, next_before = orders.list_orders(
-        session, principal, current=current, before=before, limit=limit, now=clock.now()
-    )
-    if next_before is not None:
-        link_next(request, response, before=next_before)
-    return {"items": items}
+    return answer(orders.list_orders(session, principal, current=current, page=page, now=clock.now()))
 
 
 @router.get("/{order_id}", response_model=OrderOut, responses=problems(404))
 def get_order(order_id: OrderId, response: Response, principal: ReaderDep, session: SessionDep, clock: ClockDep) -> Any:
     """One order with its recipients."""
-    return _answer(response, orders.get_order(session, principal, order_id, clock.now()))
+    return with_etag(response, orders.get_order(session, principal, order_id, clock.now()))
 
 
 @router.post("/{order_id}/delivered", response_model=OrderOut, responses=problems(404))
@@ -315,49 +310,25 @@ def deliver_order(
 ) -> Any:
     """The driver's screen shows the order."""
     orders.deliver(session, principal, order_id, now=clock.now())
-    return _answer(response, orders.get_order(session, principal, order_id, clock.now()))
+    return with_etag(response, orders.get_order(session, principal, order_id, clock.now()))
 
 
 @router.post("/{order_id}/acknowledge", response_model=OrderOut, responses=problems(404, 409))
-def acknowledge_order(
-    order_id: OrderId, request: Request, response: Response, principal: DriverDep, session: SessionDep, clock: ClockDep
-) -> Any:
+def acknowledge_order(order_id: OrderId, response: Response, action: DriverAction) -> Any:
     """The driver confirms; a second tap changes nothing."""
-    orders.acknowledge(session, principal, order_id, now=clock.now(), address=client_address(request))
-    return _answer(response, orders.get_order(session, principal, order_id, clock.now()))
+    orders.acknowledge(action, order_id)
+    return with_etag(response, orders.get_order(action.session, action.actor, order_id, action.now))
 
 
 @router.post("/{order_id}/refuse", response_model=OrderOut, responses=problems(404, 409))
-def refuse_order(
-    order_id: OrderId,
-    body: RefusalIn,
-    request: Request,
-    response: Response,
-    principal: DriverDep,
-    session: SessionDep,
-    clock: ClockDep,
-) -> Any:
+def refuse_order(order_id: OrderId, body: RefusalIn, response: Response, action: DriverAction) -> Any:
     """The driver cannot follow, and says why."""
-    orders.refuse(session, principal, order_id, body.reason, now=clock.now(), address=client_address(request))
-    return _answer(response, orders.get_order(session, principal, order_id, clock.now()))
+    orders.refuse(action, order_id, body.reason)
+    return with_etag(response, orders.get_order(action.session, action.actor, order_id, action.now))
 
 
 @router.post("/{order_id}/cancel", response_model=OrderOut, responses=problems(404, 409, 412, 428))
-def cancel_order(
-    order_id: OrderId,
-    request: Request,
-    response: Response,
-    principal: IssuerDep,
-    session: SessionDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
-) -> Any:
+def cancel_order(order_id: OrderId, response: Response, action: IssuerAction, expected_version: ExpectedVersion) -> Any:
     """Take an order back."""
-    edited, address = read_if_match(if_match), client_address(request)
-    orders.cancel(session, principal, order_id, edited, now=clock.now(), address=address)
-    return _answer(response, orders.get_order(session, principal, order_id, clock.now()))
-
-
-def _answer(response: Response, order: dict[str, Any]) -> dict[str, Any]:
-    response.headers["ETag"] = etag(order["version"])
-    return order
+    orders.cancel(action, order_id, expected_version)
+    return with_etag(response, orders.get_order(action.session, action.actor, order_id, action.now))

@@ -16,13 +16,16 @@ from app.dispatch.compliance import Demand, Evidence, Sighting
 from app.dispatch.selection import Selection, check_selection, take_nearest
 from app.dispatch.tables import OrderRecipient
 from app.dispatch.vocabulary import AdvisoryStatus, Compliance, OrderKind, OrderStatus, RecipientStatus
-from app.platform import audit, outbox
+from app.platform import outbox
+from app.platform.actions import ActionContext
 from app.platform.outbox import Audience
+from app.platform.paging import Page, PageRequest
 from app.platform.permissions import Principal, Scope
 from app.trips.places import Places
 from app.trips.scope import visible_vehicles
 from app.trips.service import redirect_trip
-from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from geo.errors import ConflictError, InvalidInputError, NotFoundError
+from geo.versions import check_version
 
 LONGEST: Final = timedelta(hours=72)
 SHORTEST: Final = timedelta(minutes=1)
@@ -105,9 +108,7 @@ def preview(session: Session, draft: Draft, places: Places, now: datetime) -> di
     }
 
 
-def issue(
-    session: Session, principal: Principal, draft: Draft, places: Places, *, now: datetime, address: str = ""
-) -> int:
+def issue(action: ActionContext, draft: Draft, places: Places) -> int:
     """Send an order; its id. What it contradicts is replaced for each truck, in the same transaction.
 
     Raises
@@ -117,32 +118,32 @@ def issue(
     ConflictError
         If the order it replaces no longer stands.
     """
-    valid_from = _check(draft, places, now)
-    trucks = _recipients(session, draft, places, now)
+    valid_from = _check(draft, places, action.now)
+    trucks = _recipients(action.session, draft, places, action.now)
     if not trucks:
         raise InvalidInputError(
             "No truck meets the selection now; widen it and look at the preview.", field="selection"
         )
     if draft.supersedes is not None:
-        _replace(session, draft.supersedes, now)
+        _replace(action.session, draft.supersedes, action.now)
     release = _release_times(draft, valid_from, len(trucks))
     order = store.insert_order(
-        session,
+        action.session,
         {
             "kind": draft.kind,
             "selection": _stored_selection(draft.selection),
             "parameters": _parameters(draft),
-            "text": _text(draft, places, now),
+            "text": _text(draft, places, action.now),
             "valid_from": valid_from,
             "valid_to": draft.valid_to,
-            "issued_by": principal.account_id,
-            "issued_at": now,
+            "issued_by": action.actor.account_id,
+            "issued_at": action.now,
             "supersedes": draft.supersedes,
             "advisory_id": draft.advisory_id,
         },
     )
     store.insert_recipients(
-        session,
+        action.session,
         order.order_id,
         [
             {
@@ -158,10 +159,10 @@ def issue(
             for truck, release_at in zip(trucks, release, strict=True)
         ],
     )
-    _emit_orders(session, {order.order_id: OrderStatus.ACTIVE}, now, more={"kind": draft.kind})
-    _supersede(session, now)
+    _emit_orders(action.session, {order.order_id: OrderStatus.ACTIVE}, action.now, more={"kind": draft.kind})
+    _supersede(action.session, action.now)
     if draft.advisory_id is not None:
-        _take_advisory(session, principal, draft.advisory_id, now)
+        _take_advisory(action.session, action.actor, draft.advisory_id, action.now)
     after = {
         "kind": order.kind,
         "parameters": order.parameters,
@@ -171,7 +172,7 @@ def issue(
         "valid_to": draft.valid_to.isoformat(),
         "vehicles": [truck.vehicle_id for truck in trucks],
     }
-    audit.record(session, principal, "orders.issue", "order", order.order_id, None, after, at=now, address=address)
+    action.record("orders.issue", "order", order.order_id, None, after)
     return order.order_id
 
 
@@ -179,23 +180,23 @@ def issue(
 
 
 def list_orders(
-    session: Session, principal: Principal, *, current: bool | None, before: int | None, limit: int, now: datetime
-) -> tuple[list[dict[str, Any]], int | None]:
-    """A page of orders the caller may see, newest first, and the id below which the next page begins.
+    session: Session, principal: Principal, *, current: bool | None, page: PageRequest, now: datetime
+) -> Page[dict[str, Any]]:
+    """A page of orders the caller may see, newest first.
 
     A driver gets, unless told otherwise, only those that stand, and has thereby received them.
     """
     concerns = _concerns(principal, "orders.read", now)
     current = principal.may("orders.respond") if current is None else current
-    rows = store.list_orders(session, concerns, standing_only=current, now=now, before=before, limit=limit + 1)
-    page = [row for row in rows[:limit]]
-    ids = [row.DispatchOrder.order_id for row in page]
+    rows = store.list_orders(session, concerns, standing_only=current, now=now, before=page.before, limit=page.fetch)
+    shown = rows[: page.limit]
+    ids = [row.DispatchOrder.order_id for row in shown]
     if principal.may("orders.respond") and concerns is not None:
         _deliver(session, ids, concerns, now)
-    records = _describe(session, page, concerns)
+    records = _describe(session, shown, concerns)
     if concerns is not None:
         _add_recipients(session, records, concerns)
-    return records, ids[-1] if len(rows) > limit else None
+    return Page(records, ids[-1] if len(rows) > page.limit else None)
 
 
 def get_order(session: Session, principal: Principal, order_id: int, now: datetime) -> dict[str, Any]:
@@ -276,7 +277,7 @@ def _add_recipients(session: Session, records: list[dict[str, Any]], concerns: C
 # The driver's side
 
 
-def acknowledge(session: Session, principal: Principal, order_id: int, *, now: datetime, address: str = "") -> None:
+def acknowledge(action: ActionContext, order_id: int) -> None:
     """The driver confirms. Confirming again changes nothing; a confirmed divert takes the trip to its new gate.
 
     Raises
@@ -286,15 +287,13 @@ def acknowledge(session: Session, principal: Principal, order_id: int, *, now: d
     ConflictError
         If it no longer stands.
     """
-    order = _respond(session, principal, order_id, RecipientStatus.ACKNOWLEDGED, None, now=now, address=address)
+    order = _respond(action, order_id, RecipientStatus.ACKNOWLEDGED, None)
     if order is not None and order.DispatchOrder.kind == OrderKind.DIVERT and order.OrderRecipient.trip_id is not None:
         gate_id = order.DispatchOrder.parameters["gate_id"]
-        redirect_trip(session, principal, order.OrderRecipient.trip_id, gate_id=gate_id, order_id=order_id, now=now)
+        redirect_trip(action.without_address(), order.OrderRecipient.trip_id, gate_id=gate_id, order_id=order_id)
 
 
-def refuse(
-    session: Session, principal: Principal, order_id: int, reason: str, *, now: datetime, address: str = ""
-) -> None:
+def refuse(action: ActionContext, order_id: int, reason: str) -> None:
     """The driver cannot follow, and says why. Raises like `acknowledge`, and InvalidInputError without a reason."""
     tidy = " ".join(reason.split())
     if not 1 <= len(tidy) <= LONGEST_REASON:
@@ -304,7 +303,7 @@ def refuse(
             length=len(tidy),
             most=LONGEST_REASON,
         )
-    _respond(session, principal, order_id, RecipientStatus.REFUSED, tidy, now=now, address=address)
+    _respond(action, order_id, RecipientStatus.REFUSED, tidy)
 
 
 def deliver(session: Session, principal: Principal, order_id: int, *, now: datetime) -> None:
@@ -315,38 +314,25 @@ def deliver(session: Session, principal: Principal, order_id: int, *, now: datet
     _deliver(session, [order_id], concerns, now)
 
 
-def _respond(
-    session: Session,
-    principal: Principal,
-    order_id: int,
-    status: str,
-    reason: str | None,
-    *,
-    now: datetime,
-    address: str,
-) -> Any | None:
+def _respond(action: ActionContext, order_id: int, status: str, reason: str | None) -> Any | None:
     """The recipient and order if the answer was new, `None` if it had been given before."""
-    concerns = visible_vehicles(principal, "orders.respond", OrderRecipient.vehicle_id, now=now)
-    row = store.find_recipient(session, order_id, concerns)
+    concerns = visible_vehicles(action.actor, "orders.respond", OrderRecipient.vehicle_id, now=action.now)
+    row = store.find_recipient(action.session, order_id, concerns)
     if row is None:
         raise _no_order(order_id)
     vehicle_id, before = row.OrderRecipient.vehicle_id, row.OrderRecipient.status
-    if not store.respond(session, order_id, vehicle_id, status=status, reason=reason, now=now):
-        row = store.find_recipient(session, order_id, concerns)
+    if not store.respond(action.session, order_id, vehicle_id, status=status, reason=reason, now=action.now):
+        row = store.find_recipient(action.session, order_id, concerns)
         if row is not None and row.OrderRecipient.status == status:
             return None
-        raise _over(row, order_id, now)
-    _emit_response(session, order_id, vehicle_id, status, reason, now)
-    audit.record(
-        session,
-        principal,
+        raise _over(row, order_id, action.now)
+    _emit_response(action.session, order_id, vehicle_id, status, reason, action.now)
+    action.record(
         f"orders.{'acknowledge' if status == RecipientStatus.ACKNOWLEDGED else 'refuse'}",
         "order",
         order_id,
         {"vehicle_id": vehicle_id, "status": before},
         {"vehicle_id": vehicle_id, "status": status, **({"reason": reason} if reason else {})},
-        at=now,
-        address=address,
     )
     return row
 
@@ -377,31 +363,24 @@ def _deliver(session: Session, order_ids: Sequence[int], concerns: ColumnElement
 # Ending
 
 
-def cancel(
-    session: Session, principal: Principal, order_id: int, edited_version: int, *, now: datetime, address: str = ""
-) -> None:
+def cancel(action: ActionContext, order_id: int, expected_version: int) -> None:
     """Take an order back.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError
-        If there is none, it was changed meanwhile, or it is over.
+        If there is none, it was changed since, or it is over.
     """
-    order = store.lock_order(session, order_id)
+    order = store.lock_order(action.session, order_id)
     if order is None:
         raise _no_order(order_id)
-    if order.version != edited_version:
-        raise StaleError(
-            "The order changed meanwhile: you saw version {edited}, now it is version {present}. Look at it again.",
-            edited=edited_version,
-            present=order.version,
-        )
+    check_version(order.version, expected_version)
     if order.status != OrderStatus.ACTIVE:
         raise ConflictError("The order {order_id} is already {state}.", order_id=order_id, state=order.status)
-    store.end_orders(session, [order_id], OrderStatus.CANCELLED, RecipientStatus.active(), now)
-    _emit_orders(session, {order_id: OrderStatus.CANCELLED}, now)
+    store.end_orders(action.session, [order_id], OrderStatus.CANCELLED, RecipientStatus.active(), action.now)
+    _emit_orders(action.session, {order_id: OrderStatus.CANCELLED}, action.now)
     before, after = {"status": OrderStatus.ACTIVE}, {"status": OrderStatus.CANCELLED}
-    audit.record(session, principal, "orders.cancel", "order", order_id, before, after, at=now, address=address)
+    action.record("orders.cancel", "order", order_id, before, after)
 
 
 def _replace(session: Session, order_id: int, now: datetime) -> None:
@@ -479,7 +458,7 @@ def judge(session: Session, now: datetime, *, places: Places) -> int:
     store.record_judgements(session, changed)
     for order_id in sorted(touched):
         data = {"order_id": order_id, "status": OrderStatus.ACTIVE, "compliance_changed": True}
-        outbox.emit(session, "order", Audience(roles=POLICE), data, at=now)
+        outbox.publish_event(session, "order", Audience(roles=POLICE), data, at=now)
     return verdicts
 
 
@@ -620,7 +599,7 @@ def _take_advisory(session: Session, principal: Principal, advisory_id: int, now
         decision = {"status": AdvisoryStatus.TAKEN, "decided_by": principal.account_id, "decided_at": now}
         advisory_store.update_advisory(session, advisory_id, {**decision, "version": advisory.version + 1})
         data = {"advisory_id": advisory_id, "gate_id": advisory.gate_id, "status": AdvisoryStatus.TAKEN}
-        outbox.emit(session, "advisory", Audience(roles=POLICE), data, at=now)
+        outbox.publish_event(session, "advisory", Audience(roles=POLICE), data, at=now)
 
 
 def _emit_orders(
@@ -631,7 +610,7 @@ def _emit_orders(
         by_order[row.order_id].append(row)
     for order_id, status in statuses.items():
         data = {"order_id": order_id, "status": status, **(more or {})}
-        outbox.emit(session, "order", _audience(by_order[order_id]), data, at=now)
+        outbox.publish_event(session, "order", _audience(by_order[order_id]), data, at=now)
 
 
 def _emit_response(
@@ -639,7 +618,7 @@ def _emit_response(
 ) -> None:
     rows = [row for row in store.concerned_by(session, [order_id]) if row.vehicle_id == vehicle_id]
     data = {"order_id": order_id, "vehicle_id": vehicle_id, "status": status, "reason": reason}
-    outbox.emit(session, "order_response", _audience(rows), data, at=now)
+    outbox.publish_event(session, "order_response", _audience(rows), data, at=now)
 
 
 def _audience(rows: Iterable[Any]) -> Audience:

@@ -9,10 +9,9 @@ from typing import Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy.orm import Session
 
-from app.platform import audit, policy_store
+from app.platform import policies
+from app.platform.actions import ActionContext
 from app.platform.labels import N_
-from app.platform.permissions import Principal
-from geo.errors import StaleError
 
 KEY: Final = "advice"
 
@@ -136,36 +135,22 @@ class StoredPolicy:
 
 def get_policy(session: Session) -> StoredPolicy:
     """The policy in force; a value saved before a field existed has that field's default."""
-    row = policy_store.find_policy(session, KEY)
+    row = policies.get_value(session, KEY)
     if row is None:
         return StoredPolicy(AdvicePolicy(), 0, None, None)
     known: dict[str, Any] = {name: row.value[name] for name in AdvicePolicy.model_fields if name in row.value}
     return StoredPolicy(AdvicePolicy(**known), row.version, row.updated_at, row.updated_by)
 
 
-def set_policy(
-    session: Session,
-    principal: Principal,
-    value: AdvicePolicy,
-    edited_version: int,
-    *,
-    now: datetime,
-    address: str = "",
-) -> StoredPolicy:
+def set_policy(action: ActionContext, value: AdvicePolicy, expected_version: int) -> StoredPolicy:
     """Put a policy in force.
 
     Raises
     ------
     StaleError
-        If somebody set another one since version `edited_version`.
+        If somebody set another one since version `expected_version`.
     """
-    before, after = get_policy(session).value.model_dump(), value.model_dump()
-    if not policy_store.save_policy(session, KEY, after, edited_version, by=principal.account_id, now=now):
-        raise StaleError(
-            "The thresholds were changed meanwhile: you edited version {edited}, now it is version {present}. "
-            "Look at them again.",
-            edited=edited_version,
-            present=get_policy(session).version,
-        )
-    audit.record(session, principal, "settings.policy", "policy", KEY, before, after, at=now, address=address)
-    return get_policy(session)
+    before, after = get_policy(action.session).value.model_dump(), value.model_dump()
+    policies.set_value(action, KEY, after, expected_version)
+    action.record("settings.policy", "policy", KEY, before, after)
+    return get_policy(action.session)

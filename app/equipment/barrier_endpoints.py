@@ -5,22 +5,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.equipment import barriers
 from app.equipment.vocabulary import CommandStatus
 from app.platform import idempotency
-from app.platform.dependencies import ClockDep, SessionDep
-from app.platform.http import IdempotencyKey, PlainText, problems
+from app.platform.actions import ActionContext
+from app.platform.dependencies import SessionDep
+from app.platform.errors import problems
+from app.platform.fields import PlainText
+from app.platform.idempotency_key import IdempotencyKey
 from app.platform.permissions import Principal
 
 router = APIRouter(prefix="/api/v1/barriers", tags=["equipment"])
 
 EquipmentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
-OpenerDep = Annotated[Principal, Depends(allow("barriers.open"))]
+OpenerAction = Annotated[ActionContext, Depends(acting("barriers.open"))]
 
 
 class OpenIn(BaseModel):
@@ -71,54 +73,29 @@ def list_commands(
 
 @router.post("/{equipment_id}/open", status_code=202, response_model=CommandOut, responses=problems(404, 409))
 def open_barrier(
-    equipment_id: EquipmentId,
-    body: OpenIn,
-    request: Request,
-    session: SessionDep,
-    clock: ClockDep,
-    principal: OpenerDep,
-    idempotency_key: IdempotencyKey = None,
+    equipment_id: EquipmentId, body: OpenIn, action: OpenerAction, idempotency_key: IdempotencyKey = None
 ) -> Any:
     """Open a barrier for a trip whose step there is confirmed; how it ended comes as the event `equipment`."""
-
-    def make() -> int:
-        address = client_address(request)
-        return barriers.open_barrier(
-            session, principal, equipment_id, body.trip_id, now=clock.now(), address=address
-        ).command_id
-
-    sent = body.model_dump_json().encode()
     command_id = idempotency.once(
-        session, principal, f"barriers.open.{equipment_id}", key=idempotency_key, body=sent, now=clock.now(), make=make
+        action,
+        f"barriers.open.{equipment_id}",
+        idempotency_key,
+        [body],
+        lambda: barriers.open_barrier(action, equipment_id, body.trip_id).command_id,
     )
-    return barriers.get_command(session, command_id)
+    return barriers.get_command(action.session, command_id)
 
 
 @router.post("/{equipment_id}/by-hand", status_code=201, response_model=CommandOut, responses=problems(404, 409))
 def open_by_hand(
-    equipment_id: EquipmentId,
-    body: ByHandIn,
-    request: Request,
-    session: SessionDep,
-    clock: ClockDep,
-    principal: OpenerDep,
-    idempotency_key: IdempotencyKey = None,
+    equipment_id: EquipmentId, body: ByHandIn, action: OpenerAction, idempotency_key: IdempotencyKey = None
 ) -> Any:
     """Note that a barrier whose device is down was opened by hand."""
-
-    def make() -> int:
-        return barriers.opened_by_hand(
-            session,
-            principal,
-            equipment_id,
-            body.trip_id,
-            body.reason,
-            now=clock.now(),
-            address=client_address(request),
-        ).command_id
-
-    sent = body.model_dump_json().encode()
     command_id = idempotency.once(
-        session, principal, f"barriers.hand.{equipment_id}", key=idempotency_key, body=sent, now=clock.now(), make=make
+        action,
+        f"barriers.hand.{equipment_id}",
+        idempotency_key,
+        [body],
+        lambda: barriers.opened_by_hand(action, equipment_id, body.trip_id, body.reason).command_id,
     )
-    return barriers.get_command(session, command_id)
+    return barriers.get_command(action.session, command_id)

@@ -20,10 +20,10 @@ from app.equipment import service, store
 from app.equipment.drivers import VALID, Command, make_port
 from app.equipment.tables import BarrierCommand, Equipment
 from app.equipment.vocabulary import CommandStatus
-from app.platform import audit
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.procedures.steps import StepStatus
-from app.trips import store as trip_store
+from app.trips.timeline import TimelineEntry
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
 
 REPEAT: Final = timedelta(seconds=30)
@@ -34,27 +34,16 @@ log = structlog.get_logger("equipment")
 _porter = ThreadPoolExecutor(max_workers=8, thread_name_prefix="barrier")
 
 
-def open_for_step(
-    session: Session,
-    principal: Principal | None,
-    trip_id: int,
-    gate_id: str,
-    station: str,
-    *,
-    now: datetime,
-    address: str = "",
-) -> BarrierCommand | None:
+def open_for_step(action: ActionContext, trip_id: int, gate_id: str, station: str) -> BarrierCommand | None:
     """A step was confirmed: open the barrier of its station; `None` if it has no automatic one.
 
     For the sheet, inside the transaction of the confirmation.
     """
-    barrier = store.find_barrier(session, gate_id, station)
-    return None if barrier is None else _command(session, principal, barrier, trip_id, now, address)
+    barrier = store.find_barrier(action.session, gate_id, station)
+    return None if barrier is None else _command(action, barrier, trip_id)
 
 
-def open_barrier(
-    session: Session, principal: Principal, equipment_id: int, trip_id: int, *, now: datetime, address: str = ""
-) -> BarrierCommand:
+def open_barrier(action: ActionContext, equipment_id: int, trip_id: int) -> BarrierCommand:
     """Open a barrier again for a trip whose step there is confirmed.
 
     Raises
@@ -64,27 +53,18 @@ def open_barrier(
     ConflictError
         If the step is not confirmed, or the barrier is out of use.
     """
-    barrier = _own_barrier(session, principal, equipment_id)
-    _require_trip(session, barrier, trip_id)
+    barrier = _own_barrier(action.session, action.actor, equipment_id)
+    _require_trip(action.session, barrier, trip_id)
     if barrier.disabled_at is not None:
         raise ConflictError("The barrier {name} is out of use; open it by hand.", name=barrier.name)
-    if store.step_status(session, trip_id, barrier.station or "") != StepStatus.DONE:
+    if store.step_status(action.session, trip_id, barrier.station or "") != StepStatus.DONE:
         raise ConflictError(
             "The barrier opens for a confirmed sheet only; confirm the step {step} first.", step=barrier.station
         )
-    return _command(session, principal, barrier, trip_id, now, address)
+    return _command(action, barrier, trip_id)
 
 
-def opened_by_hand(
-    session: Session,
-    principal: Principal,
-    equipment_id: int,
-    trip_id: int,
-    reason: str,
-    *,
-    now: datetime,
-    address: str = "",
-) -> BarrierCommand:
+def opened_by_hand(action: ActionContext, equipment_id: int, trip_id: int, reason: str) -> BarrierCommand:
     """Note that an officer opened a barrier by hand because its device is down, and why.
 
     Raises
@@ -92,8 +72,8 @@ def opened_by_hand(
     NotFoundError, InvalidInputError, ConflictError
         If there is no such barrier or trip, no reason is given, the step is not confirmed, or the device works.
     """
-    barrier = _own_barrier(session, principal, equipment_id)
-    _require_trip(session, barrier, trip_id)
+    barrier = _own_barrier(action.session, action.actor, equipment_id)
+    _require_trip(action.session, barrier, trip_id)
     reason = " ".join(reason.split())
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
         raise InvalidInputError(
@@ -102,14 +82,23 @@ def opened_by_hand(
             least=SHORTEST_REASON,
             most=LONGEST_REASON,
         )
-    if store.step_status(session, trip_id, barrier.station or "") != StepStatus.DONE:
+    if store.step_status(action.session, trip_id, barrier.station or "") != StepStatus.DONE:
         raise ConflictError(
             "The barrier opens for a confirmed sheet only; confirm the step {step} first.", step=barrier.station
         )
-    if not is_down(session, barrier):
+    if not is_down(action.session, barrier):
         raise ConflictError("The barrier {name} works; open it from here.", name=barrier.name)
-    command = _insert(session, principal, barrier, trip_id, CommandStatus.BY_HAND, now, reason=reason, answered_at=now)
-    _note(session, command, principal, now, address)
+    command = _insert(
+        action.session,
+        action.actor,
+        barrier,
+        trip_id,
+        CommandStatus.BY_HAND,
+        action.now,
+        reason=reason,
+        answered_at=action.now,
+    )
+    _note(action, command)
     return command
 
 
@@ -155,20 +144,18 @@ def describe(command: BarrierCommand, barrier: Equipment) -> dict[str, Any]:
 # Giving the command
 
 
-def _command(
-    session: Session, principal: Principal | None, barrier: Equipment, trip_id: int, now: datetime, address: str
-) -> BarrierCommand:
-    store.lock_equipment(session, barrier.equipment_id)
-    last = store.newest_command(session, barrier.equipment_id, trip_id)
+def _command(action: ActionContext, barrier: Equipment, trip_id: int) -> BarrierCommand:
+    store.lock_equipment(action.session, barrier.equipment_id)
+    last = store.newest_command(action.session, barrier.equipment_id, trip_id)
     if (
         last is not None
         and last.status in {CommandStatus.SENT, CommandStatus.OPENED}
-        and now - last.requested_at < REPEAT
+        and action.now - last.requested_at < REPEAT
     ):
         return last
-    command = _insert(session, principal, barrier, trip_id, CommandStatus.SENT, now)
-    _note(session, command, principal, now, address)
-    _after_commit(session, command, barrier, now)
+    command = _insert(action.session, action.principal, barrier, trip_id, CommandStatus.SENT, action.now)
+    _note(action, command)
+    _after_commit(action.session, command, barrier, action.now)
     return command
 
 
@@ -223,7 +210,7 @@ def deliver(engine: Engine, order: Command, vendor: str, config: dict[str, Any],
         if settled is not None:
             if opened:
                 service.heard(session, store.lock_equipment(session, settled.equipment_id), at)
-            service.emit_command(session, settled, at)
+            service.publish_command(session, settled, at)
         session.commit()
 
 
@@ -265,13 +252,10 @@ def _insert(
     )
 
 
-def _note(session: Session, command: BarrierCommand, principal: Principal | None, now: datetime, address: str) -> None:
+def _note(action: ActionContext, command: BarrierCommand) -> None:
     """Timeline, event and audit line of a command."""
     data = {"command_id": command.command_id, "equipment_id": command.equipment_id, "status": command.status}
-    line = {"trip_id": command.trip_id, "at": now, "kind": "barrier", "data": data, "actor_id": command.requested_by}
-    trip_store.insert_events(session, [line])
-    service.emit_command(session, command, now)
+    service.publish_command(action.session, command, action.now)
     after = {"trip_id": command.trip_id, "status": command.status, "reason": command.reason}
-    audit.record(
-        session, principal, "barriers.open", "equipment", command.equipment_id, None, after, at=now, address=address
-    )
+    timeline = None if command.trip_id is None else TimelineEntry(command.trip_id, "barrier", data)
+    action.record("barriers.open", "equipment", command.equipment_id, None, after, timeline=timeline)

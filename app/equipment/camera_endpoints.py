@@ -17,7 +17,7 @@ from app.equipment import cameras, service
 from app.equipment.tables import Equipment
 from app.gates.vocabulary import EquipmentKind
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
-from app.platform.http import problems
+from app.platform.errors import problems
 from app.sheets.dependencies import SheetsDep
 from ingest.formats.registry import CAMERA_FORMATS
 

@@ -27,8 +27,9 @@ from app.equipment import reads, service, store
 from app.equipment.pictures import Pictures
 from app.equipment.tables import Equipment, PlateReadRow
 from app.equipment.vocabulary import ReadStatus
-from app.platform import audit, outbox
-from app.platform.permissions import Principal, Role
+from app.platform import outbox
+from app.platform.actions import ActionContext
+from app.platform.permissions import Role
 from app.platform.runtime import Runtime
 from app.sheets.service import Sheets
 from app.trips import store as trip_store
@@ -87,14 +88,14 @@ class ReceivedPlates:
 class PlateIntake:
     """Takes in the messages of plate cameras from any transport; holds what reads are judged and kept with.
 
-    `note_arrival(session, trip_id, time)` is called for a truck that a camera saw at its gate.
+    `note_arrival(action, trip_id)` is called for a truck that a camera saw at its gate, at the time of `action`.
     """
 
     corridor: Corridor
     pictures: Pictures
     redis: Redis
     shards: int
-    note_arrival: Callable[[Session, int, datetime], object]
+    note_arrival: Callable[[ActionContext, int], object]
 
     @classmethod
     def of(cls, runtime: Runtime, sheets: Sheets) -> PlateIntake:
@@ -157,15 +158,7 @@ def _accept(
 
 
 def decide(
-    session: Session,
-    principal: Principal,
-    read_id: int,
-    *,
-    trip_id: int | None,
-    plate: str | None,
-    intake: PlateIntake,
-    now: datetime,
-    address: str = "",
+    action: ActionContext, read_id: int, *, trip_id: int | None, plate: str | None, intake: PlateIntake
 ) -> PlateReadRow:
     """A person says whose a doubtful or unknown read is: a trip's, or a truck's by its true plate.
 
@@ -180,16 +173,16 @@ def decide(
     InvalidInputError
         If the plate is none.
     """
-    found = store.find_read(session, service.visible_equipment(principal, "plates.decide"), read_id)
+    found = store.find_read(action.session, service.visible_equipment(action.actor, "plates.decide"), read_id)
     if found is None:
         raise NotFoundError("There is no plate read {read_id} at your gate.", read_id=read_id)
     device: Equipment = found.Equipment
-    row = store.lock_read(session, read_id)
+    row = store.lock_read(action.session, read_id)
     if row.status not in ReadStatus.undecided() or row.decided_at is not None:
         raise ConflictError("The read {read_id} is decided already.", read_id=read_id)
     true_plate = normalise_plate(plate) if plate and trip_id is None else None
-    wanted = store.find_open_trip(session, true_plate) if true_plate else trip_id
-    trip = store.find_trip(session, wanted) if wanted is not None else None
+    wanted = store.find_open_trip(action.session, true_plate) if true_plate else trip_id
+    trip = store.find_trip(action.session, wanted) if wanted is not None else None
     if trip is not None and trip_id is None and trip.gate_id != device.gate_id:
         trip = None  # at the wrong gate: not a trip of this station
     if trip_id is not None and (trip is None or trip.gate_id != device.gate_id):
@@ -200,11 +193,11 @@ def decide(
     row.plate_norm = trip.plate_norm if trip is not None else str(true_plate)
     row.status = ReadStatus.MATCHED if trip is not None else ReadStatus.UNKNOWN
     row.trip_id, row.probability = (trip.trip_id, 1.0) if trip is not None else (None, None)
-    row.decided_by, row.decided_at, row.confidence = principal.account_id, now, 1.0
-    session.flush()
-    _take_effect(session, device, [(row, trip)], intake, now)
+    row.decided_by, row.decided_at, row.confidence = action.actor.account_id, action.now, 1.0
+    action.session.flush()
+    _take_effect(action.session, device, [(row, trip)], intake, action.now)
     after = {"status": row.status, "plate": row.plate_norm, "trip_id": row.trip_id}
-    audit.record(session, principal, "plates.decide", "plate_read", read_id, before, after, at=now, address=address)
+    action.record("plates.decide", "plate_read", read_id, before, after)
     return row
 
 
@@ -320,7 +313,7 @@ def _take_effect(session: Session, device: Equipment, kept: Sequence[Kept], inta
     for row, trip in certain:
         # The first read at its gate is the truck's arrival there.
         if device.gate_id is not None and device.gate_id == trip.gate_id:
-            intake.note_arrival(session, trip.trip_id, row.time)
+            intake.note_arrival(ActionContext(session, None, row.time), trip.trip_id)
 
 
 def _publish_read(session: Session, device: Equipment, row: PlateReadRow, now: datetime) -> None:
@@ -333,7 +326,7 @@ def _publish_read(session: Session, device: Equipment, row: PlateReadRow, now: d
             "status": row.status,
             "gate_id": device.gate_id,
         }
-        outbox.emit(session, "plate", service.audience_of(device, READERS), data, at=now)
+        outbox.publish_event(session, "plate", service.audience_of(device, READERS), data, at=now)
 
 
 def _place(

@@ -7,11 +7,10 @@ import binascii
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.equipment import (
     cameras,
     on_sheet,  # noqa: F401 - its import puts equipment on the sheets
@@ -24,9 +23,13 @@ from app.equipment.pictures import Pictures
 from app.equipment.vocabulary import ReadStatus
 from app.equipment.weighing_endpoints import SubjectIn
 from app.gates.vocabulary import EquipmentKind, ScanResult, SealEventKind
+from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, RuntimeDep, SessionDep
-from app.platform.http import IfMatch, PlainText, etag, link_next, problems, read_if_match
+from app.platform.errors import problems
+from app.platform.fields import PlainText
+from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
+from app.platform.versions import ExpectedVersion, with_etag
 from app.sheets.dependencies import SheetsDep
 from geo.errors import InvalidInputError
 
@@ -35,7 +38,7 @@ router = APIRouter(tags=["equipment"])
 EquipmentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 RowId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 ReaderDep = Annotated[Principal, Depends(allow("equipment.read"))]
-WriterDep = Annotated[Principal, Depends(allow("equipment.write"))]
+WriterAction = Annotated[ActionContext, Depends(acting("equipment.write"))]
 
 
 class EquipmentIn(BaseModel):
@@ -184,18 +187,10 @@ def list_equipment(session: SessionDep, principal: ReaderDep) -> Any:
 
 @router.post("/api/v1/equipment", status_code=201, response_model=EquipmentMade, responses=problems())
 def register_equipment(
-    body: EquipmentIn,
-    request: Request,
-    session: SessionDep,
-    clock: ClockDep,
-    corridor: CorridorDep,
-    runtime: RuntimeDep,
-    principal: WriterDep,
+    body: EquipmentIn, request: Request, corridor: CorridorDep, runtime: RuntimeDep, action: WriterAction
 ) -> Any:
     """Set up a device; its key is in this answer and nowhere else."""
-    device, key = service.register(
-        session, principal, corridor, body.model_dump(), now=clock.now(), address=client_address(request)
-    )
+    device, key = service.register(action, corridor, body.model_dump())
     base = runtime.settings.public_url or str(request.base_url)
     return {**service.describe(device), "key": key, "url": service.door_url(base, device)}
 
@@ -204,48 +199,33 @@ def register_equipment(
 def get_equipment(equipment_id: EquipmentId, response: Response, session: SessionDep, principal: ReaderDep) -> Any:
     """One device."""
     device = service.get_equipment(session, principal, equipment_id, act="equipment.read")
-    response.headers["ETag"] = etag(device.version)
-    return service.describe(device)
+    return with_etag(response, service.describe(device))
 
 
 @router.patch("/api/v1/equipment/{equipment_id}", response_model=EquipmentOut, responses=problems(404, 412, 428))
 def change_equipment(
     equipment_id: EquipmentId,
     body: EquipmentChange,
-    request: Request,
     response: Response,
-    session: SessionDep,
-    clock: ClockDep,
     corridor: CorridorDep,
-    principal: WriterDep,
-    if_match: IfMatch = None,
+    action: WriterAction,
+    expected_version: ExpectedVersion,
 ) -> Any:
     """Change a device, or take it out of use."""
     device = service.change(
-        session,
-        principal,
+        action,
         corridor,
         equipment_id,
-        read_if_match(if_match),
+        expected_version,
         body.model_dump(exclude_unset=True),
-        now=clock.now(),
-        address=client_address(request),
     )
-    response.headers["ETag"] = etag(device.version)
-    return service.describe(device)
+    return with_etag(response, service.describe(device))
 
 
 @router.post("/api/v1/equipment/{equipment_id}/key", response_model=EquipmentMade, responses=problems(404))
-def renew_key(
-    equipment_id: EquipmentId,
-    request: Request,
-    session: SessionDep,
-    clock: ClockDep,
-    runtime: RuntimeDep,
-    principal: WriterDep,
-) -> Any:
+def renew_key(equipment_id: EquipmentId, request: Request, runtime: RuntimeDep, action: WriterAction) -> Any:
     """A new key for a device; the old one ends at once."""
-    device, key = service.renew_key(session, principal, equipment_id, now=clock.now(), address=client_address(request))
+    device, key = service.renew_key(action, equipment_id)
     base = runtime.settings.public_url or str(request.base_url)
     return {**service.describe(device), "key": key, "url": service.door_url(base, device)}
 
@@ -255,19 +235,14 @@ def renew_key(
 
 @router.get("/api/v1/plate-reads", response_model=ReadPage, responses=problems())
 def list_reads(
-    request: Request,
-    response: Response,
+    page: PageParams,
+    answer: AnswerPage,
     session: SessionDep,
     principal: ReaderDep,
     status: ReadStatus | None = None,
-    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Any:
     """Plate reads of the caller's gate, newest first."""
-    items, following = reading.list_reads(session, principal, status=status, before=before, limit=limit)
-    if following is not None:
-        link_next(request, response, before=following)
-    return {"items": items}
+    return answer(reading.list_reads(session, principal, status=status, page=page))
 
 
 @router.get("/api/v1/plate-reads/{read_id}", response_model=ReadOut, responses=problems(404))
@@ -280,25 +255,19 @@ def get_read(read_id: RowId, session: SessionDep, principal: ReaderDep) -> Any:
 def decide_read(
     read_id: RowId,
     body: DecisionIn,
-    request: Request,
-    session: SessionDep,
     sheets: SheetsDep,
-    clock: ClockDep,
     runtime: RuntimeDep,
-    principal: Annotated[Principal, Depends(allow("plates.decide"))],
+    action: Annotated[ActionContext, Depends(acting("plates.decide"))],
 ) -> Any:
     """Say whose a doubtful read is; it then has the effects of a certain one."""
     cameras.decide(
-        session,
-        principal,
+        action,
         read_id,
         trip_id=body.trip_id,
         plate=body.plate,
         intake=cameras.PlateIntake.of(runtime, sheets),
-        now=clock.now(),
-        address=client_address(request),
     )
-    return reading.get_read(session, principal, read_id)
+    return reading.get_read(action.session, action.actor, read_id)
 
 
 PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}, "image/png": {}}}}

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.equipment import barriers, reports, store
 from app.equipment.seals import seal_state
 from app.equipment.tables import PlateReadRow, Scan, SealEvent, Weighing
+from app.platform.actions import ActionContext
 from app.platform.permissions import PERMISSIONS, Principal
 from app.procedures.steps import Step, StepStatus
 from app.sheets.service import SheetChange, Sheets
@@ -75,5 +76,5 @@ def open_on_confirmation(session: Session, _sheets: Sheets, change: SheetChange)
         and change.after.get(change.step) == StepStatus.DONE
     ):
         barriers.open_for_step(
-            session, change.principal, change.trip.trip_id, change.trip.gate_id, change.step, now=change.now
+            ActionContext(session, change.principal, change.now), change.trip.trip_id, change.trip.gate_id, change.step
         )

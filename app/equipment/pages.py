@@ -12,6 +12,7 @@ from app.equipment import reading, service
 from app.equipment.vocabulary import ReadStatus
 from app.gates.vocabulary import EquipmentKind
 from app.platform.dependencies import CorridorDep, SessionDep
+from app.platform.paging import PageRequest
 from app.platform.permissions import Principal
 from app.procedures.steps import Step
 from app.web.pages import render
@@ -57,14 +58,14 @@ def show_reads(
     before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
 ) -> Response:
     """Plate reads with their pictures; the doubtful and unknown ones for a person to decide."""
-    reads, following = reading.list_reads(session, principal, status=status, before=before, limit=PAGE_SIZE)
+    page = reading.list_reads(session, principal, status=status, page=PageRequest(before, PAGE_SIZE))
     return render(
         request,
         "equipment/reads.html",
-        reads=reads,
-        following=following,
+        reads=page.items,
+        following=page.next_before,
         wanted=status,
         statuses=ReadStatus.listed(),
         shown_plate=display_plate,
-        trips=reading.trips_considered(session, reads),
+        trips=reading.trips_considered(session, page.items),
     )

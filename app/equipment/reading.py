@@ -8,18 +8,18 @@ from sqlalchemy.orm import Session
 
 from app.equipment import service, store
 from app.equipment.tables import Scan
+from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal
 from geo.errors import NotFoundError
 
 
 def list_reads(
-    session: Session, principal: Principal, *, status: str | None, before: int | None, limit: int
-) -> tuple[list[dict[str, Any]], int | None]:
-    """A page of plate reads the caller may see, newest first, and the id below which the next page begins."""
+    session: Session, principal: Principal, *, status: str | None, page: PageRequest
+) -> Page[dict[str, Any]]:
+    """A page of plate reads the caller may see, newest first."""
     visible = service.visible_equipment(principal, "equipment.read")
-    rows = store.list_reads(session, visible, status=status, before=before, limit=limit + 1)
-    page = [describe(row) for row in rows[:limit]]
-    return page, page[-1]["read_id"] if len(rows) > limit else None
+    rows = store.list_reads(session, visible, status=status, before=page.before, limit=page.fetch)
+    return paginate(rows, page, "read_id", describe)
 
 
 def get_read(session: Session, principal: Principal, read_id: int) -> dict[str, Any]:

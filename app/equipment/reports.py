@@ -83,7 +83,7 @@ def weigh(
     )
     if is_new:
         data = {"weighing_id": row.weighing_id, "gross_kg": gross_kg, "verdict": found.verdict}
-        _tell(session, device, row.trip_id, "weighing", data, now)
+        _publish_report(session, device, row.trip_id, "weighing", data, now)
     return row
 
 
@@ -128,7 +128,7 @@ def scan(
         session.flush()
         is_new = True
     if is_new:
-        _tell(session, device, row.trip_id, "scan", {"scan_id": row.scan_id, "result": row.result}, now)
+        _publish_report(session, device, row.trip_id, "scan", {"scan_id": row.scan_id, "result": row.result}, now)
     return row
 
 
@@ -159,7 +159,7 @@ def report_seal(
     )
     if is_new:
         data = {"event_id": row.event_id, "seal_number": seal_number, "status": kind}
-        _tell(session, device, row.trip_id, "seal", data, now)
+        _publish_report(session, device, row.trip_id, "seal", data, now)
     return row
 
 
@@ -228,7 +228,7 @@ def _trip_of(
     return None
 
 
-def _tell(
+def _publish_report(
     session: Session, device: Equipment, trip_id: int | None, kind: str, data: dict[str, Any], now: datetime
 ) -> None:
     """Timeline and event of a report; officers hear of it, the enterprise reads it on its trip."""
@@ -236,7 +236,9 @@ def _tell(
         line = {"trip_id": trip_id, "at": now, "kind": kind, "data": data, "actor_id": None}
         trip_store.insert_events(session, [line])
     told = {"equipment_id": device.equipment_id, "status": kind, "trip_id": trip_id, **_plain(data)}
-    outbox.emit(session, "equipment", service.audience_of(device, (*ALARMED, str(Role.YARD_OPERATOR))), told, at=now)
+    outbox.publish_event(
+        session, "equipment", service.audience_of(device, (*ALARMED, str(Role.YARD_OPERATOR))), told, at=now
+    )
 
 
 def _plain(data: dict[str, Any]) -> dict[str, Any]:

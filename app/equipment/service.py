@@ -13,12 +13,14 @@ from app.equipment import store
 from app.equipment.tables import BarrierCommand, Equipment
 from app.equipment.vocabulary import CommandStatus
 from app.gates.vocabulary import EquipmentKind
-from app.platform import audit, outbox
+from app.platform import outbox
+from app.platform.actions import ActionContext
 from app.platform.outbox import Audience
 from app.platform.permissions import Principal, Role, Scope
 from app.procedures.steps import Step
 from geo.corridor import Corridor
-from geo.errors import InvalidInputError, NotFoundError, StaleError, UnauthenticatedError
+from geo.errors import InvalidInputError, NotFoundError, UnauthenticatedError
+from geo.versions import check_version
 from ingest.formats.registry import CAMERA_FORMATS
 from ingest.keys import hash_key, new_identifier
 
@@ -33,15 +35,7 @@ WATCHERS: Final = (str(Role.ADMINISTRATOR), str(Role.BORDER_GUARD), str(Role.YAR
 # Setting up
 
 
-def register(
-    session: Session,
-    principal: Principal,
-    corridor: Corridor,
-    values: Mapping[str, Any],
-    *,
-    now: datetime,
-    address: str = "",
-) -> tuple[Equipment, str]:
+def register(action: ActionContext, corridor: Corridor, values: Mapping[str, Any]) -> tuple[Equipment, str]:
     """A new device, and its key, which is shown only now.
 
     Arguments: `values` holds `kind name vendor site_id gate_id station config`; the gate follows the site.
@@ -53,40 +47,22 @@ def register(
     """
     checked = _check(corridor, dict(values))
     key = new_identifier()
-    device = store.insert_equipment(session, {**checked, "key_hash": hash_key(key), "created_at": now})
-    audit.record(
-        session,
-        principal,
-        "equipment.register",
-        "equipment",
-        device.equipment_id,
-        None,
-        describe(device),
-        at=now,
-        address=address,
-    )
+    device = store.insert_equipment(action.session, {**checked, "key_hash": hash_key(key), "created_at": action.now})
+    action.record("equipment.register", "equipment", device.equipment_id, None, describe(device))
     return device, key
 
 
 def change(
-    session: Session,
-    principal: Principal,
-    corridor: Corridor,
-    equipment_id: int,
-    edited_version: int,
-    changes: Mapping[str, Any],
-    *,
-    now: datetime,
-    address: str = "",
+    action: ActionContext, corridor: Corridor, equipment_id: int, expected_version: int, changes: Mapping[str, Any]
 ) -> Equipment:
     """Change a device's name, place or set-up, or take it out of use (`disabled`).
 
     Raises
     ------
     NotFoundError, StaleError, InvalidInputError
-        If there is none, it was changed meanwhile, or a value is none the platform knows.
+        If there is none, it was changed since, or a value is none the platform knows.
     """
-    device = _lock(session, equipment_id, edited_version)
+    device = _lock(action.session, equipment_id, expected_version)
     before = describe(device)
     wanted = {name: changes.get(name, getattr(device, name)) for name in _FIELDS}
     if "config" in changes:
@@ -94,35 +70,23 @@ def change(
     for name, value in _check(corridor, wanted).items():
         setattr(device, name, value)
     if "disabled" in changes:
-        device.disabled_at = (device.disabled_at or now) if changes["disabled"] else None
+        device.disabled_at = (device.disabled_at or action.now) if changes["disabled"] else None
         device.alarm_since = None
     device.version += 1
-    session.flush()
-    audit.record(
-        session,
-        principal,
-        "equipment.change",
-        "equipment",
-        equipment_id,
-        before,
-        describe(device),
-        at=now,
-        address=address,
-    )
-    _tell(session, device, "changed", now)
+    action.session.flush()
+    action.record("equipment.change", "equipment", equipment_id, before, describe(device))
+    _publish_status(action.session, device, "changed", action.now)
     return device
 
 
-def renew_key(
-    session: Session, principal: Principal, equipment_id: int, *, now: datetime, address: str = ""
-) -> tuple[Equipment, str]:
+def renew_key(action: ActionContext, equipment_id: int) -> tuple[Equipment, str]:
     """A new key for a device; the old one ends at once."""
-    device = get_equipment(session, principal, equipment_id, act="equipment.write")
+    device = get_equipment(action.session, action.actor, equipment_id, act="equipment.write")
     key = new_identifier()
     device.key_hash = hash_key(key)
     device.version += 1
-    session.flush()
-    audit.record(session, principal, "equipment.key", "equipment", equipment_id, at=now, address=address)
+    action.session.flush()
+    action.record("equipment.key", "equipment", equipment_id)
     return device, key
 
 
@@ -202,17 +166,11 @@ def _unknown(field: str, value: object, known: Any) -> InvalidInputError:
     )
 
 
-def _lock(session: Session, equipment_id: int, edited_version: int) -> Equipment:
+def _lock(session: Session, equipment_id: int, expected_version: int) -> Equipment:
     if store.find_equipment(session, true(), equipment_id) is None:
         raise _none(equipment_id)
     device = store.lock_equipment(session, equipment_id)
-    if device.version != edited_version:
-        raise StaleError(
-            "The device was changed meanwhile: you edited version {edited}, now it is version {present}. "
-            "Look at it again.",
-            edited=edited_version,
-            present=device.version,
-        )
+    check_version(device.version, expected_version)
     return device
 
 
@@ -292,7 +250,7 @@ def heard(session: Session, device: Equipment, now: datetime) -> None:
         device.last_seen_at = now
     if device.alarm_since is not None:
         device.alarm_since = None
-        _tell(session, device, "ok", now)
+        _publish_status(session, device, "ok", now)
 
 
 def sweep(session: Session, now: datetime) -> int:
@@ -304,11 +262,11 @@ def sweep(session: Session, now: datetime) -> int:
     for device in store.in_use(session):
         if device.alarm_since is None and is_silent(device, now):
             device.alarm_since = now
-            _tell(session, device, "silent", now)
+            _publish_status(session, device, "silent", now)
             raised += 1
     for command in store.unanswered_commands(session, now - UNANSWERED):
         command.status, command.answered_at, command.detail = CommandStatus.FAILED, now, "The barrier did not answer."
-        emit_command(session, command, now)
+        publish_command(session, command, now)
         raised += 1
     return raised
 
@@ -319,7 +277,7 @@ def is_silent(device: Equipment, now: datetime) -> bool:
     return (now - (device.last_seen_at or device.created_at)).total_seconds() > limit_s
 
 
-def emit_command(session: Session, command: BarrierCommand, now: datetime) -> None:
+def publish_command(session: Session, command: BarrierCommand, now: datetime) -> None:
     """Tell how a barrier command stands."""
     data = {
         "equipment_id": command.equipment_id,
@@ -328,7 +286,7 @@ def emit_command(session: Session, command: BarrierCommand, now: datetime) -> No
         "trip_id": command.trip_id,
     }
     device = session.get_one(Equipment, command.equipment_id)
-    outbox.emit(session, "equipment", audience_of(device, WATCHERS), data, at=now)
+    outbox.publish_event(session, "equipment", audience_of(device, WATCHERS), data, at=now)
 
 
 def audience_of(device: Equipment, roles: tuple[str, ...]) -> Audience:
@@ -336,6 +294,6 @@ def audience_of(device: Equipment, roles: tuple[str, ...]) -> Audience:
     return Audience(roles=roles, gates=() if device.gate_id is None else (device.gate_id,))
 
 
-def _tell(session: Session, device: Equipment, status: str, now: datetime) -> None:
+def _publish_status(session: Session, device: Equipment, status: str, now: datetime) -> None:
     data = {"equipment_id": device.equipment_id, "status": status}
-    outbox.emit(session, "equipment", audience_of(device, WATCHERS), data, at=now)
+    outbox.publish_event(session, "equipment", audience_of(device, WATCHERS), data, at=now)

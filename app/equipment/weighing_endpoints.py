@@ -14,7 +14,8 @@ from app.equipment.camera_endpoints import read_key
 from app.equipment.reports import Subject
 from app.gates.vocabulary import WeighingVerdict
 from app.platform.dependencies import ClockDep, SessionDep
-from app.platform.http import Moment, PlainText, problems
+from app.platform.errors import problems
+from app.platform.fields import Moment, PlainText
 from app.platform.permissions import Principal
 
 router = APIRouter(tags=["equipment"])

@@ -20,8 +20,7 @@ from sqlalchemy.orm import Session
 from app.fees import store, vietqr
 from app.fees.payments import check_amount, record_transfer
 from app.fees.tables import CollectingAccount
-from app.platform import audit
-from app.platform.permissions import Principal
+from app.platform.actions import ActionContext
 from app.procedures.steps import Collector
 from app.trips.declaration import check_gate
 from geo.clock import LOCAL_ZONE
@@ -53,14 +52,7 @@ _LOCAL_TIMES: Final = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%Y-%m-%d %H:%M:%S
 
 
 def enter_account(
-    session: Session,
-    principal: Principal | None,
-    values: Mapping[str, Any],
-    *,
-    gates: Collection[str],
-    secret_key: str,
-    now: datetime,
-    address: str = "",
+    action: ActionContext, values: Mapping[str, Any], *, gates: Collection[str], secret_key: str
 ) -> dict[str, Any]:
     """Enter the bank account of a collector at a gate in place of the one before; with the key of its webhook.
 
@@ -73,24 +65,12 @@ def enter_account(
     """
     check_gate(values["gate_id"], gates)
     vietqr.payload(values["bank_bin"], values["account_number"], 1, "CKS")
-    store.retire_collecting_accounts(session, values["collector"], values["gate_id"], now)
-    account = CollectingAccount(
-        **values, created_by=principal.account_id if principal else None, created_at=now, key_generation=1
-    )
-    session.add(account)
-    session.flush()
+    store.retire_collecting_accounts(action.session, values["collector"], values["gate_id"], action.now)
+    account = CollectingAccount(**values, created_by=action.actor_id, created_at=action.now, key_generation=1)
+    action.session.add(account)
+    action.session.flush()
     after = describe_account(account)
-    audit.record(
-        session,
-        principal,
-        "accounts.collecting",
-        "collecting_account",
-        account.collecting_account_id,
-        None,
-        after,
-        at=now,
-        address=address,
-    )
+    action.record("accounts.collecting", "collecting_account", account.collecting_account_id, None, after)
     return {**after, "webhook_key": webhook_key(account, secret_key)}
 
 
@@ -156,7 +136,7 @@ def receive(
         raise UnauthenticatedError("The signature does not fit the message.")
     transfer = dict(read(body))
     _check_time(transfer["received_at"], now)
-    payment, is_new = record_transfer(session, account, transfer, source="webhook", now=now)
+    payment, is_new = record_transfer(ActionContext(session, None, now), account, transfer, source="webhook")
     return {"payment_id": payment.payment_id, "status": payment.status, "repeated": not is_new}
 
 
@@ -170,14 +150,7 @@ def _is_recent(timestamp: str, now: datetime) -> bool:
 # Statement files
 
 
-def import_statement(
-    session: Session,
-    principal: Principal,
-    content: bytes,
-    *,
-    now: datetime,
-    address: str = "",
-) -> dict[str, Any]:
+def import_statement(action: ActionContext, content: bytes) -> dict[str, Any]:
     """Read a statement of the caller's own account (CSV with a head line); the result of each row.
 
     A row's result is the status of its payment, `repeat` where the transfer is known, `outgoing` where nothing came
@@ -191,31 +164,21 @@ def import_statement(
     ConflictError
         If the caller's office has no bank account entered.
     """
-    principal.require("fees.collect")
-    account = store.find_collecting_account(session, str(principal.role), principal.gate_id or "")
+    action.actor.require("fees.collect")
+    account = store.find_collecting_account(action.session, str(action.actor.role), action.actor.gate_id or "")
     if account is None:
         raise ConflictError("Your office has no bank account entered here; ask an administrator.")
     results = []
     for number, row in read_rows(content):
         try:
-            with session.begin_nested():
-                results.append({"row": number, **_take_row(session, account, row, now)})
+            with action.session.begin_nested():
+                results.append({"row": number, **_take_row(action.by_platform(), account, row)})
         except CuaKhauError as error:
             results.append({"row": number, "result": "error", "field": error.field, "payment_id": None, "error": error})
     counted = {name: sum(one["result"] == name for one in results) for name in {one["result"] for one in results}}
     digest = hashlib.sha256(content).hexdigest()
     after = {"rows": len(results), "results": counted, "sha256": digest}
-    audit.record(
-        session,
-        principal,
-        "payments.statement",
-        "collecting_account",
-        account.collecting_account_id,
-        None,
-        after,
-        at=now,
-        address=address,
-    )
+    action.record("payments.statement", "collecting_account", account.collecting_account_id, None, after)
     return {"rows": results, "counts": counted}
 
 
@@ -256,7 +219,7 @@ def read_rows(content: bytes) -> list[tuple[int, dict[str, str]]]:
     ]
 
 
-def _take_row(session: Session, account: CollectingAccount, row: Mapping[str, str], now: datetime) -> dict[str, Any]:
+def _take_row(action: ActionContext, account: CollectingAccount, row: Mapping[str, str]) -> dict[str, Any]:
     if not row["amount_vnd"] or row["amount_vnd"].startswith("-") or set(row["amount_vnd"]) <= {"0"}:
         return {"result": "outgoing", "payment_id": None}
     if not 1 <= len(row["bank_ref"]) <= 100:
@@ -264,11 +227,11 @@ def _take_row(session: Session, account: CollectingAccount, row: Mapping[str, st
     transfer = {
         "bank_ref": row["bank_ref"],
         "amount_vnd": check_amount(read_amount(row["amount_vnd"])),
-        "received_at": _check_time(read_time(row["received_at"]), now),
+        "received_at": _check_time(read_time(row["received_at"]), action.now),
         "content": row["content"][:500],
         "payer": row.get("payer", "")[:200],
     }
-    payment, is_new = record_transfer(session, account, transfer, source="statement", now=now)
+    payment, is_new = record_transfer(action, account, transfer, source="statement")
     return {"result": payment.status if is_new else "repeat", "payment_id": payment.payment_id}
 
 
@@ -329,5 +292,5 @@ def seed_simulated_accounts(session: Session, gates: Collection[str], *, secret_
             "account_name": "TAI KHOAN MO PHONG",
             "simulated": True,
         }
-        enter_account(session, None, values, gates=gates, secret_key=secret_key, now=now)
+        enter_account(ActionContext(session, None, now), values, gates=gates, secret_key=secret_key)
     return len(fresh)

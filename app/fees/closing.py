@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.fees import store
 from app.fees.service import check_reason
 from app.fees.tables import Closing, Payment, Release
-from app.platform import audit
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from geo.clock import LOCAL_ZONE
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError
@@ -33,15 +33,7 @@ def preview(session: Session, principal: Principal, *, now: datetime) -> dict[st
     return {"day": day, "closed": closed, **totals(rows, refunds), "held_vnd": held_vnd}
 
 
-def close_day(
-    session: Session,
-    principal: Principal,
-    counted_cash_vnd: int,
-    reason: str = "",
-    *,
-    now: datetime,
-    address: str = "",
-) -> int:
+def close_day(action: ActionContext, counted_cash_vnd: int, reason: str = "") -> int:
     """Close the present local day of the caller's office; the closing's id.
 
     Arguments: `counted_cash_vnd`, the cash taken as counted by hand; `reason`, why it differs from the records, needed
@@ -54,16 +46,16 @@ def close_day(
     InvalidInputError
         If the cash differs and no reason is given.
     """
-    collector, gate_id = _office(principal)
-    day = now.astimezone(LOCAL_ZONE).date()
-    store.lock_books(session, collector, gate_id)
-    newest = store.newest_closed_day(session, collector, gate_id)
+    collector, gate_id = _office(action.actor)
+    day = action.now.astimezone(LOCAL_ZONE).date()
+    store.lock_books(action.session, collector, gate_id)
+    newest = store.newest_closed_day(action.session, collector, gate_id)
     if newest is not None and newest >= day:
         raise ConflictError("The day {day} is closed already; what comes in now belongs to the next.", day=str(newest))
     if counted_cash_vnd < 0:
         raise InvalidInputError("The counted cash cannot be negative.", field="counted_cash_vnd")
-    rows = store.open_payments(session, collector, gate_id)
-    refunds = store.open_refunds(session, collector, gate_id)
+    rows = store.open_payments(action.session, collector, gate_id)
+    refunds = store.open_refunds(action.session, collector, gate_id)
     sums = totals(rows, refunds)
     difference_vnd = counted_cash_vnd - sums["expected_cash_vnd"]
     said = None
@@ -81,19 +73,19 @@ def close_day(
         collector=collector,
         gate_id=gate_id,
         day=day,
-        closed_at=now,
-        closed_by=principal.account_id,
+        closed_at=action.now,
+        closed_by=action.actor.account_id,
         counted_cash_vnd=counted_cash_vnd,
         difference_vnd=difference_vnd,
         difference_reason=said,
-        held_vnd=store.held_vnd(session, collector, gate_id),
+        held_vnd=store.held_vnd(action.session, collector, gate_id),
         **sums,
     )
-    session.add(closing)
-    session.flush()
-    store.stamp_closing(session, closing, [row.Payment for row in rows], refunds)
+    action.session.add(closing)
+    action.session.flush()
+    store.stamp_closing(action.session, closing, [row.Payment for row in rows], refunds)
     after = describe(closing)
-    audit.record(session, principal, "fees.close", "closing", closing.closing_id, None, after, at=now, address=address)
+    action.record("fees.close", "closing", closing.closing_id, None, after)
     return closing.closing_id
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.fees import payments, releases, service
 from app.fees.vocabulary import FeeStatus, PaymentMethod, PaymentSource, PaymentStatus, ReleaseKind, ReleaseStatus
 from app.platform import idempotency
-from app.platform.dependencies import ClockDep, SessionDep
-from app.platform.http import IdempotencyKey, IfMatch, PlainText, etag, link_next, problems, read_if_match
+from app.platform.actions import ActionContext
+from app.platform.dependencies import SessionDep
+from app.platform.errors import problems
+from app.platform.fields import PlainText
+from app.platform.idempotency_key import IdempotencyKey
+from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
+from app.platform.versions import ExpectedVersion, with_etag
 from app.procedures.steps import Collector
 from app.sheets.dependencies import SheetsDep
 
@@ -24,6 +29,7 @@ router = APIRouter(prefix="/api/v1/fees", tags=["fees"])
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 ReaderDep = Annotated[Principal, Depends(allow("fees.read"))]
 CollectorDep = Annotated[Principal, Depends(allow("fees.collect"))]
+CollectorAction = Annotated[ActionContext, Depends(acting("fees.collect"))]
 Amount = Annotated[int, Field(ge=1, le=10**12, strict=True, description="Whole đồng.", examples=[4_000_000])]
 Reason = Annotated[PlainText, Field(min_length=1, max_length=500)]
 
@@ -186,22 +192,15 @@ class ReleaseOut(BaseModel):
 
 @router.get("", response_model=FeePage, responses=problems())
 def list_fees(
-    request: Request,
-    response: Response,
+    page: PageParams,
+    answer: AnswerPage,
     principal: ReaderDep,
     session: SessionDep,
     status: Annotated[list[FeeStatus] | None, Query(description="One or several.")] = None,
     ready: Annotated[bool | None, Query(description="Whether the fee's turn has come on the sheet.")] = None,
-    before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="From the `Link` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Any:
     """Fees the caller may see, newest first."""
-    items, next_before = service.list_fees(
-        session, principal, statuses=tuple(status or ()), ready=ready, before=before, limit=limit
-    )
-    if next_before is not None:
-        link_next(request, response, before=next_before)
-    return {"items": items}
+    return answer(service.list_fees(session, principal, statuses=tuple(status or ()), ready=ready, page=page))
 
 
 @router.get("/releases", response_model=list[ReleaseOut], responses=problems())
@@ -211,38 +210,21 @@ def list_releases(principal: CollectorDep, session: SessionDep) -> Any:
 
 
 @router.post("/releases/{release_id}", status_code=204, responses=problems(404, 409))
-def decide_release(
-    release_id: Id,
-    body: VerdictIn,
-    request: Request,
-    principal: CollectorDep,
-    session: SessionDep,
-    sheets: SheetsDep,
-    clock: ClockDep,
-) -> None:
+def decide_release(release_id: Id, body: VerdictIn, action: CollectorAction, sheets: SheetsDep) -> None:
     """Approve or refuse a waiver or refund that a colleague asked for."""
-    releases.decide(
-        session,
-        sheets,
-        principal,
-        release_id,
-        body.approved,
-        body.reason,
-        now=clock.now(),
-        address=client_address(request),
-    )
+    releases.decide(action, sheets, release_id, body.approved, body.reason)
 
 
 @router.get("/of-trip/{trip_id}", response_model=FeeDetail, responses=problems(404))
 def get_fee_of_trip(trip_id: Id, response: Response, principal: ReaderDep, session: SessionDep) -> Any:
     """The fee of a trip with its payments."""
-    return _answer(response, service.get_fee_of_trip(session, principal, trip_id))
+    return with_etag(response, service.get_fee_of_trip(session, principal, trip_id))
 
 
 @router.get("/{fee_id}", response_model=FeeDetail, responses=problems(404))
 def get_fee(fee_id: Id, response: Response, principal: ReaderDep, session: SessionDep) -> Any:
     """One fee with its payments."""
-    return _answer(response, service.get_fee(session, principal, fee_id))
+    return with_etag(response, service.get_fee(session, principal, fee_id))
 
 
 @router.get("/{fee_id}/vietqr", response_model=CodeOut, responses=problems(404, 409))
@@ -255,114 +237,72 @@ def get_code(fee_id: Id, principal: ReaderDep, session: SessionDep) -> Any:
 def answer_question(
     fee_id: Id,
     body: AnswersIn,
-    request: Request,
     response: Response,
-    principal: CollectorDep,
-    session: SessionDep,
+    action: CollectorAction,
     sheets: SheetsDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
+    expected_version: ExpectedVersion,
 ) -> Any:
     """Add facts that the declaration leaves out; the tariff is asked again."""
     service.answer_question(
-        session,
+        action,
         sheets,
-        principal,
         fee_id,
-        read_if_match(if_match),
+        expected_version,
         body.facts,
-        now=clock.now(),
-        address=client_address(request),
     )
-    return _answer(response, service.get_fee(session, principal, fee_id))
+    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
 
 
 @router.post("/{fee_id}/decision", response_model=FeeDetail, responses=problems(404, 409, 412, 428))
 def decide_amount(
     fee_id: Id,
     body: DecisionIn,
-    request: Request,
     response: Response,
-    principal: CollectorDep,
-    session: SessionDep,
+    action: CollectorAction,
     sheets: SheetsDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
+    expected_version: ExpectedVersion,
 ) -> Any:
     """Set the amount where the tariff has no answer."""
     service.decide_amount(
-        session,
+        action,
         sheets,
-        principal,
         fee_id,
-        read_if_match(if_match),
+        expected_version,
         body.amount_vnd,
         body.reason,
-        now=clock.now(),
-        address=client_address(request),
     )
-    return _answer(response, service.get_fee(session, principal, fee_id))
+    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
 
 
 @router.post("/{fee_id}/cash", response_model=FeeDetail, responses=problems(404, 409, 412, 428))
 def take_cash(
     fee_id: Id,
     body: CashIn,
-    request: Request,
     response: Response,
-    principal: CollectorDep,
-    session: SessionDep,
+    action: CollectorAction,
     sheets: SheetsDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
+    expected_version: ExpectedVersion,
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Take what is due in cash: the fee is paid, the receipt numbered."""
-    edited, now = read_if_match(if_match), clock.now()
-
-    def make() -> int:
-        address = client_address(request)
-        return payments.take_cash(session, sheets, principal, fee_id, edited, body.amount_vnd, now=now, address=address)
-
-    sent = f"{fee_id} {body.amount_vnd}".encode()
-    idempotency.once(session, principal, "fees.cash", key=idempotency_key, body=sent, now=now, make=make)
-    return _answer(response, service.get_fee(session, principal, fee_id))
+    make = partial(payments.take_cash, action, sheets, fee_id, expected_version, body.amount_vnd)
+    idempotency.once(action, "fees.cash", idempotency_key, [fee_id, body.amount_vnd], make)
+    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
 
 
 @router.post("/{fee_id}/confirm", response_model=FeeDetail, responses=problems(404, 409, 412, 428))
 def confirm(
-    fee_id: Id,
-    request: Request,
-    response: Response,
-    principal: CollectorDep,
-    session: SessionDep,
-    sheets: SheetsDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
+    fee_id: Id, response: Response, action: CollectorAction, sheets: SheetsDep, expected_version: ExpectedVersion
 ) -> Any:
     """Confirm that the money for a fee is on the account."""
-    edited = read_if_match(if_match)
-    payments.confirm(session, sheets, principal, fee_id, edited, now=clock.now(), address=client_address(request))
-    return _answer(response, service.get_fee(session, principal, fee_id))
+    payments.confirm(action, sheets, fee_id, expected_version)
+    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
 
 
 @router.post("/{fee_id}/waiver", response_model=FeeDetail, status_code=202, responses=problems(404, 409, 412, 428))
 def ask_waiver(
-    fee_id: Id,
-    body: ReasonIn,
-    request: Request,
-    response: Response,
-    principal: CollectorDep,
-    session: SessionDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
+    fee_id: Id, body: ReasonIn, response: Response, action: CollectorAction, expected_version: ExpectedVersion
 ) -> Any:
     """Ask that a fee be waived; a second person decides."""
-    edited, address = read_if_match(if_match), client_address(request)
-    releases.ask_waiver(session, principal, fee_id, edited, body.reason, now=clock.now(), address=address)
-    return _answer(response, service.get_fee(session, principal, fee_id))
-
-
-def _answer(response: Response, fee: dict[str, Any]) -> dict[str, Any]:
-    response.headers["ETag"] = etag(fee["version"])
-    return fee
+    releases.ask_waiver(action, fee_id, expected_version, body.reason)
+    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.fees import service, store
 from app.fees.vocabulary import FeeStatus
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.procedures.steps import Step, StepStatus
 from app.sheets.service import SheetChange, Sheets
@@ -27,7 +28,7 @@ def follow_sheet(session: Session, sheets: Sheets, change: SheetChange) -> None:
     """
     trip_id = change.trip.trip_id
     if change.act in {"opened", "redeclare"} or (change.act == "facts" and "changed" in change.data):
-        service.open_fee(session, sheets, trip_id, now=change.now)
+        service.open_fee(ActionContext(session, None, change.now), sheets, trip_id)
     if Step.FEE not in change.after:
         return
     status = store.status_of_trip(session, trip_id)
@@ -35,7 +36,7 @@ def follow_sheet(session: Session, sheets: Sheets, change: SheetChange) -> None:
     if change.act == "confirm" and change.step == Step.FEE and status is not None and not is_settled:
         raise ConflictError("The fee is not settled; take the money, confirm the transfer or have it waived first.")
     if is_settled and change.after[Step.FEE] == StepStatus.READY:
-        service.complete_step(session, sheets, trip_id, now=change.now)
+        service.complete_step(ActionContext(session, None, change.now), sheets, trip_id)
 
 
 def read_fee(session: Session, principal: Principal, trip: Trip) -> dict[str, Any] | None:

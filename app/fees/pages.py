@@ -14,6 +14,7 @@ from app.fees.load import ANSWERABLE, CHOICES
 from app.fees.vocabulary import FeeStatus, PaymentMethod, PaymentStatus
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
+from app.platform.paging import PageRequest
 from app.platform.permissions import Principal
 from app.trips.goods import GoodsClass
 from app.trips.vocabulary import Regime
@@ -107,7 +108,7 @@ def show_fee(fee_id: Id, request: Request, principal: ReaderDep, session: Sessio
 
 def _counter(session: Session, principal: Principal, clock: Clock, corridor: Corridor) -> dict[str, Any]:
     def fees(**wanted: Any) -> list[dict[str, Any]]:
-        return service.list_fees(session, principal, limit=LISTED, **wanted)[0]
+        return service.list_fees(session, principal, page=PageRequest(limit=LISTED), **wanted).items
 
     site = corridor.sites.get(principal.gate_id or "")
     return {

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.fees import bank, closing, payments, receipts, releases, store
-from app.fees.endpoints import Amount, CollectorDep, Id, PaymentOut, ReaderDep, Reason
+from app.fees.endpoints import Amount, CollectorAction, CollectorDep, Id, PaymentOut, ReaderDep, Reason
 from app.platform import idempotency
+from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, RuntimeDep, SessionDep
-from app.platform.errors import translate
-from app.platform.http import IdempotencyKey, IfMatch, Moment, PlainText, etag, problems, read_if_match
+from app.platform.errors import problems, translate
+from app.platform.fields import Moment, PlainText
+from app.platform.idempotency_key import IdempotencyKey
 from app.platform.permissions import Principal
+from app.platform.versions import ExpectedVersion, with_etag
 from app.procedures.steps import Collector
 from geo.errors import CuaKhauError, InvalidInputError, MalformedError
 
@@ -25,6 +28,7 @@ router = APIRouter(prefix="/api/v1/payments", tags=["fees"])
 
 MOST_WEBHOOK_BYTES = 64 * 1024
 SetterDep = Annotated[Principal, Depends(allow("tariffs.write"))]
+SetterAction = Annotated[ActionContext, Depends(acting("tariffs.write"))]
 
 
 def body_up_to(most_bytes: int) -> Callable[[Request], Awaitable[bytes]]:
@@ -227,14 +231,10 @@ def list_open(principal: CollectorDep, session: SessionDep) -> Any:
     },
 )
 def import_statement(
-    body: Annotated[bytes, Depends(body_up_to(bank.MOST_BYTES))],
-    request: Request,
-    principal: CollectorDep,
-    session: SessionDep,
-    clock: ClockDep,
+    body: Annotated[bytes, Depends(body_up_to(bank.MOST_BYTES))], request: Request, action: CollectorAction
 ) -> Any:
     """A bank statement of the own account as CSV; the result of each row. Known transfers change nothing."""
-    answer = bank.import_statement(session, principal, body, now=clock.now(), address=client_address(request))
+    answer = bank.import_statement(action, body)
     return answer | {"rows": [row | {"message": _say(request, row.get("error"))} for row in answer["rows"]]}
 
 
@@ -255,25 +255,11 @@ def preview_closing(principal: CollectorDep, session: SessionDep, clock: ClockDe
 
 
 @router.post("/closings", status_code=201, response_model=list[ClosingOut], responses=problems(409))
-def close_day(
-    body: CloseIn,
-    request: Request,
-    principal: CollectorDep,
-    session: SessionDep,
-    clock: ClockDep,
-    idempotency_key: IdempotencyKey = None,
-) -> Any:
+def close_day(body: CloseIn, action: CollectorAction, idempotency_key: IdempotencyKey = None) -> Any:
     """Close the present day of the own office; a day is closed once."""
-    now = clock.now()
-
-    def make() -> int:
-        return closing.close_day(
-            session, principal, body.counted_cash_vnd, body.reason, now=now, address=client_address(request)
-        )
-
-    sent = body.model_dump_json().encode()
-    idempotency.once(session, principal, "fees.close", key=idempotency_key, body=sent, now=now, make=make)
-    return closing.list_closings(session, principal, limit=1)
+    make = partial(closing.close_day, action, body.counted_cash_vnd, body.reason)
+    idempotency.once(action, "fees.close", idempotency_key, [body], make)
+    return closing.list_closings(action.session, action.actor, limit=1)
 
 
 @router.get("/accounts", response_model=list[AccountOut], responses=problems())
@@ -283,32 +269,21 @@ def list_accounts(_principal: SetterDep, session: SessionDep) -> Any:
 
 
 @router.post("/accounts", status_code=201, response_model=AccountWithKey, responses=problems())
-def enter_account(
-    body: AccountIn,
-    request: Request,
-    principal: SetterDep,
-    session: SessionDep,
-    clock: ClockDep,
-    runtime: RuntimeDep,
-    corridor: CorridorDep,
-) -> Any:
+def enter_account(body: AccountIn, action: SetterAction, runtime: RuntimeDep, corridor: CorridorDep) -> Any:
     """Enter the bank account of a collector at a gate, in place of the one before."""
     gates = {gate.site_id for gate in corridor.gates()}
     return bank.enter_account(
-        session,
-        principal,
+        action,
         body.model_dump(),
         gates=gates,
         secret_key=runtime.settings.secret_key.get_secret_value(),
-        now=clock.now(),
-        address=client_address(request),
     )
 
 
 @router.get("/{payment_id}", response_model=PaymentOut, responses=problems(404))
 def get_payment(payment_id: Id, response: Response, principal: CollectorDep, session: SessionDep) -> Any:
     """One payment of the own office."""
-    return _answer(response, payments.get_payment(session, principal, payment_id))
+    return with_etag(response, payments.get_payment(session, principal, payment_id))
 
 
 @router.get(
@@ -326,54 +301,29 @@ def get_receipt(payment_id: Id, principal: ReaderDep, session: SessionDep, corri
 
 @router.post("/{payment_id}/attach", response_model=PaymentOut, responses=problems(404, 409, 412, 428))
 def attach(
-    payment_id: Id,
-    body: AttachIn,
-    request: Request,
-    response: Response,
-    principal: CollectorDep,
-    session: SessionDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
+    payment_id: Id, body: AttachIn, response: Response, action: CollectorAction, expected_version: ExpectedVersion
 ) -> Any:
     """Put an unmatched transfer on a fee."""
     payments.attach(
-        session,
-        principal,
+        action,
         payment_id,
-        read_if_match(if_match),
+        expected_version,
         body.reference,
         body.reason,
-        now=clock.now(),
-        address=client_address(request),
     )
-    return _answer(response, payments.get_payment(session, principal, payment_id))
+    return with_etag(response, payments.get_payment(action.session, action.actor, payment_id))
 
 
 @router.post("/{payment_id}/refund", response_model=PaymentOut, status_code=202, responses=problems(404, 409, 412, 428))
 def ask_refund(
-    payment_id: Id,
-    body: RefundIn,
-    request: Request,
-    response: Response,
-    principal: CollectorDep,
-    session: SessionDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
+    payment_id: Id, body: RefundIn, response: Response, action: CollectorAction, expected_version: ExpectedVersion
 ) -> Any:
     """Ask that money be given back; a second person decides."""
     releases.ask_refund(
-        session,
-        principal,
+        action,
         payment_id,
-        read_if_match(if_match),
+        expected_version,
         body.amount_vnd,
         body.reason,
-        now=clock.now(),
-        address=client_address(request),
     )
-    return _answer(response, payments.get_payment(session, principal, payment_id))
-
-
-def _answer(response: Response, payment: dict[str, Any]) -> dict[str, Any]:
-    response.headers["ETag"] = etag(payment["version"])
-    return payment
+    return with_etag(response, payments.get_payment(action.session, action.actor, payment_id))

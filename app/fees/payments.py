@@ -18,11 +18,12 @@ from app.fees.service import announce, check_reason, describe_payment, lock_for_
 from app.fees.tables import CollectingAccount, FeeRow, Payment
 from app.fees.tariff import HIGHEST_AMOUNT_VND
 from app.fees.vocabulary import FeeStatus, PaymentStatus
-from app.platform import audit
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.sheets.service import Sheets
 from geo.clock import LOCAL_ZONE
-from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from geo.errors import ConflictError, InvalidInputError, NotFoundError
+from geo.versions import check_version
 
 SERIES_NAMES = {"gate_management": "QLCK", "tax": "THUE"}
 
@@ -31,7 +32,7 @@ SERIES_NAMES = {"gate_management": "QLCK", "tax": "THUE"}
 
 
 def record_transfer(
-    session: Session, account: CollectingAccount, transfer: Mapping[str, Any], *, source: str, now: datetime
+    action: ActionContext, account: CollectingAccount, transfer: Mapping[str, Any], *, source: str
 ) -> tuple[Payment, bool]:
     """Take down a transfer that a bank reports, and match it; the payment, and whether it is new.
 
@@ -39,7 +40,7 @@ def record_transfer(
     names the transfer: reported again, by webhook or statement, it is the same. Reports on one account are taken down
     one after the other: a statement locks many fees, in the bank's order.
     """
-    store.lock_collecting_account(session, account.collecting_account_id)
+    store.lock_collecting_account(action.session, account.collecting_account_id)
     values = {
         **transfer,
         "method": "transfer",
@@ -48,11 +49,11 @@ def record_transfer(
         "collector": account.collector,
         "gate_id": account.gate_id,
         "collecting_account_id": account.collecting_account_id,
-        "recorded_at": now,
+        "recorded_at": action.now,
     }
-    payment = store.insert_payment(session, values)
+    payment = store.insert_payment(action.session, values)
     if payment is None:
-        known = store.find_transfer(session, account.collecting_account_id, transfer["bank_ref"])
+        known = store.find_transfer(action.session, account.collecting_account_id, transfer["bank_ref"])
         assert known is not None
         if (known.amount_vnd, known.received_at) != (transfer["amount_vnd"], transfer["received_at"]):
             raise ConflictError(
@@ -61,15 +62,15 @@ def record_transfer(
                 bank_ref=transfer["bank_ref"],
             )
         return known, False
-    fee, detail = _find_fee(session, payment)
+    fee, detail = _find_fee(action.session, payment)
     if fee is None:
         payment.detail = detail
     else:
-        _match(session, fee, payment)
-        announce(session, fee, now, None)
-    session.flush()
+        _match(action.session, fee, payment)
+        announce(action, fee)
+    action.session.flush()
     after = describe_payment(payment)
-    audit.record(session, None, "payments.transfer", "payment", payment.payment_id, None, after, at=now)
+    action.record("payments.transfer", "payment", payment.payment_id, None, after)
     return payment, True
 
 
@@ -114,69 +115,49 @@ def _outstanding(fee: FeeRow, payments: Sequence[Payment]) -> int:
     return max(fee.amount_vnd - sum(one.applied_vnd for one in payments), 0)
 
 
-def attach(
-    session: Session,
-    principal: Principal,
-    payment_id: int,
-    edited_version: int,
-    reference: str,
-    reason: str,
-    *,
-    now: datetime,
-    address: str = "",
-) -> None:
+def attach(action: ActionContext, payment_id: int, expected_version: int, reference: str, reason: str) -> None:
     """Put a transfer that matched nothing on the fee with a reference, because a person found out whose it is.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such payment or fee for the caller, it was changed meanwhile, is not unmatched, the fee's amount
+        If there is no such payment or fee for the caller, it was changed since, is not unmatched, the fee's amount
         is not known yet, or the reason is missing.
     """
     said = check_reason(reason)
-    get_payment(session, principal, payment_id)
-    fee_id = store.find_fee_id(session, reference.strip().upper())
+    get_payment(action.session, action.actor, payment_id)
+    fee_id = store.find_fee_id(action.session, reference.strip().upper())
     if fee_id is None:
         raise NotFoundError("There is no fee {name} that you may see.", name=reference.strip()[:40])
-    fee = lock_for_collector(session, principal, fee_id, None)  # before the payment, as everywhere
+    fee = lock_for_collector(action.session, action.actor, fee_id, None)  # before the payment, as everywhere
     if fee.amount_vnd is None:
         raise ConflictError("The amount of the fee {reference} is not known yet.", reference=fee.reference)
-    payment = lock_payment(session, principal, payment_id, edited_version)
+    payment = lock_payment(action.session, action.actor, payment_id, expected_version)
     if payment.status != PaymentStatus.UNMATCHED:
         raise ConflictError("The payment is {status}, not unmatched.", status=payment.status)
     if payment.refunded_vnd:
         raise ConflictError("Part of the payment was given back already; give back the rest.")
     before = describe_payment(payment)
-    _match(session, fee, payment)
-    announce(session, fee, now, principal)
+    _match(action.session, fee, payment)
+    announce(action, fee)
     after = {**describe_payment(payment), "reason": said}
-    audit.record(session, principal, "payments.attach", "payment", payment_id, before, after, at=now, address=address)
+    action.record("payments.attach", "payment", payment_id, before, after)
 
 
 # Cash and confirmation
 
 
-def take_cash(
-    session: Session,
-    sheets: Sheets,
-    principal: Principal,
-    fee_id: int,
-    edited_version: int | None,
-    amount_vnd: int,
-    *,
-    now: datetime,
-    address: str = "",
-) -> int:
+def take_cash(action: ActionContext, sheets: Sheets, fee_id: int, expected_version: int | None, amount_vnd: int) -> int:
     """Take what is still due in cash: the fee is paid, the receipt numbered; the payment's id.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such fee for the caller, it was changed meanwhile, is not due, or the amount is another.
+        If there is no such fee for the caller, it was changed since, is not due, or the amount is another.
     """
-    fee = lock_for_collector(session, principal, fee_id, edited_version)
+    fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
     _check_due(fee)
-    earlier = store.payments_of(session, fee_id)
+    earlier = store.payments_of(action.session, fee_id)
     outstanding_vnd = _outstanding(fee, earlier)
     if outstanding_vnd == 0:
         raise ConflictError("The money for this fee is on the account already; confirm it.")
@@ -190,7 +171,7 @@ def take_cash(
     before = summary(fee)
     assert fee.collector is not None
     payment = store.insert_payment(
-        session,
+        action.session,
         {
             "fee_id": fee_id,
             "method": "cash",
@@ -200,65 +181,54 @@ def take_cash(
             "applied_vnd": amount_vnd,
             "collector": fee.collector,
             "gate_id": fee.gate_id,
-            "received_at": now,
-            "recorded_at": now,
-            "recorded_by": principal.account_id,
+            "received_at": action.now,
+            "recorded_at": action.now,
+            "recorded_by": action.actor.account_id,
         },
     )
     assert payment is not None
     for one in earlier:
         if one.status == PaymentStatus.UNDER:
             one.status = PaymentStatus.MATCHED
-    _confirm_payments(session, principal, fee, [*earlier, payment], now)
-    settle(session, sheets, fee, principal, "paid", now, address)
+    _confirm_payments(action, fee, [*earlier, payment])
+    settle(action, sheets, fee, FeeStatus.PAID)
     after = {**summary(fee), "payment": describe_payment(payment)}
-    audit.record(session, principal, "fees.cash", "fee", fee_id, before, after, at=now, address=address)
+    action.record("fees.cash", "fee", fee_id, before, after)
     return payment.payment_id
 
 
-def confirm(
-    session: Session,
-    sheets: Sheets,
-    principal: Principal,
-    fee_id: int,
-    edited_version: int | None,
-    *,
-    now: datetime,
-    address: str = "",
-) -> None:
+def confirm(action: ActionContext, sheets: Sheets, fee_id: int, expected_version: int | None) -> None:
     """Confirm that the money for a fee is on the account: the fee is paid, every transfer gets its receipt.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError
-        If there is no such fee for the caller, it was changed meanwhile, is not due, or the money is not all there.
+        If there is no such fee for the caller, it was changed since, is not due, or the money is not all there.
     """
-    fee = lock_for_collector(session, principal, fee_id, edited_version)
+    fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
     _check_due(fee)
-    payments = store.payments_of(session, fee_id)
+    payments = store.payments_of(action.session, fee_id)
     missing_vnd = _outstanding(fee, payments)
     if missing_vnd:
         raise ConflictError("{missing} đ of this fee have not come in yet.", missing=missing_vnd)
     before = summary(fee)
-    _confirm_payments(session, principal, fee, payments, now)
-    settle(session, sheets, fee, principal, "paid", now, address)
+    _confirm_payments(action, fee, payments)
+    settle(action, sheets, fee, FeeStatus.PAID)
     after = {**summary(fee), "payments": [describe_payment(one) for one in payments]}
-    audit.record(session, principal, "fees.confirm", "fee", fee_id, before, after, at=now, address=address)
+    action.record("fees.confirm", "fee", fee_id, before, after)
 
 
-def _confirm_payments(
-    session: Session, principal: Principal, fee: FeeRow, payments: Sequence[Payment], now: datetime
-) -> None:
+def _confirm_payments(action: ActionContext, fee: FeeRow, payments: Sequence[Payment]) -> None:
     assert fee.collector is not None
-    store.lock_books(session, fee.collector, fee.gate_id)
-    series = series_name(fee.collector, fee.gate_id, now)
+    store.lock_books(action.session, fee.collector, fee.gate_id)
+    series = series_name(fee.collector, fee.gate_id, action.now)
     for one in payments:
         if one.confirmed_at is None and one.applied_vnd:
-            number = store.next_receipt(session, series, fee.collector, fee.gate_id)
-            one.confirmed_at, one.confirmed_by = now, principal.account_id
+            number = store.next_receipt(action.session, series, fee.collector, fee.gate_id)
+            one.confirmed_at, one.confirmed_by = action.now, action.actor.account_id
             one.receipt_series, one.receipt_number = series, number
             one.version += 1
-    session.flush()
+    action.session.flush()
 
 
 def series_name(collector: str, gate_id: str, now: datetime) -> str:
@@ -294,19 +264,13 @@ def get_payment(session: Session, principal: Principal, payment_id: int) -> dict
     return describe_payment(payment)
 
 
-def lock_payment(session: Session, principal: Principal, payment_id: int, edited_version: int | None) -> Payment:
-    """A payment of the caller's office, locked; `edited_version` `None` takes it as it is."""
+def lock_payment(session: Session, principal: Principal, payment_id: int, expected_version: int | None) -> Payment:
+    """A payment of the caller's office, locked; `expected_version` `None` takes it as it is."""
     visible = and_(store.own_payments(principal, "fees.collect"), Payment.payment_id == payment_id)
     payment = store.lock_payment(session, visible)
     if payment is None:
         raise NotFoundError("There is no payment {payment_id} that you may see.", payment_id=payment_id)
-    if edited_version is not None and payment.version != edited_version:
-        raise StaleError(
-            "The payment was changed meanwhile: you saw version {edited}, now it is version {present}. "
-            "Look at it again.",
-            edited=edited_version,
-            present=payment.version,
-        )
+    check_version(payment.version, expected_version)
     return payment
 
 

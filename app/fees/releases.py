@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -12,7 +11,7 @@ from app.fees.payments import lock_payment
 from app.fees.service import announce, check_reason, lock_for_collector, settle
 from app.fees.tables import FeeRow, Payment, Release
 from app.fees.vocabulary import FeeStatus, PaymentStatus, ReleaseStatus
-from app.platform import audit
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.sheets.service import Sheets
 from app.trips.tables import Trip
@@ -20,46 +19,29 @@ from app.trips.vocabulary import Stage
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 
 
-def ask_waiver(
-    session: Session,
-    principal: Principal,
-    fee_id: int,
-    edited_version: int | None,
-    reason: str,
-    *,
-    now: datetime,
-    address: str = "",
-) -> int:
+def ask_waiver(action: ActionContext, fee_id: int, expected_version: int | None, reason: str) -> int:
     """Ask that a fee be waived; the release's id.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such fee for the caller, it was changed meanwhile, is settled, has money on it or a waiver asked
+        If there is no such fee for the caller, it was changed since, is settled, has money on it or a waiver asked
         for already, or the reason is missing.
     """
-    fee = lock_for_collector(session, principal, fee_id, edited_version)
-    _check_waivable(session, fee)
+    fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
+    _check_waivable(action.session, fee)
     values = {
         "kind": "waiver",
         "fee_id": fee_id,
         "amount_vnd": fee.amount_vnd or 0,
-        "collector": str(principal.role),
+        "collector": str(action.actor.role),
         "gate_id": fee.gate_id,
     }
-    return _ask(session, principal, values, reason, now, address)
+    return _ask(action, values, reason)
 
 
 def ask_refund(
-    session: Session,
-    principal: Principal,
-    payment_id: int,
-    edited_version: int | None,
-    amount_vnd: int,
-    reason: str,
-    *,
-    now: datetime,
-    address: str = "",
+    action: ActionContext, payment_id: int, expected_version: int | None, amount_vnd: int, reason: str
 ) -> int:
     """Ask that money be given back, first of what is over, then of what paid a fee; the release's id.
 
@@ -68,11 +50,11 @@ def ask_refund(
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such payment for the caller, it was changed meanwhile, less is left of it, a refund is asked for
+        If there is no such payment for the caller, it was changed since, less is left of it, a refund is asked for
         already, the trip is still open, or the reason is missing.
     """
-    payment = lock_payment(session, principal, payment_id, edited_version)
-    applied_vnd = _check_refundable(session, payment, amount_vnd)
+    payment = lock_payment(action.session, action.actor, payment_id, expected_version)
+    applied_vnd = _check_refundable(action.session, payment, amount_vnd)
     values = {
         "kind": "refund",
         "payment_id": payment_id,
@@ -83,20 +65,10 @@ def ask_refund(
         "collector": payment.collector,
         "gate_id": payment.gate_id,
     }
-    return _ask(session, principal, values, reason, now, address)
+    return _ask(action, values, reason)
 
 
-def decide(
-    session: Session,
-    sheets: Sheets,
-    principal: Principal,
-    release_id: int,
-    approved: bool,
-    reason: str,
-    *,
-    now: datetime,
-    address: str = "",
-) -> None:
+def decide(action: ActionContext, sheets: Sheets, release_id: int, approved: bool, reason: str) -> None:
     """Approve or refuse what a colleague asked for; approved it takes effect.
 
     Raises
@@ -105,27 +77,27 @@ def decide(
         If there is no such release for the caller, the caller asked for it, it is decided, what it rests on changed,
         or the reason for a refusal is missing.
     """
-    release = store.lock_release(session, release_id, principal)
+    release = store.lock_release(action.session, release_id, action.actor)
     if release is None:
         raise NotFoundError("There is no waiver or refund {release_id} that you may see.", release_id=release_id)
-    if release.asked_by == principal.account_id:
+    if release.asked_by == action.actor.account_id:
         raise ForbiddenError("You asked for this yourself; a second person must decide.")
     if release.status != ReleaseStatus.ASKED:
         raise ConflictError("This was decided already: {status}.", status=release.status)
     before = describe(release)
     release.status = ReleaseStatus.APPROVED if approved else ReleaseStatus.REFUSED
-    release.decided_by, release.decided_at = principal.account_id, now
+    release.decided_by, release.decided_at = action.actor.account_id, action.now
     release.decision_reason = check_reason(reason) if reason.strip() or not approved else None
-    session.flush()
+    action.session.flush()
     if approved and release.kind == "waiver":
-        fee = lock_for_collector(session, principal, release.fee_id or 0, None)
-        _check_waivable(session, fee)
-        store.update_fee(session, fee, {"collector": fee.collector or release.collector})
-        settle(session, sheets, fee, principal, "waived", now, address)
+        fee = lock_for_collector(action.session, action.actor, release.fee_id or 0, None)
+        _check_waivable(action.session, fee)
+        store.update_fee(action.session, fee, {"collector": fee.collector or release.collector})
+        settle(action, sheets, fee, FeeStatus.WAIVED)
     elif approved:
-        _give_back(session, principal, release, now)
+        _give_back(action, release)
     act = f"fees.{release.kind}.{release.status}"
-    audit.record(session, principal, act, "fee_release", release_id, before, describe(release), at=now, address=address)
+    action.record(act, "fee_release", release_id, before, describe(release))
 
 
 def list_releases(session: Session, principal: Principal, *, limit: int = 200) -> list[dict[str, Any]]:
@@ -164,23 +136,21 @@ def describe(release: Release) -> dict[str, Any]:
     }
 
 
-def _ask(
-    session: Session, principal: Principal, values: dict[str, Any], reason: str, now: datetime, address: str
-) -> int:
+def _ask(action: ActionContext, values: dict[str, Any], reason: str) -> int:
     release = store.insert_release(
-        session,
+        action.session,
         {
             **values,
             "reason": check_reason(reason),
             "status": ReleaseStatus.ASKED,
-            "asked_by": principal.account_id,
-            "asked_at": now,
+            "asked_by": action.actor.account_id,
+            "asked_at": action.now,
         },
     )
     if release is None:
         raise ConflictError("This was asked for already and waits for a second person.")
     act, after = f"fees.{release.kind}.asked", describe(release)
-    audit.record(session, principal, act, "fee_release", release.release_id, None, after, at=now, address=address)
+    action.record(act, "fee_release", release.release_id, None, after)
     return release.release_id
 
 
@@ -212,11 +182,11 @@ def _check_refundable(session: Session, payment: Payment, amount_vnd: int) -> in
     return applied_vnd
 
 
-def _give_back(session: Session, principal: Principal, release: Release, now: datetime) -> None:
-    fee_id = session.get_one(Payment, release.payment_id).fee_id
-    fee = None if fee_id is None else store.lock_fee(session, FeeRow.fee_id == fee_id)  # before its payments
-    payment = lock_payment(session, principal, release.payment_id or 0, None)
-    release.applied_vnd = _check_refundable(session, payment, release.amount_vnd)
+def _give_back(action: ActionContext, release: Release) -> None:
+    fee_id = action.session.get_one(Payment, release.payment_id).fee_id
+    fee = None if fee_id is None else store.lock_fee(action.session, FeeRow.fee_id == fee_id)  # before its payments
+    payment = lock_payment(action.session, action.actor, release.payment_id or 0, None)
+    release.applied_vnd = _check_refundable(action.session, payment, release.amount_vnd)
     payment.refunded_vnd += release.amount_vnd
     payment.version += 1
     if payment.confirmed_at is None:  # it never counted: what pays the fee shrinks, and nothing was taken
@@ -226,18 +196,18 @@ def _give_back(session: Session, principal: Principal, release: Release, now: da
         payment.status = PaymentStatus.REFUNDED
     elif payment.status == PaymentStatus.OVER and payment.refunded_vnd >= payment.amount_vnd - payment.applied_vnd:
         payment.status = PaymentStatus.MATCHED
-    session.flush()
+    action.session.flush()
     if fee is None:
         return
-    payments = store.payments_of(session, fee.fee_id)
+    payments = store.payments_of(action.session, fee.fee_id)
     if fee.status == FeeStatus.PAID and all(
         one.status == PaymentStatus.REFUNDED for one in payments if one.confirmed_at is not None
     ):
-        store.update_fee(session, fee, {"status": FeeStatus.REFUNDED})
+        store.update_fee(action.session, fee, {"status": FeeStatus.REFUNDED})
     elif fee.status == FeeStatus.DUE:
         if sum(one.applied_vnd for one in payments) < (fee.amount_vnd or 0):
             for one in payments:  # what is left no longer pays the whole fee
                 if one.status in {PaymentStatus.MATCHED, PaymentStatus.OVER}:
                     one.status = PaymentStatus.UNDER
-        store.update_fee(session, fee, {})
-    announce(session, fee, now, principal)
+        store.update_fee(action.session, fee, {})
+    announce(action, fee)

@@ -6,7 +6,6 @@ What is paid is in `payments`, what is forgiven or given back in `releases`, the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_
@@ -18,15 +17,16 @@ from app.fees.reference import new_reference
 from app.fees.tables import FeeRow
 from app.fees.tariff import HIGHEST_AMOUNT_VND, Fee, Question, Tariff, assess, in_force
 from app.fees.vocabulary import FeeStatus
-from app.platform import audit, outbox
-from app.platform.outbox import Audience
+from app.platform.actions import ActionContext, Event
+from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal
 from app.procedures.steps import Collector, Step, StepStatus
 from app.sheets.service import Sheets
-from app.trips import store as trip_store
 from app.trips.tables import Trip
+from app.trips.timeline import TimelineEntry, audience_of
 from geo.clock import LOCAL_ZONE
-from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from geo.errors import ConflictError, InvalidInputError, NotFoundError
+from geo.versions import check_version
 from ingest.plates import display_plate
 
 REASON_LENGTH = 500
@@ -35,7 +35,7 @@ REASON_LENGTH = 500
 # Opening
 
 
-def open_fee(session: Session, sheets: Sheets, trip_id: int, *, now: datetime) -> int:
+def open_fee(action: ActionContext, sheets: Sheets, trip_id: int) -> int:
     """Open the fee of a trip, or assess it anew after its declaration changed; the fee's id.
 
     Called when a declaration is submitted. A fee that is settled, decided by a collector or has money on it is not
@@ -47,45 +47,35 @@ def open_fee(session: Session, sheets: Sheets, trip_id: int, *, now: datetime) -
     NotFoundError
         If there is no such trip.
     """
-    row = store.find_facts(session, trip_id)
+    row = store.find_facts(action.session, trip_id)
     if row is None:
         raise NotFoundError("There is no trip {trip_id} that you may see.", trip_id=trip_id)
     first = store.insert_fee(
-        session,
+        action.session,
         {
             "trip_id": trip_id,
             "gate_id": row.gate_id,
             "status": FeeStatus.OPEN_QUESTION,
             "load": {},
-            "opened_at": now,
+            "opened_at": action.now,
             "reference": new_reference(),
             "collector": None,
         },
     )
-    fee = first or store.lock_fee(session, FeeRow.trip_id == trip_id)
+    fee = first or store.lock_fee(action.session, FeeRow.trip_id == trip_id)
     assert fee is not None
-    has_money = bool(store.payments_of(session, fee.fee_id))
+    has_money = bool(store.payments_of(action.session, fee.fee_id))
     if fee.status not in FeeStatus.settled() and fee.decided_by is None and not has_money:
-        _assess(session, sheets, fee, row, now, principal=None, act="fees.open" if first else "fees.reassess")
+        _assess(action, sheets, fee, row, act="fees.open" if first else "fees.reassess")
     else:
-        _ask_again(session, fee, row, now)
+        _ask_again(action, fee, row)
     return fee.fee_id
 
 
-def _assess(
-    session: Session,
-    sheets: Sheets,
-    fee: FeeRow,
-    row: Any,
-    now: datetime,
-    *,
-    principal: Principal | None,
-    act: str,
-    address: str = "",
-) -> None:
+def _assess(action: ActionContext, sheets: Sheets, fee: FeeRow, row: Any, *, act: str) -> None:
     """Ask the tariff and write down its answer."""
     before = summary(fee)
-    answer, values = _ask_tariff(session, fee, row, now)
+    answer, values = _ask_tariff(action, fee, row)
     if isinstance(answer, Fee) and values.get("collector") is not None:
         values |= {
             "status": FeeStatus.DUE,
@@ -110,19 +100,19 @@ def _assess(
     changes = {name: value for name, value in values.items() if getattr(fee, name) != value}
     if not changes:
         return
-    store.update_fee(session, fee, changes)
-    _tell_sheet(session, sheets, fee, now, principal)
-    announce(session, fee, now, principal)
-    audit.record(session, principal, act, "fee", fee.fee_id, before, summary(fee), at=now, address=address)
+    store.update_fee(action.session, fee, changes)
+    _update_sheet(action, sheets, fee)
+    announce(action, fee)
+    action.record(act, "fee", fee.fee_id, before, summary(fee))
 
 
-def _ask_tariff(session: Session, fee: FeeRow, row: Any, now: datetime) -> tuple[Fee | Question, dict[str, Any]]:
+def _ask_tariff(action: ActionContext, fee: FeeRow, row: Any) -> tuple[Fee | Question, dict[str, Any]]:
     """What the tariff in force says of a trip's load, and the columns that depend on which tariff that is."""
     load = load_of(row._mapping, row.declared, fee.answers)
-    tariffs = {row.tariff_id: Tariff.from_definition(row.rules) for row in store.published_tariffs(session)}
+    tariffs = {row.tariff_id: Tariff.from_definition(row.rules) for row in store.published_tariffs(action.session)}
     values: dict[str, Any] = {"load": to_record(load), "gate_id": row.gate_id}
     try:
-        tariff = in_force(tariffs.values(), now.astimezone(LOCAL_ZONE).date())
+        tariff = in_force(tariffs.values(), action.now.astimezone(LOCAL_ZONE).date())
     except NotFoundError as error:
         unknown = Question("no_tariff", error.message, {k: str(v) for k, v in error.values.items()})
         return unknown, {**values, "tariff_id": None}
@@ -131,9 +121,9 @@ def _ask_tariff(session: Session, fee: FeeRow, row: Any, now: datetime) -> tuple
     return assess(tariff, load), values
 
 
-def _ask_again(session: Session, fee: FeeRow, row: Any, now: datetime) -> None:
+def _ask_again(action: ActionContext, fee: FeeRow, row: Any) -> None:
     """Let a collector decide on a fee that stood already, if the load it stood for is another now."""
-    answer, values = _ask_tariff(session, fee, row, now)
+    answer, values = _ask_tariff(action, fee, row)
     if values["load"] == fee.load or (isinstance(answer, Fee) and answer.amount_vnd == fee.amount_vnd):
         return
     before = summary(fee)
@@ -152,7 +142,7 @@ def _ask_again(session: Session, fee: FeeRow, row: Any, now: datetime) -> None:
         )
     question = Question("load_changed", message, known)
     store.update_fee(
-        session,
+        action.session,
         fee,
         {
             "status": FeeStatus.OPEN_QUESTION,
@@ -167,70 +157,53 @@ def _ask_again(session: Session, fee: FeeRow, row: Any, now: datetime) -> None:
             "settled_by": None,
         },
     )
-    announce(session, fee, now, None)
-    audit.record(session, None, "fees.reopen", "fee", fee.fee_id, before, summary(fee), at=now)
+    announce(action, fee)
+    action.record("fees.reopen", "fee", fee.fee_id, before, summary(fee))
 
 
 def _amount(amount_vnd: int) -> str:
     return f"{amount_vnd:,}".replace(",", ".")
 
 
-def _tell_sheet(session: Session, sheets: Sheets, fee: FeeRow, now: datetime, principal: Principal | None) -> None:
+def _update_sheet(action: ActionContext, sheets: Sheets, fee: FeeRow) -> None:
     if fee.collector is not None:
         facts = {"collector": fee.collector, "fee_due": True}
-        sheets.update_facts(session, fee.trip_id, facts, now, principal=principal)
+        sheets.update_facts(action.without_address(), fee.trip_id, facts)
 
 
 # Questions
 
 
 def answer_question(
-    session: Session,
-    sheets: Sheets,
-    principal: Principal,
-    fee_id: int,
-    edited_version: int,
-    facts: Mapping[str, Any],
-    *,
-    now: datetime,
-    address: str = "",
+    action: ActionContext, sheets: Sheets, fee_id: int, expected_version: int, facts: Mapping[str, Any]
 ) -> None:
     """Add facts that the declaration leaves out, such as the vehicle's payload, and ask the tariff again.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such fee for the caller, it was changed meanwhile, has no open question, or a fact does not fit.
+        If there is no such fee for the caller, it was changed since, has no open question, or a fact does not fit.
     """
-    fee = lock_for_collector(session, principal, fee_id, edited_version)
+    fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
     _check_open(fee)
-    row = store.find_facts(session, fee.trip_id)
+    row = store.find_facts(action.session, fee.trip_id)
     assert row is not None
-    store.update_fee(session, fee, {"answers": {**fee.answers, **check_answers(facts)}})
-    _assess(session, sheets, fee, row, now, principal=principal, act="fees.answer", address=address)
+    store.update_fee(action.session, fee, {"answers": {**fee.answers, **check_answers(facts)}})
+    _assess(action, sheets, fee, row, act="fees.answer")
 
 
 def decide_amount(
-    session: Session,
-    sheets: Sheets,
-    principal: Principal,
-    fee_id: int,
-    edited_version: int,
-    amount_vnd: int,
-    reason: str,
-    *,
-    now: datetime,
-    address: str = "",
+    action: ActionContext, sheets: Sheets, fee_id: int, expected_version: int, amount_vnd: int, reason: str
 ) -> None:
     """Set the amount where the tariff has no answer; the reason is kept and stands in the derivation.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such fee for the caller, it was changed meanwhile, has no open question, or amount or reason
+        If there is no such fee for the caller, it was changed since, has no open question, or amount or reason
         are missing.
     """
-    fee = lock_for_collector(session, principal, fee_id, edited_version)
+    fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
     _check_open(fee)
     if not 1 <= amount_vnd <= HIGHEST_AMOUNT_VND:
         raise InvalidInputError("The amount must be 1 đồng or more.", field="amount_vnd")
@@ -248,7 +221,7 @@ def decide_amount(
         "reason": said,
     }
     store.update_fee(
-        session,
+        action.session,
         fee,
         {
             "status": FeeStatus.DUE,
@@ -256,47 +229,38 @@ def decide_amount(
             "derivation": [line],
             "question": None,
             "decision_reason": said,
-            "decided_by": principal.account_id,
-            "collector": fee.collector or str(principal.role),
+            "decided_by": action.actor.account_id,
+            "collector": fee.collector or str(action.actor.role),
         },
     )
-    _tell_sheet(session, sheets, fee, now, principal)
-    announce(session, fee, now, principal)
-    audit.record(session, principal, "fees.decide", "fee", fee_id, before, summary(fee), at=now, address=address)
+    _update_sheet(action, sheets, fee)
+    announce(action, fee)
+    action.record("fees.decide", "fee", fee_id, before, summary(fee))
 
 
 # Settling
 
 
-def settle(
-    session: Session, sheets: Sheets, fee: FeeRow, principal: Principal, status: str, now: datetime, address: str
-) -> None:
+def settle(action: ActionContext, sheets: Sheets, fee: FeeRow, status: str) -> None:
     """A fee is paid or waived: written down, told, and the step of its sheet confirmed if its turn has come.
 
     One settled before its turn is confirmed when it comes (see `on_sheet`).
     """
     store.update_fee(
-        session, fee, {"status": status, "settled_at": now, "settled_by": principal.account_id, "question": None}
+        action.session,
+        fee,
+        {"status": status, "settled_at": action.now, "settled_by": action.actor.account_id, "question": None},
     )
-    announce(session, fee, now, principal)
-    if store.step_status(session, fee.trip_id) == StepStatus.READY:
-        sheets.confirm_step(
-            session,
-            principal,
-            fee.trip_id,
-            Step.FEE,
-            edited_version=None,
-            data=_step_data(fee),
-            now=now,
-            address=address,
-        )
+    announce(action, fee)
+    if store.step_status(action.session, fee.trip_id) == StepStatus.READY:
+        sheets.confirm_step(action, fee.trip_id, Step.FEE, expected_version=None, data=_step_data(fee))
 
 
-def complete_step(session: Session, sheets: Sheets, trip_id: int, *, now: datetime) -> None:
+def complete_step(action: ActionContext, sheets: Sheets, trip_id: int) -> None:
     """Confirm the step of a fee that was settled before its turn."""
-    fee = store.lock_fee(session, FeeRow.trip_id == trip_id)
+    fee = store.lock_fee(action.session, FeeRow.trip_id == trip_id)
     assert fee is not None
-    sheets.confirm_step(session, None, trip_id, Step.FEE, edited_version=None, data=_step_data(fee), now=now)
+    sheets.confirm_step(action, trip_id, Step.FEE, expected_version=None, data=_step_data(fee))
 
 
 def _step_data(fee: FeeRow) -> dict[str, Any]:
@@ -324,14 +288,12 @@ def list_fees(
     *,
     statuses: tuple[str, ...] = (),
     ready: bool | None = None,
-    before: int | None = None,
-    limit: int,
-) -> tuple[list[dict[str, Any]], int | None]:
-    """A page of fees the caller may see, newest first, and the id below which the next page begins."""
+    page: PageRequest,
+) -> Page[dict[str, Any]]:
+    """A page of fees the caller may see, newest first."""
     visible = store.visible_fees(principal, "fees.read")
-    rows = store.list_fees(session, visible, statuses=statuses, ready=ready, before=before, limit=limit + 1)
-    page = [describe(row) for row in rows[:limit]]
-    return page, page[-1]["fee_id"] if len(rows) > limit else None
+    rows = store.list_fees(session, visible, statuses=statuses, ready=ready, before=page.before, limit=page.fetch)
+    return paginate(rows, page, "fee_id", describe)
 
 
 def payment_code(session: Session, principal: Principal, fee_id: int) -> dict[str, Any]:
@@ -447,18 +409,13 @@ def summary(fee: FeeRow) -> dict[str, Any]:
 # Pieces
 
 
-def lock_for_collector(session: Session, principal: Principal, fee_id: int, edited_version: int | None) -> FeeRow:
-    """A fee that the caller collects, locked; `edited_version` `None` takes it as it is."""
+def lock_for_collector(session: Session, principal: Principal, fee_id: int, expected_version: int | None) -> FeeRow:
+    """A fee that the caller collects, locked; `expected_version` `None` takes it as it is."""
     visible = and_(store.visible_fees(principal, "fees.collect"), FeeRow.fee_id == fee_id)
     fee = store.lock_fee(session, visible)
     if fee is None:
         raise NotFoundError("There is no fee {name} that you may see.", name=fee_id)
-    if edited_version is not None and fee.version != edited_version:
-        raise StaleError(
-            "The fee was changed meanwhile: you saw version {edited}, now it is version {present}. Look at it again.",
-            edited=edited_version,
-            present=fee.version,
-        )
+    check_version(fee.version, expected_version)
     return fee
 
 
@@ -470,23 +427,13 @@ def check_reason(reason: str) -> str:
     return said
 
 
-def announce(session: Session, fee: FeeRow, now: datetime, principal: Principal | None) -> None:
-    """Tell people of a fee's status, and write it on the trip's timeline."""
-    trip = session.get_one(Trip, fee.trip_id)
-    audience = Audience(
-        roles=(fee.collector,) if fee.collector else tuple(Collector),
-        organisations=(trip.organisation_id,),
-        accounts=(trip.driver_id,) if trip.driver_id is not None else (),
-        vehicles=(trip.vehicle_id,),
-        gates=(fee.gate_id,),
-    )
+def announce(action: ActionContext, fee: FeeRow) -> None:
+    """Publish a fee's status, and write it on the trip's timeline."""
+    trip = action.session.get_one(Trip, fee.trip_id)
+    audience = audience_of(trip, (fee.collector,) if fee.collector else tuple(Collector), gates=(fee.gate_id,))
     data = {"fee_id": fee.fee_id, "trip_id": fee.trip_id, "gate_id": fee.gate_id, "status": fee.status}
-    outbox.emit(session, "fee", audience, data, at=now)
-    actor_id = principal.account_id if principal else None
-    line = {"status": fee.status, "amount_vnd": fee.amount_vnd}
-    trip_store.insert_events(
-        session, [{"trip_id": fee.trip_id, "at": now, "kind": "fee", "data": line, "actor_id": actor_id}]
-    )
+    action.publish_event(Event("fee", audience, data))
+    TimelineEntry(fee.trip_id, "fee", {"status": fee.status, "amount_vnd": fee.amount_vnd}).write(action)
 
 
 def _check_open(fee: FeeRow) -> None:

@@ -51,16 +51,6 @@ def list_tariffs(session: Session) -> Sequence[TariffRow]:
     return session.scalars(select(TariffRow).order_by(TariffRow.valid_from.desc(), TariffRow.tariff_id.desc())).all()
 
 
-def lock_tariff(session: Session, tariff_id: int) -> TariffRow | None:
-    """A tariff, locked."""
-    return session.scalars(
-        select(TariffRow)
-        .where(TariffRow.tariff_id == tariff_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
-
-
 def insert_tariff(session: Session, values: Mapping[str, Any]) -> TariffRow | None:
     """A new tariff; `None` if its code and version are taken."""
     query = pg_insert(TariffRow).values(**values).on_conflict_do_nothing().returning(TariffRow)

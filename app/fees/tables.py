@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.fees.vocabulary import FeeStatus, PaymentStatus
 from app.platform.labels import DocumentStatus
+from app.platform.versioned import VersionedColumns
 from app.procedures.steps import Collector
 from geo.database import Base, one_of
 
@@ -18,7 +19,7 @@ IS_OPEN = one_of("status", FeeStatus.open())
 ACCOUNT = "app.account.account_id"
 
 
-class TariffRow(Base):
+class TariffRow(VersionedColumns, Base):
     """One version of a tariff; `rules` is its whole definition (see `app.fees.tariff`)."""
 
     __tablename__ = "tariff"
@@ -30,18 +31,11 @@ class TariffRow(Base):
 
     tariff_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     code: Mapped[str]
-    version: Mapped[int]
     valid_from: Mapped[date]
     valid_to: Mapped[date | None]
     complete: Mapped[bool]
     rules: Mapped[dict[str, Any]] = mapped_column(JSONB)
     source: Mapped[str]
-    status: Mapped[str]
-    edit: Mapped[int] = mapped_column(server_default=text("1"))
-    created_by: Mapped[int | None] = mapped_column(ForeignKey(ACCOUNT))
-    created_at: Mapped[datetime]
-    published_by: Mapped[int | None] = mapped_column(ForeignKey(ACCOUNT))
-    published_at: Mapped[datetime | None]
 
 
 class CollectingAccount(Base):

@@ -5,22 +5,23 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.fees import tariffs
 from app.fees.endpoints import Id
-from app.platform.dependencies import ClockDep, SessionDep
-from app.platform.http import IfMatch, etag, problems, read_if_match
+from app.platform.actions import ActionContext
+from app.platform.dependencies import SessionDep
+from app.platform.errors import problems
 from app.platform.labels import DocumentStatus
 from app.platform.permissions import Principal
+from app.platform.versions import ExpectedVersion, with_etag
 
 router = APIRouter(prefix="/api/v1/tariffs", tags=["fees"])
 
 ReaderDep = Annotated[Principal, Depends(allow("tariffs.read"))]
-WriterDep = Annotated[Principal, Depends(allow("tariffs.write"))]
+WriterAction = Annotated[ActionContext, Depends(acting("tariffs.write"))]
 
 
 class TariffIn(BaseModel):
@@ -62,52 +63,28 @@ def list_tariffs(_principal: ReaderDep, session: SessionDep) -> Any:
 @router.get("/{tariff_id}", response_model=TariffDetail, responses=problems(404))
 def get_tariff(tariff_id: Id, response: Response, _principal: ReaderDep, session: SessionDep) -> Any:
     """One version with its rules."""
-    return _answer(response, tariffs.get_tariff(session, tariff_id))
+    return with_etag(response, tariffs.get_tariff(session, tariff_id))
 
 
 @router.post("", status_code=201, response_model=TariffDetail, responses=problems(409))
-def create_draft(
-    body: TariffIn, request: Request, response: Response, principal: WriterDep, session: SessionDep, clock: ClockDep
-) -> Any:
+def create_draft(body: TariffIn, response: Response, action: WriterAction) -> Any:
     """Enter a new version as a draft."""
-    tariff_id = tariffs.create_draft(session, principal, body.rules, now=clock.now(), address=client_address(request))
+    tariff_id = tariffs.create_draft(action, body.rules)
     response.headers["Location"] = f"/api/v1/tariffs/{tariff_id}"
-    return _answer(response, tariffs.get_tariff(session, tariff_id))
+    return with_etag(response, tariffs.get_tariff(action.session, tariff_id))
 
 
 @router.put("/{tariff_id}", response_model=TariffDetail, responses=problems(404, 409, 412, 428))
 def edit_draft(
-    tariff_id: Id,
-    body: TariffIn,
-    request: Request,
-    response: Response,
-    principal: WriterDep,
-    session: SessionDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
+    tariff_id: Id, body: TariffIn, response: Response, action: WriterAction, expected_version: ExpectedVersion
 ) -> Any:
     """Replace the rules of a draft."""
-    edited, address = read_if_match(if_match), client_address(request)
-    tariffs.edit_draft(session, principal, tariff_id, edited, body.rules, now=clock.now(), address=address)
-    return _answer(response, tariffs.get_tariff(session, tariff_id))
+    tariffs.edit_draft(action, tariff_id, expected_version, body.rules)
+    return with_etag(response, tariffs.get_tariff(action.session, tariff_id))
 
 
 @router.post("/{tariff_id}/publish", response_model=TariffDetail, responses=problems(404, 409, 412, 428))
-def publish(
-    tariff_id: Id,
-    request: Request,
-    response: Response,
-    principal: WriterDep,
-    session: SessionDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
-) -> Any:
+def publish(tariff_id: Id, response: Response, action: WriterAction, expected_version: ExpectedVersion) -> Any:
     """Put a draft into force from its date of effect on."""
-    edited, address = read_if_match(if_match), client_address(request)
-    tariffs.publish(session, principal, tariff_id, edited, now=clock.now(), address=address)
-    return _answer(response, tariffs.get_tariff(session, tariff_id))
-
-
-def _answer(response: Response, tariff: dict[str, Any]) -> dict[str, Any]:
-    response.headers["ETag"] = etag(tariff["edit"])
-    return tariff
+    tariffs.publish(action, tariff_id, expected_version)
+    return with_etag(response, tariffs.get_tariff(action.session, tariff_id))

@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 from app.fees import store
 from app.fees.tables import TariffRow
 from app.fees.tariff import Tariff
-from app.platform import audit
+from app.platform.actions import ActionContext
 from app.platform.labels import DocumentStatus
-from app.platform.permissions import Principal
-from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from app.platform.versioned import Versioned
+from geo.errors import ConflictError, InvalidInputError, NotFoundError
 
 SHIPPED_DIR = Path(__file__).with_name("tariffs_shipped")
+TARIFFS = Versioned(TariffRow, lambda number: NotFoundError("There is no tariff {tariff_id}.", tariff_id=number))
 
 
 def shipped_definitions() -> list[dict[str, Any]]:
@@ -45,15 +46,11 @@ def list_tariffs(session: Session) -> list[dict[str, Any]]:
 
 def get_tariff(session: Session, tariff_id: int) -> dict[str, Any]:
     """One tariff with its rules; raises NotFoundError."""
-    row = session.get(TariffRow, tariff_id)
-    if row is None:
-        raise _none(tariff_id)
+    row = TARIFFS.get(session, tariff_id)
     return {**describe(row), "rules": row.rules}
 
 
-def create_draft(
-    session: Session, principal: Principal, definition: Mapping[str, Any], *, now: datetime, address: str = ""
-) -> int:
+def create_draft(action: ActionContext, definition: Mapping[str, Any]) -> int:
     """Enter a new version as a draft; its id.
 
     Raises
@@ -61,8 +58,9 @@ def create_draft(
     InvalidInputError, ConflictError
         If the definition has a fault, or its code and version are taken.
     """
-    values = _columns(definition, now)
-    row = store.insert_tariff(session, {**values, "status": DocumentStatus.DRAFT, "created_by": principal.account_id})
+    values = _columns(definition, action.now)
+    draft = {**values, "status": DocumentStatus.DRAFT, "created_by": action.actor.account_id}
+    row = store.insert_tariff(action.session, draft)
     if row is None:
         raise ConflictError(
             "Version {version} of the tariff {code} exists; give the next number.",
@@ -70,59 +68,39 @@ def create_draft(
             version=values["version"],
             code=values["code"],
         )
-    audit.record(session, principal, "tariffs.create", "tariff", row.tariff_id, None, values, at=now, address=address)
+    action.record("tariffs.create", "tariff", row.tariff_id, None, values)
     return row.tariff_id
 
 
-def edit_draft(
-    session: Session,
-    principal: Principal,
-    tariff_id: int,
-    edited: int,
-    definition: Mapping[str, Any],
-    *,
-    now: datetime,
-    address: str = "",
-) -> None:
+def edit_draft(action: ActionContext, tariff_id: int, expected_version: int, definition: Mapping[str, Any]) -> None:
     """Replace the definition of a draft; its code and version stay.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is none, it was changed meanwhile, is no draft any more, or the definition has a fault.
+        If there is none, it was changed since, is no draft any more, or the definition has a fault.
     """
-    row = _lock_draft(session, tariff_id, edited)
+    row = TARIFFS.lock_draft(action, tariff_id, expected_version)
     before = {**describe(row), "rules": row.rules}
-    values = _columns(definition, now)
+    values = _columns(definition, action.now)
     if (values["code"], values["version"]) != (row.code, row.version):
         raise InvalidInputError("Code and version of a draft stay; enter a new one instead.", field="version")
-    for name in ("valid_from", "valid_to", "complete", "source", "rules"):
-        setattr(row, name, values[name])
-    row.edit += 1
-    session.flush()
-    audit.record(session, principal, "tariffs.edit", "tariff", tariff_id, before, values, at=now, address=address)
+    columns = ("valid_from", "valid_to", "complete", "source", "rules")
+    TARIFFS.save(action, row, {name: values[name] for name in columns})
+    action.record("tariffs.edit", "tariff", tariff_id, before, values)
 
 
-def publish(
-    session: Session, principal: Principal, tariff_id: int, edited: int, *, now: datetime, address: str = ""
-) -> None:
+def publish(action: ActionContext, tariff_id: int, expected_version: int) -> None:
     """Put a draft into force from its `valid_from` on; fees assessed before keep their tariff.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError
-        If there is none, it was changed meanwhile, or it is no draft any more.
+        If there is none, it was changed since, or it is no draft any more.
     """
-    row = _lock_draft(session, tariff_id, edited)
-    row.status, row.published_by, row.published_at, row.edit = (
-        DocumentStatus.PUBLISHED,
-        principal.account_id,
-        now,
-        row.edit + 1,
-    )
-    session.flush()
-    after = describe(row)
-    audit.record(session, principal, "tariffs.publish", "tariff", tariff_id, None, after, at=now, address=address)
+    row = TARIFFS.lock_draft(action, tariff_id, expected_version)
+    TARIFFS.publish(action, row)
+    action.record("tariffs.publish", "tariff", tariff_id, None, describe(row))
 
 
 def describe(row: TariffRow) -> dict[str, Any]:
@@ -156,22 +134,6 @@ def _columns(definition: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     }
 
 
-def _lock_draft(session: Session, tariff_id: int, edited: int) -> TariffRow:
-    row = store.lock_tariff(session, tariff_id)
-    if row is None:
-        raise _none(tariff_id)
-    if row.edit != edited:
-        raise StaleError(
-            "The tariff was changed meanwhile: you edited version {edited}, now it is version {present}. "
-            "Look at it again.",
-            edited=edited,
-            present=row.edit,
-        )
-    if row.status != DocumentStatus.DRAFT:
-        raise ConflictError("The tariff is {status}; enter a new version instead.", status=row.status)
-    return row
-
-
 def _plain(definition: Mapping[str, Any]) -> dict[str, Any]:
     """The definition as JSON holds it: days as text."""
     try:
@@ -182,7 +144,3 @@ def _plain(definition: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidInputError("The tariff holds a NUL character; remove it.", field="rules")
     plain: dict[str, Any] = orjson.loads(written)
     return plain
-
-
-def _none(tariff_id: int) -> NotFoundError:
-    return NotFoundError("There is no tariff {tariff_id}.", tariff_id=tariff_id)

@@ -13,7 +13,8 @@ from app.accounts.authorisation import allow
 from app.forecasting.service import find_queue
 from app.gates.service import get_gate_id
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.http import Moment, problems
+from app.platform.errors import problems
+from app.platform.fields import Moment
 from app.platform.permissions import Principal
 from capacity import store as capacity_store
 from geo.errors import InvalidInputError, NotFoundError

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
-
-from app.platform import audit
-from app.platform.permissions import Principal
+from app.platform.actions import ActionContext
 from geo.corridor import Corridor
 from geo.errors import NotFoundError
 from routing import store as routing_store
@@ -17,31 +13,25 @@ from routing.store import StoredGateSetting
 
 
 def change_gate(
-    session: Session,
-    principal: Principal,
-    gate_id: str,
-    direction: str,
-    changes: Mapping[str, Any],
-    *,
-    version: int,
-    now: datetime,
-    address: str = "",
+    action: ActionContext, gate_id: str, direction: str, changes: Mapping[str, Any], *, expected_version: int
 ) -> StoredGateSetting:
     """Set how one direction of a gate works; raises InvalidInputError, NotFoundError, StaleError."""
-    before = routing_store.get_gate_setting(session, gate_id, direction)
+    before = routing_store.get_gate_setting(action.session, gate_id, direction)
     after = routing_store.update_gate_setting(
-        session, gate_id, direction, changes, version=version, now=now, updated_by=principal.account_id
+        action.session,
+        gate_id,
+        direction,
+        changes,
+        version=expected_version,
+        now=action.now,
+        updated_by=action.actor.account_id,
     )
-    audit.record(
-        session,
-        principal,
+    action.record(
         "gate.setting",
         "gate",
         f"{gate_id}/{direction}",
         {name: getattr(before, name) for name in changes},
         {name: getattr(after, name) for name in changes},
-        at=now,
-        address=address,
     )
     return after
 

@@ -6,13 +6,15 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import allow
 from app.notifications import service
 from app.platform.dependencies import ClockDep, SessionDep
-from app.platform.http import link_next, problems
+from app.platform.errors import problems
+from app.platform.page_links import AnswerPage, page_of
+from app.platform.paging import PageRequest
 from app.platform.permissions import Principal
 
 router = APIRouter(prefix="/api/v1/notifications", tags=["following"])
@@ -62,18 +64,15 @@ class Unread(BaseModel):
 @router.get("", response_model=NotificationPage, responses=problems())
 def list_notifications(
     request: Request,
-    response: Response,
+    page: Annotated[PageRequest, Depends(page_of(20))],
+    answer: AnswerPage,
     principal: ReaderDep,
     session: SessionDep,
-    before: Annotated[Number | None, Query(description="From the `Link` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Any:
     """What the caller was told in the last 30 days, newest first."""
     gettext = partial(request.app.state.gettext, request)
-    items, following = service.list_notifications(session, principal, gettext, before=before, limit=limit)
-    if following is not None:
-        link_next(request, response, before=following)
-    return {"unread": service.count_unread(session, principal), "items": items}
+    listed = answer(service.list_notifications(session, principal, gettext, page))
+    return {"unread": service.count_unread(session, principal), **listed}
 
 
 @router.get("/unread", response_model=Unread, responses=problems())

@@ -103,7 +103,7 @@ def _notify(session: Session, rows: Sequence[OutboxRow], now: datetime) -> None:
     ]
     accounts = store.insert_notifications(session, notifications)
     if accounts:
-        outbox.emit(session, "notification", Audience(accounts=tuple(sorted(accounts))), {}, at=now)
+        outbox.publish_event(session, "notification", Audience(accounts=tuple(sorted(accounts))), {}, at=now)
 
 
 def _concerns(audience: Audience, account: Any) -> bool:

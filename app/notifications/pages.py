@@ -8,12 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.notifications import service, webhooks
 from app.notifications.vocabulary import DeliveryStatus
 from app.notifications.webhook_endpoints import DeliveryId, WebhookId
+from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
+from app.platform.paging import PageRequest
 from app.platform.permissions import Principal, Role
 from app.web.pages import render
 from geo.errors import CuaKhauError
@@ -23,6 +24,7 @@ router = APIRouter(include_in_schema=False)
 ReaderDep = Annotated[Principal, Depends(allow("notifications.read"))]
 OwnDep = Annotated[Principal, Depends(allow("account.own"))]
 WebhooksDep = Annotated[Principal, Depends(allow("webhooks.write"))]
+WebhooksAction = Annotated[ActionContext, Depends(acting("webhooks.write"))]
 PAGE_SIZE = 30
 Before = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
 
@@ -31,12 +33,12 @@ Before = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
 def show_notifications(request: Request, principal: ReaderDep, session: SessionDep, before: Before = None) -> Response:
     """What the caller was told, newest first."""
     gettext = partial(request.app.state.gettext, request)
-    items, following = service.list_notifications(session, principal, gettext, before=before, limit=PAGE_SIZE)
+    page = service.list_notifications(session, principal, gettext, PageRequest(before, PAGE_SIZE))
     return render(
         request,
         "notifications/notifications.html",
-        items=items,
-        following=following,
+        items=page.items,
+        following=page.next_before,
         icons=service.ICONS,
         unread=service.count_unread(session, principal),
         trip_page="/enterprise/trips/" if principal.role is Role.ENTERPRISE else "",
@@ -61,21 +63,23 @@ def show_webhooks(request: Request, principal: WebhooksDep, session: SessionDep)
 @router.post("/enterprise/webhooks")
 def create_webhook(
     request: Request,
-    principal: WebhooksDep,
-    session: SessionDep,
+    action: WebhooksAction,
     runtime: RuntimeDep,
     url: Annotated[str, Form(max_length=1000)] = "",
     events: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
     """Make a webhook and show its secret, this once."""
-    now, address = runtime.clock.now(), client_address(request)
+    now = runtime.clock.now()
     try:
         made, secret = webhooks.create_webhook(
-            session, principal, runtime.settings, url=url, events=events or [], now=now, address=address
+            ActionContext(action.session, action.actor, now, action.address),
+            runtime.settings,
+            url=url,
+            events=events or [],
         )
     except CuaKhauError as error:
-        return _show(request, principal, session, error=error, written=url)
-    return _show(request, principal, session, made=made["webhook_id"], secret=secret)
+        return _show(request, action.actor, action.session, error=error, written=url)
+    return _show(request, action.actor, action.session, made=made["webhook_id"], secret=secret)
 
 
 @router.get("/enterprise/webhooks/{webhook_id}")
@@ -84,23 +88,21 @@ def show_log(
 ) -> Response:
     """The log of one webhook."""
     webhook = webhooks.get_webhook(session, principal, webhook_id)
-    log, following = webhooks.list_deliveries(session, principal, webhook_id, before=before, limit=PAGE_SIZE)
+    page = webhooks.list_deliveries(session, principal, webhook_id, PageRequest(before, PAGE_SIZE))
     return render(
         request,
         "notifications/webhook_log.html",
         webhook=webhook,
-        log=log,
-        following=following,
+        log=page.items,
+        following=page.next_before,
         statuses=DeliveryStatus.by_name(),
     )
 
 
 @router.post("/enterprise/webhooks/{webhook_id}/remove")
-def remove_webhook(
-    request: Request, webhook_id: WebhookId, principal: WebhooksDep, session: SessionDep, clock: ClockDep
-) -> Response:
+def remove_webhook(webhook_id: WebhookId, action: WebhooksAction) -> Response:
     """Take a webhook away."""
-    webhooks.remove_webhook(session, principal, webhook_id, now=clock.now(), address=client_address(request))
+    webhooks.remove_webhook(action, webhook_id)
     return RedirectResponse("/enterprise/webhooks", 303)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.notifications import store
 from app.platform.labels import N_
+from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal
 from app.procedures.steps import Step
 
@@ -37,12 +38,11 @@ ICONS: Final = {"trip": "truck", "step": "clipboard-check", "fee": "cash", "orde
 
 
 def list_notifications(
-    session: Session, principal: Principal, gettext: Callable[[str], str], *, before: int | None, limit: int
-) -> tuple[list[dict[str, Any]], int | None]:
-    """A page of what the caller was told, newest first, put in words; and the number below which the next begins."""
-    rows = store.list_notifications(session, principal.account_id, before=before, limit=limit + 1)
-    page = [_describe(row, gettext) for row in rows[:limit]]
-    return page, page[-1]["notification_id"] if len(rows) > limit else None
+    session: Session, principal: Principal, gettext: Callable[[str], str], page: PageRequest
+) -> Page[dict[str, Any]]:
+    """A page of what the caller was told, newest first, put in words."""
+    rows = store.list_notifications(session, principal.account_id, before=page.before, limit=page.fetch)
+    return paginate(rows, page, "notification_id", lambda row: _describe(row, gettext))
 
 
 def count_unread(session: Session, principal: Principal) -> int:

@@ -5,20 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.notifications import webhooks
 from app.notifications.vocabulary import DeliveryStatus
+from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
-from app.platform.http import PlainText, link_next, problems
+from app.platform.errors import problems
+from app.platform.fields import PlainText
+from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
 
 router = APIRouter(prefix="/api/v1/webhooks", tags=["following"])
 
 WriterDep = Annotated[Principal, Depends(allow("webhooks.write"))]
+WriterAction = Annotated[ActionContext, Depends(acting("webhooks.write"))]
 WebhookId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 DeliveryId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 EventType = Literal["trip.changed", "trip.step", "trip.fee", "order.changed"]
@@ -85,23 +88,13 @@ def list_webhooks(principal: WriterDep, session: SessionDep) -> Any:
 
 
 @router.post("", status_code=201, response_model=WebhookMade, responses=problems(409))
-def create_webhook(
-    body: WebhookIn,
-    request: Request,
-    response: Response,
-    principal: WriterDep,
-    session: SessionDep,
-    runtime: RuntimeDep,
-) -> Any:
+def create_webhook(body: WebhookIn, response: Response, action: WriterAction, runtime: RuntimeDep) -> Any:
     """Make a webhook. Messages are signed after the Standard Webhooks specification."""
     made, secret = webhooks.create_webhook(
-        session,
-        principal,
+        ActionContext(action.session, action.actor, runtime.clock.now(), action.address),
         runtime.settings,
         url=body.url,
         events=body.events,
-        now=runtime.clock.now(),
-        address=client_address(request),
     )
     response.headers["Location"] = f"/api/v1/webhooks/{made['webhook_id']}"
     return {**made, "secret": secret}
@@ -114,11 +107,9 @@ def get_webhook(webhook_id: WebhookId, principal: WriterDep, session: SessionDep
 
 
 @router.delete("/{webhook_id}", status_code=204, responses=problems(404))
-def remove_webhook(
-    webhook_id: WebhookId, request: Request, principal: WriterDep, session: SessionDep, clock: ClockDep
-) -> None:
+def remove_webhook(webhook_id: WebhookId, action: WriterAction) -> None:
     """Remove a webhook; what waits for it is given up."""
-    webhooks.remove_webhook(session, principal, webhook_id, now=clock.now(), address=client_address(request))
+    webhooks.remove_webhook(action, webhook_id)
 
 
 @router.post("/{webhook_id}/test", status_code=202, responses=problems(404))
@@ -130,18 +121,13 @@ def send_test(webhook_id: WebhookId, principal: WriterDep, session: SessionDep, 
 @router.get("/{webhook_id}/deliveries", response_model=DeliveryPage, responses=problems(404))
 def list_deliveries(
     webhook_id: WebhookId,
-    request: Request,
-    response: Response,
+    page: PageParams,
+    answer: AnswerPage,
     principal: WriterDep,
     session: SessionDep,
-    before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="From the `Link` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> Any:
     """The log of a webhook: what was sent and what is to be sent."""
-    items, following = webhooks.list_deliveries(session, principal, webhook_id, before=before, limit=limit)
-    if following is not None:
-        link_next(request, response, before=following)
-    return {"items": items}
+    return answer(webhooks.list_deliveries(session, principal, webhook_id, page))
 
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/retry", status_code=202, responses=problems(404, 409))

@@ -11,17 +11,19 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
+from standardwebhooks import Webhook
 
 from app.notifications import store
 from app.notifications.feed import WEBHOOK_TYPES, new_delivery
 from app.notifications.tables import DeliveryRow, WebhookRow
 from app.notifications.vocabulary import DeliveryStatus
-from app.platform import audit
+from app.platform.actions import ActionContext
+from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal
 from app.settings import Settings
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
@@ -33,14 +35,7 @@ SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how the specification marks a se
 
 
 def create_webhook(
-    session: Session,
-    principal: Principal,
-    settings: Settings,
-    *,
-    url: str,
-    events: Sequence[str],
-    now: datetime,
-    address: str = "",
+    action: ActionContext, settings: Settings, *, url: str, events: Sequence[str]
 ) -> tuple[dict[str, Any], str]:
     """A webhook of the caller's enterprise, and the secret with which its messages are signed, told this once.
 
@@ -51,33 +46,31 @@ def create_webhook(
     ConflictError
         If the enterprise has as many as it may.
     """
-    organisation_id = _organisation(principal)
+    organisation_id = _organisation(action.actor)
     url = check_url(url, allow_private=settings.webhook_allow_private)
     unknown = [one for one in events if one not in TYPES]
     if unknown or not events:
         raise InvalidInputError("Choose one or more of: {allowed}.", field="events", allowed=", ".join(TYPES))
-    if len(store.webhooks_of(session, [organisation_id])) >= MOST_WEBHOOKS:
+    if len(store.webhooks_of(action.session, [organisation_id])) >= MOST_WEBHOOKS:
         raise ConflictError("There are {most} webhooks already; remove one first.", most=MOST_WEBHOOKS)
     chosen = [one for one in TYPES if one in events]
     row = store.insert_webhook(
-        session,
+        action.session,
         {
             "organisation_id": organisation_id,
             "url": url,
             "salt": secrets.token_bytes(32),
             "events": chosen,
-            "created_by": principal.account_id,
-            "created_at": now,
+            "created_by": action.actor.account_id,
+            "created_at": action.now,
         },
     )
     after = {"url": url, "events": chosen}
-    audit.record(session, principal, "webhooks.create", "webhook", row.webhook_id, None, after, at=now, address=address)
+    action.record("webhooks.create", "webhook", row.webhook_id, None, after)
     return describe(row), format_secret(secret_of(settings, row.salt))
 
 
-def remove_webhook(
-    session: Session, principal: Principal, webhook_id: int, *, now: datetime, address: str = ""
-) -> None:
+def remove_webhook(action: ActionContext, webhook_id: int) -> None:
     """Take a webhook away; what waits for it is given up, its log stays.
 
     Raises
@@ -85,11 +78,11 @@ def remove_webhook(
     NotFoundError
         If the enterprise has no such webhook.
     """
-    row = _get(session, principal, webhook_id)
-    row.removed_at = now
-    store.drop_waiting(session, webhook_id)
+    row = _get(action.session, action.actor, webhook_id)
+    row.removed_at = action.now
+    store.drop_waiting(action.session, webhook_id)
     before = {"url": row.url, "events": row.events}
-    audit.record(session, principal, "webhooks.remove", "webhook", webhook_id, before, at=now, address=address)
+    action.record("webhooks.remove", "webhook", webhook_id, before)
 
 
 def list_webhooks(session: Session, principal: Principal) -> list[dict[str, Any]]:
@@ -112,10 +105,8 @@ def send_test(session: Session, principal: Principal, webhook_id: int, *, now: d
     )
 
 
-def list_deliveries(
-    session: Session, principal: Principal, webhook_id: int, *, before: int | None, limit: int
-) -> tuple[list[dict[str, Any]], int | None]:
-    """A page of a webhook's log, newest first, and the number below which the next begins.
+def list_deliveries(session: Session, principal: Principal, webhook_id: int, page: PageRequest) -> Page[dict[str, Any]]:
+    """A page of a webhook's log, newest first.
 
     Raises
     ------
@@ -123,9 +114,8 @@ def list_deliveries(
         If the enterprise has no such webhook.
     """
     _get(session, principal, webhook_id)
-    rows = store.list_deliveries(session, webhook_id, before=before, limit=limit + 1)
-    page = [describe_delivery(row) for row in rows[:limit]]
-    return page, page[-1]["delivery_id"] if len(rows) > limit else None
+    rows = store.list_deliveries(session, webhook_id, before=page.before, limit=page.fetch)
+    return paginate(rows, page, "delivery_id", describe_delivery)
 
 
 def retry(session: Session, principal: Principal, webhook_id: int, delivery_id: int, *, now: datetime) -> None:
@@ -176,12 +166,11 @@ def format_secret(secret: bytes) -> str:
 
 def sign(secret: bytes, message_id: str, sent_at: datetime, body: str) -> dict[str, str]:
     """The headers that show where a message comes from and that nobody changed it."""
-    stamp = str(int(sent_at.timestamp()))
-    digest = hmac.new(secret, f"{message_id}.{stamp}.{body}".encode(), hashlib.sha256).digest()
+    sent_at = sent_at.astimezone(UTC)  # the library takes the clock time of any zone for UTC
     return {
         "webhook-id": message_id,
-        "webhook-timestamp": stamp,
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+        "webhook-timestamp": str(int(sent_at.timestamp())),
+        "webhook-signature": Webhook(secret).sign(message_id, sent_at, body),
     }
 
 

@@ -13,10 +13,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.accounts.sessions import client_address
 from app.ops import metrics
 from app.ops.migrate import is_current
-from app.platform.dependencies import RuntimeDep
+from app.platform.dependencies import RuntimeDep, client_address
 from app.platform.runtime import Runtime
 from app.tracking.event_stream import Live
 from geo.database import is_alive

@@ -18,6 +18,7 @@ from app.fees import bank, tariffs
 from app.ops import migrate
 from app.ops.embedded import find_postgres
 from app.platform import audit
+from app.platform.actions import ActionContext
 from app.procedures import service as procedures
 from app.settings import Settings
 from capacity.store import seed_yards
@@ -91,14 +92,13 @@ def create_user(
     now = settings.clock().now()
     with transaction(settings) as session:
         service.create_account(
-            session,
+            ActionContext(session, None, now),
             username=username,
             password=password,
             full_name=full_name or username,
             role=role,
             gate_id=gate,
             organisation_id=organisation,
-            now=now,
         )
 
 

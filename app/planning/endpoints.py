@@ -6,20 +6,20 @@ import uuid
 from datetime import datetime, time
 from typing import Annotated, Any, Literal, cast
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.gates import service as gates
 from app.planning import service
+from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.http import IfMatch, etag, problems, read_if_match
+from app.platform.errors import problems
 from app.platform.labels import N_
 from app.platform.permissions import Principal
+from app.platform.versions import ExpectedVersion, with_etag
 from routing import store as routing_store
 from routing.scenario import Scenario, library
-from routing.store import StoredGateSetting
 from routing.tables import ScenarioRunRow
 
 router = APIRouter(prefix="/api/v1", tags=["planning"])
@@ -188,30 +188,19 @@ def read_gate(
     direction: Direction = "export",
 ) -> Any:
     """How one direction of a gate works."""
-    return _answer(response, routing_store.get_gate_setting(session, gate_id, direction))
+    return with_etag(response, routing_store.get_gate_setting(session, gate_id, direction))
 
 
 @router.patch("/gates/{gate_id}/settings", response_model=GateSettingOut, responses=problems(404, 412, 428))
 def change_gate(
     gate_id: str,
     body: GateSettingIn,
-    request: Request,
     response: Response,
-    session: SessionDep,
-    clock: ClockDep,
-    principal: Annotated[Principal, Depends(allow("settings.write"))],
+    action: Annotated[ActionContext, Depends(acting("settings.write"))],
+    expected_version: ExpectedVersion,
     direction: Direction = "export",
-    if_match: IfMatch = None,
 ) -> Any:
     """Change how one direction of a gate works; send the ETag as If-Match. The next forecast uses it."""
-    version, changes = read_if_match(if_match), body.model_dump(exclude_unset=True)
-    address = client_address(request)
-    stored = gates.change_gate(
-        session, principal, gate_id, direction, changes, version=version, now=clock.now(), address=address
-    )
-    return _answer(response, stored)
-
-
-def _answer(response: Response, stored: StoredGateSetting) -> Any:
-    response.headers["ETag"] = etag(stored.version)
-    return vars(stored)
+    changes = body.model_dump(exclude_unset=True)
+    stored = gates.change_gate(action, gate_id, direction, changes, expected_version=expected_version)
+    return with_etag(response, stored)

@@ -111,4 +111,4 @@ def start_child(settings: Settings, run_id: uuid.UUID) -> subprocess.Popen[bytes
 def publish_progress(session: Session, runtime: Runtime, row: ScenarioRunRow) -> None:
     """Tell planners how far a run is."""
     data = {"run_id": str(row.run_id), "status": row.status, "progress": row.progress}
-    outbox.emit(session, "scenario", PLANNERS, data, at=runtime.clock.now())
+    outbox.publish_event(session, "scenario", PLANNERS, data, at=runtime.clock.now())

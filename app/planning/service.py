@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.forecasting.state import HORIZON, assemble
 from app.planning.scenarios import PLANNERS
-from app.platform.outbox import emit
+from app.platform.outbox import publish_event
 from app.platform.permissions import Principal
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
@@ -70,7 +70,9 @@ def queue_scenario(
         created_by=principal.account_id,
         now=now,
     )
-    emit(session, "scenario", PLANNERS, {"run_id": str(row.run_id), "status": "queued", "progress": 0.0}, at=now)
+    publish_event(
+        session, "scenario", PLANNERS, {"run_id": str(row.run_id), "status": "queued", "progress": 0.0}, at=now
+    )
     return row.run_id
 
 
@@ -78,5 +80,5 @@ def cancel_scenario(session: Session, run_id: uuid.UUID, now: datetime) -> Scena
     """Cancel a run that waits or works; raises NotFoundError, ConflictError."""
     row = routing_store.cancel_scenario_run(session, run_id, now=now)
     data = {"run_id": str(run_id), "status": row.status, "progress": row.progress}
-    emit(session, "scenario", PLANNERS, data, at=now)
+    publish_event(session, "scenario", PLANNERS, data, at=now)
     return row

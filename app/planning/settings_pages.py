@@ -12,14 +12,14 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.dispatch.policy import AdvicePolicy, get_policy, set_policy
 from app.gates import service as gates
 from app.planning.endpoints import GateSettingIn
 from app.planning.form import SentFields
 from app.planning.runs import account_names
-from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.actions import ActionContext
+from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.web.forms import Field, Problem, RecordForm, Written, problems_by_field
@@ -35,7 +35,7 @@ from routing.gates import Direction
 router = APIRouter(include_in_schema=False, prefix="/planner/settings")
 
 Viewer = Annotated[Principal, Depends(allow("pages.planner"))]
-Writer = Annotated[Principal, Depends(allow("settings.write"))]
+WriterAction = Annotated[ActionContext, Depends(acting("settings.write"))]
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -79,60 +79,46 @@ def show_settings(
 
 @router.post("/gates/{gate_id}/{direction}")
 def save_gate(
-    request: Request,
-    gate_id: str,
-    direction: Direction,
-    principal: Writer,
-    session: SessionDep,
-    corridor: CorridorDep,
-    clock: ClockDep,
-    sent: SentFields,
+    request: Request, gate_id: str, direction: Direction, action: WriterAction, corridor: CorridorDep, sent: SentFields
 ) -> Response:
     """Set how one direction of a gate works."""
 
     def apply(values: GateSettingIn, version: int) -> None:
-        changes, address = values.model_dump(exclude_unset=True), client_address(request)
-        gates.change_gate(
-            session, principal, gate_id, direction, changes, version=version, now=clock.now(), address=address
-        )
+        changes = values.model_dump(exclude_unset=True)
+        gates.change_gate(action, gate_id, direction, changes, expected_version=version)
 
-    refusal = _attempt(session, f"gate-{gate_id}-{direction}", GATE_FORM, sent, apply)
-    return _answer(request, session, corridor, f"gate-{gate_id}-{direction}", refusal)
+    key = f"gate-{gate_id}-{direction}"
+    refusal = _attempt(action.session, key, GATE_FORM, sent, apply)
+    return _answer(request, action.session, corridor, key, refusal)
 
 
 @router.post("/yards/{yard_id}")
 def save_yard(
-    request: Request,
-    yard_id: str,
-    principal: Writer,
-    session: SessionDep,
-    corridor: CorridorDep,
-    clock: ClockDep,
-    sent: SentFields,
+    request: Request, yard_id: str, action: WriterAction, corridor: CorridorDep, sent: SentFields
 ) -> Response:
     """Set how many trucks a yard holds."""
 
     def apply(values: CapacityIn, version: int) -> None:
-        address = client_address(request)
-        yards_service.change_capacity(
-            session, principal, yard_id, values.capacity, version=version, now=clock.now(), address=address
-        )
+        yards_service.change_capacity(action, yard_id, values.capacity, expected_version=version)
 
     return _answer(
-        request, session, corridor, f"yard-{yard_id}", _attempt(session, f"yard-{yard_id}", YARD_FORM, sent, apply)
+        request,
+        action.session,
+        corridor,
+        f"yard-{yard_id}",
+        _attempt(action.session, f"yard-{yard_id}", YARD_FORM, sent, apply),
     )
 
 
 @router.post("/policy")
-def save_policy(
-    request: Request, principal: Writer, session: SessionDep, corridor: CorridorDep, clock: ClockDep, sent: SentFields
-) -> Response:
+def save_policy(request: Request, action: WriterAction, corridor: CorridorDep, sent: SentFields) -> Response:
     """Set the thresholds of the advice."""
 
     def apply(values: AdvicePolicy, version: int) -> None:
-        set_policy(session, principal, values, version, now=clock.now(), address=client_address(request))
+        set_policy(action, values, version)
 
-    return _answer(request, session, corridor, "policy", _attempt(session, "policy", POLICY_FORM, sent, apply))
+    refusal = _attempt(action.session, "policy", POLICY_FORM, sent, apply)
+    return _answer(request, action.session, corridor, "policy", refusal)
 
 
 def _attempt(

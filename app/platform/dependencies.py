@@ -52,6 +52,11 @@ async def get_async_redis(runtime: Annotated[Runtime, Depends(get_runtime)]) -> 
     return runtime.async_redis
 
 
+def client_address(request: Request) -> str:
+    """The caller's network address, as far as the web server knows it."""
+    return request.client.host if request.client else ""
+
+
 RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
 SessionDep = Annotated[Session, Depends(get_session, scope="function")]
 ClockDep = Annotated[Clock, Depends(get_clock)]

@@ -36,7 +36,7 @@ TITLES = {
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict",
-    412: "Changed meanwhile",
+    412: "Changed since",
     413: "Too large",
     422: "Invalid input",
     428: "If-Match is missing",
@@ -55,6 +55,15 @@ def problem(status: int, detail: str, *, headers: dict[str, str] | None = None, 
     """A problem details answer (RFC 9457) of type about:blank; `more` are its extension members."""
     body = {"type": "about:blank", "title": TITLES.get(status, "Error"), "status": status, "detail": detail, **more}
     return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries of the problem details a route may answer, beside 400, 401, 403 and 422."""
+    schema = {"type": "object", "properties": {name: {"type": "string"} for name in ("type", "title", "detail")}}
+    return {
+        status: {"description": TITLES[status], "content": {"application/problem+json": {"schema": schema}}}
+        for status in sorted({400, 401, 403, 422, *statuses})
+    }
 
 
 async def _answer_own(request: Request, error: Exception) -> Response:

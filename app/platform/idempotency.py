@@ -7,33 +7,26 @@ finds what the first made, and a failed one leaves nothing behind. Follows draft
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from app.platform import idempotency_store
-from app.platform.permissions import Principal
+from app.platform.actions import ActionContext
 from geo.errors import InvalidInputError
 
 KEPT = timedelta(days=7)
 """How long a key is remembered."""
-LONGEST_KEY = 255
+MAX_KEY_LENGTH = 255
 
 
-def once(
-    session: Session,
-    principal: Principal,
-    act: str,
-    *,
-    key: str | None,
-    body: bytes,
-    now: datetime,
-    make: Callable[[], int],
-) -> int:
+def once(action: ActionContext, act: str, key: str | None, sent: Sequence[object], make: Callable[[], int]) -> int:
     """The id of what `make` makes, or of what it made when this request came the first time.
 
-    Arguments: `key`, the header's value, `None` if the client sent none; `body`, the request's bytes.
+    Arguments: `act`, what is done, such as `trips.create`; `key`, the header's value, `None` if the client sent none;
+    `sent`, what tells this request from another: its body (a Pydantic model or bytes) and the ids in its path.
 
     Raises
     ------
@@ -42,16 +35,16 @@ def once(
     """
     if key is None:
         return make()
-    if not 1 <= len(key) <= LONGEST_KEY:
+    if not 1 <= len(key) <= MAX_KEY_LENGTH:
         raise InvalidInputError(
             "The Idempotency-Key has {length} characters; use 1 to {most}, such as a UUID.",
             field="Idempotency-Key",
             length=len(key),
-            most=LONGEST_KEY,
+            most=MAX_KEY_LENGTH,
         )
-    fingerprint = hashlib.sha256(body).digest()
-    name = idempotency_store.RequestKey(principal.account_id, act, key)
-    if idempotency_store.claim_key(session, name, fingerprint, now):
+    fingerprint = hashlib.sha256(b" ".join(map(_as_bytes, sent))).digest()
+    session, name = action.session, idempotency_store.RequestKey(action.actor.account_id, act, key)
+    if idempotency_store.claim_key(session, name, fingerprint, action.now):
         object_id = make()
         idempotency_store.settle_key(session, name, object_id)
         return object_id
@@ -63,6 +56,12 @@ def once(
             key=key,
         )
     return known_id
+
+
+def _as_bytes(part: object) -> bytes:
+    if isinstance(part, bytes):
+        return part
+    return (part.model_dump_json() if isinstance(part, BaseModel) else str(part)).encode()
 
 
 def forget(session: Session, now: datetime) -> int:

@@ -1,6 +1,6 @@
 """Events from the platform to people: a transactional outbox relayed to a Redis stream.
 
-`emit` writes the event in the caller's transaction, so that it exists exactly if the change does.
+`publish_event` writes the event in the caller's transaction, so that it exists exactly if the change does.
 After the commit it is relayed to the stream `ck:events`; what a crash leaves behind is swept up by
 control. A consumer may therefore see an event twice, never not at all; `event_id` tells repeats apart.
 """
@@ -68,7 +68,7 @@ class OutboxRow(Base):
     relayed_at: Mapped[datetime | None]
 
 
-def emit(session: Session, type_: str, audience: Audience, data: dict[str, Any], *, at: datetime) -> None:
+def publish_event(session: Session, type_: str, audience: Audience, data: dict[str, Any], *, at: datetime) -> None:
     """Record an event in the present transaction; it reaches people after the commit."""
     session.add(OutboxRow(at=at, type=type_, audience=asdict(audience), data=data))
     session.info["has_events"] = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,26 +13,35 @@ from sqlalchemy.orm import Session
 
 from app.platform.tables import PolicyRow
 
-# Policy
+
+@dataclass(frozen=True)
+class StoredValue:
+    """A value as it was set: `updated_by` is an account, `version` counts from 1."""
+
+    value: dict[str, Any]
+    version: int
+    updated_at: datetime
+    updated_by: int | None
 
 
-def find_policy(session: Session, key: str) -> PolicyRow | None:
-    """A value that planners set."""
+def find_value(session: Session, key: str) -> StoredValue | None:
+    """The value of a key; `None` if nobody has set it."""
     query = select(PolicyRow).where(PolicyRow.key == key).execution_options(populate_existing=True)
-    return session.scalars(query).one_or_none()
+    row = session.scalars(query).one_or_none()
+    return None if row is None else StoredValue(row.value, row.version, row.updated_at, row.updated_by)
 
 
-def save_policy(
-    session: Session, key: str, value: Mapping[str, Any], edited_version: int, *, by: int, now: datetime
+def save_value(
+    session: Session, key: str, value: Mapping[str, Any], expected_version: int, *, by: int, now: datetime
 ) -> bool:
-    """Set a value if its version still is `edited_version` (0: nobody has set it); whether it was."""
-    columns = {"value": dict(value), "version": edited_version + 1, "updated_at": now, "updated_by": by}
-    if edited_version == 0:
+    """Set a value if its version still is `expected_version` (0: nobody has set it); whether it was."""
+    columns = {"value": dict(value), "version": expected_version + 1, "updated_at": now, "updated_by": by}
+    if expected_version == 0:
         first = pg_insert(PolicyRow).values(key=key, **columns).on_conflict_do_nothing().returning(PolicyRow.key)
         return session.scalars(first).one_or_none() is not None
     later = (
         update(PolicyRow)
-        .where(PolicyRow.key == key, PolicyRow.version == edited_version)
+        .where(PolicyRow.key == key, PolicyRow.version == expected_version)
         .values(**columns)
         .returning(PolicyRow.key)
         .execution_options(synchronize_session=False)

@@ -5,24 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
+from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.http import IfMatch, Moment, PlainText, StorableJson, etag, problems, read_if_match
+from app.platform.errors import problems
+from app.platform.fields import Moment, PlainText, StorableJson
 from app.platform.labels import DocumentStatus
 from app.platform.permissions import Principal
+from app.platform.versions import ExpectedVersion, with_etag
 from app.procedures import service
-from app.procedures.tables import ProcedureRow
 from app.trips.declaration import check_gate
 from app.trips.vocabulary import Direction, Regime
 
 router = APIRouter(prefix="/api/v1/procedures", tags=["procedures"])
 
 ReaderDep = Annotated[Principal, Depends(allow("procedures.read"))]
-WriterDep = Annotated[Principal, Depends(allow("procedures.write"))]
+WriterAction = Annotated[ActionContext, Depends(acting("procedures.write"))]
 ProcedureId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 DEFINITION: dict[str, JsonValue] = {
     "exit": "barrier_2",
@@ -70,6 +71,14 @@ class MandatoryFrom(BaseModel):
     mandatory_from: Moment
 
 
+class MandatoryFromOut(MandatoryFrom):
+    """The moment with its version; 0 while nobody has set it."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+    version: int
+
+
 class ProblemOut(BaseModel):
     """Something wrong with a draft."""
 
@@ -107,93 +116,52 @@ def list_procedures(_principal: ReaderDep, session: SessionDep, clock: ClockDep)
     return {"items": service.list_versions(session, clock.now())}
 
 
-@router.get("/mandatory-declaration", response_model=MandatoryFrom, responses=problems())
-def get_mandatory(_principal: ReaderDep, session: SessionDep) -> Any:
+@router.get("/mandatory-declaration", response_model=MandatoryFromOut, responses=problems())
+def get_mandatory(response: Response, _principal: ReaderDep, session: SessionDep) -> Any:
     """From when on nobody handles an undeclared vehicle."""
-    return {"mandatory_from": service.mandatory_from(session)}
+    return with_etag(response, service.get_mandatory_from(session))
 
 
-@router.put("/mandatory-declaration", response_model=MandatoryFrom, responses=problems())
+@router.put("/mandatory-declaration", response_model=MandatoryFromOut, responses=problems(412, 428))
 def set_mandatory(
-    body: MandatoryFrom, request: Request, principal: WriterDep, session: SessionDep, clock: ClockDep
+    body: MandatoryFrom, response: Response, action: WriterAction, expected_version: ExpectedVersion
 ) -> Any:
     """Set from when on nobody handles an undeclared vehicle."""
-    service.set_mandatory_from(
-        session, principal, body.mandatory_from, now=clock.now(), address=client_address(request)
-    )
-    return body
+    return with_etag(response, service.set_mandatory_from(action, body.mandatory_from, expected_version))
 
 
 @router.get("/{procedure_id}", response_model=ProcedureOut, responses=problems(404))
 def get_procedure(procedure_id: ProcedureId, response: Response, _principal: ReaderDep, session: SessionDep) -> Any:
     """One version."""
-    return _answer(response, service.get_version(session, procedure_id))
+    return with_etag(response, service.describe(service.get_version(session, procedure_id)))
 
 
 @router.post("", status_code=201, response_model=ProcedureOut, responses=problems(409))
-def create_draft(
-    body: DraftIn,
-    request: Request,
-    response: Response,
-    principal: WriterDep,
-    session: SessionDep,
-    clock: ClockDep,
-    corridor: CorridorDep,
-) -> Any:
+def create_draft(body: DraftIn, response: Response, action: WriterAction, corridor: CorridorDep) -> Any:
     """Begin a new version."""
     gate_id = check_gate(body.gate_id, [gate.site_id for gate in corridor.gates()])
-    row = service.create_draft(
-        session,
-        principal,
-        (gate_id, body.direction, body.regime),
-        body.definition,
-        now=clock.now(),
-        address=client_address(request),
-    )
+    row = service.create_draft(action, (gate_id, body.direction, body.regime), body.definition)
     response.headers["Location"] = f"/api/v1/procedures/{row.procedure_id}"
-    return _answer(response, row)
+    return with_etag(response, service.describe(row))
 
 
 @router.put("/{procedure_id}", response_model=ProcedureOut, responses=problems(404, 409, 412, 428))
 def save_draft(
     procedure_id: ProcedureId,
     body: DefinitionIn,
-    request: Request,
     response: Response,
-    principal: WriterDep,
-    session: SessionDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
+    action: WriterAction,
+    expected_version: ExpectedVersion,
 ) -> Any:
     """Change a draft; the answer says what is wrong with it."""
-    row = service.save_draft(
-        session,
-        principal,
-        procedure_id,
-        read_if_match(if_match),
-        body.definition,
-        now=clock.now(),
-        address=client_address(request),
-    )
-    return _answer(response, row)
+    row = service.save_draft(action, procedure_id, expected_version, body.definition)
+    return with_etag(response, service.describe(row))
 
 
 @router.post("/{procedure_id}/publish", response_model=ProcedureOut, responses=problems(404, 409, 412, 428))
 def publish(
-    procedure_id: ProcedureId,
-    request: Request,
-    response: Response,
-    principal: WriterDep,
-    session: SessionDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
+    procedure_id: ProcedureId, response: Response, action: WriterAction, expected_version: ExpectedVersion
 ) -> Any:
     """Put a draft in force for trips declared from now on."""
-    edited, address = read_if_match(if_match), client_address(request)
-    row = service.publish(session, principal, procedure_id, edited, now=clock.now(), address=address)
-    return _answer(response, row)
-
-
-def _answer(response: Response, row: ProcedureRow) -> dict[str, Any]:
-    response.headers["ETag"] = etag(row.edit)
-    return service.describe(row)
+    row = service.publish(action, procedure_id, expected_version)
+    return with_etag(response, service.describe(row))

@@ -37,7 +37,7 @@ def list_procedures(
         groups=[list(group) for _, group in by_key],
         sites=corridor.sites,
         **WORDS,
-        mandatory_from=service.mandatory_from(session),
+        mandatory=service.get_mandatory_from(session),
     )
 
 

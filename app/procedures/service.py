@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -10,17 +11,21 @@ from typing import Any, Final
 import yaml
 from sqlalchemy.orm import Session
 
-from app.platform import audit
+from app.platform import policies
+from app.platform.actions import ActionContext
 from app.platform.labels import DocumentStatus
-from app.platform.permissions import Principal
-from app.procedures import checks, policy_store, store
+from app.platform.versioned import Versioned
+from app.procedures import checks, store
 from app.procedures.procedure import Procedure
 from app.procedures.store import Key
 from app.procedures.tables import ProcedureRow
 from app.trips.vocabulary import Regime
-from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from geo.errors import ConflictError, InvalidInputError, NotFoundError
 
 SHIPPED_DIR: Final = Path(__file__).with_name("definitions") / "v1"
+PROCEDURES: Final = Versioned(
+    ProcedureRow, lambda number: NotFoundError("There is no procedure {procedure_id}.", procedure_id=number)
+)
 HEAD: Final = ("gates", "direction", "regime", "valid_from")
 MANDATORY_KEY: Final = "declaration"
 MANDATORY_FROM: Final = datetime.fromisoformat("2022-02-21T00:00:00+07:00")
@@ -47,7 +52,7 @@ def add_shipped(session: Session, now: datetime) -> None:
             "regime": key[2],
             "version": 1,
             "definition": definition,
-            "status": "published",
+            "status": DocumentStatus.PUBLISHED,
             "valid_from": valid_from,
             "created_at": now,
             "published_at": now,
@@ -94,10 +99,7 @@ def get_version(session: Session, procedure_id: int) -> ProcedureRow:
     NotFoundError
         If there is none.
     """
-    row = store.find_procedure(session, procedure_id)
-    if row is None:
-        raise NotFoundError("There is no procedure {procedure_id}.", procedure_id=procedure_id)
-    return row
+    return PROCEDURES.get(session, procedure_id)
 
 
 def get_procedure(session: Session, procedure_id: int) -> Procedure:
@@ -105,15 +107,7 @@ def get_procedure(session: Session, procedure_id: int) -> Procedure:
     return Procedure.from_definition(get_version(session, procedure_id).definition)
 
 
-def create_draft(
-    session: Session,
-    principal: Principal,
-    key: Key,
-    definition: Mapping[str, Any] | None,
-    *,
-    now: datetime,
-    address: str = "",
-) -> ProcedureRow:
+def create_draft(action: ActionContext, key: Key, definition: Mapping[str, Any] | None) -> ProcedureRow:
     """A new draft; without a definition, a copy of the one in force. It need not be right before it is published.
 
     Raises
@@ -124,93 +118,46 @@ def create_draft(
         If it shall be a copy and none is in force.
     """
     _check_key(key)
-    body = definition if definition is not None else get_current(session, key, now).definition
+    body = definition if definition is not None else get_current(action.session, key, action.now).definition
     row = store.insert_draft(
-        session, key, {"definition": dict(body), "created_by": principal.account_id, "created_at": now}
+        action.session, key, {"definition": dict(body), "created_by": action.actor.account_id, "created_at": action.now}
     )
-    audit.record(
-        session,
-        principal,
-        "procedures.draft",
-        "procedure",
-        row.procedure_id,
-        None,
-        describe(row),
-        at=now,
-        address=address,
-    )
+    action.record("procedures.draft", "procedure", row.procedure_id, None, describe(row))
     return row
 
 
 def save_draft(
-    session: Session,
-    principal: Principal,
-    procedure_id: int,
-    edited: int,
-    definition: Mapping[str, Any],
-    *,
-    now: datetime,
-    address: str = "",
+    action: ActionContext, procedure_id: int, expected_version: int, definition: Mapping[str, Any]
 ) -> ProcedureRow:
     """Change a draft, right or not yet.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError
-        If there is none, it was changed meanwhile, or it is a draft no longer.
+        If there is none, it was changed since, or it is a draft no longer.
     """
-    row = _lock_draft(session, procedure_id, edited)
+    row = PROCEDURES.lock_draft(action, procedure_id, expected_version)
     before = row.definition
-    row.definition, row.edit = dict(definition), row.edit + 1
-    session.flush()
-    audit.record(
-        session,
-        principal,
-        "procedures.save",
-        "procedure",
-        procedure_id,
-        before,
-        row.definition,
-        at=now,
-        address=address,
-    )
+    PROCEDURES.save(action, row, {"definition": dict(definition)})
+    action.record("procedures.save", "procedure", procedure_id, before, row.definition)
     return row
 
 
-def publish(
-    session: Session, principal: Principal, procedure_id: int, edited: int, *, now: datetime, address: str = ""
-) -> ProcedureRow:
+def publish(action: ActionContext, procedure_id: int, expected_version: int) -> ProcedureRow:
     """Put a draft in force for trips declared from now on; those under way keep the version they began under.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError
-        If there is none, it was changed meanwhile, or it is a draft no longer.
+        If there is none, it was changed since, or it is a draft no longer.
     InvalidInputError
         If it is not right.
     """
-    row = _lock_draft(session, procedure_id, edited)
+    row = PROCEDURES.lock_draft(action, procedure_id, expected_version)
     checks.check(row.definition)
-    retired = store.retire_published(session, (row.gate_id, row.direction, row.regime))
-    row.status, row.valid_from, row.published_at, row.published_by = (
-        DocumentStatus.PUBLISHED,
-        now,
-        now,
-        principal.account_id,
-    )
-    row.edit += 1
-    session.flush()
-    audit.record(
-        session,
-        principal,
-        "procedures.publish",
-        "procedure",
-        procedure_id,
-        {"retired": retired},
-        describe(row),
-        at=now,
-        address=address,
-    )
+    retired = store.retire_published(action.session, (row.gate_id, row.direction, row.regime))
+    PROCEDURES.publish(action, row, {"valid_from": action.now})
+    action.record("procedures.publish", "procedure", procedure_id, {"retired": retired}, describe(row))
     return row
 
 
@@ -260,22 +207,29 @@ def draw(row: ProcedureRow) -> dict[str, Any] | None:
     return {"nodes": nodes, "edges": arrows, "layers": len(layers)}
 
 
-def mandatory_from(session: Session) -> datetime:
+@dataclass(frozen=True)
+class MandatoryFrom:
+    """From when on nobody handles an undeclared vehicle; version 0 while nobody has set it."""
+
+    mandatory_from: datetime
+    version: int
+
+
+def get_mandatory_from(session: Session) -> MandatoryFrom:
     """From when on nobody handles an undeclared vehicle."""
-    value = policy_store.find_policy(session, MANDATORY_KEY)
-    return datetime.fromisoformat(value["mandatory_from"]) if value else MANDATORY_FROM
+    stored = policies.get_value(session, MANDATORY_KEY)
+    if stored is None:
+        return MandatoryFrom(MANDATORY_FROM, 0)
+    return MandatoryFrom(datetime.fromisoformat(stored.value["mandatory_from"]), stored.version)
 
 
-def set_mandatory_from(
-    session: Session, principal: Principal, moment: datetime, *, now: datetime, address: str = ""
-) -> None:
-    """Set from when on nobody handles an undeclared vehicle."""
-    before = {"mandatory_from": mandatory_from(session).isoformat()}
+def set_mandatory_from(action: ActionContext, moment: datetime, expected_version: int) -> MandatoryFrom:
+    """Set from when on nobody handles an undeclared vehicle; raises StaleError if somebody else set it since."""
+    before = {"mandatory_from": get_mandatory_from(action.session).mandatory_from.isoformat()}
     after = {"mandatory_from": moment.isoformat()}
-    policy_store.save_policy(session, MANDATORY_KEY, after, by=principal.account_id, now=now)
-    audit.record(
-        session, principal, "procedures.mandatory", "policy", MANDATORY_KEY, before, after, at=now, address=address
-    )
+    version = policies.set_value(action, MANDATORY_KEY, after, expected_version)
+    action.record("procedures.mandatory", "policy", MANDATORY_KEY, before, after)
+    return MandatoryFrom(moment, version)
 
 
 def _check_key(key: Key) -> None:
@@ -288,22 +242,3 @@ def _check_key(key: Key) -> None:
             direction=direction,
             regime=name,
         )
-
-
-def _lock_draft(session: Session, procedure_id: int, edited: int) -> ProcedureRow:
-    row = store.find_procedure(session, procedure_id, lock=True)
-    if row is None:
-        raise NotFoundError("There is no procedure {procedure_id}.", procedure_id=procedure_id)
-    if row.edit != edited:
-        raise StaleError(
-            "The draft was changed meanwhile: you edited {edited}, now it is {present}. Look at it again.",
-            edited=edited,
-            present=row.edit,
-        )
-    if row.status != DocumentStatus.DRAFT:
-        raise ConflictError(
-            "The procedure {procedure_id} is {status}; make a new draft of it to change something.",
-            procedure_id=procedure_id,
-            status=row.status,
-        )
-    return row

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
@@ -23,13 +23,6 @@ def find_published(session: Session, key: Key) -> ProcedureRow | None:
     return session.scalars(select(ProcedureRow).where(*_is(key), ProcedureRow.status == "published")).one_or_none()
 
 
-def find_procedure(session: Session, procedure_id: int, *, lock: bool = False) -> ProcedureRow | None:
-    """A procedure, locked until the transaction ends if asked for."""
-    query = select(ProcedureRow).where(ProcedureRow.procedure_id == procedure_id)
-    query = query.with_for_update() if lock else query
-    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
-
-
 def list_procedures(session: Session) -> Sequence[ProcedureRow]:
     """All procedures, by gate, direction and regime, newest version first."""
     columns = (ProcedureRow.gate_id, ProcedureRow.direction, ProcedureRow.regime, ProcedureRow.version.desc())
@@ -43,7 +36,7 @@ def known_keys(session: Session) -> set[Key]:
 
 
 def insert_shipped(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """First versions; those that another transaction made meanwhile are left as they are."""
+    """First versions; those that another transaction made since are left as they are."""
     if rows:
         session.execute(pg_insert(ProcedureRow).on_conflict_do_nothing(), [dict(row) for row in rows])
 
@@ -72,11 +65,6 @@ def retire_published(session: Session, key: Key) -> int | None:
         .returning(ProcedureRow.procedure_id)
     )
     return session.execute(query).scalar_one_or_none()
-
-
-def delete_procedure(session: Session, procedure_id: int) -> None:
-    """Throw a draft away."""
-    session.execute(delete(ProcedureRow).where(ProcedureRow.procedure_id == procedure_id))
 
 
 def _is(key: Key) -> tuple[Any, ...]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Identity, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.platform.labels import DocumentStatus
+from app.platform.versioned import VersionedColumns
 from app.trips.vocabulary import Direction, Regime
 from geo.database import Base, one_of
 
 
-class ProcedureRow(Base):
+class ProcedureRow(VersionedColumns, Base):
     """One version of the procedure of a gate, direction and regime; one of them at most is published at a time."""
 
     __tablename__ = "procedure"
@@ -38,13 +39,5 @@ class ProcedureRow(Base):
     gate_id: Mapped[str]
     direction: Mapped[str]
     regime: Mapped[str]
-    version: Mapped[int]
     definition: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    edit: Mapped[int] = mapped_column(server_default=text("1"))
-    """Counts the changes of a draft, for `If-Match`."""
-    status: Mapped[str]
     valid_from: Mapped[datetime | None]
-    created_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
-    created_at: Mapped[datetime]
-    published_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
-    published_at: Mapped[datetime | None]

@@ -7,8 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.accounts.sessions import client_address
-from app.platform.dependencies import ClockDep, CorridorDep, RedisDep, RuntimeDep, SessionDep
+from app.platform.dependencies import ClockDep, CorridorDep, RedisDep, RuntimeDep, SessionDep, client_address
 from app.public import service
 from app.stations.search import find_code
 from app.trips.vocabulary import Stage

@@ -7,16 +7,18 @@ no goods, no position; of the plate the last two signs, enough to know one's own
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import Final
 
 import segno
+from limits import RateLimitItemPerMinute
 from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
+from app.platform.throttle import limiter
 from app.public import store
 from app.stations.search import find_code
 from app.trips.vocabulary import Direction, Stage
@@ -25,12 +27,10 @@ from routing.store import latest_forecast
 
 SHOWN_AFTER: Final = timedelta(days=7)
 """How long the page of a trip that is over stays."""
-WINDOW_S: Final = 60
-MOST_VIEWS: Final = 120
-"""Views from one address in a minute: a whole office may share one."""
-MISS_WINDOW_S: Final = 600
-MOST_MISSES: Final = 20
-"""Unknown codes from one address in ten minutes."""
+VIEWS: Final = RateLimitItemPerMinute(120, namespace="public:views")
+"""Views from one address: a whole office may share one."""
+MISSES: Final = RateLimitItemPerMinute(20, 10, "public:misses")
+"""Unknown codes from one address, in ten minutes."""
 OLDEST_FORECAST: Final = timedelta(minutes=30)
 QUANTILES: Final = (0.1, 0.5, 0.9)
 
@@ -109,33 +109,20 @@ def _expected_wait(
 
 def _check_pace(redis: Redis, address: str) -> None:
     """Refuse an address that asks too often. While Redis is away nobody is refused: the code alone keeps the page."""
-    views, misses = _keys(address)
+    windows = limiter(redis)
     try:
-        with redis.pipeline() as pipe:
-            pipe.incr(views)
-            pipe.expire(views, WINDOW_S, nx=True)
-            pipe.get(misses)
-            counted, _, missed = cast("Sequence[int]", pipe.execute())
+        over = None if windows.hit(VIEWS, address) else VIEWS
+        over = over or (None if windows.test(MISSES, address) else MISSES)
     except RedisError:
         return
-    if int(counted) > MOST_VIEWS or int(missed or 0) >= MOST_MISSES:
-        wait_s = WINDOW_S if int(counted) > MOST_VIEWS else MISS_WINDOW_S
-        raise TooManyRequestsError("Too many requests from your address. Wait a moment.", retry_after_s=wait_s)
+    if over is not None:
+        message = "Too many requests from your address. Wait a moment."
+        raise TooManyRequestsError(message, retry_after_s=over.get_expiry())
 
 
 def _note_miss(redis: Redis, address: str) -> None:
-    _, misses = _keys(address)
-    try:
-        with redis.pipeline() as pipe:
-            pipe.incr(misses)
-            pipe.expire(misses, MISS_WINDOW_S, nx=True)
-            pipe.execute()
-    except RedisError:
-        return
-
-
-def _keys(address: str) -> tuple[str, str]:
-    return f"ck:public:views:{address}", f"ck:public:misses:{address}"
+    with suppress(RedisError):
+        limiter(redis).hit(MISSES, address)
 
 
 def progress(direction: str, stage: str) -> list[tuple[Stage, str]]:

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.http import PlainText, problems
+from app.platform.errors import problems
+from app.platform.fields import PlainText
 from app.platform.permissions import Principal
 from app.reporting import bulletin, statistics
 from app.reporting.vocabulary import StayKind

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from app.accounts.audit_pages import local_day
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.http import PlainText
+from app.platform.fields import PlainText
 from app.platform.pdf import writable
 from app.platform.permissions import Principal
 from app.procedures.steps import Step

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.encoders import jsonable_encoder
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from sqlalchemy.orm import Session
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.platform import idempotency
-from app.platform.dependencies import ClockDep, SessionDep
-from app.platform.errors import problem, translate
-from app.platform.http import IdempotencyKey, IfMatch, PlainText, StorableJson, etag, problems, read_if_match
+from app.platform.actions import ActionContext
+from app.platform.dependencies import SessionDep
+from app.platform.errors import problem, problems, translate
+from app.platform.fields import PlainText, StorableJson
+from app.platform.idempotency_key import IdempotencyKey
 from app.platform.permissions import Principal
+from app.platform.versions import ExpectedVersion, etag, with_etag
 from app.procedures.steps import Step, StepStatus
 from app.sheets.dependencies import SheetsDep
 from app.sheets.service import Sheets
@@ -26,7 +29,7 @@ from geo.errors import StaleError
 router = APIRouter(prefix="/api/v1/trips", tags=["sheets"])
 
 ReaderDep = Annotated[Principal, Depends(allow("sheets.read"))]
-ActorDep = Annotated[Principal, Depends(allow("steps.act"))]
+ActorAction = Annotated[ActionContext, Depends(acting("steps.act"))]
 StepName = Annotated[str, Path(pattern=r"^[a-z_0-9]{1,40}$", examples=["barrier_1"])]
 
 
@@ -110,9 +113,7 @@ class SheetOut(BaseModel):
 @router.get("/{trip_id}/sheet", response_model=SheetOut, responses=problems(404))
 def get_sheet(trip_id: TripId, response: Response, principal: ReaderDep, session: SessionDep, sheets: SheetsDep) -> Any:
     """The sheet of a trip."""
-    found = sheets.get_sheet(session, principal, trip_id)
-    response.headers["ETag"] = etag(found["version"])
-    return found
+    return with_etag(response, sheets.get_sheet(session, principal, trip_id))
 
 
 @router.post("/{trip_id}/steps/{step}/confirm", response_model=SheetOut, responses=problems(404, 409, 412, 428))
@@ -122,28 +123,15 @@ def confirm_step(
     body: ConfirmIn,
     request: Request,
     response: Response,
-    principal: ActorDep,
-    session: SessionDep,
+    action: ActorAction,
     sheets: SheetsDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
+    expected_version: ExpectedVersion,
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Confirm a step. A 412 carries the sheet as it is now in its member `sheet`."""
-    edited, now, address = read_if_match(if_match), clock.now(), client_address(request)
-
-    def make() -> int:
-        sheets.confirm_step(
-            session, principal, trip_id, step, edited_version=edited, data=body.data, now=now, address=address
-        )
-        return trip_id
-
-    sent = f"{trip_id} {step} {body.model_dump_json()}".encode()
-    try:
-        idempotency.once(session, principal, "steps.confirm", key=idempotency_key, body=sent, now=now, make=make)
-    except StaleError as error:
-        return _answer_stale(request, session, sheets, principal, trip_id, error)
-    return _answer(response, session, sheets, principal, trip_id)
+    act = partial(sheets.confirm_step, action, trip_id, step, expected_version=expected_version, data=body.data)
+    repeatable = partial(idempotency.once, action, "steps.confirm", idempotency_key, [trip_id, step, body])
+    return _answer_act(request, response, action, sheets, trip_id, repeatable, act)
 
 
 @router.post("/{trip_id}/steps/{step}/return", response_model=SheetOut, responses=problems(404, 409, 412, 428))
@@ -153,56 +141,44 @@ def return_step(
     body: ReturnIn,
     request: Request,
     response: Response,
-    principal: ActorDep,
-    session: SessionDep,
+    action: ActorAction,
     sheets: SheetsDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
+    expected_version: ExpectedVersion,
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Send the sheet back, as a rule to be declared again. A 412 carries the sheet as it is now."""
-    edited, now, address = read_if_match(if_match), clock.now(), client_address(request)
-
-    def make() -> int:
-        sheets.return_step(
-            session, principal, trip_id, step, edited_version=edited, **body.model_dump(), now=now, address=address
-        )
-        return trip_id
-
-    sent = f"{trip_id} {step} {body.model_dump_json()}".encode()
-    try:
-        idempotency.once(session, principal, "steps.return", key=idempotency_key, body=sent, now=now, make=make)
-    except StaleError as error:
-        return _answer_stale(request, session, sheets, principal, trip_id, error)
-    return _answer(response, session, sheets, principal, trip_id)
+    act = partial(sheets.return_step, action, trip_id, step, expected_version=expected_version, **body.model_dump())
+    repeatable = partial(idempotency.once, action, "steps.return", idempotency_key, [trip_id, step, body])
+    return _answer_act(request, response, action, sheets, trip_id, repeatable, act)
 
 
 @router.post("/{trip_id}/temporary-yard", response_model=SheetOut, responses=problems(404))
-def lead_to_temporary_yard(
-    trip_id: TripId,
+def lead_to_temporary_yard(trip_id: TripId, response: Response, action: ActorAction, sheets: SheetsDep) -> Any:
+    """The truck of an undeclared trip is at the gate: its time in the temporary yard begins. Sent twice, once."""
+    sheets.note_arrival(action, trip_id)
+    return with_etag(response, sheets.answer_sheet(action.session, action.actor, trip_id))
+
+
+def _answer_act(
     request: Request,
     response: Response,
-    principal: ActorDep,
-    session: SessionDep,
-    sheets: SheetsDep,
-    clock: ClockDep,
+    action: ActionContext,
+    sheets: Sheets,
+    trip_id: int,
+    once: Callable[[Callable[[], int]], int],
+    act: Callable[[], object],
 ) -> Any:
-    """The truck of an undeclared trip is at the gate: its time in the temporary yard begins. Sent twice, once."""
-    sheets.note_arrival(session, trip_id, clock.now(), principal=principal, address=client_address(request))
-    return _answer(response, session, sheets, principal, trip_id)
+    """Act on a sheet and answer with it; the second of two officers is refused with the sheet as the first left it."""
 
+    def make() -> int:
+        act()
+        return trip_id
 
-def _answer(response: Response, session: Session, sheets: Sheets, principal: Principal, trip_id: int) -> dict[str, Any]:
-    found = sheets.answer_sheet(session, principal, trip_id)
-    response.headers["ETag"] = etag(found["version"])
-    return found
-
-
-def _answer_stale(
-    request: Request, session: Session, sheets: Sheets, principal: Principal, trip_id: int, error: StaleError
-) -> Response:
-    """The refusal of the second of two officers, with the sheet as the first left it."""
-    session.rollback()
-    found = sheets.answer_sheet(session, principal, trip_id)
-    headers = {"ETag": etag(found["version"])}
-    return problem(412, translate(request, error), headers=headers, sheet=jsonable_encoder(found))
+    try:
+        once(make)
+    except StaleError as error:
+        action.session.rollback()
+        found = sheets.answer_sheet(action.session, action.actor, trip_id)
+        headers = {"ETag": etag(found["version"])}
+        return problem(412, translate(request, error), headers=headers, sheet=jsonable_encoder(found))
+    return with_etag(response, sheets.answer_sheet(action.session, action.actor, trip_id))

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, SessionDep
-from app.platform.http import problems
+from app.platform.errors import problems
 from app.platform.permissions import Principal
 from app.sheets import service
 from app.sheets.stations import STATIONS

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
-from app.platform.dependencies import ClockDep, SessionDep
-from app.platform.http import IfMatch, PlainText, etag, problems, read_if_match
+from app.accounts.authorisation import acting, allow
+from app.platform.actions import ActionContext
+from app.platform.dependencies import SessionDep
+from app.platform.errors import problems
+from app.platform.fields import PlainText
 from app.platform.permissions import Principal
+from app.platform.versions import ExpectedVersion, with_etag
 from app.sheets.dependencies import SheetsDep
 from app.stations import channel
 from app.stations.search import LONGEST_TEXT, search
@@ -20,7 +22,7 @@ from app.trips.vocabulary import Channel
 router = APIRouter(prefix="/api/v1", tags=["trips"])
 
 ReaderDep = Annotated[Principal, Depends(allow("inspections.read"))]
-CustomsDep = Annotated[Principal, Depends(allow("channels.set"))]
+CustomsAction = Annotated[ActionContext, Depends(acting("channels.set"))]
 
 
 class Found(BaseModel):
@@ -78,24 +80,11 @@ def search_trips(
 def set_channel(
     trip_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
     body: ChannelIn,
-    request: Request,
     response: Response,
-    session: SessionDep,
+    action: CustomsAction,
     sheets: SheetsDep,
-    clock: ClockDep,
-    principal: CustomsDep,
-    if_match: IfMatch = None,
+    expected_version: ExpectedVersion,
 ) -> Any:
     """Customs: give a trip its channel. Green releases at once where the procedure says so."""
-    version = channel.set_channel(
-        session,
-        sheets,
-        principal,
-        trip_id,
-        body.channel,
-        edited_version=read_if_match(if_match),
-        now=clock.now(),
-        address=client_address(request),
-    )
-    response.headers["ETag"] = etag(version)
-    return {"trip_id": trip_id, "channel": body.channel, "version": version}
+    version = channel.set_channel(action, sheets, trip_id, body.channel, expected_version=expected_version)
+    return with_etag(response, {"trip_id": trip_id, "channel": body.channel, "version": version})

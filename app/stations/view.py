@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.declarations import reasons
 from app.declarations.fields import HEAD_FIELDS
+from app.platform.paging import PageRequest
 from app.platform.permissions import Principal
 from app.procedures.steps import Part, Step, StepStatus
 from app.sheets.service import Sheets, work_list
@@ -41,16 +42,20 @@ def view_sheet(
     (see `PARTS`), each a list of name, label, value and kind; `lines` of goods; `first`, the parts to show open;
     `returned`, why and from where the sheet came back; `differences` from what was declared before, each a label,
     `line` of goods, `field`, `old` and `new`; `weighings`, `scans`, `seals`, newest first; `barrier`, the last
-    command to the station's barrier; `transshipment`, the open one; `reasons` for a return. Raises ------
-    NotFoundError If the caller may see no such trip.
+    command to the station's barrier; `transshipment`, the open one; `reasons` for a return.
+
+    Raises
+    ------
+    NotFoundError
+        If the caller may see no such trip.
     """
     found = _get_sheet(session, sheets, principal, trip_id, now)
     own = next((one for one in found["steps"] if one["step"] == station.name), None)
     declaration = found.get("declaration") or {}
     data = declaration.get("data") or {}
-    open_ones, _ = transshipments.list_transshipments(
+    open_ones = transshipments.list_transshipments(
         session, principal, trip_id=trip_id, statuses=TransshipmentStatus.open()
-    )
+    ).items
     return {
         "sheet": found,
         "own": own,
@@ -79,7 +84,8 @@ def view_work(session: Session, principal: Principal, station: Station, *, now: 
     waiting = WAITING.get(station.name)
     listed: list[dict[str, Any]] = []
     if waiting is not None:
-        listed, _ = transshipments.list_transshipments(session, principal, statuses=(waiting,), limit=LISTED)
+        page = PageRequest(limit=LISTED)
+        listed = transshipments.list_transshipments(session, principal, statuses=(waiting,), page=page).items
     return {**found, "transshipments": listed}
 
 

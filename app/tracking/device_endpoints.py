@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
-from app.platform.http import problems
+from app.platform.errors import problems
 from app.platform.permissions import Principal
 from app.tracking import enrolment
 

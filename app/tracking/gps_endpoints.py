@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
-from app.platform.http import problems
+from app.platform.errors import problems
 from app.tracking.fix_intake import open_fix_intake
 from ingest.formats.gps_format import GpsFormat, RawMessage
 from ingest.formats.registry import GPS_FORMATS

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import CorridorDep, SessionDep
-from app.platform.http import problems
+from app.platform.errors import problems
 from app.platform.permissions import Principal
 from app.tracking import positions
 from geo.clock import parse_time

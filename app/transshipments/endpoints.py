@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.platform import idempotency
-from app.platform.dependencies import ClockDep, SessionDep
-from app.platform.http import IdempotencyKey, IfMatch, PlainText, etag, link_next, problems, read_if_match
+from app.platform.actions import ActionContext
+from app.platform.dependencies import SessionDep
+from app.platform.errors import problems
+from app.platform.fields import PlainText
+from app.platform.idempotency_key import IdempotencyKey
+from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
+from app.platform.versions import ExpectedVersion, with_etag
 from app.sheets.dependencies import SheetsDep
 from app.transshipments import service
 from app.transshipments.balance import Amount, Move
@@ -23,9 +28,9 @@ from app.transshipments.vocabulary import TransshipmentStatus
 router = APIRouter(prefix="/api/v1/transshipments", tags=["trips"])
 
 ReaderDep = Annotated[Principal, Depends(allow("sheets.read"))]
-RegistrantDep = Annotated[Principal, Depends(allow("transshipments.register"))]
-ApproverDep = Annotated[Principal, Depends(allow("transshipments.approve"))]
-YardDep = Annotated[Principal, Depends(allow("transshipments.carry_out"))]
+RegistrantAction = Annotated[ActionContext, Depends(acting("transshipments.register"))]
+ApproverAction = Annotated[ActionContext, Depends(acting("transshipments.approve"))]
+YardAction = Annotated[ActionContext, Depends(acting("transshipments.carry_out"))]
 TransshipmentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Weight = Annotated[Decimal, Field(gt=0, le=1_000_000, max_digits=14, decimal_places=3)]
 
@@ -54,8 +59,8 @@ class TransshipmentIn(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
 
     trip_id: int = Field(ge=1, le=2**31 - 1)
-    moves: list[MoveIn] = Field(min_length=1, max_length=service.MOST_MOVES)
-    note: PlainText = Field(default="", max_length=service.LONGEST_TEXT)
+    moves: list[MoveIn] = Field(min_length=1, max_length=service.MAX_MOVES)
+    note: PlainText = Field(default="", max_length=service.MAX_TEXT_LENGTH)
 
 
 class CarriedOut(BaseModel):
@@ -63,7 +68,7 @@ class CarriedOut(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"moves": EXAMPLE["moves"]}]})
 
-    moves: list[MoveIn] = Field(min_length=1, max_length=service.MOST_MOVES)
+    moves: list[MoveIn] = Field(min_length=1, max_length=service.MAX_MOVES)
 
 
 class Refusal(BaseModel):
@@ -71,7 +76,7 @@ class Refusal(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "Xe nhận chưa đăng ký"}]})
 
-    reason: PlainText = Field(min_length=1, max_length=service.LONGEST_TEXT)
+    reason: PlainText = Field(min_length=1, max_length=service.MAX_TEXT_LENGTH)
 
 
 class MoveOut(BaseModel):
@@ -124,56 +129,29 @@ class TransshipmentList(BaseModel):
 @router.post("", status_code=201, response_model=TransshipmentOut, responses=problems(404, 409))
 def register_transshipment(
     body: TransshipmentIn,
-    request: Request,
     response: Response,
-    session: SessionDep,
+    action: RegistrantAction,
     sheets: SheetsDep,
-    clock: ClockDep,
-    principal: RegistrantDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Register which goods of a trip go on in which vehicles, after quarantine."""
-    now, sent = clock.now(), body.model_dump_json().encode()
-    transshipment_id = idempotency.once(
-        session,
-        principal,
-        "transshipments.register",
-        key=idempotency_key,
-        body=sent,
-        now=now,
-        make=lambda: service.register(
-            session,
-            sheets,
-            principal,
-            body.trip_id,
-            _moves(body.moves),
-            note=body.note,
-            now=now,
-            address=client_address(request),
-        ),
-    )
+    make = partial(service.register, action, sheets, body.trip_id, _moves(body.moves), note=body.note)
+    transshipment_id = idempotency.once(action, "transshipments.register", idempotency_key, [body], make)
     response.headers["Location"] = f"{router.prefix}/{transshipment_id}"
-    return _answer(session, principal, transshipment_id, response)
+    return _answer(action.session, action.actor, transshipment_id, response)
 
 
 @router.get("", response_model=TransshipmentList, responses=problems())
 def list_transshipments(
-    request: Request,
-    response: Response,
+    page: PageParams,
+    answer: AnswerPage,
     session: SessionDep,
     principal: ReaderDep,
     trip_id: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     status: Annotated[list[TransshipmentStatus] | None, Query()] = None,
-    before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Any:
     """The transshipments of the trips you may see, newest first."""
-    items, following = service.list_transshipments(
-        session, principal, trip_id=trip_id, statuses=status or (), before=before, limit=limit
-    )
-    if following is not None:
-        link_next(request, response, before=following)
-    return {"items": items}
+    return answer(service.list_transshipments(session, principal, trip_id=trip_id, statuses=status or (), page=page))
 
 
 @router.get("/{transshipment_id}", response_model=TransshipmentOut, responses=problems(404))
@@ -186,110 +164,58 @@ def read_transshipment(
 
 @router.post("/{transshipment_id}/approve", response_model=TransshipmentOut, responses=problems(404, 409, 412, 428))
 def approve_transshipment(
-    transshipment_id: TransshipmentId,
-    request: Request,
-    response: Response,
-    session: SessionDep,
-    clock: ClockDep,
-    principal: ApproverDep,
-    if_match: IfMatch = None,
+    transshipment_id: TransshipmentId, response: Response, action: ApproverAction, expected_version: ExpectedVersion
 ) -> Any:
     """Customs: let it be carried out."""
-    service.approve(
-        session, principal, transshipment_id, read_if_match(if_match), now=clock.now(), address=client_address(request)
-    )
-    return _answer(session, principal, transshipment_id, response)
+    service.approve(action, transshipment_id, expected_version)
+    return _answer(action.session, action.actor, transshipment_id, response)
 
 
 @router.post("/{transshipment_id}/refuse", response_model=TransshipmentOut, responses=problems(404, 409, 412, 428))
 def refuse_transshipment(
     transshipment_id: TransshipmentId,
     body: Refusal,
-    request: Request,
     response: Response,
-    session: SessionDep,
+    action: ApproverAction,
     sheets: SheetsDep,
-    clock: ClockDep,
-    principal: ApproverDep,
-    if_match: IfMatch = None,
+    expected_version: ExpectedVersion,
 ) -> Any:
     """Customs: refuse it, or take an approval back before it is carried out."""
-    service.refuse(
-        session,
-        sheets,
-        principal,
-        transshipment_id,
-        read_if_match(if_match),
-        body.reason,
-        now=clock.now(),
-        address=client_address(request),
-    )
-    return _answer(session, principal, transshipment_id, response)
+    service.refuse(action, sheets, transshipment_id, expected_version, body.reason)
+    return _answer(action.session, action.actor, transshipment_id, response)
 
 
 @router.post("/{transshipment_id}/withdraw", response_model=TransshipmentOut, responses=problems(404, 409, 412, 428))
 def withdraw_transshipment(
     transshipment_id: TransshipmentId,
-    request: Request,
     response: Response,
-    session: SessionDep,
+    action: RegistrantAction,
     sheets: SheetsDep,
-    clock: ClockDep,
-    principal: RegistrantDep,
-    if_match: IfMatch = None,
+    expected_version: ExpectedVersion,
 ) -> Any:
     """Enterprise: take it back before customs have decided."""
-    service.withdraw(
-        session,
-        sheets,
-        principal,
-        transshipment_id,
-        read_if_match(if_match),
-        now=clock.now(),
-        address=client_address(request),
-    )
-    return _answer(session, principal, transshipment_id, response)
+    service.withdraw(action, sheets, transshipment_id, expected_version)
+    return _answer(action.session, action.actor, transshipment_id, response)
 
 
 @router.post("/{transshipment_id}/carry-out", response_model=TransshipmentOut, responses=problems(404, 409, 412, 428))
 def carry_out_transshipment(
     transshipment_id: TransshipmentId,
     body: CarriedOut,
-    request: Request,
     response: Response,
-    session: SessionDep,
+    action: YardAction,
     sheets: SheetsDep,
-    clock: ClockDep,
-    principal: YardDep,
-    if_match: IfMatch = None,
+    expected_version: ExpectedVersion,
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Yard: confirm that exactly what was approved was moved."""
-    now, version = clock.now(), read_if_match(if_match)
 
     def make() -> int:
-        service.carry_out(
-            session,
-            sheets,
-            principal,
-            transshipment_id,
-            version,
-            _moves(body.moves),
-            now=now,
-            address=client_address(request),
-        )
+        service.carry_out(action, sheets, transshipment_id, expected_version, _moves(body.moves))
         return transshipment_id
 
-    idempotency.once(
-        session,
-        principal,
-        f"transshipments.carry_out.{transshipment_id}",
-        key=idempotency_key,
-        body=body.model_dump_json().encode(),
-        now=now,
-        make=make,
-    )
-    return _answer(session, principal, transshipment_id, response)
+    idempotency.once(action, f"transshipments.carry_out.{transshipment_id}", idempotency_key, [body], make)
+    return _answer(action.session, action.actor, transshipment_id, response)
 
 
 def _moves(given: Sequence[MoveIn]) -> list[Move]:
@@ -297,6 +223,4 @@ def _moves(given: Sequence[MoveIn]) -> list[Move]:
 
 
 def _answer(session: Any, principal: Principal, transshipment_id: int, response: Response) -> dict[str, Any]:
-    found = service.get_transshipment(session, principal, transshipment_id)
-    response.headers["ETag"] = etag(found["version"])
-    return found
+    return with_etag(response, service.get_transshipment(session, principal, transshipment_id))

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import CorridorDep, SessionDep
+from app.platform.paging import PageRequest
 from app.platform.permissions import Principal
 from app.sheets.dependencies import SheetsDep
 from app.sheets.stations import stations_of
@@ -37,14 +38,14 @@ def show_transshipments(
     """All transshipments of the trips one may see."""
     known = TransshipmentStatus.lookup(status)
     wanted = () if known is None else (known,)
-    items, following = service.list_transshipments(session, principal, statuses=wanted, before=before, limit=50)
+    page = service.list_transshipments(session, principal, statuses=wanted, page=PageRequest(before))
     return _page(
         request,
         principal,
         corridor,
         "transshipments/transshipments.html",
-        items=items,
-        following=following,
+        items=page.items,
+        following=page.next_before,
         chosen=status,
     )
 

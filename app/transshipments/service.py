@@ -7,15 +7,15 @@ the trip's timeline and its event.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import true
 from sqlalchemy.orm import Session
 
-from app.platform import audit, outbox
+from app.platform.actions import ActionContext, Event
 from app.platform.outbox import Audience
+from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal, Role
 from app.procedures.steps import Step, StepStatus
 from app.sheets.service import SheetChange, Sheets
@@ -26,27 +26,20 @@ from app.transshipments.vocabulary import TransshipmentStatus
 from app.trips import store as trip_store
 from app.trips.scope import visible_trips
 from app.trips.tables import Trip
-from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from app.trips.timeline import TimelineEntry
+from geo.errors import ConflictError, InvalidInputError, NotFoundError
+from geo.versions import check_version
 from ingest.plates import display_plate, normalise_plate
 
-MOST_MOVES = 200
-LONGEST_TEXT = 500
+FIRST_PAGE: Final = PageRequest(limit=100)
+MAX_MOVES = 200
+MAX_TEXT_LENGTH = 500
 
 
 # Acts
 
 
-def register(
-    session: Session,
-    sheets: Sheets,
-    principal: Principal,
-    trip_id: int,
-    moves: Sequence[Move],
-    *,
-    note: str = "",
-    now: datetime,
-    address: str = "",
-) -> int:
+def register(action: ActionContext, sheets: Sheets, trip_id: int, moves: Sequence[Move], *, note: str = "") -> int:
     """Register which goods of a trip go on in which vehicles; its id.
 
     Arguments: `moves`, plates as written; `from_plate` empty for the truck of the trip.
@@ -60,22 +53,22 @@ def register(
     InvalidInputError
         If the amounts do not balance, or a plate is none or none of the trip's.
     """
-    trip = _lock_trip(session, principal, "transshipments.register", trip_id)
-    _check_moment(load.steps_of(session, trip_id))
-    own = load.plates_of(session, trip)
-    tidy = [_tidy(move, own) for move in moves[: MOST_MOVES + 1]]
-    if len(tidy) > MOST_MOVES:
-        raise InvalidInputError("A transshipment has at most {most} moves.", field="moves", most=MOST_MOVES)
-    lines = load.lines_left(session, trip_id)
+    trip = _lock_trip(action.session, action.actor, "transshipments.register", trip_id)
+    _check_moment(load.steps_of(action.session, trip_id))
+    own = load.plates_of(action.session, trip)
+    tidy = [_tidy(move, own) for move in moves[: MAX_MOVES + 1]]
+    if len(tidy) > MAX_MOVES:
+        raise InvalidInputError("A transshipment has at most {most} moves.", field="moves", most=MAX_MOVES)
+    lines = load.lines_left(action.session, trip_id)
     balance(lines, tidy)
     names = {line.number: line.goods for line in lines}
     made = store.insert_transshipment(
-        session,
+        action.session,
         {
             "trip_id": trip_id,
-            "note": note.strip()[:LONGEST_TEXT],
-            "registered_at": now,
-            "registered_by": principal.account_id,
+            "note": note.strip()[:MAX_TEXT_LENGTH],
+            "registered_at": action.now,
+            "registered_by": action.actor.account_id,
         },
         [_move_row(move, names[move.line]) for move in tidy],
     )
@@ -83,59 +76,27 @@ def register(
         raise ConflictError(
             "The trip {code} has a transshipment that is not carried out yet; withdraw that one first.", code=trip.code
         )
-    sheets.update_facts(session, trip_id, {"transshipment": True}, now, principal=principal, address=address)
-    _note(
-        session,
-        principal,
-        trip,
-        made,
-        TransshipmentStatus.REGISTERED,
-        now,
-        address,
-        after={"moves": _plain_moves(tidy)},
-    )
+    sheets.update_facts(action, trip_id, {"transshipment": True})
+    _note(action, trip, made, TransshipmentStatus.REGISTERED, after={"moves": _plain_moves(tidy)})
     return made.transshipment_id
 
 
-def approve(
-    session: Session,
-    principal: Principal,
-    transshipment_id: int,
-    edited_version: int,
-    *,
-    now: datetime,
-    address: str = "",
-) -> None:
+def approve(action: ActionContext, transshipment_id: int, expected_version: int) -> None:
     """Let a registered transshipment be carried out.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError
-        If there is none at the caller's gate, it was changed meanwhile, or is not waiting for approval.
+        If there is none at the caller's gate, it was changed since, or is not waiting for approval.
     """
     trip, found = _lock(
-        session,
-        principal,
-        "transshipments.approve",
-        transshipment_id,
-        edited_version,
-        (TransshipmentStatus.REGISTERED,),
+        action, "transshipments.approve", transshipment_id, expected_version, (TransshipmentStatus.REGISTERED,)
     )
-    _still_balances(session, trip, [_as_move(row) for row in store.moves_of(session, [transshipment_id])])
-    _decide(session, principal, trip, found, TransshipmentStatus.APPROVED, "", now, address)
+    _still_balances(action.session, trip, [_as_move(row) for row in store.moves_of(action.session, [transshipment_id])])
+    _decide(action, trip, found, TransshipmentStatus.APPROVED, "")
 
 
-def refuse(
-    session: Session,
-    sheets: Sheets,
-    principal: Principal,
-    transshipment_id: int,
-    edited_version: int,
-    reason: str,
-    *,
-    now: datetime,
-    address: str = "",
-) -> None:
+def refuse(action: ActionContext, sheets: Sheets, transshipment_id: int, expected_version: int, reason: str) -> None:
     """Refuse a transshipment, also one that was approved and not carried out yet.
 
     Raises
@@ -146,51 +107,24 @@ def refuse(
     if not reason.strip():
         raise InvalidInputError("Say why, so that the enterprise can register it anew.", field="reason")
     trip, found = _lock(
-        session,
-        principal,
-        "transshipments.approve",
-        transshipment_id,
-        edited_version,
-        (TransshipmentStatus.REGISTERED, TransshipmentStatus.APPROVED),
+        action, "transshipments.approve", transshipment_id, expected_version, TransshipmentStatus.open()
     )
-    _decide(session, principal, trip, found, TransshipmentStatus.REFUSED, reason.strip()[:LONGEST_TEXT], now, address)
-    sheets.update_facts(session, trip.trip_id, {"transshipment": False}, now, principal=principal, address=address)
+    _decide(action, trip, found, TransshipmentStatus.REFUSED, reason.strip()[:MAX_TEXT_LENGTH])
+    sheets.update_facts(action, trip.trip_id, {"transshipment": False})
 
 
-def withdraw(
-    session: Session,
-    sheets: Sheets,
-    principal: Principal,
-    transshipment_id: int,
-    edited_version: int,
-    *,
-    now: datetime,
-    address: str = "",
-) -> None:
+def withdraw(action: ActionContext, sheets: Sheets, transshipment_id: int, expected_version: int) -> None:
     """Take back a transshipment that customs have not decided on; raises as `approve`."""
     trip, found = _lock(
-        session,
-        principal,
-        "transshipments.register",
-        transshipment_id,
-        edited_version,
-        (TransshipmentStatus.REGISTERED,),
+        action, "transshipments.register", transshipment_id, expected_version, (TransshipmentStatus.REGISTERED,)
     )
-    store.update_transshipment(session, transshipment_id, {"status": TransshipmentStatus.CANCELLED})
-    sheets.update_facts(session, trip.trip_id, {"transshipment": False}, now, principal=principal, address=address)
-    _note(session, principal, trip, found, TransshipmentStatus.CANCELLED, now, address)
+    store.update_transshipment(action.session, transshipment_id, {"status": TransshipmentStatus.CANCELLED})
+    sheets.update_facts(action, trip.trip_id, {"transshipment": False})
+    _note(action, trip, found, TransshipmentStatus.CANCELLED)
 
 
 def carry_out(
-    session: Session,
-    sheets: Sheets,
-    principal: Principal,
-    transshipment_id: int,
-    edited_version: int,
-    moves: Sequence[Move],
-    *,
-    now: datetime,
-    address: str = "",
+    action: ActionContext, sheets: Sheets, transshipment_id: int, expected_version: int, moves: Sequence[Move]
 ) -> None:
     """Confirm that exactly what was approved was moved; confirms the step on the trip's sheet.
 
@@ -199,19 +133,14 @@ def carry_out(
     ConflictError
         If what was moved differs from what was approved, or the step may not be done yet.
     NotFoundError, StaleError
-        If there is none at the caller's gate, or it was changed meanwhile.
+        If there is none at the caller's gate, or it was changed since.
     """
     trip, found = _lock(
-        session,
-        principal,
-        "transshipments.carry_out",
-        transshipment_id,
-        edited_version,
-        (TransshipmentStatus.APPROVED,),
+        action, "transshipments.carry_out", transshipment_id, expected_version, (TransshipmentStatus.APPROVED,)
     )
-    approved = [_as_move(row) for row in store.moves_of(session, [transshipment_id])]
-    _still_balances(session, trip, approved)
-    own = load.plates_of(session, trip)
+    approved = [_as_move(row) for row in store.moves_of(action.session, [transshipment_id])]
+    _still_balances(action.session, trip, approved)
+    own = load.plates_of(action.session, trip)
     odd = differences(approved, [_tidy(move, own) for move in moves])
     if odd:
         raise ConflictError(
@@ -219,28 +148,12 @@ def carry_out(
             field="moves",
             differences="; ".join(_difference(move, done) for move, done in odd),
         )
-    done = {"status": TransshipmentStatus.CARRIED_OUT, "carried_out_at": now, "carried_out_by": principal.account_id}
-    store.update_transshipment(session, transshipment_id, done)
-    _note(
-        session,
-        principal,
-        trip,
-        found,
-        TransshipmentStatus.CARRIED_OUT,
-        now,
-        address,
-        after={"moves": _plain_moves(approved)},
-    )
-    sheets.confirm_step(
-        session,
-        principal,
-        trip.trip_id,
-        Step.TRANSSHIPMENT,
-        edited_version=trip.version,
-        data={"transshipment_id": transshipment_id},
-        now=now,
-        address=address,
-    )
+    by, now = action.actor.account_id, action.now
+    done = {"status": TransshipmentStatus.CARRIED_OUT, "carried_out_at": now, "carried_out_by": by}
+    store.update_transshipment(action.session, transshipment_id, done)
+    _note(action, trip, found, TransshipmentStatus.CARRIED_OUT, after={"moves": _plain_moves(approved)})
+    data = {"transshipment_id": transshipment_id}
+    sheets.confirm_step(action, trip.trip_id, Step.TRANSSHIPMENT, expected_version=trip.version, data=data)
 
 
 # Reading
@@ -252,20 +165,19 @@ def list_transshipments(
     *,
     trip_id: int | None = None,
     statuses: Collection[str] = (),
-    before: int | None = None,
-    limit: int = 100,
-) -> tuple[list[dict[str, Any]], int | None]:
-    """Transshipments of the trips the caller may see, newest first, and below which id the next page begins."""
+    page: PageRequest = FIRST_PAGE,
+) -> Page[dict[str, Any]]:
+    """Transshipments of the trips the caller may see, newest first."""
     rows = store.find_transshipments(
         session,
         visible_trips(principal, "sheets.read"),
         trip_id=trip_id,
         statuses=statuses,
-        before=before,
-        limit=limit + 1,
+        before=page.before,
+        limit=page.fetch,
     )
-    page = _described(session, rows[:limit])
-    return page, page[-1]["transshipment_id"] if len(rows) > limit else None
+    described = {one["transshipment_id"]: one for one in _described(session, rows[: page.limit])}
+    return paginate(rows, page, "transshipment_id", lambda row: described[row.Transshipment.transshipment_id])
 
 
 def get_transshipment(session: Session, principal: Principal, transshipment_id: int) -> dict[str, Any]:
@@ -329,86 +241,48 @@ def _lock_trip(session: Session, principal: Principal, act: str, trip_id: int) -
 
 
 def _lock(
-    session: Session,
-    principal: Principal,
-    act: str,
-    transshipment_id: int,
-    edited_version: int,
-    statuses: Collection[str],
+    action: ActionContext, act: str, transshipment_id: int, expected_version: int, statuses: Collection[str]
 ) -> tuple[Trip, Transshipment]:
+    session = action.session
     unlocked = session.get(Transshipment, transshipment_id)
-    trip = trip_store.lock_trip(session, visible_trips(principal, act), unlocked.trip_id) if unlocked else None
+    trip = trip_store.lock_trip(session, visible_trips(action.actor, act), unlocked.trip_id) if unlocked else None
     found = store.lock_transshipment(session, true(), transshipment_id) if trip else None
     if trip is None or found is None:
         raise _no_transshipment(transshipment_id)
-    if found.version != edited_version:
-        raise StaleError(
-            "The transshipment was changed meanwhile: you saw version {edited}, now it is version {present}. "
-            "Look at it again.",
-            edited=edited_version,
-            present=found.version,
-        )
+    check_version(found.version, expected_version)
     if found.status not in statuses:
         raise ConflictError("The transshipment is {status}; this cannot be done any more.", status=found.status)
     return trip, found
 
 
-def _decide(
-    session: Session,
-    principal: Principal,
-    trip: Trip,
-    found: Transshipment,
-    status: str,
-    reason: str,
-    now: datetime,
-    address: str,
-) -> None:
-    values = {"status": status, "reason": reason, "decided_at": now, "decided_by": principal.account_id}
-    store.update_transshipment(session, found.transshipment_id, values)
-    _note(session, principal, trip, found, status, now, address, after={"reason": reason} if reason else {})
+def _decide(action: ActionContext, trip: Trip, found: Transshipment, status: str, reason: str) -> None:
+    values = {"status": status, "reason": reason, "decided_at": action.now, "decided_by": action.actor.account_id}
+    store.update_transshipment(action.session, found.transshipment_id, values)
+    _note(action, trip, found, status, after={"reason": reason} if reason else {})
 
 
 def _note(
-    session: Session,
-    principal: Principal,
-    trip: Trip,
-    found: Transshipment,
-    status: str,
-    now: datetime,
-    address: str,
-    *,
-    after: dict[str, Any] | None = None,
+    action: ActionContext, trip: Trip, found: Transshipment, status: str, *, after: dict[str, Any] | None = None
 ) -> None:
     data = {"transshipment_id": found.transshipment_id, "status": status}
-    line = {
-        "trip_id": trip.trip_id,
-        "at": now,
-        "kind": Step.TRANSSHIPMENT,
-        "data": data,
-        "actor_id": principal.account_id,
-    }
-    trip_store.insert_events(session, [line])
     audience = Audience(
         roles=(Role.CUSTOMS, Role.YARD_OPERATOR), organisations=(trip.organisation_id,), gates=(trip.gate_id,)
     )
-    event = {
+    told = {
         "gate_id": trip.gate_id,
         "trip_id": trip.trip_id,
         "step": Step.TRANSSHIPMENT,
         "status": status,
         "version": trip.version,
     }
-    outbox.emit(session, "sheet", audience, event, at=now)
-    audit.record(
-        session,
-        principal,
+    action.record(
         f"transshipment.{status}",
         Step.TRANSSHIPMENT,
         found.transshipment_id,
         None,
         {"trip_id": trip.trip_id, **(after or {})},
-        at=now,
-        address=address,
+        event=Event("sheet", audience, told),
+        timeline=TimelineEntry(trip.trip_id, Step.TRANSSHIPMENT, data),
     )
 
 

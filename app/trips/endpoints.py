@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
 from app.platform import idempotency
-from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.http import IdempotencyKey, IfMatch, Moment, PlainText, etag, link_next, problems, read_if_match
+from app.platform.actions import ActionContext
+from app.platform.dependencies import CorridorDep, SessionDep
+from app.platform.errors import problems
+from app.platform.fields import Moment, PlainText
+from app.platform.idempotency_key import IdempotencyKey
+from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
+from app.platform.versions import ExpectedVersion, with_etag
 from app.trips import service
 from app.trips.declaration import Declaration
 from app.trips.places import Places
@@ -24,7 +29,7 @@ router = APIRouter(prefix="/api/v1/trips", tags=["trips"])
 
 ReaderDep = Annotated[Principal, Depends(allow("trips.read"))]
 TripId = Annotated[int, Path(ge=1, le=2**31 - 1)]
-WriterDep = Annotated[Principal, Depends(allow("trips.write"))]
+WriterAction = Annotated[ActionContext, Depends(acting("trips.write"))]
 
 EXAMPLE: dict[str, JsonValue] = {
     "plate": "29C-123.45",
@@ -146,101 +151,57 @@ class TripDetail(TripOut):
 @router.post("", status_code=201, response_model=TripDetail, responses=problems(409))
 def create_trip(
     body: TripIn,
-    request: Request,
     response: Response,
-    principal: WriterDep,
-    session: SessionDep,
-    clock: ClockDep,
+    action: WriterAction,
     corridor: CorridorDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Enter a trip. The truck is known by its plate; one open trip a truck."""
-
-    def make() -> int:
-        return service.create_trip(
-            session,
-            principal,
-            Declaration(**body.model_dump()),
-            Places.of(corridor),
-            now=now,
-            address=client_address(request),
-        )
-
-    now, sent = clock.now(), body.model_dump_json().encode()
-    trip_id = idempotency.once(session, principal, "trips.create", key=idempotency_key, body=sent, now=now, make=make)
+    make = partial(service.create_trip, action, Declaration(**body.model_dump()), Places.of(corridor))
+    trip_id = idempotency.once(action, "trips.create", idempotency_key, [body], make)
     response.headers["Location"] = f"/api/v1/trips/{trip_id}"
-    return _answer(response, service.get_trip(session, principal, trip_id))
+    return with_etag(response, service.get_trip(action.session, action.actor, trip_id))
 
 
 @router.get("", response_model=TripPage, responses=problems())
 def list_trips(
-    request: Request,
-    response: Response,
+    page: PageParams,
+    answer: AnswerPage,
     principal: ReaderDep,
     session: SessionDep,
     stage: Annotated[list[Stage] | None, Query(description="One or several stages.")] = None,
     gate: Annotated[PlainText | None, Query(max_length=60)] = None,
     since: Annotated[Moment | None, Query(description="Planned to arrive at or after this time.")] = None,
     plate: Annotated[str | None, Query(max_length=40, examples=["29C-123.45"])] = None,
-    before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="From the `Link` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Any:
     """Trips the caller may see, newest first."""
     wanted = TripFilter(stages=tuple(stage or ()), gate_id=gate, since=since, plate=plate)
-    items, next_before = service.list_trips(session, principal, wanted, before=before, limit=limit)
-    if next_before is not None:
-        link_next(request, response, before=next_before)
-    return {"items": items}
+    return answer(service.list_trips(session, principal, wanted, page))
 
 
 @router.get("/{trip_id}", response_model=TripDetail, responses=problems(404))
 def get_trip(trip_id: TripId, response: Response, principal: ReaderDep, session: SessionDep) -> Any:
     """One trip with its timeline and devices."""
-    return _answer(response, service.get_trip(session, principal, trip_id))
+    return with_etag(response, service.get_trip(session, principal, trip_id))
 
 
 @router.patch("/{trip_id}", response_model=TripDetail, responses=problems(404, 409, 412, 428))
 def amend_trip(
     trip_id: TripId,
     body: TripChange,
-    request: Request,
     response: Response,
-    principal: WriterDep,
-    session: SessionDep,
-    clock: ClockDep,
+    action: WriterAction,
     corridor: CorridorDep,
-    if_match: IfMatch = None,
+    expected_version: ExpectedVersion,
 ) -> Any:
     """Change a trip that has not reached the queue."""
-    service.amend_trip(
-        session,
-        principal,
-        trip_id,
-        read_if_match(if_match),
-        body.model_dump(exclude_unset=True),
-        places=Places.of(corridor),
-        now=clock.now(),
-        address=client_address(request),
-    )
-    return _answer(response, service.get_trip(session, principal, trip_id))
+    changes = body.model_dump(exclude_unset=True)
+    service.amend_trip(action, trip_id, expected_version, changes, places=Places.of(corridor))
+    return with_etag(response, service.get_trip(action.session, action.actor, trip_id))
 
 
 @router.post("/{trip_id}/cancel", response_model=TripDetail, responses=problems(404, 409, 412, 428))
-def cancel_trip(
-    trip_id: TripId,
-    request: Request,
-    response: Response,
-    principal: WriterDep,
-    session: SessionDep,
-    clock: ClockDep,
-    if_match: IfMatch = None,
-) -> Any:
+def cancel_trip(trip_id: TripId, response: Response, action: WriterAction, expected_version: ExpectedVersion) -> Any:
     """Take back a trip that has not reached the queue."""
-    edited, address = read_if_match(if_match), client_address(request)
-    service.cancel_trip(session, principal, trip_id, edited, now=clock.now(), address=address)
-    return _answer(response, service.get_trip(session, principal, trip_id))
-
-
-def _answer(response: Response, trip: dict[str, Any]) -> dict[str, Any]:
-    response.headers["ETag"] = etag(trip["version"])
-    return trip
+    service.cancel_trip(action, trip_id, expected_version)
+    return with_etag(response, service.get_trip(action.session, action.actor, trip_id))

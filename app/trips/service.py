@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.platform import audit, outbox
-from app.platform.outbox import Audience
-from app.platform.permissions import Principal, Scope
+from app.platform.actions import ActionContext, Event
+from app.platform.paging import Page, PageRequest, paginate
+from app.platform.permissions import Principal, Role, Scope
 from app.trips import declaration as checks
 from app.trips import stages, store
 from app.trips.declaration import Declaration
@@ -20,32 +20,24 @@ from app.trips.places import Places
 from app.trips.scope import visible_trips
 from app.trips.stages import DEFAULT_RULES, Passage, Seen, StageRules, TripState
 from app.trips.tables import Trip
+from app.trips.timeline import TimelineEntry, audience_of
 from app.trips.vocabulary import Regime, Stage
-from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, StaleError
+from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from geo.versions import check_version
 from ingest import plates
 from ingest.store import get_or_add_vehicle
 from ingest.tables import Vehicle
 
-"""Stages in which a trip can still be changed or cancelled: before it reaches the gate's queue."""
 OVERLAP = timedelta(seconds=30)
 """Positions are looked at again for this long, since transactions do not commit in the order of their times."""
 EVENT_OVERLAP = 1000
-OPENING_ROLES = ("traffic_police",)
+OPENING_ROLES = (str(Role.TRAFFIC_POLICE),)
 
 
 # Entering, amending, cancelling
 
 
-def create_trip(
-    session: Session,
-    principal: Principal,
-    declared: Declaration,
-    places: Places,
-    *,
-    now: datetime,
-    address: str = "",
-    simulated: bool = False,
-) -> int:
+def create_trip(action: ActionContext, declared: Declaration, places: Places, *, simulated: bool = False) -> int:
     """Enter a trip; its id.
 
     The truck is created if it is new and given to the enterprise if nobody has it; the driver is bound to it.
@@ -60,7 +52,7 @@ def create_trip(
         If the truck or the driver is on an open trip.
     """
     gate_id = checks.check_gate(declared.gate_id, places.gates)
-    organisation_id = _organisation_of(principal, declared.organisation_id, gate_id)
+    organisation_id = _organisation_of(action.actor, declared.organisation_id, gate_id)
     goods, perishable = checks.check_goods(declared.goods, declared.goods_class, declared.perishable)
     values: dict[str, Any] = {
         "code": checks.new_code(),
@@ -71,44 +63,35 @@ def create_trip(
         "regime": declared.regime,
         "direction": checks.check_direction(declared.regime, declared.direction),
         "gate_id": gate_id,
-        "planned_arrival": checks.check_arrival(declared.planned_arrival, now),
+        "planned_arrival": checks.check_arrival(declared.planned_arrival, action.now),
         "trailer_plate": _trailer_plate(declared.trailer_plate),
         "stage": Stage.PLANNED,
-        "stage_since": now,
+        "stage_since": action.now,
         "simulated": simulated,
-        "created_by": principal.account_id,
-        "created_at": now,
+        "created_by": action.actor.account_id,
+        "created_at": action.now,
     }
-    vehicle = _claim_truck(session, declared.plate, organisation_id, now)
-    driver_id = _bind_driver(session, declared.driver_id, vehicle, organisation_id)
-    trip = store.insert_trip(session, {**values, "vehicle_id": vehicle.vehicle_id, "driver_id": driver_id})
+    vehicle = _claim_truck(action.session, declared.plate, organisation_id, action.now)
+    driver_id = _bind_driver(action.session, declared.driver_id, vehicle, organisation_id)
+    trip = store.insert_trip(action.session, {**values, "vehicle_id": vehicle.vehicle_id, "driver_id": driver_id})
     if trip is None:
-        raise _truck_is_busy(session, vehicle, organisation_id)
-    store.insert_events(session, [_line(trip.trip_id, now, "created", principal.account_id)])
-    _emit(session, trip, now)
-    audit.record(session, principal, "trips.create", "trip", trip.trip_id, None, summary(trip), at=now, address=address)
+        raise _truck_is_busy(action.session, vehicle, organisation_id)
+    timeline = TimelineEntry(trip.trip_id, "created")
+    action.record("trips.create", "trip", trip.trip_id, None, summary(trip), event=_event(trip), timeline=timeline)
     return trip.trip_id
 
 
 def amend_trip(
-    session: Session,
-    principal: Principal,
-    trip_id: int,
-    edited_version: int,
-    changes: Mapping[str, Any],
-    *,
-    places: Places,
-    now: datetime,
-    address: str = "",
+    action: ActionContext, trip_id: int, expected_version: int, changes: Mapping[str, Any], *, places: Places
 ) -> None:
     """Change fields of a trip that has not reached the queue: those of `Declaration` but the truck.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError, InvalidInputError
-        If there is no such trip for the caller, it was changed meanwhile, is too far, or a value cannot be accepted.
+        If there is no such trip for the caller, it was changed since, is too far, or a value cannot be accepted.
     """
-    trip = _lock(session, principal, trip_id, edited_version)
+    trip = _lock(action.session, action.actor, trip_id, expected_version)
     asked = {name: changes[name] for name in changes if name in _AMENDABLE_FIELDS}
     merged = {name: asked.get(name, getattr(trip, name)) for name in _AMENDABLE_FIELDS}
     goods_class_is_new = "goods_class" in asked and "perishable" not in asked
@@ -119,46 +102,42 @@ def amend_trip(
         merged["direction"] = Regime.require(merged["regime"], "regime").direction or merged["direction"]
     merged["direction"] = checks.check_direction(merged["regime"], merged["direction"])
     merged["gate_id"] = checks.check_gate(merged["gate_id"], places.gates)
-    _organisation_of(principal, trip.organisation_id, merged["gate_id"])
+    _organisation_of(action.actor, trip.organisation_id, merged["gate_id"])
     if "planned_arrival" in asked:
-        checks.check_arrival(merged["planned_arrival"], now)
+        checks.check_arrival(merged["planned_arrival"], action.now)
     if "trailer_plate" in asked:
         merged["trailer_plate"] = _trailer_plate(merged["trailer_plate"])
     if "driver_id" in asked and merged["driver_id"] != trip.driver_id:
-        vehicle = session.get_one(Vehicle, trip.vehicle_id)
-        merged["driver_id"] = _bind_driver(session, merged["driver_id"], vehicle, trip.organisation_id)
+        vehicle = action.session.get_one(Vehicle, trip.vehicle_id)
+        merged["driver_id"] = _bind_driver(action.session, merged["driver_id"], vehicle, trip.organisation_id)
     before = summary(trip)
     different = {name: value for name, value in merged.items() if value != getattr(trip, name)}
     if not different:
         return
-    store.update_trip(session, trip_id, different)
+    store.update_trip(action.session, trip_id, different)
     after = summary(trip)
     changed = {name: {"before": before[name], "after": after[name]} for name in different}
-    store.insert_events(session, [_line(trip_id, now, "amended", principal.account_id, {"changed": changed})])
-    _emit(session, trip, now)
-    audit.record(session, principal, "trips.amend", "trip", trip_id, before, after, at=now, address=address)
+    timeline = TimelineEntry(trip_id, "amended", {"changed": changed})
+    action.record("trips.amend", "trip", trip_id, before, after, event=_event(trip), timeline=timeline)
 
 
-def cancel_trip(
-    session: Session, principal: Principal, trip_id: int, edited_version: int, *, now: datetime, address: str = ""
-) -> None:
+def cancel_trip(action: ActionContext, trip_id: int, expected_version: int) -> None:
     """Take back a trip that has not reached the queue.
 
     Raises
     ------
     NotFoundError, StaleError, ConflictError
-        If there is no such trip for the caller, it was changed meanwhile, or is too far.
+        If there is no such trip for the caller, it was changed since, or is too far.
     """
-    trip = _lock(session, principal, trip_id, edited_version)
+    trip = _lock(action.session, action.actor, trip_id, expected_version)
     before = summary(trip)
-    store.update_trip(session, trip_id, {"stage": Stage.CANCELLED, "stage_since": now})
-    store.insert_events(session, [_line(trip_id, now, "cancelled", principal.account_id)])
-    _emit(session, trip, now)
-    audit.record(session, principal, "trips.cancel", "trip", trip_id, before, summary(trip), at=now, address=address)
+    store.update_trip(action.session, trip_id, {"stage": Stage.CANCELLED, "stage_since": action.now})
+    timeline = TimelineEntry(trip_id, "cancelled")
+    action.record("trips.cancel", "trip", trip_id, before, summary(trip), event=_event(trip), timeline=timeline)
 
 
 def align_trip(
-    session: Session, principal: Principal, trip: Trip, declared: Declaration, *, places: Places, now: datetime
+    action: ActionContext, trip: Trip, declared: Declaration, *, places: Places
 ) -> dict[str, dict[str, Any]]:
     """Make a locked open trip say what was declared of it, the truck included: before and after of what changed.
 
@@ -180,39 +159,38 @@ def align_trip(
         "planned_arrival": declared.planned_arrival,
         "trailer_plate": _trailer_plate(declared.trailer_plate),
     }
-    _organisation_of(principal, trip.organisation_id, wanted["gate_id"])
+    _organisation_of(action.actor, trip.organisation_id, wanted["gate_id"])
     if declared.planned_arrival != trip.planned_arrival:
-        checks.check_arrival(declared.planned_arrival, now)
-    vehicle = session.get_one(Vehicle, trip.vehicle_id)
+        checks.check_arrival(declared.planned_arrival, action.now)
+    vehicle = action.session.get_one(Vehicle, trip.vehicle_id)
     if vehicle.plate_norm != plates.normalise_plate(declared.plate):
-        vehicle = _claim_truck(session, declared.plate, trip.organisation_id, now)
-        if store.find_open_trip(session, vehicle.vehicle_id) is not None:
-            raise _truck_is_busy(session, vehicle, trip.organisation_id)
+        vehicle = _claim_truck(action.session, declared.plate, trip.organisation_id, action.now)
+        if store.find_open_trip(action.session, vehicle.vehicle_id) is not None:
+            raise _truck_is_busy(action.session, vehicle, trip.organisation_id)
         wanted["vehicle_id"] = vehicle.vehicle_id
     if declared.driver_id is not None and declared.driver_id != trip.driver_id:
-        wanted["driver_id"] = _bind_driver(session, declared.driver_id, vehicle, trip.organisation_id)
+        wanted["driver_id"] = _bind_driver(action.session, declared.driver_id, vehicle, trip.organisation_id)
     before = summary(trip)
     different = {name: value for name, value in wanted.items() if value != getattr(trip, name)}
     if different:
-        store.update_trip(session, trip.trip_id, different)
-        _emit(session, trip, now)
+        store.update_trip(action.session, trip.trip_id, different)
+        action.publish_event(_event(trip))
     after = summary(trip)
     return {name: {"before": before[name], "after": after[name]} for name in different}
 
 
-def redirect_trip(
-    session: Session, principal: Principal, trip_id: int, *, gate_id: str, order_id: int, now: datetime
-) -> None:
+def redirect_trip(action: ActionContext, trip_id: int, *, gate_id: str, order_id: int) -> None:
     """Let an open trip follow an order to another gate, because its driver confirmed it."""
-    trip = store.lock_trip(session, Trip.stage.in_(Stage.before_yard()), trip_id)
+    trip = store.lock_trip(action.session, Trip.stage.in_(Stage.before_yard()), trip_id)
     if trip is None or trip.gate_id == gate_id:
         return
     before = summary(trip)
-    store.update_trip(session, trip_id, {"gate_id": gate_id})
+    store.update_trip(action.session, trip_id, {"gate_id": gate_id})
     data = {"before": before["gate_id"], "after": gate_id, "order_id": order_id}
-    store.insert_events(session, [_line(trip_id, now, "gate_changed", principal.account_id, data)])
-    _emit(session, trip, now)
-    audit.record(session, principal, "trips.redirect", "trip", trip_id, before, summary(trip), at=now)
+    timeline = TimelineEntry(trip_id, "gate_changed", data)
+    action.without_address().record(
+        "trips.redirect", "trip", trip_id, before, summary(trip), event=_event(trip), timeline=timeline
+    )
 
 
 # Reading
@@ -241,15 +219,14 @@ def get_trip(session: Session, principal: Principal, trip_id: int) -> dict[str, 
 
 
 def list_trips(
-    session: Session, principal: Principal, wanted: store.TripFilter, *, before: int | None, limit: int
-) -> tuple[list[dict[str, Any]], int | None]:
-    """A page of trips the caller may see, newest first, and the id below which the next page begins."""
+    session: Session, principal: Principal, wanted: store.TripFilter, page: PageRequest
+) -> Page[dict[str, Any]]:
+    """A page of trips the caller may see, newest first."""
     if wanted.plate is not None:
         wanted = replace(wanted, plate=plates.normalise_plate(wanted.plate))
     visible = visible_trips(principal, "trips.read")
-    rows = store.list_trips(session, visible, wanted, before=before, limit=limit + 1)
-    page = [describe(row) for row in rows[:limit]]
-    return page, page[-1]["trip_id"] if len(rows) > limit else None
+    rows = store.list_trips(session, visible, wanted, before=page.before, limit=page.fetch)
+    return paginate(rows, page, "trip_id", describe)
 
 
 def describe(row: Any) -> dict[str, Any]:
@@ -368,13 +345,14 @@ def _change(row: Any, stage: str, at: datetime, reason: str) -> dict[str, Any]:
 
 def _apply(session: Session, changes: list[dict[str, Any]], now: datetime) -> int:
     by_trip = {change["trip_id"]: change for change in changes}
+    action = ActionContext(session, None, now)
     applied = store.apply_stages(session, changes)
     lines = []
     for row in applied:
         change = by_trip[row.trip_id]
         data = {"before": change["old"], "after": change["new"], "reason": change["reason"]}
-        lines.append(_line(row.trip_id, change["at"], "stage", None, data))
-        _emit(session, row, now)
+        lines.append({"trip_id": row.trip_id, "at": change["at"], "kind": "stage", "data": data, "actor_id": None})
+        action.publish_event(_event(row))
     store.insert_events(session, lines)
     return len(applied)
 
@@ -394,19 +372,9 @@ _AMENDABLE_FIELDS = (
 )
 
 
-def _line(trip_id: int, at: datetime, kind: str, actor_id: int | None, data: Any = None) -> dict[str, Any]:
-    return {"trip_id": trip_id, "at": at, "kind": kind, "data": data or {}, "actor_id": actor_id}
-
-
-def _emit(session: Session, trip: Any, now: datetime) -> None:
-    audience = Audience(
-        roles=OPENING_ROLES,
-        organisations=(trip.organisation_id,),
-        accounts=(trip.driver_id,) if trip.driver_id is not None else (),
-        vehicles=(trip.vehicle_id,),
-    )
+def _event(trip: Any) -> Event:
     data = {"trip_id": trip.trip_id, "vehicle_id": trip.vehicle_id, "gate_id": trip.gate_id, "stage": trip.stage}
-    outbox.emit(session, "trip", audience, data, at=now)
+    return Event("trip", audience_of(trip, OPENING_ROLES), data)
 
 
 def _organisation_of(principal: Principal, named: int | None, gate_id: str) -> int:
@@ -490,17 +458,11 @@ def _truck_is_busy(session: Session, vehicle: Vehicle, organisation_id: int) -> 
     )
 
 
-def _lock(session: Session, principal: Principal, trip_id: int, edited_version: int) -> Trip:
+def _lock(session: Session, principal: Principal, trip_id: int, expected_version: int) -> Trip:
     trip = store.lock_trip(session, visible_trips(principal, "trips.write"), trip_id)
     if trip is None:
         raise _no_trip(trip_id)
-    if trip.version != edited_version:
-        raise StaleError(
-            "The trip was changed meanwhile: you edited version {edited}, now it is version {present}. "
-            "Look at it again.",
-            edited=edited_version,
-            present=trip.version,
-        )
+    check_version(trip.version, expected_version)
     if trip.stage not in Stage.before_queue():
         raise ConflictError(
             "The trip {code} is {stage}; it can be changed or cancelled only before it reaches the queue.",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from app.accounts.authorisation import allow
-from app.accounts.sessions import client_address
+from app.accounts.authorisation import acting, allow
+from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.http import IdempotencyKey, IfMatch, Moment, etag, problems, read_if_match
+from app.platform.errors import problems
+from app.platform.fields import Moment
+from app.platform.idempotency_key import IdempotencyKey
 from app.platform.labels import N_
 from app.platform.permissions import Principal
+from app.platform.versions import ExpectedVersion, with_etag
 from app.trip_eta.endpoints import WordingDep
 from app.yards import assignments, service
 from capacity import store as capacity_store
@@ -21,7 +24,7 @@ from geo.errors import NotFoundError
 router = APIRouter(prefix="/api/v1", tags=["yards"])
 
 Reader = Annotated[Principal, Depends(allow("yards.read"))]
-Operator = Annotated[Principal, Depends(allow("yards.move"))]
+OperatorAction = Annotated[ActionContext, Depends(acting("yards.move"))]
 
 
 class Contradiction(BaseModel):
@@ -127,8 +130,7 @@ def read_yard(
     found = assignments.describe_yards(session, corridor, clock.now())
     for yard in found:
         if yard["yard_id"] == yard_id:
-            response.headers["ETag"] = etag(yard["version"])
-            return yard
+            return with_etag(response, yard)
     raise NotFoundError("There is no yard {yard_id}.", yard_id=yard_id)
 
 
@@ -136,69 +138,43 @@ def read_yard(
 def change_yard(
     yard_id: str,
     body: CapacityIn,
-    request: Request,
     response: Response,
-    session: SessionDep,
-    clock: ClockDep,
-    principal: Annotated[Principal, Depends(allow("settings.write"))],
-    if_match: IfMatch = None,
+    action: Annotated[ActionContext, Depends(acting("settings.write"))],
+    expected_version: ExpectedVersion,
 ) -> Any:
     """Set a yard's capacity; send the ETag of the yard as If-Match."""
-    now, version = clock.now(), read_if_match(if_match)
-    address = client_address(request)
-    service.change_capacity(session, principal, yard_id, body.capacity, version=version, now=now, address=address)
-    state = capacity_store.get_yard_state(session, yard_id, now)
-    response.headers["ETag"] = etag(state.version)
-    return service.describe_yard(state)
+    service.change_capacity(action, yard_id, body.capacity, expected_version=expected_version)
+    state = capacity_store.get_yard_state(action.session, yard_id, action.now)
+    return with_etag(response, service.describe_yard(state))
 
 
 @router.post("/yards/{yard_id}/movements", status_code=201, response_model=YardOut, responses=problems(404))
 def report_movement(
-    yard_id: str,
-    body: MovementIn,
-    request: Request,
-    session: SessionDep,
-    clock: ClockDep,
-    principal: Operator,
-    idempotency_key: IdempotencyKey = None,
+    yard_id: str, body: MovementIn, action: OperatorAction, idempotency_key: IdempotencyKey = None
 ) -> Any:
     """Report that a truck came or went; the yard after it."""
     state = service.move_by_hand(
-        session,
-        principal,
+        action,
         yard_id,
         plate=body.plate,
         kind=body.kind,
         time=body.time,
-        now=clock.now(),
         key=idempotency_key,
         body=body.model_dump_json().encode(),
-        address=client_address(request),
     )
     return service.describe_yard(state)
 
 
 @router.post("/yards/{yard_id}/counts", status_code=201, response_model=YardOut, responses=problems(404, 409))
-def report_count(
-    yard_id: str,
-    body: CountIn,
-    request: Request,
-    session: SessionDep,
-    clock: ClockDep,
-    principal: Operator,
-    idempotency_key: IdempotencyKey = None,
-) -> Any:
+def report_count(yard_id: str, body: CountIn, action: OperatorAction, idempotency_key: IdempotencyKey = None) -> Any:
     """Enter a count of the vehicles inside; the ledger follows it and shows what differs."""
     state = service.count_by_hand(
-        session,
-        principal,
+        action,
         yard_id,
         inside_veh=body.inside,
         time=body.time,
-        now=clock.now(),
         key=idempotency_key,
         body=body.model_dump_json().encode(),
-        address=client_address(request),
     )
     return service.describe_yard(state)
 

@@ -149,7 +149,7 @@ def plan_yards(
     truck_of = {truck.trip_id: truck for truck in given.trucks}
     for row in rows:
         if _is_news(row, previous.get(row["trip_id"])):
-            _tell(session, truck_of[row["trip_id"]], row, now)
+            _publish_assignment(session, truck_of[row["trip_id"]], row, now)
     return plan
 
 
@@ -164,7 +164,7 @@ def emit_yards(session: Session, yards: Sequence[YardState], now: datetime) -> N
             "capacity": yard.capacity_veh,
             "as_of": now.isoformat(),
         }
-        outbox.emit(session, "yard", EVERYBODY, data, at=now)
+        outbox.publish_event(session, "yard", EVERYBODY, data, at=now)
 
 
 def open_seconds(server: Server | None, now: datetime) -> np.ndarray:
@@ -260,7 +260,7 @@ def _is_news(row: Mapping[str, Any], told: Assignment | None) -> bool:
     return moved >= WORTH_TELLING
 
 
-def _tell(session: Session, truck: ComingTruck, row: Mapping[str, Any], now: datetime) -> None:
+def _publish_assignment(session: Session, truck: ComingTruck, row: Mapping[str, Any], now: datetime) -> None:
     audience = outbox.Audience(
         organisations=(truck.organisation_id,) if truck.organisation_id is not None else (),
         accounts=(truck.driver_id,) if truck.driver_id is not None else (),
@@ -273,7 +273,7 @@ def _tell(session: Session, truck: ComingTruck, row: Mapping[str, Any], now: dat
         "wait_s": row["wait_s"],
         "reason": row["reason"]["code"],
     }
-    outbox.emit(session, "assignment", audience, data, at=now)
+    outbox.publish_event(session, "assignment", audience, data, at=now)
 
 
 def _seconds_per_truck(setting: GateSetting | None) -> float:

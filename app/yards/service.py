@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.platform import audit, idempotency
+from app.platform import idempotency
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Scope
 from app.yards import plan
 from capacity import store as capacity_store
@@ -19,17 +20,7 @@ from ingest.store import find_vehicle
 
 
 def move_by_hand(
-    session: Session,
-    principal: Principal,
-    yard_id: str,
-    *,
-    plate: str,
-    kind: str,
-    time: datetime | None,
-    now: datetime,
-    key: str | None,
-    body: bytes,
-    address: str = "",
+    action: ActionContext, yard_id: str, *, plate: str, kind: str, time: datetime | None, key: str | None, body: bytes
 ) -> YardState:
     """Enter that a truck came or went, as the yard operator saw it; the yard's state after it.
 
@@ -40,9 +31,9 @@ def move_by_hand(
     InvalidInputError
         If the plate is none, or the time is in the future or older than a day.
     """
-    _own_yard(session, principal, yard_id)
-    moment = time or now
-    if moment > now or moment < now - capacity_store.KEEP_STAYS:
+    _own_yard(action.session, action.actor, yard_id)
+    moment = time or action.now
+    if moment > action.now or moment < action.now - capacity_store.KEEP_STAYS:
         raise InvalidInputError(
             "An entry or exit is reported within a day; {time} is not in the past 24 hours.",
             field="time",
@@ -51,31 +42,22 @@ def move_by_hand(
     plate_norm = normalise_plate(plate)
 
     def enter() -> int:
-        vehicle = find_vehicle(session, plate_norm)
+        vehicle = find_vehicle(action.session, plate_norm)
         truck = LedgerTruck(vehicle.vehicle_id if vehicle else None, plate_norm)
-        report = Movement(truck, kind, moment, "manual", recorded_by=principal.account_id)
-        touched = capacity_store.record_movements(session, [(yard_id, report)])
-        states = capacity_store.yard_states(session, now)
-        plan.emit_yards(session, [state for state in states if state.yard_id in touched], now)
+        report = Movement(truck, kind, moment, "manual", recorded_by=action.actor.account_id)
+        touched = capacity_store.record_movements(action.session, [(yard_id, report)])
+        states = capacity_store.yard_states(action.session, action.now)
+        plan.emit_yards(action.session, [state for state in states if state.yard_id in touched], action.now)
         after = {"plate": plate_norm, "kind": kind, "time": moment.isoformat()}
-        audit.record(session, principal, f"yard.{kind}", "yard", yard_id, None, after, at=now, address=address)
+        action.record(f"yard.{kind}", "yard", yard_id, None, after)
         return 1
 
-    idempotency.once(session, principal, f"yard.move.{yard_id}", key=key, body=body, now=now, make=enter)
-    return capacity_store.get_yard_state(session, yard_id, now)
+    idempotency.once(action, f"yard.move.{yard_id}", key, [body], enter)
+    return capacity_store.get_yard_state(action.session, yard_id, action.now)
 
 
 def count_by_hand(
-    session: Session,
-    principal: Principal,
-    yard_id: str,
-    *,
-    inside_veh: int,
-    time: datetime | None,
-    now: datetime,
-    key: str | None,
-    body: bytes,
-    address: str = "",
+    action: ActionContext, yard_id: str, *, inside_veh: int, time: datetime | None, key: str | None, body: bytes
 ) -> YardState:
     """Enter a count of the vehicles inside; the yard's state after it, with what contradicts.
 
@@ -86,50 +68,38 @@ def count_by_hand(
     InvalidInputError, ConflictError
         As `capacity.store.record_count`.
     """
-    _own_yard(session, principal, yard_id)
+    _own_yard(action.session, action.actor, yard_id)
 
     def enter() -> int:
-        before = capacity_store.get_yard_state(session, yard_id, now).inside_veh
+        before = capacity_store.get_yard_state(action.session, yard_id, action.now).inside_veh
         count_id = capacity_store.record_count(
-            session, yard_id, inside_veh, time=time or now, now=now, counted_by=principal.account_id
+            action.session,
+            yard_id,
+            inside_veh,
+            time=time or action.now,
+            now=action.now,
+            counted_by=action.actor.account_id,
         )
-        plan.emit_yards(session, [capacity_store.get_yard_state(session, yard_id, now)], now)
+        plan.emit_yards(
+            action.session, [capacity_store.get_yard_state(action.session, yard_id, action.now)], action.now
+        )
         after = {"inside_veh": inside_veh}
-        audit.record(
-            session, principal, "yard.count", "yard", yard_id, {"inside_veh": before}, after, at=now, address=address
-        )
+        action.record("yard.count", "yard", yard_id, {"inside_veh": before}, after)
         return count_id
 
-    idempotency.once(session, principal, f"yard.count.{yard_id}", key=key, body=body, now=now, make=enter)
-    return capacity_store.get_yard_state(session, yard_id, now)
+    idempotency.once(action, f"yard.count.{yard_id}", key, [body], enter)
+    return capacity_store.get_yard_state(action.session, yard_id, action.now)
 
 
-def change_capacity(
-    session: Session,
-    principal: Principal,
-    yard_id: str,
-    capacity_veh: int,
-    *,
-    version: int,
-    now: datetime,
-    address: str = "",
-) -> Yard:
+def change_capacity(action: ActionContext, yard_id: str, capacity_veh: int, *, expected_version: int) -> Yard:
     """Set how many vehicles a yard holds; raises NotFoundError, StaleError."""
-    before = capacity_store.get_yard(session, yard_id)
+    before = capacity_store.get_yard(action.session, yard_id)
     after = capacity_store.set_capacity(
-        session, yard_id, capacity_veh, version=version, now=now, by=principal.account_id
+        action.session, yard_id, capacity_veh, version=expected_version, now=action.now, by=action.actor.account_id
     )
-    plan.emit_yards(session, [capacity_store.get_yard_state(session, yard_id, now)], now)
-    audit.record(
-        session,
-        principal,
-        "yard.capacity",
-        "yard",
-        yard_id,
-        {"capacity_veh": before.capacity_veh},
-        {"capacity_veh": after.capacity_veh},
-        at=now,
-        address=address,
+    plan.emit_yards(action.session, [capacity_store.get_yard_state(action.session, yard_id, action.now)], action.now)
+    action.record(
+        "yard.capacity", "yard", yard_id, {"capacity_veh": before.capacity_veh}, {"capacity_veh": after.capacity_veh}
     )
     return after
 

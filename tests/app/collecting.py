@@ -13,6 +13,7 @@ from httpx import Response
 from sqlalchemy import text
 
 from app.fees import bank, tariffs
+from app.platform.actions import ActionContext
 from app.platform.runtime import Runtime
 from app.procedures.procedure import Facts
 from app.sheets.service import Sheets
@@ -45,10 +46,11 @@ class Counter:
             facts = Facts(
                 direction=trip["direction"], regime=trip["regime"], goods_class=frozenset({trip["goods_class"]})
             )
-            self.sheets.open_sheet(session, trip["trip_id"], facts, now)
+            action = ActionContext(session, None, now)
+            self.sheets.open_sheet(action, trip["trip_id"], facts)
             if is_ready:
                 for step in ("health", "barrier_1", "yard"):
-                    self.sheets.confirm_step(session, None, trip["trip_id"], step, edited_version=None, now=now)
+                    self.sheets.confirm_step(action, trip["trip_id"], step, expected_version=None)
             session.commit()
         return int(trip["trip_id"])
 
@@ -163,11 +165,9 @@ def open_counter(runtime: Runtime, sheets: Sheets, sign_in: SignIn) -> Counter:
                 "simulated": True,
             }
             counter.accounts[collector] = bank.enter_account(
-                session,
-                None,
+                ActionContext(session, None, now),
                 values,
                 gates={"huu-nghi"},
-                now=now,
                 secret_key=runtime.settings.secret_key.get_secret_value(),
             )
         session.commit()

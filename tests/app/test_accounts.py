@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from app.accounts import service
 from app.accounts.tables import Account, SessionRow
+from app.platform.actions import ActionContext
 from app.platform.runtime import Runtime
 
 PASSWORD = "correct horse battery staple"
@@ -17,13 +18,12 @@ PASSWORD = "correct horse battery staple"
 def make_account(runtime: Runtime, role: str = "planner", username: str = "lan", **bindings: object) -> int:
     with runtime.sessions.begin() as session:
         account = service.create_account(
-            session,
+            ActionContext(session, None, runtime.clock.now()),
             username=username,
             password=PASSWORD,
             full_name="Lan",
             role=role,
-            now=runtime.clock.now(),
-            **bindings,  # type: ignore[arg-type]
+            **bindings,
         )
         return account.account_id
 

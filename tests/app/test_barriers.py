@@ -16,6 +16,7 @@ from paho.mqtt import client as mqtt
 
 from app.equipment import barriers, drivers, on_sheet, service
 from app.equipment.drivers import Command, HttpPort, MqttPort
+from app.platform.actions import ActionContext
 from app.platform.runtime import Runtime
 from app.procedures.procedure import Facts
 from app.sheets.service import SheetChange
@@ -148,7 +149,7 @@ def test_from_the_camera_over_the_sheet_to_the_open_barrier(
 ) -> None:
     facts = Facts(direction="export", regime="export", goods_class=frozenset({"fresh_fruit"}))
     with runtime.sessions() as session:
-        sheets.open_sheet(session, stage.trip_id, facts, runtime.clock.now())
+        sheets.open_sheet(ActionContext(session, None, runtime.clock.now()), stage.trip_id, facts)
         put_truck(session, runtime.corridor, "29C-123.45", time=runtime.clock.now(), km=1.1)
         session.commit()
     camera = set_up(

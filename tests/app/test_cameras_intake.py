@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from sqlalchemy.orm import Session
@@ -15,7 +16,10 @@ from app.equipment.cameras import PlateIntake
 from app.equipment.frigate_gateway import PlateGateway
 from app.equipment.pages import VENDOR_NAMES
 from app.equipment.tables import Equipment
+from app.platform.actions import ActionContext
+from app.platform.permissions import Principal
 from app.platform.runtime import Runtime
+from app.sheets.service import Sheets
 from geo.errors import MalformedError, NotFoundError
 from ingest.formats.camera_format import CameraFormat
 from ingest.formats.registry import CAMERA_FORMATS
@@ -60,25 +64,27 @@ def camera(runtime: Runtime, trip_id: int) -> Equipment:
         return store.lock_equipment(session, device.equipment_id)
 
 
-def test_a_webhook_and_the_truck_that_arrived(runtime: Runtime, camera: Equipment, trip_id: int) -> None:
-    arrived: list[tuple[int, object]] = []
+def test_a_webhook_and_the_truck_that_arrived(
+    runtime: Runtime, sheets: Sheets, camera: Equipment, trip_id: int
+) -> None:
+    arrived: list[tuple[int, datetime, Principal | None]] = []
 
-    def note_arrival(_session: Session, trip_id: int, time: object) -> None:
-        arrived.append((trip_id, time))
+    def note_arrival(action: ActionContext, trip_id: int) -> None:
+        arrived.append((trip_id, action.now, action.principal))
 
     now = runtime.clock.now()
-    intake = replace(PlateIntake.of(runtime), note_arrival=note_arrival)
+    intake = replace(PlateIntake.of(runtime, sheets), note_arrival=note_arrival)
     with runtime.sessions() as session:
         for number in (1, 0):  # the second time it is known
             received = intake.receive(session, LANE, b"in 29C12345", "text/plain", device=camera, now=now)
             assert (received.plates, len(received.new)) == (1, number)
         session.commit()
-    assert arrived == [(trip_id, now)]
+    assert arrived == [(trip_id, now, None)]
     assert rows(runtime, READS) == [("29C12345", "matched", trip_id)]
 
 
-def test_a_camera_named_by_its_message(runtime: Runtime, camera: Equipment, trip_id: int) -> None:
-    intake, now = PlateIntake.of(runtime), runtime.clock.now()
+def test_a_camera_named_by_its_message(runtime: Runtime, sheets: Sheets, camera: Equipment, trip_id: int) -> None:
+    intake, now = PlateIntake.of(runtime, sheets), runtime.clock.now()
     with runtime.sessions() as session:
         with pytest.raises(NotFoundError, match="camera out of Lane"):
             intake.receive(session, LANE_OVER_MQTT, b"out 29C12345", "", device=None, now=now)
@@ -89,11 +95,11 @@ def test_a_camera_named_by_its_message(runtime: Runtime, camera: Equipment, trip
 
 
 def test_a_gateway_commits_publishes_and_goes_on_after_a_fault(
-    runtime: Runtime, camera: Equipment, trip_id: int
+    runtime: Runtime, sheets: Sheets, camera: Equipment, trip_id: int
 ) -> None:
     published: list[Session] = []
     gateway = PlateGateway(
-        LANE_OVER_MQTT, PlateIntake.of(runtime), runtime.sessions, runtime.clock, after_commit=published.append
+        LANE_OVER_MQTT, PlateIntake.of(runtime, sheets), runtime.sessions, runtime.clock, after_commit=published.append
     )
     payloads = (b"in ", b"out 29C12345", b"in 29C12345", b"in 29C12345")
     assert [gateway.receive(payload) for payload in payloads] == [0, 0, 1, 0]

@@ -21,6 +21,7 @@ from sqlalchemy import text
 from app.accounts import service
 from app.bootstrap import web
 from app.platform import outbox
+from app.platform.actions import ActionContext
 from app.platform.outbox import Audience
 from app.platform.permissions import Principal, Role
 from app.platform.runtime import Runtime
@@ -95,7 +96,9 @@ def world(runtime: Runtime) -> dict[str, Any]:
     ids: dict[str, Any] = {}
     with runtime.sessions.begin() as session:
         for number, gate in enumerate(("huu-nghi", "tan-thanh"), start=1):
-            organisation = service.create_organisation(session, name=f"Công ty {number}", kind="enterprise", now=now)
+            organisation = service.create_organisation(
+                ActionContext(session, None, now), name=f"Công ty {number}", kind="enterprise"
+            )
             plate = f"12C-0000{number}"
             vehicle_id = session.scalar(
                 text(
@@ -105,22 +108,20 @@ def world(runtime: Runtime) -> dict[str, Any]:
                 {"plate": plate, "norm": plate.replace("-", ""), "now": now},
             )
             driver = service.create_account(
-                session,
+                ActionContext(session, None, now),
                 username=f"driver{number}",
                 password=PASSWORD,
                 full_name="Tài",
                 role="driver",
-                now=now,
                 vehicle_id=vehicle_id,
                 organisation_id=organisation.organisation_id,
             )
             service.create_account(
-                session,
+                ActionContext(session, None, now),
                 username=f"enterprise{number}",
                 password=PASSWORD,
                 full_name="Hàng",
                 role="enterprise",
-                now=now,
                 organisation_id=organisation.organisation_id,
             )
             trip_id = session.scalar(
@@ -151,7 +152,12 @@ def world(runtime: Runtime) -> dict[str, Any]:
             ("admin", "administrator", None),
         ):
             service.create_account(
-                session, username=username, password=PASSWORD, full_name=username, role=role, now=now, gate_id=gate_id
+                ActionContext(session, None, now),
+                username=username,
+                password=PASSWORD,
+                full_name=username,
+                role=role,
+                gate_id=gate_id,
             )
     return ids
 
@@ -173,7 +179,7 @@ def connect(address: str, world: dict[str, Any]) -> Iterator[Any]:
 
 def emit(runtime: Runtime, type_: str, audience: Audience, data: dict[str, Any]) -> None:
     with runtime.sessions() as session:
-        outbox.emit(session, type_, audience, data, at=runtime.clock.now())
+        outbox.publish_event(session, type_, audience, data, at=runtime.clock.now())
         session.commit()
         outbox.relay_after_commit(session, runtime.redis)
 

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from app.fees import service, store, tariffs
 from app.fees.reference import SIGNS, check_sign, find_references, new_reference
 from app.fees.tables import FeeRow
+from app.platform.actions import ActionContext
 from app.platform.runtime import Runtime
 from app.sheets.service import Sheets
 from tests.app.collecting import Counter, open_counter
@@ -149,7 +150,7 @@ def test_a_fee_paid_before_its_turn_is_confirmed_when_it_comes(counter: Counter)
     with counter.runtime.sessions() as session:
         for step in ("health", "barrier_1", "yard"):
             counter.sheets.confirm_step(
-                session, None, fee["trip_id"], step, edited_version=None, now=counter.runtime.clock.now()
+                ActionContext(session, None, counter.runtime.clock.now()), fee["trip_id"], step, expected_version=None
             )
         session.commit()
     assert counter.step(fee["trip_id"]) == "done"
@@ -292,7 +293,7 @@ def test_a_load_that_changes_after_payment_is_asked_about_and_what_was_paid_coun
 def redeclare(counter: Counter, trip_id: int, goods_class: str = "textiles") -> None:
     with counter.runtime.sessions.begin() as session:
         session.execute(text("UPDATE app.trip SET goods_class = :goods_class"), {"goods_class": goods_class})
-        service.open_fee(session, counter.sheets, trip_id, now=counter.runtime.clock.now())
+        service.open_fee(ActionContext(session, None, counter.runtime.clock.now()), counter.sheets, trip_id)
 
 
 # Other transactions in the way
@@ -314,7 +315,9 @@ def wait_for_a_blocked_backend(counter: Counter) -> int:
 def test_a_cashier_waits_for_an_act_on_the_sheet_instead_of_meeting_it_in_a_ring(counter: Counter) -> None:
     fee = counter.due()
     with ThreadPoolExecutor() as pool, counter.runtime.sessions.begin() as session:
-        counter.sheets.update_facts(session, fee["trip_id"], {"transshipment": True}, counter.runtime.clock.now())
+        counter.sheets.update_facts(
+            ActionContext(session, None, counter.runtime.clock.now()), fee["trip_id"], {"transshipment": True}
+        )
         cash = pool.submit(counter.act, fee["trip_id"], "cash", amount_vnd=fee["outstanding_vnd"])
         wait_for_a_blocked_backend(counter)
         assert store.lock_fee(session, FeeRow.trip_id == fee["trip_id"]) is not None  # the act goes on to the fee

@@ -26,7 +26,7 @@ def stage(runtime: Runtime, sign_in: SignIn) -> Stage:
 def happen(stage: Stage, type_: str, /, **data: Any) -> None:
     with stage.runtime.sessions() as session:
         audience = Audience(organisations=(stage.organisation_id,), vehicles=(stage.vehicle_id,))
-        outbox.emit(session, type_, audience, data, at=stage.runtime.clock.now())
+        outbox.publish_event(session, type_, audience, data, at=stage.runtime.clock.now())
         session.commit()
 
 

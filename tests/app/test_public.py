@@ -70,7 +70,7 @@ def test_a_trip_long_over_is_not_shown(client: TestClient, runtime: Runtime, cod
 
 
 def test_trying_codes_is_stopped(client: TestClient, code: str) -> None:
-    unknown = ["ABCD-EFGH-JKMN"] * public.MOST_MISSES
+    unknown = ["ABCD-EFGH-JKMN"] * public.MISSES.amount
     assert {client.get(f"/t/{one}").status_code for one in unknown} == {404}
     stopped = client.get(f"/t/{code}")
     assert stopped.status_code == 429
@@ -78,6 +78,6 @@ def test_trying_codes_is_stopped(client: TestClient, code: str) -> None:
 
 
 def test_too_many_views_are_stopped(client: TestClient, code: str) -> None:
-    answers = [client.get(f"/t/{code}").status_code for _ in range(public.MOST_VIEWS + 1)]
+    answers = [client.get(f"/t/{code}").status_code for _ in range(public.VIEWS.amount + 1)]
     assert answers[-1] == 429
     assert set(answers[:-1]) == {200}

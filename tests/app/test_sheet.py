@@ -15,6 +15,7 @@ from httpx import Response
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.platform.actions import ActionContext
 from app.platform.runtime import Runtime
 from app.procedures import service as procedures
 from app.procedures.procedure import Facts
@@ -54,14 +55,14 @@ class Border:
                 facts = Facts(
                     direction=trip["direction"], regime=trip["regime"], goods_class=frozenset({trip["goods_class"]})
                 )
-                self.sheets.open_sheet(session, trip["trip_id"], facts, now)
+                self.sheets.open_sheet(ActionContext(session, None, now), trip["trip_id"], facts)
                 session.commit()
         return int(trip["trip_id"])
 
     def call(self, function: Any, *arguments: Any, **named: Any) -> Any:
         """A service function in a transaction of its own."""
         with self.runtime.sessions() as session:
-            found = function(session, *arguments, self.runtime.clock.now(), **named)
+            found = function(ActionContext(session, None, self.runtime.clock.now()), *arguments, **named)
             session.commit()
         return found
 
@@ -188,13 +189,11 @@ def test_the_fee_belongs_to_its_collector_once_known(border: Border) -> None:
     with border.runtime.sessions() as session:
         for _ in range(2):  # the bank may tell it twice
             version = border.sheets.confirm_step(
-                session,
-                None,
+                ActionContext(session, None, border.runtime.clock.now()),
                 trip_id,
                 "fee",
-                edited_version=None,
+                expected_version=None,
                 data={"amount_vnd": 100_000},
-                now=border.runtime.clock.now(),
             )
         session.commit()
     assert border.sheet(trip_id)["version"] == version
@@ -357,8 +356,14 @@ def test_before_the_day_set_agencies_go_on_without_a_declaration(border: Border,
     assert datetime(2022, 2, 20, 17, tzinfo=UTC) == procedures.MANDATORY_FROM
     later = (border.runtime.clock.now() + timedelta(days=1)).isoformat()
     administrator = sign_in("administrator")
-    answer = administrator.put("/api/v1/procedures/mandatory-declaration", json={"mandatory_from": later})
+    answer = administrator.get("/api/v1/procedures/mandatory-declaration")
+    headers = {"If-Match": answer.headers["ETag"]}
+    body = {"mandatory_from": later}
+    answer = administrator.put("/api/v1/procedures/mandatory-declaration", json=body, headers=headers)
     assert answer.status_code == 200, answer.text
+    assert (answer.json()["version"], answer.headers["ETag"]) == (1, '"1"')
+    again = administrator.put("/api/v1/procedures/mandatory-declaration", json=body, headers=headers)
+    assert again.status_code == 412, "somebody has set it since"
     trip_id = border.enter(declare=False)
     assert border.act("health_quarantine", trip_id, "health").status_code == 200
     found = border.sheet(trip_id)
@@ -438,7 +443,7 @@ def test_nobody_waits_before_the_truck_is_there(border: Border) -> None:
 def test_a_truck_that_enters_the_yard_has_arrived(border: Border) -> None:
     trip_id, now = border.enter(), border.runtime.clock.now()
     change = {"trip_id": trip_id, "old": "planned", "new": "in_the_yard", "at": now}
-    border.call(lambda session, _now: trips_store.apply_stages(session, [change]))
+    border.call(lambda action: trips_store.apply_stages(action.session, [change]))
     (trip,) = border.rows("SELECT arrived_at FROM app.trip")
     assert trip.arrived_at == now
 

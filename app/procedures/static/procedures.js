@@ -48,9 +48,12 @@ if (form) startProcedure(form);
 
 document.getElementById("mandatory-form")?.addEventListener("submit", (event) => {
   event.preventDefault();
-  const moment = `${event.target.elements.mandatory_from.value}:00+07:00`;
+  const form = event.target;
+  const moment = `${form.elements.mandatory_from.value}:00+07:00`;
   attempt(async () => {
-    await api("PUT", "/api/v1/procedures/mandatory-declaration", { mandatory_from: moment });
+    const headers = { "If-Match": `"${form.dataset.version}"` };
+    const saved = await api("PUT", "/api/v1/procedures/mandatory-declaration", { mandatory_from: moment }, { headers });
+    form.dataset.version = saved.version;
     toast(t("Saved."), "success");
   });
 });

@@ -1,0 +1,119 @@
+"""Sessions over HTTP: cookie or bearer token, and what protects the cookie from other sites.
+
+A request that changes something and comes with the cookie must also carry the session's CSRF token, in the header
+`X-CSRF-Token` or the form field `csrf_token`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from urllib.parse import urlsplit
+
+from anyio import from_thread
+from fastapi import Request, Response
+from sqlalchemy.orm import Session
+from starlette.datastructures import FormData
+
+from app.accounts.sessions import MAX_AGE_DAYS, Client, Opened, resume_session
+from app.platform.dependencies import client_address
+from app.platform.permissions import Principal
+from app.settings import Settings
+from geo.clock import Clock
+from geo.errors import ForbiddenError, UnauthenticatedError
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def client_of(request: Request) -> Client:
+    """Who sends a request."""
+    return Client(client_address(request), request.headers.get("user-agent", ""))
+
+
+def cookie_name(settings: Settings) -> str:
+    """The session cookie's name; over HTTPS the prefix binds it to this host (RFC 6265bis, 4.1.3.2)."""
+    return "__Host-session" if settings.cookies_secure else "session"
+
+
+def set_cookie(response: Response, opened: Opened, settings: Settings) -> None:
+    """Hand the session to a browser."""
+    response.set_cookie(
+        cookie_name(settings),
+        opened.secret,
+        max_age=MAX_AGE_DAYS * 86_400,
+        httponly=True,
+        secure=settings.cookies_secure,
+        samesite="lax",
+    )
+
+
+def delete_cookie(response: Response, settings: Settings) -> None:
+    """Take the session back from a browser."""
+    response.delete_cookie(cookie_name(settings), httponly=True, secure=settings.cookies_secure, samesite="lax")
+
+
+def find_principal(session: Session, request: Request, clock: Clock) -> Principal | None:
+    """Who is asking, by bearer token or session cookie; `None` if nobody. Runs in a worker thread.
+
+    Raises
+    ------
+    UnauthenticatedError
+        If a bearer token is sent that is unknown or over.
+    ForbiddenError
+        If the request comes with a cookie, changes something, and its CSRF token is missing or wrong.
+    """
+    settings: Settings = request.app.state.runtime.settings
+    bearer = _bearer_token(request)
+    secret = bearer or request.cookies.get(cookie_name(settings))
+    if not secret:
+        return None
+    principal = resume_session(session, secret, "token" if bearer else "browser", settings, at=clock.now())
+    if principal is None:
+        if bearer:
+            raise UnauthenticatedError("The bearer token is unknown or over; get a new one from /api/v1/tokens.")
+        return None
+    if not bearer and request.method not in SAFE_METHODS:
+        check_csrf(request, principal.csrf_token)
+    request.state.principal = principal
+    return principal
+
+
+def check_csrf(request: Request, expected: str) -> None:
+    """Compare the request's CSRF token with the session's.
+
+    Raises
+    ------
+    ForbiddenError
+        If it is missing or wrong.
+    """
+    given = request.headers.get("x-csrf-token", "")
+    if not given and request.headers.get("content-type", "").startswith(FORM_TYPES):
+        given = str(from_thread.run(_read_form, request).get("csrf_token", ""))
+    if not hmac.compare_digest(given.encode(), expected.encode()):
+        raise ForbiddenError("The form is out of date (CSRF token missing or wrong). Reload the page and try again.")
+
+
+def check_same_origin(request: Request) -> None:
+    """Refuse a form that another site sent; for sign-in, where there is no session to hold a CSRF token yet.
+
+    Raises
+    ------
+    ForbiddenError
+        If the browser names another origin.
+    """
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    foreign = site in ("cross-site", "same-site") or (
+        site is None and origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    )
+    if foreign:
+        raise ForbiddenError("This form was sent from another site.")
+
+
+async def _read_form(request: Request) -> FormData:
+    return await request.form()
+
+
+def _bearer_token(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None

@@ -1,0 +1,42 @@
+"""Cursor pages: one row more than asked for is read, so that the next page is known to exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+Row = TypeVar("Row")
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """Which page is wanted: at most `limit` rows below the id `before` (`None`: from the newest on)."""
+
+    before: int | None = None
+    limit: int = 50
+
+    @property
+    def fetch(self) -> int:
+        """How many rows to read."""
+        return self.limit + 1
+
+
+@dataclass(frozen=True)
+class Page(Generic[Item]):
+    """The items of a page, and the id below which the next one begins (`None`: this is the last)."""
+
+    items: list[Item]
+    next_before: int | None
+
+
+def paginate(
+    rows: Sequence[Row], page: PageRequest, key: str, describe: Callable[[Row], dict[str, Any]]
+) -> Page[dict[str, Any]]:
+    """The page that was asked for, of up to `page.fetch` rows in order.
+
+    Arguments: `describe`, makes the item of a row; `key`, the name of its id in that item.
+    """
+    items = [describe(row) for row in rows[: page.limit]]
+    return Page(items, items[-1][key] if len(rows) > page.limit else None)

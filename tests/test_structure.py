@@ -1,0 +1,44 @@
+"""The house rules of imports that names decide: what is not HTTP's edge does not reach a web framework."""
+
+from __future__ import annotations
+
+import re
+
+import grimp
+
+EDGE = re.compile(r"(endpoints|pages)$")
+"""Modules of routes."""
+OTHER_EDGES = {
+    "app.bootstrap": "starts the processes, the web application among them",
+    "app.cli": "calls the bootstrap",
+    "app.main": "puts the application together",
+    "app.accounts.authorisation": "guards routes",
+    "app.accounts.cookies": "how sessions travel",
+    "app.planning.fields": "fields of a sent form, from the models of its routes",
+    "app.planning.form": "reads a sent form",
+    "app.platform.dependencies": "what routes are given",
+    "app.platform.errors": "errors as answers",
+    "app.platform.idempotency_key": "a header",
+    "app.platform.page_links": "parameters and a header",
+    "app.platform.versions": "headers",
+    "app.sheets.dependencies": "what routes that act on sheets are given",
+    "app.web.assets": "serves files",
+    "app.web.headers": "a middleware",
+}
+FRAMEWORKS = ("fastapi", "starlette", "jinja2")
+
+
+def test_domain_code_reaches_no_web_framework() -> None:
+    graph = grimp.build_graph("app", "geo", "routing", "capacity", "ingest", "maps", include_external_packages=True)
+    domain = {module for module in graph.modules if not EDGE.search(module)} - OTHER_EDGES.keys() - {*FRAMEWORKS}
+    assert len(domain) > 250
+    chains = [
+        " > ".join(chain)
+        for module in sorted(domain)
+        if module.partition(".")[0] not in FRAMEWORKS
+        for framework in FRAMEWORKS
+        if framework in graph.modules and (chain := graph.find_shortest_chain(module, framework))
+    ]
+    assert chains == []
+    idle = [module for module in OTHER_EDGES if not any(graph.chain_exists(module, one) for one in FRAMEWORKS)]
+    assert idle == [], "an exception that needs none"
