@@ -268,7 +268,7 @@ def sign_out(action: ActionContext, *, everywhere: bool) -> None:
         action.record("sessions.close_all", "account", action.actor.account_id, None, {"ended": ended})
     else:
         store.delete_session(action.session, action.actor.session_hash)
-        _tell_streams(action.session, action.actor.account_id, action.now)
+        _publish_session_end(action.session, action.actor.account_id, action.now)
         action.record("sessions.close", "account", action.actor.account_id)
 
 
@@ -346,11 +346,11 @@ def _assign(
 
 def _end_sessions(session: Session, account_id: int, now: datetime, *, but: bytes | None = None) -> int:
     ended = store.delete_sessions(session, account_id, but=but)
-    _tell_streams(session, account_id, now)
+    _publish_session_end(session, account_id, now)
     return ended
 
 
-def _tell_streams(session: Session, account_id: int, now: datetime) -> None:
+def _publish_session_end(session: Session, account_id: int, now: datetime) -> None:
     """Let open event streams of the account look at once whether their session still stands."""
     outbox.publish_event(session, outbox.SESSION_ENDED, outbox.Audience(accounts=(account_id,)), {}, at=now)
 
