@@ -64,6 +64,9 @@ function roundHours(start, end) {
   return Array.from({ length: Math.floor(end / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step);
 }
 
+/** As few decimals as a round value needs, so that no two labels of an axis read alike. */
+const decimals = (value) => [0, 1, 2].find((digits) => Math.abs(value - Number(value.toFixed(digits))) < 1e-9) ?? 3;
+
 /** What is drawn of each fan: `{name, look, low, median, high}`, in the unit shown. */
 export function curves({ quantiles, fans, scale = 1 }) {
   const middle = quantiles.findIndex((q) => Math.abs(q - 0.5) < 1e-6);
@@ -123,6 +126,7 @@ export function fanOption(fan, looks, words) {
   if (fan.now_h != null) {
     medians[0].markLine = {
       silent: true, symbol: "none", animation: false, data: [{ xAxis: start + fan.now_h }],
+      precision: -1, // rounded, "now" could lie before the first value and would not be drawn
       lineStyle: { color: looks.ink, width: 1, type: "dashed" },
       label: { formatter: words.now, color: looks.ink, fontSize: 11, position: "end", align: "left", distance: [4, -10] },
     };
@@ -142,7 +146,7 @@ export function fanOption(fan, looks, words) {
     yAxis: {
       ...axis, type: "value", min: 0, splitNumber: 4, minInterval: fan.digits ? 0 : 1, axisLine: { show: false },
       axisTick: { show: false },
-      axisLabel: { ...axis.axisLabel, formatter: (value) => words.number(value, Number.isInteger(value) ? 0 : 1) },
+      axisLabel: { ...axis.axisLabel, formatter: (value) => words.number(value, decimals(value)) },
     },
     series: [...bands, ...medians, ...marks],
   };

@@ -5,7 +5,6 @@ import { t } from "../i18n.js";
 import { toast } from "../toasts.js";
 import { RowTable, attempt, readCondition, split, startEditor, writeCondition } from "../versions.js";
 
-const CONDITIONS = ["when", "at_once"];
 const COLUMNS = [
   { name: "step", label: "Step", list: "known-steps" }, { name: "owner", label: "Owner" },
   { name: "after", label: "Comes after", long: true }, { name: "when", label: "Only if", long: true },
@@ -19,13 +18,19 @@ const asTexts = ([step, body]) => ({
   organisations: (body.organisations || []).join(", "),
 });
 
-function asStep(row) {
-  const owners = split(row.owner);
-  const body = { owner: owners.length === 1 ? owners[0] : owners, after: split(row.after) };
-  for (const name of CONDITIONS) if (row[name]) body[name] = readCondition(row[name]);
-  if (row.checks) body.checks = split(row.checks);
-  if (row.organisations) body.organisations = split(row.organisations).map(Number);
-  return [row.step, body];
+const listOf = (text, read = String) => (text ? split(text).map(read) : undefined);
+const READERS = {
+  owner: (text) => (split(text).length === 1 ? split(text)[0] : split(text)), after: (text) => listOf(text),
+  when: (text) => (text ? readCondition(text) : undefined), at_once: (text) => (text ? readCondition(text) : undefined),
+  checks: (text) => listOf(text), organisations: (text) => listOf(text, Number),
+};
+
+/** A row as a step; what was not touched stays as it was written, so that it is no change. */
+function asStep(row, steps) {
+  const before = steps[row.step] ?? {};
+  const shown = asTexts([row.step, before]);
+  const parts = Object.entries(READERS).map(([name, read]) => [name, row[name] === shown[name] ? before[name] : read(row[name])]);
+  return [row.step, Object.fromEntries(parts.filter(([, value]) => value !== undefined))];
 }
 
 function startProcedure(form) {
@@ -38,7 +43,7 @@ function startProcedure(form) {
   form.elements.exit.value = definition.exit || "";
   document.getElementById("add")?.addEventListener("click", () => table.add().querySelector("input").focus());
   startEditor(form, () => {
-    const written = Object.fromEntries(table.read().map(asStep));
+    const written = Object.fromEntries(table.read().map((row) => asStep(row, definition.steps || {})));
     return { definition: { ...definition, exit: form.elements.exit.value.trim(), steps: written } };
   });
 }
