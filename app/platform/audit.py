@@ -153,4 +153,4 @@ def verify(session: Session, *, head: tuple[int, bytes] | None = None) -> list[F
 
 def _plain(value: Any) -> Any:
     """The value as it comes back from JSONB, so that the hash is the same later."""
-    return None if value is None else orjson.loads(orjson.dumps(value, default=str))
+    return None if value is None else orjson.loads(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS))

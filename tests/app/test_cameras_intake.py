@@ -11,11 +11,12 @@ from datetime import datetime
 import pytest
 from sqlalchemy.orm import Session
 
-from app.equipment import service, store
+from app.equipment import store
 from app.equipment.cameras import PlateIntake
 from app.equipment.frigate_gateway import PlateGateway
 from app.equipment.pages import VENDOR_NAMES
 from app.equipment.tables import Equipment
+from app.gates.vocabulary import EquipmentKind
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.platform.runtime import Runtime
@@ -113,7 +114,7 @@ def test_a_format_in_the_registry_can_be_set_up_and_has_its_door(client, sign_in
     device = set_up(administrator, "plate_camera", vendor, site_id="huu-nghi-barrier-1", config={"camera_id": "in"})
     camera_format = CAMERA_FORMATS[vendor]
     assert VENDOR_NAMES[vendor] == camera_format.title
-    assert vendor in service.VENDORS["plate_camera"]
+    assert vendor in EquipmentKind.PLATE_CAMERA.vendors
     if camera_format.path is None:
         assert device["url"] is None
         assert client.post(f"/cameras/{vendor}", headers={"Authorization": "Bearer x"}).status_code == 422

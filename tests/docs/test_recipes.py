@@ -19,17 +19,17 @@ TOP = {path.name for path in ROOT.iterdir() if path.name != ".venv"}
 FILE = re.compile(r"[\w.-]+\.(py|md|toml|yaml|yml|html|js|css|po|lock|geojson|json)")
 
 
-def spans(page: Path) -> Iterator[str]:
+def spans(document: Path) -> Iterator[str]:
     """Everything in backticks, and the lines of shell blocks."""
-    text = page.read_text(encoding="utf-8")
+    text = document.read_text(encoding="utf-8")
     for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
         yield from block.strip().splitlines()
     yield from re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
 
 
-def words(page: Path) -> Iterator[str]:
+def words(document: Path) -> Iterator[str]:
     """The words of `spans`, without comments."""
-    for span in spans(page):
+    for span in spans(document):
         try:
             yield from shlex.split(span, comments=True)
         except ValueError:  # an apostrophe: prose or code, not a command
@@ -50,9 +50,9 @@ def exists(word: str) -> bool:
     return any(True for _ in ROOT.glob(pattern))
 
 
-def commands(page: Path) -> Iterator[list[str]]:
-    """The commands that the page names, as their words."""
-    for span in spans(page):
+def commands(document: Path) -> Iterator[list[str]]:
+    """The commands that the document names, as their words."""
+    for span in spans(document):
         if re.match(r"(bin/|\.venv/bin/|just\b|python -m|HYPOTHESIS_PROFILE=)", span):
             found = shlex.split(span, comments=True)
             while "=" in found[0]:
@@ -65,20 +65,20 @@ def tasks() -> set[str]:
     return set(re.findall(r"^([a-z]\w*)[^\n:=]*:(?!=)", (ROOT / "justfile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_files_named_exist(page: Path) -> None:
-    named = {word for word in words(page) if is_path(word)}
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: path.stem)
+def test_the_files_named_exist(document: Path) -> None:
+    named = {word for word in words(document) if is_path(word)}
     assert named
     missing = sorted(word for word in named if not exists(word))
     # Rooms that are furnished later are named by a placeholder alone.
     assert not [word for word in missing if "<" not in word]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_commands_named_exist(page: Path) -> None:
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: path.stem)
+def test_the_commands_named_exist(document: Path) -> None:
     reference = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     setup = (ROOT / "bin" / "setup").read_text(encoding="utf-8")
-    for program, *arguments in commands(page):
+    for program, *arguments in commands(document):
         if program == "just":
             assert not arguments or arguments[0] in tasks(), arguments
         elif program.startswith(".venv/bin/"):
@@ -94,13 +94,13 @@ def test_the_commands_named_exist(page: Path) -> None:
 
 def test_every_recipe_is_in_the_index_and_has_its_four_parts() -> None:
     index = (ROOT / "docs" / "recipes" / "README.md").read_text(encoding="utf-8")
-    for page in RECIPES:
-        if page.name == "README.md":
+    for document in RECIPES:
+        if document.name == "README.md":
             continue
-        text = page.read_text(encoding="utf-8")
-        assert f"({page.name})" in index, page.name
+        text = document.read_text(encoding="utf-8")
+        assert f"({document.name})" in index, document.name
         for part in ("# ", "**Goal.**", "## Files", "## Steps", "## Test"):
-            assert part in text, f"{page.name} lacks {part}"
+            assert part in text, f"{document.name} lacks {part}"
 
 
 def test_the_task_file_can_be_read() -> None:

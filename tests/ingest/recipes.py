@@ -11,11 +11,15 @@ RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 
 
 def load_module(recipe: str) -> ModuleType:
-    """The first Python block of `docs/recipes/{recipe}.md`, run under the name that the text before it gives to it."""
+    """The first Python block of `docs/recipes/{recipe}.md`, run under the name that the text before it gives to it.
+
+    The text says "as `ingest/formats/<format>.py` (here `name`)".
+    """
     text = (RECIPES / f"{recipe}.md").read_text(encoding="utf-8")
     before, block = re.split(r"^ *```python\n", text, maxsplit=1, flags=re.MULTILINE)
     code = textwrap.dedent(re.split(r"^ *```$", block, maxsplit=1, flags=re.MULTILINE)[0])
-    (path,) = re.findall(r"as `(ingest/formats/\w+\.py)`", before)
+    (name,) = re.findall(r"as `ingest/formats/<format>\.py` \(here `(\w+)`\)", before)
+    path = f"ingest/formats/{name}.py"
     module = ModuleType(path.removesuffix(".py").replace("/", "."))
     exec(compile(code, path, "exec", dont_inherit=True), module.__dict__)
     return module
