@@ -16,6 +16,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from geo import motion
 from geo.chains import Chains
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError
@@ -45,12 +46,12 @@ class MatchOptions:
     """Standard error of the lines; their median offset to OpenStreetMap is 17 m."""
     unknown_accuracy_m: float = 10.0
     """Standard error of a fix that does not state its accuracy."""
-    most_accuracy_m: float = 700.0
+    max_accuracy_m: float = 700.0
     """A worse stated accuracy widens the search no further."""
     coarse_m: float = 100.0
     """A fix with a worse stated accuracy says nothing about geofences."""
-    top_speed_mps: float = 45.0
-    """No truck moves faster; a fix that would need it is unlikely."""
+    max_speed_mps: float = motion.MAX_TRUCK_MPS
+    """A fix that would need more is unlikely."""
     jump_m: float = 200.0
     """A jump this far is never unlikely."""
     turn_m: float = 40.0
@@ -195,7 +196,7 @@ class Matcher:
         )
         progress_m[row] = way_m * arrival
         by_heading = np.where(np.abs(path.along) > 0.5, np.sign(path.along), 0.0).astype(np.int8)
-        standing, moving = rows.speed_mps < 0.5, rows.speed_mps > 1.5
+        standing, moving = motion.is_standing(rows.speed_mps), motion.is_moving(rows.speed_mps)
         by_heading[~moving] = 0
         # A truck that says it stands wanders by noise alone; one that says nothing may stand.
         coarseness_m = np.minimum(rows.accuracy_m, 100.0)
@@ -240,7 +241,7 @@ class Matcher:
         speed_mps = np.where(
             np.isnan(rows.speed_mps[:count]), np.where(came >= 0, moved_m / elapsed_s, 0.0), rows.speed_mps[:count]
         )
-        drives = (speed_mps > 5.0) & (~rows.has_heading[:count] | (np.abs(path.along[:count]) > 0.7))
+        drives = motion.is_free(speed_mps) & (~rows.has_heading[:count] | (np.abs(path.along[:count]) > 0.7))
         limit_m = self.options.on_road_m + np.minimum(accuracy_m, 150.0)
         limit_m = np.where(drives, np.maximum(limit_m, self.options.moving_on_road_m), limit_m)
         parked = self._fences.off_road[site] & (site >= 0) & (accuracy_m <= self.options.coarse_m)
@@ -296,7 +297,7 @@ class _Rows:
     """Unit vector of the heading, zero where unknown, shape (rows, 2)."""
     has_heading: Flags
     accuracy_m: Floats
-    """As stated, at most `most_accuracy_m`, 0 where unknown."""
+    """As stated, at most `max_accuracy_m`, 0 where unknown."""
     sigma_m: Floats
     """Standard error used."""
     known: Flags
@@ -330,10 +331,12 @@ class _Rows:
         unknown, no = np.full(len(has), np.nan), np.zeros(len(has), dtype=bool)
         accuracy_m = np.concatenate([fixes.accuracy_m, unknown])
         stated = np.isfinite(accuracy_m) & (accuracy_m >= 0.0)
-        stated_m = np.where(stated, np.minimum(accuracy_m, options.most_accuracy_m), 0.0)
+        stated_m = np.where(stated, np.minimum(accuracy_m, options.max_accuracy_m), 0.0)
         speed_mps = np.concatenate([fixes.speed_mps, unknown])
         heading_deg = np.concatenate([fixes.heading_deg, unknown])
-        has_heading = np.isfinite(heading_deg) & (heading_deg != 0.0) & ~(speed_mps < 1.5)
+        has_heading = (
+            np.isfinite(heading_deg) & (heading_deg != 0.0) & (np.isnan(speed_mps) | motion.is_moving(speed_mps))
+        )
         radians = np.radians(np.where(has_heading, heading_deg, 0.0))
         heading = np.column_stack([np.sin(radians), np.cos(radians)]) * has_heading[:, None]
         return cls(
@@ -388,7 +391,7 @@ def _unlikely(rows: _Rows, options: MatchOptions) -> Flags:
     def reachable(a: Indices, b: Indices) -> Flags:
         distance_m = np.hypot(rows.x_m[a] - rows.x_m[b], rows.y_m[a] - rows.y_m[b])
         slack_m = options.jump_m + rows.accuracy_m[a] + rows.accuracy_m[b]
-        return ~(distance_m > options.top_speed_mps * np.abs(rows.time_s[a] - rows.time_s[b]) + slack_m)
+        return ~(distance_m > options.max_speed_mps * np.abs(rows.time_s[a] - rows.time_s[b]) + slack_m)
 
     everything = np.ones(len(rows.vehicle), dtype=bool)
     chains = Chains.of(rows.vehicle, rows.time_s, usable=everything, first=rows.known)

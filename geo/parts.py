@@ -11,6 +11,7 @@ import numpy as np
 from shapely.geometry import LineString, Polygon
 
 from geo.errors import InvalidInputError
+from geo.opening_hours import OpeningHours
 from geo.projection import geometry_to_metres
 
 Direction = Literal["to_border", "from_border"]
@@ -67,6 +68,25 @@ class Site:
         """Places for trucks, where the site has any."""
         value = self.attributes.get("capacity_veh")
         return None if value is None else int(value)
+
+    @property
+    def opening_hours(self) -> OpeningHours | None:
+        """When it is open, where its attributes say so: `opens` and `closes` ("07:00"), and if there are any `breaks`
+        ("11:30–13:00") and `holidays` (ISO date → intervals).
+
+        Raises
+        ------
+        InvalidInputError
+            If one of them cannot be read.
+        """
+        values = self.attributes
+        if "opens" not in values or "closes" not in values:
+            return None
+        return OpeningHours.parse(
+            f"{values['opens']}–{values['closes']}",
+            breaks=values.get("breaks", ""),
+            holidays=values.get("holidays"),
+        )
 
 
 @dataclass(frozen=True)
@@ -157,6 +177,12 @@ def check_sites(sites: Iterable[Site], roads: set[str]) -> None:
             raise InvalidInputError(
                 "Yard {site}: attributes.capacity_veh is missing.", field="attributes", site=site.site_id
             )
+        try:
+            _ = site.opening_hours
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                "Site {site}: " + error.message, field="attributes", site=site.site_id, **error.values
+            ) from None
         if site.geofence is not None and not (isinstance(site.geofence, Polygon) and site.geofence.is_valid):
             raise InvalidInputError(
                 "Site {site}: the geofence is not a valid Polygon.", field="geometry", site=site.site_id

@@ -21,24 +21,21 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from geo.clock import Clock
+from geo.geodesy import distance_m
 from geo.matching import Fixes, Matcher, Places, SiteEvents, Status, site_events
+from geo.motion import Pace, pace
 from ingest import binary_copy, fix_store
 from ingest.fixes import FIX, FLAG_JUMP, FLAG_LATE, FLAG_SPEED_DERIVED, FixArray, unpack
 from ingest.formats.report import from_microseconds, to_microseconds
 from ingest.latest import NEVER, Latest, Slots
 from ingest.stream import refused
 
-STOPPED_BELOW_MPS = 0.8
-"""GPS of a standing truck drifts by less than this (3 km/h)."""
-SLOW_BELOW_MPS = 5.6
-"""20 km/h: a queue that creeps, not traffic."""
 PASSAGE_GAP_S = 6 * 3600.0
 """A vehicle silent for longer begins a new passage."""
 MOTION_OF_SITE = {"yard": "yard", "temporary_yard": "yard", "staging": "staging", "gate": "gate"}
-MOTIONS = ("moving", "slow", "stopped", "off_road", "yard", "staging", "gate")
+MOTIONS = (*(each.name.lower() for each in Pace), "off_road", "yard", "staging", "gate")
 POSITIONS_CHANNEL = "ck:positions"
 LAST_KEY = "ck:last"
-_METRES_PER_DEGREE = 111_195.0
 _UNKNOWN_SPEED_AFTER_S = 600.0
 
 Rows = npt.NDArray[np.intp]
@@ -175,9 +172,9 @@ def _describe(batch: Batch, context: Context, trusted: Rows, last: Rows) -> None
     before_fix = batch.fixes[before]
     elapsed_s = (fix["time_us"] - np.where(inside, before_fix["time_us"], known["time_us"])) / 1e6
     elapsed_s = np.where(inside | (known["time_us"] != NEVER), elapsed_s, np.nan)
-    north = (fix["lat"] - np.where(inside, before_fix["lat"], known["lat"])) * _METRES_PER_DEGREE
-    east = (fix["lon"] - np.where(inside, before_fix["lon"], known["lon"])) * _METRES_PER_DEGREE
-    moved_m = np.hypot(north, east * np.cos(np.radians(fix["lat"])))
+    before_lon = np.where(inside, before_fix["lon"], known["lon"])
+    before_lat = np.where(inside, before_fix["lat"], known["lat"])
+    moved_m = distance_m(before_lon, before_lat, fix["lon"], fix["lat"])
     elapsed_s[(elapsed_s < 1.0) | (elapsed_s > _UNKNOWN_SPEED_AFTER_S)] = np.nan
     reported = fix["speed_mps"]
     derive = np.isnan(reported) & np.isfinite(elapsed_s)
@@ -185,9 +182,8 @@ def _describe(batch: Batch, context: Context, trusted: Rows, last: Rows) -> None
     flags = batch.fixes["flags"]
     flags[newest[derive]] |= FLAG_SPEED_DERIVED
 
-    speed = np.where(np.isnan(batch.speed_mps), SLOW_BELOW_MPS, batch.speed_mps)
-    on_road = np.where(speed < STOPPED_BELOW_MPS, 2, np.where(speed < SLOW_BELOW_MPS, 1, 0))
-    motion = np.where(place.status == Status.ON_ROAD, on_road, MOTIONS.index("off_road"))
+    # The first three motions are those of `Pace`.
+    motion = np.where(place.status == Status.ON_ROAD, pace(batch.speed_mps), MOTIONS.index("off_road"))
     at_site = context.motion_of_site[place.site]
     batch.motion = np.where(at_site >= 0, at_site, motion)
 

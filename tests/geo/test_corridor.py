@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from geo.corridor import PACKAGED_CORRIDOR, Corridor, Site
 from geo.errors import InvalidInputError, MalformedError, NotFoundError
+from geo.opening_hours import OpeningHours
 from geo.projection import geometry_to_metres
 
 CORRIDOR = Corridor.default()
@@ -297,3 +298,15 @@ def test_what_is_no_corridor_is_malformed(tmp_path: Path, text: str) -> None:
 def test_a_site_without_places_has_no_capacity() -> None:
     camera: Site = CORRIDOR.cameras()[0]
     assert camera.capacity_veh is None
+
+
+def test_a_site_with_hours_that_cannot_be_read_is_refused() -> None:
+    gate = CORRIDOR.get_site("huu-nghi")
+    assert gate.opening_hours == OpeningHours.parse("07:00–19:00")
+    assert CORRIDOR.get_site("huu-nghi-barrier-1").opening_hours is None
+    paused = replace(gate, attributes={**gate.attributes, "breaks": "12:00–13:00", "holidays": {"2026-02-17": ""}})
+    assert paused.opening_hours is not None
+    assert str(paused.opening_hours) == "07:00–12:00, 13:00–19:00"
+    broken = replace(gate, attributes={**gate.attributes, "opens": "morning"})
+    with pytest.raises(InvalidInputError, match="Site huu-nghi: morning is no time of day"):
+        replace(CORRIDOR, sites={**CORRIDOR.sites, "huu-nghi": broken})
