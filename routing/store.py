@@ -1,4 +1,4 @@
-"""What the schema `routing` holds: gate settings, forecasts, measured queues, scenario runs.
+"""What the schema `routing` holds: forecasts, measured queues, scenario runs.
 
 Nothing here commits: the request or the task is the transaction.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -16,180 +16,17 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from geo.corridor import Corridor
-from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from geo.errors import ConflictError, NotFoundError
 from routing.arrays import FloatArray
 from routing.forecast import CODE_VERSION, Forecast
-from routing.gates import GateSetting, Server, ServiceTime, assumed_settings
 from routing.measure import QueueNow
 from routing.tables import (
     ForecastGateRow,
     ForecastRow,
     ForecastYardRow,
-    GateSettingRow,
     QueueObservationRow,
     ScenarioRunRow,
 )
-
-
-@dataclass(frozen=True)
-class StoredGateSetting:
-    """A gate setting as planners edit it; hours local, `version` for `If-Match`."""
-
-    gate_id: str
-    direction: str
-    lanes: int
-    open_from: time
-    open_to: time
-    service_mean_s: float
-    service_cv: float
-    entrance_lanes: int
-    entrance_service_mean_s: float
-    entrance_service_cv: float
-    dwell_mean_s: float
-    dwell_cv: float
-    version: int
-    updated_at: datetime
-    updated_by: int | None
-
-    def to_setting(self) -> GateSetting:
-        """As the engine takes it; the entrance works round the clock, as yards do."""
-        opens, closes = _of_day(self.open_from), _of_day(self.open_to)
-        return GateSetting(
-            gate_id=self.gate_id,
-            direction="import" if self.direction == "import" else "export",
-            crossing=Server(self.lanes, ServiceTime(self.service_mean_s, self.service_cv), opens, closes),
-            entrance=Server(
-                self.entrance_lanes,
-                ServiceTime(self.entrance_service_mean_s, self.entrance_service_cv),
-            ),
-            dwell=ServiceTime(self.dwell_mean_s, self.dwell_cv),
-        )
-
-
-def _of_day(moment: time) -> float:
-    return moment.hour * 3600.0 + moment.minute * 60.0 + moment.second
-
-
-def _to_time(day_second: float) -> time:
-    minutes, seconds = divmod(round(day_second) % 86400, 60)
-    return time(minutes // 60, minutes % 60, seconds)
-
-
-def _stored(row: GateSettingRow) -> StoredGateSetting:
-    return StoredGateSetting(**{name: getattr(row, name) for name in StoredGateSetting.__dataclass_fields__})
-
-
-def seed_gate_settings(session: Session, corridor: Corridor, *, now: datetime) -> None:
-    """Give the corridor's gates assumed settings where they have none, from their site attributes."""
-    rows = [
-        {
-            "gate_id": setting.gate_id,
-            "direction": setting.direction,
-            "lanes": setting.crossing.lanes,
-            "open_from": _to_time(setting.crossing.open_from_s),
-            "open_to": _to_time(setting.crossing.open_to_s),
-            "service_mean_s": setting.crossing.service.mean_s,
-            "service_cv": setting.crossing.service.cv,
-            "entrance_lanes": setting.entrance.lanes,
-            "entrance_service_mean_s": setting.entrance.service.mean_s,
-            "entrance_service_cv": setting.entrance.service.cv,
-            "dwell_mean_s": setting.dwell.mean_s,
-            "dwell_cv": setting.dwell.cv,
-            "updated_at": now,
-        }
-        for setting in assumed_settings(corridor)
-    ]
-    if rows:
-        session.execute(pg_insert(GateSettingRow).values(rows).on_conflict_do_nothing())
-
-
-def gate_settings(session: Session) -> tuple[StoredGateSetting, ...]:
-    """All settings, by gate, exports first."""
-    rows = session.scalars(select(GateSettingRow).order_by(GateSettingRow.gate_id, GateSettingRow.direction))
-    return tuple(_stored(row) for row in rows)
-
-
-def get_gate_setting(session: Session, gate_id: str, direction: str = "export") -> StoredGateSetting:
-    """One setting.
-
-    Raises
-    ------
-    NotFoundError
-        If the gate has none.
-    """
-    row = session.get(GateSettingRow, (gate_id, direction), populate_existing=True)
-    if row is None:
-        raise NotFoundError("Gate {gate_id} has no setting for {direction}.", gate_id=gate_id, direction=direction)
-    return _stored(row)
-
-
-EDITABLE = frozenset(StoredGateSetting.__dataclass_fields__) - {
-    "gate_id",
-    "direction",
-    "version",
-    "updated_at",
-    "updated_by",
-}
-
-
-def update_gate_setting(
-    session: Session,
-    gate_id: str,
-    direction: str,
-    changes: Mapping[str, Any],
-    *,
-    version: int,
-    now: datetime,
-    updated_by: int | None = None,
-) -> StoredGateSetting:
-    """Change a setting that the caller read at `version`; the new one.
-
-    Raises
-    ------
-    InvalidInputError
-        If a change names no setting, or its value is not possible.
-    NotFoundError
-        If the gate has no setting.
-    StaleError
-        If somebody changed it since.
-    """
-    unknown = sorted(set(changes) - EDITABLE)
-    if unknown:
-        raise InvalidInputError(
-            "{value} is no gate setting; known: {known}.",
-            field=unknown[0],
-            value=unknown[0],
-            known=", ".join(sorted(EDITABLE)),
-        )
-    present = get_gate_setting(session, gate_id, direction)
-    wanted = {name: changes.get(name, getattr(present, name)) for name in EDITABLE}
-    if not wanted["service_mean_s"] > 0:
-        raise InvalidInputError(
-            "A service time of {value} s is not possible; give more than 0.",
-            field="service_mean_s",
-            value=wanted["service_mean_s"],
-        )
-    # The engine's own types hold the rules for values.
-    StoredGateSetting(gate_id, direction, version=version, updated_at=now, updated_by=updated_by, **wanted).to_setting()
-    changed = session.execute(
-        update(GateSettingRow)
-        .where(
-            GateSettingRow.gate_id == gate_id,
-            GateSettingRow.direction == direction,
-            GateSettingRow.version == version,
-        )
-        .values(**wanted, version=version + 1, updated_at=now, updated_by=updated_by)
-        .returning(GateSettingRow.version)
-    ).first()
-    if changed is None:
-        raise StaleError(
-            "Gate {gate_id} was changed meanwhile (version {present}, not {version}); look at it again.",
-            gate_id=gate_id,
-            present=present.version,
-            version=version,
-        )
-    return get_gate_setting(session, gate_id, direction)
 
 
 @dataclass(frozen=True)

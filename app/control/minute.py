@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.dispatch import advisories
 from app.equipment.pictures import Pictures
 from app.forecasting.state import Snapshot, assemble
+from app.gates.service import gate_settings, profiles
 from app.notifications import service as notifications
 from app.platform import idempotency, outbox
 from app.platform.runtime import Runtime
@@ -68,7 +69,7 @@ class Minute:
         step("queue", self._measure, snapshot)
         predicted = step("forecast", self._forecast, snapshot)
         forecast_id = step("save_forecast", self._save_forecast, snapshot, predicted)
-        plan = step("yard_plan", self._plan, settings, snapshot, predicted)
+        plan = step("yard_plan", self._plan, snapshot, predicted)
         step("advice", partial(self._advise, forecast_id), predicted)
         step("tidy", self._tidy)
         self._report(snapshot, predicted, plan, time.perf_counter() - started)
@@ -76,8 +77,8 @@ class Minute:
         log.info("minute", took_s=round(time.perf_counter() - started, 2), failed=failed)
         return done
 
-    def _settings(self, session: Session, _now: datetime) -> tuple[GateSetting, ...]:
-        return tuple(stored.to_setting() for stored in routing_store.gate_settings(session))
+    def _settings(self, session: Session, now: datetime) -> tuple[GateSetting, ...]:
+        return gate_settings(session, now)
 
     def _assemble(self, session: Session, settings: tuple[GateSetting, ...], now: datetime) -> Snapshot:
         return assemble(session, self.runtime.corridor, self.network, settings, now)
@@ -112,13 +113,12 @@ class Minute:
     def _plan(
         self,
         session: Session,
-        settings: tuple[GateSetting, ...],
         snapshot: Snapshot,
         predicted: Forecast,
         now: datetime,
     ) -> YardPlan:
         previous = capacity_store.assignments(session)
-        given = yards_plan.build_problem(snapshot, predicted, self.places, settings, previous)
+        given = yards_plan.build_problem(snapshot, predicted, self.places, profiles(session, now), previous)
         plan = yards_plan.plan_yards(session, given, previous, self.places, self.tails_km, now)
         yards_plan.emit_yards(session, capacity_store.yard_states(session, now), now)
         return plan

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
+from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from app.declarations import form as forms
@@ -17,6 +18,7 @@ from app.declarations.declared import CHOICES, read
 from app.declarations.endpoints import ActDep, ReaderDep, WriterDep
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, field_of
 from app.declarations.form import Problem
+from app.gates.service import profiles
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.web.pages import render
@@ -71,19 +73,19 @@ def show_new(
 ) -> Response:
     """An empty form, or one that begins with an earlier declaration."""
     form = service.copy(session, principal, copy) if copy is not None else forms.Form()
-    return show_form(request, corridor, as_written(form))
+    return show_form(request, session, corridor, as_written(form))
 
 
 @router.post("/new")
 def enter(request: Request, act: ActDep, session: SessionDep, written: WrittenDep) -> Response:
     """Keep a new declaration as a draft or submit it; what cannot be accepted comes back with what to do."""
     if written["act"] == "add_line":
-        return show_form(request, act.corridor, with_blank_line(written))
+        return show_form(request, session, act.corridor, with_blank_line(written))
     try:
         with session.begin_nested():
             trip_id = service.create(session, act, written, submit=written["act"] == "submit")
     except CuaKhauError as error:
-        return show_form(request, act.corridor, written, error)
+        return show_form(request, session, act.corridor, written, error)
     return RedirectResponse(f"/declarations/{trip_id}", 303)
 
 
@@ -174,7 +176,7 @@ def show_edit(
     """The form with what is declared."""
     found = service.get(session, principal, trip_id, now=clock.now())
     written = as_written(forms.Form.from_record(found["data"]))
-    return show_form(request, corridor, {**written, "version": str(found["version"])}, found=found)
+    return show_form(request, session, corridor, {**written, "version": str(found["version"])}, found=found)
 
 
 @router.post("/{trip_id}/edit")
@@ -182,13 +184,13 @@ def edit(request: Request, act: ActDep, session: SessionDep, written: WrittenDep
     """Keep or submit a change; what cannot be accepted comes back with what to do."""
     found = service.get(session, act.principal, trip_id, now=act.now)
     if written["act"] == "add_line":
-        return show_form(request, act.corridor, with_blank_line(written), found=found)
+        return show_form(request, session, act.corridor, with_blank_line(written), found=found)
     try:
         with session.begin_nested():
             version = int(written["version"]) if written["version"].isascii() and written["version"].isdigit() else 0
             service.save(session, act, trip_id, version, written, submit=written["act"] == "submit")
     except CuaKhauError as error:
-        return show_form(request, act.corridor, written, error, found=found)
+        return show_form(request, session, act.corridor, written, error, found=found)
     return RedirectResponse(f"/declarations/{trip_id}", 303)
 
 
@@ -205,6 +207,7 @@ def submit(act: ActDep, session: SessionDep, trip_id: int, version: Annotated[in
 
 def show_form(
     request: Request,
+    session: Session,
     corridor: Corridor,
     written: Mapping[str, Any],
     error: CuaKhauError | None = None,
@@ -213,9 +216,10 @@ def show_form(
     **more: Any,
 ) -> Response:
     """The form of a declaration with what was written and what is wrong with it."""
+    now = request.app.state.runtime.clock.now()
     if "check" in request.query_params and error is None:
         form, unreadable = forms.read(written)
-        error = service.refusal_of(form, unreadable, corridor, request.app.state.runtime.clock.now())
+        error = service.refusal_of(session, form, unreadable, corridor, now)
     errors = list(error.problems) if isinstance(error, RefusedError) else [error] if error else []
     context: dict[str, Any] = {
         "written": {**dict.fromkeys(HEAD_FIELDS, ""), "version": "", **written},
@@ -223,6 +227,7 @@ def show_form(
         "errors": errors,
         "by_field": _by_field(errors),
         "gates": corridor.gates(),
+        "profiles": profiles(session, now, corridor),
         "choices": CHOICES,
         "head_fields": HEAD_FIELDS,
         "line_fields": LINE_FIELDS,

@@ -14,6 +14,7 @@ from app.declarations import checks, hs, on_sheet, store
 from app.declarations.differences import Difference, changed_parts, differences
 from app.declarations.form import Form, Line, Problem, problems_of, read
 from app.declarations.tables import DeclarationRow
+from app.gates.service import profiles
 from app.platform import audit
 from app.platform.permissions import Principal, Scope
 from app.trips import service as trips
@@ -63,7 +64,7 @@ def create(
         If it would belong to another enterprise, or the truck is on an open trip.
     """
     form = _read(written)
-    around = _surroundings(act, None)
+    around = _surroundings(session, act, None)
     owner = organisation_of(act.principal, organisation_id)
     found = checks.check(form, around) if submit else checks.check_draft(form)
     undeclared = _find_undeclared(session, form, owner)
@@ -91,7 +92,7 @@ def save(
     """
     trip, latest = _lock(session, act, trip_id, edited_version)
     form = _read(written)
-    around = _surroundings(act, trip.planned_arrival)
+    around = _surroundings(session, act, trip.planned_arrival)
     found = checks.check(form, around) if submit else checks.check_draft(form)
     _refuse(found + _check_registers(session, form, trip.organisation_id, trip))
     record, before = form.to_record(), latest.data
@@ -122,7 +123,7 @@ def submit(session: Session, act: Act, trip_id: int, edited_version: int) -> Non
     if latest.status != "draft":
         raise ConflictError("The declaration is {status} and holds no change to submit.", status=latest.status)
     form = Form.from_record(latest.data)
-    found = checks.check(form, _surroundings(act, trip.planned_arrival))
+    found = checks.check(form, _surroundings(session, act, trip.planned_arrival))
     _refuse(found + _check_registers(session, form, trip.organisation_id, trip))
     _submit(session, act, trip, latest, _previous(session, trip_id, latest.revision))
 
@@ -224,14 +225,16 @@ def check_written(
     form = complete(form)
     owner = organisation_of(act.principal, organisation_id)
     unread = {one.field for one in unreadable}
-    found = [one for one in checks.check(form, _surroundings(act, None)) if one.field not in unread]
+    found = [one for one in checks.check(form, _surroundings(session, act, None)) if one.field not in unread]
     undeclared = _find_undeclared(session, form, owner)
     return form, [*unreadable, *found, *_check_registers(session, form, owner, undeclared)]
 
 
-def refusal_of(form: Form, unreadable: Sequence[Problem], corridor: Corridor, now: datetime) -> RefusedError | None:
+def refusal_of(
+    session: Session, form: Form, unreadable: Sequence[Problem], corridor: Corridor, now: datetime
+) -> RefusedError | None:
     """What stands in the way of submitting a form, as far as the form itself tells."""
-    around = checks.Surroundings(now, checks.gate_rules(_hours(corridor)), form.planned_arrival)
+    around = checks.Surroundings(now, profiles(session, now, corridor), form.planned_arrival)
     problems = [*unreadable, *problems_of(checks.check(complete(form), around))]
     return RefusedError([as_error(one) for one in problems]) if problems else None
 
@@ -284,12 +287,8 @@ def _refuse(found: Sequence[Problem]) -> None:
         raise RefusedError([as_error(one) for one in problems])
 
 
-def _surroundings(act: Act, kept_arrival: datetime | None) -> checks.Surroundings:
-    return checks.Surroundings(act.now, checks.gate_rules(_hours(act.corridor)), kept_arrival)
-
-
-def _hours(corridor: Corridor) -> dict[str, tuple[str | None, str | None]]:
-    return {gate.site_id: (gate.attributes.get("opens"), gate.attributes.get("closes")) for gate in corridor.gates()}
+def _surroundings(session: Session, act: Act, kept_arrival: datetime | None) -> checks.Surroundings:
+    return checks.Surroundings(act.now, profiles(session, act.now, act.corridor), kept_arrival)
 
 
 def _check_registers(session: Session, form: Form, organisation_id: int, trip: Trip | None) -> list[Problem]:

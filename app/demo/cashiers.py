@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.fees import bank, payments, service
 from app.fees import store as fees
-from app.fees.tables import COLLECTORS
+from app.gates.profile import COLLECTORS
 from app.platform.permissions import Principal
 
 INVENTED: Final = "Biểu phí chưa có mức cho lô hàng này; số tiền do người thu quyết định (mô phỏng)"

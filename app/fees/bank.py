@@ -19,7 +19,9 @@ from sqlalchemy.orm import Session
 
 from app.fees import store, vietqr
 from app.fees.payments import check_amount, record_transfer
-from app.fees.tables import COLLECTORS, CollectingAccount
+from app.fees.tables import CollectingAccount
+from app.gates.profile import COLLECTORS
+from app.gates.service import profiles
 from app.platform import audit
 from app.platform.permissions import Principal
 from app.trips.declaration import check_gate
@@ -68,9 +70,11 @@ def enter_account(
     Raises
     ------
     InvalidInputError
-        If there is no such gate, or bank or account would not fit into a VietQR code.
+        If there is no such gate, the collector does not collect there, or bank or account would not fit into a VietQR
+        code.
     """
     check_gate(values["gate_id"], gates)
+    _check_collector(session, values, now)
     vietqr.payload(values["bank_bin"], values["account_number"], 1, "CKS")
     store.retire_collecting_accounts(session, values["collector"], values["gate_id"], now)
     account = CollectingAccount(
@@ -313,10 +317,27 @@ def _check_time(moment: datetime, now: datetime) -> datetime:
     return moment
 
 
+def _check_collector(session: Session, values: Mapping[str, Any], now: datetime) -> None:
+    profile = profiles(session, now).get(values["gate_id"])
+    if profile is not None and values["collector"] not in profile.collectors:
+        raise InvalidInputError(
+            "{value} does not collect at the gate {gate}; there collect: {known}.",
+            field="collector",
+            value=values["collector"],
+            gate=values["gate_id"],
+            known=", ".join(profile.collectors) or "–",
+        )
+
+
 def seed_simulated_accounts(session: Session, gates: Collection[str], *, secret_key: str, now: datetime) -> int:
-    """Give every collector at every gate that has none an account that no bank knows; how many. For demonstrations."""
+    """Give who collects at a gate and has no account there one that no bank knows; how many. For demonstrations."""
     used = {(one.collector, one.gate_id) for one in store.list_collecting_accounts(session)}
-    wanted = [(collector, gate_id) for gate_id in sorted(gates) for collector in COLLECTORS]
+    known = profiles(session, now)
+    wanted = [
+        (collector, gate_id)
+        for gate_id in sorted(gates)
+        for collector in (known[gate_id].collectors if gate_id in known else COLLECTORS)
+    ]
     fresh = [(number, *one) for number, one in enumerate(wanted, 1) if one not in used]
     for number, collector, gate_id in fresh:
         values = {

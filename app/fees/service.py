@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 from app.fees import store, vietqr
 from app.fees.load import check_answers, load_of, to_record
 from app.fees.reference import new_reference
-from app.fees.tables import COLLECTORS, FeeRow
+from app.fees.tables import FeeRow
 from app.fees.tariff import HIGHEST_AMOUNT_VND, Fee, Question, Tariff, assess, in_force
+from app.gates.profile import COLLECTORS
+from app.gates.service import profiles
 from app.platform import audit, outbox
 from app.platform.outbox import Audience
 from app.platform.permissions import Principal
@@ -113,8 +115,19 @@ def _ask_tariff(session: Session, fee: FeeRow, row: Any, now: datetime) -> tuple
         unknown = Question("no_tariff", error.message, {k: str(v) for k, v in error.values.items()})
         return unknown, {**values, "tariff_id": None}
     values["tariff_id"] = next(tariff_id for tariff_id, one in tariffs.items() if one is tariff)
-    values["collector"] = tariff.collector(load)
+    values["collector"] = _collector_at(session, row.gate_id, tariff.collector(load), now)
     return assess(tariff, load), values
+
+
+def _collector_at(session: Session, gate_id: str, named: str | None, now: datetime) -> str | None:
+    """Who collects at a gate what the tariff gives to `named`: where only one office collects, that one.
+
+    `None` where the tariff names nobody, or somebody who does not collect there while several others do.
+    """
+    profile = profiles(session, now).get(gate_id)
+    if named is None or profile is None or named in profile.collectors:
+        return named
+    return profile.collectors[0] if len(profile.collectors) == 1 else None
 
 
 def _ask_again(session: Session, fee: FeeRow, row: Any, now: datetime) -> None:

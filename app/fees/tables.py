@@ -9,11 +9,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConst
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.gates.profile import COLLECTORS
 from app.trips.tables import one_of
 from geo.database import Base
 
-COLLECTORS = ("gate_management", "tax")
-"""Who collects; also the roles of their people."""
 FEE_STATUSES = ("open_question", "due", "paid", "waived", "refunded")
 PAYMENT_STATUSES = ("matched", "unmatched", "over", "under", "double", "refunded")
 FOR_A_PERSON = ("unmatched", "over", "under", "double")

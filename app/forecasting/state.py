@@ -35,6 +35,7 @@ class Truck:
     gate_id: str | None
     perishable: bool
     goods_class: str | None
+    regime: str | None
     declared_at: datetime | None
     planned_arrival: datetime | None
     organisation_id: int | None
@@ -133,6 +134,7 @@ def _coming(rows: Sequence[Any], corridor: Corridor) -> list[Truck]:
                 gate_id=row.gate_id,
                 perishable=bool(row.perishable),
                 goods_class=row.goods_class,
+                regime=row.regime,
                 declared_at=row.created_at,
                 planned_arrival=None,
                 organisation_id=row.organisation_id,
@@ -155,6 +157,7 @@ def _not_seen(session: Session, seen: Sequence[Any], now: datetime, horizon: tim
             gate_id=row.gate_id,
             perishable=row.perishable,
             goods_class=row.goods_class,
+            regime=row.regime,
             declared_at=row.created_at,
             planned_arrival=row.planned_arrival,
             organisation_id=row.organisation_id,

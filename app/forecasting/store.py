@@ -19,7 +19,7 @@ def trucks_seen(session: Session, *, since: datetime, now: datetime) -> Sequence
         text(
             """
             SELECT p.vehicle_id, p.road_id, p.offset_m, p.speed_mps, p.km, p.direction, p.motion, p.site_id, p.time,
-                   t.trip_id, t.gate_id, t.perishable, t.goods_class, t.direction AS trip_direction, t.stage,
+                   t.trip_id, t.gate_id, t.perishable, t.goods_class, t.regime, t.direction AS trip_direction, t.stage,
                    t.created_at, t.organisation_id, t.driver_id, h.hold_until
             FROM ingest.last_position p
             LEFT JOIN app.trip t ON t.vehicle_id = p.vehicle_id
@@ -62,7 +62,7 @@ def declared_trips(session: Session, *, earliest: datetime, latest: datetime) ->
     return session.execute(
         text(
             """
-            SELECT trip_id, vehicle_id, gate_id, perishable, goods_class, planned_arrival, created_at,
+            SELECT trip_id, vehicle_id, gate_id, perishable, goods_class, regime, planned_arrival, created_at,
                    organisation_id, driver_id
             FROM app.trip
             WHERE stage = 'planned' AND direction = 'export' AND planned_arrival BETWEEN :earliest AND :latest

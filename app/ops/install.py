@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import service
 from app.fees import bank, tariffs
+from app.gates.service import seed_profiles
 from app.ops import migrate
 from app.ops.embedded import find_postgres
 from app.platform import audit
@@ -28,7 +29,6 @@ from geo.store import load_corridor as read_corridor
 from geo.store import save_corridor
 from geo.tables import RoadRow
 from ingest.store import add_gateway
-from routing.store import seed_gate_settings
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def install(settings: Settings) -> None:
             save_corridor(session, Corridor.default())
         corridor = read_corridor(session)
         seed_yards(session, corridor, now=now)
-        seed_gate_settings(session, corridor, now=now)
+        seed_profiles(session, corridor, now=now)
         procedures.add_shipped(session, now)
         tariffs.seed_tariffs(session, now=now)
         if settings.demo:
@@ -67,13 +67,16 @@ def install(settings: Settings) -> None:
 
 
 def load_corridor(settings: Settings, file: Path) -> dict[str, Any]:
-    """Put the corridor of a GeoJSON file into the database; what was loaded, in numbers."""
+    """Put the corridor of a GeoJSON file into the database; what was loaded, in numbers.
+
+    A gate that is new gets its yards and the profile that its site describes.
+    """
     corridor = Corridor.from_geojson(file)
     now = settings.clock().now()
     with transaction(settings) as session:
         save_corridor(session, corridor)
         seed_yards(session, corridor, now=now)
-        seed_gate_settings(session, corridor, now=now)
+        seed_profiles(session, corridor, now=now)
     return {"roads": len(corridor.roads), "sites": len(corridor.sites)}
 
 

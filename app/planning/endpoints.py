@@ -18,7 +18,6 @@ from app.platform.http import IfMatch, etag, problems, read_if_match
 from app.platform.permissions import Principal
 from routing import store as routing_store
 from routing.scenario import Scenario, library
-from routing.store import StoredGateSetting
 from routing.tables import ScenarioRunRow
 
 router = APIRouter(prefix="/api/v1", tags=["planning"])
@@ -180,11 +179,12 @@ def read_gate(
     gate_id: str,
     response: Response,
     session: SessionDep,
+    clock: ClockDep,
     _principal: Annotated[Principal, Depends(allow("settings.read"))],
     direction: Direction = "export",
 ) -> Any:
     """How one direction of a gate works."""
-    return _answer(response, routing_store.get_gate_setting(session, gate_id, direction))
+    return _answer(response, gates.get_setting(session, gate_id, direction, clock.now()))
 
 
 @router.patch("/gates/{gate_id}/settings", response_model=GateSettingOut, responses=problems(404, 412, 428))
@@ -199,15 +199,18 @@ def change_gate(
     direction: Direction = "export",
     if_match: IfMatch = None,
 ) -> Any:
-    """Change how one direction of a gate works; send the ETag as If-Match. The next forecast uses it."""
+    """Change how one direction of a gate works; send the ETag as If-Match.
+
+    It is published as a version of the gate's profile, in force at once.
+    """
     version, changes = read_if_match(if_match), body.model_dump(exclude_unset=True)
     address = client_address(request)
-    stored = gates.change_gate(
+    stored = gates.change_direction(
         session, principal, gate_id, direction, changes, version=version, now=clock.now(), address=address
     )
     return _answer(response, stored)
 
 
-def _answer(response: Response, stored: StoredGateSetting) -> Any:
+def _answer(response: Response, stored: gates.DirectionSetting) -> Any:
     response.headers["ETag"] = etag(stored.version)
     return vars(stored)

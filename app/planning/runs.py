@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from app.accounts.store import get_account
+from app.accounts.service import account_names
 from app.platform.labels import N_
 from app.web.i18n import LANGUAGES
 from capacity import store as capacity_store
@@ -70,11 +70,6 @@ def summarise(row: ScenarioRunRow, names: Mapping[int, str], language: str) -> d
         "runs": row.inputs.get("runs", 0),
         "scenario": scenario,
     }
-
-
-def account_names(session: Session, account_ids: Iterable[int | None]) -> dict[int, str]:
-    """Full names by account."""
-    return {one: get_account(session, one).full_name for one in set(account_ids) if one is not None}
 
 
 def get_result(row: ScenarioRunRow) -> dict[str, Any]:

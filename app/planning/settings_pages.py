@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import allow
+from app.accounts.service import account_names
 from app.accounts.sessions import client_address
 from app.dispatch.policy import AdvicePolicy, get_policy, set_policy
 from app.gates import service as gates
 from app.planning.endpoints import GateSettingIn
 from app.planning.form import Problem, SentFields, Written, flatten, nest, problem_of
-from app.planning.runs import account_names
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.permissions import Principal
@@ -28,7 +28,6 @@ from app.yards.endpoints import CapacityIn
 from capacity import store as capacity_store
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError, StaleError
-from routing import store as routing_store
 from routing.gates import Direction
 
 router = APIRouter(include_in_schema=False, prefix="/planner/settings")
@@ -128,7 +127,7 @@ def save_gate(
 
     def apply(values: GateSettingIn, version: int) -> None:
         changes, address = values.model_dump(exclude_unset=True), client_address(request)
-        gates.change_gate(
+        gates.change_direction(
             session, principal, gate_id, direction, changes, version=version, now=clock.now(), address=address
         )
 
@@ -205,7 +204,7 @@ def _page(
 ) -> Response:
     language = request.app.state.pages.language(request)
     cards = {
-        "gates": gate_cards(session, corridor, language),
+        "gates": gate_cards(session, corridor, language, request.app.state.runtime.clock.now()),
         "yards": yard_cards(session, corridor, language),
         "policies": [policy_card(session)],
     }
@@ -213,9 +212,9 @@ def _page(
     return render(request, "planning/settings.html", status=status, cards=cards, saved=saved, refusal=refusal)
 
 
-def gate_cards(session: Session, corridor: Corridor, language: str) -> list[Card]:
+def gate_cards(session: Session, corridor: Corridor, language: str, now: datetime) -> list[Card]:
     """Both directions of every gate."""
-    stored = routing_store.gate_settings(session)
+    stored = gates.list_settings(session, now)
     names = account_names(session, (one.updated_by for one in stored))
     directions = {"export": N_("Exports: to China"), "import": N_("Imports: to Viet Nam")}
     return [

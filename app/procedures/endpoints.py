@@ -14,6 +14,7 @@ from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.http import IfMatch, Moment, PlainText, StorableJson, etag, problems, read_if_match
 from app.platform.permissions import Principal
 from app.procedures import service
+from app.procedures.store import EVERY_GATE
 from app.procedures.tables import ProcedureRow
 from app.trips.declaration import check_gate
 from app.trips.endpoints import Direction, Regime
@@ -48,7 +49,7 @@ class DefinitionIn(BaseModel):
 
 
 class DraftIn(BaseModel):
-    """A new draft; without a definition, a copy of the one in force."""
+    """A new draft; without a definition, a copy of the one in force. The gate `*` is every gate without its own."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -140,7 +141,7 @@ def create_draft(
     corridor: CorridorDep,
 ) -> Any:
     """Begin a new version."""
-    gate_id = check_gate(body.gate_id, [gate.site_id for gate in corridor.gates()])
+    gate_id = check_gate(body.gate_id, [EVERY_GATE, *(gate.site_id for gate in corridor.gates())])
     row = service.create_draft(
         session,
         principal,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from geo.corridor import Corridor
-from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
+from geo.errors import ConflictError, NotFoundError
 from routing import store
 from routing.demand import CorridorState
 from routing.forecast import forecast
@@ -19,39 +19,6 @@ from routing.graph import build_network
 from routing.measure import measure_queues
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
-
-
-def test_gates_get_assumed_settings_once(session: Session, corridor: Corridor) -> None:
-    store.seed_gate_settings(session, corridor, now=NOW)
-    changed = store.update_gate_setting(session, "huu-nghi", "export", {"lanes": 6}, version=1, now=NOW, updated_by=7)
-    assert (changed.lanes, changed.version, changed.updated_by) == (6, 2, 7)
-    store.seed_gate_settings(session, corridor, now=NOW)
-    assert store.get_gate_setting(session, "huu-nghi").lanes == 6
-    assert [(s.gate_id, s.direction) for s in store.gate_settings(session)] == [
-        ("huu-nghi", "export"),
-        ("huu-nghi", "import"),
-        ("tan-thanh", "export"),
-        ("tan-thanh", "import"),
-    ]
-    setting = changed.to_setting()
-    assert setting.crossing.lanes == 6
-    assert setting.crossing.open_from_s == 7 * 3600.0
-
-
-def test_an_edit_of_an_old_version_is_refused(session: Session, corridor: Corridor) -> None:
-    store.seed_gate_settings(session, corridor, now=NOW)
-    store.update_gate_setting(session, "huu-nghi", "export", {"open_to": time(21, 0)}, version=1, now=NOW)
-    with pytest.raises(StaleError, match="version 2, not 1"):
-        store.update_gate_setting(session, "huu-nghi", "export", {"lanes": 3}, version=1, now=NOW)
-
-
-def test_impossible_settings_are_refused_by_name(session: Session, corridor: Corridor) -> None:
-    store.seed_gate_settings(session, corridor, now=NOW)
-    for changes, match in (({"lanes": 0}, "0 lanes"), ({"colour": 1}, "colour"), ({"service_mean_s": 0.0}, "0.0 s")):
-        with pytest.raises(InvalidInputError, match=match):
-            store.update_gate_setting(session, "huu-nghi", "export", changes, version=1, now=NOW)
-    with pytest.raises(NotFoundError):
-        store.update_gate_setting(session, "nowhere", "export", {}, version=1, now=NOW)
 
 
 def test_forecasts_come_back_as_they_were(session: Session, corridor: Corridor) -> None:
