@@ -33,8 +33,9 @@ from routing.demand import CorridorState
 from routing.forecast import forecast
 from routing.gates import GateSetting, Server, ServiceTime, default_setting
 from routing.graph import GatePlace, Link, Network, assemble, build_network
-from routing.queueing import mmc
-from routing.simulation import Trucks, gate_arrays, link_arrays, sample_fleet, simulate
+from routing.simulation import gate_arrays, link_arrays, simulate
+from routing.trucks import TruckBatch, sample_fleet
+from tests.theory.queueing import mmc
 
 Floats = NDArray[np.float64]
 
@@ -59,18 +60,9 @@ def bottleneck() -> Network:
     )
 
 
-def newcomers(times_s: Floats) -> Trucks:
+def newcomers(times_s: Floats) -> TruckBatch:
     """Trucks that appear at the start of the wide road."""
-    n = times_s.size
-    return Trucks(
-        gate=np.zeros(n, np.int64),
-        link=np.zeros(n, np.int64),
-        ready_s=times_s,
-        to_come=np.ones(n, bool),
-        slowness=np.ones(n),
-        hold_link=np.full(n, -1, np.int64),
-        hold_until_s=np.zeros(n),
-    )
+    return TruckBatch.of(0, 0, times_s, to_come=True)
 
 
 def own_run(n: int, repeat: int = 20) -> tuple[Floats, float]:
@@ -264,15 +256,9 @@ def growth() -> float:
 
     def cost(n: int) -> float:
         rng = np.random.default_rng(1)
-        trucks = Trucks(
-            gate=rng.integers(0, 2, n),
-            link=np.full(n, network.origins[0]),
-            to_come=np.ones(n, bool),
-            ready_s=rng.uniform(0.0, n / 700.0 * 21600.0, n),
-            slowness=np.ones(n),
-            hold_link=np.full(n, -1, np.int64),
-            hold_until_s=np.zeros(n),
-        )
+        gate = rng.integers(0, 2, n)
+        ready_s = rng.uniform(0.0, n / 700.0 * 21600.0, n)
+        trucks = TruckBatch.of(gate, network.origins[0], ready_s, to_come=True)
         fleet = sample_fleet(network, trucks, settings, rng.spawn(3))
         best = np.inf
         for _ in range(10):

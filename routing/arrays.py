@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -11,15 +12,34 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 F = TypeVar("F", bound=Callable[..., Any])
 
 ARRIVED = -2
 """In `LinkArrays.next_hop`: the link ends at the destination."""
 NO_WAY = -1
 """In `LinkArrays.next_hop`: no road leads from here to the destination."""
+NO_YARD = -1
+"""A truck that is in no yard, or for which the engine chooses one."""
 NEVER = np.inf
 UNBOUNDED = 1 << 40
 """Storage of a link, or capacity of a yard, that never fills."""
+
+
+class Balance(IntEnum):
+    """Where the trucks of a run are, counted apart: conservation says the first is the sum of the others."""
+
+    APPEARED = 0
+    LEFT = 1
+    ON_ROAD = 2
+    """On links and waiting to enter one."""
+    IN_GATES = 3
+    """In entrance lanes and yards."""
+    HELD = 4
+    """At a staging area, or in a crossing lane before they drive on."""
+
+
+N_BALANCE = len(Balance)
 
 
 def compiled(function: F) -> F:
@@ -64,15 +84,18 @@ class LinkArrays(NamedTuple):
 
 
 class GateArrays(NamedTuple):
-    """Gates (one for each direction) as arrays: entrance server, yard, crossing server."""
+    """Gates (one for each direction) as arrays: entrance server, yards, crossing server."""
 
     entrance_lanes: IntArray
     crossing_lanes: IntArray
     entrance_open_s: FloatArray
-    """[gate, 2] opening hours of the entrance in seconds since local midnight; equal = round the clock."""
+    """[gate, span, 2] when the entrance is open, [from, to) in seconds since the start, in order and apart; filled up
+    with NEVER. Round the clock is one span from minus to plus infinity."""
     crossing_open_s: FloatArray
+    """As `entrance_open_s`, of the crossing."""
+    yard_start: IntArray
     yard: IntArray
-    """Yard of each gate."""
+    """Yards of gate g: yard[yard_start[g]:yard_start[g + 1]], one or more."""
     yard_capacity_veh: IntArray
     """One element a yard."""
     onward_link: IntArray
@@ -84,8 +107,8 @@ class GateArrays(NamedTuple):
     """[gate, link] kilometre of the downstream end, counted along the road to this gate."""
     km_per_m: FloatArray
     """[link] kilometres gained per metre upstream."""
-    day_second: float
-    """Local time of day at the start of the run, in seconds since midnight."""
+    hours_until_s: float
+    """How far the opening hours are known; inf = all are open round the clock."""
 
 
 class FleetArrays(NamedTuple):
@@ -96,7 +119,9 @@ class FleetArrays(NamedTuple):
     way_out: IntArray
     """Destination index (number of gates + way out) when not crossing or after it."""
     link: IntArray
-    """Where it is or enters; -1 = in the yard of `gate` at the start."""
+    """Where it is or enters; -1 = in a yard of `gate` at the start."""
+    yard: IntArray
+    """The yard it is in at the start; NO_YARD = in none, or in the roomiest of its gate's."""
     ready_s: FloatArray
     """On a link: when it would reach the end freely. To come: when it appears. In a yard: when its stay ends."""
     slowness: FloatArray
@@ -141,4 +166,4 @@ class RunOutput(NamedTuple):
     started: IntArray
     """[gate] how many."""
     balance: IntArray
-    """[5] appeared, left, on links and in sources, in gates, held: conservation, counted apart."""
+    """[5] by `Balance`."""

@@ -1,4 +1,4 @@
-"""The forecast: the state of the corridor, run forward many times with what is uncertain drawn anew, as quantiles.
+"""The forecast: the state of the corridor, run forward many times with what is uncertain drawn again, as quantiles.
 
 Uncertain are: travel speeds (of all trucks, of each), where a silent truck is by now, the gate of a truck that has
 none, when declared trucks come and whether, how many come undeclared, how long each check, stay and crossing takes,
@@ -14,19 +14,19 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from geo.clock import LOCAL_ZONE
 from geo.errors import InvalidInputError
 from routing.arrays import FloatArray, LinkArrays
-from routing.demand import CorridorState, DemandModel, Sampler
-from routing.gates import Direction, GateSetting, Server, default_setting
-from routing.graph import Network
+from routing.demand import CorridorState, DemandModel
+from routing.gates import GateSetting, Server, default_setting
 from routing.measure import measure_queues, queued_roads, standing_spacing
-from routing.simulation import ensemble, gate_arrays, link_arrays, road_times, sample_fleet, simulate
+from routing.network import Network
+from routing.sampler import Sampler
+from routing.series import QUANTILES, Series, rank_quantiles, series_quantiles
+from routing.simulation import LIMIT_S, ensemble, gate_arrays, link_arrays, road_times, simulate
+from routing.trucks import sample_fleet
 
-QUANTILES = (0.1, 0.5, 0.9)
-CODE_VERSION = "routing 1"
+CODE_VERSION = "routing 2"
 """Stored with every forecast and scenario; raised when equal inputs give different results."""
 
 
@@ -101,24 +101,13 @@ class Forecast:
         }
 
 
-def rank_quantiles(values: NDArray[Any], quantiles: tuple[float, ...] = QUANTILES) -> FloatArray:
-    """Quantiles over the first axis by nearest rank: always values that occurred, infinities included.
-
-    `values` is reordered along that axis.
-    """
-    ranks = [round(q * (values.shape[0] - 1)) for q in quantiles]
-    values.partition(sorted(set(ranks)), axis=0)
-    return np.asarray(values[ranks], dtype=float)
-
-
 def complete_settings(network: Network, settings: tuple[GateSetting, ...]) -> tuple[GateSetting, ...]:
     """One setting for each of the network's gates and directions; defaults where none is given."""
     given = {(s.gate_id, s.direction): s for s in settings}
-    complete = []
-    for place in network.gates:
-        direction: Direction = "import" if place.direction == "import" else "export"
-        complete.append(given.get((place.gate_id, direction)) or default_setting(place.gate_id, direction))
-    return tuple(complete)
+    return tuple(
+        given.get((place.gate_id, place.direction)) or default_setting(place.gate_id, place.direction)
+        for place in network.gates
+    )
 
 
 def _today(
@@ -140,12 +129,6 @@ def _today(
     if server is setting.crossing:
         return replace(setting, crossing=today)
     return replace(setting, entrance=today)
-
-
-def day_second(moment: datetime) -> float:
-    """Local time of day in seconds since midnight."""
-    local = moment.astimezone(LOCAL_ZONE)
-    return local.hour * 3600.0 + local.minute * 60.0 + local.second + local.microsecond / 1e6
 
 
 def forecast(
@@ -196,12 +179,16 @@ def forecast(
         horizon_s=horizon_s,
         model=model,
     )
-    clock = day_second(state.made_at)
-    base_gates = gate_arrays(network, settings, yard_capacity_veh=state.yard_capacity_veh, day_second=clock)
-    n_gates, n_yards = len(network.gate_ids), len(network.yard_ids)
+    base_gates = gate_arrays(
+        network,
+        settings,
+        yard_capacity_veh=state.yard_capacity_veh,
+        start=state.made_at,
+        hours_until_s=horizon_s + LIMIT_S,
+    )
     speed_sd = np.sqrt(np.log1p(model.speed_cv**2))
 
-    def one(number: int) -> tuple[FloatArray, ...]:
+    def run(number: int) -> Series:
         streams = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,))).spawn(6)
         demand_rng, pace_rng, speed_rng, *service_rngs = streams
         today = tuple(
@@ -216,22 +203,17 @@ def forecast(
         fleet = sample_fleet(network, drawn.trucks, today, service_rngs)
         result = simulate(run_links, base_gates, fleet, horizon_s=horizon_s, step_s=step_s)
         # Each run writes its own row: the trucks of all runs are the bulk of an ensemble's memory.
-        by_truck[0, number] = result.entrance_start_s[: drawn.n_state]
-        by_truck[1, number] = result.unhindered_s[: drawn.n_state]
-        return (
-            result.queue_veh[:n_gates],
-            result.wait_s[:n_gates],
-            result.tail_km[:n_gates],
-            result.occupancy_veh[:n_yards],
-        )
+        entrance_s[number] = result.entrance_start_s[: drawn.n_state]
+        free_s[number] = result.unhindered_s[: drawn.n_state]
+        return Series.of(network, result)
 
     known = np.flatnonzero(sampler.known)
-    by_truck = np.full((2, runs, known.size), np.inf, np.float32)
-    results = ensemble(one, runs, threads=threads)
-    stacked = [rank_quantiles(np.stack([r[i] for r in results])) for i in range(4)]
-    trucks = np.full((2, len(QUANTILES), state.n_trucks), np.inf)
-    for row in range(2):
-        trucks[row][:, known] = rank_quantiles(by_truck[row])
+    entrance_s, free_s = np.full((2, runs, known.size), np.inf, np.float32)
+    results = ensemble(run, runs, threads=threads)
+    series = series_quantiles(results)
+    truck_entrance_s, truck_free_s = np.full((2, len(QUANTILES), state.n_trucks), np.inf)
+    truck_entrance_s[:, known] = rank_quantiles(entrance_s)
+    truck_free_s[:, known] = rank_quantiles(free_s)
     return Forecast(
         made_at=state.made_at,
         seed=seed,
@@ -243,12 +225,9 @@ def forecast(
         quantiles=QUANTILES,
         gate_ids=network.gate_ids,
         yard_ids=network.yard_ids,
-        queue_veh=stacked[0],
-        wait_s=stacked[1],
-        tail_km=stacked[2],
-        occupancy_veh=stacked[3],
-        truck_entrance_s=trucks[0],
-        truck_free_s=trucks[1],
+        **series._asdict(),
+        truck_entrance_s=truck_entrance_s,
+        truck_free_s=truck_free_s,
         summary={
             "trucks": state.n_trucks,
             "on_road": int((sampler.link >= 0).sum()),

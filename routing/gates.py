@@ -1,16 +1,21 @@
-"""Gates as the engine needs them: servers with lanes, opening hours and service times, and the yard between."""
+"""Gates as the engine needs them: servers with lanes, opening hours and service times, and the yards between.
+
+A gate is data: its site's attributes and its setting. Nothing here knows how many there are or what they are called.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import time
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.corridor import Corridor
+from geo.clock import LOCAL_ZONE
+from geo.corridor import Corridor, Site
 from geo.errors import InvalidInputError
+from geo.opening_hours import OpeningHours, parse_time
 
 Direction = Literal["export", "import"]
 Shape = Literal["deterministic", "exponential", "gamma", "lognormal"]
@@ -72,27 +77,21 @@ class ServiceTime:
 
 @dataclass(frozen=True)
 class Server:
-    """Parallel lanes with one queue. Opening hours in seconds since local midnight; equal = round the clock.
+    """Parallel lanes with one queue, and when they work.
 
     Raises
     ------
     InvalidInputError
-        If there is no lane, or an hour is outside the day.
+        If there is no lane, or too many.
     """
 
     lanes: int
     service: ServiceTime
-    open_from_s: float = 0.0
-    open_to_s: float = 0.0
+    hours: OpeningHours = field(default_factory=OpeningHours.always)
 
     def __post_init__(self) -> None:
         if not 1 <= self.lanes <= 64:
             raise InvalidInputError("{value} lanes are not possible; give 1 to 64.", field="lanes", value=self.lanes)
-        for value in (self.open_from_s, self.open_to_s):
-            if not 0.0 <= value <= 86400.0:
-                raise InvalidInputError(
-                    "An opening time of {value} s is outside the day (0 to 86,400 s).", field="open", value=value
-                )
 
     def rate_veh_per_h(self) -> float:
         """Trucks an hour that it serves while open and busy."""
@@ -118,10 +117,35 @@ class GateSetting:
         return (self.entrance, self.crossing) if self.direction == "export" else (self.crossing, self.entrance)
 
 
-EXPORT_SHARE = 0.6
+@dataclass(frozen=True)
+class GateDemand:
+    """Who comes to a gate on an average day, known or not; the defaults are those of a middling gate, assumed."""
+
+    gate_id: str
+    exports_veh_per_day: float = 200.0
+    imports_veh_per_day: float = 500.0
+    undeclared_exports_veh_per_h: float = 4.0
+    """Exports an hour that nobody has announced, where none have been counted lately."""
+
+
+EXPORT_SHARE: Final = 0.6
 """Assumed: of the trucks a gate clears a day, so many can be exports when those queue."""
-IMPORT_SHARE = 1.5
+IMPORT_SHARE: Final = 1.5
 """Assumed: imports a day at full work, relative to what the gate clears in all (they outnumbered exports in 2025)."""
+CLEARED_VEH_PER_DAY: Final = 600.0
+"""Assumed of a gate whose site does not say how many trucks it clears."""
+USUAL_EXPORTS: Final = 0.4
+"""Assumed: exports on an average day relative to what a gate clears at full work (407 to 1,050 in 2025 bulletins)."""
+USUAL_IMPORTS: Final = 1.0
+"""As `USUAL_EXPORTS`, of imports (1,046 to 1,050 in 2025 bulletins)."""
+UNDECLARED: Final = 0.5
+"""Assumed: share of exports that come undeclared."""
+DEFAULT_HOURS: Final = OpeningHours.parse("07:00–19:00")
+
+
+def plain_day(of_day_s: float) -> datetime:
+    """A moment of a day that has no date, for studies: no holiday falls on it (Monday, 1 January 2001, local time)."""
+    return datetime(2001, 1, 1, tzinfo=LOCAL_ZONE) + timedelta(seconds=of_day_s)
 
 
 def day_seconds(text: str) -> float:
@@ -132,16 +156,11 @@ def day_seconds(text: str) -> float:
     InvalidInputError
         If it is no time of day.
     """
-    try:
-        moment = time.fromisoformat(text)
-    except ValueError:
-        raise InvalidInputError("{value} is no time of day; write it like 07:30.", field="time", value=text) from None
-    return moment.hour * 3600.0 + moment.minute * 60.0 + moment.second
+    return float(parse_time(text))
 
 
-def open_seconds(open_from_s: float, open_to_s: float) -> float:
-    """How long a day is worked; equal hours mean round the clock."""
-    return (open_to_s - open_from_s) % 86400.0 or 86400.0
+def _cleared_veh_per_day(site: Site) -> float:
+    return float(site.attributes.get("cleared_veh_per_day", CLEARED_VEH_PER_DAY))
 
 
 def assumed_settings(corridor: Corridor) -> tuple[GateSetting, ...]:
@@ -152,13 +171,12 @@ def assumed_settings(corridor: Corridor) -> tuple[GateSetting, ...]:
     settings = []
     for site in corridor.gates():
         lanes = int(site.attributes.get("lanes", 4))
-        opens = day_seconds(site.attributes.get("opens", "07:00"))
-        closes = day_seconds(site.attributes.get("closes", "19:00"))
-        cleared = float(site.attributes.get("cleared_veh_per_day", 600))
+        hours = site.opening_hours or DEFAULT_HOURS
+        cleared = _cleared_veh_per_day(site)
         directions: tuple[tuple[Direction, float], ...] = (("export", EXPORT_SHARE), ("import", IMPORT_SHARE))
         for direction, share in directions:
-            mean_s = round(lanes * open_seconds(opens, closes) / (cleared * share), 1)
-            crossing = Server(lanes, ServiceTime(mean_s, 0.6), opens, closes)
+            mean_s = round(lanes * hours.daily_open_s / (cleared * share), 1)
+            crossing = Server(lanes, ServiceTime(mean_s, 0.6), hours)
             # Yards take trucks in round the clock; only the crossing keeps hours.
             entrance = Server(2, ServiceTime(60.0, 0.5))
             settings.append(GateSetting(site.gate_id or site.site_id, direction, crossing, entrance))
@@ -167,4 +185,21 @@ def assumed_settings(corridor: Corridor) -> tuple[GateSetting, ...]:
 
 def default_setting(gate_id: str, direction: Direction) -> GateSetting:
     """An assumed setting for a gate nobody has described: 4 lanes, 07:00 to 19:00, about 450 trucks a day."""
-    return GateSetting(gate_id, direction, Server(4, ServiceTime(384.0, 0.6), 25200.0, 68400.0))
+    return GateSetting(gate_id, direction, Server(4, ServiceTime(384.0, 0.6), DEFAULT_HOURS))
+
+
+def assumed_demand(corridor: Corridor) -> dict[str, GateDemand]:
+    """Who comes to each gate, from its site's attributes (`exports_veh_per_day`, `imports_veh_per_day`,
+    `undeclared_exports_veh_per_h`); what they do not say follows from what the gate clears."""
+    found = {}
+    for site in corridor.gates():
+        values, cleared = site.attributes, _cleared_veh_per_day(site)
+        exports = float(values.get("exports_veh_per_day", cleared * USUAL_EXPORTS))
+        gate_id = site.gate_id or site.site_id
+        found[gate_id] = GateDemand(
+            gate_id,
+            exports_veh_per_day=exports,
+            imports_veh_per_day=float(values.get("imports_veh_per_day", cleared * USUAL_IMPORTS)),
+            undeclared_exports_veh_per_h=float(values.get("undeclared_exports_veh_per_h", exports * UNDECLARED / 24.0)),
+        )
+    return found

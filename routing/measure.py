@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from routing.arrays import FloatArray, IntArray
-from routing.demand import BoolArray, CorridorState
-from routing.graph import Network
+from geo.motion import is_queueing
+from routing.arrays import BoolArray, FloatArray, IntArray
+from routing.demand import CorridorState
+from routing.network import Network
 
-SLOW_MPS = 4.0
-"""Slower than this (14 km/h) a truck before the gate is queueing: stop-and-go moves at 0 to 4 m/s."""
-GAP_M = 400.0
+MAX_GAP_M = 400.0
 """A longer stretch without a slow truck ends the queue; not every truck reports its position."""
 
 
@@ -46,9 +44,7 @@ def distance_to_gate(network: Network, road_id: IntArray, offset_m: FloatArray, 
     return np.asarray(after[link] + rest)
 
 
-def measure_queues(
-    network: Network, state: CorridorState, *, slow_mps: float = SLOW_MPS, gap_m: float = GAP_M
-) -> QueueNow:
+def measure_queues(network: Network, state: CorridorState, *, gap_m: float = MAX_GAP_M) -> QueueNow:
     """Each gate's queue from the positions in `state`: how many trucks, and where the last one stands.
 
     A pure function of the arrays. Trucks without a known gate count for the nearest gate their road leads to.
@@ -76,7 +72,7 @@ def measure_queues(
         if n == 0:
             continue
         own = free & np.isfinite(distance[g]) & (bound == g)
-        slow = np.flatnonzero(own & (np.nan_to_num(speed, nan=np.inf) < slow_mps))
+        slow = np.flatnonzero(own & is_queueing(speed))
         if slow.size == 0:
             continue
         places = np.sort(distance[g, slow])
@@ -98,7 +94,7 @@ def measure_queues(
     return QueueNow(queue, tail_km, tail_m, mean_speed, member)
 
 
-def queued_roads(network: Network, queue: QueueNow) -> NDArray[np.bool_]:
+def queued_roads(network: Network, queue: QueueNow) -> BoolArray:
     """[R] roads on which a gate's queue stands now: their low speed is the queue's, not the road's."""
     found: BoolArray = np.zeros(network.road_link.size, bool)
     if found.size == 0:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from routing.arrays import NEVER, FleetArrays, FloatArray, GateArrays, IntArray, LinkArrays, compiled, rule
+from routing.arrays import N_BALANCE, NEVER, FleetArrays, FloatArray, GateArrays, IntArray, LinkArrays, compiled, rule
 
 
 class State(NamedTuple):
@@ -38,6 +38,7 @@ class State(NamedTuple):
     lane_blocked: IntArray
     idle: IntArray
     occupancy: IntArray
+    truck_yard: IntArray
     stay_key: FloatArray
     stay_truck: IntArray
     stay_count: IntArray
@@ -100,7 +101,7 @@ def pop(keys: FloatArray, items: IntArray, size: int) -> None:
 @compiled
 def blank_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays) -> State:
     """The state of an empty road and empty yards, nothing planned, with places for the trucks of a run."""
-    n_links, n_gates, n_trucks = links.length_m.size, gates.yard.size, fleet.gate.size
+    n_links, n_gates, n_trucks = links.length_m.size, gates.entrance_lanes.size, fleet.gate.size
     stations = 2 * n_links + 2 * n_gates
     leaves = 1
     while leaves < stations + 1:
@@ -121,9 +122,9 @@ def blank_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays) -> Sta
         if fleet.gate[truck] >= 0:
             destination[truck] = fleet.gate[truck]
             stays[fleet.gate[truck]] += 1
-    most = 1
+    max_stays = 1
     for gate in range(n_gates):
-        most = max(most, stays[gate])
+        max_stays = max(max_stays, stays[gate])
     return State(
         np.full(stations + 1, NEVER),
         tree,
@@ -147,14 +148,15 @@ def blank_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays) -> Sta
         np.zeros((n_gates, lanes), np.int64),
         gates.entrance_lanes.copy(),
         np.zeros(gates.yard_capacity_veh.size, np.int64),
-        np.empty((n_gates, most), np.float64),
-        np.empty((n_gates, most), np.int64),
+        fleet.yard.copy(),
+        np.empty((n_gates, max_stays), np.float64),
+        np.empty((n_gates, max_stays), np.int64),
         np.zeros(n_gates, np.int64),
         np.zeros((n_gates, crossing_lanes), np.float64),
         np.empty(n_trucks + 1, np.float64),
         np.empty(n_trucks + 1, np.int64),
         np.full(n_trucks, -1, np.int64),
         np.zeros(1, np.int64),
-        np.zeros(5, np.int64),
+        np.zeros(N_BALANCE, np.int64),
         np.empty(n_links + 1, np.int64),
     )

@@ -14,28 +14,35 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geo.errors import InvalidInputError
+from geo.opening_hours import OpeningHours
 from routing.arrays import (
+    N_BALANCE,
+    NEVER,
     UNBOUNDED,
+    Balance,
     FleetArrays,
     FloatArray,
     GateArrays,
-    IntArray,
     LinkArrays,
     RunOutput,
     compiled,
 )
-from routing.engine import next_open, run
-from routing.gates import GateSetting
-from routing.graph import Network, wave_times
+from routing.engine import run
+from routing.gates import GateSetting, plain_day
+from routing.link_rules import next_open
+from routing.network import Network, wave_times
 
 LIMIT_S = 14 * 86400.0
 """How long after the horizon a run may go on, and the longest wait reported."""
+MAX_HORIZON_S = 7 * 86400.0
+"""How long the horizon of a forecast or a scenario may be."""
 
 T = TypeVar("T")
 
@@ -136,22 +143,25 @@ def gate_arrays(
     settings: Sequence[GateSetting],
     *,
     yard_capacity_veh: Sequence[float] | NDArray[np.float64] | None = None,
-    day_second: float = 0.0,
+    start: datetime | None = None,
+    hours_until_s: float = MAX_HORIZON_S + LIMIT_S,
 ) -> GateArrays:
     """The network's gates for a run.
 
     Arguments: `settings`, one for each of `network.gates`, in any order; `yard_capacity_veh`, one for each of
-    `network.yard_ids` (None, NaN: never full); `day_second`, local time of day at the start.
+    `network.yard_ids` (None, NaN: never full); `start`, the moment of the run's start (None: midnight of a day without
+    a date); `hours_until_s`, how far after the start opening hours are worked out.
 
     Raises
     ------
     InvalidInputError
         If a gate has no setting, or a capacity is negative.
     """
+    start = start or plain_day(0.0)
     by_gate = {(s.gate_id, s.direction): s for s in settings}
     ordered = []
     for place in network.gates:
-        setting = by_gate.get((place.gate_id, "import" if place.direction == "import" else "export"))
+        setting = by_gate.get((place.gate_id, place.direction))
         if setting is None:
             raise InvalidInputError(
                 "Gate {value} has no setting for {direction}; give lanes, hours and service time.",
@@ -177,8 +187,9 @@ def gate_arrays(
     return GateArrays(
         entrance_lanes=np.array([a.lanes for a, _ in servers], np.int64),
         crossing_lanes=np.array([b.lanes for _, b in servers], np.int64),
-        entrance_open_s=np.array([(a.open_from_s, a.open_to_s) for a, _ in servers], float).reshape(-1, 2),
-        crossing_open_s=np.array([(b.open_from_s, b.open_to_s) for _, b in servers], float).reshape(-1, 2),
+        entrance_open_s=open_spans([a.hours for a, _ in servers], start, hours_until_s),
+        crossing_open_s=open_spans([b.hours for _, b in servers], start, hours_until_s),
+        yard_start=network.gate_yard_start,
         yard=network.gate_yard,
         yard_capacity_veh=capacity,
         onward_link=network.onward_link,
@@ -186,76 +197,17 @@ def gate_arrays(
         feeder=network.gate_feeder,
         tail_km=network.tail_km,
         km_per_m=network.km_per_m,
-        day_second=float(day_second),
+        hours_until_s=np.inf if all(x.hours.is_always_open for pair in servers for x in pair) else hours_until_s,
     )
 
 
-@dataclass(frozen=True)
-class Trucks:
-    """Trucks of a run before the engine sorts them; arrays of equal length, one element a truck.
-
-    `link` -1 = in the yard of `gate`. `ready_s`: on the road, when it would reach the end of its link freely;
-    to come (`to_come`), when it appears at the start of the link; in a yard, when its stay ends.
-    """
-
-    gate: IntArray
-    link: IntArray
-    ready_s: FloatArray
-    to_come: NDArray[np.bool_]
-    slowness: FloatArray
-    hold_link: IntArray
-    hold_until_s: FloatArray
-
-
-def sample_fleet(
-    network: Network,
-    trucks: Trucks,
-    settings: Sequence[GateSetting],
-    rngs: Sequence[np.random.Generator],
-) -> FleetArrays:
-    """Draw each truck's entrance check, stay and crossing time, and sort the trucks for the engine.
-
-    `rngs` are three generators (entrance, stay, crossing), apart so that a change to one distribution
-    leaves the others' draws as they were: common random numbers between scenarios.
-    """
-    n = trucks.gate.size
-    by_gate = {(s.gate_id, s.direction): s for s in settings}
-    services = np.zeros((3, n))
-    for row, rng in enumerate(rngs):
-        # One draw a truck whatever its gate, so that sending it elsewhere changes nobody else's luck.
-        normal = rng.standard_normal(n)
-        for g, place in enumerate(network.gates):
-            setting = by_gate[(place.gate_id, "import" if place.direction == "import" else "export")]
-            first, second = setting.servers()
-            time = (first.service, setting.dwell, second.service)[row]
-            own = trucks.gate == g
-            services[row, own] = time.from_normal(normal[own], rng)
-    index = np.arange(n)
-    in_yard = trucks.link < 0
-    moving = ~in_yard & ~trucks.to_come
-    on_road = index[moving]
-    to_come = index[trucks.to_come & ~in_yard]
-    hold_link = np.where(
-        (trucks.hold_link >= 0)
-        & (network.next_hop[trucks.hold_link, np.where(trucks.gate >= 0, trucks.gate, network.way_out)] >= 0),
-        trucks.hold_link,
-        -1,
-    )
-    return FleetArrays(
-        gate=trucks.gate,
-        way_out=np.full(n, network.way_out, np.int64),
-        link=trucks.link,
-        ready_s=trucks.ready_s,
-        slowness=trucks.slowness,
-        entrance_s=services[0],
-        dwell_s=services[1],
-        crossing_s=services[2],
-        hold_link=hold_link,
-        hold_until_s=trucks.hold_until_s,
-        on_road=on_road[np.argsort(trucks.ready_s[on_road], kind="stable")],
-        to_come=to_come[np.argsort(trucks.ready_s[to_come], kind="stable")],
-        in_yard=index[in_yard],
-    )
+def open_spans(hours: Sequence[OpeningHours], start: datetime, until_s: float) -> FloatArray:
+    """Opening hours as the engine takes them: [server, span, 2], see `GateArrays.entrance_open_s`."""
+    spans = [each.spans_s(start, until_s) for each in hours]
+    filled = np.full((len(spans), max((len(own) for own in spans), default=0), 2), NEVER)
+    for row, own in zip(filled, spans, strict=True):
+        row[: len(own)] = own
+    return filled
 
 
 @compiled
@@ -266,7 +218,7 @@ def _waits(gates: GateArrays, out: RunOutput, wait_s: FloatArray, step_s: float,
         for i in range(wait_s.shape[1]):
             now_s = i * step_s
             ahead, standing = out.ahead[gate, i], out.standing[gate, i]
-            wait = next_open(gates.entrance_open_s[gate], gates.day_second, now_s) - now_s
+            wait = next_open(gates.entrance_open_s[gate], now_s) - now_s
             if standing > 0:
                 if ahead > started:
                     wait = limit_s
@@ -296,12 +248,19 @@ def simulate(
 
     Raises
     ------
+    ValueError
+        If the run may go on for longer than the gates' hours are known.
     RuntimeError
         If trucks were lost or made: a fault of the engine.
     """
+    if horizon_s + limit_s > gates.hours_until_s:
+        raise ValueError(
+            f"A run of up to {horizon_s + limit_s:.0f} s needs opening hours as far; they end at "
+            f"{gates.hours_until_s:.0f} s. Give `gate_arrays` a greater `hours_until_s`."
+        )
     samples = round(horizon_s / step_s) + 1
-    n_gates, n_yards, n = gates.yard.size, gates.yard_capacity_veh.size, fleet.gate.size
-    most = int(np.bincount(fleet.gate[fleet.gate >= 0], minlength=1).max()) if n else 0
+    n_gates, n_yards, n = gates.entrance_lanes.size, gates.yard_capacity_veh.size, fleet.gate.size
+    max_starts = int(np.bincount(fleet.gate[fleet.gate >= 0], minlength=1).max()) if n else 0
     out = RunOutput(
         queue_veh=np.zeros((n_gates, samples)),
         ahead=np.zeros((n_gates, samples), np.int64),
@@ -313,17 +272,16 @@ def simulate(
         entrance_start_s=np.full(n, np.inf),
         yard_in_s=np.full(n, np.inf),
         exit_s=np.full(n, np.inf),
-        starts_s=np.empty((n_gates, most)),
+        starts_s=np.empty((n_gates, max_starts)),
         started=np.zeros(n_gates, np.int64),
-        balance=np.zeros(5, np.int64),
+        balance=np.zeros(N_BALANCE, np.int64),
     )
     run(links, gates, fleet, out, float(step_s), float(horizon_s + limit_s))
-    appeared, left, on_road, in_gates, held = (int(x) for x in out.balance)
-    if appeared != left + on_road + in_gates + held:
-        raise RuntimeError(
-            f"Trucks were lost or made: {appeared} appeared, {left} left, {on_road} are on the road, "
-            f"{in_gates} in gates, {held} held."
-        )
+    balance = {each: int(out.balance[each]) for each in Balance}
+    inside = balance[Balance.ON_ROAD] + balance[Balance.IN_GATES] + balance[Balance.HELD]
+    if balance[Balance.APPEARED] != balance[Balance.LEFT] + inside:
+        counts = ", ".join(f"{each.name.lower()} {count}" for each, count in balance.items())
+        raise RuntimeError(f"Trucks were lost or made: {counts}.")
     wait_s = np.empty_like(out.queue_veh)
     _waits(gates, out, wait_s, float(step_s), float(limit_s))
     return RunResult(
@@ -337,9 +295,9 @@ def simulate(
         entrance_start_s=out.entrance_start_s,
         yard_in_s=out.yard_in_s,
         exit_s=out.exit_s,
-        appeared_veh=appeared,
-        left_veh=left,
-        inside_veh=on_road + in_gates + held,
+        appeared_veh=balance[Balance.APPEARED],
+        left_veh=balance[Balance.LEFT],
+        inside_veh=inside,
     )
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,9 +16,9 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from geo.errors import ConflictError, NotFoundError
-from routing.arrays import FloatArray
 from routing.forecast import CODE_VERSION, Forecast
 from routing.measure import QueueNow
+from routing.records import GateForecast, QueueObservation, YardForecast
 from routing.tables import (
     ForecastGateRow,
     ForecastRow,
@@ -28,37 +27,8 @@ from routing.tables import (
     ScenarioRunRow,
 )
 
-
-@dataclass(frozen=True)
-class GateForecast:
-    """A stored forecast for one gate: arrays [quantile][T] sampled every `step_s` from `made_at` on."""
-
-    forecast_id: int
-    gate_id: str
-    made_at: datetime
-    seed: int
-    code_version: str
-    runs: int
-    horizon_s: float
-    step_s: float
-    quantiles: tuple[float, ...]
-    queue_veh: FloatArray
-    wait_s: FloatArray
-    tail_km: FloatArray
-    duration_ms: float
-    state_summary: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class YardForecast:
-    """A stored forecast for one yard."""
-
-    forecast_id: int
-    yard_id: str
-    made_at: datetime
-    step_s: float
-    quantiles: tuple[float, ...]
-    occupancy_veh: FloatArray
+__all__ = ["GateForecast", "QueueObservation", "YardForecast"]
+"""Records that callers take from here; the functions are reached through the module."""
 
 
 def save_forecast(session: Session, forecast: Forecast) -> int:
@@ -193,17 +163,6 @@ def save_queue_observations(session: Session, at: datetime, gate_ids: Sequence[s
     )
 
 
-@dataclass(frozen=True)
-class QueueObservation:
-    """A measured queue."""
-
-    gate_id: str
-    time: datetime
-    queue_veh: float
-    tail_km: float
-    speed_mps: float | None
-
-
 def queue_observations(
     session: Session, gate_id: str, since: datetime, until: datetime
 ) -> tuple[QueueObservation, ...]:
@@ -299,7 +258,7 @@ def finish_scenario_run(
     result: Mapping[str, Any] | None = None,
     error: str | None = None,
 ) -> None:
-    """Store a run's result, or why it failed. A run cancelled meanwhile stays cancelled."""
+    """Store a run's result, or why it failed. A run cancelled since stays cancelled."""
     values: dict[str, Any] = {"finished_at": now}
     if error is None:
         values |= {"status": "done", "progress": 1.0, "result": None if result is None else dict(result)}

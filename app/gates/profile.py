@@ -122,7 +122,7 @@ class DirectionProfile(BaseModel):
         return GateSetting(
             gate_id=gate_id,
             direction=direction,
-            crossing=_server(self.lanes, ServiceTime(self.service_mean_s, self.service_cv), self.opening_hours),
+            crossing=Server(self.lanes, ServiceTime(self.service_mean_s, self.service_cv), self.opening_hours),
             entrance=Server(self.entrance_lanes, ServiceTime(self.entrance_service_mean_s, self.entrance_service_cv)),
             dwell=ServiceTime(self.dwell_mean_s, self.dwell_cv),
         )
@@ -131,7 +131,7 @@ class DirectionProfile(BaseModel):
     def of(cls, setting: GateSetting) -> Self:
         """The profile that compiles to a setting."""
         return cls(
-            hours=Hours.of(_hours_of(setting.crossing)),
+            hours=Hours.of(setting.crossing.hours),
             lanes=setting.crossing.lanes,
             service_mean_s=setting.crossing.service.mean_s,
             service_cv=setting.crossing.service.cv,
@@ -256,12 +256,3 @@ def _of_day(moment: time) -> int:
 def _to_time(of_day_s: int) -> time:
     minutes, seconds = divmod(of_day_s % DAY_S, 60)
     return time(minutes // 60, minutes % 60, seconds)
-
-
-def _server(lanes: int, service: ServiceTime, hours: OpeningHours) -> Server:
-    first = hours.intervals[0] if hours.intervals else Interval(0, 1)
-    return Server(lanes, service, float(first.opens_s), float(first.closes_s % DAY_S))
-
-
-def _hours_of(server: Server) -> OpeningHours:
-    return OpeningHours((Interval(int(server.open_from_s), int(server.open_to_s) or DAY_S),))

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConst
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.accounts.tables import Account
 from geo.database import Base
 
 
@@ -37,7 +38,7 @@ class GateProfileRow(Base):
     profile: Mapped[dict[str, Any]] = mapped_column(JSONB)
     effective_from: Mapped[datetime | None]
     based_on: Mapped[int | None]
-    created_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+    created_by: Mapped[int | None] = mapped_column(ForeignKey(Account.account_id))
     created_at: Mapped[datetime]
-    published_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+    published_by: Mapped[int | None] = mapped_column(ForeignKey(Account.account_id))
     published_at: Mapped[datetime | None]

@@ -11,6 +11,7 @@ import pytest
 
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError
+from geo.opening_hours import OpeningHours
 from routing.demand import CorridorState, DemandModel, hourly_arrivals
 from routing.forecast import forecast
 from routing.gates import GateSetting, Server, ServiceTime
@@ -167,7 +168,7 @@ def test_the_night_is_waited_out(network: Network) -> None:
             "huu-nghi",
             "export",
             Server(4, ServiceTime(60.0, 0.5)),
-            Server(2, ServiceTime(60.0, 0.5), 7 * 3600.0, 19 * 3600.0),
+            Server(2, ServiceTime(60.0, 0.5), OpeningHours.parse("07:00–19:00")),
         ),
     )
     evening = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)  # 21:00 in Lạng Sơn
@@ -275,7 +276,7 @@ def test_live_speed_in_the_queue_is_not_counted_twice(network: Network) -> None:
 
 
 def test_the_model_is_a_value(network: Network) -> None:
-    quiet = DemandModel(prior_hourly_veh=(0.0, 0.0), import_hourly_veh=(0.0, 0.0))
+    quiet = DemandModel(undeclared_factor=0.0, import_factor=0.0)
     found = forecast(network, CorridorState(made_at=NOW), model=quiet, **FAST)
     assert found.queue_veh.max() == 0
     assert found.occupancy_veh.max() == 0

@@ -1,22 +1,15 @@
-"""The corridor as a graph, its compiled form, paths and ETA."""
+"""The corridor as a graph, and its compiled form."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import networkx as nx
-import numpy as np
 import pytest
 
 from geo.corridor import Corridor
-from geo.errors import InvalidInputError, NotFoundError
-from routing.demand import CorridorState
-from routing.forecast import Forecast, forecast
+from geo.errors import InvalidInputError
 from routing.graph import GatePlace, Link, Network, assemble, build_graph, build_network
-from routing.routes import eta, find_paths, travel_times
-
-NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -87,52 +80,3 @@ def test_what_cannot_be_compiled_is_named() -> None:
         assemble([Link("x", "a", "b", 10.0, 10.0, 100.0, 10)], [GatePlace("g", "export", "nowhere")])
     with pytest.raises(InvalidInputError, match="no export gate y"):
         assemble([Link("x", "a", "b", 10.0, 10.0, 100.0, 10)], [GatePlace("g", "export", "b")]).gate_number("y")
-
-
-def test_the_fastest_way_and_an_alternative_around_a_closure(corridor: Corridor) -> None:
-    best = find_paths(corridor, "bac-giang", "huu-nghi-barrier-1")[0]
-    assert best.length_m == pytest.approx(116_250, rel=0.01)
-    assert best.nodes[0] == "bac-giang"
-    assert best.time_s == pytest.approx(travel_times(corridor)[list(best.road_ids)].sum())
-    assert find_paths(corridor, "bac-giang", "huu-nghi-barrier-1", closed={best.road_ids[3]}) == []
-    with pytest.raises(NotFoundError, match="nowhere"):
-        find_paths(corridor, "bac-giang", "nowhere")
-
-
-def test_live_speeds_slow_the_way(corridor: Corridor) -> None:
-    speed = np.full(len(corridor.roads), np.nan)
-    speed[:20] = 3.0
-    free, live = travel_times(corridor), travel_times(corridor, speed)
-    assert (live[:20] > free[:20]).all()
-    np.testing.assert_array_equal(live[20:], free[20:])
-
-
-@pytest.fixture(scope="module")
-def predicted(network: Network) -> Forecast:
-    return forecast(network, CorridorState(made_at=NOW), runs=8, seed=1)
-
-
-def test_eta_is_an_ordered_range_that_adds_the_wait(network: Network, predicted: Forecast) -> None:
-    road = np.flatnonzero(network.road_to_border & (network.road_link >= 0))[[0, 30, 60]]
-    offset, gate = np.zeros(3), np.zeros(3, np.int64)
-    waits = predicted.wait_s.copy()
-    waits[:, 0] = np.array([600.0, 1200.0, 2400.0])[:, None]
-    found = eta(network, replace(predicted, wait_s=waits), road, offset, gate)
-    assert (np.diff(found.arrive_s, axis=0) > 0).all()
-    assert (np.diff(found.entrance_s, axis=0) > 0).all()
-    np.testing.assert_allclose(found.entrance_s[1] - found.arrive_s[1], 1200.0)
-    assert (np.diff(found.arrive_s[1]) < 0).all(), "who is nearer arrives sooner"
-
-
-def test_eta_knows_holds_missing_ways_and_thousands(network: Network, predicted: Forecast) -> None:
-    n = 5000
-    rng = np.random.default_rng(1)
-    road = rng.integers(0, network.road_link.size, n)
-    gate = rng.integers(-1, 2, n)
-    hold = np.where(rng.uniform(size=n) < 0.1, 7200.0, np.nan)
-    found = eta(network, predicted, road, rng.uniform(0, 1000, n), gate, hold_until_s=hold)
-    assert np.isinf(found.entrance_s[:, gate < 0]).all()
-    inland = ~network.road_to_border[road]
-    assert np.isinf(found.entrance_s[:, inland]).all()
-    held = np.isfinite(hold) & np.isfinite(found.arrive_s[0])
-    assert (found.arrive_s[0, held] >= 7200.0).all()

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from routing.gates import GateSetting, Server, ServiceTime
 from routing.graph import GatePlace, Link, Network, assemble
-from routing.simulation import RunResult, Trucks, gate_arrays, link_arrays, sample_fleet, simulate
+from routing.simulation import RunResult, gate_arrays, link_arrays, simulate
+from routing.trucks import TruckBatch, sample_fleet
 
 NOTHING = ServiceTime(0.0, 0.0, "deterministic")
 
@@ -15,7 +16,7 @@ NOTHING = ServiceTime(0.0, 0.0, "deterministic")
 def road_to_gate(links: list[Link] | None = None) -> Network:
     """One gate, "g", at node "end"; by default behind one short road without limits of its own."""
     links = links or [Link("road", "start", "end", 10.0, 10.0, 3.6e6, 1_000_000)]
-    return assemble(links, [GatePlace("g", "export", "end", "yard")])
+    return assemble(links, [GatePlace("g", "export", "end", ("yard",))])
 
 
 def gate(
@@ -25,34 +26,26 @@ def gate(
     return GateSetting("g", "export", crossing or Server(64, NOTHING), Server(lanes, service), dwell)
 
 
-def trucks_at(network: Network, times_s: NDArray[np.float64], link: int | NDArray[np.int64] = 0) -> Trucks:
+def trucks_at(network: Network, times_s: NDArray[np.float64], link: int | NDArray[np.int64] = 0) -> TruckBatch:
     """Trucks that appear at these times at the start of a link, bound for the gate, all equally fast."""
-    n = times_s.size
-    return Trucks(
-        gate=np.zeros(n, np.int64),
-        link=np.full(n, link, np.int64) if isinstance(link, int) else link,
-        ready_s=times_s,
-        to_come=np.ones(n, bool),
-        slowness=np.ones(n),
-        hold_link=np.full(n, -1, np.int64),
-        hold_until_s=np.zeros(n),
-    )
+    return TruckBatch.of(0, link, times_s, to_come=True)
 
 
 def run_gate(
     network: Network,
     setting: GateSetting,
-    trucks: Trucks,
+    trucks: TruckBatch,
     *,
     seed: int = 1,
     horizon_s: float = 3600.0,
     step_s: float = 300.0,
     yard_veh: float | None = None,
+    limit_s: float = 1e9,
 ) -> RunResult:
     """One run of trucks through the gate."""
     fleet = sample_fleet(network, trucks, [setting], np.random.default_rng(seed).spawn(3))
     gates = gate_arrays(network, [setting], yard_capacity_veh=None if yard_veh is None else [yard_veh])
-    return simulate(link_arrays(network), gates, fleet, horizon_s=horizon_s, step_s=step_s, limit_s=1e9)
+    return simulate(link_arrays(network), gates, fleet, horizon_s=horizon_s, step_s=step_s, limit_s=limit_s)
 
 
 def stay(result: RunResult) -> NDArray[np.float64]:

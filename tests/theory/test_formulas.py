@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo.errors import InvalidInputError
-from routing.queueing import erlang_c, lanes_needed, md1, mg1, mm1, mmc, mmck, peak
+from tests.theory.queueing import erlang_c, lanes_needed, md1, mg1, mm1, mmc, mmck, peak
 
 
 def test_textbook_values() -> None:

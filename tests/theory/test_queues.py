@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from geo.opening_hours import OpeningHours
 from routing.gates import Server, ServiceTime
-from routing.queueing import Steady, md1, mg1, mm1, mmc, peak
 from tests.theory.bench_network import NOTHING, gate, road_to_gate, run_gate, stay, trucks_at
+from tests.theory.queueing import Steady, md1, mg1, mm1, mmc, peak
 
 MEAN_S = 60.0
 REPLICATIONS = 30
@@ -120,12 +121,12 @@ def test_two_stations_with_blocking_match_the_markov_chain() -> None:
 def test_a_closed_gate_serves_nobody_and_opens_on_time() -> None:
     network = road_to_gate()
     service = ServiceTime(60.0, 0.0, "deterministic")
-    hours = Server(1, service, 8 * 3600.0, 9 * 3600.0)
+    hours = Server(1, service, OpeningHours.parse("08:00–09:00"))
     setting = gate(1, service)
     setting = type(setting)("g", "export", setting.crossing, hours, setting.dwell)
     times = np.zeros(100)
     # The run begins at local midnight.
-    result = run_gate(network, setting, trucks_at(network, times), horizon_s=86400.0)
+    result = run_gate(network, setting, trucks_at(network, times), horizon_s=86400.0, limit_s=5 * 86400.0)
     start = result.entrance_start_s
     assert start.min() == 8 * 3600.0
     of_day = start % 86400.0

@@ -7,11 +7,12 @@ import pytest
 
 from geo.corridor import Corridor
 from routing.arrays import ARRIVED
-from routing.gates import Server, ServiceTime, default_setting
+from routing.gates import Server, ServiceTime, default_setting, plain_day
 from routing.graph import GatePlace, Link, assemble, build_network
-from routing.queueing import queued_density, shock_speed
-from routing.simulation import Closure, Trucks, ensemble, gate_arrays, link_arrays, sample_fleet, simulate
+from routing.simulation import Closure, ensemble, gate_arrays, link_arrays, simulate
+from routing.trucks import TruckBatch, sample_fleet
 from tests.theory.bench_network import NOTHING, gate, road_to_gate, run_gate, trucks_at
+from tests.theory.queueing import queued_density, shock_speed
 
 FREE = Server(64, NOTHING)
 
@@ -87,15 +88,7 @@ def test_gaps_travel_upstream_at_finite_speed() -> None:
     n = 210
     on_link = np.array([1] * 200 + [0] * 10)
     place = np.concatenate((np.arange(200), np.arange(10))) * 10.0
-    trucks = Trucks(
-        gate=np.zeros(n, np.int64),
-        link=on_link,
-        ready_s=place / 10.0,
-        to_come=np.zeros(n, bool),
-        slowness=np.ones(n),
-        hold_link=np.full(n, -1, np.int64),
-        hold_until_s=np.zeros(n),
-    )
+    trucks = TruckBatch.of(0, on_link, place / 10.0)
     service = ServiceTime(20.0, 0.0, "deterministic")
     result = run_gate(network, gate(1, service), trucks, horizon_s=1200.0, step_s=1.0)
     wave = (1200 / 3600) / (0.1 - (1200 / 3600) / 10.0)
@@ -151,10 +144,10 @@ def crowd(network, n: int, seed: int):
     staging = list(network.staging_link.values())
     held = (gates < 2) & (rng.uniform(size=n) < 0.2) & ~in_yard
     hold_link = np.where(held, rng.choice(staging, n), -1)
-    trucks = Trucks(
-        gate=gates,
-        link=link,
-        ready_s=rng.uniform(0, 14400, n) * np.where(on_road, 0.1, 1.0),
+    trucks = TruckBatch.of(
+        gates,
+        link,
+        rng.uniform(0, 14400, n) * np.where(on_road, 0.1, 1.0),
         to_come=~on_road & ~in_yard,
         slowness=np.exp(rng.normal(0, 0.1, n)),
         hold_link=hold_link,
@@ -173,7 +166,7 @@ def network(corridor: Corridor):
 def test_no_truck_is_lost_or_made(network, seed: int) -> None:
     trucks, settings, rng = crowd(network, 800, seed)
     fleet = sample_fleet(network, trucks, settings, rng.spawn(3))
-    gates = gate_arrays(network, settings, yard_capacity_veh=[30, 20], day_second=float(rng.uniform(0, 86400)))
+    gates = gate_arrays(network, settings, yard_capacity_veh=[30, 20], start=plain_day(float(rng.uniform(0, 86400))))
     closure = Closure(int(rng.integers(5, 60)), 1000.0, 9000.0)
     links = link_arrays(network, closures=[closure])
     cut = simulate(links, gates, fleet, horizon_s=7200.0, limit_s=0.0)

@@ -1,0 +1,177 @@
+"""The compiled rules of links: when a truck may leave one for the next, whose turn it is, who was blocked.
+
+See `routing.engine` for the model and its sources.
+"""
+
+from __future__ import annotations
+
+from routing.arrays import (
+    ARRIVED,
+    NEVER,
+    NO_WAY,
+    UNBOUNDED,
+    FleetArrays,
+    FloatArray,
+    GateArrays,
+    IntArray,
+    LinkArrays,
+    rule,
+)
+from routing.run_state import State, set_key
+
+
+@rule
+def next_open(open_s: FloatArray, time_s: float) -> float:
+    """The first moment at or after `time_s` within spans [span, 2] in order and apart; NEVER after the last one."""
+    if time_s == NEVER:
+        return time_s
+    low, high = 0, open_s.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if open_s[middle, 1] <= time_s:
+            low = middle + 1
+        else:
+            high = middle
+    return float(max(time_s, open_s[low, 0])) if low < open_s.shape[0] else NEVER
+
+
+@rule
+def _entry_time(links: LinkArrays, state: State, j: int) -> float:
+    """When link j can take the next truck, as far as known; NEVER while its gap has not yet formed."""
+    at = state.last_entry_s[j] + links.headway_s[j]
+    behind = state.entered[j] - links.storage_veh[j]
+    if behind >= 0:
+        if behind >= state.left[j]:
+            return NEVER
+        start = links.ring_start[j]
+        gap = state.ring_s[start + behind % links.storage_veh[j]] + links.wave_time_s[j]
+        at = max(at, gap)
+    if links.closed_from_s[j] <= at < links.closed_to_s[j]:
+        at = links.closed_to_s[j]
+    return float(at)
+
+
+@rule
+def departure(links: LinkArrays, gates: GateArrays, state: State, station: int, now_s: float) -> float:
+    """When the first truck of a link or source can go on; NEVER while it is blocked or nobody is there."""
+    truck = state.head[station]
+    if truck < 0:
+        return NEVER
+    n_links = links.length_m.size
+    at = max(state.ready_s[truck], now_s)
+    if station >= n_links:
+        j = station - n_links
+    else:
+        at = max(at, state.last_exit_s[station] + links.headway_s[station])
+        if state.hold_link[truck] == station:
+            return float(at)
+        j = links.next_hop[station, state.destination[truck]]
+        if j == NO_WAY:
+            return NEVER
+        if j == ARRIVED:
+            gate = state.destination[truck]
+            if gate < state.idle.size:
+                if state.idle[gate] == 0:
+                    return NEVER
+                at = next_open(gates.entrance_open_s[gate], at)
+            return float(at)
+    if links.closed_from_s[j] <= at < links.closed_to_s[j]:
+        at = links.closed_to_s[j]
+    return float(max(at, _entry_time(links, state, j)))
+
+
+@rule
+def append(state: State, station: int, truck: int) -> bool:
+    """Put a truck into a station's line by when it would reach the end; tells whether it is the first there.
+
+    On the open road a faster truck passes slower ones; who stands keeps its place, for its time has come before.
+    """
+    state.waiting[station] += 1
+    ahead = state.tail[station]
+    ready = state.ready_s[truck]
+    while ahead >= 0 and state.ready_s[ahead] > ready:
+        ahead = state.preceding[ahead]
+    behind = state.following[ahead] if ahead >= 0 else state.head[station]
+    state.preceding[truck], state.following[truck] = ahead, behind
+    if behind >= 0:
+        state.preceding[behind] = truck
+    else:
+        state.tail[station] = truck
+    if ahead >= 0:
+        state.following[ahead] = truck
+        return False
+    state.head[station] = truck
+    return True
+
+
+@rule
+def wake(links: LinkArrays, gates: GateArrays, state: State, feeders: IntArray, now_s: float) -> None:
+    """Look again at stations that were blocked."""
+    for station in feeders:
+        if state.head[station] >= 0 and state.key[station] == NEVER:
+            set_key(state, station, departure(links, gates, state, station, now_s))
+
+
+@rule
+def take_first(links: LinkArrays, state: State, station: int, now_s: float) -> int:
+    """Remove the first truck of a link or source; the gap it leaves starts its way upstream."""
+    truck = state.head[station]
+    behind = state.following[truck]
+    state.head[station] = behind
+    if behind >= 0:
+        state.preceding[behind] = -1
+    else:
+        state.tail[station] = -1
+    state.waiting[station] -= 1
+    if station < links.length_m.size:
+        storage = links.storage_veh[station]
+        if storage < UNBOUNDED:
+            state.ring_s[links.ring_start[station] + state.left[station] % storage] = now_s
+        state.left[station] += 1
+        state.last_exit_s[station] = now_s
+    return int(truck)
+
+
+@rule
+def after_leaving(links: LinkArrays, gates: GateArrays, state: State, station: int, now_s: float) -> None:
+    """Plan the next truck of a station that has just let one go, and those it had blocked."""
+    set_key(state, station, departure(links, gates, state, station, now_s))
+    if station < links.length_m.size and state.waiting[station] == links.storage_veh[station] - 1:
+        feeders = links.feeder[links.feeder_start[station] : links.feeder_start[station + 1]]
+        wake(links, gates, state, feeders, now_s)
+
+
+@rule
+def fairest(links: LinkArrays, state: State, station: int, j: int, now_s: float) -> int:
+    """Of the stations whose first truck could enter link j now, the one whose turn it is."""
+    best = station
+    n_links = links.length_m.size
+    best_tag = max(state.tag[station], state.virtual[j])
+    for other in links.feeder[links.feeder_start[j] : links.feeder_start[j + 1]]:
+        if other == station or state.key[other] > now_s or state.head[other] < 0:
+            continue
+        first = state.head[other]
+        if other < n_links and (
+            state.hold_link[first] == other or links.next_hop[other, state.destination[first]] != j
+        ):
+            continue
+        tag = max(state.tag[other], state.virtual[j])
+        if tag < best_tag:
+            best, best_tag = other, tag
+    state.virtual[j] = best_tag
+    state.tag[best] = best_tag + 1.0 / links.priority[best]
+    return int(best)
+
+
+@rule
+def free_rest(links: LinkArrays, fleet: FleetArrays, truck: int, destination: int, at: float) -> float:
+    """When a truck that reaches the end of its link at `at` would be at its destination with nobody before it
+    (holds included)."""
+    link = fleet.link[truck]
+    while True:
+        if fleet.hold_link[truck] == link:
+            at = max(at, fleet.hold_until_s[truck])
+        link = links.next_hop[link, destination]
+        if link < 0:
+            return float(at) if link == ARRIVED else NEVER
+        at += links.free_time_s[link] * fleet.slowness[truck]

@@ -1,0 +1,164 @@
+"""Trucks of a run as arrays: made, joined, drawn and sorted for the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from routing.arrays import NO_YARD, BoolArray, FleetArrays, FloatArray, IntArray
+from routing.gates import GateSetting
+from routing.network import Network
+
+
+@dataclass(frozen=True)
+class TruckBatch:
+    """Trucks before the engine sorts them; arrays of equal length, one element a truck."""
+
+    gate: IntArray
+    """The gate it crosses (index into `Network.gates`), or -1: it only drives out of the corridor."""
+    link: IntArray
+    """Where it is or enters; -1 = in a yard of `gate`."""
+    ready_s: FloatArray
+    """On the road, when it would reach the end of its link freely; to come, when it appears at the start of the link;
+    in a yard, when its stay ends."""
+    to_come: BoolArray
+    perishable: BoolArray
+    yard: IntArray
+    """The yard it is in (index into `Network.yard_ids`); NO_YARD = in none, or in the roomiest of its gate's."""
+    slowness: FloatArray
+    """Free travel time of this truck relative to the link's."""
+    hold_link: IntArray
+    """It leaves the road at the end of this link to wait at a staging area, -1 = nowhere."""
+    hold_until_s: FloatArray
+
+    def __len__(self) -> int:
+        return int(self.gate.size)
+
+    @classmethod
+    def of(
+        cls,
+        gate: npt.ArrayLike,
+        link: npt.ArrayLike,
+        ready_s: npt.ArrayLike,
+        *,
+        to_come: npt.ArrayLike = False,
+        perishable: npt.ArrayLike = False,
+        yard: npt.ArrayLike = NO_YARD,
+        slowness: npt.ArrayLike = 1.0,
+        hold_link: npt.ArrayLike = -1,
+        hold_until_s: npt.ArrayLike = 0.0,
+    ) -> Self:
+        """Trucks from anything array-like; single values count for all. Left out: average trucks that are nowhere
+        held, on the road already, with other than perishable goods."""
+        n = np.broadcast_shapes(*(np.shape(value) for value in (gate, link, ready_s)), (1,))[0]
+        n = 0 if 0 in (np.size(gate), np.size(link), np.size(ready_s)) else n
+
+        def column(value: npt.ArrayLike, kind: type) -> npt.NDArray[np.generic]:
+            return np.array(np.broadcast_to(np.asarray(value, kind), (n,)))
+
+        return cls(
+            gate=column(gate, np.int64),
+            link=column(link, np.int64),
+            ready_s=column(ready_s, np.float64),
+            to_come=column(to_come, np.bool_),
+            perishable=column(perishable, np.bool_),
+            yard=column(yard, np.int64),
+            slowness=column(slowness, np.float64),
+            hold_link=column(hold_link, np.int64),
+            hold_until_s=column(hold_until_s, np.float64),
+        )
+
+    @classmethod
+    def concat(cls, batches: Sequence[TruckBatch]) -> Self:
+        """All trucks of several batches, in their order; one batch at least."""
+        return cls(*(np.concatenate([getattr(batch, each.name) for batch in batches]) for each in fields(cls)))
+
+    def take(self, index: IntArray | BoolArray) -> Self:
+        """Some of the trucks, by index or mask."""
+        return type(self)(*(getattr(self, each.name)[index] for each in fields(self)))
+
+
+def sample_slowness(rng: np.random.Generator, n: int, cv: float) -> FloatArray:
+    """[n] how slow trucks are beside the average: lognormal with median 1 and coefficient of variation `cv`."""
+    return np.exp(np.sqrt(np.log1p(cv**2)) * rng.standard_normal(n))
+
+
+def sample_arrivals(
+    rng: np.random.Generator, rate_veh_per_h: npt.ArrayLike, begin_s: npt.ArrayLike, end_s: npt.ArrayLike
+) -> tuple[IntArray, FloatArray]:
+    """Poisson arrivals of several streams, each at a constant rate in [begin_s, end_s); arrays that broadcast.
+
+    Returns the stream of each truck and when it comes, by stream, unordered in time.
+    """
+    rate, begin, end = np.broadcast_arrays(*(np.asarray(x, float) for x in (rate_veh_per_h, begin_s, end_s)))
+    span = np.maximum(end - begin, 0.0)
+    stream = np.repeat(np.arange(rate.size), rng.poisson(rate * span / 3600.0))
+    return stream, begin[stream] + span[stream] * rng.uniform(size=stream.size)
+
+
+def sample_fleet(
+    network: Network,
+    trucks: TruckBatch,
+    settings: Sequence[GateSetting],
+    rngs: Sequence[np.random.Generator],
+) -> FleetArrays:
+    """Draw each truck's entrance check, stay and crossing time, and sort the trucks for the engine.
+
+    `rngs` are three generators (entrance, stay, crossing), apart so that a change to one distribution
+    leaves the others' draws as they were: common random numbers between scenarios.
+    """
+    n = len(trucks)
+    by_gate = {(s.gate_id, s.direction): s for s in settings}
+    services = np.zeros((3, n))
+    for row, rng in enumerate(rngs):
+        # One draw a truck whatever its gate, so that sending it elsewhere changes nobody else's luck.
+        normal = rng.standard_normal(n)
+        for g, place in enumerate(network.gates):
+            setting = by_gate[(place.gate_id, place.direction)]
+            first, second = setting.servers()
+            time = (first.service, setting.dwell, second.service)[row]
+            own = trucks.gate == g
+            services[row, own] = time.from_normal(normal[own], rng)
+    entrance_s, dwell_s, crossing_s = services
+    index = np.arange(n)
+    in_yard = trucks.link < 0
+    moving = ~in_yard & ~trucks.to_come
+    on_road = index[moving]
+    to_come = index[trucks.to_come & ~in_yard]
+    hold_link = np.where(
+        (trucks.hold_link >= 0)
+        & (network.next_hop[trucks.hold_link, np.where(trucks.gate >= 0, trucks.gate, network.way_out)] >= 0),
+        trucks.hold_link,
+        -1,
+    )
+    return FleetArrays(
+        gate=trucks.gate,
+        way_out=np.full(n, network.way_out, np.int64),
+        link=trucks.link,
+        yard=trucks.yard,
+        ready_s=trucks.ready_s,
+        slowness=trucks.slowness,
+        entrance_s=entrance_s,
+        dwell_s=dwell_s,
+        crossing_s=crossing_s,
+        hold_link=hold_link,
+        hold_until_s=trucks.hold_until_s,
+        on_road=on_road[np.argsort(trucks.ready_s[on_road], kind="stable")],
+        to_come=to_come[np.argsort(trucks.ready_s[to_come], kind="stable")],
+        in_yard=index[in_yard],
+    )
+
+
+def select_fleet(fleet: FleetArrays, keep: BoolArray) -> FleetArrays:
+    """A fleet without the trucks that are not kept, [n] mask."""
+    number = np.cumsum(keep) - 1
+    orders = ("on_road", "to_come", "in_yard")
+    kept = {
+        name: number[index[keep[index]]] if name in orders else index[keep]
+        for name, index in zip(FleetArrays._fields, fleet, strict=True)
+    }
+    return FleetArrays(**kept)
