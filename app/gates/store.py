@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Select, delete, func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
 from app.gates.profile import GateProfile
@@ -37,7 +37,7 @@ def profiles_in_force(session: Session, now: datetime, gate_id: str | None = Non
     query = (
         select(GateProfileRow)
         .where(GateProfileRow.status == "published", GateProfileRow.effective_from <= now)
-        .distinct(GateProfileRow.gate_id)
+        .ext(distinct_on(GateProfileRow.gate_id))
         .order_by(GateProfileRow.gate_id, GateProfileRow.effective_from.desc(), GateProfileRow.version.desc())
     )
     return _read(session, query if gate_id is None else query.where(GateProfileRow.gate_id == gate_id))
