@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.accounts.authorisation import allow
+from app.gates.service import profiles
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.sheets.current import current_steps
@@ -35,7 +36,9 @@ def show_driver(
     outlook = find_current(session, principal, wording)
     steps = current_steps(session, outlook.trip_id) if outlook else []
     places = _sites(corridor, wording.places)
-    return render(request, "driver/driver.html", outlook=outlook, places=places, steps=steps, now=clock.now())
+    now = clock.now()
+    profile = profiles(session, now, corridor).get(outlook.gate_id) if outlook else None
+    return render(request, "driver/driver.html", outlook=outlook, profile=profile, places=places, steps=steps, now=now)
 
 
 def _sites(corridor: Corridor, places: Places) -> dict[str, dict[str, Any]]:

@@ -25,6 +25,7 @@ from capacity.store import seed_yards
 from geo.corridor import Corridor
 from geo.database import make_engine, make_session_factory
 from geo.errors import UnavailableError
+from geo.geojson import read_collection
 from geo.store import load_corridor as read_corridor
 from geo.store import save_corridor
 from geo.tables import RoadRow
@@ -66,18 +67,33 @@ def install(settings: Settings) -> None:
             bank.seed_simulated_accounts(session, gates, secret_key=secret, now=now)
 
 
-def load_corridor(settings: Settings, file: Path) -> dict[str, Any]:
-    """Put the corridor of a GeoJSON file into the database; what was loaded, in numbers.
+def load_corridor(settings: Settings, file: Path, *, add: bool = False) -> dict[str, Any]:
+    """Put the corridor of a GeoJSON file into the database; what it then holds, in numbers.
 
-    A gate that is new gets its yards and the profile that its site describes.
+    A gate that is new gets its yards and the profile that its site describes, marked as assumed where the file says
+    so. With `add` the file's features are added to the present corridor.
+
+    Raises
+    ------
+    MalformedError, InvalidInputError
+        If the file is no corridor, or what it adds contradicts the present one.
     """
-    corridor = Corridor.from_geojson(file)
     now = settings.clock().now()
     with transaction(settings) as session:
+        corridor = _joined(read_corridor(session), file) if add else Corridor.from_geojson(file)
         save_corridor(session, corridor)
         seed_yards(session, corridor, now=now)
         seed_profiles(session, corridor, now=now)
-    return {"roads": len(corridor.roads), "sites": len(corridor.sites)}
+        procedures.add_shipped(session, now)
+    return {"roads": len(corridor.roads), "sites": len(corridor.sites), "gates": len(corridor.gates())}
+
+
+def _joined(present: Corridor, file: Path) -> Corridor:
+    """The present corridor with the features of a file, its roads before those of the file."""
+    collection, more = present.to_geojson(), read_collection(file)
+    credit = " ".join(text for text in (present.attribution, str(more.get("attribution", ""))) if text)
+    features = [*collection["features"], *more["features"]]
+    return Corridor.from_geojson({**collection, "attribution": credit, "features": features})
 
 
 def create_user(

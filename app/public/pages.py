@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.sessions import client_address
+from app.gates.service import profiles
 from app.platform.dependencies import ClockDep, CorridorDep, RedisDep, RuntimeDep, SessionDep
 from app.platform.labels import STAGE_NAMES
 from app.public import service
@@ -54,6 +55,7 @@ def show_trip(
         trip=trip,
         stages=stages,
         gate=site.name if site else {},
+        profile=profiles(session, clock.now(), corridor).get(trip.gate_id),
         now=clock.now(),
     )
     answer.headers["X-Robots-Tag"] = "noindex"
