@@ -151,7 +151,8 @@ def change_direction(
         values = present.profile.with_direction(direction, changes)
     except ValidationError as error:
         raise _refusal(error) from None
-    _publish(session, principal, gate_id, present.profile.edited(values), now=now, effective_from=now)
+    profile = present.profile.edited(values)
+    _publish(session, principal, gate_id, profile, revision=version + 1, now=now, effective_from=now)
     before, after = _setting(present, direction, version), get_setting(session, gate_id, direction, now)
     audit.record(
         session,
@@ -246,9 +247,12 @@ def publish_draft(
             value=effective_from.isoformat(),
         )
     store.delete_draft(session, gate_id)
-    published = _publish(session, principal, gate_id, draft.profile, now=now, effective_from=effective_from or now)
+    since = effective_from or now
+    published = _publish(
+        session, principal, gate_id, draft.profile, revision=version + 1, now=now, effective_from=since
+    )
     before, after = changed_values(present.profile, draft.profile)
-    after["effective_from"] = (effective_from or now).isoformat()
+    after["effective_from"] = since.isoformat()
     audit.record(session, principal, "gate.publish", "gate", gate_id, before, after, at=now, address=address)
     return published
 
@@ -263,7 +267,8 @@ def publish_simulated(session: Session, gate_id: str, values: GateValues, *, now
     simulated = present.edited(values, Source.SIMULATED)
     if simulated == present:
         return False
-    _publish(session, None, gate_id, simulated, now=now, effective_from=now)
+    number = revision(session, gate_id) + 1
+    _publish(session, None, gate_id, simulated, revision=number, now=now, effective_from=now)
     return True
 
 
@@ -286,7 +291,7 @@ def _lock(session: Session, gate_id: str, version: int, now: datetime) -> Stored
     present = get_profile(session, gate_id, now)
     if (newest := revision(session, gate_id)) != version:
         raise StaleError(
-            "Gate {gate_id} is at version {present}, not {version}; look at it again.",
+            "Gate {gate_id} was changed since (version {present}, not {version}); look at it again.",
             gate_id=gate_id,
             present=newest,
             version=version,
@@ -300,6 +305,7 @@ def _publish(
     gate_id: str,
     profile: GateProfile,
     *,
+    revision: int,
     now: datetime,
     effective_from: datetime,
 ) -> StoredProfile:
@@ -311,7 +317,7 @@ def _publish(
         {
             "gate_id": gate_id,
             "version": number,
-            "revision": revision(session, gate_id) + 1,
+            "revision": revision,
             "status": "published",
             "profile": profile,
             "effective_from": effective_from,

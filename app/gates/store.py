@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, func, select, text
+from sqlalchemy import Select, case, delete, func, select, text
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
@@ -33,12 +33,19 @@ class StoredProfile:
 
 
 def profiles_in_force(session: Session, now: datetime, gate_id: str | None = None) -> list[StoredProfile]:
-    """The version in force of each gate (or of one), by gate."""
+    """The version in force of each gate (or of one), by gate; of a gate whose first one is yet to come, that one."""
+    has_come = GateProfileRow.effective_from <= now
     query = (
         select(GateProfileRow)
-        .where(GateProfileRow.status == "published", GateProfileRow.effective_from <= now)
+        .where(GateProfileRow.status == "published")
         .ext(distinct_on(GateProfileRow.gate_id))
-        .order_by(GateProfileRow.gate_id, GateProfileRow.effective_from.desc(), GateProfileRow.version.desc())
+        .order_by(
+            GateProfileRow.gate_id,
+            has_come.desc(),
+            case((has_come, GateProfileRow.effective_from)).desc(),
+            GateProfileRow.effective_from,
+            GateProfileRow.version.desc(),
+        )
     )
     return _read(session, query if gate_id is None else query.where(GateProfileRow.gate_id == gate_id))
 

@@ -51,7 +51,5 @@ def settle_key(session: Session, name: RequestKey, object_id: int) -> None:
 
 def forget_keys(session: Session, before: datetime) -> int:
     """Forget keys older than a time; how many."""
-    result = session.execute(
-        text("DELETE FROM app.platform.idempotency WHERE created_at < :before"), {"before": before}
-    )
+    result = session.execute(text("DELETE FROM app.idempotency WHERE created_at < :before"), {"before": before})
     return int(getattr(result, "rowcount", 0))

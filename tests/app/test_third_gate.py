@@ -170,17 +170,17 @@ def test_its_profile_is_edited_on_a_page_and_seen_at_once(gate: Gate) -> None:
     draft = administrator.put(path, json=values, headers={"If-Match": '"1"'})
     assert fine(draft)["status"] == "draft"
     assert administrator.put(path, json=values, headers={"If-Match": '"1"'}).status_code == 412
-    notes = {hour: notes_of_arrival(gate, hour) for hour in (12, 15)}
-    assert notes == {12: [], 15: ["planned_arrival"]}, "a draft counts for nobody"
+    notes = {hour: notes_of_arrival(gate, hour) for hour in (11, 15)}
+    assert notes == {11: [], 15: ["planned_arrival"]}, "a draft counts for nobody"
     published = administrator.post(f"{path}/publish", json={}, headers={"If-Match": draft.headers["ETag"]})
     assert fine(published)["profile"]["sources"]["exports.hours"] == "set"
     assert published.json()["profile"]["sources"]["exports.lanes"] == "assumed"
     versions = fine(administrator.get(f"{path}/versions"))["items"]
     assert [(one["version"], one["status"]) for one in versions] == [(2, "published"), (1, "published")]
-    # 19:00 and 00:30 local are open, 22:15 is a break, 10:00 closed; on 3 March nothing begins at all.
-    assert {hour: notes_of_arrival(gate, hour) for hour in (3, 12, 15.25, 17.5, 36)} == {
+    # 18:00 and 00:30 local are open, 22:15 is a break, 10:00 closed; on 3 March nothing begins at all.
+    assert {hour: notes_of_arrival(gate, hour) for hour in (3, 11, 15.25, 17.5, 36)} == {
         3: ["planned_arrival"],
-        12: [],
+        11: [],
         15.25: ["planned_arrival"],
         17.5: [],
         36: ["planned_arrival"],
