@@ -117,7 +117,7 @@ def test_the_pages_show_what_is_in_force_and_what_is_wrong(administrator: TestCl
     html = {"accept": "text/html"}
     listed = administrator.get("/admin/procedures", headers=html)
     assert listed.status_code == 200, listed.text
-    assert listed.text.count("data-draft=") == 20
+    assert listed.text.count("data-draft=") == 10 * (1 + 2)
     made = draft(administrator)
     where = f"/admin/procedures/{made['procedure_id']}"
     shown = administrator.get(where, headers=html)
