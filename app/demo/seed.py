@@ -26,6 +26,7 @@ from app.gates.profile import DirectionProfile, Hours
 from app.gates.service import profiles, publish_simulated
 from app.ops.embedded import write_private
 from app.platform.permissions import Role
+from app.procedures import tables as _procedures  # noqa: F401 - a trip refers to its procedure
 from app.settings import Settings
 from app.trips.declaration import new_code
 from capacity.store import close_stays
