@@ -153,13 +153,15 @@ def import_osm(
 
 @geo_app.command("load")
 def load_corridor(
-    file: Annotated[Path, typer.Argument(help="A corridor.geojson.", exists=True)], as_json: Json = False
+    file: Annotated[Path, typer.Argument(help="A corridor.geojson.", exists=True)],
+    add: Annotated[bool, typer.Option("--add", help="Add to the present corridor: a gate with its roads.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Put a corridor into the database, in place of the present one."""
+    """Put a corridor into the database, in place of the present one; a new gate gets its yards and its profile."""
     from app.ops.install import load_corridor as load
     from app.settings import get_settings
 
-    _print(load(get_settings(), file), as_json)
+    _print(load(get_settings(), file, add=add), as_json)
 
 
 @demo_app.command("seed")

@@ -35,6 +35,7 @@ ENDPOINTS = (
     "tracking.position_endpoints",
     "tracking.history_endpoints",
     "gates.corridor_endpoints",
+    "gates.endpoints",
     "gates.tile_endpoints",
     "forecasting.endpoints",
     "yards.endpoints",
@@ -81,6 +82,7 @@ PAGES = (
     "shipments.pages",
     "planning.pages",
     "planning.settings_pages",
+    "gates.pages",
     "yards.pages",
     "declarations.pages",
     "declarations.support_pages",
@@ -114,6 +116,7 @@ TAGS = [
         "description": "The fee of a trip: assessed, paid, waived; bank reports, receipts, closings.",
     },
     {"name": "dispatch", "description": "Advisories, orders and their acknowledgement."},
+    {"name": "gates", "description": "What each gate is: hours, lanes, regimes, goods, collectors, in versions."},
     {"name": "planning", "description": "Settings of the gates, what-if scenarios."},
     {"name": "events", "description": "Server-sent events."},
 ]

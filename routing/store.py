@@ -1,4 +1,4 @@
-"""What the schema `routing` holds: gate settings, forecasts, measured queues, scenario runs.
+"""What the schema `routing` holds: forecasts, measured queues, scenario runs.
 
 Nothing here commits: the request or the task is the transaction.
 """
@@ -15,136 +15,20 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from geo.corridor import Corridor
-from geo.errors import ConflictError, InvalidInputError, NotFoundError
-from geo.versions import stale
+from geo.errors import ConflictError, NotFoundError
 from routing.forecast import CODE_VERSION, Forecast
-from routing.gates import assumed_settings
 from routing.measure import QueueNow
-from routing.records import GateForecast, QueueObservation, StoredGateSetting, YardForecast, hours_columns
+from routing.records import GateForecast, QueueObservation, YardForecast
 from routing.tables import (
     ForecastGateRow,
     ForecastRow,
     ForecastYardRow,
-    GateSettingRow,
     QueueObservationRow,
     ScenarioRunRow,
 )
 
-
-def _stored(row: GateSettingRow) -> StoredGateSetting:
-    return StoredGateSetting(**{name: getattr(row, name) for name in StoredGateSetting.__dataclass_fields__})
-
-
-def seed_gate_settings(session: Session, corridor: Corridor, *, now: datetime) -> None:
-    """Give the corridor's gates assumed settings where they have none, from their site attributes."""
-    rows = [
-        {
-            "gate_id": setting.gate_id,
-            "direction": setting.direction,
-            "lanes": setting.crossing.lanes,
-            **hours_columns(setting.crossing.hours),
-            "service_mean_s": setting.crossing.service.mean_s,
-            "service_cv": setting.crossing.service.cv,
-            "entrance_lanes": setting.entrance.lanes,
-            "entrance_service_mean_s": setting.entrance.service.mean_s,
-            "entrance_service_cv": setting.entrance.service.cv,
-            "dwell_mean_s": setting.dwell.mean_s,
-            "dwell_cv": setting.dwell.cv,
-            "updated_at": now,
-        }
-        for setting in assumed_settings(corridor)
-    ]
-    if rows:
-        session.execute(pg_insert(GateSettingRow).values(rows).on_conflict_do_nothing())
-
-
-def gate_settings(session: Session) -> tuple[StoredGateSetting, ...]:
-    """All settings, by gate, exports first."""
-    rows = session.scalars(select(GateSettingRow).order_by(GateSettingRow.gate_id, GateSettingRow.direction))
-    return tuple(_stored(row) for row in rows)
-
-
-def get_gate_setting(session: Session, gate_id: str, direction: str = "export") -> StoredGateSetting:
-    """One setting.
-
-    Raises
-    ------
-    NotFoundError
-        If the gate has none.
-    """
-    row = session.get(GateSettingRow, (gate_id, direction), populate_existing=True)
-    if row is None:
-        raise NotFoundError("Gate {gate_id} has no setting for {direction}.", gate_id=gate_id, direction=direction)
-    return _stored(row)
-
-
-__all__ = ["GateForecast", "QueueObservation", "StoredGateSetting", "YardForecast"]
+__all__ = ["GateForecast", "QueueObservation", "YardForecast"]
 """Records that callers take from here; the functions are reached through the module."""
-
-EDITABLE = frozenset(StoredGateSetting.__dataclass_fields__) - {
-    "gate_id",
-    "direction",
-    "version",
-    "updated_at",
-    "updated_by",
-}
-
-
-def update_gate_setting(
-    session: Session,
-    gate_id: str,
-    direction: str,
-    changes: Mapping[str, Any],
-    *,
-    version: int,
-    now: datetime,
-    updated_by: int | None = None,
-) -> StoredGateSetting:
-    """Change a setting that the caller read at `version`; the new one.
-
-    Raises
-    ------
-    InvalidInputError
-        If a change names no setting, or its value is not possible.
-    NotFoundError
-        If the gate has no setting.
-    StaleError
-        If somebody changed it since.
-    """
-    unknown = sorted(set(changes) - EDITABLE)
-    if unknown:
-        raise InvalidInputError(
-            "{value} is no gate setting; known: {known}.",
-            field=unknown[0],
-            value=unknown[0],
-            known=", ".join(sorted(EDITABLE)),
-        )
-    present = get_gate_setting(session, gate_id, direction)
-    wanted = {name: changes.get(name, getattr(present, name)) for name in EDITABLE}
-    if not wanted["service_mean_s"] > 0:
-        raise InvalidInputError(
-            "A service time of {value} s is not possible; give more than 0.",
-            field="service_mean_s",
-            value=wanted["service_mean_s"],
-        )
-    # The engine's own types hold the rules for values.
-    StoredGateSetting(
-        gate_id, present.direction, version=version, updated_at=now, updated_by=updated_by, **wanted
-    ).to_setting()
-    changed = session.execute(
-        update(GateSettingRow)
-        .where(
-            GateSettingRow.gate_id == gate_id,
-            GateSettingRow.direction == direction,
-            GateSettingRow.version == version,
-        )
-        .values(**wanted, version=version + 1, updated_at=now, updated_by=updated_by)
-        .returning(GateSettingRow.version)
-    ).first()
-    if changed is None:
-        raise stale(get_gate_setting(session, gate_id, direction).version, version)
-    return get_gate_setting(session, gate_id, direction)
 
 
 def save_forecast(session: Session, forecast: Forecast) -> int:

@@ -1,9 +1,9 @@
-"""Tables of the schema `routing`: how gates work, forecasts, measured queues, scenario runs."""
+"""Tables of the schema `routing`: forecasts, measured queues, scenario runs."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Identity, Index, text
@@ -13,44 +13,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from geo.database import Base
 
 SCHEMA = "routing"
-
-
-class GateSettingRow(Base):
-    """How one direction of a gate works; columns as in `routing.gates.GateSetting`.
-
-    Hours are local (Asia/Ho_Chi_Minh) and as in `routing.records.StoredGateSetting`; `open_from` = `open_to` means
-    round the clock.
-    """
-
-    __tablename__ = "gate_setting"
-    __table_args__ = (
-        CheckConstraint("direction IN ('export', 'import')", name="direction"),
-        CheckConstraint("lanes BETWEEN 1 AND 64 AND entrance_lanes BETWEEN 1 AND 64", name="lanes"),
-        CheckConstraint(
-            "service_mean_s > 0 AND service_cv >= 0 AND entrance_service_mean_s >= 0 AND entrance_service_cv >= 0"
-            " AND dwell_mean_s >= 0 AND dwell_cv >= 0",
-            name="durations",
-        ),
-        {"schema": SCHEMA},
-    )
-
-    gate_id: Mapped[str] = mapped_column(primary_key=True)
-    direction: Mapped[str] = mapped_column(primary_key=True)
-    lanes: Mapped[int]
-    open_from: Mapped[time]
-    open_to: Mapped[time]
-    breaks: Mapped[str] = mapped_column(server_default=text("''"))
-    holidays: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
-    service_mean_s: Mapped[float]
-    service_cv: Mapped[float]
-    entrance_lanes: Mapped[int]
-    entrance_service_mean_s: Mapped[float]
-    entrance_service_cv: Mapped[float]
-    dwell_mean_s: Mapped[float]
-    dwell_cv: Mapped[float]
-    version: Mapped[int] = mapped_column(server_default=text("1"))
-    updated_at: Mapped[datetime]
-    updated_by: Mapped[int | None]
 
 
 class ForecastRow(Base):

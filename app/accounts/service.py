@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -371,3 +372,8 @@ def _matches(password_hash: str, password: str) -> bool:
         return len(password) <= LONGEST_PASSWORD and HASHER.verify(password_hash, password)
     except VerificationError:
         return False
+
+
+def account_names(session: Session, account_ids: Iterable[int | None]) -> dict[int, str]:
+    """Full names by account; `None` stands for nobody."""
+    return store.account_names(session, {one for one in account_ids if one is not None})

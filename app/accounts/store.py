@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, func, or_, select, update
@@ -132,3 +132,9 @@ def has_gate(session: Session, gate_id: str) -> bool:
 def has_vehicle(session: Session, vehicle_id: int) -> bool:
     """Whether there is this vehicle."""
     return session.get(Vehicle, vehicle_id) is not None
+
+
+def account_names(session: Session, account_ids: Collection[int]) -> dict[int, str]:
+    """Full names by account."""
+    query = select(Account.account_id, Account.full_name).where(Account.account_id.in_(account_ids))
+    return {account_id: full_name for account_id, full_name in session.execute(query)}

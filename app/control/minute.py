@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.dispatch import advisories
 from app.equipment.pictures import Pictures
 from app.forecasting.state import CorridorNow, assemble
+from app.gates.service import gate_settings, profiles
 from app.notifications import service as notifications
 from app.platform import idempotency, outbox
 from app.platform.runtime import Runtime
@@ -55,15 +56,15 @@ class Minute:
         minute.run("queue", self._keep_queue, corridor)
         predicted = minute.run("forecast", self._forecast, corridor)
         saved = minute.run("save_forecast", self._save_forecast, corridor, predicted)
-        plan = minute.run("yard_plan", self._plan, settings, corridor, predicted)
+        plan = minute.run("yard_plan", self._plan, corridor, predicted)
         minute.run("advice", partial(self._advise, saved.value_or(None)), predicted)
         minute.run("tidy", self._tidy)
         gauge(self.runtime, measures(minute, corridor, predicted, plan))
         log.info("minute", took_s=round(minute.duration_s, 2), failed=minute.failed)
         return minute
 
-    def _settings(self, session: Session, _now: datetime) -> tuple[GateSetting, ...]:
-        return tuple(stored.to_setting() for stored in routing_store.gate_settings(session))
+    def _settings(self, session: Session, now: datetime) -> tuple[GateSetting, ...]:
+        return gate_settings(session, now)
 
     def _assemble(self, session: Session, now: datetime, settings: tuple[GateSetting, ...]) -> CorridorNow:
         return assemble(session, self.runtime.corridor, self.network, settings, now)
@@ -91,12 +92,11 @@ class Minute:
         self,
         session: Session,
         now: datetime,
-        settings: tuple[GateSetting, ...],
         corridor: CorridorNow,
         predicted: Forecast,
     ) -> YardPlan:
         previous = capacity_store.assignments(session)
-        given = yards_plan.build_problem(corridor, predicted, self.places, settings, previous)
+        given = yards_plan.build_problem(corridor, predicted, self.places, profiles(session, now), previous)
         plan = yards_plan.plan_yards(session, given, previous, self.places, self.tails_km, now)
         yards_plan.emit_yards(session, capacity_store.yard_states(session, now), now)
         return plan

@@ -5,21 +5,20 @@ Limits that no rule gives are set so wide that only a slip of the keyboard lies 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache
-from importlib import resources
 from typing import Any, Final
 
 from app.declarations import hs
 from app.declarations.form import Form, Line
+from app.gates.profile import GateValues
 from app.trips.declaration import check_arrival, check_direction
 from app.web.forms import Problem
 from geo.clock import LOCAL_ZONE
 from geo.errors import InvalidInputError
+from geo.opening_hours import OpeningHours
 from ingest.plates import find_plate, vehicle_kind
 
 HEAVIEST_LOAD_KG: Final = 60_000.0
@@ -42,17 +41,6 @@ LICENCE: Final = re.compile(r"[A-Z0-9]{6,20}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class GateRules:
-    """What one gate does not take, and when it is open (local `HH:MM`)."""
-
-    gate_id: str
-    regimes_closed: frozenset[str] = frozenset()
-    goods_closed: frozenset[str] = frozenset()
-    opens: str | None = None
-    closes: str | None = None
-
-
-@dataclass(frozen=True)
 class Surroundings:
     """What a declaration is checked against.
 
@@ -60,29 +48,8 @@ class Surroundings:
     """
 
     now: datetime
-    gates: Mapping[str, GateRules] = field(default_factory=dict)
+    gates: Mapping[str, GateValues] = field(default_factory=dict)
     kept_arrival: datetime | None = None
-
-
-def gate_rules(hours: Mapping[str, tuple[str | None, str | None]]) -> dict[str, GateRules]:
-    """The rules of gates (data/gate_rules.json, assumed); `hours` holds when each gate opens and closes."""
-    rules = _stored_rules()
-    return {
-        gate_id: GateRules(
-            gate_id,
-            frozenset(rules.get(gate_id, {}).get("regimes_closed", ())),
-            frozenset(rules.get(gate_id, {}).get("goods_closed", ())),
-            *times,
-        )
-        for gate_id, times in hours.items()
-    }
-
-
-@cache
-def _stored_rules() -> dict[str, Any]:
-    source = resources.files("app.declarations").joinpath("data", "gate_rules.json")
-    rules: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))["gates"]
-    return rules
 
 
 def check_draft(form: Form) -> list[Problem]:
@@ -144,35 +111,47 @@ def _caught(call: Any) -> Iterator[Problem]:
 
 
 def _check_gate(form: Form, around: Surroundings) -> Iterator[Problem]:
-    rules = around.gates.get(form.gate_id)
-    if rules is None:
+    gate = around.gates.get(form.gate_id)
+    if gate is None:
         known = ", ".join(sorted(around.gates))
         yield Problem(
             "gate_id", "Choose the gate; {value} is none of {known}.", {"value": form.gate_id or "–", "known": known}
         )
         return
-    if form.regime in rules.regimes_closed:
+    if not gate.takes_regime(form.regime):
         yield Problem(
             "regime",
             "The gate {gate} takes no goods under the regime {regime}; choose another gate.",
             {"gate": form.gate_id, "regime": form.regime},
         )
     for number, line in enumerate(form.lines, 1):
-        if line.goods_class in rules.goods_closed:
+        if not gate.takes_goods(line.goods_class):
             yield Problem(
                 f"lines.{number}.goods_class",
                 "The gate {gate} takes no {goods}; choose another gate.",
                 {"gate": form.gate_id, "goods": line.goods_class},
             )
-    if form.planned_arrival is not None and rules.opens and rules.closes:
-        clock_time = form.planned_arrival.astimezone(LOCAL_ZONE).strftime("%H:%M")
-        if not rules.opens <= clock_time <= rules.closes:
-            yield Problem(
-                "planned_arrival",
-                "The gate is open from {opens} to {closes}; a truck that comes at {value} waits.",
-                {"opens": rules.opens, "closes": rules.closes, "value": clock_time},
-                is_note=True,
-            )
+    hours = gate.of(form.direction).opening_hours
+    if form.planned_arrival is not None and not hours.open_at(form.planned_arrival):
+        yield _closed(hours, form.planned_arrival)
+
+
+def _closed(hours: OpeningHours, arrival: datetime) -> Problem:
+    """The note that a truck comes while its gate is closed, with when it opens next."""
+    opens_at = hours.next_open(arrival)
+    values = {"value": _local(arrival), "hours": str(hours)}
+    if opens_at is None:
+        return Problem("planned_arrival", "The gate is closed until further notice.", values, is_note=True)
+    return Problem(
+        "planned_arrival",
+        "The gate is closed at {value} (open {hours}); the truck waits until {opens_at}.",
+        {**values, "opens_at": _local(opens_at)},
+        is_note=True,
+    )
+
+
+def _local(moment: datetime) -> str:
+    return moment.astimezone(LOCAL_ZONE).strftime("%H:%M %d/%m")
 
 
 def _check_vehicle(form: Form) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
+from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from app.declarations import form as forms
@@ -16,6 +17,7 @@ from app.declarations import hs, importing, imports, reasons, service
 from app.declarations.declared import CHOICES, read
 from app.declarations.endpoints import DeclarantAction, ReaderDep, WriterDep
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, field_of
+from app.gates.service import profiles
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.paging import PageRequest
@@ -74,19 +76,19 @@ def show_new(
 ) -> Response:
     """An empty form, or one that begins with an earlier declaration."""
     form = service.copy(session, principal, copy) if copy is not None else forms.Form()
-    return show_form(request, corridor, as_written(form))
+    return show_form(request, session, corridor, as_written(form))
 
 
 @router.post("/new")
 def enter(request: Request, action: DeclarantAction, written: WrittenDep) -> Response:
     """Keep a new declaration as a draft or submit it; what cannot be accepted comes back with what to do."""
     if written["act"] == "add_line":
-        return show_form(request, action.corridor, with_blank_line(written))
+        return show_form(request, action.session, action.corridor, with_blank_line(written))
     try:
         with action.session.begin_nested():
             trip_id = service.create(action, written, submit=written["act"] == "submit")
     except CuaKhauError as error:
-        return show_form(request, action.corridor, written, error)
+        return show_form(request, action.session, action.corridor, written, error)
     return RedirectResponse(f"/declarations/{trip_id}", 303)
 
 
@@ -176,7 +178,7 @@ def show_edit(
     """The form with what is declared."""
     found = service.get(session, principal, trip_id, now=clock.now())
     written = as_written(forms.Form.from_record(found["data"]))
-    return show_form(request, corridor, {**written, "version": str(found["version"])}, found=found)
+    return show_form(request, session, corridor, {**written, "version": str(found["version"])}, found=found)
 
 
 @router.post("/{trip_id}/edit")
@@ -184,13 +186,13 @@ def edit(request: Request, action: DeclarantAction, written: WrittenDep, trip_id
     """Keep or submit a change; what cannot be accepted comes back with what to do."""
     found = service.get(action.session, action.actor, trip_id, now=action.now)
     if written["act"] == "add_line":
-        return show_form(request, action.corridor, with_blank_line(written), found=found)
+        return show_form(request, action.session, action.corridor, with_blank_line(written), found=found)
     try:
         with action.session.begin_nested():
             version = int(written["version"]) if written["version"].isascii() and written["version"].isdigit() else 0
             service.save(action, trip_id, version, written, submit=written["act"] == "submit")
     except CuaKhauError as error:
-        return show_form(request, action.corridor, written, error, found=found)
+        return show_form(request, action.session, action.corridor, written, error, found=found)
     return RedirectResponse(f"/declarations/{trip_id}", 303)
 
 
@@ -207,6 +209,7 @@ def submit(action: DeclarantAction, trip_id: int, version: Annotated[int, Form()
 
 def show_form(
     request: Request,
+    session: Session,
     corridor: Corridor,
     written: Mapping[str, Any],
     error: CuaKhauError | None = None,
@@ -215,9 +218,10 @@ def show_form(
     **more: Any,
 ) -> Response:
     """The form of a declaration with what was written and what is wrong with it."""
+    now = request.app.state.runtime.clock.now()
     if "check" in request.query_params and error is None:
         form, unreadable = forms.read(written)
-        error = service.refusal_of(form, unreadable, corridor, request.app.state.runtime.clock.now())
+        error = service.refusal_of(session, form, unreadable, corridor, now)
     refused = error.problems if isinstance(error, RefusedError) else [error] if error else []
     errors = [Problem(one.field or "", one.message, one.values) for one in refused]
     context: dict[str, Any] = {
@@ -226,6 +230,7 @@ def show_form(
         "errors": errors,
         "by_field": problems_by_field(errors),
         "gates": corridor.gates(),
+        "profiles": profiles(session, now, corridor),
         "choices": CHOICES,
         "head_fields": HEAD_FIELDS,
         "line_fields": LINE_FIELDS,

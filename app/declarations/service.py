@@ -14,6 +14,7 @@ from app.declarations import checks, hs, on_sheet, store
 from app.declarations.differences import changed_parts, differences
 from app.declarations.form import Form, Line, problems_of, read
 from app.declarations.tables import DeclarationRow
+from app.gates.service import profiles
 from app.platform.actions import ActionContext
 from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal, Scope
@@ -230,9 +231,11 @@ def check_written(
     return form, [*unreadable, *found, *_check_registers(action.session, form, owner, undeclared)]
 
 
-def refusal_of(form: Form, unreadable: Sequence[Problem], corridor: Corridor, now: datetime) -> RefusedError | None:
+def refusal_of(
+    session: Session, form: Form, unreadable: Sequence[Problem], corridor: Corridor, now: datetime
+) -> RefusedError | None:
     """What stands in the way of submitting a form, as far as the form itself tells."""
-    around = checks.Surroundings(now, checks.gate_rules(_hours(corridor)), form.planned_arrival)
+    around = checks.Surroundings(now, profiles(session, now, corridor), form.planned_arrival)
     problems = [*unreadable, *problems_of(checks.check(complete(form), around))]
     return RefusedError([as_error(one) for one in problems]) if problems else None
 
@@ -287,11 +290,7 @@ def _refuse(found: Sequence[Problem]) -> None:
 
 
 def _surroundings(action: DeclarationAction, kept_arrival: datetime | None) -> checks.Surroundings:
-    return checks.Surroundings(action.now, checks.gate_rules(_hours(action.corridor)), kept_arrival)
-
-
-def _hours(corridor: Corridor) -> dict[str, tuple[str | None, str | None]]:
-    return {gate.site_id: (gate.attributes.get("opens"), gate.attributes.get("closes")) for gate in corridor.gates()}
+    return checks.Surroundings(action.now, profiles(action.session, action.now, action.corridor), kept_arrival)
 
 
 def _check_registers(session: Session, form: Form, organisation_id: int, trip: Trip | None) -> list[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
+from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts import store as account_store
@@ -105,7 +106,7 @@ def show_declare(
     owner = desk.owner_of(session, arrival)
     chosen = account_store.find_organisation(session, owner) if owner is not None else None
     found = [chosen] if chosen and not organisation else desk.find_enterprises(session, organisation)
-    return _show_form(request, corridor, as_written(form), arrival_id, found, owner, "")
+    return _show_form(request, session, corridor, as_written(form), arrival_id, found, owner, "")
 
 
 @router.post("/{arrival_id}/declare")
@@ -121,7 +122,9 @@ def declare(
     owner = int(organisation_id) if organisation_id.isascii() and organisation_id.isdigit() else None
     found = [one for one in [account_store.find_organisation(action.session, owner) if owner else None] if one]
     if written["act"] == "add_line":
-        return _show_form(request, action.corridor, with_blank_line(written), arrival_id, found, owner, new_name)
+        return _show_form(
+            request, action.session, action.corridor, with_blank_line(written), arrival_id, found, owner, new_name
+        )
     try:
         with action.session.begin_nested():
             trip_id = desk.declare(
@@ -133,7 +136,7 @@ def declare(
                 submit=written["act"] == "submit",
             )
     except CuaKhauError as error:
-        return _show_form(request, action.corridor, written, arrival_id, found, owner, new_name, error)
+        return _show_form(request, action.session, action.corridor, written, arrival_id, found, owner, new_name, error)
     return RedirectResponse("/support" if written["act"] == "submit" else f"/declarations/{trip_id}/edit", 303)
 
 
@@ -173,6 +176,7 @@ def _show(
 
 def _show_form(
     request: Request,
+    session: Session,
     corridor: Corridor,
     written: Any,
     arrival_id: int,
@@ -182,4 +186,4 @@ def _show_form(
     error: CuaKhauError | None = None,
 ) -> Response:
     context = {"arrival_id": arrival_id, "organisations": organisations, "chosen": chosen, "new_name": new_name}
-    return show_form(request, corridor, written, error, desk=context)
+    return show_form(request, session, corridor, written, error, desk=context)

@@ -12,8 +12,8 @@ from app.fees import bank, payments, service
 from app.fees import store as fees
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
-from app.procedures.steps import Collector
 from app.sheets.service import Sheets
+from app.trips.vocabulary import Collector
 
 INVENTED: Final = "Biểu phí chưa có mức cho lô hàng này; số tiền do người thu quyết định (mô phỏng)"
 """The tariff has no rate for this load; the collector decides the amount (simulated)."""

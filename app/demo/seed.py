@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from app.accounts import store as accounts_store
 from app.demo import store
 from app.demo.recording import DemoTruck, Recording, Timeline
 from app.demo.state import ACCOUNTS_FILE, DEVICES_FILE, DemoState
+from app.gates.profile import DirectionProfile, Hours
+from app.gates.service import profiles, publish_simulated
 from app.ops.embedded import write_private
 from app.platform.actions import ActionContext
 from app.platform.permissions import Role
@@ -33,6 +35,7 @@ from capacity.store import close_stays
 from geo.corridor import Corridor
 from geo.database import make_engine, make_session_factory
 from geo.errors import InvalidInputError
+from geo.opening_hours import OpeningHours
 from geo.store import load_corridor
 from ingest.keys import hash_key
 from ingest.plates import display_plate, normalise_plate
@@ -274,29 +277,34 @@ def _seed_drivers(
 
 
 def set_gates(session: Session, about: Mapping[str, Any], now: datetime) -> None:
-    """Let the platform's gates work as those of the recording did, so that the forecast is honest."""
-    dwell = about["dwell"]
-    for gate_id, gate in about["gates"].items():
-        for direction in ("export", "import"):
-            checked = direction == "export"
-            store.set_untouched_gate(
-                session,
-                gate_id,
-                direction,
-                {
-                    "lanes": gate["lanes"],
-                    "open_from": time(0),
-                    "open_to": time(0),
-                    "service_mean_s": 10.0,
-                    "service_cv": 0.0,
-                    "entrance_lanes": gate["lanes"],
-                    "entrance_service_mean_s": gate["service_mean_s"] if checked else 5.0,
-                    "entrance_service_cv": gate["service_cv"] if checked else 0.0,
-                    "dwell_mean_s": float(dwell[direction]["mean_s"]),
-                    "dwell_cv": dwell[direction]["cv"],
-                    "updated_at": now,
-                },
-            )
+    """Let the platform's gates work as those of the recording did, round the clock, so that the forecast is honest.
+
+    It is published as a version of each gate's profile with the source "simulated", unless a person has set one.
+    """
+    for gate_id, profile in profiles(session, now).items():
+        recorded = about["gates"].get(gate_id)
+        if recorded is None:
+            continue
+        values = profile.values()
+        directions = {
+            name: _recorded_direction(recorded, about["dwell"][direction], checked=direction == "export")
+            for name, direction in (("exports", "export"), ("imports", "import"))
+        }
+        publish_simulated(session, gate_id, values.model_copy(update=directions), now=now)
+
+
+def _recorded_direction(gate: Mapping[str, Any], dwell: Mapping[str, Any], *, checked: bool) -> DirectionProfile:
+    return DirectionProfile(
+        hours=Hours.of(OpeningHours.always()),
+        lanes=gate["lanes"],
+        service_mean_s=10.0,
+        service_cv=0.0,
+        entrance_lanes=gate["lanes"],
+        entrance_service_mean_s=gate["service_mean_s"] if checked else 5.0,
+        entrance_service_cv=gate["service_cv"] if checked else 0.0,
+        dwell_mean_s=float(dwell["mean_s"]),
+        dwell_cv=dwell["cv"],
+    )
 
 
 def plan_trips(

@@ -17,7 +17,6 @@ from app.sheets import tables as sheets_tables  # noqa: F401 - trip.procedure_id
 from app.trips.tables import IS_OPEN, Trip, TripEvent
 from app.trips.vocabulary import Stage
 from ingest.tables import Device, Vehicle
-from routing.tables import GateSettingRow
 
 SAME_JOURNEY = timedelta(hours=8)
 """Planned arrivals of one truck that lie nearer than this belong to one journey; its journeys are a day apart."""
@@ -65,18 +64,6 @@ def accounts_by_name(session: Session, usernames: Sequence[str]) -> dict[str, in
     """The number of each account by its user name."""
     query = select(Account.username, Account.account_id).where(Account.username.in_(usernames))
     return {username: account_id for username, account_id in session.execute(query)}
-
-
-def set_untouched_gate(session: Session, gate_id: str, direction: str, values: Mapping[str, Any]) -> None:
-    """Set how a gate works, unless a planner has changed it."""
-    row = session.get(GateSettingRow, (gate_id, direction))
-    if row is None:
-        session.add(GateSettingRow(gate_id=gate_id, direction=direction, **values))
-    elif row.updated_by is None and row.version == 1:
-        for name, value in values.items():
-            if name != "updated_at" and getattr(row, name) != value:
-                setattr(row, name, value)
-    session.flush()
 
 
 def newest_arrivals(session: Session, vehicle_ids: Sequence[int]) -> dict[int, datetime]:

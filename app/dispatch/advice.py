@@ -16,7 +16,10 @@ import numpy.typing as npt
 
 from app.dispatch.policy import AdvicePolicy
 from app.dispatch.vocabulary import OrderKind, Severity
+from app.gates.profile import GateProfile
+from app.trips.goods import GoodsClass
 from app.trips.places import TO_BORDER, GatePlace, Places, StagingArea
+from app.trips.vocabulary import Regime
 
 Floats = npt.NDArray[np.float64]
 MEDIAN: Final = 1
@@ -28,7 +31,8 @@ class GateOutlook:
     """One gate's forecast, and how it works.
 
     Arguments: `queue_veh`, `wait_s`, `tail_km`, shape (3, T); `service_veh_per_h`, what its open lanes clear;
-    `opens_at`, when it opens next (`None`: it is open); `closes_at`, when it closes next (`None`: it never does).
+    `opens_at`, when it opens next (`None`: it is open); `closes_at`, when it closes next (`None`: it never does);
+    `profile`, what it takes (`None`: everything).
     """
 
     gate_id: str
@@ -39,6 +43,7 @@ class GateOutlook:
     service_veh_per_h: float
     opens_at: datetime | None = None
     closes_at: datetime | None = None
+    profile: GateProfile | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,8 @@ class Truck:
     km: float | None
     direction: int = TO_BORDER
     site_id: str | None = None
+    regime: str | None = None
+    goods_class: str | None = None
 
 
 @dataclass(frozen=True)
@@ -398,6 +405,7 @@ def _divert(case: _Case, excess_veh: int, until: datetime) -> Measure | None:
             and not truck.perishable
             and truck.direction == TO_BORDER
             and truck.road == road
+            and (other.profile is None or other.profile.takes(truck.regime, truck.goods_class))
             and truck.km is not None
             and truck.km > nearest_km
             for truck in case.outlook.trucks
@@ -411,10 +419,20 @@ def _divert(case: _Case, excess_veh: int, until: datetime) -> Measure | None:
             "gate_id": case.gate.gate_id,
             "perishable": False,
             "limit_veh": veh,
+            **_taken(other.profile),
         }
         draft = _draft(OrderKind.DIVERT, selection, {"gate_id": other.gate_id, "reason": "shorter_wait"}, until)
         return Measure("divert", Message("divert_to", values), draft)
     return None
+
+
+def _taken(profile: GateProfile | None) -> dict[str, Any]:
+    """The criteria of a selection that only trucks meet which a gate takes; none where it takes all."""
+    if profile is None:
+        return {}
+    found = {"regimes": list(profile.regimes), "goods_classes": list(profile.goods)}
+    known = {"regimes": len(Regime), "goods_classes": len(GoodsClass)}
+    return {name: values for name, values in found.items() if len(values) < known[name]}
 
 
 def _longest_wait_s(outlook: Outlook, gate: GateOutlook, start: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -17,15 +17,16 @@ from app.dispatch.policy import get_policy
 from app.dispatch.tables import Advisory
 from app.dispatch.vocabulary import AdvisoryStatus, Severity
 from app.dispatch.wording import Gettext
+from app.gates.profile import GateProfile
+from app.gates.service import profiles
 from app.platform import outbox
 from app.platform.actions import ActionContext
 from app.platform.outbox import Audience
 from app.platform.paging import Page, PageRequest, paginate
 from app.trips.places import Places
 from capacity.store import list_yards
-from geo.clock import LOCAL_ZONE
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
-from routing.store import StoredGateSetting, gate_settings
+from geo.opening_hours import OpeningHours
 
 POLICE: Final = ("traffic_police",)
 SEEN_WITHIN: Final = timedelta(minutes=30)
@@ -84,18 +85,19 @@ def refresh(
 
 def read_outlook(session: Session, forecast: ForecastLike, now: datetime) -> Outlook:
     """A forecast together with how gates and yards work and the trucks on the way."""
-    settings = {one.gate_id: one for one in gate_settings(session) if one.direction == "export"}
+    known = profiles(session, now)
     capacities = {yard.yard_id: (yard.gate_id, yard.capacity_veh) for yard in list_yards(session)}
     gates: dict[str, GateOutlook] = {}
     for index, gate_id in enumerate(forecast.gate_ids):
-        setting = settings.get(gate_id)
-        opens_at, closes_at = (None, None) if setting is None else next_hours(setting.open_from, setting.open_to, now)
+        profile = known.get(gate_id)
+        opens_at, closes_at = (None, None) if profile is None else next_hours(profile.exports.opening_hours, now)
         gates[gate_id] = GateOutlook(
             gate_id,
             forecast.queue_veh[:, index],
             forecast.wait_s[:, index],
             forecast.tail_km[:, index],
-            **_service(setting),
+            **_service(profile),
+            profile=profile,
             opens_at=opens_at,
             closes_at=closes_at,
         )
@@ -105,34 +107,33 @@ def read_outlook(session: Session, forecast: ForecastLike, now: datetime) -> Out
         if yard_id in capacities
     }
     trucks = [
-        Truck(row.gate_id, row.perishable, row.road, row.km, row.direction, row.site_id)
+        Truck(
+            row.gate_id,
+            row.perishable,
+            row.road,
+            row.km,
+            row.direction,
+            row.site_id,
+            regime=row.regime,
+            goods_class=row.goods_class,
+        )
         for row in advisory_store.trucks_ahead(session, now - SEEN_WITHIN)
     ]
     return Outlook(forecast.made_at, forecast.step_s, forecast.quantiles, gates, yards, trucks)
 
 
-def next_hours(open_from: time, open_to: time, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """When a gate opens next (`None`: it is open) and closes next (`None`: never), from its local hours.
-
-    Equal hours mean round the clock; a closing before the opening is on the next day.
-    """
-    if open_from == open_to:
-        return None, None
-    local = now.astimezone(LOCAL_ZONE)
-    for day in (-1, 0, 1):
-        date = local.date() + timedelta(days=day)
-        start = datetime.combine(date, open_from, LOCAL_ZONE)
-        end = datetime.combine(date + timedelta(days=int(open_to < open_from)), open_to, LOCAL_ZONE)
-        if now < end:
-            return (start if now < start else None), end
-    return None, None
+def next_hours(hours: OpeningHours, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """When a gate opens next (`None`: it is open, or never opens again) and closes after that (`None`: never)."""
+    opens_at = hours.next_open(now)
+    closes_at = None if opens_at is None else hours.next_close(opens_at)
+    return (None if opens_at == now else opens_at), closes_at
 
 
-def _service(setting: StoredGateSetting | None) -> dict[str, Any]:
+def _service(profile: GateProfile | None) -> dict[str, Any]:
     """Lanes and rate of the server that holds a gate up: the slower of its entrance and its crossing."""
-    if setting is None:
+    if profile is None:
         return {"lanes": 1, "service_veh_per_h": 0.0}
-    slowest = min(setting.to_setting().servers(), key=lambda server: server.rate_veh_per_h())
+    slowest = min(profile.exports.compile("", "export").servers(), key=lambda server: server.rate_veh_per_h())
     return {"lanes": slowest.lanes, "service_veh_per_h": slowest.rate_veh_per_h()}
 
 

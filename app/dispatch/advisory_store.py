@@ -81,12 +81,14 @@ def update_advisory(session: Session, advisory_id: int, values: Mapping[str, Any
 def trucks_ahead(session: Session, since: datetime) -> Sequence[AnyRow]:
     """Open outbound trips on the move with a fresh position: what a measure could reach.
 
-    `gate_id perishable stage road km direction site_id`.
+    `gate_id perishable regime goods_class stage road km direction site_id`.
     """
     return session.execute(
         select(
             Trip.gate_id,
             Trip.perishable,
+            Trip.regime,
+            Trip.goods_class,
             Trip.stage,
             RoadRow.road,
             LastPosition.km,

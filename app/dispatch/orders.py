@@ -16,6 +16,7 @@ from app.dispatch.compliance import Demand, Evidence, Sighting
 from app.dispatch.selection import Selection, check_selection, take_nearest
 from app.dispatch.tables import OrderRecipient
 from app.dispatch.vocabulary import AdvisoryStatus, Compliance, OrderKind, OrderStatus, RecipientStatus
+from app.gates.service import profiles
 from app.platform import outbox
 from app.platform.actions import ActionContext
 from app.platform.outbox import Audience
@@ -32,6 +33,7 @@ SHORTEST: Final = timedelta(minutes=1)
 LATE_START: Final = timedelta(minutes=5)
 """A beginning this far back is taken for now: the composer was open for a while."""
 LONGEST_REASON: Final = 300
+MAX_PLATES_NAMED: Final = 5
 POLICE: Final = ("traffic_police",)
 
 
@@ -521,7 +523,26 @@ def _check(draft: Draft, places: Places, now: datetime) -> datetime:
 
 
 def _recipients(session: Session, draft: Draft, places: Places, now: datetime) -> list[Any]:
-    return take_nearest(store.select_vehicles(session, draft.selection, now), draft.selection, places)
+    trucks = take_nearest(store.select_vehicles(session, draft.selection, now), draft.selection, places)
+    if draft.kind == "divert":
+        _check_gate_takes(session, draft.gate_id or "", trucks, now)
+    return trucks
+
+
+def _check_gate_takes(session: Session, gate_id: str, trucks: Sequence[Any], now: datetime) -> None:
+    """Refuse to divert trucks to a gate that does not take what they carry, or the regime it goes under."""
+    profile = profiles(session, now).get(gate_id)
+    refused = [
+        truck.plate for truck in trucks if profile is not None and not profile.takes(truck.regime, truck.goods_class)
+    ]
+    if refused:
+        raise InvalidInputError(
+            "The gate {gate} does not take the goods or the regime of {count} trucks ({plates}); leave them out.",
+            field="gate_id",
+            gate=gate_id,
+            count=len(refused),
+            plates=", ".join(refused[:MAX_PLATES_NAMED]) + ("…" if len(refused) > MAX_PLATES_NAMED else ""),
+        )
 
 
 def _release_times(draft: Draft, valid_from: datetime, count: int) -> list[datetime]:

@@ -40,6 +40,7 @@ def select_vehicles(session: Session, wanted: Selection, now: datetime) -> Seque
             Trip.trip_id,
             Trip.gate_id,
             Trip.goods_class,
+            Trip.regime,
             Trip.perishable,
             Trip.stage,
             driver_id.label("driver_id"),

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from app.accounts.authorisation import allow
 from app.dispatch.vocabulary import OrderKind
+from app.gates.service import profiles
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.sheets.current import current_steps
@@ -38,15 +39,18 @@ def show_driver(
     outlook = find_current(session, principal, wording)
     steps = current_steps(session, outlook.trip_id) if outlook else []
     places = _sites(corridor, wording.places)
+    now = clock.now()
+    profile = profiles(session, now, corridor).get(outlook.gate_id) if outlook else None
     kinds = OrderKind.described(partial(request.app.state.pages.gettext, request))
     return render(
         request,
         "driver/driver.html",
         outlook=outlook,
+        profile=profile,
         places=places,
         stages=Stage.way(Direction.EXPORT),
         steps=steps,
-        now=clock.now(),
+        now=now,
         kinds=kinds,
     )
 

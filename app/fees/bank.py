@@ -20,9 +20,10 @@ from sqlalchemy.orm import Session
 from app.fees import store, vietqr
 from app.fees.payments import check_amount, record_transfer
 from app.fees.tables import CollectingAccount
+from app.gates.service import profiles
 from app.platform.actions import ActionContext
-from app.procedures.steps import Collector
 from app.trips.declaration import check_gate
+from app.trips.vocabulary import Collector
 from geo.clock import LOCAL_ZONE
 from geo.errors import (
     ConflictError,
@@ -61,9 +62,11 @@ def enter_account(
     Raises
     ------
     InvalidInputError
-        If there is no such gate, or bank or account would not fit into a VietQR code.
+        If there is no such gate, the collector does not collect there, or bank or account would not fit into a VietQR
+        code.
     """
     check_gate(values["gate_id"], gates)
+    _check_collector(action.session, values, action.now)
     vietqr.payload(values["bank_bin"], values["account_number"], 1, "CKS")
     store.retire_collecting_accounts(action.session, values["collector"], values["gate_id"], action.now)
     account = CollectingAccount(**values, created_by=action.actor_id, created_at=action.now, key_generation=1)
@@ -277,10 +280,27 @@ def _check_time(moment: datetime, now: datetime) -> datetime:
     return moment
 
 
+def _check_collector(session: Session, values: Mapping[str, Any], now: datetime) -> None:
+    profile = profiles(session, now).get(values["gate_id"])
+    if profile is not None and values["collector"] not in profile.collectors:
+        raise InvalidInputError(
+            "{value} does not collect at the gate {gate}; there collect: {known}.",
+            field="collector",
+            value=values["collector"],
+            gate=values["gate_id"],
+            known=", ".join(profile.collectors) or "–",
+        )
+
+
 def seed_simulated_accounts(session: Session, gates: Collection[str], *, secret_key: str, now: datetime) -> int:
-    """Give every collector at every gate that has none an account that no bank knows; how many. For demonstrations."""
+    """Give who collects at a gate and has no account there one that no bank knows; how many. For demonstrations."""
     used = {(one.collector, one.gate_id) for one in store.list_collecting_accounts(session)}
-    wanted = [(collector, gate_id) for gate_id in sorted(gates) for collector in tuple(Collector)]
+    known = profiles(session, now)
+    wanted = [
+        (collector, gate_id)
+        for gate_id in sorted(gates)
+        for collector in (known[gate_id].collectors if gate_id in known else Collector)
+    ]
     fresh = [(number, *one) for number, one in enumerate(wanted, 1) if one not in used]
     for number, collector, gate_id in fresh:
         values = {

@@ -21,8 +21,8 @@ from app.platform.idempotency_key import IdempotencyKey
 from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
-from app.procedures.steps import Collector
 from app.sheets.dependencies import SheetsDep
+from app.trips.vocabulary import Collector
 
 router = APIRouter(prefix="/api/v1/fees", tags=["fees"])
 

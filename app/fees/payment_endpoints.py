@@ -21,7 +21,7 @@ from app.platform.fields import Moment, PlainText
 from app.platform.idempotency_key import IdempotencyKey
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
-from app.procedures.steps import Collector
+from app.trips.vocabulary import Collector
 from geo.errors import CuaKhauError, InvalidInputError, MalformedError
 
 router = APIRouter(prefix="/api/v1/payments", tags=["fees"])

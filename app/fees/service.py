@@ -17,13 +17,15 @@ from app.fees.reference import new_reference
 from app.fees.tables import FeeRow
 from app.fees.tariff import HIGHEST_AMOUNT_VND, Fee, Question, Tariff, assess, in_force
 from app.fees.vocabulary import FeeStatus
+from app.gates.service import profiles
 from app.platform.actions import ActionContext, Event
 from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal
-from app.procedures.steps import Collector, Step, StepStatus
+from app.procedures.steps import Step, StepStatus
 from app.sheets.service import Sheets
 from app.trips.tables import Trip
 from app.trips.timeline import TimelineEntry, audience_of
+from app.trips.vocabulary import Collector
 from geo.clock import LOCAL_ZONE
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
 from geo.versions import check_version
@@ -117,8 +119,19 @@ def _ask_tariff(action: ActionContext, fee: FeeRow, row: Any) -> tuple[Fee | Que
         unknown = Question("no_tariff", error.message, {k: str(v) for k, v in error.values.items()})
         return unknown, {**values, "tariff_id": None}
     values["tariff_id"] = next(tariff_id for tariff_id, one in tariffs.items() if one is tariff)
-    values["collector"] = tariff.collector(load)
+    values["collector"] = _collector_at(action, row.gate_id, tariff.collector(load))
     return assess(tariff, load), values
+
+
+def _collector_at(action: ActionContext, gate_id: str, named: str | None) -> str | None:
+    """Who collects at a gate what the tariff gives to `named`: where only one office collects, that one.
+
+    `None` where the tariff names nobody, or somebody who does not collect there while several others do.
+    """
+    profile = profiles(action.session, action.now).get(gate_id)
+    if named is None or profile is None or named in profile.collectors:
+        return named
+    return profile.collectors[0] if len(profile.collectors) == 1 else None
 
 
 def _ask_again(action: ActionContext, fee: FeeRow, row: Any) -> None:

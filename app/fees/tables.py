@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.fees.vocabulary import FeeStatus, PaymentStatus
 from app.platform.labels import DocumentStatus
 from app.platform.versioned import VersionedColumns
-from app.procedures.steps import Collector
+from app.trips.vocabulary import Collector
 from geo.database import Base, one_of
 
 IS_OPEN = one_of("status", FeeStatus.open())

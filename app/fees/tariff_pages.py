@@ -16,7 +16,7 @@ from app.fees.tariff import FACTS
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.labels import N_
 from app.platform.permissions import Principal
-from app.procedures.steps import Collector
+from app.trips.vocabulary import Collector
 from app.web.forms import Field
 from app.web.pages import render
 from app.web.versions import list_changes

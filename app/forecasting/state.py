@@ -43,6 +43,7 @@ class ComingTruck:
     gate_id: str | None
     perishable: bool
     goods_class: str | None
+    regime: str | None
     declared_at: datetime | None
     planned_arrival: datetime | None
     organisation_id: int | None
@@ -161,6 +162,7 @@ def _on_the_road(seen: Sequence[TruckSeen], corridor: Corridor) -> list[ComingTr
                 gate_id=truck.gate_id,
                 perishable=truck.perishable,
                 goods_class=truck.goods_class,
+                regime=truck.regime,
                 declared_at=truck.created_at,
                 planned_arrival=None,
                 organisation_id=truck.organisation_id,
@@ -180,6 +182,7 @@ def _not_on_the_road(trip: DeclaredTrip) -> ComingTruck:
         gate_id=trip.gate_id,
         perishable=trip.perishable,
         goods_class=trip.goods_class,
+        regime=trip.regime,
         declared_at=trip.created_at,
         planned_arrival=trip.planned_arrival,
         organisation_id=trip.organisation_id,

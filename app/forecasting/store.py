@@ -26,6 +26,7 @@ class TruckSeen:
     gate_id: str | None
     perishable: bool
     goods_class: str | None
+    regime: str | None
     trip_direction: str | None
     created_at: datetime | None
     organisation_id: int | None
@@ -54,6 +55,7 @@ class DeclaredTrip:
     gate_id: str
     perishable: bool
     goods_class: str
+    regime: str
     planned_arrival: datetime
     created_at: datetime
     organisation_id: int
@@ -69,8 +71,8 @@ def trucks_seen(session: Session, *, since: datetime, now: datetime) -> list[Tru
         text(
             """
             SELECT p.vehicle_id, p.time, p.road_id, p.offset_m, p.speed_mps, p.km, t.trip_id, t.gate_id,
-                   coalesce(t.perishable, false), t.goods_class, t.direction, t.created_at, t.organisation_id,
-                   t.driver_id, h.hold_until
+                   coalesce(t.perishable, false), t.goods_class, t.regime, t.direction, t.created_at,
+                   t.organisation_id, t.driver_id, h.hold_until
             FROM ingest.last_position p
             LEFT JOIN app.trip t ON t.vehicle_id = p.vehicle_id
                 AND t.stage = ANY(:open_stages)
@@ -123,7 +125,7 @@ def declared_trips(session: Session, *, earliest: datetime, latest: datetime) ->
     rows = session.execute(
         text(
             """
-            SELECT trip_id, vehicle_id, gate_id, perishable, goods_class, planned_arrival, created_at,
+            SELECT trip_id, vehicle_id, gate_id, perishable, goods_class, regime, planned_arrival, created_at,
                    organisation_id, driver_id
             FROM app.trip
             WHERE stage = :planned AND direction = :export AND planned_arrival BETWEEN :earliest AND :latest

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import service
 from app.fees import bank, tariffs
+from app.gates.service import seed_profiles
 from app.ops import migrate
 from app.ops.embedded import find_postgres
 from app.platform import audit
@@ -25,11 +26,11 @@ from capacity.store import seed_yards
 from geo.corridor import Corridor
 from geo.database import make_engine, make_session_factory
 from geo.errors import UnavailableError
+from geo.geojson import read_collection
 from geo.store import load_corridor as read_corridor
 from geo.store import save_corridor
 from geo.tables import RoadRow
 from ingest.store import add_gateway
-from routing.store import seed_gate_settings
 
 
 @contextmanager
@@ -59,7 +60,7 @@ def install(settings: Settings) -> None:
             save_corridor(session, Corridor.default())
         corridor = read_corridor(session)
         seed_yards(session, corridor, now=now)
-        seed_gate_settings(session, corridor, now=now)
+        seed_profiles(session, corridor, now=now)
         procedures.add_shipped(session, now)
         tariffs.seed_tariffs(session, now=now)
         if settings.demo:
@@ -67,15 +68,33 @@ def install(settings: Settings) -> None:
             bank.seed_simulated_accounts(session, gates, secret_key=secret, now=now)
 
 
-def load_corridor(settings: Settings, file: Path) -> dict[str, Any]:
-    """Put the corridor of a GeoJSON file into the database; what was loaded, in numbers."""
-    corridor = Corridor.from_geojson(file)
+def load_corridor(settings: Settings, file: Path, *, add: bool = False) -> dict[str, Any]:
+    """Put the corridor of a GeoJSON file into the database; what it then holds, in numbers.
+
+    A gate that is new gets its yards and the profile that its site describes, marked as assumed where the file says
+    so. With `add` the file's features are added to the present corridor.
+
+    Raises
+    ------
+    MalformedError, InvalidInputError
+        If the file is no corridor, or what it adds contradicts the present one.
+    """
     now = settings.clock().now()
     with transaction(settings) as session:
+        corridor = _joined(read_corridor(session), file) if add else Corridor.from_geojson(file)
         save_corridor(session, corridor)
         seed_yards(session, corridor, now=now)
-        seed_gate_settings(session, corridor, now=now)
-    return {"roads": len(corridor.roads), "sites": len(corridor.sites)}
+        seed_profiles(session, corridor, now=now)
+        procedures.add_shipped(session, now)
+    return {"roads": len(corridor.roads), "sites": len(corridor.sites), "gates": len(corridor.gates())}
+
+
+def _joined(present: Corridor, file: Path) -> Corridor:
+    """The present corridor with the features of a file, its roads before those of the file."""
+    collection, more = present.to_geojson(), read_collection(file)
+    credit = " ".join(text for text in (present.attribution, str(more.get("attribution", ""))) if text)
+    features = [*collection["features"], *more["features"]]
+    return Corridor.from_geojson({**collection, "attribution": credit, "features": features})
 
 
 def create_user(

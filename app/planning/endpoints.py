@@ -184,11 +184,12 @@ def read_gate(
     gate_id: str,
     response: Response,
     session: SessionDep,
+    clock: ClockDep,
     _principal: Annotated[Principal, Depends(allow("settings.read"))],
     direction: Direction = "export",
 ) -> Any:
     """How one direction of a gate works."""
-    return with_etag(response, routing_store.get_gate_setting(session, gate_id, direction))
+    return with_etag(response, gates.get_setting(session, gate_id, direction, clock.now()))
 
 
 @router.patch("/gates/{gate_id}/settings", response_model=GateSettingOut, responses=problems(404, 412, 428))
@@ -200,7 +201,10 @@ def change_gate(
     expected_version: ExpectedVersion,
     direction: Direction = "export",
 ) -> Any:
-    """Change how one direction of a gate works; send the ETag as If-Match. The next forecast uses it."""
+    """Change how one direction of a gate works; send the ETag as If-Match.
+
+    It is published as a version of the gate's profile, in force at once.
+    """
     changes = body.model_dump(exclude_unset=True)
-    stored = gates.change_gate(action, gate_id, direction, changes, expected_version=expected_version)
+    stored = gates.change_direction(action, gate_id, direction, changes, expected_version=expected_version)
     return with_etag(response, stored)

@@ -10,7 +10,9 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import allow
+from app.accounts.service import account_names
 from app.forecasting.service import gate_now
+from app.gates import service as gates
 from app.planning import fields as study_fields
 from app.planning import runs, service, settings_pages
 from app.planning.form import ROWS, SentFields, fields_of, read_form, row_count
@@ -85,7 +87,7 @@ def show_run(
 ) -> Response:
     """One run: how far it is, or base and variant side by side."""
     row = routing_store.get_scenario_run(session, run_id)
-    names = runs.account_names(session, [row.created_by])
+    names = account_names(session, [row.created_by])
     record = row.result
     return render(
         request,
@@ -157,7 +159,7 @@ def _form(
     start: str = "",
 ) -> Response:
     begins_now = written.get("world.begins") == "now"
-    stored = {(one.gate_id, one.direction): one for one in routing_store.gate_settings(session)}
+    settings = gates.list_settings(session, clock.now())
     context: dict[str, Any] = {
         "written": written,
         "sources": _translated(request, [value for name, value in written.items() if name.startswith("sources.")]),
@@ -173,7 +175,7 @@ def _form(
         "corridor": corridor,
         "gates": corridor.gates(),
         "yards": settings_pages.list_yards(session, corridor),
-        "settings": {gate_id: one for (gate_id, direction), one in stored.items() if direction == "export"},
+        "settings": {one.gate_id: one for one in settings if one.direction == "export"},
         "stretches": runs.list_stretches(corridor),
         "spans": {road: corridor.km_span(road) for road in corridor.road_names()},
     }

@@ -6,14 +6,14 @@ import csv
 import io
 import itertools
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from app.accounts.store import get_account
+from app.accounts.service import account_names
 from app.platform.labels import N_
 from app.web.i18n import LANGUAGES
 from geo.clock import LOCAL_ZONE
@@ -85,11 +85,6 @@ def summarise(row: ScenarioRunRow, names: Mapping[int, str], language: str) -> R
         finished_at=row.finished_at,
         error=row.error,
     )
-
-
-def account_names(session: Session, account_ids: Iterable[int | None]) -> dict[int, str]:
-    """Full names by account."""
-    return {one: get_account(session, one).full_name for one in set(account_ids) if one is not None}
 
 
 def get_result(row: ScenarioRunRow) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 
+from app.gates.service import gate_settings
 from app.ops import logs
 from app.planning.scenarios import NICENESS, publish_progress
 from app.platform import outbox
@@ -53,7 +54,7 @@ def work(runtime: Runtime, run_id: uuid.UUID) -> None:
     with runtime.sessions() as session:
         row = routing_store.get_scenario_run(session, run_id)
         inputs, seed = row.inputs, row.seed
-        settings = tuple(stored.to_setting() for stored in routing_store.gate_settings(session))
+        settings = gate_settings(session, runtime.clock.now())
         capacities = {yard.yard_id: float(yard.capacity_veh) for yard in capacity_store.list_yards(session)}
     reporter = Reporter(runtime, run_id)
     result, error = None, None

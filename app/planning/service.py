@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.forecasting.state import HORIZON, assemble
+from app.gates.service import gate_settings
 from app.planning.scenarios import PLANNERS
 from app.platform.outbox import publish_event
 from app.platform.permissions import Principal
@@ -59,7 +60,7 @@ def queue_scenario(
         )
     inputs: dict[str, Any] = {"runs": runs}
     if scenario.world.begins == "now":
-        settings = [stored.to_setting() for stored in routing_store.gate_settings(session)]
+        settings = gate_settings(session, now)
         horizon = max(HORIZON, timedelta(hours=scenario.horizon_h))
         inputs["state"] = state_record(assemble(session, corridor, network, settings, now, horizon=horizon).state)
         scenario = scenario.model_copy(update={"start": f"{now.astimezone(LOCAL_ZONE):%H:%M}"})

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import acting, allow
+from app.accounts.service import account_names
 from app.dispatch.policy import AdvicePolicy, get_policy, set_policy
 from app.gates import service as gates
 from app.planning.endpoints import GateSettingIn
 from app.planning.form import SentFields
-from app.planning.runs import account_names
 from app.platform.actions import ActionContext
 from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.labels import N_
@@ -29,7 +29,6 @@ from app.yards.endpoints import CapacityIn
 from capacity import store as capacity_store
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError, StaleError
-from routing import store as routing_store
 from routing.gates import Direction
 
 router = APIRouter(include_in_schema=False, prefix="/planner/settings")
@@ -85,7 +84,7 @@ def save_gate(
 
     def apply(values: GateSettingIn, version: int) -> None:
         changes = values.model_dump(exclude_unset=True)
-        gates.change_gate(action, gate_id, direction, changes, expected_version=version)
+        gates.change_direction(action, gate_id, direction, changes, expected_version=version)
 
     key = f"gate-{gate_id}-{direction}"
     refusal = _attempt(action.session, key, GATE_FORM, sent, apply)
@@ -153,7 +152,7 @@ def _page(
 ) -> Response:
     language = request.app.state.pages.language(request)
     cards = {
-        "gates": gate_cards(session, corridor, language),
+        "gates": gate_cards(session, corridor, language, request.app.state.runtime.clock.now()),
         "yards": yard_cards(session, corridor, language),
         "policies": [policy_card(session)],
     }
@@ -161,9 +160,9 @@ def _page(
     return render(request, "planning/settings.html", status=status, cards=cards, saved=saved, refusal=refusal)
 
 
-def gate_cards(session: Session, corridor: Corridor, language: str) -> list[Card]:
+def gate_cards(session: Session, corridor: Corridor, language: str, now: datetime) -> list[Card]:
     """Both directions of every gate."""
-    stored = routing_store.gate_settings(session)
+    stored = gates.list_settings(session, now)
     names = account_names(session, (one.updated_by for one in stored))
     directions = {"export": N_("Exports: to China"), "import": N_("Imports: to Viet Nam")}
     return [

@@ -138,6 +138,14 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     # planning
     "settings.read": {R.PLANNER: _ALL, R.TRAFFIC_POLICE: _ALL, R.AUDITOR: _ALL},
     "settings.write": {R.PLANNER: _ALL},
+    "gates.read": {
+        R.PLANNER: _ALL,
+        R.TRAFFIC_POLICE: _ALL,
+        R.ADMINISTRATOR: _ALL,
+        R.AUDITOR: _ALL,
+        **dict.fromkeys(_STATIONS, _GATE),
+    },
+    "gates.write": {R.PLANNER: _ALL, R.ADMINISTRATOR: _ALL},
     "scenarios.read": {R.PLANNER: _ALL, R.AUDITOR: _ALL},
     "scenarios.run": {R.PLANNER: _ALL},
     # accounts

@@ -11,9 +11,9 @@ import networkx as nx
 from app.gates.vocabulary import EquipmentKind
 from app.platform.permissions import Role
 from app.procedures.procedure import DECLARED_PARTS, Facts, Procedure, facts_in
-from app.procedures.steps import Collector, Step, StepVocabulary
+from app.procedures.steps import Step, StepVocabulary
 from app.trips.goods import GoodsClass
-from app.trips.vocabulary import Channel, Direction, Regime
+from app.trips.vocabulary import Channel, Collector, Direction, Regime
 from geo.errors import InvalidInputError
 
 _YES_NO: Final = (True, False)

@@ -17,6 +17,7 @@ from app.platform.labels import DocumentStatus
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
 from app.procedures import service
+from app.procedures.store import EVERY_GATE
 from app.trips.declaration import check_gate
 from app.trips.vocabulary import Direction, Regime
 
@@ -50,7 +51,7 @@ class DefinitionIn(BaseModel):
 
 
 class DraftIn(BaseModel):
-    """A new draft; without a definition, a copy of the one in force."""
+    """A new draft; without a definition, a copy of the one in force. The gate `*` is every gate without its own."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -139,7 +140,7 @@ def get_procedure(procedure_id: ProcedureId, response: Response, _principal: Rea
 @router.post("", status_code=201, response_model=ProcedureOut, responses=problems(409))
 def create_draft(body: DraftIn, response: Response, action: WriterAction, corridor: CorridorDep) -> Any:
     """Begin a new version."""
-    gate_id = check_gate(body.gate_id, [gate.site_id for gate in corridor.gates()])
+    gate_id = check_gate(body.gate_id, [EVERY_GATE, *(gate.site_id for gate in corridor.gates())])
     row = service.create_draft(action, (gate_id, body.direction, body.regime), body.definition)
     response.headers["Location"] = f"/api/v1/procedures/{row.procedure_id}"
     return with_etag(response, service.describe(row))

@@ -36,6 +36,7 @@ def list_procedures(
         "procedures/procedures.html",
         groups=[list(group) for _, group in by_key],
         sites=corridor.sites,
+        gates=corridor.gates(),
         **WORDS,
         mandatory=service.get_mandatory_from(session),
     )

@@ -17,7 +17,7 @@ from app.platform.labels import DocumentStatus
 from app.platform.versioned import Versioned
 from app.procedures import checks, store
 from app.procedures.procedure import Procedure
-from app.procedures.store import Key
+from app.procedures.store import EVERY_GATE, Key
 from app.procedures.tables import ProcedureRow
 from app.trips.vocabulary import Regime
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
@@ -26,7 +26,7 @@ SHIPPED_DIR: Final = Path(__file__).with_name("definitions") / "v1"
 PROCEDURES: Final = Versioned(
     ProcedureRow, lambda number: NotFoundError("There is no procedure {procedure_id}.", procedure_id=number)
 )
-HEAD: Final = ("gates", "direction", "regime", "valid_from")
+HEAD: Final = ("direction", "regime", "valid_from")
 MANDATORY_KEY: Final = "declaration"
 MANDATORY_FROM: Final = datetime.fromisoformat("2022-02-21T00:00:00+07:00")
 """From then on no agency handled an undeclared vehicle (provincial committee, meeting of 2022-02-18)."""
@@ -37,9 +37,8 @@ def shipped() -> Iterator[tuple[Key, datetime, dict[str, Any]]]:
     for path in sorted(SHIPPED_DIR.glob("*.yaml")):
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         definition = {name: value for name, value in content.items() if name not in HEAD}
-        for gate_id in content["gates"]:
-            key = (gate_id, content["direction"], content["regime"])
-            yield key, datetime.fromisoformat(content["valid_from"]), definition
+        key = (EVERY_GATE, content["direction"], content["regime"])
+        yield key, datetime.fromisoformat(content["valid_from"]), definition
 
 
 def add_shipped(session: Session, now: datetime) -> None:
@@ -64,17 +63,18 @@ def add_shipped(session: Session, now: datetime) -> None:
 
 
 def get_current(session: Session, key: Key, now: datetime) -> ProcedureRow:
-    """The procedure in force for a gate, direction and regime.
+    """The procedure in force for a gate, direction and regime: the gate's own, else the one for every gate.
 
     Raises
     ------
     ConflictError
         If none is published.
     """
-    found = store.find_published(session, key)
+    template = (EVERY_GATE, *key[1:])
+    found = store.find_published(session, key) or store.find_published(session, template)
     if found is None:
         add_shipped(session, now)
-        found = store.find_published(session, key)
+        found = store.find_published(session, template)
     if found is None:
         raise ConflictError(
             "No procedure is published for {gate_id}, {direction}, {regime}; ask an administrator to publish one.",

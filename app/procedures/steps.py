@@ -9,21 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
 from app.platform.labels import N_, Vocabulary
 from app.platform.permissions import Role
+from app.trips.vocabulary import Collector
 
 Part = Literal["vehicle", "driver", "health", "goods", "customs", "fee"]
 """What a station compares with what stands before it: the parts of a declaration, and the fee."""
-
-
-class Collector(StrEnum):
-    """Who can take a trip's fee; also the roles of their people."""
-
-    GATE_MANAGEMENT = Role.GATE_MANAGEMENT.value
-    TAX = Role.TAX.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

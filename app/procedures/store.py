@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from app.procedures.tables import ProcedureRow
 
 Key = tuple[str, str, str]
-"""Gate, direction, regime."""
+"""Gate, direction, regime; `EVERY_GATE` for the template that holds for gates without their own."""
+EVERY_GATE: Final = "*"
 
 
 # Procedures

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.gates.service import profiles
 from app.platform.dependencies import ClockDep, CorridorDep, RedisDep, RuntimeDep, SessionDep, client_address
 from app.public import service
 from app.stations.search import find_code
@@ -55,6 +56,7 @@ def show_trip(
         stages=stages,
         open_stages=Stage.open(),
         gate=site.name if site else {},
+        profile=profiles(session, clock.now(), corridor).get(trip.gate_id),
         now=clock.now(),
     )
     answer.headers["X-Robots-Tag"] = "noindex"

@@ -15,6 +15,8 @@ from app.accounts.authorisation import allow
 from app.declarations.declared import read
 from app.fees.vocabulary import FeeStatus
 from app.forecasting.service import gate_now
+from app.gates.profile import GateProfile
+from app.gates.service import profiles
 from app.gates.vocabulary import ScanResult, SealState, WeighingVerdict
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
@@ -54,6 +56,7 @@ class GateBoard:
     """One gate on the board: the measured queue, the forecast, the yards."""
 
     gate: Site
+    profile: GateProfile
     queue: QueueObservation | None
     forecast_at: datetime | None
     ahead: Sequence[Ahead]
@@ -161,7 +164,8 @@ def show_board(
 def gate_boards(session: Session, corridor: Corridor, own_gate: str | None, *, now: datetime) -> list[GateBoard]:
     """The boards of all gates, the own one first."""
     gates = sorted(corridor.gates(), key=lambda gate: gate.site_id != own_gate)
-    return [_board(session, gate, now) for gate in gates]
+    known = profiles(session, now, corridor)
+    return [_board(session, gate, known[gate.site_id], now) for gate in gates]
 
 
 def _find_sheet(
@@ -191,11 +195,12 @@ def _words(corridor: Corridor) -> dict[str, Any]:
     }
 
 
-def _board(session: Session, gate: Site, now: datetime) -> GateBoard:
+def _board(session: Session, gate: Site, profile: GateProfile, now: datetime) -> GateBoard:
     known = gate_now(session, gate.site_id, now)
     forecast = known.forecast
     return GateBoard(
         gate=gate,
+        profile=profile,
         queue=known.queue,
         forecast_at=forecast.made_at if forecast else None,
         ahead=[_ahead(forecast, ahead_s) for ahead_s in LOOK_AHEAD_S] if forecast else [],

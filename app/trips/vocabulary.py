@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from app.platform.labels import N_, Vocabulary
+from app.platform.permissions import Role
 
 
 class Stage(Vocabulary):
@@ -103,3 +106,10 @@ class DeclarationStatus(Vocabulary):
     def declared(cls) -> tuple[DeclarationStatus, ...]:
         """In these a revision is what stands behind its trip."""
         return (cls.SUBMITTED, cls.RETURNED)
+
+
+class Collector(StrEnum):
+    """Who can take a trip's fee; also the roles of their people."""
+
+    GATE_MANAGEMENT = Role.GATE_MANAGEMENT.value
+    TAX = Role.TAX.value

@@ -18,6 +18,7 @@ from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
 from geo.clock import LOCAL_ZONE
+from geo.opening_hours import DAY_S, OpeningHours
 
 LANGUAGES = {"vi": "Tiếng Việt", "en": "English", "zh": "中文"}
 DEFAULT_LANGUAGE = "vi"
@@ -84,6 +85,13 @@ def format_number(value: float | None, language: str, digits: int = 0) -> str:
 def format_km(length_m: float | None, language: str) -> str:
     """A length given in metres, shown in kilometres with one decimal."""
     return "–" if length_m is None else f"{format_number(length_m / 1000.0, language, 1)} km"
+
+
+def format_hours(hours: OpeningHours, translations: NullTranslations) -> str:
+    """Opening hours of a regular day, such as "07:00–11:30, 13:00–19:00", round the clock, or closed."""
+    if hours.daily_open_s == DAY_S:
+        return str(translations.gettext("round the clock"))
+    return str(hours) or str(translations.gettext("closed"))
 
 
 def format_duration(duration_s: float | None, translations: NullTranslations) -> str:

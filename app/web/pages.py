@@ -23,6 +23,7 @@ from app.platform.permissions import Principal, Role
 from app.web import i18n
 from app.web.assets import APP_DIR, Assets
 from geo.errors import CuaKhauError
+from geo.opening_hours import OpeningHours
 
 NAVIGATION = (
     ("pages.police", "/police", N_("Live map"), "map-2"),
@@ -36,6 +37,7 @@ NAVIGATION = (
     ("fees.collect", "/fees", N_("Fees"), "cash"),
     ("statistics.read", "/statistics", N_("Figures"), "chart-bar"),
     ("equipment.read", "/equipment", N_("Equipment"), "device-cctv"),
+    ("gates.write", "/admin/gates", N_("Gates"), "building-arch"),
     ("accounts.read", "/admin", N_("Accounts"), "users"),
     ("audit.read", "/audit", N_("Audit log"), "shield-check"),
 )
@@ -152,6 +154,7 @@ def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> E
         "number": _number,
         "km": _km,
         "duration": _duration,
+        "hours": _hours,
     }
     return environment
 
@@ -189,6 +192,11 @@ def _number(context: Context, value: float | None, digits: int = 0) -> str:
 @pass_context
 def _km(context: Context, length_m: float | None) -> str:
     return i18n.format_km(length_m, context["language"])
+
+
+@pass_context
+def _hours(context: Context, hours: OpeningHours) -> str:
+    return i18n.format_hours(hours, _translations(context))
 
 
 @pass_context

@@ -11,6 +11,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.forecasting.state import ComingTruck, CorridorNow
+from app.gates.profile import GateProfile
 from app.platform import outbox
 from app.platform.permissions import Role
 from app.trips.places import Places
@@ -19,8 +20,9 @@ from capacity.ledger import YardState
 from capacity.plan import YardPlan, make_plan
 from capacity.problem import YardProblem, expected_stays
 from capacity.store import Assignment
+from geo.opening_hours import DAY_S, OpeningHours
 from routing.forecast import Forecast
-from routing.gates import GateSetting, Server
+from routing.gates import Server
 
 STEP_S = 1800.0
 STEPS = 12
@@ -28,8 +30,6 @@ DRIVE_MPS = 11.0
 """A loaded truck's pace on QL1A over longer stretches, 40 km/h (assumed), where the forecast gives no time."""
 CHANGE_OF_GATE_S = 3600.0
 """What going to another gate than the declared one costs beside the way: papers are amended (assumed)."""
-EITHER_GATE = frozenset({"fresh_fruit", "fresh_produce", "dry_food", "general"})
-"""Goods classes that both gates handle, so that a truck may be sent to the other one (assumed)."""
 WORTH_TELLING = timedelta(minutes=15)
 """A place that moves by less than this is not told anew."""
 STAGING_WAIT_S = 1800.0
@@ -51,13 +51,13 @@ def build_problem(
     corridor: CorridorNow,
     forecast: Forecast,
     places: Places,
-    settings: Sequence[GateSetting],
+    profiles: Mapping[str, GateProfile],
     previous: Mapping[int, Assignment],
 ) -> PlanInput:
     """The yard problem of the next six hours.
 
-    Declared trucks go to the yards of their gate (of both, if their goods allow both and the road still leads
-    there); trucks without a trip to the temporary yards, where they are declared with help. The median forecast
+    Declared trucks go to the yards of their gate (of any that takes their goods under their regime, if the road still
+    leads there); trucks without a trip to the temporary yards, where they are declared with help. The median forecast
     says when each could be there; waiting before the entrance is then the plan's own doing.
     """
     now, yards = corridor.state.made_at, corridor.yards
@@ -67,26 +67,27 @@ def build_problem(
     trucks = tuple(truck for truck, _ in arrivals)
     N, Y = len(trucks), len(yards)
     arrive_s = np.array([reach_s for _, reach_s in arrivals], float).reshape(N, Y)
-    allowed = np.array([[_allowed(truck, yard) for yard in yards] for truck in trucks], bool).reshape(N, Y)
+    allowed = np.array([[_allowed(truck, yard, profiles) for yard in yards] for truck in trucks], bool).reshape(N, Y)
     own = np.array([[yard.gate_id == truck.gate_id for yard in yards] for truck in trucks], bool).reshape(N, Y)
     own_s = np.where(own, arrive_s, np.inf).min(axis=1, initial=np.inf)[:, None]
     reachable = np.isfinite(own_s) & np.isfinite(arrive_s)
     extra_s = np.subtract(arrive_s, own_s, out=np.zeros((N, Y)), where=reachable)
     extra_s = np.maximum(extra_s, 0.0) + CHANGE_OF_GATE_S
-    by_gate = {setting.gate_id: setting for setting in settings if setting.direction == "export"}
-    server = [by_gate.get(yard.gate_id) for yard in yards]
+    exports = {gate_id: one.exports.compile(gate_id, "export") for gate_id, one in profiles.items()}
+    hours = {gate_id: one.exports.opening_hours for gate_id, one in profiles.items()}
+    server = [exports.get(yard.gate_id) for yard in yards]
     gate_ids = sorted({yard.gate_id for yard in yards})
     inside = np.array([float(yard.inside_veh) for yard in yards])
     remaining, share = expected_stays(
         inside_veh=inside,
         dwell_s=np.array([one.dwell.mean_s if one else 5400.0 for one in server]),
         release_veh_per_s=np.array([_rate(one.crossing) if one else 0.01 for one in server]),
-        working_s=np.array([open_seconds(one.crossing if one else None, now) for one in server]),
+        working_s=np.array([open_seconds(hours.get(yard.gate_id), now) for yard in yards]),
         gate=np.array([gate_ids.index(yard.gate_id) for yard in yards], np.int64),
     )
     ways_in = [(yard.gate_id, yard.kind) for yard in yards]  # yards of a gate and kind share the entrance of the first
     unlimited = np.full(STEPS, np.inf)
-    intake = [open_seconds(one.entrance, now) * _rate(one.entrance) if one else unlimited for one in server]
+    intake = [np.full(STEPS, STEP_S * _rate(one.entrance)) if one else unlimited for one in server]
     index = {yard.yard_id: j for j, yard in enumerate(yards)}
     told = [previous.get(truck.trip_id) if truck.trip_id is not None else None for truck in trucks]
     problem = YardProblem(
@@ -105,7 +106,7 @@ def build_problem(
         entrance=np.array([ways_in.index((yard.gate_id, yard.kind)) for yard in yards], np.int64),
         intake_veh=np.array(intake).reshape(Y, STEPS),
         gate=np.array([gate_ids.index(yard.gate_id) for yard in yards], np.int64),
-        crossing_s=np.array([_seconds_per_truck(by_gate.get(gate_id)) for gate_id in gate_ids]),
+        crossing_s=np.array([_seconds_per_truck(profiles.get(gate_id)) for gate_id in gate_ids]),
         before_veh=np.array([sum(y.inside_veh for y in yards if y.gate_id == gate_id) for gate_id in gate_ids], float),
     )
     return PlanInput(problem, trucks, yards)
@@ -167,9 +168,11 @@ def emit_yards(session: Session, yards: Sequence[YardState], now: datetime) -> N
         outbox.publish_event(session, "yard", EVERYBODY, data, at=now)
 
 
-def open_seconds(server: Server | None, now: datetime) -> np.ndarray:
-    """Seconds of each step from `now` on in which a server is open, shape (STEPS,)."""
-    return np.full(STEPS, STEP_S) if server is None else server.hours.open_seconds_by_step(now, STEP_S, STEPS)
+def open_seconds(hours: OpeningHours | None, now: datetime) -> np.ndarray:
+    """Seconds of each step from `now` on in which a gate is open, shape (STEPS,); of an unknown one, all of them."""
+    if hours is None:
+        return np.full(STEPS, STEP_S)
+    return hours.open_seconds_by_step(now, STEP_S, STEPS)
 
 
 def _arrivals(
@@ -203,12 +206,15 @@ def _has_left(truck: ComingTruck, gate_id: str, places: Places) -> bool:
     )
 
 
-def _allowed(truck: ComingTruck, yard: YardState) -> bool:
+def _allowed(truck: ComingTruck, yard: YardState, profiles: Mapping[str, GateProfile]) -> bool:
     if truck.trip_id is None:
         return yard.kind == "temporary_yard"
     if yard.kind != "yard":
         return False
-    return yard.gate_id == truck.gate_id or truck.goods_class in EITHER_GATE
+    if yard.gate_id == truck.gate_id:
+        return True
+    other = profiles.get(yard.gate_id)
+    return other is not None and other.takes(truck.regime, truck.goods_class)
 
 
 def _assignment(
@@ -276,11 +282,12 @@ def _publish_assignment(session: Session, truck: ComingTruck, row: Mapping[str, 
     outbox.publish_event(session, "assignment", audience, data, at=now)
 
 
-def _seconds_per_truck(setting: GateSetting | None) -> float:
+def _seconds_per_truck(profile: GateProfile | None) -> float:
     """Seconds a truck the crossing takes on average over the day, the hours in which it is closed included."""
-    if setting is None:
+    if profile is None:
         return 0.0
-    return 86400.0 / max(setting.crossing.hours.daily_open_s * _rate(setting.crossing), 1e-9)
+    crossing = profile.exports.compile("", "export").crossing
+    return DAY_S / max(profile.exports.opening_hours.daily_open_s * _rate(crossing), 1e-9)
 
 
 def _rate(server: Server) -> float:

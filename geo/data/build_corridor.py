@@ -348,10 +348,18 @@ def build(reference: Path) -> Json:
         names={"gate": ("Tân Thanh", "Tan Thanh", "新清"), "yard": ("bao-nguyen", "Bảo Nguyên")},
         side_m=-125.0,
         facts={
-            "gate": {"lanes": 3, "cleared_veh_per_day": 300, **assumed_hours, **demand(145, 438, 3.0)},
+            # Assumed, until the Management Board sets it: a secondary gate takes no transit and no new vehicles.
+            "gate": {
+                "lanes": 3,
+                "cleared_veh_per_day": 300,
+                **assumed_hours,
+                **demand(145, 438, 3.0),
+                "regimes_closed": ["transit"],
+                "goods_closed": ["vehicles"],
+            },
             "gate_source": f"position: assumed, 0.6 km before the end of the line; {facts_from}",
             "gate_position": "assumed",
-            "gate_provenance": assumed_gate,
+            "gate_provenance": {**assumed_gate, "regimes_closed": "assumed", "goods_closed": "assumed"},
             "yard": {"capacity_veh": 1150, "overflow_veh": 0},
             "yard_provenance": {"capacity_veh": "surveyed", "overflow_veh": "assumed"},
         },

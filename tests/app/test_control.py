@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.control import loop, minute
 from app.control.minute import Minute
 from app.control.tick import Tick
+from app.gates.service import seed_profiles
 from app.platform import outbox
 from app.platform.runtime import Runtime
 from app.platform.steps import Failure, StepFailedError
@@ -36,7 +37,7 @@ def ready(runtime: Runtime) -> Runtime:
     with runtime.sessions() as session:
         now = runtime.clock.now()
         capacity_store.seed_yards(session, runtime.corridor, now=now)
-        routing_store.seed_gate_settings(session, runtime.corridor, now=now)
+        seed_profiles(session, runtime.corridor, now=now)
         session.commit()
     return runtime
 

@@ -13,22 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.declarations import checks, hs, reasons
-from app.declarations.checks import GateRules, Surroundings, check, check_draft
+from app.declarations.checks import Surroundings, check, check_draft
 from app.declarations.differences import changed_parts, differences
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS
 from app.declarations.form import Form, Line, problems_of, read
 from app.declarations.on_sheet import facts_of
 from app.declarations.service import complete
+from app.gates.profile import default_profiles
 from app.trips.goods import GoodsClass
 from app.web.i18n import load_catalogues
+from geo.corridor import Corridor
 from geo.errors import InvalidInputError
 from tests.app.declaring import declaration_body
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
-GATES = {
-    "huu-nghi": GateRules("huu-nghi", opens="07:00", closes="19:00"),
-    "tan-thanh": GateRules("tan-thanh", frozenset({"transit"}), frozenset({"vehicles"})),
-}
+GATES = default_profiles(Corridor.default())
+"""As shipped: 07:00 to 19:00, and Tân Thanh takes neither transit nor new vehicles (assumed)."""
 AROUND = Surroundings(NOW, GATES)
 
 
@@ -239,8 +239,7 @@ def test_anything_can_be_read(head, lines):
 
 def test_every_class_and_gate_of_the_data_is_known(corridor):
     assert {one.goods_class for one in hs.known_codes().values()} <= set(GoodsClass)
-    assert set(checks.gate_rules({})) == set()
-    assert set(checks._stored_rules()) == {gate.site_id for gate in corridor.gates()}
+    assert set(default_profiles(corridor)) == {gate.site_id for gate in corridor.gates()}
 
 
 def test_the_chapters_are_all_there_and_every_heading_has_its_chapter():

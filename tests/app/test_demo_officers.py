@@ -24,6 +24,8 @@ from app.demo.recording import DAY_S, Recording
 from app.demo.seed import seed
 from app.demo.state import DemoState
 from app.fees import tariffs
+from app.gates.profile import default_profiles
+from app.gates.service import seed_profiles
 from app.platform.permissions import Role
 from app.platform.runtime import Runtime
 from app.procedures import service as procedures
@@ -32,7 +34,6 @@ from capacity.store import seed_yards
 from geo.clock import FixedClock
 from geo.corridor import Corridor
 from ingest.formats import plate_recognizer
-from routing.store import seed_gate_settings
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def officers(runtime: Runtime, sheets: Sheets, clock: FixedClock, recording: Rec
     now, corridor = clock.now(), runtime.corridor
     with runtime.sessions.begin() as session:
         seed_yards(session, corridor, now=now)
-        seed_gate_settings(session, corridor, now=now)
+        seed_profiles(session, corridor, now=now)
         procedures.add_shipped(session, now)
         tariffs.seed_tariffs(session, now=now)
         fleet = seed(session, corridor, now, recording, tmp_path)
@@ -108,7 +109,7 @@ def test_every_truck_of_the_day_enters_a_yard(corridor: Corridor) -> None:
 
 def test_every_declaration_can_be_submitted(recording: Recording, clock: FixedClock, corridor: Corridor) -> None:
     arrival = clock.now() + timedelta(hours=5)
-    rules = checks.gate_rules({gate.site_id: (None, None) for gate in corridor.gates()})
+    rules = default_profiles(corridor)
     for truck in Recording.load().trucks:
         for correction in (0, 1):
             written = write_declaration(

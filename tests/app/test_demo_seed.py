@@ -16,18 +16,21 @@ from sqlalchemy.orm import Session
 
 from app.accounts import service
 from app.accounts.tables import Account, Organisation
+from app.demo import store
 from app.demo.recording import Recording
 from app.demo.seed import Fleet, plan_trips, seed
 from app.demo.state import DemoState
-from app.platform.permissions import Role
+from app.gates import service as gates
+from app.gates.profile import Source
+from app.gates.service import seed_profiles
+from app.gates.tables import GateProfileRow
+from app.platform.permissions import Principal, Role
 from app.trips.tables import Trip
 from capacity.store import seed_yards
 from geo.clock import FixedClock
 from geo.corridor import Corridor
 from ingest.keys import hash_key
 from ingest.tables import Device, Vehicle
-from routing.store import get_gate_setting, seed_gate_settings
-from routing.tables import GateSettingRow
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def recording() -> Recording:
 def installed(session: Session, corridor: Corridor, clock: FixedClock) -> Session:
     """A database as an installation leaves it."""
     seed_yards(session, corridor, now=clock.now())
-    seed_gate_settings(session, corridor, now=clock.now())
+    seed_profiles(session, corridor, now=clock.now())
     return session
 
 
@@ -52,7 +55,7 @@ def fleet(installed: Session, corridor: Corridor, clock: FixedClock, recording: 
 
 def contents(session: Session) -> dict[str, Any]:
     """How much there is of everything, and what must not change."""
-    tables = (Organisation, Account, Vehicle, Device, Trip, GateSettingRow)
+    tables = (Organisation, Account, Vehicle, Device, Trip, GateProfileRow)
     counts = {table.__tablename__: session.scalar(select(func.count()).select_from(table)) for table in tables}
     hashes = session.scalars(select(Account.password_hash).order_by(Account.account_id)).all()
     codes = session.scalars(select(Trip.code).order_by(Trip.trip_id)).all()
@@ -115,15 +118,20 @@ def test_devices_are_those_of_the_data_directory(installed: Session, fleet: Flee
 def test_gates_work_as_recorded_unless_a_planner_says_otherwise(
     installed: Session, fleet: Fleet, corridor: Corridor, clock: FixedClock, recording: Recording, tmp_path: Path
 ) -> None:
-    setting = get_gate_setting(installed, "huu-nghi").to_setting()
+    stored = gates.get_profile(installed, "huu-nghi", clock.now())
     recorded = recording.about["gates"]["huu-nghi"]
+    setting = stored.profile.settings("huu-nghi")[0]
     assert setting.entrance.rate_veh_per_h() == pytest.approx(recorded["lanes"] * 3600 / recorded["service_mean_s"])
-    assert setting.entrance.hours.is_always_open
-    row = installed.get_one(GateSettingRow, ("huu-nghi", "export"))
-    row.entrance_lanes, row.version, row.updated_by = 2, 2, 1
-    installed.flush()
+    assert stored.profile.exports.opening_hours.is_always_open
+    assert stored.profile.sources["exports.hours"] == Source.SIMULATED
+    assert (stored.version, stored.published_by) == (2, None)
+    planner = store.accounts_by_name(installed, ["demo.planner"])["demo.planner"]
+    principal = Principal(planner, "demo.planner", "", Role.PLANNER, None, None, None, "vi", b"", "")
+    gates.change_direction(
+        installed, principal, "huu-nghi", "export", {"entrance_lanes": 2}, version=stored.revision, now=clock.now()
+    )
     seed(installed, corridor, clock.now(), recording, tmp_path)
-    assert get_gate_setting(installed, "huu-nghi").entrance_lanes == 2
+    assert gates.get_setting(installed, "huu-nghi", "export", clock.now()).entrance_lanes == 2
 
 
 def test_a_second_start_changes_nothing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from app.dispatch.wording import MESSAGES, render
 from app.trips.places import Places
 from app.web.i18n import load_catalogues
 from geo.corridor import Corridor
+from geo.opening_hours import OpeningHours
 
 NOW = datetime(2026, 3, 2, 3, tzinfo=UTC)  # 10:00 in Lạng Sơn
 PLACES = Places.of(Corridor.default())
@@ -230,18 +231,21 @@ def test_every_advice_fits_the_composer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("open_from", "open_to", "opens_h", "closes_h"),
+    ("hours", "opens_h", "closes_h"),
     [
-        (time(7), time(19), None, 9),
-        (time(11), time(19), 1, 9),
-        (time(7), time(9), 21, 23),
-        (time(18), time(11), None, 1),
-        (time(0), time(0), None, None),
+        (OpeningHours.parse("07:00–19:00"), None, 9),
+        (OpeningHours.parse("11:00–19:00"), 1, 9),
+        (OpeningHours.parse("07:00–09:00"), 21, 23),
+        (OpeningHours.parse("18:00–11:00"), None, 1),
+        (OpeningHours.parse("07:00–19:00", breaks="10:00–13:00"), 3, 9),
+        (OpeningHours.parse("07:00–19:00", holidays={"2026-03-02": ""}), 21, 33),
+        (OpeningHours.always(), None, None),
+        (OpeningHours(), None, None),
     ],
 )
-def test_next_hours(open_from: time, open_to: time, opens_h: float | None, closes_h: float | None) -> None:
-    expected = [None if hours is None else NOW + timedelta(hours=hours) for hours in (opens_h, closes_h)]
-    assert list(next_hours(open_from, open_to, NOW)) == expected
+def test_next_hours(hours: OpeningHours, opens_h: float | None, closes_h: float | None) -> None:
+    expected = [None if h is None else NOW + timedelta(hours=h) for h in (opens_h, closes_h)]
+    assert list(next_hours(hours, NOW)) == expected
 
 
 def test_advice_speaks_the_readers_language() -> None:

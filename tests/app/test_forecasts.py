@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from app.control.minute import Minute
+from app.gates.service import seed_profiles
 from app.platform.runtime import Runtime
 from capacity import store as capacity_store
-from routing import store as routing_store
 
 from .test_control import put_trucks
 
@@ -21,7 +21,7 @@ def ready(runtime: Runtime) -> Runtime:
     with runtime.sessions() as session:
         now = runtime.clock.now()
         capacity_store.seed_yards(session, runtime.corridor, now=now)
-        routing_store.seed_gate_settings(session, runtime.corridor, now=now)
+        seed_profiles(session, runtime.corridor, now=now)
         session.commit()
     return runtime
 

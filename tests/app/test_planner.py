@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.control.minute import Minute
+from app.gates.service import get_setting, seed_profiles
 from app.planning import scenario_child
 from app.platform.runtime import Runtime
 from app.web.i18n import load_catalogues
@@ -62,7 +63,7 @@ FORM = {
 @pytest.fixture
 def planner(runtime: Runtime, sign_in: SignIn) -> TestClient:
     with runtime.sessions() as session:
-        routing_store.seed_gate_settings(session, runtime.corridor, now=runtime.clock.now())
+        seed_profiles(session, runtime.corridor, now=runtime.clock.now())
         capacity_store.seed_yards(session, runtime.corridor, now=runtime.clock.now())
         session.commit()
     client = sign_in("planner")
@@ -278,7 +279,7 @@ def test_a_gate_is_set_and_says_by_whom(planner: TestClient, runtime: Runtime) -
     page = planner.get("/planner/settings?saved=gate-huu-nghi-export").text
     assert "do planner-1 đặt" in page
     with runtime.sessions() as session:
-        stored = routing_store.get_gate_setting(session, "huu-nghi")
+        stored = get_setting(session, "huu-nghi", "export", runtime.clock.now())
         actions = session.scalars(
             text("SELECT action FROM app.audit WHERE object_type = 'gate' ORDER BY audit_id")
         ).all()

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from app.gates.service import seed_profiles
 from app.planning.scenarios import ScenarioRunner
 from app.platform.runtime import Runtime
 from capacity import store as capacity_store
@@ -24,7 +25,7 @@ def ready(runtime: Runtime) -> Runtime:
     with runtime.sessions() as session:
         now = runtime.clock.now()
         capacity_store.seed_yards(session, runtime.corridor, now=now)
-        routing_store.seed_gate_settings(session, runtime.corridor, now=now)
+        seed_profiles(session, runtime.corridor, now=now)
         session.commit()
     return runtime
 

@@ -18,10 +18,10 @@ from app.platform.labels import N_
 from app.platform.permissions import Principal, Role
 from app.procedures import checks, service
 from app.procedures.procedure import Facts, Sheet
-from app.procedures.steps import Collector, Step, StepSpec, StepStatus, StepVocabulary
+from app.procedures.steps import Step, StepSpec, StepStatus, StepVocabulary
 from app.sheets.stations import STATIONS, SUPPORT, get_station, make_stations, stations_of
 from app.trips.tables import Trip
-from app.trips.vocabulary import Direction, Regime, Stage
+from app.trips.vocabulary import Collector, Direction, Regime, Stage
 from geo.database import one_of
 from geo.errors import InvalidInputError
 

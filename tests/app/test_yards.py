@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, text
 
+from app.gates.service import seed_profiles
 from app.platform.runtime import Runtime
 from capacity import store as capacity_store
 from capacity.ledger import LedgerTruck, Movement
-from routing import store as routing_store
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def ready(runtime: Runtime) -> Runtime:
     with runtime.sessions() as session:
         now = runtime.clock.now()
         capacity_store.seed_yards(session, runtime.corridor, now=now)
-        routing_store.seed_gate_settings(session, runtime.corridor, now=now)
+        seed_profiles(session, runtime.corridor, now=now)
         session.commit()
     return runtime
 

@@ -14,7 +14,7 @@ PAGES = {
     "enterprise": ("/enterprise", "/declarations", "/declarations/new", "/declarations/import", "/enterprise/webhooks"),
     "planner": ("/planner", "/statistics", "/statistics/bulletin"),
     "yard_operator": ("/yard", "/station?at=yard", "/transshipments"),
-    "administrator": ("/admin", "/admin/procedures", "/equipment"),
+    "administrator": ("/admin", "/admin/procedures", "/admin/gates", "/admin/gates/huu-nghi", "/equipment"),
     "auditor": ("/audit",),
     "border_guard": ("/station?at=barrier_1", "/station?at=barrier_2", "/station/gates"),
     "health_quarantine": ("/station",),

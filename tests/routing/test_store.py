@@ -3,92 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from geo.corridor import Corridor
-from geo.errors import ConflictError, InvalidInputError, NotFoundError, StaleError
-from geo.opening_hours import OpeningHours, parse_intervals
+from geo.errors import ConflictError, NotFoundError
 from routing import store
 from routing.demand import CorridorState
 from routing.forecast import forecast
 from routing.graph import build_network
 from routing.measure import measure_queues
-from routing.records import hours_columns
-from tests.geo.test_opening_hours import opening_hours
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
-
-
-def test_gates_get_assumed_settings_once(session: Session, corridor: Corridor) -> None:
-    store.seed_gate_settings(session, corridor, now=NOW)
-    changed = store.update_gate_setting(session, "huu-nghi", "export", {"lanes": 6}, version=1, now=NOW, updated_by=7)
-    assert (changed.lanes, changed.version, changed.updated_by) == (6, 2, 7)
-    store.seed_gate_settings(session, corridor, now=NOW)
-    assert store.get_gate_setting(session, "huu-nghi").lanes == 6
-    assert [(s.gate_id, s.direction) for s in store.gate_settings(session)] == [
-        ("huu-nghi", "export"),
-        ("huu-nghi", "import"),
-        ("tan-thanh", "export"),
-        ("tan-thanh", "import"),
-    ]
-    setting = changed.to_setting()
-    assert setting.crossing.lanes == 6
-    assert str(setting.crossing.hours) == "07:00–19:00"
-
-
-def test_an_edit_of_an_old_version_is_refused(session: Session, corridor: Corridor) -> None:
-    store.seed_gate_settings(session, corridor, now=NOW)
-    store.update_gate_setting(session, "huu-nghi", "export", {"open_to": time(21, 0)}, version=1, now=NOW)
-    with pytest.raises(StaleError, match="now it is version 2"):
-        store.update_gate_setting(session, "huu-nghi", "export", {"lanes": 3}, version=1, now=NOW)
-
-
-def test_a_gate_with_breaks_and_holidays_is_kept_as_it_is(session: Session, corridor: Corridor) -> None:
-    hours = {"opens": "06:30", "closes": "20:00", "breaks": "11:30–13:00", "holidays": {"2026-02-17": ""}}
-    gate = corridor.get_site("huu-nghi")
-    gate = replace(gate, attributes={**gate.attributes, **hours})
-    store.seed_gate_settings(session, replace(corridor, sites={**corridor.sites, "huu-nghi": gate}), now=NOW)
-    stored = store.get_gate_setting(session, "huu-nghi")
-    assert (stored.open_from, stored.open_to) == (time(6, 30), time(20, 0))
-    assert (stored.breaks, stored.holidays) == ("11:30–13:00", {"2026-02-17": ""})
-    assert stored.to_setting().crossing.hours == gate.opening_hours
-    changes = {"breaks": "", "holidays": {"2026-02-17": "08:00–10:00"}}
-    changed = store.update_gate_setting(session, "huu-nghi", "export", changes, version=1, now=NOW)
-    assert str(changed.hours) == "06:30–20:00"
-    assert changed.hours.open_at(datetime(2026, 2, 17, 2, 0, tzinfo=UTC))
-    for bad, match in (({"breaks": "noon"}, "noon is no interval"), ({"holidays": {"Tết": ""}}, "Tết is no date")):
-        with pytest.raises(InvalidInputError, match=match):
-            store.update_gate_setting(session, "huu-nghi", "export", bad, version=2, now=NOW)
-
-
-@given(opening_hours())
-def test_any_day_is_one_interval_with_breaks(hours: OpeningHours) -> None:
-    if not hours.daily_open_s:
-        with pytest.raises(InvalidInputError, match="needs an hour"):
-            hours_columns(hours)
-        return
-    columns = hours_columns(hours)
-    interval = f"{columns['open_from'].isoformat()}–{columns['open_to'].isoformat()}"
-    back = OpeningHours.parse(interval, breaks=columns["breaks"], holidays=columns["holidays"])
-    assert back.spans(NOW, NOW + timedelta(days=3)) == replace(
-        hours, intervals=parse_intervals(str(hours)), breaks=()
-    ).spans(NOW, NOW + timedelta(days=3))
-
-
-def test_impossible_settings_are_refused_by_name(session: Session, corridor: Corridor) -> None:
-    store.seed_gate_settings(session, corridor, now=NOW)
-    for changes, match in (({"lanes": 0}, "0 lanes"), ({"colour": 1}, "colour"), ({"service_mean_s": 0.0}, "0.0 s")):
-        with pytest.raises(InvalidInputError, match=match):
-            store.update_gate_setting(session, "huu-nghi", "export", changes, version=1, now=NOW)
-    with pytest.raises(NotFoundError):
-        store.update_gate_setting(session, "nowhere", "export", {}, version=1, now=NOW)
 
 
 def test_forecasts_come_back_as_they_were(session: Session, corridor: Corridor) -> None:

@@ -1,0 +1,256 @@
+"""What a gate is: hours, lanes and times of each direction, the regimes and goods it takes, who collects there.
+
+A `GateProfile` is the one home of these values; declarations, forecast, yard plan, advice, orders, fees and pages ask
+it. Pure: no database, no web. Each value has a `Source`, so that nobody takes an assumption for a measurement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import time
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from app.trips.goods import GoodsClass
+from app.trips.vocabulary import Collector, Regime
+from geo.corridor import Corridor, Site
+from geo.errors import InvalidInputError
+from geo.opening_hours import DAY_S, Interval, OpeningHours, format_intervals
+from routing.gates import Direction, GateSetting, Server, ServiceTime, assumed_settings, default_setting
+
+DIRECTIONS: Final[tuple[Direction, ...]] = ("export", "import")
+MAX_HOURS_CHARACTERS: Final = 200
+MAX_HOLIDAYS: Final = 400
+
+
+class Source(StrEnum):
+    """Where a value of a profile comes from."""
+
+    SHIPPED = "shipped"
+    """From the corridor's file, where it is surveyed or derived."""
+    ASSUMED = "assumed"
+    SIMULATED = "simulated"
+    """As the gates of the recorded demo day work."""
+    SET = "set"
+    """A person of this installation set it."""
+
+
+def _members_of(known: tuple[str, ...], name: str) -> AfterValidator:
+    def check(values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if value not in known:
+                raise ValueError(f"{value} is not one of the {name}: {', '.join(known)}.")
+        return tuple(value for value in known if value in values)
+
+    return AfterValidator(check)
+
+
+class Hours(BaseModel):
+    """Opening hours as people write them; `geo.opening_hours` says what they mean.
+
+    Arguments: `intervals` and `breaks` like "07:00–11:30, 13:00–19:00" (local time; nothing: closed); `holidays`,
+    ISO date → intervals in place of the regular ones.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    intervals: str = Field("", max_length=MAX_HOURS_CHARACTERS)
+    breaks: str = Field("", max_length=MAX_HOURS_CHARACTERS)
+    holidays: dict[str, Annotated[str, Field(max_length=MAX_HOURS_CHARACTERS)]] = Field(
+        default_factory=dict, max_length=MAX_HOLIDAYS
+    )
+
+    def model_post_init(self, _context: Any, /) -> None:
+        """Write the values in the one form that equal hours share."""
+        try:
+            record = self.opening_hours.to_record()
+        except InvalidInputError as error:
+            raise ValueError(str(error)) from error
+        for name, value in record.items():
+            object.__setattr__(self, name, value)
+
+    @cached_property
+    def opening_hours(self) -> OpeningHours:
+        """The hours that can be asked."""
+        return OpeningHours.parse(self.intervals, breaks=self.breaks, holidays=self.holidays)
+
+    @classmethod
+    def of(cls, hours: OpeningHours) -> Self:
+        """The written form of opening hours."""
+        return cls(**hours.to_record())
+
+
+class DirectionProfile(BaseModel):
+    """How one direction of a gate works: crossing, entrance (barrier 1 for exports) and stay in the yards between."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hours: Hours
+    lanes: int = Field(ge=1, le=64)
+    service_mean_s: float = Field(gt=0, le=86_400)
+    service_cv: float = Field(ge=0, le=5)
+    entrance_lanes: int = Field(ge=1, le=64)
+    entrance_service_mean_s: float = Field(ge=0, le=86_400)
+    entrance_service_cv: float = Field(ge=0, le=5)
+    dwell_mean_s: float = Field(ge=0, le=30 * 86_400)
+    dwell_cv: float = Field(ge=0, le=5)
+
+    @property
+    def opening_hours(self) -> OpeningHours:
+        """When the crossing works."""
+        return self.hours.opening_hours
+
+    @property
+    def open_from(self) -> time:
+        """When the first interval of a regular day begins; midnight where there is none."""
+        intervals = self.opening_hours.intervals
+        return _to_time(intervals[0].opens_s if intervals else 0)
+
+    @property
+    def open_to(self) -> time:
+        """When the last interval of a regular day ends; equal to `open_from` round the clock."""
+        intervals = self.opening_hours.intervals
+        return _to_time(intervals[-1].closes_s if intervals else 0)
+
+    def compile(self, gate_id: str, direction: Direction) -> GateSetting:
+        """As the engine takes it. Yards take trucks in round the clock; only the crossing keeps hours."""
+        return GateSetting(
+            gate_id=gate_id,
+            direction=direction,
+            crossing=Server(self.lanes, ServiceTime(self.service_mean_s, self.service_cv), self.opening_hours),
+            entrance=Server(self.entrance_lanes, ServiceTime(self.entrance_service_mean_s, self.entrance_service_cv)),
+            dwell=ServiceTime(self.dwell_mean_s, self.dwell_cv),
+        )
+
+    @classmethod
+    def of(cls, setting: GateSetting) -> Self:
+        """The profile that compiles to a setting."""
+        return cls(
+            hours=Hours.of(setting.crossing.hours),
+            lanes=setting.crossing.lanes,
+            service_mean_s=setting.crossing.service.mean_s,
+            service_cv=setting.crossing.service.cv,
+            entrance_lanes=setting.entrance.lanes,
+            entrance_service_mean_s=setting.entrance.service.mean_s,
+            entrance_service_cv=setting.entrance.service.cv,
+            dwell_mean_s=setting.dwell.mean_s,
+            dwell_cv=setting.dwell.cv,
+        )
+
+
+class GateValues(BaseModel):
+    """The values of a profile as people edit them, without where they come from.
+
+    Arguments: `regimes` and `goods`, the regimes and classes of goods that the gate takes; `collectors`, who collects
+    fees there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    exports: DirectionProfile
+    imports: DirectionProfile
+    regimes: Annotated[tuple[str, ...], _members_of(tuple(Regime), "regimes")] = tuple(Regime)
+    goods: Annotated[tuple[str, ...], _members_of(tuple(GoodsClass), "classes of goods")] = tuple(GoodsClass)
+    collectors: Annotated[tuple[str, ...], _members_of(tuple(Collector), "collectors")] = tuple(Collector)
+
+    def of(self, direction: str) -> DirectionProfile:
+        """How a direction works."""
+        return self.imports if direction == "import" else self.exports
+
+    def takes_regime(self, regime: str | None) -> bool:
+        """Whether goods under a regime may cross here; a regime nobody has named yet may."""
+        return not regime or regime in self.regimes
+
+    def takes_goods(self, goods_class: str | None) -> bool:
+        """Whether goods of a class may cross here; a class nobody has named yet may."""
+        return not goods_class or goods_class in self.goods
+
+    def takes(self, regime: str | None, goods_class: str | None) -> bool:
+        """Whether a truck may be sent here with what it carries."""
+        return self.takes_regime(regime) and self.takes_goods(goods_class)
+
+    def settings(self, gate_id: str) -> tuple[GateSetting, GateSetting]:
+        """Both directions as the engine takes them, exports first."""
+        return self.exports.compile(gate_id, "export"), self.imports.compile(gate_id, "import")
+
+    def leaves(self) -> Iterator[tuple[str, Any]]:
+        """Each value with its name, such as `exports.lanes`."""
+        for name in ("exports", "imports"):
+            part = getattr(self, name)
+            yield from ((f"{name}.{field}", getattr(part, field)) for field in DirectionProfile.model_fields)
+        yield from ((name, getattr(self, name)) for name in ("regimes", "goods", "collectors"))
+
+
+class GateProfile(GateValues):
+    """A gate with the source of each of its values, by the names of `leaves`."""
+
+    sources: dict[str, Source] = Field(default_factory=dict)
+
+    def values(self) -> GateValues:
+        """The values alone."""
+        return GateValues.model_validate(self.model_dump(exclude={"sources"}))
+
+    def edited(self, values: GateValues, source: Source = Source.SET) -> GateProfile:
+        """The profile with new values; what differs from before comes from `source`."""
+        before = dict(self.leaves())
+        changed = {name: source for name, value in values.leaves() if before[name] != value}
+        return GateProfile(**values.model_dump(), sources={**self.sources, **changed})
+
+    def with_direction(self, direction: str, changes: Mapping[str, Any]) -> GateValues:
+        """The values with one direction changed.
+
+        Arguments: `changes`, fields of `DirectionProfile`; `open_from` and `open_to` (`datetime.time`) stand for one
+        interval in place of the regular ones.
+        """
+        part = self.of(direction)
+        plain = part.model_dump() | {name: value for name, value in changes.items() if not name.startswith("open_")}
+        if changes.keys() & {"open_from", "open_to"}:
+            opens = changes.get("open_from", part.open_from)
+            closes = changes.get("open_to", part.open_to)
+            interval = Interval(_of_day(opens), _of_day(closes) or DAY_S)
+            plain["hours"] = {**plain["hours"], "intervals": format_intervals([interval])}
+        name = "imports" if direction == "import" else "exports"
+        return GateValues.model_validate({**self.values().model_dump(), name: plain})
+
+
+def default_profiles(corridor: Corridor) -> dict[str, GateProfile]:
+    """The profile of each gate as its site in the corridor describes it; what the site does not say is assumed.
+
+    Attributes of a site that are read: `lanes`, `opens`, `closes`, `cleared_veh_per_day` (see
+    `routing.gates.assumed_settings`), `regimes_closed`, `goods_closed`, `collectors`.
+    """
+    settings = {(setting.gate_id, setting.direction): setting for setting in assumed_settings(corridor)}
+    found = {}
+    for site in corridor.gates():
+        gate_id = site.site_id
+        parts = [settings.get((gate_id, one)) or default_setting(gate_id, one) for one in DIRECTIONS]
+        closed = {name: set(site.attributes.get(f"{name}_closed", ())) for name in ("regimes", "goods")}
+        values = GateValues(
+            exports=DirectionProfile.of(parts[0]),
+            imports=DirectionProfile.of(parts[1]),
+            regimes=tuple(name for name in Regime if name not in closed["regimes"]),
+            goods=tuple(name for name in GoodsClass if name not in closed["goods"]),
+            collectors=tuple(site.attributes.get("collectors", Collector)),
+        )
+        sources = {name: _source(site, name.rpartition(".")[2]) for name, _ in values.leaves()}
+        found[gate_id] = GateProfile(**values.model_dump(), sources=sources)
+    return found
+
+
+def _source(site: Site, name: str) -> Source:
+    """What the corridor says of a value: shipped if it was surveyed or derived, else assumed."""
+    attribute = {"hours": "opens", "regimes": "regimes_closed", "goods": "goods_closed"}.get(name, name)
+    known = site.provenance.get(attribute)
+    return Source.SHIPPED if known in {"surveyed", "derived"} else Source.ASSUMED
+
+
+def _of_day(moment: time) -> int:
+    return moment.hour * 3600 + moment.minute * 60 + moment.second
+
+
+def _to_time(of_day_s: int) -> time:
+    minutes, seconds = divmod(of_day_s % DAY_S, 60)
+    return time(minutes // 60, minutes % 60, seconds)
