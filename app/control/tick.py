@@ -19,7 +19,7 @@ from app.platform import outbox
 from app.platform.runtime import Runtime
 from app.platform.steps import Round, gauge, log
 from app.reporting import bulletin
-from app.trips import service as trips
+from app.trips import progress
 from app.trips.places import Places
 from app.yards import store as yards_store
 from app.yards.plan import emit_yards
@@ -40,7 +40,7 @@ class Tick:
     runtime: Runtime
     places: Places
     tails_km: Mapping[str, float]
-    advanced: trips.Advanced | None = None
+    advanced: progress.Advanced | None = None
     deliverer: Deliverer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,8 +99,8 @@ class Tick:
             states = capacity_store.yard_states(session, now)
             emit_yards(session, [state for state in states if state.yard_id in yard_ids], now)
 
-    def _advance(self, session: Session, now: datetime) -> trips.Advanced:
-        return trips.advance(session, now, places=self.places, tails_km=dict(self.tails_km), last=self.advanced)
+    def _advance(self, session: Session, now: datetime) -> progress.Advanced:
+        return progress.advance(session, now, places=self.places, tails_km=dict(self.tails_km), last=self.advanced)
 
     def _relay(self, session: Session, _now: datetime) -> int:
         sent = outbox.relay_waiting(session, self.runtime.redis)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Respon
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.accounts.authorisation import acting, allow
-from app.declarations import hs, importing, imports, service
+from app.declarations import hs, importing, imports, reading, service
 from app.declarations.service import DeclarationAction
 from app.declarations.vocabulary import ImportStatus
 from app.platform import idempotency
@@ -288,7 +288,7 @@ def list_declarations(
     status: Annotated[DeclarationStatus | None, Query(description="Of the latest revision.")] = None,
 ) -> Any:
     """The declarations the caller may see, newest trip first."""
-    return answer(service.list_declarations(session, principal, status=status, page=page))
+    return answer(reading.list_declarations(session, principal, status=status, page=page))
 
 
 @router.post("/declarations", status_code=201, response_model=DeclarationOut, responses=problems(404, 409))
@@ -353,7 +353,7 @@ def get_declaration(
 @router.get("/declarations/{trip_id}/copy", response_model=DeclarationIn, responses=problems(404))
 def copy_declaration(trip_id: TripId, principal: ReaderDep, session: SessionDep) -> Any:
     """An earlier declaration as the beginning of a new one: without arrival, customs number and health."""
-    return service.copy(session, principal, trip_id).to_record()
+    return reading.copy(session, principal, trip_id).to_record()
 
 
 @router.put("/declarations/{trip_id}", response_model=DeclarationOut, responses=problems(404, 409, 412, 428))
@@ -386,7 +386,7 @@ def _written(body: DeclarationIn) -> dict[str, Any]:
 def _answer(
     request: Request, response: Response, session: Any, principal: Principal, trip_id: int, now: datetime
 ) -> dict[str, Any]:
-    found = service.get(session, principal, trip_id, now=now)
+    found = reading.get(session, principal, trip_id, now=now)
     notes = [{"field": one.field, "detail": say(request, one)} for one in found["notes"]]
     return with_etag(response, {**found, "notes": notes})
 

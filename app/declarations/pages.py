@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from app.declarations import form as forms
-from app.declarations import hs, importing, imports, reasons, service
+from app.declarations import hs, importing, imports, reading, reasons, service
 from app.declarations.declared import CHOICES, read
 from app.declarations.endpoints import DeclarantAction, ReaderDep, WriterDep
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, field_of
@@ -59,7 +59,7 @@ def show_list(
     request: Request, principal: WriterDep, session: SessionDep, corridor: CorridorDep, before: int | None = None
 ) -> Response:
     """The declarations of the enterprise or the desk."""
-    page = service.list_declarations(session, principal, status=None, page=PageRequest(before))
+    page = reading.list_declarations(session, principal, status=None, page=PageRequest(before))
     return render(
         request,
         "declarations/declarations.html",
@@ -75,7 +75,7 @@ def show_new(
     request: Request, principal: WriterDep, session: SessionDep, corridor: CorridorDep, copy: int | None = None
 ) -> Response:
     """An empty form, or one that begins with an earlier declaration."""
-    form = service.copy(session, principal, copy) if copy is not None else forms.Form()
+    form = reading.copy(session, principal, copy) if copy is not None else forms.Form()
     return show_form(request, session, corridor, as_written(form))
 
 
@@ -155,7 +155,7 @@ def show(
     request: Request, principal: ReaderDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep, trip_id: int
 ) -> Response:
     """One declaration: what it says, what changed, why it was returned, its revisions."""
-    found = service.get(session, principal, trip_id, now=clock.now())
+    found = reading.get(session, principal, trip_id, now=clock.now())
     return render(
         request,
         "declarations/declaration.html",
@@ -176,7 +176,7 @@ def show_edit(
     request: Request, principal: WriterDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep, trip_id: int
 ) -> Response:
     """The form with what is declared."""
-    found = service.get(session, principal, trip_id, now=clock.now())
+    found = reading.get(session, principal, trip_id, now=clock.now())
     written = as_written(forms.Form.from_record(found["data"]))
     return show_form(request, session, corridor, {**written, "version": str(found["version"])}, found=found)
 
@@ -184,7 +184,7 @@ def show_edit(
 @router.post("/{trip_id}/edit")
 def edit(request: Request, action: DeclarantAction, written: WrittenDep, trip_id: int) -> Response:
     """Keep or submit a change; what cannot be accepted comes back with what to do."""
-    found = service.get(action.session, action.actor, trip_id, now=action.now)
+    found = reading.get(action.session, action.actor, trip_id, now=action.now)
     if written["act"] == "add_line":
         return show_form(request, action.session, action.corridor, with_blank_line(written), found=found)
     try:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from app.dispatch import advisory_store, wording
-from app.dispatch.advice import Advice, GateOutlook, Outlook, Truck, YardOutlook, advise
+from app.dispatch.advice import advise
+from app.dispatch.advice_inputs import Advice, GateOutlook, Outlook, Truck, YardOutlook
 from app.dispatch.policy import get_policy
 from app.dispatch.tables import Advisory
 from app.dispatch.vocabulary import AdvisoryStatus, Severity

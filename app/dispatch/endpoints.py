@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.accounts.authorisation import acting, allow
-from app.dispatch import orders, texts
-from app.dispatch.orders import Draft, Release
+from app.dispatch import order_answers, order_drafts, order_reading, orders, texts
+from app.dispatch.order_drafts import Draft, Release
 from app.dispatch.selection import DIRECTIONS, Selection, Stretch
 from app.dispatch.vocabulary import Compliance, OrderKind, OrderStatus, RecipientStatus
 from app.platform import idempotency
@@ -263,7 +263,7 @@ def preview_order(
     body: OrderIn, _principal: IssuerDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep
 ) -> Any:
     """Who would get an order and what it would say; nothing is sent."""
-    return orders.preview(session, body.read(), Places.of(corridor), clock.now())
+    return order_drafts.preview(session, body.read(), Places.of(corridor), clock.now())
 
 
 @router.post("", status_code=201, response_model=OrderOut, responses=problems(409))
@@ -282,7 +282,7 @@ def issue_order(
 
     order_id = idempotency.once(action, "orders.issue", idempotency_key, [body], make)
     response.headers["Location"] = f"/api/v1/orders/{order_id}"
-    return with_etag(response, orders.get_order(action.session, action.actor, order_id, action.now))
+    return with_etag(response, order_reading.get_order(action.session, action.actor, order_id, action.now))
 
 
 @router.get("", response_model=OrderPage, responses=problems())
@@ -295,13 +295,13 @@ def list_orders(
     current: Annotated[bool | None, Query(description="Only those that stand; a driver's default.")] = None,
 ) -> Any:
     """Orders the caller may see, newest first. A driver who fetches them has received them."""
-    return answer(orders.list_orders(session, principal, current=current, page=page, now=clock.now()))
+    return answer(order_reading.list_orders(session, principal, current=current, page=page, now=clock.now()))
 
 
 @router.get("/{order_id}", response_model=OrderOut, responses=problems(404))
 def get_order(order_id: OrderId, response: Response, principal: ReaderDep, session: SessionDep, clock: ClockDep) -> Any:
     """One order with its recipients."""
-    return with_etag(response, orders.get_order(session, principal, order_id, clock.now()))
+    return with_etag(response, order_reading.get_order(session, principal, order_id, clock.now()))
 
 
 @router.post("/{order_id}/delivered", response_model=OrderOut, responses=problems(404))
@@ -309,26 +309,26 @@ def deliver_order(
     order_id: OrderId, response: Response, principal: DriverDep, session: SessionDep, clock: ClockDep
 ) -> Any:
     """The driver's screen shows the order."""
-    orders.deliver(session, principal, order_id, now=clock.now())
-    return with_etag(response, orders.get_order(session, principal, order_id, clock.now()))
+    order_answers.deliver(session, principal, order_id, now=clock.now())
+    return with_etag(response, order_reading.get_order(session, principal, order_id, clock.now()))
 
 
 @router.post("/{order_id}/acknowledge", response_model=OrderOut, responses=problems(404, 409))
 def acknowledge_order(order_id: OrderId, response: Response, action: DriverAction) -> Any:
     """The driver confirms; a second tap changes nothing."""
-    orders.acknowledge(action, order_id)
-    return with_etag(response, orders.get_order(action.session, action.actor, order_id, action.now))
+    order_answers.acknowledge(action, order_id)
+    return with_etag(response, order_reading.get_order(action.session, action.actor, order_id, action.now))
 
 
 @router.post("/{order_id}/refuse", response_model=OrderOut, responses=problems(404, 409))
 def refuse_order(order_id: OrderId, body: RefusalIn, response: Response, action: DriverAction) -> Any:
     """The driver cannot follow, and says why."""
-    orders.refuse(action, order_id, body.reason)
-    return with_etag(response, orders.get_order(action.session, action.actor, order_id, action.now))
+    order_answers.refuse(action, order_id, body.reason)
+    return with_etag(response, order_reading.get_order(action.session, action.actor, order_id, action.now))
 
 
 @router.post("/{order_id}/cancel", response_model=OrderOut, responses=problems(404, 409, 412, 428))
 def cancel_order(order_id: OrderId, response: Response, action: IssuerAction, expected_version: ExpectedVersion) -> Any:
     """Take an order back."""
     orders.cancel(action, order_id, expected_version)
-    return with_etag(response, orders.get_order(action.session, action.actor, order_id, action.now))
+    return with_etag(response, order_reading.get_order(action.session, action.actor, order_id, action.now))

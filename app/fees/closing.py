@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.fees import store
+from app.fees import closing_store
 from app.fees.service import check_reason
 from app.fees.tables import Closing, Payment, Release
 from app.platform.actions import ActionContext
@@ -26,10 +26,10 @@ def preview(session: Session, principal: Principal, *, now: datetime) -> dict[st
     """What a closing would hold now, and whether today is closed already."""
     collector, gate_id = _office(principal)
     day = now.astimezone(LOCAL_ZONE).date()
-    rows = store.open_payments(session, collector, gate_id)
-    refunds = store.open_refunds(session, collector, gate_id)
-    closed = store.find_closing(session, collector, gate_id, day) is not None
-    held_vnd = store.held_vnd(session, collector, gate_id)
+    rows = closing_store.open_payments(session, collector, gate_id)
+    refunds = closing_store.open_refunds(session, collector, gate_id)
+    closed = closing_store.find_closing(session, collector, gate_id, day) is not None
+    held_vnd = closing_store.held_vnd(session, collector, gate_id)
     return {"day": day, "closed": closed, **totals(rows, refunds), "held_vnd": held_vnd}
 
 
@@ -48,14 +48,14 @@ def close_day(action: ActionContext, counted_cash_vnd: int, reason: str = "") ->
     """
     collector, gate_id = _office(action.actor)
     day = action.now.astimezone(LOCAL_ZONE).date()
-    store.lock_books(action.session, collector, gate_id)
-    newest = store.newest_closed_day(action.session, collector, gate_id)
+    closing_store.lock_books(action.session, collector, gate_id)
+    newest = closing_store.newest_closed_day(action.session, collector, gate_id)
     if newest is not None and newest >= day:
         raise ConflictError("The day {day} is closed already; what comes in now belongs to the next.", day=str(newest))
     if counted_cash_vnd < 0:
         raise InvalidInputError("The counted cash cannot be negative.", field="counted_cash_vnd")
-    rows = store.open_payments(action.session, collector, gate_id)
-    refunds = store.open_refunds(action.session, collector, gate_id)
+    rows = closing_store.open_payments(action.session, collector, gate_id)
+    refunds = closing_store.open_refunds(action.session, collector, gate_id)
     sums = totals(rows, refunds)
     difference_vnd = counted_cash_vnd - sums["expected_cash_vnd"]
     said = None
@@ -78,12 +78,12 @@ def close_day(action: ActionContext, counted_cash_vnd: int, reason: str = "") ->
         counted_cash_vnd=counted_cash_vnd,
         difference_vnd=difference_vnd,
         difference_reason=said,
-        held_vnd=store.held_vnd(action.session, collector, gate_id),
+        held_vnd=closing_store.held_vnd(action.session, collector, gate_id),
         **sums,
     )
     action.session.add(closing)
     action.session.flush()
-    store.stamp_closing(action.session, closing, [row.Payment for row in rows], refunds)
+    closing_store.stamp_closing(action.session, closing, [row.Payment for row in rows], refunds)
     after = describe(closing)
     action.record("fees.close", "closing", closing.closing_id, None, after)
     return closing.closing_id
@@ -134,7 +134,7 @@ def totals(rows: Sequence[Any], refunds: Sequence[Release]) -> dict[str, Any]:
 
 def list_closings(session: Session, principal: Principal, *, limit: int = 60) -> list[dict[str, Any]]:
     """The closings of the caller's office, newest first."""
-    rows = store.list_closings(session, *_office(principal), limit)
+    rows = closing_store.list_closings(session, *_office(principal), limit)
     return [{**describe(row.Closing), "closed_by_name": row.closed_by_name} for row in rows]
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.accounts.authorisation import acting, allow
-from app.fees import payments, releases, service
+from app.fees import payments, reading, releases, service
 from app.fees.vocabulary import FeeStatus, PaymentMethod, PaymentSource, PaymentStatus, ReleaseKind, ReleaseStatus
 from app.platform import idempotency
 from app.platform.actions import ActionContext
@@ -200,7 +200,7 @@ def list_fees(
     ready: Annotated[bool | None, Query(description="Whether the fee's turn has come on the sheet.")] = None,
 ) -> Any:
     """Fees the caller may see, newest first."""
-    return answer(service.list_fees(session, principal, statuses=tuple(status or ()), ready=ready, page=page))
+    return answer(reading.list_fees(session, principal, statuses=tuple(status or ()), ready=ready, page=page))
 
 
 @router.get("/releases", response_model=list[ReleaseOut], responses=problems())
@@ -218,19 +218,19 @@ def decide_release(release_id: Id, body: VerdictIn, action: CollectorAction, she
 @router.get("/of-trip/{trip_id}", response_model=FeeDetail, responses=problems(404))
 def get_fee_of_trip(trip_id: Id, response: Response, principal: ReaderDep, session: SessionDep) -> Any:
     """The fee of a trip with its payments."""
-    return with_etag(response, service.get_fee_of_trip(session, principal, trip_id))
+    return with_etag(response, reading.get_fee_of_trip(session, principal, trip_id))
 
 
 @router.get("/{fee_id}", response_model=FeeDetail, responses=problems(404))
 def get_fee(fee_id: Id, response: Response, principal: ReaderDep, session: SessionDep) -> Any:
     """One fee with its payments."""
-    return with_etag(response, service.get_fee(session, principal, fee_id))
+    return with_etag(response, reading.get_fee(session, principal, fee_id))
 
 
 @router.get("/{fee_id}/vietqr", response_model=CodeOut, responses=problems(404, 409))
 def get_code(fee_id: Id, principal: ReaderDep, session: SessionDep) -> Any:
     """The VietQR code of what is still due."""
-    return service.payment_code(session, principal, fee_id)
+    return reading.payment_code(session, principal, fee_id)
 
 
 @router.post("/{fee_id}/answers", response_model=FeeDetail, responses=problems(404, 409, 412, 428))
@@ -250,7 +250,7 @@ def answer_question(
         expected_version,
         body.facts,
     )
-    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
+    return with_etag(response, reading.get_fee(action.session, action.actor, fee_id))
 
 
 @router.post("/{fee_id}/decision", response_model=FeeDetail, responses=problems(404, 409, 412, 428))
@@ -271,7 +271,7 @@ def decide_amount(
         body.amount_vnd,
         body.reason,
     )
-    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
+    return with_etag(response, reading.get_fee(action.session, action.actor, fee_id))
 
 
 @router.post("/{fee_id}/cash", response_model=FeeDetail, responses=problems(404, 409, 412, 428))
@@ -287,7 +287,7 @@ def take_cash(
     """Take what is due in cash: the fee is paid, the receipt numbered."""
     make = partial(payments.take_cash, action, sheets, fee_id, expected_version, body.amount_vnd)
     idempotency.once(action, "fees.cash", idempotency_key, [fee_id, body.amount_vnd], make)
-    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
+    return with_etag(response, reading.get_fee(action.session, action.actor, fee_id))
 
 
 @router.post("/{fee_id}/confirm", response_model=FeeDetail, responses=problems(404, 409, 412, 428))
@@ -296,7 +296,7 @@ def confirm(
 ) -> Any:
     """Confirm that the money for a fee is on the account."""
     payments.confirm(action, sheets, fee_id, expected_version)
-    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
+    return with_etag(response, reading.get_fee(action.session, action.actor, fee_id))
 
 
 @router.post("/{fee_id}/waiver", response_model=FeeDetail, status_code=202, responses=problems(404, 409, 412, 428))
@@ -305,4 +305,4 @@ def ask_waiver(
 ) -> Any:
     """Ask that a fee be waived; a second person decides."""
     releases.ask_waiver(action, fee_id, expected_version, body.reason)
-    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
+    return with_etag(response, reading.get_fee(action.session, action.actor, fee_id))

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.fees import service, store
+from app.fees import reading, service, store
 from app.fees.vocabulary import FeeStatus
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
@@ -44,7 +44,7 @@ def read_fee(session: Session, principal: Principal, trip: Trip) -> dict[str, An
     if not principal.may("fees.read"):
         return None
     try:
-        fee = service.get_fee_of_trip(session, principal, trip.trip_id)
+        fee = reading.get_fee_of_trip(session, principal, trip.trip_id)
     except NotFoundError:
         return None
     shown = ("fee_id", "status", "collector", "amount_vnd", "received_vnd", "outstanding_vnd", "question", "reference")

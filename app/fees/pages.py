@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import allow
-from app.fees import closing, payments, releases, service
+from app.fees import closing, payments, reading, releases
 from app.fees.load import ANSWERABLE, CHOICES
 from app.fees.vocabulary import FeeStatus, PaymentMethod, PaymentStatus
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
@@ -91,16 +91,16 @@ def show_board(
 @router.get("/of-trip/{trip_id}")
 def lead_to_fee(trip_id: Id, principal: ReaderDep, session: SessionDep) -> Response:
     """To the fee of a trip."""
-    fee = service.get_fee_of_trip(session, principal, trip_id)
+    fee = reading.get_fee_of_trip(session, principal, trip_id)
     return RedirectResponse(f"/fees/{fee['fee_id']}", 303)
 
 
 @router.get("/{fee_id}")
 def show_fee(fee_id: Id, request: Request, principal: ReaderDep, session: SessionDep) -> Response:
     """One fee: how it came about, how to pay it, what came in; for its collector with all acts."""
-    fee = service.get_fee(session, principal, fee_id)
+    fee = reading.get_fee(session, principal, fee_id)
     try:
-        code = service.payment_code(session, principal, fee_id)
+        code = reading.payment_code(session, principal, fee_id)
     except ConflictError:
         code = None
     return render(request, "fees/fee.html", fee=fee, code=code, **WORDS)
@@ -108,7 +108,7 @@ def show_fee(fee_id: Id, request: Request, principal: ReaderDep, session: Sessio
 
 def _counter(session: Session, principal: Principal, clock: Clock, corridor: Corridor) -> dict[str, Any]:
     def fees(**wanted: Any) -> list[dict[str, Any]]:
-        return service.list_fees(session, principal, page=PageRequest(limit=LISTED), **wanted).items
+        return reading.list_fees(session, principal, page=PageRequest(limit=LISTED), **wanted).items
 
     site = corridor.sites.get(principal.gate_id or "")
     return {

@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import and_
 from sqlalchemy.orm import Session
 
-from app.fees import store
+from app.fees import closing_store, store
+from app.fees.reading import describe_payment, summary
 from app.fees.reference import find_references
-from app.fees.service import announce, check_reason, describe_payment, lock_for_collector, settle, summary
+from app.fees.service import announce, check_reason, lock_for_collector, settle
 from app.fees.tables import CollectingAccount, FeeRow, Payment
 from app.fees.tariff import HIGHEST_AMOUNT_VND
 from app.fees.vocabulary import FeeStatus, PaymentStatus
@@ -220,7 +221,7 @@ def confirm(action: ActionContext, sheets: Sheets, fee_id: int, expected_version
 
 def _confirm_payments(action: ActionContext, fee: FeeRow, payments: Sequence[Payment]) -> None:
     assert fee.collector is not None
-    store.lock_books(action.session, fee.collector, fee.gate_id)
+    closing_store.lock_books(action.session, fee.collector, fee.gate_id)
     series = series_name(fee.collector, fee.gate_id, action.now)
     for one in payments:
         if one.confirmed_at is None and one.applied_vnd:

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.dispatch.advice import Advice, GateOutlook, Outlook, Truck, YardOutlook, advise, exceedance
+from app.dispatch.advice import advise
+from app.dispatch.advice_inputs import Advice, GateOutlook, Outlook, Truck, YardOutlook, exceedance
 from app.dispatch.advisories import next_hours
 from app.dispatch.policy import AdvicePolicy
 from app.dispatch.wording import MESSAGES, render

@@ -12,19 +12,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.fees.tariff import (
-    LANGUAGES,
-    Condition,
-    Factor,
-    Fee,
-    Load,
-    Question,
-    Rate,
-    Tariff,
-    assess,
-    in_force,
-    round_half_up,
-)
+from app.fees.assessment import Fee, Question, assess, in_force, round_half_up
+from app.fees.tariff import LANGUAGES, Condition, Factor, Load, Rate, Tariff
 from app.fees.tariffs import SHIPPED_DIR
 from app.trips.goods import GoodsClass
 from geo.errors import InvalidInputError, NotFoundError

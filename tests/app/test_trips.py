@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.platform.runtime import Runtime
-from app.trips import service
+from app.trips import progress
 from app.trips.places import Places
 from tests.app.dispatching import Stage, add_organisation, pass_site, put_truck, set_stage, trip_body
 
@@ -199,12 +199,12 @@ def test_the_driver_named_is_bound_to_the_truck(stage: Stage, sign_in: SignIn) -
 def test_a_trip_advances_as_its_truck_does(stage: Stage) -> None:
     runtime, places = stage.runtime, Places.of(stage.runtime.corridor)
     stages: list[str] = []
-    last: service.Advanced | None = None
+    last: progress.Advanced | None = None
 
     def look() -> None:
         nonlocal last
         with runtime.sessions() as session:
-            last = service.advance(session, runtime.clock.now(), places=places, tails_km={"huu-nghi": 5.0}, last=last)
+            last = progress.advance(session, runtime.clock.now(), places=places, tails_km={"huu-nghi": 5.0}, last=last)
             session.commit()
         stages.append(stage.enterprise.get(f"/api/v1/trips/{stage.trip_id}").json()["stage"])
 
@@ -237,9 +237,9 @@ def test_looking_again_changes_nothing(stage: Stage) -> None:
     places = Places.of(stage.runtime.corridor)
     with stage.runtime.sessions() as session:
         now = stage.runtime.clock.now()
-        first = service.advance(session, now, places=places, tails_km={})
-        again = service.advance(session, now, places=places, tails_km={}, last=None)
-        later = service.advance(session, now, places=places, tails_km={}, last=again)
+        first = progress.advance(session, now, places=places, tails_km={})
+        again = progress.advance(session, now, places=places, tails_km={}, last=None)
+        later = progress.advance(session, now, places=places, tails_km={}, last=again)
         assert (first.changed, again.changed, later.changed) == (1, 0, 0)
 
 
@@ -249,8 +249,8 @@ def test_silence_beyond_the_yard_ends_a_trip(stage: Stage) -> None:
     with stage.runtime.sessions() as session:
         session.execute(text("UPDATE app.trip SET stage = 'in_the_yard'"))
         now = stage.runtime.clock.now()
-        assert service.advance(session, now + timedelta(minutes=50), places=places, tails_km={}).changed == 0
-        assert service.advance(session, now + timedelta(minutes=70), places=places, tails_km={}).changed == 1
+        assert progress.advance(session, now + timedelta(minutes=50), places=places, tails_km={}).changed == 0
+        assert progress.advance(session, now + timedelta(minutes=70), places=places, tails_km={}).changed == 1
 
 
 def test_what_an_earlier_trip_did_does_not_count(runtime: Runtime, enterprise: TestClient) -> None:
@@ -267,4 +267,4 @@ def test_what_an_earlier_trip_did_does_not_count(runtime: Runtime, enterprise: T
     second = enterprise.post("/api/v1/trips", json=body).json()["trip_id"]
     assert second != first
     with runtime.sessions() as session:
-        assert service.advance(session, now, places=places, tails_km={}).changed == 0
+        assert progress.advance(session, now, places=places, tails_km={}).changed == 0
