@@ -2,132 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
-from sqlalchemy import text
-from sqlalchemy.orm import Session
 
 from app.platform.actions import ActionContext
-from app.platform.runtime import Runtime
 from app.procedures import service as procedures
 from app.procedures.procedure import Facts
-from app.sheets.service import SheetChange, Sheets
-from app.trips import store as trips_store
 from geo.errors import ConflictError, InvalidInputError
-from tests.app.dispatching import add_organisation, put_truck, trip_body
-
-SignIn = Callable[..., TestClient]
-
-
-@dataclass
-class Border:
-    """A gate with an enterprise and an officer of each role, signed in when first asked for."""
-
-    runtime: Runtime
-    sheets: Sheets
-    sign_in: SignIn
-    organisation_id: int
-    enterprise: TestClient
-    officers: dict[str, TestClient] = field(default_factory=dict)
-
-    def officer(self, role: str, gate_id: str = "huu-nghi") -> TestClient:
-        key = f"{role} {gate_id}"
-        if key not in self.officers:
-            self.officers[key] = self.sign_in(role, gate_id=gate_id)
-        return self.officers[key]
-
-    def enter(self, plate: str = "29C-123.45", *, declare: bool = True, **changes: Any) -> int:
-        """A trip, declared or not; its id."""
-        now = self.runtime.clock.now()
-        made = self.enterprise.post("/api/v1/trips", json=trip_body(plate, now + timedelta(hours=1), **changes))
-        assert made.status_code == 201, made.text
-        trip = made.json()
-        if declare:
-            with self.runtime.sessions() as session:
-                facts = Facts(
-                    direction=trip["direction"], regime=trip["regime"], goods_class=frozenset({trip["goods_class"]})
-                )
-                self.sheets.open_sheet(ActionContext(session, None, now), trip["trip_id"], facts)
-                session.commit()
-        return int(trip["trip_id"])
-
-    def call(self, function: Any, *arguments: Any, **named: Any) -> Any:
-        """A service function in a transaction of its own."""
-        with self.runtime.sessions() as session:
-            found = function(ActionContext(session, None, self.runtime.clock.now()), *arguments, **named)
-            session.commit()
-        return found
-
-    def sheet(self, trip_id: int) -> dict[str, Any]:
-        answer = self.enterprise.get(f"/api/v1/trips/{trip_id}/sheet")
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
-
-    def state(self, trip_id: int) -> dict[str, str]:
-        return {step["step"]: step["status"] for step in self.sheet(trip_id)["steps"]}
-
-    def act(
-        self, role: str, trip_id: int, step: str, act: str = "confirm", *, key: str | None = None, **more: Any
-    ) -> Response:
-        """An act at the present version (or `version`); the answer."""
-        version = more.pop("version", None) or self.sheet(trip_id)["version"]
-        headers = {"If-Match": f'"{version}"'} | ({"Idempotency-Key": key} if key else {})
-        where = f"/api/v1/trips/{trip_id}/steps/{step}/{act}"
-        body = more or ({"reasons": ["plate_differs"]} if act == "return" else {})
-        return self.officer(role).post(where, json=body, headers=headers)
-
-    def rows(self, query: str, **parameters: Any) -> list[Any]:
-        with self.runtime.sessions() as session:
-            return list(session.execute(text(query), parameters).all())
-
-
-EXPORT_WAY = (
-    ("health_quarantine", "health"),
-    ("border_guard", "barrier_1"),
-    ("yard_operator", "yard"),
-    ("plant_quarantine", "quarantine_plant"),
-    ("customs", "customs"),
-    ("gate_management", "fee"),
-    ("border_guard", "barrier_2"),
-)
-
-
-@dataclass
-class Listener:
-    """Another feature that takes part: it hears of every act, and refuses it if told to."""
-
-    refusal: ConflictError | None = None
-    heard: list[tuple[str, str]] = field(default_factory=list)
-
-    def __call__(self, _session: Session, _sheets: Sheets, change: SheetChange) -> None:
-        self.heard.append((change.act, change.step))
-        if self.refusal is not None:
-            raise self.refusal
-
-
-@pytest.fixture
-def listener() -> Listener:
-    return Listener()
-
-
-@pytest.fixture
-def sheets(listener: Listener) -> Sheets:
-    """Sheets without what the platform's features do when one changes; their own tests have both together."""
-    return Sheets(listeners=(listener,), readers={})
-
-
-@pytest.fixture
-def border(runtime: Runtime, sheets: Sheets, sign_in: SignIn) -> Border:
-    organisation_id = add_organisation(runtime, "Nông sản Lạng Sơn")
-    return Border(runtime, sheets, sign_in, organisation_id, sign_in("enterprise", organisation_id=organisation_id))
+from tests.app.bordering import EXPORT_WAY, Border, Listener, SignIn, border, listener, sheets  # noqa: F401 - fixtures
+from tests.app.dispatching import add_organisation
 
 
 def test_an_export_goes_from_declaration_to_exit(border: Border) -> None:
@@ -390,76 +278,3 @@ def test_a_trip_keeps_the_procedure_it_began_under(border: Border, sign_in: Sign
     assert border.state(before)["health"] == "ready"
     assert "health" not in border.state(after)
     assert border.state(after)["barrier_1"] == "ready"
-
-
-def test_a_work_list_says_who_is_here_and_who_comes_next(border: Border) -> None:
-    now = border.runtime.clock.now()
-    ids = {plate: border.enter(plate) for plate in ("29C-111.11", "29C-222.22", "29C-333.33", "29C-444.44")}
-    with border.runtime.sessions() as session:
-        put_truck(session, border.runtime.corridor, "29C-111.11", time=now, km=0.9, site_id="huu-nghi", motion="gate")
-        put_truck(session, border.runtime.corridor, "29C-222.22", time=now, km=40.0)
-        session.execute(
-            text("INSERT INTO app.outlook VALUES (:trip_id, :now, :at, :at, '{60,60,60}')"),
-            {"trip_id": ids["29C-333.33"], "now": now, "at": [now + timedelta(minutes=20)] * 3},
-        )
-        session.execute(
-            text("UPDATE app.trip SET stage = 'cancelled' WHERE trip_id = :trip_id"), {"trip_id": ids["29C-444.44"]}
-        )
-        session.commit()
-    guard = border.officer("border_guard")
-    health = border.officer("health_quarantine").get("/api/v1/inspections", params={"station": "health"}).json()
-    assert [entry["trip_id"] for entry in health["here"]] == [ids["29C-111.11"]]
-    assert [entry["trip_id"] for entry in health["next"]] == [ids["29C-333.33"], ids["29C-222.22"]]
-    assert [entry["eta_is_forecast"] for entry in health["next"]] == [True, False]
-    barrier = guard.get("/api/v1/inspections", params={"station": "barrier_1"}).json()
-    assert barrier["here"] == []
-    assert barrier["next"][0]["trip_id"] == ids["29C-111.11"]
-    assert barrier["next"][0]["waits_for"] == ["health"]
-    border.act("health_quarantine", ids["29C-111.11"], "health")
-    barrier = guard.get("/api/v1/inspections", params={"station": "barrier_1"}).json()
-    assert [entry["trip_id"] for entry in barrier["here"]] == [ids["29C-111.11"]]
-    elsewhere = border.officer("border_guard", "tan-thanh")
-    other = elsewhere.get("/api/v1/inspections", params={"station": "barrier_1"}).json()
-    assert other["here"] == other["next"] == []
-    assert guard.get("/api/v1/inspections", params={"station": "kitchen"}).status_code == 422
-    assert border.enterprise.get("/api/v1/inspections", params={"station": "health"}).status_code == 403
-
-
-def test_nobody_waits_before_the_truck_is_there(border: Border) -> None:
-    clock = border.runtime.clock
-    early, late = border.enter("29C-123.45"), border.enter("29C-543.21")
-    clock.advance(5 * 3600)
-    for trip_id in (late, early):  # declared in one order, there in the other
-        border.call(border.sheets.note_arrival, trip_id)
-        clock.advance(300)
-    listed = border.officer("health_quarantine").get("/api/v1/inspections", params={"station": "health"}).json()["here"]
-    assert [one["trip_id"] for one in listed] == [late, early]
-    assert clock.now() - datetime.fromisoformat(listed[0]["since"]) == timedelta(seconds=600)
-    assert border.act("health_quarantine", late, "health").status_code == 200
-    (stay,) = border.rows("SELECT ended_at - began_at AS lasted FROM app.stay WHERE name = 'health'")
-    assert stay.lasted == timedelta(seconds=600)
-
-
-def test_a_truck_that_enters_the_yard_has_arrived(border: Border) -> None:
-    trip_id, now = border.enter(), border.runtime.clock.now()
-    change = {"trip_id": trip_id, "old": "planned", "new": "in_the_yard", "at": now}
-    border.call(lambda action: trips_store.apply_stages(action.session, [change]))
-    (trip,) = border.rows("SELECT arrived_at FROM app.trip")
-    assert trip.arrived_at == now
-
-
-def test_what_a_trip_left_open_does_not_stay_on_the_lists(border: Border) -> None:
-    trip_id = border.enter()
-    border.call(border.sheets.note_arrival, trip_id)
-    assert border.rows("SELECT FROM app.trip_step WHERE is_live")
-    with border.runtime.sessions() as session:
-        session.execute(text("UPDATE app.trip SET stage = 'out'"))
-        session.commit()
-    assert not border.rows("SELECT FROM app.trip_step WHERE is_live")
-    health = border.officer("health_quarantine").get("/api/v1/inspections", params={"station": "health"}).json()
-    assert health["here"] == health["next"] == []
-    refused = border.act("health_quarantine", trip_id, "health")
-    assert refused.status_code == 409
-    ore = Facts(direction="export", regime="export", goods_class=frozenset({"ore"}))
-    with pytest.raises(ConflictError):
-        border.call(border.sheets.open_sheet, trip_id, ore)
