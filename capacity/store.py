@@ -39,7 +39,7 @@ KEEP_STAYS = timedelta(days=1)
 """How long an ended stay is kept, so that late reports of it are recognised."""
 KEEP_ASSIGNMENTS = timedelta(hours=6)
 KEEP_PLANS = timedelta(days=30)
-OLDEST_COUNT = timedelta(hours=1)
+MAX_COUNT_AGE = timedelta(hours=1)
 """A count older than this is refused: the ledger no longer knows that moment exactly."""
 
 
@@ -177,7 +177,7 @@ def record_count(
     ConflictError
         If a later count is already entered.
     """
-    if time > now or time < now - OLDEST_COUNT:
+    if time > now or time < now - MAX_COUNT_AGE:
         raise InvalidInputError(
             "A count is entered within an hour; {time} is not in the past hour.", field="time", time=time.isoformat()
         )

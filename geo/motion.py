@@ -17,7 +17,7 @@ One ladder; each rule takes the step that its kind of mistake asks for:
 The steps between are gaps on purpose: a truck that was told to stop is neither standing nor moving between 0.5 and
 1.5 m/s, and one in a queue is back on the road only when it drives freely, so that no judgement flickers. All are
 assumed, to be checked against observed trips. The functions take anything array-like, m/s, and keep its shape; an
-unknown speed (NaN) is none of all this.
+unknown speed (NaN) is not one of these.
 """
 
 from __future__ import annotations

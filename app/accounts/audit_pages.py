@@ -23,7 +23,7 @@ from geo.errors import InvalidInputError
 router = APIRouter(include_in_schema=False)
 
 PAGE_SIZE = 50
-MOST_EXPORTED = 20_000
+MAX_EXPORTED = 20_000
 EXPORT_COLUMNS = (
     "audit_id",
     "at",
@@ -77,7 +77,7 @@ def export_audit(
     since: str = "",
     until: str = "",
 ) -> Response:
-    """What the page shows, as a table: newest first, at most `MOST_EXPORTED` rows, with each row's hash."""
+    """What the page shows, as a table: newest first, at most `MAX_EXPORTED` rows, with each row's hash."""
     text = _to_csv(session, q, action, local_day(since), local_day(until, days=1))
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"', "Cache-Control": "no-store"}
     return Response(text.encode(), 200, headers, "text/csv; charset=utf-8")
@@ -96,7 +96,7 @@ def _to_csv(session: Session, q: str, action: str, since: datetime | None, until
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(EXPORT_COLUMNS)
-    rows = audit_store.search_audit(session, query=q, action=action, since=since, until=until, limit=MOST_EXPORTED)
+    rows = audit_store.search_audit(session, query=q, action=action, since=since, until=until, limit=MAX_EXPORTED)
     for row in rows:
         changed = ["" if one is None else orjson.dumps(one).decode() for one in (row.before, row.after)]
         cells = (

@@ -26,8 +26,8 @@ HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 """Argon2id with the parameters of the OWASP Password Storage Cheat Sheet: some 20 ms, so that a whole shift can sign in
 at once on a small machine."""
 
-SHORTEST_PASSWORD = 10
-LONGEST_PASSWORD = 200
+MIN_PASSWORD_LENGTH = 10
+MAX_PASSWORD_LENGTH = 200
 NULLABLE = frozenset({"organisation_id", "gate_id", "vehicle_id"})
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{2,63}")
 
@@ -204,7 +204,7 @@ def set_locale(session: Session, principal: Principal, locale: str) -> None:
     Raises
     ------
     InvalidInputError
-        If it is none of vi, en, zh.
+        If it is not one of vi, en, zh.
     """
     account = store.get_account(session, principal.account_id)
     account.locale = _one_of(locale, LOCALES, "locale")
@@ -315,12 +315,12 @@ def check_password(password: str) -> None:
     InvalidInputError
         If so.
     """
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+    if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
         raise InvalidInputError(
             "A password has {shortest} to {longest} characters.",
             field="password",
-            shortest=SHORTEST_PASSWORD,
-            longest=LONGEST_PASSWORD,
+            shortest=MIN_PASSWORD_LENGTH,
+            longest=MAX_PASSWORD_LENGTH,
         )
 
 
@@ -369,7 +369,7 @@ def _one_of(value: str, allowed: tuple[str, ...], field: str) -> str:
 
 def _matches(password_hash: str, password: str) -> bool:
     try:
-        return len(password) <= LONGEST_PASSWORD and HASHER.verify(password_hash, password)
+        return len(password) <= MAX_PASSWORD_LENGTH and HASHER.verify(password_hash, password)
     except VerificationError:
         return False
 

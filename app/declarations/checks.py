@@ -21,12 +21,12 @@ from geo.errors import InvalidInputError
 from geo.opening_hours import OpeningHours
 from ingest.plates import find_plate, vehicle_kind
 
-HEAVIEST_LOAD_KG: Final = 60_000.0
+MAX_LOAD_KG: Final = 60_000.0
 USUAL_LOAD_KG: Final = 40_000.0
-LARGEST_QUANTITY: Final = 1_000_000.0
+MAX_QUANTITY: Final = 1_000_000.0
 COLDEST_C, WARMEST_C = -60.0, 60.0
 BODY_C: Final = (34.0, 43.0)
-LONGEST_VALID: Final = timedelta(days=366 * 60)
+MAX_VALIDITY: Final = timedelta(days=366 * 60)
 FURTHEST_BACK: Final = date(1990, 1, 1)
 CUSTOMS_NUMBER: Final = re.compile(r"\d{12}|\d{18}", re.ASCII)
 """VNACCS numbers have 12 digits, Chinese customs' 18."""
@@ -44,7 +44,7 @@ LICENCE: Final = re.compile(r"[A-Z0-9]{6,20}", re.ASCII)
 class Surroundings:
     """What a declaration is checked against.
 
-    `kept_arrival` is a planned arrival declared before, which may have passed meanwhile: it is not asked for anew.
+    `kept_arrival` is a planned arrival declared before, which may have passed since: it is not asked for again.
     """
 
     now: datetime
@@ -115,7 +115,7 @@ def _check_gate(form: Form, around: Surroundings) -> Iterator[Problem]:
     if gate is None:
         known = ", ".join(sorted(around.gates))
         yield Problem(
-            "gate_id", "Choose the gate; {value} is none of {known}.", {"value": form.gate_id or "–", "known": known}
+            "gate_id", "Choose the gate; {value} is not one of {known}.", {"value": form.gate_id or "–", "known": known}
         )
         return
     if not gate.takes_regime(form.regime):
@@ -174,7 +174,7 @@ def _check_vehicle(form: Form) -> Iterator[Problem]:
         yield _missing("container", "Choose the size of the container, or none.")
     if form.refrigerated is None:
         yield _missing("refrigerated", "Say whether truck or container is refrigerated.")
-    if form.payload_kg is not None and not 100 <= form.payload_kg <= HEAVIEST_LOAD_KG:
+    if form.payload_kg is not None and not 100 <= form.payload_kg <= MAX_LOAD_KG:
         yield Problem(
             "payload_kg",
             "A payload of {value} kg cannot be; copy it from the registration, in kilograms.",
@@ -219,7 +219,7 @@ def _check_expiry(form: Form, around: Surroundings) -> Iterator[Problem]:
         until: date | None = getattr(form, name)
         if until is None:
             continue
-        if until < FURTHEST_BACK or until > arrival + LONGEST_VALID:
+        if until < FURTHEST_BACK or until > arrival + MAX_VALIDITY:
             yield Problem(
                 name,
                 "The date {value} cannot be; write it again with four digits of the year.",
@@ -255,7 +255,7 @@ def _check_goods(form: Form) -> Iterator[Problem]:
     for number, line in enumerate(form.lines, 1):
         for problem in _check_line(line, form):
             yield Problem(f"lines.{number}.{problem.field}", problem.message, problem.values, problem.is_note)
-    if form.gross_weight_kg > HEAVIEST_LOAD_KG:
+    if form.gross_weight_kg > MAX_LOAD_KG:
         yield Problem(
             "lines.1.gross_weight_kg",
             "All goods together weigh {value:.0f} kg, more than any truck carries; check the units.",
@@ -313,11 +313,11 @@ def _check_code(line: Line) -> Iterator[Problem]:
 
 
 def _check_amounts(line: Line) -> Iterator[Problem]:
-    if line.quantity is None or not 0 < line.quantity <= LARGEST_QUANTITY:
+    if line.quantity is None or not 0 < line.quantity <= MAX_QUANTITY:
         yield _missing("quantity", "Give the quantity, more than 0 and at most a million.")
     if not line.unit:
         yield _missing("unit", "Choose the unit of the quantity.")
-    if line.packages is not None and not 0 < line.packages <= LARGEST_QUANTITY:
+    if line.packages is not None and not 0 < line.packages <= MAX_QUANTITY:
         yield _missing("packages", "Give the number of packages, more than 0, or leave it empty.")
     if not line.packaging:
         yield _missing("packaging", "Choose the packaging.")
@@ -325,7 +325,7 @@ def _check_amounts(line: Line) -> Iterator[Problem]:
     for name, weight in (("gross_weight_kg", gross), ("net_weight_kg", net)):
         if weight is None or weight <= 0:
             yield _missing(name, "Give the weight in kilograms, more than 0.")
-        elif weight > HEAVIEST_LOAD_KG:
+        elif weight > MAX_LOAD_KG:
             yield Problem(
                 name,
                 "{value:.0f} kg are more than any truck carries; check that they are kilograms.",

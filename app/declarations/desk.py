@@ -28,7 +28,7 @@ from ingest.store import find_vehicle
 LATEST_NOTICE: Final = timedelta(days=3)
 """A vehicle that has stood for longer without being registered is most likely a slip in the date."""
 NOTE_LENGTH: Final = 500
-MOST_FOUND: Final = 20
+MAX_FOUND: Final = 20
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ def list_arrivals(
 
 def find_enterprises(session: Session, query: str) -> list[Organisation]:
     """Enterprises to declare for whose name holds the words asked for."""
-    return list(store.search_enterprises(session, query, limit=MOST_FOUND))
+    return list(store.search_enterprises(session, query, limit=MAX_FOUND))
 
 
 def temporary_yard(corridor: Corridor, gate_id: str | None) -> Site:

@@ -315,7 +315,7 @@ def check_import(
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
     """Check a file of declarations row by row; nothing is declared yet."""
-    content = file.file.read(importing.LARGEST_FILE_BYTES + 1)
+    content = file.file.read(importing.MAX_FILE_BYTES + 1)
     name = (file.filename or "").replace("\0", "")
     make = partial(imports.check_file, action, content, name, organisation_id=organisation_id)
     import_id = idempotency.once(action, "declarations.import", idempotency_key, [content], make)

@@ -23,10 +23,10 @@ from app.declarations import hs
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS
 from geo.errors import InvalidInputError, MalformedError
 
-LARGEST_FILE_BYTES: Final = 2_000_000
-LARGEST_UNPACKED_BYTES: Final = 40_000_000
-MOST_ROWS: Final = 500
-MOST_COLUMNS: Final = 60
+MAX_FILE_BYTES: Final = 2_000_000
+MAX_UNPACKED_BYTES: Final = 40_000_000
+MAX_ROWS: Final = 500
+MAX_COLUMNS: Final = 60
 TEXT_ROWS: Final = 200
 REFERENCE: Final = "reference"
 COLUMNS: Final = (REFERENCE, *(name for name in HEAD_FIELDS if name != "driver_id"), *LINE_FIELDS)
@@ -125,23 +125,23 @@ def read_file(content: bytes, *, gate_names: Mapping[str, str]) -> list[Sheet]:
     InvalidInputError
         If it is too large, holds no row, or has no known heading.
     """
-    if len(content) > LARGEST_FILE_BYTES:
+    if len(content) > MAX_FILE_BYTES:
         raise InvalidInputError(
             "The file has {size_kb} kB; send at most {most_kb}, in several files.",
             field="file",
             size_kb=len(content) // 1000,
-            most_kb=LARGEST_FILE_BYTES // 1000,
+            most_kb=MAX_FILE_BYTES // 1000,
         )
     table = list(_read_xlsx(content) if content.startswith(SIGNATURE_OF_ZIP) else _read_csv(content))
     rows = [(number, row) for number, row in table if any(_text(cell) for cell in row)]
     if len(rows) < 2:
         raise InvalidInputError("The file holds no rows below its headings.", field="file")
-    if len(rows) > MOST_ROWS + 1:
+    if len(rows) > MAX_ROWS + 1:
         raise InvalidInputError(
             "The file holds {count} rows; send at most {most}, in several files.",
             field="file",
             count=len(rows) - 1,
-            most=MOST_ROWS,
+            most=MAX_ROWS,
         )
     columns = _columns(rows[0][1])
     return _group([(number, _named(columns, row, gate_names)) for number, row in rows[1:]])
@@ -266,7 +266,7 @@ def _read_csv(content: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
     delimiter = max(",;\t", key=head.count)
     try:
         for number, row in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1):
-            yield number, row[:MOST_COLUMNS]
+            yield number, row[:MAX_COLUMNS]
     except csv.Error as error:
         raise MalformedError("The CSV cannot be read: {detail}.", detail=str(error)) from error
 
@@ -283,13 +283,13 @@ def _read_xlsx(content: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > LARGEST_UNPACKED_BYTES:
+        if unpacked > MAX_UNPACKED_BYTES:
             raise MalformedError("The XLSX unpacks to more than can be read; remove pictures and empty sheets.")
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         page = book.worksheets[0]
-        for number, row in enumerate(page.iter_rows(values_only=True, max_col=MOST_COLUMNS), 1):
+        for number, row in enumerate(page.iter_rows(values_only=True, max_col=MAX_COLUMNS), 1):
             yield number, row
-            if number > 20 * MOST_ROWS:
+            if number > 20 * MAX_ROWS:
                 break
         book.close()
     except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, IndexError, OSError, SyntaxError) as error:

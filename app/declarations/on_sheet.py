@@ -53,7 +53,7 @@ def note_return(session: Session, _sheets: Sheets, change: SheetChange) -> None:
     Raises
     ------
     InvalidInputError
-        If a reason is none of the list, which undoes the return.
+        If a reason is not one of the list, which undoes the return.
     """
     if change.act != "return":
         return

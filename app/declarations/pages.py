@@ -116,7 +116,7 @@ def show_import_form(request: Request, _principal: WriterDep) -> Response:
 @router.post("/import")
 def check_import(request: Request, action: DeclarantAction, file: UploadFile) -> Response:
     """Check a file row by row."""
-    content = file.file.read(importing.LARGEST_FILE_BYTES + 1)
+    content = file.file.read(importing.MAX_FILE_BYTES + 1)
     try:
         with action.session.begin_nested():
             import_id = imports.check_file(action, content, file.filename or "")

@@ -53,7 +53,7 @@ def check_reasons(codes: Sequence[str], text: str) -> list[str]:
     unknown = sorted(set(codes) - set(all_reasons()))
     if unknown or not (codes or text.strip()):
         raise InvalidInputError(
-            "Choose why the sheet is returned; {value} is none of {known}.",
+            "Choose why the sheet is returned; {value} is not one of {known}.",
             field="reasons",
             value=", ".join(unknown) or "–",
             known=", ".join(all_reasons()),

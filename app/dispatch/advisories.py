@@ -31,7 +31,7 @@ from geo.opening_hours import OpeningHours
 
 POLICE: Final = ("traffic_police",)
 SEEN_WITHIN: Final = timedelta(minutes=30)
-LONGEST_REASON: Final = 300
+MAX_REASON_LENGTH: Final = 300
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -226,12 +226,12 @@ def decide(action: ActionContext, advisory_id: int, decision: str, reason: str) 
         If it is over or somebody decided otherwise.
     """
     tidy = " ".join(reason.split())
-    if len(tidy) > LONGEST_REASON or (decision == AdvisoryStatus.DISMISSED and not tidy):
+    if len(tidy) > MAX_REASON_LENGTH or (decision == AdvisoryStatus.DISMISSED and not tidy):
         raise InvalidInputError(
             "The reason has {length} characters; say in 1 to {most} why the advice is not followed.",
             field="reason",
             length=len(tidy),
-            most=LONGEST_REASON,
+            most=MAX_REASON_LENGTH,
         )
     advisory = advisory_store.lock_advisory(action.session, advisory_id)
     if advisory is None:

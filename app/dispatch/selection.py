@@ -17,8 +17,8 @@ from app.trips.vocabulary import Regime, Stage
 from geo.errors import InvalidInputError
 
 DIRECTIONS = {"to_border": TO_BORDER, "from_border": FROM_BORDER, "both": 0}
-LONGEST_LIST = 5000
-MOST_VERTICES = 1000
+MAX_LIST_LENGTH = 5000
+MAX_VERTICES = 1000
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,12 @@ def check_selection(wanted: Selection, places: Places) -> Selection:
     ):
         for value in values:
             _check_known(field, value, known)
-    if wanted.vehicle_ids is not None and not 1 <= len(wanted.vehicle_ids) <= LONGEST_LIST:
+    if wanted.vehicle_ids is not None and not 1 <= len(wanted.vehicle_ids) <= MAX_LIST_LENGTH:
         raise InvalidInputError(
             "The list names {count} trucks; name 1 to {most}.",
             field="selection.vehicle_ids",
             count=len(wanted.vehicle_ids),
-            most=LONGEST_LIST,
+            most=MAX_LIST_LENGTH,
         )
     if wanted.limit_veh is not None and wanted.limit_veh < 1:
         raise InvalidInputError(
@@ -173,7 +173,7 @@ def _check_area(area: Mapping[str, Any]) -> None:
             "The area is not a valid GeoJSON Polygon; draw it again without crossing its own line.",
             field="selection.area",
         )
-    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90) or vertices > MOST_VERTICES:
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90) or vertices > MAX_VERTICES:
         raise InvalidInputError(
             "The area lies outside the world or has too many corners; give longitude before latitude, in degrees.",
             field="selection.area",

@@ -16,7 +16,7 @@ from geo.clock import LOCAL_ZONE
 from geo.errors import InvalidInputError
 
 LOCALES: Final = ("vi", "en", "zh")
-LONGEST_TEXT: Final = 500
+MAX_TEXT_LENGTH: Final = 500
 
 TEMPLATES: Final[Mapping[str, Mapping[str, str]]] = {
     OrderKind.HOLD: {
@@ -135,12 +135,12 @@ def check_edited(edited: Mapping[str, str]) -> dict[str, str]:
         field = f"text.{locale}"
         if locale not in LOCALES:
             raise InvalidInputError("There is no language {locale}; use vi, en or zh.", field=field, locale=locale)
-        if not template.strip() or len(template) > LONGEST_TEXT:
+        if not template.strip() or len(template) > MAX_TEXT_LENGTH:
             raise InvalidInputError(
                 "The text has {length} characters; write 1 to {most}.",
                 field=field,
                 length=len(template.strip()),
-                most=LONGEST_TEXT,
+                most=MAX_TEXT_LENGTH,
             )
         for name in _PLACEHOLDER.findall(template):
             if name not in PLACEHOLDERS:

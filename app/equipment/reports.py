@@ -51,7 +51,7 @@ def weigh(
     InvalidInputError
         If the weights cannot be, or the time or the plate is none.
     """
-    if not 0 < gross_kg <= scales.HEAVIEST_KG or (tare_kg is not None and not 0 < tare_kg <= gross_kg):
+    if not 0 < gross_kg <= scales.MAX_KG or (tare_kg is not None and not 0 < tare_kg <= gross_kg):
         raise InvalidInputError(
             "A truck of {gross_kg} kg with a tare of {tare_kg} kg cannot be; check the scale.",
             field="gross_kg",

@@ -35,8 +35,8 @@ from geo.errors import (
 
 WINDOW: Final = timedelta(minutes=5)
 """How far the time of a signed message may lie from ours."""
-MOST_ROWS: Final = 5000
-MOST_BYTES: Final = 4 * 2**20
+MAX_ROWS: Final = 5000
+MAX_BYTES: Final = 4 * 2**20
 FUTURE: Final = timedelta(days=1)
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "bank_ref": ("bank_ref", "mã giao dịch", "số giao dịch", "số tham chiếu", "transaction id"),
@@ -187,8 +187,8 @@ def import_statement(action: ActionContext, content: bytes) -> dict[str, Any]:
 
 def read_rows(content: bytes) -> list[tuple[int, dict[str, str]]]:
     """The rows of a statement by the names of `COLUMNS`, with their line numbers; raises MalformedError."""
-    if len(content) > MOST_BYTES:
-        raise MalformedError("The file is larger than {most} bytes; split it.", most=MOST_BYTES)
+    if len(content) > MAX_BYTES:
+        raise MalformedError("The file is larger than {most} bytes; split it.", most=MAX_BYTES)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -204,8 +204,8 @@ def read_rows(content: bytes) -> list[tuple[int, dict[str, str]]]:
         raise MalformedError("The file is no CSV: {error}.", error=str(error)) from None
     if not lines:
         raise MalformedError("The file is empty.")
-    if len(lines) > MOST_ROWS + 1:
-        raise MalformedError("The file has more than {most} rows; split it.", most=MOST_ROWS)
+    if len(lines) > MAX_ROWS + 1:
+        raise MalformedError("The file has more than {most} rows; split it.", most=MAX_ROWS)
     names = [" ".join(cell.lower().split()) for cell in lines[0][1]]
     places = {}
     for column, known in COLUMNS.items():

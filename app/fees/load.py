@@ -21,8 +21,8 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The values of facts that are names."""
 ANSWERABLE: Final = ("payload_kg", "weight_kg", "container", "refrigerated", "vehicle", "service")
-"""Facts a collector may add; regime and gate are the trip's own and are declared anew, not answered."""
-MOST_KG: Final = 200_000
+"""Facts a collector may add; regime and gate are the trip's own and are declared again, not answered."""
+MAX_KG: Final = 200_000
 
 
 def load_of(trip: Mapping[str, Any], declared: Mapping[str, Any] | None, answers: Mapping[str, Any]) -> Load:
@@ -84,4 +84,4 @@ def _fits(name: str, value: Any) -> bool:
         return False
     if name in CHOICES:
         return value in CHOICES[name]
-    return not isinstance(value, int) or isinstance(value, bool) or 0 <= value <= MOST_KG
+    return not isinstance(value, int) or isinstance(value, bool) or 0 <= value <= MAX_KG

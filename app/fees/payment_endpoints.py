@@ -26,7 +26,7 @@ from geo.errors import CuaKhauError, InvalidInputError, MalformedError
 
 router = APIRouter(prefix="/api/v1/payments", tags=["fees"])
 
-MOST_WEBHOOK_BYTES = 64 * 1024
+MAX_WEBHOOK_BYTES = 64 * 1024
 SetterDep = Annotated[Principal, Depends(allow("tariffs.write"))]
 SetterAction = Annotated[ActionContext, Depends(acting("tariffs.write"))]
 
@@ -184,7 +184,7 @@ class AccountWithKey(AccountOut):
 @router.post("/bank/{collecting_account_id}", response_model=ReceivedOut, responses=problems(400, 409, 413))
 def bank_webhook(
     collecting_account_id: Id,
-    body: Annotated[bytes, Depends(body_up_to(MOST_WEBHOOK_BYTES))],
+    body: Annotated[bytes, Depends(body_up_to(MAX_WEBHOOK_BYTES))],
     session: SessionDep,
     clock: ClockDep,
     runtime: RuntimeDep,
@@ -231,7 +231,7 @@ def list_open(principal: CollectorDep, session: SessionDep) -> Any:
     },
 )
 def import_statement(
-    body: Annotated[bytes, Depends(body_up_to(bank.MOST_BYTES))], request: Request, action: CollectorAction
+    body: Annotated[bytes, Depends(body_up_to(bank.MAX_BYTES))], request: Request, action: CollectorAction
 ) -> Any:
     """A bank statement of the own account as CSV; the result of each row. Known transfers change nothing."""
     answer = bank.import_statement(action, body)

@@ -17,7 +17,7 @@ from app.fees.reading import describe_payment, summary
 from app.fees.reference import find_references
 from app.fees.service import announce, check_reason, lock_for_collector, settle
 from app.fees.tables import CollectingAccount, FeeRow, Payment
-from app.fees.tariff import HIGHEST_AMOUNT_VND
+from app.fees.tariff import MAX_AMOUNT_VND
 from app.fees.vocabulary import FeeStatus, PaymentStatus
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
@@ -277,7 +277,7 @@ def lock_payment(session: Session, principal: Principal, payment_id: int, expect
 
 def check_amount(amount_vnd: int) -> int:
     """An amount that can have come in; raises InvalidInputError."""
-    if not 1 <= amount_vnd <= HIGHEST_AMOUNT_VND:
+    if not 1 <= amount_vnd <= MAX_AMOUNT_VND:
         raise InvalidInputError("The amount must be 1 đồng or more.", field="amount_vnd")
     return amount_vnd
 

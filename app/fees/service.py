@@ -17,7 +17,7 @@ from app.fees.load import check_answers, load_of, to_record
 from app.fees.reading import summary
 from app.fees.reference import new_reference
 from app.fees.tables import FeeRow
-from app.fees.tariff import HIGHEST_AMOUNT_VND, Tariff
+from app.fees.tariff import MAX_AMOUNT_VND, Tariff
 from app.fees.vocabulary import FeeStatus
 from app.gates.service import profiles
 from app.platform.actions import ActionContext, Event
@@ -38,7 +38,7 @@ REASON_LENGTH = 500
 
 
 def open_fee(action: ActionContext, sheets: Sheets, trip_id: int) -> int:
-    """Open the fee of a trip, or assess it anew after its declaration changed; the fee's id.
+    """Open the fee of a trip, or assess it again after its declaration changed; the fee's id.
 
     Called when a declaration is submitted. A fee that is settled, decided by a collector or has money on it is not
     changed by itself: if the tariff says otherwise of the new load, a collector is asked (`load_changed`), and what was
@@ -218,7 +218,7 @@ def decide_amount(
     """
     fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
     _check_open(fee)
-    if not 1 <= amount_vnd <= HIGHEST_AMOUNT_VND:
+    if not 1 <= amount_vnd <= MAX_AMOUNT_VND:
         raise InvalidInputError("The amount must be 1 đồng or more.", field="amount_vnd")
     said = check_reason(reason)
     before = summary(fee)

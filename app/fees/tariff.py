@@ -31,9 +31,9 @@ LOAD_FACTS: Final = {
 PART_FACTS: Final = {"goods_class": str}
 FACTS: Final = LOAD_FACTS | PART_FACTS
 LANGUAGES: Final = ("vi", "en", "zh")
-HIGHEST_AMOUNT_VND: Final = 10**12
+MAX_AMOUNT_VND: Final = 10**12
 """More than any fee; a larger number in a tariff is a slip."""
-LARGEST_FACTOR: Final = 10**6
+MAX_FACTOR: Final = 10**6
 
 
 @dataclass(frozen=True)
@@ -181,15 +181,15 @@ class _Reader:
 
     def _rate(self, one: Any, at: str) -> Rate:
         one = self._mapping(one, at)
-        amount = self._whole(one.get("amount_vnd"), f"{at}.amount_vnd", HIGHEST_AMOUNT_VND)
+        amount = self._whole(one.get("amount_vnd"), f"{at}.amount_vnd", MAX_AMOUNT_VND)
         when = None if one.get("when") is None else self._condition(one["when"], f"{at}.when")
         return Rate(self._text(one.get("rate"), f"{at}.rate"), self._label(one.get("label"), at), amount, when)
 
     def _factor(self, one: Any, at: str) -> Factor:
         one = self._mapping(one, at)
         share = Fraction(
-            self._whole(one.get("numerator"), f"{at}.numerator", LARGEST_FACTOR),
-            self._whole(one.get("denominator"), f"{at}.denominator", LARGEST_FACTOR),
+            self._whole(one.get("numerator"), f"{at}.numerator", MAX_FACTOR),
+            self._whole(one.get("denominator"), f"{at}.denominator", MAX_FACTOR),
         )
         when = self._condition(one.get("when"), f"{at}.when")
         return Factor(self._text(one.get("factor"), f"{at}.factor"), self._label(one.get("label"), at), share, when)

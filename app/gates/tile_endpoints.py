@@ -14,7 +14,7 @@ from maps.tiles import MEDIA_TYPE, TileCache
 router = APIRouter(tags=["map"])
 
 CACHE_CONTROL = "private, max-age=3600, stale-while-revalidate=86400"
-"""Private, because tiles are for people who have signed in; the corridor changes at most when it is imported anew."""
+"""Private, because tiles are for people who have signed in; the corridor changes at most when it is imported again."""
 
 
 def get_tile_cache(request: Request) -> TileCache:

@@ -32,10 +32,10 @@ RETRY_AFTER: Final = tuple(timedelta(seconds=s) for s in (10, 60, 300, 1800, 720
 """How long after each failed try the next one comes; after the last the message is dead, some two days on."""
 LEASE: Final = timedelta(seconds=60)
 TRY_S: Final = 8.0
-MOST_ADDRESSES: Final = 3
+MAX_ADDRESSES: Final = 3
 """How many addresses of a host are tried in turn."""
-MOST_AT_ONCE: Final = 40
-MOST_EACH: Final = 5
+MAX_AT_ONCE: Final = 40
+MAX_EACH: Final = 5
 """Messages to one webhook in one round: a slow receiver must not keep the others waiting."""
 ANSWER_BYTES: Final = 1024
 NOT_PUBLIC: Final = tuple(
@@ -76,14 +76,14 @@ class Deliverer:
     def _round(self) -> None:
         try:
             deliver_waiting(self.runtime, self.runtime.clock.now())
-        except Exception:  # a fault must not end deliveries for good; the next tick begins anew
+        except Exception:  # a fault must not end deliveries for good; the next tick begins again
             log.exception("delivery failed")
 
 
 def deliver_waiting(runtime: Runtime, now: datetime) -> int:
     """Send the messages that are due at `now`, each once; how many were taken by their receivers."""
     with runtime.sessions() as session:
-        claimed = store.claim_deliveries(session, now, until=now + LEASE, limit=MOST_AT_ONCE, each=MOST_EACH)
+        claimed = store.claim_deliveries(session, now, until=now + LEASE, limit=MAX_AT_ONCE, each=MAX_EACH)
         session.commit()
     if not claimed:
         return 0
@@ -111,8 +111,8 @@ def outcome(answer: Answer, tries: int, now: datetime) -> dict[str, Any]:
 
 
 async def _send_all(runtime: Runtime, claimed: Sequence[Any], now: datetime) -> list[Answer]:
-    timeout = httpx.Timeout(TRY_S, connect=TRY_S / MOST_ADDRESSES)
-    limits = httpx.Limits(max_connections=MOST_AT_ONCE, max_keepalive_connections=0)
+    timeout = httpx.Timeout(TRY_S, connect=TRY_S / MAX_ADDRESSES)
+    limits = httpx.Limits(max_connections=MAX_AT_ONCE, max_keepalive_connections=0)
     async with httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False, follow_redirects=False) as client:
         return await asyncio.gather(*(_send(client, runtime, row, now) for row in claimed))
 
@@ -152,7 +152,7 @@ async def _send_to_first(client: httpx.AsyncClient, requests: Sequence[httpx.Req
 async def prepare(
     client: httpx.AsyncClient, url: str, body: str, headers: dict[str, str], *, allow_private: bool
 ) -> list[httpx.Request]:
-    """The request, once for each address of its host (`MOST_ADDRESSES`), all of them looked up and checked.
+    """The request, once for each address of its host (`MAX_ADDRESSES`), all of them looked up and checked.
 
     Raises
     ------
@@ -180,7 +180,7 @@ async def prepare(
             headers=all_headers,
             extensions=extensions,
         )
-        for address in addresses[:MOST_ADDRESSES]
+        for address in addresses[:MAX_ADDRESSES]
     ]
 
 

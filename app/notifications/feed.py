@@ -22,7 +22,7 @@ from app.procedures.steps import StepStatus
 from app.trips.vocabulary import Stage
 
 FEED: Final = "following"
-MOST_AT_ONCE: Final = 5000
+MAX_AT_ONCE: Final = 5000
 OVERLAP: Final = 300
 LATE: Final = timedelta(minutes=2)
 """Events are looked at again this far back: transactions do not commit in the order of their numbers."""
@@ -51,7 +51,7 @@ class Message:
 def follow(session: Session, now: datetime) -> int:
     """Tell people and systems of what happened since the last call; how many events were new."""
     position = store.lock_feed(session, FEED)
-    until = min(store.newest_event(session), position + MOST_AT_ONCE)
+    until = min(store.newest_event(session), position + MAX_AT_ONCE)
     rows = store.events_between(session, position - OVERLAP, until, WEBHOOK_TYPES)
     rows = [row for row in rows if row.event_id > position or row.at >= now - LATE]
     rows = [row for row in rows if not row.data.get("compliance_changed")]

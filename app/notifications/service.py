@@ -14,7 +14,7 @@ from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal
 from app.procedures.steps import Step
 
-MOST_COUNTED: Final = 100
+MAX_COUNTED: Final = 100
 KEPT: Final = timedelta(days=30)
 """How long notifications and the log of webhooks are kept."""
 
@@ -46,8 +46,8 @@ def list_notifications(
 
 
 def count_unread(session: Session, principal: Principal) -> int:
-    """How many the caller has not read, counted up to `MOST_COUNTED`."""
-    return store.count_unread(session, principal.account_id, most=MOST_COUNTED)
+    """How many the caller has not read, counted up to `MAX_COUNTED`."""
+    return store.count_unread(session, principal.account_id, most=MAX_COUNTED)
 
 
 def mark_read(session: Session, principal: Principal, until: int, *, now: datetime) -> int:

@@ -29,8 +29,8 @@ from app.settings import Settings
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 
 TYPES: Final = tuple(WEBHOOK_TYPES.values())
-MOST_WEBHOOKS: Final = 5
-LONGEST_URL: Final = 500
+MAX_WEBHOOKS: Final = 5
+MAX_URL_LENGTH: Final = 500
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how the specification marks a secret
 
 
@@ -51,8 +51,8 @@ def create_webhook(
     unknown = [one for one in events if one not in TYPES]
     if unknown or not events:
         raise InvalidInputError("Choose one or more of: {allowed}.", field="events", allowed=", ".join(TYPES))
-    if len(store.webhooks_of(action.session, [organisation_id])) >= MOST_WEBHOOKS:
-        raise ConflictError("There are {most} webhooks already; remove one first.", most=MOST_WEBHOOKS)
+    if len(store.webhooks_of(action.session, [organisation_id])) >= MAX_WEBHOOKS:
+        raise ConflictError("There are {most} webhooks already; remove one first.", most=MAX_WEBHOOKS)
     chosen = [one for one in TYPES if one in events]
     row = store.insert_webhook(
         action.session,
@@ -146,7 +146,7 @@ def check_url(url: str, *, allow_private: bool) -> str:
     except ValueError:
         raise InvalidInputError("{value} is no address.", field="url", value=url[:100]) from None
     schemes = ("https", "http") if allow_private else ("https",)
-    if parts.scheme not in schemes or not parts.hostname or len(url) > LONGEST_URL or not url.isprintable():
+    if parts.scheme not in schemes or not parts.hostname or len(url) > MAX_URL_LENGTH or not url.isprintable():
         raise InvalidInputError("Give an address that begins with https://.", field="url")
     if parts.username is not None or parts.password is not None or parts.fragment or port == 0 or " " in url:
         raise InvalidInputError("The address may not hold a user name, password, space or #.", field="url")

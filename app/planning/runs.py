@@ -38,7 +38,7 @@ STATUS_ICONS: Final = {
     "failed": "alert-octagon",
     "cancelled": "ban",
 }
-SHORTEST_STRETCH_KM: Final = 2.0
+MIN_STRETCH_KM: Final = 2.0
 ORDINARY: Final = "ordinary-day"
 NOW_SOURCE: Final = N_("the state of the corridor when the study is started, and the demand of the live forecast")
 
@@ -162,7 +162,7 @@ def list_stretches(corridor: Corridor) -> list[Stretch]:
         )
         kept: list[tuple[float, Mapping[str, str]]] = []
         for km, name in places:
-            if not kept or km - kept[-1][0] >= SHORTEST_STRETCH_KM:
+            if not kept or km - kept[-1][0] >= MIN_STRETCH_KM:
                 kept.append((km, name))
         end_km = corridor.km_span(road)[1]
         kept.append((end_km, dict.fromkeys(LANGUAGES, f"km {end_km:.1f}")))

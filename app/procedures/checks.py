@@ -33,7 +33,7 @@ FACT_VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
 """Each fact with the values that a condition can ask for."""
 STEP_FIELDS: Final = frozenset({"owner", "after", "when", "at_once", "checks", "organisations"})
 FIELDS: Final = frozenset({"steps", "exit", "sources", "assumptions", "note"})
-MOST_STEPS: Final = 40
+MAX_STEPS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _form(definition: Any) -> Iterator[Problem]:
     for name in sorted(set(map(str, definition)) - FIELDS):
         yield Problem("form", None, "The definition has an unknown part {name}; leave it out.", {"name": name})
     steps = definition.get("steps")
-    if not isinstance(steps, Mapping) or not 2 <= len(steps) <= MOST_STEPS:
+    if not isinstance(steps, Mapping) or not 2 <= len(steps) <= MAX_STEPS:
         yield Problem("form", None, "The steps are missing; give each one a name and its owner.")
         return
     if not isinstance(definition.get("exit"), str):

@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 from app.procedures.steps import Step, StepStatus
 
 DECLARED_PARTS: Final = ("goods", "vehicle", "driver", "health", "customs")
-"""Parts of a declaration: a step that checked one is open again when the part is declared anew."""
+"""Parts of a declaration: a step that checked one is open again when the part is declared again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +254,7 @@ class Sheet:
         return self._with({to: StepRecord(StepStatus.RETURNED)})
 
     def redeclare(self, facts: Facts | None = None, changed: Collection[str] = ()) -> Self:
-        """The sheet with its declaration made anew; `changed` are the `DECLARED_PARTS` that differ.
+        """The sheet with its declaration made again; `changed` are the `DECLARED_PARTS` that differ.
 
         Raises IllegalActError if the declaration was not returned.
         """

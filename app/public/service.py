@@ -31,7 +31,7 @@ VIEWS: Final = RateLimitItemPerMinute(120, namespace="public:views")
 """Views from one address: a whole office may share one."""
 MISSES: Final = RateLimitItemPerMinute(20, 10, "public:misses")
 """Unknown codes from one address, in ten minutes."""
-OLDEST_FORECAST: Final = timedelta(minutes=30)
+MAX_FORECAST_AGE: Final = timedelta(minutes=30)
 QUANTILES: Final = (0.1, 0.5, 0.9)
 
 
@@ -100,7 +100,7 @@ def _expected_wait(
     session: Session, gate_id: str, now: datetime
 ) -> tuple[tuple[float, float, float] | None, datetime | None]:
     forecast = latest_forecast(session, gate_id)
-    if forecast is None or now - forecast.made_at > OLDEST_FORECAST:
+    if forecast is None or now - forecast.made_at > MAX_FORECAST_AGE:
         return None, None
     step = max(0, min(round((now - forecast.made_at).total_seconds() / forecast.step_s), forecast.wait_s.shape[1] - 1))
     low, middle, high = (float(forecast.wait_s[forecast.quantiles.index(q), step]) for q in QUANTILES)

@@ -23,7 +23,7 @@ NEAR_KM: Final = 2.0
 """A truck that queues within this of the border is at the gate; assumed."""
 AHEAD: Final = timedelta(hours=12)
 """How far ahead the list of who comes next looks."""
-MOST_HERE, MOST_NEXT = 200, 50
+MAX_HERE, MAX_NEXT = 200, 50
 
 
 def describe(
@@ -143,8 +143,8 @@ def work_list(session: Session, principal: Principal, station: str, *, now: date
             collector=collector,
             near_km=NEAR_KM,
             until=now + AHEAD,
-            most_here=MOST_HERE,
-            most_next=MOST_NEXT,
+            most_here=MAX_HERE,
+            most_next=MAX_NEXT,
         )
         here = [_entry(row) for row in rows if row.is_work]
         ahead = [row for row in rows if not row.is_work]
@@ -153,7 +153,7 @@ def work_list(session: Session, principal: Principal, station: str, *, now: date
             _entry(row) | {"is_here": row.is_here, "waits_for": _ahead(row, waits_for.get(row.trip_id, []))}
             for row in ahead
         ]
-    undeclared = store.trucks_undeclared(session, gate_id, near_km=NEAR_KM, limit=MOST_HERE)
+    undeclared = store.trucks_undeclared(session, gate_id, near_km=NEAR_KM, limit=MAX_HERE)
     return {
         "station": station,
         "gate_id": gate_id,

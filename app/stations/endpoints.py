@@ -16,7 +16,7 @@ from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
 from app.sheets.dependencies import SheetsDep
 from app.stations import channel
-from app.stations.search import LONGEST_TEXT, search
+from app.stations.search import MAX_TEXT_LENGTH, search
 from app.trips.vocabulary import Channel
 
 router = APIRouter(prefix="/api/v1", tags=["trips"])
@@ -70,7 +70,7 @@ class ChannelOut(BaseModel):
 def search_trips(
     session: SessionDep,
     principal: ReaderDep,
-    text: Annotated[PlainText, Query(min_length=1, max_length=LONGEST_TEXT, examples=["29C-123.45"])],
+    text: Annotated[PlainText, Query(min_length=1, max_length=MAX_TEXT_LENGTH, examples=["29C-123.45"])],
 ) -> Any:
     """The open trips at your gate with this plate (or one that looks like it), a part of it, or this trip code."""
     return {"items": search(session, principal, text)}

@@ -25,7 +25,7 @@ from app.sheets.dependencies import SheetsDep
 from app.sheets.service import Sheets
 from app.sheets.stations import Station, get_station, stations_of
 from app.stations import view
-from app.stations.search import LONGEST_TEXT, search
+from app.stations.search import MAX_TEXT_LENGTH, search
 from app.trips.goods import GoodsClass
 from app.trips.vocabulary import Channel
 from app.web.pages import render
@@ -129,7 +129,7 @@ def find_trips(
     session: SessionDep,
     corridor: CorridorDep,
     principal: StationDep,
-    text: Annotated[str, Query(max_length=LONGEST_TEXT)] = "",
+    text: Annotated[str, Query(max_length=MAX_TEXT_LENGTH)] = "",
     at: AtQuery = None,
 ) -> Response:
     """What a plate, a part of one or a scanned code may mean."""

@@ -16,10 +16,10 @@ from app.trips.scope import visible_trips
 from geo.errors import InvalidInputError
 from ingest.plates import display_plate, lookalike_key, squeeze
 
-FEWEST_SIGNS: Final = 4
-MOST_FOUND: Final = 20
-MOST_COMPARED: Final = 400
-LONGEST_TEXT: Final = 300
+MIN_CHARACTERS: Final = 4
+MAX_FOUND: Final = 20
+MAX_COMPARED: Final = 400
+MAX_TEXT_LENGTH: Final = 300
 _SIGNS = f"([{CODE_ALPHABET}]{{4}})"
 _CODE = re.compile(rf"(?<![0-9A-Z]){_SIGNS}-?{_SIGNS}-?{_SIGNS}(?![0-9A-Z])")
 _ORDER: Final = {"code": 0, "plate": 1, "lookalike": 2, "part": 3}
@@ -27,7 +27,7 @@ _ORDER: Final = {"code": 0, "plate": 1, "lookalike": 2, "part": 3}
 
 def find_code(text: str) -> str | None:
     """The trip code in what was scanned: alone, or at the end of the address that a QR code holds."""
-    match = _CODE.search(unicodedata.normalize("NFKC", text[:LONGEST_TEXT]).upper())
+    match = _CODE.search(unicodedata.normalize("NFKC", text[:MAX_TEXT_LENGTH]).upper())
     return "-".join(match.groups()) if match else None
 
 
@@ -51,15 +51,15 @@ def search(session: Session, principal: Principal, written: str) -> list[dict[st
         if found:
             return _with_steps(session, found)
     signs = "".join(one for one in squeeze(written) if one.isalnum())
-    if len(signs) < FEWEST_SIGNS:
+    if len(signs) < MIN_CHARACTERS:
         raise InvalidInputError(
-            "Write at least {fewest} signs of a plate, or a trip code.", field="text", fewest=FEWEST_SIGNS
+            "Write at least {fewest} signs of a plate, or a trip code.", field="text", fewest=MIN_CHARACTERS
         )
     key = lookalike_key(signs)
-    trip_ids = store.trips_by_lookalike(session, key, principal.gate_id, limit=MOST_COMPARED)
+    trip_ids = store.trips_by_lookalike(session, key, principal.gate_id, limit=MAX_COMPARED)
     found = [_match(row, signs, key) for row in store.find_trips(session, visible, trip_ids=trip_ids)]
     found.sort(key=lambda one: (_ORDER[one["match"]], one["km"] is None, abs(one["km"] or 0.0), one["plate"]))
-    return _with_steps(session, found[:MOST_FOUND])
+    return _with_steps(session, found[:MAX_FOUND])
 
 
 def _match(row: Any, signs: str, key: str) -> dict[str, Any]:

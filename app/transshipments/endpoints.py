@@ -64,7 +64,7 @@ class TransshipmentIn(BaseModel):
 
 
 class CarriedOut(BaseModel):
-    """What was moved, counted anew; it must be what was approved."""
+    """What was moved, counted again; it must be what was approved."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"moves": EXAMPLE["moves"]}]})
 

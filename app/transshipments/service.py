@@ -105,7 +105,7 @@ def refuse(action: ActionContext, sheets: Sheets, transshipment_id: int, expecte
         As `approve`; InvalidInputError without a reason.
     """
     if not reason.strip():
-        raise InvalidInputError("Say why, so that the enterprise can register it anew.", field="reason")
+        raise InvalidInputError("Say why, so that the enterprise can register it again.", field="reason")
     trip, found = _lock(
         action, "transshipments.approve", transshipment_id, expected_version, TransshipmentStatus.open()
     )
@@ -144,7 +144,7 @@ def carry_out(
     odd = differences(approved, [_tidy(move, own) for move in moves])
     if odd:
         raise ConflictError(
-            "Not as approved: {differences}. Move exactly what was approved, or let the enterprise register anew.",
+            "Not as approved: {differences}. Move exactly what was approved, or let the enterprise register again.",
             field="moves",
             differences="; ".join(_difference(move, done) for move, done in odd),
         )
@@ -213,7 +213,7 @@ def _still_balances(session: Session, trip: Trip, moves: Sequence[Move]) -> None
         balance(load.lines_left(session, trip.trip_id), moves)
     except InvalidInputError as error:
         raise ConflictError(
-            "The goods of the trip {code} were declared anew since; the transshipment must be registered anew too.",
+            "The goods of the trip {code} were declared again since; the transshipment must be registered again too.",
             code=trip.code,
         ) from error
 

@@ -31,7 +31,7 @@ DRIVE_MPS = 11.0
 CHANGE_OF_GATE_S = 3600.0
 """What going to another gate than the declared one costs beside the way: papers are amended (assumed)."""
 WORTH_TELLING = timedelta(minutes=15)
-"""A place that moves by less than this is not told anew."""
+"""A place that moves by less than this is not told again."""
 STAGING_WAIT_S = 1800.0
 """Who waits longer than this is shown a staging area to wait at."""
 

@@ -15,7 +15,7 @@ from app.platform.runtime import Runtime
 from tests.app.declaring import declaration_body, declaration_line
 from tests.app.stationing import Gate
 
-MOST_REQUESTS = 40
+MAX_REQUESTS = 40
 OUT = (
     ("health_quarantine", "health"),
     ("border_guard", "barrier_1"),
@@ -99,7 +99,7 @@ def test_a_full_trip_takes_few_requests(crossing: Crossing) -> None:
             _fine(answer)
     assert answer.json()["is_finished"] is True
     assert answer.json()["trip"]["stage"] == "out"
-    assert crossing.requests < MOST_REQUESTS, crossing.requests
+    assert crossing.requests < MAX_REQUESTS, crossing.requests
 
 
 def test_a_lost_answer_asked_for_again_changes_nothing(crossing: Crossing) -> None:

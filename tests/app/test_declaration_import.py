@@ -76,7 +76,7 @@ def test_rows_of_one_reference_or_one_plate_are_one_declaration():
 def bomb() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/workbook.xml", b" " * (importing.LARGEST_UNPACKED_BYTES + 1))
+        archive.writestr("xl/workbook.xml", b" " * (importing.MAX_UNPACKED_BYTES + 1))
     return file.getvalue()
 
 
@@ -91,9 +91,9 @@ def bomb() -> bytes:
         b"plate,plate\n1,2\n",
         b"\xff\xfe\x00",
         "biển số".encode("utf-16-le"),
-        b"x" * (importing.LARGEST_FILE_BYTES + 1),
+        b"x" * (importing.MAX_FILE_BYTES + 1),
         bomb(),
-        b"plate\n" + b"29C-1\n" * (importing.MOST_ROWS + 1),
+        b"plate\n" + b"29C-1\n" * (importing.MAX_ROWS + 1),
     ],
 )
 def test_what_is_no_table_is_refused(content):

@@ -117,7 +117,7 @@ def test_state_survives_a_restart(recording: Recording, tmp_path: Path) -> None:
     state.shifts[3] = Shift(0, 61.5, ORDER, 900.0, 106.7, 21.9, NOW)
     state.save(tmp_path)
     again = DemoState.load(tmp_path, NOW + timedelta(days=3), recording.start_s)
-    assert again == state, "the days are not shifted anew"
+    assert again == state, "the days are not shifted again"
     assert json.loads((tmp_path / FILE).read_text())["shifts"]["3"]["order_id"] == ORDER
 
 

@@ -24,6 +24,7 @@ from app.gates import service as gates
 from app.gates.profile import Source
 from app.gates.service import seed_profiles
 from app.gates.tables import GateProfileRow
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Role
 from app.trips.tables import Trip
 from capacity.store import seed_yards
@@ -127,9 +128,8 @@ def test_gates_work_as_recorded_unless_a_planner_says_otherwise(
     assert (stored.version, stored.published_by) == (2, None)
     planner = store.accounts_by_name(installed, ["demo.planner"])["demo.planner"]
     principal = Principal(planner, "demo.planner", "", Role.PLANNER, None, None, None, "vi", b"", "")
-    gates.change_direction(
-        installed, principal, "huu-nghi", "export", {"entrance_lanes": 2}, version=stored.revision, now=clock.now()
-    )
+    action = ActionContext(installed, principal, clock.now())
+    gates.change_direction(action, "huu-nghi", "export", {"entrance_lanes": 2}, expected_version=stored.revision)
     seed(installed, corridor, clock.now(), recording, tmp_path)
     assert gates.get_setting(installed, "huu-nghi", "export", clock.now()).entrance_lanes == 2
 

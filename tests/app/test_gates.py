@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.gates import service
 from app.gates.profile import GateProfile, GateValues, Hours, Source, default_profiles
 from app.ops import migrate
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Role
 from geo.corridor import Corridor
 from geo.database import make_engine
@@ -93,31 +94,33 @@ def test_what_cannot_be_is_refused(profile: GateProfile, name: str, value: objec
 
 
 def test_the_version_in_force_is_the_latest_that_has_come(seeded: Session, planner: Principal) -> None:
+    action = ActionContext(seeded, planner, NOW)
     present = service.get_profile(seeded, "huu-nghi", NOW)
     values = present.profile.with_direction("export", {"lanes": 2})
-    service.save_draft(seeded, planner, "huu-nghi", values, version=1, now=NOW)
-    with pytest.raises(StaleError, match="version 2, not 1"):
-        service.publish_draft(seeded, planner, "huu-nghi", version=1, now=NOW)
+    service.save_draft(action, "huu-nghi", values, expected_version=1)
+    with pytest.raises(StaleError, match="now it is version 2"):
+        service.publish_draft(action, "huu-nghi", expected_version=1)
     with pytest.raises(InvalidInputError, match="has passed"):
-        service.publish_draft(seeded, planner, "huu-nghi", version=2, effective_from=NOW - timedelta(days=1), now=NOW)
+        service.publish_draft(action, "huu-nghi", expected_version=2, effective_from=NOW - timedelta(days=1))
     tomorrow = NOW + timedelta(days=1)
-    service.publish_draft(seeded, planner, "huu-nghi", version=2, effective_from=tomorrow, now=NOW)
+    service.publish_draft(action, "huu-nghi", expected_version=2, effective_from=tomorrow)
     lanes = {day: service.gate_settings(seeded, NOW + timedelta(days=day))[0].crossing.lanes for day in (-9, 0, 1, 9)}
     assert lanes == {-9: 4, 0: 4, 1: 2, 9: 2}, "before its first version a gate works by it"
     with pytest.raises(ConflictError, match="no draft"):
-        service.publish_draft(seeded, planner, "huu-nghi", version=3, now=NOW)
+        service.publish_draft(action, "huu-nghi", expected_version=3)
     with pytest.raises(NotFoundError):
         service.get_profile(seeded, "nowhere", NOW)
 
 
 def test_a_draft_from_before_another_version_is_not_published_unseen(seeded: Session, planner: Principal) -> None:
+    action = ActionContext(seeded, planner, NOW)
     values = service.get_profile(seeded, "huu-nghi", NOW).profile.with_direction("export", {"lanes": 2})
-    service.save_draft(seeded, planner, "huu-nghi", values, version=1, now=NOW)
-    service.change_direction(seeded, planner, "huu-nghi", "import", {"lanes": 6}, version=2, now=NOW)
+    service.save_draft(action, "huu-nghi", values, expected_version=1)
+    service.change_direction(action, "huu-nghi", "import", {"lanes": 6}, expected_version=2)
     with pytest.raises(ConflictError, match="published since"):
-        service.publish_draft(seeded, planner, "huu-nghi", version=3, now=NOW)
-    service.save_draft(seeded, planner, "huu-nghi", values, version=3, now=NOW)
-    published = service.publish_draft(seeded, planner, "huu-nghi", version=4, now=NOW)
+        service.publish_draft(action, "huu-nghi", expected_version=3)
+    service.save_draft(action, "huu-nghi", values, expected_version=3)
+    published = service.publish_draft(action, "huu-nghi", expected_version=4)
     assert published.profile.exports.lanes == 2
     assert [one.status for one in service.list_versions(seeded, "huu-nghi")] == ["published"] * 3
 

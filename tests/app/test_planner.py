@@ -287,7 +287,7 @@ def test_a_gate_is_set_and_says_by_whom(planner: TestClient, runtime: Runtime) -
     assert actions == ["gate.setting"]
 
 
-def test_who_edits_what_changed_meanwhile_sees_the_new_state(planner: TestClient) -> None:
+def test_who_edits_what_changed_since_sees_the_new_state(planner: TestClient) -> None:
     planner.post(GATE, data={"version": "1", "lanes": "3"})
     late = planner.post(GATE, data={"version": "1", "lanes": "7"})
     assert late.status_code == 412

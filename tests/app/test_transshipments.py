@@ -151,7 +151,7 @@ def test_goods_declared_anew_void_an_approval(gate, trip_id):
     gate.pass_steps(trip_id, ("plant_quarantine", "quarantine_plant"))
     refused = act(gate.person("yard_operator"), found, "carry-out", {"moves": [move(1000, "18000")]})
     assert refused.status_code == 409
-    assert "declared anew" in refused.json()["detail"]
+    assert "declared again" in refused.json()["detail"]
 
 
 def test_others_see_and_do_nothing(gate, trip_id, sign_in):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from app.control.minute import Minute
+from app.gates.service import seed_profiles
 from app.platform.runtime import Runtime
 from capacity import store as capacity_store
-from routing import store as routing_store
 
 from .test_control import put_trucks
 
@@ -17,7 +17,7 @@ def test_position_arrival_wait_and_yard_of_a_trip(runtime: Runtime, sign_in) -> 
     now = runtime.clock.now()
     with runtime.sessions() as session:
         capacity_store.seed_yards(session, runtime.corridor, now=now)
-        routing_store.seed_gate_settings(session, runtime.corridor, now=now)
+        seed_profiles(session, runtime.corridor, now=now)
         session.commit()
     near, far = put_trucks(runtime, [10.0, 30.0])
     police = sign_in("traffic_police")

@@ -293,7 +293,7 @@ def test_a_return_at_barrier_1_is_redeclared_with_the_differences_shown(
     enterprise.get_by_test_id("submit").click()
     expect(enterprise.get_by_test_id("differences")).to_contain_text("29R-771.05")
 
-    differences = guard.locator(".st-differences")  # the tablet was not touched meanwhile
+    differences = guard.locator(".st-differences")  # the tablet was not touched since
     expect(differences.locator("del")).to_contain_text("29R-771.04")
     expect(differences.locator("strong")).to_contain_text("29R-771.05")
     confirm(guard, "barrier_1")
@@ -367,7 +367,7 @@ def test_a_tap_is_not_lost_when_the_list_changes_under_the_finger(platform: Plat
     row.hover()
     pressed = row.get_attribute("data-trip")
     nurse.mouse.down()
-    with nurse.expect_response(lambda response: "/station/work" in response.url):  # the list is fetched anew
+    with nurse.expect_response(lambda response: "/station/work" in response.url):  # the list is fetched again
         Trip.declared(platform, "29C-771.11")
     nurse.wait_for_timeout(300)
     nurse.mouse.up()

@@ -178,7 +178,7 @@ class PoliceComposer extends ConsoleElement {
     }}>
       <h2 id="composer-title">${t("New order")}</h2>
       ${this.advisory ? html`<p class="ck-from-advice"><i class="ti ti-bulb" aria-hidden="true"></i> ${t("From advice {id}", { id: this.advisory.advisory_id })}
-        <button type="button" class="btn btn-sm btn-ghost-secondary" @click=${() => this.begin()}>${t("Start anew")}</button></p>` : nothing}
+        <button type="button" class="btn btn-sm btn-ghost-secondary" @click=${() => this.begin()}>${t("Start again")}</button></p>` : nothing}
       ${this.renderKind()} ${this.renderParameters()} ${this.renderTarget()} ${this.renderTime()} ${this.renderText()}
       ${this.renderSend()}
     </form>`;

@@ -9,7 +9,7 @@ const ADVICE_RANK = { alarm: 0, warning: 1, notice: 2 };
 const REFRESH_MS = 60_000; // events come at once; this mends what a lost event would leave wrong
 
 const DAY_MS = 24 * 3600_000;
-const KEPT_MS = 10 * 60_000; // kept forecasts are asked for anew after this, and hold for a moment this near
+const KEPT_MS = 10 * 60_000; // kept forecasts are asked for again after this, and hold for a moment this near
 
 export class Store {
   constructor(gateIds) {
@@ -54,7 +54,7 @@ export class Store {
     return Promise.all(["forecasts", "yards", "advisories", "orders"].map((what) => this.load(what)));
   }
 
-  /** Fetch one thing anew. Many calls at once become one that runs and one that waits. */
+  /** Fetch one thing again. Many calls at once become one that runs and one that waits. */
   load(what) {
     const present = this.reloading.get(what);
     if (present) {

@@ -52,7 +52,7 @@ const drop = (rows) =>
     return last;
   });
 
-/** The server no longer knows this phone: it was revoked and has to be enrolled anew. */
+/** The server no longer knows this phone: it was revoked and has to be enrolled again. */
 export class UnknownDevice extends Error {}
 
 let sending = null;

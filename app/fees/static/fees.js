@@ -1,4 +1,4 @@
-// Fee pages: forms go to the API with version and key, the board is fetched anew when something changes.
+// Fee pages: forms go to the API with version and key, the board is fetched again when something changes.
 
 import { api, csrfToken, newKey } from "../api.js";
 import { on } from "../events.js";

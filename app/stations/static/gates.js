@@ -1,4 +1,4 @@
-// Keeps the board of a station up to date: fetched anew when a yard or forecast changes, at most every 3 s.
+// Keeps the board of a station up to date: fetched again when a yard or forecast changes, at most every 3 s.
 
 import { on } from "../events.js";
 import { released, swap } from "../swap.js";

@@ -79,20 +79,20 @@ async function refreshWork() {
   mark();
 }
 
-/** Fetch the open sheet anew; says so if it was changed by somebody else. */
+/** Fetch the open sheet again; says so if it was changed by somebody else. */
 async function refreshSheet({ byOthers = false } = {}) {
   waiting.sheet = 0;
   const before = sheet();
   if (!before || detail.querySelector("dialog[open]")) return;
   const { state, trip: id, version } = { ...before.dataset };
   const shown = await show(`/station/sheet/${id}?${query}`, Number(id));
-  if (shown === null) close(); // it left the gate meanwhile
+  if (shown === null) close(); // it has left the gate
   if (!shown) return;
   const after = sheet();
   if (byOthers && after && (after.dataset.state !== state || after.dataset.version !== version)) {
     const notice = after.querySelector("[data-changed]");
     notice.querySelector("span").textContent = t(
-      "Meanwhile somebody else changed this sheet. What you see now is its new state; look at it again.",
+      "Somebody else has changed this sheet. What you see now is its new state; look at it again.",
     );
     notice.hidden = false;
     detail.scrollTop = 0;

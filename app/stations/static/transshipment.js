@@ -51,7 +51,7 @@ if (found) {
   });
   if (sessionStorage.getItem(CHANGED) === found.dataset.transshipment) {
     const notice = found.querySelector("[data-changed]");
-    notice.textContent = t("Meanwhile somebody else changed this. What you see now is its new state; look at it again.");
+    notice.textContent = t("Somebody else has changed this. What you see now is its new state; look at it again.");
     notice.hidden = false;
   }
   sessionStorage.removeItem(CHANGED);

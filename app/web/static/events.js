@@ -77,7 +77,7 @@ function stop() {
 
 /**
  * Listen to events of `type` (also "reconnected": the line was down, and "resync": events were lost,
- * fetch the state anew). The first listener opens the connection. Returns a function that stops listening.
+ * fetch the state again). The first listener opens the connection. Returns a function that stops listening.
  */
 export function on(type, listener) {
   if (!listeners.has(type)) listeners.set(type, new Set());

@@ -1,4 +1,4 @@
-// The yard page: entries, exits and counts by one tap; the figures fetched anew when something changes.
+// The yard page: entries, exits and counts by one tap; the figures fetched again when something changes.
 
 import { api, newKey } from "../api.js";
 import { on } from "../events.js";
