@@ -1,4 +1,7 @@
-"""What can be done with accounts and organisations; every change is recorded in the audit log."""
+"""What can be done with accounts and organisations; every change is recorded in the audit log.
+
+Published for reading and joining: `Account`, `Organisation`, `SessionRow`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from sqlalchemy.orm import Session
 
 from app.accounts import sessions, store, throttle
 from app.accounts.sessions import Client, Opened
-from app.accounts.tables import LOCALES, ORGANISATION_KINDS, Account, Organisation
+from app.accounts.tables import LOCALES, ORGANISATION_KINDS
+from app.accounts.tables import Account as Account
+from app.accounts.tables import Organisation as Organisation
+from app.accounts.tables import SessionRow as SessionRow
 from app.platform import outbox
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Role

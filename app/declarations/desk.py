@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, false, true
 from sqlalchemy.orm import Session
 
 from app.accounts import service as accounts
-from app.accounts.tables import Organisation
+from app.accounts.service import Organisation
 from app.declarations import service, store
 from app.declarations.form import Form
 from app.declarations.service import DeclarationAction

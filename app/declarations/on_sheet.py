@@ -17,7 +17,7 @@ from app.procedures.procedure import Facts
 from app.procedures.steps import Step
 from app.sheets.service import SheetChange, Sheets
 from app.trips.goods import GoodsClass
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from app.trips.vocabulary import DeclarationStatus
 
 

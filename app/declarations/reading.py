@@ -17,7 +17,7 @@ from app.declarations.tables import DeclarationRow
 from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal
 from app.trips.scope import visible_trips
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from app.trips.vocabulary import DeclarationStatus, Stage
 from geo.errors import ConflictError, NotFoundError
 

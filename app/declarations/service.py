@@ -24,7 +24,7 @@ from app.trips.declaration import GOODS_LENGTH, Declaration
 from app.trips.goods import GoodsClass
 from app.trips.places import Places
 from app.trips.scope import visible_trips
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from app.trips.timeline import TimelineEntry
 from app.trips.vocabulary import DeclarationStatus, Regime
 from app.web.forms import Problem

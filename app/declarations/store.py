@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session, aliased
 
-from app.accounts.tables import Account, Organisation
+from app.accounts.service import Account, Organisation
 from app.declarations.tables import IS_WAITING, DeclarationImport, DeclarationRow, UndeclaredArrival
 from app.procedures.steps import Step, StepStatus
-from app.trips.tables import IS_OPEN, Trip
+from app.trips.service import IS_OPEN, Trip
 from ingest.tables import Vehicle
 
 AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"

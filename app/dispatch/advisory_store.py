@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
-from app.accounts.tables import Account
+from app.accounts.service import Account
 from app.dispatch.store import AnyRow
 from app.dispatch.tables import Advisory
-from app.trips.tables import IS_OPEN, Trip
+from app.trips.service import IS_OPEN, Trip
 from geo.tables import RoadRow
 from ingest.tables import LastPosition
 

@@ -10,11 +10,11 @@ import orjson
 from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from app.accounts.tables import Account
+from app.accounts.service import Account
 from app.dispatch.selection import Selection
 from app.dispatch.tables import DispatchOrder, OrderRecipient
 from app.dispatch.vocabulary import Compliance, OrderKind, OrderStatus, RecipientStatus
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from app.trips.vocabulary import Stage
 from geo.tables import RoadRow
 from ingest.tables import Device, LastPosition, Vehicle

@@ -8,7 +8,7 @@ from datetime import date
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from app.accounts.tables import Account
+from app.accounts.service import Account
 from app.fees.store import AnyRow
 from app.fees.tables import Closing, Payment, Release
 from app.fees.vocabulary import PaymentStatus, ReleaseStatus

@@ -12,7 +12,7 @@ from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.procedures.steps import Step, StepStatus
 from app.sheets.service import SheetChange, Sheets
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from geo.errors import ConflictError, NotFoundError
 
 

@@ -14,7 +14,7 @@ from app.fees.vocabulary import FeeStatus, PaymentStatus, ReleaseStatus
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.sheets.service import Sheets
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from app.trips.vocabulary import Stage
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 

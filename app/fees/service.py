@@ -24,7 +24,7 @@ from app.platform.actions import ActionContext, Event
 from app.platform.permissions import Principal
 from app.procedures.steps import Step, StepStatus
 from app.sheets.service import Sheets
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from app.trips.timeline import TimelineEntry, audience_of
 from app.trips.vocabulary import Collector
 from geo.clock import LOCAL_ZONE

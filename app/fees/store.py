@@ -10,15 +10,15 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from app.accounts.tables import Account, Organisation
+from app.accounts.service import Account, Organisation
 from app.fees.tables import IS_OPEN, CollectingAccount, FeeRow, Payment, ReceiptSeries, Release, TariffRow
 from app.fees.vocabulary import FeeStatus, PaymentStatus, ReleaseStatus
 from app.platform.labels import DocumentStatus
 from app.platform.permissions import Principal, Scope
 from app.procedures.steps import Step, StepStatus
-from app.sheets.tables import TripStepRow
+from app.sheets.service import TripStepRow
 from app.trips.scope import visible_trips
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from app.trips.vocabulary import DeclarationStatus
 from ingest.tables import Vehicle
 

@@ -10,11 +10,11 @@ from sqlalchemy import Row, and_, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.accounts.tables import Account
+from app.accounts.service import Account
 from app.notifications.tables import DeliveryRow, EventFeed, NotificationRow, WebhookRow
 from app.notifications.vocabulary import DeliveryStatus
 from app.platform.outbox import OutboxRow
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from ingest.tables import Vehicle
 
 AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.notifications.store import AnyRow
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from ingest.tables import Vehicle
 
 # One trip, for the public and on pages

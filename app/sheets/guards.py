@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, true
 from app.platform.permissions import Principal, Scope
 from app.procedures.procedure import Refusal, Sheet
 from app.trips.scope import visible_trips
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from app.trips.vocabulary import Stage
 from geo.errors import ConflictError, ForbiddenError, NotFoundError
 

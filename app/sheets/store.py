@@ -9,10 +9,10 @@ from typing import Any, Final
 from sqlalchemy import Row, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from app.accounts.tables import Account
+from app.accounts.service import Account
 from app.procedures.steps import StepStatus
 from app.sheets.tables import TripStepRow
-from app.trips.tables import IS_OPEN, TripEvent
+from app.trips.service import IS_OPEN, TripEvent
 from app.trips.vocabulary import Stage
 
 # Sheets

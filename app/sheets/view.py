@@ -15,7 +15,7 @@ from app.procedures.steps import Step, StepStatus
 from app.sheets import store
 from app.sheets.stations import SUPPORT, check_station
 from app.trips import service
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from geo.errors import ForbiddenError
 from ingest.plates import display_plate
 

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Row, select, text
 from sqlalchemy.orm import Session
 
-from app.accounts.tables import Organisation
-from app.trips.tables import IS_OPEN, Trip
+from app.accounts.service import Organisation
+from app.trips.service import IS_OPEN, Trip
 from ingest.tables import LastPosition, Vehicle
 
 AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.transshipments import store
 from app.transshipments.balance import NOTHING, Amount, Line
-from app.trips.tables import Trip
+from app.trips.service import Trip
 
 
 def lines_left(session: Session, trip_id: int) -> list[Line]:

@@ -25,7 +25,7 @@ from app.transshipments.tables import Transshipment, TransshipmentMove
 from app.transshipments.vocabulary import TransshipmentStatus
 from app.trips import store as trip_store
 from app.trips.scope import visible_trips
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from app.trips.timeline import TimelineEntry
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
 from geo.versions import check_version

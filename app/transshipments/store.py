@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, Row, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session, aliased
 
-from app.accounts.tables import Account, Organisation
-from app.sheets.tables import TripStepRow
+from app.accounts.service import Account, Organisation
+from app.sheets.service import TripStepRow
 from app.transshipments.tables import IS_OPEN, Transshipment, TransshipmentMove
 from app.transshipments.vocabulary import TransshipmentStatus
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from app.trips.vocabulary import DeclarationStatus
 from ingest.tables import Vehicle
 

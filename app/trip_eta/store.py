@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.trip_eta.tables import OutlookRow
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from app.trips.vocabulary import Stage
 from capacity.tables import AssignmentRow, PlanRow
 from geo.tables import RoadRow

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, select, t
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from app.accounts.tables import Account, Organisation
+from app.accounts.service import Account, Organisation
 from app.trips.tables import IS_OPEN, Trip, TripEvent
 from app.trips.vocabulary import Direction, Stage
 from ingest.tables import Device, LastPosition, Vehicle

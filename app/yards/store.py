@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.orm import Session
 
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from app.trips.vocabulary import Stage
 
 
