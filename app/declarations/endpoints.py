@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from functools import partial
-from typing import Annotated, Any, Literal
+from operator import getitem
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
 
 from app.accounts.authorisation import acting, allow
 from app.declarations import hs, importing, imports, reading, service
+from app.declarations.fields import HEAD_FIELDS, DeclaredField
 from app.declarations.service import DeclarationAction
 from app.declarations.vocabulary import ImportStatus
 from app.platform import idempotency
@@ -23,7 +25,7 @@ from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
 from app.sheets.dependencies import SheetsDep
-from app.trips.vocabulary import DeclarationStatus, Direction, Regime
+from app.trips.vocabulary import DeclarationStatus
 from app.web.forms import Problem
 from geo.errors import InvalidInputError
 
@@ -102,34 +104,31 @@ class LineIn(BaseModel):
     temperature_c: Amount = None
 
 
-class DeclarationIn(BaseModel):
+def _field_in(declared: DeclaredField) -> tuple[Any, Any]:
+    """Type and default with which the API takes a field of a declaration."""
+    match declared.kind:
+        case "choice":
+            return getitem(cast(Any, Literal), ("", *map(str, declared.choices))), ""
+        case "text" | "plate":
+            return PlainText, Field("", max_length=declared.length if declared.kind == "text" else 40)
+        case "whole" if declared is HEAD_FIELDS["driver_id"]:
+            return Annotated[int | None, Field(ge=1, le=2**31 - 1)], None
+        case kind:
+            return {"whole": Count, "decimal": Amount, "date": date | None, "time": Moment | None, "flag": bool | None}[
+                kind
+            ], None
+
+
+_HEAD_IN: Any = {name: _field_in(declared) for name, declared in HEAD_FIELDS.items()}
+DeclarationHead: Any = create_model(
+    "DeclarationHead", __config__=ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]}), **_HEAD_IN
+)
+"""The fields of a declaration but for its lines, as `HEAD_FIELDS` has them."""
+
+
+class DeclarationIn(DeclarationHead):
     """A whole declaration. A draft needs gate, regime, arrival, plate and what is carried; to submit, the rest too."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
-
-    gate_id: PlainText = Field("", max_length=60)
-    regime: Regime | Literal[""] = ""
-    direction: Direction | Literal[""] = ""
-    planned_arrival: Moment | None = None
-    customs_number: PlainText = Field("", max_length=40)
-    service: Literal["", "inland_delivery", "wharf_only"] = ""
-    plate: PlainText = Field("", max_length=40)
-    trailer_plate: PlainText = Field("", max_length=40)
-    container: Literal["", "none", "20", "40", "45"] = ""
-    refrigerated: bool | None = None
-    payload_kg: Count = None
-    inspection_expires: date | None = None
-    driver_id: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
-    driver_name: Text80 = ""
-    driver_phone: PlainText = Field("", max_length=30)
-    driver_paper: Literal["", "id_card", "passport", "border_pass"] = ""
-    driver_paper_number: PlainText = Field("", max_length=30)
-    driver_paper_expires: date | None = None
-    driver_licence_number: PlainText = Field("", max_length=30)
-    driver_licence_expires: date | None = None
-    health_symptoms: Literal["", "none", "some"] = ""
-    health_temperature_c: Amount = None
-    health_note: PlainText = Field("", max_length=500)
     lines: list[LineIn] = Field(default_factory=list, max_length=50)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +43,9 @@ class DeclarationAction(ActionContext):
     sheets: Sheets = field(kw_only=True)
     simulated: bool = field(default=False, kw_only=True)
 
+
+TOLD_OF_TRIP = frozenset(each.name for each in fields(Declaration)) & frozenset(each.name for each in fields(Form))
+"""What a trip takes over from its declaration as it is, by the name that both have for it."""
 
 # Making and changing
 
@@ -253,17 +256,12 @@ def _declared(form: Form, organisation_id: int) -> Declaration:
     main = form.main_line or Line()
     assert form.planned_arrival is not None  # a draft without it was refused
     goods = "; ".join(dict.fromkeys(line.description for line in form.lines if line.description))
+    told: dict[str, Any] = {name: getattr(form, name) or None for name in TOLD_OF_TRIP}
     return Declaration(
-        plate=form.plate,
-        gate_id=form.gate_id,
+        **told,
         goods=goods if len(goods) <= GOODS_LENGTH else f"{goods[: GOODS_LENGTH - 1]}…",
         goods_class=main.goods_class or GoodsClass.GENERAL,
-        regime=form.regime,
-        planned_arrival=form.planned_arrival,
-        trailer_plate=form.trailer_plate or None,
-        driver_id=form.driver_id,
         perishable=any(line.spoils for line in form.lines),
-        direction=form.direction or None,
         organisation_id=organisation_id,
     )
 

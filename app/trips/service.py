@@ -6,7 +6,7 @@ Published for reading and joining: `IS_OPEN`, `Trip`, `TripEvent`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -53,18 +53,11 @@ def create_trip(action: ActionContext, declared: Declaration, places: Places, *,
     """
     gate_id = checks.check_gate(declared.gate_id, places.gates)
     organisation_id = _organisation_of(action.actor, declared.organisation_id, gate_id)
-    goods, perishable = checks.check_goods(declared.goods, declared.goods_class, declared.perishable)
+    checks.check_arrival(declared.planned_arrival, action.now)
     values: dict[str, Any] = {
+        **_columns_of(declared, places),
         "code": checks.new_code(),
         "organisation_id": organisation_id,
-        "goods": goods,
-        "goods_class": declared.goods_class,
-        "perishable": perishable,
-        "regime": declared.regime,
-        "direction": checks.check_direction(declared.regime, declared.direction),
-        "gate_id": gate_id,
-        "planned_arrival": checks.check_arrival(declared.planned_arrival, action.now),
-        "trailer_plate": _trailer_plate(declared.trailer_plate),
         "stage": Stage.PLANNED,
         "stage_since": action.now,
         "simulated": simulated,
@@ -148,17 +141,7 @@ def align_trip(
     InvalidInputError, ForbiddenError, ConflictError
         If a value cannot be accepted, is not the caller's to give, or truck or driver are on another open trip.
     """
-    goods, perishable = checks.check_goods(declared.goods, declared.goods_class, declared.perishable)
-    wanted: dict[str, Any] = {
-        "goods": goods,
-        "goods_class": declared.goods_class,
-        "perishable": perishable,
-        "regime": declared.regime,
-        "direction": checks.check_direction(declared.regime, declared.direction),
-        "gate_id": checks.check_gate(declared.gate_id, places.gates),
-        "planned_arrival": declared.planned_arrival,
-        "trailer_plate": _trailer_plate(declared.trailer_plate),
-    }
+    wanted = _columns_of(declared, places)
     _organisation_of(action.actor, trip.organisation_id, wanted["gate_id"])
     if declared.planned_arrival != trip.planned_arrival:
         checks.check_arrival(declared.planned_arrival, action.now)
@@ -256,41 +239,38 @@ def describe(row: Any) -> dict[str, Any]:
 
 def summary(trip: Trip) -> dict[str, Any]:
     """A trip's own columns as plain values."""
-    return {
-        "trip_id": trip.trip_id,
-        "code": trip.code,
-        "vehicle_id": trip.vehicle_id,
-        "trailer_plate": trip.trailer_plate,
-        "driver_id": trip.driver_id,
-        "organisation_id": trip.organisation_id,
-        "goods": trip.goods,
-        "goods_class": trip.goods_class,
-        "perishable": trip.perishable,
-        "regime": trip.regime,
-        "direction": trip.direction,
-        "gate_id": trip.gate_id,
-        "planned_arrival": trip.planned_arrival.isoformat(),
-        "stage": trip.stage,
-        "stage_since": trip.stage_since.isoformat(),
-        "simulated": trip.simulated,
-        "created_at": trip.created_at.isoformat(),
-        "version": trip.version,
-    }
+    values = {name: getattr(trip, name) for name in _TOLD}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 # Pieces
 
-_AMENDABLE_FIELDS = (
-    "goods",
-    "goods_class",
-    "perishable",
-    "regime",
-    "direction",
-    "gate_id",
-    "planned_arrival",
-    "trailer_plate",
-    "driver_id",
+_TOLD = tuple(
+    column.key
+    for column in Trip.__mapper__.columns
+    if column.key not in {"created_by", "procedure_id", "channel", "facts", "arrived_at"}
 )
+"""The columns that those who may see a trip are told, and that the audit log keeps."""
+_AMENDABLE_FIELDS = tuple(each.name for each in fields(Declaration) if each.name not in {"plate", "organisation_id"})
+
+
+def _columns_of(declared: Declaration, places: Places) -> dict[str, Any]:
+    """The columns of a trip that a declaration gives, checked: those of its name, but for truck, driver, enterprise.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value cannot be accepted.
+    """
+    goods, perishable = checks.check_goods(declared.goods, declared.goods_class, declared.perishable)
+    return {
+        **{name: getattr(declared, name) for name in _AMENDABLE_FIELDS if name != "driver_id"},
+        "goods": goods,
+        "perishable": perishable,
+        "direction": checks.check_direction(declared.regime, declared.direction),
+        "gate_id": checks.check_gate(declared.gate_id, places.gates),
+        "trailer_plate": _trailer_plate(declared.trailer_plate),
+    }
 
 
 def event_row(trip: Any) -> Event:
