@@ -1,4 +1,7 @@
-"""What can be done with accounts and organisations; every change is recorded in the audit log."""
+"""What can be done with accounts and organisations; every change is recorded in the audit log.
+
+`Account` and `Organisation` are published here for those who read and join them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from sqlalchemy.orm import Session
 
 from app.accounts import sessions, store, throttle
 from app.accounts.sessions import Client, Opened
-from app.accounts.tables import LOCALES, ORGANISATION_KINDS, Account, Organisation
+from app.accounts.tables import LOCALES, ORGANISATION_KINDS
+from app.accounts.tables import Account as Account
+from app.accounts.tables import Organisation as Organisation
 from app.platform import outbox
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Role

@@ -1,21 +1,21 @@
-"""What a crossing costs: a tariff as data, and the one function that applies it. Pure, exact, whole đồng.
+"""What a crossing costs: a tariff as data, its rates, share factors and collectors. Pure, exact, whole đồng.
 
 A tariff holds rates (what a load of some kind pays), share factors (×5, 130 %, 30 %) and a rule of rounding. Each
-condition is answered yes, no, or "not known": wherever the answer is not known, no rate fits, or two rates disagree,
-the result is a `Question` to the collector, never a guess. A mixed load pays its highest class.
+condition is answered yes, no, or "not known". `app.fees.assessment` applies a tariff, `app.fees.tariff_definition`
+reads one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-from geo.errors import InvalidInputError, NotFoundError
+from app.fees.records import Fact
+from geo.errors import NotFoundError
 
-Fact: TypeAlias = str | int | bool
 LOAD_FACTS: Final = {
     "regime": str,
     "direction": str,
@@ -31,9 +31,8 @@ LOAD_FACTS: Final = {
 PART_FACTS: Final = {"goods_class": str}
 FACTS: Final = LOAD_FACTS | PART_FACTS
 LANGUAGES: Final = ("vi", "en", "zh")
-HIGHEST_AMOUNT_VND: Final = 10**12
+MAX_AMOUNT_VND: Final = 10**12
 """More than any fee; a larger number in a tariff is a slip."""
-LARGEST_FACTOR: Final = 10**6
 
 
 @dataclass(frozen=True)
@@ -98,71 +97,6 @@ class Factor:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line of a derivation. The `amount_vnd` of all lines add up to the fee.
-
-    `kind`: `rate`, `factor`, `compared` (another part of a mixed load, that pays less: adds nothing), `rounding`.
-    `subtotal_vnd` is what the fee is after the line (of a compared part: what it would be alone).
-    """
-
-    kind: str
-    rule: str
-    label: Mapping[str, str]
-    amount_vnd: int
-    subtotal_vnd: int
-    goods_class: str | None = None
-    share: str | None = None
-
-    def to_record(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return {
-            "kind": self.kind,
-            "rule": self.rule,
-            "label": dict(self.label),
-            "amount_vnd": self.amount_vnd,
-            "subtotal_vnd": self.subtotal_vnd,
-            "goods_class": self.goods_class,
-            "share": self.share,
-        }
-
-
-@dataclass(frozen=True)
-class Fee:
-    """What is to be paid, and how it came about."""
-
-    amount_vnd: int
-    derivation: tuple[Line, ...]
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a collector must say before there is a fee.
-
-    `kind`: `missing_fact` (say `facts`), `no_rate` (nothing in the tariff fits), `two_rates` and `two_factors` (`rules`
-    fit at once and the tariff does not say what holds). `message` is a gettext template filled by `values`; `given` is
-    the load that nothing fits, by fact.
-    """
-
-    kind: str
-    message: str
-    values: Mapping[str, str]
-    facts: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
-    given: Mapping[str, Fact] = field(default_factory=dict)
-
-    def to_record(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return {
-            "kind": self.kind,
-            "message": self.message,
-            "values": dict(self.values),
-            "facts": list(self.facts),
-            "rules": list(self.rules),
-            "given": dict(self.given),
-        }
-
-
-@dataclass(frozen=True)
 class Tariff:
     """One version of the tariff: in force from `valid_from` to the day before `valid_to` (`None`: until replaced).
 
@@ -183,17 +117,6 @@ class Tariff:
     rounding_unit_vnd: int = 1
     combine_factors: bool = False
 
-    @classmethod
-    def from_definition(cls, definition: Mapping[str, Any]) -> Tariff:
-        """Read a tariff from its data; see `app/fees/tariffs_shipped`.
-
-        Raises
-        ------
-        InvalidInputError
-            If something is missing, unknown, or not a whole amount; `field` names it.
-        """
-        return _Reader(definition).read()
-
     def collector(self, load: Load) -> str | None:
         """Who collects from a load; `None` if no rule of routing surely applies."""
         for collector, when in self.routing:
@@ -205,6 +128,12 @@ class Tariff:
         return None
 
 
+def _is_within(value: Fact, span: tuple[int | None, int | None]) -> bool:
+    low, high = span
+    number = int(value)
+    return (low is None or number >= low) and (high is None or number < high)
+
+
 def in_force(tariffs: Iterable[Tariff], day: date) -> Tariff:
     """The tariff of a day (in local time): of those in force the one that began last, then the newest version.
 
@@ -213,277 +142,9 @@ def in_force(tariffs: Iterable[Tariff], day: date) -> Tariff:
     NotFoundError
         If none is in force.
     """
-    found = [one for one in tariffs if one.valid_from <= day and (one.valid_to is None or day < one.valid_to)]
+    found = [
+        tariff for tariff in tariffs if tariff.valid_from <= day and (tariff.valid_to is None or day < tariff.valid_to)
+    ]
     if not found:
         raise NotFoundError("No tariff is in force on {day}; publish one first.", day=day.isoformat())
-    return max(found, key=lambda one: (one.valid_from, one.version))
-
-
-def assess(tariff: Tariff, load: Load) -> Fee | Question:
-    """The fee of a load, with its derivation, or what must be answered first."""
-    if not load.parts:
-        return _missing(("goods_class",))
-    parts = []
-    for part in load.parts:
-        priced = _price_part(tariff, {**load.facts, **part})
-        if isinstance(priced, Question):
-            return priced
-        parts.append(priced)
-    highest = max(range(len(parts)), key=lambda index: (parts[index].value, -index))
-    factors = _applying(tariff, load.facts, of_part=False)
-    if isinstance(factors, Question):
-        return factors
-    chosen = parts[highest]
-    if len(chosen.factors) + len(factors) > 1 and not tariff.combine_factors:
-        return _two("two_factors", [*chosen.factors, *factors])
-    compared = [part for index, part in enumerate(parts) if index != highest]
-    return _derive(tariff, chosen, factors, compared)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A part of the load with its rate."""
-
-    goods_class: str | None
-    rate: Rate
-    factors: tuple[Factor, ...]
-
-    @property
-    def value(self) -> Fraction:
-        value = Fraction(self.rate.amount_vnd)
-        for factor in self.factors:
-            value *= factor.share
-        return value
-
-
-def _price_part(tariff: Tariff, facts: Mapping[str, Fact]) -> _Part | Question:
-    answers = [(rate, rate.when.holds(facts)) for rate in tariff.rates if rate.when is not None]
-    fitting = [rate for rate, answer in answers if answer is True]
-    open_ = [rate for rate, answer in answers if answer is None]
-    if open_:
-        asked = {name for rate in open_ if rate.when for name in rate.when.missing(facts)}
-        return _missing(tuple(name for name in FACTS if name in asked))
-    if not fitting:
-        return Question(
-            "no_rate",
-            "The tariff has no rate for this load ({facts}). Look it up in the decision and enter the amount.",
-            {"facts": ", ".join(f"{name} = {facts[name]}" for name in FACTS if name in facts)},
-            given={name: facts[name] for name in FACTS if name in facts},
-        )
-    if len({rate.amount_vnd for rate in fitting}) > 1:
-        return _two("two_rates", fitting)
-    factors = _applying(tariff, facts, of_part=True)
-    if isinstance(factors, Question):
-        return factors
-    if len(factors) > 1 and not tariff.combine_factors:
-        return _two("two_factors", factors)
-    goods_class = facts.get("goods_class")
-    return _Part(None if goods_class is None else str(goods_class), fitting[0], tuple(factors))
-
-
-def _applying(tariff: Tariff, facts: Mapping[str, Fact], *, of_part: bool) -> list[Factor] | Question:
-    answers = [(factor, factor.when.holds(facts)) for factor in tariff.factors if factor.is_of_part is of_part]
-    asked = {name for factor, answer in answers if answer is None for name in factor.when.missing(facts)}
-    if asked:
-        return _missing(tuple(name for name in FACTS if name in asked))
-    return [factor for factor, answer in answers if answer]
-
-
-def _derive(tariff: Tariff, chosen: _Part, factors: Sequence[Factor], compared: Sequence[_Part]) -> Fee:
-    value = Fraction(chosen.rate.amount_vnd)
-    lines = [
-        Line(
-            "rate",
-            chosen.rate.rate_id,
-            chosen.rate.label,
-            chosen.rate.amount_vnd,
-            chosen.rate.amount_vnd,
-            chosen.goods_class,
-        )
-    ]
-    for factor in (*chosen.factors, *factors):
-        before, value = value, value * factor.share
-        step = round_half_up(value, 1) - round_half_up(before, 1)
-        lines.append(
-            Line(
-                "factor",
-                factor.factor_id,
-                factor.label,
-                step,
-                round_half_up(value, 1),
-                chosen.goods_class if factor.is_of_part else None,
-                str(factor.share),
-            )
-        )
-    amount_vnd = round_half_up(value, tariff.rounding_unit_vnd)
-    rounding = amount_vnd - round_half_up(value, 1)
-    if rounding:
-        label = dict.fromkeys(LANGUAGES, "")
-        lines.append(Line("rounding", str(tariff.rounding_unit_vnd), label, rounding, amount_vnd))
-    whole = Fraction(1)
-    for factor in factors:
-        whole *= factor.share
-    for part in compared:
-        alone = round_half_up(part.value * whole, tariff.rounding_unit_vnd)
-        lines.append(Line("compared", part.rate.rate_id, part.rate.label, 0, alone, part.goods_class))
-    return Fee(amount_vnd, tuple(lines))
-
-
-def round_half_up(value: Fraction, unit: int) -> int:
-    """A non-negative value rounded to a multiple of `unit`, halves up. Exact."""
-    return (2 * value.numerator + unit * value.denominator) // (2 * unit * value.denominator) * unit
-
-
-def _missing(names: tuple[str, ...]) -> Question:
-    return Question(
-        "missing_fact",
-        "The tariff asks for {facts}, which the declaration does not say. Look and enter it.",
-        {"facts": ", ".join(names)},
-        facts=names,
-    )
-
-
-def _two(kind: str, rules: Sequence[Rate | Factor]) -> Question:
-    names = tuple(rule.rate_id if isinstance(rule, Rate) else rule.factor_id for rule in rules)
-    message = {
-        "two_rates": "Several rates fit this load ({rules}) and they differ. Decide which one holds.",
-        "two_factors": "Several shares apply at once ({rules}) and the tariff does not say how they combine. "
-        "Look it up in the decision and enter the amount.",
-    }[kind]
-    return Question(kind, message, {"rules": ", ".join(names)}, rules=names)
-
-
-def _is_within(value: Fact, span: tuple[int | None, int | None]) -> bool:
-    low, high = span
-    number = int(value)
-    return (low is None or number >= low) and (high is None or number < high)
-
-
-class _Reader:
-    """Reads a definition field by field, so that a fault can be named."""
-
-    def __init__(self, definition: Mapping[str, Any]) -> None:
-        self.definition = definition
-
-    def read(self) -> Tariff:
-        get = self.definition.get
-        tariff = Tariff(
-            code=self._text(get("code"), "code"),
-            version=self._whole(get("version"), "version", 10**6),
-            valid_from=self._day(get("valid_from"), "valid_from"),
-            valid_to=None if get("valid_to") is None else self._day(get("valid_to"), "valid_to"),
-            complete=self._bool(get("complete"), "complete"),
-            source=self._text(get("source"), "source"),
-            rates=tuple(self._rate(one, f"rates.{i}") for i, one in enumerate(self._list(get("rates"), "rates"))),
-            factors=tuple(
-                self._factor(one, f"factors.{i}") for i, one in enumerate(self._list(get("factors") or [], "factors"))
-            ),
-            routing=tuple(
-                self._route(one, f"routing.{i}") for i, one in enumerate(self._list(get("routing"), "routing"))
-            ),
-            rounding_unit_vnd=self._whole(get("rounding_unit_vnd"), "rounding_unit_vnd", 10**6),
-            combine_factors=self._bool(get("combine_factors"), "combine_factors"),
-        )
-        if tariff.valid_to is not None and tariff.valid_to <= tariff.valid_from:
-            raise _bad("valid_to", tariff.valid_to, "a day after valid_from")
-        names = [rate.rate_id for rate in tariff.rates] + [factor.factor_id for factor in tariff.factors]
-        for name in names:
-            if names.count(name) > 1:
-                raise _bad("rates", name, "a name that is used once")
-        return tariff
-
-    def _rate(self, one: Any, at: str) -> Rate:
-        one = self._mapping(one, at)
-        amount = self._whole(one.get("amount_vnd"), f"{at}.amount_vnd", HIGHEST_AMOUNT_VND)
-        when = None if one.get("when") is None else self._condition(one["when"], f"{at}.when")
-        return Rate(self._text(one.get("rate"), f"{at}.rate"), self._label(one.get("label"), at), amount, when)
-
-    def _factor(self, one: Any, at: str) -> Factor:
-        one = self._mapping(one, at)
-        share = Fraction(
-            self._whole(one.get("numerator"), f"{at}.numerator", LARGEST_FACTOR),
-            self._whole(one.get("denominator"), f"{at}.denominator", LARGEST_FACTOR),
-        )
-        when = self._condition(one.get("when"), f"{at}.when")
-        return Factor(self._text(one.get("factor"), f"{at}.factor"), self._label(one.get("label"), at), share, when)
-
-    def _route(self, one: Any, at: str) -> tuple[str, Condition]:
-        one = self._mapping(one, at)
-        collector = self._text(one.get("collector"), f"{at}.collector")
-        if collector not in {"gate_management", "tax"}:
-            raise _bad(f"{at}.collector", collector, "gate_management or tax")
-        return collector, self._condition(one.get("when") or {}, f"{at}.when")
-
-    def _condition(self, when: Any, at: str) -> Condition:
-        values: dict[str, tuple[Fact, ...]] = {}
-        ranges: dict[str, tuple[int | None, int | None]] = {}
-        for name, wanted in self._mapping(when, at).items():
-            if name not in FACTS:
-                raise _bad(at, name, f"one of {', '.join(FACTS)}")
-            if isinstance(wanted, Mapping):
-                if FACTS[name] is not int or not wanted or not set(wanted) <= {"from", "below"}:
-                    raise _bad(f"{at}.{name}", dict(wanted), "from and below of a number")
-                low, high = (
-                    None if wanted.get(end) is None else self._whole(wanted[end], f"{at}.{name}.{end}", 10**9)
-                    for end in ("from", "below")
-                )
-                ranges[name] = (low, high)
-                continue
-            listed = self._list(wanted, f"{at}.{name}")
-            if not all(type(value) is FACTS[name] for value in listed):
-                raise _bad(f"{at}.{name}", listed, f"values of type {FACTS[name].__name__}")
-            values[name] = tuple(listed)
-        return Condition(values, ranges)
-
-    def _label(self, value: Any, at: str) -> dict[str, str]:
-        label = self._mapping(value, f"{at}.label")
-        return {language: self._text(label.get(language), f"{at}.label.{language}") for language in LANGUAGES}
-
-    @staticmethod
-    def _mapping(value: Any, at: str) -> Mapping[str, Any]:
-        if not isinstance(value, Mapping):
-            raise _bad(at, value, "a mapping")
-        return value
-
-    @staticmethod
-    def _list(value: Any, at: str) -> list[Any]:
-        if not isinstance(value, list):
-            raise _bad(at, value, "a list")
-        return value
-
-    @staticmethod
-    def _text(value: Any, at: str) -> str:
-        if not isinstance(value, str) or not value.strip() or "\x00" in value:
-            raise _bad(at, value, "a text")
-        return value
-
-    @staticmethod
-    def _bool(value: Any, at: str) -> bool:
-        if not isinstance(value, bool):
-            raise _bad(at, value, "true or false")
-        return value
-
-    @staticmethod
-    def _whole(value: Any, at: str, most: int) -> int:
-        if type(value) is not int or not 1 <= value <= most:
-            raise _bad(at, value, f"a whole number from 1 to {most}")
-        return value
-
-    @staticmethod
-    def _day(value: Any, at: str) -> date:
-        if type(value) is date:
-            return value
-        try:
-            return date.fromisoformat(value)
-        except (TypeError, ValueError):
-            raise _bad(at, value, "a day such as 2025-05-08") from None
-
-
-def _bad(field: str, value: Any, wanted: str) -> InvalidInputError:
-    return InvalidInputError(
-        "The tariff's {name} is {value}; it must be {wanted}.",
-        field=field,
-        name=field,
-        value=str(value)[:80],
-        wanted=wanted,
-    )
+    return max(found, key=lambda tariff: (tariff.valid_from, tariff.version))

@@ -20,12 +20,12 @@ NAPAS_AID: Final = "A000000727"
 TO_ACCOUNT: Final = "QRIBFTTA"
 DONG: Final = "704"
 """ISO 4217; the đồng has no minor unit in use, so amounts carry no decimals."""
-MOST_VND: Final = 10**13 - 1
+MAX_VND: Final = 10**13 - 1
 REFERENCE: Final = re.compile(r"[A-Za-z0-9 .-]{1,25}")
 
 
 def payload(bank_bin: str, account: str, amount_vnd: int, reference: str) -> str:
-    """The text of the QR code for one transfer of `amount_vnd` with a reference of up to 25 plain signs.
+    """The text of the QR code for one transfer of `amount_vnd` with a reference of up to 25 plain characters.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def payload(bank_bin: str, account: str, amount_vnd: int, reference: str) -> str
         raise _bad("bank_bin", bank_bin, "the six digits of a bank")
     if re.fullmatch(r"[A-Za-z0-9]{1,19}", account) is None:
         raise _bad("account", account, "1 to 19 letters and digits")
-    if type(amount_vnd) is not int or not 1 <= amount_vnd <= MOST_VND:
+    if type(amount_vnd) is not int or not 1 <= amount_vnd <= MAX_VND:
         raise _bad("amount_vnd", str(amount_vnd), "a whole amount of 1 đồng or more")
     if REFERENCE.fullmatch(reference) is None or reference != reference.strip():
         raise _bad("reference", reference, "1 to 25 unaccented letters, digits, spaces, dots and hyphens")

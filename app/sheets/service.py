@@ -2,6 +2,7 @@
 
 Each act is one transaction with its line in the timeline, its audit line and its events; `trip.version` is the
 version of the sheet. What other features do when a sheet changes, and what they show on it, is given to `Sheets`.
+`TripStepRow` is published here for those who read and join it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from app.procedures import service as procedures
 from app.procedures.procedure import Facts, Procedure, Sheet, StepRecord, plain
 from app.procedures.steps import Step, StepStatus
 from app.sheets import guards, store, view
+from app.sheets.tables import TripStepRow as TripStepRow
 from app.trips import store as trips_store
 from app.trips.scope import visible_trips
 from app.trips.tables import Trip

@@ -1,4 +1,7 @@
-"""What can be done with a trip: enter, amend, cancel it, and move it through its stages by what is seen."""
+"""What can be done with a trip: enter, amend, cancel it, and move it through its stages by what is seen.
+
+`Trip` is published here for those who read and join it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from app.trips.declaration import Declaration
 from app.trips.places import Places
 from app.trips.scope import visible_trips
 from app.trips.stages import DEFAULT_RULES, Passage, Seen, StageRules, TripState
-from app.trips.tables import Trip
+from app.trips.tables import Trip as Trip
 from app.trips.timeline import TimelineEntry, audience_of
 from app.trips.vocabulary import Regime, Stage
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
