@@ -9,7 +9,8 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from app.fees import bank, payments, service
-from app.fees import store as fees
+from app.fees.payments import Transfer
+from app.fees.schemas import AccountIn
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.sheets.service import Sheets
@@ -20,7 +21,8 @@ INVENTED: Final = "Biểu phí chưa có mức cho lô hàng này; số tiền d
 STEP_VND: Final = 50_000
 AMOUNTS_VND: Final = {"fresh_fruit": 700_000, "fresh_produce": 600_000, "seafood": 1_200_000, "timber": 900_000}
 OTHER_VND: Final = 1_100_000
-BANK: Final = {"bank_bin": "970499", "bank_name": "Ngân hàng mô phỏng"}
+BANK_BIN: Final = "970499"
+BANK_NAME: Final = "Ngân hàng mô phỏng"
 
 
 def act_on_fee(session: Session, sheets: Sheets, principal: Principal, row: Any, act: str, *, now: datetime) -> None:
@@ -34,17 +36,17 @@ def act_on_fee(session: Session, sheets: Sheets, principal: Principal, row: Any,
     elif act == "cash":
         payments.take_cash(action, sheets, row.fee_id, row.fee_version, row.amount_vnd - row.applied_vnd)
     elif act == "transfer":
-        account = fees.find_collecting_account(session, str(principal.role), row.gate_id)
+        account = bank.find_account(session, str(principal.role), row.gate_id)
         if account is None or not account.simulated:  # no money may seem to come in on a real account
             payments.take_cash(action, sheets, row.fee_id, row.fee_version, row.amount_vnd)
             return
-        transfer = {
-            "bank_ref": f"SIM{row.fee_id:09d}",
-            "amount_vnd": row.amount_vnd,
-            "received_at": now,
-            "content": f"{row.reference} phi cua khau (mo phong)",
-            "payer": "DOANH NGHIEP MO PHONG",
-        }
+        transfer = Transfer(
+            bank_ref=f"SIM{row.fee_id:09d}",
+            amount_vnd=row.amount_vnd,
+            received_at=now,
+            content=f"{row.reference} phi cua khau (mo phong)",
+            payer="DOANH NGHIEP MO PHONG",
+        )
         payments.record_transfer(action.by_platform(), account, transfer, source="webhook")
     else:
         payments.confirm(action, sheets, row.fee_id, row.fee_version)
@@ -55,14 +57,15 @@ def open_accounts(session: Session, gates: Iterable[str], now: datetime) -> None
     known = list(gates)
     for number, gate_id in enumerate(known):
         for collector in Collector:
-            if fees.find_collecting_account(session, collector, gate_id) is not None:
+            if bank.find_account(session, collector, gate_id) is not None:
                 continue
-            values = {
-                **BANK,
-                "collector": collector,
-                "gate_id": gate_id,
-                "simulated": True,
-                "account_number": f"00000000{number}{list(Collector).index(collector)}",
-                "account_name": "TAI KHOAN MO PHONG",
-            }
-            bank.enter_account(ActionContext(session, None, now), values, gates=known, secret_key="")
+            entered = AccountIn(
+                collector=collector,
+                gate_id=gate_id,
+                bank_bin=BANK_BIN,
+                bank_name=BANK_NAME,
+                account_number=f"00000000{number}{list(Collector).index(collector)}",
+                account_name="TAI KHOAN MO PHONG",
+                simulated=True,
+            )
+            bank.enter_account(ActionContext(session, None, now), entered, gates=known, secret_key="")

@@ -1,15 +1,17 @@
-"""What a crossing costs under a tariff: lines, sum, or what must be asked first. Pure, exact, whole đồng."""
+"""The one function that applies a tariff to a load: the fee with its derivation, or what must be asked first.
+
+Wherever the answer of a condition is not known, no rate fits, or two rates disagree, the result is a `Question` to the
+collector, never a guess. A mixed load pays its highest class. Pure, exact, whole đồng.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from fractions import Fraction
-from typing import Any
 
-from app.fees.tariff import FACTS, LANGUAGES, Fact, Factor, Load, Rate, Tariff
-from geo.errors import NotFoundError
+from app.fees.records import Fact, LineRecord, QuestionRecord
+from app.fees.tariff import FACTS, LANGUAGES, Factor, Load, Rate, Tariff
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Line:
     goods_class: str | None = None
     share: str | None = None
 
-    def to_record(self) -> dict[str, Any]:
+    def to_record(self) -> LineRecord:
         """As plain JSON values."""
         return {
             "kind": self.kind,
@@ -65,7 +67,7 @@ class Question:
     rules: tuple[str, ...] = ()
     given: Mapping[str, Fact] = field(default_factory=dict)
 
-    def to_record(self) -> dict[str, Any]:
+    def to_record(self) -> QuestionRecord:
         """As plain JSON values."""
         return {
             "kind": self.kind,
@@ -75,20 +77,6 @@ class Question:
             "rules": list(self.rules),
             "given": dict(self.given),
         }
-
-
-def in_force(tariffs: Iterable[Tariff], day: date) -> Tariff:
-    """The tariff of a day (in local time): of those in force the one that began last, then the newest version.
-
-    Raises
-    ------
-    NotFoundError
-        If none is in force.
-    """
-    found = [one for one in tariffs if one.valid_from <= day and (one.valid_to is None or day < one.valid_to)]
-    if not found:
-        raise NotFoundError("No tariff is in force on {day}; publish one first.", day=day.isoformat())
-    return max(found, key=lambda one: (one.valid_from, one.version))
 
 
 def assess(tariff: Tariff, load: Load) -> Fee | Question:

@@ -11,14 +11,17 @@ import hashlib
 import hmac
 import io
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.orm import Session
 
-from app.fees import store, vietqr
-from app.fees.payments import check_amount, record_transfer
+from app.fees import payment_store, vietqr
+from app.fees.payments import Transfer, check_amount, record_transfer
+from app.fees.schemas import AccountIn, AccountOut, AccountWithKey, ReceivedOut
 from app.fees.tables import CollectingAccount
 from app.gates.service import profiles
 from app.platform.actions import ActionContext
@@ -53,46 +56,37 @@ _LOCAL_TIMES: Final = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%Y-%m-%d %H:%M:%S
 
 
 def enter_account(
-    action: ActionContext, values: Mapping[str, Any], *, gates: Collection[str], secret_key: str
-) -> dict[str, Any]:
+    action: ActionContext, entered: AccountIn, *, gates: Collection[str], secret_key: str
+) -> AccountWithKey:
     """Enter the bank account of a collector at a gate in place of the one before; with the key of its webhook.
-
-    Arguments: `values` with `collector gate_id bank_bin bank_name account_number account_name simulated`.
 
     Raises
     ------
     InvalidInputError
-        If there is no such gate, the collector does not collect there, or bank or account would not fit into a VietQR
-        code.
+        If there is no such gate, or bank or account would not fit into a VietQR code.
     """
-    check_gate(values["gate_id"], gates)
-    _check_collector(action.session, values, action.now)
-    vietqr.payload(values["bank_bin"], values["account_number"], 1, "CKS")
-    store.retire_collecting_accounts(action.session, values["collector"], values["gate_id"], action.now)
-    account = CollectingAccount(**values, created_by=action.actor_id, created_at=action.now, key_generation=1)
+    check_gate(entered.gate_id, gates)
+    _check_collector(action, entered.collector, entered.gate_id)
+    vietqr.payload(entered.bank_bin, entered.account_number, 1, "CKS")
+    payment_store.retire_collecting_accounts(action.session, entered.collector, entered.gate_id, action.now)
+    account = CollectingAccount(
+        **entered.model_dump(), created_by=action.actor_id, created_at=action.now, key_generation=1
+    )
     action.session.add(account)
     action.session.flush()
-    after = describe_account(account)
+    after = AccountOut.model_validate(account).model_dump()
     action.record("accounts.collecting", "collecting_account", account.collecting_account_id, None, after)
-    return {**after, "webhook_key": webhook_key(account, secret_key)}
+    return AccountWithKey(**after, webhook_key=webhook_key(account, secret_key))
 
 
-def describe_account(account: CollectingAccount) -> dict[str, Any]:
-    """An account as plain values, without its key."""
-    return {
-        name: getattr(account, name)
-        for name in (
-            "collecting_account_id",
-            "collector",
-            "gate_id",
-            "bank_bin",
-            "bank_name",
-            "account_number",
-            "account_name",
-            "simulated",
-            "created_at",
-        )
-    }
+def list_accounts(session: Session) -> Sequence[CollectingAccount]:
+    """All accounts in use."""
+    return payment_store.list_collecting_accounts(session)
+
+
+def find_account(session: Session, collector: str, gate_id: str) -> CollectingAccount | None:
+    """The account of a collector at a gate that is in use."""
+    return payment_store.find_collecting_account(session, collector, gate_id)
 
 
 def webhook_key(account: CollectingAccount, secret_key: str) -> str:
@@ -116,14 +110,14 @@ def receive(
     timestamp: str,
     signature: str,
     body: bytes,
-    read: Callable[[bytes], Mapping[str, Any]],
+    read: Callable[[bytes], Transfer],
     secret_key: str,
     now: datetime,
-) -> dict[str, Any]:
+) -> ReceivedOut:
     """Take down one signed report of a transfer; sent again it changes nothing.
 
     Arguments: `timestamp`, Unix seconds as text; `read`, turns the body, once its signature is right, into
-    `bank_ref amount_vnd received_at content payer`.
+    a transfer.
 
     Raises
     ------
@@ -132,15 +126,15 @@ def receive(
     ConflictError
         If the bank's reference is known with another amount or time.
     """
-    account = store.get_collecting_account(session, collecting_account_id)
+    account = payment_store.get_collecting_account(session, collecting_account_id)
     if account is None or not _is_recent(timestamp, now):
         raise UnauthenticatedError("The account is unknown, or the time of the message is too far from ours.")
     if not hmac.compare_digest(sign(webhook_key(account, secret_key), timestamp, body).encode(), signature.encode()):
         raise UnauthenticatedError("The signature does not fit the message.")
-    transfer = dict(read(body))
-    _check_time(transfer["received_at"], now)
+    transfer = read(body)
+    _check_time(transfer.received_at, now)
     payment, is_new = record_transfer(ActionContext(session, None, now), account, transfer, source="webhook")
-    return {"payment_id": payment.payment_id, "status": payment.status, "repeated": not is_new}
+    return ReceivedOut(payment_id=payment.payment_id, status=payment.status, repeated=not is_new)
 
 
 def _is_recent(timestamp: str, now: datetime) -> bool:
@@ -153,7 +147,25 @@ def _is_recent(timestamp: str, now: datetime) -> bool:
 # Statement files
 
 
-def import_statement(action: ActionContext, content: bytes) -> dict[str, Any]:
+@dataclass(frozen=True)
+class RowResult:
+    """What became of the row at line `row` of a statement; see `import_statement`."""
+
+    row: int
+    result: str
+    payment_id: int | None = None
+    error: CuaKhauError | None = None
+
+
+@dataclass(frozen=True)
+class StatementResult:
+    """What became of each row of a statement, and how often each result came."""
+
+    rows: list[RowResult]
+    counts: dict[str, int]
+
+
+def import_statement(action: ActionContext, content: bytes) -> StatementResult:
     """Read a statement of the caller's own account (CSV with a head line); the result of each row.
 
     A row's result is the status of its payment, `repeat` where the transfer is known, `outgoing` where nothing came
@@ -168,21 +180,22 @@ def import_statement(action: ActionContext, content: bytes) -> dict[str, Any]:
         If the caller's office has no bank account entered.
     """
     action.actor.require("fees.collect")
-    account = store.find_collecting_account(action.session, str(action.actor.role), action.actor.gate_id or "")
+    account = payment_store.find_collecting_account(action.session, str(action.actor.role), action.actor.gate_id or "")
     if account is None:
         raise ConflictError("Your office has no bank account entered here; ask an administrator.")
-    results = []
+    results: list[RowResult] = []
     for number, row in read_rows(content):
         try:
             with action.session.begin_nested():
-                results.append({"row": number, **_take_row(action.by_platform(), account, row)})
+                result, payment_id = _take_row(action.by_platform(), account, row)
+                results.append(RowResult(number, result, payment_id))
         except CuaKhauError as error:
-            results.append({"row": number, "result": "error", "field": error.field, "payment_id": None, "error": error})
-    counted = {name: sum(one["result"] == name for one in results) for name in {one["result"] for one in results}}
+            results.append(RowResult(number, "error", error=error))
+    counts = dict(Counter(result.result for result in results))
     digest = hashlib.sha256(content).hexdigest()
-    after = {"rows": len(results), "results": counted, "sha256": digest}
+    after = {"rows": len(results), "results": counts, "sha256": digest}
     action.record("payments.statement", "collecting_account", account.collecting_account_id, None, after)
-    return {"rows": results, "counts": counted}
+    return StatementResult(results, counts)
 
 
 def read_rows(content: bytes) -> list[tuple[int, dict[str, str]]]:
@@ -222,20 +235,21 @@ def read_rows(content: bytes) -> list[tuple[int, dict[str, str]]]:
     ]
 
 
-def _take_row(action: ActionContext, account: CollectingAccount, row: Mapping[str, str]) -> dict[str, Any]:
+def _take_row(action: ActionContext, account: CollectingAccount, row: Mapping[str, str]) -> tuple[str, int | None]:
+    """The result of a row, and its payment."""
     if not row["amount_vnd"] or row["amount_vnd"].startswith("-") or set(row["amount_vnd"]) <= {"0"}:
-        return {"result": "outgoing", "payment_id": None}
+        return "outgoing", None
     if not 1 <= len(row["bank_ref"]) <= 100:
         raise InvalidInputError("The bank's reference is missing or too long.", field="bank_ref")
-    transfer = {
-        "bank_ref": row["bank_ref"],
-        "amount_vnd": check_amount(read_amount(row["amount_vnd"])),
-        "received_at": _check_time(read_time(row["received_at"]), action.now),
-        "content": row["content"][:500],
-        "payer": row.get("payer", "")[:200],
-    }
+    transfer = Transfer(
+        bank_ref=row["bank_ref"],
+        amount_vnd=check_amount(read_amount(row["amount_vnd"])),
+        received_at=_check_time(read_time(row["received_at"]), action.now),
+        content=row["content"][:500],
+        payer=row.get("payer", "")[:200],
+    )
     payment, is_new = record_transfer(action, account, transfer, source="statement")
-    return {"result": payment.status if is_new else "repeat", "payment_id": payment.payment_id}
+    return str(payment.status) if is_new else "repeat", payment.payment_id
 
 
 def read_amount(written: str) -> int:
@@ -280,37 +294,37 @@ def _check_time(moment: datetime, now: datetime) -> datetime:
     return moment
 
 
-def _check_collector(session: Session, values: Mapping[str, Any], now: datetime) -> None:
-    profile = profiles(session, now).get(values["gate_id"])
-    if profile is not None and values["collector"] not in profile.collectors:
+def _check_collector(action: ActionContext, collector: str, gate_id: str) -> None:
+    profile = profiles(action.session, action.now).get(gate_id)
+    if profile is not None and collector not in profile.collectors:
         raise InvalidInputError(
             "{value} does not collect at the gate {gate}; there collect: {known}.",
             field="collector",
-            value=values["collector"],
-            gate=values["gate_id"],
+            value=collector,
+            gate=gate_id,
             known=", ".join(profile.collectors) or "–",
         )
 
 
 def seed_simulated_accounts(session: Session, gates: Collection[str], *, secret_key: str, now: datetime) -> int:
-    """Give who collects at a gate and has no account there one that no bank knows; how many. For demonstrations."""
-    used = {(one.collector, one.gate_id) for one in store.list_collecting_accounts(session)}
+    """Give every collector at every gate that has none an account that no bank knows; how many. For demonstrations."""
+    used = {(account.collector, account.gate_id) for account in list_accounts(session)}
     known = profiles(session, now)
     wanted = [
         (collector, gate_id)
         for gate_id in sorted(gates)
         for collector in (known[gate_id].collectors if gate_id in known else Collector)
     ]
-    fresh = [(number, *one) for number, one in enumerate(wanted, 1) if one not in used]
+    fresh = [(number, *place) for number, place in enumerate(wanted, 1) if place not in used]
     for number, collector, gate_id in fresh:
-        values = {
-            "collector": collector,
-            "gate_id": gate_id,
-            "bank_bin": "970400",
-            "bank_name": "Ngân hàng mô phỏng",
-            "account_number": f"MOPHONG{number:03d}",
-            "account_name": "TAI KHOAN MO PHONG",
-            "simulated": True,
-        }
-        enter_account(ActionContext(session, None, now), values, gates=gates, secret_key=secret_key)
+        entered = AccountIn(
+            collector=collector,
+            gate_id=gate_id,
+            bank_bin="970400",
+            bank_name="Ngân hàng mô phỏng",
+            account_number=f"MOPHONG{number:03d}",
+            account_name="TAI KHOAN MO PHONG",
+            simulated=True,
+        )
+        enter_account(ActionContext(session, None, now), entered, gates=gates, secret_key=secret_key)
     return len(fresh)

@@ -1,19 +1,33 @@
-"""Queries of closings: what a collector took and gave back. Nothing here commits."""
+"""Queries on the ends of collectors' days. Nothing here commits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.accounts.service import Account
-from app.fees.store import AnyRow
 from app.fees.tables import Closing, Payment, Release
 from app.fees.vocabulary import PaymentStatus, ReleaseStatus
 
-# Closings
+
+@dataclass(frozen=True)
+class ClosedDay:
+    """A closing, and the name of who closed."""
+
+    closing: Closing
+    closed_by_name: str
+
+
+@dataclass(frozen=True)
+class ConfirmedPayment:
+    """A confirmed payment, and the name of who confirmed it (`None`: the platform itself)."""
+
+    payment: Payment
+    cashier: str | None
 
 
 def lock_books(session: Session, collector: str, gate_id: str) -> None:
@@ -38,21 +52,22 @@ def newest_closed_day(session: Session, collector: str, gate_id: str) -> date | 
     ).one()
 
 
-def list_closings(session: Session, collector: str, gate_id: str, limit: int) -> Sequence[AnyRow]:
+def list_closings(session: Session, collector: str, gate_id: str, limit: int) -> list[ClosedDay]:
     """Closings with who closed, newest first."""
-    return session.execute(
-        select(Closing, Account.full_name.label("closed_by_name"))
+    query = (
+        select(Closing, Account.full_name)
         .join(Account, Account.account_id == Closing.closed_by)
         .where(Closing.collector == collector, Closing.gate_id == gate_id)
         .order_by(Closing.day.desc())
         .limit(limit)
-    ).all()
+    )
+    return [ClosedDay(*row) for row in session.execute(query)]
 
 
-def open_payments(session: Session, collector: str, gate_id: str) -> Sequence[AnyRow]:
+def open_payments(session: Session, collector: str, gate_id: str) -> list[ConfirmedPayment]:
     """Confirmed payments that no closing has, in order of their receipts, with who confirmed."""
-    return session.execute(
-        select(Payment, Account.full_name.label("cashier"))
+    query = (
+        select(Payment, Account.full_name)
         .outerjoin(Account, Account.account_id == Payment.confirmed_by)
         .where(
             Payment.collector == collector,
@@ -61,7 +76,8 @@ def open_payments(session: Session, collector: str, gate_id: str) -> Sequence[An
             Payment.closing_id.is_(None),
         )
         .order_by(Payment.receipt_series, Payment.receipt_number)
-    ).all()
+    )
+    return [ConfirmedPayment(*row) for row in session.execute(query)]
 
 
 def open_refunds(session: Session, collector: str, gate_id: str) -> Sequence[Release]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final, TypeGuard
 
-from app.fees.tariff import LOAD_FACTS, Fact, Load
+from app.fees.records import Fact, LoadRecord
+from app.fees.store import TripFacts
+from app.fees.tariff import LOAD_FACTS, Load
 from app.trips.goods import GoodsClass
 from app.trips.vocabulary import Direction, Regime
 from geo.errors import InvalidInputError
@@ -22,36 +24,36 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 """The values of facts that are names."""
 ANSWERABLE: Final = ("payload_kg", "weight_kg", "container", "refrigerated", "vehicle", "service")
 """Facts a collector may add; regime and gate are the trip's own and are declared again, not answered."""
-MAX_KG: Final = 200_000
+MAX_MASS_KG: Final = 200_000
 
 
-def load_of(trip: Mapping[str, Any], declared: Mapping[str, Any] | None, answers: Mapping[str, Any]) -> Load:
+def load_of(trip: TripFacts, answers: Mapping[str, Fact]) -> Load:
     """The load of a trip; later sources win: the declaration, then the collector's answers.
 
-    Arguments: `trip` with `regime direction gate_id goods_class`; `declared`, the data of its declaration, of which
-    `payload_kg`, `container`, `refrigerated`, `service` and the `goods_class` of each of the `lines` count. What
-    cannot be read as its fact is as good as not declared.
+    Of what the trip declared, `payload_kg`, `container`, `refrigerated`, `service` and the `goods_class` of each of the
+    `lines` count. What cannot be read as its fact is as good as not declared.
     """
-    declared = declared or {}
+    declared = trip.declared or {}
     facts: dict[str, Fact] = {"service": "standard"}
-    facts |= {name: declared[name] for name in ANSWERABLE if _fits(name, declared.get(name))}
-    facts |= {name: answers[name] for name in ANSWERABLE if _fits(name, answers.get(name))}
-    facts |= {name: str(trip[name]) for name in ("regime", "direction", "gate_id")}
-    listed = declared.get("lines")
+    facts |= _known_facts(declared)
+    facts |= _known_facts(answers)
+    facts |= {"regime": trip.regime, "direction": trip.direction, "gate_id": trip.gate_id}
+    lines = declared.get("lines")
     classes = [
-        str(part["goods_class"])
-        for part in (listed if isinstance(listed, list) else ())
-        if isinstance(part, Mapping) and GoodsClass.lookup(part.get("goods_class")) is not None
+        str(line["goods_class"])
+        for line in (lines if isinstance(lines, list) else ())
+        if isinstance(line, Mapping) and GoodsClass.lookup(line.get("goods_class")) is not None
     ]
-    return Load(facts, tuple({"goods_class": one} for one in dict.fromkeys(classes or [str(trip["goods_class"])])))
+    parts = dict.fromkeys(classes or [trip.goods_class])
+    return Load(facts, tuple({"goods_class": goods_class} for goods_class in parts))
 
 
-def to_record(load: Load) -> dict[str, Any]:
+def to_record(load: Load) -> LoadRecord:
     """A load as plain JSON values."""
     return {"facts": dict(load.facts), "parts": [dict(part) for part in load.parts]}
 
 
-def check_answers(answers: Mapping[str, Any]) -> dict[str, Any]:
+def check_answers(answers: Mapping[str, object]) -> dict[str, Fact]:
     """The facts that a collector adds, if each is one that can be added.
 
     Raises
@@ -69,19 +71,24 @@ def check_answers(answers: Mapping[str, Any]) -> dict[str, Any]:
                 name=name,
                 known=", ".join(ANSWERABLE),
             )
-        if not _fits(name, value):
+        if not _fits(value, name):
             wanted = ", ".join(CHOICES.get(name, ())) or {int: "a whole number", bool: "true or false"}.get(
                 LOAD_FACTS[name], "text"
             )
             raise InvalidInputError(
                 "{name} is {value}; it must be {wanted}.", field=name, name=name, value=str(value)[:40], wanted=wanted
             )
-    return dict(answers)
+    return _known_facts(answers)
 
 
-def _fits(name: str, value: Any) -> bool:
+def _known_facts(given: Mapping[str, object]) -> dict[str, Fact]:
+    values = ((name, given.get(name)) for name in ANSWERABLE)
+    return {name: value for name, value in values if _fits(value, name)}
+
+
+def _fits(value: object, name: str) -> TypeGuard[Fact]:
     if type(value) is not LOAD_FACTS[name]:
         return False
     if name in CHOICES:
         return value in CHOICES[name]
-    return not isinstance(value, int) or isinstance(value, bool) or 0 <= value <= MAX_KG
+    return not isinstance(value, int) or isinstance(value, bool) or 0 <= value <= MAX_MASS_KG

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy.orm import Session
 
-from app.fees import reading, service, store
+from app.fees import service, store
+from app.fees.schemas import FeeOnSheet
 from app.fees.vocabulary import FeeStatus
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
@@ -39,13 +38,12 @@ def follow_sheet(session: Session, sheets: Sheets, change: SheetChange) -> None:
         service.complete_step(ActionContext(session, None, change.now), sheets, trip_id)
 
 
-def read_fee(session: Session, principal: Principal, trip: Trip) -> dict[str, Any] | None:
+def read_fee(session: Session, principal: Principal, trip: Trip) -> FeeOnSheet | None:
     """What of the fee a reader of the sheet sees; `None` if nothing."""
     if not principal.may("fees.read"):
         return None
     try:
-        fee = reading.get_fee_of_trip(session, principal, trip.trip_id)
+        fee = service.get_fee_of_trip(session, principal, trip.trip_id)
     except NotFoundError:
         return None
-    shown = ("fee_id", "status", "collector", "amount_vnd", "received_vnd", "outstanding_vnd", "question", "reference")
-    return {name: fee[name] for name in shown}
+    return FeeOnSheet.model_validate(fee)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Request
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import allow
-from app.fees import closing, payments, reading, releases
+from app.fees import closing, payments, releases, service
 from app.fees.load import ANSWERABLE, CHOICES
+from app.fees.schemas import FeeOut
 from app.fees.vocabulary import FeeStatus, PaymentMethod, PaymentStatus
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
@@ -29,14 +31,14 @@ CollectorDep = Annotated[Principal, Depends(allow("fees.collect"))]
 ReaderDep = Annotated[Principal, Depends(allow("fees.read"))]
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
-DETAIL_WORDS: dict[str, Any] = {
+DETAIL_WORDS: Final[dict[str, str]] = {
     "no_reference": N_("The transfer names no reference."),
     "several_references": N_("The transfer names several references."),
     "unknown_reference": N_("No fee has this reference."),
     "other_collector": N_("The fee belongs to another office or gate."),
     "amount_not_known": N_("The amount of the fee is not known yet."),
 }
-FACT_WORDS: dict[str, Any] = {
+FACT_WORDS: Final[dict[str, str]] = {
     "regime": N_("Regime"),
     "direction": N_("Direction"),
     "gate_id": N_("Gate"),
@@ -48,7 +50,7 @@ FACT_WORDS: dict[str, Any] = {
     "vehicle": N_("Kind of vehicle"),
     "service": N_("Service used"),
 }
-VALUE_WORDS: dict[str, Any] = {
+VALUE_WORDS: Final[dict[str, str]] = {
     "standard": N_("Whole service"),
     "inland_delivery": N_("Inland delivery"),
     "wharf_only": N_("Wharf only"),
@@ -58,7 +60,7 @@ VALUE_WORDS: dict[str, Any] = {
     "new_vehicle": N_("New vehicle driven over"),
     **Regime.labels(),
 }
-WORDS: dict[str, Any] = {
+WORDS: Final[Mapping[str, Any]] = {
     "statuses": FeeStatus.by_name(),
     "payment_words": PaymentStatus.labels(),
     "details": DETAIL_WORDS,
@@ -69,7 +71,7 @@ WORDS: dict[str, Any] = {
     "choices": CHOICES,
     "answerable": ANSWERABLE,
 }
-LISTED = 100
+MAX_LISTED: Final = 100
 
 
 @router.get("")
@@ -91,31 +93,32 @@ def show_board(
 @router.get("/of-trip/{trip_id}")
 def lead_to_fee(trip_id: Id, principal: ReaderDep, session: SessionDep) -> Response:
     """To the fee of a trip."""
-    fee = reading.get_fee_of_trip(session, principal, trip_id)
-    return RedirectResponse(f"/fees/{fee['fee_id']}", 303)
+    fee = service.get_fee_of_trip(session, principal, trip_id)
+    return RedirectResponse(f"/fees/{fee.fee_id}", 303)
 
 
 @router.get("/{fee_id}")
 def show_fee(fee_id: Id, request: Request, principal: ReaderDep, session: SessionDep) -> Response:
     """One fee: how it came about, how to pay it, what came in; for its collector with all acts."""
-    fee = reading.get_fee(session, principal, fee_id)
+    fee = service.get_fee(session, principal, fee_id)
     try:
-        code = reading.payment_code(session, principal, fee_id)
+        code = service.payment_code(session, principal, fee_id)
     except ConflictError:
         code = None
     return render(request, "fees/fee.html", fee=fee, code=code, **WORDS)
 
 
-def _counter(session: Session, principal: Principal, clock: Clock, corridor: Corridor) -> dict[str, Any]:
-    def fees(**wanted: Any) -> list[dict[str, Any]]:
-        return reading.list_fees(session, principal, page=PageRequest(limit=LISTED), **wanted).items
+def _counter(session: Session, principal: Principal, clock: Clock, corridor: Corridor) -> Mapping[str, Any]:
+    def fees(status: FeeStatus, ready: bool | None = None) -> list[FeeOut]:
+        page = PageRequest(limit=MAX_LISTED)
+        return service.list_fees(session, principal, statuses=(status,), ready=ready, page=page).items
 
     site = corridor.sites.get(principal.gate_id or "")
     return {
         "gate": site.name if site else None,
-        "ready": fees(statuses=(FeeStatus.DUE,), ready=True),
-        "early": fees(statuses=(FeeStatus.DUE,), ready=False),
-        "questions": fees(statuses=(FeeStatus.OPEN_QUESTION,)),
+        "ready": fees(FeeStatus.DUE, ready=True),
+        "early": fees(FeeStatus.DUE, ready=False),
+        "questions": fees(FeeStatus.OPEN_QUESTION),
         "open_payments": payments.list_for_a_person(session, principal),
         "open_releases": releases.list_releases(session, principal),
         "day": closing.preview(session, principal, now=clock.now()) if principal.gate_id else None,

@@ -5,21 +5,22 @@ A transfer never settles a fee by itself: the collector confirms that the money 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import and_
 from sqlalchemy.orm import Session
 
-from app.fees import closing_store, store
-from app.fees.reading import describe_payment, summary
+from app.fees import closing_store, payment_store, store
 from app.fees.reference import find_references
-from app.fees.service import announce, check_reason, lock_for_collector, settle
+from app.fees.schemas import OpenPaymentOut, PaymentOut
+from app.fees.service import announce, check_reason, lock_for_collector, settle, summary
 from app.fees.tables import CollectingAccount, FeeRow, Payment
 from app.fees.tariff import MAX_AMOUNT_VND
 from app.fees.vocabulary import FeeStatus, PaymentStatus
 from app.platform.actions import ActionContext
+from app.platform.json import JsonObject
 from app.platform.permissions import Principal
 from app.sheets.service import Sheets
 from geo.clock import LOCAL_ZONE
@@ -32,18 +33,28 @@ SERIES_NAMES = {"gate_management": "QLCK", "tax": "THUE"}
 # Transfers
 
 
+@dataclass(frozen=True)
+class Transfer:
+    """Money that a bank says came in; `bank_ref` is the bank's own name for it, `content` what the payer wrote."""
+
+    bank_ref: str
+    amount_vnd: int
+    received_at: datetime
+    content: str
+    payer: str = ""
+
+
 def record_transfer(
-    action: ActionContext, account: CollectingAccount, transfer: Mapping[str, Any], *, source: str
+    action: ActionContext, account: CollectingAccount, transfer: Transfer, *, source: str
 ) -> tuple[Payment, bool]:
     """Take down a transfer that a bank reports, and match it; the payment, and whether it is new.
 
-    Arguments: `transfer` with `bank_ref amount_vnd received_at content payer`. The bank's reference on the account
-    names the transfer: reported again, by webhook or statement, it is the same. Reports on one account are taken down
-    one after the other: a statement locks many fees, in the bank's order.
+    The bank's reference on the account names the transfer: reported again, by webhook or statement, it is the same.
+    Reports on one account are taken down one after the other: a statement locks many fees, in the bank's order.
     """
-    store.lock_collecting_account(action.session, account.collecting_account_id)
+    payment_store.lock_collecting_account(action.session, account.collecting_account_id)
     values = {
-        **transfer,
+        **asdict(transfer),
         "method": "transfer",
         "source": source,
         "status": PaymentStatus.UNMATCHED,
@@ -52,15 +63,15 @@ def record_transfer(
         "collecting_account_id": account.collecting_account_id,
         "recorded_at": action.now,
     }
-    payment = store.insert_payment(action.session, values)
+    payment = payment_store.insert_payment(action.session, values)
     if payment is None:
-        known = store.find_transfer(action.session, account.collecting_account_id, transfer["bank_ref"])
+        known = payment_store.find_transfer(action.session, account.collecting_account_id, transfer.bank_ref)
         assert known is not None
-        if (known.amount_vnd, known.received_at) != (transfer["amount_vnd"], transfer["received_at"]):
+        if (known.amount_vnd, known.received_at) != (transfer.amount_vnd, transfer.received_at):
             raise ConflictError(
                 "The bank's reference {bank_ref} is known with another amount or time; check it with the bank.",
                 field="bank_ref",
-                bank_ref=transfer["bank_ref"],
+                bank_ref=transfer.bank_ref,
             )
         return known, False
     fee, detail = _find_fee(action.session, payment)
@@ -70,7 +81,7 @@ def record_transfer(
         _match(action.session, fee, payment)
         announce(action, fee)
     action.session.flush()
-    after = describe_payment(payment)
+    after = _record(payment)
     action.record("payments.transfer", "payment", payment.payment_id, None, after)
     return payment, True
 
@@ -93,7 +104,9 @@ def _find_fee(session: Session, payment: Payment) -> tuple[FeeRow | None, str]:
 
 def _match(session: Session, fee: FeeRow, payment: Payment) -> None:
     """Put a payment on a locked fee and say how it fits what is still due."""
-    earlier = [one for one in store.payments_of(session, fee.fee_id) if one.payment_id != payment.payment_id]
+    earlier = [
+        other for other in payment_store.payments_of(session, fee.fee_id) if other.payment_id != payment.payment_id
+    ]
     outstanding_vnd = _outstanding(fee, earlier)
     payment.fee_id, payment.detail = fee.fee_id, None
     payment.applied_vnd = min(payment.amount_vnd, outstanding_vnd)
@@ -103,9 +116,9 @@ def _match(session: Session, fee: FeeRow, payment: Payment) -> None:
         payment.status = PaymentStatus.UNDER
     else:
         payment.status = PaymentStatus.MATCHED if payment.amount_vnd == outstanding_vnd else PaymentStatus.OVER
-        for one in earlier:
-            if one.status == PaymentStatus.UNDER:
-                one.status = PaymentStatus.MATCHED
+        for other in earlier:
+            if other.status == PaymentStatus.UNDER:
+                other.status = PaymentStatus.MATCHED
     payment.version += 1
     store.update_fee(session, fee, {})
 
@@ -113,7 +126,7 @@ def _match(session: Session, fee: FeeRow, payment: Payment) -> None:
 def _outstanding(fee: FeeRow, payments: Sequence[Payment]) -> int:
     if fee.status != FeeStatus.DUE or fee.amount_vnd is None:
         return 0
-    return max(fee.amount_vnd - sum(one.applied_vnd for one in payments), 0)
+    return max(fee.amount_vnd - sum(payment.applied_vnd for payment in payments), 0)
 
 
 def attach(action: ActionContext, payment_id: int, expected_version: int, reference: str, reason: str) -> None:
@@ -138,10 +151,10 @@ def attach(action: ActionContext, payment_id: int, expected_version: int, refere
         raise ConflictError("The payment is {status}, not unmatched.", status=payment.status)
     if payment.refunded_vnd:
         raise ConflictError("Part of the payment was given back already; give back the rest.")
-    before = describe_payment(payment)
+    before = _record(payment)
     _match(action.session, fee, payment)
     announce(action, fee)
-    after = {**describe_payment(payment), "reason": said}
+    after = {**_record(payment), "reason": said}
     action.record("payments.attach", "payment", payment_id, before, after)
 
 
@@ -158,7 +171,7 @@ def take_cash(action: ActionContext, sheets: Sheets, fee_id: int, expected_versi
     """
     fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
     _check_due(fee)
-    earlier = store.payments_of(action.session, fee_id)
+    earlier = payment_store.payments_of(action.session, fee_id)
     outstanding_vnd = _outstanding(fee, earlier)
     if outstanding_vnd == 0:
         raise ConflictError("The money for this fee is on the account already; confirm it.")
@@ -171,7 +184,7 @@ def take_cash(action: ActionContext, sheets: Sheets, fee_id: int, expected_versi
         )
     before = summary(fee)
     assert fee.collector is not None
-    payment = store.insert_payment(
+    payment = payment_store.insert_payment(
         action.session,
         {
             "fee_id": fee_id,
@@ -188,12 +201,12 @@ def take_cash(action: ActionContext, sheets: Sheets, fee_id: int, expected_versi
         },
     )
     assert payment is not None
-    for one in earlier:
-        if one.status == PaymentStatus.UNDER:
-            one.status = PaymentStatus.MATCHED
+    for other in earlier:
+        if other.status == PaymentStatus.UNDER:
+            other.status = PaymentStatus.MATCHED
     _confirm_payments(action, fee, [*earlier, payment])
     settle(action, sheets, fee, FeeStatus.PAID)
-    after = {**summary(fee), "payment": describe_payment(payment)}
+    after = {**summary(fee), "payment": _record(payment)}
     action.record("fees.cash", "fee", fee_id, before, after)
     return payment.payment_id
 
@@ -208,14 +221,14 @@ def confirm(action: ActionContext, sheets: Sheets, fee_id: int, expected_version
     """
     fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
     _check_due(fee)
-    payments = store.payments_of(action.session, fee_id)
+    payments = payment_store.payments_of(action.session, fee_id)
     missing_vnd = _outstanding(fee, payments)
     if missing_vnd:
         raise ConflictError("{missing} đ of this fee have not come in yet.", missing=missing_vnd)
     before = summary(fee)
     _confirm_payments(action, fee, payments)
     settle(action, sheets, fee, FeeStatus.PAID)
-    after = {**summary(fee), "payments": [describe_payment(one) for one in payments]}
+    after = {**summary(fee), "payments": [_record(payment) for payment in payments]}
     action.record("fees.confirm", "fee", fee_id, before, after)
 
 
@@ -223,52 +236,52 @@ def _confirm_payments(action: ActionContext, fee: FeeRow, payments: Sequence[Pay
     assert fee.collector is not None
     closing_store.lock_books(action.session, fee.collector, fee.gate_id)
     series = series_name(fee.collector, fee.gate_id, action.now)
-    for one in payments:
-        if one.confirmed_at is None and one.applied_vnd:
-            number = store.next_receipt(action.session, series, fee.collector, fee.gate_id)
-            one.confirmed_at, one.confirmed_by = action.now, action.actor.account_id
-            one.receipt_series, one.receipt_number = series, number
-            one.version += 1
+    for payment in payments:
+        if payment.confirmed_at is None and payment.applied_vnd:
+            number = payment_store.next_receipt(action.session, series, fee.collector, fee.gate_id)
+            payment.confirmed_at, payment.confirmed_by = action.now, action.actor.account_id
+            payment.receipt_series, payment.receipt_number = series, number
+            payment.version += 1
     action.session.flush()
 
 
 def series_name(collector: str, gate_id: str, now: datetime) -> str:
     """The series of receipts of a collector at a gate in a local year, such as `QLCK-HUUNGHI-2026`."""
-    gate = "".join(sign for sign in gate_id.upper() if sign.isalnum())
+    gate = "".join(character for character in gate_id.upper() if character.isalnum())
     return f"{SERIES_NAMES[collector]}-{gate}-{now.astimezone(LOCAL_ZONE).year}"
 
 
 # Reading and pieces
 
 
-def list_for_a_person(session: Session, principal: Principal, *, limit: int = 200) -> list[dict[str, Any]]:
+def list_for_a_person(session: Session, principal: Principal, *, limit: int = 200) -> list[OpenPaymentOut]:
     """Payments of the caller's office that no rule settles: unknown, over, under, double; oldest first."""
-    visible = store.own_payments(principal, "fees.read")
+    visible = payment_store.own_payments(principal, "fees.read")
     return [
-        {
-            **describe_payment(row.Payment),
-            "reference": row.reference,
-            "fee_vnd": row.fee_vnd,
-            "fee_status": row.fee_status,
-            "excess_vnd": row.Payment.amount_vnd - row.Payment.applied_vnd - row.Payment.refunded_vnd,
-        }
-        for row in store.list_for_a_person(session, visible, limit)
+        OpenPaymentOut(
+            **dict(PaymentOut.model_validate(found.payment)),
+            reference=found.reference,
+            fee_vnd=found.fee_vnd,
+            fee_status=found.fee_status,
+            excess_vnd=found.payment.amount_vnd - found.payment.applied_vnd - found.payment.refunded_vnd,
+        )
+        for found in payment_store.list_for_a_person(session, visible, limit)
     ]
 
 
-def get_payment(session: Session, principal: Principal, payment_id: int) -> dict[str, Any]:
+def get_payment(session: Session, principal: Principal, payment_id: int) -> PaymentOut:
     """A payment of the caller's office; raises NotFoundError if there is none."""
-    visible = and_(store.own_payments(principal, "fees.read"), Payment.payment_id == payment_id)
-    payment = store.find_payment(session, visible)
+    visible = and_(payment_store.own_payments(principal, "fees.read"), Payment.payment_id == payment_id)
+    payment = payment_store.find_payment(session, visible)
     if payment is None:
         raise NotFoundError("There is no payment {payment_id} that you may see.", payment_id=payment_id)
-    return describe_payment(payment)
+    return PaymentOut.model_validate(payment)
 
 
 def lock_payment(session: Session, principal: Principal, payment_id: int, expected_version: int | None) -> Payment:
     """A payment of the caller's office, locked; `expected_version` `None` takes it as it is."""
-    visible = and_(store.own_payments(principal, "fees.collect"), Payment.payment_id == payment_id)
-    payment = store.lock_payment(session, visible)
+    visible = and_(payment_store.own_payments(principal, "fees.collect"), Payment.payment_id == payment_id)
+    payment = payment_store.lock_payment(session, visible)
     if payment is None:
         raise NotFoundError("There is no payment {payment_id} that you may see.", payment_id=payment_id)
     check_version(payment.version, expected_version)
@@ -280,6 +293,11 @@ def check_amount(amount_vnd: int) -> int:
     if not 1 <= amount_vnd <= MAX_AMOUNT_VND:
         raise InvalidInputError("The amount must be 1 đồng or more.", field="amount_vnd")
     return amount_vnd
+
+
+def _record(payment: Payment) -> JsonObject:
+    """A payment as the audit log keeps it."""
+    return PaymentOut.model_validate(payment).model_dump()
 
 
 def _check_due(fee: FeeRow) -> None:

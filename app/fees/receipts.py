@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from fpdf import FPDF
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
-from app.fees import store
+from app.fees import payment_store
 from app.fees.amount_in_words import dong_in_words
+from app.fees.payment_store import Receipt
+from app.fees.records import LineRecord
 from app.platform.permissions import Principal
 from app.procedures.steps import Step
 from app.trips.scope import visible_trips
@@ -47,17 +49,18 @@ def receipt_pdf(
     NotFoundError
         If there is no such payment for the caller, or it is not confirmed.
     """
-    row = store.find_receipt(session, payment_id, _visible(principal))
-    if row is None:
+    receipt = payment_store.find_receipt(session, payment_id, _visible(principal))
+    if receipt is None:
         raise NotFoundError("There is no receipt of payment {payment_id} that you may see.", payment_id=payment_id)
-    payment = row.Payment
+    payment = receipt.payment
     number = f"{payment.receipt_series}-{payment.receipt_number:07d}"
-    return f"{number}.pdf", draw(row, number, gate_names.get(payment.gate_id, payment.gate_id))
+    return f"{number}.pdf", draw(receipt, number, gate_names.get(payment.gate_id, payment.gate_id))
 
 
-def draw(row: Any, number: str, gate: str) -> bytes:
-    """The PDF, A5, of a payment described as `store.find_receipt` does."""
-    payment, fee = row.Payment, row.FeeRow
+def draw(receipt: Receipt, number: str, gate: str) -> bytes:
+    """The receipt as PDF, A5; `number` is its series and number, `gate` the name of its gate."""
+    payment, fee = receipt.payment, receipt.fee
+    assert payment.confirmed_at is not None
     pdf = FPDF(format=A5_MM)
     pdf.set_creation_date(payment.confirmed_at)
     pdf.set_title(f"{TITLE} {number}")
@@ -74,23 +77,24 @@ def draw(row: Any, number: str, gate: str) -> bytes:
     _line(pdf, TITLE, size=15, bold=True, align="C")
     _line(pdf, SUBTITLE, size=8, align="C")
     _line(pdf, f"Số: {number}", size=10, bold=True, align="C")
-    if row.simulated:
+    if receipt.simulated:
         _line(pdf, SIMULATED, size=8, bold=True, align="C")
     pdf.ln(3)
-    for label, value in _facts(row):
+    for label, value in _facts(receipt):
         _pair(pdf, label, value)
     pdf.ln(2)
     _line(pdf, "Cách tính", size=9, bold=True)
-    for text, amount in _derivation(fee):
+    for text, amount in _derivation(fee.derivation):
         _amount(pdf, text, amount)
     pdf.ln(1)
-    _amount(pdf, "Số phí phải nộp", dong(fee.amount_vnd), bold=True)
+    if fee.amount_vnd is not None:  # the load changed after it was paid, and a collector was not asked yet
+        _amount(pdf, "Số phí phải nộp", dong(fee.amount_vnd), bold=True)
     _amount(pdf, "Số tiền của biên lai này", dong(payment.applied_vnd), bold=True)
     _line(pdf, f"Bằng chữ: {dong_in_words(payment.applied_vnd)}.", size=9)
     if payment.refunded_vnd:
         _line(pdf, f"Đã hoàn trả: {dong(payment.refunded_vnd)}", size=9, bold=True)
     pdf.ln(4)
-    _line(pdf, f"Người thu: {row.cashier or '–'}", size=9, align="R")
+    _line(pdf, f"Người thu: {receipt.cashier or '–'}", size=9, align="R")
     _line(pdf, NOTE, size=7)
     return bytes(pdf.output())
 
@@ -100,32 +104,33 @@ def dong(amount_vnd: int) -> str:
     return f"{amount_vnd:,} đ".replace(",", ".")
 
 
-def _visible(principal: Principal) -> Any:
+def _visible(principal: Principal) -> ColumnElement[bool]:
     if principal.role in Step.FEE.spec.roles:
-        return store.own_payments(principal, "fees.read")
+        return payment_store.own_payments(principal, "fees.read")
     return visible_trips(principal, "fees.read")
 
 
-def _facts(row: Any) -> list[tuple[str, str]]:
-    payment, fee = row.Payment, row.FeeRow
+def _facts(receipt: Receipt) -> list[tuple[str, str]]:
+    payment = receipt.payment
+    assert payment.confirmed_at is not None
     return [
         ("Ngày thu", _time(payment.confirmed_at)),
-        ("Người nộp", row.organisation + (f" (người chuyển: {payment.payer})" if payment.payer else "")),
-        ("Mã chuyến", row.code),
-        ("Biển số xe", display_plate(row.plate)),
-        ("Loại hình", REGIMES.get(row.regime, row.regime)),
+        ("Người nộp", receipt.organisation + (f" (người chuyển: {payment.payer})" if payment.payer else "")),
+        ("Mã chuyến", receipt.trip_code),
+        ("Biển số xe", display_plate(receipt.plate)),
+        ("Loại hình", REGIMES.get(receipt.regime, receipt.regime)),
         ("Hình thức nộp", METHODS[payment.method] + (f", mã {payment.bank_ref}" if payment.bank_ref else "")),
-        ("Mã nộp phí", fee.reference),
+        ("Mã nộp phí", receipt.fee.reference),
     ]
 
 
-def _derivation(fee: Any) -> list[tuple[str, str]]:
+def _derivation(derivation: Sequence[LineRecord]) -> list[tuple[str, str]]:
     lines = []
-    for line in fee.derivation:
+    for line in derivation:
         text = line["label"].get("vi") or f"Làm tròn đến {dong(int(line['rule']))}"
         if line["kind"] == "compared":
             text = f"So với mức thấp hơn: {text} ({dong(line['subtotal_vnd'])})"
-        if line.get("reason"):
+        if "reason" in line:
             text = f"{text}: {line['reason']}"
         lines.append((text, dong(line["amount_vnd"])))
     return lines

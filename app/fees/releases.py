@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from app.fees import store
+from app.fees import payment_store, store
 from app.fees.payments import lock_payment
+from app.fees.schemas import ReleaseColumns, ReleaseOut
 from app.fees.service import announce, check_reason, lock_for_collector, settle
 from app.fees.tables import FeeRow, Payment, Release
 from app.fees.vocabulary import FeeStatus, PaymentStatus, ReleaseStatus
 from app.platform.actions import ActionContext
+from app.platform.json import JsonObject
 from app.platform.permissions import Principal
 from app.sheets.service import Sheets
 from app.trips.service import Trip
@@ -77,14 +79,14 @@ def decide(action: ActionContext, sheets: Sheets, release_id: int, approved: boo
         If there is no such release for the caller, the caller asked for it, it is decided, what it rests on changed,
         or the reason for a refusal is missing.
     """
-    release = store.lock_release(action.session, release_id, action.actor)
+    release = payment_store.lock_release(action.session, release_id, action.actor)
     if release is None:
         raise NotFoundError("There is no waiver or refund {release_id} that you may see.", release_id=release_id)
     if release.asked_by == action.actor.account_id:
         raise ForbiddenError("You asked for this yourself; a second person must decide.")
     if release.status != ReleaseStatus.ASKED:
         raise ConflictError("This was decided already: {status}.", status=release.status)
-    before = describe(release)
+    before = _record(release)
     release.status = ReleaseStatus.APPROVED if approved else ReleaseStatus.REFUSED
     release.decided_by, release.decided_at = action.actor.account_id, action.now
     release.decision_reason = check_reason(reason) if reason.strip() or not approved else None
@@ -97,47 +99,29 @@ def decide(action: ActionContext, sheets: Sheets, release_id: int, approved: boo
     elif approved:
         _give_back(action, release)
     act = f"fees.{release.kind}.{release.status}"
-    action.record(act, "fee_release", release_id, before, describe(release))
+    action.record(act, "fee_release", release_id, before, _record(release))
 
 
-def list_releases(session: Session, principal: Principal, *, limit: int = 200) -> list[dict[str, Any]]:
+def list_releases(session: Session, principal: Principal, *, limit: int = 200) -> list[ReleaseOut]:
     """What waits for a second person in the caller's office; `own` marks what the caller asked for."""
     return [
-        {
-            **describe(row.Release),
-            "asked_by_name": row.asked_by_name,
-            "reference": row.reference,
-            "own": row.Release.asked_by == principal.account_id,
-        }
-        for row in store.list_releases(session, principal, limit)
+        ReleaseOut(
+            **dict(ReleaseColumns.model_validate(asked.release)),
+            asked_by_name=asked.asked_by_name,
+            reference=asked.reference,
+            own=asked.release.asked_by == principal.account_id,
+        )
+        for asked in payment_store.list_releases(session, principal, limit)
     ]
 
 
-def describe(release: Release) -> dict[str, Any]:
-    """A release as plain values."""
-    return {
-        name: getattr(release, name)
-        for name in (
-            "release_id",
-            "kind",
-            "fee_id",
-            "payment_id",
-            "amount_vnd",
-            "applied_vnd",
-            "method",
-            "collector",
-            "gate_id",
-            "reason",
-            "status",
-            "asked_at",
-            "decided_at",
-            "decision_reason",
-        )
-    }
+def _record(release: Release) -> JsonObject:
+    """A release as the audit log keeps it."""
+    return ReleaseColumns.model_validate(release).model_dump()
 
 
-def _ask(action: ActionContext, values: dict[str, Any], reason: str) -> int:
-    release = store.insert_release(
+def _ask(action: ActionContext, values: Mapping[str, object], reason: str) -> int:
+    release = payment_store.insert_release(
         action.session,
         {
             **values,
@@ -149,7 +133,7 @@ def _ask(action: ActionContext, values: dict[str, Any], reason: str) -> int:
     )
     if release is None:
         raise ConflictError("This was asked for already and waits for a second person.")
-    act, after = f"fees.{release.kind}.asked", describe(release)
+    act, after = f"fees.{release.kind}.asked", _record(release)
     action.record(act, "fee_release", release.release_id, None, after)
     return release.release_id
 
@@ -157,7 +141,7 @@ def _ask(action: ActionContext, values: dict[str, Any], reason: str) -> int:
 def _check_waivable(session: Session, fee: FeeRow) -> None:
     if fee.status not in FeeStatus.open():
         raise ConflictError("The fee is {status} already.", status=fee.status)
-    if any(one.applied_vnd for one in store.payments_of(session, fee.fee_id)):
+    if any(payment.applied_vnd for payment in payment_store.payments_of(session, fee.fee_id)):
         raise ConflictError("Money came in for this fee; confirm it, or give it back first.")
 
 
@@ -199,15 +183,15 @@ def _give_back(action: ActionContext, release: Release) -> None:
     action.session.flush()
     if fee is None:
         return
-    payments = store.payments_of(action.session, fee.fee_id)
+    payments = payment_store.payments_of(action.session, fee.fee_id)
     if fee.status == FeeStatus.PAID and all(
-        one.status == PaymentStatus.REFUNDED for one in payments if one.confirmed_at is not None
+        other.status == PaymentStatus.REFUNDED for other in payments if other.confirmed_at is not None
     ):
         store.update_fee(action.session, fee, {"status": FeeStatus.REFUNDED})
     elif fee.status == FeeStatus.DUE:
-        if sum(one.applied_vnd for one in payments) < (fee.amount_vnd or 0):
-            for one in payments:  # what is left no longer pays the whole fee
-                if one.status in {PaymentStatus.MATCHED, PaymentStatus.OVER}:
-                    one.status = PaymentStatus.UNDER
+        if sum(other.applied_vnd for other in payments) < (fee.amount_vnd or 0):
+            for other in payments:  # what is left no longer pays the whole fee
+                if other.status in {PaymentStatus.MATCHED, PaymentStatus.OVER}:
+                    other.status = PaymentStatus.UNDER
         store.update_fee(action.session, fee, {})
     announce(action, fee)

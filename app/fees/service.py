@@ -6,21 +6,27 @@ What is paid is in `payments`, what is forgiven or given back in `releases`, the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import and_
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import Session
 
-from app.fees import store
-from app.fees.assessment import Fee, Question, assess, in_force
+from app.fees import payment_store, store, vietqr
+from app.fees.assessment import Fee, Question, assess
 from app.fees.load import check_answers, load_of, to_record
-from app.fees.reading import summary
+from app.fees.records import LineRecord, LoadRecord
 from app.fees.reference import new_reference
+from app.fees.schemas import CodeOut, FeeColumns, FeeDetail, FeeOut, PaymentOut, TariffRef
+from app.fees.store import TripFacts, TripFee
 from app.fees.tables import FeeRow
-from app.fees.tariff import MAX_AMOUNT_VND, Tariff
+from app.fees.tariff import MAX_AMOUNT_VND, in_force
+from app.fees.tariff_definition import read_tariff
 from app.fees.vocabulary import FeeStatus
 from app.gates.service import profiles
 from app.platform.actions import ActionContext, Event
+from app.platform.json import JsonObject
+from app.platform.paging import Page, PageRequest
 from app.platform.permissions import Principal
 from app.procedures.steps import Step, StepStatus
 from app.sheets.service import Sheets
@@ -30,8 +36,20 @@ from app.trips.vocabulary import Collector
 from geo.clock import LOCAL_ZONE
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
 from geo.versions import check_version
+from ingest.plates import display_plate
 
-REASON_LENGTH = 500
+MIN_REASON_LENGTH: Final = 3
+MAX_REASON_LENGTH: Final = 500
+
+
+@dataclass(frozen=True)
+class _Assessed:
+    """What the tariff `tariff_id` (`None`: none is in force) says of a load, and who collects by it."""
+
+    load: LoadRecord
+    answer: Fee | Question
+    tariff_id: int | None
+    collector: str | None
 
 
 # Opening
@@ -42,23 +60,23 @@ def open_fee(action: ActionContext, sheets: Sheets, trip_id: int) -> int:
 
     Called when a declaration is submitted. A fee that is settled, decided by a collector or has money on it is not
     changed by itself: if the tariff says otherwise of the new load, a collector is asked (`load_changed`), and what was
-    paid counts. Tells the sheet who collects (`collector`, `fee_due`).
+    paid counts. The sheet gets to know who collects (`collector`, `fee_due`).
 
     Raises
     ------
     NotFoundError
         If there is no such trip.
     """
-    row = store.find_facts(action.session, trip_id)
-    if row is None:
+    trip = store.find_facts(action.session, trip_id)
+    if trip is None:
         raise NotFoundError("There is no trip {trip_id} that you may see.", trip_id=trip_id)
     first = store.insert_fee(
         action.session,
         {
             "trip_id": trip_id,
-            "gate_id": row.gate_id,
+            "gate_id": trip.gate_id,
             "status": FeeStatus.OPEN_QUESTION,
-            "load": {},
+            "load": LoadRecord(facts={}, parts=[]),
             "opened_at": action.now,
             "reference": new_reference(),
             "collector": None,
@@ -66,29 +84,35 @@ def open_fee(action: ActionContext, sheets: Sheets, trip_id: int) -> int:
     )
     fee = first or store.lock_fee(action.session, FeeRow.trip_id == trip_id)
     assert fee is not None
-    has_money = bool(store.payments_of(action.session, fee.fee_id))
+    has_money = bool(payment_store.payments_of(action.session, fee.fee_id))
     if fee.status not in FeeStatus.settled() and fee.decided_by is None and not has_money:
-        _assess(action, sheets, fee, row, act="fees.open" if first else "fees.reassess")
+        _assess(action, sheets, fee, trip, act="fees.open" if first else "fees.reassess")
     else:
-        _ask_again(action, fee, row)
+        _ask_again(action, fee, trip)
     return fee.fee_id
 
 
-def _assess(action: ActionContext, sheets: Sheets, fee: FeeRow, row: Any, *, act: str) -> None:
+def _assess(action: ActionContext, sheets: Sheets, fee: FeeRow, trip: TripFacts, *, act: str) -> None:
     """Ask the tariff and write down its answer."""
     before = summary(fee)
-    answer, values = _ask_tariff(action, fee, row)
-    if isinstance(answer, Fee) and values.get("collector") is not None:
+    found = _ask_tariff(action, fee, trip)
+    values: dict[str, object] = {
+        "load": found.load,
+        "gate_id": trip.gate_id,
+        "tariff_id": found.tariff_id,
+        "collector": found.collector,
+    }
+    if isinstance(found.answer, Fee) and found.collector is not None:
         values |= {
             "status": FeeStatus.DUE,
             "question": None,
-            "amount_vnd": answer.amount_vnd,
-            "derivation": [line.to_record() for line in answer.derivation],
+            "amount_vnd": found.answer.amount_vnd,
+            "derivation": [line.to_record() for line in found.answer.derivation],
         }
     else:
         question = (
-            answer
-            if isinstance(answer, Question)
+            found.answer
+            if isinstance(found.answer, Question)
             else Question(
                 "no_collector", "The tariff does not say who collects from this load. Decide and enter the amount.", {}
             )
@@ -108,22 +132,22 @@ def _assess(action: ActionContext, sheets: Sheets, fee: FeeRow, row: Any, *, act
     action.record(act, "fee", fee.fee_id, before, summary(fee))
 
 
-def _ask_tariff(action: ActionContext, fee: FeeRow, row: Any) -> tuple[Fee | Question, dict[str, Any]]:
-    """What the tariff in force says of a trip's load, and the columns that depend on which tariff that is."""
-    load = load_of(row._mapping, row.declared, fee.answers)
-    tariffs = {row.tariff_id: Tariff.from_definition(row.rules) for row in store.published_tariffs(action.session)}
-    values: dict[str, Any] = {"load": to_record(load), "gate_id": row.gate_id}
+def _ask_tariff(action: ActionContext, fee: FeeRow, trip: TripFacts) -> _Assessed:
+    """What the tariff in force says of a trip's load; while none is, who collects stays."""
+    load = load_of(trip, fee.answers)
+    tariffs = {row.tariff_id: read_tariff(row.rules) for row in store.published_tariffs(action.session)}
     try:
         tariff = in_force(tariffs.values(), action.now.astimezone(LOCAL_ZONE).date())
     except NotFoundError as error:
-        unknown = Question("no_tariff", error.message, {k: str(v) for k, v in error.values.items()})
-        return unknown, {**values, "tariff_id": None}
-    values["tariff_id"] = next(tariff_id for tariff_id, one in tariffs.items() if one is tariff)
-    values["collector"] = _collector_at(action, row.gate_id, tariff.collector(load))
-    return assess(tariff, load), values
+        question = Question("no_tariff", error.message, {name: str(value) for name, value in error.values.items()})
+        return _Assessed(to_record(load), question, None, fee.collector)
+    tariff_id = next(tariff_id for tariff_id, known in tariffs.items() if known is tariff)
+    return _Assessed(
+        to_record(load), assess(tariff, load), tariff_id, collector_at(action, trip.gate_id, tariff.collector(load))
+    )
 
 
-def _collector_at(action: ActionContext, gate_id: str, named: str | None) -> str | None:
+def collector_at(action: ActionContext, gate_id: str, named: str | None) -> str | None:
     """Who collects at a gate what the tariff gives to `named`: where only one office collects, that one.
 
     `None` where the tariff names nobody, or somebody who does not collect there while several others do.
@@ -134,16 +158,16 @@ def _collector_at(action: ActionContext, gate_id: str, named: str | None) -> str
     return profile.collectors[0] if len(profile.collectors) == 1 else None
 
 
-def _ask_again(action: ActionContext, fee: FeeRow, row: Any) -> None:
+def _ask_again(action: ActionContext, fee: FeeRow, trip: TripFacts) -> None:
     """Let a collector decide on a fee that stood already, if the load it stood for is another now."""
-    answer, values = _ask_tariff(action, fee, row)
-    if values["load"] == fee.load or (isinstance(answer, Fee) and answer.amount_vnd == fee.amount_vnd):
+    found = _ask_tariff(action, fee, trip)
+    if found.load == fee.load or (isinstance(found.answer, Fee) and found.answer.amount_vnd == fee.amount_vnd):
         return
     before = summary(fee)
-    asked = (fee.question or {}).get("values", {})  # changed again before the collector answered
+    asked = fee.question["values"] if fee.question else {}  # changed again before the collector answered
     known = {"before": asked.get("before", "?") if fee.amount_vnd is None else _amount(fee.amount_vnd)}
-    if isinstance(answer, Fee):
-        known["after"] = _amount(answer.amount_vnd)
+    if isinstance(found.answer, Fee):
+        known["after"] = _amount(found.answer.amount_vnd)
         message = (
             "The declaration changed after the fee was known: it was {before} đ, for the new load the tariff says "
             "{after} đ. Look at it and enter the amount that holds; what was paid counts."
@@ -162,8 +186,8 @@ def _ask_again(action: ActionContext, fee: FeeRow, row: Any) -> None:
             "question": question.to_record(),
             "amount_vnd": None,
             "derivation": [],
-            "load": values["load"],
-            "tariff_id": values["tariff_id"],
+            "load": found.load,
+            "tariff_id": found.tariff_id,
             "decided_by": None,
             "decision_reason": None,
             "settled_at": None,
@@ -188,7 +212,7 @@ def _update_sheet(action: ActionContext, sheets: Sheets, fee: FeeRow) -> None:
 
 
 def answer_question(
-    action: ActionContext, sheets: Sheets, fee_id: int, expected_version: int, facts: Mapping[str, Any]
+    action: ActionContext, sheets: Sheets, fee_id: int, expected_version: int, facts: Mapping[str, object]
 ) -> None:
     """Add facts that the declaration leaves out, such as the vehicle's payload, and ask the tariff again.
 
@@ -199,10 +223,10 @@ def answer_question(
     """
     fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
     _check_open(fee)
-    row = store.find_facts(action.session, fee.trip_id)
-    assert row is not None
+    trip = store.find_facts(action.session, fee.trip_id)
+    assert trip is not None
     store.update_fee(action.session, fee, {"answers": {**fee.answers, **check_answers(facts)}})
-    _assess(action, sheets, fee, row, act="fees.answer")
+    _assess(action, sheets, fee, trip, act="fees.answer")
 
 
 def decide_amount(
@@ -223,7 +247,7 @@ def decide_amount(
     said = check_reason(reason)
     before = summary(fee)
     label = {"vi": "Người thu quyết định", "en": "Decided by the collector", "zh": "收费人员决定"}
-    line = {
+    line: LineRecord = {
         "kind": "decided",
         "rule": "decided",
         "label": label,
@@ -255,7 +279,7 @@ def decide_amount(
 
 
 def settle(action: ActionContext, sheets: Sheets, fee: FeeRow, status: str) -> None:
-    """A fee is paid or waived: written down, told, and the step of its sheet confirmed if its turn has come.
+    """A fee is paid or waived: written down, published, and the step of its sheet confirmed if its turn has come.
 
     One settled before its turn is confirmed when it comes (see `on_sheet`).
     """
@@ -276,8 +300,105 @@ def complete_step(action: ActionContext, sheets: Sheets, trip_id: int) -> None:
     sheets.confirm_step(action, trip_id, Step.FEE, expected_version=None, data=_step_data(fee))
 
 
-def _step_data(fee: FeeRow) -> dict[str, Any]:
+def _step_data(fee: FeeRow) -> JsonObject:
     return {"fee_id": fee.fee_id, "status": fee.status, "amount_vnd": fee.amount_vnd}
+
+
+# Reading
+
+
+def get_fee(session: Session, principal: Principal, fee_id: int) -> FeeDetail:
+    """A fee the caller may see, with its payments; raises NotFoundError if there is none."""
+    visible = and_(store.visible_fees(principal, "fees.read"), FeeRow.fee_id == fee_id)
+    return _read(session, visible, "There is no fee {name} that you may see.", fee_id)
+
+
+def get_fee_of_trip(session: Session, principal: Principal, trip_id: int) -> FeeDetail:
+    """The fee of a trip; raises NotFoundError if there is none that the caller may see."""
+    visible = and_(store.visible_fees(principal, "fees.read"), FeeRow.trip_id == trip_id)
+    return _read(session, visible, "The trip {name} has no fee that you may see.", trip_id)
+
+
+def list_fees(
+    session: Session,
+    principal: Principal,
+    *,
+    statuses: tuple[str, ...] = (),
+    ready: bool | None = None,
+    page: PageRequest,
+) -> Page[FeeOut]:
+    """A page of fees the caller may see, newest first."""
+    visible = store.visible_fees(principal, "fees.read")
+    fees = store.list_fees(session, visible, statuses=statuses, ready=ready, before=page.before, limit=page.fetch)
+    return Page.of([_describe(fee) for fee in fees], page, lambda fee: fee.fee_id)
+
+
+def payment_code(session: Session, principal: Principal, fee_id: int) -> CodeOut:
+    """The VietQR code of what is still due, as text and SVG, and the same to be typed by hand.
+
+    Raises
+    ------
+    NotFoundError, ConflictError
+        If there is no such fee for the caller, nothing is due, or the collector has no bank account entered.
+    """
+    fee = get_fee(session, principal, fee_id)
+    if fee.status != FeeStatus.DUE or fee.outstanding_vnd <= 0:
+        raise ConflictError("Nothing is to be paid for the trip {code} now.", code=fee.trip_code)
+    account = fee.collector and payment_store.find_collecting_account(session, fee.collector, fee.gate_id)
+    if not account:
+        raise ConflictError("The collector has no bank account entered here; pay at the office.")
+    text = vietqr.payload(account.bank_bin, account.account_number, fee.outstanding_vnd, fee.reference)
+    return CodeOut(
+        payload=text,
+        svg=vietqr.svg(text),
+        amount_vnd=fee.outstanding_vnd,
+        reference=fee.reference,
+        bank_bin=account.bank_bin,
+        bank_name=account.bank_name,
+        account_number=account.account_number,
+        account_name=account.account_name,
+        simulated=account.simulated,
+    )
+
+
+def _read(session: Session, condition: ColumnElement[bool], message: str, name: int) -> FeeDetail:
+    found = store.find_fee(session, condition)
+    if found is None:
+        raise NotFoundError(message, name=name)
+    payments = payment_store.payments_of(session, found.fee.fee_id)
+    return FeeDetail(
+        **dict(_describe(found)),
+        payments=[PaymentOut.model_validate(payment) for payment in payments],
+    )
+
+
+def _describe(found: TripFee) -> FeeOut:
+    fee = found.fee
+    due_vnd = fee.amount_vnd or 0
+    return FeeOut(
+        **dict(FeeColumns.model_validate(fee)),
+        trip_code=found.trip_code,
+        plate=display_plate(found.plate),
+        organisation=found.organisation,
+        goods=found.goods,
+        goods_class=found.goods_class,
+        regime=found.regime,
+        stage=found.stage,
+        simulated=found.simulated,
+        step_status=found.step_status,
+        step_since=found.step_since,
+        ready=found.step_status == StepStatus.READY,
+        received_vnd=found.received_vnd,
+        outstanding_vnd=max(due_vnd - found.received_vnd, 0) if fee.status == FeeStatus.DUE else 0,
+        tariff=None
+        if found.tariff_code is None
+        else TariffRef(code=found.tariff_code, version=found.tariff_version, complete=found.tariff_complete),
+    )
+
+
+def summary(fee: FeeRow) -> JsonObject:
+    """A fee's own columns as the audit log keeps them."""
+    return FeeColumns.model_validate(fee).model_dump()
 
 
 # Pieces
@@ -296,8 +417,8 @@ def lock_for_collector(session: Session, principal: Principal, fee_id: int, expe
 def check_reason(reason: str) -> str:
     """A reason tidied; raises InvalidInputError if it is missing or too long."""
     said = " ".join(reason.split())
-    if not 3 <= len(said) <= REASON_LENGTH:
-        raise InvalidInputError("Give a reason of 3 to {most} characters.", field="reason", most=REASON_LENGTH)
+    if not MIN_REASON_LENGTH <= len(said) <= MAX_REASON_LENGTH:
+        raise InvalidInputError("Give a reason of 3 to {most} characters.", field="reason", most=MAX_REASON_LENGTH)
     return said
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.fees.records import CashierSums, Fact, LineRecord, LoadRecord, QuestionRecord, ReceiptRun
 from app.fees.vocabulary import FeeStatus, PaymentStatus
+from app.platform.json import JsonObject
 from app.platform.labels import DocumentStatus
 from app.platform.versioned import VersionedColumns
 from app.trips.vocabulary import Collector
@@ -34,7 +35,7 @@ class TariffRow(VersionedColumns, Base):
     valid_from: Mapped[date]
     valid_to: Mapped[date | None]
     complete: Mapped[bool]
-    rules: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    rules: Mapped[JsonObject] = mapped_column(JSONB)
     source: Mapped[str]
 
 
@@ -94,11 +95,11 @@ class FeeRow(Base):
     collector: Mapped[str | None]
     tariff_id: Mapped[int | None] = mapped_column(ForeignKey("app.tariff.tariff_id"))
     status: Mapped[str]
-    load: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    answers: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
-    question: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    load: Mapped[LoadRecord] = mapped_column(JSONB)
+    answers: Mapped[dict[str, Fact]] = mapped_column(JSONB, server_default=text("'{}'"))
+    question: Mapped[QuestionRecord | None] = mapped_column(JSONB(none_as_null=True))
     amount_vnd: Mapped[int | None]
-    derivation: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    derivation: Mapped[list[LineRecord]] = mapped_column(JSONB, server_default=text("'[]'"))
     decided_by: Mapped[int | None] = mapped_column(ForeignKey(ACCOUNT))
     decision_reason: Mapped[str | None]
     reference: Mapped[str] = mapped_column(unique=True)
@@ -229,5 +230,5 @@ class Closing(Base):
     difference_vnd: Mapped[int]
     difference_reason: Mapped[str | None]
     held_vnd: Mapped[int]
-    receipts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    accounts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    receipts: Mapped[list[ReceiptRun]] = mapped_column(JSONB)
+    accounts: Mapped[list[CashierSums]] = mapped_column(JSONB)

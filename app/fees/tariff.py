@@ -1,21 +1,21 @@
-"""What a crossing costs: a tariff as data, and the one function that applies it. Pure, exact, whole đồng.
+"""What a crossing costs: a tariff as data, its rates, share factors and collectors. Pure, exact, whole đồng.
 
 A tariff holds rates (what a load of some kind pays), share factors (×5, 130 %, 30 %) and a rule of rounding. Each
-condition is answered yes, no, or "not known": wherever the answer is not known, no rate fits, or two rates disagree,
-the result is a `Question` to the collector, never a guess. A mixed load pays its highest class.
+condition is answered yes, no, or "not known". `app.fees.assessment` applies a tariff, `app.fees.tariff_definition`
+reads one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-from geo.errors import InvalidInputError
+from app.fees.records import Fact
+from geo.errors import NotFoundError
 
-Fact: TypeAlias = str | int | bool
 LOAD_FACTS: Final = {
     "regime": str,
     "direction": str,
@@ -33,7 +33,6 @@ FACTS: Final = LOAD_FACTS | PART_FACTS
 LANGUAGES: Final = ("vi", "en", "zh")
 MAX_AMOUNT_VND: Final = 10**12
 """More than any fee; a larger number in a tariff is a slip."""
-MAX_FACTOR: Final = 10**6
 
 
 @dataclass(frozen=True)
@@ -118,17 +117,6 @@ class Tariff:
     rounding_unit_vnd: int = 1
     combine_factors: bool = False
 
-    @classmethod
-    def from_definition(cls, definition: Mapping[str, Any]) -> Tariff:
-        """Read a tariff from its data; see `app/fees/tariffs_shipped`.
-
-        Raises
-        ------
-        InvalidInputError
-            If something is missing, unknown, or not a whole amount; `field` names it.
-        """
-        return _Reader(definition).read()
-
     def collector(self, load: Load) -> str | None:
         """Who collects from a load; `None` if no rule of routing surely applies."""
         for collector, when in self.routing:
@@ -146,131 +134,17 @@ def _is_within(value: Fact, span: tuple[int | None, int | None]) -> bool:
     return (low is None or number >= low) and (high is None or number < high)
 
 
-class _Reader:
-    """Reads a definition field by field, so that a fault can be named."""
+def in_force(tariffs: Iterable[Tariff], day: date) -> Tariff:
+    """The tariff of a day (in local time): of those in force the one that began last, then the newest version.
 
-    def __init__(self, definition: Mapping[str, Any]) -> None:
-        self.definition = definition
-
-    def read(self) -> Tariff:
-        get = self.definition.get
-        tariff = Tariff(
-            code=self._text(get("code"), "code"),
-            version=self._whole(get("version"), "version", 10**6),
-            valid_from=self._day(get("valid_from"), "valid_from"),
-            valid_to=None if get("valid_to") is None else self._day(get("valid_to"), "valid_to"),
-            complete=self._bool(get("complete"), "complete"),
-            source=self._text(get("source"), "source"),
-            rates=tuple(self._rate(one, f"rates.{i}") for i, one in enumerate(self._list(get("rates"), "rates"))),
-            factors=tuple(
-                self._factor(one, f"factors.{i}") for i, one in enumerate(self._list(get("factors") or [], "factors"))
-            ),
-            routing=tuple(
-                self._route(one, f"routing.{i}") for i, one in enumerate(self._list(get("routing"), "routing"))
-            ),
-            rounding_unit_vnd=self._whole(get("rounding_unit_vnd"), "rounding_unit_vnd", 10**6),
-            combine_factors=self._bool(get("combine_factors"), "combine_factors"),
-        )
-        if tariff.valid_to is not None and tariff.valid_to <= tariff.valid_from:
-            raise _bad("valid_to", tariff.valid_to, "a day after valid_from")
-        names = [rate.rate_id for rate in tariff.rates] + [factor.factor_id for factor in tariff.factors]
-        for name in names:
-            if names.count(name) > 1:
-                raise _bad("rates", name, "a name that is used once")
-        return tariff
-
-    def _rate(self, one: Any, at: str) -> Rate:
-        one = self._mapping(one, at)
-        amount = self._whole(one.get("amount_vnd"), f"{at}.amount_vnd", MAX_AMOUNT_VND)
-        when = None if one.get("when") is None else self._condition(one["when"], f"{at}.when")
-        return Rate(self._text(one.get("rate"), f"{at}.rate"), self._label(one.get("label"), at), amount, when)
-
-    def _factor(self, one: Any, at: str) -> Factor:
-        one = self._mapping(one, at)
-        share = Fraction(
-            self._whole(one.get("numerator"), f"{at}.numerator", MAX_FACTOR),
-            self._whole(one.get("denominator"), f"{at}.denominator", MAX_FACTOR),
-        )
-        when = self._condition(one.get("when"), f"{at}.when")
-        return Factor(self._text(one.get("factor"), f"{at}.factor"), self._label(one.get("label"), at), share, when)
-
-    def _route(self, one: Any, at: str) -> tuple[str, Condition]:
-        one = self._mapping(one, at)
-        collector = self._text(one.get("collector"), f"{at}.collector")
-        if collector not in {"gate_management", "tax"}:
-            raise _bad(f"{at}.collector", collector, "gate_management or tax")
-        return collector, self._condition(one.get("when") or {}, f"{at}.when")
-
-    def _condition(self, when: Any, at: str) -> Condition:
-        values: dict[str, tuple[Fact, ...]] = {}
-        ranges: dict[str, tuple[int | None, int | None]] = {}
-        for name, wanted in self._mapping(when, at).items():
-            if name not in FACTS:
-                raise _bad(at, name, f"one of {', '.join(FACTS)}")
-            if isinstance(wanted, Mapping):
-                if FACTS[name] is not int or not wanted or not set(wanted) <= {"from", "below"}:
-                    raise _bad(f"{at}.{name}", dict(wanted), "from and below of a number")
-                low, high = (
-                    None if wanted.get(end) is None else self._whole(wanted[end], f"{at}.{name}.{end}", 10**9)
-                    for end in ("from", "below")
-                )
-                ranges[name] = (low, high)
-                continue
-            listed = self._list(wanted, f"{at}.{name}")
-            if not all(type(value) is FACTS[name] for value in listed):
-                raise _bad(f"{at}.{name}", listed, f"values of type {FACTS[name].__name__}")
-            values[name] = tuple(listed)
-        return Condition(values, ranges)
-
-    def _label(self, value: Any, at: str) -> dict[str, str]:
-        label = self._mapping(value, f"{at}.label")
-        return {language: self._text(label.get(language), f"{at}.label.{language}") for language in LANGUAGES}
-
-    @staticmethod
-    def _mapping(value: Any, at: str) -> Mapping[str, Any]:
-        if not isinstance(value, Mapping):
-            raise _bad(at, value, "a mapping")
-        return value
-
-    @staticmethod
-    def _list(value: Any, at: str) -> list[Any]:
-        if not isinstance(value, list):
-            raise _bad(at, value, "a list")
-        return value
-
-    @staticmethod
-    def _text(value: Any, at: str) -> str:
-        if not isinstance(value, str) or not value.strip() or "\x00" in value:
-            raise _bad(at, value, "a text")
-        return value
-
-    @staticmethod
-    def _bool(value: Any, at: str) -> bool:
-        if not isinstance(value, bool):
-            raise _bad(at, value, "true or false")
-        return value
-
-    @staticmethod
-    def _whole(value: Any, at: str, most: int) -> int:
-        if type(value) is not int or not 1 <= value <= most:
-            raise _bad(at, value, f"a whole number from 1 to {most}")
-        return value
-
-    @staticmethod
-    def _day(value: Any, at: str) -> date:
-        if type(value) is date:
-            return value
-        try:
-            return date.fromisoformat(value)
-        except (TypeError, ValueError):
-            raise _bad(at, value, "a day such as 2025-05-08") from None
-
-
-def _bad(field: str, value: Any, wanted: str) -> InvalidInputError:
-    return InvalidInputError(
-        "The tariff's {name} is {value}; it must be {wanted}.",
-        field=field,
-        name=field,
-        value=str(value)[:80],
-        wanted=wanted,
-    )
+    Raises
+    ------
+    NotFoundError
+        If none is in force.
+    """
+    found = [
+        tariff for tariff in tariffs if tariff.valid_from <= day and (tariff.valid_to is None or day < tariff.valid_to)
+    ]
+    if not found:
+        raise NotFoundError("No tariff is in force on {day}; publish one first.", day=day.isoformat())
+    return max(found, key=lambda tariff: (tariff.valid_from, tariff.version))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
@@ -12,6 +12,7 @@ from app.accounts.authorisation import allow
 from app.fees import tariffs
 from app.fees.endpoints import Id
 from app.fees.pages import FACT_WORDS
+from app.fees.tables import TariffRow
 from app.fees.tariff import FACTS
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.labels import N_
@@ -47,15 +48,14 @@ TABLES: Final = {
 def list_tariffs(request: Request, session: SessionDep, clock: ClockDep, _principal: ReaderDep) -> Response:
     """All tariffs with their versions; a new draft begins as a copy of the newest, in force from tomorrow on."""
     tomorrow = (clock.now().astimezone(LOCAL_ZONE) + timedelta(days=1)).date().isoformat()
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for one in tariffs.list_tariffs(session):
-        groups.setdefault(one["code"], []).append(one)
+    groups: dict[str, list[TariffRow]] = {}
+    for tariff in tariffs.list_tariffs(session):
+        groups.setdefault(tariff.code, []).append(tariff)
     drafts = {}
     for code, versions in groups.items():
-        newest = max(versions, key=lambda one: one["version"])
-        rules = tariffs.get_tariff(session, newest["tariff_id"])["rules"]
-        changes = {"version": newest["version"] + 1, "valid_from": tomorrow, "valid_to": None}
-        drafts[code] = {"rules": {**rules, **changes}}
+        newest = max(versions, key=lambda tariff: tariff.version)
+        changes = {"version": newest.version + 1, "valid_from": tomorrow, "valid_to": None}
+        drafts[code] = {"rules": {**newest.rules, **changes}}
     return render(request, "fees/tariffs.html", groups=groups, drafts=drafts)
 
 
@@ -64,12 +64,12 @@ def show_tariff(request: Request, tariff_id: Id, session: SessionDep, _principal
     """One version: what differs from the one before, its rules to edit while it is a draft."""
     tariff = tariffs.get_tariff(session, tariff_id)
     older = [
-        one
-        for one in tariffs.list_tariffs(session)
-        if one["code"] == tariff["code"] and one["version"] < tariff["version"] and one["status"] != "draft"
+        other
+        for other in tariffs.list_tariffs(session)
+        if other.code == tariff.code and other.version < tariff.version and other.status != "draft"
     ]
-    before = max(older, key=lambda one: one["version"], default=None)
-    changes = list_changes(tariffs.get_tariff(session, before["tariff_id"])["rules"], tariff["rules"]) if before else []
+    before = max(older, key=lambda other: other.version, default=None)
+    changes = list_changes(before.rules, tariff.rules) if before else []
     return render(
         request,
         "fees/tariff.html",

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 import yaml
 from sqlalchemy.orm import Session
 
 from app.fees import store
+from app.fees.schemas import TariffDetail, TariffOut
 from app.fees.tables import TariffRow
-from app.fees.tariff import Tariff
+from app.fees.tariff_definition import read_tariff
 from app.platform.actions import ActionContext
+from app.platform.json import JsonObject
 from app.platform.labels import DocumentStatus
 from app.platform.versioned import Versioned
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
@@ -23,7 +24,7 @@ SHIPPED_DIR = Path(__file__).with_name("tariffs_shipped")
 TARIFFS = Versioned(TariffRow, lambda number: NotFoundError("There is no tariff {tariff_id}.", tariff_id=number))
 
 
-def shipped_definitions() -> list[dict[str, Any]]:
+def shipped_definitions() -> list[JsonObject]:
     """The tariffs that the platform ships with, in order of their files."""
     return [_plain(yaml.safe_load(path.read_text(encoding="utf-8"))) for path in sorted(SHIPPED_DIR.glob("*.yaml"))]
 
@@ -39,18 +40,17 @@ def seed_tariffs(session: Session, *, now: datetime) -> int:
     return len(fresh)
 
 
-def list_tariffs(session: Session) -> list[dict[str, Any]]:
-    """All tariffs, newest first, without their rules."""
-    return [describe(row) for row in store.list_tariffs(session)]
+def list_tariffs(session: Session) -> Sequence[TariffRow]:
+    """All tariffs, newest first."""
+    return store.list_tariffs(session)
 
 
-def get_tariff(session: Session, tariff_id: int) -> dict[str, Any]:
-    """One tariff with its rules; raises NotFoundError."""
-    row = TARIFFS.get(session, tariff_id)
-    return {**describe(row), "rules": row.rules}
+def get_tariff(session: Session, tariff_id: int) -> TariffRow:
+    """One tariff; raises NotFoundError."""
+    return TARIFFS.get(session, tariff_id)
 
 
-def create_draft(action: ActionContext, definition: Mapping[str, Any]) -> int:
+def create_draft(action: ActionContext, definition: Mapping[str, object]) -> int:
     """Enter a new version as a draft; its id.
 
     Raises
@@ -72,7 +72,7 @@ def create_draft(action: ActionContext, definition: Mapping[str, Any]) -> int:
     return row.tariff_id
 
 
-def edit_draft(action: ActionContext, tariff_id: int, expected_version: int, definition: Mapping[str, Any]) -> None:
+def edit_draft(action: ActionContext, tariff_id: int, expected_version: int, definition: Mapping[str, object]) -> None:
     """Replace the definition of a draft; its code and version stay.
 
     Raises
@@ -81,7 +81,7 @@ def edit_draft(action: ActionContext, tariff_id: int, expected_version: int, def
         If there is none, it was changed since, is no draft any more, or the definition has a fault.
     """
     row = TARIFFS.lock_draft(action, tariff_id, expected_version)
-    before = {**describe(row), "rules": row.rules}
+    before = TariffDetail.model_validate(row).model_dump()
     values = _columns(definition, action.now)
     if (values["code"], values["version"]) != (row.code, row.version):
         raise InvalidInputError("Code and version of a draft stay; enter a new one instead.", field="version")
@@ -100,28 +100,11 @@ def publish(action: ActionContext, tariff_id: int, expected_version: int) -> Non
     """
     row = TARIFFS.lock_draft(action, tariff_id, expected_version)
     TARIFFS.publish(action, row)
-    action.record("tariffs.publish", "tariff", tariff_id, None, describe(row))
+    action.record("tariffs.publish", "tariff", tariff_id, None, TariffOut.model_validate(row).model_dump())
 
 
-def describe(row: TariffRow) -> dict[str, Any]:
-    """A tariff as plain values, without its rules."""
-    return {
-        "tariff_id": row.tariff_id,
-        "code": row.code,
-        "version": row.version,
-        "valid_from": row.valid_from,
-        "valid_to": row.valid_to,
-        "complete": row.complete,
-        "source": row.source,
-        "status": row.status,
-        "edit": row.edit,
-        "created_at": row.created_at,
-        "published_at": row.published_at,
-    }
-
-
-def _columns(definition: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    tariff = Tariff.from_definition(definition)
+def _columns(definition: Mapping[str, object], now: datetime) -> dict[str, object]:
+    tariff = read_tariff(definition)
     return {
         "code": tariff.code,
         "version": tariff.version,
@@ -134,7 +117,7 @@ def _columns(definition: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     }
 
 
-def _plain(definition: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(definition: Mapping[str, object]) -> JsonObject:
     """The definition as JSON holds it: days as text."""
     try:
         written = orjson.dumps(definition)
@@ -142,5 +125,5 @@ def _plain(definition: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidInputError("The tariff cannot be kept: {problem}.", field="rules", problem=str(error)) from None
     if b"\\u0000" in written:
         raise InvalidInputError("The tariff holds a NUL character; remove it.", field="rules")
-    plain: dict[str, Any] = orjson.loads(written)
+    plain: JsonObject = orjson.loads(written)
     return plain

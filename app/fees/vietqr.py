@@ -25,7 +25,7 @@ REFERENCE: Final = re.compile(r"[A-Za-z0-9 .-]{1,25}")
 
 
 def payload(bank_bin: str, account: str, amount_vnd: int, reference: str) -> str:
-    """The text of the QR code for one transfer of `amount_vnd` with a reference of up to 25 plain signs.
+    """The text of the QR code for one transfer of `amount_vnd` with a reference of up to 25 plain characters.
 
     Raises
     ------

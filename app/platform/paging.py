@@ -30,6 +30,12 @@ class Page(Generic[Item]):
     items: list[Item]
     next_before: int | None
 
+    @classmethod
+    def of(cls, found: Sequence[Item], page: PageRequest, number: Callable[[Item], int]) -> Page[Item]:
+        """The page that was asked for, of up to `page.fetch` items in order; `number` gives the id of an item."""
+        items = list(found[: page.limit])
+        return cls(items, number(items[-1]) if len(found) > page.limit else None)
+
 
 def paginate(
     rows: Sequence[Row], page: PageRequest, key: str, describe: Callable[[Row], dict[str, Any]]

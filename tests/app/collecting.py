@@ -13,6 +13,7 @@ from httpx import Response
 from sqlalchemy import text
 
 from app.fees import bank, tariffs
+from app.fees.schemas import AccountIn
 from app.platform.actions import ActionContext
 from app.platform.runtime import Runtime
 from app.procedures.procedure import Facts
@@ -155,20 +156,21 @@ def open_counter(runtime: Runtime, sheets: Sheets, sign_in: SignIn) -> Counter:
         now = runtime.clock.now()
         tariffs.seed_tariffs(session, now=now)
         for number, collector in enumerate(("gate_management", "tax")):
-            values = {
-                "collector": collector,
-                "gate_id": "huu-nghi",
-                "bank_bin": "970436",
-                "bank_name": "Vietcombank",
-                "account_number": f"102345678{number}",
-                "account_name": "THU PHI",
-                "simulated": True,
-            }
-            counter.accounts[collector] = bank.enter_account(
+            entered = AccountIn(
+                collector=collector,
+                gate_id="huu-nghi",
+                bank_bin="970436",
+                bank_name="Vietcombank",
+                account_number=f"102345678{number}",
+                account_name="THU PHI",
+                simulated=True,
+            )
+            account = bank.enter_account(
                 ActionContext(session, None, now),
-                values,
+                entered,
                 gates={"huu-nghi"},
                 secret_key=runtime.settings.secret_key.get_secret_value(),
             )
+            counter.accounts[collector] = account.model_dump()
         session.commit()
     return counter

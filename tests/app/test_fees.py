@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.fees import service, store, tariffs
-from app.fees.reference import SIGNS, check_sign, find_references, new_reference
+from app.fees.reference import CHARACTERS, check_character, find_references, new_reference
 from app.fees.tables import FeeRow
 from app.platform.actions import ActionContext
 from app.platform.runtime import Runtime
@@ -257,16 +257,16 @@ def test_references_are_found_in_what_banks_make_of_them() -> None:
     assert find_references(f"{reference} {reference}") == [reference]
 
 
-def test_a_wrong_sign_is_noticed() -> None:
+def test_a_wrong_character_is_noticed() -> None:
     for _ in range(200):
-        signs = new_reference()[3:]
+        characters = new_reference()[3:]
         for place in range(7):
-            for sign in SIGNS.replace(signs[place], ""):
-                wrong = signs[:place] + sign + signs[place + 1 : 7]
-                assert check_sign(wrong) != signs[7]
+            for character in CHARACTERS.replace(characters[place], ""):
+                wrong = characters[:place] + character + characters[place + 1 : 7]
+                assert check_character(wrong) != characters[7]
 
 
-def test_a_declaration_that_changes_is_assessed_anew(counter: Counter) -> None:
+def test_a_declaration_that_changes_is_assessed_again(counter: Counter) -> None:
     fee = counter.due()
     redeclare(counter, fee["trip_id"])
     assert counter.fee(fee["trip_id"])["question"]["kind"] == "no_rate"

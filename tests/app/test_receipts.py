@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi.testclient import TestClient
 from pypdf import PdfReader
+from sqlalchemy import text
 
-from app.fees import store
+from app.fees import payment_store, service
 from app.fees.amount_in_words import dong_in_words
+from app.platform.actions import ActionContext
 from app.platform.runtime import Runtime
 from app.sheets.service import Sheets
 from tests.app.collecting import Counter, open_counter
@@ -26,8 +28,8 @@ def counter(runtime: Runtime, sheets: Sheets, sign_in: SignIn) -> Counter:
 
 
 def read(pdf: bytes) -> str:
-    text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
-    return unicodedata.normalize("NFC", " ".join(text.split()))
+    pages = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
+    return unicodedata.normalize("NFC", " ".join(pages.split()))
 
 
 def test_a_receipt_says_what_was_paid_for_which_trip(counter: Counter) -> None:
@@ -38,7 +40,7 @@ def test_a_receipt_says_what_was_paid_for_which_trip(counter: Counter) -> None:
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.content == counter.cashier.get(where).content
-    text = read(answer.content)
+    said = read(answer.content)
     for expected in (
         "BIÊN LAI THU PHÍ",
         "Số: QLCK-HUUNGHI-2026-0000001",
@@ -53,7 +55,7 @@ def test_a_receipt_says_what_was_paid_for_which_trip(counter: Counter) -> None:
         "10:00 02/03/2026",
         "Trung tâm Quản lý cửa khẩu",
     ):
-        assert expected in text, (expected, text)
+        assert expected in said, (expected, said)
     fonts = PdfReader(io.BytesIO(answer.content)).pages[0]["/Resources"]["/Font"].get_object()  # type: ignore[index]
     assert all("BeVietnamPro" in str(font.get_object()["/BaseFont"]) for font in fonts.values())
     assert counter.tax.get(where).status_code == 404
@@ -63,9 +65,22 @@ def test_a_receipt_says_what_was_paid_for_which_trip(counter: Counter) -> None:
 def test_a_chinese_plate_is_printed(counter: Counter) -> None:
     fee = counter.due("桂F·A1234", regime="import", is_ready=False, amount_vnd=4_000_000)
     (payment,) = counter.act(fee["trip_id"], "cash", amount_vnd=4_000_000).json()["payments"]
-    text = read(counter.cashier.get(f"/api/v1/payments/{payment['payment_id']}/receipt").content)
-    assert "桂" in text
-    assert "Bốn triệu đồng" in text
+    said = read(counter.cashier.get(f"/api/v1/payments/{payment['payment_id']}/receipt").content)
+    assert "桂" in said
+    assert "Bốn triệu đồng" in said
+
+
+def test_a_receipt_stays_when_the_load_changes_after_it_was_paid(counter: Counter) -> None:
+    fee = counter.due()
+    (payment,) = counter.act(fee["trip_id"], "cash", amount_vnd=100_000).json()["payments"]
+    with counter.runtime.sessions.begin() as session:
+        session.execute(text("UPDATE app.trip SET goods_class = 'textiles'"))
+        service.open_fee(ActionContext(session, None, counter.runtime.clock.now()), counter.sheets, fee["trip_id"])
+    assert counter.fee(fee["trip_id"])["amount_vnd"] is None
+    answer = counter.cashier.get(f"/api/v1/payments/{payment['payment_id']}/receipt")
+    assert answer.status_code == 200, answer.text
+    assert "Số tiền của biên lai này 100.000 đ" in read(answer.content)
+    assert "Số phí phải nộp" not in read(answer.content)
 
 
 def test_there_is_no_receipt_before_the_money_is_confirmed(counter: Counter) -> None:
@@ -76,7 +91,7 @@ def test_there_is_no_receipt_before_the_money_is_confirmed(counter: Counter) -> 
 def test_numbers_have_no_gap_whatever_fails_or_runs_at_once(counter: Counter) -> None:
     fees = [counter.due(f"29C-{number}00.00") for number in range(1, 7)]
     with counter.runtime.sessions() as session:
-        store.next_receipt(session, "QLCK-HUUNGHI-2026", "gate_management", "huu-nghi")
+        payment_store.next_receipt(session, "QLCK-HUUNGHI-2026", "gate_management", "huu-nghi")
         session.rollback()
 
     def take(fee: dict[str, object]) -> int:

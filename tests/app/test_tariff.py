@@ -12,8 +12,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.fees.assessment import Fee, Question, assess, in_force, round_half_up
-from app.fees.tariff import LANGUAGES, Condition, Factor, Load, Rate, Tariff
+from app.fees.assessment import Fee, Question, assess, round_half_up
+from app.fees.tariff import LANGUAGES, Condition, Factor, Load, Rate, Tariff, in_force
+from app.fees.tariff_definition import read_tariff
 from app.fees.tariffs import SHIPPED_DIR
 from app.trips.goods import GoodsClass
 from geo.errors import InvalidInputError, NotFoundError
@@ -21,7 +22,7 @@ from tests.profiles import examples
 
 FILE = SHIPPED_DIR / "lang-son-1.yaml"
 DEFINITION: dict[str, Any] = yaml.safe_load(FILE.read_text())
-SHIPPED = Tariff.from_definition(DEFINITION)
+SHIPPED = read_tariff(DEFINITION)
 LABEL = dict.fromkeys(LANGUAGES, "x")
 
 EXAMPLES = examples(10_500)
@@ -188,7 +189,7 @@ def test_the_collector_is_chosen_by_data() -> None:
 )
 def test_a_fault_in_a_tariff_is_named(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        Tariff.from_definition({**DEFINITION, **changes})
+        read_tariff({**DEFINITION, **changes})
     assert caught.value.field == field
 
 
