@@ -1,4 +1,7 @@
-"""What can be done with accounts and organisations; every change is recorded in the audit log."""
+"""What can be done with accounts and organisations; every change is recorded in the audit log.
+
+`Account`, `Organisation` and `SessionRow` are published here for those who read and join them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,12 @@ from sqlalchemy.orm import Session
 
 from app.accounts import sessions, store, throttle
 from app.accounts.sessions import Client, Opened
-from app.accounts.tables import LOCALES, ORGANISATION_KINDS, Account, Organisation
+from app.accounts.store import find_account_by_name as find_account_by_name
+from app.accounts.store import find_organisation_by_name as find_organisation_by_name
+from app.accounts.tables import LOCALES, ORGANISATION_KINDS
+from app.accounts.tables import Account as Account
+from app.accounts.tables import Organisation as Organisation
+from app.accounts.tables import SessionRow as SessionRow
 from app.platform import outbox
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Role

@@ -9,7 +9,6 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from app.fees import bank, payments, service
-from app.fees import store as fees
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.sheets.service import Sheets
@@ -34,7 +33,7 @@ def act_on_fee(session: Session, sheets: Sheets, principal: Principal, row: Any,
     elif act == "cash":
         payments.take_cash(action, sheets, row.fee_id, row.fee_version, row.amount_vnd - row.applied_vnd)
     elif act == "transfer":
-        account = fees.find_collecting_account(session, str(principal.role), row.gate_id)
+        account = bank.find_collecting_account(session, str(principal.role), row.gate_id)
         if account is None or not account.simulated:  # no money may seem to come in on a real account
             payments.take_cash(action, sheets, row.fee_id, row.fee_version, row.amount_vnd)
             return
@@ -55,7 +54,7 @@ def open_accounts(session: Session, gates: Iterable[str], now: datetime) -> None
     known = list(gates)
     for number, gate_id in enumerate(known):
         for collector in Collector:
-            if fees.find_collecting_account(session, collector, gate_id) is not None:
+            if bank.find_collecting_account(session, collector, gate_id) is not None:
                 continue
             values = {
                 **BANK,

@@ -42,7 +42,7 @@ HISTORY = timedelta(hours=3)
 """How much of the past is fed at a first start, or at most after a pause."""
 FRESH = timedelta(minutes=2)
 """Of the past, this much goes first, with each truck's newest fix."""
-LONGEST_SILENCE_S = 1200.0
+MAX_SILENCE_S = 1200.0
 """A truck that stands reports at least this often in the recording."""
 CHUNK = 2000
 TICK_S = 1.0
@@ -101,7 +101,7 @@ def catch_up(playback: Playback, fed_until: datetime | None, now: datetime) -> I
     if fed_until is not None and fed_until >= now:
         return
     if now - since > FRESH and not playback.shifts:
-        picture = playback.newest(now, within_s=min(LONGEST_SILENCE_S, (now - since).total_seconds()))
+        picture = playback.newest(now, within_s=min(MAX_SILENCE_S, (now - since).total_seconds()))
         yield picture
         yield playback.due(now - FRESH, now)
         now -= FRESH

@@ -28,7 +28,7 @@ from app.demo.cashiers import act_on_fee
 from app.demo.day import JourneyPlan, draw_plan, find_passages
 from app.demo.officer_acts import HELD_UNDECLARED, Journey, next_act
 from app.demo.papers import write_declaration
-from app.demo.plate_cameras import MOST_AT_ONCE, PlateCameras
+from app.demo.plate_cameras import MAX_AT_ONCE, PlateCameras
 from app.demo.playback import Playback
 from app.demo.recording import DAY_S
 from app.demo.seed import WITHOUT_GATE, Fleet
@@ -61,7 +61,7 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
     Step.CUSTOMS: ("quantity_differs", "Số kiện thực tế ít hơn tờ khai (mô phỏng)"),
 }
 OTHER_REASON: Final = ("goods_differ", "Hàng thực tế khác tờ khai (mô phỏng)")
-MOST_ACTS: Final = 20
+MAX_ACTS: Final = 20
 """What can be due on one trip at one look; beyond that something goes round in circles."""
 BUDGET_S: Final = 3.0
 """How long one look may take; what is left waits for the next one."""
@@ -102,7 +102,7 @@ class Officers:
             if journey is None or self._failed.get(row.trip_id, now) > now:
                 continue
             self._lead_aside(journey, now)
-            if read < MOST_AT_ONCE:
+            if read < MAX_AT_ONCE:
                 read += self._pass_cameras(journey, now)
             due += next_act(journey, now)
         heapq.heapify(due)
@@ -168,7 +168,7 @@ class Officers:
             return False
         journey.acts_done += 1
         journey.row = rows[0]
-        return journey.acts_done < MOST_ACTS
+        return journey.acts_done < MAX_ACTS
 
     def _do(self, session: Session, journey: Journey, name: str, at: datetime) -> None:
         row = journey.row

@@ -28,7 +28,7 @@ log = structlog.get_logger("demo")
 
 FRESH: Final = timedelta(minutes=3)
 """A passage longer ago than this was not seen: the demonstration stood still."""
-MOST_AT_ONCE: Final = 10
+MAX_AT_ONCE: Final = 10
 MISREAD_SHARE: Final = 0.06
 CONFUSED: Final = {"8": "3", "0": "9", "1": "7", "5": "6", "2": "7", "6": "5", "3": "8", "9": "0", "4": "1", "7": "1"}
 VENDOR: Final = "plate-recogniser"

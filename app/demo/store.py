@@ -10,11 +10,10 @@ from sqlalchemy import Row, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from app.accounts.tables import Account, SessionRow
-from app.dispatch.tables import DispatchOrder, OrderRecipient
+from app.accounts.service import Account, SessionRow
+from app.dispatch.orders import DispatchOrder, OrderRecipient
 from app.dispatch.vocabulary import OrderStatus, RecipientStatus
-from app.sheets import tables as sheets_tables  # noqa: F401 - trip.procedure_id refers to a table of it
-from app.trips.tables import IS_OPEN, Trip, TripEvent
+from app.trips.service import IS_OPEN, Trip, TripEvent
 from app.trips.vocabulary import Stage
 from ingest.tables import Device, Vehicle
 

@@ -1,4 +1,7 @@
-"""Orders of the traffic police: preview, issue, deliver, answer, cancel, replace, run out, judge."""
+"""Orders of the traffic police: preview, issue, deliver, answer, cancel, replace, run out, judge.
+
+`DispatchOrder` and `OrderRecipient` are published here for those who read and join them.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ from app.dispatch.order_drafts import (
 )
 from app.dispatch.order_events import POLICE, publish_orders, publish_response
 from app.dispatch.order_reading import no_order
+from app.dispatch.tables import DispatchOrder as DispatchOrder
+from app.dispatch.tables import OrderRecipient as OrderRecipient
 from app.dispatch.vocabulary import AdvisoryStatus, Compliance, OrderKind, OrderStatus, RecipientStatus
 from app.platform import outbox
 from app.platform.actions import ActionContext

@@ -28,7 +28,7 @@ from geo.errors import ConflictError, InvalidInputError, NotFoundError
 
 REPEAT: Final = timedelta(seconds=30)
 """A second tap within this time is the first one."""
-SHORTEST_REASON, LONGEST_REASON = 5, 500
+MIN_REASON_LENGTH, MAX_REASON_LENGTH = 5, 500
 
 log = structlog.get_logger("equipment")
 _porter = ThreadPoolExecutor(max_workers=8, thread_name_prefix="barrier")
@@ -75,12 +75,12 @@ def opened_by_hand(action: ActionContext, equipment_id: int, trip_id: int, reaso
     barrier = _own_barrier(action.session, action.actor, equipment_id)
     _require_trip(action.session, barrier, trip_id)
     reason = " ".join(reason.split())
-    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
+    if not MIN_REASON_LENGTH <= len(reason) <= MAX_REASON_LENGTH:
         raise InvalidInputError(
             "Say in {least} to {most} characters why the barrier was opened by hand.",
             field="reason",
-            least=SHORTEST_REASON,
-            most=LONGEST_REASON,
+            least=MIN_REASON_LENGTH,
+            most=MAX_REASON_LENGTH,
         )
     if store.step_status(action.session, trip_id, barrier.station or "") != StepStatus.DONE:
         raise ConflictError(
@@ -194,7 +194,7 @@ def deliver(engine: Engine, order: Command, vendor: str, config: dict[str, Any],
     with Session(engine) as session:
         command = store.find_command(session, order.command_id)
         if command is None or command.status != CommandStatus.SENT:
-            return  # it was never committed, or has failed meanwhile
+            return  # it was never committed, or has failed since
     started = time.monotonic()
     try:
         answer = make_port(vendor, config).open(order)

@@ -32,7 +32,7 @@ from app.platform.actions import ActionContext
 from app.platform.permissions import Role
 from app.platform.runtime import Runtime
 from app.sheets.service import Sheets
-from app.trips import store as trip_store
+from app.trips.service import insert_events
 from app.yards.plan import emit_yards
 from capacity import store as capacity_store
 from capacity.ledger import LedgerTruck, Movement
@@ -304,7 +304,7 @@ def _take_effect(session: Session, device: Equipment, kept: Sequence[Kept], inta
             "by_person": row.decided_by is not None,
         }
         line = {"trip_id": trip.trip_id, "at": row.time, "kind": "plate", "data": data, "actor_id": row.decided_by}
-        trip_store.insert_events(session, [line])
+        insert_events(session, [line])
         if site is not None and site.kind == "camera":
             _place(intake, device, site, row, trip.vehicle_id, now)
     for row, trip in counted:

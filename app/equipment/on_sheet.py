@@ -14,7 +14,7 @@ from app.platform.actions import ActionContext
 from app.platform.permissions import PERMISSIONS, Principal
 from app.procedures.steps import Step, StepStatus
 from app.sheets.service import SheetChange, Sheets
-from app.trips.tables import Trip
+from app.trips.service import Trip
 
 
 def show(session: Session, principal: Principal, trip: Trip) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from geo.errors import NotFoundError
 
 KEPT_DAYS = 30
 """Pictures show people; after this many days they are erased, what was read stays."""
-LARGEST_BYTES = 8 * 2**20
+MAX_BYTES = 8 * 2**20
 _TYPES = {b"\xff\xd8\xff": ("jpg", "image/jpeg"), b"\x89PNG\r\n\x1a\n": ("png", "image/png")}
 _REF = re.compile(r"(\d{4}-\d{2}-\d{2})/[0-9a-f]{64}\.(jpg|png)", re.ASCII)
 
@@ -35,7 +35,7 @@ class Pictures:
 
     def keep(self, data: bytes | None, now: datetime) -> str | None:
         """Keep a picture; its reference, `None` if there is none or it is no picture."""
-        if data is None or len(data) > LARGEST_BYTES:
+        if data is None or len(data) > MAX_BYTES:
             return None
         kind = next((kind for magic, kind in _TYPES.items() if data.startswith(magic)), None)
         if kind is None:

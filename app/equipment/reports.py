@@ -15,7 +15,7 @@ from app.equipment.tables import Equipment, Scan, SealEvent, Weighing
 from app.equipment.vocabulary import ReadStatus
 from app.platform import outbox
 from app.platform.permissions import Principal, Role
-from app.trips import store as trip_store
+from app.trips.service import insert_events
 from geo.errors import InvalidInputError
 from ingest.formats.plate_read import Candidate
 from ingest.plates import normalise_plate
@@ -51,7 +51,7 @@ def weigh(
     InvalidInputError
         If the weights cannot be, or the time or the plate is none.
     """
-    if not 0 < gross_kg <= scales.HEAVIEST_KG or (tare_kg is not None and not 0 < tare_kg <= gross_kg):
+    if not 0 < gross_kg <= scales.MAX_GROSS_KG or (tare_kg is not None and not 0 < tare_kg <= gross_kg):
         raise InvalidInputError(
             "A truck of {gross_kg} kg with a tare of {tare_kg} kg cannot be; check the scale.",
             field="gross_kg",
@@ -234,7 +234,7 @@ def _publish_report(
     """Timeline and event of a report; officers hear of it, the enterprise reads it on its trip."""
     if trip_id is not None:
         line = {"trip_id": trip_id, "at": now, "kind": kind, "data": data, "actor_id": None}
-        trip_store.insert_events(session, [line])
+        insert_events(session, [line])
     told = {"equipment_id": device.equipment_id, "status": kind, "trip_id": trip_id, **_plain(data)}
     outbox.publish_event(
         session, "equipment", service.audience_of(device, (*ALARMED, str(Role.YARD_OPERATOR))), told, at=now

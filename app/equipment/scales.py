@@ -12,7 +12,7 @@ TOLERANCE_SHARE: Final = 0.02
 TOLERANCE_KG: Final = 200
 """The larger of the two counts (assumed; a scale's `config` may set `tolerance_share` and `tolerance_kg`). Class 0.5 of
 OIML R 134 for weighing in motion would be 0.5 to 1 %; fuel, spare tyres and the crew come on top."""
-HEAVIEST_KG: Final = 200_000
+MAX_GROSS_KG: Final = 200_000
 
 
 @dataclass(frozen=True)

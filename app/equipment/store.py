@@ -14,7 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app.equipment.tables import BarrierCommand, Equipment, PlateReadRow, Scan, SealEvent, Weighing
 from app.equipment.vocabulary import CommandStatus, ReadStatus
 from app.gates.vocabulary import EquipmentKind
-from app.trips.tables import IS_OPEN, Trip
+from app.trips.service import IS_OPEN, Trip
 from ingest.tables import Vehicle
 
 AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from app.fees import store, vietqr
 from app.fees.payments import check_amount, record_transfer
+from app.fees.store import find_collecting_account as find_collecting_account
 from app.fees.tables import CollectingAccount
 from app.gates.service import profiles
 from app.platform.actions import ActionContext

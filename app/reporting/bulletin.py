@@ -24,7 +24,7 @@ from app.trips.vocabulary import Stage
 
 STANDING_AT: Final = time(20, 0)
 AGAIN_AFTER: Final = timedelta(minutes=15)
-MOST_DAYS_A_ROUND: Final = 10
+MAX_DAYS_A_ROUND: Final = 10
 
 FIGURES: Final = {
     "fruit_exports": N_("Exports: fresh fruit"),
@@ -152,7 +152,7 @@ def sum_up(session: Session, now: datetime, gates: Collection[str]) -> int:
     if newest is not None:
         first = max(first, min(today - timedelta(days=LATE_DAYS), newest[0] + timedelta(days=1)))
     first = max(first, today - KEPT + timedelta(days=1))
-    days = [first + timedelta(days=n) for n in range((today - first).days)][:MOST_DAYS_A_ROUND]
+    days = [first + timedelta(days=n) for n in range((today - first).days)][:MAX_DAYS_A_ROUND]
     for day in days:
         sum_day(session, day)
         store.save_bulletins(session, [_row(one) for one in count_day(session, day, gates, now)])

@@ -49,7 +49,7 @@ KEPT: Final = timedelta(days=62)
 """How long single stays are kept."""
 LATE_DAYS: Final = 2
 """So many days are summed again: a phone without a line sends what it saw when it has one."""
-LONGEST_DAYS: Final = 92
+MAX_DAYS: Final = 92
 HOURS: Final = 24
 
 
@@ -200,8 +200,8 @@ def check_days(first: date, last: date) -> None:
     """Raises InvalidInputError if the days are in the wrong order or too many."""
     if first > last:
         raise InvalidInputError("The first day comes after the last.", field="since")
-    if (last - first).days >= LONGEST_DAYS:
-        raise InvalidInputError("Choose at most {most} days.", field="since", most=LONGEST_DAYS)
+    if (last - first).days >= MAX_DAYS:
+        raise InvalidInputError("Choose at most {most} days.", field="since", most=MAX_DAYS)
 
 
 def own_gate(principal: Principal, gate_id: str | None) -> str | None:

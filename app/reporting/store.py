@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.procedures.steps import Step, StepStatus
 from app.reporting.tables import BulletinRow, StayRow, StepDayRow
 from app.reporting.vocabulary import StayKind
-from app.trips.tables import IS_OPEN
+from app.trips.service import IS_OPEN
 from app.trips.vocabulary import Stage
 
 AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"

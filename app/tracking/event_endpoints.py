@@ -27,7 +27,7 @@ async def stream_events(
 ) -> EventSourceResponse:
     """Server-sent events: `positions` at most once a second, and `order`, `order_response`, `advisory`, `forecast`,
     `yard`, `trip`, `scenario` as they happen; only what the caller may see. `hello` comes first. `resync` means that
-    events were lost: fetch the state anew. `signed_out` ends the stream."""
+    events were lost: fetch the state again. `signed_out` ends the stream."""
     resume = last_event_id or after
     if resume:
         parse_id(resume)

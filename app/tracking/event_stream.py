@@ -3,7 +3,7 @@
 Two sources: the stream `ck:events` (what changed; each event names its audience and has an id to resume from) and
 the channel `ck:positions` (new last positions). Positions are gathered and sent at most once a second, so that a
 slow page gets fewer and fuller messages, not a backlog. A client that does not keep up loses its queue and is told to
-fetch the state anew (`resync`).
+fetch the state again (`resync`).
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.accounts.tables import Account, SessionRow
+from app.accounts.service import Account, SessionRow
 from app.platform.permissions import Principal
 from app.trips.scope import visible_vehicles
-from app.trips.tables import Trip
+from app.trips.service import Trip
 from app.trips.vocabulary import Stage
 from ingest.tables import Vehicle
 

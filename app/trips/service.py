@@ -1,4 +1,8 @@
-"""What can be done with a trip: enter, amend, cancel it, and move it through its stages by what is seen."""
+"""What can be done with a trip: enter, amend, cancel it, and move it through its stages by what is seen.
+
+`Trip`, `TripEvent` and `IS_OPEN` are published here for those who read and join them, `insert_events` for those who
+write lines of the timeline in bulk.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,10 @@ from app.trips import store
 from app.trips.declaration import Declaration
 from app.trips.places import Places
 from app.trips.scope import visible_trips
-from app.trips.tables import Trip
+from app.trips.store import insert_events as insert_events
+from app.trips.tables import IS_OPEN as IS_OPEN
+from app.trips.tables import Trip as Trip
+from app.trips.tables import TripEvent as TripEvent
 from app.trips.timeline import TimelineEntry, audience_of
 from app.trips.vocabulary import Regime, Stage
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError

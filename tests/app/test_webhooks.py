@@ -165,7 +165,7 @@ def test_one_webhook_does_not_hold_up_another(stage: Stage, receiver: Receiver) 
         happen(stage, "sheet", trip_id=stage.trip_id, step="yard", status="done", version=version)
     happen(stage, "fee", trip_id=stage.trip_id, status="due")
     follow(stage.runtime)
-    assert deliver(stage) == delivery.MOST_EACH + 1
+    assert deliver(stage) == delivery.MAX_EACH + 1
 
 
 def test_redirects_are_not_followed(stage: Stage, receiver: Receiver) -> None:
@@ -320,7 +320,7 @@ def test_what_happened_before_is_not_sent(stage: Stage, receiver: Receiver) -> N
 
 
 def test_there_are_only_so_many(stage: Stage, receiver: Receiver) -> None:
-    for _ in range(webhooks.MOST_WEBHOOKS):
+    for _ in range(webhooks.MAX_WEBHOOKS):
         hook(stage, receiver)
     assert stage.enterprise.post("/api/v1/webhooks", json={"url": receiver.url, "events": ALL}).status_code == 409
 
