@@ -26,6 +26,7 @@ from app.gates.service import profiles, publish_simulated
 from app.ops.embedded import write_private
 from app.platform.actions import ActionContext
 from app.platform.permissions import Role
+from app.procedures import service as _procedures  # noqa: F401 - a trip refers to a table of it
 from app.settings import Settings
 from app.trips.declaration import new_code
 from app.trips.vocabulary import Stage

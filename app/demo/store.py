@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.accounts.service import Account, SessionRow
 from app.dispatch.orders import DispatchOrder, OrderRecipient
 from app.dispatch.vocabulary import OrderStatus, RecipientStatus
+from app.procedures import service as _procedures  # noqa: F401 - a trip refers to a table of it
 from app.trips.service import IS_OPEN, Trip, TripEvent
 from app.trips.vocabulary import Stage
 from ingest.tables import Device, Vehicle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from app.gates.vocabulary import WeighingVerdict
 
@@ -52,7 +52,7 @@ def compare(
     )
 
 
-def declared_goods_kg(data: Mapping[str, Any] | None) -> int | None:
+def declared_goods_kg(data: Mapping[str, object] | None) -> int | None:
     """The gross weight of all goods in a declaration (`lines[].gross_weight_kg`); `None` if a line names none."""
     lines = data.get("lines") if data else None
     if not isinstance(lines, list) or not lines:
