@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 
 from app.accounts import sessions, store, throttle
 from app.accounts.sessions import Client, Opened
+from app.accounts.store import find_account_by_name as find_account_by_name
+from app.accounts.store import find_organisation_by_name as find_organisation_by_name
 from app.accounts.tables import LOCALES, ORGANISATION_KINDS
 from app.accounts.tables import Account as Account
 from app.accounts.tables import Organisation as Organisation

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,7 +57,7 @@ def decide(order_id: int, vehicle_id: int, kind: str) -> Answer:
 
 @dataclass
 class _Pending:
-    order: Any
+    order: store.StandingOrder
     truck: int
     answer_at: datetime
     refusal: str | None
@@ -100,7 +101,7 @@ class Drivers:
         for one in due:
             self._answer(one, now)
 
-    def _receive(self, order: Any, now: datetime) -> None:
+    def _receive(self, order: store.StandingOrder, now: datetime) -> None:
         if not self._call(order.driver_id, "POST", f"/api/v1/orders/{order.order_id}/delivered"):
             log.info("demo driver could not receive", order_id=order.order_id)
         answer = decide(order.order_id, order.vehicle_id, order.kind)
@@ -117,7 +118,7 @@ class Drivers:
         else:
             self._call(order.driver_id, "POST", f"{path}/refuse", {"reason": refusal})
 
-    def _obey(self, order: Any, truck: int, now: datetime) -> bool:
+    def _obey(self, order: store.StandingOrder, truck: int, now: datetime) -> bool:
         """Do in the playback what the order asks, as far as a recorded journey can; whether it could."""
         if order.kind in OBEYED:
             return self.playback.hold(truck, order.order_id, now, self._spot(order)) is not None
@@ -135,17 +136,17 @@ class Drivers:
         lon, lat = (float(np.ravel(value)[0]) for value in self.corridor.position(road, there_km))
         return self.playback.divert(truck, gate_id, now, (lon, lat))
 
-    def _spot(self, order: Any) -> tuple[float, float] | None:
+    def _spot(self, order: store.StandingOrder) -> tuple[float, float] | None:
         """A place of its own for a truck in the area it is told to wait in; `None` if it is to stop where it is."""
-        site_id = (order.parameters or {}).get("site_id")
-        if order.kind != OrderKind.HOLD or site_id is None:
+        site_id = order.parameters.get("site_id")
+        if order.kind != OrderKind.HOLD or not isinstance(site_id, str):
             return None
         site = self.corridor.get_site(site_id)
         if site.geofence is None:
             return site.lon, site.lat
         return place_within(site.geofence, seed=order.vehicle_id)
 
-    def _end_holds(self, orders: Any, now: datetime) -> None:
+    def _end_holds(self, orders: Sequence[store.StandingOrder], now: datetime) -> None:
         standing = {(order.order_id, self.truck_of.get(order.vehicle_id)) for order in orders}
         for truck, order_id in self.playback.held().items():
             if order_id > 0 and (order_id, truck) not in standing:

@@ -18,7 +18,6 @@ import structlog
 from sqlalchemy.orm import Session
 
 from app.accounts import service
-from app.accounts import store as accounts_store
 from app.demo import store
 from app.demo.recording import DemoTruck, Recording, Timeline
 from app.demo.state import ACCOUNTS_FILE, DEVICES_FILE, DemoState
@@ -27,7 +26,7 @@ from app.gates.service import profiles, publish_simulated
 from app.ops.embedded import write_private
 from app.platform.actions import ActionContext
 from app.platform.permissions import Role
-from app.procedures import service as _procedures  # noqa: F401 - a trip refers to its procedure
+from app.procedures import service as _procedures  # noqa: F401 - a trip refers to a table of it
 from app.settings import Settings
 from app.trips.declaration import new_code
 from app.trips.vocabulary import Stage
@@ -181,7 +180,7 @@ def seed_fleet(session: Session, recording: Recording, data_dir: Path, now: date
 
 
 def _organisation(session: Session, name: str, kind: str, now: datetime) -> int:
-    found = accounts_store.find_organisation_by_name(session, name)
+    found = service.find_organisation_by_name(session, name)
     return (
         found or service.create_organisation(ActionContext(session, None, now), name=name, kind=kind)
     ).organisation_id
@@ -197,7 +196,7 @@ def _seed_accounts(
     for role, full_name in ACCOUNTS.items():
         username = kept.get(role, {}).get("username", f"demo.{role}")
         password = kept.get(role, {}).get("password") or secrets.token_urlsafe(12)
-        found = accounts_store.find_account_by_name(session, username)
+        found = service.find_account_by_name(session, username)
         if found is None:
             service.create_account(
                 ActionContext(session, None, now),

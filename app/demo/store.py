@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ from sqlalchemy.orm import Session
 from app.accounts.service import Account, SessionRow
 from app.dispatch.orders import DispatchOrder, OrderRecipient
 from app.dispatch.vocabulary import OrderStatus, RecipientStatus
+from app.platform.json import JsonObject
+from app.procedures import service as _procedures  # noqa: F401 - a trip refers to a table of it
 from app.sheets import service as sheets_service  # noqa: F401 - trip.procedure_id refers to a table of it
 from app.trips.service import IS_OPEN, Trip, TripEvent
 from app.trips.vocabulary import Stage
@@ -175,9 +178,23 @@ def bind_vehicle(session: Session, username: str, vehicle_id: int, organisation_
     )
 
 
-def standing_orders(session: Session, account_ids: Sequence[int], now: datetime) -> Sequence[Row[Any]]:
-    """Orders in force for drivers: `order_id kind parameters valid_to vehicle_id driver_id release_at status`."""
-    return session.execute(
+@dataclass(frozen=True)
+class StandingOrder:
+    """An order in force for a driver, and how the driver answered it."""
+
+    order_id: int
+    kind: str
+    parameters: JsonObject
+    valid_to: datetime
+    vehicle_id: int
+    driver_id: int
+    release_at: datetime | None
+    status: str
+
+
+def standing_orders(session: Session, account_ids: Sequence[int], now: datetime) -> list[StandingOrder]:
+    """Orders in force for drivers."""
+    rows = session.execute(
         select(
             DispatchOrder.order_id,
             DispatchOrder.kind,
@@ -196,7 +213,8 @@ def standing_orders(session: Session, account_ids: Sequence[int], now: datetime)
             OrderRecipient.driver_id.in_(account_ids),
         )
         .order_by(DispatchOrder.order_id, OrderRecipient.vehicle_id)
-    ).all()
+    )
+    return [StandingOrder(*row) for row in rows]
 
 
 def add_token(session: Session, values: Mapping[str, Any]) -> None:

@@ -13,7 +13,6 @@ from app.platform.permissions import Principal, Role
 from app.sheets.service import Sheets
 from app.transshipments import load, service
 from app.transshipments.balance import Amount, Move
-from app.transshipments.store import moves_of
 
 
 def act_on_transshipment(
@@ -40,7 +39,7 @@ def act_on_transshipment(
         return
     moves = [
         Move(one.line, one.from_plate, one.to_plate, Amount(one.packages, one.weight_kg))
-        for one in moves_of(session, [row.transshipment_id])
+        for one in service.moves_of(session, [row.transshipment_id])
     ]
     operator = people[Role.YARD_OPERATOR, row.gate_id]
     service.carry_out(ActionContext(session, operator, now), sheets, *known, moves)

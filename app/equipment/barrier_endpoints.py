@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import acting, allow
 from app.equipment import barriers
-from app.equipment.vocabulary import CommandStatus
+from app.equipment.schemas import CommandList, CommandOut
 from app.platform import idempotency
 from app.platform.actions import ActionContext
 from app.platform.dependencies import SessionDep
@@ -39,42 +38,20 @@ class ByHandIn(OpenIn):
     reason: PlainText = Field(max_length=500, examples=["Mất điện, mở cần bằng tay quay"])
 
 
-class CommandOut(BaseModel):
-    """One command, or the note of an opening by hand."""
-
-    command_id: int
-    equipment_id: int
-    barrier: str
-    station: str | None
-    trip_id: int | None
-    requested_at: datetime
-    requested_by: int | None
-    status: CommandStatus
-    reason: str | None
-    answered_at: datetime | None
-    detail: str | None
-
-
-class CommandList(BaseModel):
-    """Commands, newest first."""
-
-    items: list[CommandOut]
-
-
-@router.get("/commands", response_model=CommandList, responses=problems())
+@router.get("/commands", responses=problems())
 def list_commands(
     session: SessionDep,
     principal: Annotated[Principal, Depends(allow("equipment.read"))],
     trip_id: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
-) -> Any:
+) -> CommandList:
     """The newest commands to barriers of the caller's gate."""
-    return {"items": barriers.list_commands(session, principal, trip_id=trip_id)}
+    return CommandList(items=barriers.list_commands(session, principal, trip_id=trip_id))
 
 
-@router.post("/{equipment_id}/open", status_code=202, response_model=CommandOut, responses=problems(404, 409))
+@router.post("/{equipment_id}/open", status_code=202, responses=problems(404, 409))
 def open_barrier(
     equipment_id: EquipmentId, body: OpenIn, action: OpenerAction, idempotency_key: IdempotencyKey = None
-) -> Any:
+) -> CommandOut:
     """Open a barrier for a trip whose step there is confirmed; how it ended comes as the event `equipment`."""
     command_id = idempotency.once(
         action,
@@ -86,10 +63,10 @@ def open_barrier(
     return barriers.get_command(action.session, command_id)
 
 
-@router.post("/{equipment_id}/by-hand", status_code=201, response_model=CommandOut, responses=problems(404, 409))
+@router.post("/{equipment_id}/by-hand", status_code=201, responses=problems(404, 409))
 def open_by_hand(
     equipment_id: EquipmentId, body: ByHandIn, action: OpenerAction, idempotency_key: IdempotencyKey = None
-) -> Any:
+) -> CommandOut:
     """Note that a barrier whose device is down was opened by hand."""
     command_id = idempotency.once(
         action,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from sqlalchemy import Engine, event
@@ -18,9 +18,11 @@ from sqlalchemy.orm import Session
 
 from app.equipment import service, store
 from app.equipment.drivers import VALID, Command, make_port
+from app.equipment.schemas import CommandOut
 from app.equipment.tables import BarrierCommand, Equipment
 from app.equipment.vocabulary import CommandStatus
 from app.platform.actions import ActionContext
+from app.platform.json import JsonObject
 from app.platform.permissions import Principal
 from app.procedures.steps import StepStatus
 from app.trips.timeline import TimelineEntry
@@ -109,36 +111,17 @@ def is_down(session: Session, barrier: Equipment) -> bool:
     return failed or barrier.disabled_at is not None or barrier.alarm_since is not None
 
 
-def list_commands(
-    session: Session, principal: Principal, *, trip_id: int | None, limit: int = 100
-) -> list[dict[str, Any]]:
+def list_commands(session: Session, principal: Principal, *, trip_id: int | None, limit: int = 100) -> list[CommandOut]:
     """The newest commands to barriers the caller may see."""
     visible = service.visible_equipment(principal, "equipment.read")
     rows = store.list_commands(session, visible, trip_id=trip_id, limit=limit)
-    return [describe(row.BarrierCommand, row.Equipment) for row in rows]
+    return [CommandOut.of(line) for line in rows]
 
 
-def get_command(session: Session, command_id: int) -> dict[str, Any]:
-    """A command just given, as a record."""
+def get_command(session: Session, command_id: int) -> CommandOut:
+    """A command just given."""
     command = session.get_one(BarrierCommand, command_id)
-    return describe(command, session.get_one(Equipment, command.equipment_id))
-
-
-def describe(command: BarrierCommand, barrier: Equipment) -> dict[str, Any]:
-    """A command as a record."""
-    return {
-        "command_id": command.command_id,
-        "equipment_id": command.equipment_id,
-        "barrier": barrier.name,
-        "station": barrier.station,
-        "trip_id": command.trip_id,
-        "requested_at": command.requested_at,
-        "requested_by": command.requested_by,
-        "status": command.status,
-        "reason": command.reason,
-        "answered_at": command.answered_at,
-        "detail": command.detail,
-    }
+    return CommandOut.of(store.CommandLine(command, session.get_one(Equipment, command.equipment_id)))
 
 
 # Giving the command
@@ -189,7 +172,7 @@ def settle(timeout_s: float = 10.0) -> None:
     wait(set(_running), timeout_s)
 
 
-def deliver(engine: Engine, order: Command, vendor: str, config: dict[str, Any], now: datetime) -> None:
+def deliver(engine: Engine, order: Command, vendor: str, config: JsonObject, now: datetime) -> None:
     """Give a command to its device and enter the answer, in a transaction of its own."""
     with Session(engine) as session:
         command = store.find_command(session, order.command_id)
@@ -237,18 +220,21 @@ def _insert(
     trip_id: int,
     status: str,
     now: datetime,
-    **more: Any,
+    *,
+    reason: str | None = None,
+    answered_at: datetime | None = None,
 ) -> BarrierCommand:
     return store.insert_command(
         session,
-        {
-            "equipment_id": barrier.equipment_id,
-            "trip_id": trip_id,
-            "requested_at": now,
-            "requested_by": principal.account_id if principal else None,
-            "status": status,
-            **more,
-        },
+        BarrierCommand(
+            equipment_id=barrier.equipment_id,
+            trip_id=trip_id,
+            requested_at=now,
+            requested_by=principal.account_id if principal else None,
+            status=status,
+            reason=reason,
+            answered_at=answered_at,
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel
@@ -67,7 +67,7 @@ async def read_body(vendor: Vendor, request: Request, _device: CameraDep) -> byt
     return b"".join(parts)
 
 
-@router.post("/cameras/{vendor}", response_model=Accepted, responses=problems(400, 413))
+@router.post("/cameras/{vendor}", responses=problems(400, 413))
 def receive_reads(
     vendor: Vendor,
     request: Request,
@@ -77,9 +77,9 @@ def receive_reads(
     sheets: SheetsDep,
     clock: ClockDep,
     runtime: RuntimeDep,
-) -> Any:
+) -> Accepted:
     """A webhook of a plate camera, as its maker defines it. The same message sent again has no second effect."""
     content_type = request.headers.get("content-type", "")
     intake = cameras.PlateIntake.of(runtime, sheets)
     received = intake.receive(session, FORMATS[vendor], body, content_type, device=device, now=clock.now())
-    return {"plates": received.plates, "new": len(received.new)}
+    return Accepted(plates=received.plates, new=len(received.new))

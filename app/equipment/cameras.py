@@ -12,10 +12,10 @@ negative number of the camera as device. So it is placed, judged for jumps, stor
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import structlog
@@ -32,7 +32,7 @@ from app.platform.actions import ActionContext
 from app.platform.permissions import Role
 from app.platform.runtime import Runtime
 from app.sheets.service import Sheets
-from app.trips import store as trip_store
+from app.trips.service import insert_events
 from app.yards.plan import emit_yards
 from capacity import store as capacity_store
 from capacity.ledger import LedgerTruck, Movement
@@ -70,7 +70,7 @@ HEADING_TOLERANCE_DEG: Final = 90.0
 MAX_CONSIDERED_TRIPS: Final = 5
 """Trips kept with a read, for the person who decides."""
 
-Kept: TypeAlias = tuple[PlateReadRow, Any]
+Kept: TypeAlias = tuple[PlateReadRow, store.TripRow | None]
 """A read as kept, and the trip it is of (see `store.trips_like`) or `None`."""
 
 log = structlog.get_logger("equipment")
@@ -176,7 +176,7 @@ def decide(
     found = store.find_read(action.session, service.visible_equipment(action.actor, "plates.decide"), read_id)
     if found is None:
         raise NotFoundError("There is no plate read {read_id} at your gate.", read_id=read_id)
-    device: Equipment = found.Equipment
+    device = found.camera
     row = store.lock_read(action.session, read_id)
     if row.status not in ReadStatus.undecided() or row.decided_at is not None:
         raise ConflictError("The read {read_id} is decided already.", read_id=read_id)
@@ -245,12 +245,12 @@ def _keep(session: Session, device: Equipment, read: PlateRead, intake: PlateInt
     return row, next((trip for trip in rows if trip.trip_id == row.trip_id), None)
 
 
-def _trips_like(session: Session, read: PlateRead, site: Site | None, time: datetime) -> Sequence[Any]:
+def _trips_like(session: Session, read: PlateRead, site: Site | None, time: datetime) -> list[store.TripNear]:
     heads, tails = reads.search_keys(read.candidates)
     return store.trips_like(session, heads, tails, store.Spot(site.lon, site.lat) if site else None, time)
 
 
-def _trip_here(row: Any, device: Equipment, time: datetime) -> reads.TripHere:
+def _trip_here(row: store.TripNear, device: Equipment, time: datetime) -> reads.TripHere:
     expected = reads.expectation(
         reads.Place(device.gate_id),
         gate_id=row.gate_id,
@@ -258,9 +258,7 @@ def _trip_here(row: Any, device: Equipment, time: datetime) -> reads.TripHere:
         planned_arrival=row.planned_arrival,
         now=time,
     )
-    plates = (row.plate_norm, row.trailer_plate) if row.trailer_plate else (row.plate_norm,)
-    age_s = float(row.fix_age_s) if row.fix_age_s is not None else None
-    return reads.TripHere(row.trip_id, plates, expected, row.distance_m, age_s)
+    return reads.TripHere(row.trip_id, row.plates, expected, row.distance_m, row.fix_age_s)
 
 
 def _same_passage(session: Session, device: Equipment, row: PlateReadRow, trip_id: int | None) -> PlateReadRow | None:
@@ -304,11 +302,11 @@ def _take_effect(session: Session, device: Equipment, kept: Sequence[Kept], inta
             "by_person": row.decided_by is not None,
         }
         line = {"trip_id": trip.trip_id, "at": row.time, "kind": "plate", "data": data, "actor_id": row.decided_by}
-        trip_store.insert_events(session, [line])
+        insert_events(session, [line])
         if site is not None and site.kind == "camera":
             _place(intake, device, site, row, trip.vehicle_id, now)
-    for row, trip in counted:
-        _move_yard(session, device, site, row, trip, now)
+    for row, likely in counted:
+        _move_yard(session, device, site, row, likely, now)
         _publish_read(session, device, row, now)
     for row, trip in certain:
         # The first read at its gate is the truck's arrival there.
@@ -346,9 +344,11 @@ def _place(
 
 
 def _move_yard(
-    session: Session, device: Equipment, site: Site | None, row: PlateReadRow, trip: Any | None, now: datetime
+    session: Session, device: Equipment, site: Site | None, row: PlateReadRow, trip: store.TripRow | None, now: datetime
 ) -> None:
-    kind = movement_of(device.config, row.direction, row.candidates.get("heading_deg"))
+    heading_deg = row.candidates.get("heading_deg")
+    heading_deg = heading_deg if isinstance(heading_deg, int | float) else None
+    kind = movement_of(device.config, row.direction, heading_deg)
     if site is None or site.kind not in {"yard", "temporary_yard"} or kind is None:
         return
     if row.time < now - capacity_store.KEEP_STAYS:
@@ -371,7 +371,7 @@ def _move_yard(
         emit_yards(session, [state for state in states if state.yard_id in touched], now)
 
 
-def movement_of(config: dict[str, Any], direction: str | None, heading_deg: float | None) -> str | None:
+def movement_of(config: Mapping[str, object], direction: str | None, heading_deg: float | None) -> str | None:
     """Whether a truck that passes a camera enters or leaves, as its `config.movement` says; `None` if it says nothing.
 
     `enter` and `leave` for a lane of one direction; `toward_enters` and `away_enters` by the camera's own direction;
@@ -383,6 +383,8 @@ def movement_of(config: dict[str, Any], direction: str | None, heading_deg: floa
     if movement in {"toward_enters", "away_enters"} and direction in {"toward", "away"}:
         return "enter" if movement == f"{direction}_enters" else "leave"
     if movement == "heading_enters" and heading_deg is not None:
-        off_deg = abs((heading_deg - float(config.get("enter_heading_deg") or 0.0) + 180.0) % 360.0 - 180.0)
+        enter_deg = config.get("enter_heading_deg")
+        enter_deg = enter_deg if isinstance(enter_deg, int | float) else 0.0
+        off_deg = abs((heading_deg - enter_deg + 180.0) % 360.0 - 180.0)
         return "enter" if off_deg <= HEADING_TOLERANCE_DEG else "leave"
     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -20,6 +19,7 @@ from app.equipment import (
 )
 from app.equipment.camera_endpoints import read_key
 from app.equipment.pictures import Pictures
+from app.equipment.schemas import EquipmentList, EquipmentMade, EquipmentOut, Kept, ReadOut, ReadPage
 from app.equipment.vocabulary import ReadStatus
 from app.equipment.weighing_endpoints import SubjectIn
 from app.gates.vocabulary import EquipmentKind, ScanResult, SealEventKind
@@ -81,66 +81,6 @@ class EquipmentChange(BaseModel):
     disabled: bool = False
 
 
-class EquipmentOut(BaseModel):
-    """A device."""
-
-    equipment_id: int
-    kind: EquipmentKind
-    name: str
-    vendor: str
-    gate_id: str | None
-    site_id: str | None
-    station: str | None
-    config: dict[str, Any]
-    created_at: datetime
-    last_seen_at: datetime | None
-    alarm_since: datetime | None
-    disabled_at: datetime | None
-    version: int
-
-
-class EquipmentMade(EquipmentOut):
-    """A device with its key, which is shown only now, and the address it reports to."""
-
-    key: str
-    url: str | None
-
-
-class EquipmentList(BaseModel):
-    """Devices."""
-
-    items: list[EquipmentOut]
-
-
-class ReadOut(BaseModel):
-    """A plate read; `considered` are the trips it might be of, with their probabilities."""
-
-    read_id: int
-    equipment_id: int
-    camera: str
-    gate_id: str | None
-    station: str | None
-    time: datetime
-    plate: str
-    confidence: float
-    readings: list[dict[str, Any]]
-    considered: list[dict[str, Any]]
-    direction: str | None
-    has_picture: bool
-    status: ReadStatus
-    trip_id: int | None
-    trip_code: str | None
-    probability: float | None
-    decided_by: int | None
-    decided_at: datetime | None
-
-
-class ReadPage(BaseModel):
-    """A page of plate reads, newest first; the header `Link` points to the next."""
-
-    items: list[ReadOut]
-
-
 class DecisionIn(BaseModel):
     """Whose read it is: a trip's, or a truck without one, by its true plate."""
 
@@ -169,40 +109,35 @@ class SealIn(SubjectIn):
     lat: float | None = Field(None, ge=-90, le=90)
 
 
-class Kept(BaseModel):
-    """What a device's report became."""
-
-    id: int
-    trip_id: int | None
-
-
 # Devices
 
 
-@router.get("/api/v1/equipment", response_model=EquipmentList, responses=problems())
-def list_equipment(session: SessionDep, principal: ReaderDep) -> Any:
+@router.get("/api/v1/equipment", responses=problems())
+def list_equipment(session: SessionDep, principal: ReaderDep) -> EquipmentList:
     """The devices of the caller's gate, or all."""
-    return {"items": service.list_equipment(session, principal)}
+    return EquipmentList(items=service.list_equipment(session, principal))
 
 
-@router.post("/api/v1/equipment", status_code=201, response_model=EquipmentMade, responses=problems())
+@router.post("/api/v1/equipment", status_code=201, responses=problems())
 def register_equipment(
     body: EquipmentIn, request: Request, corridor: CorridorDep, runtime: RuntimeDep, action: WriterAction
-) -> Any:
+) -> EquipmentMade:
     """Set up a device; its key is in this answer and nowhere else."""
     device, key = service.register(action, corridor, body.model_dump())
     base = runtime.settings.public_url or str(request.base_url)
-    return {**service.describe(device), "key": key, "url": service.door_url(base, device)}
+    return EquipmentMade(**EquipmentOut.of(device).model_dump(), key=key, url=service.door_url(base, device))
 
 
-@router.get("/api/v1/equipment/{equipment_id}", response_model=EquipmentOut, responses=problems(404))
-def get_equipment(equipment_id: EquipmentId, response: Response, session: SessionDep, principal: ReaderDep) -> Any:
+@router.get("/api/v1/equipment/{equipment_id}", responses=problems(404))
+def get_equipment(
+    equipment_id: EquipmentId, response: Response, session: SessionDep, principal: ReaderDep
+) -> EquipmentOut:
     """One device."""
     device = service.get_equipment(session, principal, equipment_id, act="equipment.read")
-    return with_etag(response, service.describe(device))
+    return with_etag(response, EquipmentOut.of(device))
 
 
-@router.patch("/api/v1/equipment/{equipment_id}", response_model=EquipmentOut, responses=problems(404, 412, 428))
+@router.patch("/api/v1/equipment/{equipment_id}", responses=problems(404, 412, 428))
 def change_equipment(
     equipment_id: EquipmentId,
     body: EquipmentChange,
@@ -210,7 +145,7 @@ def change_equipment(
     corridor: CorridorDep,
     action: WriterAction,
     expected_version: ExpectedVersion,
-) -> Any:
+) -> EquipmentOut:
     """Change a device, or take it out of use."""
     device = service.change(
         action,
@@ -219,46 +154,46 @@ def change_equipment(
         expected_version,
         body.model_dump(exclude_unset=True),
     )
-    return with_etag(response, service.describe(device))
+    return with_etag(response, EquipmentOut.of(device))
 
 
-@router.post("/api/v1/equipment/{equipment_id}/key", response_model=EquipmentMade, responses=problems(404))
-def renew_key(equipment_id: EquipmentId, request: Request, runtime: RuntimeDep, action: WriterAction) -> Any:
+@router.post("/api/v1/equipment/{equipment_id}/key", responses=problems(404))
+def renew_key(equipment_id: EquipmentId, request: Request, runtime: RuntimeDep, action: WriterAction) -> EquipmentMade:
     """A new key for a device; the old one ends at once."""
     device, key = service.renew_key(action, equipment_id)
     base = runtime.settings.public_url or str(request.base_url)
-    return {**service.describe(device), "key": key, "url": service.door_url(base, device)}
+    return EquipmentMade(**EquipmentOut.of(device).model_dump(), key=key, url=service.door_url(base, device))
 
 
 # Plate reads
 
 
-@router.get("/api/v1/plate-reads", response_model=ReadPage, responses=problems())
+@router.get("/api/v1/plate-reads", responses=problems())
 def list_reads(
     page: PageParams,
     answer: AnswerPage,
     session: SessionDep,
     principal: ReaderDep,
     status: ReadStatus | None = None,
-) -> Any:
+) -> ReadPage:
     """Plate reads of the caller's gate, newest first."""
-    return answer(reading.list_reads(session, principal, status=status, page=page))
+    return ReadPage.model_validate(answer(reading.list_reads(session, principal, status=status, page=page)))
 
 
-@router.get("/api/v1/plate-reads/{read_id}", response_model=ReadOut, responses=problems(404))
-def get_read(read_id: RowId, session: SessionDep, principal: ReaderDep) -> Any:
+@router.get("/api/v1/plate-reads/{read_id}", responses=problems(404))
+def get_read(read_id: RowId, session: SessionDep, principal: ReaderDep) -> ReadOut:
     """One plate read."""
     return reading.get_read(session, principal, read_id)
 
 
-@router.post("/api/v1/plate-reads/{read_id}/decision", response_model=ReadOut, responses=problems(404, 409))
+@router.post("/api/v1/plate-reads/{read_id}/decision", responses=problems(404, 409))
 def decide_read(
     read_id: RowId,
     body: DecisionIn,
     sheets: SheetsDep,
     runtime: RuntimeDep,
     action: Annotated[ActionContext, Depends(acting("plates.decide"))],
-) -> Any:
+) -> ReadOut:
     """Say whose a doubtful read is; it then has the effects of a certain one."""
     cameras.decide(
         action,
@@ -307,8 +242,8 @@ def heartbeat(request: Request, session: SessionDep, clock: ClockDep) -> None:
     service.heard(session, service.authenticate(session, read_key(request)), clock.now())
 
 
-@router.post("/equipment/scans", response_model=Kept, responses=problems())
-def report_scan(body: ScanIn, request: Request, session: SessionDep, clock: ClockDep, runtime: RuntimeDep) -> Any:
+@router.post("/equipment/scans", responses=problems())
+def report_scan(body: ScanIn, request: Request, session: SessionDep, clock: ClockDep, runtime: RuntimeDep) -> Kept:
     """A scanner reports, with its key; a result that comes later is sent under the same `ref`."""
     device = service.authenticate(session, read_key(request), kind="scanner")
     row = reports.scan(
@@ -323,11 +258,11 @@ def report_scan(body: ScanIn, request: Request, session: SessionDep, clock: Cloc
         pictures=Pictures.of(runtime.settings.data_dir),
         now=clock.now(),
     )
-    return {"id": row.scan_id, "trip_id": row.trip_id}
+    return Kept(id=row.scan_id, trip_id=row.trip_id)
 
 
-@router.post("/equipment/seal-events", response_model=Kept, responses=problems())
-def report_seal(body: SealIn, request: Request, session: SessionDep, clock: ClockDep) -> Any:
+@router.post("/equipment/seal-events", responses=problems())
+def report_seal(body: SealIn, request: Request, session: SessionDep, clock: ClockDep) -> Kept:
     """An electronic seal, or the service that speaks for many, reports with its key."""
     device = service.authenticate(session, read_key(request), kind="seal")
     row = reports.report_seal(
@@ -340,7 +275,7 @@ def report_seal(body: SealIn, request: Request, session: SessionDep, clock: Cloc
         lat=body.lat,
         now=clock.now(),
     )
-    return {"id": row.event_id, "trip_id": row.trip_id}
+    return Kept(id=row.event_id, trip_id=row.trip_id)
 
 
 def _decode(text: str | None) -> bytes | None:

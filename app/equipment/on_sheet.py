@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.equipment import barriers, reports, store
+from app.equipment import barriers, store
+from app.equipment.schemas import EquipmentOnSheet, ReadOnSheet, ScanOnSheet, SealOnSheet, WeighingOut
 from app.equipment.seals import seal_state
 from app.equipment.tables import PlateReadRow, Scan, SealEvent, Weighing
 from app.platform.actions import ActionContext
+from app.platform.json import JsonObject
 from app.platform.permissions import PERMISSIONS, Principal
 from app.procedures.steps import Step, StepStatus
 from app.sheets.service import SheetChange, Sheets
 from app.trips.service import Trip
 
 
-def show(session: Session, principal: Principal, trip: Trip) -> dict[str, Any] | None:
+def show(session: Session, principal: Principal, trip: Trip) -> JsonObject | None:
     """The sheet's part `equipment`: `reads weighings scans seals barriers`; scans for border guard and customs only.
 
     `None` for whoever may not read equipment (enterprise, driver): they have the trip's timeline.
@@ -26,46 +27,20 @@ def show(session: Session, principal: Principal, trip: Trip) -> dict[str, Any] |
         return None
     trip_id = trip.trip_id
     seals: dict[str, list[SealEvent]] = defaultdict(list)
-    for row in store.reports_of_trip(session, SealEvent, trip_id):
-        seals[row.SealEvent.seal_number].append(row.SealEvent)
-    shown: dict[str, Any] = {
-        "reads": [
-            _read(row.PlateReadRow, row.Equipment) for row in store.reports_of_trip(session, PlateReadRow, trip_id)
-        ],
-        "weighings": [
-            reports.describe_weighing(row.Weighing, row.Equipment)
-            for row in store.reports_of_trip(session, Weighing, trip_id)
-        ],
-        "seals": [
-            {
-                "seal_number": number,
-                "state": seal_state(one.kind for one in events),
-                "events": [reports.describe_seal_event(one) for one in events],
-            }
+    for found in store.reports_of_trip(session, SealEvent, trip_id):
+        seals[found.report.seal_number].append(found.report)
+    shown = EquipmentOnSheet(
+        reads=[ReadOnSheet.of(found) for found in store.reports_of_trip(session, PlateReadRow, trip_id)],
+        weighings=[WeighingOut.of(found) for found in store.reports_of_trip(session, Weighing, trip_id)],
+        seals=[
+            SealOnSheet.of(number, seal_state(event.kind for event in events), events)
             for number, events in seals.items()
         ],
-        "barriers": barriers.list_commands(session, principal, trip_id=trip_id),
-    }
+        barriers=barriers.list_commands(session, principal, trip_id=trip_id),
+    )
     if principal.role in PERMISSIONS["scans.read"]:
-        rows = store.reports_of_trip(session, Scan, trip_id)
-        shown["scans"] = [reports.describe_scan(row.Scan, row.Equipment) for row in rows]
-    return shown
-
-
-def _read(row: PlateReadRow, device: Any) -> dict[str, Any]:
-    return {
-        "read_id": row.read_id,
-        "camera": device.name,
-        "station": device.station,
-        "site_id": device.site_id,
-        "time": row.time,
-        "plate": row.plate_norm,
-        "status": row.status,
-        "confidence": row.confidence,
-        "probability": row.probability,
-        "by_person": row.decided_by is not None,
-        "has_picture": row.image_ref is not None,
-    }
+        shown.scans = [ScanOnSheet.of(found) for found in store.reports_of_trip(session, Scan, trip_id)]
+    return shown.model_dump(exclude_unset=True)
 
 
 def open_on_confirmation(session: Session, _sheets: Sheets, change: SheetChange) -> None:

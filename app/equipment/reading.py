@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
 from app.equipment import service, store
+from app.equipment.schemas import ReadOut
 from app.equipment.tables import Scan
 from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal
 from geo.errors import NotFoundError
 
 
-def list_reads(
-    session: Session, principal: Principal, *, status: str | None, page: PageRequest
-) -> Page[dict[str, Any]]:
+def list_reads(session: Session, principal: Principal, *, status: str | None, page: PageRequest) -> Page[ReadOut]:
     """A page of plate reads the caller may see, newest first."""
     visible = service.visible_equipment(principal, "equipment.read")
     rows = store.list_reads(session, visible, status=status, before=page.before, limit=page.fetch)
-    return paginate(rows, page, "read_id", describe)
+    return paginate(rows, page, "read_id", ReadOut.of)
 
 
-def get_read(session: Session, principal: Principal, read_id: int) -> dict[str, Any]:
+def get_read(session: Session, principal: Principal, read_id: int) -> ReadOut:
     """One plate read the caller may see; raises NotFoundError."""
-    return describe(_find(session, principal, read_id))
+    return ReadOut.of(_find(session, principal, read_id))
 
 
 def picture_of_read(session: Session, principal: Principal, read_id: int) -> str | None:
     """The reference of a read's picture; raises NotFoundError if there is no such read for the caller."""
-    ref: str | None = _find(session, principal, read_id).PlateReadRow.image_ref
-    return ref
+    return _find(session, principal, read_id).read.image_ref
 
 
 def picture_of_scan(session: Session, principal: Principal, scan_id: int) -> str | None:
@@ -42,39 +40,14 @@ def picture_of_scan(session: Session, principal: Principal, scan_id: int) -> str
     return scan.image_ref
 
 
-def _find(session: Session, principal: Principal, read_id: int) -> Any:
+def _find(session: Session, principal: Principal, read_id: int) -> store.SeenRead:
     row = store.find_read(session, service.visible_equipment(principal, "equipment.read"), read_id)
     if row is None:
         raise NotFoundError("There is no plate read {read_id} that you may see.", read_id=read_id)
     return row
 
 
-def describe(row: Any) -> dict[str, Any]:
-    """A plate read with its camera and trip (see `store.list_reads`) as a record."""
-    read, camera = row.PlateReadRow, row.Equipment
-    return {
-        "read_id": read.read_id,
-        "equipment_id": read.equipment_id,
-        "camera": camera.name,
-        "gate_id": camera.gate_id,
-        "station": camera.station,
-        "time": read.time,
-        "plate": read.plate_norm,
-        "confidence": read.confidence,
-        "readings": read.candidates.get("readings", []),
-        "considered": read.candidates.get("trips", []),
-        "direction": read.direction,
-        "has_picture": read.image_ref is not None,
-        "status": read.status,
-        "trip_id": read.trip_id,
-        "trip_code": row.code,
-        "probability": read.probability,
-        "decided_by": read.decided_by,
-        "decided_at": read.decided_at,
-    }
-
-
-def trips_considered(session: Session, reads: list[dict[str, Any]]) -> dict[int, Any]:
+def trips_considered(session: Session, reads: Sequence[ReadOut]) -> dict[int, store.TripTitle]:
     """Code, plate and goods of the trips that described reads might be of, by trip."""
-    wanted = {one["trip_id"] for read in reads for one in read["considered"]}
-    return store.describe_trips(session, sorted(wanted | {read["trip_id"] for read in reads if read["trip_id"]}))
+    wanted = {trip.trip_id for read in reads for trip in read.considered}
+    return store.describe_trips(session, sorted(wanted | {read.trip_id for read in reads if read.trip_id}))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy.orm import Session
 
 from app.equipment import reads, scales, service, store
 from app.equipment.pictures import Pictures
+from app.equipment.schemas import WeighingOut
 from app.equipment.tables import Equipment, Scan, SealEvent, Weighing
 from app.equipment.vocabulary import ReadStatus
 from app.platform import outbox
+from app.platform.json import JsonObject
 from app.platform.permissions import Principal, Role
-from app.trips import store as trip_store
+from app.trips.service import insert_events
 from geo.errors import InvalidInputError
 from ingest.formats.plate_read import Candidate
 from ingest.plates import normalise_plate
@@ -41,6 +43,18 @@ class Subject:
     trip_code: str | None = None
 
 
+@dataclass(frozen=True)
+class Origin:
+    """The columns that all reports share: the device, when, under which name, and the truck and trip it is of."""
+
+    equipment_id: int
+    time: datetime
+    received_at: datetime
+    source_ref: str
+    plate_norm: str | None
+    trip_id: int | None
+
+
 def weigh(
     session: Session, device: Equipment, subject: Subject, *, gross_kg: int, tare_kg: int | None, now: datetime
 ) -> Weighing:
@@ -51,28 +65,27 @@ def weigh(
     InvalidInputError
         If the weights cannot be, or the time or the plate is none.
     """
-    if not 0 < gross_kg <= scales.MAX_KG or (tare_kg is not None and not 0 < tare_kg <= gross_kg):
+    if not 0 < gross_kg <= scales.MAX_GROSS_KG or (tare_kg is not None and not 0 < tare_kg <= gross_kg):
         raise InvalidInputError(
             "A truck of {gross_kg} kg with a tare of {tare_kg} kg cannot be; check the scale.",
             field="gross_kg",
             gross_kg=gross_kg,
             tare_kg=tare_kg,
         )
-    values = _values(session, device, subject, now)
-    declared = store.declared_data(session, values["trip_id"]) if values["trip_id"] is not None else None
+    origin = _origin(session, device, subject, now)
+    declared = store.declared_data(session, origin.trip_id) if origin.trip_id is not None else None
     found = scales.compare(
         gross_kg,
         tare_kg,
         scales.declared_goods_kg(declared),
-        share=float(device.config.get("tolerance_share", scales.TOLERANCE_SHARE)),
-        least_kg=int(device.config.get("tolerance_kg", scales.TOLERANCE_KG)),
+        share=device.setting("tolerance_share", scales.TOLERANCE_SHARE),
+        least_kg=int(device.setting("tolerance_kg", scales.TOLERANCE_KG)),
     )
     row, is_new = _keep(
         session,
         Weighing,
-        device,
+        origin,
         {
-            **values,
             "gross_kg": gross_kg,
             "tare_kg": tare_kg,
             "declared_kg": found.declared_kg,
@@ -107,14 +120,13 @@ def scan(
     InvalidInputError
         If the time or the plate is none.
     """
-    values = _values(session, device, subject, now)
+    origin = _origin(session, device, subject, now)
     image_ref = pictures.keep(image, now)
     row, is_new = _keep(
         session,
         Scan,
-        device,
+        origin,
         {
-            **values,
             "result": result,
             "note": note,
             "container": container,
@@ -150,13 +162,11 @@ def report_seal(
     InvalidInputError
         If the time or the plate is none.
     """
-    values = _values(session, device, subject, now, by_station=False)
-    if values["trip_id"] is None and subject.plate is None and subject.trip_code is None:
+    origin = _origin(session, device, subject, now, by_station=False)
+    if origin.trip_id is None and subject.plate is None and subject.trip_code is None:
         last = store.newest_seal_event(session, seal_number)
-        values["trip_id"] = last.trip_id if last is not None else None
-    row, is_new = _keep(
-        session, SealEvent, device, {**values, "seal_number": seal_number, "kind": kind, "lon": lon, "lat": lat}
-    )
+        origin = replace(origin, trip_id=last.trip_id if last is not None else None)
+    row, is_new = _keep(session, SealEvent, origin, {"seal_number": seal_number, "kind": kind, "lon": lon, "lat": lat})
     if is_new:
         data = {"event_id": row.event_id, "seal_number": seal_number, "status": kind}
         _publish_report(session, device, row.trip_id, "seal", data, now)
@@ -167,20 +177,18 @@ def report_seal(
 
 
 def _keep(
-    session: Session, table: type[Reported], device: Equipment, values: Mapping[str, Any]
+    session: Session, table: type[Reported], origin: Origin, values: Mapping[str, object]
 ) -> tuple[Reported, bool]:
     """The kept report, and whether it is new."""
-    row = store.insert_report(session, table, values)
+    row = store.insert_report(session, table, {**asdict(origin), **values})
     if row is not None:
         return row, True
-    known = store.find_report(session, table, device.equipment_id, values["source_ref"])
+    known = store.find_report(session, table, origin.equipment_id, origin.source_ref)
     assert known is not None
     return known, False
 
 
-def _values(
-    session: Session, device: Equipment, subject: Subject, now: datetime, *, by_station: bool = True
-) -> dict[str, Any]:
+def _origin(session: Session, device: Equipment, subject: Subject, now: datetime, *, by_station: bool = True) -> Origin:
     device = store.lock_equipment(session, device.equipment_id)
     service.heard(session, device, now)
     time = subject.time or now
@@ -192,14 +200,8 @@ def _values(
             days=OLDEST.days,
         )
     plate = normalise_plate(subject.plate) if subject.plate else None
-    return {
-        "equipment_id": device.equipment_id,
-        "time": time,
-        "received_at": now,
-        "source_ref": subject.ref,
-        "plate_norm": plate,
-        "trip_id": _trip_of(session, device, subject, plate, time, by_station),
-    }
+    trip_id = _trip_of(session, device, subject, plate, time, by_station)
+    return Origin(device.equipment_id, time, now, subject.ref, plate, trip_id)
 
 
 def _trip_of(
@@ -214,7 +216,7 @@ def _trip_of(
         here = [
             reads.TripHere(
                 row.trip_id,
-                (row.plate_norm, row.trailer_plate) if row.trailer_plate else (row.plate_norm,),
+                row.plates,
                 reads.expectation(
                     place, gate_id=row.gate_id, stage=row.stage, planned_arrival=row.planned_arrival, now=time
                 ),
@@ -229,73 +231,24 @@ def _trip_of(
 
 
 def _publish_report(
-    session: Session, device: Equipment, trip_id: int | None, kind: str, data: dict[str, Any], now: datetime
+    session: Session, device: Equipment, trip_id: int | None, kind: str, data: JsonObject, now: datetime
 ) -> None:
     """Timeline and event of a report; officers hear of it, the enterprise reads it on its trip."""
     if trip_id is not None:
         line = {"trip_id": trip_id, "at": now, "kind": kind, "data": data, "actor_id": None}
-        trip_store.insert_events(session, [line])
+        insert_events(session, [line])
     told = {"equipment_id": device.equipment_id, "status": kind, "trip_id": trip_id, **_plain(data)}
     outbox.publish_event(
         session, "equipment", service.audience_of(device, (*ALARMED, str(Role.YARD_OPERATOR))), told, at=now
     )
 
 
-def _plain(data: dict[str, Any]) -> dict[str, Any]:
+def _plain(data: JsonObject) -> JsonObject:
     return {name: value for name, value in data.items() if name != "status"} | {"result": data.get("status")}
 
 
-def list_weighings(
-    session: Session, principal: Principal, *, before: datetime | None, limit: int
-) -> list[dict[str, Any]]:
+def list_weighings(session: Session, principal: Principal, *, before: datetime | None, limit: int) -> list[WeighingOut]:
     """The newest weighings on scales the caller may see."""
     visible = service.visible_equipment(principal, "equipment.read")
     rows = store.list_reports(session, Weighing, visible, limit=limit, before=before)
-    return [describe_weighing(row.Weighing, row.Equipment) for row in rows]
-
-
-def describe_weighing(row: Weighing, device: Equipment) -> dict[str, Any]:
-    """A weighing as a record."""
-    return {
-        "weighing_id": row.weighing_id,
-        "equipment_id": row.equipment_id,
-        "scale": device.name,
-        "trip_id": row.trip_id,
-        "plate": row.plate_norm,
-        "time": row.time,
-        "gross_kg": row.gross_kg,
-        "tare_kg": row.tare_kg,
-        "declared_kg": row.declared_kg,
-        "difference_kg": row.difference_kg,
-        "tolerance_kg": row.tolerance_kg,
-        "verdict": row.verdict,
-    }
-
-
-def describe_scan(row: Scan, device: Equipment) -> dict[str, Any]:
-    """A scan as a record; its picture is fetched by its number."""
-    return {
-        "scan_id": row.scan_id,
-        "equipment_id": row.equipment_id,
-        "scanner": device.name,
-        "trip_id": row.trip_id,
-        "time": row.time,
-        "container": row.container,
-        "result": row.result,
-        "note": row.note,
-        "archive_ref": row.archive_ref,
-        "has_picture": row.image_ref is not None,
-    }
-
-
-def describe_seal_event(row: SealEvent) -> dict[str, Any]:
-    """A seal's event as a record."""
-    return {
-        "event_id": row.event_id,
-        "seal_number": row.seal_number,
-        "kind": row.kind,
-        "time": row.time,
-        "trip_id": row.trip_id,
-        "lon": row.lon,
-        "lat": row.lat,
-    }
+    return [WeighingOut.of(found) for found in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from app.gates.vocabulary import WeighingVerdict
 
@@ -12,7 +12,7 @@ TOLERANCE_SHARE: Final = 0.02
 TOLERANCE_KG: Final = 200
 """The larger of the two counts (assumed; a scale's `config` may set `tolerance_share` and `tolerance_kg`). Class 0.5 of
 OIML R 134 for weighing in motion would be 0.5 to 1 %; fuel, spare tyres and the crew come on top."""
-MAX_KG: Final = 200_000
+MAX_GROSS_KG: Final = 200_000
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def compare(
     )
 
 
-def declared_goods_kg(data: Mapping[str, Any] | None) -> int | None:
+def declared_goods_kg(data: Mapping[str, object] | None) -> int | None:
     """The gross weight of all goods in a declaration (`lines[].gross_weight_kg`); `None` if a line names none."""
     lines = data.get("lines") if data else None
     if not isinstance(lines, list) or not lines:

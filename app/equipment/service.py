@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,11 +11,13 @@ from sqlalchemy import ColumnElement, true
 from sqlalchemy.orm import Session
 
 from app.equipment import store
+from app.equipment.schemas import HIDDEN, SECRETS, EquipmentOut
 from app.equipment.tables import BarrierCommand, Equipment
 from app.equipment.vocabulary import CommandStatus
 from app.gates.vocabulary import EquipmentKind
 from app.platform import outbox
 from app.platform.actions import ActionContext
+from app.platform.json import JsonObject
 from app.platform.outbox import Audience
 from app.platform.permissions import Principal, Role, Scope
 from app.procedures.steps import Step
@@ -24,9 +27,6 @@ from geo.versions import check_version
 from ingest.formats.registry import CAMERA_FORMATS
 from ingest.keys import hash_key, new_identifier
 
-SECRETS: Final = ("secret", "password", "broker")
-"""Parts of `config` that are never shown again."""
-HIDDEN: Final = "••••"
 UNANSWERED: Final = timedelta(seconds=30)
 """A barrier command nobody answered for this long has failed; it is never sent again by itself."""
 WATCHERS: Final = (str(Role.ADMINISTRATOR), str(Role.BORDER_GUARD), str(Role.YARD_OPERATOR), str(Role.CUSTOMS))
@@ -45,10 +45,11 @@ def register(action: ActionContext, corridor: Corridor, values: Mapping[str, Any
     InvalidInputError
         If a value is none the platform knows.
     """
-    checked = _check(corridor, dict(values))
+    checked = _check(corridor, values)
     key = new_identifier()
-    device = store.insert_equipment(action.session, {**checked, "key_hash": hash_key(key), "created_at": action.now})
-    action.record("equipment.register", "equipment", device.equipment_id, None, describe(device))
+    device = Equipment(**asdict(checked), key_hash=hash_key(key), created_at=action.now)
+    store.insert_equipment(action.session, device)
+    action.record("equipment.register", "equipment", device.equipment_id, None, _record(device))
     return device, key
 
 
@@ -63,18 +64,18 @@ def change(
         If there is none, it was changed since, or a value is none the platform knows.
     """
     device = _lock(action.session, equipment_id, expected_version)
-    before = describe(device)
-    wanted = {name: changes.get(name, getattr(device, name)) for name in _FIELDS}
+    before = _record(device)
+    wanted = {spec.name: changes.get(spec.name, getattr(device, spec.name)) for spec in fields(Setup)}
     if "config" in changes:
         wanted["config"] = _keep_secrets(device.config, changes["config"])
-    for name, value in _check(corridor, wanted).items():
+    for name, value in asdict(_check(corridor, wanted)).items():
         setattr(device, name, value)
     if "disabled" in changes:
         device.disabled_at = (device.disabled_at or action.now) if changes["disabled"] else None
         device.alarm_since = None
     device.version += 1
     action.session.flush()
-    action.record("equipment.change", "equipment", equipment_id, before, describe(device))
+    action.record("equipment.change", "equipment", equipment_id, before, _record(device))
     _publish_status(action.session, device, "changed", action.now)
     return device
 
@@ -90,10 +91,20 @@ def renew_key(action: ActionContext, equipment_id: int) -> tuple[Equipment, str]
     return device, key
 
 
-_FIELDS = ("kind", "name", "vendor", "site_id", "gate_id", "station", "config")
+@dataclass(frozen=True)
+class Setup:
+    """What a device is set up with, checked."""
+
+    kind: EquipmentKind
+    name: str
+    vendor: str
+    site_id: str | None
+    gate_id: str | None
+    station: str | None
+    config: JsonObject
 
 
-def _check(corridor: Corridor, values: dict[str, Any]) -> dict[str, Any]:
+def _check(corridor: Corridor, values: Mapping[str, Any]) -> Setup:
     kind, vendor = EquipmentKind.require(values.get("kind"), "kind"), values.get("vendor")
     if vendor not in kind.vendors:
         raise _unknown("vendor", vendor, kind.vendors)
@@ -113,15 +124,7 @@ def _check(corridor: Corridor, values: dict[str, Any]) -> dict[str, Any]:
         raise InvalidInputError("A barrier stands at a gate and serves a station; name both.", field="station")
     config = values.get("config") or {}
     _check_config(kind, vendor, config)
-    return {
-        "kind": kind,
-        "name": name,
-        "vendor": vendor,
-        "site_id": site_id,
-        "gate_id": gate_id,
-        "station": station,
-        "config": config,
-    }
+    return Setup(kind, name, vendor, site_id, gate_id, station, config)
 
 
 def _check_config(kind: str, vendor: str, config: Mapping[str, Any]) -> None:
@@ -148,7 +151,7 @@ def _check_config(kind: str, vendor: str, config: Mapping[str, Any]) -> None:
             raise InvalidInputError("{name} is a number from 0 on.", field=f"config.{name}", name=name)
 
 
-def _keep_secrets(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def _keep_secrets(old: Mapping[str, Any], new: Mapping[str, Any]) -> JsonObject:
     kept = dict(new)
     for name in SECRETS:
         if kept.get(name) == HIDDEN:
@@ -156,7 +159,7 @@ def _keep_secrets(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, A
     return kept
 
 
-def _unknown(field: str, value: object, known: Any) -> InvalidInputError:
+def _unknown(field: str, value: object, known: Iterable[str]) -> InvalidInputError:
     return InvalidInputError(
         "{name} {value} is unknown; use one of {known}.",
         field=field,
@@ -191,29 +194,15 @@ def get_equipment(session: Session, principal: Principal, equipment_id: int, *, 
     return device
 
 
-def list_equipment(session: Session, principal: Principal) -> list[dict[str, Any]]:
+def list_equipment(session: Session, principal: Principal) -> list[EquipmentOut]:
     """The devices the caller may see."""
-    return [describe(one) for one in store.list_equipment(session, visible_equipment(principal, "equipment.read"))]
+    visible = visible_equipment(principal, "equipment.read")
+    return [EquipmentOut.of(device) for device in store.list_equipment(session, visible)]
 
 
-def describe(device: Equipment) -> dict[str, Any]:
-    """A device as a record; the secrets of its set-up are hidden."""
-    config = {name: HIDDEN if name in SECRETS and value else value for name, value in device.config.items()}
-    return {
-        "equipment_id": device.equipment_id,
-        "kind": device.kind,
-        "name": device.name,
-        "vendor": device.vendor,
-        "gate_id": device.gate_id,
-        "site_id": device.site_id,
-        "station": device.station,
-        "config": config,
-        "created_at": device.created_at,
-        "last_seen_at": device.last_seen_at,
-        "alarm_since": device.alarm_since,
-        "disabled_at": device.disabled_at,
-        "version": device.version,
-    }
+def _record(device: Equipment) -> JsonObject:
+    """A device for the audit log."""
+    return EquipmentOut.of(device).model_dump()
 
 
 def _none(equipment_id: int) -> NotFoundError:
@@ -273,7 +262,7 @@ def sweep(session: Session, now: datetime) -> int:
 
 def is_silent(device: Equipment, now: datetime) -> bool:
     """Whether a device should have been heard of since."""
-    limit_s = float(device.config.get("silent_after_s") or EquipmentKind.get(device.kind).silent_after_s)
+    limit_s = device.setting("silent_after_s", 0.0) or EquipmentKind.get(device.kind).silent_after_s
     return (now - (device.last_seen_at or device.created_at)).total_seconds() > limit_s
 
 

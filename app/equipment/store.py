@@ -5,28 +5,101 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Row, and_, false, select, text, true, update
+from sqlalchemy import ColumnElement, and_, false, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.equipment.tables import BarrierCommand, Equipment, PlateReadRow, Scan, SealEvent, Weighing
 from app.equipment.vocabulary import CommandStatus, ReadStatus
 from app.gates.vocabulary import EquipmentKind
+from app.platform.json import JsonObject
 from app.trips.service import IS_OPEN, Trip
 from ingest.tables import Vehicle
 
-AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
 Reported = TypeVar("Reported", PlateReadRow, Weighing, Scan, SealEvent)
+
+
+@dataclass(frozen=True)
+class DeviceReport(Generic[Reported]):
+    """What a device reported, and the device."""
+
+    report: Reported
+    device: Equipment
+
+
+@dataclass(frozen=True)
+class SeenRead:
+    """A plate read with its camera, and its trip's code and plate if it has one."""
+
+    read: PlateReadRow
+    camera: Equipment
+    trip_code: str | None
+    trip_plate: str | None
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """A command and its barrier."""
+
+    command: BarrierCommand
+    barrier: Equipment
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a camera stands, degrees."""
+
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True)
+class TripRow:
+    """A trip with the plates of its truck and trailer."""
+
+    trip_id: int
+    code: str
+    vehicle_id: int
+    organisation_id: int
+    driver_id: int | None
+    gate_id: str
+    stage: str
+    planned_arrival: datetime
+    plate_norm: str
+    plate: str
+    trailer_plate: str | None
+
+    @property
+    def plates(self) -> tuple[str, ...]:
+        """Those that a camera may read."""
+        return (self.plate_norm, self.trailer_plate) if self.trailer_plate else (self.plate_norm,)
+
+
+@dataclass(frozen=True)
+class TripNear(TripRow):
+    """A trip whose plate is like one that was read: how far off its truck was last seen (m), and how long ago (s)."""
+
+    distance_m: float | None
+    fix_age_s: float | None
+
+
+@dataclass(frozen=True)
+class TripTitle:
+    """What people know a trip by."""
+
+    trip_id: int
+    code: str
+    plate: str
+    goods: str
 
 
 # Equipment
 
 
-def insert_equipment(session: Session, values: Mapping[str, Any]) -> Equipment:
-    """A new device."""
-    device = Equipment(**values)
+def insert_equipment(session: Session, device: Equipment) -> Equipment:
+    """A new device, with its number."""
     session.add(device)
     session.flush()
     return device
@@ -108,7 +181,7 @@ def in_use(session: Session) -> Sequence[Equipment]:
 # Reports
 
 
-def insert_report(session: Session, table: type[Reported], values: Mapping[str, Any]) -> Reported | None:
+def insert_report(session: Session, table: type[Reported], values: Mapping[str, object]) -> Reported | None:
     """A new report of a device; `None` if it came before."""
     statement = pg_insert(table).values(**values).on_conflict_do_nothing().returning(table)
     return session.scalars(statement).one_or_none()
@@ -121,24 +194,25 @@ def find_report(session: Session, table: type[Reported], equipment_id: int, sour
     ).one_or_none()
 
 
-def reports_of_trip(session: Session, table: type[Reported], trip_id: int) -> Sequence[AnyRow]:
-    """What was reported of a trip, oldest first, each with its device."""
-    return session.execute(
+def reports_of_trip(session: Session, table: type[Reported], trip_id: int) -> list[DeviceReport[Reported]]:
+    """What was reported of a trip, oldest first."""
+    rows = session.execute(
         select(table, Equipment)
         .join(Equipment, Equipment.equipment_id == table.equipment_id)
         .where(table.trip_id == trip_id)
         .order_by(table.time, *table.__mapper__.primary_key)
-    ).all()
+    )
+    return [DeviceReport(*row) for row in rows]
 
 
 def list_reports(
     session: Session, table: type[Reported], visible: ColumnElement[bool], *, limit: int, before: datetime | None = None
-) -> Sequence[AnyRow]:
+) -> list[DeviceReport[Reported]]:
     """The newest reports of visible devices."""
     query = select(table, Equipment).join(Equipment, Equipment.equipment_id == table.equipment_id).where(visible)
     if before is not None:
         query = query.where(table.time < before)
-    return session.execute(query.order_by(table.time.desc()).limit(limit)).all()
+    return [DeviceReport(*row) for row in session.execute(query.order_by(table.time.desc()).limit(limit))]
 
 
 def newest_seal_event(session: Session, seal_number: str) -> SealEvent | None:
@@ -182,8 +256,8 @@ def newest_matched_at(session: Session, gate_id: str, station: str | None, since
 
 def list_reads(
     session: Session, visible: ColumnElement[bool], *, status: str | None, before: int | None, limit: int
-) -> Sequence[AnyRow]:
-    """Plate reads of visible cameras, newest first, each with its camera and its trip's code and plate."""
+) -> list[SeenRead]:
+    """Plate reads of visible cameras, newest first."""
     query = (
         select(PlateReadRow, Equipment, Trip.code, Vehicle.plate)
         .join(Equipment, Equipment.equipment_id == PlateReadRow.equipment_id)
@@ -195,11 +269,11 @@ def list_reads(
             PlateReadRow.read_id < before if before is not None else true(),
         )
     )
-    return session.execute(query.order_by(PlateReadRow.read_id.desc()).limit(limit)).all()
+    return [SeenRead(*row) for row in session.execute(query.order_by(PlateReadRow.read_id.desc()).limit(limit))]
 
 
-def find_read(session: Session, visible: ColumnElement[bool], read_id: int) -> AnyRow | None:
-    """One plate read of a visible camera, as `list_reads` gives them."""
+def find_read(session: Session, visible: ColumnElement[bool], read_id: int) -> SeenRead | None:
+    """A plate read of a visible camera."""
     rows = list_reads(session, and_(visible, PlateReadRow.read_id == read_id), status=None, before=None, limit=1)
     return rows[0] if rows else None
 
@@ -222,28 +296,20 @@ _KEY = "translate({column}, 'DOQBISZG', '00081526')"
 """`ingest.plates.lookalike_key` of a normal form, in SQL."""
 
 
-@dataclass(frozen=True)
-class Spot:
-    """Where a camera stands, degrees."""
-
-    lon: float
-    lat: float
-
-
 def trips_like(
     session: Session, heads: Sequence[str], tails: Sequence[str], spot: Spot | None, moment: datetime
-) -> Sequence[AnyRow]:
+) -> list[TripNear]:
     """Open trips whose truck or trailer begins or ends like one of the lookalike keys.
 
     With each comes the distance from `spot` to the truck's last fix (m) and that fix's age at `moment` (s).
     """
     truck, trailer = _KEY.format(column="v.plate_norm"), _KEY.format(column="t.trailer_plate")
-    return session.execute(
+    rows = session.execute(
         text(
             f"""
             SELECT {_TRIP_COLUMNS},
                    ST_DistanceSphere(p.geom, ST_SetSRID(ST_MakePoint(:lon, :lat), 4326)) AS distance_m,
-                   abs(extract(epoch FROM CAST(:moment AS timestamptz) - p.time)) AS fix_age_s
+                   CAST(abs(extract(epoch FROM CAST(:moment AS timestamptz) - p.time)) AS float8) AS fix_age_s
             FROM app.trip t JOIN ingest.vehicle v ON v.vehicle_id = t.vehicle_id
             LEFT JOIN ingest.last_position p ON p.vehicle_id = t.vehicle_id
             WHERE t.{IS_OPEN} AND (
@@ -258,18 +324,20 @@ def trips_like(
             "lon": spot.lon if spot else None,
             "lat": spot.lat if spot else None,
         },
-    ).all()
+    )
+    return [TripNear(*row) for row in rows]
 
 
-def find_trip(session: Session, trip_id: int) -> AnyRow | None:
-    """A trip with the plates of its truck and trailer."""
-    return session.execute(
+def find_trip(session: Session, trip_id: int) -> TripRow | None:
+    """A trip."""
+    row = session.execute(
         text(
             f"SELECT {_TRIP_COLUMNS} FROM app.trip t JOIN ingest.vehicle v ON v.vehicle_id = t.vehicle_id "  # noqa: S608
             "WHERE t.trip_id = :trip_id"
         ),
         {"trip_id": trip_id},
     ).one_or_none()
+    return None if row is None else TripRow(*row)
 
 
 def lock_trips(session: Session, trip_ids: Sequence[int]) -> None:
@@ -288,14 +356,14 @@ def find_open_trip(session: Session, plate_norm: str) -> int | None:
     return session.execute(query, {"plate": plate_norm}).scalar_one_or_none()
 
 
-def describe_trips(session: Session, trip_ids: Sequence[int]) -> dict[int, AnyRow]:
+def describe_trips(session: Session, trip_ids: Sequence[int]) -> dict[int, TripTitle]:
     """Code, plate and goods of trips, by trip."""
     query = (
         select(Trip.trip_id, Trip.code, Vehicle.plate, Trip.goods)
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
         .where(Trip.trip_id.in_(trip_ids))
     )
-    return {row.trip_id: row for row in session.execute(query)}
+    return {row.trip_id: TripTitle(*row) for row in session.execute(query)}
 
 
 def find_trip_by_code(session: Session, code: str) -> int | None:
@@ -309,22 +377,21 @@ def step_status(session: Session, trip_id: int, step: str) -> str | None:
     return session.execute(query, {"trip_id": trip_id, "step": step}).scalar_one_or_none()
 
 
-def declared_data(session: Session, trip_id: int) -> dict[str, Any] | None:
+def declared_data(session: Session, trip_id: int) -> JsonObject | None:
     """The declaration in force of a trip."""
     query = text(
         "SELECT data FROM app.declaration WHERE trip_id = :trip_id AND status = 'submitted' "
         "ORDER BY revision DESC LIMIT 1"
     )
-    found: dict[str, Any] | None = session.execute(query, {"trip_id": trip_id}).scalar_one_or_none()
+    found: JsonObject | None = session.execute(query, {"trip_id": trip_id}).scalar_one_or_none()
     return found
 
 
 # Barrier commands
 
 
-def insert_command(session: Session, values: Mapping[str, Any]) -> BarrierCommand:
-    """A new command."""
-    command = BarrierCommand(**values)
+def insert_command(session: Session, command: BarrierCommand) -> BarrierCommand:
+    """A new command, with its number."""
     session.add(command)
     session.flush()
     return command
@@ -368,11 +435,11 @@ def unanswered_commands(session: Session, before: datetime) -> Sequence[BarrierC
 
 def list_commands(
     session: Session, visible: ColumnElement[bool], *, trip_id: int | None, limit: int
-) -> Sequence[AnyRow]:
-    """The newest commands to visible barriers, each with its barrier."""
+) -> list[CommandLine]:
+    """The newest commands to visible barriers."""
     query = (
         select(BarrierCommand, Equipment)
         .join(Equipment, Equipment.equipment_id == BarrierCommand.equipment_id)
         .where(visible, BarrierCommand.trip_id == trip_id if trip_id is not None else true())
     )
-    return session.execute(query.order_by(BarrierCommand.command_id.desc()).limit(limit)).all()
+    return [CommandLine(*row) for row in session.execute(query.order_by(BarrierCommand.command_id.desc()).limit(limit))]

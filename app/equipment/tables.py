@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.equipment.vocabulary import CommandStatus, ReadStatus
 from app.gates.vocabulary import EquipmentKind, ScanResult, SealEventKind, WeighingVerdict
+from app.platform.json import JsonObject
 from geo.database import Base, one_of
 
 SCHEMA = {"schema": "app"}
@@ -37,13 +37,18 @@ class Equipment(Base):
     site_id: Mapped[str | None]
     station: Mapped[str | None]
     vendor: Mapped[str]
-    config: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    config: Mapped[JsonObject] = mapped_column(JSONB, server_default=text("'{}'"))
     key_hash: Mapped[bytes | None] = mapped_column(unique=True)
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime | None]
     alarm_since: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default=text("1"))
+
+    def setting(self, name: str, default: float) -> float:
+        """A number of its `config`, `default` where that says nothing."""
+        value = self.config.get(name)
+        return float(value) if isinstance(value, int | float) else default
 
 
 class PlateReadRow(Base):
@@ -68,7 +73,7 @@ class PlateReadRow(Base):
     received_at: Mapped[datetime]
     plate_norm: Mapped[str]
     confidence: Mapped[float]
-    candidates: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    candidates: Mapped[JsonObject] = mapped_column(JSONB, server_default=text("'{}'"))
     direction: Mapped[str | None]
     image_ref: Mapped[str | None]
     status: Mapped[str]

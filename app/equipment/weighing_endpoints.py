@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,7 +11,8 @@ from app.accounts.authorisation import allow
 from app.equipment import reports, service
 from app.equipment.camera_endpoints import read_key
 from app.equipment.reports import Subject
-from app.gates.vocabulary import WeighingVerdict
+from app.equipment.schemas import WeighingList, WeighingOut
+from app.equipment.store import DeviceReport
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.errors import problems
 from app.platform.fields import Moment, PlainText
@@ -52,43 +52,20 @@ class WeighingIn(SubjectIn):
     tare_kg: int | None = Field(None, ge=1, le=200_000)
 
 
-class WeighingOut(BaseModel):
-    """A weighing beside the declaration; `difference_kg` = gross − tare − declared."""
-
-    weighing_id: int
-    equipment_id: int
-    scale: str
-    trip_id: int | None
-    plate: str | None
-    time: datetime
-    gross_kg: int
-    tare_kg: int | None
-    declared_kg: int | None
-    difference_kg: int | None
-    tolerance_kg: int | None
-    verdict: WeighingVerdict
-
-
-class WeighingList(BaseModel):
-    """Weighings, newest first."""
-
-    items: list[WeighingOut]
-
-
-@router.post("/equipment/weighings", response_model=WeighingOut, responses=problems())
-def report_weighing(body: WeighingIn, request: Request, session: SessionDep, clock: ClockDep) -> Any:
+@router.post("/equipment/weighings", responses=problems())
+def report_weighing(body: WeighingIn, request: Request, session: SessionDep, clock: ClockDep) -> WeighingOut:
     """A scale reports a weighing, with its key."""
     device = service.authenticate(session, read_key(request), kind="scale")
     row = reports.weigh(session, device, body.subject(), gross_kg=body.gross_kg, tare_kg=body.tare_kg, now=clock.now())
-    return reports.describe_weighing(row, device)
+    return WeighingOut.of(DeviceReport(row, device))
 
 
-@router.get("/api/v1/weighings", response_model=WeighingList, responses=problems())
+@router.get("/api/v1/weighings", responses=problems())
 def list_weighings(
     session: SessionDep,
     principal: Annotated[Principal, Depends(allow("equipment.read"))],
     before: Annotated[Moment | None, Query(description="Weighed before this time.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> Any:
+) -> WeighingList:
     """The newest weighings on scales of the caller's gate."""
-    return {"items": reports.list_weighings(session, principal, before=before, limit=limit)}
+    return WeighingList(items=reports.list_weighings(session, principal, before=before, limit=limit))

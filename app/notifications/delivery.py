@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -95,29 +95,28 @@ def deliver_waiting(runtime: Runtime, now: datetime) -> int:
     return sum(answer.is_success for answer in answers)
 
 
-def outcome(answer: Answer, tries: int, now: datetime) -> dict[str, Any]:
+def outcome(answer: Answer, tries: int, now: datetime) -> store.Outcome:
     """What is noted after the try number `tries`: delivered, to be tried again, or dead."""
-    values: dict[str, Any] = {
-        "tried_at": now,
-        "answer_status": answer.status,
-        "answer": answer.text.replace("\x00", ""),
-        "took_ms": answer.took_ms,
-    }
+    status, next_try_at = DeliveryStatus.WAITING, None
     if answer.is_success:
-        return {**values, "status": DeliveryStatus.DELIVERED}
-    if tries > len(RETRY_AFTER):
-        return {**values, "status": DeliveryStatus.DEAD}
-    return {**values, "next_try_at": now + RETRY_AFTER[tries - 1]}
+        status = DeliveryStatus.DELIVERED
+    elif tries > len(RETRY_AFTER):
+        status = DeliveryStatus.DEAD
+    else:
+        next_try_at = now + RETRY_AFTER[tries - 1]
+    return store.Outcome(
+        status, now, answer.status, answer.text.replace("\x00", ""), answer.took_ms, next_try_at=next_try_at
+    )
 
 
-async def _send_all(runtime: Runtime, claimed: Sequence[Any], now: datetime) -> list[Answer]:
+async def _send_all(runtime: Runtime, claimed: Sequence[store.ClaimedDelivery], now: datetime) -> list[Answer]:
     timeout = httpx.Timeout(TRY_S, connect=TRY_S / MAX_ADDRESSES)
     limits = httpx.Limits(max_connections=MAX_AT_ONCE, max_keepalive_connections=0)
     async with httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False, follow_redirects=False) as client:
         return await asyncio.gather(*(_send(client, runtime, row, now) for row in claimed))
 
 
-async def _send(client: httpx.AsyncClient, runtime: Runtime, row: Any, now: datetime) -> Answer:
+async def _send(client: httpx.AsyncClient, runtime: Runtime, row: store.ClaimedDelivery, now: datetime) -> Answer:
     started = time.perf_counter()
     headers = sign(secret_of(runtime.settings, bytes(row.salt)), f"msg_{row.delivery_id}", now, row.body)
     status, text = None, ""
@@ -163,7 +162,7 @@ async def prepare(
     parts = urlsplit(url)
     host, port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
     addresses = await _look_up(host, port)
-    if not allow_private and not all(is_public(one) for one in addresses):
+    if not allow_private and not all(is_public(address) for address in addresses):
         raise InvalidInputError("{host} leads to an address that is not public.", field="url", host=host)
     all_headers = {
         **headers,

@@ -7,7 +7,7 @@ a notification is known by its subject and a message by its event.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -45,7 +45,7 @@ class Message:
     subject: str
     kind: str
     trip_id: int | None
-    data: Mapping[str, Any]
+    data: Mapping[str, object]
 
 
 def follow(session: Session, now: datetime) -> int:
@@ -83,20 +83,20 @@ def _notify(session: Session, rows: Sequence[OutboxRow], now: datetime) -> None:
     audiences = {row.event_id: _audience(row) for row, _ in told}
     candidates = store.accounts_of(
         session,
-        organisations=_all(one.organisations for one in audiences.values()),
-        vehicles=_all(one.vehicles for one in audiences.values()),
-        accounts=_all(one.accounts for one in audiences.values()),
+        organisations=_all(audience.organisations for audience in audiences.values()),
+        vehicles=_all(audience.vehicles for audience in audiences.values()),
+        accounts=_all(audience.accounts for audience in audiences.values()),
     )
     known = store.trip_names(session, {message.trip_id for _, message in told if message.trip_id is not None})
     notifications = [
-        {
-            "account_id": account.account_id,
-            "subject": message.subject,
-            "at": row.at,
-            "kind": message.kind,
-            "trip_id": message.trip_id if message.trip_id in known else None,
-            "data": dict(message.data),
-        }
+        store.NewNotification(
+            account.account_id,
+            message.subject,
+            row.at,
+            message.kind,
+            message.trip_id if message.trip_id in known else None,
+            dict(message.data),
+        )
         for row, message in told
         for account in candidates
         if _concerns(audiences[row.event_id], account)
@@ -106,7 +106,7 @@ def _notify(session: Session, rows: Sequence[OutboxRow], now: datetime) -> None:
         outbox.publish_event(session, "notification", Audience(accounts=tuple(sorted(accounts))), {}, at=now)
 
 
-def _concerns(audience: Audience, account: Any) -> bool:
+def _concerns(audience: Audience, account: store.Follower) -> bool:
     return (
         (account.role == "enterprise" and account.organisation_id in audience.organisations)
         or (account.role == "driver" and account.vehicle_id in audience.vehicles)
@@ -132,26 +132,20 @@ def _queue_deliveries(session: Session, rows: Sequence[OutboxRow], now: datetime
     )
 
 
-def delivery(webhook_id: int, row: OutboxRow, names: Mapping[int, dict[str, Any]], now: datetime) -> dict[str, Any]:
-    """A message to a webhook as a row: what happened, and what the trip is called."""
+def delivery(webhook_id: int, row: OutboxRow, names: Mapping[int, store.TripName], now: datetime) -> store.NewDelivery:
+    """A message to a webhook: what happened, and what the trip is called."""
     type_ = WEBHOOK_TYPES[row.type]
-    data = {**names.get(row.data.get("trip_id", -1), {}), **row.data}
+    name = names.get(row.data.get("trip_id", -1))
+    data = {**(asdict(name) if name is not None else {}), **row.data}
     return new_delivery(webhook_id, f"event:{row.event_id}", type_, data, at=row.at, now=now)
 
 
 def new_delivery(
-    webhook_id: int, subject: str, type_: str, data: Mapping[str, Any], *, at: datetime, now: datetime
-) -> dict[str, Any]:
-    """A message as a row; its body has `type timestamp data` (Standard Webhooks, "payload structure")."""
+    webhook_id: int, subject: str, type_: str, data: Mapping[str, object], *, at: datetime, now: datetime
+) -> store.NewDelivery:
+    """A message; its body has `type timestamp data` (Standard Webhooks, "payload structure")."""
     body = orjson.dumps({"type": type_, "timestamp": at, "data": dict(data)}, option=orjson.OPT_UTC_Z).decode()
-    return {
-        "webhook_id": webhook_id,
-        "subject": subject,
-        "type": type_,
-        "body": body,
-        "created_at": now,
-        "next_try_at": now,
-    }
+    return store.NewDelivery(webhook_id, subject, type_, body, created_at=now, next_try_at=now)
 
 
 def _audience(row: OutboxRow) -> Audience:
@@ -159,4 +153,4 @@ def _audience(row: OutboxRow) -> Audience:
 
 
 def _all(groups: Iterable[Sequence[int]]) -> set[int]:
-    return {one for group in groups for one in group}
+    return {number for group in groups for number in group}

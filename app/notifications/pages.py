@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import acting, allow
-from app.notifications import service, webhooks
+from app.notifications import service, texts, webhooks
 from app.notifications.vocabulary import DeliveryStatus
 from app.notifications.webhook_endpoints import DeliveryId, WebhookId
 from app.platform.actions import ActionContext
@@ -39,7 +39,7 @@ def show_notifications(request: Request, principal: ReaderDep, session: SessionD
         "notifications/notifications.html",
         items=page.items,
         following=page.next_before,
-        icons=service.ICONS,
+        icons=texts.ICONS,
         unread=service.count_unread(session, principal),
         trip_page="/enterprise/trips/" if principal.role is Role.ENTERPRISE else "",
     )
@@ -71,7 +71,7 @@ def create_webhook(
     """Make a webhook and show its secret, this once."""
     now = runtime.clock.now()
     try:
-        made, secret = webhooks.create_webhook(
+        made = webhooks.create_webhook(
             ActionContext(action.session, action.actor, now, action.address),
             runtime.settings,
             url=url,
@@ -79,7 +79,7 @@ def create_webhook(
         )
     except CuaKhauError as error:
         return _show(request, action.actor, action.session, error=error, written=url)
-    return _show(request, action.actor, action.session, made=made["webhook_id"], secret=secret)
+    return _show(request, action.actor, action.session, made=made.webhook_id, secret=made.secret)
 
 
 @router.get("/enterprise/webhooks/{webhook_id}")

@@ -2,22 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
 
-from sqlalchemy import Row, and_, func, or_, select, text, update
+from sqlalchemy import and_, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.accounts.service import Account
 from app.notifications.tables import DeliveryRow, EventFeed, NotificationRow, WebhookRow
 from app.notifications.vocabulary import DeliveryStatus
+from app.platform.json import JsonObject
 from app.platform.outbox import OutboxRow
 from app.trips.service import Trip
 from ingest.tables import Vehicle
 
-AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
+
+@dataclass(frozen=True)
+class Follower:
+    """An account of an enterprise or a driver that audiences may mean."""
+
+    account_id: int
+    role: str
+    organisation_id: int | None
+    vehicle_id: int | None
+
+
+@dataclass(frozen=True)
+class TripName:
+    """What a message calls a trip."""
+
+    trip_id: int
+    code: str
+    plate: str
+    gate_id: str
+    direction: str
+    stage: str
+
+
+@dataclass(frozen=True)
+class NewNotification:
+    """What an account is to be told; `subject` tells it from others to the same account."""
+
+    account_id: int
+    subject: str
+    at: datetime
+    kind: str
+    trip_id: int | None
+    data: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FeedLine:
+    """What an account was told, with code, plate and gate of its trip if it is about one."""
+
+    notification: NotificationRow
+    code: str | None
+    plate: str | None
+    gate_id: str | None
+
+
+@dataclass(frozen=True)
+class NewDelivery:
+    """A message to send; `subject` tells it from others to the same webhook."""
+
+    webhook_id: int
+    subject: str
+    type: str
+    body: str
+    created_at: datetime
+    next_try_at: datetime
+
+
+@dataclass(frozen=True)
+class ClaimedDelivery:
+    """A message that is due, and where it goes; `tries` counts the present one."""
+
+    delivery_id: int
+    webhook_id: int
+    body: str
+    tries: int
+    url: str
+    salt: bytes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a try went, and what follows: `next_try_at` while it is to be tried again."""
+
+    status: DeliveryStatus
+    tried_at: datetime
+    answer_status: int | None
+    answer: str
+    took_ms: int
+    next_try_at: datetime | None = None
+
 
 # The outbox, read in order
 
@@ -50,9 +130,9 @@ def events_between(session: Session, after: int, until: int, types: Collection[s
 
 def accounts_of(
     session: Session, *, organisations: Collection[int], vehicles: Collection[int], accounts: Collection[int]
-) -> Sequence[AnyRow]:
-    """Accounts of enterprises and drivers that audiences may mean: `account_id role organisation_id vehicle_id`."""
-    return session.execute(
+) -> list[Follower]:
+    """Accounts of enterprises and drivers that audiences may mean."""
+    rows = session.execute(
         select(Account.account_id, Account.role, Account.organisation_id, Account.vehicle_id).where(
             Account.disabled_at.is_(None),
             or_(
@@ -61,32 +141,33 @@ def accounts_of(
                 and_(Account.role.in_(("enterprise", "driver")), Account.account_id.in_(accounts)),
             ),
         )
-    ).all()
+    )
+    return [Follower(*row) for row in rows]
 
 
-def trip_names(session: Session, trip_ids: Collection[int]) -> dict[int, dict[str, Any]]:
-    """What a message calls trips: `code plate gate_id direction stage`, by id."""
+def trip_names(session: Session, trip_ids: Collection[int]) -> dict[int, TripName]:
+    """What a message calls trips, by id."""
     query = (
         select(Trip.trip_id, Trip.code, Vehicle.plate, Trip.gate_id, Trip.direction, Trip.stage)
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
         .where(Trip.trip_id.in_(trip_ids))
     )
-    return {row.trip_id: dict(row._mapping) for row in session.execute(query)} if trip_ids else {}
+    return {row.trip_id: TripName(*row) for row in session.execute(query)} if trip_ids else {}
 
 
 # Notifications
 
 
-def insert_notifications(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[int]:
+def insert_notifications(session: Session, rows: Sequence[NewNotification]) -> set[int]:
     """Tell accounts what they have not been told yet; the accounts that got something new."""
     if not rows:
         return set()
     query = insert(NotificationRow).on_conflict_do_nothing().returning(NotificationRow.account_id)
-    return set(session.scalars(query, [dict(row) for row in rows]))
+    return set(session.scalars(query, [asdict(row) for row in rows]))
 
 
-def list_notifications(session: Session, account_id: int, *, before: int | None, limit: int) -> Sequence[AnyRow]:
-    """What an account was told, newest first, each with code and plate of its trip."""
+def list_notifications(session: Session, account_id: int, *, before: int | None, limit: int) -> list[FeedLine]:
+    """What an account was told, newest first."""
     query = (
         select(NotificationRow, Trip.code, Vehicle.plate, Trip.gate_id)
         .outerjoin(Trip, Trip.trip_id == NotificationRow.trip_id)
@@ -97,15 +178,15 @@ def list_notifications(session: Session, account_id: int, *, before: int | None,
     )
     if before is not None:
         query = query.where(NotificationRow.notification_id < before)
-    return session.execute(query.execution_options(populate_existing=True)).all()
+    return [FeedLine(*row) for row in session.execute(query.execution_options(populate_existing=True))]
 
 
-def count_unread(session: Session, account_id: int, *, most: int) -> int:
-    """How many notifications an account has not read, counted up to `most`."""
+def count_unread(session: Session, account_id: int, *, limit: int) -> int:
+    """How many notifications an account has not read, counted up to `limit`."""
     unread = (
         select(NotificationRow.notification_id)
         .where(NotificationRow.account_id == account_id, NotificationRow.read_at.is_(None))
-        .limit(most)
+        .limit(limit)
     )
     return session.scalar(select(func.count()).select_from(unread.subquery())) or 0
 
@@ -138,9 +219,8 @@ def prune(session: Session, before: datetime) -> None:
 # Webhooks
 
 
-def insert_webhook(session: Session, values: Mapping[str, Any]) -> WebhookRow:
-    """A new webhook."""
-    row = WebhookRow(**values)
+def insert_webhook(session: Session, row: WebhookRow) -> WebhookRow:
+    """A new webhook, with its number."""
     session.add(row)
     session.flush()
     return row
@@ -164,10 +244,10 @@ def find_webhook(session: Session, organisation_id: int, webhook_id: int) -> Web
     return session.scalars(query).one_or_none()
 
 
-def insert_deliveries(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert_deliveries(session: Session, rows: Sequence[NewDelivery]) -> None:
     """Messages to send, unless they are on the list already."""
     if rows:
-        session.execute(insert(DeliveryRow).on_conflict_do_nothing(), [dict(row) for row in rows])
+        session.execute(insert(DeliveryRow).on_conflict_do_nothing(), [asdict(row) for row in rows])
 
 
 def list_deliveries(session: Session, webhook_id: int, *, before: int | None, limit: int) -> Sequence[DeliveryRow]:
@@ -203,12 +283,14 @@ def drop_waiting(session: Session, webhook_id: int) -> None:
     )
 
 
-def claim_deliveries(session: Session, now: datetime, *, until: datetime, limit: int, each: int) -> Sequence[AnyRow]:
+def claim_deliveries(
+    session: Session, now: datetime, *, until: datetime, limit: int, each: int
+) -> list[ClaimedDelivery]:
     """Take messages that are due, at most `each` a webhook; nobody else gets them before `until`.
 
     A process that dies while it sends leaves them on the list: they come again then.
     """
-    return session.execute(
+    rows = session.execute(
         text(
             """
             WITH due AS (
@@ -227,11 +309,13 @@ def claim_deliveries(session: Session, now: datetime, *, until: datetime, limit:
             """
         ),
         {"now": now, "until": until, "limit": limit, "each": each, "waiting": DeliveryStatus.WAITING},
-    ).all()
+    )
+    return [ClaimedDelivery(*row) for row in rows]
 
 
-def settle_delivery(session: Session, delivery_id: int, values: Mapping[str, Any]) -> None:
+def settle_delivery(session: Session, delivery_id: int, outcome: Outcome) -> None:
     """Note how a try went."""
+    values = {name: value for name, value in asdict(outcome).items() if name != "next_try_at" or value is not None}
     session.execute(
         update(DeliveryRow)
         .where(DeliveryRow.delivery_id == delivery_id, DeliveryRow.status == DeliveryStatus.WAITING)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -21,6 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.notifications.vocabulary import DeliveryStatus
+from app.platform.json import JsonObject
 from geo.database import Base, one_of
 
 
@@ -52,7 +52,7 @@ class NotificationRow(Base):
     at: Mapped[datetime]
     kind: Mapped[str]
     trip_id: Mapped[int | None] = mapped_column(ForeignKey("app.trip.trip_id"))
-    data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    data: Mapped[JsonObject] = mapped_column(JSONB, server_default=text("'{}'"))
     read_at: Mapped[datetime | None]
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.accounts.authorisation import acting, allow
 from app.notifications import webhooks
-from app.notifications.vocabulary import DeliveryStatus
+from app.notifications.schemas import DeliveryPage, EventType, WebhookMade, WebhookOut, Webhooks
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
 from app.platform.errors import problems
@@ -24,7 +23,6 @@ WriterDep = Annotated[Principal, Depends(allow("webhooks.write"))]
 WriterAction = Annotated[ActionContext, Depends(acting("webhooks.write"))]
 WebhookId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 DeliveryId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-EventType = Literal["trip.changed", "trip.step", "trip.fee", "order.changed"]
 
 EXAMPLE: dict[str, JsonValue] = {"url": "https://erp.example.vn/cuakhau", "events": ["trip.step", "trip.fee"]}
 
@@ -38,70 +36,27 @@ class WebhookIn(BaseModel):
     events: list[EventType] = Field(min_length=1, max_length=4)
 
 
-class WebhookOut(BaseModel):
-    """A webhook."""
-
-    webhook_id: int
-    url: str
-    events: list[EventType]
-    created_at: datetime
-
-
-class WebhookMade(WebhookOut):
-    """A new webhook, and the secret that signs its messages; it is not shown again."""
-
-    secret: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
-
-
-class Webhooks(BaseModel):
-    """The webhooks of an enterprise."""
-
-    items: list[WebhookOut]
-
-
-class DeliveryOut(BaseModel):
-    """One message: what was sent, how often it was tried, what was answered last."""
-
-    delivery_id: int
-    type: str
-    status: DeliveryStatus
-    tries: int
-    body: str
-    created_at: datetime
-    tried_at: datetime | None
-    next_try_at: datetime | None
-    answer_status: int | None
-    answer: str | None
-    took_ms: int | None
-
-
-class DeliveryPage(BaseModel):
-    """A page of a webhook's log, newest first; the header `Link` points to the next."""
-
-    items: list[DeliveryOut]
-
-
-@router.get("", response_model=Webhooks, responses=problems())
-def list_webhooks(principal: WriterDep, session: SessionDep) -> Any:
+@router.get("", responses=problems())
+def list_webhooks(principal: WriterDep, session: SessionDep) -> Webhooks:
     """The webhooks of the caller's enterprise."""
-    return {"items": webhooks.list_webhooks(session, principal)}
+    return Webhooks(items=webhooks.list_webhooks(session, principal))
 
 
-@router.post("", status_code=201, response_model=WebhookMade, responses=problems(409))
-def create_webhook(body: WebhookIn, response: Response, action: WriterAction, runtime: RuntimeDep) -> Any:
+@router.post("", status_code=201, responses=problems(409))
+def create_webhook(body: WebhookIn, response: Response, action: WriterAction, runtime: RuntimeDep) -> WebhookMade:
     """Make a webhook. Messages are signed after the Standard Webhooks specification."""
-    made, secret = webhooks.create_webhook(
+    made = webhooks.create_webhook(
         ActionContext(action.session, action.actor, runtime.clock.now(), action.address),
         runtime.settings,
         url=body.url,
         events=body.events,
     )
-    response.headers["Location"] = f"/api/v1/webhooks/{made['webhook_id']}"
-    return {**made, "secret": secret}
+    response.headers["Location"] = f"/api/v1/webhooks/{made.webhook_id}"
+    return made
 
 
-@router.get("/{webhook_id}", response_model=WebhookOut, responses=problems(404))
-def get_webhook(webhook_id: WebhookId, principal: WriterDep, session: SessionDep) -> Any:
+@router.get("/{webhook_id}", responses=problems(404))
+def get_webhook(webhook_id: WebhookId, principal: WriterDep, session: SessionDep) -> WebhookOut:
     """One webhook."""
     return webhooks.get_webhook(session, principal, webhook_id)
 
@@ -118,16 +73,16 @@ def send_test(webhook_id: WebhookId, principal: WriterDep, session: SessionDep, 
     webhooks.send_test(session, principal, webhook_id, now=clock.now())
 
 
-@router.get("/{webhook_id}/deliveries", response_model=DeliveryPage, responses=problems(404))
+@router.get("/{webhook_id}/deliveries", responses=problems(404))
 def list_deliveries(
     webhook_id: WebhookId,
     page: PageParams,
     answer: AnswerPage,
     principal: WriterDep,
     session: SessionDep,
-) -> Any:
+) -> DeliveryPage:
     """The log of a webhook: what was sent and what is to be sent."""
-    return answer(webhooks.list_deliveries(session, principal, webhook_id, page))
+    return DeliveryPage.model_validate(answer(webhooks.list_deliveries(session, principal, webhook_id, page)))
 
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/retry", status_code=202, responses=problems(404, 409))

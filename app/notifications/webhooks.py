@@ -12,7 +12,7 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
@@ -20,8 +20,8 @@ from standardwebhooks import Webhook
 
 from app.notifications import store
 from app.notifications.feed import WEBHOOK_TYPES, new_delivery
-from app.notifications.tables import DeliveryRow, WebhookRow
-from app.notifications.vocabulary import DeliveryStatus
+from app.notifications.schemas import DeliveryOut, WebhookMade, WebhookOut
+from app.notifications.tables import WebhookRow
 from app.platform.actions import ActionContext
 from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal
@@ -34,10 +34,8 @@ MAX_URL_LENGTH: Final = 500
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how the specification marks a secret
 
 
-def create_webhook(
-    action: ActionContext, settings: Settings, *, url: str, events: Sequence[str]
-) -> tuple[dict[str, Any], str]:
-    """A webhook of the caller's enterprise, and the secret with which its messages are signed, told this once.
+def create_webhook(action: ActionContext, settings: Settings, *, url: str, events: Sequence[str]) -> WebhookMade:
+    """A webhook of the caller's enterprise, with the secret that signs its messages, told this once.
 
     Raises
     ------
@@ -48,26 +46,27 @@ def create_webhook(
     """
     organisation_id = _organisation(action.actor)
     url = check_url(url, allow_private=settings.webhook_allow_private)
-    unknown = [one for one in events if one not in TYPES]
+    unknown = [name for name in events if name not in TYPES]
     if unknown or not events:
         raise InvalidInputError("Choose one or more of: {allowed}.", field="events", allowed=", ".join(TYPES))
     if len(store.webhooks_of(action.session, [organisation_id])) >= MAX_WEBHOOKS:
         raise ConflictError("There are {most} webhooks already; remove one first.", most=MAX_WEBHOOKS)
-    chosen = [one for one in TYPES if one in events]
+    chosen = [name for name in TYPES if name in events]
     row = store.insert_webhook(
         action.session,
-        {
-            "organisation_id": organisation_id,
-            "url": url,
-            "salt": secrets.token_bytes(32),
-            "events": chosen,
-            "created_by": action.actor.account_id,
-            "created_at": action.now,
-        },
+        WebhookRow(
+            organisation_id=organisation_id,
+            url=url,
+            salt=secrets.token_bytes(32),
+            events=chosen,
+            created_by=action.actor.account_id,
+            created_at=action.now,
+        ),
     )
     after = {"url": url, "events": chosen}
     action.record("webhooks.create", "webhook", row.webhook_id, None, after)
-    return describe(row), format_secret(secret_of(settings, row.salt))
+    secret = format_secret(secret_of(settings, row.salt))
+    return WebhookMade(**WebhookOut.model_validate(row).model_dump(), secret=secret)
 
 
 def remove_webhook(action: ActionContext, webhook_id: int) -> None:
@@ -85,15 +84,15 @@ def remove_webhook(action: ActionContext, webhook_id: int) -> None:
     action.record("webhooks.remove", "webhook", webhook_id, before)
 
 
-def list_webhooks(session: Session, principal: Principal) -> list[dict[str, Any]]:
+def list_webhooks(session: Session, principal: Principal) -> list[WebhookOut]:
     """The webhooks of the caller's enterprise."""
     own = [] if principal.organisation_id is None else [principal.organisation_id]
-    return [describe(row) for row in store.webhooks_of(session, own)]
+    return [WebhookOut.model_validate(row) for row in store.webhooks_of(session, own)]
 
 
-def get_webhook(session: Session, principal: Principal, webhook_id: int) -> dict[str, Any]:
+def get_webhook(session: Session, principal: Principal, webhook_id: int) -> WebhookOut:
     """A webhook of the caller's enterprise; raises NotFoundError if there is none."""
-    return describe(_get(session, principal, webhook_id))
+    return WebhookOut.model_validate(_get(session, principal, webhook_id))
 
 
 def send_test(session: Session, principal: Principal, webhook_id: int, *, now: datetime) -> None:
@@ -105,7 +104,7 @@ def send_test(session: Session, principal: Principal, webhook_id: int, *, now: d
     )
 
 
-def list_deliveries(session: Session, principal: Principal, webhook_id: int, page: PageRequest) -> Page[dict[str, Any]]:
+def list_deliveries(session: Session, principal: Principal, webhook_id: int, page: PageRequest) -> Page[DeliveryOut]:
     """A page of a webhook's log, newest first.
 
     Raises
@@ -115,7 +114,7 @@ def list_deliveries(session: Session, principal: Principal, webhook_id: int, pag
     """
     _get(session, principal, webhook_id)
     rows = store.list_deliveries(session, webhook_id, before=page.before, limit=page.fetch)
-    return paginate(rows, page, "delivery_id", describe_delivery)
+    return paginate(rows, page, "delivery_id", DeliveryOut.of)
 
 
 def retry(session: Session, principal: Principal, webhook_id: int, delivery_id: int, *, now: datetime) -> None:
@@ -171,33 +170,6 @@ def sign(secret: bytes, message_id: str, sent_at: datetime, body: str) -> dict[s
         "webhook-id": message_id,
         "webhook-timestamp": str(int(sent_at.timestamp())),
         "webhook-signature": Webhook(secret).sign(message_id, sent_at, body),
-    }
-
-
-def describe(row: WebhookRow) -> dict[str, Any]:
-    """A webhook for people and programs; never its secret."""
-    return {
-        "webhook_id": row.webhook_id,
-        "url": row.url,
-        "events": list(row.events),
-        "created_at": row.created_at,
-    }
-
-
-def describe_delivery(row: DeliveryRow) -> dict[str, Any]:
-    """One line of the log."""
-    return {
-        "delivery_id": row.delivery_id,
-        "type": row.type,
-        "status": row.status,
-        "tries": row.tries,
-        "body": row.body,
-        "created_at": row.created_at,
-        "tried_at": row.tried_at,
-        "next_try_at": row.next_try_at if row.status == DeliveryStatus.WAITING else None,
-        "answer_status": row.answer_status,
-        "answer": row.answer,
-        "took_ms": row.took_ms,
     }
 
 

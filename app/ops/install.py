@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import make_url, select
 from sqlalchemy.orm import Session
@@ -68,7 +67,7 @@ def install(settings: Settings) -> None:
             bank.seed_simulated_accounts(session, gates, secret_key=secret, now=now)
 
 
-def load_corridor(settings: Settings, file: Path, *, add: bool = False) -> dict[str, Any]:
+def load_corridor(settings: Settings, file: Path, *, add: bool = False) -> dict[str, int]:
     """Put the corridor of a GeoJSON file into the database; what it then holds, in numbers.
 
     A gate that is new gets its yards and the profile that its site describes, marked as assumed where the file says
@@ -131,7 +130,7 @@ def create_gateway(settings: Settings, name: str) -> str:
     return token
 
 
-def verify_audit(settings: Settings) -> list[Any]:
+def verify_audit(settings: Settings) -> list[audit.Fault]:
     """The faults in the audit log's chain; empty if it is whole."""
     with transaction(settings) as session:
         return list(audit.verify(session))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
@@ -37,12 +37,14 @@ class Page(Generic[Item]):
         return cls(items, number(items[-1]) if len(found) > page.limit else None)
 
 
-def paginate(
-    rows: Sequence[Row], page: PageRequest, key: str, describe: Callable[[Row], dict[str, Any]]
-) -> Page[dict[str, Any]]:
+def paginate(rows: Sequence[Row], page: PageRequest, key: str, describe: Callable[[Row], Item]) -> Page[Item]:
     """The page that was asked for, of up to `page.fetch` rows in order.
 
     Arguments: `describe`, makes the item of a row; `key`, the name of its id in that item.
     """
     items = [describe(row) for row in rows[: page.limit]]
-    return Page(items, items[-1][key] if len(rows) > page.limit else None)
+    return Page(items, _id_of(items[-1], key) if len(rows) > page.limit else None)
+
+
+def _id_of(item: object, key: str) -> int:
+    return int(item[key] if isinstance(item, Mapping) else getattr(item, key))

@@ -35,7 +35,7 @@ def show_qr(request: Request, written: Written, runtime: RuntimeDep) -> Response
     """The QR code of a trip's page, for a station to scan. Any well-formed code gets one: it tells nothing."""
     code = find_code(written)
     if code is None:
-        raise NotFoundError("There is no trip with this code. Check the twelve signs.")
+        raise NotFoundError("There is no trip with this code. Check the twelve characters.")
     base_url = runtime.settings.public_url or str(request.base_url)
     return Response(service.draw_qr(service.page_address(base_url, code)), 200, QR_HEADERS, "image/svg+xml")
 

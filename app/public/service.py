@@ -1,7 +1,7 @@
 """What anybody may see of a trip whose code they have: its stage, its gate, and the wait there.
 
 The code is the key: 58 random bits, printed on nothing but the driver's own phone and the enterprise's page. No name,
-no goods, no position; of the plate the last two signs, enough to know one's own truck again.
+no goods, no position; of the plate the last two characters, enough to know one's own truck by.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def view(session: Session, redis: Redis, written: str, *, address: str, now: dat
     is_old = row is not None and row.stage not in Stage.open() and now - row.stage_since > SHOWN_AFTER
     if row is None or is_old:
         _note_miss(redis, address)
-        raise NotFoundError("There is no trip with this code. Check the twelve signs.")
+        raise NotFoundError("There is no trip with this code. Check the twelve characters.")
     queues = row.direction == Direction.EXPORT and row.stage in Stage.open()
     waits, forecast_at = _expected_wait(session, row.gate_id, now) if queues else (None, None)
     return PublicTrip(

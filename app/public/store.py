@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.notifications.store import AnyRow
 from app.trips.service import Trip
 from ingest.tables import Vehicle
 
-# One trip, for the public and on pages
+
+@dataclass(frozen=True)
+class PublicTripRow:
+    """What of a trip may be told to whoever has its code: nothing that names people, goods or places on the way.
+
+    `plate_end` are the last two characters of the plate.
+    """
+
+    code: str
+    gate_id: str
+    direction: str
+    stage: str
+    stage_since: datetime
+    simulated: bool
+    plate_end: str
 
 
-def find_public_trip(session: Session, code: str) -> AnyRow | None:
-    """What of a trip may be told to whoever has its code: nothing that names people, goods or places on the way."""
+def find_public_trip(session: Session, code: str) -> PublicTripRow | None:
+    """The trip of a code, as the public may see it."""
     query = (
         select(
             Trip.code,
@@ -27,4 +43,5 @@ def find_public_trip(session: Session, code: str) -> AnyRow | None:
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
         .where(Trip.code == code)
     )
-    return session.execute(query).one_or_none()
+    row = session.execute(query).one_or_none()
+    return None if row is None else PublicTripRow(*row)

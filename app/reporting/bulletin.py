@@ -11,7 +11,7 @@ import io
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from app.platform.pdf import Document, writable
 from app.platform.permissions import Principal
 from app.reporting import store
 from app.reporting.statistics import KEPT, LATE_DAYS, begin_of, check_days, local_day, own_gate, sum_day
+from app.reporting.tables import BulletinFigures
 from app.trips.vocabulary import Stage
 
 STANDING_AT: Final = time(20, 0)
@@ -107,7 +108,7 @@ def count_day(session: Session, day: date, gates: Collection[str], now: datetime
     counts: dict[str, dict[str, int | None]] = {gate: dict.fromkeys(FIGURES, 0) for gate in gates}
     simulated: set[str] = set()
 
-    def add(gate: str, name: str, row: Any) -> None:
+    def add(gate: str, name: str, row: store.Crossings | store.Standing) -> None:
         if gate in counts:
             counts[gate][name] = (counts[gate][name] or 0) + row.trips
             if row.simulated:
@@ -117,8 +118,8 @@ def count_day(session: Session, day: date, gates: Collection[str], now: datetime
         add(row.gate_id, figure_of(row.direction, row.goods_class, turned_back=row.turned_back), row)
     moment = begin_of(day, STANDING_AT)
     if now >= moment:
-        for row in store.standing_at(session, moment):
-            add(row.gate_id, "standing_queue" if row.stage == Stage.QUEUED else "standing_yard", row)
+        for group in store.standing_at(session, moment):
+            add(group.gate_id, "standing_queue" if group.stage == Stage.QUEUED else "standing_yard", group)
     else:
         for gate in counts:
             counts[gate] |= dict.fromkeys(STANDING, None)
@@ -155,7 +156,7 @@ def sum_up(session: Session, now: datetime, gates: Collection[str]) -> int:
     days = [first + timedelta(days=n) for n in range((today - first).days)][:MAX_DAYS_A_ROUND]
     for day in days:
         sum_day(session, day)
-        store.save_bulletins(session, [_row(one) for one in count_day(session, day, gates, now)])
+        store.save_bulletins(session, [_kept(made) for made in count_day(session, day, gates, now)])
     store.forget_stays(session, begin_of(today - KEPT))
     return len(days)
 
@@ -207,6 +208,6 @@ def _shown(value: int | None) -> str:
     return "–" if value is None else f"{value}"
 
 
-def _row(one: Bulletin) -> dict[str, Any]:
-    figures = {"veh": dict(one.figures), "simulated": one.simulated}
-    return {"day": one.day, "gate_id": one.gate_id, "made_at": one.made_at, "figures": figures}
+def _kept(bulletin: Bulletin) -> store.NewBulletin:
+    figures: BulletinFigures = {"veh": dict(bulletin.figures), "simulated": bulletin.simulated}
+    return store.NewBulletin(bulletin.day, bulletin.gate_id, bulletin.made_at, figures)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from datetime import date, timedelta
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
@@ -14,7 +13,7 @@ from app.platform.errors import problems
 from app.platform.fields import PlainText
 from app.platform.permissions import Principal
 from app.reporting import bulletin, statistics
-from app.reporting.vocabulary import StayKind
+from app.reporting.schemas import BulletinOut, Bulletins, StepTimeOut, StepTimes, WaitOut, Waits
 from geo.errors import InvalidInputError
 
 router = APIRouter(prefix="/api/v1/statistics", tags=["following"])
@@ -24,69 +23,6 @@ FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 Gate = Annotated[PlainText | None, Query(max_length=60, description="One gate; all that you may see if left out.")]
 Since = Annotated[date | None, Query(description="First local day; seven days ago if left out.")]
 Until = Annotated[date | None, Query(description="Last local day; today if left out.")]
-
-
-class StepTimeOut(BaseModel):
-    """Time in one stage or step; `hour_*` by local hour of its end; medians are read off classes of length."""
-
-    gate_id: str
-    kind: StayKind
-    name: str
-    agency: str
-    trips: int
-    mean_s: float | None
-    median_s: float | None
-    p90_s: float | None
-    longest_s: float
-    hour_trips: list[int]
-    hour_mean_s: list[float | None]
-
-
-class StepTimes(BaseModel):
-    """Time in each stage and step from a local day to a local day."""
-
-    since: date
-    until: date
-    items: list[StepTimeOut]
-
-
-class WaitOut(BaseModel):
-    """A trip that waits now; `agency` is whom it waits for."""
-
-    trip_id: int
-    code: str
-    plate: str
-    gate_id: str
-    kind: StayKind
-    name: str
-    status: str
-    agency: str
-    since: datetime
-    perishable: bool
-    simulated: bool
-
-
-class Waits(BaseModel):
-    """Who waits longest now, longest first."""
-
-    items: list[WaitOut]
-
-
-class BulletinOut(BaseModel):
-    """One gate, one local day; `figures` counts trucks, null where it is not known yet."""
-
-    day: date
-    gate_id: str
-    figures: dict[str, int | None]
-    simulated: bool
-    final: bool
-    made_at: datetime
-
-
-class Bulletins(BaseModel):
-    """Daily bulletins, newest first."""
-
-    items: list[BulletinOut]
 
 
 def days_of(since: date | None, until: date | None, today: date) -> tuple[date, date]:
@@ -102,7 +38,7 @@ def days_of(since: date | None, until: date | None, today: date) -> tuple[date, 
     return since or last - timedelta(days=6), last
 
 
-@router.get("/steps", response_model=StepTimes, responses=problems())
+@router.get("/steps", responses=problems())
 def get_step_times(
     principal: ReaderDep,
     session: SessionDep,
@@ -110,23 +46,24 @@ def get_step_times(
     gate: Gate = None,
     since: Since = None,
     until: Until = None,
-) -> Any:
+) -> StepTimes:
     """Time in each stage and step by gate, agency and hour."""
     now = clock.now()
     first, last = days_of(since, until, statistics.local_day(now))
     found = statistics.step_times(session, principal, gate_id=gate, first=first, last=last, now=now)
-    return {"since": first, "until": last, "items": [one.to_record() for one in found]}
+    return StepTimes(since=first, until=last, items=[StepTimeOut.model_validate(entry) for entry in found])
 
 
-@router.get("/waits", response_model=Waits, responses=problems())
+@router.get("/waits", responses=problems())
 def get_waits(
     principal: ReaderDep, session: SessionDep, gate: Gate = None, limit: Annotated[int, Query(ge=1, le=200)] = 30
-) -> Any:
+) -> Waits:
     """Who waits longest now."""
-    return {"items": statistics.waits_now(session, principal, gate_id=gate, limit=limit)}
+    waits = statistics.waits_now(session, principal, gate_id=gate, limit=limit)
+    return Waits(items=[WaitOut.model_validate(wait) for wait in waits])
 
 
-@router.get("/bulletins", response_model=Bulletins, responses=problems())
+@router.get("/bulletins", responses=problems())
 def get_bulletins(
     principal: ReaderDep,
     session: SessionDep,
@@ -135,9 +72,9 @@ def get_bulletins(
     gate: Gate = None,
     since: Since = None,
     until: Until = None,
-) -> Any:
+) -> Bulletins:
     """The daily bulletin of each gate."""
     now, gates = clock.now(), [site.site_id for site in corridor.gates()]
     first, last = days_of(since, until, statistics.local_day(now))
     found = bulletin.list_bulletins(session, principal, gates, gate_id=gate, first=first, last=last, now=now)
-    return {"items": [{**one.__dict__, "final": one.is_final} for one in found]}
+    return Bulletins(items=[BulletinOut.model_validate(made) for made in found])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
@@ -18,6 +18,7 @@ from app.platform.permissions import Principal
 from app.procedures.steps import Step
 from app.reporting import bulletin, statistics
 from app.reporting.endpoints import days_of
+from app.reporting.schemas import StepTimeOut
 from app.sheets.agencies import AGENCY_NAMES
 from app.trips.vocabulary import Stage
 from app.web.pages import render
@@ -48,7 +49,7 @@ def show_statistics(
     return render(
         request,
         "reporting/statistics.html",
-        times=[one.to_record() for one in found],
+        times=[StepTimeOut.model_validate(entry).model_dump(mode="json") for entry in found],
         waits=waits,
         names=NAMES,
         agencies=AGENCY_NAMES,
@@ -163,7 +164,7 @@ def _day(written: str) -> date | None:
     return moment.date() if moment else None
 
 
-def _gates(principal: Principal, corridor: CorridorDep) -> dict[str, dict[str, Any]]:
+def _gates(principal: Principal, corridor: CorridorDep) -> dict[str, dict[str, str]]:
     own = statistics.own_gate(principal, None)
     return {site.site_id: dict(site.name) for site in corridor.gates() if own in {None, site.site_id}}
 

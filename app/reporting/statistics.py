@@ -7,18 +7,16 @@ straight within each.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.orm import Session
 
 from app.platform.permissions import Principal, Scope
-from app.procedures.steps import Step
 from app.reporting import store
-from app.reporting.vocabulary import StayKind
+from app.reporting.tables import StepDayRow
 from geo.clock import LOCAL_ZONE
 from geo.errors import ForbiddenError, InvalidInputError
 
@@ -84,24 +82,27 @@ class StepTime:
         """The length that a share of the trips stayed within, read off the classes; `None` without trips."""
         return quantile_s(self.classes, share, self.longest_s)
 
-    def to_record(self) -> dict[str, Any]:
-        """As plain values; means by hour are null where there was no trip."""
-        return {
-            "gate_id": self.gate_id,
-            "kind": self.kind,
-            "name": self.name,
-            "agency": self.agency,
-            "trips": self.trips,
-            "mean_s": self.total_s / self.trips if self.trips else None,
-            "median_s": self.quantile_s(0.5),
-            "p90_s": self.quantile_s(0.9),
-            "longest_s": self.longest_s,
-            "hour_trips": self.hour_trips,
-            "hour_mean_s": [
-                total / trips if trips else None
-                for total, trips in zip(self.hour_total_s, self.hour_trips, strict=True)
-            ],
-        }
+    @property
+    def mean_s(self) -> float | None:
+        """The mean length; `None` without trips."""
+        return self.total_s / self.trips if self.trips else None
+
+    @property
+    def median_s(self) -> float | None:
+        """The length that half of the trips stayed within."""
+        return self.quantile_s(0.5)
+
+    @property
+    def p90_s(self) -> float | None:
+        """The length that nine of ten trips stayed within."""
+        return self.quantile_s(0.9)
+
+    @property
+    def hour_mean_s(self) -> list[float | None]:
+        """The mean length by local hour of its end; `None` where there was no trip."""
+        return [
+            total / trips if trips else None for total, trips in zip(self.hour_total_s, self.hour_trips, strict=True)
+        ]
 
 
 def quantile_s(classes: Sequence[int], share: float, longest_s: float) -> float | None:
@@ -134,36 +135,20 @@ def step_times(
     gate_id = own_gate(principal, gate_id)
     found: dict[tuple[str, str, str, str], StepTime] = {}
     today = local_day(now)
-    rows: list[Any] = list(store.list_days(session, first, min(last, today - timedelta(days=1)), gate_id=gate_id))
+    last_over = min(last, today - timedelta(days=1))
+    rows: list[StepDayRow | store.DaySum] = list(store.list_days(session, first, last_over, gate_id=gate_id))
     if first <= today <= last:
         rows += summed(store.sum_stays(session, begin_of(today), now, bounds_s=BOUNDS_S, gate_id=gate_id), today)
     for row in rows:
-        record = row if isinstance(row, dict) else row.__dict__
-        key = (record["gate_id"], record["kind"], record["name"], record["agency"])
+        key = (row.gate_id, row.kind, row.name, row.agency)
         entry = found.setdefault(key, StepTime(*key))
-        entry.add(record["hour"], record["trips"], record["total_s"], record["longest_s"])
-    return sorted(found.values(), key=lambda one: (one.gate_id, one.kind, -one.total_s))
+        entry.add(row.hour, row.trips, row.total_s, row.longest_s)
+    return sorted(found.values(), key=lambda entry: (entry.gate_id, entry.kind, -entry.total_s))
 
 
-def waits_now(session: Session, principal: Principal, *, gate_id: str | None, limit: int = 30) -> list[dict[str, Any]]:
+def waits_now(session: Session, principal: Principal, *, gate_id: str | None, limit: int = 30) -> list[store.Wait]:
     """Who waits longest now, for whom and since when; raises ForbiddenError as `step_times`."""
-    rows = store.longest_waits(session, gate_id=own_gate(principal, gate_id), limit=limit)
-    return [
-        {
-            "trip_id": row.trip_id,
-            "code": row.code,
-            "plate": row.plate,
-            "gate_id": row.gate_id,
-            "kind": row.kind,
-            "name": row.name,
-            "status": row.status,
-            "since": row.since,
-            "perishable": row.perishable,
-            "agency": Step.get(row.name).agency(row.collector) if row.kind == StayKind.STEP else "",
-            "simulated": row.simulated,
-        }
-        for row in rows
-    ]
+    return store.longest_waits(session, gate_id=own_gate(principal, gate_id), limit=limit)
 
 
 def sum_day(session: Session, day: date) -> None:
@@ -172,18 +157,16 @@ def sum_day(session: Session, day: date) -> None:
     store.replace_day(session, day, summed(rows, day))
 
 
-def summed(rows: Iterable[Any], day: date) -> list[dict[str, Any]]:
+def summed(rows: Iterable[store.StaySum], day: date) -> list[store.DaySum]:
     """Sums by class of length as rows of `step_day`."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = defaultdict(
-        lambda: {"trips": [0] * (len(BOUNDS_S) + 1), "total_s": 0.0, "longest_s": 0.0}
-    )
+    found: dict[tuple[str, str, str, str, int], store.DaySum] = {}
     for row in rows:
-        entry = found[row.gate_id, row.kind, row.name, row.agency, row.hour]
-        entry["trips"][row.bucket] += row.trips
-        entry["total_s"] += row.total_s
-        entry["longest_s"] = max(entry["longest_s"], row.longest_s)
-    names = ("gate_id", "kind", "name", "agency", "hour")
-    return [{"day": day, **dict(zip(names, key, strict=True)), **entry} for key, entry in found.items()]
+        key = (row.gate_id, row.kind, row.name, row.agency, row.hour)
+        entry = found.setdefault(key, store.DaySum(day, *key, trips=[0] * (len(BOUNDS_S) + 1)))
+        entry.trips[row.bucket] += row.trips
+        entry.total_s += row.total_s
+        entry.longest_s = max(entry.longest_s, row.longest_s)
+    return list(found.values())
 
 
 def local_day(moment: datetime) -> date:

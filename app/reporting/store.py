@@ -2,31 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import Any, TypeAlias
 
-from sqlalchemy import Row, delete, func, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.procedures.steps import Step, StepStatus
-from app.reporting.tables import BulletinRow, StayRow, StepDayRow
+from app.reporting.tables import BulletinFigures, BulletinRow, StayRow, StepDayRow
 from app.reporting.vocabulary import StayKind
 from app.trips.service import IS_OPEN
 from app.trips.vocabulary import Stage
 
-AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
+
+@dataclass(frozen=True)
+class StaySum:
+    """Stays of one kind that ended in one local hour and are of one class of length, summed."""
+
+    gate_id: str
+    kind: str
+    name: str
+    agency: str
+    hour: int
+    bucket: int
+    trips: int
+    total_s: float
+    longest_s: float
+
+
+@dataclass
+class DaySum:
+    """The stays of one local day by gate, step, agency and hour, with the columns of `StepDayRow`."""
+
+    day: date
+    gate_id: str
+    kind: str
+    name: str
+    agency: str
+    hour: int
+    trips: list[int] = field(default_factory=list)
+    total_s: float = 0.0
+    longest_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A trip that waits now, at which step or in which stage (`kind`), and since when."""
+
+    trip_id: int
+    code: str
+    plate: str
+    gate_id: str
+    kind: str
+    name: str
+    status: str
+    since: datetime
+    perishable: bool
+    simulated: bool
+    collector: str | None
+
+    @property
+    def agency(self) -> str:
+        """Whom the trip waits for; empty in a stage."""
+        return Step.get(self.name).agency(self.collector) if self.kind == StayKind.STEP else ""
+
+
+@dataclass(frozen=True)
+class Crossings:
+    """How many trips of one sort ended."""
+
+    gate_id: str
+    direction: str
+    goods_class: str
+    simulated: bool
+    turned_back: bool
+    trips: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How many trucks of one sort stood at a gate."""
+
+    gate_id: str
+    direction: str
+    stage: str
+    simulated: bool
+    trips: int
+
+
+@dataclass(frozen=True)
+class NewBulletin:
+    """A bulletin to keep."""
+
+    day: date
+    gate_id: str
+    made_at: datetime
+    figures: BulletinFigures
 
 
 def sum_stays(
     session: Session, since: datetime, until: datetime, *, bounds_s: Sequence[float], gate_id: str | None = None
-) -> Sequence[AnyRow]:
-    """Stays that ended in [since, until), summed: `gate_id kind name agency hour bucket trips total_s longest_s`.
+) -> list[StaySum]:
+    """Stays that ended in [since, until), summed.
 
     `bucket` is the number of `bounds_s` that a stay is at least as long as; `hour` the local hour of its end.
     """
-    return session.execute(
+    rows = session.execute(
         text(
             """
             SELECT gate_id, kind, name,
@@ -55,14 +138,15 @@ def sum_stays(
             "planned": Stage.PLANNED,
             "cancelled": Stage.CANCELLED,
         },
-    ).all()
+    )
+    return [StaySum(*row) for row in rows]
 
 
-def replace_day(session: Session, day: date, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Put the sums of a day in place of those before; `rows` have the columns of `StepDayRow`."""
+def replace_day(session: Session, day: date, rows: Sequence[DaySum]) -> None:
+    """Put the sums of a day in place of those before."""
     session.execute(delete(StepDayRow).where(StepDayRow.day == day))
     if rows:
-        session.execute(insert(StepDayRow), [dict(row) for row in rows])
+        session.execute(insert(StepDayRow), [asdict(row) for row in rows])
 
 
 def list_days(session: Session, first: date, last: date, *, gate_id: str | None) -> Sequence[StepDayRow]:
@@ -83,12 +167,13 @@ def forget_stays(session: Session, before: datetime) -> None:
     session.execute(delete(StayRow).where(StayRow.ended_at < before))
 
 
-def longest_waits(session: Session, *, gate_id: str | None, limit: int) -> Sequence[AnyRow]:
+def longest_waits(session: Session, *, gate_id: str | None, limit: int) -> list[Wait]:
     """Who waits longest now: open steps at the gate, and trucks that queue or stand without a sheet, oldest first."""
-    return session.execute(
+    rows = session.execute(
         text(
             f"""
-            SELECT w.*, v.plate FROM (
+            SELECT w.trip_id, w.code, v.plate, w.gate_id, w.kind, w.name, w.status, w.since, w.perishable, w.simulated,
+                   w.collector FROM (
                 (SELECT t.trip_id, t.code, t.vehicle_id, t.gate_id, t.stage, t.perishable, t.simulated,
                         :step AS kind, s.step AS name, s.status,
                         greatest(s.since, coalesce(t.arrived_at, t.stage_since)) AS since,
@@ -120,15 +205,16 @@ def longest_waits(session: Session, *, gate_id: str | None, limit: int) -> Seque
             "stage": StayKind.STAGE,
             "step": StayKind.STEP,
         },
-    ).all()
+    )
+    return [Wait(*row) for row in rows]
 
 
 # Bulletins
 
 
-def crossings(session: Session, since: datetime, until: datetime) -> Sequence[AnyRow]:
-    """Trips that ended in [since, until): `gate_id direction goods_class turned_back simulated trips`."""
-    return session.execute(
+def crossings(session: Session, since: datetime, until: datetime) -> list[Crossings]:
+    """Trips that ended in [since, until)."""
+    rows = session.execute(
         text(
             """
             SELECT s.gate_id, t.direction, t.goods_class, t.simulated, e.turned_back, CAST(count(*) AS int) AS trips
@@ -144,12 +230,13 @@ def crossings(session: Session, since: datetime, until: datetime) -> Sequence[An
             """
         ),
         {"since": since, "until": until, "out": Stage.OUT, "stage": StayKind.STAGE},
-    ).all()
+    )
+    return [Crossings(*row) for row in rows]
 
 
-def standing_at(session: Session, moment: datetime) -> Sequence[AnyRow]:
-    """Trucks that stood at the gates at a moment: `gate_id direction stage simulated trips`; still kept stays only."""
-    return session.execute(
+def standing_at(session: Session, moment: datetime) -> list[Standing]:
+    """Trucks that stood at the gates at a moment; still kept stays only."""
+    rows = session.execute(
         text(
             f"""
             SELECT gate_id, direction, stage, simulated, CAST(count(*) AS int) AS trips FROM (
@@ -165,11 +252,12 @@ def standing_at(session: Session, moment: datetime) -> Sequence[AnyRow]:
             """  # noqa: S608 - IS_OPEN is a constant of app.trips
         ),
         {"moment": moment, "at_gate": list(Stage.at_gate()), "stage": StayKind.STAGE},
-    ).all()
+    )
+    return [Standing(*row) for row in rows]
 
 
-def save_bulletins(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Keep bulletins (`day gate_id made_at figures`) in place of those before."""
+def save_bulletins(session: Session, rows: Sequence[NewBulletin]) -> None:
+    """Keep bulletins in place of those before."""
     if not rows:
         return
     query = insert(BulletinRow)
@@ -177,7 +265,7 @@ def save_bulletins(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
         index_elements=["day", "gate_id"],
         set_={"made_at": query.excluded.made_at, "figures": query.excluded.figures},
     )
-    session.execute(query, [dict(row) for row in rows])
+    session.execute(query, [asdict(row) for row in rows])
 
 
 def newest_bulletin(session: Session) -> tuple[date, datetime] | None:

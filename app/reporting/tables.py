@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import (
     ARRAY,
@@ -62,6 +62,13 @@ class StepDayRow(Base):
     longest_s: Mapped[float]
 
 
+class BulletinFigures(TypedDict):
+    """What a bulletin keeps: counts of trucks by name, `None` where not known, and whether any was simulated."""
+
+    veh: dict[str, int | None]
+    simulated: bool
+
+
 class BulletinRow(Base):
     """The bulletin of a gate for a local day that is over."""
 
@@ -71,4 +78,4 @@ class BulletinRow(Base):
     day: Mapped[date] = mapped_column(primary_key=True)
     gate_id: Mapped[str] = mapped_column(primary_key=True)
     made_at: Mapped[datetime]
-    figures: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    figures: Mapped[BulletinFigures] = mapped_column(JSONB)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from app.notifications.store import AnyRow
 from app.procedures.steps import Step, StepStatus
 from app.trips.vocabulary import Stage
+
+AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
 
 
 def open_steps(session: Session, trip_id: int) -> Sequence[AnyRow]:

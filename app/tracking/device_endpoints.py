@@ -38,7 +38,7 @@ class EnrolledDevice(BaseModel):
 
 
 class DeviceItem(BaseModel):
-    """A device in the list, told by its number and the last signs of its identifier."""
+    """A device in the list, told by its number and the last characters of its identifier."""
 
     number: int
     hint: str

@@ -82,7 +82,7 @@ class Live:
         self._last_id: StreamId = (0, 0)
         self._started = asyncio.Event()
         self._changed: dict[int, dict[str, Any]] = {}
-        self._trips: dict[int, Any] = {}
+        self._trips: dict[int, event_stream_store.OpenTrip] = {}
         self._simulated: frozenset[int] = frozenset()
         self._trips_due = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []

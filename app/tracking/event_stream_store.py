@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,14 +17,27 @@ from app.trips.vocabulary import Stage
 from ingest.tables import Vehicle
 
 
-def open_trips(session: Session) -> dict[int, Any]:
-    """The open trip of each vehicle, as a row of what positions show of it."""
+@dataclass(frozen=True)
+class OpenTrip:
+    """What positions show of the trip that a truck is on."""
+
+    vehicle_id: int
+    trip_id: int
+    gate_id: str
+    stage: str
+    goods_class: str
+    perishable: bool
+    simulated: bool
+
+
+def open_trips(session: Session) -> dict[int, OpenTrip]:
+    """The open trip of each vehicle."""
     rows = session.execute(
         select(
             Trip.vehicle_id, Trip.trip_id, Trip.gate_id, Trip.stage, Trip.goods_class, Trip.perishable, Trip.simulated
         ).where(Trip.stage.in_(Stage.open()))
     )
-    return {row.vehicle_id: row for row in rows}
+    return {row.vehicle_id: OpenTrip(*row) for row in rows}
 
 
 def simulated_vehicle_ids(session: Session) -> frozenset[int]:

@@ -21,6 +21,7 @@ from app.procedures.steps import Step, StepStatus
 from app.sheets.service import SheetChange, Sheets
 from app.transshipments import load, store
 from app.transshipments.balance import Amount, Move, balance, differences
+from app.transshipments.store import moves_of as moves_of
 from app.transshipments.tables import Transshipment, TransshipmentMove
 from app.transshipments.vocabulary import TransshipmentStatus
 from app.trips import store as trip_store

@@ -1,6 +1,6 @@
 """What can be done with a trip: enter, amend, cancel it, and move it through its stages by what is seen.
 
-Published for reading and joining: `IS_OPEN`, `Trip`, `TripEvent`.
+Published for reading and joining: `IS_OPEN`, `Trip`, `TripEvent`; for writing lines of the timeline: `insert_events`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from app.trips import store
 from app.trips.declaration import Declaration
 from app.trips.places import Places
 from app.trips.scope import visible_trips
+from app.trips.store import insert_events as insert_events
 from app.trips.tables import IS_OPEN as IS_OPEN
 from app.trips.tables import Trip as Trip
 from app.trips.tables import TripEvent as TripEvent
