@@ -12,7 +12,7 @@ import shapely
 from shapely.geometry import LineString, Point, Polygon, mapping, shape
 
 from geo.errors import InvalidInputError, MalformedError
-from geo.parts import Road, Site
+from geo.elements import Road, Site
 
 
 def read_collection(source: Path | str | Mapping[str, Any]) -> Mapping[str, Any]:

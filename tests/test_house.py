@@ -23,12 +23,12 @@ SUFFIXES = {".py", ".js", ".html", ".css"}
 NOT_OURS = {".venv", "node_modules", "var", ".git", "data", "migrations"}
 """Folders of other people's files, of data (and the scripts that make it), and of migrations, which never change."""
 
-MAX_LONG_FILES = 17  # to be 0
-MAX_UNTYPED_DICTS = 400  # `dict[str, Any]`; to be 80, a fifth of what it was
-MAX_UNTYPED_ROWS = 129  # `row: Any`, `Row[Any]`, stores that return `Any`; to be 25
-MAX_FORBIDDEN_MODULES = 3  # to be 0
-MAX_FORBIDDEN_NAMES = 81  # to be 0
-MAX_FORBIDDEN_PHRASES = 86  # to be 0
+MAX_LONG_FILES = 0
+MAX_UNTYPED_DICTS = 252  # `dict[str, Any]`, 400 before the house was put in order; to be 80
+MAX_UNTYPED_ROWS = 78  # `row: Any`, `Row[Any]`, stores that return `Any`, 129 before; to be 25
+MAX_FORBIDDEN_MODULES = 0
+MAX_FORBIDDEN_NAMES = 0
+MAX_FORBIDDEN_PHRASES = 0
 
 FORBIDDEN_MODULES = {"utils", "util", "helpers", "common", "manager", "managers", "misc", "parts", "words"}
 FORBIDDEN_NAME = re.compile(r"\b_?(?:MOST|LONGEST|LARGEST|SHORTEST|SMALLEST|BIGGEST|FEWEST|NARROWEST|HIGHEST)_[A-Z_]+")

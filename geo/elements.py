@@ -1,4 +1,4 @@
-"""The parts of a corridor, and what is required of them."""
+"""The elements of a corridor, and what is required of them."""
 
 from __future__ import annotations
 
