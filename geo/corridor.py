@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from geo.elements import Direction, KilometrePost, Road, Site, check_roads, check_sites
 from geo.errors import InvalidInputError, NotFoundError
 from geo.geojson import read_collection, read_features, write_features
-from geo.elements import Direction, KilometrePost, Road, Site, check_roads, check_sites
 from geo.projection import geometry_to_metres, to_degrees, to_metres
 
 __all__ = ["PACKAGED_CORRIDOR", "Corridor", "Direction", "KilometrePost", "Road", "Site"]

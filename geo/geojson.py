@@ -11,8 +11,8 @@ from typing import Any
 import shapely
 from shapely.geometry import LineString, Point, Polygon, mapping, shape
 
-from geo.errors import InvalidInputError, MalformedError
 from geo.elements import Road, Site
+from geo.errors import InvalidInputError, MalformedError
 
 
 def read_collection(source: Path | str | Mapping[str, Any]) -> Mapping[str, Any]:
