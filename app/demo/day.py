@@ -14,11 +14,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from app.demo.playback import METRES_PER_DEGREE
 from app.demo.recording import Recording
 from app.procedures.steps import Step
 from app.trips.vocabulary import Channel
 from geo.corridor import Corridor
+from geo.geodesy import METRES_PER_DEGREE
 
 NEAR_M: Final = 2000.0
 """A truck this near its gate's outer barrier has come to the gate."""

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.demo.recording import DAY_S, Recording, Timeline
+from geo.geodesy import METRES_PER_DEGREE
 
 STANDING_REPORT_S = 120
 """How often a truck that was told to wait reports."""
 NEAR_SITE_M = 700.0
 SAME_PLACE_M = 120.0
-METRES_PER_DEGREE = 111_320.0
 
 
 @dataclass(frozen=True, slots=True)

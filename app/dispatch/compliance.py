@@ -12,14 +12,15 @@ from typing import Any, Final
 
 from app.dispatch.vocabulary import Compliance, OrderKind
 from app.trips.places import GatePlace, Places
+from geo.motion import MOVING_MPS, STANDING_MPS
 
 
 @dataclass(frozen=True)
 class ComplianceRules:
     """The figures behind the judgement; assumed, to be checked against what officers see."""
 
-    standing_mps: float = 0.5
-    moving_mps: float = 1.5
+    standing_mps: float = STANDING_MPS
+    moving_mps: float = MOVING_MPS
     pass_km: float = 0.5
     """How far past a staging area a truck has driven by; a staging area and its exit take some hundred metres."""
     near_km: float = 1.0

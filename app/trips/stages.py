@@ -13,6 +13,7 @@ from typing import Final
 
 from app.trips.places import FROM_BORDER, TO_BORDER, GatePlace
 from app.trips.vocabulary import Direction, Stage
+from geo.motion import CREEPING_MPS, FREE_MPS
 
 RANK: Final[Mapping[str, int]] = {
     Stage.PLANNED: 0,
@@ -32,8 +33,8 @@ class StageRules:
     above what a truck reaches while it creeps from gap to gap.
     """
 
-    slow_mps: float = 2.8
-    free_mps: float = 5.5
+    slow_mps: float = CREEPING_MPS
+    free_mps: float = FREE_MPS
     near_gate_km: float = 3.0
     """Within this, a slow truck queues even where no queue has been measured."""
     queue_margin_km: float = 0.5
