@@ -138,6 +138,30 @@ def simulate(
     _print(result.to_record(), as_json)
 
 
+@app.command()
+def backtest(
+    file: Annotated[Path, typer.Argument(help="CSV with time, queue and optional wait.", exists=True, dir_okay=False)],
+    test_from: Annotated[str, typer.Option(help="First origin that is scored; without an offset it is UTC.")],
+    tz: Annotated[str, typer.Option(help="Time zone whose hours and weekdays the traffic follows.")] = "UTC",
+    as_json: Json = False,
+) -> None:
+    """Score count forecasts on the history of real queues: rolling origin, 1 to 24 hours ahead."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from geo.clock import zone_of
+    from routing.backtest import run_backtest
+    from routing.queue_series import read_queue_series, read_stamp
+
+    zone, start = zone_of(tz), read_stamp(test_from)
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("Forecasting", total=1.0)
+        report = run_backtest(
+            read_queue_series(file), start, zone=zone, progress=lambda share: bar.update(task, completed=share)
+        )
+    _print(report, as_json)
+
+
 @geo_app.command("import-osm")
 def import_osm(
     source: Annotated[str, typer.Argument(help="An .osm or .osm.xml file, or the name of a place (online).")],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from geo.errors import InvalidInputError
 
@@ -58,6 +58,22 @@ class FixedClock:
     def advance(self, seconds: float) -> None:
         """Move the clock by `seconds`."""
         self.moment += timedelta(seconds=seconds)
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of that name in the IANA database, such as Asia/Ho_Chi_Minh.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidInputError(
+            "{value} is not a time zone; write it as in Asia/Ho_Chi_Minh.", field="tz", value=name
+        ) from None
 
 
 def parse_time(text: str, *, field: str = "time") -> datetime:
