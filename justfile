@@ -32,6 +32,10 @@ messages:
     {{ bin }}/python -m tests.messages
     {{ bin }}/pytest -q tests/test_messages.py
 
+# the table of settings in docs/operations.md from the settings themselves
+settings:
+    {{ bin }}/python -m docs.make_settings
+
 # docs/commands.md from the commands themselves
 commands:
     {{ bin }}/python -m docs.make_commands
@@ -40,7 +44,7 @@ commands:
 lock:
     {{ bin }}/uv pip compile -q --universal --generate-hashes --no-header -o requirements.lock pyproject.toml
     {{ bin }}/uv pip compile -q --universal --generate-hashes --no-header --group setup -o requirements-setup.lock
-    for group in test bench; do {{ bin }}/uv pip compile -q --universal --generate-hashes --no-header --group $group -o requirements-$group.lock pyproject.toml; done
+    for group in test bench traces; do {{ bin }}/uv pip compile -q --universal --generate-hashes --no-header --group $group -o requirements-$group.lock pyproject.toml; done
 
 # measurements: just bench ingest
 bench *arguments:

@@ -5,51 +5,90 @@ from __future__ import annotations
 import importlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from functools import partial
 
 from fastapi import FastAPI
 
+from app.large_bodies import LARGE_BODIES
 from app.platform import errors
 from app.platform.errors import problems
+from app.platform.json import JsonObject
 from app.platform.runtime import Runtime
-from app.procedures.steps import Step, StepStatus
+from app.privacy.service import page_after_sign_in
+from app.procedures.steps import Step, StepStatus, VehicleRole
 from app.settings import Settings, get_settings
+from app.sheets.moving import TripMover
 from app.sheets.service import Sheets
 from app.tracking.event_stream import Live
+from app.tracking.gps_door import GpsDoors
 from app.tracking.positions import SILENT_AFTER
+from app.transshipments.vocabulary import TransshipmentStatus
+from app.trips.rejudging import rejudge
 from app.trips.vocabulary import Regime, Stage
 from app.web.assets import Assets
-from app.web.headers import AccessLog, SecurityHeaders, SelectiveGZip
+from app.web.bodies import BoundedBodies
+from app.web.draining import Draining
+from app.web.headers import DOORS, AccessLog, SecurityHeaders, SelectiveGZip
+from app.web.hosts import UNCHECKED, KnownHosts, known_hosts
 from app.web.pages import Pages, error_page
+from app.web.request_metrics import RequestFigures, RequestMetrics
 from geo.motion import FREE_MPS, STOPPED_MPS
+from ingest.formats.registry import GPS_FORMATS
+from maps.base_map import BaseMap, origin_of
 
-ENDPOINTS = (
+ROUTERS = (
+    "tracking.gps_endpoints",
+    "public.pages",
+    "public.board_pages",
+    "gates.tile_endpoints",
+    "tracking.event_endpoints",
+    "sheets.inspection_endpoints",
+    "sheets.endpoints",
+    "stations.pages",
     "ops.endpoints",
-    "accounts.token_endpoints",
+    "signin.token_endpoints",
+    "signin.session_endpoints",
     "accounts.endpoints",
     "accounts.organisation_endpoints",
     "accounts.audit_endpoints",
-    "tracking.event_endpoints",
-    "tracking.gps_endpoints",
+    "accounts.power_endpoints",
+    "registers.endpoints",
+    "registers.claim_endpoints",
+    "trips.party_endpoints",
+    "tracking.health_endpoints",
+    "tracking.trace_endpoints",
     "tracking.device_endpoints",
+    "tracking.signal_endpoints",
+    "tracking.command_endpoints",
+    "tracking.signal_pages",
     "tracking.position_endpoints",
     "tracking.history_endpoints",
     "gates.corridor_endpoints",
     "gates.endpoints",
-    "gates.tile_endpoints",
+    "notices.endpoints",
     "forecasting.endpoints",
+    "forecasting.skill_endpoints",
+    "forecasting.event_endpoints",
     "yards.endpoints",
+    "yards.zone_endpoints",
     "dispatch.policy_endpoints",
     "trips.endpoints",
+    "trips.expiry_endpoints",
     "trip_eta.endpoints",
     "dispatch.endpoints",
     "dispatch.advisory_endpoints",
+    "measures.endpoints",
     "planning.endpoints",
+    "declarations.import_endpoints",
     "declarations.endpoints",
-    "sheets.endpoints",
-    "sheets.inspection_endpoints",
+    "declarations.sighting_endpoints",
+    "declarations.trip_endpoints",
+    "sheets.correction_endpoints",
+    "attachments.endpoints",
     "procedures.endpoints",
     "stations.endpoints",
+    "checkpoints.endpoints",
+    "stations.handover_endpoints",
     "transshipments.endpoints",
     "equipment.camera_endpoints",
     "equipment.endpoints",
@@ -58,48 +97,81 @@ ENDPOINTS = (
     "notifications.endpoints",
     "notifications.webhook_endpoints",
     "reporting.endpoints",
+    "fees.bill_endpoints",
+    "reporting.day_endpoints",
     "fees.endpoints",
     "fees.payment_endpoints",
     "fees.tariff_endpoints",
+    "signin.signin_pages",
+    "signin.step_pages",
+    "signin.provider_pages",
+    "signin.first_administrator_pages",
+    "signin.account_pages",
+    "signin.factor_pages",
+    "signin.reset_pages",
+    "signin.rules_pages",
+    "accounts.admin_pages",
+    "accounts.audit_pages",
+    "stations.handover_pages",
+    "dispatch.pages",
+    "driver.pages",
+    "registers.pages",
+    "registers.company_pages",
+    "registers.claim_pages",
+    "trips.party_pages",
+    "shipments.pages",
+    "tracking.health_pages",
+    "tracking.trace_pages",
+    "forecasting.skill_pages",
+    "forecasting.event_pages",
+    "planning.answer_pages",
+    "planning.calibration_pages",
+    "planning.pages",
+    "planning.settings_pages",
+    "gates.pages",
+    "notices.pages",
+    "gates.priority_pages",
+    "yards.pages",
+    "declarations.import_pages",
+    "declarations.pages",
+    "declarations.support_pages",
+    "procedures.pages",
+    "fees.tariff_pages",
+    "ops.pages",
+    "equipment.pages",
+    "notifications.pages",
+    "public.skill_pages",
+    "reporting.pages",
+    "checkpoints.pages",
+    "reporting.day_pages",
+    "transshipments.pages",
+    "fees.bill_pages",
+    "fees.pages",
+    "attachments.pages",
+    "ops.first_steps_pages",
+    "privacy.endpoints",
+    "privacy.pages",
+    "public.security_pages",
 )
-"""The modules of the HTTP resources, in the order in which their routes are tried."""
+"""The modules of resources (`…endpoints`) and pages (`…pages`), in the order in which their routes are tried: what is
+asked for most comes first, for all that are tried before cost a millisecond."""
 NAMES: Mapping[str, Mapping[str, object]] = {
     "stage_names": Stage.labels(),
     "stage_specs": Stage.by_name(),
     "step_names": Step.labels(),
     "step_statuses": StepStatus.by_name(),
+    "vehicle_roles": VehicleRole.by_name(),
+    "transshipment_statuses": TransshipmentStatus.by_name(),
     "regimes": Regime.labels(),
 }
 """The vocabularies of features that every template can use, by what templates call them."""
-PAGES = (
-    "accounts.signin_pages",
-    "accounts.account_pages",
-    "accounts.admin_pages",
-    "accounts.audit_pages",
-    "stations.pages",
-    "dispatch.pages",
-    "driver.pages",
-    "shipments.pages",
-    "planning.pages",
-    "planning.settings_pages",
-    "gates.pages",
-    "yards.pages",
-    "declarations.pages",
-    "declarations.support_pages",
-    "procedures.pages",
-    "fees.tariff_pages",
-    "equipment.pages",
-    "notifications.pages",
-    "public.pages",
-    "reporting.pages",
-    "transshipments.pages",
-    "fees.pages",
-)
-"""The modules of the HTML pages, likewise."""
-
 TAGS = [
     {"name": "health", "description": "Alive, ready, figures for Prometheus."},
     {"name": "accounts", "description": "Tokens, accounts, organisations, the audit log."},
+    {
+        "name": "registers",
+        "description": "Vehicles, drivers, containers on file; proofs; powers of attorney.",
+    },
     {"name": "gps", "description": "The doors of GPS clients; wire formats as their makers define them."},
     {"name": "devices", "description": "What may report positions."},
     {"name": "map", "description": "Positions, the corridor, vector tiles, the past day."},
@@ -108,6 +180,8 @@ TAGS = [
     {"name": "trips", "description": "Vehicle, driver, goods and one crossing."},
     {"name": "declarations", "description": "What is declared of a trip, once, for every agency."},
     {"name": "sheets", "description": "A trip's sheet through all agencies, and the stations' work lists."},
+    {"name": "checkpoints", "description": "What officers see beside what is declared; findings, overrides, priority."},
+    {"name": "attachments", "description": "Papers and photographs kept with a trip."},
     {"name": "procedures", "description": "The steps of each gate, direction and regime, in versions."},
     {"name": "equipment", "description": "Plate cameras, scales, scanners, seals, barriers: their doors and reports."},
     {"name": "following", "description": "Notifications, webhooks, time in each step, daily bulletins."},
@@ -116,7 +190,11 @@ TAGS = [
         "description": "The fee of a trip: assessed, paid, waived; bank reports, receipts, closings.",
     },
     {"name": "dispatch", "description": "Advisories, orders and their acknowledgement."},
-    {"name": "gates", "description": "What each gate is: hours, lanes, regimes, goods, collectors, in versions."},
+    {
+        "name": "gates",
+        "description": "What each gate is and takes, in versions; its intake bans and outages.",
+    },
+    {"name": "privacy", "description": "What is kept of persons: how long, holds, export, erasure."},
     {"name": "planning", "description": "Settings of the gates, what-if scenarios."},
     {"name": "events", "description": "Server-sent events."},
 ]
@@ -137,12 +215,11 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            opened = runtime
+            opened: Runtime | None = app.state.runtime
             if opened is None:
-                opened = Runtime.open(settings, part="web")
+                opened = app.state.runtime = Runtime.open(settings, part="web")
                 stack.callback(opened.close)
                 stack.push_async_callback(opened.async_redis.aclose)
-            app.state.runtime = opened
             app.state.live = await stack.enter_async_context(Live(opened))
             yield
 
@@ -156,28 +233,48 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.sheets = sheets
-    if runtime is not None:
-        app.state.runtime = runtime
+    app.state.runtime = runtime
+    work_on(app, sheets)
     assets = Assets.load()
     app.state.pages = Pages(assets, NAMES, _script_settings())
     app.state.gettext = app.state.pages.gettext
     app.state.error_page = error_page
+    app.state.after_signin = partial(page_after_sign_in, demo=settings.demo)
+    app.add_middleware(GpsDoors, formats=GPS_FORMATS)  # the first one added is the innermost
+    app.add_middleware(BoundedBodies, large=LARGE_BODIES, apart=DOORS)
     errors.install(app)
+    assets.mount(app)
     _include_routers(app)
     _describe_security(app)
-    assets.mount(app)
     app.add_middleware(SelectiveGZip)
-    app.add_middleware(SecurityHeaders, base_map_url=settings.base_map_url, secure=settings.cookies_secure)
+    app.state.base_map = BaseMap.of(settings.base_map_url)
+    map_hosts = [*app.state.base_map.hosts, *filter(None, [origin_of(settings.satellite_url)])]
+    app.add_middleware(KnownHosts, names=known_hosts(settings), apart=UNCHECKED)
+    app.add_middleware(SecurityHeaders, map_hosts=map_hosts, secure=settings.cookies_secure)
     app.add_middleware(AccessLog)
+    app.state.request_figures = RequestFigures()
+    app.add_middleware(
+        RequestMetrics,
+        figures=app.state.request_figures,
+        doors=[each.path for each in GPS_FORMATS.values()],
+        lasting=("/api/v1/events",),
+    )
+    app.add_middleware(Draining)
     return app
+
+
+def work_on(app: FastAPI, sheets: Sheets) -> None:
+    """Let the routes of `app` act on these sheets."""
+    app.state.sheets = sheets
+    app.state.mover = TripMover(sheets)
+    app.state.vehicle_listener = partial(rejudge, sheets.presence)
 
 
 def _describe_security(app: FastAPI) -> None:
     """Say in the OpenAPI document how to sign in."""
     generate = app.openapi
 
-    def openapi() -> dict[str, Any]:
+    def openapi() -> JsonObject:
         schema = generate()
         schema.setdefault("components", {})["securitySchemes"] = {
             "token": {"type": "http", "scheme": "bearer", "description": "From POST /api/v1/tokens."},
@@ -195,13 +292,12 @@ def _describe_security(app: FastAPI) -> None:
 
 
 def _include_routers(app: FastAPI) -> None:
-    for name in ENDPOINTS:
-        app.include_router(importlib.import_module(f"app.{name}").router, responses=problems())
-    for name in PAGES:
-        app.include_router(importlib.import_module(f"app.{name}").router)
+    for name in ROUTERS:
+        responses = problems() if name.endswith("endpoints") else None
+        app.include_router(importlib.import_module(f"app.{name}").router, responses=responses)
 
 
-def _script_settings() -> dict[str, Any]:
+def _script_settings() -> JsonObject:
     """The numbers that the pages' scripts share with the platform."""
     return {
         "motion": {"stopped_mps": STOPPED_MPS, "free_mps": FREE_MPS},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,18 @@ def main() -> None:
     """Run the named measurements, all of them without a name."""
     parser = argparse.ArgumentParser(prog="bin/bench", description=__doc__)
     parser.add_argument("name", nargs="*", choices=[*NAMES, []], help=f"one of {', '.join(NAMES)}; none for all")
+    parser.add_argument("--minutes", type=float, help="how long a measurement that can be of any length takes")
+    parser.add_argument("--hours", type=float, help="the same in hours")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     arguments = parser.parse_args()
     names: list[str] = arguments.name or NAMES
+    minutes: float | None = arguments.minutes if arguments.hours is None else arguments.hours * 60.0
     figures: dict[str, dict[str, Any]] = {}
     for name in names:
         print(f"── {name}", flush=True)
-        figures[name] = importlib.import_module(f"bench.{name}").run()
+        run = importlib.import_module(f"bench.{name}").run
+        has_length = minutes is not None and "minutes" in inspect.signature(run).parameters
+        figures[name] = run(minutes=minutes) if has_length else run()
         for key, value in figures[name].items():
             print(f"  {key:<34} {value:.4g}" if isinstance(value, float) else f"  {key:<34} {value}", flush=True)
     if arguments.json:

@@ -75,7 +75,7 @@ def run() -> dict[str, Any]:
 
 def _prepare(urls: ServerUrls, password: str) -> list[str]:
     """A migrated platform with the corridor, one officer and enrolled trucks; the trucks' identifiers."""
-    engine, now = make_engine(urls.database_url, application_name="cuakhau-bench"), datetime.now(UTC)
+    engine, now = make_engine(urls.owner_url, application_name="cuakhau-bench"), datetime.now(UTC)
     migrate.upgrade(engine)
     with Session(engine) as session:
         save_corridor(session, Corridor.default())

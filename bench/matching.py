@@ -4,6 +4,8 @@ The drives are synthetic: trucks on the packaged corridor, both directions, a th
 Đăng within the drive, a fix every 15 s with 8 m of noise, half of them without heading or speed. They arrive as they
 would live: one fix of each truck a batch, with its last place. The limit is a bare nearest-line query of the same
 points: it finds a line, but no direction, no path, no geofence.
+
+Beside other matchers: see `bench.peers.matching`.
 """
 
 from __future__ import annotations
@@ -87,6 +89,8 @@ def make_drives(corridor: Corridor, *, trucks: int, steps: int, seed: int) -> Dr
 
 def run(*, trucks: int = 2_000, steps: int = 40, seed: int = 1) -> dict[str, float]:
     """Measure; shares are of all fixes, the first of each truck apart for the direction."""
+    from bench.peers.matching import compare
+
     corridor = Corridor.default()
     matcher = Matcher(corridor)
     drives = make_drives(corridor, trucks=trucks, steps=steps, seed=seed)
@@ -140,6 +144,7 @@ def run(*, trucks: int = 2_000, steps: int = 40, seed: int = 1) -> dict[str, flo
         "share_of_limit": limit_s / live_s,
         **shares(live, ""),
         **shares(backlog, "backlog_"),
+        **compare(corridor),
     }
 
 

@@ -15,7 +15,6 @@ import argparse
 import importlib.util
 import json
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.peers.sumo_micro import queue_errors
 from geo.corridor import Corridor
 from routing.demand import CorridorState
 from routing.forecast import forecast
@@ -156,6 +156,19 @@ def sumo_meso(n: int) -> tuple[Floats, float]:
         duration = float(found[1]) / (1000.0 if found[2] == "ms" else 1.0)
         trips_seen = ET.parse(at / "trips.xml").getroot().iter("tripinfo")
         return np.array([float(t.get("arrival", "nan")) for t in trips_seen]), duration
+
+
+def micro_errors() -> dict[str, float]:
+    """The queue before a gate beside SUMO's microscopic model, see `bench.peers.sumo_micro`.
+
+    `queue_error_vs_sumo_micro` is the mean absolute difference of the two queues over all minutes of all kinds of
+    hours, relative to SUMO's mean queue; beside it that of each kind.
+    """
+    kinds = queue_errors()
+    mean_veh = sum(queue_veh for _, queue_veh in kinds.values())
+    pooled = sum(error * queue_veh for error, queue_veh in kinds.values()) / mean_veh
+    each = {f"queue_error_vs_sumo_micro_{kind}": error for kind, (error, _) in kinds.items()}
+    return {"queue_error_vs_sumo_micro": pooled, **each}
 
 
 def uxsim(n: int) -> tuple[Floats, float]:
@@ -287,7 +300,16 @@ def ensemble() -> dict[str, float]:
     )
     forecast(network, state, runs=4, seed=1)
     best = min(forecast(network, state, runs=1000, seed=2).duration_s for _ in range(3))
-    return {"seconds": best, "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0}
+    return {"seconds": best, "rss_mb": peak_rss_mb()}
+
+
+def peak_rss_mb() -> float:
+    """The most memory that this process has held; what `getrusage` says of one includes the process that started it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    if found is None:
+        raise RuntimeError("The system does not say how much memory the process has held.")
+    return float(found[1]) / 1024.0
 
 
 def run() -> dict[str, Any]:
@@ -302,6 +324,8 @@ def run() -> dict[str, Any]:
         other, other_s = engine(TRUCKS)
         figures[f"speedup_vs_{name}"] = other_s / own_s
         figures[f"queue_error_vs_{name}"] = error(own_queue, queue_series(other, TRUCKS, free_s))
+    if importlib.util.find_spec("sumo") is not None:
+        figures |= micro_errors()
     theory_s = mmc(LANES * LOAD / SERVICE_S, SERVICE_S, LANES).wait_s
     gate_wait()
     wait_s, gate_s = gate_wait()

@@ -30,7 +30,7 @@ from sqlalchemy import Engine, text
 from app.accounts import service as accounts
 from app.accounts.tables import Organisation
 from app.bootstrap import web
-from app.declarations.endpoints import EXAMPLE as DECLARATION
+from app.declarations.schemas import EXAMPLE as DECLARATION
 from app.ops import migrate
 from app.ops.embedded import EmbeddedServers, ServerUrls
 from app.platform.actions import ActionContext
@@ -67,16 +67,16 @@ def run() -> dict[str, Any]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     with contextlib.ExitStack() as stack:
         if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
-            urls = ServerUrls(os.environ["DATABASE_URL"], os.environ["REDIS_URL"])
+            urls = ServerUrls.of_environment(os.environ)
         else:
             folder = tempfile.TemporaryDirectory(prefix="cuakhau-bench-", ignore_cleanup_errors=True)
             data_dir = Path(stack.enter_context(folder))
             urls = stack.enter_context(EmbeddedServers(data_dir, durable=False))
-        engine = make_engine(urls.database_url, application_name="cuakhau-bench")
+        engine = make_engine(urls.owner_url, application_name="cuakhau-bench")
         stack.callback(engine.dispose)
         runtime = stack.enter_context(_runtime(engine, urls))
         _prepare(runtime)
-        with TestClient(web(runtime)) as client:
+        with TestClient(web(runtime), base_url="http://localhost") as client:
             desk = _Desk(runtime, client)
             _copy_live(runtime)
             _copy_history(engine, LIVE, SMALL)
@@ -135,6 +135,8 @@ class _Desk:
             self._make_account(role, gate, name)
             self.requests += 1
             answer = self.client.post("/api/v1/tokens", data={"username": name, "password": PASSWORD})
+            if answer.status_code != 200:
+                raise RuntimeError(f"{name} is not signed in: {answer.status_code} {answer.text[:500]}")
             self.tokens[role, gate] = answer.json()["access_token"]
         return self.tokens[role, gate]
 
@@ -171,6 +173,7 @@ TRIP = (
     "planned_arrival, stage, stage_since, created_at, version, procedure_id, facts, arrived_at"
 )
 STEP = "trip_id, step, status, since, done_at, data, is_live"
+PLACE = "trip_id, began_at, ended_at, kind, gate_id, source, trust"
 FACTS = Facts(direction="export", regime="export", goods_class=frozenset({"fresh_fruit"}))
 
 
@@ -181,9 +184,9 @@ def _copy_live(runtime: Runtime) -> None:
         rows = {gate: procedures.get_current(session, (gate, "export", "export"), now) for gate in GATES}
         ways = {gate: (row.procedure_id, Procedure.from_definition(row.definition)) for gate, row in rows.items()}
     record = json.dumps(FACTS.to_record())
-    vehicles = (f"{n}\t29C-{n:05d}\t29C{n:05d}\ttruck\t1\t{now.isoformat()}\n" for n in range(1, VEHICLES + 1))
-    _copy(engine, "ingest.vehicle", "vehicle_id, plate, plate_norm, kind, organisation_id, created_at", vehicles)
-    trips, steps, places = [], [], []
+    vehicles = (f"{n}\t29C-{n:05d}\t29C{n:05d}\ttruck\t{now.isoformat()}\n" for n in range(1, VEHICLES + 1))
+    _copy(engine, "ingest.vehicle", "vehicle_id, plate, plate_norm, kind, created_at", vehicles)
+    trips, steps, places, positions = [], [], [], []
     for number in range(1, LIVE + 1):
         gate = GATES[number % 2]
         done = number % 14 if number % 2 == 0 or number % 3 == 0 else 0
@@ -205,15 +208,19 @@ def _copy_live(runtime: Runtime) -> None:
             f"{number}\t{step}\t{status}\t{since.isoformat()}\t\\N\t{{}}\tt\n"
             for step, status in sheet_now.state().items()
         ]
+        place = "gate_area" if stage == "in_the_yard" else stage
+        shown = f"{gate}\tact\t4" if is_here else "\\N\t\\N\t\\N" if stage == "planned" else "\\N\tgps\t1"
+        places.append(f"{number}\t{since.isoformat()}\t\\N\t{place}\t{shown}\n")
         km, site = (0.8, gate) if is_here else (5 + number % 120, "\\N")
-        places.append(
+        positions.append(
             f"{number}\t1\tSRID=4326;POINT(106.7 21.9)\t5\t{km}\t1\t0\t0\t{now.isoformat()}\t{now.isoformat()}\t"
             f"{site}\tmoving\n"
         )
     _copy(engine, "app.trip", TRIP, iter(trips))
     _copy(engine, "app.trip_step", STEP, iter(steps))
     columns = "vehicle_id, device_id, geom, speed_mps, km, direction, status, flags, received_at, time, site_id, motion"
-    _copy(engine, "ingest.last_position", columns, iter(places))
+    _copy(engine, "ingest.last_position", columns, iter(positions))
+    _copy(engine, "app.trip_place", PLACE, iter(places))
 
 
 def _copy_history(engine: Engine, after: int, until: int) -> None:
@@ -230,6 +237,14 @@ def _copy_history(engine: Engine, after: int, until: int) -> None:
                 f"export\texport\t{GATES[number % 2]}\t{at}\tout\t{at}\t{at}\t9\t1\t{record}\t{at}\n"
             )
 
+    def places() -> Iterator[str]:
+        for number in range(after + 1, until + 1):
+            moments = [(began + timedelta(seconds=number * 120 - minutes * 60)).isoformat() for minutes in (90, 60, 0)]
+            gate = f"{GATES[number % 2]}\tact\t4"
+            yield f"{number}\t{moments[0]}\t{moments[1]}\tqueued\t{gate}\n"
+            yield f"{number}\t{moments[1]}\t{moments[2]}\tgate_area\t{gate}\n"
+            yield f"{number}\t{moments[2]}\t\\N\tover_the_border\t{gate}\n"
+
     def lines() -> Iterator[str]:
         for number in range(after + 1, until + 1):
             at = (began + timedelta(seconds=number * 120)).isoformat()
@@ -241,8 +256,11 @@ def _copy_history(engine: Engine, after: int, until: int) -> None:
 
     _copy(engine, "app.trip", TRIP, trips())
     _copy(engine, "app.trip_step", STEP, lines())
+    _copy(engine, "app.trip_place", PLACE, places())
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM ANALYZE app.trip, app.trip_step, ingest.vehicle, ingest.last_position"))
+        connection.execute(
+            text("VACUUM ANALYZE app.trip, app.trip_step, app.trip_place, ingest.vehicle, ingest.last_position")
+        )
         for table, column in (("app.trip", "trip_id"), ("ingest.vehicle", "vehicle_id")):
             query = f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), max({column})) FROM {table}"
             connection.execute(text(query))

@@ -26,6 +26,11 @@ SAME_MOVE = timedelta(minutes=30)
 """Two reports of one kind about one truck this close together are one movement seen twice (assumed).
 
 A phone's GPS and a person at the barrier report the same entry minutes apart."""
+_INSTANT = timedelta(microseconds=1)
+
+
+ACT = "act"
+"""Source of what an officer's act shows: the truck is inside now. It says nothing of when the truck came."""
 
 
 class Flag(StrEnum):
@@ -58,7 +63,7 @@ class LedgerTruck:
 
 @dataclass(frozen=True)
 class Movement:
-    """One report: `kind` is `enter` or `leave`, `source` is `gps`, `camera` or `manual`."""
+    """One report: `kind` is `enter` or `leave`, `source` is `gps`, `camera`, `manual` or `act` (see `ACT`)."""
 
     truck: LedgerTruck
     kind: str
@@ -139,6 +144,21 @@ class YardState:
     contradictions: Sequence[Contradiction] = field(default=())
 
 
+def no_later_than(now: datetime, stay: Stay) -> Stay:
+    """A stay whose times are not after the present: a clock that was wrong wrote those, and what comes now is later."""
+    times = (stay.entered_at, stay.left_at)
+    if all(time is None or time <= now for time in times):
+        return stay
+    entered_at, left_at = (time if time is None or time <= now else now - _INSTANT for time in times)
+    return replace(stay, entered_at=entered_at, left_at=left_at)
+
+
+def counted_no_later_than(now: datetime, balance: YardBalance) -> YardBalance:
+    """A balance whose count is not after the present, likewise."""
+    is_over = balance.counted_at is None or balance.counted_at <= now
+    return balance if is_over else replace(balance, counted_at=now - _INSTANT)
+
+
 def apply_movement(stay: Stay | None, balance: YardBalance, movement: Movement) -> tuple[Stay, YardBalance]:
     """The stay and the balance after one report about one truck.
 
@@ -167,7 +187,8 @@ def _enter(stay: Stay | None, balance: YardBalance, movement: Movement) -> tuple
             balance = balance.moved(+1, time)  # it was among those counted, and its leave is entered only now
         return replace(stay, entered_at=time, entered_source=movement.source, flag=None), balance
     assert stay.entered_at is not None
-    if abs(time - stay.entered_at) <= SAME_MOVE:
+    is_same_visit = ACT in {movement.source, stay.entered_source}
+    if is_same_visit or abs(time - stay.entered_at) <= SAME_MOVE:
         if time < stay.entered_at and not balance.was_counted_after(stay.entered_at):
             balance = balance.moved(+1, time)
         return replace(stay, entered_at=min(time, stay.entered_at)), balance

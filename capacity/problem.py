@@ -1,7 +1,4 @@
-"""The yard problem: arrivals and yards as plain arrays, and how long trucks stay.
-
-What `capacity.plan` solves; `expected_stays` makes the two arrays that say how yards empty.
-"""
+"""The yard problem: arrivals and yards as plain arrays. What `capacity.plan` solves."""
 
 from __future__ import annotations
 
@@ -21,34 +18,72 @@ Bools = NDArray[np.bool_]
 class PlanWeights:
     """How the aims weigh against each other; all in weighted seconds, all choices of the operator.
 
-    A second of waiting counts `ordinary` or `perishable`; the k-th step of waiting costs `1 + growth · k` of
-    the first. A detour second counts `detour`, a second in the line of the crossing behind the yard `crossing`.
-    `stability_s` is the gain below which a truck that was told a yard is not sent to another, `unplaced_s` what
-    no place costs beyond waiting to the horizon's end.
+    A truck-second on the road because every place to wait is full counts `overflow`; a second of waiting counts
+    `ordinary` or `perishable`, and each further hour of it `1 + growth · hours` of the first, so that nobody starves. A
+    detour second counts `detour`, a second in the line of the crossing behind the yard `crossing`. `stability_s` is the
+    gain below which a truck that was told a yard is not sent to another, `unplaced_s` what no place costs beyond
+    waiting to the horizon's end.
     """
 
     ordinary: float = 1.0
     perishable: float = 4.0
-    growth: float = 0.05
+    growth: float = 0.1
     detour: float = 1.0
     crossing: float = 1.0
     stability_s: float = 900.0
     unplaced_s: float = 14400.0
+    overflow: float = 100.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not (np.isfinite(value) and value >= 0.0):
+                raise InvalidInputError(
+                    "The weight {name} is {value}, not 0 or more.", field=name, name=name, value=value
+                )
+
+
+@dataclass(frozen=True)
+class WaitingSpace:
+    """Where trucks wait until their place is free; who finds none stands on the road.
+
+    For N trucks, G gates, S staging areas, T steps: `home_gate` (N,), gate before which a truck waits; `on_road` (N,),
+    whether it has set out (others wait where they are, and are told to set out later); `staging_veh` (S, T), places;
+    `serves` (S, G), whether the road from an area leads to a gate.
+    """
+
+    home_gate: Ints
+    on_road: Bools
+    staging_veh: Floats
+    serves: Bools
+
+
+@dataclass(frozen=True)
+class SharedLimit:
+    """What several yards need of one thing at a time, such as staff at docks: `uses` (P, Y), `limit_veh` (P, T)."""
+
+    uses: Bools
+    limit_veh: Floats
 
 
 @dataclass(frozen=True)
 class YardProblem:
-    """Arrivals and yards as plain arrays: N trucks, Y yards, T steps of `step_s`; times in s after the start.
+    """Arrivals and yards as plain arrays: N trucks, Y yards (or zones of them), T steps of `step_s`; times in s after
+    the start.
 
     Arguments: `truck_ids` (N,); `perishable` (N,); `declared_s` (N,), when the truck was declared (earlier
     goes first among equals); `allowed` (N, Y), yards its goods and gate allow; `arrive_s` (N, Y), when it can
     be there; `detour_s` (N, Y), extra driving against its own gate; `previous_yard` (N,), index the last plan
     gave or −1; `yard_ids`; `capacity_veh` (Y, T); `remaining_veh` (Y, T), of those inside now still there at
-    the start of a step; `stay_share` (Y, T, T), share of trucks placed in step t' still there in step t;
-    `entrance` (Y,), row of `intake_veh` of the entrance before each yard, which yards may share; `intake_veh` (E, T),
-    how many an entrance can take in a step (infinite where nothing limits it); `gate` (Y,), index of the gate behind
-    each yard; `crossing_s` (G,), seconds a truck that gate takes on
+    the start of a step; `stay_share` (Y, T, T), share of trucks placed in step t' still there in step t, or
+    (K, Y, T, T) for K classes of stay; `entrance` (Y,), row of `intake_veh` of the entrance before each yard,
+    which yards may share; `intake_veh` (E, T), how many an entrance can take in a step (infinite where nothing
+    limits it); `gate` (Y,), index of the gate behind each yard; `crossing_s` (G,), seconds a truck that gate takes on
     average, nights included; `before_veh` (G,), trucks inside all its yards now, who cross first.
+
+    What not every problem has: `stay_class` (N,), row of `stay_share`; `previous_step` (N,), the step of the place
+    that the last plan gave; `opens` (Y, T), whether a yard takes trucks in a step; `convoy` (N,), trucks with the
+    same number of 0 or more get places in one yard and step; `waiting`, where trucks wait; `shared`, limits that
+    yards share.
 
     Raises
     ------
@@ -74,45 +109,76 @@ class YardProblem:
     crossing_s: Floats
     before_veh: Floats
     weights: PlanWeights = field(default_factory=PlanWeights)
+    stay_class: Ints | None = None
+    previous_step: Ints | None = None
+    opens: Bools | None = None
+    convoy: Ints | None = None
+    waiting: WaitingSpace | None = None
+    shared: SharedLimit | None = None
 
     def __post_init__(self) -> None:
         N, (Y, T) = len(self.truck_ids), self.capacity_veh.shape
-        shapes: dict[str, tuple[int, ...]] = {
-            "perishable": (N,),
-            "declared_s": (N,),
-            "previous_yard": (N,),
-            "allowed": (N, Y),
-            "arrive_s": (N, Y),
-            "detour_s": (N, Y),
-            "capacity_veh": (len(self.yard_ids), T),
-            "remaining_veh": (Y, T),
-            "entrance": (Y,),
-            "intake_veh": (len(self.intake_veh), T),
-            "gate": (Y,),
-            "before_veh": self.crossing_s.shape,
-            "stay_share": (Y, T, T),
-        }
-        for name, shape in shapes.items():
-            if getattr(self, name).shape != shape:
-                raise InvalidInputError(
-                    "{name} has shape {shape}, not {expected}.",
-                    field=name,
-                    name=name,
-                    shape=getattr(self, name).shape,
-                    expected=shape,
-                )
-
-        for name, count in (("entrance", len(self.intake_veh)), ("gate", len(self.crossing_s))):
+        G = len(self.crossing_s)
+        own: tuple[tuple[str, tuple[int, ...]], ...] = (
+            ("perishable", (N,)),
+            ("declared_s", (N,)),
+            ("previous_yard", (N,)),
+            ("allowed", (N, Y)),
+            ("arrive_s", (N, Y)),
+            ("detour_s", (N, Y)),
+            ("capacity_veh", (len(self.yard_ids), T)),
+            ("remaining_veh", (Y, T)),
+            ("entrance", (Y,)),
+            ("intake_veh", (len(self.intake_veh), T)),
+            ("gate", (Y,)),
+            ("before_veh", (G,)),
+            ("stay_share", (*self.stay_share.shape[:-3], Y, T, T)),
+            ("stay_class", (N,)),
+            ("previous_step", (N,)),
+            ("opens", (Y, T)),
+            ("convoy", (N,)),
+        )
+        for name, shape in own:
+            self._require_shape(name, getattr(self, name), shape)
+        if self.waiting is not None:
+            S = len(self.waiting.staging_veh)
+            of_waiting = (("home_gate", (N,)), ("on_road", (N,)), ("staging_veh", (S, T)), ("serves", (S, G)))
+            for name, shape in of_waiting:
+                self._require_shape(name, getattr(self.waiting, name), shape)
+        if self.shared is not None:
+            P = len(self.shared.limit_veh)
+            for name, shape in (("uses", (P, Y)), ("limit_veh", (P, T))):
+                self._require_shape(name, getattr(self.shared, name), shape)
+        for name, count in (("entrance", len(self.intake_veh)), ("gate", G)):
             index = getattr(self, name)
             if len(index) and not (index.min() >= 0 and index.max() < count):
                 raise InvalidInputError(
                     "{name} has an index outside 0 to {last}.", field=name, name=name, last=count - 1
                 )
 
+    @staticmethod
+    def _require_shape(name: str, array: NDArray[np.generic] | None, shape: tuple[int, ...]) -> None:
+        if array is not None and array.shape != shape:
+            raise InvalidInputError(
+                "{name} has shape {shape}, not {expected}.", field=name, name=name, shape=array.shape, expected=shape
+            )
+
     @property
     def steps(self) -> int:
         """Steps of the horizon."""
         return int(self.capacity_veh.shape[1])
+
+    def stays(self) -> Floats:
+        """Shares that stay, by class of stay, shape (K, Y, T, T)."""
+        return self.stay_share if self.stay_share.ndim == 4 else self.stay_share[None]
+
+    def stay_classes(self) -> Ints:
+        """The class of stay of each truck, shape (N,)."""
+        return np.zeros(len(self.truck_ids), np.int64) if self.stay_class is None else self.stay_class
+
+    def is_open(self) -> Bools:
+        """Whether a yard takes trucks in a step, shape (Y, T)."""
+        return np.ones(self.capacity_veh.shape, bool) if self.opens is None else self.opens
 
     def room_veh(self) -> Floats:
         """Places that newcomers can fill, shape (Y, T); none where more are inside than there is room."""
@@ -126,37 +192,9 @@ class YardProblem:
         return np.where(late, self.steps, np.where(late, 0, steps)).astype(np.int64)
 
 
-def expected_stays(
-    *,
-    inside_veh: Floats,
-    dwell_s: Floats,
-    release_veh_per_s: Floats,
-    working_s: Floats,
-    gate: Ints,
-) -> tuple[Floats, Floats]:
-    """What becomes of those inside now, and of those who come.
-
-    Arguments, for Y yards and T steps: `inside_veh` (Y,); `dwell_s` (Y,), mean stay while the gate works;
-    `release_veh_per_s` (Y,), how fast the gate behind the yard can take trucks, from all its yards together;
-    `working_s` (Y, T), seconds of each step in which that gate is open (stays do not shorten while it is closed);
-    `gate` (Y,), index of the gate behind each yard.
-
-    Returns `remaining_veh` (Y, T) and `stay_share` (Y, T, T) for `YardProblem`.
-
-    Stays are taken as exponential in working time. Yards cannot empty faster than their gate works, so those inside
-    leave at most at that rate, each yard's in proportion to how many it holds (the gate takes who has waited longest,
-    wherever it stands), and newcomers stay at least as long as the gate needs to work off those before them:
-    N = λ·W (Little 1961, doi:10.1287/opre.9.3.383).
-    """
-    Y, T = working_s.shape
-    worked = np.concatenate([np.zeros((Y, 1)), np.cumsum(working_s, axis=1)[:, :-1]], axis=1)
-    rate = np.maximum(release_veh_per_s, 1e-9)
-    before_veh = np.bincount(gate, inside_veh, minlength=1)[gate] if Y else np.zeros(0)
-    share_of_gate = np.divide(inside_veh, before_veh, out=np.ones(Y), where=before_veh > 0.0)
-    by_dwell = inside_veh[:, None] * np.exp(-worked / np.maximum(dwell_s, 1.0)[:, None])
-    by_gate = inside_veh[:, None] - (rate * share_of_gate)[:, None] * worked
-    remaining = np.maximum(np.maximum(by_dwell, by_gate), 0.0)
-    mean_s = np.maximum(np.maximum(dwell_s, 1.0), before_veh / rate)[:, None, None]
-    between = worked[:, None, :] - worked[:, :, None]
-    share = np.where(np.arange(T)[None, :] >= np.arange(T)[:, None], np.exp(-np.maximum(between, 0.0) / mean_s), 0.0)
-    return remaining, share
+def whole_trucks(intake_veh: Floats) -> Floats:
+    """What an entrance takes in each step (…, T), in whole trucks: parts add up until they are one truck."""
+    finite = np.isfinite(intake_veh)
+    taken = np.floor(np.cumsum(np.where(finite, intake_veh, 0.0), axis=-1) + 1e-9)
+    whole = np.diff(taken, axis=-1, prepend=0.0)
+    return np.asarray(np.where(finite, whole, np.inf), np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,52 @@ class Inside:
     flag: str | None
 
 
+class ReasonValues(TypedDict, total=False):
+    """The numbers in why a truck got its place; `other_later_s` is `None` where the other yard has none at all."""
+
+    other_yard: str
+    other_later_s: float | None
+    leaving_veh: int
+    perishable_veh: int
+    before_veh: int
+    free_veh: int
+    until_s: float
+
+
+class _Code(TypedDict):
+    code: str
+    wait_s: int
+
+
+class ReasonRecord(_Code, total=False):
+    """Why a truck got its place, as it is kept: a code, the numbers in its sentence, and where to wait until then."""
+
+    other_yard: str
+    other_later_s: float | None
+    leaving_veh: int
+    perishable_veh: int
+    before_veh: int
+    free_veh: int
+    until: str
+    staging_id: str | None
+
+
+class YardOccupancy(TypedDict):
+    """Trucks expected in a yard, at each step."""
+
+    occupancy_veh: list[float]
+
+
+class PlanSummary(TypedDict):
+    """What a plan says in sum; `waiting` are the trucks that wait longer than a step."""
+
+    trucks: int
+    placed: int
+    waiting: int
+    yards: dict[str, YardOccupancy]
+    step_s: float
+
+
 @dataclass(frozen=True)
 class Assignment:
     """What the newest plan says about a trip. `yard_id` is empty if there is no place within the horizon.
@@ -46,4 +92,4 @@ class Assignment:
     arrive_at: datetime
     place_free_at: datetime
     wait_s: int
-    reason: dict[str, Any]
+    reason: ReasonRecord

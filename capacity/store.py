@@ -7,27 +7,29 @@ stays that ended within `KEEP_STAYS`; movements are kept as evidence and not rea
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from capacity import ledger
 from capacity import ledger_store as ledger_rows
+from capacity.counting import shift_at
 from capacity.ledger import Flag, LedgerTruck, Movement, YardState
 from capacity.records import Assignment, Inside, Yard
 from capacity.tables import (
     AssignmentRow,
     CountRow,
     FeedRow,
+    MovementRow,
     PlanRow,
     PresenceRow,
     YardRow,
     YardStateRow,
 )
+from capacity.zone_store import places_ahead
 from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
 from geo.versions import stale
@@ -38,6 +40,8 @@ __all__ = ["Assignment", "Inside", "Yard"]
 KEEP_STAYS = timedelta(days=1)
 """How long an ended stay is kept, so that late reports of it are recognised."""
 KEEP_ASSIGNMENTS = timedelta(hours=6)
+RESERVED_AHEAD = timedelta(hours=6)
+"""A place that is given for later is not reserved yet: others stand there until then."""
 KEEP_PLANS = timedelta(days=30)
 MAX_COUNT_AGE = timedelta(hours=1)
 """A count older than this is refused: the ledger no longer knows that moment exactly."""
@@ -108,10 +112,13 @@ def _yard(row: YardRow) -> Yard:
 # The ledger
 
 
-def record_movements(session: Session, movements: Iterable[tuple[str, Movement]]) -> set[str]:
+def record_movements(
+    session: Session, movements: Iterable[tuple[str, Movement]], *, now: datetime | None = None
+) -> set[str]:
     """Enter reports of entering and leaving, given as (yard, movement); which yards changed.
 
-    A report whose source and reference are already known is skipped, so feeding one twice is harmless.
+    A report whose source and reference are already known is skipped, so feeding one twice is harmless. What the ledger
+    holds of after `now`, if given, a clock wrote that was wrong: it does not hide what is reported since.
     """
     reports = ledger_rows.insert_new_movements(session, list(movements))
     if not reports:
@@ -119,6 +126,9 @@ def record_movements(session: Session, movements: Iterable[tuple[str, Movement]]
     balance = ledger_rows.lock_balances(session)
     stays = ledger_rows.load_stays(session, [movement.truck for _, movement in reports])
     known, renamed = dict(stays), []
+    if now is not None:
+        balance = {yard_id: ledger.counted_no_later_than(now, kept) for yard_id, kept in balance.items()}
+        stays = {key: ledger.no_later_than(now, stay) for key, stay in stays.items()}
     touched: set[str] = set()
     for yard_id, movement in sorted(reports, key=lambda report: report[1].time):
         key = movement.truck.key
@@ -141,6 +151,31 @@ def record_movements(session: Session, movements: Iterable[tuple[str, Movement]]
     ledger_rows.save_stays(session, {key: stay for key, stay in stays.items() if known.get(key) is not stay})
     ledger_rows.save_balances(session, {yard_id: balance[yard_id] for yard_id in touched})
     return touched
+
+
+def first_entry(
+    session: Session, *, gate_id: str, vehicle_id: int, plate_norm: str, since: datetime
+) -> MovementRow | None:
+    """The first entry of a truck into a yard of a gate since a time, as a camera or a person saw it; `None`: none.
+
+    What the truck's own device reports does not count: its owner sends it. Nor does an entry that follows from an act
+    elsewhere, nor one into a temporary yard before the gate.
+    """
+    query = (
+        select(MovementRow)
+        .join(YardRow, YardRow.yard_id == MovementRow.yard_id)
+        .where(
+            YardRow.gate_id == gate_id,
+            MovementRow.kind == "enter",
+            YardRow.kind == "yard",
+            MovementRow.source.in_(["camera", "manual"]),
+            MovementRow.time >= since,
+            or_(MovementRow.vehicle_id == vehicle_id, MovementRow.plate_norm == plate_norm),
+        )
+        .order_by(MovementRow.time)
+        .limit(1)
+    )
+    return session.scalars(query).one_or_none()
 
 
 def close_stays(session: Session, vehicle_ids: Sequence[int], now: datetime) -> set[str]:
@@ -167,6 +202,7 @@ def record_count(
     time: datetime,
     now: datetime,
     counted_by: int | None,
+    is_confirmed: bool = False,
 ) -> int:
     """Enter a person's count of the vehicles inside; the ledger follows it and shows the difference. Its id.
 
@@ -182,7 +218,7 @@ def record_count(
             "A count is entered within an hour; {time} is not in the past hour.", field="time", time=time.isoformat()
         )
     get_yard(session, yard_id)
-    balance = ledger_rows.lock_balances(session)[yard_id]
+    balance = ledger.counted_no_later_than(now, ledger_rows.lock_balances(session)[yard_id])
     if balance.counted_at is not None and time < balance.counted_at:
         raise ConflictError(
             "A later count, of {time}, is already entered.", field="time", time=balance.counted_at.isoformat()
@@ -192,7 +228,15 @@ def record_count(
     after = ledger.apply_count(balance, raw_then_veh=raw_then_veh, counted_veh=inside_veh, counted_at=time)
     count_id = session.execute(
         insert(CountRow)
-        .values(yard_id=yard_id, time=time, inside_veh=inside_veh, expected_veh=raw_then_veh, counted_by=counted_by)
+        .values(
+            yard_id=yard_id,
+            time=time,
+            inside_veh=inside_veh,
+            expected_veh=raw_then_veh,
+            counted_by=counted_by,
+            shift=shift_at(time),
+            confirmed=is_confirmed,
+        )
         .returning(CountRow.count_id)
     ).scalar_one()
     settled = update(PresenceRow).where(PresenceRow.yard_id == yard_id, PresenceRow.flag.is_not(None))
@@ -200,6 +244,11 @@ def record_count(
     session.execute(settled.values(flag=None).execution_options(synchronize_session=False))
     ledger_rows.save_balances(session, {yard_id: after})
     return count_id
+
+
+def gates_of_yards(session: Session) -> dict[str, str]:
+    """The gate of each yard, by `yard_id`."""
+    return {yard_id: gate_id for yard_id, gate_id in session.execute(select(YardRow.yard_id, YardRow.gate_id))}
 
 
 def yard_states(session: Session, now: datetime, *, gate_id: str | None = None) -> list[YardState]:
@@ -217,12 +266,13 @@ def yard_states(session: Session, now: datetime, *, gate_id: str | None = None) 
         for yard_id, name in session.execute(odd):
             flagged[yard_id][flag].append(name)
     reserved = _reserved(session)
+    places = places_ahead(session, now, 0.0, 1)
     return [
         ledger.summarise(
             yard_id=yard.yard_id,
             gate_id=yard.gate_id,
             kind=yard.kind,
-            capacity_veh=yard.capacity_veh,
+            capacity_veh=places[yard.yard_id][0],
             identified_veh=inside.get(yard.yard_id, 0),
             balance=ledger_rows.balance_of(state),
             flagged=flagged[yard.yard_id],
@@ -285,7 +335,9 @@ def _reserved(session: Session) -> dict[str, int]:
     )
     rows = session.execute(
         select(AssignmentRow.yard_id, func.count())
+        .join(PlanRow, PlanRow.plan_id == AssignmentRow.plan_id)
         .where(AssignmentRow.plan_id == newest, AssignmentRow.yard_id.is_not(None), ~inside.exists())
+        .where(AssignmentRow.place_free_at <= PlanRow.made_at + RESERVED_AHEAD)
         .group_by(AssignmentRow.yard_id)
     )
     return {yard_id: count for yard_id, count in rows if yard_id is not None}
@@ -302,8 +354,8 @@ def save_plan(
     objective: float,
     gap: float | None,
     duration_s: float,
-    summary: dict[str, Any],
-    assignments: Sequence[dict[str, Any]],
+    summary: Mapping[str, object],
+    assignments: Sequence[Mapping[str, object]],
 ) -> int:
     """Keep a plan and its assignments (`trip_id vehicle_id yard_id arrive_at place_free_at wait_s reason`); its id."""
     plan_id = session.execute(
@@ -319,7 +371,7 @@ def save_plan(
         .returning(PlanRow.plan_id)
     ).scalar_one()
     if assignments:
-        session.execute(insert(AssignmentRow), [{**one, "plan_id": plan_id} for one in assignments])
+        session.execute(insert(AssignmentRow), [{**assignment, "plan_id": plan_id} for assignment in assignments])
     return plan_id
 
 

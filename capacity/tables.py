@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from capacity.records import PlanSummary, ReasonRecord
 from geo.database import Base
 
 SCHEMA = "capacity"
@@ -78,9 +87,10 @@ class MovementRow(Base):
     __table_args__ = (
         UniqueConstraint("source", "source_ref"),
         CheckConstraint("kind IN ('enter', 'leave')", name="kind"),
-        CheckConstraint("source IN ('gps', 'camera', 'manual')", name="source"),
+        CheckConstraint("source IN ('gps', 'camera', 'manual', 'act')", name="source"),
         CheckConstraint("vehicle_id IS NOT NULL OR plate_norm IS NOT NULL", name="truck"),
         Index("ix_movement_yard_id_time", "yard_id", "time"),
+        Index("ix_movement_plate_norm_time", "plate_norm", "time"),
         {"schema": SCHEMA},
     )
 
@@ -101,6 +111,7 @@ class CountRow(Base):
     __tablename__ = "count"
     __table_args__ = (
         CheckConstraint("inside_veh >= 0", name="inside_veh"),
+        CheckConstraint("shift IN ('day', 'night')", name="shift"),
         Index("ix_count_yard_id_time", "yard_id", "time"),
         {"schema": SCHEMA},
     )
@@ -111,6 +122,10 @@ class CountRow(Base):
     inside_veh: Mapped[int]
     expected_veh: Mapped[int]
     counted_by: Mapped[int | None]
+    shift: Mapped[str | None]
+    confirmed: Mapped[bool] = mapped_column(server_default=text("false"))
+    undone_at: Mapped[datetime | None]
+    undone_by: Mapped[int | None]
 
 
 class FeedRow(Base):
@@ -135,7 +150,7 @@ class PlanRow(Base):
     objective: Mapped[float]
     gap: Mapped[float | None]
     duration_ms: Mapped[int]
-    summary: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    summary: Mapped[PlanSummary] = mapped_column(JSONB)
 
 
 class AssignmentRow(Base):
@@ -157,4 +172,63 @@ class AssignmentRow(Base):
     arrive_at: Mapped[datetime]
     place_free_at: Mapped[datetime]
     wait_s: Mapped[int]
-    reason: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    reason: Mapped[ReasonRecord] = mapped_column(JSONB)
+
+
+class ZoneRow(Base):
+    """Places of one kind in a yard."""
+
+    __tablename__ = "zone"
+    __table_args__ = (
+        CheckConstraint(
+            "kind IN ('standard', 'forty_foot', 'reefer', 'livestock', 'dangerous', 'dock', 'temporary')", name="kind"
+        ),
+        {"schema": SCHEMA},
+    )
+
+    yard_id: Mapped[str] = mapped_column(ForeignKey("capacity.yard.yard_id"), primary_key=True)
+    zone_id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+
+
+class ZonePlacesRow(Base):
+    """How many places a zone has from a time on."""
+
+    __tablename__ = "zone_places"
+    __table_args__ = (
+        ForeignKeyConstraint(["yard_id", "zone_id"], ["capacity.zone.yard_id", "capacity.zone.zone_id"]),
+        CheckConstraint("places_veh >= 0", name="places_veh"),
+        Index("ix_zone_places_yard_id_since", "yard_id", "since"),
+        {"schema": SCHEMA},
+    )
+
+    change_id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    yard_id: Mapped[str]
+    zone_id: Mapped[str]
+    since: Mapped[datetime]
+    places_veh: Mapped[int]
+    entered_at: Mapped[datetime]
+    entered_by: Mapped[int | None]
+
+
+class ClosureRow(Base):
+    """A yard, or a zone of it, that is closed for a time, wholly or in part."""
+
+    __tablename__ = "closure"
+    __table_args__ = (
+        CheckConstraint("places_left_veh >= 0", name="places_left_veh"),
+        CheckConstraint("until IS NULL OR until >= since", name="until"),
+        Index("ix_closure_yard_id_until", "yard_id", "until"),
+        {"schema": SCHEMA},
+    )
+
+    closure_id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    yard_id: Mapped[str] = mapped_column(ForeignKey("capacity.yard.yard_id"))
+    zone_id: Mapped[str | None]
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+    places_left_veh: Mapped[int]
+    reason: Mapped[str]
+    entered_at: Mapped[datetime]
+    entered_by: Mapped[int | None]
+    ended_by: Mapped[int | None]

@@ -19,7 +19,7 @@ import shapely
 
 from geo.elements import Direction, KilometrePost, Road, Site, check_roads, check_sites
 from geo.errors import InvalidInputError, NotFoundError
-from geo.geojson import read_collection, read_features, write_features
+from geo.geojson import CorridorRecord, read_collection, read_features, write_features
 from geo.projection import geometry_to_metres, to_degrees, to_metres
 
 __all__ = ["PACKAGED_CORRIDOR", "Corridor", "Direction", "KilometrePost", "Road", "Site"]
@@ -83,11 +83,15 @@ class Corridor:
                 sites[site.site_id] = replace(site, road=roads[road].road, km=float(km), provenance=provenance)
         return cls(roads, sites, *notes)
 
-    def to_geojson(self) -> dict[str, Any]:
+    def to_geojson(self) -> CorridorRecord:
         """The corridor as an RFC 7946 FeatureCollection, the form that `from_geojson` reads."""
-        head = {"type": "FeatureCollection", "attribution": self.attribution, "license": self.license}
-        features = write_features(self.roads, self.sites.values())
-        return {**{k: v for k, v in head.items() if v}, "features": features}
+        record: CorridorRecord = {"type": "FeatureCollection"}
+        if self.attribution:
+            record["attribution"] = self.attribution
+        if self.license:
+            record["license"] = self.license
+        record["features"] = write_features(self.roads, self.sites.values())
+        return record
 
     # Looking things up
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 
 import networkx as nx
 import numpy as np
@@ -46,6 +47,36 @@ class Road:
     geometry: LineString
 
 
+class SiteAttributes(TypedDict, total=False):
+    """What a corridor's file may say of a site besides its place; others are kept, and nobody reads them.
+
+    Of a gate: `lanes`, its hours (see `Site.opening_hours`), what it does not take (`regimes_closed`, `goods_closed`),
+    who collects fees, and its traffic. Of a barrier its `number` counted from the border's far side; of yards and
+    staging areas their places.
+    """
+
+    lanes: int
+    opens: str
+    closes: str
+    breaks: str
+    holidays: dict[str, str]
+    regimes_closed: list[str]
+    goods_closed: list[str]
+    collectors: list[str]
+    cleared_veh_per_day: float
+    exports_veh_per_day: float
+    imports_veh_per_day: float
+    undeclared_exports_veh_per_h: float
+    number: int
+    side: str
+    cameras: int
+    reads: str
+    capacity_veh: int
+    overflow_veh: int
+    entrance_veh_per_h: float
+    exit_veh_per_h: float
+
+
 @dataclass(frozen=True)
 class Site:
     """A place on or beside a road: gate, barrier, yard, temporary yard, camera, staging area (EPSG:4326)."""
@@ -58,7 +89,7 @@ class Site:
     km: float
     lon: float
     lat: float
-    attributes: dict[str, Any]
+    attributes: SiteAttributes
     source: str
     provenance: dict[str, str]
     geofence: Polygon | None = None
@@ -68,6 +99,33 @@ class Site:
         """Places for trucks, where the site has any."""
         value = self.attributes.get("capacity_veh")
         return None if value is None else int(value)
+
+    @property
+    def entrance_headway_s(self) -> float:
+        """Least time between two trucks through a yard's entrance; 0 where nobody says how many it lets in."""
+        return self._headway_s("entrance_veh_per_h")
+
+    @property
+    def exit_headway_s(self) -> float:
+        """Least time between two trucks through a yard's exit; 0 where nobody says how many it lets out."""
+        return self._headway_s("exit_veh_per_h")
+
+    def _headway_s(self, attribute: Literal["entrance_veh_per_h", "exit_veh_per_h"]) -> float:
+        value = self.attributes.get(attribute)
+        if value is None:
+            return 0.0
+        try:
+            rate = float(value)
+        except (TypeError, ValueError):
+            rate = math.nan
+        if not 0.0 < rate < math.inf:
+            raise InvalidInputError(
+                "{attribute} of {value} is not possible; give a number above 0, or leave it out.",
+                field="attributes",
+                attribute=attribute,
+                value=value,
+            )
+        return 3600.0 / rate
 
     @property
     def opening_hours(self) -> OpeningHours | None:
@@ -178,7 +236,7 @@ def check_sites(sites: Iterable[Site], roads: set[str]) -> None:
                 "Yard {site}: attributes.capacity_veh is missing.", field="attributes", site=site.site_id
             )
         try:
-            _ = site.opening_hours
+            _ = site.opening_hours, site.entrance_headway_s, site.exit_headway_s
         except InvalidInputError as error:
             raise InvalidInputError(
                 "Site {site}: " + error.message, field="attributes", site=site.site_id, **error.values

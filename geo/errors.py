@@ -16,7 +16,10 @@ class CuaKhauError(Exception):
 
     Arguments: `message`, a `str.format` template in English (also the gettext key);
     `values`, what fills its placeholders; `field`, the input it concerns, if one.
+    `code` tells programs apart what they can do something about.
     """
+
+    code: str | None = None
 
     def __init__(self, message: str, *, field: str | None = None, **values: Any) -> None:
         self.message = message
@@ -41,12 +44,30 @@ class ForbiddenError(CuaKhauError):
     """Somebody is signed in but may not do this."""
 
 
+class ProofNeededError(ForbiddenError):
+    """The caller may do this, after proving once more who it is; `code` is how programs know."""
+
+    code = "proof_needed"
+
+
+class SessionLockedError(ForbiddenError):
+    """The caller's session is locked until it proves who it is."""
+
+    code = "session_locked"
+
+
 class NotFoundError(CuaKhauError):
     """The thing does not exist, or not for this caller."""
 
 
 class ConflictError(CuaKhauError):
     """The request contradicts the present state."""
+
+
+class UnlikelyError(ConflictError):
+    """What was entered is hard to believe; sent again as confirmed it counts. `code` is how programs know."""
+
+    code = "unlikely"
 
 
 class StaleError(CuaKhauError):

@@ -6,13 +6,34 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict, TypeVar, cast
 
 import shapely
 from shapely.geometry import LineString, Point, Polygon, mapping, shape
+from shapely.geometry.base import BaseGeometry
 
-from geo.elements import Road, Site
+from geo.elements import Road, Site, SiteAttributes
 from geo.errors import InvalidInputError, MalformedError
+
+G = TypeVar("G", bound=BaseGeometry)
+
+
+class Feature(TypedDict):
+    """A road, a site or a geofence; `properties.feature` says which."""
+
+    type: Literal["Feature"]
+    id: str
+    properties: dict[str, object]
+    geometry: dict[str, object]
+
+
+class CorridorRecord(TypedDict, total=False):
+    """A corridor as a FeatureCollection, with where it comes from and under which licence, where that is known."""
+
+    type: Literal["FeatureCollection"]
+    attribution: str
+    license: str
+    features: list[Feature]
 
 
 def read_collection(source: Path | str | Mapping[str, Any]) -> Mapping[str, Any]:
@@ -43,7 +64,7 @@ def read_features(features: Iterable[Any]) -> tuple[tuple[Road, ...], dict[str, 
     """
     roads: list[Road] = []
     points: list[tuple[Any, Point]] = []
-    fences: dict[str, Any] = {}
+    fences: dict[str, Polygon] = {}
     sites: dict[str, Site] = {}
     feature: Any = None
     try:
@@ -82,9 +103,9 @@ def read_features(features: Iterable[Any]) -> tuple[tuple[Road, ...], dict[str, 
     return tuple(roads), sites
 
 
-def write_features(roads: Iterable[Road], sites: Iterable[Site]) -> list[dict[str, Any]]:
+def write_features(roads: Iterable[Road], sites: Iterable[Site]) -> list[Feature]:
     """Features that `read_features` reads."""
-    features: list[dict[str, Any]] = []
+    features: list[Feature] = []
     for road in roads:
         fields = {k: v for k, v in vars(road).items() if k not in {"road_id", "geometry"}}
         features.append(_feature(road.edge_id, {"feature": "road", **fields}, road.geometry))
@@ -102,17 +123,17 @@ def _named(feature: Any) -> str:
     return str(feature.get("id", feature.get("properties"))) if isinstance(feature, Mapping) else str(feature)
 
 
-def _of(kind: type[Any], geometry: Any) -> Any:
+def _of(kind: type[G], geometry: BaseGeometry) -> G:
     if not isinstance(geometry, kind):
         raise ValueError(f"its geometry is a {geometry.geom_type}; use a {kind.__name__}")
     return geometry
 
 
-def _feature(feature_id: str, properties: dict[str, Any], geometry: Any) -> dict[str, Any]:
-    return {"type": "Feature", "id": feature_id, "properties": properties, "geometry": mapping(geometry)}
+def _feature(feature_id: str, properties: Mapping[str, object], geometry: BaseGeometry) -> Feature:
+    return {"type": "Feature", "id": feature_id, "properties": dict(properties), "geometry": mapping(geometry)}
 
 
-def _road(road_id: int, properties: Mapping[str, Any], geometry: Any) -> Road:
+def _road(road_id: int, properties: Mapping[str, Any], geometry: LineString) -> Road:
     return Road(
         road_id=road_id,
         edge_id=str(properties["edge_id"]),
@@ -135,7 +156,7 @@ def _road(road_id: int, properties: Mapping[str, Any], geometry: Any) -> Road:
     )
 
 
-def _site(properties: Mapping[str, Any], point: Any, geofence: Any) -> Site:
+def _site(properties: Mapping[str, Any], point: Point, geofence: Polygon | None) -> Site:
     return Site(
         site_id=str(properties["site_id"]),
         kind=str(properties["kind"]),
@@ -145,7 +166,7 @@ def _site(properties: Mapping[str, Any], point: Any, geofence: Any) -> Site:
         km=float(properties["km"]) if "road" in properties else math.nan,
         lon=point.x,
         lat=point.y,
-        attributes=dict(properties.get("attributes") or {}),
+        attributes=cast(SiteAttributes, dict(properties.get("attributes") or {})),
         source=str(properties["source"]),
         provenance=dict(properties["provenance"]),
         geofence=geofence,

@@ -37,8 +37,8 @@ MOVING_MPS: Final = 1.5
 CREEPING_MPS: Final = 2.8
 QUEUEING_MPS: Final = 4.0
 FREE_MPS: Final = 5.6
-MAX_TRUCK_MPS: Final = 45.0
-"""No truck moves faster; a position that would need it is an error."""
+MAX_TRUCK_MPS: Final = 160.0 / 3.6
+"""No truck moves faster (160 km/h): a position that would need it is an error, a speed beyond it is never shown."""
 
 THRESHOLDS_MPS: Final[Mapping[str, float]] = {
     "standing": STANDING_MPS,

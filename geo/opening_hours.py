@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property
-from typing import Any, Final, Self
+from typing import Final, Self, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -111,16 +111,24 @@ def format_intervals(intervals: Iterable[Interval]) -> str:
 def _checked(intervals: Iterable[Interval], name: str) -> tuple[Interval, ...]:
     """Intervals in the order of the day; refuses two that overlap, the evening's with the next morning's included."""
     ordered = tuple(sorted(intervals))
-    for one, other in itertools.pairwise((*ordered, *ordered[:1])):
+    for span, other in itertools.pairwise((*ordered, *ordered[:1])):
         begins_s = other.opens_s if other is not ordered[0] else other.opens_s + DAY_S
-        if one.end_s > begins_s:
+        if span.end_s > begins_s:
             raise InvalidInputError(
                 "The intervals {first} and {second} overlap; join them or move one.",
                 field=name,
-                first=str(one),
+                first=str(span),
                 second=str(other),
             )
     return ordered
+
+
+class HoursRecord(TypedDict):
+    """Opening hours as text: intervals and breaks of a regular day, and the intervals of holidays by ISO date."""
+
+    intervals: str
+    breaks: str
+    holidays: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -183,7 +191,7 @@ class OpeningHours:
                 ) from None
         return cls(parse_intervals(intervals), parse_intervals(breaks, field="breaks"), days, zone)
 
-    def to_record(self) -> dict[str, Any]:
+    def to_record(self) -> HoursRecord:
         """As plain JSON values, the keyword arguments of `parse` (without the zone)."""
         return {
             "intervals": format_intervals(self.intervals),

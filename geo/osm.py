@@ -11,11 +11,11 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypedDict
 
 import networkx as nx
 import osmnx
@@ -77,6 +77,10 @@ _TAGS: Final = (
 _CLASS_FILTER: Final = "|".join(f"{name}|{name}_link" for name in ROAD_CLASSES)
 
 
+Tags: TypeAlias = Mapping[str, object]
+"""The tags of an edge of OSMnx: text, or a list of texts where the ways that it joined differ."""
+
+
 @dataclass(frozen=True)
 class _Way:
     """A stretch between two junctions, in one or both directions; tags by direction, line in EPSG:32648."""
@@ -84,7 +88,16 @@ class _Way:
     line_m: LineString
     start: str
     end: str
-    tags: tuple[dict[str, Any] | None, dict[str, Any] | None]
+    tags: tuple[Tags | None, Tags | None]
+
+
+class ImportSummary(TypedDict):
+    """What an import made, and how many values of each field are assumed."""
+
+    output: str
+    roads: int
+    length_km: float
+    assumed: dict[str, int]
 
 
 def corridor_from_osm_file(
@@ -137,7 +150,7 @@ def corridor_from_place(
     return _corridor(graph, gate=gate, gate_id=gate_id, gate_name=gate_name)
 
 
-def import_corridor(source: str, output: Path, *, gate: str) -> dict[str, Any]:
+def import_corridor(source: str, output: Path, *, gate: str) -> ImportSummary:
     """Write a corridor made from `source`, an .osm file or the name of a place, to `output` as GeoJSON.
 
     Arguments: `gate`, "LON,LAT" of kilometre 0. Returns what was made, in numbers, and how much of it is assumed.
@@ -270,7 +283,7 @@ def _cut(way: _Way, at_m: Sequence[float], names: Sequence[str]) -> list[_Way]:
     return parts
 
 
-def _road(way: _Way, tags: dict[str, Any], backward: int, kms: tuple[float, float]) -> Road:
+def _road(way: _Way, tags: Tags, backward: int, kms: tuple[float, float]) -> Road:
     """A way in one direction as a road piece; `kms` at its start and end."""
     line_m = way.line_m.reverse() if backward else way.line_m
     ends, kms = ((way.end, way.start), kms[::-1]) if backward else ((way.start, way.end), kms)
@@ -317,26 +330,26 @@ def _road(way: _Way, tags: dict[str, Any], backward: int, kms: tuple[float, floa
     )
 
 
-def _values(tag: Any) -> list[Any]:
+def _values(tag: object) -> list[object]:
     """A tag's values: OSMnx gives a list where the ways that it joined differ."""
     return [] if tag is None else list(tag) if isinstance(tag, list) else [tag]
 
 
-def _first(tag: Any) -> str:
+def _first(tag: object) -> str:
     return str(next(iter(_values(tag)), ""))
 
 
-def _road_class(highway: Any) -> RoadClass | None:
+def _road_class(highway: object) -> RoadClass | None:
     return ROAD_CLASSES.get(_first(highway).removesuffix("_link"))
 
 
-def _count(tag: Any) -> int | None:
+def _count(tag: object) -> int | None:
     """A whole number above zero in a tag, or None: "2", "2;3" (the least counts)."""
     numbers = [int(number) for value in _values(tag) for number in re.findall(r"\d+", str(value))]
     return min((number for number in numbers if number > 0), default=None)
 
 
-def _lanes(tags: dict[str, Any], road_class: RoadClass, *, one_way: bool) -> tuple[int, str]:
+def _lanes(tags: Tags, road_class: RoadClass, *, one_way: bool) -> tuple[int, str]:
     """Lanes in this direction, and how they are known."""
     own = _count(tags.get("lanes:backward" if tags.get("reversed") is True else "lanes:forward"))
     if own is not None:
@@ -347,7 +360,7 @@ def _lanes(tags: dict[str, Any], road_class: RoadClass, *, one_way: bool) -> tup
     return (total, "surveyed") if one_way else (max(1, total // 2), "derived")
 
 
-def _free_speed(tags: dict[str, Any], road_class: RoadClass) -> tuple[float, str]:
+def _free_speed(tags: Tags, road_class: RoadClass) -> tuple[float, str]:
     """Free speed of trucks (m/s) from the limit for them or for all, and how it is known."""
     for tag in ("maxspeed:hgv", "maxspeed"):
         limits_kmh = [limit for value in _values(tags.get(tag)) if (limit := _kmh(str(value))) is not None]
@@ -364,7 +377,7 @@ def _kmh(text: str) -> float | None:
     return float(match[1]) * (KMH_PER_MPH if match[2] == "mph" else 1.0)
 
 
-def _hgv(tags: dict[str, Any]) -> tuple[str, str]:
+def _hgv(tags: Tags) -> tuple[str, str]:
     """Whether heavy vehicles may use it, in OSM's words, and how that is known; the strictest of several counts."""
     for tag in ("hgv", "access"):
         values = [str(value) for value in _values(tags.get(tag))]

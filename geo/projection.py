@@ -11,8 +11,9 @@ from pyproj import Transformer
 
 Floats = npt.NDArray[np.float64]
 
-_TO_METRES: Final = Transformer.from_crs(4326, 32648, always_xy=True)
-_TO_DEGREES: Final = Transformer.from_crs(32648, 4326, always_xy=True)
+METRIC_EPSG: Final = 32648
+_TO_METRES: Final = Transformer.from_crs(4326, METRIC_EPSG, always_xy=True)
+_TO_DEGREES: Final = Transformer.from_crs(METRIC_EPSG, 4326, always_xy=True)
 
 
 def to_metres(lon: npt.ArrayLike, lat: npt.ArrayLike) -> tuple[Floats, Floats]:

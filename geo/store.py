@@ -97,7 +97,7 @@ def load_corridor(session: Session) -> Corridor:
             km=row.km,
             lon=point.x,
             lat=point.y,
-            attributes=dict(row.attributes),
+            attributes=row.attributes.copy(),
             source=row.source,
             provenance=dict(row.provenance),
             geofence=fence,

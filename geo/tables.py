@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from geoalchemy2 import Geometry, WKBElement
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from geo.database import Base
+from geo.elements import SiteAttributes
 
 SCHEMA = "geo"
 
@@ -69,7 +68,7 @@ class SiteRow(Base):
     name_zh: Mapped[str]
     road: Mapped[str]
     km: Mapped[float]
-    attributes: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    attributes: Mapped[SiteAttributes] = mapped_column(JSONB)
     source: Mapped[str]
     provenance: Mapped[dict[str, str]] = mapped_column(JSONB)
     geom: Mapped[WKBElement] = mapped_column(Geometry("POINT", srid=4326))

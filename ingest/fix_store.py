@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, text
 
-from ingest.latest import LATEST, NEVER
+from ingest.fixes import FLAG_JUMP, FLAG_SECOND
+from ingest.latest import LATEST, NEVER, add_suspect
 
 FIX_COLUMNS = (
     "vehicle_id, time, device_id, geom, speed_mps, heading_deg, accuracy_m, road_id, offset_m, km, direction, status, "
@@ -38,25 +39,19 @@ def ensure_partitions(connection: Connection, first: date, last: date) -> list[d
     present = set(partition_days(connection))
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     made = [day for day in days if day not in present]
-    for day in made:
-        # Days are dates of ours, not text of anybody's: identifiers and bounds cannot be bound parameters here.
-        connection.execute(
-            text(
-                f"CREATE TABLE ingest.{_name(day)} PARTITION OF ingest.fix "
-                f"FOR VALUES FROM ('{day}T00:00:00Z') TO ('{day + timedelta(days=1)}T00:00:00Z')"
-            )
-        )
+    for day in made:  # by a function of the owner's: the application's role makes no tables
+        connection.execute(text("SELECT ingest.add_fix_day(:day)"), {"day": day})
     return made
 
 
-def drop_old_partitions(connection: Connection, retention_days: int, now: datetime) -> list[date]:
-    """Drop the partitions of days that are wholly older than the retention; the days dropped."""
+def drop_old_partitions(connection: Connection, retention_days: int, now: datetime, *, max_days: int) -> list[date]:
+    """Drop up to `max_days` partitions of days that are wholly older than the retention, oldest first; the days."""
     limit = oldest_day(now, retention_days)
-    old = [day for day in partition_days(connection) if day < limit]
+    old = [day for day in partition_days(connection) if day < limit][:max_days]
     if old:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PARTITION_LOCK})
     for day in old:
-        connection.execute(text(f"DROP TABLE IF EXISTS ingest.{_name(day)}"))
+        connection.execute(text("SELECT ingest.drop_fix_day(:day)"), {"day": day})
     return old
 
 
@@ -90,29 +85,46 @@ def load_latest(connection: Connection, vehicle_ids: Sequence[int], site_ids: Se
     """The last positions of vehicles as rows of `LATEST`, in any order; `site` points into `site_ids`."""
     found = connection.execute(
         text(
-            "SELECT vehicle_id, (extract(epoch FROM time) * 1000000)::bigint, ST_X(geom), ST_Y(geom), road_id, "
-            "offset_m, direction, site_id, passage FROM ingest.last_position WHERE vehicle_id = ANY(:ids)"
+            "SELECT vehicle_id, (extract(epoch FROM time) * 1000000)::bigint, ST_X(geom), ST_Y(geom), "
+            "coalesce(road_id, -1), coalesce(offset_m, 'NaN'), direction, site_id, passage, greatest(device_id, 0) "
+            "FROM ingest.last_position WHERE vehicle_id = ANY(:ids)"
         ),
         {"ids": list(vehicle_ids)},
     ).all()
     site = {site_id: number for number, site_id in enumerate(site_ids)}
     rows = np.zeros(len(found), LATEST)
-    for number, (vehicle_id, time_us, lon, lat, road_id, offset_m, direction, site_id, passage) in enumerate(found):
-        rows[number] = (
-            vehicle_id,
-            time_us,
-            lon,
-            lat,
-            -1 if road_id is None else road_id,
-            np.nan if offset_m is None else offset_m,
-            direction,
-            site.get(site_id, -1),
-            passage,
-            NEVER,
-            0.0,
-            0.0,
-        )
+    names = ["vehicle_id", "time_us", "lon", "lat", "road_id", "offset_m", "direction", "passage", "leader_id"]
+    for number, (*place, site_id, passage, leader_id) in enumerate(found):
+        rows[names][number] = (*place, passage, leader_id)
+        rows["site"][number] = site.get(site_id, -1)
+    rows["suspect_us"] = NEVER
+    for name in ("leader_us", "leader_since_us", "stored_us"):
+        rows[name] = rows["time_us"]
+    _add_newer(connection, rows)
     return rows
+
+
+def _add_newer(connection: Connection, rows: npt.NDArray[np.void]) -> None:
+    """Add to rows of `LATEST` what was stored after the last position: fixes out of reach, another receiver's."""
+    row_of = {vehicle_id: number for number, vehicle_id in enumerate(rows["vehicle_id"].tolist())}
+    newer = connection.execute(
+        text(
+            "SELECT f.vehicle_id, (extract(epoch FROM f.time) * 1000000)::bigint, ST_X(f.geom), ST_Y(f.geom), "
+            "coalesce(f.accuracy_m, 'NaN'), f.device_id, f.flags FROM ingest.last_position p CROSS JOIN LATERAL ("
+            "SELECT * FROM ingest.fix f WHERE f.vehicle_id = p.vehicle_id AND f.time > p.time "
+            "ORDER BY f.time DESC LIMIT 64) f WHERE p.vehicle_id = ANY(:ids) ORDER BY f.vehicle_id, f.time"
+        ),
+        {"ids": list(row_of)},
+    )
+    for vehicle_id, time_us, lon, lat, accuracy_m, device_id, flags in newer:
+        row = rows[row_of[vehicle_id]]
+        row["stored_us"] = time_us
+        if flags & FLAG_SECOND:
+            continue
+        if device_id > 0:
+            row["leader_id"], row["leader_us"], row["leader_since_us"] = device_id, time_us, time_us
+        if flags & FLAG_JUMP:
+            add_suspect(row, time_us, lon, lat, accuracy_m)
 
 
 def copy_fixes(connection: Connection, stream: bytes) -> int:
@@ -161,10 +173,6 @@ def load_plates(connection: Connection, vehicle_ids: Sequence[int]) -> dict[int,
         text("SELECT vehicle_id, plate FROM ingest.vehicle WHERE vehicle_id = ANY(:ids)"), {"ids": list(vehicle_ids)}
     )
     return {vehicle_id: plate for vehicle_id, plate in rows}
-
-
-def _name(day: date) -> str:
-    return f"fix_{day:%Y%m%d}"
 
 
 def _copy(connection: Connection, statement: str, stream: bytes) -> int:

@@ -45,6 +45,15 @@ FLAG_SPEED_DERIVED = 8
 FLAG_CAMERA = 16
 """Not a receiver's: a plate camera on the road read the vehicle's plate there; the place is the camera's."""
 
+FLAG_CLOCK = 32
+"""The device's clock was wrong; the time is corrected (`ingest.clocks`)."""
+FLAG_SPEED_UNIT = 64
+"""The device reports speeds in another unit than its protocol says; the speed is corrected (`ingest.speeds`)."""
+FLAG_SECOND = 128
+"""Of a truck's other receiver, while one leads: stored, moves nothing (`ingest.receivers`)."""
+FLAG_SPEED_DOUBTED = 256
+"""The reported speed contradicts the way moved, or no truck drives it; it is not kept (`ingest.speeds`)."""
+
 
 def pack(fixes: FixArray, attributes: Attributes | None = None) -> dict[bytes | str, bytes]:
     """The stream entry that carries `fixes` (and what else their messages said)."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 
+HASH_BYTES = hashlib.sha256().digest_size
+
 
 def new_identifier() -> str:
     """128 random bits as 32 hexadecimal digits: what a GPS client is set up with."""

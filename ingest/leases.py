@@ -30,6 +30,8 @@ class ShardLeases:
         self._locks = [
             redis.lock(lease_key(shard), timeout=LEASE_S, blocking=False, thread_local=False) for shard in range(shards)
         ]
+        for lock in self._locks:
+            lock.local.token = name.encode()  # what a worker of this name held before it was started again is ours
 
     def balance(self) -> list[int]:
         """Renew this worker's leases and take or give up shards for a fair share; the shards newly taken.

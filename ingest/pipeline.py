@@ -10,37 +10,45 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import orjson
-from psycopg2.errors import UniqueViolation
+from psycopg2.errors import CheckViolation, UniqueViolation
 from redis import Redis
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
 from geo.clock import Clock
 from geo.geodesy import distance_m
-from geo.matching import Fixes, Matcher, Places, SiteEvents, Status, site_events
-from geo.motion import Pace, pace
+from geo.matching import Matcher, Places, SiteEvents, Status, site_events
 from ingest import binary_copy, fix_store
-from ingest.fixes import FIX, FLAG_JUMP, FLAG_LATE, FLAG_SPEED_DERIVED, Attributes, FixArray, unpack
+from ingest.device_traits import DeviceTraits
+from ingest.fixes import FIX, FLAG_JUMP, FLAG_LATE, FLAG_SECOND, FLAG_SPEED_DERIVED, Attributes, FixArray, unpack
 from ingest.formats.report import AttributeValues, from_microseconds, to_microseconds
-from ingest.latest import NEVER, Latest, Slots
+from ingest.latest import NEVER, Latest, Slots, add_suspect
+from ingest.mending import note_exceptions
+from ingest.motions import MOTIONS, motions, motions_of_sites
+from ingest.placing import as_fixes, place_fixes, take
 from ingest.positions import PublishedPosition
+from ingest.receivers import find_seconds, led_since
+from ingest.speeds import derived_mps
 from ingest.stream import refused
 
 PASSAGE_GAP_S = 6 * 3600.0
 """A vehicle silent for longer begins a new passage."""
-MOTION_OF_SITE = {"yard": "yard", "temporary_yard": "yard", "staging": "staging", "gate": "gate"}
-MOTIONS = (*(each.name.lower() for each in Pace), "off_road", "yard", "staging", "gate")
 POSITIONS_CHANNEL = "ck:positions"
 LAST_KEY = "ck:last"
 _UNKNOWN_SPEED_AFTER_S = 600.0
+_DAY_US = 86_400_000_000
 
 Rows = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
+
+
+FAR_DEG: Final = 0.5
+"""Some 50 km; how far about the corridor fixes are stored."""
 
 
 @dataclass
@@ -53,16 +61,30 @@ class Context:
     matcher: Matcher
     retention_days: int
     latest: Latest = field(default_factory=Latest)
+    traits: DeviceTraits = field(default_factory=DeviceTraits)
     plates: dict[int, str] = field(default_factory=dict)
+    ways_waiting: bool = True
+    """Whether ways may be asked to be taken again (`ingest.mending`)."""
+    days: set[int] = field(default_factory=set)
+    """Days since 1970 that have a partition for sure."""
+    keep_far: bool = False
+    """Whether fixes far from the corridor are stored: where else a truck goes is its enterprise's business."""
 
     def __post_init__(self) -> None:
         corridor = self.matcher.corridor
+        bounds = np.array([road.geometry.bounds for road in corridor.roads])
+        self._near = (*(bounds[:, :2].min(axis=0) - FAR_DEG), *(bounds[:, 2:].max(axis=0) + FAR_DEG))
         self.edge_ids = [road.edge_id for road in corridor.roads]
         self.road_names = [road.road for road in corridor.roads]
         self.site_ids = list(self.matcher.site_ids)
-        kinds = [MOTION_OF_SITE.get(corridor.sites[site_id].kind) for site_id in self.site_ids]
-        self.motion_of_site = np.array([-1 if kind is None else MOTIONS.index(kind) for kind in kinds] + [-1], np.intp)
+        self.motion_of_site = motions_of_sites(corridor)
         self.gate_of_site = [corridor.sites[site_id].gate_id for site_id in self.site_ids]
+
+    def is_far(self, lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64]) -> Flags:
+        """Which positions are more than `FAR_DEG` outside the box about the corridor's roads."""
+        west, south, east, north = self._near
+        far: Flags = (lon < west) | (lon > east) | (lat < south) | (lat > north)
+        return far
 
 
 @dataclass
@@ -79,6 +101,10 @@ class Batch:
     vehicle_of: Rows = field(default_factory=lambda: np.empty(0, np.intp))
     """Row → index into `vehicles`."""
     late: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
+    second: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
+    """Of a receiver that does not lead."""
+    leader: tuple[npt.NDArray[np.int64], ...] = ()
+    """Of each vehicle the receiver that leads by now, when it was last heard, since when without a gap."""
     jump: Flags = field(default_factory=lambda: np.empty(0, np.bool_))
     places: Places | None = None
     events: SiteEvents | None = None
@@ -105,7 +131,7 @@ def decode(batch: Batch, _context: Context) -> None:
 
 
 def validate(batch: Batch, context: Context) -> None:
-    """Sort by vehicle and time; drop repeats and what is beyond the retention; tell late from new."""
+    """Sort by vehicle and time; drop repeats, what is beyond the retention or far away; tell late from new."""
     fixes = batch.fixes
     oldest = fix_store.oldest_day(context.clock.now(), context.retention_days)
     oldest_us = to_microseconds(datetime.combine(oldest, time(), UTC))
@@ -117,10 +143,12 @@ def validate(batch: Batch, context: Context) -> None:
         ordered["time_us"][1:] == ordered["time_us"][:-1]
     )
     too_old, future = ordered["time_us"] < oldest_us, ordered["time_us"] >= newest_us
-    keep = ~(repeat | too_old | future)
+    far = np.zeros(len(order), np.bool_) if context.keep_far else context.is_far(ordered["lon"], ordered["lat"])
+    keep = ~(repeat | too_old | future | far)
     batch.counts["fixes_duplicate_total"] += int(repeat.sum())
     batch.counts[refused("too_old")] += int((too_old & ~repeat).sum())
     batch.counts[refused("future")] += int((future & ~repeat).sum())
+    batch.counts[refused("far")] += int((far & ~(repeat | too_old | future)).sum())
     batch.fixes = ordered[keep]
     if batch.attributes is not None:
         batch.attributes = [batch.attributes[row] for row in order[keep].tolist()]
@@ -135,28 +163,39 @@ def validate(batch: Batch, context: Context) -> None:
     batch.late = batch.fixes["time_us"] <= known_us[batch.vehicle_of]
 
 
+def judge(batch: Batch, context: Context) -> None:
+    """Speeds that can be true, in the unit of the device; which of a truck's receivers leads."""
+    batch.fixes = fixes = context.traits.judge(batch.fixes, context.engine, context.clock.now())
+    rows = context.latest.rows[batch.slots]
+    known = rows["leader_id"].copy(), rows["leader_us"].copy(), rows["leader_since_us"].copy()
+    leader_id, leader_us = known[0].copy(), known[1].copy()
+    device_id, time_us, of = fixes["device_id"], fixes["time_us"], batch.vehicle_of
+    batch.second = find_seconds(of, device_id, time_us, leader_id, leader_us, skip=batch.late)
+    since_us = led_since(of, device_id, time_us, ~batch.second & ~batch.late, known)
+    if batch.late.any():  # what another receiver reports late from within that time moves nothing either
+        while_led = (time_us >= known[2][of]) & (time_us <= known[1][of])
+        batch.second |= batch.late & while_led & (device_id > 0) & (device_id != known[0][of])
+    batch.leader = (leader_id, leader_us, since_us)
+
+
 def match(batch: Batch, context: Context) -> None:
     """Place fixes on roads, tell jumps, find geofences entered and left and what each vehicle is doing."""
     fixes, latest = batch.fixes, context.latest.rows[batch.slots]
-    # A fix that was out of reach last time takes part again, so that the next one can agree with it.
-    suspects = np.flatnonzero(latest["suspect_us"] > latest["time_us"])
-    input_ = _fixes(fixes, latest[suspects])
     previous = context.latest.places(batch.slots)
-    places = context.matcher.match(input_, previous)
-    count = len(fixes)
-    batch.places = places = _first(places, count)
-    batch.jump = places.unlikely & ~batch.late
+    batch.places = places = place_fixes(context.matcher, fixes, batch.second, latest, previous)
+    batch.jump = places.unlikely & ~batch.late & ~batch.second
     flags = batch.fixes["flags"].copy()
     flags[batch.late] |= FLAG_LATE
     flags[batch.jump] |= FLAG_JUMP
+    flags[batch.second] |= FLAG_SECOND
     batch.fixes["flags"] = flags
 
-    trusted = np.flatnonzero(~batch.late & ~batch.jump)
+    trusted = np.flatnonzero(~batch.late & ~batch.jump & ~batch.second)
     last = np.flatnonzero(np.diff(batch.vehicle_of[trusted], append=-1))
     batch.newest = trusted[last]
     with_trusted = np.unique(batch.vehicle_of[trusted])
     batch.events = site_events(
-        _fixes(fixes[trusted]), _take(places, trusted), context.latest.places(batch.slots[with_trusted])
+        as_fixes(fixes[trusted]), take(places, trusted), context.latest.places(batch.slots[with_trusted])
     )
     _describe(batch, context, trusted, last)
 
@@ -165,7 +204,7 @@ def _describe(batch: Batch, context: Context, trusted: Rows, last: Rows) -> None
     """Speed, motion and passage of the newest fix of each vehicle."""
     assert batch.places is not None
     newest = batch.newest
-    fix, place = batch.fixes[newest], _take(batch.places, newest)
+    fix, place = batch.fixes[newest], take(batch.places, newest)
     known = context.latest.rows[batch.slots[batch.vehicle_of[newest]]]
     # where the vehicle was just before: in this batch, else its last position
     before = trusted[np.maximum(last - 1, 0)]
@@ -179,14 +218,11 @@ def _describe(batch: Batch, context: Context, trusted: Rows, last: Rows) -> None
     elapsed_s[(elapsed_s < 1.0) | (elapsed_s > _UNKNOWN_SPEED_AFTER_S)] = np.nan
     reported = fix["speed_mps"]
     derive = np.isnan(reported) & np.isfinite(elapsed_s)
-    batch.speed_mps = np.where(derive, moved_m / elapsed_s, reported).astype(np.float32)
+    batch.speed_mps = np.where(derive, derived_mps(moved_m, elapsed_s), reported).astype(np.float32)
     flags = batch.fixes["flags"]
     flags[newest[derive]] |= FLAG_SPEED_DERIVED
 
-    # The first three motions are those of `Pace`.
-    motion = np.where(place.status == Status.ON_ROAD, pace(batch.speed_mps), MOTIONS.index("off_road"))
-    at_site = context.motion_of_site[place.site]
-    batch.motion = np.where(at_site >= 0, at_site, motion)
+    batch.motion = motions(context.motion_of_site, place.site, place.status, batch.speed_mps)
 
     silent_s = np.where(known["time_us"] == NEVER, np.inf, (fix["time_us"] - known["time_us"]) / 1e6)
     turned = (place.direction != 0) & (known["direction"] != 0) & (place.direction != known["direction"])
@@ -194,12 +230,25 @@ def _describe(batch: Batch, context: Context, trusted: Rows, last: Rows) -> None
     batch.passage = np.where(new, fix["time_us"] // 1_000_000, known["passage"])
 
 
+def make_partitions(batch: Batch, context: Context) -> None:
+    """See that each day of the batch has its partition: upkeep may be late, or a day's was lost."""
+    days = set(np.unique(batch.fixes["time_us"] // _DAY_US).tolist())
+    if days <= context.days:
+        return
+    dates = sorted(from_microseconds(number * _DAY_US).date() for number in days - context.days)
+    with context.engine.begin() as connection:
+        for day in dates:
+            fix_store.ensure_partitions(connection, day, day)
+    context.days |= days
+
+
 def store(batch: Batch, context: Context) -> None:
     """One transaction: fixes, last positions, site events. Afterwards the worker knows the new places."""
     assert batch.places is not None
     assert batch.events is not None
     columns = _fix_columns(batch.fixes, batch.places, batch.attributes)
-    certain = ~batch.late & ~batch.jump if batch.direct else np.zeros(len(batch.fixes), np.bool_)
+    newer = batch.fixes["time_us"] > context.latest.rows["stored_us"][batch.slots][batch.vehicle_of]
+    certain = ~batch.late & ~batch.jump & newer if batch.direct else np.zeros(len(batch.fixes), np.bool_)
     events = batch.events
     with context.engine.begin() as connection:
         stored = 0
@@ -217,12 +266,26 @@ def store(batch: Batch, context: Context) -> None:
                 ["enter" if entered else "leave" for entered in events.entered],
                 [from_microseconds(round(moment * 1e6)) for moment in events.time_s],
             )
+        asked = note_exceptions(connection, batch.fixes, jump=batch.jump, late=_out_of_order(batch, context))
+    context.ways_waiting = context.ways_waiting or asked
     batch.counts["fixes_stored_total"] += stored
     batch.counts["fixes_duplicate_total"] += len(batch.fixes) - stored
     batch.counts["fixes_late_total"] += int(batch.late.sum())
     batch.counts[refused("impossible_jump")] += int(batch.jump.sum())
     batch.counts["fixes_matched_total"] += int((batch.places.status != Status.OFF_CORRIDOR).sum())
     _advance(batch, context)
+
+
+def _out_of_order(batch: Batch, context: Context) -> Flags:
+    """Fixes older than some that were judged without them, so that the vehicle's way is to be taken again."""
+    known = context.latest.rows[batch.slots][batch.vehicle_of]
+    fixes = batch.fixes
+    between = ~batch.late & (fixes["time_us"] <= known["stored_us"])
+    among_suspects = fixes["time_us"] <= known["suspect_us"].max(axis=1)
+    found: Flags = (batch.late & ~batch.second) | (
+        between & (among_suspects | (fixes["device_id"] != known["leader_id"]))
+    )
+    return found
 
 
 def _advance(batch: Batch, context: Context) -> None:
@@ -234,11 +297,13 @@ def _advance(batch: Batch, context: Context) -> None:
     for name in ("road_id", "offset_m", "direction", "site"):
         rows[name][slots] = getattr(places, name)[newest]
     rows["passage"][slots] = batch.passage
-    jumps = np.flatnonzero(batch.jump)
-    own = batch.slots[batch.vehicle_of[jumps]]
-    for name in ("lon", "lat"):
-        rows[f"suspect_{name}"][own] = batch.fixes[name][jumps]  # in order of time, so the newest stays
-    rows["suspect_us"][own] = batch.fixes["time_us"][jumps]
+    for name, values in zip(("leader_id", "leader_us", "leader_since_us"), batch.leader, strict=True):
+        rows[name][batch.slots] = values
+    np.maximum.at(rows["stored_us"], batch.slots[batch.vehicle_of], batch.fixes["time_us"])
+    for row in np.flatnonzero(batch.jump).tolist():  # in order of time
+        fix = batch.fixes[row]
+        slot = batch.slots[batch.vehicle_of[row]]
+        add_suspect(rows[slot], fix["time_us"], fix["lon"], fix["lat"], fix["accuracy_m"])
 
 
 def publish(batch: Batch, context: Context) -> None:
@@ -247,16 +312,23 @@ def publish(batch: Batch, context: Context) -> None:
         return
     positions = list(_positions(batch, context))
     encoded = [orjson.dumps(position) for position in positions]
-    with context.redis.pipeline(transaction=False) as pipe:
-        pipe.hset(
-            LAST_KEY,
-            mapping={str(position["vehicle_id"]): text for position, text in zip(positions, encoded, strict=True)},
-        )
-        pipe.publish(POSITIONS_CHANNEL, b"[" + b",".join(encoded) + b"]")
-        pipe.execute()
+    # Not in one pipeline: in a cluster a message has no node of its own.
+    context.redis.hset(
+        LAST_KEY,
+        mapping={str(position["vehicle_id"]): text for position, text in zip(positions, encoded, strict=True)},
+    )
+    context.redis.publish(POSITIONS_CHANNEL, b"[" + b",".join(encoded) + b"]")
 
 
-STEPS: tuple[Callable[[Batch, Context], None], ...] = (decode, validate, match, store, publish)
+STEPS: tuple[Callable[[Batch, Context], None], ...] = (
+    decode,
+    validate,
+    judge,
+    match,
+    make_partitions,
+    store,
+    publish,
+)
 
 
 def run(payloads: Sequence[dict[bytes, bytes]], context: Context) -> Counter[str]:
@@ -269,9 +341,10 @@ def run(payloads: Sequence[dict[bytes, bytes]], context: Context) -> Counter[str
     """
     try:
         return _run(Batch(payloads), context)
-    except (IntegrityError, UniqueViolation):
-        # Somebody else stored fixes of our vehicles: what we know of them is old. Ask again, trust nothing.
+    except (IntegrityError, UniqueViolation, CheckViolation):
+        # Somebody else stored fixes of our vehicles, or a day's partition is gone: ask again, trust nothing.
         context.latest.clear()
+        context.days.clear()
         return _run(Batch(payloads, direct=False), context)
 
 
@@ -281,40 +354,6 @@ def _run(batch: Batch, context: Context) -> Counter[str]:
         if not len(batch.fixes):
             break
     return batch.counts
-
-
-def _fixes(fixes: FixArray, suspects: npt.NDArray[np.void] | None = None) -> Fixes:
-    """Fixes as the matcher takes them, suspects of earlier batches after them."""
-    extra = suspects if suspects is not None else np.empty(0, [("vehicle_id", "i8")])
-    unknown = np.full(len(extra), np.nan)
-
-    def joined(name: str, more: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        return np.concatenate([fixes[name].astype(np.float64), more]) if len(extra) else fixes[name].astype(np.float64)
-
-    ids = fixes["vehicle_id"].astype(np.int64)
-    if not len(extra):
-        return Fixes(
-            ids,
-            fixes["time_us"] / 1e6,
-            *(joined(name, unknown) for name in ("lon", "lat", "speed_mps", "heading_deg", "accuracy_m")),
-        )
-    return Fixes(
-        np.concatenate([ids, extra["vehicle_id"]]),
-        np.concatenate([fixes["time_us"] / 1e6, extra["suspect_us"] / 1e6]),
-        joined("lon", extra["suspect_lon"]),
-        joined("lat", extra["suspect_lat"]),
-        joined("speed_mps", unknown),
-        joined("heading_deg", unknown),
-        joined("accuracy_m", unknown),
-    )
-
-
-def _first(places: Places, count: int) -> Places:
-    return places if len(places.road_id) == count else _take(places, slice(0, count))
-
-
-def _take(places: Places, rows: Any) -> Places:
-    return Places(**{name: getattr(places, name)[rows] for name in places.__dataclass_fields__})
 
 
 def _fix_columns(
@@ -362,7 +401,7 @@ def _chosen(columns: list[binary_copy.Column], rows: Any) -> list[binary_copy.Co
 
 def _positions(batch: Batch, context: Context) -> Iterable[PublishedPosition]:
     assert batch.places is not None
-    fixes, places = batch.fixes[batch.newest], _take(batch.places, batch.newest)
+    fixes, places = batch.fixes[batch.newest], take(batch.places, batch.newest)
     moments = np.datetime_as_string(fixes["time_us"].astype("datetime64[us]"), unit="ms", timezone="UTC")
     for vehicle_id, moment, lon, lat, speed, heading, road_id, km, direction, site, motion in zip(
         fixes["vehicle_id"].tolist(),

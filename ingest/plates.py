@@ -14,6 +14,7 @@ from typing import Literal
 from geo.errors import InvalidInputError
 
 VehicleKind = Literal["truck", "trailer"]
+Country = Literal["VN", "CN"]
 
 _SPECIAL_SERIES = "LD|KT|DA|NG|NN|QT|CV|HC|MK|RM|SM|TD"
 _SERIES_LETTERS = "A-HK-NPR-VX-Z"
@@ -22,7 +23,8 @@ _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕
 _CHINESE = re.compile(
     rf"([{_PROVINCES}])([A-HJ-NP-Z])([A-HJ-NP-Z0-9]{{5,6}}|[A-HJ-NP-Z0-9]{{4}}[挂学警港澳超])", re.ASCII
 )
-_SEPARATORS = re.compile(r"[\s.\-_·•・‧/]+")
+_SEPARATORS = re.compile(r"[\s.\-_·•・‧/,'’\u2010-\u2015\u2212\u200b-\u200d\u2060\ufeff]+")
+"""What stands between the characters of a plate: also the dashes of word processors and what a copied text hides."""
 
 _LOOKALIKES = str.maketrans("DOQBISZG", "00081526")
 
@@ -72,6 +74,11 @@ def vehicle_kind(plate_norm: str) -> VehicleKind:
     match = _VIETNAMESE.fullmatch(plate_norm)
     is_trailer = plate_norm.endswith("挂") or (match is not None and match[2] in {"R", "RM"})
     return "trailer" if is_trailer else "truck"
+
+
+def country(plate_norm: str) -> Country:
+    """The country that a plate in normal form is of."""
+    return "CN" if _CHINESE.fullmatch(plate_norm) else "VN"
 
 
 def lookalike_key(text: str) -> str:

@@ -28,7 +28,7 @@ MOTIONS = ("moving", "slow", "stopped", "off_road", "yard", "staging", "gate")
 
 
 class Vehicle(Base):
-    """A truck or trailer, known by its plate."""
+    """A truck or trailer, known by its plate. Whose it is, the registers of the platform say."""
 
     __tablename__ = "vehicle"
     __table_args__ = (CheckConstraint("kind IN ('truck', 'trailer')", name="kind"), {"schema": SCHEMA})
@@ -37,7 +37,6 @@ class Vehicle(Base):
     plate: Mapped[str]
     plate_norm: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]
-    organisation_id: Mapped[int | None] = mapped_column(index=True)
     created_at: Mapped[datetime]
 
 
@@ -45,7 +44,11 @@ class Device(Base):
     """What reports for a vehicle. Only the hash of its identifier is kept, and the hint people tell it by."""
 
     __tablename__ = "device"
-    __table_args__ = (CheckConstraint("kind IN ('phone', 'tracker')", name="kind"), {"schema": SCHEMA})
+    __table_args__ = (
+        CheckConstraint("kind IN ('phone', 'tracker')", name="kind"),
+        Index("ix_device_number", text("ltrim(imei, '0')")),
+        {"schema": SCHEMA},
+    )
 
     device_id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     key_hash: Mapped[bytes] = mapped_column(unique=True)
@@ -138,3 +141,63 @@ class SiteEvent(Base):
     kind: Mapped[str]
     time: Mapped[datetime]
     source: Mapped[str]
+
+
+class DeadLetter(Base):
+    """A fix that no worker can store, or a whole entry that none can read, with the reason.
+
+    `fields` are those of the stream entry that carries it, in base64; `door` names the doors that its entry came
+    through.
+    """
+
+    __tablename__ = "dead_letter"
+    __table_args__ = (
+        CheckConstraint("kind IN ('unreadable', 'refused', 'deadly', 'unsent')", name="kind"),
+        UniqueConstraint("stream", "entry_id", "row"),
+        {"schema": SCHEMA},
+    )
+
+    dead_letter_id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    stream: Mapped[str]
+    entry_id: Mapped[str]
+    row: Mapped[int]
+    kind: Mapped[str]
+    reason: Mapped[str]
+    door: Mapped[str | None]
+    device_id: Mapped[int | None] = mapped_column(BigInteger)
+    vehicle_id: Mapped[int | None]
+    fields: Mapped[dict[str, str]] = mapped_column(JSONB)
+    died_at: Mapped[datetime]
+    replayed_at: Mapped[datetime | None]
+
+
+class DeviceTrait(Base):
+    """What is known of a device's clock and unit of speed, and when it was last heard and kept."""
+
+    __tablename__ = "device_trait"
+    __table_args__ = ({"schema": SCHEMA, "postgresql_with": {"fillfactor": "70"}},)
+
+    device_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    clock_shift_s: Mapped[int] = mapped_column(server_default=text("0"))
+    weeks_rolled: Mapped[bool] = mapped_column(server_default=text("false"))
+    clock_offset_s: Mapped[float | None] = mapped_column(REAL)
+    clock_learned_at: Mapped[datetime | None]
+    speed_factor: Mapped[float] = mapped_column(server_default=text("1"))
+    speed_set: Mapped[bool] = mapped_column(server_default=text("false"))
+    speed_learned_at: Mapped[datetime | None]
+    last_received_at: Mapped[datetime | None]
+    last_kept_at: Mapped[datetime | None]
+
+
+class DeviceRefusal(Base):
+    """Reports of a device that were refused for a reason."""
+
+    __tablename__ = "device_refusal"
+    __table_args__ = ({"schema": SCHEMA},)
+
+    device_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    detail: Mapped[str]

@@ -38,6 +38,8 @@ MEASURES: Final = (
     Measure("fruit_waiting_truck_hours", "of these with perishable goods", "h", 1),
     Measure("mean_wait_s", "Mean wait of a truck", "min", 1, 60.0),
     Measure("longest_queue_veh", "Longest queue", "trucks"),
+    Measure("spoiled_t", "Perishable goods spoiled", "tonnes"),
+    Measure("cost_vnd", "Cost of hours and spoiled goods", "million đ", 0, 1e6),
     Measure("crossed_veh", "Trucks that crossed", "trucks", more_is_good=True),
 )
 INPUT_NAMES: Final = {
@@ -47,6 +49,7 @@ INPUT_NAMES: Final = {
     "closures": "Closed road",
     "diversions": "Diversion",
     "holds": "Hold",
+    "bans": "Ban",
     "perishable_share": "Share of perishable goods",
     "exports_veh_per_day": "Exports a day",
     "exports_veh_per_h": "Exports by hour of the day",
@@ -54,6 +57,7 @@ INPUT_NAMES: Final = {
     "standing_veh": "Trucks standing at the start",
     "cleared_exports_veh_per_day": "Exports cleared a day",
     "lanes": "Lanes",
+    "reversed_lanes": "Import lanes reversed for exports",
     "opens": "Opens",
     "closes": "Closes",
     "service_mean_s": "Service time, mean (s)",

@@ -5,9 +5,13 @@ Pages and the style read the same tables, so that a legend can never disagree wi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, get_args
 
 from geo.errors import InvalidInputError
+from maps import land
+from maps.base_map import BaseMap
+from maps.expressions import Json, zoomed
 from maps.symbols import (
     CASING,
     FENCE,
@@ -25,8 +29,6 @@ from maps.symbols import (
     Theme,
 )
 
-Json = dict[str, Any]
-
 CHINESE: Final = ("Noto Sans SC", "PingFang SC", "Microsoft YaHei", "Noto Sans SC Variable")
 FONT: Final = ["Be Vietnam Pro", *CHINESE]
 FONT_BOLD: Final = ["Be Vietnam Pro SemiBold", "Be Vietnam Pro", *CHINESE]
@@ -40,7 +42,14 @@ def legend(theme: Theme) -> Json:
     """The legend of the live map in `theme`: trucks, roads and overlays with names in vi, en and zh."""
     return {
         "trucks": [
-            {"state": s.state, "name": s.name, "colour": s.shades.of(theme), "path": s.path, "rotates": s.rotates}
+            {
+                "state": s.state,
+                "name": s.name,
+                "colour": s.shades.of(theme),
+                "path": s.path,
+                "rotates": s.rotates,
+                "on_road": s.on_road,
+            }
             for s in sorted(TRUCK_STATES, key=lambda s: -s.rank)
         ],
         "roads": [
@@ -53,13 +62,13 @@ def legend(theme: Theme) -> Json:
     }
 
 
-def style(theme: str, *, locale: str = "vi", base_map_url: str = "", attribution: str = "") -> Json:
+def style(theme: str, base_map: BaseMap, *, locale: str = "vi", satellite_url: str = "", attribution: str = "") -> Json:
     """The MapLibre style of the live map (style specification v8).
 
-    Arguments: `theme`, light or dark; `locale` of the labels; `base_map_url`, a raster tile template drawn below
-    everything, or empty; `attribution` of the corridor's data. Live data (trucks, queue tails, selection) are empty
-    GeoJSON sources that pages fill; the legend rides along as `metadata["cuakhau:legend"]`. Tile addresses are
-    absolute paths: a page puts its own origin before them.
+    Arguments: `theme`, light or dark; `base_map`, drawn below everything; `locale` of the labels; `satellite_url`, a
+    raster tile template that a page may show instead, or empty; `attribution` of the corridor's data. Live data
+    (trucks, queue tails, selection) are empty GeoJSON sources that pages fill; the legend rides along as
+    `metadata["cuakhau:legend"]`. Tile addresses are absolute paths: a page puts its own origin before them.
 
     Raises
     ------
@@ -69,23 +78,18 @@ def style(theme: str, *, locale: str = "vi", base_map_url: str = "", attribution
     if theme not in get_args(Theme):
         raise InvalidInputError("There is no theme {value}; use light or dark.", field="theme", value=theme)
     shade: Theme = "dark" if theme == "dark" else "light"
-    sources: Json = {
+    sources: dict[str, Json] = {
         layer: _vector(layer, attribution, minzoom=minzoom)
         for layer, minzoom in (("roads", 0), ("sites", 0), ("geofences", 9), ("posts", 7))
     }
     sources["roads"]["promoteId"] = {"roads": "edge_id"}
-    sources |= {key: _geojson() for key in ("tail", "selection")}
+    sources |= {key: _geojson() for key in ("tail", "selection", "bins")}
     # Points need no simplifying, and icons reach over the edges of tiles anyway: no truck is laid out twice.
     sources["trucks"] = _geojson() | {"promoteId": "vehicle_id", "buffer": 0, "tolerance": 0}
-    layers: list[Json] = [{"id": "ground", "type": "background", "paint": {"background-color": GROUND.of(shade)}}]
-    if base_map_url:
-        sources["base"] = {"type": "raster", "tiles": [base_map_url], "tileSize": 256}
-        dim = {"raster-opacity": 0.55, "raster-saturation": -0.6} | (
-            {"raster-brightness-max": 0.35} if shade == "dark" else {}
-        )
-        layers.append({"id": "base", "type": "raster", "source": "base", "paint": dim})
+    below, layers = _ground(base_map, satellite_url, shade, locale)
+    sources |= below
     layers += [*_fences(shade), *_roads(shade), *_tail(shade, locale), *_selection(shade)]
-    layers += [*_posts(shade), *_sites(shade, locale), *_trucks(shade)]
+    layers += [*_posts(shade), *_sites(shade, locale), *_bins(shade), *_trucks(shade)]
     return {
         "version": 8,
         "name": f"Cửa Khẩu Số {shade}",
@@ -93,6 +97,29 @@ def style(theme: str, *, locale: str = "vi", base_map_url: str = "", attribution
         "sources": sources,
         "layers": layers,
     }
+
+
+def _ground(base_map: BaseMap, satellite_url: str, theme: Theme, locale: str) -> tuple[dict[str, Json], list[Json]]:
+    """Sources and layers of what lies below the corridor."""
+    sources: dict[str, Json] = {"base": dict(base_map.source)}
+    layers: list[Json] = [{"id": "ground", "type": "background", "paint": {"background-color": GROUND.of(theme)}}]
+    names: list[Json] = []
+    if base_map.kind == "raster":
+        dim = {"raster-opacity": 0.55, "raster-saturation": -0.6} | (
+            {"raster-brightness-max": 0.35} if theme == "dark" else {}
+        )
+        layers.append({"id": "base", "type": "raster", "source": "base", "paint": dim})
+    else:
+        if base_map.is_packaged:
+            sources["relief"] = dict(land.RELIEF)
+            layers.append(land.relief(theme))
+        layers += land.surfaces(theme)
+        names = land.labels(theme, locale, FONT)
+    if satellite_url:
+        sources["satellite"] = {"type": "raster", "tiles": [satellite_url], "tileSize": 256}
+        hidden: Json = {"layout": {"visibility": "none"}}
+        layers.append({"id": "satellite", "type": "raster", "source": "satellite"} | hidden)
+    return sources, [*layers, *names]
 
 
 def _vector(layer: str, attribution: str, *, minzoom: int) -> Json:
@@ -105,16 +132,12 @@ def _geojson() -> Json:
     return {"type": "geojson", "data": {"type": "FeatureCollection", "features": []}}
 
 
-def _zoomed(*stops: tuple[float, Any]) -> list[Any]:
-    return ["interpolate", ["linear"], ["zoom"], *(part for stop in stops for part in stop)]
-
-
-def _by_flow(values: dict[str, Any], otherwise: Any) -> list[Any]:
+def _by_flow(values: Mapping[str, object], otherwise: object) -> list[Any]:
     state = ["coalesce", ["feature-state", "flow"], NO_FLOW.flow]
     return ["match", state, *(part for pair in values.items() for part in pair), otherwise]
 
 
-LANE_OFFSET: Final = _zoomed((8, 1.2), (12, 3.5), (16, 8.0))
+LANE_OFFSET: Final = zoomed((8, 1.2), (12, 3.5), (16, 8.0))
 """Both directions share one surveyed line; each is drawn to the right of it, as traffic keeps right."""
 
 
@@ -132,7 +155,7 @@ def _roads(theme: Theme) -> list[Json]:
             "paint": {
                 "line-color": CASING.of(theme),
                 "line-offset": LANE_OFFSET,
-                "line-width": _zoomed((8, 6.0), (12, 9.0), (16, 18.0)),
+                "line-width": zoomed((8, 6.0), (12, 9.0), (16, 18.0)),
             },
         },
         base
@@ -142,7 +165,7 @@ def _roads(theme: Theme) -> list[Json]:
             "paint": {
                 "line-color": _by_flow(colours, NO_FLOW.shades.of(theme)),
                 "line-offset": LANE_OFFSET,
-                "line-width": _zoomed((8, wide[0]), (12, wide[1]), (16, wide[2])),
+                "line-width": zoomed((8, wide[0]), (12, wide[1]), (16, wide[2])),
             },
         },
         base
@@ -153,7 +176,7 @@ def _roads(theme: Theme) -> list[Json]:
                 "line-color": CASING.of(theme),
                 "line-offset": LANE_OFFSET,
                 "line-dasharray": [0.35, 1.4],
-                "line-width": _zoomed((8, 3.5), (12, 6.0), (16, 13.0)),
+                "line-width": zoomed((8, 3.5), (12, 6.0), (16, 13.0)),
                 "line-opacity": _by_flow({"queue": 0.75}, 0.0),
             },
         },
@@ -176,7 +199,7 @@ def _fences(theme: Theme) -> list[Json]:
 def _tail(theme: Theme, locale: str) -> list[Json]:
     """Queue tails: `what` is now, p10, p50 or p90; lines lie outside the road, points carry the label."""
     line: Json = {"type": "line", "source": "tail", "layout": {"line-cap": "butt", "line-join": "round"}}
-    offset = _zoomed((8, 7.0), (12, 12.0), (16, 24.0))
+    offset = zoomed((8, 7.0), (12, 12.0), (16, 24.0))
     is_line = ["==", ["geometry-type"], "LineString"]
     now = ["==", ["get", "what"], "now"]
     colour = ["case", now, TAIL_NOW.of(theme), TAIL_FORECAST.of(theme)]
@@ -201,7 +224,7 @@ def _tail(theme: Theme, locale: str) -> list[Json]:
                 "line-color": TAIL_NOW.of(theme),
                 "line-width": 3,
                 "line-dasharray": [1.2, 0.6],
-                "line-offset": _zoomed((8, -5.0), (12, -9.0), (16, -18.0)),
+                "line-offset": zoomed((8, -5.0), (12, -9.0), (16, -18.0)),
             },
         },
         {
@@ -281,7 +304,7 @@ def _posts(theme: Theme) -> list[Json]:
             "layout": {
                 "text-field": ["concat", "km ", ["get", "km"]],
                 "text-font": FONT,
-                "text-size": _zoomed((8, 10), (14, 12)),
+                "text-size": zoomed((8, 10), (14, 12)),
                 "text-anchor": "left",
                 "text-offset": [1.6, 0],
                 "symbol-sort-key": ["-", 0, ["get", "step"]],
@@ -299,7 +322,7 @@ def _sites(theme: Theme, locale: str) -> list[Json]:
         "text-field": name,
         "text-font": FONT,
         "text-anchor": "right",
-        "text-offset": [-1.2, 0],
+        "text-offset": ["step", ["zoom"], ["literal", [-1.9, 0]], 11, ["literal", [-1.2, 0]]],
         "text-max-width": 14,
         "text-optional": True,
     }
@@ -323,9 +346,41 @@ def _sites(theme: Theme, locale: str) -> list[Json]:
     ]
 
 
+def _bins(theme: Theme) -> list[Json]:
+    """Stretches of road with their number of trucks: `count`, and `state` by which they are told."""
+    count = ["sqrt", ["get", "count"]]
+    colours = [part for s in TRUCK_STATES for part in (s.state, s.shades.of(theme))]
+    return [
+        {
+            "id": "truck-bin",
+            "type": "circle",
+            "source": "bins",
+            "paint": {
+                "circle-radius": ["interpolate", ["linear"], count, 1, 8, 20, 26],
+                "circle-color": CASING.of(theme),
+                "circle-stroke-color": ["match", ["get", "state"], *colours, INK_SOFT.of(theme)],
+                "circle-stroke-width": ["case", ["==", ["get", "state"], "queued"], 5, 2.5],
+            },
+        },
+        {
+            "id": "truck-bin-count",
+            "type": "symbol",
+            "source": "bins",
+            "layout": {
+                "text-field": ["to-string", ["get", "count"]],
+                "text-font": FONT_BOLD,
+                "text-size": 12,
+                "text-allow-overlap": True,
+                "text-ignore-placement": True,
+            },
+            "paint": {"text-color": INK.of(theme)},
+        },
+    ]
+
+
 def _trucks(theme: Theme) -> list[Json]:
     upright = [s.state for s in TRUCK_STATES if not s.rotates]
-    ranks = [part for s in TRUCK_STATES for part in (s.state, s.rank)]
+    state_rank = ["match", ["get", "state"], *(part for s in TRUCK_STATES for part in (s.state, s.rank)), 0]
     ring = {"circle-color": "rgba(0,0,0,0)", "circle-stroke-color": SELECTION.of(theme)}
     return [
         {
@@ -334,7 +389,7 @@ def _trucks(theme: Theme) -> list[Json]:
             "source": "trucks",
             "filter": ["==", ["get", "marked"], True],
             "paint": ring
-            | {"circle-radius": _zoomed((8, 4), (14, 14)), "circle-stroke-width": _zoomed((8, 1.2), (14, 2.5))},
+            | {"circle-radius": zoomed((8, 4), (14, 14)), "circle-stroke-width": zoomed((8, 1.2), (14, 2.5))},
         },
         {
             "id": "truck",
@@ -342,7 +397,7 @@ def _trucks(theme: Theme) -> list[Json]:
             "source": "trucks",
             "layout": {
                 "icon-image": ["concat", "truck-", ["get", "state"]],
-                "icon-size": _zoomed((7, 0.25), (10, 0.4), (12, 0.55), (14, 0.8), (17, 1.1)),
+                "icon-size": zoomed((7, 0.25), (10, 0.4), (12, 0.55), (14, 0.8), (17, 1.1)),
                 "icon-rotate": [
                     "case",
                     ["in", ["get", "state"], ["literal", upright]],
@@ -358,7 +413,7 @@ def _trucks(theme: Theme) -> list[Json]:
                     ["literal", [0, 0]],
                     ["literal", [5, 0]],
                 ],
-                "symbol-sort-key": ["match", ["get", "state"], *ranks, 0],
+                "symbol-sort-key": state_rank,
             },
             "paint": {"icon-opacity": 1.0},
         },
@@ -373,7 +428,9 @@ def _trucks(theme: Theme) -> list[Json]:
                 "text-size": 11,
                 "text-anchor": "top",
                 "text-offset": [0, 1.0],
-                "text-optional": True,
+                # The same plates stay whatever moves: the worse first, then by number; closer, all of them.
+                "symbol-sort-key": ["-", ["%", ["get", "vehicle_id"], 1000], ["*", 1000, state_rank]],
+                "text-allow-overlap": ["step", ["zoom"], False, 16.5, True],
             },
             "paint": {"text-color": INK.of(theme), "text-halo-color": GROUND.of(theme), "text-halo-width": 1.5},
         },

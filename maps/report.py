@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import folium
 from babel.numbers import format_decimal
@@ -33,7 +33,7 @@ TILES_ATTRIBUTION: Final = (
     '&copy; <a href="https://www.openstreetmap.org/copyright">OpenStreetMap</a> contributors, ODbL'
 )
 COLOURS: Final = {"base": "#0b5cad", "variant": "#b45309"}
-LINES: Final[dict[str, dict[str, Any]]] = {
+LINES: Final[Mapping[str, Mapping[str, str | float]]] = {
     "base": {"weight": 10, "opacity": 0.75},
     "variant": {"weight": 5, "dashArray": "3 9"},
 }
@@ -68,6 +68,15 @@ def scenario_report(corridor: Corridor, record: Record, *, locale: str, translat
         If the files of Leaflet or ECharts are not installed.
     """
     return _Report(corridor, record, locale, translate).render()
+
+
+@dataclass(frozen=True)
+class _Feature:
+    """Something on the map with the rows of its pop-up; coordinates as GeoJSON has them, longitude first."""
+
+    rows: Mapping[str, str]
+    kind: Literal["Point", "LineString"]
+    coordinates: Sequence[float] | Sequence[tuple[float, float]]
 
 
 class _Verbatim(Element):
@@ -261,26 +270,22 @@ class _Report:
 
     def _add_queues(self, chart: folium.Map, world: str) -> list[tuple[float, float]]:
         """A layer with each gate's queue at its longest; its points (lat, lon)."""
-        features = []
+        features: list[_Feature] = []
+        points: list[tuple[float, float]] = []
         for gate_id, series in self.record["gates"].items():
             tail = comparison.peak(comparison.median(series["tail_km"][world], self.record["quantiles"]))
             if tail is None or gate_id not in self.corridor.sites:
                 continue
             line = queue_line(self.corridor, gate_id, tail[1])
             if len(line) > 1:
-                features.append(
-                    {
-                        "type": "Feature",
-                        "properties": self._queue_numbers(world, gate_id, *tail),
-                        "geometry": {"type": "LineString", "coordinates": line},
-                    }
-                )
+                features.append(_Feature(self._queue_numbers(world, gate_id, *tail), "LineString", line))
+                points += [(lat, lon) for lon, lat in line]
         layer = folium.FeatureGroup(name=f"{self.text(WORLD_NAMES[world])}: {self.text('queue at its longest')}")
         if features:
             style = {"color": COLOURS[world], **LINES[world]}
             self._add_features(layer, features, lambda _: style)
         layer.add_to(chart)
-        return [(lat, lon) for f in features for lon, lat in f["geometry"]["coordinates"]]  # type: ignore[index]
+        return points
 
     def _queue_numbers(self, world: str, gate_id: str, index: int, tail_km: float) -> dict[str, str]:
         series = self.record["gates"][gate_id]
@@ -296,11 +301,7 @@ class _Report:
     def _add_sites(self, chart: folium.Map) -> None:
         for kind, (colour, radius) in SITE_STYLES.items():
             features = [
-                {
-                    "type": "Feature",
-                    "properties": self._site_numbers(site),
-                    "geometry": {"type": "Point", "coordinates": [site.lon, site.lat]},
-                }
+                _Feature(self._site_numbers(site), "Point", [site.lon, site.lat])
                 for site in self.corridor.sites_of(kind)
             ]
             if not features:
@@ -328,16 +329,22 @@ class _Report:
         return numbers
 
     def _add_features(
-        self, layer: folium.FeatureGroup, features: list[dict[str, Any]], style: Any, marker: Any = None
+        self, layer: folium.FeatureGroup, features: Sequence[_Feature], style: Any, marker: Any = None
     ) -> None:
         # A pop-up shows the same rows for all features of a layer.
-        rows = list(dict.fromkeys(name for feature in features for name in feature["properties"]))
-        for number, feature in enumerate(features):
-            # Without an id of its own Folium tells features apart by a property, and ours are named in any language.
-            feature["id"] = f"{number}"
-            feature["properties"] = {name: feature["properties"].get(name, "–") for name in rows}
+        rows = list(dict.fromkeys(name for feature in features for name in feature.rows))
+        # Without an id of its own Folium tells features apart by a property, and ours are named in any language.
+        records = [
+            {
+                "type": "Feature",
+                "properties": {name: feature.rows.get(name, "–") for name in rows},
+                "geometry": {"type": feature.kind, "coordinates": feature.coordinates},
+                "id": f"{number}",
+            }
+            for number, feature in enumerate(features)
+        ]
         folium.GeoJson(
-            {"type": "FeatureCollection", "features": features},
+            {"type": "FeatureCollection", "features": records},
             style_function=style,
             marker=marker,
             popup=folium.GeoJsonPopup(fields=rows, localize=False),

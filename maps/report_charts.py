@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from geo.errors import UnavailableError
 from maps.comparison import WORLDS, Values
@@ -65,7 +65,7 @@ def chart_scripts(*, locale: str, day_mark: str, colours: Mapping[str, str]) -> 
         "counted": "#1d4ed8",
         "fans": {world: {"line": colours[world], "band": BANDS[world]} for world in WORLDS},
     }
-    setting: dict[str, Any] = {"locale": locale, "day_mark": day_mark, "now": "", "looks": looks}
+    setting = {"locale": locale, "day_mark": day_mark, "now": "", "looks": looks}
     module = "".join((STATIC_DIR / name).read_text(encoding="utf-8") for name in ("fan-option.js", "report-charts.js"))
     written = json.dumps(setting, ensure_ascii=False).replace("<", "\\u003c")
     return (

@@ -27,7 +27,10 @@ class Shades:
 
 @dataclass(frozen=True)
 class TruckState:
-    """How trucks in one state are drawn; `rank` orders the worse above the better, `rotates` with the heading."""
+    """How trucks in one state are drawn; `rank` orders the worse above the better, `rotates` with the heading.
+
+    `on_road`: it is part of the traffic, so that its speed tells how the road flows.
+    """
 
     state: str
     name: Names
@@ -35,6 +38,7 @@ class TruckState:
     path: str
     rank: int
     rotates: bool = False
+    on_road: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ TRUCK_STATES: Final = (
         "M12 1L20 22L12 17L4 22Z",
         4,
         rotates=True,
+        on_road=True,
     ),
     TruckState(
         "slow",
@@ -68,14 +73,23 @@ TRUCK_STATES: Final = (
         "M12 1L20 16L12 12.5L4 16Z M4 18.5H20V23H4Z",
         5,
         rotates=True,
+        on_road=True,
     ),
-    TruckState("queued", _names("Đang xếp hàng", "Queued", "排队"), Shades("#c81e1e", "#ff6b6b"), "M3 3H21V21H3Z", 7),
+    TruckState(
+        "queued",
+        _names("Đang xếp hàng", "Queued", "排队"),
+        Shades("#c81e1e", "#ff6b6b"),
+        "M3 3H21V21H3Z",
+        7,
+        on_road=True,
+    ),
     TruckState(
         "stopped",
         _names("Đang dừng", "Stopped", "停车"),
         Shades("#7f5560", "#c9a0ab"),
         "M12 3A9 9 0 1 0 12 21A9 9 0 1 0 12 3Z",
         6,
+        on_road=True,
     ),
     TruckState(
         "yard",
@@ -111,6 +125,13 @@ TRUCK_STATES: Final = (
         Shades("#94a3b8", "#76879a"),
         "M12 3A9 9 0 1 0 12 21A9 9 0 1 0 12 3Z M12 7A5 5 0 1 1 12 17A5 5 0 1 1 12 7Z",
         0,
+    ),
+    TruckState(
+        "here_silent",
+        _names("Đang ở đây, mất tín hiệu", "Here, no signal", "在此处，无信号"),
+        Shades("#475569", "#b6c2d1"),
+        "M3 3H21V21H3Z M7 7V17H17V7Z",
+        2,
     ),
 )
 """Colours are the tokens `--ck-state-…` of the pages, shapes as docs/pages.md lists them."""

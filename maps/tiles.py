@@ -106,19 +106,19 @@ def make_tile(session: Session, layer: str, z: int, x: int, y: int) -> Tile:
     NotFoundError
         If there is no such layer, or no such tile at that zoom.
     """
-    check_address(layer, z, x, y)
+    if layer not in LAYERS:
+        raise NotFoundError(
+            "There is no tile layer {layer}; use one of {layers}.", field="layer", layer=layer, layers=", ".join(LAYERS)
+        )
+    check_address(z, x, y)
     margin = BUFFER_UNITS / 4096
     bound = {"z": z, "x": x, "y": y, "margin": margin, "buffer": BUFFER_UNITS}
     data = session.execute(LAYERS[layer], {k: v for k, v in bound.items() if k in LAYERS[layer]._bindparams})
     return Tile.of(bytes(data.scalar_one() or b""))
 
 
-def check_address(layer: str, z: int, x: int, y: int) -> None:
-    """Refuse what no tile can have: raises NotFoundError for an unknown layer or an address outside the world."""
-    if layer not in LAYERS:
-        raise NotFoundError(
-            "There is no tile layer {layer}; use one of {layers}.", field="layer", layer=layer, layers=", ".join(LAYERS)
-        )
+def check_address(z: int, x: int, y: int) -> None:
+    """Refuse what no tile can have: raises NotFoundError for an address outside the world."""
     if not 0 <= z <= MAX_ZOOM:
         raise NotFoundError("There are no tiles at zoom {z}; use 0 to {most}.", field="z", z=z, most=MAX_ZOOM)
     if not (0 <= x < 2**z and 0 <= y < 2**z):

@@ -1,19 +1,16 @@
-"""The arrays a run of the engine takes and leaves behind, and how its rules are compiled."""
+"""The arrays a run of the engine takes and leaves behind."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
-F = TypeVar("F", bound=Callable[..., Any])
 
 ARRIVED = -2
 """In `LinkArrays.next_hop`: the link ends at the destination."""
@@ -40,21 +37,6 @@ class Balance(IntEnum):
 
 
 N_BALANCE = len(Balance)
-
-
-def compiled(function: F) -> F:
-    """Compile `function` to machine code, kept on disk, releasing the interpreter lock while it runs."""
-    return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
-
-
-def rule(function: F) -> F:
-    """Compile a rule of the engine into its callers, without reference counts of arrays.
-
-    The rules allocate nothing, and the caller holds every array. Counting references and handing fifty arrays over
-    at each call would take fifty times as long as the rules themselves (measured, Numba 0.68).
-    """
-    options: dict[str, Any] = {"_nrt": False, "forceinline": True}
-    return cast(F, njit(cache=True, nogil=True, error_model="numpy", **options)(function))
 
 
 class LinkArrays(NamedTuple):
@@ -93,11 +75,18 @@ class GateArrays(NamedTuple):
     with NEVER. Round the clock is one span from minus to plus infinity."""
     crossing_open_s: FloatArray
     """As `entrance_open_s`, of the crossing."""
+    entrance_change_s: FloatArray
+    """[gate] when checks at the entrance begin to take `entrance_change` times as long; inf = never."""
+    entrance_change: FloatArray
     yard_start: IntArray
     yard: IntArray
     """Yards of gate g: yard[yard_start[g]:yard_start[g + 1]], one or more."""
     yard_capacity_veh: IntArray
     """One element a yard."""
+    yard_entrance_s: FloatArray
+    """[yard] least time between two trucks through its entrance, whichever gates they come from; 0 = none."""
+    yard_exit_s: FloatArray
+    """[yard] the same through its exit, on the way to the crossing."""
     onward_link: IntArray
     """The link a truck takes after the crossing; NO_WAY = it has left the corridor."""
     feeder_start: IntArray
@@ -165,5 +154,3 @@ class RunOutput(NamedTuple):
     """[gate, truck] times at which the entrance started its k-th truck."""
     started: IntArray
     """[gate] how many."""
-    balance: IntArray
-    """[5] by `Balance`."""

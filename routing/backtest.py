@@ -119,7 +119,7 @@ def forecast_series(
 ) -> list[HorizonForecasts]:
     """The forecasts of each horizon whose origin is `test_from` or later and whose target was observed."""
     start_h = test_from.timestamp() / HOUR_S
-    crossings = [(one.time_s / HOUR_S, one.queue_veh) for one in series]
+    crossings = [(sample.time_s / HOUR_S, sample.queue_veh) for sample in series]
     first_h, last_h = min(hours[0] for hours, _ in crossings), max(hours[-1] for hours, _ in crossings)
     if sum(int(np.sum(hours < start_h)) for hours, _ in crossings) < MIN_PAST or last_h <= start_h:
         raise InvalidInputError(
@@ -132,15 +132,18 @@ def forecast_series(
         )
     rivals = _grid_rivals(crossings, start_h, settings, lambda done: progress(0.5 * done))
     warm_h = start_h - min(WARM_UP_H, WARM_UP_SHARE * (start_h - first_h))
-    found = []
+    horizons, raw = [], []
     for number, horizon_h in enumerate(HORIZONS_H):
         rows = forecast_rows(crossings, horizon_h, zone=zone, known_until_h=start_h)
 
         def told(done: float, number: int = number) -> None:
             progress(0.5 + 0.5 * (number + done) / len(HORIZONS_H))
 
-        raw = rolling_quantiles(rows, warm_h, settings.learner, told)
-        quantiles = calibrated_quantiles(rows, raw, settings.calibration)
+        horizons.append(rows)
+        raw.append(rolling_quantiles(rows, warm_h, settings.learner, told))
+    calibrated = calibrated_quantiles(horizons, raw, settings.calibration)
+    found = []
+    for number, (rows, quantiles) in enumerate(zip(horizons, calibrated, strict=True)):
         scored = np.flatnonzero((rows.origin_h >= start_h) & ~np.isnan(rows.target))
         own = {"persistence": rows.value, "seasonal": rows.week_ago}
         for name, by_crossing in rivals.items():
@@ -205,9 +208,9 @@ def _driver_rules(rows: ForecastRows, series: Sequence[QueueSeries]) -> dict[str
     file has it (where none was served, the age of the head).
     """
     found = {"age_of_head": rows.value}
-    if any(one.served_veh is not None for one in series):
-        crossings = [(one.time_s / HOUR_S, one.queue_veh) for one in series]
-        rule = [one.queue_veh if one.served_veh is None else one.served_veh for one in series]
+    if any(sample.served_veh is not None for sample in series):
+        crossings = [(sample.time_s / HOUR_S, sample.queue_veh) for sample in series]
+        rule = [sample.queue_veh if sample.served_veh is None else sample.served_veh for sample in series]
         by_rule = _of_rows(rows, crossings, rule)
         found["queue_over_throughput"] = np.where(np.isnan(by_rule), rows.value, by_rule)
     return found
@@ -216,7 +219,7 @@ def _driver_rules(rows: ForecastRows, series: Sequence[QueueSeries]) -> dict[str
 def _score_all(
     series: Sequence[QueueSeries], forecasts: Sequence[HorizonForecasts], test_from: datetime
 ) -> dict[str, object]:
-    everything = [np.ones(len(one.rows.target), dtype=bool) for one in forecasts]
+    everything = [np.ones(len(forecast.rows.target), dtype=bool) for forecast in forecasts]
     report: dict[str, object] = {
         "horizons_h": list(HORIZONS_H),
         "test_from": test_from.isoformat(),
@@ -224,7 +227,7 @@ def _score_all(
     }
     if len(series) > 1:
         report["crossings"] = {
-            crossing.crossing_id: _score_rows(forecasts, [one.rows.crossing == number for one in forecasts])
+            crossing.crossing_id: _score_rows(forecasts, [forecast.rows.crossing == number for forecast in forecasts])
             for number, crossing in enumerate(series)
         }
     return report
@@ -234,7 +237,7 @@ def _score_rows(forecasts: Sequence[HorizonForecasts], which: Sequence[BoolArray
     """The scores of the model and every rival on some rows of each horizon."""
     report: dict[str, object] = {"scored": [int(mask.sum()) for mask in which]}
     for name in ("model", *forecasts[0].rivals):
-        by_horizon = [one.scores(mask, name) for one, mask in zip(forecasts, which, strict=True)]
+        by_horizon = [forecast.scores(mask, name) for forecast, mask in zip(forecasts, which, strict=True)]
         scores = {key: [values[key] for values in by_horizon] for key in by_horizon[0]}
         report[name] = scores | ({"pinball": _pinball(forecasts, which)} if name == "model" else {})
     return report
@@ -246,10 +249,12 @@ def _pinball(forecasts: Sequence[HorizonForecasts], which: Sequence[BoolArray]) 
     for index in (LOWER, MEDIAN, UPPER):
         level = LEVELS[index : index + 1]
         found[f"{LEVELS[index]:g}"] = [
-            rounded(float(pinball_losses(one.quantiles[mask][:, [index]], level, one.rows.target[mask]).mean()))
+            rounded(
+                float(pinball_losses(forecast.quantiles[mask][:, [index]], level, forecast.rows.target[mask]).mean())
+            )
             if mask.any()
             else None
-            for one, mask in zip(forecasts, which, strict=True)
+            for forecast, mask in zip(forecasts, which, strict=True)
         ]
     return found
 

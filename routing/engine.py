@@ -24,20 +24,21 @@ from enum import IntEnum
 
 import numpy as np
 
-from routing.arrays import (
-    NEVER,
-    NO_YARD,
-    Balance,
-    FleetArrays,
-    GateArrays,
-    LinkArrays,
-    RunOutput,
-    compiled,
-    rule,
+from routing.arrays import NEVER, NO_YARD, Balance, FleetArrays, GateArrays, LinkArrays, RunOutput
+from routing.compiling import rule, uncounted
+from routing.link_rules import (
+    after_leaving,
+    append,
+    count_entry,
+    departure,
+    fairest,
+    free_rest,
+    next_open,
+    take_first,
+    wake,
 )
-from routing.link_rules import after_leaving, append, departure, fairest, free_rest, next_open, take_first, wake
 from routing.queue_tail import sample
-from routing.run_state import State, blank_state, pop, push, set_key
+from routing.run_state import State, pop, push, set_key
 
 
 class Event(IntEnum):
@@ -52,12 +53,21 @@ class Event(IntEnum):
 
 
 @rule
-def _plan_lanes(state: State, links: LinkArrays, gate: int) -> None:
-    """The entrance's next event: the first lane whose check ends."""
+def _plan_lanes(state: State, links: LinkArrays, gates: GateArrays, gate: int) -> None:
+    """The entrance's next event: the first lane whose check ends, or the next turn of a yard's entrance that has a
+    place for a truck that waits in a lane."""
     first = NEVER
+    is_blocked = False
     for lane in range(state.lane_truck.shape[1]):
-        if state.lane_truck[gate, lane] >= 0 and state.lane_blocked[gate, lane] == 0:
-            first = min(first, state.lane_end_s[gate, lane])
+        if state.lane_truck[gate, lane] >= 0:
+            if state.lane_blocked[gate, lane] == 0:
+                first = min(first, state.lane_end_s[gate, lane])
+            else:
+                is_blocked = True
+    if is_blocked:
+        for yard in gates.yard[gates.yard_start[gate] : gates.yard_start[gate + 1]]:
+            if gates.yard_entrance_s[yard] > 0.0 and state.occupancy[yard] < gates.yard_capacity_veh[yard]:
+                first = min(first, state.yard_entered_s[yard] + gates.yard_entrance_s[yard])
     set_key(state, 2 * links.length_m.size + gate, first)
 
 
@@ -76,12 +86,13 @@ def _plan_crossing(state: State, links: LinkArrays, gates: GateArrays, gate: int
 
 
 @rule
-def _roomiest_yard(gates: GateArrays, state: State, gate: int) -> int:
-    """The gate's yard with the most free places, the first of equals; NO_YARD when all are full."""
+def _roomiest_yard(gates: GateArrays, state: State, gate: int, now_s: float) -> int:
+    """The gate's yard with the most free places whose entrance is free, the first of equals; NO_YARD when there is
+    none."""
     best, most_free = NO_YARD, 0
     for yard in gates.yard[gates.yard_start[gate] : gates.yard_start[gate + 1]]:
         free = gates.yard_capacity_veh[yard] - state.occupancy[yard]
-        if free > most_free:
+        if free > most_free and state.yard_entered_s[yard] + gates.yard_entrance_s[yard] <= now_s:
             best, most_free = yard, free
     return int(best)
 
@@ -110,8 +121,10 @@ def _enter_yard(
     truck = state.lane_truck[gate, lane]
     state.lane_truck[gate, lane] = -1
     state.lane_blocked[gate, lane] = 0
+    state.blocked_lanes[0] -= 1
     state.idle[gate] += 1
     state.occupancy[yard] += 1
+    state.yard_entered_s[yard] = now_s
     state.truck_yard[truck] = yard
     out.yard_in_s[truck] = now_s
     stay_end = now_s + fleet.dwell_s[truck]
@@ -119,7 +132,7 @@ def _enter_yard(
     state.stay_count[gate] += 1
     if state.stay_truck[gate, 0] == truck:
         _plan_crossing(state, links, gates, gate, now_s)
-    _plan_lanes(state, links, gate)
+    _plan_lanes(state, links, gates, gate)
     wake(links, gates, state, gates.feeder[gates.feeder_start[gate] : gates.feeder_start[gate + 1]], now_s)
 
 
@@ -128,7 +141,10 @@ def _admit_one(
     links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: State, yard: int, now_s: float
 ) -> bool:
     """Let in the truck that has waited longest in an entrance lane for a place in this yard; whether there was one."""
-    best_gate, best_lane, best_end = -1, -1, NEVER
+    if state.blocked_lanes[0] == 0:
+        return False
+    # Of one type from the first: another for the number -1 alone would be compiled once more.
+    best_gate, best_lane, best_end = int(np.int64(-1)), int(np.int64(-1)), NEVER
     for gate in range(state.idle.size):
         if state.idle[gate] == gates.entrance_lanes[gate] or not _has_yard(gates, gate, yard):
             continue
@@ -141,19 +157,18 @@ def _admit_one(
     return True
 
 
-@compiled
-def _start_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput) -> State:
-    """The state before the first event: trucks in their places, nothing planned."""
-    state = blank_state(links, gates, fleet)
+@rule
+def _put_trucks(links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: State) -> None:
+    """Before the first event: trucks in their places, nothing planned."""
     for truck in fleet.on_road:
         append(state, fleet.link[truck], truck)
-        state.entered[fleet.link[truck]] += 1
+        count_entry(links, state, fleet.link[truck])
         out.unhindered_s[truck] = free_rest(links, fleet, truck, state.destination[truck], fleet.ready_s[truck])
     for truck in fleet.in_yard:
         gate = fleet.gate[truck]
         yard = fleet.yard[truck]
         if yard == NO_YARD:
-            yard = _roomiest_yard(gates, state, gate)
+            yard = _roomiest_yard(gates, state, gate, 0.0)
         if yard == NO_YARD:
             yard = gates.yard[gates.yard_start[gate]]
         state.occupancy[yard] += 1
@@ -162,7 +177,14 @@ def _start_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: 
         push(state.stay_key[gate], state.stay_truck[gate], state.stay_count[gate], fleet.ready_s[truck], truck)
         state.stay_count[gate] += 1
     state.balance[Balance.APPEARED] = fleet.on_road.size + fleet.in_yard.size
-    return state
+
+
+@rule
+def _check_end(gates: GateArrays, gate: int, now_s: float, check_s: float) -> float:
+    """When a check that begins now ends; what is left of it when the gate's pace changes goes on at the new one."""
+    before_s = min(check_s, max(0.0, gates.entrance_change_s[gate] - now_s))
+    end_s: float = now_s + before_s + (check_s - before_s) * gates.entrance_change[gate]
+    return end_s
 
 
 @rule
@@ -185,7 +207,7 @@ def _move(
             station = fairest(links, state, station, j, now_s)
         truck = take_first(links, state, station, now_s)
         state.ready_s[truck] = now_s + links.free_time_s[j] * fleet.slowness[truck]
-        state.entered[j] += 1
+        count_entry(links, state, j)
         state.last_entry_s[j] = now_s
         if append(state, j, truck):
             set_key(state, j, departure(links, gates, state, j, now_s))
@@ -205,12 +227,12 @@ def _move(
         while state.lane_truck[gate, lane] >= 0 or lane >= gates.entrance_lanes[gate]:
             lane += 1
         state.lane_truck[gate, lane] = truck
-        state.lane_end_s[gate, lane] = now_s + fleet.entrance_s[truck]
+        state.lane_end_s[gate, lane] = _check_end(gates, gate, now_s, fleet.entrance_s[truck])
         state.idle[gate] -= 1
         out.entrance_start_s[truck] = now_s
         out.starts_s[gate, out.started[gate]] = now_s
         out.started[gate] += 1
-        _plan_lanes(state, links, gate)
+        _plan_lanes(state, links, gates, gate)
     else:
         out.exit_s[truck] = now_s
         state.balance[Balance.LEFT] += 1
@@ -229,19 +251,29 @@ def _check_done(
             and state.lane_end_s[gate, lane] <= now_s
         ):
             state.lane_blocked[gate, lane] = 1
-    yard = _roomiest_yard(gates, state, gate)
+            state.blocked_lanes[0] += 1
+    yard = _roomiest_yard(gates, state, gate, now_s)
     while yard != NO_YARD and _admit_one(links, gates, fleet, out, state, yard, now_s):
-        yard = _roomiest_yard(gates, state, gate)
-    _plan_lanes(state, links, gate)
+        yard = _roomiest_yard(gates, state, gate, now_s)
+    _plan_lanes(state, links, gates, gate)
 
 
 @rule
 def _cross(
     links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: State, gate: int, now_s: float
 ) -> None:
-    """A truck leaves the yard through a crossing lane; a place is free."""
+    """A truck leaves the yard by its exit, when that has a turn for it, through a crossing lane; a place is free."""
     truck = state.stay_truck[gate, 0]
+    yard = state.truck_yard[truck]
     pop(state.stay_key[gate], state.stay_truck[gate], state.stay_count[gate])
+    if gates.yard_exit_s[yard] > 0.0 and state.has_exit_turn[truck] == 0:
+        turn_s = max(now_s, state.yard_exit_free_s[yard])
+        state.yard_exit_free_s[yard] = turn_s + gates.yard_exit_s[yard]
+        if turn_s > now_s:
+            state.has_exit_turn[truck] = 1
+            push(state.stay_key[gate], state.stay_truck[gate], state.stay_count[gate] - 1, turn_s, truck)
+            _plan_crossing(state, links, gates, gate, now_s)
+            return
     state.stay_count[gate] -= 1
     lane = 0
     for other in range(gates.crossing_lanes[gate]):
@@ -249,7 +281,6 @@ def _cross(
             lane = other
     done = now_s + fleet.crossing_s[truck]
     state.crossing_free_s[gate, lane] = done
-    yard = state.truck_yard[truck]
     state.occupancy[yard] -= 1
     _plan_crossing(state, links, gates, gate, now_s)
     onward = gates.onward_link[gate]
@@ -262,14 +293,21 @@ def _cross(
         state.balance[Balance.HELD] += 1
         push(state.later_key, state.later_truck, state.later_count[0], done, truck)
         state.later_count[0] += 1
-    while state.occupancy[yard] < gates.yard_capacity_veh[yard] and _admit_one(
-        links, gates, fleet, out, state, yard, now_s
+    while (
+        state.occupancy[yard] < gates.yard_capacity_veh[yard]
+        and state.yard_entered_s[yard] + gates.yard_entrance_s[yard] <= now_s
+        and _admit_one(links, gates, fleet, out, state, yard, now_s)
     ):
         pass
+    if gates.yard_entrance_s[yard] > 0.0 and state.blocked_lanes[0] > 0:
+        # The place is free, its entrance may not be: those who wait for it look again when it is.
+        for other in range(state.idle.size):
+            if _has_yard(gates, other, yard):
+                _plan_lanes(state, links, gates, other)
 
 
-@rule
-def _loop(
+@uncounted
+def run(
     links: LinkArrays,
     gates: GateArrays,
     fleet: FleetArrays,
@@ -277,14 +315,20 @@ def _loop(
     state: State,
     step_s: float,
     limit_s: float,
+    last_start: int,
 ) -> None:
-    """Event after event until everybody is out, nobody can move any more, or `limit_s`."""
+    """Event after event until everybody is out, nobody can move any more, or `limit_s`; or else, the last sample taken,
+    when the gates' entrances have started `last_start` trucks (-1: however many).
+
+    Writes `out` every `step_s` from 0 on; `state` is a blank one.
+    """
+    _put_trucks(links, gates, fleet, out, state)
     n_links, n_gates = links.length_m.size, state.idle.size
     for station in range(n_links):
         set_key(state, station, departure(links, gates, state, station, 0.0))
     for gate in range(n_gates):
         _plan_crossing(state, links, gates, gate, 0.0)
-    upcoming, sampled, samples = 0, 0, out.on_road_veh.size
+    upcoming, sampled, samples = int(np.int64(0)), int(np.int64(0)), out.on_road_veh.size
     while True:
         station = state.tree[1]
         now_s = state.key[station]
@@ -296,7 +340,7 @@ def _loop(
         while sampled < samples and sampled * step_s < now_s:
             sample(links, gates, state, out, sampled, sampled * step_s)
             sampled += 1
-        if now_s == NEVER or now_s > limit_s:
+        if now_s == NEVER or now_s > limit_s or (sampled == samples and np.sum(out.started) == last_start):
             break
         if event != Event.STATION:
             if event == Event.APPEARANCE:
@@ -327,13 +371,3 @@ def _loop(
             _cross(links, gates, fleet, out, state, station - 2 * n_links - n_gates, now_s)
     state.balance[Balance.ON_ROAD] = np.sum(state.waiting)
     state.balance[Balance.IN_GATES] = np.sum(gates.entrance_lanes) - np.sum(state.idle) + np.sum(state.stay_count)
-
-
-@compiled
-def run(
-    links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, step_s: float, limit_s: float
-) -> None:
-    """Run until everybody is out, nobody can move any more, or `limit_s`; write `out` every `step_s` from 0 on."""
-    state = _start_state(links, gates, fleet, out)
-    _loop(links, gates, fleet, out, state, step_s, limit_s)
-    out.balance[:] = state.balance

@@ -8,25 +8,23 @@ and how fast the gate works today (gamma posterior of the configured rate and wh
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from geo.errors import InvalidInputError
-from routing.arrays import FloatArray, LinkArrays
+from routing.arrays import FloatArray
 from routing.demand import CorridorState, DemandModel
-from routing.gates import GateSetting, Server, default_setting
-from routing.measure import QueueNow, measure_queues, queued_roads, standing_spacing
+from routing.measure import QueueNow
 from routing.network import Network
-from routing.sampler import Sampler
+from routing.runs import CorridorRuns
 from routing.series import QUANTILES, Series, rank_quantiles, series_quantiles
-from routing.simulation import LIMIT_S, Closure, ensemble, gate_arrays, link_arrays, road_times, simulate
-from routing.trucks import sample_fleet
+from routing.simulation import ensemble
 
-CODE_VERSION = "routing 2"
+CODE_VERSION = "routing 6"
 """Stored with every forecast and scenario; raised when equal inputs give different results."""
 
 
@@ -35,7 +33,7 @@ class Forecast:
     """Quantiles over the runs, T samples every `step_s` from `made_at` on.
 
     `queue_veh`, `wait_s`, `tail_km` [3, G, T] by `gate_ids`; `occupancy_veh` [3, Y, T] by `yard_ids`;
-    `truck_entrance_s` [3, N] when each truck of the state is taken at the gate's entrance and `truck_free_s` [3, N]
+    `truck_entrance_s` [3, N] when each truck of the state comes to where its gate serves it and `truck_free_s` [3, N]
     when it would be with nobody before it, seconds since `made_at`; inf = not, or it is through already.
     """
 
@@ -56,6 +54,8 @@ class Forecast:
     truck_entrance_s: FloatArray
     truck_free_s: FloatArray
     summary: Mapping[str, Any]
+    pace_veh_per_h: Mapping[str, float] = field(default_factory=dict)
+    """gate_id → trucks an hour that it is expected to let in while somebody waits, where that was filtered."""
 
     def gate_index(self, gate_id: str) -> int:
         """Index of a gate on the second axis.
@@ -74,7 +74,7 @@ class Forecast:
             )
         return self.gate_ids.index(gate_id)
 
-    def to_record(self) -> dict[str, Any]:
+    def to_record(self) -> dict[str, object]:
         """The forecast as plain JSON values; without the trucks."""
         return {
             "made_at": self.made_at.isoformat(),
@@ -99,52 +99,6 @@ class Forecast:
                 for y, yard_id in enumerate(self.yard_ids)
             },
         }
-
-
-def complete_settings(network: Network, settings: tuple[GateSetting, ...]) -> tuple[GateSetting, ...]:
-    """One setting for each of the network's gates and directions; defaults where none is given."""
-    given = {(s.gate_id, s.direction): s for s in settings}
-    return tuple(
-        given.get((place.gate_id, place.direction)) or default_setting(place.gate_id, place.direction)
-        for place in network.gates
-    )
-
-
-def _today(
-    setting: GateSetting, served_veh: float, busy_lane_s: float, model: DemandModel, rng: np.random.Generator
-) -> GateSetting:
-    """The setting with the pace of its slower server drawn from its gamma posterior.
-
-    Passages of a busy lane are Poisson with rate 1 / mean; the configured mean is a gamma prior that counts like
-    `service_strength_veh` passages (A. Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.6).
-    """
-    # What paces the gate is the slower of its two servers.
-    server = min(setting.crossing, setting.entrance, key=Server.rate_veh_per_h)
-    mean = server.service.mean_s
-    if mean <= 0.0:
-        return setting
-    shape = model.service_strength_veh + max(0.0, served_veh)
-    rate = rng.standard_gamma(shape) / (model.service_strength_veh * mean + max(0.0, busy_lane_s))
-    today = replace(server, service=server.service.scaled(1.0 / (rate * mean)))
-    if server is setting.crossing:
-        return replace(setting, crossing=today)
-    return replace(setting, entrance=today)
-
-
-def links_now(
-    network: Network, state: CorridorState, closures: Sequence[Closure] = ()
-) -> tuple[LinkArrays, FloatArray, QueueNow]:
-    """The links as traffic flows on them now, the travel time of each road, and the queues measured.
-
-    Speeds on roads where a queue stands are the queue's and not the road's.
-    """
-    queue = measure_queues(network, state)
-    speed = state.road_speed_mps
-    if speed is not None and network.road_link.size:
-        speed = np.where(queued_roads(network, queue), np.nan, speed)
-    times = road_times(network, speed) if network.road_link.size else np.zeros(0)
-    links = link_arrays(network, road_time_s=times, closures=closures, spacing_m=standing_spacing(network, queue))
-    return links, times, queue
 
 
 def forecast(
@@ -177,47 +131,25 @@ def forecast(
             step_s=step_s,
         )
     began = time.perf_counter()
-    model = model or DemandModel()
-    settings = complete_settings(network, state.gate_settings)
-    links, times, queue = links_now(network, state, state.closures)
-    sampler = Sampler(
-        network,
-        state,
-        free_time_s=links.free_time_s,
-        road_time_s=times,
-        spacing_m=links.spacing_m,
-        queued=queue.member >= 0,
-        horizon_s=horizon_s,
-        model=model,
-    )
-    base_gates = gate_arrays(
-        network,
-        settings,
-        yard_capacity_veh=state.yard_capacity_veh,
-        start=state.made_at,
-        hours_until_s=horizon_s + LIMIT_S,
-    )
-    speed_sd = np.sqrt(np.log1p(model.speed_cv**2))
+    runs_now = CorridorRuns(network, state, seed=seed, horizon_s=horizon_s, step_s=step_s, model=model)
+    sampler, queue = runs_now.sampler, runs_now.queue
 
     def run(number: int) -> Series:
-        streams = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,))).spawn(6)
-        demand_rng, pace_rng, speed_rng, *service_rngs = streams
-        today = tuple(
-            _today(s, state.served_veh.get(s.gate_id, 0.0), state.busy_lane_s.get(s.gate_id, 0.0), model, pace_rng)
-            if s.direction == "export"
-            else s
-            for s in settings
-        )
-        slow = float(np.exp(speed_sd * speed_rng.standard_normal()))
-        run_links: LinkArrays = links._replace(free_time_s=links.free_time_s * slow)
-        drawn = sampler.draw(demand_rng, {(s.gate_id, s.direction): s for s in today}, slow)
-        fleet = sample_fleet(network, drawn.trucks, today, service_rngs)
-        result = simulate(run_links, base_gates, fleet, horizon_s=horizon_s, step_s=step_s)
+        drawn = runs_now.draw(number)
+        # Nothing that a forecast tells happens after the last truck's start at an entrance.
+        gates = runs_now.gates_at(drawn.courses)
+        _, result = runs_now.simulate(drawn, drawn.trucks, drawn.settings, gates, until_started=True)
         # Each run writes its own row: the trucks of all runs are the bulk of an ensemble's memory.
         entrance_s[number] = result.entrance_start_s[: drawn.n_state]
         free_s[number] = result.unhindered_s[: drawn.n_state]
+        if drives_on:
+            on_s = drive_s[drawn.trucks.gate[: drawn.n_state]]
+            entrance_s[number] += on_s
+            free_s[number] += on_s
         return Series.of(network, result)
 
+    drive_s = _drives_on_s(network, queue)
+    drives_on = bool(drive_s.any())
     known = np.flatnonzero(sampler.known)
     entrance_s, free_s = np.full((2, runs, known.size), np.inf, np.float32)
     results = ensemble(run, runs, threads=threads)
@@ -239,12 +171,27 @@ def forecast(
         **series._asdict(),
         truck_entrance_s=truck_entrance_s,
         truck_free_s=truck_free_s,
+        pace_veh_per_h={gate_id: pace.mean_veh_per_h for gate_id, pace in state.pace.items()},
         summary={
             "trucks": state.n_trucks,
             "on_road": int((sampler.link >= 0).sum()),
             "inside": int(sampler.inside.sum()),
             "declared": int(state.declared_s.size),
             "queue_now_veh": {g: float(queue.queue_veh[i]) for i, g in enumerate(network.gate_ids)},
+            "seen_now_veh": {g: float(queue.seen_veh[i]) for i, g in enumerate(network.gate_ids)},
+            "pace_veh_per_h": {
+                g: [round(pace.quantile(q), 1) for q in QUANTILES] for g, pace in sorted(state.pace.items())
+            },
             "tail_now_km": {g: round(float(queue.tail_km[i]), 3) for i, g in enumerate(network.gate_ids)},
         },
     )
+
+
+def _drives_on_s(network: Network, queue: QueueNow) -> FloatArray:
+    """How long trucks drive freely from where each gate's queue ends in the network to where they are served behind
+    it, [gates + 1] by number of the gate; 0 for imports, and in the last place for those that come to no gate."""
+    found = np.zeros(len(network.gates) + 1)
+    for g, behind_km in enumerate(np.maximum(-queue.served_offset_km, 0.0)):
+        link = int(network.gate_feeder[network.gate_feeder_start[g]])
+        found[g] = behind_km * 1000.0 / network.free_speed_mps[link]
+    return found

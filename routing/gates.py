@@ -5,6 +5,8 @@ A gate is data: its site's attributes and its setting. Nothing here knows how ma
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -39,11 +41,11 @@ class ServiceTime:
     shape: Shape = "lognormal"
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.mean_s) and self.mean_s >= 0.0):
+        if not 0.0 <= self.mean_s < math.inf:
             raise InvalidInputError(
                 "A mean duration of {value} s is not possible; give 0 or more.", field="mean_s", value=self.mean_s
             )
-        if not (np.isfinite(self.cv) and self.cv >= 0.0):
+        if not 0.0 <= self.cv < math.inf:
             raise InvalidInputError(
                 "A coefficient of variation of {value} is not possible; give 0 or more.", field="cv", value=self.cv
             )
@@ -57,7 +59,6 @@ class ServiceTime:
         if self.shape == "gamma":
             k = 1.0 / self.cv**2
             return np.asarray(rng.standard_gamma(k, size) * (self.mean_s / k))
-        # Mean-preserving: E[exp(sigma Z - sigma^2 / 2)] = 1.
         return self.from_normal(rng.standard_normal(size), rng)
 
     def from_normal(self, normal: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
@@ -65,14 +66,45 @@ class ServiceTime:
 
         Shapes that are no function of a normal draw take new draws from `rng`.
         """
-        if self.shape != "lognormal" or self.mean_s == 0.0 or self.cv == 0.0:
+        parameters = self.log_parameters()
+        if parameters is None:
             return self.sample(rng, normal.size)
-        variance = np.log1p(self.cv**2)
-        return np.asarray(np.exp(normal * np.sqrt(variance) + (np.log(self.mean_s) - variance / 2.0)))
+        mean, sd = parameters
+        return np.asarray(np.exp(normal * sd + mean))
+
+    def log_parameters(self) -> tuple[float, float] | None:
+        """Mean and standard deviation of the logarithm of a duration in seconds; None where it is not lognormal."""
+        if self.shape != "lognormal" or self.mean_s == 0.0 or self.cv == 0.0:
+            return None
+        # Mean-preserving: E[exp(sigma Z - sigma^2 / 2)] = 1.
+        variance = math.log1p(self.cv**2)
+        return math.log(self.mean_s) - variance / 2.0, math.sqrt(variance)
 
     def scaled(self, factor: float) -> ServiceTime:
         """The same shape with the mean multiplied by `factor`."""
         return ServiceTime(self.mean_s * factor, self.cv, self.shape)
+
+
+def sample_by_gate(
+    times: Sequence[ServiceTime], gate: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Durations [n] in seconds, each of the distribution of its `gate` [n], an index into `times`; 0 where -1.
+
+    One normal draw each whatever its gate, so that sending a truck elsewhere changes nobody else's luck.
+    """
+    normal = rng.standard_normal(gate.size)
+    parameters = [time.log_parameters() for time in times]
+    # The last element is that of index -1: exp(-inf) = 0.
+    mean, sd = np.array([own or (-np.inf, 0.0) for own in (*parameters, None)]).T
+    durations: NDArray[np.float64] = sd.take(gate)
+    durations *= normal
+    durations += mean.take(gate)
+    np.exp(durations, out=durations)
+    for index, (time, own) in enumerate(zip(times, parameters, strict=True)):
+        if own is None:
+            here = gate == index
+            durations[here] = time.from_normal(normal[here], rng)
+    return durations
 
 
 @dataclass(frozen=True)
@@ -98,6 +130,30 @@ class Server:
         return np.inf if self.service.mean_s == 0.0 else self.lanes * 3600.0 / self.service.mean_s
 
 
+BLOCK_H: Final = 4
+BLOCKS: Final = 24 // BLOCK_H
+"""Hours of a day in which trucks come into a yard, in blocks alike for how long they stay."""
+
+
+@dataclass(frozen=True)
+class StayFactors:
+    """How long trucks stay relative to the mean, by goods and by the block of the day in which they come in, from
+    midnight on."""
+
+    other: tuple[float, ...] = (1.0,) * BLOCKS
+    perishable: tuple[float, ...] = (1.0,) * BLOCKS
+
+    @property
+    def are_even(self) -> bool:
+        """Whether all stay alike long."""
+        return self.other == self.perishable == (1.0,) * BLOCKS
+
+    def of(self, perishable: NDArray[np.bool_], entered_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[n] of trucks that come in at `entered_s`, seconds since a midnight of local time."""
+        block = (np.floor(entered_s / (BLOCK_H * 3600.0)) % BLOCKS).astype(np.int64)
+        return np.array([self.other, self.perishable])[perishable.astype(np.int64), block]
+
+
 @dataclass(frozen=True)
 class GateSetting:
     """How one direction of a gate works: entrance (barrier 1 for exports), stay in the yard, crossing.
@@ -111,6 +167,9 @@ class GateSetting:
     crossing: Server
     entrance: Server = field(default_factory=lambda: Server(2, ServiceTime(60.0, 0.5)))
     dwell: ServiceTime = field(default_factory=lambda: ServiceTime(5400.0, 0.6))
+    served_km: float | None = None
+    """Kilometre of the gate's road where its first server stands; None: where the network ends, or as learned."""
+    stay_factors: StayFactors = field(default_factory=StayFactors)
 
     def servers(self) -> tuple[Server, Server]:
         """The first and the second server a truck meets."""
@@ -157,6 +216,12 @@ def day_seconds(text: str) -> float:
         If it is no time of day.
     """
     return float(parse_time(text))
+
+
+def day_seconds_of(moment: datetime) -> float:
+    """Local time of day of an aware moment, seconds since midnight."""
+    local = moment.astimezone(LOCAL_ZONE)
+    return local.hour * 3600.0 + local.minute * 60.0 + local.second
 
 
 def _cleared_veh_per_day(site: Site) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import networkx as nx
+import numpy as np
 
 from geo.corridor import Corridor, Road, Site
 from geo.errors import InvalidInputError
@@ -131,7 +132,7 @@ def build_network(corridor: Corridor, *, alone: Collection[int] = ()) -> Network
     places += [
         GatePlace(end.gate_id, "import", "", onward_node=f"{end.import_node}<") for end in ends if end.import_node
     ]
-    return assemble(
+    network = assemble(
         _split_directions(links, roads),
         places,
         roads=roads,
@@ -139,6 +140,9 @@ def build_network(corridor: Corridor, *, alone: Collection[int] = ()) -> Network
         beyond=beyond,
         demand=assumed_demand(corridor),
     )
+    own = [corridor.sites[yard_id] for yard_id in network.yard_ids]
+    headway_s = np.array([[yard.entrance_headway_s for yard in own], [yard.exit_headway_s for yard in own]])
+    return replace(network, yard_headway_s=headway_s)
 
 
 def _beyond(roads: Sequence[Road], ends: Sequence[_GateEnds]) -> dict[int, int]:

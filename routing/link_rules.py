@@ -5,18 +5,8 @@ See `routing.engine` for the model and its sources.
 
 from __future__ import annotations
 
-from routing.arrays import (
-    ARRIVED,
-    NEVER,
-    NO_WAY,
-    UNBOUNDED,
-    FleetArrays,
-    FloatArray,
-    GateArrays,
-    IntArray,
-    LinkArrays,
-    rule,
-)
+from routing.arrays import ARRIVED, NEVER, NO_WAY, UNBOUNDED, FleetArrays, FloatArray, GateArrays, IntArray, LinkArrays
+from routing.compiling import rule
 from routing.run_state import State, set_key
 
 
@@ -46,8 +36,7 @@ def _entry_time(links: LinkArrays, state: State, j: int) -> float:
     if behind >= 0:
         if behind >= state.left[j]:
             return NEVER
-        start = links.ring_start[j]
-        gap = state.ring_s[start + behind % links.storage_veh[j]] + links.wave_time_s[j]
+        gap = state.ring_s[links.ring_start[j] + state.entered_place[j]] + links.wave_time_s[j]
         at = max(at, gap)
     if links.closed_from_s[j] <= at < links.closed_to_s[j]:
         at = links.closed_to_s[j]
@@ -108,6 +97,14 @@ def append(state: State, station: int, truck: int) -> bool:
 
 
 @rule
+def count_entry(links: LinkArrays, state: State, j: int) -> None:
+    """One truck more has driven onto link j."""
+    state.entered[j] += 1
+    place = state.entered_place[j] + 1
+    state.entered_place[j] = place if place < links.storage_veh[j] else 0
+
+
+@rule
 def wake(links: LinkArrays, gates: GateArrays, state: State, feeders: IntArray, now_s: float) -> None:
     """Look again at stations that were blocked."""
     for station in feeders:
@@ -129,9 +126,16 @@ def take_first(links: LinkArrays, state: State, station: int, now_s: float) -> i
     if station < links.length_m.size:
         storage = links.storage_veh[station]
         if storage < UNBOUNDED:
-            state.ring_s[links.ring_start[station] + state.left[station] % storage] = now_s
+            place = state.left_place[station]
+            state.ring_s[links.ring_start[station] + place] = now_s
+            state.left_place[station] = place + 1 if place + 1 < storage else 0
         state.left[station] += 1
         state.last_exit_s[station] = now_s
+        if state.ready_s[truck] <= state.due_until_s[station]:
+            state.due_veh[station] -= 1
+            state.due_bound_veh[station, state.destination[truck]] -= 1
+            if state.due_last[station] == truck:
+                state.due_last[station] = -1
     return int(truck)
 
 

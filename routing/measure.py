@@ -8,7 +8,7 @@ import numpy as np
 
 from geo.motion import is_queueing
 from routing.arrays import BoolArray, FloatArray, IntArray
-from routing.demand import CorridorState
+from routing.demand import CorridorState, beside_each_seen
 from routing.network import Network
 
 MAX_GAP_M = 400.0
@@ -20,12 +20,16 @@ class QueueNow:
     """The measured queues; arrays by gate index. `member` [N]: the gate in whose queue a truck stands, or -1."""
 
     queue_veh: FloatArray
+    """Expected trucks, those that nobody saw included."""
+    seen_veh: FloatArray
     tail_km: FloatArray
     tail_m: FloatArray
     """Distance from the entrance to the last truck."""
     speed_mps: FloatArray
     """Mean speed of the trucks in it; NaN = empty queue."""
     member: IntArray
+    served_offset_km: FloatArray
+    """How much farther inland than the network ends the queue begins; negative: nearer the border."""
 
 
 def distance_to_gate(network: Network, road_id: IntArray, offset_m: FloatArray, gate: int) -> FloatArray:
@@ -57,7 +61,10 @@ def measure_queues(network: Network, state: CorridorState, *, gap_m: float = MAX
     if state.hold_until_s is not None:
         # Held at a staging area: it stands, but not in the gate's queue.
         free = free & ~(np.nan_to_num(state.hold_until_s, nan=-1.0) > 0.0)
-    queue = np.zeros(n_gates)
+    queue, seen = np.zeros((2, n_gates))
+    worth = _worth(state)
+    offset_km = _served_offset_km(network, state)
+    head_m = np.maximum(offset_km, 0.0) * 1000.0
     tail_m = np.zeros(n_gates)
     tail_km = np.zeros(n_gates)
     mean_speed = np.full(n_gates, np.nan)
@@ -68,7 +75,7 @@ def measure_queues(network: Network, state: CorridorState, *, gap_m: float = MAX
         bound = np.where(gate >= 0, gate, nearest)
     for g in range(n_gates):
         feeders = network.gate_feeder[network.gate_feeder_start[g] : network.gate_feeder_start[g + 1]]
-        tail_km[g] = network.tail_km[g, feeders[0]]
+        tail_km[g] = network.tail_km[g, feeders[0]] + offset_km[g]
         if n == 0:
             continue
         own = free & np.isfinite(distance[g]) & (bound == g)
@@ -76,14 +83,15 @@ def measure_queues(network: Network, state: CorridorState, *, gap_m: float = MAX
         if slow.size == 0:
             continue
         places = np.sort(distance[g, slow])
-        gaps = np.diff(np.concatenate(([0.0], places))) > gap_m
+        gaps = np.diff(np.concatenate(([head_m[g]], places))) > gap_m
         count = int(np.argmax(gaps)) if gaps.any() else places.size
         if count == 0:
             continue
         tail_m[g] = places[count - 1]
         inside = own & (distance[g] <= tail_m[g])
         member[inside] = g
-        queue[g] = float(inside.sum())
+        seen[g] = float(inside.sum())
+        queue[g] = float(worth[inside].sum())
         mean_speed[g] = float(np.nanmean(speed[inside]))
         last = int(slow[np.argmin(np.abs(distance[g, slow] - tail_m[g]))])
         link = int(network.road_link[state.road_id[last]])
@@ -91,7 +99,22 @@ def measure_queues(network: Network, state: CorridorState, *, gap_m: float = MAX
             0.0, float(network.road_length_m[state.road_id[last]] - offset[last])
         )
         tail_km[g] = network.tail_km[g, link] + into * network.km_per_m[link]
-    return QueueNow(queue, tail_km, tail_m, mean_speed, member)
+    return QueueNow(queue, seen, tail_km, tail_m, mean_speed, member, offset_km)
+
+
+def _served_offset_km(network: Network, state: CorridorState) -> FloatArray:
+    n_gates = len(network.gate_ids)
+    ends = np.array([network.tail_km[g, network.gate_feeder[network.gate_feeder_start[g]]] for g in range(n_gates)])
+    known = np.full(n_gates, np.nan) if state.served_km is None else state.served_km
+    return np.where(np.isnan(known), 0.0, known - ends)
+
+
+def _worth(state: CorridorState) -> FloatArray:
+    """[N] for how many trucks each stands: an undeclared one also for those beside it that send no position."""
+    worth = np.ones(state.n_trucks)
+    if state.is_declared is not None:
+        worth[~state.is_declared] += beside_each_seen(state.seen_share)
+    return worth
 
 
 def queued_roads(network: Network, queue: QueueNow) -> BoolArray:

@@ -82,6 +82,8 @@ class Network:
     """Yards of gate number g: gate_yard[gate_yard_start[g]:gate_yard_start[g + 1]]; from len(yard_ids) on unnamed."""
     yard_gate: IntArray
     """[yard] gate index (into `gate_ids`) of each of `yard_ids`; of a shared yard, the first."""
+    yard_headway_s: FloatArray
+    """[2, yard] least time between two trucks through the entrance and the exit of each of `yard_ids`; 0 = none."""
     onward_link: IntArray
     tail_km: FloatArray
     km_per_m: FloatArray
@@ -314,6 +316,7 @@ def assemble(
         gate_yard_start=_starts(gate_yards),
         gate_yard=_flat(gate_yards),
         yard_gate=np.array(yard_gate, np.int64),
+        yard_headway_s=np.zeros((2, len(yard_ids))),
         onward_link=np.array(onward, np.int64),
         tail_km=tail_km,
         km_per_m=km_per_m,

@@ -7,11 +7,16 @@ origin or earlier; the target is the observation nearest to origin + horizon.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import tzinfo
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from routing.arrays import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from pandas.core.window.rolling import Rolling
 
 HORIZONS_H = (1, 3, 6, 12, 24)
 HOUR_S = 3600.0
@@ -22,7 +27,31 @@ SAME_HOURS_H = (24, 48, 168, 336, 504)
 MAX_GAP_H = 24.0
 """Between observations further apart than this nothing is interpolated."""
 SCALE_WINDOW_H = 21 * DAY_H
+MIN_CHANGES = 4
+"""With fewer changes of a day known, the scale is the spread of the values."""
 MIN_TOLERANCE_H = 0.5
+
+
+_CALENDAR = ("hour", "weekday", "hour_of_week", "hour_sin", "hour_cos", "week_sin", "week_cos")
+FEATURES = (
+    "crossing",
+    "value",
+    *(f"change_of_{lag_h}h" for lag_h in LAGS_H),
+    *("above_day_max", "above_day_min", "above_week_max", "above_week_min", "above_week_mean", "day_sd", "of_week_max"),
+    *(f"change_{ago_h}h_ago" for ago_h in SAME_HOURS_H),
+    *("change_of_earlier_weeks", "to_week_ago"),
+    *(f"{name}_{when}" for when in ("now", "then") for name in _CALENDAR),
+)
+"""The columns of `ForecastRows.features`."""
+_OF_THE_WEEK = frozenset(
+    {
+        *(f"change_{ago_h}h_ago" for ago_h in SAME_HOURS_H if ago_h >= WEEK_H),
+        *("change_of_earlier_weeks", "to_week_ago"),
+        *(f"{name}_{when}" for when in ("now", "then") for name in _CALENDAR if "week" in name),
+    }
+)
+WEEKLESS = np.array([name not in _OF_THE_WEEK for name in FEATURES])
+"""Which of them say nothing of the weekday or of earlier weeks at the same hour: they hold when the week changes."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +70,7 @@ class ForecastRows:
     origin_h: FloatArray
     value: FloatArray
     scale: FloatArray
-    features: FloatArray  # [n, feature]
+    features: FloatArray  # [n, feature], columns as `FEATURES` names them
     target: FloatArray
     target_h: FloatArray
     lesson: FloatArray
@@ -140,15 +169,15 @@ def value_at(hours: FloatArray, values: FloatArray, wanted_h: FloatArray) -> Flo
 def change_scale(hours: FloatArray, values: FloatArray) -> FloatArray:
     """The usual change in 24 h over the three weeks before each observation, never zero: [n]."""
     changes = np.abs(values - value_at(hours, values, hours - DAY_H))
-    starts = np.searchsorted(hours, hours - SCALE_WINDOW_H)
-    scale = np.ones(len(hours))
-    for i, start in enumerate(starts):
-        recent = changes[start : i + 1]
-        recent = recent[~np.isnan(recent)]
-        spread = values[start : i + 1].std()
-        change = recent.mean() if len(recent) >= 4 else spread
-        scale[i] = max(change, 0.1 * spread, 1.0)
-    return scale
+    spread = _rolling(hours, values, SCALE_WINDOW_H).std(ddof=0).to_numpy()
+    change = _rolling(hours, changes, SCALE_WINDOW_H, MIN_CHANGES).mean().to_numpy()
+    return np.asarray(np.maximum(np.where(np.isnan(change), spread, change), np.maximum(0.1 * spread, 1.0)))
+
+
+def _rolling(hours: FloatArray, values: FloatArray, window_h: float, min_known: int = 1) -> Rolling[pd.Series[float]]:
+    """The values within `window_h` before each observation and its own, [n] each."""
+    index = pd.to_datetime(np.round(hours * HOUR_S), unit="s")
+    return pd.Series(values, index).rolling(pd.Timedelta(hours=window_h), min_periods=min_known, closed="both")
 
 
 def _change_since(hours: FloatArray, values: FloatArray, lag_h: float, horizon_h: float) -> FloatArray:
@@ -166,13 +195,11 @@ def _mean_known(values: FloatArray) -> FloatArray:
 def _levels(hours: FloatArray, values: FloatArray, scale: FloatArray) -> list[FloatArray]:
     """The value now, its changes, and how it lies in the last day and week, in units of `scale`."""
     found = [values / scale, *((values - value_at(hours, values, hours - lag_h)) / scale for lag_h in LAGS_H)]
-    rolling = np.empty((6, len(hours)))
-    day_starts, week_starts = (np.searchsorted(hours, hours - window_h) for window_h in (DAY_H, WEEK_H))
-    for i, (day_start, week_start) in enumerate(zip(day_starts, week_starts, strict=True)):
-        day, week = values[day_start : i + 1], values[week_start : i + 1]
-        rolling[:, i] = day.max(), day.min(), day.std(), week.max(), week.min(), week.mean()
-    day_max, day_min, day_std, week_max, week_min, week_mean = rolling
-    found += [(values - level) / scale for level in (day_max, day_min, week_max, week_min, week_mean)]
+    day, week = _rolling(hours, values, DAY_H), _rolling(hours, values, WEEK_H)
+    week_max = week.max().to_numpy()
+    day_std = day.std(ddof=0).to_numpy()
+    levels = (day.max(), day.min(), week_max, week.min(), week.mean())
+    found += [(values - np.asarray(level)) / scale for level in levels]
     return [*found, day_std / scale, values / np.maximum(week_max, 1.0)]
 
 
@@ -191,8 +218,5 @@ def _calendar(hours: FloatArray, horizon_h: float, zone: tzinfo) -> list[FloatAr
 
 def _local_hours(hours: FloatArray, zone: tzinfo) -> FloatArray:
     """Hours of the epoch as the clocks of `zone` show them."""
-    offsets = np.empty(len(hours))
-    for i, hour in enumerate(hours):
-        offset = datetime.fromtimestamp(hour * HOUR_S, tz=zone).utcoffset()
-        offsets[i] = 0.0 if offset is None else offset.total_seconds() / HOUR_S
-    return hours + offsets
+    local = pd.to_datetime(hours * HOUR_S, unit="s", utc=True).tz_convert(zone).tz_localize(None)
+    return np.asarray((local - pd.Timestamp(0)) / pd.Timedelta(hours=1), float)

@@ -4,8 +4,49 @@ from __future__ import annotations
 
 import numpy as np
 
-from routing.arrays import NEVER, UNBOUNDED, GateArrays, LinkArrays, RunOutput, rule
+from routing.arrays import UNBOUNDED, GateArrays, LinkArrays, RunOutput
+from routing.compiling import rule
 from routing.run_state import State
+
+
+@rule
+def _count_due(state: State, link: int, now_s: float) -> None:
+    """Go on counting the trucks of a link that would have reached its end by now, from where the last sample ended.
+
+    They come first in its line. Those that have left since were taken off the count by `link_rules.take_first`, and
+    whoever came since is not due before now.
+    """
+    last = state.due_last[link]
+    truck = state.following[last] if last >= 0 else state.head[link]
+    while truck >= 0 and state.ready_s[truck] <= now_s:
+        last = truck
+        state.due_veh[link] += 1
+        state.due_bound_veh[link, state.destination[truck]] += 1
+        truck = state.following[truck]
+    state.due_last[link] = last
+    state.due_until_s[link] = now_s
+
+
+@rule
+def _gaps(links: LinkArrays, state: State, link: int, ahead: int, gaps: int, now_s: float) -> int:
+    """How many gaps lie between the end of a link and the truck that `ahead` others stand before; `gaps` at least.
+
+    Departures send gaps upstream, at the speed of the backward wave; the newest is the nearest.
+    """
+    storage = links.storage_veh[link]
+    if storage >= UNBOUNDED or links.length_m[link] <= 0.0:
+        return gaps
+    spacing_s = links.spacing_m[link] * (links.wave_time_s[link] / links.length_m[link])
+    known = min(state.left[link], storage)
+    ring = links.ring_start[link]
+    newest = ring + (state.left_place[link] - 1 if state.left_place[link] > 0 else storage - 1)
+    while gaps < known:
+        at = newest - gaps
+        left_s = state.ring_s[at if at >= ring else at + storage]
+        if left_s <= now_s - (ahead + gaps + 1) * spacing_s:
+            break  # the gap has passed this truck, it has moved up
+        gaps += 1
+    return gaps
 
 
 @rule
@@ -30,30 +71,39 @@ def standing_trucks(links: LinkArrays, gates: GateArrays, state: State, gate: in
         link = stack[depth]
         length, spacing = links.length_m[link], links.spacing_m[link]
         speed = length / links.free_time_s[link] if links.free_time_s[link] > 0.0 else 0.0
-        wave = length / links.wave_time_s[link] if links.wave_time_s[link] > 0.0 else NEVER
-        place = 0.0
-        gaps = 0
-        storage = links.storage_veh[link]
-        known_gaps = min(state.left[link], storage) if storage < UNBOUNDED else 0
-        truck = state.head[link]
+        # Those that are due stand whatever their place: only the last one bound for this gate is looked for.
+        _count_due(state, link, now_s)
+        ahead, gaps, last_place = state.due_veh[link], int(np.int64(0)), -1.0
+        own = state.due_bound_veh[link, gate]
+        total += own
+        truck = state.due_last[link]
+        if own > 0:
+            others = int(np.int64(0))
+            while state.destination[truck] != gate:
+                truck = state.preceding[truck]
+                others += 1
+            gaps = _gaps(links, state, link, ahead - 1 - others, gaps, now_s)
+            last_place = (ahead - 1 - others + gaps) * spacing
+        if ahead > 0:
+            gaps = _gaps(links, state, link, ahead - 1, gaps, now_s)
+        truck = state.following[state.due_last[link]] if ahead > 0 else state.head[link]
         all_stand = True
         moving = -1
         while truck >= 0:
-            while gaps < known_gaps:
-                left_s = state.ring_s[links.ring_start[link] + (state.left[link] - 1 - gaps) % storage]
-                if left_s <= now_s - (place + spacing) / wave:
-                    break  # the gap has passed this truck, it has moved up
-                gaps += 1
-                place += spacing
-            if (state.ready_s[truck] - now_s) * speed > place + 1e-6 or (speed == 0.0 and state.ready_s[truck] > now_s):
+            gaps = _gaps(links, state, link, ahead, gaps, now_s)
+            place = (ahead + gaps) * spacing
+            if (state.ready_s[truck] - now_s) * speed > place + 1e-6 or speed == 0.0:
                 all_stand = False
                 moving = truck
                 break
             if state.destination[truck] == gate:
                 total += 1
-                tail_km = max(tail_km, gates.tail_km[gate, link] + min(place, length) * gates.km_per_m[link])
+                last_place = place
             truck = state.following[truck]
-            place += spacing
+            ahead += 1
+        place = (ahead + gaps) * spacing
+        if last_place >= 0.0:
+            tail_km = max(tail_km, gates.tail_km[gate, link] + min(last_place, length) * gates.km_per_m[link])
         if state.waiting[link] == 0 or place < 0.75 * length:
             continue
         goes_on = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from routing.arrays import FloatArray
 
@@ -27,7 +26,7 @@ class GateForecast:
     wait_s: FloatArray
     tail_km: FloatArray
     duration_ms: float
-    state_summary: Mapping[str, Any]
+    state_summary: Mapping[str, object]
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,22 @@ waits for its time in binary heaps over arrays. Times are seconds since the star
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from routing.arrays import N_BALANCE, NEVER, FleetArrays, FloatArray, GateArrays, IntArray, LinkArrays, compiled, rule
+from routing.arrays import N_BALANCE, NEVER, FleetArrays, FloatArray, GateArrays, IntArray, LinkArrays
+from routing.compiling import rule
 
 
 class State(NamedTuple):
     """What changes during a run."""
 
     key: FloatArray
+    key_bits: IntArray
+    """`key` as integers, in the same memory: the bits of numbers that are not negative are ordered as they are
+    (IEEE 754), and integers are compared in a quarter of the time."""
     tree: IntArray
     head: IntArray
     tail: IntArray
@@ -25,6 +30,18 @@ class State(NamedTuple):
     waiting: IntArray
     entered: IntArray
     left: IntArray
+    entered_place: IntArray
+    """[link] `entered` modulo its storage, where its ring holds when the truck left that makes place for the next."""
+    left_place: IntArray
+    """[link] `left` modulo its storage, where its ring takes when the next truck leaves."""
+    due_until_s: FloatArray
+    """[link] the time of the last sample at which its trucks were counted that were due at its end."""
+    due_last: IntArray
+    """[link] the last of those that are still there, -1 = none is."""
+    due_veh: IntArray
+    """[link] how many of them are still there."""
+    due_bound_veh: IntArray
+    """[link, destination] how many of them go where."""
     last_entry_s: FloatArray
     last_exit_s: FloatArray
     ring_s: FloatArray
@@ -36,9 +53,17 @@ class State(NamedTuple):
     lane_truck: IntArray
     lane_end_s: FloatArray
     lane_blocked: IntArray
+    blocked_lanes: IntArray
+    """[1] how many entrance lanes are blocked, all gates together."""
     idle: IntArray
     occupancy: IntArray
     truck_yard: IntArray
+    yard_entered_s: FloatArray
+    """[yard] when its entrance let in the last truck."""
+    yard_exit_free_s: FloatArray
+    """[yard] when its exit can take the next truck."""
+    has_exit_turn: IntArray
+    """[truck] 1 = it waits at its yard's exit for the time that it was given; one element where no exit is a server."""
     stay_key: FloatArray
     stay_truck: IntArray
     stay_count: IntArray
@@ -48,6 +73,7 @@ class State(NamedTuple):
     later_link: IntArray
     later_count: IntArray
     balance: IntArray
+    """[5] by `Balance`."""
     stack: IntArray
 
 
@@ -57,12 +83,19 @@ def set_key(state: State, station: int, time_s: float) -> None:
     key, tree = state.key, state.tree
     if key[station] == time_s:
         return
-    key[station] = time_s
-    node = (tree.size // 2 + station) // 2
-    while node >= 1:
-        a, b = tree[2 * node], tree[2 * node + 1]
-        tree[node] = a if key[a] <= key[b] else b
-        node //= 2
+    key[station] = time_s + 0.0  # never minus zero, whose bits come before all others
+    bits, node, winner = state.key_bits, tree.size // 2 + station, station
+    first = bits[station]
+    # All the way up without a branch that depends on times: processors guess those wrong every other time, which costs
+    # more than the matches that an early end would save. Of equal times the left one wins.
+    while node > 1:
+        other = tree[node ^ 1]
+        other_first = bits[other]
+        loses = other_first < first + (node & 1)
+        winner = other if loses else winner
+        first = other_first if loses else first
+        node >>= 1
+        tree[node] = winner
 
 
 @rule
@@ -98,65 +131,75 @@ def pop(keys: FloatArray, items: IntArray, size: int) -> None:
     keys[i], items[i] = key, item
 
 
-@compiled
+@cache
+def _blank_tree(stations: int) -> IntArray:
+    """The winner tree of stations without an event; leaves beyond them point at one that never has any."""
+    leaves = 1 << stations.bit_length()
+    tree = np.zeros(2 * leaves, np.int64)
+    tree[leaves:] = np.minimum(np.arange(leaves), stations)
+    while leaves > 1:
+        leaves //= 2
+        tree[leaves : 2 * leaves] = tree[2 * leaves : 4 * leaves : 2]
+    return tree
+
+
 def blank_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays) -> State:
     """The state of an empty road and empty yards, nothing planned, with places for the trucks of a run."""
     n_links, n_gates, n_trucks = links.length_m.size, gates.entrance_lanes.size, fleet.gate.size
     stations = 2 * n_links + 2 * n_gates
-    leaves = 1
-    while leaves < stations + 1:
-        leaves *= 2
-    tree = np.empty(2 * leaves, np.int64)
-    # Leaves beyond the stations all point at one that never has an event.
-    for i in range(leaves):
-        tree[leaves + i] = min(i, stations)
-    for i in range(leaves - 1, 0, -1):
-        tree[i] = tree[2 * i]
-    lanes, crossing_lanes = 1, 1
-    for gate in range(n_gates):
-        lanes = max(lanes, gates.entrance_lanes[gate])
-        crossing_lanes = max(crossing_lanes, gates.crossing_lanes[gate])
-    stays = np.zeros(max(1, n_gates), np.int64)
-    destination = fleet.way_out.copy()
-    for truck in range(n_trucks):
-        if fleet.gate[truck] >= 0:
-            destination[truck] = fleet.gate[truck]
-            stays[fleet.gate[truck]] += 1
-    max_stays = 1
-    for gate in range(n_gates):
-        max_stays = max(max_stays, stays[gate])
+    lanes = int(gates.entrance_lanes.max(initial=1))
+    crosses = fleet.gate >= 0
+    max_stays = int(np.bincount(fleet.gate[crosses]).max(initial=1))
+    following, preceding, later_link = np.full((3, n_trucks), -1, np.int64)
+    waiting = np.zeros(2 * n_links, np.int64)
+    entered, left, entered_place, left_place = np.zeros((4, n_links), np.int64)
+    last_entry_s, last_exit_s = np.full((2, n_links), -NEVER)
+    head, tail = np.full((2, 2 * n_links), -1, np.int64)
+    tag, virtual = np.zeros((2, 2 * n_links))
+    key = np.full(stations + 1, NEVER)
     return State(
-        np.full(stations + 1, NEVER),
-        tree,
-        np.full(2 * n_links, -1, np.int64),
-        np.full(2 * n_links, -1, np.int64),
-        np.full(n_trucks, -1, np.int64),
-        np.full(n_trucks, -1, np.int64),
-        np.zeros(2 * n_links, np.int64),
-        np.zeros(n_links, np.int64),
-        np.zeros(n_links, np.int64),
-        np.full(n_links, -NEVER),
-        np.full(n_links, -NEVER),
-        np.empty(links.ring_start[n_links], np.float64),
-        fleet.ready_s.copy(),
-        np.zeros(2 * n_links, np.float64),
-        np.zeros(n_links, np.float64),
-        destination,
-        fleet.hold_link.copy(),
-        np.full((n_gates, lanes), -1, np.int64),
-        np.zeros((n_gates, lanes), np.float64),
-        np.zeros((n_gates, lanes), np.int64),
-        gates.entrance_lanes.copy(),
-        np.zeros(gates.yard_capacity_veh.size, np.int64),
-        fleet.yard.copy(),
-        np.empty((n_gates, max_stays), np.float64),
-        np.empty((n_gates, max_stays), np.int64),
-        np.zeros(n_gates, np.int64),
-        np.zeros((n_gates, crossing_lanes), np.float64),
-        np.empty(n_trucks + 1, np.float64),
-        np.empty(n_trucks + 1, np.int64),
-        np.full(n_trucks, -1, np.int64),
-        np.zeros(1, np.int64),
-        np.zeros(N_BALANCE, np.int64),
-        np.empty(n_links + 1, np.int64),
+        key=key,
+        key_bits=key.view(np.int64),
+        tree=_blank_tree(stations).copy(),
+        head=head,
+        tail=tail,
+        following=following,
+        preceding=preceding,
+        waiting=waiting,
+        entered=entered,
+        left=left,
+        entered_place=entered_place,
+        left_place=left_place,
+        due_until_s=np.full(n_links, -NEVER),
+        due_last=np.full(n_links, -1, np.int64),
+        due_veh=np.zeros(n_links, np.int64),
+        due_bound_veh=np.zeros(links.next_hop.shape, np.int64),
+        last_entry_s=last_entry_s,
+        last_exit_s=last_exit_s,
+        ring_s=np.empty(links.ring_start[n_links]),
+        ready_s=fleet.ready_s.copy(),
+        tag=tag,
+        virtual=virtual[:n_links],
+        destination=np.where(crosses, fleet.gate, fleet.way_out),
+        hold_link=fleet.hold_link.copy(),
+        lane_truck=np.full((n_gates, lanes), -1, np.int64),
+        lane_end_s=np.zeros((n_gates, lanes)),
+        lane_blocked=np.zeros((n_gates, lanes), np.int64),
+        blocked_lanes=np.zeros(1, np.int64),
+        idle=gates.entrance_lanes.copy(),
+        occupancy=np.zeros(gates.yard_capacity_veh.size, np.int64),
+        truck_yard=fleet.yard.copy(),
+        yard_entered_s=np.full(gates.yard_capacity_veh.size, -NEVER),
+        yard_exit_free_s=np.full(gates.yard_capacity_veh.size, -NEVER),
+        has_exit_turn=np.zeros(n_trucks if gates.yard_exit_s.any() else 1, np.int64),
+        stay_key=np.empty((n_gates, max_stays)),
+        stay_truck=np.empty((n_gates, max_stays), np.int64),
+        stay_count=np.zeros(n_gates, np.int64),
+        crossing_free_s=np.zeros((n_gates, int(gates.crossing_lanes.max(initial=1)))),
+        later_key=np.empty(n_trucks + 1),
+        later_truck=np.empty(n_trucks + 1, np.int64),
+        later_link=later_link,
+        later_count=np.zeros(1, np.int64),
+        balance=np.zeros(N_BALANCE, np.int64),
+        stack=np.empty(n_links + 1, np.int64),
     )

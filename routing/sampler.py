@@ -13,8 +13,8 @@ import numpy as np
 
 from geo import motion
 from routing.arrays import NO_WAY, NO_YARD, BoolArray, FloatArray, IntArray
-from routing.demand import CorridorState, DemandModel, gate_shares, hourly_arrivals
-from routing.gates import GateSetting
+from routing.demand import CorridorState, DemandModel, arrival_posterior, gate_shares
+from routing.gates import GateSetting, day_seconds_of
 from routing.network import Network
 from routing.trucks import TruckBatch, sample_arrivals, sample_slowness
 
@@ -23,7 +23,13 @@ MAX_AGE_S = 3600.0
 SOON_S = 600.0
 """Declared trucks that should be at the gate already come this much later at least."""
 
+MIN_SEEN_SHARE = 0.05
+"""However few trucks are seen, no more than nineteen are assumed beside each."""
+UNSEEN_WITHIN_S = 600.0
+"""So far before or behind a truck that is seen those are put that are not."""
+
 Settings = Mapping[tuple[str, str], GateSetting]
+NOBODY = TruckBatch.of([], [], [])
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class Draw:
 
     trucks: TruckBatch
     n_state: int
+    unseen_queue_veh: FloatArray
+    """[G] how many of them stand in each gate's queue now though nobody saw them."""
 
 
 class Sampler:
@@ -53,6 +61,7 @@ class Sampler:
         stands in a gate's queue, so it does not rest but waits."""
         self.network, self.state, self.model = network, state, model or DemandModel()
         self.horizon_s = horizon_s
+        self.start_of_day_s = day_seconds_of(state.made_at)
         self.free_time_s = free_time_s
         n = state.n_trucks
         road = np.clip(state.road_id, 0, max(0, network.road_link.size - 1))
@@ -91,11 +100,22 @@ class Sampler:
         self.perishable = np.zeros(n, bool) if state.perishable is None else state.perishable.astype(bool)
         # A truck on its way inland that comes near no gate has no gate.
         self.gate = np.where(self.exporting, self.gate, -1)
+        self.gate_unknown = np.flatnonzero(self.exporting & (self.gate < 0))
+        self._turn_round(self.gate, np.flatnonzero(self.exporting & (self.gate >= 0)))
+        self.ages = np.flatnonzero(self.moving & ~queued & (self.age_s > 0.0))
+        self.rests = np.flatnonzero((self.link >= 0) & ~self.moving & ~queued & self.exporting)
         self.hold_link = self._next_staging()
+        waits_here = (self.hold_s > 0.0) & (self.hold_link < 0)
+        self.start_s = np.where(waits_here, self.hold_s, 0.0)
+        self.rests = self.rests[~waits_here[self.rests]]
         self.unnamed_yard = self._unnamed_in_yards()
-        self.shares = gate_shares(network.gate_demand)
+        self.shares = gate_shares(network.gate_demand) if state.gate_share is None else state.gate_share
         self.entry = np.array([network.entry(g) for g in range(len(network.gate_ids))], np.int64)
         self.ways = [network.path(int(entry), g) if entry >= 0 else [] for g, entry in enumerate(self.entry)]
+        self.begin_s, self.hour_factor = self._hours()
+        self.end_s = np.minimum(self.begin_s + 3600.0, self.horizon_s)
+        self.arrivals = self._arrivals()
+        self.imports = np.array(network.imports(), np.int64).reshape(-1, 3).T
 
     def _closed_up(self, rest_s: FloatArray, queued: BoolArray, spacing_m: FloatArray) -> FloatArray:
         """Rest times in which the k-th truck of a queue is no farther from the end of its link than k places.
@@ -156,42 +176,40 @@ class Sampler:
         equal trucks."""
         seen = self._seen(rng, settings, slowness)
         batches = [seen, self._unnamed(rng, settings), self._declared(rng), self._undeclared(rng), self._imports(rng)]
-        trucks = TruckBatch.concat(batches)
+        unseen, queueing = self._unseen(rng, seen)
+        trucks = TruckBatch.concat([batch for batch in (*batches, unseen) if len(batch)] or [seen])
         trucks.slowness[:] = sample_slowness(rng, len(trucks), self.model.truck_cv)
-        return Draw(trucks, len(seen))
+        in_queue = np.bincount(unseen.gate[queueing], minlength=len(self.network.gate_ids)).astype(float)
+        return Draw(trucks, len(seen), in_queue)
 
     def _seen(self, rng: np.random.Generator, settings: Settings, slowness: float) -> TruckBatch:
         """The trucks of the state, those left out of which nothing is known."""
         network, state, model = self.network, self.state, self.model
         n, n_gates = state.n_trucks, len(network.gate_ids)
         gate = self.gate.copy()
-        unknown = self.exporting & (gate < 0)
-        drawn = rng.choice(n_gates, size=n, p=self.shares)
-        gate[unknown] = drawn[unknown]
-        # A gate that the road no longer leads to was left behind: take one that it does lead to.
+        if self.gate_unknown.size:
+            gate[self.gate_unknown] = rng.choice(n_gates, size=self.gate_unknown.size, p=self.shares)
+            self._turn_round(gate, self.gate_unknown)
         on_link = self.link >= 0
-        lost = on_link & self.exporting & (network.next_hop[self.link, gate] == NO_WAY)
-        for g in range(n_gates):
-            reachable = lost & (network.next_hop[self.link, g] != NO_WAY)
-            gate[reachable] = g
-            lost &= ~reachable
-        aged = self.rest_s - np.where(self.moving & ~self.queued, self.age_s * rng.uniform(0.6, 1.0, n), 0.0)
-        rest_draw = rng.standard_exponential(n) * model.rest_mean_s
-        resting = on_link & ~self.moving & ~self.queued & self.exporting
-        start = np.where(resting, rest_draw, 0.0)
-        waits_here = (self.hold_s > 0.0) & (self.hold_link < 0)
-        start = np.where(waits_here, np.maximum(self.hold_s, 0.0), start)
-        ready = np.maximum(aged, 0.0) * slowness + start
+        ready = self.rest_s.copy()
+        ready[self.ages] -= self.age_s[self.ages] * rng.uniform(0.6, 1.0, self.ages.size)
+        ready = np.maximum(ready, 0.0, out=ready)
+        ready *= slowness
+        ready += self.start_s
+        ready[self.rests] += rng.standard_exponential(self.rests.size) * model.rest_mean_s
         link_time = self.free_time_s[np.maximum(self.link, 0)] * slowness
         # Standing aside for longer than the link takes: it comes back as if it drove onto the link then,
         # so that those who drive on do not wait behind it.
         aside = on_link & (ready > link_time)
         ready = np.where(aside, ready - link_time, ready)
         stay = np.zeros(n)
-        for g, gate_id in enumerate(network.gate_ids):
+        for g, gate_id in enumerate(network.gate_ids if self.inside.any() else ()):
             own = np.flatnonzero(self.inside & (gate == g))
             if own.size:
-                dwell = settings[(gate_id, "export")].dwell.sample(rng, own.size)
+                setting = settings[(gate_id, "export")]
+                came_in_s = self.start_of_day_s - self.since_s[own]
+                dwell = setting.dwell.sample(rng, own.size)
+                dwell *= setting.stay_factors.of(self.perishable[own], came_in_s)
                 stay[own] = _residual(dwell, self.since_s[own], rng)
         trucks = TruckBatch.of(
             np.where(self.exporting, gate, -1),
@@ -205,9 +223,38 @@ class Sampler:
         )
         return trucks if self.known.all() else trucks.take(np.flatnonzero(self.known))
 
+    def _turn_round(self, gate: IntArray, trucks: IntArray) -> None:
+        """Give those of `trucks` on the road whose `gate` their road no longer leads to another one, that it does."""
+        network = self.network
+        own = trucks[self.link[trucks] >= 0]
+        lost = own[network.next_hop[self.link[own], gate[own]] == NO_WAY]
+        for g in range(len(network.gate_ids)):
+            reachable = network.next_hop[self.link[lost], g] != NO_WAY
+            gate[lost[reachable]] = g
+            lost = lost[~reachable]
+
+    def _hours(self) -> tuple[FloatArray, FloatArray]:
+        """When each hour up to the horizon begins, and [G, hour] how many more come in it than on average."""
+        begin_s = np.arange(0.0, max(self.horizon_s, 1.0), 3600.0)
+        factor = np.ones((len(self.network.gate_ids), begin_s.size))
+        if self.state.arrival_factor is not None:
+            known = np.atleast_2d(self.state.arrival_factor)[:, : begin_s.size]
+            factor[:, : known.shape[1]] = known
+        return begin_s, factor
+
+    def _arrivals(self) -> tuple[FloatArray, FloatArray]:
+        """Shape and hours [G] of the distribution of undeclared trucks an hour."""
+        usual = self.state.undeclared_hourly_veh
+        if usual is None:
+            usual = np.array([gate.undeclared_exports_veh_per_h for gate in self.network.gate_demand])
+        prior = usual * self.model.undeclared_factor
+        return arrival_posterior(self.state.recent_hourly_veh, prior, self.model.prior_weight_h)
+
     def _unnamed(self, rng: np.random.Generator, settings: Settings) -> TruckBatch:
         """Trucks in the yards that nobody knows by name."""
         yards = self.unnamed_yard
+        if yards.size == 0:
+            return NOBODY
         gate = self.network.yard_gate[yards]
         stay = np.zeros(yards.size)
         for g, gate_id in enumerate(self.network.gate_ids):
@@ -218,6 +265,28 @@ class Sampler:
                 stay[own] = dwell * rng.uniform(size=own.size)
         return TruckBatch.of(gate, -1, stay, yard=yards, perishable=self._goods(rng, yards.size))
 
+    def _unseen(self, rng: np.random.Generator, seen: TruckBatch) -> tuple[TruckBatch, BoolArray]:
+        """Undeclared trucks on the road that send no position: near those that do, so many to each as are unseen.
+
+        Of n trucks that are seen with probability p each, the number unseen is negative binomial; p is drawn from its
+        beta distribution, so that all runs together know as little as is known. Also says which stand in a queue.
+        """
+        state = self.state
+        if state.seen_share is None or state.is_declared is None:
+            return NOBODY, np.zeros(0, bool)
+        share = max(rng.beta(state.seen_share[0], state.seen_share[1]), MIN_SEEN_SHARE)
+        undeclared = ~state.is_declared[self.known] & (seen.link >= 0) & (seen.gate >= 0)
+        copies = rng.geometric(share, len(seen)) - 1
+        index = np.repeat(np.arange(len(seen)), np.where(undeclared, copies, 0))
+        unseen = seen.take(index)
+        # Before or behind the one that is seen, within the same link.
+        nearby = unseen.ready_s + rng.uniform(-1.0, 1.0, index.size) * UNSEEN_WITHIN_S
+        latest = self.free_time_s[np.maximum(unseen.link, 0)]
+        queueing = self.queued[self.known][index]
+        moving = ~unseen.to_come & ~queueing
+        unseen.ready_s[:] = np.where(moving, np.clip(nearby, 0.0, np.maximum(latest, unseen.ready_s)), unseen.ready_s)
+        return unseen, queueing
+
     def _goods(self, rng: np.random.Generator, n: int) -> BoolArray:
         """[n] whether goods nobody has told of are perishable."""
         return rng.uniform(size=n) < self.model.perishable_share
@@ -226,11 +295,16 @@ class Sampler:
         """Declared trucks not yet seen, put where they must be now to arrive when they will."""
         state, model = self.state, self.model
         m = state.declared_s.size
-        arrive = state.declared_s + rng.normal(model.lateness_mean_s, model.lateness_sd_s, m)
+        if m == 0:
+            return NOBODY
+        lateness_s = _or_else(state.declared_lateness_s, model.lateness_mean_s, m)
+        spread_s = _or_else(state.declared_lateness_sd_s, model.lateness_sd_s, m)
+        show_up = _or_else(state.declared_show_up, model.show_up, m)
+        arrive = state.declared_s + rng.normal(lateness_s, spread_s)
         # Should have been here already: so it is later still.
         overdue = arrive < SOON_S
-        arrive = np.where(overdue, SOON_S + rng.standard_exponential(m) * model.lateness_sd_s, arrive)
-        comes = rng.uniform(size=m) < np.where(overdue, 0.5 * model.show_up, model.show_up)
+        arrive = np.where(overdue, SOON_S + rng.standard_exponential(m) * spread_s, arrive)
+        comes = rng.uniform(size=m) < np.where(overdue, 0.5 * show_up, show_up)
         drawn = rng.choice(self.shares.size, size=m, p=self.shares)
         gate = np.where(state.declared_gate >= 0, state.declared_gate, drawn)
         comes &= arrive < self.horizon_s + 3600.0
@@ -261,10 +335,11 @@ class Sampler:
 
     def _undeclared(self, rng: np.random.Generator) -> TruckBatch:
         """Trucks nobody has announced, coming into the corridor as lately."""
-        network, model = self.network, self.model
-        prior = np.array([gate.undeclared_exports_veh_per_h for gate in network.gate_demand]) * model.undeclared_factor
-        rate = hourly_arrivals(self.state.recent_hourly_veh, prior, model.prior_weight_h, rng)
-        gate, ready = sample_arrivals(rng, np.where(self.entry >= 0, rate, 0.0), 0.0, self.horizon_s)
+        shape, hours = self.arrivals
+        rate = rng.standard_gamma(shape) / hours
+        rates = np.where(self.entry >= 0, rate, 0.0)[:, None] * self.hour_factor
+        stream, ready = sample_arrivals(rng, rates, self.begin_s, self.end_s)
+        gate = stream // self.begin_s.size
         return TruckBatch.of(gate, self.entry[gate], ready, to_come=True, perishable=self._goods(rng, gate.size))
 
     def _imports(self, rng: np.random.Generator) -> TruckBatch:
@@ -274,9 +349,13 @@ class Sampler:
         if rate is None:
             daily = np.array([gate.imports_veh_per_day for gate in network.gate_demand])
             rate = daily / 24.0 * self.model.import_factor
-        number, index, link = np.array(network.imports(), np.int64).reshape(-1, 3).T
+        number, index, link = self.imports
         which, ready = sample_arrivals(rng, rate[index], 0.0, self.horizon_s)
         return TruckBatch.of(number[which], link[which], ready, to_come=True, perishable=self._goods(rng, which.size))
+
+
+def _or_else(values: FloatArray | None, assumed: float, m: int) -> FloatArray:
+    return np.full(m, assumed) if values is None else values
 
 
 def _residual(dwell_s: FloatArray, since_s: FloatArray, rng: np.random.Generator) -> FloatArray:

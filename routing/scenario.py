@@ -9,19 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from geo.corridor import Corridor
-from geo.errors import InvalidInputError
-from routing.arrays import BoolArray, FloatArray
+from routing.arrays import FloatArray
 from routing.demand import CorridorState
 from routing.forecast import CODE_VERSION
 from routing.gates import GateSetting, assumed_settings
 from routing.graph import build_network
+from routing.scenario_additions import extend
 from routing.scenario_inputs import (
+    Ban,
     Change,
+    Costs,
     DemandChange,
     Diversion,
     GateChange,
@@ -29,22 +30,22 @@ from routing.scenario_inputs import (
     Hold,
     RoadClosure,
     Scenario,
+    Variant,
     World,
     YardChange,
-    check_names,
+    dump_scenario,
     library,
     load_scenario,
     parse_scenario,
 )
-from routing.scenario_now import PresentTrucks
-from routing.scenario_trucks import apply_orders, sample_trucks
-from routing.scenario_worlds import closed_roads, compile_world, demand_factor
-from routing.series import QUANTILES, Series, series_quantiles
-from routing.simulation import RunResult, ensemble, simulate
-from routing.trucks import TruckBatch, sample_fleet, select_fleet
+from routing.scenario_records import ResultRecord, TotalRecord, VariantRecord, Worlds
+from routing.series import QUANTILES, Series, rank_quantiles
+from routing.study import TOTALS, Spread, StudyInputs, run_in_threads, worlds_of
 
 __all__ = [
+    "Ban",
     "Change",
+    "Costs",
     "DemandChange",
     "Diversion",
     "GateChange",
@@ -53,32 +54,25 @@ __all__ = [
     "RoadClosure",
     "Scenario",
     "ScenarioResult",
+    "Variant",
     "World",
     "YardChange",
+    "dump_scenario",
     "library",
     "load_scenario",
     "parse_scenario",
     "run_scenario",
 ]
 
-TOTALS = (
-    "truck_hours",
-    "fruit_truck_hours",
-    "waiting_truck_hours",
-    "fruit_waiting_truck_hours",
-    "crossed_veh",
-    "longest_queue_veh",
-    "mean_wait_s",
-)
-
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """Base and variant; index 0 = base, 1 = variant.
+    """Base and variants; index 0 = base, 1 = the scenario's change or first variant, then the other variants.
 
-    Series [2, 3 quantiles, gate or yard, T] sampled every `step_s` from the start. `totals` [2, run] by name, exports
-    only, within the horizon: hours from coming in to going out, of all trucks and of those with perishable goods;
-    of these the hours lost before the entrance; trucks out; longest queue at any gate; mean wait a truck.
+    Series [world, 3 quantiles, gate or yard, T] sampled every `step_s` from the start. `totals` [world, run] by name,
+    exports only, within the horizon: hours from coming in to going out, of all trucks and of those with perishable
+    goods; of these the hours lost before the entrance; trucks out; longest queue at any gate; mean wait a truck;
+    perishable goods lost by their hours on the corridor; what that and the truck-hours cost, by `scenario.costs`.
     """
 
     scenario: Scenario
@@ -94,10 +88,12 @@ class ScenarioResult:
     occupancy_veh: FloatArray
     totals: Mapping[str, FloatArray]
 
-    def summary(self) -> dict[str, Any]:
-        """Each total's mean in both worlds and their difference with its 95 % interval (paired runs, normal)."""
-        found = {}
-        for name, (base, variant) in self.totals.items():
+    def summary(self, world: int = 1) -> dict[str, TotalRecord]:
+        """Each total's mean in the base and another world, and their difference: paired runs on common random numbers,
+        its mean with the 95 % interval (normal), and between what it lies in eight of ten runs."""
+        found: dict[str, TotalRecord] = {}
+        for name, values in self.totals.items():
+            base, variant = values[0], values[world]
             difference = variant - base
             mean = float(difference.mean())
             error = float(difference.std(ddof=1) / np.sqrt(difference.size)) if difference.size > 1 else 0.0
@@ -107,14 +103,23 @@ class ScenarioResult:
                 "difference": round(mean, 2),
                 "interval95": [round(mean - 1.96 * error, 2), round(mean + 1.96 * error, 2)],
                 "significant": bool(abs(mean) > 1.96 * error),
+                "range80": [round(float(q), 2) for q in np.quantile(difference, (0.1, 0.9))],
             }
         return found
 
-    def to_record(self) -> dict[str, Any]:
+    def variants(self) -> list[VariantRecord]:
+        """What each variant makes of the totals, in the scenario's order."""
+        return [
+            {"name": variant.name, "title": variant.title, "summary": self.summary(world)}
+            for world, variant in enumerate(self.scenario.compared(), 1)
+        ]
+
+    def to_record(self) -> ResultRecord:
         """The result as plain JSON values."""
 
-        def worlds(values: FloatArray, digits: int) -> dict[str, Any]:
-            return {name: np.round(values[world], digits).tolist() for world, name in enumerate(("base", "variant"))}
+        def worlds(values: FloatArray, digits: int) -> Worlds:
+            base, variant = (np.round(world, digits).tolist() for world in values[:2])
+            return {"base": base, "variant": variant}
 
         return {
             "scenario": self.scenario.to_record(),
@@ -126,6 +131,7 @@ class ScenarioResult:
             "step_s": self.step_s,
             "quantiles": list(QUANTILES),
             "summary": self.summary(),
+            "variants": self.variants(),
             "gates": {
                 gate_id: {
                     "queue_veh": worlds(self.queue_veh[:, :, g], 2),
@@ -141,6 +147,36 @@ class ScenarioResult:
         }
 
 
+def study_inputs(
+    corridor: Corridor,
+    scenario: Scenario,
+    *,
+    seed: int,
+    settings: Sequence[GateSetting] | None = None,
+    yard_capacity_veh: Mapping[str, float] | None = None,
+    state: CorridorState | None = None,
+) -> StudyInputs:
+    """What the runs of a scenario depend on; arguments as of `run_scenario`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the scenario's additions do not fit the corridor.
+    """
+    extended = extend(corridor, scenario.additions)
+    network = build_network(extended)
+    known = {y: extended.sites[y].capacity_veh for y in network.yard_ids} | dict(yard_capacity_veh or {})
+    return StudyInputs(
+        corridor=extended,
+        scenario=scenario,
+        seed=seed,
+        settings=_settings(corridor, extended, settings),
+        added=frozenset(extended.sites) - frozenset(corridor.sites),
+        yard_capacity_veh={yard: np.nan if capacity is None else capacity for yard, capacity in known.items()},
+        state=state,
+    )
+
+
 def run_scenario(
     corridor: Corridor,
     scenario: Scenario,
@@ -153,68 +189,31 @@ def run_scenario(
     cancelled: Callable[[], bool] | None = None,
     threads: int | None = None,
     state: CorridorState | None = None,
+    spread: Spread | None = None,
 ) -> ScenarioResult | None:
     """Run base and variant `runs` times each and compare; None if `cancelled()` became true before the end.
 
     Arguments: `settings`, how gates work where the scenario does not say (None: assumed from the corridor);
     `yard_capacity_veh`, by yard_id (missing ones from the corridor's sites); `progress` is told the share done;
-    `state`, the corridor now, with which a scenario of `world.begins` "now" begins.
+    `state`, the corridor now, with which a scenario of `world.begins` "now" begins; `spread`, where the runs are done
+    (None: in `threads` of this process). The result does not depend on where.
 
     Raises
     ------
     InvalidInputError
         If the scenario names what the corridor does not have, or begins now and no state is given.
     """
-    if (scenario.world.begins == "now") != (state is not None):
-        raise InvalidInputError(
-            "A scenario begins with the state of the corridor now if and only if its world.begins is now.",
-            field="world.begins",
-        )
     began = time.perf_counter()
-    closures = closed_roads(corridor, scenario.change.closures)
-    network = build_network(corridor, alone={c.road_id for c in closures})
-    check_names(scenario, network.gate_ids, network.yard_ids, tuple(network.staging_link))
-    known = {y: corridor.sites[y].capacity_veh for y in network.yard_ids} | dict(yard_capacity_veh or {})
-    capacity = np.array([np.nan if known[y] is None else known[y] for y in network.yard_ids], float)
-    gates = tuple(assumed_settings(corridor) if settings is None else settings)
-    worlds = (
-        compile_world(scenario, network, gates, capacity, (), changed=False, state=state),
-        compile_world(scenario, network, gates, capacity, closures, changed=True, state=state),
+    inputs = study_inputs(
+        corridor, scenario, seed=seed, settings=settings, yard_capacity_veh=yard_capacity_veh, state=state
     )
-    horizon_s, n_gates = scenario.horizon_h * 3600.0, len(network.gate_ids)
-    factor = demand_factor(network, scenario.change.demand)
-    present = None if state is None else PresentTrucks(network, state, factor, horizon_s=horizon_s)
-
-    def run(number: int) -> tuple[Series, Series, FloatArray]:
-        trucks_rng, *_ = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number, 0))).spawn(1)
-        if present is None:
-            sampled = sample_trucks(network, scenario, worlds, capacity, trucks_rng)
-        else:
-            sampled = present.sample(trucks_rng, worlds[0].settings)
-        series = []
-        totals = np.zeros((len(worlds), len(TOTALS)))
-        for w, (world, keep) in enumerate(zip(worlds, sampled.comes, strict=True)):
-            # The same three generators in both worlds, drawn for all trucks of either.
-            services = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number, 1))).spawn(3)
-            fleet = sample_fleet(network, apply_orders(network, world, sampled, keep), world.settings, services)
-            result = simulate(
-                world.links, world.gates, select_fleet(fleet, keep), horizon_s=horizon_s, step_s=scenario.step_s
-            )
-            if present is not None:
-                # At the start the queue is measured, not simulated: the engine knows of one only once it has moved.
-                result.queue_veh[:n_gates, 0] = present.queue.queue_veh
-                result.tail_km[:n_gates, 0] = present.queue.tail_km
-            series.append(Series.of(network, result))
-            totals[w] = _totals(sampled.trucks.take(keep), sampled.exporting[keep], result, series[w], horizon_s)
-        base, variant = series
-        return base, variant, totals
-
-    results = ensemble(run, runs, threads=threads, cancelled=cancelled, progress=progress)
-    if len(results) < runs:
+    network = build_network(inputs.corridor)
+    spread = run_in_threads(threads) if spread is None else spread
+    chunks = spread(inputs, runs, progress=progress, cancelled=cancelled)
+    if chunks is None:
         return None
-    base = series_quantiles([base for base, _, _ in results])
-    variant = series_quantiles([variant for _, variant, _ in results])
-    totals = np.stack([totals for *_, totals in results])
+    curves = [Series(*map(rank_quantiles, world)) for world in worlds_of(chunks)]
+    totals = np.concatenate([chunk.totals for chunk in chunks])
     return ScenarioResult(
         scenario=scenario,
         seed=seed,
@@ -223,26 +222,16 @@ def run_scenario(
         step_s=scenario.step_s,
         gate_ids=network.gate_ids,
         yard_ids=network.yard_ids,
-        **{name: np.stack([getattr(base, name), getattr(variant, name)]) for name in Series._fields},
+        **{name: np.stack([getattr(world, name) for world in curves]) for name in Series._fields},
         totals={name: totals[:, :, i].T for i, name in enumerate(TOTALS)},
     )
 
 
-def _totals(
-    trucks: TruckBatch, exporting: BoolArray, result: RunResult, series: Series, horizon_s: float
-) -> tuple[float, ...]:
-    """The figures of `TOTALS`, in their order, of one run of one world."""
-    perishable = trucks.perishable & exporting
-    came_s = np.where(trucks.to_come, trucks.ready_s, 0.0)
-    hours = np.clip(np.minimum(result.exit_s, horizon_s) - came_s, 0.0, None) / 3600.0
-    waits = np.clip(np.minimum(result.entrance_start_s, horizon_s) - result.unhindered_s, 0.0, None) / 3600.0
-    waits[trucks.link < 0] = 0.0
-    return (
-        hours[exporting].sum(),
-        hours[perishable].sum(),
-        waits[exporting].sum(),
-        waits[perishable].sum(),
-        float((result.exit_s[exporting] <= horizon_s).sum()),
-        float(series.queue_veh.max()),
-        3600.0 * float(waits[exporting].sum()) / max(1, int(exporting.sum())),
-    )
+def _settings(
+    corridor: Corridor, extended: Corridor, settings: Sequence[GateSetting] | None
+) -> tuple[GateSetting, ...]:
+    """How all gates work: as given, new ones as their features say."""
+    if settings is None:
+        return tuple(assumed_settings(extended))
+    old = {gate.gate_id or gate.site_id for gate in corridor.gates()}
+    return *settings, *(own for own in assumed_settings(extended) if own.gate_id not in old)

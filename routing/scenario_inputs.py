@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import yaml
 from pydantic import (
@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -20,8 +21,10 @@ from pydantic import (
 
 from geo.errors import InvalidInputError, NotFoundError
 from routing.gates import day_seconds
+from routing.scenario_records import ScenarioRecord
 
 HOURS = 24
+MAX_VARIANTS = 50
 DAY_SHAPE = (
     0.2,
     0.2,
@@ -75,6 +78,8 @@ class GateChange(_Checked):
     """How a gate's exports work, where it differs from its setting; hours are local."""
 
     lanes: Annotated[int, Field(ge=1, le=64)] | None = None
+    reversed_lanes: Annotated[int, Field(ge=0, le=63)] = 0
+    """Lanes of the crossing that its imports give to its exports."""
     opens: DayTime | None = None
     closes: DayTime | None = None
     service_mean_s: Annotated[float, Field(gt=0.0, le=86400.0)] | None = None
@@ -83,7 +88,9 @@ class GateChange(_Checked):
     """In place of a service time: what it clears a day at full work."""
     entrance_lanes: Annotated[int, Field(ge=1, le=64)] | None = None
     entrance_service_mean_s: Annotated[float, Field(ge=0.0, le=86400.0)] | None = None
+    entrance_service_cv: Annotated[float, Field(ge=0.0, le=5.0)] | None = None
     dwell_mean_s: Annotated[float, Field(ge=0.0, le=30 * 86400.0)] | None = None
+    dwell_cv: Annotated[float, Field(ge=0.0, le=5.0)] | None = None
 
     @model_validator(mode="after")
     def _one_rate(self) -> GateChange:
@@ -125,6 +132,8 @@ class World(_Checked):
     begins: Literal["described", "now"] = "described"
     gates: dict[str, GateWorld] = Field(default_factory=dict, validate_default=True)
     perishable_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.6
+    free_speed_mps: dict[str, Annotated[float, Field(gt=0.5, le=45.0)]] = Field(default_factory=dict)
+    """By edge: how fast the middle truck drives when nothing hinders it, where that differs from the corridor's."""
 
     @field_validator("gates")
     @classmethod
@@ -191,6 +200,24 @@ class Hold(_Checked):
     release_veh_per_h: Annotated[float, Field(gt=0.0, le=5000.0)] | None = None
 
 
+class Ban(_Checked):
+    """A gate takes nobody, or nobody with a class of goods, who would set out for it in these hours since the start.
+
+    They stay where they are; who is under way already goes on.
+    """
+
+    gate: str | None = None
+    goods: Literal["perishable", "other"] | None = None
+    from_h: Annotated[float, Field(ge=0.0)] = 0.0
+    to_h: Annotated[float, Field(gt=0.0)] = 168.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Ban:
+        if self.to_h <= self.from_h:
+            raise ValueError(f"the ban ends ({self.to_h} h) before it begins ({self.from_h} h)")
+        return self
+
+
 class Change(_Checked):
     """The variant: what differs from the base."""
 
@@ -200,6 +227,27 @@ class Change(_Checked):
     closures: tuple[RoadClosure, ...] = ()
     diversions: tuple[Diversion, ...] = ()
     holds: tuple[Hold, ...] = ()
+    bans: tuple[Ban, ...] = ()
+
+
+class Variant(_Checked):
+    """One more change to the base, run on the same random numbers."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    title: dict[str, str] = Field(default_factory=dict)
+    change: Change
+
+
+class Costs(_Checked):
+    """What time and fruit are worth; the defaults are assumed, for the order of magnitude."""
+
+    truck_hour_vnd: Annotated[int, Field(ge=0, le=100_000_000)] = 150_000
+    """A truck with its driver, an hour on the corridor."""
+    load_t: Annotated[float, Field(gt=0.0, le=60.0)] = 20.0
+    goods_vnd_per_t: Annotated[int, Field(ge=0, le=1_000_000_000)] = 20_000_000
+    """Perishable goods."""
+    shelf_life_h: Annotated[float, Field(gt=0.0, le=8760.0)] = 240.0
+    """Perishable goods lose their worth evenly over so many hours on the corridor."""
 
 
 class Scenario(_Checked):
@@ -215,13 +263,49 @@ class Scenario(_Checked):
     step_s: Annotated[float, Field(ge=60.0, le=7200.0)] = 300.0
     world: World
     change: Change = Field(default_factory=Change)
+    change_title: dict[str, str] = Field(default_factory=dict)
+    variants: Annotated[tuple[Variant, ...], Field(max_length=MAX_VARIANTS)] = ()
+    """Further changes to the base, each compared with it."""
+    costs: Costs = Field(default_factory=Costs)
+    additions: tuple[dict[str, JsonValue], ...] = ()
+    """GeoJSON features of the corridor's form: new gates, yards and roads that lead to them.
 
-    def to_record(self) -> dict[str, Any]:
+    All worlds have the roads; in the base nobody goes to a new gate and a new yard holds nobody.
+    """
+
+    @field_validator("variants")
+    @classmethod
+    def _named_once(cls, variants: tuple[Variant, ...]) -> tuple[Variant, ...]:
+        names = [variant.name for variant in variants]
+        for name in names:
+            if names.count(name) > 1 or name in ("base", "variant"):
+                raise ValueError(f"the name {name} is given twice; base and variant are taken")
+        return variants
+
+    @model_validator(mode="after")
+    def _speeds_described(self) -> Scenario:
+        if self.world.free_speed_mps and self.world.begins == "now":
+            raise ValueError("a base that begins now has the speeds of the live forecast; give no free speeds")
+        return self
+
+    @model_validator(mode="after")
+    def _additions_described(self) -> Scenario:
+        if self.additions and self.world.begins == "now":
+            raise ValueError("a base that begins now is the corridor as it is; describe the base to add to it")
+        return self
+
+    def compared(self) -> tuple[Variant, ...]:
+        """All that is compared with the base: the change, unless it is empty and there are variants, and these."""
+        if self.variants and self.change == Change():
+            return self.variants
+        return (Variant(name="variant", title=self.change_title, change=self.change), *self.variants)
+
+    def to_record(self) -> ScenarioRecord:
         """As plain JSON values; `parse_scenario` reads it back."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        return cast(ScenarioRecord, self.model_dump(mode="json", exclude_defaults=True))
 
 
-def parse_scenario(values: Any) -> Scenario:
+def parse_scenario(values: object) -> Scenario:
     """A scenario from plain values, such as a form or JSON sends.
 
     Raises
@@ -265,10 +349,31 @@ def load_scenario(source: Path | str) -> Scenario:
     return parse_scenario(values)
 
 
+def dump_scenario(scenario: Scenario) -> str:
+    """A scenario as YAML text; `load_scenario` reads it back."""
+    return yaml.safe_dump(scenario.to_record(), allow_unicode=True, sort_keys=False, width=120)
+
+
 def library() -> dict[str, Scenario]:
     """The scenarios that come with the platform, by name, each with its sources."""
     found = [load_scenario(path) for path in sorted((Path(__file__).parent / "scenarios").glob("*.yaml"))]
     return {scenario.name: scenario for scenario in found}
+
+
+def _names_in(
+    path: str, change: Change, gate_ids: Sequence[str], yard_ids: Sequence[str], stagings: Sequence[str]
+) -> list[tuple[str, str | None, Sequence[str]]]:
+    """Where a change names something, what, and what is known of its kind."""
+    return [
+        *((f"{path}.gates", g, gate_ids) for g in change.gates),
+        *((f"{path}.demand.gate", d.gate, gate_ids) for d in change.demand),
+        *((f"{path}.diversions.from_gate", d.from_gate, gate_ids) for d in change.diversions),
+        *((f"{path}.diversions.to_gate", d.to_gate, gate_ids) for d in change.diversions),
+        *((f"{path}.holds.gate", h.gate, gate_ids) for h in change.holds),
+        *((f"{path}.holds.staging", h.staging, stagings) for h in change.holds),
+        *((f"{path}.yards", y, yard_ids) for y in change.yards),
+        *((f"{path}.bans.gate", b.gate, gate_ids) for b in change.bans),
+    ]
 
 
 def check_names(scenario: Scenario, gate_ids: Sequence[str], yard_ids: Sequence[str], stagings: Sequence[str]) -> None:
@@ -279,17 +384,13 @@ def check_names(scenario: Scenario, gate_ids: Sequence[str], yard_ids: Sequence[
     InvalidInputError
         Naming the first one that is not.
     """
-    change = scenario.change
     wanted: list[tuple[str, str | None, Sequence[str]]] = [
         *(("world.gates", g, gate_ids) for g in scenario.world.gates),
-        *(("change.gates", g, gate_ids) for g in change.gates),
-        *(("change.demand.gate", d.gate, gate_ids) for d in change.demand),
-        *(("change.diversions.from_gate", d.from_gate, gate_ids) for d in change.diversions),
-        *(("change.diversions.to_gate", d.to_gate, gate_ids) for d in change.diversions),
-        *(("change.holds.gate", h.gate, gate_ids) for h in change.holds),
-        *(("change.holds.staging", h.staging, stagings) for h in change.holds),
-        *(("change.yards", y, yard_ids) for y in change.yards),
     ]
+    changes = {"change": scenario.change}
+    changes |= {f"variants.{i}.change": variant.change for i, variant in enumerate(scenario.variants)}
+    for path, change in changes.items():
+        wanted += _names_in(path, change, gate_ids, yard_ids, stagings)
     for where, name, known in wanted:
         if name is not None and name not in known:
             raise InvalidInputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,13 +23,15 @@ class SampledTrucks:
     """The trucks of both worlds; a truck's marks, drawn evenly in [0, 1), decide what it does in each of them."""
 
     trucks: TruckBatch
-    comes: tuple[BoolArray, BoolArray]
-    """Whether it comes in the base and in the variant."""
+    comes: tuple[BoolArray, ...]
+    """Whether it comes in each world, the base first."""
     exporting: BoolArray
     movable: BoolArray
     """Exports that a diversion or a hold can concern."""
     divert_mark: FloatArray
     hold_mark: FloatArray
+    unseen_queue_veh: FloatArray
+    """[G] of those that stand in each gate's queue at the start, how many nobody saw."""
 
 
 def _in_yards(network: Network, gate: int, wanted: int, capacity_veh: FloatArray) -> TruckBatch:
@@ -87,11 +90,11 @@ def _standing(network: Network, scenario: Scenario, capacity_veh: FloatArray, rn
 def sample_trucks(
     network: Network,
     scenario: Scenario,
-    worlds: tuple[CompiledWorld, CompiledWorld],
+    worlds: Sequence[CompiledWorld],
     capacity_veh: FloatArray,
     rng: np.random.Generator,
 ) -> SampledTrucks:
-    """Draw the trucks of one run, for both worlds at once."""
+    """Draw the trucks of one run, for all worlds at once; who stands in a yard, by the base's `capacity_veh`."""
     perishable_share = scenario.world.perishable_share
     standing = _standing(network, scenario, capacity_veh, rng)
     standing = replace(standing, perishable=rng.uniform(size=len(standing)) < perishable_share)
@@ -103,21 +106,19 @@ def sample_trucks(
     exporting = np.arange(n) < n - len(imports)
     return SampledTrucks(
         trucks=replace(trucks, slowness=sample_slowness(rng, n, TRUCK_CV)),
-        comes=(
-            np.concatenate([always[0], comes[0], always[1]]),
-            np.concatenate([always[0], comes[1], always[1]]),
-        ),
+        comes=tuple(np.concatenate([always[0], own, always[1]]) for own in comes),
         exporting=exporting,
         movable=exporting & trucks.to_come,
         divert_mark=rng.uniform(size=n),
         hold_mark=rng.uniform(size=n),
+        unseen_queue_veh=np.zeros(len(network.gate_ids)),
     )
 
 
 def _exports(
-    network: Network, scenario: Scenario, worlds: tuple[CompiledWorld, CompiledWorld], rng: np.random.Generator
-) -> tuple[TruckBatch, tuple[BoolArray, BoolArray]]:
-    """Exports that set out in either world, and whether in each: thinned from the greater of the two rates.
+    network: Network, scenario: Scenario, worlds: Sequence[CompiledWorld], rng: np.random.Generator
+) -> tuple[TruckBatch, tuple[BoolArray, ...]]:
+    """Exports that set out in any world, and whether in each: thinned from the greatest of the rates.
 
     Source: P. Lewis and G. Shedler, Naval Research Logistics Quarterly 26 (1979).
     """
@@ -128,8 +129,8 @@ def _exports(
     begin_s = np.maximum(0.0, hour * 3600.0 - start_s % 3600.0)
     end_s = np.minimum(scenario.horizon_h * 3600.0, (hour + 1) * 3600.0 - start_s % 3600.0)
     of_day = (int(start_s // 3600) + hour) % HOURS
-    base, variant = (np.where((entry >= 0)[:, None, None], w.hourly_veh[:, :, of_day], 0.0) for w in worlds)
-    rate = np.maximum(base, variant)
+    rates = [np.where((entry >= 0)[:, None, None], w.hourly_veh[:, :, of_day], 0.0) for w in worlds]
+    rate = np.maximum.reduce(rates)
     shape = rate.shape
     stream, ready_s = sample_arrivals(
         rng, rate.ravel(), np.broadcast_to(begin_s, shape).ravel(), np.broadcast_to(end_s, shape).ravel()
@@ -137,7 +138,7 @@ def _exports(
     mark = rng.uniform(size=stream.size) * rate.ravel()[stream]
     gate, goods, _ = np.unravel_index(stream, shape)
     trucks = TruckBatch.of(gate, entry[gate], ready_s, to_come=True, perishable=goods == GOODS.index("perishable"))
-    return trucks, (mark < base.ravel()[stream], mark < variant.ravel()[stream])
+    return trucks, tuple(mark < own.ravel()[stream] for own in rates)
 
 
 def _imports(network: Network, scenario: Scenario, rng: np.random.Generator) -> TruckBatch:
@@ -154,6 +155,19 @@ def _goods(perishable: BoolArray, goods: str | None) -> BoolArray:
     if goods is None:
         return np.ones(perishable.size, bool)
     return perishable if goods == "perishable" else ~perishable
+
+
+def not_banned(network: Network, world: CompiledWorld, sampled: SampledTrucks, ordered: TruckBatch) -> BoolArray:
+    """Whether each truck may set out, given the gate it is `ordered` to and the bans of a world."""
+    allowed = np.ones(len(ordered), bool)
+    sets_out = sampled.movable & sampled.trucks.to_come
+    for ban in world.bans:
+        hit = sets_out & _goods(ordered.perishable, ban.goods)
+        hit &= (ordered.ready_s >= ban.from_h * 3600.0) & (ordered.ready_s < ban.to_h * 3600.0)
+        if ban.gate is not None:
+            hit &= ordered.gate == network.gate_ids.index(ban.gate)
+        allowed &= ~hit
+    return allowed
 
 
 def apply_orders(network: Network, world: CompiledWorld, sampled: SampledTrucks, comes: BoolArray) -> TruckBatch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,10 +13,10 @@ from geo.errors import InvalidInputError
 from geo.opening_hours import DAY_S, Interval, OpeningHours, parse_time
 from routing.arrays import FloatArray, GateArrays, LinkArrays
 from routing.demand import CorridorState
-from routing.forecast import complete_settings, links_now
 from routing.gates import GateSetting, day_seconds, plain_day
 from routing.network import Network
-from routing.scenario_inputs import HOURS, Change, DemandChange, Diversion, GateChange, Hold, RoadClosure, Scenario
+from routing.runs import as_seen, complete_settings, links_now
+from routing.scenario_inputs import HOURS, Ban, Change, DemandChange, Diversion, GateChange, Hold, RoadClosure, Scenario
 from routing.simulation import LIMIT_S, Closure, gate_arrays, link_arrays
 
 GOODS: Final = ("perishable", "other")
@@ -34,6 +34,7 @@ class CompiledWorld:
     """[gate, goods, hour of day] exports an hour that set out."""
     diversions: tuple[Diversion, ...]
     holds: tuple[Hold, ...]
+    bans: tuple[Ban, ...]
 
 
 def _changed_hours(hours: OpeningHours, change: GateChange) -> OpeningHours:
@@ -53,7 +54,7 @@ def _changed(setting: GateSetting, change: GateChange | None) -> GateSetting:
         return setting
     crossing, entrance, dwell = setting.crossing, setting.entrance, setting.dwell
     hours = _changed_hours(crossing.hours, change)
-    lanes = change.lanes or crossing.lanes
+    lanes = (change.lanes or crossing.lanes) + change.reversed_lanes
     service = crossing.service
     if change.service_mean_s is not None:
         service = replace(service, mean_s=change.service_mean_s)
@@ -65,10 +66,31 @@ def _changed(setting: GateSetting, change: GateChange | None) -> GateSetting:
         entrance = replace(entrance, lanes=change.entrance_lanes)
     if change.entrance_service_mean_s is not None:
         entrance = replace(entrance, service=replace(entrance.service, mean_s=change.entrance_service_mean_s))
+    if change.entrance_service_cv is not None:
+        entrance = replace(entrance, service=replace(entrance.service, cv=change.entrance_service_cv))
     if change.dwell_mean_s is not None:
         dwell = replace(dwell, mean_s=change.dwell_mean_s)
+    if change.dwell_cv is not None:
+        dwell = replace(dwell, cv=change.dwell_cv)
     crossing = replace(crossing, lanes=lanes, service=service, hours=hours)
     return replace(setting, crossing=crossing, entrance=entrance, dwell=dwell)
+
+
+def _less_reversed(setting: GateSetting, changes: Sequence[GateChange | None]) -> GateSetting:
+    """The imports of a gate without the lanes that its exports took."""
+    taken = sum(change.reversed_lanes for change in changes if change is not None)
+    if not taken:
+        return setting
+    left = setting.crossing.lanes - taken
+    if left < 1:
+        raise InvalidInputError(
+            "{gate} has {lanes} lanes for imports; {value} cannot be reversed, at least one stays.",
+            field="change.gates",
+            gate=setting.gate_id,
+            lanes=setting.crossing.lanes,
+            value=taken,
+        )
+    return replace(setting, crossing=replace(setting.crossing, lanes=left))
 
 
 def closed_roads(corridor: Corridor, closures: Sequence[RoadClosure]) -> list[Closure]:
@@ -102,6 +124,23 @@ def closed_roads(corridor: Corridor, closures: Sequence[RoadClosure]) -> list[Cl
     return found
 
 
+def free_road_times(corridor: Corridor, free_speed_mps: Mapping[str, float]) -> FloatArray | None:
+    """Free travel time of each road with the speeds that a scenario gives; None where it gives none.
+
+    Raises
+    ------
+    InvalidInputError
+        If the corridor has no such edge.
+    """
+    if not free_speed_mps:
+        return None
+    known = {road.edge_id for road in corridor.roads}
+    for edge_id in free_speed_mps:
+        if edge_id not in known:
+            raise InvalidInputError("The corridor has no edge {value}.", field="world.free_speed_mps", value=edge_id)
+    return np.array([road.length_m / free_speed_mps.get(road.edge_id, road.free_speed_mps) for road in corridor.roads])
+
+
 def demand_factor(network: Network, changes: Sequence[DemandChange]) -> FloatArray:
     """By what the exports that set out are multiplied: [gate, goods of `GOODS`, hour of the local day]."""
     factor = np.ones((len(network.gate_ids), len(GOODS), HOURS))
@@ -119,18 +158,25 @@ def compile_world(
     capacity_veh: FloatArray,
     closures: Sequence[Closure],
     *,
-    changed: bool,
+    change: Change,
+    road_time_s: FloatArray | None = None,
     state: CorridorState | None = None,
 ) -> CompiledWorld:
-    """The base (`changed` False) or the variant as the engine takes it; with a `state` it begins with that."""
-    world, change = scenario.world, scenario.change if changed else Change()
+    """The base with a `change` (an empty one: the base itself) as the engine takes it.
+
+    Arguments: `road_time_s`, by road, where it differs from free flow on the network; with a `state` it begins with
+    that.
+    """
+    world = scenario.world
     own = []
-    for setting in complete_settings(network, tuple(settings)):
+    complete = complete_settings(network, tuple(settings))
+    for setting in complete if state is None else as_seen(state, complete):
         if setting.direction == "export":
             based = _changed(setting, world.gates.get(setting.gate_id))
             own.append(_changed(based, change.gates.get(setting.gate_id)))
         else:
-            own.append(setting)
+            gate_id = setting.gate_id
+            own.append(_less_reversed(setting, (world.gates.get(gate_id), change.gates.get(gate_id))))
     hourly = np.zeros((len(network.gate_ids), len(GOODS), HOURS))
     for g, gate_id in enumerate(network.gate_ids):
         if gate_id in world.gates:
@@ -142,7 +188,9 @@ def compile_world(
         capacity[network.yard_ids.index(yard_id)] = yard.capacity_veh
     return CompiledWorld(
         settings=tuple(own),
-        links=link_arrays(network, closures=closures) if state is None else links_now(network, state, closures)[0],
+        links=link_arrays(network, road_time_s=road_time_s, closures=closures)
+        if state is None
+        else links_now(network, state, closures)[0],
         gates=gate_arrays(
             network,
             own,
@@ -153,4 +201,5 @@ def compile_world(
         hourly_veh=hourly,
         diversions=change.diversions,
         holds=change.holds,
+        bans=change.bans,
     )

@@ -38,10 +38,9 @@ def series_quantiles(runs: Sequence[Series]) -> Series:
 
 
 def rank_quantiles(values: NDArray[Any], quantiles: tuple[float, ...] = QUANTILES) -> FloatArray:
-    """Quantiles over the first axis by nearest rank: always values that occurred, infinities included.
-
-    `values` is reordered along that axis.
-    """
+    """Quantiles over the first axis by nearest rank: always values that occurred, infinities included."""
     ranks = [round(q * (values.shape[0] - 1)) for q in quantiles]
-    values.partition(sorted(set(ranks)), axis=0)
-    return np.asarray(values[ranks], dtype=float)
+    # Sorted side by side in memory, in a third of the time in which three of them are selected a stride apart.
+    ordered = np.moveaxis(values, 0, -1).copy(order="C")
+    ordered.sort(axis=-1)
+    return np.ascontiguousarray(np.moveaxis(ordered[..., ranks], -1, 0), dtype=float)

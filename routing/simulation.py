@@ -10,6 +10,7 @@ empty time costs nothing), at most `LIMIT_S` longer.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,27 +23,21 @@ from numpy.typing import NDArray
 
 from geo.errors import InvalidInputError
 from geo.opening_hours import OpeningHours
-from routing.arrays import (
-    N_BALANCE,
-    NEVER,
-    UNBOUNDED,
-    Balance,
-    FleetArrays,
-    FloatArray,
-    GateArrays,
-    LinkArrays,
-    RunOutput,
-    compiled,
-)
+from routing.arrays import NEVER, UNBOUNDED, Balance, FleetArrays, FloatArray, GateArrays, LinkArrays, RunOutput
+from routing.compiling import uncounted
 from routing.engine import run
 from routing.gates import GateSetting, plain_day
 from routing.link_rules import next_open
 from routing.network import Network, wave_times
+from routing.run_state import blank_state
 
 LIMIT_S = 14 * 86400.0
 """How long after the horizon a run may go on, and the longest wait reported."""
 MAX_HORIZON_S = 7 * 86400.0
 """How long the horizon of a forecast or a scenario may be."""
+
+MAX_HANDED_OVER, HAND_OVERS = 8, 50
+"""Runs that a thread takes at once, at most; and at least so many times each takes some."""
 
 T = TypeVar("T")
 
@@ -184,14 +179,20 @@ def gate_arrays(
                 )
             if np.isfinite(value):
                 capacity[i] = int(value)
+    yard_headway_s = np.zeros((2, n_yards))
+    yard_headway_s[:, : len(network.yard_ids)] = network.yard_headway_s
     return GateArrays(
         entrance_lanes=np.array([a.lanes for a, _ in servers], np.int64),
         crossing_lanes=np.array([b.lanes for _, b in servers], np.int64),
         entrance_open_s=open_spans([a.hours for a, _ in servers], start, hours_until_s),
         crossing_open_s=open_spans([b.hours for _, b in servers], start, hours_until_s),
+        entrance_change_s=np.full(len(ordered), np.inf),
+        entrance_change=np.ones(len(ordered)),
         yard_start=network.gate_yard_start,
         yard=network.gate_yard,
         yard_capacity_veh=capacity,
+        yard_entrance_s=yard_headway_s[0],
+        yard_exit_s=yard_headway_s[1],
         onward_link=network.onward_link,
         feeder_start=network.gate_feeder_start,
         feeder=network.gate_feeder,
@@ -210,7 +211,7 @@ def open_spans(hours: Sequence[OpeningHours], start: datetime, until_s: float) -
     return filled
 
 
-@compiled
+@uncounted
 def _waits(gates: GateArrays, out: RunOutput, wait_s: FloatArray, step_s: float, limit_s: float) -> None:
     """The wait of a truck that joins at each sample, from when those ahead of it were taken."""
     for gate in range(wait_s.shape[0]):
@@ -243,8 +244,12 @@ def simulate(
     horizon_s: float,
     step_s: float = 300.0,
     limit_s: float = LIMIT_S,
+    until_started: bool = False,
 ) -> RunResult:
     """One run; the same arguments give the same bits.
+
+    With `until_started` it ends after the horizon when the last truck has been taken at an entrance, and what comes
+    later (stays, crossings, ways out) did not happen: queues, waits and starts at the entrance are the same to the bit.
 
     Raises
     ------
@@ -260,7 +265,8 @@ def simulate(
         )
     samples = round(horizon_s / step_s) + 1
     n_gates, n_yards, n = gates.entrance_lanes.size, gates.yard_capacity_veh.size, fleet.gate.size
-    max_starts = int(np.bincount(fleet.gate[fleet.gate >= 0], minlength=1).max()) if n else 0
+    by_gate = np.bincount(fleet.gate[fleet.gate >= 0], minlength=1)
+    n_crossing, max_starts = int(by_gate.sum()), int(by_gate.max())
     out = RunOutput(
         queue_veh=np.zeros((n_gates, samples)),
         ahead=np.zeros((n_gates, samples), np.int64),
@@ -274,10 +280,11 @@ def simulate(
         exit_s=np.full(n, np.inf),
         starts_s=np.empty((n_gates, max_starts)),
         started=np.zeros(n_gates, np.int64),
-        balance=np.zeros(N_BALANCE, np.int64),
     )
-    run(links, gates, fleet, out, float(step_s), float(horizon_s + limit_s))
-    balance = {each: int(out.balance[each]) for each in Balance}
+    state = blank_state(links, gates, fleet)
+    last_start = n_crossing - fleet.in_yard.size if until_started else -1
+    run(links, gates, fleet, out, state, float(step_s), float(horizon_s + limit_s), last_start)
+    balance = {each: int(state.balance[each]) for each in Balance}
     inside = balance[Balance.ON_ROAD] + balance[Balance.IN_GATES] + balance[Balance.HELD]
     if balance[Balance.APPEARED] != balance[Balance.LEFT] + inside:
         counts = ", ".join(f"{each.name.lower()} {count}" for each, count in balance.items())
@@ -302,14 +309,14 @@ def simulate(
 
 
 def ensemble(
-    one: Callable[[int], T],
+    run_seed: Callable[[int], T],
     runs: int,
     *,
     threads: int | None = None,
     cancelled: Callable[[], bool] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> list[T]:
-    """`one(0) … one(runs - 1)` in threads, in order. What `one` does must depend on its number alone.
+    """`run_seed(0) … run_seed(runs - 1)` in threads, in order. What `run_seed` does must depend on its number alone.
 
     Returns what was finished when `cancelled()` became true.
     """
@@ -317,20 +324,26 @@ def ensemble(
     results: list[T] = []
 
     def guarded(number: int) -> T | None:
-        return None if cancelled is not None and cancelled() else one(number)
+        return None if cancelled is not None and cancelled() else run_seed(number)
+
+    # Handing over costs a hundredth of a run, in the interpreter's lock, which all threads wait for.
+    together = max(1, min(MAX_HANDED_OVER, runs // (HAND_OVERS * max(threads, 1))))
+
+    def some(first: int) -> list[T | None]:
+        return [guarded(number) for number in range(first, min(first + together, runs))]
 
     if threads <= 1:
         source: Iterator[T | None] = map(guarded, range(runs))
         pool = None
     else:
         pool = ThreadPoolExecutor(threads, thread_name_prefix="engine")
-        source = pool.map(guarded, range(runs), chunksize=1)
+        source = itertools.chain.from_iterable(pool.map(some, range(0, runs, together)))
     try:
         for number, result in enumerate(source):
             if result is None:
                 break
             results.append(result)
-            if progress is not None and (number + 1) % max(1, runs // 100) == 0:
+            if progress is not None and ((number + 1) % max(1, runs // 100) == 0 or number + 1 == runs):
                 progress((number + 1) / runs)
     finally:
         if pool is not None:

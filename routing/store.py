@@ -6,9 +6,8 @@ Nothing here commits: the request or the task is the transaction.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 from sqlalchemy import delete, insert, select, update
@@ -19,6 +18,7 @@ from geo.errors import ConflictError, NotFoundError
 from routing.forecast import CODE_VERSION, Forecast
 from routing.measure import QueueNow
 from routing.records import GateForecast, QueueObservation, YardForecast
+from routing.scenario_records import ResultRecord, RunInputs
 from routing.tables import (
     ForecastGateRow,
     ForecastRow,
@@ -180,7 +180,7 @@ def queue_observations(
 
 
 def add_scenario_run(
-    session: Session, inputs: Mapping[str, Any], *, seed: int, created_by: int, now: datetime
+    session: Session, inputs: RunInputs, *, seed: int, created_by: int, now: datetime
 ) -> ScenarioRunRow:
     """Queue a scenario for running."""
     row = ScenarioRunRow(
@@ -188,7 +188,7 @@ def add_scenario_run(
         created_by=created_by,
         status="queued",
         progress=0.0,
-        inputs=dict(inputs),
+        inputs=inputs,
         seed=seed,
         code_version=CODE_VERSION,
         created_at=now,
@@ -255,13 +255,13 @@ def finish_scenario_run(
     run_id: uuid.UUID,
     *,
     now: datetime,
-    result: Mapping[str, Any] | None = None,
+    result: ResultRecord | None = None,
     error: str | None = None,
 ) -> None:
     """Store a run's result, or why it failed. A run cancelled since stays cancelled."""
-    values: dict[str, Any] = {"finished_at": now}
+    values: dict[str, object] = {"finished_at": now}
     if error is None:
-        values |= {"status": "done", "progress": 1.0, "result": None if result is None else dict(result)}
+        values |= {"status": "done", "progress": 1.0, "result": result}
     else:
         values |= {"status": "failed", "error": error}
     session.execute(

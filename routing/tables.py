@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Identity, Index, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
 from geo.database import Base
+from routing.parameter_records import CalibrationRecord
+from routing.scenario_records import ResultRecord, RunInputs
 
 SCHEMA = "routing"
 
@@ -30,7 +31,7 @@ class ForecastRow(Base):
     step_s: Mapped[float]
     duration_ms: Mapped[float]
     quantiles: Mapped[list[float]] = mapped_column(ARRAY(Float))
-    state_summary: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    state_summary: Mapped[dict[str, object]] = mapped_column(JSONB)
 
 
 class ForecastGateRow(Base):
@@ -90,11 +91,24 @@ class ScenarioRunRow(Base):
     created_by: Mapped[int]
     status: Mapped[str] = mapped_column(server_default=text("'queued'"))
     progress: Mapped[float] = mapped_column(server_default=text("0"))
-    inputs: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    inputs: Mapped[RunInputs] = mapped_column(JSONB)
     seed: Mapped[int] = mapped_column(BigInteger)
     code_version: Mapped[str]
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    result: Mapped[ResultRecord | None] = mapped_column(JSONB)
     error: Mapped[str | None]
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+
+class CalibrationRow(Base):
+    """What was learned of the engine's parameters from a time of recordings."""
+
+    __tablename__ = "calibration"
+    __table_args__ = (Index("ix_calibration_made_at", "made_at"), {"schema": SCHEMA})
+
+    calibration_id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    made_at: Mapped[datetime]
+    made_by: Mapped[int | None]
+    code_version: Mapped[str]
+    record: Mapped[CalibrationRecord] = mapped_column(JSONB)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.arrays import NO_YARD, BoolArray, FleetArrays, FloatArray, IntArray
-from routing.gates import GateSetting
+from routing.gates import GateSetting, sample_by_gate
 from routing.network import Network
 
 
@@ -58,6 +58,8 @@ class TruckBatch:
         n = 0 if 0 in sizes else max(sizes)
 
         def column(value: npt.ArrayLike, kind: type) -> npt.NDArray[Any]:
+            if isinstance(value, int | float):
+                return np.full(n, value, kind)
             given: npt.NDArray[Any] = np.asarray(value, kind)
             return given if given.shape == (n,) else np.full(n, given)
 
@@ -85,7 +87,9 @@ class TruckBatch:
 
 def sample_slowness(rng: np.random.Generator, n: int, cv: float) -> FloatArray:
     """[n] how slow trucks are beside the average: lognormal with median 1 and coefficient of variation `cv`."""
-    return np.asarray(np.exp(np.sqrt(np.log1p(cv**2)) * rng.standard_normal(n)))
+    slowness = rng.standard_normal(n)
+    slowness *= np.sqrt(np.log1p(cv**2))
+    return np.asarray(np.exp(slowness, out=slowness))
 
 
 def sample_arrivals(
@@ -95,10 +99,11 @@ def sample_arrivals(
 
     Returns the stream of each truck and when it comes, by stream, unordered in time.
     """
-    rate, begin, end = np.broadcast_arrays(*(np.asarray(x, float) for x in (rate_veh_per_h, begin_s, end_s)))
-    span = np.maximum(end - begin, 0.0)
-    stream = np.repeat(np.arange(rate.size), rng.poisson(rate * span / 3600.0))
-    return stream, begin[stream] + span[stream] * rng.uniform(size=stream.size)
+    span = np.maximum(np.subtract(end_s, begin_s), 0.0)
+    expected = np.asarray(rate_veh_per_h) * span / 3600.0
+    stream = np.repeat(np.arange(expected.size), rng.poisson(expected).ravel())
+    begin, span = (np.broadcast_to(each, expected.shape).ravel()[stream] for each in (begin_s, span))
+    return stream, begin + span * rng.uniform(size=stream.size)
 
 
 def sample_fleet(
@@ -106,36 +111,42 @@ def sample_fleet(
     trucks: TruckBatch,
     settings: Sequence[GateSetting],
     rngs: Sequence[np.random.Generator],
+    *,
+    start_of_day_s: float = 0.0,
 ) -> FleetArrays:
     """Draw each truck's entrance check, stay and crossing time, and sort the trucks for the engine.
 
-    `rngs` are three generators (entrance, stay, crossing), apart so that a change to one distribution
-    leaves the others' draws as they were: common random numbers between scenarios.
+    `start_of_day_s` is the local time of day at which the run begins: how long a truck stays depends on when it comes
+    in, which is taken to be as soon as it is free to. `rngs` are three generators (entrance, stay, crossing), apart
+    so that a change to one distribution leaves the others' draws as they were: common random numbers between
+    scenarios.
     """
     n = len(trucks)
     by_gate = {(s.gate_id, s.direction): s for s in settings}
-    services = np.zeros((3, n))
-    for row, rng in enumerate(rngs):
-        # One draw a truck whatever its gate, so that sending it elsewhere changes nobody else's luck.
-        normal = rng.standard_normal(n)
-        for g, place in enumerate(network.gates):
-            setting = by_gate[(place.gate_id, place.direction)]
-            first, second = setting.servers()
-            time = (first.service, setting.dwell, second.service)[row]
-            own = trucks.gate == g
-            services[row, own] = time.from_normal(normal[own], rng)
-    entrance_s, dwell_s, crossing_s = services
+    ordered = [by_gate[place.gate_id, place.direction] for place in network.gates]
+    servers = [setting.servers() for setting in ordered]
+    times = (
+        [first.service for first, _ in servers],
+        [setting.dwell for setting in ordered],
+        [second.service for _, second in servers],
+    )
+    entrance_s, dwell_s, crossing_s = (
+        sample_by_gate(own, trucks.gate, rng) for own, rng in zip(times, rngs, strict=True)
+    )
+    for g, setting in enumerate(ordered):
+        if setting.stay_factors.are_even:
+            continue
+        own = trucks.gate == g
+        dwell_s[own] *= setting.stay_factors.of(trucks.perishable[own], start_of_day_s + trucks.ready_s[own])
     index = np.arange(n)
     in_yard = trucks.link < 0
     moving = ~in_yard & ~trucks.to_come
     on_road = index[moving]
     to_come = index[trucks.to_come & ~in_yard]
-    hold_link = np.where(
-        (trucks.hold_link >= 0)
-        & (network.next_hop[trucks.hold_link, np.where(trucks.gate >= 0, trucks.gate, network.way_out)] >= 0),
-        trucks.hold_link,
-        -1,
-    )
+    hold_link = trucks.hold_link.copy()
+    held = np.flatnonzero(hold_link >= 0)
+    bound_for = np.where(trucks.gate[held] >= 0, trucks.gate[held], network.way_out)
+    hold_link[held[network.next_hop[hold_link[held], bound_for] < 0]] = -1
     return FleetArrays(
         gate=trucks.gate,
         way_out=np.full(n, network.way_out, np.int64),
@@ -158,8 +169,7 @@ def select_fleet(fleet: FleetArrays, keep: BoolArray) -> FleetArrays:
     """A fleet without the trucks that are not kept, [n] mask."""
     number = np.cumsum(keep) - 1
     orders = ("on_road", "to_come", "in_yard")
-    kept: dict[str, Any] = {
-        name: number[index[keep[index]]] if name in orders else index[keep]
+    return FleetArrays._make(
+        number[index[keep[index]]] if name in orders else index[keep]
         for name, index in zip(FleetArrays._fields, fleet, strict=True)
-    }
-    return FleetArrays(**kept)
+    )

@@ -1,6 +1,7 @@
 """How many examples property tests draw: few while somebody works, all of them in CI.
 
-`HYPOTHESIS_PROFILE` chooses `dev` or `ci`; without it, `ci` is taken where `CI` is set, as CI services do.
+`HYPOTHESIS_PROFILE` chooses `dev`, `ci` (the same examples every time) or `search` (as many, others every time);
+without it, `ci` is taken where `CI` is set, as CI services do.
 """
 
 from __future__ import annotations
@@ -8,11 +9,13 @@ from __future__ import annotations
 import os
 
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 
 DEV_MAX_EXAMPLES = 50
 
 settings.register_profile("dev", max_examples=DEV_MAX_EXAMPLES, deadline=None)
 settings.register_profile("ci", settings.get_profile("ci"), max_examples=100)
+settings.register_profile("search", settings.get_profile("ci"), derandomize=False, print_blob=True)
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 settings.load_profile(PROFILE)
 
@@ -23,7 +26,17 @@ def examples(n: int, *, suppress: list[HealthCheck] | None = None) -> settings:
     `suppress` names the health checks that do not apply to the test.
     """
     return settings(
-        max_examples=n if PROFILE == "ci" else min(n, DEV_MAX_EXAMPLES),
+        max_examples=n if PROFILE in {"ci", "search"} else min(n, DEV_MAX_EXAMPLES),
         deadline=None,
         suppress_health_check=suppress or [],
     )
+
+
+def byte_strings(min_size: int, max_size: int) -> st.SearchStrategy[bytes]:
+    """Bytes of any length from `min_size` to `max_size`, for tests that draw thousands of them.
+
+    `st.binary` asks after every byte whether another follows, which costs more than what is done with the bytes; here
+    the length is one number.
+    """
+    lengths = st.integers(min_size, max_size)
+    return st.builds(lambda drawn, length: drawn[:length], st.binary(min_size=max_size, max_size=max_size), lengths)

@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+CHROMIUMS = ("/usr/bin/chromium-headless-shell", "/usr/bin/chromium")
+"""Chromium without windows, or else the whole one, which takes three times as much of the processor for a page."""
+
+UNPACKED = ROOT / ".venv" / "programs"
+"""Where `bin/setup` puts programs of packages that it does not install."""
+DEPLOYMENT = ("nginx", "caddy", "promtool", "systemd-analyze")
+
+
+def chromium() -> str:
+    """The browser that tests drive: the one that the environment names, else the quickest that is installed."""
+    return os.environ.get("CHROMIUM") or next((path for path in CHROMIUMS if Path(path).exists()), CHROMIUMS[-1])
 
 
 def has_servers() -> bool:
@@ -30,19 +40,42 @@ def has_servers() -> bool:
 
 def has_broker() -> bool:
     """Whether the MQTT broker Mosquitto is installed."""
-    return shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin") is not None
+    return find_program("mosquitto") is not None
+
+
+def find_program(name: str) -> str | None:
+    """Where a program is that is installed or that `bin/setup` unpacked."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:{UNPACKED}")
+
+
+def has_deployment() -> bool:
+    """Whether what reads the files of `deploy/` is there: nginx, Caddy, promtool, systemd-analyze."""
+    return all(map(find_program, DEPLOYMENT))
+
+
+def program(name: str) -> str:
+    """Where a program of `DEPLOYMENT` is, or the test fails with one line that says how to get it."""
+    require("deployment")
+    found = find_program(name)
+    assert found is not None
+    return found
 
 
 def has_browser() -> bool:
     """Whether Chromium is installed, and the third-party files that the pages load."""
-    return shutil.which(CHROMIUM) is not None and (ROOT / "node_modules" / ".installed").exists()
+    return shutil.which(chromium()) is not None and (ROOT / "node_modules" / ".installed").exists()
 
 
-CHECKS: dict[str, Callable[[], bool]] = {"servers": has_servers, "broker": has_broker, "browser": has_browser}
+CHECKS: dict[str, Callable[[], bool]] = {
+    "servers": has_servers,
+    "broker": has_broker,
+    "browser": has_browser,
+    "deployment": has_deployment,
+}
 
 
 def require(group: str) -> None:
-    """Have the programs of `group` ("servers", "broker" or "browser"), or fail the test with one line that says how.
+    """Have the programs of `group` of `CHECKS`, or fail the test with one line that says how.
 
     `bin/test` allows installing them (`CUAKHAU_TEST_SETUP`); plain pytest installs nothing on anybody's machine.
     """

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import shutil
+import subprocess
+
 import pytest
 
-from tests.messages import TRANSLATED, error_messages, interface_messages, known_messages
+from app.web.assets import Assets
+from app.web.i18n import CountedText, load_catalogues
+from app.web.pages import Pages
+from ingest.traces.trace import FaultReason
+from tests.counting import counted_by, counted_without_form
+from tests.messages import ROOT, TRANSLATED, error_messages, interface_messages, known_messages
 
 MAX_UNTRANSLATED_ERRORS = 133
 """Errors that only operators of the command line or programs see stay English. The number may fall, not grow."""
@@ -25,9 +36,68 @@ def test_every_message_of_the_interface_is_translated(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
+def test_what_is_wrong_with_a_trace_is_translated(language: str) -> None:
+    assert {reason.value for reason in FaultReason} <= set(known_messages(language))
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
 def test_errors_that_people_see_are_translated(language: str) -> None:
     known = known_messages(language)
     missing = [
         f"{', '.join(message.places)}: {text}" for text, message in error_messages().items() if text not in known
     ]
     assert len(missing) <= MAX_UNTRANSLATED_ERRORS, "\n".join(missing)
+
+
+def test_a_message_with_a_count_has_a_form_for_one() -> None:
+    assert list(counted_by("Send {ducks} white ducks to {gate}")) == ["ducks"]
+    assert counted_without_form("Send {ducks} ducks to {gate}") == ["ducks"]
+    assert list(counted_by("%(n)s trucks, {gate} closes, {name} is full")) == ["n"]
+    messages = interface_messages() | error_messages()
+    missing = {text: message.places for text, message in messages.items() if counted_without_form(text)}
+    assert not missing, "give them forms in app/web/locale/en/counts.po, or use ngettext"
+    assert sum(bool(list(counted_by(text))) for text in messages) > 90
+
+
+def test_forms_fit_the_numbers() -> None:
+    catalogue = load_catalogues()["en"]
+    counted = [text for text in known_messages("en") if isinstance(catalogue.gettext(text), CountedText)]
+    assert len(counted) > 90
+    for text in counted:
+        said = catalogue.gettext(text)
+        assert isinstance(said, CountedText)
+        names = re.findall(r"\{(\w+)\}|%\((\w+)\)s", text)
+        for number in (2, 0, "1,000"):
+            assert said.counting({first or second: number for first, second in names}) == text
+        message = said.counting({first or second: 1 for first, second in names})
+        assert not list(counted_by(message)), message
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(1, "Send the 1 truck with rice to X"), (2, "Send the 2 trucks with rice to X")]
+)
+def test_a_counted_message_is_said_by_every_way_of_saying_it(number: int, said: str) -> None:
+    catalogues = load_catalogues()
+    text = "Send the {veh} trucks with {goods} to {gate}"
+    values = {"veh": number, "goods": "rice", "gate": "X"}
+    assert catalogues["en"].gettext(text).format(**values) == said
+    assert catalogues["en"].gettext(text).format_map(values) == said
+    for language in TRANSLATED:
+        assert str(number) in catalogues[language].gettext(text).format(**values)
+    pages = Pages(Assets.load(), {})
+    page = pages.environment.from_string("{{ _('learned from %(count)s trucks', count=number) }} {{ _('<b>') }}")
+    shown = page.render(number=number, translations=catalogues["en"], language="en")
+    assert shown == f"learned from {number} {'truck' if number == 1 else 'trucks'} <b>"
+
+
+def test_scripts_say_forms_too() -> None:
+    strings = json.dumps({"{count} trips": str(load_catalogues()["en"].gettext("{count} trips"))})
+    script = (ROOT / "app/web/static/i18n.js").read_text(encoding="utf-8")
+    function = script[script.index("export function t(") :].split("\n}\n", 1)[0].removeprefix("export ")
+    asked = "console.log(JSON.stringify([t('{count} trips', {count: 1}), t('{count} trips', {count: '2'}), t('{a}')]))"
+    node = shutil.which("node", path=f"{ROOT / '.venv/bin'}:{os.environ['PATH']}")
+    assert node is not None
+    done = subprocess.run(
+        [node, "-e", f"const strings = {strings};\n{function}\n}}\n{asked}"], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == ["1 trip", "2 trips", "{a}"]

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.accounts import audit_reading
 from app.accounts.authorisation import allow
-from app.platform import audit, audit_store
+from app.platform import audit
+from app.platform.audit import Fault
 from app.platform.dependencies import SessionDep
 from app.platform.page_links import link_next
 from app.platform.permissions import Principal
@@ -41,7 +43,7 @@ class Verification(BaseModel):
     """Whether the log is as it was written."""
 
     whole: bool
-    faults: list[dict[str, Any]]
+    faults: list[Fault]
 
 
 @router.get("", summary="Search the audit log")
@@ -58,7 +60,7 @@ def search(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> list[AuditRecord]:
     """Rows that match, newest first, in pages."""
-    rows = audit_store.search_audit(
+    rows, names = audit_reading.search(
         session,
         query=q,
         action=action,
@@ -69,11 +71,13 @@ def search(
     )
     if len(rows) == limit:
         link_next(request, response, before=rows[-1].audit_id)
-    return [AuditRecord.model_validate(row) for row in rows]
+    return [
+        AuditRecord.model_validate(row).model_copy(update={"actor": audit_reading.name_of(row, names)}) for row in rows
+    ]
 
 
 @router.get("/verification", summary="Check the chain of the audit log")
 def verify(session: SessionDep, _principal: Reader) -> Verification:
     """Recompute every hash of the log."""
     faults = audit.verify(session)
-    return Verification(whole=not faults, faults=[fault.__dict__ for fault in faults])
+    return Verification(whole=not faults, faults=faults)

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
+from app.accounts import audit_reading
 from app.accounts.authorisation import allow
 from app.platform import audit, audit_store
 from app.platform.dependencies import SessionDep
@@ -53,7 +54,7 @@ def show_audit(
     before: int | None = None,
 ) -> Response:
     """The log, newest first; `since` and `until` are local days."""
-    rows = audit_store.search_audit(
+    rows, names = audit_reading.search(
         session,
         query=q,
         action=action,
@@ -64,14 +65,22 @@ def show_audit(
     )
     following = rows[-1].audit_id if len(rows) == PAGE_SIZE else None
     return render(
-        request, "accounts/audit.html", rows=rows, q=q, action=action, since=since, until=until, following=following
+        request,
+        "accounts/audit.html",
+        rows=rows,
+        names=names,
+        q=q,
+        action=action,
+        since=since,
+        until=until,
+        following=following,
     )
 
 
 @router.get("/audit/export.csv")
 def export_audit(
     session: SessionDep,
-    _principal: Reader,
+    _principal: Annotated[Principal, Depends(allow("audit.read", is_export=True))],
     q: Annotated[str, Query(max_length=100)] = "",
     action: Annotated[str, Query(max_length=50)] = "",
     since: str = "",
@@ -96,14 +105,14 @@ def _to_csv(session: Session, q: str, action: str, since: datetime | None, until
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(EXPORT_COLUMNS)
-    rows = audit_store.search_audit(session, query=q, action=action, since=since, until=until, limit=MAX_EXPORTED)
+    rows, names = audit_reading.search(session, query=q, action=action, since=since, until=until, limit=MAX_EXPORTED)
     for row in rows:
-        changed = ["" if one is None else orjson.dumps(one).decode() for one in (row.before, row.after)]
+        changed = ["" if values is None else orjson.dumps(values).decode() for values in (row.before, row.after)]
         cells = (
             row.audit_id,
             row.at.isoformat(),
             row.actor_id or "",
-            row.actor,
+            audit_reading.name_of(row, names),
             row.action,
             row.object_type,
             row.object_id,

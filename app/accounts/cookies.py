@@ -14,7 +14,7 @@ from fastapi import Request, Response
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
-from app.accounts.sessions import MAX_AGE_DAYS, Client, Opened, resume_session
+from app.accounts.sessions import Client, Opened, resume_session
 from app.platform.dependencies import client_address
 from app.platform.permissions import Principal
 from app.settings import Settings
@@ -40,11 +40,16 @@ def set_cookie(response: Response, opened: Opened, settings: Settings) -> None:
     response.set_cookie(
         cookie_name(settings),
         opened.secret,
-        max_age=MAX_AGE_DAYS * 86_400,
+        max_age=opened.max_age_s,
         httponly=True,
         secure=settings.cookies_secure,
         samesite="lax",
     )
+
+
+def own_cookie(settings: Settings, name: str) -> str:
+    """The full name of a cookie of ours beside the session's."""
+    return f"__Host-{name}" if settings.cookies_secure else name
 
 
 def delete_cookie(response: Response, settings: Settings) -> None:
@@ -62,19 +67,32 @@ def find_principal(session: Session, request: Request, clock: Clock) -> Principa
     ForbiddenError
         If the request comes with a cookie, changes something, and its CSRF token is missing or wrong.
     """
+    principal = find_caller(session, request, clock)
+    if principal is None:
+        return None
+    if _bearer_token(request) is None and request.method not in SAFE_METHODS:
+        check_csrf(request, principal.csrf_token)
+    request.state.principal = principal
+    return principal
+
+
+def find_caller(session: Session, request: Request, clock: Clock) -> Principal | None:
+    """As `find_principal`, before the body of the request, which may hold the CSRF token, is looked at.
+
+    Raises
+    ------
+    UnauthenticatedError
+        If a bearer token is sent that is unknown or over.
+    """
     settings: Settings = request.app.state.runtime.settings
     bearer = _bearer_token(request)
     secret = bearer or request.cookies.get(cookie_name(settings))
     if not secret:
         return None
-    principal = resume_session(session, secret, "token" if bearer else "browser", settings, at=clock.now())
-    if principal is None:
-        if bearer:
-            raise UnauthenticatedError("The bearer token is unknown or over; get a new one from /api/v1/tokens.")
-        return None
-    if not bearer and request.method not in SAFE_METHODS:
-        check_csrf(request, principal.csrf_token)
-    request.state.principal = principal
+    kind, is_active = ("token", False) if bearer else ("browser", is_by_person(request))
+    principal = resume_session(session, secret, kind, at=clock.now(), is_active=is_active)
+    if principal is None and bearer:
+        raise UnauthenticatedError("The bearer token is unknown or over; get a new one from /api/v1/tokens.")
     return principal
 
 
@@ -87,10 +105,25 @@ def check_csrf(request: Request, expected: str) -> None:
         If it is missing or wrong.
     """
     given = request.headers.get("x-csrf-token", "")
-    if not given and request.headers.get("content-type", "").startswith(FORM_TYPES):
+    if not given and has_form(request):
         given = str(from_thread.run(_read_form, request).get("csrf_token", ""))
     if not hmac.compare_digest(given.encode(), expected.encode()):
         raise ForbiddenError("The form is out of date (CSRF token missing or wrong). Reload the page and try again.")
+
+
+def has_form(request: Request) -> bool:
+    """Whether the body is that of a form."""
+    return request.headers.get("content-type", "").startswith(FORM_TYPES)
+
+
+def is_by_person(request: Request) -> bool:
+    """Whether a person does something, as far as the browser tells: opens a page, sends something.
+
+    What pages ask for by themselves, to keep up with the road, is not a person at the desk.
+    """
+    mode = request.headers.get("sec-fetch-mode")
+    opens_page = mode == "navigate" if mode else "text/html" in request.headers.get("accept", "")
+    return opens_page or request.method not in SAFE_METHODS
 
 
 def check_same_origin(request: Request) -> None:

@@ -27,7 +27,7 @@ WriterAction = Annotated[ActionContext, Depends(acting("accounts.write"))]
 class AccountRecord(BaseModel):
     """An account, without its password."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, validate_by_name=True, validate_by_alias=True)
 
     account_id: int = Field(examples=[12])
     username: str = Field(examples=["nguyen.van.an"])
@@ -40,13 +40,19 @@ class AccountRecord(BaseModel):
     disabled_at: datetime | None = None
     created_at: datetime
     version: int
+    awaits_owner: bool = Field(
+        False,
+        validation_alias="must_change_password",
+        description="somebody else chose what opens it; its owner has to choose at the first sign-in",
+    )
+    person_id: int | None = Field(None, description="the first account of the person whose account this is as well")
 
 
 class NewAccount(BaseModel):
     """An account to make."""
 
     username: str = Field(max_length=64, examples=["nguyen.van.an"])
-    password: SecretStr = Field(examples=["at least ten characters"])
+    password: SecretStr = Field(examples=["at least 12 characters"])
     full_name: str = Field(max_length=200, examples=["Nguyễn Văn An"])
     role: str = Field(examples=["driver"])
     organisation_id: int | None = None
@@ -66,6 +72,9 @@ class AccountChanges(BaseModel):
     locale: str | None = None
     disabled: bool | None = None
     password: SecretStr | None = None
+    person: str | None = Field(
+        None, max_length=64, description="user name of another account of the same person; null: of nobody else's"
+    )
 
 
 class Me(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts import service, store
@@ -30,6 +30,15 @@ class OrganisationRecord(NewOrganisation):
     model_config = ConfigDict(from_attributes=True)
 
     organisation_id: int = Field(examples=[3])
+    is_authorised_operator: bool = Field(examples=[False])
+
+
+class Authorisation(BaseModel):
+    """Whether customs recognise an organisation as an authorised economic operator."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    is_authorised_operator: bool
 
 
 @router.get("", summary="All organisations")
@@ -46,4 +55,16 @@ def create_organisation(
 ) -> OrganisationRecord:
     """Make an organisation that accounts, vehicles and trips can belong to."""
     organisation = service.create_organisation(action, name=body.name, kind=body.kind)
+    return OrganisationRecord.model_validate(organisation)
+
+
+@router.patch("/{organisation_id}", summary="Authorised economic operator or not", responses=problems(404))
+def authorise_organisation(
+    organisation_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    body: Authorisation,
+    action: Annotated[ActionContext, Depends(acting("accounts.write"))],
+) -> OrganisationRecord:
+    """Note that customs recognise an organisation as an authorised economic operator: its trucks go first."""
+    is_authorised = body.is_authorised_operator
+    organisation = service.set_authorised(action, organisation_id, is_authorised=is_authorised)
     return OrganisationRecord.model_validate(organisation)

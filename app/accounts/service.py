@@ -1,60 +1,64 @@
 """What can be done with accounts and organisations; every change is recorded in the audit log.
 
-Published for reading and joining: `Account`, `Organisation`, `SessionRow`.
+Published for reading and joining: `Account`, `Organisation`, `SessionRow`; for looking one up: `find_organisation`,
+`get_account`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
-from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
-from redis import Redis
 from sqlalchemy.orm import Session
 
-from app.accounts import sessions, store, throttle
-from app.accounts.sessions import Client, Opened
+from app.accounts import passwords, persons, store
+from app.accounts.passwords import check_password
+from app.accounts.sessions import find_acting as find_acting
+from app.accounts.sessions import hash_secret
+from app.accounts.store import accounts_by_role as accounts_by_role
+from app.accounts.store import delete_expired_sessions as delete_expired_sessions
 from app.accounts.store import find_account_by_name as find_account_by_name
+from app.accounts.store import find_organisation as find_organisation
 from app.accounts.store import find_organisation_by_name as find_organisation_by_name
+from app.accounts.store import get_account as get_account
 from app.accounts.tables import LOCALES, ORGANISATION_KINDS
 from app.accounts.tables import Account as Account
 from app.accounts.tables import Organisation as Organisation
 from app.accounts.tables import SessionRow as SessionRow
 from app.platform import outbox
 from app.platform.actions import ActionContext
+from app.platform.json import JsonObject
 from app.platform.permissions import Principal, Role
-from app.settings import Settings
-from geo.errors import ConflictError, InvalidInputError, UnauthenticatedError
+from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from geo.versions import check_version
 
-HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-"""Argon2id with the parameters of the OWASP Password Storage Cheat Sheet: some 20 ms, so that a whole shift can sign in
-at once on a small machine."""
-
-MIN_PASSWORD_LENGTH = 10
-MAX_PASSWORD_LENGTH = 200
-NULLABLE = frozenset({"organisation_id", "gate_id", "vehicle_id"})
+NULLABLE = frozenset({"organisation_id", "gate_id", "vehicle_id", "person"})
+NO_PASSWORD = "!"  # noqa: S105 - matches nothing, as in /etc/shadow
+RIGHTS = ("role", "organisation_id", "gate_id", "vehicle_id")
+"""What a person's rights follow from."""
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{2,63}")
-
-_NOBODY = HASHER.hash("nobody has this password")
 
 
 def create_account(
     action: ActionContext,
     *,
     username: str,
-    password: str,
+    password: str | None,
     full_name: str,
     role: str,
     organisation_id: int | None = None,
     gate_id: str | None = None,
     vehicle_id: int | None = None,
     locale: str = "vi",
+    must_change_password: bool | None = None,
 ) -> Account:
-    """Make an account; `by` is who does it (`None`: the platform or its command line).
+    """Make an account.
+
+    Its owner has to set a password of their own at the first sign-in (`must_change_password`) where somebody makes it,
+    and need not where the platform does, unless it is said. Without a password (`None`) an
+    identity provider alone signs in to it.
 
     Raises
     ------
@@ -70,12 +74,16 @@ def create_account(
             field="username",
             value=username,
         )
-    check_password(password)
+    if password is not None:
+        check_password(password, names=(username, full_name))
     if store.find_account_by_name(action.session, username) is not None:
         raise ConflictError("The user name {value} is taken.", field="username", value=username)
+    has_to_change = action.principal is not None if must_change_password is None else must_change_password
     account = Account(
         username=username,
-        password_hash=HASHER.hash(password),
+        password_hash=NO_PASSWORD if password is None else passwords.HASHER.hash(password),
+        password_set_at=action.now,
+        must_change_password=password is not None and has_to_change,
         full_name=full_name.strip() or username,
         created_at=action.now,
         version=1,
@@ -96,7 +104,7 @@ def create_account(
 
 
 def update_account(
-    action: ActionContext, account_id: int, changes: dict[str, Any], *, expected_version: int
+    action: ActionContext, account_id: int, changes: Mapping[str, Any], *, expected_version: int
 ) -> Account:
     """Change name, role, bindings or locale of an account; `changes` holds only what changes.
 
@@ -104,8 +112,9 @@ def update_account(
 
     Raises
     ------
-    NotFoundError, InvalidInputError, StaleError
-        If there is no such account, a value cannot be accepted, or `expected_version` is not the present one.
+    NotFoundError, InvalidInputError, StaleError, ForbiddenError
+        If there is no such account, a value cannot be accepted, `expected_version` is not the present one, or somebody
+        changes their own rights.
     """
     account = store.get_account(action.session, account_id)
     check_version(account.version, expected_version)
@@ -116,34 +125,37 @@ def update_account(
         name: changes.get(name, getattr(account, name))
         for name in ("role", "organisation_id", "gate_id", "vehicle_id", "locale")
     }
+    if account_id == action.actor_id and any(str(bindings[name]) != str(before[name]) for name in RIGHTS):
+        raise ForbiddenError("Nobody changes their own role or what they are bound to; another administrator does.")
     _assign(action.session, account, **bindings)
     after = describe(account)
     if after != before:
         account.version += 1
-        rights = ("role", "organisation_id", "gate_id", "vehicle_id")
-        if any(before[name] != after[name] for name in rights):
-            _end_sessions(action.session, account_id, action.now)
+        if any(before[name] != after[name] for name in RIGHTS):
+            end_sessions(action, account_id)
         action.record("accounts.update", "account", account_id, before, after)
     return account
 
 
 def change_account(
-    action: ActionContext, account_id: int, changes: dict[str, Any], *, expected_version: int
+    action: ActionContext, account_id: int, changes: Mapping[str, Any], *, expected_version: int
 ) -> Account:
-    """Everything an administrator may change at once: as `update_account`, and `disabled` and `password`.
+    """Everything an administrator may change at once: as `update_account`, and `disabled`, `password` and `person`.
 
     Raises
     ------
-    NotFoundError, InvalidInputError, StaleError, ConflictError
+    NotFoundError, InvalidInputError, StaleError, ConflictError, ForbiddenError
         As the functions it calls.
     """
     changes = {name: value for name, value in changes.items() if value is not None or name in NULLABLE}
-    disabled, password = changes.pop("disabled", None), changes.pop("password", None)
+    disabled, password = changes.get("disabled"), changes.get("password")
     account = update_account(action, account_id, changes, expected_version=expected_version)
     if password is not None:
         reset_password(action, account_id, password)
     if disabled is not None:
         set_disabled(action, account_id, disabled)
+    if "person" in changes:
+        persons.set_person(action, account, changes["person"])
     action.session.flush()
     return account
 
@@ -164,46 +176,39 @@ def set_disabled(action: ActionContext, account_id: int, disabled: bool) -> Acco
     if (account.disabled_at is not None) != disabled:
         account.disabled_at = action.now if disabled else None
         account.version += 1
-        _end_sessions(action.session, account_id, action.now)
+        end_sessions(action, account_id)
         verb = "accounts.disable" if disabled else "accounts.enable"
         action.record(verb, "account", account_id)
     return account
 
 
 def reset_password(action: ActionContext, account_id: int, password: str) -> None:
-    """Give an account a new password, as an administrator; ends its sessions.
+    """Give an account a new password, as an administrator; ends its sessions. Its owner has to change it at once.
 
     Raises
     ------
-    NotFoundError, InvalidInputError
-        If there is no such account, or the password is too short.
+    NotFoundError, InvalidInputError, ForbiddenError
+        If there is no such account, the password cannot be accepted, or it is the caller's own account.
     """
     account = store.get_account(action.session, account_id)
-    check_password(password)
-    account.password_hash = HASHER.hash(password)
-    _end_sessions(action.session, account_id, action.now)
+    if account_id == action.actor_id:
+        raise ForbiddenError("Change your own password on your account's page, where the present one is asked for.")
+    set_password(action, account, password, must_change=action.principal is not None)
+    end_sessions(action, account_id)
     action.record("accounts.reset_password", "account", account_id)
 
 
-def change_password(action: ActionContext, redis: Redis, old: str, new: str) -> None:
-    """Change one's own password; ends every other session of the account.
+def set_password(action: ActionContext, account: Account, password: str, *, must_change: bool = False) -> None:
+    """Put a password in force. What depends on it, such as sessions and devices that are known, is the caller's.
 
     Raises
     ------
     InvalidInputError
-        If the old one is wrong or the new one too short.
-    TooManyRequestsError
-        After too many wrong ones.
+        If it cannot be accepted.
     """
-    account = store.get_account(action.session, action.actor.account_id)
-    throttle.check(redis, account.username, action.address)
-    if not _matches(account.password_hash, old):
-        throttle.note_failure(redis, account.username, action.address)
-        raise InvalidInputError("The present password is wrong.", field="old_password")
-    check_password(new)
-    account.password_hash = HASHER.hash(new)
-    _end_sessions(action.session, account.account_id, action.now, but=action.actor.session_hash)
-    action.record("account.change_password", "account", account.account_id)
+    check_password(password, names=(account.username, account.full_name))
+    account.password_hash = passwords.HASHER.hash(password)
+    account.password_set_at, account.must_change_password = action.now, must_change
 
 
 def set_locale(session: Session, principal: Principal, locale: str) -> None:
@@ -218,67 +223,71 @@ def set_locale(session: Session, principal: Principal, locale: str) -> None:
     account.locale = _one_of(locale, LOCALES, "locale")
 
 
-def authenticate(
-    session: Session, redis: Redis, username: str, password: str, *, now: datetime, address: str
-) -> Account:
-    """The account of a user name and password; both success and failure are counted, success is recorded.
-
-    Raises
-    ------
-    UnauthenticatedError
-        If they do not belong together or the account is disabled; which of them is not told.
-    TooManyRequestsError
-        After too many failures.
-    """
-    username = username.strip().lower()[:64]
-    throttle.check(redis, username, address)
-    account = store.find_account_by_name(session, username)
-    known = account is not None and account.disabled_at is None
-    matches = _matches(account.password_hash if account is not None else _NOBODY, password)
-    if account is None or not known or not matches:
-        throttle.note_failure(redis, username, address)
-        raise UnauthenticatedError("User name or password is wrong.")
-    throttle.note_success(redis, username, address)
-    if HASHER.check_needs_rehash(account.password_hash):
-        account.password_hash = HASHER.hash(password)
-    store.delete_expired_sessions(session, now)
-    return account
-
-
-def sign_in(
-    session: Session,
-    redis: Redis,
-    settings: Settings,
-    client: Client,
-    *,
-    username: str,
-    password: str,
-    kind: str,
-    now: datetime,
-) -> Opened:
-    """Open a session of `kind` "browser" or "token" for whoever knows the password.
-
-    Raises
-    ------
-    UnauthenticatedError, TooManyRequestsError
-        As `authenticate`.
-    """
-    account = authenticate(session, redis, username, password, now=now, address=client.address)
-    row, opened = sessions.open_session(session, account, kind, settings, at=now, client=client)
-    action = ActionContext(session, sessions.principal_of(account, row), now, client.address)
-    action.record("sessions.open", "account", account.account_id, None, {"kind": kind})
-    return opened
-
-
 def sign_out(action: ActionContext, *, everywhere: bool) -> None:
     """End the caller's session, or all sessions of the account on every device."""
     if everywhere:
-        ended = _end_sessions(action.session, action.actor.account_id, action.now)
+        ended = end_sessions(action, action.actor.account_id)
         action.record("sessions.close_all", "account", action.actor.account_id, None, {"ended": ended})
     else:
         store.delete_session(action.session, action.actor.session_hash)
         _publish_session_end(action.session, action.actor.account_id, action.now)
         action.record("sessions.close", "account", action.actor.account_id)
+
+
+def end_sessions(action: ActionContext, account_id: int, *, but: bytes | None = None) -> int:
+    """End all sessions of an account (except `but`), on every device; how many."""
+    ended = store.delete_sessions(action.session, account_id, but=but)
+    _publish_session_end(action.session, account_id, action.now)
+    return ended
+
+
+def leave_session(session: Session, secret: str) -> None:
+    """End the session that a browser had before somebody signs in with it again; its streams end within seconds."""
+    store.delete_session(session, hash_secret(secret))
+
+
+def prove_session(action: ActionContext) -> None:
+    """Note that the caller proved once more who it is: the session is unlocked, and its proof fresh."""
+    now, session_hash = action.now, action.actor.session_hash
+    store.touch_session(action.session, session_hash, proved_at=now, active_at=now)
+    action.record("sessions.prove", "account", action.actor.account_id)
+
+
+def lock_session(action: ActionContext) -> None:
+    """Lock the caller's session now, as somebody does who leaves the desk."""
+    lock_after_s = action.actor.state.lock_after_s
+    if lock_after_s is not None:
+        store.touch_session(
+            action.session, action.actor.session_hash, active_at=action.now - timedelta(seconds=lock_after_s)
+        )
+        _publish_session_end(action.session, action.actor.account_id, action.now)
+
+
+def forget_failures(action: ActionContext) -> None:
+    """The owner has seen the failed sign-ins of before this session."""
+    store.touch_session(action.session, action.actor.session_hash, failed_sign_ins=0)
+
+
+def end_session(action: ActionContext, short_id: str) -> None:
+    """End one of the caller's own sessions, which `short_of` names.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none.
+    """
+    for row in store.list_sessions(action.session, action.actor.account_id, action.now):
+        if short_of(row) == short_id:
+            store.delete_session(action.session, row.session_hash)
+            _publish_session_end(action.session, action.actor.account_id, action.now)
+            action.record("sessions.close", "account", action.actor.account_id, None, {"session": short_id})
+            return
+    raise NotFoundError("This session has ended already.")
+
+
+def short_of(row: SessionRow) -> str:
+    """What names a session on pages; it opens nothing."""
+    return row.session_hash.hex()[:16]
 
 
 def create_organisation(action: ActionContext, *, name: str, kind: str) -> Organisation:
@@ -302,7 +311,27 @@ def create_organisation(action: ActionContext, *, name: str, kind: str) -> Organ
     return organisation
 
 
-def describe(account: Account) -> dict[str, Any]:
+def set_authorised(action: ActionContext, organisation_id: int, *, is_authorised: bool) -> Organisation:
+    """Note that customs recognise an organisation as an authorised economic operator, or no longer.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such organisation.
+    """
+    organisation = store.find_organisation(action.session, organisation_id)
+    if organisation is None:
+        raise NotFoundError("There is no organisation {organisation_id}.", organisation_id=organisation_id)
+    if organisation.is_authorised_operator != is_authorised:
+        before = {"is_authorised_operator": organisation.is_authorised_operator}
+        organisation.is_authorised_operator = is_authorised
+        action.session.flush()
+        after = {"is_authorised_operator": is_authorised}
+        action.record("organisations.authorise", "organisation", organisation_id, before, after)
+    return organisation
+
+
+def describe(account: Account) -> JsonObject:
     """What the audit log keeps of an account; never its password."""
     return {
         "username": account.username,
@@ -312,24 +341,8 @@ def describe(account: Account) -> dict[str, Any]:
         "gate_id": account.gate_id,
         "vehicle_id": account.vehicle_id,
         "locale": account.locale,
+        "person_id": account.person_id,
     }
-
-
-def check_password(password: str) -> None:
-    """Refuse a password that is too short or absurdly long.
-
-    Raises
-    ------
-    InvalidInputError
-        If so.
-    """
-    if not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH:
-        raise InvalidInputError(
-            "A password has {shortest} to {longest} characters.",
-            field="password",
-            shortest=MIN_PASSWORD_LENGTH,
-            longest=MAX_PASSWORD_LENGTH,
-        )
 
 
 def _assign(
@@ -353,14 +366,8 @@ def _assign(
     account.organisation_id, account.gate_id, account.vehicle_id = organisation_id, gate_id, vehicle_id
 
 
-def _end_sessions(session: Session, account_id: int, now: datetime, *, but: bytes | None = None) -> int:
-    ended = store.delete_sessions(session, account_id, but=but)
-    _publish_session_end(session, account_id, now)
-    return ended
-
-
 def _publish_session_end(session: Session, account_id: int, now: datetime) -> None:
-    """Let open event streams of the account look at once whether their session still stands."""
+    """Let open event streams of the account look at once whether their session still stands, unlocked."""
     outbox.publish_event(session, outbox.SESSION_ENDED, outbox.Audience(accounts=(account_id,)), {}, at=now)
 
 
@@ -375,13 +382,6 @@ def _one_of(value: str, allowed: tuple[str, ...], field: str) -> str:
     return str(value)
 
 
-def _matches(password_hash: str, password: str) -> bool:
-    try:
-        return len(password) <= MAX_PASSWORD_LENGTH and HASHER.verify(password_hash, password)
-    except VerificationError:
-        return False
-
-
 def account_names(session: Session, account_ids: Iterable[int | None]) -> dict[int, str]:
     """Full names by account; `None` stands for nobody."""
-    return store.account_names(session, {one for one in account_ids if one is not None})
+    return store.account_names(session, {account_id for account_id in account_ids if account_id is not None})

@@ -3,33 +3,143 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
 
-from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Date, and_, bindparam, delete, func, literal, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
-from app.accounts.tables import Account, Organisation, SessionRow
+from app.accounts.tables import Account, Organisation, PowerOfAttorney, SessionRow
+from app.platform.permissions import Role
+from app.platform.search import matches
+from geo.clock import LOCAL_ZONE
 from geo.errors import NotFoundError
 from geo.tables import SiteRow
+from geo.text import fold
 from ingest.tables import Vehicle
 
+COMPANY_KINDS: Final = ("enterprise", "customs_agent")
+"""The kinds of organisations that send goods and declare them."""
 
-def find_session(session: Session, session_hash: bytes, now: datetime) -> tuple[SessionRow, Account] | None:
-    """The session with its account, if it is not over and the account is not disabled."""
-    row = session.execute(
-        select(SessionRow, Account)
-        .join(Account, Account.account_id == SessionRow.account_id)
-        .where(SessionRow.session_hash == session_hash, SessionRow.expires_at > now, Account.disabled_at.is_(None))
+
+def find_session(
+    session: Session, session_hash: bytes, now: datetime
+) -> tuple[SessionRow, Account, frozenset[int]] | None:
+    """The session with its account and whom that acts for, if it is not over and the account is not disabled."""
+    bound = {"session_hash": session_hash, "now": now, "today": _today(now)}
+    row = session.execute(_OPEN_SESSION, bound).one_or_none()
+    return None if row is None else (row[0], row[1], frozenset(row[2]))
+
+
+def acts_for(session: Session, account_id: int, now: datetime) -> frozenset[int]:
+    """The other organisations that an account acts for under a power of attorney."""
+    query = select(_ACTS_FOR).where(Account.account_id == account_id)
+    return frozenset(session.scalar(query, {"today": _today(now)}) or ())
+
+
+def stands(now: datetime) -> ColumnElement[bool]:
+    """The condition that a power of attorney holds at a moment, by the calendar of the border."""
+    return _stands_on(literal(_today(now)))
+
+
+def _stands_on(today: ColumnElement[date]) -> ColumnElement[bool]:
+    return and_(
+        PowerOfAttorney.revoked_at.is_(None), PowerOfAttorney.valid_from <= today, PowerOfAttorney.valid_to >= today
+    )
+
+
+def _today(now: datetime) -> date:
+    return now.astimezone(LOCAL_ZONE).date()
+
+
+_GIVEN: Final = select(PowerOfAttorney.organisation_id).where(
+    PowerOfAttorney.agent_id == Account.organisation_id,
+    Account.role == str(Role.ENTERPRISE),
+    _stands_on(bindparam("today", type_=Date)),
+)
+_ACTS_FOR: Final = select(func.array(_GIVEN.correlate(Account).scalar_subquery())).scalar_subquery()
+"""The organisations that an enterprise's account acts for on the day `today`, as an array."""
+_OPEN_SESSION: Final = (
+    select(SessionRow, Account, _ACTS_FOR)
+    .join(Account, Account.account_id == SessionRow.account_id)
+    .where(
+        SessionRow.session_hash == bindparam("session_hash"),
+        SessionRow.expires_at > bindparam("now"),
+        Account.disabled_at.is_(None),
+    )
+)
+"""Made once: every request asks for it, and to put it together took as long as to send it."""
+
+
+@dataclass(frozen=True)
+class ListedPower:
+    """A power of attorney with the names of both sides."""
+
+    power: PowerOfAttorney
+    organisation: str
+    agent: str
+
+
+def list_powers(session: Session, concerned: Collection[int] | None, *, limit: int = 500) -> list[ListedPower]:
+    """Powers of attorney that organisations gave or hold (`None`: all), newest first."""
+    giver, agent = aliased(Organisation), aliased(Organisation)
+    query = (
+        select(PowerOfAttorney, giver.name, agent.name)
+        .join(giver, giver.organisation_id == PowerOfAttorney.organisation_id)
+        .join(agent, agent.organisation_id == PowerOfAttorney.agent_id)
+        .order_by(PowerOfAttorney.power_id.desc())
+        .limit(limit)
+    )
+    if concerned is not None:
+        query = query.where(
+            or_(PowerOfAttorney.organisation_id.in_(concerned), PowerOfAttorney.agent_id.in_(concerned))
+        )
+    return [ListedPower(*row) for row in session.execute(query)]
+
+
+def agents_of(session: Session, organisation_ids: Collection[int], now: datetime) -> dict[int, list[int]]:
+    """Who holds the power of attorney of each of some organisations."""
+    found: dict[int, list[int]] = {}
+    query = select(PowerOfAttorney.organisation_id, PowerOfAttorney.agent_id).where(
+        PowerOfAttorney.organisation_id.in_(organisation_ids), stands(now)
+    )
+    for organisation_id, agent_id in session.execute(query) if organisation_ids else ():
+        found.setdefault(organisation_id, []).append(agent_id)
+    return found
+
+
+def lock_power(session: Session, power_id: int) -> PowerOfAttorney | None:
+    """A power of attorney, locked until the transaction ends."""
+    return session.scalars(
+        select(PowerOfAttorney).where(PowerOfAttorney.power_id == power_id).with_for_update()
     ).one_or_none()
-    return None if row is None else (row[0], row[1])
 
 
-def touch_session(session: Session, session_hash: bytes, now: datetime, expires_at: datetime) -> None:
-    """Note that a session is in use."""
+def find_company(session: Session, name: str, *, limit: int = 2) -> Sequence[Organisation]:
+    """Enterprises and customs agents of a name, accents and case left aside."""
+    query = select(Organisation).where(
+        Organisation.kind.in_(COMPANY_KINDS), func.app.fold(Organisation.name) == fold(" ".join(name.split()))
+    )
+    return session.scalars(query.limit(limit)).all()
+
+
+def accounts_of_organisation(session: Session, organisation_id: int) -> Sequence[Account]:
+    """The accounts of an organisation by name, disabled ones last."""
+    return session.scalars(
+        select(Account)
+        .where(Account.organisation_id == organisation_id)
+        .order_by(Account.disabled_at.is_not(None), Account.full_name, Account.account_id)
+        .limit(500)
+    ).all()
+
+
+def touch_session(session: Session, session_hash: bytes, **values: datetime | int | None) -> None:
+    """Note of a session that it is in use, or that whose it is was proven."""
     session.execute(
         update(SessionRow)
         .where(SessionRow.session_hash == session_hash)
-        .values(last_seen_at=now, expires_at=expires_at)
+        .values(values)
         .execution_options(synchronize_session=False)
     )
 
@@ -61,9 +171,44 @@ def delete_expired_sessions(session: Session, now: datetime) -> None:
     session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
 
 
+def find_account(session: Session, account_id: int) -> Account | None:
+    """An account in use by its number."""
+    account = session.get(Account, account_id)
+    return None if account is None or account.disabled_at is not None else account
+
+
+def usernames(session: Session, account_ids: Collection[int]) -> dict[int, str]:
+    """User names by account."""
+    rows = session.execute(select(Account.account_id, Account.username).where(Account.account_id.in_(account_ids)))
+    return {account_id: username for account_id, username in rows}
+
+
+def accounts_named(session: Session, query: str, *, limit: int = 500) -> Sequence[int]:
+    """The accounts whose user names hold what is typed; none for an empty query."""
+    named = select(Account.account_id).where(matches(query, Account.username)).limit(limit)
+    return session.scalars(named).all() if query.strip() else []
+
+
 def find_account_by_name(session: Session, username: str) -> Account | None:
     """The account of a user name, disabled or not."""
     return session.scalars(select(Account).where(Account.username == username)).one_or_none()
+
+
+def accounts_of_person(session: Session, account_id: int) -> frozenset[int]:
+    """The accounts, disabled ones included, of the person whose account this is; with it."""
+    person = func.coalesce(Account.person_id, Account.account_id)
+    of_this = select(person).where(Account.account_id == account_id).scalar_subquery()
+    return frozenset(session.scalars(select(Account.account_id).where(person == of_this))) | {account_id}
+
+
+def is_person_with_role(session: Session, account_id: int, role: Role) -> bool:
+    """Whether a person has an account of a role that is not disabled, this one or another."""
+    query = select(Account.account_id).where(
+        Account.account_id.in_(accounts_of_person(session, account_id)),
+        Account.role == role,
+        Account.disabled_at.is_(None),
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def get_account(session: Session, account_id: int) -> Account:
@@ -92,16 +237,26 @@ def list_accounts(
         .limit(limit)
     )
     if query:
-        statement = statement.where(
-            or_(
-                Account.username.icontains(query, autoescape=True),
-                Account.full_name.icontains(query, autoescape=True),
-                Organisation.name.icontains(query, autoescape=True),
-            )
-        )
+        statement = statement.where(matches(query, Account.username, Account.full_name, Organisation.name))
     if role:
         statement = statement.where(Account.role == role)
     return [(account, organisation) for account, organisation in session.execute(statement)]
+
+
+def has_administrator(session: Session) -> bool:
+    """Whether there is an administrator, a disabled one included."""
+    return session.scalar(select(Account.account_id).where(Account.role == Role.ADMINISTRATOR).limit(1)) is not None
+
+
+def lock_administrators(session: Session) -> None:
+    """Let nobody else make the first administrator until this transaction ends."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("administrators", 0))))
+
+
+def accounts_by_role(session: Session) -> dict[tuple[str, str | None], int]:
+    """How many accounts that are not disabled there are of each role at each gate (`None`: at none)."""
+    query = select(Account.role, Account.gate_id, func.count()).where(Account.disabled_at.is_(None))
+    return {(role, gate_id): n for role, gate_id, n in session.execute(query.group_by(Account.role, Account.gate_id))}
 
 
 def count_accounts(session: Session) -> int:

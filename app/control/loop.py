@@ -19,16 +19,24 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.control import store
 from app.control.minute import Minute
 from app.control.tick import Tick
+from app.declarations.import_work import ImportRunner
+from app.forecasting import engine_state
+from app.ops.keeping import EVERY_S, Keeper
 from app.planning.scenarios import ScenarioRunner
 from app.platform.runtime import Runtime
 from app.platform.steps import log
+from app.settings import OperationsSettings
+from app.sheets.service import Sheets
 
 LOCK_KEY = 0x434B53  # "CKS"
 TICK_S = 5.0
 RETRY_S = 2.0
+IMPORT_LOOK_S = 1.0
+BATCH_PAUSE_S = 0.05
+"""Between batches the minute and the tick come to their turn."""
 
 
-def run_control(runtime: Runtime, *, stop: threading.Event | None = None) -> None:
+def run_control(runtime: Runtime, sheets: Sheets, *, stop: threading.Event | None = None) -> None:
     """Lead whenever nobody else does, until told to stop (SIGTERM, SIGINT, or `stop`).
 
     Outlives restarts of PostgreSQL and Redis. The first forecast is made at once.
@@ -41,7 +49,7 @@ def run_control(runtime: Runtime, *, stop: threading.Event | None = None) -> Non
             with _leadership(runtime) as connection:
                 if connection is not None:
                     log.info("leading")
-                    _lead(runtime, connection, stop)
+                    _lead(runtime, sheets, connection, stop)
         except SQLAlchemyError as error:
             log.warning("leadership lost", reason=str(error).splitlines()[0])
         stop.wait(RETRY_S)
@@ -62,7 +70,7 @@ def _leadership(runtime: Runtime) -> Iterator[Connection | None]:
         connection.close()
 
 
-def _lead(runtime: Runtime, connection: Connection, stop: threading.Event) -> None:
+def _lead(runtime: Runtime, sheets: Sheets, connection: Connection, stop: threading.Event) -> None:
     over = threading.Event()
     minute = Minute.of(runtime)
     tick = Tick(runtime, minute.places, minute.tails_km)
@@ -70,6 +78,13 @@ def _lead(runtime: Runtime, connection: Connection, stop: threading.Event) -> No
     # Its own thread: compiling the traffic engine takes longer than a tick may.
     planner = threading.Thread(target=_every_minute, args=(runtime, minute, over), name="minute", daemon=True)
     planner.start()
+    importer = threading.Thread(
+        target=_keep_importing, args=(ImportRunner(runtime, sheets), over), name="imports", daemon=True
+    )
+    importer.start()
+    keeper = Keeper(runtime, OperationsSettings())
+    keeping = threading.Thread(target=_keep, args=(keeper, over), name="keeping", daemon=True)
+    keeping.start()
     try:
         while not stop.is_set():
             started = time.monotonic()
@@ -82,9 +97,13 @@ def _lead(runtime: Runtime, connection: Connection, stop: threading.Event) -> No
         scenarios.stop()
         # A forecast under way may finish; it is stored by one leader or the other.
         planner.join(timeout=10.0)
+        importer.join(timeout=10.0)
+        keeper.stop()
+        keeping.join(timeout=10.0)
 
 
 def _every_minute(runtime: Runtime, minute: Minute, over: threading.Event) -> None:
+    engine_state.prepare_engine(runtime.redis)
     while not over.is_set():
         started = time.monotonic()
         try:
@@ -92,6 +111,26 @@ def _every_minute(runtime: Runtime, minute: Minute, over: threading.Event) -> No
         except Exception:  # a fault outside all steps must not end the loop
             log.exception("minute failed")
         over.wait(max(runtime.settings.forecast_interval_s - (time.monotonic() - started), 0.1))
+
+
+def _keep_importing(runner: ImportRunner, over: threading.Event) -> None:
+    """Files of declarations in the background; what a batch did is committed, so an end in between loses nothing."""
+    while not over.is_set():
+        try:
+            has_worked = runner.run_batch()
+        except Exception:  # as for the minute
+            log.exception("import failed")
+            has_worked = False
+        over.wait(BATCH_PAUSE_S if has_worked else IMPORT_LOOK_S)
+
+
+def _keep(keeper: Keeper, over: threading.Event) -> None:
+    """Backups and alarms; mail may take its time, so a thread of its own. The other parts may start first."""
+    while not over.wait(EVERY_S):
+        try:
+            keeper.run()
+        except Exception:  # as for the minute
+            log.exception("keeping failed")
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

@@ -9,18 +9,32 @@ from functools import partial
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.dispatch import advisories
+from app.attachments import service as attachments
+from app.control import suspicions
+from app.dispatch import advice_outcomes, advisories
 from app.equipment.pictures import Pictures
+from app.forecasting import arrival_store, skill_scoring, skill_store, stay_learning
+from app.forecasting.skill_publish import Published, publish
 from app.forecasting.state import CorridorNow, assemble
-from app.gates.service import gate_settings, profiles
+from app.gates.service import gate_settings, profiles, save_learned_places
+from app.measures import order_effects
+from app.measures import service as measures_service
 from app.notifications import service as notifications
-from app.platform import idempotency, outbox
+from app.platform import audit_heads, idempotency, outbox
 from app.platform.runtime import Runtime
 from app.platform.steps import Round, StepResult, gauge, log
+from app.privacy import service as privacy
+from app.registers import expiry
+from app.tracking import commands, driving, signals
+from app.tracking import health as device_health
 from app.trip_eta.store import TripEta, replace_etas
+from app.trips import progress
 from app.trips.places import Places
+from app.trips.yard_ledger import EVERYBODY, publish_yards
 from app.yards import plan as yards_plan
+from app.yards.weights import WEIGHTS
 from capacity import store as capacity_store
+from capacity import zone_store
 from capacity.plan import YardPlan
 from routing import store as routing_store
 from routing.arrays import FloatArray
@@ -35,13 +49,15 @@ KEEP_FORECASTS = timedelta(days=14)
 class Minute:
     """What the loop keeps from one minute to the next.
 
-    `tails_km`, the measured end of each gate's queue, is read by the fast tick.
+    `tails_km`, the measured end of each gate's queue, is read by the fast tick; `looked` says when a table was last
+    found to hold nothing whose time is over.
     """
 
     runtime: Runtime
     network: Network
     places: Places
     tails_km: dict[str, float] = field(default_factory=dict)
+    looked: dict[str, datetime] = field(default_factory=dict)
 
     @classmethod
     def of(cls, runtime: Runtime) -> Minute:
@@ -52,14 +68,30 @@ class Minute:
         """One minute; what became of its steps."""
         minute = Round(self.runtime, self.runtime.clock.now())
         settings = minute.run("settings", self._settings)
+        minute.run("arrivals", arrival_store.count_hours)
+        minute.run("stays", self._learn_stays, settings)
         corridor = minute.run("state", self._assemble, settings)
         minute.run("queue", self._keep_queue, corridor)
+        minute.run("score", self._score, corridor)
+        minute.run("judge_advice", self._judge_advice, corridor)
         predicted = minute.run("forecast", self._forecast, corridor)
-        saved = minute.run("save_forecast", self._save_forecast, corridor, predicted)
-        plan = minute.run("yard_plan", self._plan, corridor, predicted)
-        minute.run("advice", partial(self._advise, saved.value_or(None)), predicted)
+        calibrated = minute.run("calibrate", self._calibrate, corridor, predicted)
+        published = calibrated
+        if predicted.is_done and not calibrated.is_done:  # a forecast as the model made it is better than none
+            published = minute.run("uncalibrated", self._as_made, predicted)
+        saved = minute.run("save_forecast", self._save_forecast, corridor, published)
+        plan = minute.run("yard_plan", self._plan, corridor, published)
+        minute.run("advice", partial(self._advise, saved.value_or(None)), published)
+        minute.run("order_effects", self._keep_effects, corridor)
+        minute.run("measures", self._try_measures, corridor, published)
+        minute.run("expiry", expiry.warn)
+        minute.run("driving_hours", driving.warn)
+        minute.run("shared_places", device_health.flag_shared_places)
+        suspicions_found = minute.run("suspicions", suspicions.count)
         minute.run("tidy", self._tidy)
-        gauge(self.runtime, measures(minute, corridor, predicted, plan))
+        minute.run("audit_heads", self._write_heads)
+        minute.run("retention", self._enforce_retention)
+        gauge(self.runtime, measures(minute, corridor, predicted, plan) | suspicions_found.value_or({}))
         log.info("minute", took_s=round(minute.duration_s, 2), failed=minute.failed)
         return minute
 
@@ -69,8 +101,12 @@ class Minute:
     def _assemble(self, session: Session, now: datetime, settings: tuple[GateSetting, ...]) -> CorridorNow:
         return assemble(session, self.runtime.corridor, self.network, settings, now)
 
+    def _learn_stays(self, session: Session, now: datetime, settings: tuple[GateSetting, ...]) -> int:
+        return stay_learning.learn(session, settings, now)
+
     def _keep_queue(self, session: Session, now: datetime, corridor: CorridorNow) -> None:
         routing_store.save_queue_observations(session, now, self.network.gate_ids, corridor.queue)
+        save_learned_places(session, corridor.learned)
         tails_km = corridor.tails_km
         self.tails_km.update(tails_km)
         for gate_id in self.tails_km.keys() - tails_km.keys():  # the tick reads it at any moment: never empty between
@@ -80,12 +116,28 @@ class Minute:
         seed = int(now.timestamp())
         return forecast(self.network, corridor.state, runs=self.runtime.settings.forecast_runs, seed=seed)
 
-    def _save_forecast(self, session: Session, now: datetime, corridor: CorridorNow, predicted: Forecast) -> int:
+    def _score(self, session: Session, now: datetime, corridor: CorridorNow) -> int:
+        return skill_scoring.score_due(session, now, corridor.yards)
+
+    def _judge_advice(self, session: Session, now: datetime, corridor: CorridorNow) -> int:
+        inside_veh = {yard.yard_id: float(yard.inside_veh) for yard in corridor.yards}
+        measured = advice_outcomes.Measured(corridor.tails_km, corridor.queues_veh, inside_veh)
+        return advice_outcomes.judge(session, measured, now)
+
+    def _calibrate(self, session: Session, _now: datetime, corridor: CorridorNow, predicted: Forecast) -> Published:
+        return publish(session, corridor, predicted)
+
+    def _as_made(self, _session: Session, _now: datetime, predicted: Forecast) -> Published:
+        return Published.raw(predicted)
+
+    def _save_forecast(self, session: Session, now: datetime, corridor: CorridorNow, published: Published) -> int:
+        predicted = published.forecast
         forecast_id = routing_store.save_forecast(session, predicted)
+        skill_store.insert_checks(session, published.checks)
         for gate_id in predicted.gate_ids:
             data = {"gate_id": gate_id, "made_at": predicted.made_at.isoformat(), "forecast_id": forecast_id}
-            outbox.publish_event(session, "forecast", yards_plan.EVERYBODY, data, at=now)
-        replace_etas(session, etas_of(corridor, predicted), made_at=predicted.made_at)
+            outbox.publish_event(session, "forecast", EVERYBODY, data, at=now)
+        replace_etas(session, etas_of(corridor, published), made_at=predicted.made_at)
         return forecast_id
 
     def _plan(
@@ -93,24 +145,62 @@ class Minute:
         session: Session,
         now: datetime,
         corridor: CorridorNow,
-        predicted: Forecast,
+        published: Published,
     ) -> YardPlan:
+        predicted = published.forecast
         previous = capacity_store.assignments(session)
-        given = yards_plan.build_problem(corridor, predicted, self.places, profiles(session, now), previous)
+        weights = WEIGHTS.get(session).value.to_plan()
+        places_veh = zone_store.places_ahead(session, now, yards_plan.STEP_S, yards_plan.STEPS)
+        given = yards_plan.build_problem(
+            corridor, predicted, self.places, profiles(session, now), previous, weights, places_veh
+        )
         plan = yards_plan.plan_yards(session, given, previous, self.places, self.tails_km, now)
-        yards_plan.emit_yards(session, capacity_store.yard_states(session, now), now)
+        publish_yards(session, capacity_store.yard_states(session, now), now)
         return plan
 
-    def _advise(self, forecast_id: int | None, session: Session, now: datetime, predicted: Forecast) -> int:
-        return advisories.refresh(session, predicted, now, places=self.places, forecast_id=forecast_id)
+    def _advise(self, forecast_id: int | None, session: Session, now: datetime, published: Published) -> int:
+        return advisories.refresh(session, published.forecast, now, places=self.places, forecast_id=forecast_id)
+
+    def _keep_effects(self, session: Session, now: datetime, corridor: CorridorNow) -> int:
+        scored = order_effects.score_due(session, now)
+        seed = int(now.timestamp())
+        return scored + order_effects.keep_new(session, corridor, now, network=self.network, seed=seed)
+
+    def _try_measures(self, session: Session, now: datetime, corridor: CorridorNow, published: Published) -> int:
+        return measures_service.try_measures(
+            session,
+            corridor,
+            published.forecast,
+            now,
+            network=self.network,
+            geo=self.runtime.corridor,
+            places=self.places,
+            seed=int(now.timestamp()),
+        )
+
+    def _enforce_retention(self, session: Session, now: datetime) -> int:
+        deleted = privacy.enforce_retention(session, now, self.runtime.settings.retention_days, looked=self.looked)
+        if deleted:
+            log.info("retention", **{name.replace(".", "_"): count for name, count in deleted.items()})
+        return sum(deleted.values())
+
+    def _write_heads(self, session: Session, now: datetime) -> int:
+        return audit_heads.write_due(session, self.runtime.settings, now)
 
     def _tidy(self, session: Session, now: datetime) -> None:
         capacity_store.prune(session, now)
         capacity_store.prune_plans(session, now)
         routing_store.prune_forecasts(session, now - KEEP_FORECASTS)
+        skill_scoring.prune(session, now)
+        advice_outcomes.prune(session, now)
+        order_effects.prune(session, now)
         idempotency.forget(session, now)
         Pictures.of(self.runtime.settings.data_dir).drop_old(now)
         notifications.prune(session, now)
+        signals.prune(session, now)
+        commands.prune(session, now)
+        progress.prune(session, now)
+        attachments.forget(session, now)
 
 
 def measures(
@@ -130,8 +220,9 @@ def measures(
     return values
 
 
-def etas_of(corridor: CorridorNow, predicted: Forecast) -> list[TripEta]:
+def etas_of(corridor: CorridorNow, published: Published) -> list[TripEta]:
     """For each trip seen on the road: when it reaches its gate's entrance, when it is through, how long it waits."""
+    predicted = published.forecast
     made_at = predicted.made_at
 
     def moments(seconds: FloatArray) -> list[datetime | None]:
@@ -142,7 +233,6 @@ def etas_of(corridor: CorridorNow, predicted: Forecast) -> list[TripEta]:
         free_s, enter_s = predicted.truck_free_s[:, row], predicted.truck_entrance_s[:, row]
         if not np.isfinite(free_s).any():
             continue
-        wait_s = np.where(np.isfinite(enter_s) & np.isfinite(free_s), np.maximum(enter_s - free_s, 0.0), np.nan)
-        waits = [None if np.isnan(wait) else round(float(wait), 1) for wait in wait_s]
+        waits = [None if np.isnan(wait) else round(float(wait), 1) for wait in published.truck_wait_s[:, row]]
         found.append(TripEta(trip_id, made_at, moments(free_s), moments(enter_s), waits))
     return found

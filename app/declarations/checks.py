@@ -8,12 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final
 
 from app.declarations import hs
 from app.declarations.form import Form, Line
+from app.gates.holidays import unsettled
 from app.gates.profile import GateValues
+from app.registers import papers
+from app.registers.container_number import normalise_container_number
+from app.registers.papers import MAX_LOAD_KG, MIN_PAYLOAD_KG
 from app.trips.declaration import check_arrival, check_direction
 from app.web.forms import Problem
 from geo.clock import LOCAL_ZONE
@@ -21,23 +25,12 @@ from geo.errors import InvalidInputError
 from geo.opening_hours import OpeningHours
 from ingest.plates import find_plate, vehicle_kind
 
-MAX_LOAD_KG: Final = 60_000.0
 USUAL_LOAD_KG: Final = 40_000.0
 MAX_QUANTITY: Final = 1_000_000.0
 COLDEST_C, WARMEST_C = -60.0, 60.0
 BODY_C: Final = (34.0, 43.0)
-MAX_VALIDITY: Final = timedelta(days=366 * 60)
-FURTHEST_BACK: Final = date(1990, 1, 1)
 CUSTOMS_NUMBER: Final = re.compile(r"\d{12}|\d{18}", re.ASCII)
 """VNACCS numbers have 12 digits, Chinese customs' 18."""
-PHONE: Final = re.compile(r"\+?\d{8,15}", re.ASCII)
-"""E.164 has at most 15 digits."""
-PAPERS: Final = {
-    "id_card": (re.compile(r"\d{12}|\d{17}[\dX]", re.ASCII), "12 digits (Viet Nam) or 18 signs (China)"),
-    "passport": (re.compile(r"[A-Z]{1,2}\d{6,8}", re.ASCII), "one or two letters and 6 to 8 digits"),
-    "border_pass": (re.compile(r"[A-Z0-9][A-Z0-9/-]{3,19}", re.ASCII), "4 to 20 letters and digits"),
-}
-LICENCE: Final = re.compile(r"[A-Z0-9]{6,20}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -45,15 +38,29 @@ class Surroundings:
     """What a declaration is checked against.
 
     `kept_arrival` is a planned arrival declared before, which may have passed since: it is not asked for again.
+    `declared` is what was submitted of the trip before: an intake ban that began since does not stop it being mended.
     """
 
     now: datetime
     gates: Mapping[str, GateValues] = field(default_factory=dict)
     kept_arrival: datetime | None = None
+    declared: Form | None = None
+
+    def has_declared(self, form: Form, line: Line) -> bool:
+        """Whether goods of this class were declared before for the same gate under the same regime."""
+        before = self.declared
+        return (
+            before is not None
+            and (before.gate_id, before.regime) == (form.gate_id, form.regime)
+            and any(known.goods_class == line.goods_class for known in before.lines)
+        )
 
 
-def check_draft(form: Form) -> list[Problem]:
-    """What a draft lacks to be kept as a trip: truck, gate, regime, arrival and what it carries."""
+def check_draft(form: Form, gate: GateValues | None = None) -> list[Problem]:
+    """Why a draft cannot be kept as a trip: truck, gate, regime, arrival or goods are missing, or not taken there.
+
+    Arguments: `gate`, the profile of the form's gate; an unknown gate is refused by the trip.
+    """
     problems = [
         _missing(name, "A draft needs this too; fill it in.")
         for name in ("plate", "gate_id", "regime", "planned_arrival")
@@ -61,7 +68,7 @@ def check_draft(form: Form) -> list[Problem]:
     ]
     if not form.lines or not form.lines[0].description:
         problems.append(Problem("lines.1.description", "Say what the truck carries; a draft needs it too."))
-    return problems
+    return problems if gate is None else [*problems, *_check_taken(form, gate)]
 
 
 def check(form: Form, around: Surroundings) -> list[Problem]:
@@ -75,7 +82,7 @@ def check(form: Form, around: Surroundings) -> list[Problem]:
         *_check_health(form),
         *_check_goods(form),
     ]
-    return sorted(found, key=lambda one: one.is_note)
+    return sorted(found, key=lambda problem: problem.is_note)
 
 
 def _missing(name: str, what: str = "This field is missing; fill it in.") -> Problem:
@@ -118,22 +125,49 @@ def _check_gate(form: Form, around: Surroundings) -> Iterator[Problem]:
             "gate_id", "Choose the gate; {value} is not one of {known}.", {"value": form.gate_id or "–", "known": known}
         )
         return
-    if not gate.takes_regime(form.regime):
-        yield Problem(
-            "regime",
-            "The gate {gate} takes no goods under the regime {regime}; choose another gate.",
-            {"gate": form.gate_id, "regime": form.regime},
-        )
-    for number, line in enumerate(form.lines, 1):
-        if not gate.takes_goods(line.goods_class):
-            yield Problem(
-                f"lines.{number}.goods_class",
-                "The gate {gate} takes no {goods}; choose another gate.",
-                {"gate": form.gate_id, "goods": line.goods_class},
-            )
+    yield from _check_taken(form, gate)
+    yield from _check_bans(form, gate, around)
     hours = gate.of(form.direction).opening_hours
-    if form.planned_arrival is not None and not hours.open_at(form.planned_arrival):
+    if form.planned_arrival is None:
+        return
+    if not hours.open_at(form.planned_arrival):
         yield _closed(hours, form.planned_arrival)
+    day = form.planned_arrival.astimezone(LOCAL_ZONE).date()
+    for holiday in unsettled(gate, form.direction, day):
+        yield Problem(
+            "planned_arrival",
+            "{day} is a public holiday ({name}, {country}); ask whether the gate works then.",
+            {"day": day.strftime("%d/%m"), "name": holiday.name["vi"], "country": holiday.country.value},
+            is_note=True,
+        )
+
+
+def _check_bans(form: Form, gate: GateValues, around: Surroundings) -> Iterator[Problem]:
+    """The intake bans that stand when the truck comes; of what was declared before them they are noted only."""
+    arrival = form.planned_arrival
+    if arrival is None:
+        return
+    for number, line in enumerate(form.lines, 1):
+        refusal = gate.ban_refusal(
+            form.gate_id,
+            form.regime,
+            line.goods_class,
+            max(arrival, around.now),
+            goods_field=f"lines.{number}.goods_class",
+        )
+        if refusal is None:
+            continue
+        is_known = arrival == around.kept_arrival and around.has_declared(form, line)
+        assert refusal.field is not None
+        yield Problem(refusal.field, refusal.message, refusal.values, is_note=is_known)
+        if not refusal.field.startswith("lines."):
+            return
+
+
+def _check_taken(form: Form, gate: GateValues) -> Iterator[Problem]:
+    goods = {f"lines.{number}.goods_class": line.goods_class for number, line in enumerate(form.lines, 1)}
+    for error in gate.refusals(form.gate_id, form.regime, goods):
+        yield Problem(error.field or "", error.message, error.values)
 
 
 def _closed(hours: OpeningHours, arrival: datetime) -> Problem:
@@ -172,9 +206,11 @@ def _check_vehicle(form: Form) -> Iterator[Problem]:
         )
     if not form.container:
         yield _missing("container", "Choose the size of the container, or none.")
+    if form.container_number:
+        yield from _caught(lambda: normalise_container_number(form.container_number))
     if form.refrigerated is None:
         yield _missing("refrigerated", "Say whether truck or container is refrigerated.")
-    if form.payload_kg is not None and not 100 <= form.payload_kg <= MAX_LOAD_KG:
+    if form.payload_kg is not None and not MIN_PAYLOAD_KG <= form.payload_kg <= MAX_LOAD_KG:
         yield Problem(
             "payload_kg",
             "A payload of {value} kg cannot be; copy it from the registration, in kilograms.",
@@ -191,13 +227,13 @@ def _check_vehicle(form: Form) -> Iterator[Problem]:
 def _check_driver(form: Form) -> Iterator[Problem]:
     if not re.search(r"\w{2}", form.driver_name) or re.search(r"\d", form.driver_name):
         yield _missing("driver_name", "Give the driver's name as it stands in the papers.")
-    if not PHONE.fullmatch(re.sub(r"[\s().-]", "", form.driver_phone)):
+    if not papers.is_phone(form.driver_phone):
         yield _missing("driver_phone", "Give the driver's phone with 8 to 15 digits, such as 0912 345 678 or +86 138….")
     if not form.driver_paper:
         yield _missing("driver_paper", "Choose the paper with which the driver crosses.")
     else:
-        pattern, shape = PAPERS[form.driver_paper]
-        if not pattern.fullmatch(re.sub(r"\s", "", form.driver_paper_number.upper())):
+        shape = papers.PAPERS[form.driver_paper][1]
+        if not papers.has_form_of(form.driver_paper, form.driver_paper_number):
             yield Problem(
                 "driver_paper_number",
                 "{value} does not have the form of this paper ({form}); copy it from the paper.",
@@ -205,7 +241,7 @@ def _check_driver(form: Form) -> Iterator[Problem]:
             )
     if form.driver_paper not in {"", "id_card"} and form.driver_paper_expires is None:
         yield _missing("driver_paper_expires", "Give the date to which the paper is valid.")
-    if not LICENCE.fullmatch(re.sub(r"[\s-]", "", form.driver_licence_number.upper())):
+    if not papers.is_licence(form.driver_licence_number):
         yield _missing("driver_licence_number", "Give the number of the driving licence, 6 to 20 letters and digits.")
     if form.driver_licence_expires is None:
         yield _missing("driver_licence_expires", "Give the date to which the driving licence is valid.")
@@ -219,7 +255,7 @@ def _check_expiry(form: Form, around: Surroundings) -> Iterator[Problem]:
         until: date | None = getattr(form, name)
         if until is None:
             continue
-        if until < FURTHEST_BACK or until > arrival + MAX_VALIDITY:
+        if not papers.can_be(until, arrival):
             yield Problem(
                 name,
                 "The date {value} cannot be; write it again with four digits of the year.",

@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from app.declarations.fields import field_of
+from app.gates.vocabulary import GoodsClass
 from app.platform.labels import N_
-from app.trips.goods import GoodsClass
 from app.trips.vocabulary import Direction, Regime
 from geo.clock import parse_time
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from statistics import median
@@ -12,12 +13,14 @@ from sqlalchemy.orm import Session
 
 from app.accounts import service as accounts
 from app.accounts.service import Organisation
-from app.declarations import service, store
+from app.declarations import service, sightings, store
 from app.declarations.form import Form
 from app.declarations.service import DeclarationAction
 from app.declarations.tables import UndeclaredArrival
 from app.declarations.vocabulary import ArrivalStatus
 from app.platform.permissions import Principal, Scope
+from app.registers.claims import holders_of
+from app.trips import ahead
 from app.trips.vocabulary import DeclarationStatus
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor, Site
@@ -32,6 +35,27 @@ MAX_FOUND: Final = 20
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """A vehicle that came undeclared as the desk lists it.
+
+    `stay_s` is how long it has stood undeclared, or stood until it was declared or left; `desk_s` how long it took to
+    declare it. `code` and `organisation` are those of its trip.
+    """
+
+    arrival_id: int
+    plate: str
+    site_id: str
+    arrived_at: datetime
+    trip_id: int | None
+    code: str | None
+    organisation: str | None
+    note: str
+    status: ArrivalStatus
+    stay_s: float
+    desk_s: float | None
+
+
+@dataclass(frozen=True)
 class Figures:
     """How long vehicles stood undeclared: from arrival to submission, and from opening the form to submission."""
 
@@ -42,8 +66,17 @@ class Figures:
     median_desk_s: float | None
 
 
-def register(action: DeclarationAction, *, plate: str, arrived_at: datetime | None = None, note: str = "") -> int:
+def register(
+    action: DeclarationAction,
+    *,
+    plate: str,
+    arrived_at: datetime | None = None,
+    note: str = "",
+    sighting_id: int | None = None,
+) -> int:
     """Register an undeclared vehicle as standing in the temporary yard of the desk's gate; its arrival's id.
+
+    `sighting_id` is the plate that rang for it, which may have been misread.
 
     Raises
     ------
@@ -74,7 +107,8 @@ def register(action: DeclarationAction, *, plate: str, arrived_at: datetime | No
             limit=NOTE_LENGTH,
         )
     site = temporary_yard(action.corridor, action.actor.gate_id)
-    trip = store.find_open_trip_by_plate(action.session, norm)
+    known = store.find_open_trip_by_plate(action.session, norm)
+    trip = None if known is None else ahead.find_near([known], action.now)  # tomorrow's trip is not what it comes for
     rows = store.revisions_of(action.session, trip.trip_id) if trip is not None else []
     if trip is not None and any(row.status in DeclarationStatus.declared() for row in rows):
         raise ConflictError(
@@ -103,6 +137,9 @@ def register(action: DeclarationAction, *, plate: str, arrived_at: datetime | No
             plate=plates.display_plate(norm),
         )
     action.record("undeclared.register", "undeclared_arrival", arrival.arrival_id, None, values)
+    sightings.settle(action, arrival.arrival_id, site.gate_id or "", norm, sighting_id)
+    if arrival.trip_id is not None:
+        action.sheets.presence.settle(action.by_platform(), [arrival.trip_id])
     return arrival.arrival_id
 
 
@@ -134,9 +171,10 @@ def begin_form(action: DeclarationAction, arrival_id: int) -> tuple[UndeclaredAr
 
 
 def owner_of(session: Session, arrival: UndeclaredArrival) -> int | None:
-    """The organisation that a waiting vehicle is registered to."""
+    """The organisation that has proven a waiting vehicle, the first of several."""
     vehicle = find_vehicle(session, arrival.plate_norm)
-    return None if vehicle is None else vehicle.organisation_id
+    holders = [] if vehicle is None else holders_of(session, vehicle.vehicle_id)
+    return holders[0] if holders else None
 
 
 def today_at(clock_time: str, now: datetime) -> datetime | None:
@@ -163,7 +201,7 @@ def today_at(clock_time: str, now: datetime) -> datetime | None:
 def declare(
     action: DeclarationAction,
     arrival_id: int,
-    written: Any,
+    written: Mapping[str, Any],
     *,
     organisation_id: int | None,
     new_name: str,
@@ -194,6 +232,7 @@ def declare(
     trip_id = service.create(action, written, submit=False, organisation_id=owner)
     store.update_arrival(action.session, arrival_id, {"trip_id": trip_id, "opened_at": arrival.opened_at or action.now})
     store.mark_arrived(action.session, trip_id, arrival.arrived_at)
+    action.sheets.presence.settle(action.by_platform(), [trip_id], is_new_version=False)
     action.record(
         "undeclared.declare", "undeclared_arrival", arrival_id, None, {"trip_id": trip_id, "organisation_id": owner}
     )
@@ -221,17 +260,17 @@ def send_away(action: DeclarationAction, arrival_id: int, note: str) -> None:
 
 def list_arrivals(
     session: Session, principal: Principal, *, now: datetime, days: int = 1
-) -> tuple[list[dict[str, Any]], Figures]:
+) -> tuple[list[Arrival], Figures]:
     """Vehicles that wait, longest first, then those of the last days that are done with; and the time it took."""
     rows = store.arrivals(session, _visible(principal), since=now - timedelta(days=days))
     listed = [_describe(row, now) for row in rows]
-    done = [one for one in listed if one["status"] == ArrivalStatus.DECLARED]
-    desk = [one["desk_s"] for one in done if one["desk_s"] is not None]
+    done = [arrival for arrival in listed if arrival.status == ArrivalStatus.DECLARED]
+    desk = [arrival.desk_s for arrival in done if arrival.desk_s is not None]
     return listed, Figures(
-        waiting=sum(1 for one in listed if one["status"] in ArrivalStatus.open()),
+        waiting=sum(1 for arrival in listed if arrival.status in ArrivalStatus.open()),
         declared=len(done),
-        median_stay_s=median(one["stay_s"] for one in done) if done else None,
-        longest_stay_s=max((one["stay_s"] for one in done), default=None),
+        median_stay_s=median(arrival.stay_s for arrival in done) if done else None,
+        longest_stay_s=max((arrival.stay_s for arrival in done), default=None),
         median_desk_s=median(desk) if desk else None,
     )
 
@@ -255,8 +294,8 @@ def temporary_yard(corridor: Corridor, gate_id: str | None) -> Site:
     raise ConflictError("No temporary yard is recorded for the gate {gate}.", gate=gate_id or "–")
 
 
-def _describe(row: Any, now: datetime) -> dict[str, Any]:
-    arrival: UndeclaredArrival = row.UndeclaredArrival
+def _describe(named: store.NamedArrival, now: datetime) -> Arrival:
+    arrival = named.arrival
     end = arrival.submitted_at or arrival.left_at
     status = (
         ArrivalStatus.DECLARED
@@ -268,24 +307,19 @@ def _describe(row: Any, now: datetime) -> dict[str, Any]:
         else ArrivalStatus.WAITING
     )
     is_measured = arrival.submitted_at is not None and arrival.opened_at is not None
-    return {
-        "arrival_id": arrival.arrival_id,
-        "plate": plates.display_plate(arrival.plate_norm),
-        "gate_id": arrival.gate_id,
-        "site_id": arrival.site_id,
-        "arrived_at": arrival.arrived_at,
-        "opened_at": arrival.opened_at,
-        "submitted_at": arrival.submitted_at,
-        "left_at": arrival.left_at,
-        "trip_id": arrival.trip_id,
-        "code": row.code,
-        "organisation": row.organisation,
-        "clerk": row.clerk,
-        "note": arrival.note,
-        "status": status,
-        "stay_s": ((end or now) - arrival.arrived_at).total_seconds(),
-        "desk_s": _span_s(arrival.opened_at, arrival.submitted_at) if is_measured else None,
-    }
+    return Arrival(
+        arrival_id=arrival.arrival_id,
+        plate=plates.display_plate(arrival.plate_norm),
+        site_id=arrival.site_id,
+        arrived_at=arrival.arrived_at,
+        trip_id=arrival.trip_id,
+        code=named.code,
+        organisation=named.organisation,
+        note=arrival.note,
+        status=status,
+        stay_s=((end or now) - arrival.arrived_at).total_seconds(),
+        desk_s=_span_s(arrival.opened_at, arrival.submitted_at) if is_measured else None,
+    )
 
 
 def _span_s(begin: datetime | None, end: datetime | None) -> float | None:

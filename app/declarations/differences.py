@@ -15,19 +15,15 @@ class Difference:
 
     field: str
     label: str
-    old: Any
-    new: Any
-
-    def to_record(self) -> dict[str, Any]:
-        """The difference as JSON."""
-        return {"field": self.field, "label": self.label, "old": self.old, "new": self.new}
+    old: object
+    new: object
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
     """Fields of `new` that differ from `old` (both JSON forms), in the order of the form; empty equals missing."""
     found = [
-        Difference(name, one.label, _value(old.get(name)), _value(new.get(name)))
-        for name, one in HEAD_FIELDS.items()
+        Difference(name, field.label, _value(old.get(name)), _value(new.get(name)))
+        for name, field in HEAD_FIELDS.items()
         if _value(old.get(name)) != _value(new.get(name))
     ]
     old_lines, new_lines = list(old.get("lines") or ()), list(new.get("lines") or ())
@@ -35,8 +31,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differen
         before = old_lines[index] if index < len(old_lines) else {}
         after = new_lines[index] if index < len(new_lines) else {}
         found += [
-            Difference(f"lines.{index + 1}.{name}", one.label, _value(before.get(name)), _value(after.get(name)))
-            for name, one in LINE_FIELDS.items()
+            Difference(f"lines.{index + 1}.{name}", field.label, _value(before.get(name)), _value(after.get(name)))
+            for name, field in LINE_FIELDS.items()
             if _value(before.get(name)) != _value(after.get(name))
         ]
     return found
@@ -47,9 +43,9 @@ def changed_parts(found: list[Difference]) -> list[str]:
 
     Gate and planned arrival are no part that a step vouches for.
     """
-    parts = {one.part for difference in found if (one := field_of(difference.field)) is not None}
+    parts = {field.part for difference in found if (field := field_of(difference.field)) is not None}
     return [part for part in ("goods", "vehicle", "driver", "health", "customs") if part in parts]
 
 
-def _value(value: Any) -> Any:
+def _value(value: object) -> object:
     return None if value == "" else value

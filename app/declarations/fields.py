@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from app.gates.vocabulary import GoodsClass
 from app.platform.labels import N_
-from app.trips.goods import GoodsClass
 from app.trips.vocabulary import Direction, Regime
 from app.web.forms import Field
 
@@ -47,7 +47,13 @@ HEAD_FIELDS: Final[dict[str, DeclaredField]] = {
     ),
     "trailer_plate": DeclaredField(kind="plate", label=N_("Trailer's plate"), part="vehicle", placeholder="29R-012.34"),
     "container": DeclaredField(kind="choice", label=N_("Container"), part="vehicle", choices=CONTAINERS, required=True),
+    "container_number": DeclaredField(
+        kind="text", label=N_("Container number"), part="vehicle", length=20, placeholder="CSQU 305438 3"
+    ),
     "refrigerated": DeclaredField(kind="flag", label=N_("Refrigerated"), part="vehicle", required=True),
+    "seal_numbers": DeclaredField(
+        kind="text", label=N_("Seal numbers"), part="vehicle", length=200, placeholder="VN123456, CN987654"
+    ),
     "payload_kg": DeclaredField(kind="whole", label=N_("Registered payload (kg)"), part="vehicle"),
     "inspection_expires": DeclaredField(
         kind="date", label=N_("Vehicle inspection valid to"), part="vehicle", required=True

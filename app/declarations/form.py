@@ -8,7 +8,8 @@ from datetime import date, datetime
 from typing import Any
 
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, MAX_LINES
-from app.trips.goods import GoodsClass
+from app.gates.vocabulary import GoodsClass
+from app.platform.json import JsonObject
 from app.web.form_values import is_given, read_fields
 from app.web.forms import Problem
 
@@ -49,7 +50,9 @@ class Form:
     plate: str = ""
     trailer_plate: str = ""
     container: str = ""
+    container_number: str = ""
     refrigerated: bool | None = None
+    seal_numbers: str = ""
     payload_kg: int | None = None
     inspection_expires: date | None = None
     driver_id: int | None = None
@@ -65,7 +68,7 @@ class Form:
     health_note: str = ""
     lines: tuple[Line, ...] = ()
 
-    def to_record(self) -> dict[str, Any]:
+    def to_record(self) -> JsonObject:
         """The declaration as JSON: times and dates as RFC 3339 text."""
         record = asdict(self)
         for name in HEAD_FIELDS:
@@ -119,4 +122,4 @@ def read(written: Mapping[str, Any]) -> tuple[Form, list[Problem]]:
 
 def problems_of(fields: Sequence[Problem], *, notes: bool = False) -> list[Problem]:
     """Only what stands in the way, or only the notes."""
-    return [one for one in fields if one.is_note == notes]
+    return [field for field in fields if field.is_note == notes]

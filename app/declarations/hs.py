@@ -1,7 +1,8 @@
 """HS codes: their form, what we know of them, and search by number or by words with or without accents.
 
 The list is the chapters of the Harmonized System and the headings that matter at these gates (data/hs_codes.tsv, with
-its source in data/LICENSE.md); any well-formed code is accepted, known or not.
+its source in data/LICENSE.md); any well-formed code is accepted, known or not. Which class of goods a code stands for
+is said in `app.trips.hs_classes`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
+from app.trips.hs_classes import suggest_class
+from geo.text import fold
+
 LENGTHS: Final = (4, 6, 8, 10)
 """Digits of a heading, a subheading, a national and a Chinese tariff line."""
 RESERVED: Final = ("00", "77")
@@ -23,30 +27,28 @@ RESERVED: Final = ("00", "77")
 
 @dataclass(frozen=True)
 class HsCode:
-    """A chapter, heading or subheading; `goods_class` is what the form suggests for it."""
+    """A chapter, heading or subheading with its titles, and further words that it is searched by."""
 
     code: str
     vi: str
     en: str
     zh: str
-    goods_class: str
     words: str
+
+    @property
+    def goods_class(self) -> str:
+        """What the form suggests for it."""
+        return suggest_class(self.code)
 
     @property
     def names(self) -> dict[str, str]:
         """The title in each language."""
         return {"vi": self.vi, "en": self.en, "zh": self.zh}
 
-    def to_record(self) -> dict[str, str]:
-        """The entry as JSON."""
-        return {
-            "code": self.code,
-            "shown": show(self.code),
-            "vi": self.vi,
-            "en": self.en,
-            "zh": self.zh,
-            "goods_class": self.goods_class,
-        }
+    @property
+    def shown(self) -> str:
+        """The code as it is printed."""
+        return show(self.code)
 
 
 @cache
@@ -60,18 +62,12 @@ def known_codes() -> Mapping[str, HsCode]:
 
 @cache
 def _searchable() -> Mapping[str, str]:
-    return {code: plain(" ".join((one.vi, one.en, one.zh, one.words))) for code, one in known_codes().items()}
-
-
-def plain(text: str) -> str:
-    """Small letters without accents: `Sầu riêng` is found as `sau rieng`."""
-    decomposed = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))
-    return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+    return {code: fold(" ".join((names.vi, names.en, names.zh, names.words))) for code, names in known_codes().items()}
 
 
 def squeeze(written: str) -> str:
-    """A code without dots and spaces; not checked."""
-    return re.sub(r"[.\s]", "", written)
+    """A code without dots, dashes and spaces, full-width digits made plain; not checked."""
+    return re.sub(r"[.\s\-‐-―]", "", unicodedata.normalize("NFKC", written))
 
 
 def is_well_formed(code: str) -> bool:
@@ -95,18 +91,12 @@ def chapter(code: str) -> HsCode | None:
     return known_codes().get(squeeze(code)[:2])
 
 
-def suggest_class(code: str) -> str:
-    """The goods class that the form suggests for a code; empty if we know nothing of it."""
-    found = find(code) or chapter(code)
-    return found.goods_class if found else ""
-
-
 def search(query: str, *, limit: int = 12) -> list[HsCode]:
     """Codes that begin with the digits asked for, or whose titles hold every word asked for.
 
     Headings and subheadings come before chapters, whole words before parts of words.
     """
-    wanted = plain(query).split()
+    wanted = fold(query).split()
     if not wanted:
         return []
     digits = squeeze(query)

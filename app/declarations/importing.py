@@ -6,114 +6,81 @@ what stands only in its first row holds for all of them.
 
 from __future__ import annotations
 
-import csv
-import io
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any, Final
+from typing import Final, Literal, TypeAlias
 
-from openpyxl import Workbook, load_workbook
-from openpyxl.styles import Font
-from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
-
-from app.declarations import hs
+from app.declarations.documents import Question, QuestionKind
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS
-from geo.errors import InvalidInputError, MalformedError
+from app.declarations.import_columns import COLUMNS, REASON, REFERENCE, ROW_KEY, find_choice, layout, plain_value
+from app.declarations.restoring import DecimalMark, Value, decimal_mark, restore, shown
+from app.platform.json import JsonObject
+from app.platform.table_cells import Cell
+from app.platform.table_files import read_table
+from app.web.forms import Problem
+from geo.errors import InvalidInputError
+from geo.text import fold
 
-MAX_FILE_BYTES: Final = 2_000_000
-MAX_UNPACKED_BYTES: Final = 40_000_000
-MAX_ROWS: Final = 500
-MAX_COLUMNS: Final = 60
-TEXT_ROWS: Final = 200
-REFERENCE: Final = "reference"
-COLUMNS: Final = (REFERENCE, *(name for name in HEAD_FIELDS if name != "driver_id"), *LINE_FIELDS)
-SIGNATURE_OF_ZIP: Final = b"PK\x03\x04"
+TOTALS: Final = re.compile(r"(tong( cong| so)?|cong|total|sum|合计|总计)\b[\s:.]*", re.ASCII)
+ROW_KEY_FORM: Final = re.compile(r"(\d{1,9})-(\d{1,5})", re.ASCII)
+MAX_PLACES: Final = 100
+"""How many row numbers a question names."""
 
-HEADINGS: Final = {
-    "reference": ("ma tham chieu", "编号"),
-    "gate_id": ("cua khau", "gate", "口岸"),
-    "regime": ("loai hinh", "监管方式"),
-    "direction": ("chieu", "方向"),
-    "planned_arrival": ("du kien den", "thoi gian den", "预计到达"),
-    "customs_number": ("so to khai", "报关单号"),
-    "plate": ("bien so xe", "bien so", "车牌"),
-    "trailer_plate": ("bien so ro-mooc", "ro-mooc", "挂车车牌"),
-    "container": ("cong-ten-no", "container", "集装箱"),
-    "refrigerated": ("xe lanh", "冷藏"),
-    "payload_kg": ("tai trong (kg)", "核定载重"),
-    "inspection_expires": ("han dang kiem", "检验有效期"),
-    "driver_name": ("lai xe", "ho ten lai xe", "driver", "驾驶员"),
-    "driver_phone": ("dien thoai", "phone", "电话"),
-    "driver_paper": ("loai giay to", "证件类型"),
-    "driver_paper_number": ("so giay to", "证件号码"),
-    "driver_paper_expires": ("han giay to", "证件有效期"),
-    "driver_licence_number": ("so giay phep lai xe", "驾驶证号"),
-    "driver_licence_expires": ("han giay phep lai xe", "驾驶证有效期"),
-    "health_symptoms": ("trieu chung", "症状"),
-    "health_temperature_c": ("than nhiet", "体温"),
-    "health_note": ("ghi chu y te", "健康备注"),
-    "hs_code": ("ma hs", "hs", "hs编码"),
-    "description": ("mo ta", "ten hang", "goods", "货物名称"),
-    "goods_class": ("nhom hang", "货物类别"),
-    "quantity": ("so luong", "数量"),
-    "unit": ("don vi", "单位"),
-    "gross_weight_kg": ("trong luong ca bi (kg)", "tong trong luong (kg)", "毛重"),
-    "net_weight_kg": ("trong luong tinh (kg)", "净重"),
-    "packages": ("so kien", "件数"),
-    "packaging": ("bao bi", "包装"),
-    "perishable": ("de hong", "易腐"),
-    "temperature_c": ("nhiet do", "温度"),
-    "service": ("dich vu", "服务"),
-}
-"""Headings that are understood beside the names of the fields, small letters without accents."""
+Cells: TypeAlias = dict[str, Cell]
+"""A row by the names of its columns: text, numbers or dates as the spreadsheet has them."""
 
-WORDS: Final = {
-    "regime": {
-        "xuat khau": "export",
-        "nhap khau": "import",
-        "tam nhap tai xuat": "temporary_import_reexport",
-        "tam xuat tai nhap": "temporary_export_reimport",
-        "chuyen khau": "border_transfer",
-        "qua canh": "transit",
-    },
-    "direction": {"xuat": "export", "nhap": "import"},
-    "health_symptoms": {"khong": "none", "co": "some", "no": "none", "yes": "some"},
-    "container": {"khong": "none", "0": "none", "20ft": "20", "40ft": "40", "45ft": "45"},
-    "driver_paper": {"cccd": "id_card", "ho chieu": "passport", "giay thong hanh": "border_pass"},
-    "unit": {
-        "tan": "tonne",
-        "cai": "piece",
-        "chiec": "piece",
-        "doi": "pair",
-        "bo": "set",
-        "con": "head",
-        "lit": "litre",
-    },
-    "packaging": {
-        "thung": "carton",
-        "sot": "crate",
-        "bao": "bag",
-        "hop": "box",
-        "cuon": "roll",
-        "bo": "bundle",
-        "hang roi": "bulk",
-        "khong": "none",
-    },
-}
+
+@dataclass(frozen=True)
+class Answers:
+    """What a person chose where a file can be meant in two ways; `None` where nothing was chosen yet.
+
+    `hidden`: rows and columns that the spreadsheet hides. `doubles`: lines and declarations that are there twice.
+    """
+
+    hidden: Literal["skip", "take"] | None = None
+    doubles: Literal["once", "each"] | None = None
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One declaration of a file: the numbers of its rows (as a spreadsheet counts them) and what they say."""
+    """One declaration of a file: the numbers of its rows (as a spreadsheet counts them) and what they say.
+
+    `found` is what reading the file said of its values, by the fields of the form: notes on what was restored, and
+    what was lost. `corrects` is the import and the number of the declaration that it is a correction of.
+    """
 
     rows: tuple[int, ...]
-    written: Mapping[str, Any] = field(default_factory=dict)
+    written: JsonObject = field(default_factory=dict)
+    reference: str = ""
+    found: tuple[Problem, ...] = ()
+    corrects: tuple[int, int] | None = None
 
 
-def read_file(content: bytes, *, gate_names: Mapping[str, str]) -> list[Sheet]:
+@dataclass(frozen=True)
+class FileReading:
+    """What a file holds: its declarations as far as `questions` are answered, and what of it was not read.
+
+    `unread` are headings that no column is known by and `other_pages` further sheets with tables; `passed_over` are
+    the numbers of rows with sums.
+    """
+
+    sheets: list[Sheet]
+    questions: list[Question]
+    unread: tuple[str, ...] = ()
+    other_pages: tuple[str, ...] = ()
+    passed_over: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Row:
+    number: int
+    values: Mapping[str, Value]
+    found: tuple[tuple[str, Problem], ...]
+    """Name of the column → what was restored or lost."""
+
+
+def read_file(content: bytes, *, gate_names: Mapping[str, str], answers: Answers = Answers()) -> FileReading:
     """The declarations of a file, CSV or XLSX by its first bytes.
 
     Arguments: `gate_names`, names of gates (small letters, no accents) → gate id, beside the ids themselves.
@@ -121,176 +88,156 @@ def read_file(content: bytes, *, gate_names: Mapping[str, str]) -> list[Sheet]:
     Raises
     ------
     MalformedError
-        If it is neither, or cannot be read.
+        If it is neither, cannot be read, is too large or has no known heading.
     InvalidInputError
-        If it is too large, holds no row, or has no known heading.
+        If it holds no row.
     """
-    if len(content) > MAX_FILE_BYTES:
-        raise InvalidInputError(
-            "The file has {size_kb} kB; send at most {most_kb}, in several files.",
-            field="file",
-            size_kb=len(content) // 1000,
-            most_kb=MAX_FILE_BYTES // 1000,
-        )
-    table = list(_read_xlsx(content) if content.startswith(SIGNATURE_OF_ZIP) else _read_csv(content))
-    rows = [(number, row) for number, row in table if any(_text(cell) for cell in row)]
-    if len(rows) < 2:
+    table = read_table(content, layout())
+    hidden_columns = {
+        name
+        for name in table.hidden_columns
+        if name in COLUMNS and any(shown(table.named(line).get(name)) for line in table.lines)
+    }
+    is_skipping = answers.hidden == "skip"
+    lines = [line for line in table.lines if not (is_skipping and line.is_hidden)]
+    named = [(line.number, _drop(table.named(line), hidden_columns if is_skipping else set())) for line in lines]
+    named = [(number, cells) for number, cells in named if any(shown(cells.get(name)) for name in COLUMNS)]
+    sums = tuple(number for number, cells in named if _is_sum(cells))
+    mark = decimal_mark(
+        text for _, cells in named for name, cell in cells.items() if _is_number(name, cell, text := shown(cell))
+    )
+    calendar = table.counts_from_1904
+    rows = [_row(number, cells, gate_names, mark, calendar) for number, cells in named if number not in sums]
+    if not rows:
         raise InvalidInputError("The file holds no rows below its headings.", field="file")
-    if len(rows) > MAX_ROWS + 1:
-        raise InvalidInputError(
-            "The file holds {count} rows; send at most {most}, in several files.",
-            field="file",
-            count=len(rows) - 1,
-            most=MAX_ROWS,
-        )
-    columns = _columns(rows[0][1])
-    return _group([(number, _named(columns, row, gate_names)) for number, row in rows[1:]])
+    sheets, doubles = _without_doubles(_group(rows), keeps_each=answers.doubles != "once")
+    questions = []
+    hidden_rows = [line.number for line in table.lines if line.is_hidden]
+    if answers.hidden is None and hidden_rows:
+        questions.append(_question("hidden_rows", map(str, hidden_rows)))
+    if answers.hidden is None and hidden_columns:
+        questions.append(_question("hidden_columns", sorted(hidden_columns, key=COLUMNS.index)))
+    if answers.doubles is None and doubles:
+        questions.append(_question("doubles", (f"{double} = {first}" for first, double in doubles)))
+    return FileReading(sheets, questions, table.unread, table.other_pages, sums)
 
 
-def make_template() -> bytes:
-    """An empty XLSX with the headings and one example row."""
-    book = Workbook()
-    page = book.active
-    assert page is not None
-    page.title = "declarations"
-    page.append(list(COLUMNS))
-    page.append([EXAMPLE.get(name, "") for name in COLUMNS])
-    for column, name in enumerate(COLUMNS, 1):
-        page.cell(1, column).font = Font(bold=True)
-        page.column_dimensions[get_column_letter(column)].width = max(14, len(name) + 2)
-        for row in range(2, TEXT_ROWS + 2):
-            page.cell(row, column).number_format = "@"  # text: leading zeros stay, dates are not turned around
-    page.freeze_panes = "A2"
-    file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()
+def _question(kind: QuestionKind, places: Iterable[str]) -> Question:
+    listed = list(places)
+    return {"kind": kind, "count": len(listed), "places": listed[:MAX_PLACES]}
 
 
-EXAMPLE: Final[dict[str, Any]] = {
-    "reference": "1",
-    "gate_id": "huu-nghi",
-    "regime": "export",
-    "planned_arrival": "31/12/2026 14:30",
-    "customs_number": "305123456780",
-    "plate": "29C-123.45",
-    "trailer_plate": "29R-012.34",
-    "container": "40",
-    "refrigerated": "x",
-    "payload_kg": "26000",
-    "inspection_expires": "31/12/2027",
-    "driver_name": "Nguyễn Văn An",
-    "driver_phone": "0912 345 678",
-    "driver_paper": "passport",
-    "driver_paper_number": "C1234567",
-    "driver_paper_expires": "31/12/2030",
-    "driver_licence_number": "790123456789",
-    "driver_licence_expires": "31/12/2029",
-    "health_symptoms": "none",
-    "hs_code": "0810.90",
-    "description": "Thanh long tươi",
-    "goods_class": "fresh_fruit",
-    "quantity": "18000",
-    "unit": "kg",
-    "gross_weight_kg": "19500",
-    "net_weight_kg": "18000",
-    "packages": "900",
-    "packaging": "carton",
-    "temperature_c": "5",
-}
+def _drop(cells: Cells, hidden: set[str]) -> Cells:
+    return {name: cell for name, cell in cells.items() if name not in hidden}
 
 
-def _columns(headings: Sequence[Any]) -> dict[int, str]:
-    known = {hs.plain(word): name for name, words in HEADINGS.items() for word in (name, *words)}
-    found = {i: known[word] for i, cell in enumerate(headings) if (word := hs.plain(_text(cell))) in known}
-    twice = {name for name in found.values() if list(found.values()).count(name) > 1}
-    if twice:
-        raise InvalidInputError(
-            "The column {name} is there twice; remove one.", field="file", name=", ".join(sorted(twice))
-        )
-    if "plate" not in found.values():
-        raise InvalidInputError(
-            "The first row holds no heading {name}; begin with the template.", field="file", name="plate"
-        )
-    return found
+def _is_sum(cells: Cells) -> bool:
+    """Whether a row sums up others: it says so, and names no truck."""
+    plate = fold(shown(cells.get("plate")))
+    texts = [plate] if plate else [fold(shown(cell)) for cell in cells.values()]
+    return any(TOTALS.fullmatch(text) for text in texts)
 
 
-def _named(columns: Mapping[int, str], row: Sequence[Any], gate_names: Mapping[str, str]) -> dict[str, Any]:
-    named: dict[str, Any] = {}
-    for i, name in columns.items():
-        value = row[i] if i < len(row) else None
-        if not _text(value):
+def _is_number(name: str, cell: Cell, text: str) -> bool:
+    field = HEAD_FIELDS.get(name) or LINE_FIELDS.get(name)
+    return isinstance(cell, str) and bool(text) and field is not None and field.kind in {"decimal", "whole"}
+
+
+def _row(number: int, cells: Cells, gate_names: Mapping[str, str], mark: DecimalMark, counts_from_1904: bool) -> _Row:
+    values: dict[str, Value] = {}
+    found: list[tuple[str, Problem]] = []
+    paper = find_choice("driver_paper", shown(cells.get("driver_paper"))) or ""
+    for name, cell in cells.items():
+        text = shown(cell)
+        if not text or name == REASON:
             continue
-        words = gate_names if name == "gate_id" else WORDS.get(name, {})
-        named[name] = words.get(hs.plain(_text(value)), value if isinstance(value, datetime | date) else _text(value))
-    return named
+        word = _find_gate(gate_names, text) if name == "gate_id" else find_choice(name, text)
+        if word is not None:
+            values[name] = word
+            continue
+        declared = HEAD_FIELDS.get(name) or LINE_FIELDS.get(name)
+        restored = restore(name, declared, cell, paper=paper, mark=mark, counts_from_1904=counts_from_1904)
+        values[name] = restored.value
+        if restored.message:
+            said = {"written": text[:40], "value": str(restored.value)[:40]}
+            found.append((name, Problem(name, restored.message, said, is_note=not restored.is_lost)))
+    return _Row(number, values, tuple(found))
 
 
-def _group(rows: Sequence[tuple[int, dict[str, Any]]]) -> list[Sheet]:
-    groups: dict[tuple[str, int], list[tuple[int, dict[str, Any]]]] = {}
+def _find_gate(names: Mapping[str, str], text: str) -> str | None:
+    return names.get(fold(text)) or names.get(plain_value(text))
+
+
+def _group(rows: Sequence[_Row]) -> list[list[_Row]]:
+    groups: dict[tuple[str, int], list[_Row]] = {}
     run, last_plate = 0, ""
-    for number, row in rows:
-        reference, plate = _text(row.get(REFERENCE)), hs.plain(_text(row.get("plate")))
+    for row in rows:
+        reference, plate = str(row.values.get(REFERENCE, "")), fold(str(row.values.get("plate", "")))
         if reference:
             key = (reference, -1)
         else:
             run += plate not in {"", last_plate}
             key = ("", run)
         last_plate = plate or last_plate
-        groups.setdefault(key, []).append((number, row))
-    return [_sheet(group) for group in groups.values()]
+        groups.setdefault(key, []).append(row)
+    return list(groups.values())
 
 
-def _sheet(group: Sequence[tuple[int, dict[str, Any]]]) -> Sheet:
-    head: dict[str, Any] = {}
-    for _, row in group:
-        for name in HEAD_FIELDS:
-            if name in row and name not in head:
-                head[name] = row[name]
-    lines = [{name: row[name] for name in LINE_FIELDS if name in row} for _, row in group]
-    return Sheet(tuple(number for number, _ in group), {**head, "lines": lines})
+def _without_doubles(groups: Sequence[list[_Row]], *, keeps_each: bool) -> tuple[list[Sheet], list[tuple[int, int]]]:
+    """The declarations, and which rows say what another says: (first, double).
+
+    A line is double that says the same of goods as another line of its declaration; a declaration is that says all
+    that another says, but for its reference.
+    """
+    doubles: list[tuple[int, int]] = []
+    sheets: list[Sheet] = []
+    first_sheets: dict[str, int] = {}
+    for group in groups:
+        first_lines: dict[str, int] = {}
+        kept = []
+        for row in group:
+            line = _part(row, LINE_FIELDS)
+            first = first_lines.setdefault(repr(sorted(line.items())), row.number)
+            is_double = bool(line) and first != row.number
+            if is_double:
+                doubles.append((first, row.number))
+            if keeps_each or not is_double:
+                kept.append(row)
+        sheet = _sheet(kept)
+        first = first_sheets.setdefault(repr(sheet.written), sheet.rows[0])
+        if first != sheet.rows[0]:
+            doubles.append((first, sheet.rows[0]))
+            if not keeps_each:
+                continue
+        sheets.append(sheet)
+    return sheets, doubles
 
 
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
+def _part(row: _Row, names: Mapping[str, object]) -> dict[str, Value]:
+    return {name: row.values[name] for name in names if name in row.values}
 
 
-def _read_csv(content: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
-    text = _decode(content)
-    if "\0" in text:
-        raise MalformedError("The file is neither CSV nor XLSX.")
-    head = text.partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)
-    try:
-        for number, row in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1):
-            yield number, row[:MAX_COLUMNS]
-    except csv.Error as error:
-        raise MalformedError("The CSV cannot be read: {detail}.", detail=str(error)) from error
-
-
-def _decode(content: bytes) -> str:
-    encoding = "utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError:
-        raise MalformedError("The file is not UTF-8 text; save it as “CSV UTF-8” or as XLSX.") from None
-
-
-def _read_xlsx(content: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > MAX_UNPACKED_BYTES:
-            raise MalformedError("The XLSX unpacks to more than can be read; remove pictures and empty sheets.")
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        page = book.worksheets[0]
-        for number, row in enumerate(page.iter_rows(values_only=True, max_col=MAX_COLUMNS), 1):
-            yield number, row
-            if number > 20 * MAX_ROWS:
-                break
-        book.close()
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, IndexError, OSError, SyntaxError) as error:
-        raise MalformedError("The XLSX cannot be read: {detail}.", detail=str(error)[:100]) from error
+def _sheet(group: Sequence[_Row]) -> Sheet:
+    head: dict[str, object] = {}
+    found: list[Problem] = []
+    lines: list[dict[str, Value]] = []
+    for row in group:
+        line = _part(row, LINE_FIELDS)
+        if line:
+            lines.append(line)
+        new = [name for name in HEAD_FIELDS if name in row.values and name not in head]
+        head.update({name: row.values[name] for name in new})
+        for name, problem in row.found:
+            if name in LINE_FIELDS:
+                found.append(Problem(f"lines.{len(lines)}.{name}", problem.message, problem.values, problem.is_note))
+            elif name in new:
+                found.append(problem)
+    key = next((str(row.values[ROW_KEY]) for row in group if ROW_KEY in row.values), "")
+    match = ROW_KEY_FORM.fullmatch(key)
+    return Sheet(
+        rows=tuple(row.number for row in group),
+        written={**head, "lines": lines},
+        reference=next((str(row.values[REFERENCE]) for row in group if REFERENCE in row.values), ""),
+        found=tuple(found),
+        corrects=(int(match[1]), int(match[2])) if match else None,
+    )

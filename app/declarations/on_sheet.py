@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from sqlalchemy.orm import Session
 
-from app.declarations import reasons, store
+from app.declarations import personal, reasons, store
 from app.declarations.differences import differences
 from app.declarations.form import Form
 from app.declarations.tables import DeclarationRow
+from app.gates.vocabulary import GoodsClass
 from app.platform.actions import ActionContext
+from app.platform.json import JsonObject
 from app.platform.permissions import Principal
 from app.procedures.procedure import Facts
 from app.procedures.steps import Step
+from app.sheets import moving
 from app.sheets.service import SheetChange, Sheets
-from app.trips.goods import GoodsClass
-from app.trips.service import Trip
+from app.trips.service import BeforeAfter, Trip
 from app.trips.vocabulary import DeclarationStatus
 
 
@@ -37,12 +39,14 @@ def hand_in(action: ActionContext, sheets: Sheets, trip_id: int, form: Form, cha
     sheets.open_sheet(action, trip_id, facts_of(form), changed=changed)
 
 
-def begin_anew(session: Session, trip_id: int) -> None:
-    """Take the sheet back, because another gate, direction or regime has another procedure: every step is open again.
+def begin_again(action: ActionContext, sheets: Sheets, trip: Trip, moved: Mapping[str, BeforeAfter]) -> None:
+    """Put the sheet under the procedure of another gate, direction or regime that was declared: every step is open.
 
-    To be followed by `hand_in`, which opens the sheet under the procedure that fits.
+    To be followed by `hand_in`. `moved` are the trip's columns that changed.
     """
-    store.take_back_sheet(session, trip_id)
+    left = str(moved["gate_id"]["before"]) if "gate_id" in moved else None
+    without = moving.OF_THE_GATE if left is not None else moving.OF_THE_CROSSING
+    moving.restart(action, sheets, trip, {"reason": "redeclared"}, without=without, left=left)
 
 
 def note_return(session: Session, _sheets: Sheets, change: SheetChange) -> None:
@@ -61,7 +65,7 @@ def note_return(session: Session, _sheets: Sheets, change: SheetChange) -> None:
     if change.data["to"] != Step.DECLARATION:
         return
     rows = store.revisions_of(session, change.trip.trip_id)
-    row = next((one for one in rows if one.status == DeclarationStatus.SUBMITTED), None)
+    row = next((revision for revision in rows if revision.status == DeclarationStatus.SUBMITTED), None)
     if row is None:
         return
     values = {
@@ -73,12 +77,12 @@ def note_return(session: Session, _sheets: Sheets, change: SheetChange) -> None:
             "reasons": list(change.data.get("reasons", ())),
             "text": change.data.get("text", ""),
         },
-        "version": max(one.version for one in rows) + 1,
+        "version": max(row.version for row in rows) + 1,
     }
     store.update_revision(session, row.trip_id, row.revision, values)
 
 
-def show(session: Session, _principal: Principal, trip: Trip) -> dict[str, Any] | None:
+def show(session: Session, principal: Principal, trip: Trip) -> JsonObject | None:
     """What the sheet shows of the declaration: what was handed in last, and how it differs from what was returned.
 
     `revision status data submitted_at return_reasons`, and `differences` (`field label old new`) from revision
@@ -88,14 +92,16 @@ def show(session: Session, _principal: Principal, trip: Trip) -> dict[str, Any] 
     if not rows:
         return None
     latest, earlier = rows[0], rows[1] if len(rows) > 1 else None
+    changed = differences(earlier.data, latest.data) if earlier else []
+    changed = personal.project_differences(changed, principal.role)
     return {
         "revision": latest.revision,
         "status": latest.status,
-        "data": latest.data,
+        "data": personal.project(latest.data, principal.role),
         "submitted_at": latest.submitted_at.isoformat() if latest.submitted_at else None,
         "return_reasons": (latest if latest.returned_at or earlier is None else earlier).return_reasons,
         "compared_with": earlier.revision if earlier else None,
-        "differences": [one.to_record() for one in differences(earlier.data, latest.data)] if earlier else [],
+        "differences": [asdict(each) for each in changed],
     }
 
 

@@ -1,19 +1,21 @@
-"""Pages of declarations: list, form, one with its revisions, import of many, HS codes."""
+"""Pages of declarations: list, form, one with its revisions, HS codes."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
-from fastapi import APIRouter, Depends, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, Form, Request
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
+from app.accounts.store import find_organisation as get_name
 from app.declarations import form as forms
-from app.declarations import hs, importing, imports, reading, reasons, service
+from app.declarations import hs, reading, reasons, service
 from app.declarations.declared import CHOICES, read
 from app.declarations.endpoints import DeclarantAction, ReaderDep, WriterDep
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, field_of
@@ -21,37 +23,49 @@ from app.gates.service import profiles
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.paging import PageRequest
+from app.registers.picking import PICKS, choices
 from app.trips.vocabulary import DeclarationStatus
 from app.web.form_values import TWO_WAYS
 from app.web.forms import Field, Problem, problems_by_field
-from app.web.pages import render
+from app.web.pages import find_principal, render
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError, RefusedError
 
 router = APIRouter(include_in_schema=False, prefix="/declarations")
 
+PICK_LABELS = {
+    "vehicle_entry": N_("Truck on file"),
+    "trailer_entry": N_("Trailer on file"),
+    "container_entry": N_("Container on file"),
+    "driver_entry": N_("Driver on file"),
+}
 NEW_NAME_FIELD = Field(kind="text", label=N_("Or a new enterprise, by name"))
 BLANK_LINE = dict.fromkeys(LINE_FIELDS, "")
 LINE_NAME = re.compile(r"lines\.(\d{1,3})\.(\w+)", re.ASCII)
 
+Written: TypeAlias = dict[str, object]
+"""A declaration as a form holds it: texts by the field's name, and `lines`, a list of such."""
 
-async def read_written(request: Request) -> dict[str, Any]:
+
+async def read_written(request: Request) -> Written:
     """The form as written: fields by name, `lines` in the order of their numbers."""
     sent = await request.form()
-    written: dict[str, Any] = {name: str(sent.get(name, "")) for name in HEAD_FIELDS}
+    written: Written = {name: str(sent.get(name, "")) for name in HEAD_FIELDS}
     numbered: dict[int, dict[str, str]] = {}
     for name, value in sent.multi_items():
         match = LINE_NAME.fullmatch(name)
         if match and match[2] in LINE_FIELDS and isinstance(value, str):
             numbered.setdefault(int(match[1]), dict(BLANK_LINE))[match[2]] = value
     written["lines"] = [numbered[number] for number in sorted(numbered)]
+    written |= {name: str(sent.get(name, "")) for name in PICKS}
     written["act"] = str(sent.get("act", "save"))
+    written["organisation_id"] = str(sent.get("organisation_id", ""))
     written["version"] = str(sent.get("version", ""))
     return written
 
 
-WrittenDep = Annotated[dict[str, Any], Depends(read_written)]
+WrittenDep = Annotated[Written, Depends(read_written)]
 
 
 @router.get("")
@@ -86,7 +100,8 @@ def enter(request: Request, action: DeclarantAction, written: WrittenDep) -> Res
         return show_form(request, action.session, action.corridor, with_blank_line(written))
     try:
         with action.session.begin_nested():
-            trip_id = service.create(action, written, submit=written["act"] == "submit")
+            owner = declared_for(written)
+            trip_id = service.create(action, written, submit=written["act"] == "submit", organisation_id=owner)
     except CuaKhauError as error:
         return show_form(request, action.session, action.corridor, written, error)
     return RedirectResponse(f"/declarations/{trip_id}", 303)
@@ -95,59 +110,12 @@ def enter(request: Request, action: DeclarantAction, written: WrittenDep) -> Res
 @router.get("/hs")
 def show_hs(request: Request, _principal: ReaderDep, query: str = "") -> Response:
     """HS codes by number or words, for browsers without scripts and whoever looks for one."""
-    found = hs.search(query[:100], limit=50) if query else [one for c, one in hs.known_codes().items() if len(c) == 2]
+    found = (
+        hs.search(query[:100], limit=50)
+        if query
+        else [heading for c, heading in hs.known_codes().items() if len(c) == 2]
+    )
     return render(request, "declarations/hs.html", query=query, found=found, show=hs.show)
-
-
-@router.get("/template.xlsx")
-def get_template(_principal: WriterDep) -> Response:
-    """The file to fill in for an import."""
-    media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    headers = {"Content-Disposition": 'attachment; filename="declarations.xlsx"'}
-    return Response(importing.make_template(), media_type=media, headers=headers)
-
-
-@router.get("/import")
-def show_import_form(request: Request, _principal: WriterDep) -> Response:
-    """Where a file is sent."""
-    return render(request, "declarations/import.html", error=None)
-
-
-@router.post("/import")
-def check_import(request: Request, action: DeclarantAction, file: UploadFile) -> Response:
-    """Check a file row by row."""
-    content = file.file.read(importing.MAX_FILE_BYTES + 1)
-    try:
-        with action.session.begin_nested():
-            import_id = imports.check_file(action, content, file.filename or "")
-    except CuaKhauError as error:
-        return render(request, "declarations/import.html", status=422, error=error)
-    return RedirectResponse(f"/declarations/imports/{import_id}", 303)
-
-
-@router.get("/imports/{import_id}")
-def show_import(request: Request, principal: WriterDep, session: SessionDep, import_id: int) -> Response:
-    """The result for each row, and which to make."""
-    return _show_import(request, imports.get(session, principal, import_id), None)
-
-
-@router.post("/imports/{import_id}")
-def apply_import(
-    request: Request,
-    action: DeclarantAction,
-    import_id: int,
-    number: Annotated[list[int], Form(default_factory=list)],
-    which: Annotated[str, Form()] = "chosen",
-    submit: Annotated[str, Form()] = "",
-) -> Response:
-    """Make all declarations of a file or none, or the chosen ones."""
-    try:
-        with action.session.begin_nested():
-            chosen = None if which == "all" else number
-            imports.apply(action, import_id, chosen=chosen, submit=bool(submit))
-    except CuaKhauError as error:
-        return _show_import(request, imports.get(action.session, action.actor, import_id), error)
-    return RedirectResponse(f"/declarations/imports/{import_id}", 303)
 
 
 @router.get("/{trip_id}")
@@ -167,7 +135,7 @@ def show(
         sites=corridor.sites,
         reasons=reasons.all_reasons(),
         returned=_returned(found),
-        shown_name=_shown_name,
+        shown_name=shown_name,
     )
 
 
@@ -177,8 +145,8 @@ def show_edit(
 ) -> Response:
     """The form with what is declared."""
     found = reading.get(session, principal, trip_id, now=clock.now())
-    written = as_written(forms.Form.from_record(found["data"]))
-    return show_form(request, session, corridor, {**written, "version": str(found["version"])}, found=found)
+    written = as_written(forms.Form.from_record(found.data))
+    return show_form(request, session, corridor, {**written, "version": str(found.version)}, found=found)
 
 
 @router.post("/{trip_id}/edit")
@@ -189,7 +157,8 @@ def edit(request: Request, action: DeclarantAction, written: WrittenDep, trip_id
         return show_form(request, action.session, action.corridor, with_blank_line(written), found=found)
     try:
         with action.session.begin_nested():
-            version = int(written["version"]) if written["version"].isascii() and written["version"].isdigit() else 0
+            sent = str(written["version"])
+            version = int(sent) if sent.isascii() and sent.isdigit() else 0
             service.save(action, trip_id, version, written, submit=written["act"] == "submit")
     except CuaKhauError as error:
         return show_form(request, action.session, action.corridor, written, error, found=found)
@@ -214,18 +183,19 @@ def show_form(
     written: Mapping[str, Any],
     error: CuaKhauError | None = None,
     *,
-    found: Mapping[str, Any] | None = None,
+    found: reading.ShownDeclaration | None = None,
+    refused: list[Problem] | None = None,
     **more: Any,
 ) -> Response:
-    """The form of a declaration with what was written and what is wrong with it."""
+    """The form of a declaration with what was written and what is wrong with it: `error`, or `refused` before."""
     now = request.app.state.runtime.clock.now()
     if "check" in request.query_params and error is None:
         form, unreadable = forms.read(written)
         error = service.refusal_of(session, form, unreadable, corridor, now)
-    refused = error.problems if isinstance(error, RefusedError) else [error] if error else []
-    errors = [Problem(one.field or "", one.message, one.values) for one in refused]
-    context: dict[str, Any] = {
-        "written": {**dict.fromkeys(HEAD_FIELDS, ""), "version": "", **written},
+    found_errors = error.problems if isinstance(error, RefusedError) else [error] if error else []
+    errors = [Problem(error.field or "", error.message, error.values) for error in found_errors] + (refused or [])
+    context = {
+        "written": {**dict.fromkeys((*HEAD_FIELDS, *PICKS), ""), "version": "", "organisation_id": "", **written},
         "lines": list(written.get("lines") or []) or [dict(BLANK_LINE)],
         "errors": errors,
         "by_field": problems_by_field(errors),
@@ -236,25 +206,62 @@ def show_form(
         "line_fields": LINE_FIELDS,
         "found": found,
         "desk": None,
+        "row": None,
+        "picks": None if "desk" in more else _picks(request, session, written, found),
         "new_name_field": NEW_NAME_FIELD,
-        "shown_name": _shown_name,
+        "shown_name": shown_name,
     }
-    return render(request, "declarations/form.html", status=422 if errors else 200, **{**context, **more})
+    return render(request, "declarations/form.html", status=422 if error else 200, **{**context, **more})
 
 
-def as_written(form: forms.Form) -> dict[str, Any]:
+def declared_for(written: Mapping[str, object]) -> int | None:
+    """The organisation that a form says it declares for; `None`: the own."""
+    named = str(written.get("organisation_id", ""))
+    return int(named) if named.isascii() and named.isdigit() and len(named) < 10 else None
+
+
+def _picks(
+    request: Request, session: Session, written: Mapping[str, object], found: reading.ShownDeclaration | None
+) -> Mapping[str, object] | None:
+    """What can be taken over from the file of whom is declared for; `None` if the caller has none."""
+    principal = find_principal(request)
+    if principal is None or principal.organisation_id is None or principal.scope("registers.write") is None:
+        return None
+    owner = found.organisation_id if found else declared_for(written) or principal.organisation_id
+    if owner not in principal.organisation_ids:
+        owner = principal.organisation_id
+    known = choices(session, owner)
+    names = {
+        organisation_id: organisation.name
+        for organisation_id in sorted(principal.acts_for)
+        if (organisation := get_name(session, organisation_id))
+    }
+    return {
+        "of": {name: known.of(name) for name in PICKS},
+        "labels": PICK_LABELS,
+        "fills": {name: {entry.entry_id: _fills(entry.fields) for entry in known.of(name)} for name in PICKS},
+        "owner": owner,
+        "acts_for": {} if found else names,
+    }
+
+
+def _fills(fields: Mapping[str, object]) -> str:
+    return json.dumps({name: _as_text(value) for name, value in fields.items()}, ensure_ascii=False)
+
+
+def as_written(form: forms.Form) -> Written:
     """A declaration as the fields of a form hold it: local times, numbers without a needless point."""
     record = asdict(form)
     lines = [{name: _as_text(value) for name, value in line.items()} for line in record.pop("lines")]
     return {**{name: _as_text(value) for name, value in record.items()}, "lines": lines}
 
 
-def with_blank_line(written: Mapping[str, Any]) -> dict[str, Any]:
+def with_blank_line(written: Mapping[str, Any]) -> Written:
     """What was written with one more line of goods to fill in."""
     return {**written, "lines": [*written["lines"], dict(BLANK_LINE)]}
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -267,43 +274,18 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-def _returned(found: Mapping[str, Any]) -> dict[str, Any] | None:
+def _returned(found: reading.ShownDeclaration) -> reading.ShownRevision | None:
     """The return that still has to be answered."""
-    for row in found["revisions"][:2]:
-        if row["status"] == DeclarationStatus.SUBMITTED:
+    for row in found.revisions[:2]:
+        if row.status == DeclarationStatus.SUBMITTED:
             return None
-        if row["status"] == DeclarationStatus.RETURNED:
-            return dict(row)
+        if row.status == DeclarationStatus.RETURNED:
+            return row
     return None
 
 
-def _shown_name(name: str) -> tuple[str, str]:
+def shown_name(name: str) -> tuple[str, str]:
     """The label of a field and the number of its line, if it has one."""
-    one = field_of(name)
+    field = field_of(name)
     line = name.split(".")[1] if name.startswith("lines.") else ""
-    return (one.label if one else name, line)
-
-
-def _show_import(request: Request, found: dict[str, Any], error: CuaKhauError | None) -> Response:
-    problems = [
-        {
-            **row,
-            **{
-                kind: [Problem(one["field"], one["message"], one["values"]) for one in row[kind]]
-                for kind in ("problems", "notes")
-            },
-        }
-        for row in found["rows"]
-    ]
-    fine, refused = imports.results(found["rows"])
-    return render(
-        request,
-        "declarations/imported.html",
-        status=422 if error else 200,
-        found=found,
-        rows=problems,
-        fine=fine,
-        refused=refused,
-        error=error,
-        shown_name=_shown_name,
-    )
+    return (field.label if field else name, line)

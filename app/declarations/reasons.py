@@ -34,12 +34,12 @@ def all_reasons() -> Mapping[str, Reason]:
     """Every reason by its code."""
     source = resources.files("app.declarations").joinpath("data", "return_reasons.json")
     listed = json.loads(source.read_text(encoding="utf-8"))
-    return {one["code"]: Reason(**{**one, "steps": tuple(one["steps"])}) for one in listed}
+    return {reason["code"]: Reason(**{**reason, "steps": tuple(reason["steps"])}) for reason in listed}
 
 
 def reasons_for(step: str) -> list[Reason]:
     """The reasons to offer at a step."""
-    return [one for one in all_reasons().values() if not one.steps or step in one.steps]
+    return [reason for reason in all_reasons().values() if not reason.steps or step in reason.steps]
 
 
 def check_reasons(codes: Sequence[str], text: str) -> list[str]:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
 from app.declarations import checks, hs, on_sheet, store
 from app.declarations.differences import changed_parts, differences
 from app.declarations.form import Form, Line, problems_of, read
+from app.declarations.picked import fill
 from app.declarations.reading import previous_revision, version_of, why_closed
 from app.declarations.tables import DeclarationRow
 from app.gates.service import profiles
+from app.gates.vocabulary import GoodsClass
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Scope
+from app.procedures.changes import Change
+from app.registers import claims as registers
+from app.sheets import standing
 from app.sheets.service import Sheets
+from app.trips import ahead
 from app.trips import service as trips
-from app.trips import store as trip_store
 from app.trips.declaration import GOODS_LENGTH, Declaration
-from app.trips.goods import GoodsClass
-from app.trips.places import Places
+from app.trips.hs_classes import suggest_class
 from app.trips.scope import visible_trips
 from app.trips.service import Trip
 from app.trips.timeline import TimelineEntry
@@ -32,7 +36,6 @@ from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError, NotFoundError, RefusedError
 from geo.versions import check_version
 from ingest import plates
-from ingest.store import find_vehicle
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class DeclarationAction(ActionContext):
     simulated: bool = field(default=False, kw_only=True)
 
 
+FORM_RESOLUTION: Final = timedelta(minutes=1)
+"""A form holds times to the minute: within that an arrival is the same."""
 TOLD_OF_TRIP = frozenset(each.name for each in fields(Declaration)) & frozenset(each.name for each in fields(Form))
 """What a trip takes over from its declaration as it is, by the name that both have for it."""
 
@@ -66,12 +71,12 @@ def create(
     ForbiddenError, ConflictError
         If it would belong to another enterprise, or the truck is on an open trip.
     """
-    form = _read(written)
-    around = _surroundings(action, None)
     owner = organisation_of(action.actor, organisation_id)
-    found = checks.check(form, around) if submit else checks.check_draft(form)
+    form = _read(fill(action.session, owner, written))
+    around = _surroundings(action, None)
+    found = checks.check(form, around) if submit else checks.check_draft(form, around.gates.get(form.gate_id))
     undeclared = _find_undeclared(action.session, form, owner)
-    _refuse(found + _check_registers(action.session, form, owner, undeclared))
+    _refuse(found + _check_registers(action, form, owner, undeclared))
     trip_id = _begin_trip(action, form, owner, undeclared)
     row = _insert_draft(action, trip_id, 1, form, version=1)
     if submit:
@@ -94,17 +99,18 @@ def save(
         If there is none for the caller, it was changed since, an agency has begun with it, or a value is wrong.
     """
     trip, latest = _lock(action, trip_id, expected_version)
-    form = _read(written)
-    around = _surroundings(action, trip.planned_arrival)
-    found = checks.check(form, around) if submit else checks.check_draft(form)
-    _refuse(found + _check_registers(action.session, form, trip.organisation_id, trip))
+    form = _read(fill(action.session, trip.organisation_id, written))
+    _check_changes(action.session, trip, form)
+    around = _surroundings(action, trip.planned_arrival, trip_id)
+    found = checks.check(form, around) if submit else checks.check_draft(form, around.gates.get(form.gate_id))
+    _refuse(found + _check_registers(action, form, trip.organisation_id, trip))
     record, before = form.to_record(), latest.data
     if latest.status == DeclarationStatus.DRAFT:
         values = {"data": record, "version": latest.version + 1}
         store.update_revision(action.session, trip_id, latest.revision, values)
         if latest.revision == 1 and not submit:
             declared = _declared(form, trip.organisation_id)
-            trips.align_trip(action, trip, declared, places=Places.of(action.corridor))
+            trips.align_trip(action, trip, declared, corridor=action.corridor)
         draft = latest
     else:
         draft = _insert_draft(action, trip_id, latest.revision + 1, form, version=latest.version + 1)
@@ -126,22 +132,28 @@ def submit(action: DeclarationAction, trip_id: int, expected_version: int) -> No
     if latest.status != DeclarationStatus.DRAFT:
         raise ConflictError("The declaration is {status} and holds no change to submit.", status=latest.status)
     form = Form.from_record(latest.data)
-    found = checks.check(form, _surroundings(action, trip.planned_arrival))
-    _refuse(found + _check_registers(action.session, form, trip.organisation_id, trip))
+    _check_changes(action.session, trip, form)
+    found = checks.check(form, _surroundings(action, trip.planned_arrival, trip_id))
+    _refuse(found + _check_registers(action, form, trip.organisation_id, trip))
     _submit(action, trip, latest, previous_revision(action.session, trip_id, latest.revision))
 
 
 def check_written(
-    action: DeclarationAction, written: Mapping[str, Any], organisation_id: int | None
+    action: DeclarationAction, written: Mapping[str, Any], organisation_id: int | None, around: checks.Surroundings
 ) -> tuple[Form, list[Problem]]:
     """A new declaration as read, and all that stands in its way or deserves a look; nothing is kept."""
     form, unreadable = read(written)
     form = complete(form)
     owner = organisation_of(action.actor, organisation_id)
-    unread = {one.field for one in unreadable}
-    found = [one for one in checks.check(form, _surroundings(action, None)) if one.field not in unread]
+    unread = {problem.field for problem in unreadable}
+    found = [problem for problem in checks.check(form, around) if problem.field not in unread]
     undeclared = _find_undeclared(action.session, form, owner)
-    return form, [*unreadable, *found, *_check_registers(action.session, form, owner, undeclared)]
+    return form, [*unreadable, *found, *_check_registers(action, form, owner, undeclared)]
+
+
+def surroundings(action: DeclarationAction) -> checks.Surroundings:
+    """What a new declaration is checked against."""
+    return _surroundings(action, None)
 
 
 def refusal_of(
@@ -150,7 +162,7 @@ def refusal_of(
     """What stands in the way of submitting a form, as far as the form itself tells."""
     around = checks.Surroundings(now, profiles(session, now, corridor), form.planned_arrival)
     problems = [*unreadable, *problems_of(checks.check(complete(form), around))]
-    return RefusedError([as_error(one) for one in problems]) if problems else None
+    return RefusedError([as_error(problem) for problem in problems]) if problems else None
 
 
 # Pieces
@@ -165,7 +177,7 @@ def organisation_of(principal: Principal, named: int | None) -> int:
         If the desk names none, or an enterprise another one than itself.
     """
     if principal.require("declarations.write") is Scope.OWN_ORGANISATION and principal.organisation_id is not None:
-        return principal.organisation_id
+        return registers.organisation_of(principal, named)
     if named is None:
         raise InvalidInputError("Name the enterprise that the trip belongs to.", field="organisation_id")
     return named
@@ -177,7 +189,7 @@ def complete(form: Form) -> Form:
         replace(
             line,
             hs_code=hs.show(code) if hs.is_well_formed(code := hs.squeeze(line.hs_code)) else line.hs_code,
-            goods_class=line.goods_class or hs.suggest_class(line.hs_code),
+            goods_class=line.goods_class or suggest_class(line.hs_code),
         )
         for line in form.lines
     )
@@ -199,56 +211,59 @@ def _read(written: Mapping[str, Any]) -> Form:
 def _refuse(found: Sequence[Problem]) -> None:
     problems = problems_of(found)
     if problems:
-        raise RefusedError([as_error(one) for one in problems])
+        raise RefusedError([as_error(problem) for problem in problems])
 
 
-def _surroundings(action: DeclarationAction, kept_arrival: datetime | None) -> checks.Surroundings:
-    return checks.Surroundings(action.now, profiles(action.session, action.now, action.corridor), kept_arrival)
+def _surroundings(
+    action: DeclarationAction, kept_arrival: datetime | None, trip_id: int | None = None
+) -> checks.Surroundings:
+    rows = [] if trip_id is None else on_sheet.handed_in(store.revisions_of(action.session, trip_id))
+    declared = Form.from_record(rows[0].data) if rows else None
+    gates = profiles(action.session, action.now, action.corridor)
+    return checks.Surroundings(action.now, gates, kept_arrival, declared)
 
 
-def _check_registers(session: Session, form: Form, organisation_id: int, trip: Trip | None) -> list[Problem]:
-    """What other trips and enterprises stand against."""
+def _check_registers(action: DeclarationAction, form: Form, organisation_id: int, trip: Trip | None) -> list[Problem]:
+    """What other trips of the same enterprise stand against; what others declare for a plate blocks nobody."""
     found: list[Problem] = []
-    own_id = None if trip is None else trip.trip_id
-    truck, trailer = plates.find_plate(form.plate), plates.find_plate(form.trailer_plate)
-    if truck is not None:
-        busy = store.find_open_trip_by_plate(session, truck)
-        if busy is not None and busy.trip_id != own_id:
-            found.append(_busy("plate", form.plate, busy, organisation_id))
-        vehicle = find_vehicle(session, truck)
-        if vehicle is not None and vehicle.organisation_id not in {None, organisation_id}:
-            message = "The truck {plate} belongs to another enterprise; check the plate, or let them declare it."
-            found.append(Problem("plate", message, {"plate": form.plate}))
-    if trailer is not None:
-        busy = store.find_open_trip_by_trailer(session, trailer, but=own_id)
+    session, own_id = action.session, None if trip is None else trip.trip_id
+    for name, written, find in (
+        ("plate", form.plate, store.open_trips_of),
+        ("trailer_plate", form.trailer_plate, store.open_trips_by_trailer),
+    ):
+        plate = plates.find_plate(written)
+        if plate is None:
+            continue
+        others = [each for each in find(session, plate, organisation_id) if each.trip_id != own_id]
+        busy = ahead.find_same(others, form.planned_arrival, action.now)
         if busy is not None:
-            found.append(_busy("trailer_plate", form.trailer_plate, busy, organisation_id))
+            found.append(_busy(name, written, busy))
     return found
 
 
 def _find_undeclared(session: Session, form: Form, organisation_id: int) -> Trip | None:
-    """The truck's open trip of this organisation, if nothing was declared of it yet."""
-    truck = plates.find_plate(form.plate)
-    trip = None if truck is None else store.find_open_trip_by_plate(session, truck)
-    if trip is None or trip.organisation_id != organisation_id or store.revisions_of(session, trip.trip_id):
+    """The truck's open trip of this organisation, planned about then, of which nothing was declared yet."""
+    truck, arrival = plates.find_plate(form.plate), form.planned_arrival
+    if truck is None or arrival is None:
         return None
-    return trip
+    known = store.open_trips_of(session, truck, organisation_id)
+    undeclared = [each for each in known if not store.revisions_of(session, each.trip_id)]
+    near = [each for each in undeclared if abs(each.planned_arrival - arrival) < ahead.NEAR]
+    return min(near, key=lambda each: abs(each.planned_arrival - arrival), default=None)
 
 
 def _begin_trip(action: DeclarationAction, form: Form, organisation_id: int, undeclared: Trip | None) -> int:
-    declared, places = _declared(form, organisation_id), Places.of(action.corridor)
+    declared = _declared(form, organisation_id)
     if undeclared is None:
-        return trips.create_trip(action, declared, places, simulated=action.simulated)
-    trip = trip_store.lock_trip(action.session, Trip.organisation_id == organisation_id, undeclared.trip_id)
+        return trips.create_trip(action, declared, action.corridor, simulated=action.simulated)
+    trip = trips.lock_trip(action.session, Trip.organisation_id == organisation_id, undeclared.trip_id)
     assert trip is not None
-    trips.align_trip(action, trip, declared, places=places)
+    trips.align_trip(action, trip, declared, corridor=action.corridor)
     return trip.trip_id
 
 
-def _busy(name: str, plate: str, busy: Trip, organisation_id: int) -> Problem:
-    if busy.organisation_id != organisation_id:
-        return Problem(name, "{plate} is on an open trip of another enterprise; check the plate.", {"plate": plate})
-    message = "{plate} is on the open trip {code}; end or cancel that trip first, or declare another vehicle."
+def _busy(name: str, plate: str, busy: Trip) -> Problem:
+    message = "{plate} is on the open trip {code} then; end or cancel it first, or declare another vehicle or time."
     return Problem(name, message, {"plate": plate, "code": busy.code})
 
 
@@ -256,7 +271,7 @@ def _declared(form: Form, organisation_id: int) -> Declaration:
     main = form.main_line or Line()
     assert form.planned_arrival is not None  # a draft without it was refused
     goods = "; ".join(dict.fromkeys(line.description for line in form.lines if line.description))
-    told: dict[str, Any] = {name: getattr(form, name) or None for name in TOLD_OF_TRIP}
+    told: Mapping[str, Any] = {name: getattr(form, name) or None for name in TOLD_OF_TRIP}
     return Declaration(
         **told,
         goods=goods if len(goods) <= GOODS_LENGTH else f"{goods[: GOODS_LENGTH - 1]}…",
@@ -270,9 +285,9 @@ def _submit(action: DeclarationAction, trip: Trip, draft: DeclarationRow, previo
     form = Form.from_record(draft.data)
     trip_id = trip.trip_id
     declared = _declared(form, trip.organisation_id)
-    moved = trips.align_trip(action, trip, declared, places=Places.of(action.corridor))
+    moved = trips.align_trip(action, trip, declared, corridor=action.corridor)
     if trip.procedure_id is not None and {"gate_id", "direction", "regime"} & set(moved):
-        on_sheet.begin_anew(action.session, trip_id)
+        on_sheet.begin_again(action, action.sheets, trip, moved)
     if previous is not None and previous.status == DeclarationStatus.SUBMITTED:
         store.update_revision(action.session, trip_id, previous.revision, {"status": DeclarationStatus.SUPERSEDED})
     values = {
@@ -284,7 +299,7 @@ def _submit(action: DeclarationAction, trip: Trip, draft: DeclarationRow, previo
     store.update_revision(action.session, trip_id, draft.revision, values)
     changes = differences(previous.data, draft.data) if previous is not None else []
     kind = "declared" if previous is None else "redeclared" if previous.returned_at else "declaration_amended"
-    changed = {"revision": draft.revision, "changed": [one.field for one in changes]}
+    changed = {"revision": draft.revision, "changed": [change.field for change in changes]}
     TimelineEntry(trip_id, kind, changed).write(action)
     if previous is None:
         _finish_arrival(action, trip_id)
@@ -292,6 +307,20 @@ def _submit(action: DeclarationAction, trip: Trip, draft: DeclarationRow, previo
     before = None if previous is None else previous.data
     verb = "submit" if previous is None else "redeclare" if previous.returned_at else "amend"
     action.record(f"declarations.{verb}", "declaration", trip_id, before, draft.data)
+
+
+def _check_changes(session: Session, trip: Trip, form: Form) -> None:
+    """That what differs from what was handed in may be changed now; raises ConflictError."""
+    rows = on_sheet.handed_in(store.revisions_of(session, trip.trip_id))
+    if not rows:
+        return
+    before = {**rows[0].data, "gate_id": trip.gate_id, "planned_arrival": None}
+    after = {**form.to_record(), "planned_arrival": None}
+    wanted = {Change.of_field(difference.field): difference.field for difference in differences(before, after)}
+    arrival = form.planned_arrival
+    if arrival is None or abs(arrival - trip.planned_arrival) >= FORM_RESOLUTION:
+        wanted[Change.ARRIVAL] = "planned_arrival"
+    standing.check_changes(session, trip, wanted, fields=wanted)
 
 
 def _finish_arrival(action: DeclarationAction, trip_id: int) -> None:
@@ -317,7 +346,7 @@ def _insert_draft(
 
 
 def _lock_trip(action: DeclarationAction, trip_id: int) -> Trip:
-    trip = trip_store.lock_trip(action.session, visible_trips(action.actor, "declarations.write"), trip_id)
+    trip = trips.lock_trip(action.session, visible_trips(action.actor, "declarations.write"), trip_id)
     if trip is None:
         raise NotFoundError("There is no declaration of trip {trip_id} that you may change.", trip_id=trip_id)
     return trip

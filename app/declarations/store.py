@@ -1,22 +1,63 @@
-"""Queries on declarations, imports and undeclared arrivals. Nothing here commits."""
+"""Queries on declarations and undeclared arrivals. Nothing here commits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session, aliased
 
-from app.accounts.service import Account, Organisation
-from app.declarations.tables import IS_WAITING, DeclarationImport, DeclarationRow, UndeclaredArrival
-from app.procedures.steps import Step, StepStatus
-from app.trips.service import IS_OPEN, Trip
+from app.accounts.service import Organisation
+from app.accounts.store import COMPANY_KINDS
+from app.declarations import personal
+from app.declarations.tables import IS_WAITING, DeclarationRow, UndeclaredArrival
+from app.platform.search import matches
+from app.trips.service import IS_OPEN, Trip, is_current
+from geo.database import records
 from ingest.tables import Vehicle
 
-AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
+
+@dataclass(frozen=True)
+class NamedTrip:
+    """A trip with the names of its truck and organisation."""
+
+    trip: Trip
+    plate: str
+    organisation: str
+
+
+@dataclass(frozen=True)
+class ListedDeclaration:
+    """The latest revision of a trip's declaration, with what the trip is known by."""
+
+    trip_id: int
+    revision: int
+    status: str
+    version: int
+    submitted_at: datetime | None
+    returned_at: datetime | None
+    code: str
+    goods: str
+    gate_id: str
+    stage: str
+    planned_arrival: datetime
+    simulated: bool
+    plate: str
+    organisation: str
+
+
+@dataclass(frozen=True)
+class NamedArrival:
+    """An undeclared arrival with its trip's code and organisation, once it has one."""
+
+    arrival: UndeclaredArrival
+    code: str | None
+    organisation: str | None
+
 
 _newer = aliased(DeclarationRow)
 _LATEST = (
@@ -36,24 +77,30 @@ def revisions_of(session: Session, trip_id: int) -> Sequence[DeclarationRow]:
     ).all()
 
 
-def find_trip(session: Session, visible: ColumnElement[bool], trip_id: int) -> AnyRow | None:
+def find_trip(session: Session, visible: ColumnElement[bool], trip_id: int) -> NamedTrip | None:
     """A visible trip, with the names of truck and organisation."""
     query = (
-        select(Trip, Vehicle.plate, Organisation.name.label("organisation"))
+        select(Trip, Vehicle.plate, Organisation.name)
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
         .join(Organisation, Organisation.organisation_id == Trip.organisation_id)
         .where(Trip.trip_id == trip_id, visible)
     )
-    return session.execute(query).one_or_none()
+    row = session.execute(query).one_or_none()
+    return None if row is None else NamedTrip(*row)
 
 
 def list_latest(
     session: Session, visible: ColumnElement[bool], *, status: str | None, before: int | None, limit: int
-) -> Sequence[AnyRow]:
+) -> list[ListedDeclaration]:
     """The latest revision of each visible trip's declaration, newest trip first."""
     query = (
         select(
-            DeclarationRow,
+            DeclarationRow.trip_id,
+            DeclarationRow.revision,
+            DeclarationRow.status,
+            DeclarationRow.version,
+            DeclarationRow.submitted_at,
+            DeclarationRow.returned_at,
             Trip.code,
             Trip.goods,
             Trip.gate_id,
@@ -74,12 +121,12 @@ def list_latest(
         query = query.where(DeclarationRow.status == status)
     if before is not None:
         query = query.where(DeclarationRow.trip_id < before)
-    return session.execute(query).all()
+    return records(ListedDeclaration, session.execute(query))
 
 
 def insert_revision(session: Session, values: Mapping[str, Any]) -> DeclarationRow:
     """A new revision."""
-    return session.scalars(insert(DeclarationRow).values(**values).returning(DeclarationRow)).one()
+    return session.scalars(insert(DeclarationRow).values(**_with_digests(values)).returning(DeclarationRow)).one()
 
 
 def update_revision(session: Session, trip_id: int, revision: int, values: Mapping[str, Any]) -> None:
@@ -87,70 +134,41 @@ def update_revision(session: Session, trip_id: int, revision: int, values: Mappi
     session.execute(
         update(DeclarationRow)
         .where(DeclarationRow.trip_id == trip_id, DeclarationRow.revision == revision)
-        .values(**values)
+        .values(**_with_digests(values))
         .execution_options(synchronize_session="fetch")
     )
 
 
+def _with_digests(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Columns of a revision with the digests of the driver that its data name."""
+    return {**values, "driver_digests": personal.digests_of(values["data"])} if "data" in values else values
+
+
 def find_open_trip_by_plate(session: Session, plate_norm: str) -> Trip | None:
-    """The open trip of the truck with a plate."""
+    """The trip that the truck with a plate is on, of its open ones."""
     return session.scalars(
         select(Trip)
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
-        .where(Vehicle.plate_norm == plate_norm, text(f"trip.{IS_OPEN}"))
+        .where(Vehicle.plate_norm == plate_norm, is_current())
     ).one_or_none()
 
 
-def find_open_trip_by_trailer(session: Session, trailer_norm: str, *, but: int | None) -> Trip | None:
-    """An open trip with a trailer, other than the trip `but`."""
-    query = select(Trip).where(Trip.trailer_plate == trailer_norm, text(IS_OPEN)).limit(1)
-    return session.scalars(query if but is None else query.where(Trip.trip_id != but)).one_or_none()
-
-
-def has_step_done(session: Session, trip_id: int) -> bool:
-    """Whether an agency has already confirmed a step of the trip."""
-    return bool(
-        session.scalar(
-            text(
-                "SELECT EXISTS (SELECT 1 FROM app.trip_step "
-                "WHERE trip_id = :trip_id AND status = :done AND step <> :declaration AND done_by IS NOT NULL)"
-            ),
-            {"trip_id": trip_id, "done": StepStatus.DONE, "declaration": Step.DECLARATION},
-        )
+def open_trips_of(session: Session, plate_norm: str, organisation_id: int) -> Sequence[Trip]:
+    """The open trips of the truck with a plate that an enterprise declared, by planned arrival."""
+    query = (
+        select(Trip)
+        .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
+        .where(Vehicle.plate_norm == plate_norm, Trip.organisation_id == organisation_id, text(f"trip.{IS_OPEN}"))
     )
+    return session.scalars(query.order_by(Trip.planned_arrival, Trip.trip_id)).all()
 
 
-def take_back_sheet(session: Session, trip_id: int) -> None:
-    """Remove the steps of a locked trip and its procedure, with the channel customs gave under it."""
-    session.execute(text("DELETE FROM app.trip_step WHERE trip_id = :trip_id"), {"trip_id": trip_id})
-    session.execute(
-        text(
-            "UPDATE app.trip SET procedure_id = NULL, channel = NULL, version = version + 1, "
-            "facts = facts - 'channel' - 'undeclared_since' WHERE trip_id = :trip_id"
-        ),
-        {"trip_id": trip_id},
+def open_trips_by_trailer(session: Session, trailer_norm: str, organisation_id: int) -> Sequence[Trip]:
+    """The open trips with a trailer that an enterprise declared, by planned arrival."""
+    query = select(Trip).where(
+        Trip.trailer_plate == trailer_norm, Trip.organisation_id == organisation_id, text(IS_OPEN)
     )
-
-
-# Imports
-
-
-def insert_import(session: Session, values: Mapping[str, Any]) -> int:
-    """A new import; its id."""
-    return int(session.scalars(insert(DeclarationImport).values(**values).returning(DeclarationImport.import_id)).one())
-
-
-def lock_import(session: Session, visible: ColumnElement[bool], import_id: int) -> DeclarationImport | None:
-    """A visible import, locked."""
-    return session.scalars(
-        select(DeclarationImport).where(DeclarationImport.import_id == import_id, visible).with_for_update()
-    ).one_or_none()
-
-
-def find_import(session: Session, visible: ColumnElement[bool], import_id: int) -> DeclarationImport | None:
-    """A visible import."""
-    query = select(DeclarationImport).where(DeclarationImport.import_id == import_id, visible)
-    return session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    return session.scalars(query.order_by(Trip.planned_arrival, Trip.trip_id)).all()
 
 
 # Undeclared arrivals
@@ -180,14 +198,13 @@ def find_arrival_of_trip(session: Session, trip_id: int) -> UndeclaredArrival | 
     ).one_or_none()
 
 
-def arrivals(session: Session, visible: ColumnElement[bool], *, since: datetime) -> Sequence[AnyRow]:
+def arrivals(session: Session, visible: ColumnElement[bool], *, since: datetime) -> list[NamedArrival]:
     """Vehicles that wait, longest first, then those that arrived since and are done with, newest first."""
     is_over = or_(UndeclaredArrival.submitted_at.is_not(None), UndeclaredArrival.left_at.is_not(None))
     query = (
-        select(UndeclaredArrival, Trip.code, Organisation.name.label("organisation"), Account.full_name.label("clerk"))
+        select(UndeclaredArrival, Trip.code, Organisation.name)
         .outerjoin(Trip, Trip.trip_id == UndeclaredArrival.trip_id)
         .outerjoin(Organisation, Organisation.organisation_id == Trip.organisation_id)
-        .join(Account, Account.account_id == UndeclaredArrival.registered_by)
         .where(visible, or_(~is_over, UndeclaredArrival.arrived_at >= since))
         .order_by(
             is_over,
@@ -196,7 +213,7 @@ def arrivals(session: Session, visible: ColumnElement[bool], *, since: datetime)
         )
         .limit(300)
     )
-    return session.execute(query).all()
+    return [NamedArrival(*row) for row in session.execute(query)]
 
 
 def update_arrival(session: Session, arrival_id: int, values: Mapping[str, Any]) -> None:
@@ -222,10 +239,9 @@ def mark_arrived(session: Session, trip_id: int, arrived_at: datetime) -> None:
 
 def search_enterprises(session: Session, query: str, *, limit: int) -> Sequence[Organisation]:
     """Enterprises and customs agents whose name holds the words asked for."""
-    words = [Organisation.name.icontains(word, autoescape=True) for word in query.split()]
     return session.scalars(
         select(Organisation)
-        .where(and_(Organisation.kind.in_(("enterprise", "customs_agent")), *words))
+        .where(Organisation.kind.in_(COMPANY_KINDS), matches(query, Organisation.name))
         .order_by(Organisation.name)
         .limit(limit)
     ).all()

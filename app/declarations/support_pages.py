@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Path, Request
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
-from app.accounts import store as account_store
+from app.accounts import service as accounts
 from app.accounts.authorisation import acting, allow
-from app.declarations import desk
-from app.declarations.pages import WrittenDep, as_written, show_form, with_blank_line
+from app.accounts.service import Organisation
+from app.declarations import desk, sightings
+from app.declarations.pages import Written, WrittenDep, as_written, show_form, with_blank_line
 from app.declarations.service import DeclarationAction
 from app.declarations.vocabulary import ArrivalStatus
 from app.platform.actions import ActionContext
@@ -63,13 +65,35 @@ def register(
     plate: Annotated[str, Form(max_length=40)] = "",
     arrived: Annotated[str, Form(max_length=5)] = "",
     note: Annotated[str, Form(max_length=1000)] = "",
+    sighting: Annotated[int | None, Form(ge=1, le=2**63 - 1)] = None,
+    act: Annotated[str, Form(max_length=20)] = "register",
 ) -> Response:
-    """Register an undeclared vehicle as standing in the temporary yard."""
+    """Register an undeclared vehicle as standing in the temporary yard, and begin to declare if that is wanted."""
     try:
         with action.session.begin_nested():
-            desk.register(action, plate=plate, arrived_at=desk.today_at(arrived, action.now), note=note)
+            moment = desk.today_at(arrived, action.now)
+            arrival_id = desk.register(action, plate=plate, arrived_at=moment, note=note, sighting_id=sighting)
     except CuaKhauError as error:
         return _show(request, action, error=error, written={"plate": plate, "arrived": arrived, "note": note})
+    return open_case(action, arrival_id) if act == "declare" else RedirectResponse("/support", 303)
+
+
+@router.get("/ringing")
+def show_ringing(request: Request, principal: DeskDep, session: SessionDep, clock: ClockDep) -> Response:
+    """The plates that ring alone."""
+    ringing = sightings.list_ringing(session, principal, now=clock.now())
+    return render(request, "declarations/ringing.html", ringing=ringing)
+
+
+@router.post("/sightings/{sighting_id}/dismiss")
+def dismiss_sighting(
+    request: Request, action: ClerkAction, sighting_id: Annotated[int, Path(ge=1, le=2**63 - 1)]
+) -> Response:
+    """A plate that a camera read needs no declaration."""
+    try:
+        sightings.dismiss(action, sighting_id)
+    except CuaKhauError as error:
+        return _show(request, action, error=error)
     return RedirectResponse("/support", 303)
 
 
@@ -104,7 +128,7 @@ def show_declare(
     action = DeclarationAction(session, principal, clock.now(), corridor=corridor, sheets=sheets)
     arrival, form = desk.begin_form(action, arrival_id)
     owner = desk.owner_of(session, arrival)
-    chosen = account_store.find_organisation(session, owner) if owner is not None else None
+    chosen = accounts.find_organisation(session, owner) if owner is not None else None
     found = [chosen] if chosen and not organisation else desk.find_enterprises(session, organisation)
     return _show_form(request, session, corridor, as_written(form), arrival_id, found, owner, "")
 
@@ -120,7 +144,11 @@ def declare(
 ) -> Response:
     """Declare for the vehicle, for a known enterprise or a new one."""
     owner = int(organisation_id) if organisation_id.isascii() and organisation_id.isdigit() else None
-    found = [one for one in [account_store.find_organisation(action.session, owner) if owner else None] if one]
+    found = [
+        organisation
+        for organisation in [accounts.find_organisation(action.session, owner) if owner else None]
+        if organisation
+    ]
     if written["act"] == "add_line":
         return _show_form(
             request, action.session, action.corridor, with_blank_line(written), arrival_id, found, owner, new_name
@@ -166,6 +194,8 @@ def _show(
         status=422 if error else 200,
         listed=listed,
         figures=figures,
+        ringing=sightings.list_ringing(action.session, action.actor, now=action.now),
+        pictures=sightings.pictures_of(action.session, [arrival.arrival_id for arrival in listed]),
         error=error,
         days=days,
         written=written or {"plate": "", "arrived": action.now.astimezone(LOCAL_ZONE).strftime("%H:%M"), "note": ""},
@@ -178,12 +208,18 @@ def _show_form(
     request: Request,
     session: Session,
     corridor: Corridor,
-    written: Any,
+    written: Written,
     arrival_id: int,
-    organisations: list[Any],
+    organisations: Sequence[Organisation],
     chosen: int | None,
     new_name: str,
     error: CuaKhauError | None = None,
 ) -> Response:
-    context = {"arrival_id": arrival_id, "organisations": organisations, "chosen": chosen, "new_name": new_name}
+    context = {
+        "arrival_id": arrival_id,
+        "organisations": organisations,
+        "chosen": chosen,
+        "new_name": new_name,
+        "picture_read_id": sightings.pictures_of(session, [arrival_id]).get(arrival_id),
+    }
     return show_form(request, session, corridor, written, error, desk=context)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.orm import Session
 
+from app.demo.store import FeePapers, TripPapers
 from app.fees import bank, payments, service
-from app.fees.payments import Transfer
+from app.fees.matching import Transfer
 from app.fees.schemas import AccountIn
+from app.fees.transfers import record_transfer
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.sheets.service import Sheets
@@ -25,31 +27,38 @@ BANK_BIN: Final = "970499"
 BANK_NAME: Final = "Ngân hàng mô phỏng"
 
 
-def act_on_fee(session: Session, sheets: Sheets, principal: Principal, row: Any, act: str, *, now: datetime) -> None:
+def act_on_fee(
+    session: Session, sheets: Sheets, principal: Principal, papers: TripPapers, act: str, *, now: datetime
+) -> None:
     """Open a fee that is missing, decide an open question, pay in cash, transfer, or confirm a transfer."""
-    action = ActionContext(session, principal, now)
-    if act == "open":
-        service.open_fee(action.by_platform(), sheets, row.trip_id)
+    action, fee = ActionContext(session, principal, now), papers.fee
+    if fee is None:
+        service.open_fee(action.by_platform(), sheets, papers.trip_id)
     elif act == "decide":
-        amount_vnd = AMOUNTS_VND.get(row.goods_class, OTHER_VND) + STEP_VND * (row.trip_id % 7)
-        service.decide_amount(action, sheets, row.fee_id, row.fee_version, amount_vnd, INVENTED)
+        amount_vnd = AMOUNTS_VND.get(papers.goods_class, OTHER_VND) + STEP_VND * (papers.trip_id % 7)
+        service.decide_amount(action, sheets, fee.fee_id, fee.version, amount_vnd, INVENTED)
     elif act == "cash":
-        payments.take_cash(action, sheets, row.fee_id, row.fee_version, row.amount_vnd - row.applied_vnd)
+        payments.take_cash(action, sheets, fee.fee_id, fee.version, _amount_vnd(fee) - fee.applied_vnd)
     elif act == "transfer":
-        account = bank.find_account(session, str(principal.role), row.gate_id)
+        account = bank.find_account(session, str(principal.role), papers.gate_id)
         if account is None or not account.simulated:  # no money may seem to come in on a real account
-            payments.take_cash(action, sheets, row.fee_id, row.fee_version, row.amount_vnd)
+            payments.take_cash(action, sheets, fee.fee_id, fee.version, _amount_vnd(fee))
             return
         transfer = Transfer(
-            bank_ref=f"SIM{row.fee_id:09d}",
-            amount_vnd=row.amount_vnd,
+            bank_ref=f"SIM{fee.fee_id:09d}",
+            amount_vnd=_amount_vnd(fee),
             received_at=now,
-            content=f"{row.reference} phi cua khau (mo phong)",
+            content=f"{fee.reference} phi cua khau (mo phong)",
             payer="DOANH NGHIEP MO PHONG",
         )
-        payments.record_transfer(action.by_platform(), account, transfer, source="webhook")
+        record_transfer(action.by_platform(), account, transfer, channel="own")
     else:
-        payments.confirm(action, sheets, row.fee_id, row.fee_version)
+        payments.confirm(action, sheets, fee.fee_id, fee.version)
+
+
+def _amount_vnd(fee: FeePapers) -> int:
+    assert fee.amount_vnd is not None, "only a fee that is due is paid, and it has an amount"
+    return fee.amount_vnd
 
 
 def open_accounts(session: Session, gates: Iterable[str], now: datetime) -> None:

@@ -87,7 +87,7 @@ def find_passages(recording: Recording, corridor: Corridor) -> list[Passages | N
     """For each truck of the day when it sets out, comes to its gate, enters and leaves the yard, if it does."""
     found: list[Passages | None] = []
     inside = {gate.site_id: _in_yards(recording, corridor, gate.site_id) for gate in corridor.gates()}
-    outer = {gate.site_id: max(corridor.barriers(gate.site_id), key=lambda one: one.km) for gate in corridor.gates()}
+    outer = {gate.site_id: max(corridor.barriers(gate.site_id), key=lambda site: site.km) for gate in corridor.gates()}
     for truck in recording.trucks:
         fixes = recording.fixes_of(truck.truck)
         fixes = fixes[np.argsort(recording.t_s[fixes], kind="stable")]

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import httpx
 import numpy as np
 import structlog
-from shapely import Point, prepare
+from shapely import Point, Polygon, prepare
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.demo import store
@@ -96,10 +95,10 @@ class Drivers:
             if order.status == RecipientStatus.ACKNOWLEDGED:  # before a restart; the hold itself was kept
                 continue
             self._receive(order, now)
-        due = [one for one in self._pending if one.answer_at <= now]
-        self._pending = [one for one in self._pending if one.answer_at > now]
-        for one in due:
-            self._answer(one, now)
+        due = [pending for pending in self._pending if pending.answer_at <= now]
+        self._pending = [pending for pending in self._pending if pending.answer_at > now]
+        for pending in due:
+            self._answer(pending, now)
 
     def _receive(self, order: store.StandingOrder, now: datetime) -> None:
         if not self._call(order.driver_id, "POST", f"/api/v1/orders/{order.order_id}/delivered"):
@@ -108,9 +107,9 @@ class Drivers:
         at = now + timedelta(seconds=answer.wait_s)
         self._pending.append(_Pending(order, self.truck_of[order.vehicle_id], at, answer.refusal))
 
-    def _answer(self, one: _Pending, now: datetime) -> None:
-        order, refusal = one.order, one.refusal
-        if refusal is None and not self._obey(order, one.truck, now):
+    def _answer(self, pending: _Pending, now: datetime) -> None:
+        order, refusal = pending.order, pending.refusal
+        if refusal is None and not self._obey(order, pending.truck, now):
             refusal = PASSED
         path = f"/api/v1/orders/{order.order_id}"
         if refusal is None:
@@ -152,7 +151,7 @@ class Drivers:
             if order_id > 0 and (order_id, truck) not in standing:
                 self.playback.release(truck, now)
 
-    def _call(self, driver_id: int, method: str, path: str, body: dict[str, Any] | None = None) -> bool:
+    def _call(self, driver_id: int, method: str, path: str, body: Mapping[str, str] | None = None) -> bool:
         headers = {"Authorization": f"Bearer {self._token(driver_id)}"}
         try:
             answer = self.client.request(method, path, headers=headers, json=body)
@@ -172,25 +171,14 @@ class Drivers:
         if until <= now:
             token = secrets.token_urlsafe(32)
             with self.sessions() as session:
-                store.add_token(
-                    session,
-                    {
-                        "session_hash": hashlib.sha256(token.encode()).digest(),
-                        "account_id": driver_id,
-                        "kind": "token",
-                        "csrf_token": secrets.token_urlsafe(32),
-                        "created_at": now,
-                        "last_seen_at": now,
-                        "expires_at": now + TOKEN_LIFETIME,
-                        "user_agent": "demo driver (simulated)",
-                    },
-                )
+                digest = hashlib.sha256(token.encode()).digest()
+                store.add_token(session, driver_id, digest, secrets.token_urlsafe(32), now, until=now + TOKEN_LIFETIME)
                 session.commit()
             self._tokens[driver_id] = (token, now + TOKEN_LIFETIME - timedelta(hours=1))
         return token
 
 
-def place_within(area: Any, *, seed: int) -> tuple[float, float]:
+def place_within(area: Polygon, *, seed: int) -> tuple[float, float]:
     """A point (lon, lat) in a polygon, drawn evenly; always the same for the same seed."""
     rng = np.random.default_rng(seed)
     prepare(area)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import orjson
@@ -54,7 +53,7 @@ OFFICERS_EVERY_S = 5.0
 
 def run_demo(settings: Settings, sheets: Sheets, base_url: str | None = None) -> None:
     """Feed the platform at `base_url` (its own address, if not given) until told to stop."""
-    recording = Recording.load()
+    recording = Recording.load().thinned(settings.demo_every)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -207,10 +206,15 @@ class Feeder:
                 self._every("save", SAVE_EVERY_S, lambda: self.state.save(self.data_dir))
                 self._every("drivers", DRIVERS_EVERY_S, self.drivers.step)
                 self._every("trips", TRIPS_EVERY_S, self._plan_trips)
-                self._every("officers", 0.0 if self.officers.is_behind else OFFICERS_EVERY_S, self.officers.step)
+                self._every(
+                    "officers", 0.0 if self.officers.is_behind_at_gates else OFFICERS_EVERY_S, self.officers.step
+                )
                 stop.wait(TICK_S)
         finally:
             self.state.save(self.data_dir)
+
+    def _officers_every_s(self) -> float:
+        return 0.0 if self.officers.is_behind_at_gates else OFFICERS_EVERY_S
 
     def _catch_up(self, stop: threading.Event) -> None:
         began, now = time.monotonic(), self.clock.now()
@@ -235,7 +239,7 @@ class Feeder:
             now, delayed = self.clock.now(), self.playback.shifts
             plan_trips(session, self.playback.recording, self.state.timeline, self.fleet, now, delayed)
 
-    def _every(self, name: str, seconds: float, act: Callable[[], Any]) -> None:
+    def _every(self, name: str, seconds: float, act: Callable[[], object]) -> None:
         """Act if the last time was `seconds` ago; a failure is told and tried again next time."""
         if time.monotonic() < self._due_at.get(name, 0.0):
             return

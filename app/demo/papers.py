@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final, TypedDict
 
 import numpy as np
 
 from app.demo.recording import DemoTruck
+from app.platform.json import JsonObject
 from geo.clock import LOCAL_ZONE
 
 HS_CODES: Final = {
@@ -43,9 +44,25 @@ SMALL_TRUCK_SHARE: Final = 0.12
 CHILLED: Final = frozenset({"fresh_fruit", "fresh_produce", "seafood"})
 
 
+class GoodsLine(TypedDict):
+    """A line of goods as `app.declarations.form.read` takes it."""
+
+    hs_code: str
+    description: str
+    goods_class: str
+    quantity: float
+    unit: str
+    gross_weight_kg: float
+    net_weight_kg: float
+    packages: int
+    packaging: str
+    perishable: bool
+    temperature_c: float | None
+
+
 def write_declaration(
     truck: DemoTruck, *, plate: str, gate_id: str, day: int, planned_arrival: datetime, correction: int = 0
-) -> dict[str, Any]:
+) -> JsonObject:
     """What is declared of a journey, as `app.declarations.form.read` takes it; always the same for truck and day.
 
     `correction` counts the returns before it: each declares other weights of the goods.
@@ -97,7 +114,7 @@ def write_declaration(
 
 def _line(
     name: str, code: str, goods_class: str, perishable: bool, net_kg: float, rng: np.random.Generator
-) -> dict[str, Any]:
+) -> GoodsLine:
     temperature_c = None if not perishable else -18.0 if goods_class == "seafood" else 5.0
     packages = max(2, round(net_kg / float(rng.choice([15.0, 20.0, 25.0]))))
     return {

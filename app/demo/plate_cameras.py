@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from app.demo.state import CAMERAS_FILE
 from app.equipment import service
-from app.ops.embedded import write_private
+from app.ops.server_user import write_private
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from geo.corridor import Corridor

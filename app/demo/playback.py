@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from app.demo.recording import DAY_S, Recording, Timeline
+from app.platform.json import JsonObject
 from geo.geodesy import METRES_PER_DEGREE
 
 STANDING_REPORT_S = 120
@@ -57,15 +59,18 @@ class Shift:
     own_until_s: float = 0.0
     donor_from_s: float = 0.0
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """As JSON values."""
-        return asdict(self) | {"stood_at": self.stood_at.isoformat() if self.stood_at else None}
+        values: JsonObject = _SHIFTS.dump_python(self, mode="json")
+        return values
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Shift:
+    def from_json(cls, values: JsonObject) -> Shift:
         """From what `to_json` made."""
-        stood_at = values["stood_at"]
-        return cls(**values | {"stood_at": datetime.fromisoformat(stood_at) if stood_at else None})
+        return _SHIFTS.validate_python(values)
+
+
+_SHIFTS: Final[TypeAdapter[Shift]] = TypeAdapter(Shift)
 
 
 @dataclass(frozen=True, slots=True)

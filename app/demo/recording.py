@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -74,11 +74,42 @@ class Timeline:
         return math.floor((self.seconds(moment) - truck.end_s) / DAY_S) + 1
 
 
+class RecordedGate(TypedDict):
+    """How a gate of the recording works: lanes, and the mean (s) and variation of its service."""
+
+    lanes: int
+    service_mean_s: float
+    service_cv: float
+    service_shape: str
+    hours: str
+
+
+class RecordedDwell(TypedDict):
+    """How long trucks stay in the yard: mean (s) and variation."""
+
+    mean_s: float
+    cv: float
+
+
+class DemoDay(TypedDict):
+    """What the recording says of itself; gates by name, dwells by direction, `scales` of its columns by name."""
+
+    simulated: bool
+    generator: str
+    seed: int
+    trucks: int
+    start_s: int
+    driver_truck: int
+    scales: dict[str, float]
+    gates: dict[str, RecordedGate]
+    dwell: dict[str, RecordedDwell]
+
+
 @dataclass(frozen=True)
 class Recording:
     """The fixes as columns in order of the time they were sent, and the trucks they are of."""
 
-    about: dict[str, Any]
+    about: DemoDay
     trucks: list[DemoTruck]
     truck: NDArray[np.int16]
     t_s: NDArray[np.int32]
@@ -120,6 +151,26 @@ class Recording:
             speed_mps=(columns["speed"][order] * scales["speed_mps"]).astype(np.float32),
             heading_deg=(columns["heading"][order] * scales["heading_deg"]).astype(np.float32),
             accuracy_m=columns["accuracy_m"][order],
+        )
+
+    def thinned(self, every: int) -> Recording:
+        """The day with every `every`-th truck only, the demo driver's among them; the others were never there."""
+        kept = np.arange(self.driver_truck % every, len(self.trucks), every)
+        number_of = np.full(len(self.trucks), -1, dtype=self.truck.dtype)
+        number_of[kept] = np.arange(len(kept))
+        own = number_of[self.truck] >= 0
+        return replace(
+            self,
+            about={**self.about, "driver_truck": int(number_of[self.driver_truck]), "trucks": len(kept)},
+            trucks=[replace(self.trucks[old], truck=new) for new, old in enumerate(kept)],
+            truck=number_of[self.truck][own],
+            t_s=self.t_s[own],
+            sent_s=self.sent_s[own],
+            lon=self.lon[own],
+            lat=self.lat[own],
+            speed_mps=self.speed_mps[own],
+            heading_deg=self.heading_deg[own],
+            accuracy_m=self.accuracy_m[own],
         )
 
     @property

@@ -12,23 +12,24 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import structlog
 from sqlalchemy.orm import Session
 
-from app.accounts import service
+from app.accounts import passwords, service
 from app.demo import store
-from app.demo.recording import DemoTruck, Recording, Timeline
+from app.demo.recording import DemoDay, DemoTruck, RecordedDwell, RecordedGate, Recording, Timeline
 from app.demo.state import ACCOUNTS_FILE, DEVICES_FILE, DemoState
 from app.gates.profile import DirectionProfile, Hours
 from app.gates.service import profiles, publish_simulated
-from app.ops.embedded import write_private
+from app.ops.server_user import write_private
 from app.platform.actions import ActionContext
 from app.platform.permissions import Role
 from app.procedures import service as _procedures  # noqa: F401 - a trip refers to a table of it
+from app.registers import claims
+from app.registers import store as register_store
 from app.settings import Settings
-from app.trips.declaration import new_code
+from app.trips.codes import new_code
 from app.trips.vocabulary import Stage
 from capacity.store import close_stays
 from geo.corridor import Corridor
@@ -113,7 +114,7 @@ class Fleet:
 
 def seed_demo(settings: Settings, recording: Recording | None = None) -> None:
     """Make what the demonstration needs in the configured database and data directory."""
-    recording = recording or Recording.load()
+    recording = recording or Recording.load().thinned(settings.demo_every)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     engine = make_engine(settings.database_url.get_secret_value(), pool_size=1, application_name="cuakhau-demo")
     try:
@@ -161,22 +162,56 @@ def seed_fleet(session: Session, recording: Recording, data_dir: Path, now: date
     owners = [enterprises[truck.enterprise] for truck in trucks]
     ids = store.add_vehicles(
         session,
-        [
-            {
-                "plate": display_plate(norm),
-                "plate_norm": norm,
-                "kind": "truck",
-                "organisation_id": owner,
-                "created_at": now,
-            }
-            for norm, owner in zip(norms, owners, strict=True)
-        ],
+        [store.NewVehicle(display_plate(norm), norm) for norm in norms],
+        now,
     )
     vehicle_ids = [ids[norm] for norm in norms]
+    claims.carry_over(session, list(zip(vehicle_ids, owners, strict=True)), now)
     identifiers = _seed_devices(session, recording, norms, vehicle_ids, data_dir, now)
     store.bind_vehicle(session, driver_name, vehicle_ids[recording.driver_truck], enterprises[0])
     driver_ids = _seed_drivers(session, recording, vehicle_ids, owners, now, driver_name)
+    _put_on_file(session, recording, vehicle_ids, driver_ids, owners, now)
     return Fleet(vehicle_ids, identifiers, driver_ids, owners)
+
+
+def _put_on_file(
+    session: Session,
+    recording: Recording,
+    vehicle_ids: list[int],
+    driver_ids: list[int],
+    owners: list[int],
+    now: datetime,
+) -> None:
+    """The file of each enterprise: its trucks, whose inspections end on days spread over a year, and its drivers."""
+    today = now.date()
+    kept = [
+        (vehicle_ids[recorded.truck], driver_ids[recorded.truck], owners[recorded.truck], recorded)
+        for recorded in recording.trucks
+    ]
+    vehicles = [
+        {
+            "organisation_id": owner,
+            "vehicle_id": vehicle_id,
+            "vehicle_class": "tractor",
+            "payload_kg": 26_000,
+            "axles": 3,
+            "inspection_expires": today + timedelta(days=20 + 37 * truck.truck % 340),
+            "created_at": now,
+        }
+        for vehicle_id, _, owner, truck in kept
+    ]
+    drivers = [
+        {
+            "organisation_id": owner,
+            "account_id": driver_id,
+            "usual_vehicle_id": vehicle_id,
+            "full_name": f"{truck.driver} (mô phỏng)",
+            "licence_expires": today + timedelta(days=400),
+            "created_at": now,
+        }
+        for vehicle_id, driver_id, owner, truck in kept
+    ]
+    register_store.put_on_file(session, vehicles, drivers)
 
 
 def _organisation(session: Session, name: str, kind: str, now: datetime) -> int:
@@ -208,7 +243,7 @@ def _seed_accounts(
                 gate_id=None if role in WITHOUT_GATE else GATE,
             )
         elif role not in kept:  # the file was lost: the old password is nowhere else
-            found.password_hash = service.HASHER.hash(password)
+            found.password_hash = passwords.HASHER.hash(password)
         written[str(role)] = {"username": username, "password": password}
     session.flush()
     if written != kept:
@@ -228,21 +263,15 @@ def _seed_devices(
         write_private(path, json.dumps(written, indent=0, ensure_ascii=False))
     hashes = [hash_key(identifier) for identifier in identifiers]
     known = store.known_devices(session, hashes)
-    rows = [
-        {
-            "key_hash": key_hash,
-            "key_hint": identifier[-4:],
-            "vehicle_id": vehicle_id,
-            "kind": truck.device_kind,
-            "created_at": now,
-        }
+    devices = [
+        store.NewDevice(key_hash, identifier[-4:], vehicle_id, truck.device_kind)
         for truck, key_hash, identifier, vehicle_id in zip(
             recording.trucks, hashes, identifiers, vehicle_ids, strict=True
         )
         if key_hash not in known
     ]
-    if rows:
-        store.add_devices(session, rows)
+    if devices:
+        store.add_devices(session, devices, now)
     return identifiers
 
 
@@ -255,27 +284,23 @@ def _seed_drivers(
     known = store.accounts_by_name(session, names)
     missing = [truck for truck in recording.trucks if names[truck.truck] not in known]
     if missing:
-        unusable = service.HASHER.hash(secrets.token_urlsafe(32))
-        store.add_drivers(
-            session,
-            [
-                {
-                    "username": names[truck.truck],
-                    "password_hash": unusable,
-                    "full_name": f"{truck.driver} (mô phỏng)",
-                    "role": str(Role.DRIVER),
-                    "organisation_id": owners[truck.truck],
-                    "vehicle_id": vehicle_ids[truck.truck],
-                    "created_at": now,
-                }
-                for truck in missing
-            ],
-        )
+        unusable = passwords.HASHER.hash(secrets.token_urlsafe(32))
+        drivers = [
+            store.NewAccount(
+                names[truck.truck],
+                f"{truck.driver} (mô phỏng)",
+                str(Role.DRIVER),
+                owners[truck.truck],
+                vehicle_id=vehicle_ids[truck.truck],
+            )
+            for truck in missing
+        ]
+        store.add_accounts(session, drivers, unusable, now)
         known = store.accounts_by_name(session, names)
     return [known[name] for name in names]
 
 
-def set_gates(session: Session, about: Mapping[str, Any], now: datetime) -> None:
+def set_gates(session: Session, about: DemoDay, now: datetime) -> None:
     """Let the platform's gates work as those of the recording did, round the clock, so that the forecast is honest.
 
     It is published as a version of each gate's profile with the source "simulated", unless a person has set one.
@@ -292,7 +317,7 @@ def set_gates(session: Session, about: Mapping[str, Any], now: datetime) -> None
         publish_simulated(session, gate_id, values.model_copy(update=directions), now=now)
 
 
-def _recorded_direction(gate: Mapping[str, Any], dwell: Mapping[str, Any], *, checked: bool) -> DirectionProfile:
+def _recorded_direction(gate: RecordedGate, dwell: RecordedDwell, *, checked: bool) -> DirectionProfile:
     return DirectionProfile(
         hours=Hours.of(OpeningHours.always()),
         lanes=gate["lanes"],
@@ -304,6 +329,10 @@ def _recorded_direction(gate: Mapping[str, Any], dwell: Mapping[str, Any], *, ch
         dwell_mean_s=float(dwell["mean_s"]),
         dwell_cv=dwell["cv"],
     )
+
+
+DECLARED_AHEAD = timedelta(hours=2)
+"""Trips that are under way at the first start were declared so long before their truck set out."""
 
 
 def plan_trips(
@@ -325,49 +354,51 @@ def plan_trips(
         for truck, (_, arrival) in zip(recording.trucks, journeys, strict=True)
         if truck.truck not in delayed
     }
-    over = store.end_forgotten_trips(session, arrivals, now)
+    over = store.forget_trips(session, arrivals, now)
     if over:
         close_stays(session, over, now)
     newest = store.newest_arrivals(session, fleet.vehicle_ids)
-    rows = []
+    trips = []
     for truck, (departure, arrival), vehicle_id in zip(recording.trucks, journeys, fleet.vehicle_ids, strict=True):
         if departure > now + PLAN_AHEAD or truck.truck in delayed:
             continue
         if vehicle_id in newest and newest[vehicle_id] > arrival - store.SAME_JOURNEY:
             continue
-        rows.append(_trip(truck, fleet, arrival, Stage.PLANNED, now, now))
+        made_at = min(now, departure - DECLARED_AHEAD)
+        trips.append(_trip(truck, fleet, arrival, Stage.PLANNED, made_at, made_at))
     if not newest:  # the first start: journeys that ended in the hours that are fed first belong to trips as well
         for truck in recording.trucks:
             day = timeline.journey_at(truck, now - GRACE) - 1
             end = timeline.moment(day, truck.end_s)
             if end > now - PAST:
-                rows.append(_trip(truck, fleet, timeline.moment(day, truck.planned_arrival_s), Stage.OUT, end, now))
-    made = store.add_trips(session, rows, now)
+                made_at = timeline.moment(day, truck.depart_s) - DECLARED_AHEAD
+                arrival = timeline.moment(day, truck.planned_arrival_s)
+                trips.insert(0, _trip(truck, fleet, arrival, Stage.OUT, end, made_at))
+    made = store.add_trips(session, trips, now)
     if made or over:
         log.info("demo trips", declared=made, ended=len(over))
     return made
 
 
 def _trip(
-    truck: DemoTruck, fleet: Fleet, arrival: datetime, stage: str, stage_since: datetime, now: datetime
-) -> dict[str, Any]:
-    return {
-        "code": new_code(),
-        "vehicle_id": fleet.vehicle_ids[truck.truck],
-        "driver_id": fleet.driver_ids[truck.truck],
-        "organisation_id": fleet.organisation_ids[truck.truck],
-        "goods": truck.goods,
-        "goods_class": truck.goods_class,
-        "perishable": truck.perishable,
-        "regime": truck.regime,
-        "direction": truck.direction,
-        "gate_id": truck.gate,
-        "planned_arrival": arrival,
-        "stage": stage,
-        "stage_since": stage_since,
-        "simulated": True,
-        "created_at": now,
-    }
+    truck: DemoTruck, fleet: Fleet, arrival: datetime, stage: str, stage_since: datetime, created_at: datetime
+) -> store.NewTrip:
+    return store.NewTrip(
+        code=new_code(),
+        vehicle_id=fleet.vehicle_ids[truck.truck],
+        driver_id=fleet.driver_ids[truck.truck],
+        organisation_id=fleet.organisation_ids[truck.truck],
+        goods=truck.goods,
+        goods_class=truck.goods_class,
+        perishable=truck.perishable,
+        regime=truck.regime,
+        direction=truck.direction,
+        gate_id=truck.gate,
+        planned_arrival=arrival,
+        stage=stage,
+        stage_since=stage_since,
+        created_at=created_at,
+    )
 
 
 def _journey(truck: DemoTruck, timeline: Timeline, now: datetime) -> tuple[datetime, datetime]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.demo.playback import Shift
 from app.demo.recording import Timeline
-from app.ops.embedded import write_private
+from app.ops.server_user import write_private
 
 FILE = "demo-state.json"
 DEVICES_FILE = "demo-devices.json"

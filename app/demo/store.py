@@ -3,40 +3,174 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Row, insert, select, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.service import Account, SessionRow
 from app.dispatch.orders import DispatchOrder, OrderRecipient
+from app.dispatch.records import ParametersRecord
 from app.dispatch.vocabulary import OrderStatus, RecipientStatus
 from app.platform.json import JsonObject
 from app.procedures import service as _procedures  # noqa: F401 - a trip refers to a table of it
+from app.procedures.steps import VehicleRole
 from app.sheets import service as sheets_service  # noqa: F401 - trip.procedure_id refers to a table of it
-from app.trips.service import IS_OPEN, Trip, TripEvent
+from app.trips.service import IS_OPEN, Trip, TripEvent, begin_places, end_places
 from app.trips.vocabulary import Stage
+from geo.database import records
 from ingest.tables import Device, Vehicle
 
 SAME_JOURNEY = timedelta(hours=8)
 """Planned arrivals of one truck that lie nearer than this belong to one journey; its journeys are a day apart."""
 
 
-def add_vehicles(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+@dataclass(frozen=True)
+class NewVehicle:
+    """A truck; `plate_norm` is its plate in normalised form."""
+
+    plate: str
+    plate_norm: str
+
+
+@dataclass(frozen=True)
+class NewDevice:
+    """A device of a vehicle, known by the hash of its identifier; `key_hint` is the identifier's end."""
+
+    key_hash: bytes
+    key_hint: str
+    vehicle_id: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """A simulated person at a gate, in an enterprise or in a truck."""
+
+    username: str
+    full_name: str
+    role: str
+    organisation_id: int | None
+    gate_id: str | None = None
+    vehicle_id: int | None = None
+
+
+@dataclass(frozen=True)
+class NewTrip:
+    """A simulated trip, declared at `created_at`, its stage as it stands since `stage_since`."""
+
+    code: str
+    vehicle_id: int
+    driver_id: int
+    organisation_id: int
+    goods: str
+    goods_class: str
+    perishable: bool
+    regime: str
+    direction: str
+    gate_id: str
+    planned_arrival: datetime
+    stage: str
+    stage_since: datetime
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class StepPapers:
+    """How a step of a trip's sheet stands, and since when."""
+
+    status: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class DeclarationPapers:
+    """The newest revision of a trip's declaration, and the version to edit."""
+
+    revision: int
+    version: int
+
+
+@dataclass(frozen=True)
+class ArrivalPapers:
+    """A truck that came undeclared, at the support desk; `opened_at` is when its case was taken up."""
+
+    arrival_id: int
+    opened_at: datetime | None
+
+
+@dataclass(frozen=True)
+class FeePapers:
+    """A trip's fee; `amount_vnd` is `None` while it is an open question, `applied_vnd` what came in for it."""
+
+    fee_id: int
+    status: str
+    version: int
+    amount_vnd: int | None
+    reference: str
+    applied_vnd: int
+
+
+@dataclass(frozen=True)
+class TransshipmentPapers:
+    """A trip's newest transshipment."""
+
+    transshipment_id: int
+    status: str
+    version: int
+
+
+@dataclass(frozen=True)
+class TripPapers:
+    """An open simulated trip with all that simulated officers ask of it; `None` where there is none.
+
+    `steps` are those of its sheet by name, in no order; `returns` counts the returned revisions of its declaration.
+    """
+
+    trip_id: int
+    vehicle_id: int
+    plate: str
+    organisation_id: int
+    version: int
+    stage: str
+    gate_id: str
+    goods_class: str
+    planned_arrival: datetime
+    channel: str | None
+    facts: JsonObject
+    arrived_at: datetime | None
+    procedure_id: int | None
+    collector: str | None
+    steps: Mapping[str, StepPapers]
+    declaration: DeclarationPapers | None
+    returns: int
+    arrival: ArrivalPapers | None
+    fee: FeePapers | None
+    transshipment: TransshipmentPapers | None
+
+
+def add_vehicles(session: Session, vehicles: Sequence[NewVehicle], now: datetime) -> dict[str, int]:
     """Vehicles that are not there yet; the number of each by its normalised plate."""
-    session.execute(pg_insert(Vehicle).on_conflict_do_nothing(index_elements=["plate_norm"]), [dict(r) for r in rows])
+    session.execute(
+        pg_insert(Vehicle).on_conflict_do_nothing(index_elements=["plate_norm"]),
+        [{**asdict(vehicle), "kind": "truck", "created_at": now} for vehicle in vehicles],
+    )
     found = session.execute(
-        select(Vehicle.plate_norm, Vehicle.vehicle_id).where(Vehicle.plate_norm.in_([r["plate_norm"] for r in rows]))
+        select(Vehicle.plate_norm, Vehicle.vehicle_id).where(
+            Vehicle.plate_norm.in_([vehicle.plate_norm for vehicle in vehicles])
+        )
     )
     return {plate_norm: vehicle_id for plate_norm, vehicle_id in found}
 
 
-def add_devices(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_devices(session: Session, devices: Sequence[NewDevice], now: datetime) -> None:
     """Devices that are not there yet, by the hash of their identifier."""
-    session.execute(pg_insert(Device).on_conflict_do_nothing(index_elements=["key_hash"]), [dict(r) for r in rows])
+    session.execute(
+        pg_insert(Device).on_conflict_do_nothing(index_elements=["key_hash"]),
+        [{**asdict(device), "created_at": now} for device in devices],
+    )
 
 
 def known_devices(session: Session, key_hashes: Sequence[bytes]) -> set[bytes]:
@@ -45,14 +179,12 @@ def known_devices(session: Session, key_hashes: Sequence[bytes]) -> set[bytes]:
     return {bytes(key_hash) for key_hash in session.scalars(query)}
 
 
-def add_drivers(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Accounts of drivers that are not there yet, by user name."""
-    session.execute(pg_insert(Account).on_conflict_do_nothing(index_elements=["username"]), [dict(r) for r in rows])
-
-
-def add_people(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+def add_accounts(session: Session, accounts: Sequence[NewAccount], password_hash: str, now: datetime) -> None:
     """Accounts of simulated people that are not there yet, by user name."""
-    session.execute(pg_insert(Account).on_conflict_do_nothing(index_elements=["username"]), [dict(r) for r in rows])
+    session.execute(
+        pg_insert(Account).on_conflict_do_nothing(index_elements=["username"]),
+        [{**asdict(account), "password_hash": password_hash, "created_at": now} for account in accounts],
+    )
 
 
 def offices(session: Session) -> dict[str, int | None]:
@@ -81,29 +213,26 @@ def newest_arrivals(session: Session, vehicle_ids: Sequence[int]) -> dict[int, d
     return {int(vehicle_id): arrival for vehicle_id, arrival in found}
 
 
-def add_trips(session: Session, rows: Sequence[Mapping[str, Any]], now: datetime) -> int:
+def add_trips(session: Session, trips: Sequence[NewTrip], now: datetime) -> int:
     """New trips with the first line of their timeline, where the truck is on no open one; how many."""
-    if not rows:
+    if not trips:
         return 0
-    query = (
-        pg_insert(Trip)
-        .on_conflict_do_nothing(index_elements=[Trip.vehicle_id], index_where=text(IS_OPEN))
-        .returning(Trip.trip_id)
-    )
-    made = session.scalars(query, [dict(row) for row in rows]).all()
+    vehicle_ids = [trip.vehicle_id for trip in trips]
+    query = select(Trip.vehicle_id, Trip.organisation_id).where(text(IS_OPEN), Trip.vehicle_id.in_(vehicle_ids))
+    busy = {tuple(row) for row in session.execute(query)}
+    free = {(trip.vehicle_id, trip.organisation_id): trip for trip in reversed(trips)}
+    values = [{**asdict(trip), "simulated": True} for key, trip in free.items() if key not in busy]
+    made = session.scalars(insert(Trip).returning(Trip.trip_id), values).all() if values else []
     if made:
         lines = [{"trip_id": trip_id, "at": now, "kind": "created", "data": {"simulated": True}} for trip_id in made]
         session.execute(insert(TripEvent), lines)
+        begin_places(session, made)
     return len(made)
 
 
-def papers(session: Session, vehicle_ids: Sequence[int]) -> Sequence[Row[Any]]:
-    """The open simulated trips of vehicles with all that simulated officers ask of them, in one query.
-
-    `steps` maps each step to its status and since when; `revision declaration_version returns` are of the declaration,
-    `arrival_id opened_at` of the support desk, `fee_…` and `transshipment…` of those; empty where there is none.
-    """
-    return session.execute(
+def papers(session: Session, vehicle_ids: Sequence[int]) -> list[TripPapers]:
+    """The open simulated trips of vehicles with all that simulated officers ask of them, in one query."""
+    rows = session.execute(
         text(
             f"""
             SELECT t.trip_id, t.vehicle_id, v.plate, t.organisation_id, t.version, t.stage, t.gate_id, t.goods_class,
@@ -133,39 +262,77 @@ def papers(session: Session, vehicle_ids: Sequence[int]) -> Sequence[Row[Any]]:
             """  # noqa: S608 - IS_OPEN is a constant of app.trips
         ),
         {"vehicle_ids": list(vehicle_ids)},
-    ).all()
+    )
+    return [
+        TripPapers(
+            trip_id=row.trip_id,
+            vehicle_id=row.vehicle_id,
+            plate=row.plate,
+            organisation_id=row.organisation_id,
+            version=row.version,
+            stage=row.stage,
+            gate_id=row.gate_id,
+            goods_class=row.goods_class,
+            planned_arrival=row.planned_arrival,
+            channel=row.channel,
+            facts=row.facts,
+            arrived_at=row.arrived_at,
+            procedure_id=row.procedure_id,
+            collector=row.collector,
+            steps={
+                step: StepPapers(status, datetime.fromisoformat(since))
+                for step, (status, since) in (row.steps or {}).items()
+            },
+            declaration=None if row.revision is None else DeclarationPapers(row.revision, row.declaration_version),
+            returns=row.returns,
+            arrival=None if row.arrival_id is None else ArrivalPapers(row.arrival_id, row.opened_at),
+            fee=None
+            if row.fee_id is None
+            else FeePapers(row.fee_id, row.fee_status, row.fee_version, row.amount_vnd, row.reference, row.applied_vnd),
+            transshipment=None
+            if row.transshipment_id is None
+            else TransshipmentPapers(row.transshipment_id, row.transshipment, row.transshipment_version),
+        )
+        for row in rows
+    ]
 
 
-def end_forgotten_trips(session: Session, journeys: Mapping[int, datetime], now: datetime) -> list[int]:
-    """End simulated trips that were still open when their journey was over; their vehicles.
+def receiving_vehicles(session: Session) -> list[int]:
+    """The vehicles of open simulated trips that received their load in a transshipment."""
+    query = text(
+        f"SELECT t.vehicle_id FROM app.trip t WHERE t.{IS_OPEN} AND t.simulated "  # noqa: S608 - a constant of app.trips
+        "AND t.facts ->> 'vehicle_role' = :receiver ORDER BY t.trip_id"
+    )
+    return list(session.scalars(query, {"receiver": VehicleRole.RECEIVER}))
+
+
+def forget_trips(session: Session, journeys: Mapping[int, datetime], now: datetime) -> list[int]:
+    """Cancel simulated trips that were still open when their journey was over; their vehicles.
 
     Arguments: `journeys`, for each vehicle the planned arrival of its present or next journey. Such trips remain where
-    the demonstration stood still and the truck's last fixes were never sent.
+    the demonstration stood still: the truck's last fixes were never sent, so that nobody saw it leave.
     """
     rows = session.execute(
         text(
             f"""
-            UPDATE app.trip t
-            SET stage = CASE t.stage WHEN :planned THEN :cancelled ELSE :out END,
-                stage_since = :now, version = t.version + 1
+            UPDATE app.trip t SET stage = :cancelled, stage_since = :now, version = t.version + 1
             FROM unnest(CAST(:vehicle_ids AS integer[]), CAST(:arrivals AS timestamptz[])) AS j (vehicle_id, arrival)
             WHERE t.vehicle_id = j.vehicle_id AND t.simulated AND t.{IS_OPEN} AND t.planned_arrival < j.arrival
             RETURNING t.trip_id, t.vehicle_id
             """  # noqa: S608 - IS_OPEN is a constant of app.trips
         ),
         {
-            "planned": Stage.PLANNED,
             "cancelled": Stage.CANCELLED,
-            "out": Stage.OUT,
             "vehicle_ids": list(journeys),
             "arrivals": [arrival - SAME_JOURNEY for arrival in journeys.values()],
             "now": now,
         },
     ).all()
     if rows:
-        data = {"reason": "demo_journey_over"}
+        data = {"after": Stage.CANCELLED.value, "reason": "demo_journey_over"}
         lines = [{"trip_id": row.trip_id, "at": now, "kind": "stage", "data": data} for row in rows]
         session.execute(insert(TripEvent), lines)
+        end_places(session, [row.trip_id for row in rows], now)
     return [int(row.vehicle_id) for row in rows]
 
 
@@ -184,7 +351,7 @@ class StandingOrder:
 
     order_id: int
     kind: str
-    parameters: JsonObject
+    parameters: ParametersRecord
     valid_to: datetime
     vehicle_id: int
     driver_id: int
@@ -214,12 +381,29 @@ def standing_orders(session: Session, account_ids: Sequence[int], now: datetime)
         )
         .order_by(DispatchOrder.order_id, OrderRecipient.vehicle_id)
     )
-    return [StandingOrder(*row) for row in rows]
+    return records(StandingOrder, rows)
 
 
-def add_token(session: Session, values: Mapping[str, Any]) -> None:
-    """A bearer token's session."""
-    session.add(SessionRow(**values))
+def add_token(
+    session: Session, account_id: int, session_hash: bytes, csrf_token: str, now: datetime, until: datetime
+) -> None:
+    """The session of a simulated driver's bearer token, which holds to `until`."""
+    session.add(
+        SessionRow(
+            session_hash=session_hash,
+            account_id=account_id,
+            kind="token",
+            csrf_token=csrf_token,
+            created_at=now,
+            last_seen_at=now,
+            expires_at=until,
+            ends_at=until,
+            idle_s=int((until - now).total_seconds()),
+            active_at=now,
+            proved_at=now,
+            user_agent="demo driver (simulated)",
+        )
+    )
     session.flush()
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from app.dispatch.advice_inputs import MEDIAN, Advice, Case, GateOutlook, Message, Outlook, YardOutlook, exceedance
 from app.dispatch.advice_measures import HALF_HOUR_S, find_measures, release
 from app.dispatch.policy import AdvicePolicy
+from app.dispatch.severity import growths, queue_levels, severity_of
 from app.dispatch.vocabulary import Severity
 from app.trips.places import Places
 
@@ -51,7 +52,7 @@ def advise(
 def _find_queue(case: Case) -> Advice | None:
     policy, gate, outlook = case.policy, case.gate, case.outlook
     levels = (policy.queue_notice_km, policy.queue_warning_km, policy.queue_alarm_km)
-    for severity, level_km in zip(reversed(Severity), reversed(levels), strict=True):
+    for level_km in reversed(levels):
         chance = exceedance(outlook.quantiles, gate.tail_km, level_km)
         index = case.first(chance)
         if index is None:
@@ -59,18 +60,22 @@ def _find_queue(case: Case) -> Advice | None:
         until, by = case.until(chance, index), outlook.at(index)
         code = "queue_stands" if by <= case.now + timedelta(seconds=outlook.step_s) else "queue_will_reach"
         values = {"gate_id": gate.gate_id, "km": level_km, "by": by.isoformat(), "until": until.isoformat()}
+        growth_veh_per_h = growths(np.nan_to_num(gate.queue_veh[MEDIAN]), outlook.step_s)[index]
+        tail_km = max(level_km, float(gate.tail_km[MEDIAN, index]))
+        level = float(queue_levels(tail_km, gate.wait_s[MEDIAN, index], growth_veh_per_h, policy))
         peak = index + int(np.nan_to_num(gate.queue_veh[MEDIAN, index:]).argmax())
         excess_veh = _excess(gate, peak, level_km=min(level_km, policy.queue_notice_km), inland_km=case.place.inland_km)
         return Advice(
             gate.gate_id,
             "queue",
-            severity,
+            severity_of(level) or Severity.NOTICE,
             by,
             until,
             float(chance[index]),
             Message(code, values),
             tuple(_causes(case, index)),
             tuple(find_measures(case, excess_veh, until, "queue")),
+            level=level,
         )
     return None
 
@@ -115,7 +120,12 @@ def _find_closing(case: Case) -> Advice | None:
         return None
     left_veh = math.ceil(float(np.nan_to_num(gate.queue_veh[MEDIAN, index])))
     until = outlook.at(gate.queue_veh.shape[1] - 1)
-    values = {"gate_id": gate.gate_id, "closes_at": gate.closes_at.isoformat(), "veh": max(left_veh, limit_veh)}
+    values = {
+        "gate_id": gate.gate_id,
+        "closes_at": gate.closes_at.isoformat(),
+        "veh": max(left_veh, limit_veh),
+        "at_least_veh": limit_veh,
+    }
     return Advice(
         gate.gate_id,
         "closing",

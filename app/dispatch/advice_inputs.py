@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from app.dispatch.policy import AdvicePolicy
+from app.dispatch.records import DraftRecord
 from app.gates.profile import GateProfile
 from app.trips.places import TO_BORDER, GatePlace, Places
 
@@ -88,7 +89,7 @@ class Message:
     """A text to be put in the reader's language: a code of `wording.MESSAGES` and what fills it."""
 
     code: str
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Measure:
 
     kind: str
     message: Message
-    draft: Mapping[str, Any]
+    draft: DraftRecord
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ class Advice:
     message: Message
     causes: tuple[Message, ...]
     measures: tuple[Measure, ...]
+    level: float | None = None
+    """How bad it is on the scale of `app.dispatch.severity`, of a queue."""
 
 
 def exceedance(quantiles: Sequence[float], values: Floats, threshold: float) -> Floats:

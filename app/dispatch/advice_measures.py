@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from app.dispatch.advice_inputs import MEDIAN, Case, GateOutlook, Measure, Message, Outlook
+from app.dispatch.records import DraftRecord, ParametersRecord, SelectionRecord, StretchRecord
 from app.dispatch.vocabulary import OrderKind
 from app.gates.profile import GateProfile
-from app.trips.goods import GoodsClass
+from app.gates.vocabulary import GoodsClass
 from app.trips.places import TO_BORDER, StagingArea
 from app.trips.vocabulary import Regime
 
@@ -27,7 +27,9 @@ def find_measures(case: Case, excess_veh: int, until: datetime, reason: str) -> 
 def _hold(case: Case, excess_veh: int, until: datetime, reason: str) -> Measure | None:
     """Hold at the staging area nearest to the gate beyond the queue's tail that trucks still have before them."""
     tail_km = float(np.nan_to_num(case.gate.tail_km[MEDIAN]).max())
-    for area in sorted(case.places.staging.values(), key=lambda one: case.place.distance_km(one.road, one.km) or 0.0):
+    for area in sorted(
+        case.places.staging.values(), key=lambda truck: case.place.distance_km(truck.road, truck.km) or 0.0
+    ):
         area_km = case.place.distance_km(area.road, area.km)
         if area_km is None or area_km <= tail_km:
             continue
@@ -37,12 +39,12 @@ def _hold(case: Case, excess_veh: int, until: datetime, reason: str) -> Measure 
             continue
         _, last_km = case.places.km_spans[area.road]
         values = {"veh": veh, "site_id": area.site_id, "until": until.isoformat()}
-        selection = {
-            "stretch": _stretch(area.road, area.km, last_km),
+        selection: SelectionRecord = {
+            "stretch": stretch_toward_border(area.road, area.km, last_km),
             "gate_id": case.gate.gate_id,
             "limit_veh": veh,
         }
-        draft = _draft(OrderKind.HOLD, selection, {"site_id": area.site_id, "reason": reason}, until)
+        draft = draft_order(OrderKind.HOLD, selection, {"site_id": area.site_id, "reason": reason}, until)
         return Measure("hold", Message("hold_at", values), draft)
     return None
 
@@ -64,7 +66,7 @@ def _divert(case: Case, excess_veh: int, until: datetime) -> Measure | None:
     junctions = case.place.feeders
     start = case.outlook.index(case.now)
     own_wait_s = _longest_wait_s(case.outlook, case.gate, start)
-    for other in sorted(case.outlook.gates.values(), key=lambda one: one.gate_id):
+    for other in sorted(case.outlook.gates.values(), key=lambda gate: gate.gate_id):
         if other.gate_id == case.gate.gate_id or other.gate_id not in case.places.gates or other.opens_at is not None:
             continue
         other_place = case.places.gates[other.gate_id]
@@ -88,25 +90,36 @@ def _divert(case: Case, excess_veh: int, until: datetime) -> Measure | None:
         if veh < 1:
             continue
         values = {"veh": veh, "gate_id": other.gate_id, "shorter_s": round(own_wait_s - wait_s)}
-        selection = {
-            "stretch": _stretch(road, nearest_km, last_km),
+        selection: SelectionRecord = {
+            "stretch": stretch_toward_border(road, nearest_km, last_km),
             "gate_id": case.gate.gate_id,
             "perishable": False,
             "limit_veh": veh,
-            **_taken(other.profile),
+            **taken(other.profile, case.now),
         }
-        draft = _draft(OrderKind.DIVERT, selection, {"gate_id": other.gate_id, "reason": "shorter_wait"}, until)
+        draft = draft_order(OrderKind.DIVERT, selection, {"gate_id": other.gate_id, "reason": "shorter_wait"}, until)
         return Measure("divert", Message("divert_to", values), draft)
     return None
 
 
-def _taken(profile: GateProfile | None) -> dict[str, Any]:
-    """The criteria of a selection that only trucks meet which a gate takes; none where it takes all."""
+def taken(profile: GateProfile | None, now: datetime) -> SelectionRecord:
+    """The criteria of a selection that only trucks meet which a gate takes now; none where it takes all.
+
+    Criteria of a selection hold together, so goods that a ban keeps out under some regimes only are left out whole.
+    """
     if profile is None:
         return {}
-    found = {"regimes": list(profile.regimes), "goods_classes": list(profile.goods)}
-    known = {"regimes": len(Regime), "goods_classes": len(GoodsClass)}
-    return {name: values for name, values in found.items() if len(values) < known[name]}
+    bans = [ban for ban in profile.bans if ban.is_in_force(now)]
+    no_goods = {name for ban in bans for name in ban.goods}
+    no_regimes = {name for ban in bans if not ban.goods for name in ban.regimes or Regime}
+    regimes = [name for name in profile.regimes if name not in no_regimes]
+    goods = [name for name in profile.goods if name not in no_goods]
+    found: SelectionRecord = {}
+    if len(regimes) < len(Regime):
+        found["regimes"] = regimes
+    if len(goods) < len(GoodsClass):
+        found["goods_classes"] = goods
+    return found
 
 
 def _longest_wait_s(outlook: Outlook, gate: GateOutlook, start: int) -> float:
@@ -132,21 +145,19 @@ def release(case: Case, until: datetime) -> Measure | None:
     groups = math.ceil(held / group_veh)
     end = max(until, case.now + timedelta(seconds=HALF_HOUR_S * (groups + 1)))
     values = {"veh": held, "site_id": site_id, "group": group_veh}
-    parameters = {"reason": "queue_dissolves", "release": {"veh": group_veh, "every_s": HALF_HOUR_S}}
-    selection = {"site_id": site_id, "gate_id": case.gate.gate_id}
-    return Measure("release", Message("release_slowly", values), _draft(OrderKind.PROCEED, selection, parameters, end))
+    parameters: ParametersRecord = {
+        "reason": "queue_dissolves",
+        "release": {"veh": group_veh, "every_s": HALF_HOUR_S},
+    }
+    selection: SelectionRecord = {"site_id": site_id, "gate_id": case.gate.gate_id}
+    return Measure(
+        "release", Message("release_slowly", values), draft_order(OrderKind.PROCEED, selection, parameters, end)
+    )
 
 
-def _stretch(road: str, km_from: float, km_to: float) -> dict[str, Any]:
+def stretch_toward_border(road: str, km_from: float, km_to: float) -> StretchRecord:
     return {"road": road, "km_from": round(km_from, 3), "km_to": round(km_to, 3), "direction": "to_border"}
 
 
-def _draft(
-    kind: str, selection: Mapping[str, Any], parameters: Mapping[str, Any], valid_to: datetime
-) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "selection": dict(selection),
-        "parameters": dict(parameters),
-        "valid_to": valid_to.isoformat(),
-    }
+def draft_order(kind: str, selection: SelectionRecord, parameters: ParametersRecord, valid_to: datetime) -> DraftRecord:
+    return {"kind": kind, "selection": selection, "parameters": parameters, "valid_to": valid_to.isoformat()}

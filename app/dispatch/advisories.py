@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from types import MappingProxyType
+from typing import Final, Protocol, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy.orm import Session
 
-from app.dispatch import advisory_store, wording
+from app.dispatch import advice_outcomes, advisory_store, wording
 from app.dispatch.advice import advise
-from app.dispatch.advice_inputs import Advice, GateOutlook, Outlook, Truck, YardOutlook
-from app.dispatch.policy import get_policy
+from app.dispatch.advice_changes import find_change, told_of
+from app.dispatch.advice_inputs import Advice, GateOutlook, Message, Outlook, Truck, YardOutlook
+from app.dispatch.advice_outcomes import HitRate
+from app.dispatch.advisory_store import AdvisoryLine
+from app.dispatch.policy import POLICY
+from app.dispatch.records import MeasureRecord, MessageRecord
+from app.dispatch.schemas import AdvisoryColumns, AdvisoryOut, CauseOut, HitRateOut, MeasureOut
+from app.dispatch.severity import steady_severity
 from app.dispatch.tables import Advisory
-from app.dispatch.vocabulary import AdvisoryStatus, Severity
+from app.dispatch.vocabulary import AdviceKind, AdvisoryStatus, Severity
 from app.dispatch.wording import Gettext
 from app.gates.profile import GateProfile
 from app.gates.service import profiles
 from app.platform import outbox
 from app.platform.actions import ActionContext
+from app.platform.json import JsonObject
 from app.platform.outbox import Audience
 from app.platform.paging import Page, PageRequest, paginate
 from app.trips.places import Places
@@ -57,6 +65,8 @@ class ForecastLike(Protocol):
     def tail_km(self) -> FloatArray: ...
     @property
     def occupancy_veh(self) -> FloatArray: ...
+    @property
+    def pace_veh_per_h(self) -> Mapping[str, float]: ...
 
 
 # Each minute
@@ -70,16 +80,21 @@ def refresh(
     What is advised again is updated in place; what is not, stands until it has been absent for the policy's
     `clear_after_s`, and is then over. One that was dismissed stays so unless it becomes more severe.
     """
-    policy = get_policy(session).value
-    standing = {(one.gate_id, one.kind): one for one in advisory_store.standing_advisories(session, lock=True)}
-    still = {key for key, one in standing.items() if now - one.seen_at <= timedelta(seconds=policy.clear_after_s)}
+    policy = POLICY.get(session).value
+    standing = {
+        (advisory.gate_id, advisory.kind): advisory
+        for advisory in advisory_store.standing_advisories(session, lock=True)
+    }
+    still = {
+        key for key, advisory in standing.items() if now - advisory.seen_at <= timedelta(seconds=policy.clear_after_s)
+    }
     found = advise(read_outlook(session, forecast, now), policy, places, now, still)
     news = 0
     for advice in found:
         news += _keep(session, standing.pop((advice.gate_id, advice.kind), None), advice, forecast_id, now)
-    for one in standing.values():
-        if now - one.seen_at >= timedelta(seconds=policy.clear_after_s):
-            _end(session, one, now)
+    for advisory in standing.values():
+        if now - advisory.seen_at >= timedelta(seconds=policy.clear_after_s):
+            _end(session, advisory, now)
             news += 1
     return news
 
@@ -92,12 +107,14 @@ def read_outlook(session: Session, forecast: ForecastLike, now: datetime) -> Out
     for index, gate_id in enumerate(forecast.gate_ids):
         profile = known.get(gate_id)
         opens_at, closes_at = (None, None) if profile is None else next_hours(profile.exports.opening_hours, now)
+        lanes, service_veh_per_h = _service(profile)
         gates[gate_id] = GateOutlook(
             gate_id,
             forecast.queue_veh[:, index],
             forecast.wait_s[:, index],
             forecast.tail_km[:, index],
-            **_service(profile),
+            lanes,
+            forecast.pace_veh_per_h.get(gate_id, service_veh_per_h),
             profile=profile,
             opens_at=opens_at,
             closes_at=closes_at,
@@ -130,16 +147,19 @@ def next_hours(hours: OpeningHours, now: datetime) -> tuple[datetime | None, dat
     return (None if opens_at == now else opens_at), closes_at
 
 
-def _service(profile: GateProfile | None) -> dict[str, Any]:
+def _service(profile: GateProfile | None) -> tuple[int, float]:
     """Lanes and rate of the server that holds a gate up: the slower of its entrance and its crossing."""
     if profile is None:
-        return {"lanes": 1, "service_veh_per_h": 0.0}
+        return 1, 0.0
     slowest = min(profile.exports.compile("", "export").servers(), key=lambda server: server.rate_veh_per_h())
-    return {"lanes": slowest.lanes, "service_veh_per_h": slowest.rate_veh_per_h()}
+    return slowest.lanes, slowest.rate_veh_per_h()
 
 
 def _keep(session: Session, present: Advisory | None, advice: Advice, forecast_id: int | None, now: datetime) -> int:
     """Write an advice down, in place of the one that stands; 1 if people should look at it."""
+    if present is not None and advice.level is not None:
+        steady = steady_severity(advice.level, Severity.get(present.severity))
+        advice = replace(advice, severity=steady or Severity.NOTICE)
     values = _columns(advice, forecast_id)
     if (
         present is not None
@@ -149,13 +169,18 @@ def _keep(session: Session, present: Advisory | None, advice: Advice, forecast_i
         _end(session, present, now)
         present = None
     if present is None:
-        fresh = {**values, "made_at": now, "seen_at": now, "status": AdvisoryStatus.OPEN}
-        _emit(session, advisory_store.insert_advisory(session, fresh), advice.gate_id, AdvisoryStatus.OPEN, now)
+        fresh = {**values, "made_at": now, "seen_at": now, "status": AdvisoryStatus.OPEN, "told": told_of(advice)}
+        advisory_id = advisory_store.insert_advisory(session, fresh)
+        advice_outcomes.keep(session, advisory_id, advice, now)
+        _emit(session, advisory_id, advice.gate_id, AdvisoryStatus.OPEN, now)
         return 1
     is_news = present.severity != advice.severity or values["values"].get("by") != present.values.get("by")
     if present.status == AdvisoryStatus.DISMISSED:
         values["severity"] = present.severity  # the weight at which it was dismissed
-    advisory_store.update_advisory(session, present.advisory_id, {**values, "seen_at": now})
+    told = told_of(advice)
+    change = find_change(present.told, told, now)
+    news: dict[str, object] = {} if change is None else {"told": told, "change": change, "changed_at": now}
+    advisory_store.update_advisory(session, present.advisory_id, {**values, **news, "seen_at": now})
     if is_news and present.status != AdvisoryStatus.DISMISSED:
         _emit(session, present.advisory_id, advice.gate_id, present.status, now)
         return 1
@@ -169,7 +194,21 @@ def _end(session: Session, present: Advisory, now: datetime) -> None:
     _emit(session, present.advisory_id, present.gate_id, AdvisoryStatus.OVER, now)
 
 
-def _columns(advice: Advice, forecast_id: int | None) -> dict[str, Any]:
+class _AdvisoryValues(TypedDict):
+    """The columns that each minute's advice sets."""
+
+    gate_id: str
+    kind: str
+    severity: str
+    until: datetime
+    probability: float
+    forecast_id: int | None
+    values: JsonObject
+    cause: list[MessageRecord]
+    measure: list[MeasureRecord]
+
+
+def _columns(advice: Advice, forecast_id: int | None) -> _AdvisoryValues:
     return {
         "gate_id": advice.gate_id,
         "kind": advice.kind,
@@ -178,13 +217,20 @@ def _columns(advice: Advice, forecast_id: int | None) -> dict[str, Any]:
         "probability": round(advice.probability, 4),
         "forecast_id": forecast_id,
         "values": {"code": advice.message.code, "by": advice.by.isoformat(), **advice.message.values},
-        "cause": [{"code": one.code, "values": dict(one.values)} for one in advice.causes],
-        "measure": [asdict(one) for one in advice.measures],
+        "cause": [_message(cause) for cause in advice.causes],
+        "measure": [
+            {"kind": measure.kind, "message": _message(measure.message), "draft": measure.draft}
+            for measure in advice.measures
+        ],
     }
 
 
+def _message(message: Message) -> MessageRecord:
+    return {"code": message.code, "values": dict(message.values)}
+
+
 def _weight(severity: str) -> int:
-    return list(Severity).index(Severity(severity))
+    return list(Severity).index(Severity.get(severity))
 
 
 def _emit(session: Session, advisory_id: int, gate_id: str, status: str, now: datetime) -> None:
@@ -197,7 +243,7 @@ def _emit(session: Session, advisory_id: int, gate_id: str, status: str, now: da
 
 def list_advisories(
     session: Session, reader: Reader, *, current: bool, gate_id: str | None, page: PageRequest
-) -> Page[dict[str, Any]]:
+) -> Page[AdvisoryOut]:
     """A page of advisories, newest first."""
     rows = advisory_store.list_advisories(
         session, standing_only=current, gate_id=gate_id, before=page.before, limit=page.fetch
@@ -205,7 +251,7 @@ def list_advisories(
     return paginate(rows, page, "advisory_id", reader.describe)
 
 
-def get_advisory(session: Session, reader: Reader, advisory_id: int) -> dict[str, Any]:
+def get_advisory(session: Session, reader: Reader, advisory_id: int) -> AdvisoryOut:
     """One advisory; raises NotFoundError."""
     row = advisory_store.find_advisory(session, advisory_id)
     if row is None:
@@ -256,47 +302,51 @@ def decide(action: ActionContext, advisory_id: int, decision: str, reason: str) 
 class Reader:
     """Puts advisories into a reader's language."""
 
-    def __init__(self, gettext: Gettext, locale: str, places: Places, now: datetime) -> None:
+    def __init__(
+        self,
+        gettext: Gettext,
+        locale: str,
+        places: Places,
+        now: datetime,
+        hit_rates: Mapping[AdviceKind, HitRate] = MappingProxyType({}),
+    ) -> None:
         self.gettext, self.locale, self.places, self.now = gettext, locale, places, now
+        self.hit_rates = hit_rates
 
-    def describe(self, row: Any) -> dict[str, Any]:
+    def describe(self, line: AdvisoryLine) -> AdvisoryOut:
         """An advisory with its texts."""
-        one: Advisory = row.Advisory
-        values = {**one.values, "probability": one.probability, "until": one.until.isoformat()}
-        return {
-            "advisory_id": one.advisory_id,
-            "gate_id": one.gate_id,
-            "kind": one.kind,
-            "severity": one.severity,
-            "made_at": one.made_at,
-            "by": datetime.fromisoformat(one.values["by"]),
-            "until": one.until,
-            "probability": one.probability,
-            "text": self.say(one.values["code"], values),
-            "cause": [{**cause, "text": self.say(cause["code"], cause["values"])} for cause in one.cause],
-            "measure": self.measures(one.measure),
-            "forecast_id": one.forecast_id,
-            "status": one.status,
-            "seen_at": one.seen_at,
-            "over_at": one.over_at,
-            "decided_by": row.decider,
-            "decided_at": one.decided_at,
-            "reason": one.reason,
-            "version": one.version,
-        }
+        advisory = line.advisory
+        values = {**advisory.values, "probability": advisory.probability, "until": advisory.until.isoformat()}
+        return AdvisoryOut(
+            **dict(AdvisoryColumns.model_validate(advisory)),
+            by=datetime.fromisoformat(str(advisory.values["by"])),
+            text=self.say(str(advisory.values["code"]), values),
+            cause=[self.cause(cause) for cause in advisory.cause],
+            measure=[self.measure(measure) for measure in advisory.measure],
+            decided_by=line.decider,
+            hit_rate=self.hit_rate(AdviceKind.of(advisory.kind)),
+            change=wording.say_change(advisory.change, advisory.changed_at, self.gettext, self.locale, self.now),
+        )
 
-    def measures(self, stored: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Measures with their texts and the drafts of their orders."""
-        return [
-            {
-                "kind": one["kind"],
-                "text": self.say(one["message"]["code"], one["message"]["values"]),
-                "draft": one["draft"],
-            }
-            for one in stored
-        ]
+    def hit_rate(self, kind: AdviceKind) -> HitRateOut | None:
+        """How often recent advice of a kind came as told, if any was judged."""
+        rate = self.hit_rates.get(kind)
+        if rate is None or not rate.judged:
+            return None
+        text = wording.say_hit_rate(rate.right, rate.judged, rate.days, self.gettext)
+        return HitRateOut(right=rate.right, judged=rate.judged, acted_on=rate.acted_on, days=rate.days, text=text)
 
-    def say(self, code: str, values: Mapping[str, Any]) -> str:
+    def cause(self, stored: MessageRecord) -> CauseOut:
+        """A cause with its text."""
+        return CauseOut(**stored, text=self.say(stored["code"], stored["values"]))
+
+    def measure(self, stored: MeasureRecord) -> MeasureOut:
+        """A measure with its text and the draft of its order."""
+        message = stored["message"]
+        text = self.say(message["code"], message["values"])
+        return MeasureOut.model_validate({"kind": stored["kind"], "text": text, "draft": stored["draft"]})
+
+    def say(self, code: str, values: Mapping[str, object]) -> str:
         """One message."""
         return wording.render(code, values, self.gettext, self.places, self.locale, self.now)
 

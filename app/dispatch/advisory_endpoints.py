@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import acting, allow
 from app.dispatch import advisories
+from app.dispatch.advice_outcomes import hit_rates
 from app.dispatch.advisories import Reader
-from app.dispatch.vocabulary import AdvisoryStatus, Severity
+from app.dispatch.schemas import AdvisoryOut, AdvisoryPage
+from app.dispatch.vocabulary import AdvisoryStatus
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import problems
@@ -29,10 +30,12 @@ ReaderPrincipal = Annotated[Principal, Depends(allow("advisories.read"))]
 DeciderAction = Annotated[ActionContext, Depends(acting("advisories.decide"))]
 
 
-def get_reader(request: Request, principal: ReaderPrincipal, corridor: CorridorDep, clock: ClockDep) -> Reader:
-    """Texts in the caller's language."""
-    gettext = partial(request.app.state.gettext, request)
-    return Reader(gettext, principal.locale, Places.of(corridor), clock.now())
+def get_reader(
+    request: Request, principal: ReaderPrincipal, corridor: CorridorDep, clock: ClockDep, session: SessionDep
+) -> Reader:
+    """Texts in the caller's language, and how often recent advice came as told."""
+    gettext, now = partial(request.app.state.gettext, request), clock.now()
+    return Reader(gettext, principal.locale, Places.of(corridor), now, hit_rates(session, now))
 
 
 ReaderDep = Annotated[Reader, Depends(get_reader)]
@@ -46,53 +49,7 @@ class ReasonIn(BaseModel):
     reason: PlainText = Field(max_length=1000)
 
 
-class CauseOut(BaseModel):
-    """Why it comes to this."""
-
-    code: str
-    values: dict[str, Any]
-    text: str
-
-
-class MeasureOut(BaseModel):
-    """What would help; `draft` is a body for `POST /api/v1/orders`."""
-
-    kind: Literal["hold", "divert", "release"]
-    text: str
-    draft: dict[str, Any]
-
-
-class AdvisoryOut(BaseModel):
-    """A risk at a gate; `by` is when it comes true with `probability`. `text` is in the caller's language."""
-
-    advisory_id: int
-    gate_id: str
-    kind: str
-    severity: Severity
-    made_at: datetime
-    by: datetime
-    until: datetime
-    probability: float
-    text: str
-    cause: list[CauseOut]
-    measure: list[MeasureOut]
-    forecast_id: int | None
-    status: AdvisoryStatus
-    seen_at: datetime
-    over_at: datetime | None
-    decided_by: str | None
-    decided_at: datetime | None
-    reason: str | None
-    version: int
-
-
-class AdvisoryPage(BaseModel):
-    """A page of advisories, newest first; the header `Link` points to the next."""
-
-    items: list[AdvisoryOut]
-
-
-@router.get("", response_model=AdvisoryPage, responses=problems())
+@router.get("", responses=problems())
 def list_advisories(
     page: PageParams,
     answer: AnswerPage,
@@ -101,30 +58,31 @@ def list_advisories(
     session: SessionDep,
     current: Annotated[bool, Query(description="Only those whose risk still stands.")] = True,
     gate: Annotated[PlainText | None, Query(max_length=60)] = None,
-) -> Any:
+) -> AdvisoryPage:
     """Advice, newest first."""
-    return answer(advisories.list_advisories(session, reader, current=current, gate_id=gate, page=page))
+    found = advisories.list_advisories(session, reader, current=current, gate_id=gate, page=page)
+    return AdvisoryPage.model_validate(answer(found))
 
 
-@router.get("/{advisory_id}", response_model=AdvisoryOut, responses=problems(404))
+@router.get("/{advisory_id}", responses=problems(404))
 def get_advisory(
     advisory_id: AdvisoryId, response: Response, reader: ReaderDep, _principal: ReaderPrincipal, session: SessionDep
-) -> Any:
+) -> AdvisoryOut:
     """One advisory."""
     return with_etag(response, advisories.get_advisory(session, reader, advisory_id))
 
 
-@router.post("/{advisory_id}/take", response_model=AdvisoryOut, responses=problems(404, 409))
-def take_advisory(advisory_id: AdvisoryId, response: Response, reader: ReaderDep, action: DeciderAction) -> Any:
+@router.post("/{advisory_id}/take", responses=problems(404, 409))
+def take_advisory(advisory_id: AdvisoryId, response: Response, reader: ReaderDep, action: DeciderAction) -> AdvisoryOut:
     """Note that something is being done about it."""
     advisories.decide(action, advisory_id, AdvisoryStatus.TAKEN, "")
     return with_etag(response, advisories.get_advisory(action.session, reader, advisory_id))
 
 
-@router.post("/{advisory_id}/dismiss", response_model=AdvisoryOut, responses=problems(404, 409))
+@router.post("/{advisory_id}/dismiss", responses=problems(404, 409))
 def dismiss_advisory(
     advisory_id: AdvisoryId, body: ReasonIn, response: Response, reader: ReaderDep, action: DeciderAction
-) -> Any:
+) -> AdvisoryOut:
     """Note why nothing is done about it; it comes back only if it becomes more severe."""
     advisories.decide(action, advisory_id, AdvisoryStatus.DISMISSED, body.reason)
     return with_etag(response, advisories.get_advisory(action.session, reader, advisory_id))

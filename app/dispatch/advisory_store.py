@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.service import Account
-from app.dispatch.store import AnyRow
 from app.dispatch.tables import Advisory
-from app.trips.service import IS_OPEN, Trip
+from app.trips.service import Trip, is_current
 from geo.tables import RoadRow
 from ingest.tables import LastPosition
+
+
+@dataclass(frozen=True)
+class AdvisoryLine:
+    """An advisory with the name of who decided on it."""
+
+    advisory: Advisory
+    decider: str | None
+
+
+@dataclass(frozen=True)
+class TruckAhead:
+    """A truck on its way to a gate with what it carries; `km` on `road` counts from the border, `direction` 1 to it."""
+
+    gate_id: str
+    perishable: bool
+    regime: str
+    goods_class: str
+    road: str
+    km: float | None
+    direction: int
+    site_id: str | None
+
 
 # Advice
 
@@ -27,7 +49,7 @@ def standing_advisories(session: Session, *, lock: bool = False) -> Sequence[Adv
 
 def list_advisories(
     session: Session, *, standing_only: bool, gate_id: str | None, before: int | None, limit: int
-) -> Sequence[AnyRow]:
+) -> list[AdvisoryLine]:
     """Advisories, newest first, with the name of who decided."""
     query = (
         select(Advisory, Account.full_name.label("decider"))
@@ -41,16 +63,17 @@ def list_advisories(
         query = query.where(Advisory.gate_id == gate_id)
     if before is not None:
         query = query.where(Advisory.advisory_id < before)
-    return session.execute(query).all()
+    return [AdvisoryLine(advisory, decider) for advisory, decider in session.execute(query)]
 
 
-def find_advisory(session: Session, advisory_id: int) -> AnyRow | None:
+def find_advisory(session: Session, advisory_id: int) -> AdvisoryLine | None:
     """One advisory with the name of who decided."""
-    return session.execute(
+    row = session.execute(
         select(Advisory, Account.full_name.label("decider"))
         .outerjoin(Account, Account.account_id == Advisory.decided_by)
         .where(Advisory.advisory_id == advisory_id)
     ).one_or_none()
+    return None if row is None else AdvisoryLine(*row)
 
 
 def lock_advisory(session: Session, advisory_id: int) -> Advisory | None:
@@ -63,12 +86,12 @@ def lock_advisory(session: Session, advisory_id: int) -> Advisory | None:
     ).one_or_none()
 
 
-def insert_advisory(session: Session, values: Mapping[str, Any]) -> int:
+def insert_advisory(session: Session, values: Mapping[str, object]) -> int:
     """A new advisory; its id."""
     return int(session.scalars(insert(Advisory).values(**values).returning(Advisory.advisory_id)).one())
 
 
-def update_advisory(session: Session, advisory_id: int, values: Mapping[str, Any]) -> None:
+def update_advisory(session: Session, advisory_id: int, values: Mapping[str, object]) -> None:
     """Change an advisory."""
     session.execute(
         update(Advisory)
@@ -78,18 +101,14 @@ def update_advisory(session: Session, advisory_id: int, values: Mapping[str, Any
     )
 
 
-def trucks_ahead(session: Session, since: datetime) -> Sequence[AnyRow]:
-    """Open outbound trips on the move with a fresh position: what a measure could reach.
-
-    `gate_id perishable regime goods_class stage road km direction site_id`.
-    """
-    return session.execute(
+def trucks_ahead(session: Session, since: datetime) -> list[TruckAhead]:
+    """Open outbound trips on the move with a fresh position: what a measure could reach."""
+    rows = session.execute(
         select(
             Trip.gate_id,
             Trip.perishable,
             Trip.regime,
             Trip.goods_class,
-            Trip.stage,
             RoadRow.road,
             LastPosition.km,
             LastPosition.direction,
@@ -97,5 +116,6 @@ def trucks_ahead(session: Session, since: datetime) -> Sequence[AnyRow]:
         )
         .join(LastPosition, LastPosition.vehicle_id == Trip.vehicle_id)
         .join(RoadRow, RoadRow.road_id == LastPosition.road_id)
-        .where(text(IS_OPEN), Trip.direction == "export", LastPosition.time >= since)
-    ).all()
+        .where(is_current(), Trip.direction == "export", LastPosition.time >= since)
+    )
+    return [TruckAhead(*row) for row in rows]

@@ -1,15 +1,16 @@
 """Whether a truck did what it was ordered, judged from the positions that follow. Pure.
 
 A verdict is final but for a hold, which can be broken until its end. Where positions say nothing, the verdict is
-`unknown`, never a guess.
+`unknown`, never a guess: silence is no disobedience. A truck that anybody saw in the yard it was sent to is there.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
+from app.dispatch.records import EvidenceRecord
 from app.dispatch.vocabulary import Compliance, OrderKind
 from app.trips.places import GatePlace, Places
 from geo.motion import MOVING_MPS, STANDING_MPS
@@ -58,18 +59,18 @@ class Evidence:
     km: float | None = None
 
     @classmethod
-    def read(cls, stored: dict[str, Any]) -> Evidence:
+    def read(cls, stored: EvidenceRecord) -> Evidence:
         """From its stored form."""
         return cls(stored.get("road"), stored.get("km"))
 
-    def stored(self) -> dict[str, Any]:
+    def stored(self) -> EvidenceRecord:
         """Its stored form."""
         return {} if self.road is None else {"road": self.road, "km": self.km}
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """The truck's last position, and when it entered the yard it was sent to, if it did."""
+    """The truck's last position, and when it entered the yard it was sent to, if it did, whoever saw it there."""
 
     time: datetime | None
     road: str | None = None
@@ -135,6 +136,11 @@ class _Case:
     def at_end(self) -> bool:
         return self.now >= self.demand.valid_to
 
+    @property
+    def _is_fresh(self) -> bool:
+        """Whether its last position still counts at the end; without one its silence is no disobedience."""
+        return self.seen.time is not None and self.seen.time >= self.demand.valid_to - self.rules.fresh
+
     def hold(self) -> str:
         seen, rules, site_id = self.seen, self.rules, self.demand.site_id or ""
         if is_past(self.places, site_id, self.evidence.road, self.evidence.km, rules.pass_km):
@@ -142,8 +148,7 @@ class _Case:
         if is_past(self.places, site_id, seen.road, seen.km, rules.pass_km):
             return Compliance.NOT_COMPLIED
         if self.at_end:
-            is_fresh = seen.time is not None and seen.time >= self.demand.valid_to - rules.fresh
-            return Compliance.COMPLIED if is_fresh or self.present == Compliance.COMPLIED else Compliance.UNKNOWN
+            return Compliance.COMPLIED if self._is_fresh or self.present == Compliance.COMPLIED else Compliance.UNKNOWN
         return Compliance.COMPLIED if self._stands_at(site_id) else self.present
 
     def _stands_at(self, site_id: str) -> bool:
@@ -174,7 +179,7 @@ class _Case:
             return Compliance.COMPLIED
         on_other = self._on_other_branch(gate, seen.road, seen.km)
         was_on_other = self._on_other_branch(gate, self.evidence.road, self.evidence.km)
-        if on_other and (self.at_end or not was_on_other):
+        if on_other and ((self.at_end and self._is_fresh) or not was_on_other):
             return Compliance.NOT_COMPLIED
         return Compliance.UNKNOWN if self.at_end else Compliance.PENDING
 
@@ -188,7 +193,7 @@ class _Case:
             return Compliance.COMPLIED
         if not self.at_end:
             return Compliance.PENDING
-        return Compliance.UNKNOWN if self.seen.time is None else Compliance.NOT_COMPLIED
+        return Compliance.NOT_COMPLIED if self._is_fresh else Compliance.UNKNOWN
 
     def _late(self, within: timedelta, *, failed: bool) -> str:
         """Not complied if a position after the deadline shows it; unknown at the end without one."""

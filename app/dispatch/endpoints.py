@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -10,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.accounts.authorisation import acting, allow
 from app.dispatch import order_answers, order_drafts, order_reading, orders, texts
+from app.dispatch.dependencies import MoverDep
 from app.dispatch.order_drafts import Draft, Release
+from app.dispatch.schemas import Locale, OrderOut, OrderPage, OrderPreviewOut, TemplatesOut
 from app.dispatch.selection import DIRECTIONS, Selection, Stretch
-from app.dispatch.vocabulary import Compliance, OrderKind, OrderStatus, RecipientStatus
+from app.dispatch.vocabulary import OrderKind
 from app.platform import idempotency
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
@@ -27,7 +28,6 @@ from app.trips.vocabulary import Regime, Stage
 
 router = APIRouter(prefix="/api/v1/orders", tags=["dispatch"])
 
-Locale = Literal["vi", "en", "zh"]
 OrderId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 ReaderDep = Annotated[Principal, Depends(allow("orders.read"))]
@@ -85,8 +85,8 @@ class SelectionIn(BaseModel):
         """As the domain takes it."""
         stretch = None
         if self.stretch is not None:
-            one = self.stretch
-            stretch = Stretch(one.road, one.km_from, one.km_to, DIRECTIONS[one.direction])
+            limits = self.stretch
+            stretch = Stretch(limits.road, limits.km_from, limits.km_to, DIRECTIONS[limits.direction])
         return Selection(
             stretch=stretch,
             gate_id=self.gate_id,
@@ -102,12 +102,14 @@ class SelectionIn(BaseModel):
 
 
 class ReleaseIn(BaseModel):
-    """Slow release: `veh` trucks at once, then as many every `every_s` seconds."""
+    """Slow release: `veh` trucks at once, then as many every `every_s` seconds; or `groups` of a plan, some 0, then
+    `veh` at a time."""
 
     model_config = ConfigDict(extra="forbid")
 
     veh: int = Field(ge=1, le=5000)
     every_s: int = Field(ge=60, le=86_400)
+    groups: list[Annotated[int, Field(ge=0, le=5000)]] = Field(default_factory=list, max_length=300)
 
 
 class ParametersIn(BaseModel):
@@ -139,7 +141,11 @@ class OrderIn(BaseModel):
     def read(self) -> Draft:
         """As the domain takes it."""
         given = self.parameters
-        release = None if given.release is None else Release(given.release.veh, given.release.every_s)
+        release = (
+            None
+            if given.release is None
+            else Release(given.release.veh, given.release.every_s, tuple(given.release.groups))
+        )
         return Draft(
             kind=self.kind,
             selection=self.selection.read(),
@@ -164,116 +170,29 @@ class RefusalIn(BaseModel):
     reason: PlainText = Field(max_length=1000)
 
 
-class PreviewRecipientOut(BaseModel):
-    """A truck that would get the order; `is_past` tells that it has driven by where it should wait."""
-
-    vehicle_id: int
-    plate: str
-    trip_id: int | None
-    gate_id: str | None
-    goods_class: str | None
-    perishable: bool | None
-    stage: str | None
-    road: str | None
-    km: float | None
-    lon: float | None
-    lat: float | None
-    position_time: datetime | None
-    has_driver: bool
-    has_device: bool
-    is_past: bool
-    release_at: datetime
-
-
-class PreviewOut(BaseModel):
-    """Who would get an order and what it would say."""
-
-    valid_from: datetime
-    valid_to: datetime
-    text: dict[Locale, str]
-    recipients: list[PreviewRecipientOut]
-
-
-class RecipientOut(BaseModel):
-    """What became of an order at one truck."""
-
-    vehicle_id: int
-    plate: str
-    trip_id: int | None
-    driver: str | None
-    release_at: datetime | None
-    status: RecipientStatus
-    delivered_at: datetime | None
-    responded_at: datetime | None
-    refusal_reason: str | None
-    superseded_by: int | None
-    compliance: Compliance
-    judged_at: datetime | None
-    road: str | None
-    km: float | None
-    position_time: datetime | None
-
-
-class OrderOut(BaseModel):
-    """An order; `counts` by status of its recipients and `compliance` by verdict, of those the caller may see.
-
-    `recipients` is left out of lists for those who see all orders; fetch one order for them.
-    """
-
-    order_id: int
-    kind: OrderKind
-    selection: dict[str, Any]
-    parameters: dict[str, Any]
-    text: dict[Locale, str]
-    valid_from: datetime
-    valid_to: datetime
-    issued_by: str
-    issued_at: datetime
-    status: OrderStatus
-    ended_at: datetime | None
-    supersedes: int | None
-    advisory_id: int | None
-    version: int
-    counts: dict[str, int]
-    compliance: dict[Compliance, int]
-    recipients: list[RecipientOut] | None = None
-
-
-class OrderPage(BaseModel):
-    """A page of orders, newest first; the header `Link` points to the next."""
-
-    items: list[OrderOut]
-
-
-class TemplatesOut(BaseModel):
-    """The standard texts and reasons, by kind or code and language."""
-
-    templates: dict[str, dict[Locale, str]]
-    reasons: dict[str, dict[Locale, str]]
-
-
-@router.get("/templates", response_model=TemplatesOut, responses=problems())
-def get_templates(_principal: IssuerDep) -> Any:
+@router.get("/templates", responses=problems())
+def get_templates(_principal: IssuerDep) -> TemplatesOut:
     """The standard texts of orders, for the composer."""
-    return {"templates": texts.TEMPLATES, "reasons": texts.REASONS}
+    return TemplatesOut.model_validate({"templates": texts.TEMPLATES, "reasons": texts.REASONS})
 
 
-@router.post("/preview", response_model=PreviewOut, responses=problems())
+@router.post("/preview", responses=problems())
 def preview_order(
     body: OrderIn, _principal: IssuerDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep
-) -> Any:
+) -> OrderPreviewOut:
     """Who would get an order and what it would say; nothing is sent."""
-    return order_drafts.preview(session, body.read(), Places.of(corridor), clock.now())
+    found = order_drafts.preview(session, body.read(), Places.of(corridor), clock.now())
+    return OrderPreviewOut.model_validate(found)
 
 
-@router.post("", status_code=201, response_model=OrderOut, responses=problems(409))
+@router.post("", status_code=201, responses=problems(409))
 def issue_order(
     body: OrderIn,
     response: Response,
     action: IssuerAction,
     corridor: CorridorDep,
     idempotency_key: IdempotencyKey = None,
-) -> Any:
+) -> OrderOut:
     """Send an order to the trucks that meet its selection now."""
 
     def make() -> int:
@@ -282,10 +201,10 @@ def issue_order(
 
     order_id = idempotency.once(action, "orders.issue", idempotency_key, [body], make)
     response.headers["Location"] = f"/api/v1/orders/{order_id}"
-    return with_etag(response, order_reading.get_order(action.session, action.actor, order_id, action.now))
+    return with_etag(response, order_reading.get_order(action.session, action.actor, order_id))
 
 
-@router.get("", response_model=OrderPage, responses=problems())
+@router.get("", responses=problems())
 def list_orders(
     page: PageParams,
     answer: AnswerPage,
@@ -293,42 +212,47 @@ def list_orders(
     session: SessionDep,
     clock: ClockDep,
     current: Annotated[bool | None, Query(description="Only those that stand; a driver's default.")] = None,
-) -> Any:
+) -> OrderPage:
     """Orders the caller may see, newest first. A driver who fetches them has received them."""
-    return answer(order_reading.list_orders(session, principal, current=current, page=page, now=clock.now()))
+    found = order_reading.list_orders(session, principal, current=current, page=page, now=clock.now())
+    return OrderPage.model_validate(answer(found))
 
 
-@router.get("/{order_id}", response_model=OrderOut, responses=problems(404))
-def get_order(order_id: OrderId, response: Response, principal: ReaderDep, session: SessionDep, clock: ClockDep) -> Any:
+@router.get("/{order_id}", responses=problems(404))
+def get_order(order_id: OrderId, response: Response, principal: ReaderDep, session: SessionDep) -> OrderOut:
     """One order with its recipients."""
-    return with_etag(response, order_reading.get_order(session, principal, order_id, clock.now()))
+    return with_etag(response, order_reading.get_order(session, principal, order_id))
 
 
-@router.post("/{order_id}/delivered", response_model=OrderOut, responses=problems(404))
+@router.post("/{order_id}/delivered", responses=problems(404))
 def deliver_order(
     order_id: OrderId, response: Response, principal: DriverDep, session: SessionDep, clock: ClockDep
-) -> Any:
+) -> OrderOut:
     """The driver's screen shows the order."""
     order_answers.deliver(session, principal, order_id, now=clock.now())
-    return with_etag(response, order_reading.get_order(session, principal, order_id, clock.now()))
+    return with_etag(response, order_reading.get_order(session, principal, order_id))
 
 
-@router.post("/{order_id}/acknowledge", response_model=OrderOut, responses=problems(404, 409))
-def acknowledge_order(order_id: OrderId, response: Response, action: DriverAction) -> Any:
-    """The driver confirms; a second tap changes nothing."""
-    order_answers.acknowledge(action, order_id)
-    return with_etag(response, order_reading.get_order(action.session, action.actor, order_id, action.now))
+@router.post("/{order_id}/acknowledge", responses=problems(404, 409))
+def acknowledge_order(
+    order_id: OrderId, response: Response, action: DriverAction, mover: MoverDep, corridor: CorridorDep
+) -> OrderOut:
+    """The driver confirms; a second tap changes nothing. A divert takes trip, sheet and fee to the other gate."""
+    order_answers.acknowledge(action, order_id, mover, corridor)
+    return with_etag(response, order_reading.get_order(action.session, action.actor, order_id))
 
 
-@router.post("/{order_id}/refuse", response_model=OrderOut, responses=problems(404, 409))
-def refuse_order(order_id: OrderId, body: RefusalIn, response: Response, action: DriverAction) -> Any:
+@router.post("/{order_id}/refuse", responses=problems(404, 409))
+def refuse_order(order_id: OrderId, body: RefusalIn, response: Response, action: DriverAction) -> OrderOut:
     """The driver cannot follow, and says why."""
     order_answers.refuse(action, order_id, body.reason)
-    return with_etag(response, order_reading.get_order(action.session, action.actor, order_id, action.now))
+    return with_etag(response, order_reading.get_order(action.session, action.actor, order_id))
 
 
-@router.post("/{order_id}/cancel", response_model=OrderOut, responses=problems(404, 409, 412, 428))
-def cancel_order(order_id: OrderId, response: Response, action: IssuerAction, expected_version: ExpectedVersion) -> Any:
+@router.post("/{order_id}/cancel", responses=problems(404, 409, 412, 428))
+def cancel_order(
+    order_id: OrderId, response: Response, action: IssuerAction, expected_version: ExpectedVersion
+) -> OrderOut:
     """Take an order back."""
     orders.cancel(action, order_id, expected_version)
-    return with_etag(response, order_reading.get_order(action.session, action.actor, order_id, action.now))
+    return with_etag(response, order_reading.get_order(action.session, action.actor, order_id))

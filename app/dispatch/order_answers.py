@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
@@ -11,18 +11,27 @@ from app.dispatch import store
 from app.dispatch.order_drafts import MAX_REASON_LENGTH
 from app.dispatch.order_events import publish_response
 from app.dispatch.order_reading import no_order, note_delivery
+from app.dispatch.store import ReceivedOrder, UndeliveredOrder
 from app.dispatch.tables import OrderRecipient
 from app.dispatch.vocabulary import OrderKind, OrderStatus, RecipientStatus
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.trips.scope import visible_vehicles
-from app.trips.service import redirect_trip
+from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError
 
 # The driver's side
 
 
-def acknowledge(action: ActionContext, order_id: int) -> None:
+class Mover(Protocol):
+    """What takes a trip to another gate, with its procedure, fee and yard place: above dispatch, and given to it."""
+
+    def divert(
+        self, action: ActionContext, trip_id: int, gate_id: str, *, order_id: int, corridor: Corridor
+    ) -> None: ...
+
+
+def acknowledge(action: ActionContext, order_id: int, mover: Mover, corridor: Corridor) -> None:
     """The driver confirms. Confirming again changes nothing; a confirmed divert takes the trip to its new gate.
 
     Raises
@@ -30,12 +39,14 @@ def acknowledge(action: ActionContext, order_id: int) -> None:
     NotFoundError
         If the order did not go to this driver.
     ConflictError
-        If it no longer stands.
+        If it no longer stands, or the trip can no longer be moved: it is over, or its truck stands at its gate.
+    RefusedError
+        If the gate that it leads to does not take the trip's regime or goods now.
     """
-    order = _respond(action, order_id, RecipientStatus.ACKNOWLEDGED, None)
-    if order is not None and order.DispatchOrder.kind == OrderKind.DIVERT and order.OrderRecipient.trip_id is not None:
-        gate_id = order.DispatchOrder.parameters["gate_id"]
-        redirect_trip(action.without_address(), order.OrderRecipient.trip_id, gate_id=gate_id, order_id=order_id)
+    received = _respond(action, order_id, RecipientStatus.ACKNOWLEDGED, None)
+    if received is not None and received.order.kind == OrderKind.DIVERT and received.recipient.trip_id is not None:
+        gate_id = received.order.parameters["gate_id"]
+        mover.divert(action, received.recipient.trip_id, gate_id, order_id=order_id, corridor=corridor)
 
 
 def refuse(action: ActionContext, order_id: int, reason: str) -> None:
@@ -53,24 +64,36 @@ def refuse(action: ActionContext, order_id: int, reason: str) -> None:
 
 def deliver(session: Session, principal: Principal, order_id: int, *, now: datetime) -> None:
     """The driver's client shows the order; telling it again changes nothing. Raises NotFoundError."""
-    concerns = visible_vehicles(principal, "orders.respond", OrderRecipient.vehicle_id, now=now)
+    concerns = visible_vehicles(principal, "orders.respond", OrderRecipient.vehicle_id)
     if store.find_recipient(session, order_id, concerns) is None:
         raise no_order(order_id)
     note_delivery(session, [order_id], concerns, now)
 
 
-def _respond(action: ActionContext, order_id: int, status: str, reason: str | None) -> Any | None:
+def list_undelivered(session: Session, before: datetime) -> list[UndeliveredOrder]:
+    """Orders that stand and were sent before a time, with each truck whose driver has not seen them."""
+    return store.undelivered(session, before)
+
+
+def deliver_by_device(session: Session, order_id: int, vehicle_id: int, *, now: datetime) -> None:
+    """A device of the truck showed the order to its driver; telling it again changes nothing."""
+    note_delivery(session, [order_id], OrderRecipient.vehicle_id == vehicle_id, now)
+
+
+def _respond(action: ActionContext, order_id: int, status: str, reason: str | None) -> ReceivedOrder | None:
     """The recipient and order if the answer was new, `None` if it had been given before."""
-    concerns = visible_vehicles(action.actor, "orders.respond", OrderRecipient.vehicle_id, now=action.now)
-    row = store.find_recipient(action.session, order_id, concerns)
-    if row is None:
+    concerns = visible_vehicles(action.actor, "orders.respond", OrderRecipient.vehicle_id)
+    received = store.find_recipient(action.session, order_id, concerns)
+    if received is None:
         raise no_order(order_id)
-    vehicle_id, before = row.OrderRecipient.vehicle_id, row.OrderRecipient.status
+    vehicle_id, before = received.recipient.vehicle_id, received.recipient.status
     if not store.respond(action.session, order_id, vehicle_id, status=status, reason=reason, now=action.now):
-        row = store.find_recipient(action.session, order_id, concerns)
-        if row is not None and row.OrderRecipient.status == status:
+        received = store.find_recipient(action.session, order_id, concerns)
+        if received is None:
+            raise no_order(order_id)
+        if received.recipient.status == status:
             return None
-        raise _over(row, order_id, action.now)
+        raise _over(received, order_id, action.now)
     publish_response(action.session, order_id, vehicle_id, status, reason, action.now)
     action.record(
         f"orders.{'acknowledge' if status == RecipientStatus.ACKNOWLEDGED else 'refuse'}",
@@ -79,11 +102,11 @@ def _respond(action: ActionContext, order_id: int, status: str, reason: str | No
         {"vehicle_id": vehicle_id, "status": before},
         {"vehicle_id": vehicle_id, "status": status, **({"reason": reason} if reason else {})},
     )
-    return row
+    return received
 
 
-def _over(row: Any, order_id: int, now: datetime) -> ConflictError:
-    recipient, order = row.OrderRecipient, row.DispatchOrder
+def _over(received: ReceivedOrder, order_id: int, now: datetime) -> ConflictError:
+    recipient, order = received.recipient, received.order
     if recipient.status == RecipientStatus.SUPERSEDED:
         return ConflictError(
             "The order {order_id} was replaced by the order {newer}; answer that one.",

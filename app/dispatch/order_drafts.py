@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.orm import Session
 
-from app.dispatch import compliance, store, texts
+from app.dispatch import compliance, texts
+from app.dispatch.records import ParametersRecord, SelectionRecord
 from app.dispatch.selection import Selection, check_selection, take_nearest
+from app.dispatch.selection_store import SelectedTruck, select_vehicles
 from app.dispatch.vocabulary import OrderKind
 from app.gates.service import profiles
 from app.trips.places import Places
@@ -26,10 +28,23 @@ MAX_PLATES_NAMED: Final = 5
 
 @dataclass(frozen=True)
 class Release:
-    """Trucks let go in groups: `veh` at once, then as many every `every_s` seconds, the nearest first."""
+    """Trucks let go in groups: `veh` at once, then as many every `every_s` seconds, the nearest first.
+
+    `groups`, where given, are the sizes of the groups one after the other, some of them 0; the last goes on until
+    nobody is left.
+    """
 
     veh: int
     every_s: int
+    groups: tuple[int, ...] = ()
+
+    def ranks(self, count: int) -> list[int]:
+        """The number of the group in which each of `count` trucks goes, the first in line first."""
+        if not self.groups:
+            return [rank // self.veh for rank in range(count)]
+        planned = [number for number, veh in enumerate(self.groups) for _ in range(veh)]
+        left = range(count - len(planned))
+        return (planned + [len(self.groups) + rank // self.veh for rank in left])[:count]
 
 
 @dataclass(frozen=True)
@@ -55,10 +70,45 @@ class Draft:
     advisory_id: int | None = None
 
 
+@dataclass(frozen=True)
+class PreviewRecipient:
+    """A truck that would get an order, and when its own part begins (`release_at`).
+
+    `is_past` tells that it has driven by where it should wait; places are those of its last position (EPSG:4326).
+    """
+
+    vehicle_id: int
+    plate: str
+    trip_id: int | None
+    gate_id: str | None
+    goods_class: str | None
+    perishable: bool | None
+    stage: str | None
+    road: str | None
+    km: float | None
+    lon: float | None
+    lat: float | None
+    position_time: datetime | None
+    has_driver: bool
+    has_device: bool
+    is_past: bool
+    release_at: datetime
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an order would say by language, and who would get it."""
+
+    valid_from: datetime
+    valid_to: datetime
+    text: Mapping[str, str]
+    recipients: Sequence[PreviewRecipient]
+
+
 # Composing
 
 
-def preview(session: Session, draft: Draft, places: Places, now: datetime) -> dict[str, Any]:
+def preview(session: Session, draft: Draft, places: Places, now: datetime) -> Preview:
     """Who would get an order and what it would say; nothing is sent.
 
     Raises
@@ -69,32 +119,28 @@ def preview(session: Session, draft: Draft, places: Places, now: datetime) -> di
     valid_from = check_draft(draft, places, now)
     trucks = find_recipients(session, draft, places, now)
     release = release_times(draft, valid_from, len(trucks))
-    return {
-        "valid_from": valid_from,
-        "valid_to": draft.valid_to,
-        "text": texts_of(draft, places, now),
-        "recipients": [
-            {
-                "vehicle_id": truck.vehicle_id,
-                "plate": truck.plate,
-                "trip_id": truck.trip_id,
-                "road": truck.road,
-                "km": truck.km,
-                "lon": truck.lon,
-                "lat": truck.lat,
-                "position_time": truck.time,
-                "gate_id": truck.gate_id,
-                "goods_class": truck.goods_class,
-                "perishable": truck.perishable,
-                "stage": truck.stage,
-                "has_driver": truck.driver_id is not None,
-                "has_device": truck.has_device,
-                "is_past": is_past(draft, places, truck),
-                "release_at": release_at,
-            }
-            for truck, release_at in zip(trucks, release, strict=True)
-        ],
-    }
+    recipients = [
+        PreviewRecipient(
+            vehicle_id=truck.vehicle_id,
+            plate=truck.plate,
+            trip_id=truck.trip_id,
+            gate_id=truck.gate_id,
+            goods_class=truck.goods_class,
+            perishable=truck.perishable,
+            stage=truck.stage,
+            road=truck.road,
+            km=truck.km,
+            lon=truck.lon,
+            lat=truck.lat,
+            position_time=truck.position_time,
+            has_driver=truck.driver_id is not None,
+            has_device=truck.has_device,
+            is_past=is_past(draft, places, truck),
+            release_at=release_at,
+        )
+        for truck, release_at in zip(trucks, release, strict=True)
+    ]
+    return Preview(valid_from, draft.valid_to, texts_of(draft, places, now), recipients)
 
 
 # Pieces
@@ -131,7 +177,7 @@ def check_draft(draft: Draft, places: Places, now: datetime) -> datetime:
         )
     if draft.kind == OrderKind.NOTICE and not draft.reason and not draft.text:
         raise InvalidInputError("A notice needs a text; write what drivers shall know.", field="reason")
-    targets: dict[str, tuple[str, Mapping[str, Any]]] = {
+    targets: dict[str, tuple[str, Mapping[str, object]]] = {
         OrderKind.HOLD: ("site_id", places.staging),
         OrderKind.DIVERT: ("gate_id", places.gates),
         OrderKind.YARD: ("yard_id", places.yard_gates),
@@ -155,14 +201,14 @@ def check_draft(draft: Draft, places: Places, now: datetime) -> datetime:
     return valid_from
 
 
-def find_recipients(session: Session, draft: Draft, places: Places, now: datetime) -> list[Any]:
-    trucks = take_nearest(store.select_vehicles(session, draft.selection, now), draft.selection, places)
+def find_recipients(session: Session, draft: Draft, places: Places, now: datetime) -> list[SelectedTruck]:
+    trucks = take_nearest(select_vehicles(session, draft.selection, now), draft.selection, places)
     if draft.kind == "divert":
         _check_gate_takes(session, draft.gate_id or "", trucks, now)
     return trucks
 
 
-def _check_gate_takes(session: Session, gate_id: str, trucks: Sequence[Any], now: datetime) -> None:
+def _check_gate_takes(session: Session, gate_id: str, trucks: Sequence[SelectedTruck], now: datetime) -> None:
     """Refuse to divert trucks to a gate that does not take what they carry, or the regime it goes under."""
     profile = profiles(session, now).get(gate_id)
     refused = [
@@ -181,9 +227,7 @@ def _check_gate_takes(session: Session, gate_id: str, trucks: Sequence[Any], now
 def release_times(draft: Draft, valid_from: datetime, count: int) -> list[datetime]:
     if draft.release is None:
         return [valid_from] * count
-    times = [
-        valid_from + timedelta(seconds=draft.release.every_s) * (rank // draft.release.veh) for rank in range(count)
-    ]
+    times = [valid_from + timedelta(seconds=draft.release.every_s) * number for number in draft.release.ranks(count)]
     if times and times[-1] >= draft.valid_to:
         raise InvalidInputError(
             "The last of {count} trucks would be let go at {last}, after the order ends; let it hold longer, or let "
@@ -195,7 +239,7 @@ def release_times(draft: Draft, valid_from: datetime, count: int) -> list[dateti
     return times
 
 
-def is_past(draft: Draft, places: Places, truck: Any) -> bool:
+def is_past(draft: Draft, places: Places, truck: SelectedTruck) -> bool:
     margin_km = compliance.DEFAULT_RULES.pass_km
     return draft.kind == OrderKind.HOLD and compliance.is_past(
         places, draft.site_id or "", truck.road, truck.km, margin_km
@@ -208,32 +252,47 @@ def texts_of(draft: Draft, places: Places, now: datetime) -> dict[str, str]:
     return texts.render(draft.kind, names, draft.valid_to, draft.reason, now, edited=draft.text)
 
 
-def parameters_of(draft: Draft) -> dict[str, Any]:
-    named = {name: getattr(draft, name) for name in ("site_id", "gate_id", "yard_id")}
-    release = {"release": {"veh": draft.release.veh, "every_s": draft.release.every_s}} if draft.release else {}
-    return {"reason": draft.reason, **{name: value for name, value in named.items() if value}, **release}
+def parameters_of(draft: Draft) -> ParametersRecord:
+    found: ParametersRecord = {"reason": draft.reason}
+    if draft.site_id:
+        found["site_id"] = draft.site_id
+    if draft.gate_id:
+        found["gate_id"] = draft.gate_id
+    if draft.yard_id:
+        found["yard_id"] = draft.yard_id
+    if draft.release:
+        found["release"] = {"veh": draft.release.veh, "every_s": draft.release.every_s}
+        if draft.release.groups:
+            found["release"]["groups"] = list(draft.release.groups)
+    return found
 
 
-def selection_record(wanted: Selection) -> dict[str, Any]:
+def selection_record(wanted: Selection) -> SelectionRecord:
     """The form in which a selection is kept and shown; what was left out stays out."""
-    stretch = wanted.stretch
-    record: dict[str, Any] = {
-        "stretch": None
-        if stretch is None
-        else {
-            "road": stretch.road,
-            "km_from": stretch.km_from,
-            "km_to": stretch.km_to,
-            "direction": {1: "to_border", -1: "from_border"}.get(stretch.direction, "both"),
-        },
-        "gate_id": wanted.gate_id,
-        "area": wanted.area,
-        "site_id": wanted.site_id,
-        "goods_classes": list(wanted.goods_classes),
-        "perishable": wanted.perishable,
-        "regimes": list(wanted.regimes),
-        "stages": list(wanted.stages),
-        "vehicle_ids": None if wanted.vehicle_ids is None else list(wanted.vehicle_ids),
-        "limit_veh": wanted.limit_veh,
-    }
-    return {name: value for name, value in record.items() if value is not None and value != []}
+    found: SelectionRecord = {}
+    if wanted.stretch is not None:
+        found["stretch"] = {
+            "road": wanted.stretch.road,
+            "km_from": wanted.stretch.km_from,
+            "km_to": wanted.stretch.km_to,
+            "direction": {1: "to_border", -1: "from_border"}.get(wanted.stretch.direction, "both"),
+        }
+    if wanted.gate_id is not None:
+        found["gate_id"] = wanted.gate_id
+    if wanted.area is not None:
+        found["area"] = dict(wanted.area)
+    if wanted.site_id is not None:
+        found["site_id"] = wanted.site_id
+    if wanted.goods_classes:
+        found["goods_classes"] = list(wanted.goods_classes)
+    if wanted.perishable is not None:
+        found["perishable"] = wanted.perishable
+    if wanted.regimes:
+        found["regimes"] = list(wanted.regimes)
+    if wanted.stages:
+        found["stages"] = list(wanted.stages)
+    if wanted.vehicle_ids:
+        found["vehicle_ids"] = list(wanted.vehicle_ids)
+    if wanted.limit_veh is not None:
+        found["limit_veh"] = wanted.limit_veh
+    return found

@@ -6,12 +6,12 @@ Published for reading and joining: `DispatchOrder`, `OrderRecipient`.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.dispatch import advisory_store, compliance, store
+from app.dispatch import advisory_store, compliance, compliance_store, store
 from app.dispatch.compliance import Demand, Evidence, Sighting
+from app.dispatch.compliance_store import Judgement
 from app.dispatch.order_drafts import (
     Draft,
     check_draft,
@@ -24,6 +24,7 @@ from app.dispatch.order_drafts import (
 )
 from app.dispatch.order_events import POLICE, publish_orders, publish_response
 from app.dispatch.order_reading import no_order
+from app.dispatch.store import NewRecipient
 from app.dispatch.tables import DispatchOrder as DispatchOrder
 from app.dispatch.tables import OrderRecipient as OrderRecipient
 from app.dispatch.vocabulary import AdvisoryStatus, Compliance, OrderKind, OrderStatus, RecipientStatus
@@ -74,16 +75,16 @@ def issue(action: ActionContext, draft: Draft, places: Places) -> int:
         action.session,
         order.order_id,
         [
-            {
-                "vehicle_id": truck.vehicle_id,
-                "trip_id": truck.trip_id,
-                "driver_id": truck.driver_id,
-                "release_at": release_at if draft.release else None,
-                "compliance": Compliance.UNKNOWN
+            NewRecipient(
+                truck.vehicle_id,
+                truck.trip_id,
+                truck.driver_id,
+                release_at if draft.release else None,
+                Compliance.UNKNOWN
                 if draft.kind == OrderKind.NOTICE or is_past(draft, places, truck)
                 else Compliance.PENDING,
-                "evidence": Evidence(truck.road, truck.km).stored(),
-            }
+                Evidence(truck.road, truck.km).stored(),
+            )
             for truck, release_at in zip(trucks, release, strict=True)
         ],
     )
@@ -169,10 +170,10 @@ def judge(session: Session, now: datetime, *, places: Places) -> int:
 
     Called every few seconds; looks only at orders that stand and verdicts still open.
     """
-    changed: list[dict[str, Any]] = []
+    changed: list[Judgement] = []
     verdicts = 0
     touched: set[int] = set()
-    for row in store.to_judge(session, now):
+    for row in compliance_store.to_judge(session, now):
         evidence = Evidence.read(row.evidence)
         base = max(row.starts_at, row.responded_at or row.starts_at)
         demand = Demand(
@@ -190,16 +191,8 @@ def judge(session: Session, now: datetime, *, places: Places) -> int:
         if verdict != row.compliance:
             verdicts += 1
             touched.add(row.order_id)
-        changed.append(
-            {
-                "order_id": row.order_id,
-                "vehicle_id": row.vehicle_id,
-                "compliance": verdict,
-                "judged_at": now,
-                "evidence": kept.stored(),
-            }
-        )
-    store.record_judgements(session, changed)
+        changed.append(Judgement(row.order_id, row.vehicle_id, verdict, kept.stored()))
+    compliance_store.record_judgements(session, changed, now)
     for order_id in sorted(touched):
         data = {"order_id": order_id, "status": OrderStatus.ACTIVE, "compliance_changed": True}
         outbox.publish_event(session, "order", Audience(roles=POLICE), data, at=now)

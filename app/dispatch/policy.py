@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy.orm import Session
 
-from app.platform import policies
-from app.platform.actions import ActionContext
 from app.platform.labels import N_
-
-KEY: Final = "advice"
+from app.platform.policies import Policy
 
 
 class AdvicePolicy(BaseModel):
@@ -41,6 +35,34 @@ class AdvicePolicy(BaseModel):
         le=200,
         title=N_("Queue: alarm from kilometre"),
         description=N_("From this kilometre on it is an alarm."),
+    )
+    wait_notice_s: int = Field(
+        default=3600,
+        gt=0,
+        le=7 * 86_400,
+        title=N_("Wait: notice from"),
+        description=N_("How bad a queue is depends on its length, its wait and its growth together."),
+    )
+    wait_warning_s: int = Field(
+        default=2 * 3600,
+        gt=0,
+        le=7 * 86_400,
+        title=N_("Wait: warning from"),
+        description=N_("From this wait on it is a warning."),
+    )
+    wait_alarm_s: int = Field(
+        default=4 * 3600,
+        gt=0,
+        le=7 * 86_400,
+        title=N_("Wait: alarm from"),
+        description=N_("From this wait on it is an alarm."),
+    )
+    fast_growth_veh_per_h: float = Field(
+        default=60.0,
+        gt=0,
+        le=5000,
+        title=N_("A queue grows fast from, trucks an hour"),
+        description=N_("Growing as fast makes it half a step worse, shrinking as fast half a step better."),
     )
     yard_warning_share: float = Field(
         default=0.9,
@@ -104,6 +126,13 @@ class AdvicePolicy(BaseModel):
         title=N_("Release per half hour, at most"),
         description=N_("At most so many trucks are let go in half an hour."),
     )
+    perishable_weight: float = Field(
+        default=2.0,
+        ge=1,
+        le=20,
+        title=N_("An hour of perishable goods counts"),
+        description=N_("So many times as much as an hour of other goods, when acts are compared."),
+    )
     hold_veh: int = Field(
         default=150,
         ge=1,
@@ -116,6 +145,8 @@ class AdvicePolicy(BaseModel):
     def _check_order(self) -> Self:
         if not self.queue_notice_km <= self.queue_warning_km <= self.queue_alarm_km:
             raise ValueError("The kilometres of notice, warning and alarm must not fall.")
+        if not self.wait_notice_s <= self.wait_warning_s <= self.wait_alarm_s:
+            raise ValueError("The waits of notice, warning and alarm must not fall.")
         if not self.keep <= self.likely <= self.sure:
             raise ValueError("keep, likely and sure must not fall: advice would come and go.")
         if self.yard_warning_share > self.yard_alarm_share:
@@ -123,34 +154,4 @@ class AdvicePolicy(BaseModel):
         return self
 
 
-@dataclass(frozen=True)
-class StoredPolicy:
-    """The policy in force; version 0 while nobody has set it."""
-
-    value: AdvicePolicy
-    version: int
-    updated_at: datetime | None
-    updated_by: int | None
-
-
-def get_policy(session: Session) -> StoredPolicy:
-    """The policy in force; a value saved before a field existed has that field's default."""
-    row = policies.get_value(session, KEY)
-    if row is None:
-        return StoredPolicy(AdvicePolicy(), 0, None, None)
-    known: dict[str, Any] = {name: row.value[name] for name in AdvicePolicy.model_fields if name in row.value}
-    return StoredPolicy(AdvicePolicy(**known), row.version, row.updated_at, row.updated_by)
-
-
-def set_policy(action: ActionContext, value: AdvicePolicy, expected_version: int) -> StoredPolicy:
-    """Put a policy in force.
-
-    Raises
-    ------
-    StaleError
-        If somebody set another one since version `expected_version`.
-    """
-    before, after = get_policy(action.session).value.model_dump(), value.model_dump()
-    policies.set_value(action, KEY, after, expected_version)
-    action.record("settings.policy", "policy", KEY, before, after)
-    return get_policy(action.session)
+POLICY: Final = Policy("advice", AdvicePolicy, "settings.policy")

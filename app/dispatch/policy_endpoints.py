@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel
 
 from app.accounts.authorisation import acting, allow
-from app.dispatch.policy import AdvicePolicy, get_policy, set_policy
+from app.dispatch.policy import POLICY, AdvicePolicy
 from app.platform.actions import ActionContext
 from app.platform.dependencies import SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
+from app.platform.policies import InForceOut
 from app.platform.versions import ExpectedVersion, with_etag
 
 router = APIRouter(prefix="/api/v1/settings", tags=["planning"])
 
 
-class PolicyOut(BaseModel):
+class PolicyOut(InForceOut[AdvicePolicy]):
     """The thresholds in force; version 0 while nobody has set them."""
 
-    value: AdvicePolicy
-    version: int
-    updated_at: datetime | None
-    updated_by: int | None
 
-
-@router.get("/policy", response_model=PolicyOut, responses=problems())
+@router.get("/policy", responses=problems())
 def read_policy(
     response: Response, _principal: Annotated[Principal, Depends(allow("settings.read"))], session: SessionDep
-) -> Any:
+) -> PolicyOut:
     """The thresholds of the advice. The body's schema describes each."""
-    return with_etag(response, get_policy(session))
+    return with_etag(response, PolicyOut.model_validate(POLICY.get(session)))
 
 
-@router.put("/policy", response_model=PolicyOut, responses=problems(412, 428))
+@router.put("/policy", responses=problems(412, 428))
 def replace_policy(
     body: AdvicePolicy,
     response: Response,
     action: Annotated[ActionContext, Depends(acting("settings.write"))],
     expected_version: ExpectedVersion,
-) -> Any:
+) -> PolicyOut:
     """Set the thresholds of the advice, all at once; what is left out gets its default."""
-    stored = set_policy(action, body, expected_version)
-    return with_etag(response, stored)
+    stored = POLICY.set(action, body, expected_version)
+    return with_etag(response, PolicyOut.model_validate(stored))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import shapely
 from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
-from app.trips.goods import GoodsClass
+from app.gates.vocabulary import GoodsClass
 from app.trips.places import FROM_BORDER, TO_BORDER, Places
 from app.trips.vocabulary import Regime, Stage
 from geo.errors import InvalidInputError
@@ -42,7 +42,7 @@ class Selection:
 
     stretch: Stretch | None = None
     gate_id: str | None = None
-    area: Mapping[str, Any] | None = None
+    area: Mapping[str, object] | None = None
     site_id: str | None = None
     goods_classes: tuple[str, ...] = ()
     perishable: bool | None = None
@@ -132,7 +132,7 @@ def take_nearest(found: Sequence[C], wanted: Selection, places: Places) -> list[
     def rank(truck: C) -> tuple[float, int]:
         gate = places.gates.get(wanted.gate_id or truck.gate_id or "")
         gates = [gate] if gate else list(places.gates.values())
-        ways = [way for one in gates if (way := one.distance_km(truck.road, truck.km)) is not None]
+        ways = [way for gate in gates if (way := gate.distance_km(truck.road, truck.km)) is not None]
         return (min(ways, default=float("inf")), truck.vehicle_id)
 
     return sorted(found, key=rank)[: wanted.limit_veh]
@@ -160,7 +160,7 @@ def _check_stretch(stretch: Stretch, places: Places) -> None:
         )
 
 
-def _check_area(area: Mapping[str, Any]) -> None:
+def _check_area(area: Mapping[str, object]) -> None:
     try:
         polygon = shape(dict(area))
         is_fine = area.get("type") in {"Polygon", "MultiPolygon"} and polygon.is_valid and not polygon.is_empty
@@ -180,7 +180,7 @@ def _check_area(area: Mapping[str, Any]) -> None:
         )
 
 
-def _check_known(field: str, value: str | None, known: Any) -> None:
+def _check_known(field: str, value: str | None, known: Collection[str]) -> None:
     if value is not None and value not in known:
         raise InvalidInputError(
             "{name} {value} is unknown; use one of {known}.",

@@ -1,107 +1,115 @@
-"""Queries on orders and advice. Nothing here commits."""
+"""Queries on orders; `selection_store` finds their trucks, `compliance_store` what these did. Nothing here commits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import orjson
-from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, select, text, update
+from sqlalchemy import ColumnElement, and_, exists, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from app.accounts.service import Account
-from app.dispatch.selection import Selection
+from app.dispatch.records import EvidenceRecord
 from app.dispatch.tables import DispatchOrder, OrderRecipient
 from app.dispatch.vocabulary import Compliance, OrderKind, OrderStatus, RecipientStatus
+from app.registers.service import holder_of
 from app.trips.service import Trip
-from app.trips.vocabulary import Stage
 from geo.tables import RoadRow
-from ingest.tables import Device, LastPosition, Vehicle
-
-AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
-
-# Which trucks
+from ingest.tables import LastPosition, Vehicle
 
 
-def select_vehicles(session: Session, wanted: Selection, now: datetime) -> Sequence[AnyRow]:
-    """Trucks that meet all criteria of a selection, with their open trip, place and driver; its limit not applied."""
-    driver_id = func.coalesce(
-        Trip.driver_id,
-        select(func.max(Account.account_id))
-        .where(Account.vehicle_id == Vehicle.vehicle_id, Account.role == "driver", Account.disabled_at.is_(None))
-        .scalar_subquery(),
-    )
-    query = (
-        select(
-            Vehicle.vehicle_id,
-            Vehicle.plate,
-            func.coalesce(Trip.organisation_id, Vehicle.organisation_id).label("organisation_id"),
-            Trip.trip_id,
-            Trip.gate_id,
-            Trip.goods_class,
-            Trip.regime,
-            Trip.perishable,
-            Trip.stage,
-            driver_id.label("driver_id"),
-            exists().where(Device.vehicle_id == Vehicle.vehicle_id, Device.revoked_at.is_(None)).label("has_device"),
-            RoadRow.road,
-            LastPosition.km,
-            LastPosition.direction,
-            LastPosition.speed_mps,
-            LastPosition.time,
-            LastPosition.site_id,
-            func.ST_X(LastPosition.geom).label("lon"),
-            func.ST_Y(LastPosition.geom).label("lat"),
-        )
-        .outerjoin(LastPosition, LastPosition.vehicle_id == Vehicle.vehicle_id)
-        .outerjoin(RoadRow, RoadRow.road_id == LastPosition.road_id)
-        .outerjoin(Trip, and_(Trip.vehicle_id == Vehicle.vehicle_id, Trip.stage.in_(Stage.open())))
-        .where(Vehicle.kind == "truck", *_criteria(wanted, now))
-        .order_by(Vehicle.vehicle_id)
-    )
-    return session.execute(query).all()
+@dataclass(frozen=True)
+class NewRecipient:
+    """A truck that an order is sent to; `release_at` is its own start where the order lets trucks go in groups."""
+
+    vehicle_id: int
+    trip_id: int | None
+    driver_id: int | None
+    release_at: datetime | None
+    compliance: str
+    evidence: EvidenceRecord
 
 
-def _criteria(wanted: Selection, now: datetime) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if wanted.vehicle_ids is not None:
-        found.append(Vehicle.vehicle_id.in_(wanted.vehicle_ids))
-    else:
-        found.append(LastPosition.time >= now - wanted.seen_within)
-    if wanted.stretch is not None:
-        found.append(RoadRow.road == wanted.stretch.road)
-        found.append(LastPosition.km.between(wanted.stretch.km_from, wanted.stretch.km_to))
-        if wanted.stretch.direction:
-            found.append(LastPosition.direction == wanted.stretch.direction)
-    if wanted.area is not None:
-        polygon = func.ST_SetSRID(func.ST_GeomFromGeoJSON(orjson.dumps(wanted.area).decode()), 4326)
-        found.append(func.ST_Intersects(LastPosition.geom, polygon))
-    if wanted.site_id is not None:
-        found.append(LastPosition.site_id == wanted.site_id)
-    if wanted.gate_id is not None:
-        found.append(Trip.gate_id == wanted.gate_id)
-    if wanted.goods_classes:
-        found.append(Trip.goods_class.in_(wanted.goods_classes))
-    if wanted.perishable is not None:
-        found.append(Trip.perishable.is_(wanted.perishable))
-    if wanted.regimes:
-        found.append(Trip.regime.in_(wanted.regimes))
-    if wanted.stages:
-        found.append(Trip.stage.in_(wanted.stages))
-    return found
+@dataclass(frozen=True)
+class OrderLine:
+    """An order with the name of who issued it."""
+
+    order: DispatchOrder
+    issuer: str
+
+
+@dataclass(frozen=True)
+class RecipientLine:
+    """A recipient of an order with its plate and driver, and where the truck is now (`km` on `road`)."""
+
+    recipient: OrderRecipient
+    plate: str
+    driver: str | None
+    road: str | None
+    km: float | None
+    position_time: datetime | None
+
+
+@dataclass(frozen=True)
+class RecipientCount:
+    """How many recipients of an order are in a status and have a verdict."""
+
+    order_id: int
+    status: str
+    compliance: str
+    recipients: int
+
+
+@dataclass(frozen=True)
+class UndeliveredOrder:
+    """An order that stands, and a truck of it whose driver has not seen it; `text` by language."""
+
+    order_id: int
+    vehicle_id: int
+    plate: str
+    text: dict[str, str]
+    valid_to: datetime
+
+
+@dataclass(frozen=True)
+class ReceivedOrder:
+    """An order as one recipient has it."""
+
+    recipient: OrderRecipient
+    order: DispatchOrder
+
+
+@dataclass(frozen=True)
+class RecipientKey:
+    """A recipient of an order."""
+
+    order_id: int
+    vehicle_id: int
+
+
+@dataclass(frozen=True)
+class ConcernedTruck:
+    """Whom an order concerns: a truck, its driver, and the enterprise of its trip."""
+
+    order_id: int
+    vehicle_id: int
+    driver_id: int | None
+    organisation_id: int | None
 
 
 # Orders
 
 
-def insert_order(session: Session, values: Mapping[str, Any]) -> DispatchOrder:
+def insert_order(session: Session, values: Mapping[str, object]) -> DispatchOrder:
     """A new order."""
     return session.scalars(insert(DispatchOrder).values(**values).returning(DispatchOrder)).one()
 
 
-def insert_recipients(session: Session, order_id: int, recipients: Sequence[Mapping[str, Any]]) -> None:
-    """Who an order goes to: `vehicle_id trip_id driver_id release_at compliance evidence`."""
+def insert_recipients(session: Session, order_id: int, recipients: Sequence[NewRecipient]) -> None:
+    """Who an order goes to."""
     session.execute(
         text(
             """
@@ -115,10 +123,10 @@ def insert_recipients(session: Session, order_id: int, recipients: Sequence[Mapp
         {
             "order_id": order_id,
             **{
-                name: [recipient[name] for recipient in recipients]
+                name: [getattr(recipient, name) for recipient in recipients]
                 for name in ("vehicle_id", "trip_id", "driver_id", "release_at", "compliance")
             },
-            "evidence": [orjson.dumps(recipient["evidence"]).decode() for recipient in recipients],
+            "evidence": [orjson.dumps(recipient.evidence).decode() for recipient in recipients],
         },
     )
 
@@ -131,7 +139,7 @@ def list_orders(
     now: datetime,
     before: int | None,
     limit: int,
-) -> Sequence[AnyRow]:
+) -> list[OrderLine]:
     """Orders, newest first, with the name of who issued them.
 
     `concerns` narrows by recipient: an order is listed if one of its recipients meets it (`None`: every order).
@@ -152,10 +160,10 @@ def list_orders(
         if standing_only:
             conditions.append(OrderRecipient.status.in_(RecipientStatus.current()))
         query = query.where(exists().where(*conditions))
-    return session.execute(query).all()
+    return [OrderLine(order, issuer) for order, issuer in session.execute(query)]
 
 
-def find_order(session: Session, order_id: int, concerns: ColumnElement[bool] | None) -> AnyRow | None:
+def find_order(session: Session, order_id: int, concerns: ColumnElement[bool] | None) -> OrderLine | None:
     """One order with the name of who issued it, if a recipient meets `concerns`."""
     query = (
         select(DispatchOrder, Account.full_name.label("issuer"))
@@ -165,7 +173,8 @@ def find_order(session: Session, order_id: int, concerns: ColumnElement[bool] | 
     )
     if concerns is not None:
         query = query.where(exists().where(OrderRecipient.order_id == DispatchOrder.order_id, concerns))
-    return session.execute(query).one_or_none()
+    row = session.execute(query).one_or_none()
+    return None if row is None else OrderLine(*row)
 
 
 def lock_order(session: Session, order_id: int) -> DispatchOrder | None:
@@ -178,8 +187,10 @@ def lock_order(session: Session, order_id: int) -> DispatchOrder | None:
     ).one_or_none()
 
 
-def recipients_of(session: Session, order_ids: Sequence[int], concerns: ColumnElement[bool] | None) -> Sequence[AnyRow]:
-    """Recipients of orders that meet `concerns`, with plate, driver and where the truck is now."""
+def recipients_of(
+    session: Session, order_ids: Sequence[int], concerns: ColumnElement[bool] | None, sight: ColumnElement[bool]
+) -> list[RecipientLine]:
+    """Recipients of orders that meet `concerns`, with plate, driver and, where `sight` opens it, where the truck is."""
     query = (
         select(
             OrderRecipient,
@@ -191,7 +202,7 @@ def recipients_of(session: Session, order_ids: Sequence[int], concerns: ColumnEl
         )
         .join(Vehicle, Vehicle.vehicle_id == OrderRecipient.vehicle_id)
         .outerjoin(Account, Account.account_id == OrderRecipient.driver_id)
-        .outerjoin(LastPosition, LastPosition.vehicle_id == OrderRecipient.vehicle_id)
+        .outerjoin(LastPosition, and_(LastPosition.vehicle_id == OrderRecipient.vehicle_id, sight))
         .outerjoin(RoadRow, RoadRow.road_id == LastPosition.road_id)
         .where(OrderRecipient.order_id.in_(order_ids))
         .order_by(OrderRecipient.order_id, OrderRecipient.release_at, LastPosition.km, OrderRecipient.vehicle_id)
@@ -199,13 +210,13 @@ def recipients_of(session: Session, order_ids: Sequence[int], concerns: ColumnEl
     )
     if concerns is not None:
         query = query.where(concerns)
-    return session.execute(query).all()
+    return [RecipientLine(*row) for row in session.execute(query)]
 
 
 def count_recipients(
     session: Session, order_ids: Sequence[int], concerns: ColumnElement[bool] | None
-) -> Sequence[AnyRow]:
-    """How many recipients of each order are in each status and compliance: `order_id status compliance recipients`."""
+) -> list[RecipientCount]:
+    """How many recipients of each order are in each status and compliance."""
     query = (
         select(
             OrderRecipient.order_id, OrderRecipient.status, OrderRecipient.compliance, func.count().label("recipients")
@@ -215,12 +226,12 @@ def count_recipients(
     )
     if concerns is not None:
         query = query.where(concerns)
-    return session.execute(query).all()
+    return [RecipientCount(*row) for row in session.execute(query)]
 
 
-def find_recipient(session: Session, order_id: int, concerns: ColumnElement[bool]) -> AnyRow | None:
+def find_recipient(session: Session, order_id: int, concerns: ColumnElement[bool]) -> ReceivedOrder | None:
     """The recipient of an order that meets `concerns`, with the order; a driver has one truck, so one at most."""
-    return session.execute(
+    row = session.execute(
         select(OrderRecipient, DispatchOrder)
         .join(DispatchOrder, DispatchOrder.order_id == OrderRecipient.order_id)
         .where(OrderRecipient.order_id == order_id, concerns)
@@ -228,6 +239,7 @@ def find_recipient(session: Session, order_id: int, concerns: ColumnElement[bool
         .limit(1)
         .execution_options(populate_existing=True)
     ).one_or_none()
+    return None if row is None else ReceivedOrder(*row)
 
 
 def respond(
@@ -242,7 +254,7 @@ def respond(
         .where(
             OrderRecipient.order_id == order_id,
             OrderRecipient.vehicle_id == vehicle_id,
-            OrderRecipient.status.in_([one for one in RecipientStatus.current() if one != status]),
+            OrderRecipient.status.in_([current for current in RecipientStatus.current() if current != status]),
             exists().where(
                 DispatchOrder.order_id == order_id,
                 DispatchOrder.status == OrderStatus.ACTIVE,
@@ -261,29 +273,48 @@ def respond(
     return session.execute(query).one_or_none() is not None
 
 
+def undelivered(session: Session, before: datetime) -> list[UndeliveredOrder]:
+    """Orders that stand and were sent before a time, with each truck whose driver has not seen them."""
+    query = (
+        select(
+            OrderRecipient.order_id,
+            OrderRecipient.vehicle_id,
+            Vehicle.plate,
+            DispatchOrder.text,
+            DispatchOrder.valid_to,
+        )
+        .join(DispatchOrder, DispatchOrder.order_id == OrderRecipient.order_id)
+        .join(Vehicle, Vehicle.vehicle_id == OrderRecipient.vehicle_id)
+        .where(
+            DispatchOrder.status == OrderStatus.ACTIVE,
+            DispatchOrder.issued_at <= before,
+            OrderRecipient.status == RecipientStatus.SENT,
+        )
+        .order_by(OrderRecipient.order_id, OrderRecipient.vehicle_id)
+    )
+    return [UndeliveredOrder(*row) for row in session.execute(query)]
+
+
 def mark_delivered(
     session: Session, order_ids: Sequence[int], concerns: ColumnElement[bool], now: datetime
-) -> Sequence[AnyRow]:
-    """Note that orders reached their drivers; those for which it is news: `order_id vehicle_id`."""
-    return session.execute(
+) -> list[RecipientKey]:
+    """Note that orders reached their drivers; those for which it is news."""
+    rows = session.execute(
         update(OrderRecipient)
         .where(OrderRecipient.order_id.in_(order_ids), OrderRecipient.status == RecipientStatus.SENT, concerns)
         .values(status=RecipientStatus.DELIVERED, delivered_at=now)
         .returning(OrderRecipient.order_id, OrderRecipient.vehicle_id)
         .execution_options(synchronize_session=False)
-    ).all()
+    )
+    return [RecipientKey(*row) for row in rows]
 
 
-_NAMES: Final[Mapping[str, Any]] = {
+_NAMES: Final[Mapping[str, object]] = {
     "active": OrderStatus.ACTIVE,
     "superseded": OrderStatus.SUPERSEDED,
     "binding": list(RecipientStatus.active()),
-    "current": list(RecipientStatus.current()),
     "pending": Compliance.PENDING,
     "unknown": Compliance.UNKNOWN,
-    "complied": Compliance.COMPLIED,
-    "hold": OrderKind.HOLD,
-    "yard": OrderKind.YARD,
     "notice": OrderKind.NOTICE,
     "of_motion": list(OrderKind.of_motion()),
 }
@@ -318,28 +349,29 @@ def end_orders(session: Session, order_ids: Sequence[int], status: str, among: S
     )
 
 
-def concerned_by(session: Session, order_ids: Sequence[int]) -> Sequence[AnyRow]:
-    """Whom orders concern: `order_id vehicle_id driver_id organisation_id` of each recipient."""
-    return session.execute(
+def concerned_by(session: Session, order_ids: Sequence[int]) -> list[ConcernedTruck]:
+    """Whom orders concern, by their recipients."""
+    rows = session.execute(
         select(
             OrderRecipient.order_id,
             OrderRecipient.vehicle_id,
             OrderRecipient.driver_id,
-            func.coalesce(Trip.organisation_id, Vehicle.organisation_id).label("organisation_id"),
+            func.coalesce(Trip.organisation_id, holder_of(Vehicle.vehicle_id)).label("organisation_id"),
         )
         .join(Vehicle, Vehicle.vehicle_id == OrderRecipient.vehicle_id)
         .outerjoin(Trip, Trip.trip_id == OrderRecipient.trip_id)
         .where(OrderRecipient.order_id.in_(order_ids))
-    ).all()
+    )
+    return [ConcernedTruck(*row) for row in rows]
 
 
-def supersede(session: Session, now: datetime) -> Sequence[AnyRow]:
+def supersede(session: Session, now: datetime) -> list[RecipientKey]:
     """Let each truck's newest order that has begun replace older ones that it contradicts.
 
     Hold, proceed and stop say how to move; divert and yard say where to. An order replaces those of its own group.
-    Returns `order_id vehicle_id superseded_by` of what was replaced.
+    Returns what was replaced.
     """
-    return session.execute(
+    rows = session.execute(
         text(
             """
             WITH standing AS (
@@ -361,11 +393,12 @@ def supersede(session: Session, now: datetime) -> Sequence[AnyRow]:
             FROM replaced
             WHERE r.order_id = replaced.order_id AND r.vehicle_id = replaced.vehicle_id
               AND r.status = ANY(:binding)
-            RETURNING r.order_id, r.vehicle_id, r.superseded_by
+            RETURNING r.order_id, r.vehicle_id
             """
         ),
         {**_NAMES, "now": now},
-    ).all()
+    )
+    return [RecipientKey(*row) for row in rows]
 
 
 def end_superseded(session: Session, order_ids: Sequence[int], now: datetime) -> Sequence[int]:
@@ -392,55 +425,3 @@ def due_orders(session: Session, now: datetime) -> Sequence[int]:
         .order_by(DispatchOrder.order_id)
         .with_for_update(skip_locked=True)
     ).all()
-
-
-# Compliance
-
-
-def to_judge(session: Session, now: datetime) -> Sequence[AnyRow]:
-    """Recipients whose compliance is open, with their order and the truck's last position.
-
-    A hold that is kept stays open until its end, because the truck may still drive off.
-    """
-    return session.execute(
-        text(
-            """
-            SELECT r.order_id, r.vehicle_id, r.status, r.compliance, r.responded_at, r.evidence,
-                   coalesce(r.release_at, o.valid_from) AS starts_at, o.kind, o.parameters, o.valid_to,
-                   p.time, g.road, p.km, p.direction, p.speed_mps, p.site_id,
-                   CASE WHEN o.kind = :yard THEN (
-                       SELECT min(e.time) FROM ingest.site_event e
-                       WHERE e.vehicle_id = r.vehicle_id AND e.site_id = o.parameters ->> 'yard_id'
-                         AND e.kind = 'enter' AND e.time >= o.issued_at) END AS entered_at
-            FROM app.dispatch_order o JOIN app.order_recipient r USING (order_id)
-            LEFT JOIN ingest.last_position p ON p.vehicle_id = r.vehicle_id
-            LEFT JOIN geo.road g ON g.road_id = p.road_id
-            WHERE o.status = :active AND o.kind <> :notice AND coalesce(r.release_at, o.valid_from) <= :now
-              AND (r.compliance = :pending OR (o.kind = :hold AND r.compliance = :complied))
-              AND r.status = ANY(:current)
-            """
-        ),
-        {**_NAMES, "now": now},
-    ).all()
-
-
-def record_judgements(session: Session, judged: Sequence[Mapping[str, Any]]) -> None:
-    """Write verdicts: `order_id vehicle_id compliance judged_at evidence`."""
-    if not judged:
-        return
-    session.execute(
-        text(
-            """
-            UPDATE app.order_recipient r
-            SET compliance = v.compliance, judged_at = v.judged_at, evidence = v.evidence
-            FROM unnest(CAST(:order_id AS integer[]), CAST(:vehicle_id AS integer[]), CAST(:compliance AS text[]),
-                        CAST(:judged_at AS timestamptz[]), CAST(:evidence AS jsonb[]))
-                 AS v (order_id, vehicle_id, compliance, judged_at, evidence)
-            WHERE r.order_id = v.order_id AND r.vehicle_id = v.vehicle_id
-            """
-        ),
-        {
-            **{name: [one[name] for one in judged] for name in ("order_id", "vehicle_id", "compliance", "judged_at")},
-            "evidence": [orjson.dumps(one["evidence"]).decode() for one in judged],
-        },
-    )

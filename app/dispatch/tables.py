@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.dispatch.vocabulary import AdvisoryStatus, Compliance, OrderKind, OrderStatus, RecipientStatus, Severity
+from app.dispatch.advice_changes import ChangeRecord, ToldRecord
+from app.dispatch.records import (
+    EvidenceRecord,
+    MeasureRecord,
+    MessageRecord,
+    ParametersRecord,
+    SelectionRecord,
+)
+from app.dispatch.vocabulary import (
+    AdviceKind,
+    AdvisoryStatus,
+    Compliance,
+    OrderKind,
+    OrderStatus,
+    Outcome,
+    RecipientStatus,
+    Severity,
+)
+from app.platform.json import JsonObject
 from geo.database import Base, one_of
 
 
@@ -18,7 +35,8 @@ class Advisory(Base):
     """What is about to go wrong at a gate, why, and what would help.
 
     `seen_at` is the last minute in which the risk still stood; `over_at` is set when it no longer does, whatever
-    had been decided. At most one advisory of a kind stands at a gate.
+    had been decided. At most one advisory of a kind stands at a gate. `told` is what people were told last, `change`
+    how that differs from what they were told before, since `changed_at`.
     """
 
     __tablename__ = "advisory"
@@ -37,9 +55,9 @@ class Advisory(Base):
     made_at: Mapped[datetime]
     until: Mapped[datetime]
     probability: Mapped[float]
-    cause: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    measure: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    values: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    cause: Mapped[list[MessageRecord]] = mapped_column(JSONB)
+    measure: Mapped[list[MeasureRecord]] = mapped_column(JSONB)
+    values: Mapped[JsonObject] = mapped_column(JSONB)
     forecast_id: Mapped[int | None] = mapped_column(sa.BigInteger)
     status: Mapped[str] = mapped_column(server_default=AdvisoryStatus.OPEN)
     seen_at: Mapped[datetime]
@@ -48,6 +66,33 @@ class Advisory(Base):
     decided_at: Mapped[datetime | None]
     reason: Mapped[str | None]
     version: Mapped[int] = mapped_column(server_default=sa.text("1"))
+    told: Mapped[ToldRecord | None] = mapped_column(JSONB)
+    change: Mapped[ChangeRecord | None] = mapped_column(JSONB)
+    changed_at: Mapped[datetime | None]
+
+
+class AdviceOutcome(Base):
+    """An advice as it was first given (`advice_outcome_store.GivenAdvice`), and what became of it (null: open)."""
+
+    __tablename__ = "advice_outcome"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", AdviceKind), name="kind"),
+        CheckConstraint(one_of("outcome", Outcome), name="outcome"),
+        Index("ix_advice_outcome_open", "advisory_id", postgresql_where=sa.text("outcome IS NULL")),
+        Index("ix_advice_outcome_judged_at", "judged_at"),
+        {"schema": "app"},
+    )
+
+    advisory_id: Mapped[int] = mapped_column(
+        ForeignKey("app.advisory.advisory_id", ondelete="CASCADE"), primary_key=True
+    )
+    kind: Mapped[str]
+    place_id: Mapped[str]
+    threshold: Mapped[float]
+    given_at: Mapped[datetime]
+    by: Mapped[datetime]
+    outcome: Mapped[str | None]
+    judged_at: Mapped[datetime | None]
 
 
 class DispatchOrder(Base):
@@ -64,8 +109,8 @@ class DispatchOrder(Base):
 
     order_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     kind: Mapped[str]
-    selection: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    parameters: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    selection: Mapped[SelectionRecord] = mapped_column(JSONB)
+    parameters: Mapped[ParametersRecord] = mapped_column(JSONB)
     text: Mapped[dict[str, str]] = mapped_column(JSONB)
     valid_from: Mapped[datetime]
     valid_to: Mapped[datetime]
@@ -107,4 +152,4 @@ class OrderRecipient(Base):
     superseded_by: Mapped[int | None] = mapped_column(ForeignKey("app.dispatch_order.order_id"))
     compliance: Mapped[str] = mapped_column(server_default=Compliance.PENDING)
     judged_at: Mapped[datetime | None]
-    evidence: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=sa.text("'{}'"))
+    evidence: Mapped[EvidenceRecord] = mapped_column(JSONB, server_default=sa.text("'{}'"))

@@ -79,6 +79,21 @@ REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "en": "The road ahead is clearing.",
         "zh": "前方道路已疏通。",
     },
+    "lane_opened": {
+        "vi": "Cửa khẩu mở thêm làn, sẵn sàng di chuyển khi đến lượt.",
+        "en": "The gate opens one more lane; be ready to move up.",
+        "zh": "口岸增开一条通道，请准备依次前行。",
+    },
+    "longer_hours": {
+        "vi": "Cửa khẩu kéo dài giờ thông quan hôm nay.",
+        "en": "The gate stays open longer today.",
+        "zh": "口岸今天延长通关时间。",
+    },
+    "stay_home": {
+        "vi": "Cửa khẩu tạm ngừng tiếp nhận xe mới, chưa khởi hành.",
+        "en": "The gate takes in no new trucks for now; do not set out yet.",
+        "zh": "口岸暂停接收新到车辆，请暂勿出发。",
+    },
     "accident": {
         "vi": "Phía trước có tai nạn.",
         "en": "There is an accident ahead.",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
+from app.dispatch.advice_changes import ChangeRecord
 from app.dispatch.texts import format_until
+from app.dispatch.vocabulary import Severity
 from app.platform.labels import N_
 from app.trips.places import Places
 
@@ -33,9 +35,24 @@ _TIMES = ("by", "until", "closes_at", "opens_at")
 _PLACES = {"gate_id": "gate", "yard_id": "yard", "site_id": "site"}
 
 
-def render(code: str, values: Mapping[str, Any], gettext: Gettext, places: Places, locale: str, now: datetime) -> str:
-    """A message in a language; times in local time, shares and probabilities in per cent."""
-    filled: dict[str, Any] = dict(values)
+def render(
+    code: str,
+    values: Mapping[str, object],
+    gettext: Gettext,
+    places: Places,
+    locale: str,
+    now: datetime,
+    *,
+    messages: Mapping[str, str] = MESSAGES,
+) -> str:
+    """A message in a language; times in local time, shares and probabilities in per cent.
+
+    Raises
+    ------
+    KeyError
+        If `messages` has no such code.
+    """
+    filled = dict(values)
     for name, shown in _PLACES.items():
         if name in values:
             filled[shown] = places.name(str(values[name]), locale)
@@ -44,9 +61,48 @@ def render(code: str, values: Mapping[str, Any], gettext: Gettext, places: Place
             filled[name] = format_until(datetime.fromisoformat(str(values[name])), now, locale)
     for name in ("probability", "share"):
         if name in values:
-            filled[name] = round(100 * float(values[name]))
+            filled[name] = round(100 * float(str(values[name])))
     if "km" in values:
-        filled["km"] = f"{float(values['km']):g}"
+        filled["km"] = f"{float(str(values['km'])):g}"
     if "shorter_s" in values:
-        filled["shorter"] = round(float(values["shorter_s"]) / 60)
-    return gettext(MESSAGES[code]).format(**filled)
+        filled["shorter"] = round(float(str(values["shorter_s"])) / 60)
+    return gettext(messages[code]).format(**filled)
+
+
+HIT_RATE: Final = N_("Advice of this kind in the last {days} days: {right} of {judged} came as told")
+
+
+def say_hit_rate(right: int, judged: int, days: int, gettext: Gettext) -> str:
+    """How often advice of a kind came as told."""
+    return gettext(HIT_RATE).format(right=right, judged=judged, days=days)
+
+
+SINCE: Final = N_("Changed at {time}: {changes}")
+SEVERITY_CHANGED: Final = N_("{before} → {after}")
+KM_CHANGED: Final = N_("km {before} → km {after}")
+COMES_SOONER: Final = N_("{minutes} min sooner")
+COMES_LATER: Final = N_("{minutes} min later")
+SURE_CHANGED: Final = N_("sure to {before} → {after} %")
+
+
+def say_change(
+    change: ChangeRecord | None, changed_at: datetime | None, gettext: Gettext, locale: str, now: datetime
+) -> str:
+    """What has changed in an advice since it told something else; empty if nothing has."""
+    if change is None or changed_at is None:
+        return ""
+    parts = []
+    if "severity" in change:
+        before, after = (gettext(Severity.get(name).label) for name in change["severity"])
+        parts.append(gettext(SEVERITY_CHANGED).format(before=before, after=after))
+    if "km" in change:
+        was_km, is_km = (f"{km:g}" for km in change["km"])
+        parts.append(gettext(KM_CHANGED).format(before=was_km, after=is_km))
+    if "by" in change:
+        first, last = (datetime.fromisoformat(time) for time in change["by"])
+        minutes = round((last - first).total_seconds() / 60)
+        parts.append(gettext(COMES_LATER if minutes > 0 else COMES_SOONER).format(minutes=abs(minutes)))
+    if "probability" in change:
+        was, is_now = (round(100 * share) for share in change["probability"])
+        parts.append(gettext(SURE_CHANGED).format(before=was, after=is_now))
+    return gettext(SINCE).format(time=format_until(changed_at, now, locale), changes=", ".join(parts))

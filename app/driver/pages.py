@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.accounts.authorisation import allow
-from app.dispatch.vocabulary import OrderKind
+from app.checkpoints.turns import priority_of
+from app.dispatch.vocabulary import OrderKind, RecipientStatus
+from app.forecasting.skill import list_fallbacks_of_drivers
+from app.forecasting.skill_endpoints import wording_of
 from app.gates.service import profiles
+from app.gates.vocabulary import PriorityClass
+from app.notices.endpoints import NamingDep
+from app.notices.service import notices_of_trip
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.sheets.current import current_steps
+from app.tracking.driving import find_driving
 from app.trip_eta.endpoints import WordingDep
 from app.trip_eta.service import find_current
 from app.trips.places import Places
@@ -34,6 +40,7 @@ def show_driver(
     corridor: CorridorDep,
     wording: WordingDep,
     clock: ClockDep,
+    naming: NamingDep,
 ) -> Response:
     """The page a driver keeps open on the phone."""
     outlook = find_current(session, principal, wording)
@@ -41,7 +48,7 @@ def show_driver(
     places = _sites(corridor, wording.places)
     now = clock.now()
     profile = profiles(session, now, corridor).get(outlook.gate_id) if outlook else None
-    kinds = OrderKind.described(partial(request.app.state.pages.gettext, request))
+    announced = notices_of_trip(session, outlook.trip_id, now) if outlook else []
     return render(
         request,
         "driver/driver.html",
@@ -50,13 +57,27 @@ def show_driver(
         places=places,
         stages=Stage.way(Direction.EXPORT),
         steps=steps,
+        lost=list_fallbacks_of_drivers(session, outlook.gate_id) if outlook else (),
+        say_fallback=wording_of(request).fallback,
+        priority=priority_of(session, outlook.trip_id, now) if outlook else None,
+        priority_classes=PriorityClass.by_name(),
+        notices=[naming(notice.notice) for notice in announced],
+        driving=find_driving(session, outlook.vehicle_id, now) if outlook else None,
         now=now,
-        kinds=kinds,
+        vocabularies=(OrderKind, RecipientStatus),
     )
 
 
-def _sites(corridor: Corridor, places: Places) -> dict[str, dict[str, Any]]:
-    """What a driver is told about sites, by site_id: names, kind, gate, and kilometres to the border by each gate."""
+class SiteOut(TypedDict):
+    """What a driver is told about a site: names by language, and kilometres to the border by each gate."""
+
+    name: dict[str, str]
+    kind: str
+    gate_id: str | None
+    to_gate_km: dict[str, float | None]
+
+
+def _sites(corridor: Corridor, places: Places) -> dict[str, SiteOut]:
     return {
         site.site_id: {
             "name": site.name,

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from app.equipment import service, store
+from app.equipment.config_secrets import config_of
 from app.equipment.drivers import VALID, Command, make_port
 from app.equipment.schemas import CommandOut
 from app.equipment.tables import BarrierCommand, Equipment
@@ -43,6 +44,13 @@ def open_for_step(action: ActionContext, trip_id: int, gate_id: str, station: st
     """
     barrier = store.find_barrier(action.session, gate_id, station)
     return None if barrier is None else _command(action, barrier, trip_id)
+
+
+def was_opened(session: Session, trip_id: int, gate_id: str, station: str) -> bool:
+    """Whether the barrier of a station was opened for a trip before."""
+    barrier = store.find_barrier(session, gate_id, station)
+    last = None if barrier is None else store.newest_command(session, barrier.equipment_id, trip_id)
+    return last is not None and last.status != CommandStatus.FAILED
 
 
 def open_barrier(action: ActionContext, equipment_id: int, trip_id: int) -> BarrierCommand:
@@ -147,7 +155,7 @@ def _after_commit(session: Session, command: BarrierCommand, barrier: Equipment,
     bind = session.get_bind()
     engine = bind if isinstance(bind, Engine) else bind.engine
     order = Command(command.command_id, now + VALID)
-    vendor, config = barrier.vendor, dict(barrier.config)
+    vendor, config = barrier.vendor, config_of(barrier)
     pending = [True]
 
     def give(committed: Session) -> None:

@@ -1,6 +1,8 @@
 """The doors of devices at the gates: a device proves itself by the key it was set up with, in the way it can.
 
-`Authorization: Bearer KEY`, `Authorization: Basic` with the key as password, or `?token=KEY`.
+`Authorization: Bearer KEY`, `Authorization: Basic` with the key as password, or `?token=KEY`. A camera that sends none
+of it is challenged for Basic, since many wait to be asked. Digest is not offered: of a key only its hash is kept, and
+Digest needs the secret itself.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import binascii
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from app.equipment import cameras, service
@@ -28,8 +30,13 @@ FORMATS = {name: item for name, item in CAMERA_FORMATS.items() if item.path}
 Vendor = Annotated[str, Path(pattern=f"^({'|'.join(FORMATS)})$")]
 
 
+CHALLENGE = 'Basic realm="cameras", charset="UTF-8"'
+
+
 class Accepted(BaseModel):
-    """How many plates the message held, and how many of them were new."""
+    """How many plates the message held, and how many of them were new; and what the vendor's cameras wait for."""
+
+    model_config = ConfigDict(extra="allow")
 
     plates: int
     new: int
@@ -50,7 +57,8 @@ def read_key(request: Request) -> str | None:
 
 def find_camera(vendor: Vendor, request: Request, session: SessionDep) -> Equipment:
     """The camera that sends."""
-    return service.authenticate(session, read_key(request), kind=EquipmentKind.PLATE_CAMERA, vendor=vendor)
+    key = read_key(request)
+    return service.authenticate(session, key, kind=EquipmentKind.PLATE_CAMERA, vendor=vendor, challenge=CHALLENGE)
 
 
 CameraDep = Annotated[Equipment, Depends(find_camera)]
@@ -82,4 +90,4 @@ def receive_reads(
     content_type = request.headers.get("content-type", "")
     intake = cameras.PlateIntake.of(runtime, sheets)
     received = intake.receive(session, FORMATS[vendor], body, content_type, device=device, now=clock.now())
-    return Accepted(plates=received.plates, new=len(received.new))
+    return Accepted(plates=received.plates, new=len(received.new), **FORMATS[vendor].acknowledgement)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +27,7 @@ from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, RuntimeDep, SessionDep
 from app.platform.errors import problems
 from app.platform.fields import PlainText
+from app.platform.json import JsonObject
 from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
@@ -205,7 +206,7 @@ def decide_read(
     return reading.get_read(action.session, action.actor, read_id)
 
 
-PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}, "image/png": {}}}}
+PICTURE: dict[int | str, JsonObject] = {200: {"content": {"image/jpeg": {}, "image/png": {}}}}
 
 
 @router.get("/api/v1/plate-reads/{read_id}/picture", response_class=Response, responses=problems(404) | PICTURE)

@@ -1,28 +1,26 @@
-"""An optional gateway: plate reads of cameras whose format comes over MQTT, such as Frigate's.
+"""Plate reads of cameras whose format comes over MQTT, such as Frigate's: what the gateway of MQTT hands them to.
 
 The vendor's own names of cameras (`config.camera_id`) tell which device a message is of; who may publish is the
-broker's to say. Each message is one transaction. While the broker is away the client keeps trying to come back.
+broker's to say. Each message is one transaction.
 """
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
-from paho.mqtt import client as mqtt
 from sqlalchemy.orm import Session
 
 from app.equipment.cameras import PlateIntake
-from app.equipment.drivers import address, connect_client
 from app.platform import outbox
 from app.platform.runtime import Runtime
 from app.sheets.service import Sheets
+from app.tracking.mqtt_gateway import Subscription
 from geo.clock import Clock
-from geo.errors import CuaKhauError
+from geo.errors import CuaKhauError, UnavailableError
 from ingest.formats import frigate
 from ingest.formats.camera_format import CameraFormat
 
@@ -57,6 +55,11 @@ class PlateGateway:
         """Take in one message; how many new reads it made.
 
         What cannot be read, or is of no camera of ours, is logged: there is nobody to answer.
+
+        Raises
+        ------
+        UnavailableError, DBAPIError, RedisError, OSError
+            If a server is away: the message must come again.
         """
         try:
             with self.sessions() as session:
@@ -66,38 +69,16 @@ class PlateGateway:
                 session.commit()
                 self.after_commit(session)
                 return len(received.new)
+        except UnavailableError:
+            raise
         except CuaKhauError as error:
             log.warning("plate message not accepted", vendor=self.camera_format.name, reason=str(error)[:200])
-        except Exception:  # whatever it is, the next message must be taken in
-            log.exception("plate message lost", vendor=self.camera_format.name)
         return 0
 
+    def subscription(self, topic: str | None = None) -> Subscription:
+        """What to listen to, by default the topic of the format; one message after the other, as reads get better."""
 
-def run(gateway: PlateGateway, broker: str, *, topic: str | None = None, stop: threading.Event | None = None) -> None:
-    """Listen until told to stop.
+        async def receive(_topic: str, payload: bytes) -> None:
+            await asyncio.to_thread(self.receive, payload)
 
-    `broker` is `mqtt://[user:password@]host[:port]` or `mqtts://…`, `topic` by default the one of the format.
-    """
-    stop = stop or threading.Event()
-    topic = topic or gateway.camera_format.mqtt_topic or "#"
-
-    def on_connect(client: mqtt.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        if reason.is_failure:
-            log.warning("the broker refuses", reason=str(reason))
-        else:
-            client.subscribe(topic, qos=1)
-            log.info("listening", topic=topic)
-
-    def on_message(_client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        gateway.receive(bytes(message.payload))
-
-    client = connect_client(broker)
-    client.on_connect, client.on_message = on_connect, on_message
-    client.connect_async(*address(broker), keepalive=30)
-    client.loop_start()
-    try:
-        while not stop.wait(1.0):
-            pass
-    finally:
-        client.disconnect()
-        client.loop_stop()
+        return Subscription(topic or self.camera_format.mqtt_topic or "#", receive, in_order=True)

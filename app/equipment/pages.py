@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from app.accounts.authorisation import allow
 from app.equipment import reading, service
 from app.equipment.vocabulary import ReadStatus
-from app.gates.vocabulary import EquipmentKind
+from app.gates.vocabulary import EquipmentKind, HistoryReason
 from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.paging import PageRequest
 from app.platform.permissions import Principal
@@ -66,6 +66,7 @@ def show_reads(
         following=page.next_before,
         wanted=status,
         statuses=ReadStatus.listed(),
+        history_reasons=HistoryReason.labels(),
         shown_plate=display_plate,
         trips=reading.trips_considered(session, page.items),
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from app.equipment import service, store
+from app.equipment import read_store, service, store
 from app.equipment.schemas import ReadOut
 from app.equipment.tables import Scan
 from app.platform.paging import Page, PageRequest, paginate
@@ -17,7 +17,7 @@ from geo.errors import NotFoundError
 def list_reads(session: Session, principal: Principal, *, status: str | None, page: PageRequest) -> Page[ReadOut]:
     """A page of plate reads the caller may see, newest first."""
     visible = service.visible_equipment(principal, "equipment.read")
-    rows = store.list_reads(session, visible, status=status, before=page.before, limit=page.fetch)
+    rows = read_store.list_reads(session, visible, status=status, before=page.before, limit=page.fetch)
     return paginate(rows, page, "read_id", ReadOut.of)
 
 
@@ -27,8 +27,8 @@ def get_read(session: Session, principal: Principal, read_id: int) -> ReadOut:
 
 
 def picture_of_read(session: Session, principal: Principal, read_id: int) -> str | None:
-    """The reference of a read's picture; raises NotFoundError if there is no such read for the caller."""
-    return _find(session, principal, read_id).read.image_ref
+    """The best picture of a read's passage, as a reference; raises NotFoundError if the caller may see no such read."""
+    return _find(session, principal, read_id).picture_ref
 
 
 def picture_of_scan(session: Session, principal: Principal, scan_id: int) -> str | None:
@@ -40,8 +40,8 @@ def picture_of_scan(session: Session, principal: Principal, scan_id: int) -> str
     return scan.image_ref
 
 
-def _find(session: Session, principal: Principal, read_id: int) -> store.SeenRead:
-    row = store.find_read(session, service.visible_equipment(principal, "equipment.read"), read_id)
+def _find(session: Session, principal: Principal, read_id: int) -> read_store.SeenRead:
+    row = read_store.find_read(session, service.visible_equipment(principal, "equipment.read"), read_id)
     if row is None:
         raise NotFoundError("There is no plate read {read_id} that you may see.", read_id=read_id)
     return row

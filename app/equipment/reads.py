@@ -14,18 +14,22 @@ A read r is either of one of the trips j that could be here, or of a truck the p
   or another gate. Never above 0.9.
 - π_0 = 0.1 is the share of trucks not expected (undeclared, local), M = 100,000 the plates they may bear.
 
+- A trip whose own plate this camera has read just before has passed: for any other reading its π is times 0.01, so that
+  the truck behind it is not taken for it.
+
 All constants are assumed; with the confidences that cameras really report they can be fitted later. From 0.9 on a read
 is a trip's; below 0.2 it is nobody's; between the two a person looks at the picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from app.equipment.vocabulary import ReadStatus
+from app.gates.vocabulary import HistoryReason
 from app.trips.vocabulary import Stage
 from ingest.formats.plate_read import Candidate
 from ingest.plates import is_lookalike, lookalike_key
@@ -51,8 +55,17 @@ REACH_M: Final = 1_000.0
 REACH_MPS: Final = 30.0
 FRESH_GPS_S: Final = 1_800.0
 NEAR_AGE_S: Final = 120.0
+PASSED_FACTOR: Final = 0.01
 PASSAGE: Final = timedelta(seconds=90)
-"""Reads of one plate by one camera within this time are one passage."""
+"""Reads of one plate by one camera, each within this time of another, are one passage, however long a truck stands."""
+MIN_PLATE_LENGTH: Final = 7
+"""Vietnamese and Chinese plates have at least so many characters."""
+HEADWAY: Final = timedelta(seconds=3)
+"""Two trucks do not pass one camera within this time: 12 m of truck and 3 m of gap at the 5 m/s of a gate's lane."""
+AFTERGLOW: Final = timedelta(minutes=10)
+"""For so long after its trip is over a truck may still be seen at the gate; it did not come undeclared."""
+CLOCK_TOLERANCE: Final = timedelta(minutes=2)
+"""A camera whose clock runs further ahead than this is not believed: the time of receipt stands for its own."""
 _LOOKALIKES: Final = {
     character: float(len(group) - 1) for group in ("0DOQ", "8B", "1I", "5S", "2Z", "6G") for character in group
 }
@@ -63,7 +76,8 @@ _LOOKALIKES: Final = {
 class TripHere:
     """A trip that a read might be of: the plates of its truck and trailer, and what is known of where it is.
 
-    `distance_m` is from the camera to the truck's last fix, `fix_age_s` its age; both `None` without GPS.
+    `distance_m` is from the camera to the truck's last fix, `fix_age_s` its age; both `None` without GPS. `has_passed`
+    if this camera has just read one of its plates as it is.
     """
 
     trip_id: int
@@ -71,6 +85,17 @@ class TripHere:
     expected: Expected
     distance_m: float | None = None
     fix_age_s: float | None = None
+    has_passed: bool = False
+
+
+@dataclass(frozen=True)
+class TripSpan:
+    """A trip of a vehicle and when it was under way: from `began_at`, to `ended_at` if it is over."""
+
+    trip_id: int
+    vehicle_id: int
+    began_at: datetime
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -96,7 +121,7 @@ class Match:
 
 def match_read(readings: Sequence[Candidate], trips: Sequence[TripHere]) -> Match:
     """What to make of a read with these readings, of the trips that could be here."""
-    weights = {trip.trip_id: prior(trip) * likelihood(readings, trip.plates) for trip in trips}
+    weights = {trip.trip_id: _prior_of(trip, readings) * likelihood(readings, trip.plates) for trip in trips}
     total = sum(weights.values()) + UNEXPECTED_SHARE / UNEXPECTED_PLATES
     ranked = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
     likely = tuple(TripProbability(trip_id, weight / total) for trip_id, weight in ranked if weight > 0.0)
@@ -114,6 +139,12 @@ def prior(trip: TripHere) -> float:
         elif trip.distance_m <= NEAR_M + NEAR_MPS * min(trip.fix_age_s, NEAR_AGE_S):
             chance *= NEAR_FACTOR
     return min(chance, MAX_PRIOR)
+
+
+def _prior_of(trip: TripHere, readings: Sequence[Candidate]) -> float:
+    """The prior of a trip for a read: small if its truck has passed already and the read does not show its plate."""
+    is_behind = trip.has_passed and not any(reading.plate in trip.plates for reading in readings)
+    return prior(trip) * (PASSED_FACTOR if is_behind else 1.0)
 
 
 def likelihood(readings: Sequence[Candidate], plates: Sequence[str]) -> float:
@@ -150,8 +181,34 @@ def _one_character_apart(read: str, plate: str) -> float:
 
 
 def is_same_passage(plate: str, other: str, gap: timedelta) -> bool:
-    """Whether two reads of one camera, `gap` apart, are of one truck passing once."""
-    return abs(gap) <= PASSAGE and (is_lookalike(plate, other) or bool(_one_character_apart(plate, other)))
+    """Whether two reads of one camera, `gap` apart, are of one truck passing once: they show the same plate.
+
+    A look-alike is not the same plate: it may be the truck behind. Nor is a piece of a plate, which many trucks share,
+    unless two trucks could not have passed in the time.
+    """
+    longest = PASSAGE if len(plate) >= MIN_PLATE_LENGTH else HEADWAY
+    return plate == other and abs(gap) <= longest
+
+
+def under_way(trips: Iterable[TripSpan], moment: datetime) -> dict[int, HistoryReason | None]:
+    """The one trip of each vehicle that a read of `moment` can be of, by trip, and why it would be history if it is.
+
+    The trip that was under way then; else the last one that was over; else the next, which the read is older than.
+    """
+    best: dict[int, tuple[int, TripSpan, HistoryReason | None]] = {}
+    for trip in trips:
+        if moment < trip.began_at - CLOCK_TOLERANCE:
+            rank, reason = 3, HistoryReason.OLDER_THAN_TRIP
+        elif trip.ended_at is None:
+            rank, reason = 1, None
+        elif moment <= trip.ended_at:
+            rank, reason = 0, HistoryReason.TRIP_OVER
+        else:
+            rank, reason = 2, HistoryReason.TRIP_OVER
+        found = best.get(trip.vehicle_id)
+        if found is None or (rank, trip.trip_id) < (found[0], found[1].trip_id):
+            best[trip.vehicle_id] = (rank, trip, reason)
+    return {trip.trip_id: reason for _, trip, reason in best.values()}
 
 
 def search_keys(readings: Sequence[Candidate]) -> tuple[list[str], list[str]]:

@@ -9,14 +9,21 @@ from typing import Final, TypeVar
 
 from sqlalchemy.orm import Session
 
-from app.equipment import reads, scales, service, store
+from app.checkpoints import service as checkpoints
+from app.equipment import read_store, reads, scales, service, store
+from app.equipment.passages import find_candidates
 from app.equipment.pictures import Pictures
 from app.equipment.schemas import WeighingOut
 from app.equipment.tables import Equipment, Scan, SealEvent, Weighing
 from app.equipment.vocabulary import ReadStatus
+from app.fees import service as fees
+from app.gates.vocabulary import HistoryReason
 from app.platform import outbox
+from app.platform.actions import ActionContext
 from app.platform.json import JsonObject
 from app.platform.permissions import Principal, Role
+from app.sheets.service import Sheets
+from app.transshipments import service as transshipments
 from app.trips.service import insert_events
 from geo.errors import InvalidInputError
 from ingest.formats.plate_read import Candidate
@@ -56,9 +63,18 @@ class Origin:
 
 
 def weigh(
-    session: Session, device: Equipment, subject: Subject, *, gross_kg: int, tare_kg: int | None, now: datetime
+    session: Session,
+    device: Equipment,
+    subject: Subject,
+    *,
+    gross_kg: int,
+    tare_kg: int | None,
+    sheets: Sheets,
+    now: datetime,
 ) -> Weighing:
     """A truck was weighed: kept beside what its trip declared. The same weighing sent again is the same.
+
+    Where it changes what the trip's fee is assessed on, the fee follows.
 
     Raises
     ------
@@ -73,11 +89,12 @@ def weigh(
             tare_kg=tare_kg,
         )
     origin = _origin(session, device, subject, now)
-    declared = store.declared_data(session, origin.trip_id) if origin.trip_id is not None else None
+    if origin.trip_id is not None:
+        store.lock_trips(session, [origin.trip_id])  # before the report refers to it, as acts on its fee do
     found = scales.compare(
         gross_kg,
         tare_kg,
-        scales.declared_goods_kg(declared),
+        _goods_on_board_kg(session, origin.trip_id),
         share=device.setting("tolerance_share", scales.TOLERANCE_SHARE),
         least_kg=int(device.setting("tolerance_kg", scales.TOLERANCE_KG)),
     )
@@ -97,7 +114,17 @@ def weigh(
     if is_new:
         data = {"weighing_id": row.weighing_id, "gross_kg": gross_kg, "verdict": found.verdict}
         _publish_report(session, device, row.trip_id, "weighing", data, now)
+        if row.trip_id is not None:
+            fees.follow_weighing(ActionContext(session, None, now), sheets, row.trip_id)
     return row
+
+
+def _goods_on_board_kg(session: Session, trip_id: int | None) -> int | None:
+    """What a trip declared, less what went on in other vehicles; `None` where there is nothing to compare with."""
+    if trip_id is None:
+        return None
+    declared_kg = scales.declared_goods_kg(store.declared_data(session, trip_id))
+    return None if declared_kg is None else declared_kg - round(transshipments.moved_kg(session, trip_id))
 
 
 def scan(
@@ -211,22 +238,12 @@ def _trip_of(
         return store.find_trip_by_code(session, subject.trip_code.strip().upper())
     if plate is not None:
         readings = [Candidate(plate, NAMED_PLATE)]
-        rows = store.trips_like(session, *reads.search_keys(readings), None, time)
-        place = reads.Place(device.gate_id)
-        here = [
-            reads.TripHere(
-                row.trip_id,
-                row.plates,
-                reads.expectation(
-                    place, gate_id=row.gate_id, stage=row.stage, planned_arrival=row.planned_arrival, now=time
-                ),
-            )
-            for row in rows
-        ]
-        match = reads.match_read(readings, here)
+        found = find_candidates(session, readings, device, None, time)
+        under_way = [candidate for candidate in found if candidate.history_reason != HistoryReason.OLDER_THAN_TRIP]
+        match = reads.match_read(readings, [candidate.here for candidate in under_way])
         return match.best.trip_id if match.best is not None and match.verdict == ReadStatus.MATCHED else None
     if by_station and device.gate_id is not None:
-        return store.newest_matched_at(session, device.gate_id, device.station, time - JUST_READ)
+        return read_store.newest_matched_at(session, device.gate_id, device.station, time - JUST_READ)
     return None
 
 
@@ -237,6 +254,8 @@ def _publish_report(
     if trip_id is not None:
         line = {"trip_id": trip_id, "at": now, "kind": kind, "data": data, "actor_id": None}
         insert_events(session, [line])
+        if kind in ("scan", "seal"):
+            checkpoints.compare_trip(ActionContext(session, None, now), trip_id)
     told = {"equipment_id": device.equipment_id, "status": kind, "trip_id": trip_id, **_plain(data)}
     outbox.publish_event(
         session, "equipment", service.audience_of(device, (*ALARMED, str(Role.YARD_OPERATOR))), told, at=now

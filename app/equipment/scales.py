@@ -58,5 +58,7 @@ def declared_goods_kg(data: Mapping[str, object] | None) -> int | None:
     if not isinstance(lines, list) or not lines:
         return None
     weights = [line.get("gross_weight_kg") if isinstance(line, Mapping) else None for line in lines]
-    known = [one for one in weights if isinstance(one, int | float) and not isinstance(one, bool) and one > 0]
+    known = [
+        weight for weight in weights if isinstance(weight, int | float) and not isinstance(weight, bool) and weight > 0
+    ]
     return round(sum(known)) if len(known) == len(weights) else None

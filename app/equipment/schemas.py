@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from app.equipment.store import CommandLine, DeviceReport, SeenRead
+from app.equipment.config_secrets import shown_config
+from app.equipment.read_store import SeenRead
+from app.equipment.store import CommandLine, DeviceReport
 from app.equipment.tables import Equipment, PlateReadRow, Scan, SealEvent, Weighing
 from app.equipment.vocabulary import CommandStatus, ReadStatus
-from app.gates.vocabulary import EquipmentKind, WeighingVerdict
+from app.gates.vocabulary import EquipmentKind, HistoryReason, WeighingVerdict
 from app.platform.json import JsonObject
-
-SECRETS: Final = ("secret", "password", "broker")
-"""Parts of `config` that are never shown again."""
-HIDDEN: Final = "••••"
 
 
 class _FromRow(BaseModel):
@@ -42,8 +40,7 @@ class EquipmentOut(_FromRow):
     @classmethod
     def of(cls, device: Equipment) -> EquipmentOut:
         """A device; the secrets of its set-up are hidden."""
-        config = {name: HIDDEN if name in SECRETS and value else value for name, value in device.config.items()}
-        return EquipmentOut.model_validate(device).model_copy(update={"config": config})
+        return EquipmentOut.model_validate(device).model_copy(update={"config": shown_config(device)})
 
 
 class EquipmentMade(EquipmentOut):
@@ -74,7 +71,11 @@ class ConsideredTrip(BaseModel):
 
 
 class ReadOut(BaseModel):
-    """A plate read; `considered` are the trips it might be of, with their probabilities."""
+    """A plate read; `considered` are the trips it might be of, with their probabilities.
+
+    A read stands for its passage and shows its best picture; a repeat names that read by `passage_id`. History opened
+    and moved nothing, because of `history_reason`.
+    """
 
     read_id: int
     equipment_id: int
@@ -89,6 +90,8 @@ class ReadOut(BaseModel):
     direction: str | None
     has_picture: bool
     status: ReadStatus
+    history_reason: HistoryReason | None
+    passage_id: int | None
     trip_id: int | None
     trip_code: str | None
     probability: float | None
@@ -112,8 +115,10 @@ class ReadOut(BaseModel):
                 "readings": read.candidates.get("readings", []),
                 "considered": read.candidates.get("trips", []),
                 "direction": read.direction,
-                "has_picture": read.image_ref is not None,
+                "has_picture": seen.picture_ref is not None,
                 "status": read.status,
+                "history_reason": read.history_reason,
+                "passage_id": read.passage_id,
                 "trip_id": read.trip_id,
                 "trip_code": seen.trip_code,
                 "probability": read.probability,
@@ -222,7 +227,7 @@ class Kept(BaseModel):
 
 
 class ReadOnSheet(BaseModel):
-    """A plate read as the sheet of its trip shows it."""
+    """A passage of a camera, or a read kept as history, as the sheet of its trip shows it."""
 
     read_id: int
     camera: str
@@ -235,10 +240,11 @@ class ReadOnSheet(BaseModel):
     probability: float | None
     by_person: bool
     has_picture: bool
+    history_reason: HistoryReason | None
 
     @classmethod
-    def of(cls, found: DeviceReport[PlateReadRow]) -> Self:
-        """A plate read with its camera."""
+    def of(cls, found: DeviceReport[PlateReadRow], *, has_picture: bool) -> Self:
+        """A plate read with its camera; whether any read of its passage has a picture."""
         row, camera = found.report, found.device
         return cls(
             read_id=row.read_id,
@@ -251,7 +257,8 @@ class ReadOnSheet(BaseModel):
             confidence=row.confidence,
             probability=row.probability,
             by_person=row.decided_by is not None,
-            has_picture=row.image_ref is not None,
+            has_picture=has_picture,
+            history_reason=HistoryReason.lookup(row.history_reason),
         )
 
 

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, true
 from sqlalchemy.orm import Session
 
 from app.equipment import store
-from app.equipment.schemas import HIDDEN, SECRETS, EquipmentOut
+from app.equipment.config_secrets import config_of, keep_hidden, split
+from app.equipment.schemas import EquipmentOut
 from app.equipment.tables import BarrierCommand, Equipment
 from app.equipment.vocabulary import CommandStatus
 from app.gates.vocabulary import EquipmentKind
@@ -47,7 +48,7 @@ def register(action: ActionContext, corridor: Corridor, values: Mapping[str, Any
     """
     checked = _check(corridor, values)
     key = new_identifier()
-    device = Equipment(**asdict(checked), key_hash=hash_key(key), created_at=action.now)
+    device = Equipment(**_columns(checked), key_hash=hash_key(key), created_at=action.now)
     store.insert_equipment(action.session, device)
     action.record("equipment.register", "equipment", device.equipment_id, None, _record(device))
     return device, key
@@ -66,9 +67,8 @@ def change(
     device = _lock(action.session, equipment_id, expected_version)
     before = _record(device)
     wanted = {spec.name: changes.get(spec.name, getattr(device, spec.name)) for spec in fields(Setup)}
-    if "config" in changes:
-        wanted["config"] = _keep_secrets(device.config, changes["config"])
-    for name, value in asdict(_check(corridor, wanted)).items():
+    wanted["config"] = keep_hidden(device, changes["config"]) if "config" in changes else config_of(device)
+    for name, value in _columns(_check(corridor, wanted)).items():
         setattr(device, name, value)
     if "disabled" in changes:
         device.disabled_at = (device.disabled_at or action.now) if changes["disabled"] else None
@@ -151,12 +151,10 @@ def _check_config(kind: str, vendor: str, config: Mapping[str, Any]) -> None:
             raise InvalidInputError("{name} is a number from 0 on.", field=f"config.{name}", name=name)
 
 
-def _keep_secrets(old: Mapping[str, Any], new: Mapping[str, Any]) -> JsonObject:
-    kept = dict(new)
-    for name in SECRETS:
-        if kept.get(name) == HIDDEN:
-            kept[name] = old.get(name)
-    return kept
+def _columns(checked: Setup) -> JsonObject:
+    """The columns of `Equipment` of a set-up."""
+    config, secrets = split(checked.config)
+    return {**asdict(checked), "config": config, "secrets": secrets}
 
 
 def _unknown(field: str, value: object, known: Iterable[str]) -> InvalidInputError:
@@ -219,8 +217,15 @@ def door_url(base: str, device: Equipment) -> str | None:
 # Being heard of
 
 
-def authenticate(session: Session, key: str | None, *, kind: str | None = None, vendor: str | None = None) -> Equipment:
-    """The device that bears a key.
+def authenticate(
+    session: Session,
+    key: str | None,
+    *,
+    kind: str | None = None,
+    vendor: str | None = None,
+    challenge: str = "Bearer",
+) -> Equipment:
+    """The device that bears a key; `challenge` tells one without how to prove itself.
 
     Raises
     ------
@@ -229,7 +234,9 @@ def authenticate(session: Session, key: str | None, *, kind: str | None = None, 
     """
     device = store.find_by_key(session, hash_key(key)) if key else None
     if device is None or (kind is not None and device.kind != kind) or (vendor is not None and device.vendor != vendor):
-        raise UnauthenticatedError("No device of this kind has this key; take the one shown when it was set up.")
+        raise UnauthenticatedError(
+            "No device of this kind has this key; take the one shown when it was set up.", challenge=challenge
+        )
     return device
 
 
@@ -258,6 +265,11 @@ def sweep(session: Session, now: datetime) -> int:
         publish_command(session, command, now)
         raised += 1
     return raised
+
+
+def silent_devices(session: Session) -> list[str]:
+    """The names of devices in use that raised an alarm because they are silent."""
+    return [device.name for device in store.in_use(session) if device.alarm_since is not None]
 
 
 def is_silent(device: Equipment, now: datetime) -> bool:

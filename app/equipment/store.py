@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from sqlalchemy import ColumnElement, and_, false, select, text, true, update
+from sqlalchemy import ColumnElement, false, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from app.equipment.reads import AFTERGLOW
 from app.equipment.tables import BarrierCommand, Equipment, PlateReadRow, Scan, SealEvent, Weighing
-from app.equipment.vocabulary import CommandStatus, ReadStatus
+from app.equipment.vocabulary import CommandStatus
 from app.gates.vocabulary import EquipmentKind
 from app.platform.json import JsonObject
-from app.trips.service import IS_OPEN, Trip
+from app.trips.service import IS_OPEN, PREVIOUS_END, Trip
 from ingest.tables import Vehicle
 
 Reported = TypeVar("Reported", PlateReadRow, Weighing, Scan, SealEvent)
@@ -27,16 +28,6 @@ class DeviceReport(Generic[Reported]):
 
     report: Reported
     device: Equipment
-
-
-@dataclass(frozen=True)
-class SeenRead:
-    """A plate read with its camera, and its trip's code and plate if it has one."""
-
-    read: PlateReadRow
-    camera: Equipment
-    trip_code: str | None
-    trip_plate: str | None
 
 
 @dataclass(frozen=True)
@@ -57,7 +48,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class TripRow:
-    """A trip with the plates of its truck and trailer."""
+    """A trip with the plates of its truck and trailer; it `began_at` when it was entered, or its truck seen before."""
 
     trip_id: int
     code: str
@@ -70,6 +61,8 @@ class TripRow:
     plate_norm: str
     plate: str
     trailer_plate: str | None
+    is_declared: bool
+    began_at: datetime
 
     @property
     def plates(self) -> tuple[str, ...]:
@@ -79,8 +72,12 @@ class TripRow:
 
 @dataclass(frozen=True)
 class TripNear(TripRow):
-    """A trip whose plate is like one that was read: how far off its truck was last seen (m), and how long ago (s)."""
+    """A trip whose plate is like one that was read: how far off its truck was last seen (m), and how long ago (s).
 
+    `ended_at` is when it was over.
+    """
+
+    ended_at: datetime | None
     distance_m: float | None
     fix_age_s: float | None
 
@@ -222,75 +219,13 @@ def newest_seal_event(session: Session, seal_number: str) -> SealEvent | None:
     ).one_or_none()
 
 
-# Plate reads
+# Trips
 
 
-def reads_around(session: Session, equipment_id: int, since: datetime, until: datetime) -> Sequence[PlateReadRow]:
-    """Reads of a camera within a span that are passages of their own, newest first."""
-    return session.scalars(
-        select(PlateReadRow)
-        .where(
-            PlateReadRow.equipment_id == equipment_id,
-            PlateReadRow.time.between(since, until),
-            PlateReadRow.status != ReadStatus.REPEAT,
-        )
-        .order_by(PlateReadRow.time.desc())
-    ).all()
-
-
-def newest_matched_at(session: Session, gate_id: str, station: str | None, since: datetime) -> int | None:
-    """The trip whose plate was last read at a station since a time."""
-    return session.scalars(
-        select(PlateReadRow.trip_id)
-        .join(Equipment, Equipment.equipment_id == PlateReadRow.equipment_id)
-        .where(
-            Equipment.gate_id == gate_id,
-            Equipment.station == station,
-            PlateReadRow.status == ReadStatus.MATCHED,
-            PlateReadRow.time >= since,
-        )
-        .order_by(PlateReadRow.time.desc())
-        .limit(1)
-    ).one_or_none()
-
-
-def list_reads(
-    session: Session, visible: ColumnElement[bool], *, status: str | None, before: int | None, limit: int
-) -> list[SeenRead]:
-    """Plate reads of visible cameras, newest first."""
-    query = (
-        select(PlateReadRow, Equipment, Trip.code, Vehicle.plate)
-        .join(Equipment, Equipment.equipment_id == PlateReadRow.equipment_id)
-        .outerjoin(Trip, Trip.trip_id == PlateReadRow.trip_id)
-        .outerjoin(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
-        .where(
-            visible,
-            PlateReadRow.status == status if status is not None else true(),
-            PlateReadRow.read_id < before if before is not None else true(),
-        )
-    )
-    return [SeenRead(*row) for row in session.execute(query.order_by(PlateReadRow.read_id.desc()).limit(limit))]
-
-
-def find_read(session: Session, visible: ColumnElement[bool], read_id: int) -> SeenRead | None:
-    """A plate read of a visible camera."""
-    rows = list_reads(session, and_(visible, PlateReadRow.read_id == read_id), status=None, before=None, limit=1)
-    return rows[0] if rows else None
-
-
-def lock_read(session: Session, read_id: int) -> PlateReadRow:
-    """A plate read, locked until the transaction ends."""
-    return session.scalars(
-        select(PlateReadRow)
-        .where(PlateReadRow.read_id == read_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
-
-
-_TRIP_COLUMNS = """
+_TRIP_COLUMNS = f"""
     t.trip_id, t.code, t.vehicle_id, t.organisation_id, t.driver_id, t.gate_id, t.stage, t.planned_arrival,
-    v.plate_norm, v.plate, t.trailer_plate
+    v.plate_norm, v.plate, t.trailer_plate, t.procedure_id IS NOT NULL AS is_declared,
+    greatest(LEAST(t.created_at, t.arrived_at), {PREVIOUS_END}) AS began_at
 """
 _KEY = "translate({column}, 'DOQBISZG', '00081526')"
 """`ingest.plates.lookalike_key` of a normal form, in SQL."""
@@ -299,7 +234,7 @@ _KEY = "translate({column}, 'DOQBISZG', '00081526')"
 def trips_like(
     session: Session, heads: Sequence[str], tails: Sequence[str], spot: Spot | None, moment: datetime
 ) -> list[TripNear]:
-    """Open trips whose truck or trailer begins or ends like one of the lookalike keys.
+    """Trips that are open or were just over at `moment`, whose truck or trailer begins or ends like a lookalike key.
 
     With each comes the distance from `spot` to the truck's last fix (m) and that fix's age at `moment` (s).
     """
@@ -308,11 +243,16 @@ def trips_like(
         text(
             f"""
             SELECT {_TRIP_COLUMNS},
+                   CASE WHEN t.stage = 'out' THEN t.stage_since END AS ended_at,
                    ST_DistanceSphere(p.geom, ST_SetSRID(ST_MakePoint(:lon, :lat), 4326)) AS distance_m,
                    CAST(abs(extract(epoch FROM CAST(:moment AS timestamptz) - p.time)) AS float8) AS fix_age_s
-            FROM app.trip t JOIN ingest.vehicle v ON v.vehicle_id = t.vehicle_id
+            FROM (
+                SELECT * FROM app.trip WHERE trip_id IN (SELECT trip_id FROM app.current_trip)
+                UNION ALL
+                SELECT * FROM app.trip WHERE stage = 'out' AND stage_since >= :over_since
+            ) t JOIN ingest.vehicle v ON v.vehicle_id = t.vehicle_id
             LEFT JOIN ingest.last_position p ON p.vehicle_id = t.vehicle_id
-            WHERE t.{IS_OPEN} AND (
+            WHERE (
                 left({truck}, 4) = ANY(:heads) OR right({truck}, 4) = ANY(:tails)
                 OR left({trailer}, 4) = ANY(:heads) OR right({trailer}, 4) = ANY(:tails))
             """  # noqa: S608 - constants of this package
@@ -321,6 +261,7 @@ def trips_like(
             "heads": list(heads),
             "tails": list(tails),
             "moment": moment,
+            "over_since": moment - AFTERGLOW,
             "lon": spot.lon if spot else None,
             "lat": spot.lat if spot else None,
         },
@@ -351,7 +292,8 @@ def find_open_trip(session: Session, plate_norm: str) -> int | None:
     query = text(
         f"SELECT t.trip_id FROM app.trip t JOIN ingest.vehicle v ON v.vehicle_id = t.vehicle_id "  # noqa: S608
         f"WHERE t.{IS_OPEN} AND (v.plate_norm = :plate OR t.trailer_plate = :plate) "
-        "ORDER BY (v.plate_norm = :plate) DESC, t.planned_arrival LIMIT 1"
+        "ORDER BY (v.plate_norm = :plate) DESC, (t.trip_id IN (SELECT trip_id FROM app.current_trip)) DESC, "
+        "t.planned_arrival LIMIT 1"
     )
     return session.execute(query, {"plate": plate_norm}).scalar_one_or_none()
 

@@ -9,7 +9,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.equipment.vocabulary import CommandStatus, ReadStatus
-from app.gates.vocabulary import EquipmentKind, ScanResult, SealEventKind, WeighingVerdict
+from app.gates.vocabulary import EquipmentKind, HistoryReason, ScanResult, SealEventKind, WeighingVerdict
+from app.platform.encryption import EncryptedJson
 from app.platform.json import JsonObject
 from geo.database import Base, one_of
 
@@ -19,8 +20,8 @@ SCHEMA = {"schema": "app"}
 class Equipment(Base):
     """One device with a credential of its own, of which only the hash is kept.
 
-    `site_id` is where it stands (a site of the corridor), `station` the step of the procedure it serves. `config` holds
-    what its kind needs; a secret in it (for a barrier that must be signed in to) never leaves by the API.
+    `site_id` is where it stands (a site of the corridor), `station` the step of the procedure it serves. `config` and
+    `secrets` hold what its kind needs, `secrets` what is never shown (see `app.equipment.config_secrets`).
     """
 
     __tablename__ = "equipment"
@@ -38,6 +39,7 @@ class Equipment(Base):
     station: Mapped[str | None]
     vendor: Mapped[str]
     config: Mapped[JsonObject] = mapped_column(JSONB, server_default=text("'{}'"))
+    secrets: Mapped[JsonObject | None] = mapped_column(EncryptedJson)
     key_hash: Mapped[bytes | None] = mapped_column(unique=True)
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime | None]
@@ -54,16 +56,22 @@ class Equipment(Base):
 class PlateReadRow(Base):
     """A plate as a camera read it, and whose it is thought to be; `decided_by` if a person said so.
 
-    `candidates` holds the camera's readings and the trips considered with their probabilities.
+    `candidates` holds the camera's readings and the trips considered with their probabilities. `track` is the camera's
+    own number of the vehicle while it is in the picture. A repeat names by `passage_id` the read that stands for its
+    passage. What is history says by `history_reason` why it opened and moved nothing.
     """
 
     __tablename__ = "plate_read"
     __table_args__ = (
         CheckConstraint(one_of("status", ReadStatus), name="status"),
+        CheckConstraint(one_of("history_reason", HistoryReason), name="history_reason"),
+        Index("ix_plate_read_passage_id", "passage_id", postgresql_where=text("passage_id IS NOT NULL")),
         UniqueConstraint("equipment_id", "source_ref"),
         Index("ix_plate_read_equipment_id_time", "equipment_id", "time"),
         Index("ix_plate_read_trip_id", "trip_id"),
         Index("ix_plate_read_doubtful", "read_id", postgresql_where=text("status = 'doubtful'")),
+        Index("ix_plate_read_doubtful_time", "time", postgresql_where=text("status = 'doubtful'")),
+        Index("ix_plate_read_decided_at", "decided_at", postgresql_where=text("decided_at IS NOT NULL")),
         SCHEMA,
     )
 
@@ -82,6 +90,17 @@ class PlateReadRow(Base):
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
     decided_at: Mapped[datetime | None]
     source_ref: Mapped[str]
+    track: Mapped[str | None]
+    passage_id: Mapped[int | None] = mapped_column(ForeignKey("app.plate_read.read_id"))
+    history_reason: Mapped[str | None]
+
+    @property
+    def shown_plate(self) -> str:
+        """The plate as the camera read it, whatever a person made of it."""
+        readings = self.candidates.get("readings")
+        first = readings[0] if isinstance(readings, list) and readings else None
+        shown = first.get("plate") if isinstance(first, dict) else None
+        return shown if isinstance(shown, str) else self.plate_norm
 
 
 class _Report:

@@ -11,12 +11,13 @@ class ReadStatus(Vocabulary):
     DOUBTFUL = "doubtful", N_("Doubtful")
     UNKNOWN = "unknown", N_("Of no trip")
     MATCHED = "matched", N_("Matched")
+    HISTORY = "history", N_("History")
     REPEAT = "repeat"
 
     @classmethod
     def listed(cls) -> tuple[ReadStatus, ...]:
-        """Those that people look through; a repeat is part of the read before it."""
-        return (cls.DOUBTFUL, cls.UNKNOWN, cls.MATCHED)
+        """Those that people look through; a repeat is part of the passage whose read stands for it."""
+        return (cls.DOUBTFUL, cls.UNKNOWN, cls.MATCHED, cls.HISTORY)
 
     @classmethod
     def undecided(cls) -> tuple[ReadStatus, ...]:

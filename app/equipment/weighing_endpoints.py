@@ -17,6 +17,7 @@ from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.errors import problems
 from app.platform.fields import Moment, PlainText
 from app.platform.permissions import Principal
+from app.sheets.dependencies import SheetsDep
 
 router = APIRouter(tags=["equipment"])
 
@@ -53,10 +54,20 @@ class WeighingIn(SubjectIn):
 
 
 @router.post("/equipment/weighings", responses=problems())
-def report_weighing(body: WeighingIn, request: Request, session: SessionDep, clock: ClockDep) -> WeighingOut:
+def report_weighing(
+    body: WeighingIn, request: Request, session: SessionDep, clock: ClockDep, sheets: SheetsDep
+) -> WeighingOut:
     """A scale reports a weighing, with its key."""
     device = service.authenticate(session, read_key(request), kind="scale")
-    row = reports.weigh(session, device, body.subject(), gross_kg=body.gross_kg, tare_kg=body.tare_kg, now=clock.now())
+    row = reports.weigh(
+        session,
+        device,
+        body.subject(),
+        gross_kg=body.gross_kg,
+        tare_kg=body.tare_kg,
+        sheets=sheets,
+        now=clock.now(),
+    )
     return WeighingOut.of(DeviceReport(row, device))
 
 

@@ -1,55 +1,34 @@
-"""What banks report: transfers by signed webhook or as a statement file, and the accounts they arrive on.
+"""The bank accounts that money arrives on, their keys, and the door by which banks and gateways report transfers.
 
-The webhook's key is derived from the platform's secret, the account and its key generation; nothing is stored that
-could sign. A message is signed with its time: an old one is refused, the same one again has one effect.
+The key of an account's webhook is derived from the platform's secret, the account and its key generation. A gateway
+that gives out its own key (payOS, Casso's version 2) has it entered instead; no key is ever shown again.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import hmac
-import io
-import re
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy.orm import Session
 
-from app.fees import payment_store, vietqr
-from app.fees.payments import Transfer, check_amount, record_transfer
-from app.fees.schemas import AccountIn, AccountOut, AccountWithKey, ReceivedOut
+from app.fees import payment_store, transfer_store, vietqr
+from app.fees.bank_schemas import GatewayOut, ReceivedOut, ReportOut, ReportsOut
+from app.fees.gateways.messages import Message, Reported
+from app.fees.gateways.registry import NAMES, OWN, gateway_of
+from app.fees.schemas import AccountIn, AccountOut, AccountWithKey
 from app.fees.tables import CollectingAccount
+from app.fees.transfers import record_transfer
 from app.gates.service import profiles
 from app.platform.actions import ActionContext
 from app.trips.declaration import check_gate
 from app.trips.vocabulary import Collector
-from geo.clock import LOCAL_ZONE
-from geo.errors import (
-    ConflictError,
-    CuaKhauError,
-    InvalidInputError,
-    MalformedError,
-    UnauthenticatedError,
-)
+from geo.errors import CuaKhauError, InvalidInputError, NotFoundError, UnauthenticatedError
 
-WINDOW: Final = timedelta(minutes=5)
-"""How far the time of a signed message may lie from ours."""
-MAX_ROWS: Final = 5000
-MAX_BYTES: Final = 4 * 2**20
-FUTURE: Final = timedelta(days=1)
-COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "bank_ref": ("bank_ref", "mã giao dịch", "số giao dịch", "số tham chiếu", "transaction id"),
-    "received_at": ("received_at", "thời gian", "ngày giao dịch", "thời gian giao dịch", "transaction time"),
-    "amount_vnd": ("amount_vnd", "số tiền", "ghi có", "số tiền ghi có", "credit"),
-    "content": ("content", "nội dung", "diễn giải", "nội dung giao dịch", "description"),
-    "payer": ("payer", "người chuyển", "tên người chuyển", "đối tác", "sender"),
-}
-"""The names under which statements of banks carry what we read; the payer may be missing."""
-_LOCAL_TIMES: Final = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
+MAX_REPORTS: Final = 200
+"""Of one message."""
 
 
 # Accounts
@@ -100,198 +79,111 @@ def sign(key: str, timestamp: str, body: bytes) -> str:
     return hmac.new(key.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
+def enter_gateway_key(
+    action: ActionContext, collecting_account_id: int, gateway: str, key: str | None, *, secret_key: str
+) -> GatewayOut:
+    """Enter the key that a gateway gave out for an account; without one, the account's own key is for it again.
+
+    Raises
+    ------
+    NotFoundError, InvalidInputError
+        If there is no such account in use, or no such gateway.
+    """
+    account = payment_store.get_collecting_account(action.session, collecting_account_id)
+    if account is None:
+        raise NotFoundError("There is no account {account_id} in use.", account_id=collecting_account_id)
+    if gateway not in NAMES:
+        raise InvalidInputError(
+            "{value} is no gateway; use one of {known}.", field="gateway", value=gateway[:40], known=", ".join(NAMES)
+        )
+    if key is None:
+        transfer_store.drop_gateway(action.session, collecting_account_id, gateway)
+    else:
+        values = {
+            "collecting_account_id": collecting_account_id,
+            "gateway": gateway,
+            "key": key,
+            "entered_by": action.actor_id,
+            "entered_at": action.now,
+        }
+        transfer_store.put_gateway(action.session, values)
+    after = {"gateway": gateway, "own_key": key is None}
+    action.record("accounts.gateway", "collecting_account", collecting_account_id, None, after)
+    return GatewayOut(
+        gateway=gateway,
+        path=f"/api/v1/payments/bank/{collecting_account_id}",
+        webhook_key=webhook_key(account, secret_key) if key is None else None,
+    )
+
+
 # Webhook
 
 
 def receive(
-    session: Session,
-    collecting_account_id: int,
-    *,
-    timestamp: str,
-    signature: str,
-    body: bytes,
-    read: Callable[[bytes], Transfer],
-    secret_key: str,
-    now: datetime,
-) -> ReceivedOut:
-    """Take down one signed report of a transfer; sent again it changes nothing.
+    session: Session, collecting_account_id: int, message: Message, *, secret_key: str
+) -> ReceivedOut | ReportsOut:
+    """Take down what a bank or gateway reports; sent again it changes nothing.
 
-    Arguments: `timestamp`, Unix seconds as text; `read`, turns the body, once its signature is right, into
-    a transfer.
+    Of a message with several transfers each counts by itself: one that cannot be is answered with why and kept in the
+    audit log, the others are taken down.
 
     Raises
     ------
     UnauthenticatedError
-        If the account is unknown, the time too far from ours, or the signature wrong.
+        If the account is unknown, the time too far from ours, or signature or key wrong.
     ConflictError
-        If the bank's reference is known with another amount or time.
+        If the bank's reference is known with another amount or day.
+    MalformedError, InvalidInputError
+        If nothing of the message can be read.
     """
     account = payment_store.get_collecting_account(session, collecting_account_id)
-    if account is None or not _is_recent(timestamp, now):
-        raise UnauthenticatedError("The account is unknown, or the time of the message is too far from ours.")
-    if not hmac.compare_digest(sign(webhook_key(account, secret_key), timestamp, body).encode(), signature.encode()):
-        raise UnauthenticatedError("The signature does not fit the message.")
-    transfer = read(body)
-    _check_time(transfer.received_at, now)
-    payment, is_new = record_transfer(ActionContext(session, None, now), account, transfer, source="webhook")
-    return ReceivedOut(payment_id=payment.payment_id, status=payment.status, repeated=not is_new)
-
-
-def _is_recent(timestamp: str, now: datetime) -> bool:
-    return (
-        re.fullmatch(r"[0-9]{1,12}", timestamp) is not None
-        and abs(now.timestamp() - int(timestamp)) <= WINDOW.total_seconds()
-    )
-
-
-# Statement files
-
-
-@dataclass(frozen=True)
-class RowResult:
-    """What became of the row at line `row` of a statement; see `import_statement`."""
-
-    row: int
-    result: str
-    payment_id: int | None = None
-    error: CuaKhauError | None = None
-
-
-@dataclass(frozen=True)
-class StatementResult:
-    """What became of each row of a statement, and how often each result came."""
-
-    rows: list[RowResult]
-    counts: dict[str, int]
-
-
-def import_statement(action: ActionContext, content: bytes) -> StatementResult:
-    """Read a statement of the caller's own account (CSV with a head line); the result of each row.
-
-    A row's result is the status of its payment, `repeat` where the transfer is known, `outgoing` where nothing came
-    in, or `error` with what to do. Rows without fault count also where others have one. Times without an offset are
-    those of Viet Nam, as statements print them.
-
-    Raises
-    ------
-    MalformedError
-        If the file is no CSV in UTF-8, or a column is missing.
-    ConflictError
-        If the caller's office has no bank account entered.
-    """
-    action.actor.require("fees.collect")
-    account = payment_store.find_collecting_account(action.session, str(action.actor.role), action.actor.gate_id or "")
+    gateway = gateway_of(message)
     if account is None:
-        raise ConflictError("Your office has no bank account entered here; ask an administrator.")
-    results: list[RowResult] = []
-    for number, row in read_rows(content):
-        try:
-            with action.session.begin_nested():
-                result, payment_id = _take_row(action.by_platform(), account, row)
-                results.append(RowResult(number, result, payment_id))
-        except CuaKhauError as error:
-            results.append(RowResult(number, "error", error=error))
-    counts = dict(Counter(result.result for result in results))
-    digest = hashlib.sha256(content).hexdigest()
-    after = {"rows": len(results), "results": counts, "sha256": digest}
-    action.record("payments.statement", "collecting_account", account.collecting_account_id, None, after)
-    return StatementResult(results, counts)
+        raise UnauthenticatedError("The account is unknown, or signature or key do not fit the message.")
+    key = transfer_store.find_gateway_key(session, collecting_account_id, gateway.name)
+    if not gateway.verify(message, key or webhook_key(account, secret_key)):
+        raise UnauthenticatedError("The account is unknown, or signature or key do not fit the message.")
+    action = ActionContext(session, None, message.now)
+    reported = gateway.read(message)
+    if len(reported) > MAX_REPORTS:
+        raise InvalidInputError("The message has more than {most} transfers.", field="data", most=MAX_REPORTS)
+    taken: set[int] = set()
+    if len(reported) == 1:
+        results = [_take(action, account, reported[0], gateway.name, taken)]
+    else:
+        results = [_take_apart(action, account, item, gateway.name, taken, n) for n, item in enumerate(reported)]
+    first = results[0]
+    if gateway.name == OWN and first.payment_id is not None:
+        return ReceivedOut(payment_id=first.payment_id, status=first.result, repeated=first.repeated)
+    return ReportsOut(results=results)
 
 
-def read_rows(content: bytes) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a statement by the names of `COLUMNS`, with their line numbers; raises MalformedError."""
-    if len(content) > MAX_BYTES:
-        raise MalformedError("The file is larger than {most} bytes; split it.", most=MAX_BYTES)
+def _take(
+    action: ActionContext, account: CollectingAccount, item: Reported, gateway: str, taken: set[int]
+) -> ReportOut:
+    if not item.is_for(account.account_number):
+        return ReportOut(result="other_account")
+    transfer = item.read()
+    if transfer is None:
+        return ReportOut(result="outgoing")
+    recorded = record_transfer(action, account, transfer, channel=gateway, taken=taken)
+    return ReportOut(result=recorded.status, payment_id=recorded.payments[0].payment_id, repeated=not recorded.is_new)
+
+
+def _take_apart(
+    action: ActionContext, account: CollectingAccount, item: Reported, gateway: str, taken: set[int], number: int
+) -> ReportOut:
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise MalformedError("The file is not UTF-8; save it as CSV UTF-8.") from None
-    if "\x00" in text:
-        raise MalformedError("The file is no CSV; export the statement as CSV UTF-8.")
-    head = text.split("\n", 1)[0]
-    delimiter = max((",", ";", "\t"), key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        lines = [(reader.line_num, line) for line in reader if any(cell.strip() for cell in line)]
-    except csv.Error as error:
-        raise MalformedError("The file is no CSV: {error}.", error=str(error)) from None
-    if not lines:
-        raise MalformedError("The file is empty.")
-    if len(lines) > MAX_ROWS + 1:
-        raise MalformedError("The file has more than {most} rows; split it.", most=MAX_ROWS)
-    names = [" ".join(cell.lower().split()) for cell in lines[0][1]]
-    places = {}
-    for column, known in COLUMNS.items():
-        place = next((names.index(name) for name in known if name in names), None)
-        if place is not None:
-            places[column] = place
-        elif column != "payer":
-            raise MalformedError(
-                "The column {column} is missing; call it one of: {known}.", column=column, known=", ".join(known)
-            )
-    return [
-        (number, {column: line[place].strip() if place < len(line) else "" for column, place in places.items()})
-        for number, line in lines[1:]
-    ]
+        with action.session.begin_nested():
+            return _take(action, account, item, gateway, taken)
+    except CuaKhauError as error:
+        after = {"gateway": gateway, "entry": number, "problem": str(error)}
+        account_id = account.collecting_account_id
+        action.record("payments.refused", "collecting_account", account_id, None, after)
+        return ReportOut(result="error", message=str(error))
 
 
-def _take_row(action: ActionContext, account: CollectingAccount, row: Mapping[str, str]) -> tuple[str, int | None]:
-    """The result of a row, and its payment."""
-    if not row["amount_vnd"] or row["amount_vnd"].startswith("-") or set(row["amount_vnd"]) <= {"0"}:
-        return "outgoing", None
-    if not 1 <= len(row["bank_ref"]) <= 100:
-        raise InvalidInputError("The bank's reference is missing or too long.", field="bank_ref")
-    transfer = Transfer(
-        bank_ref=row["bank_ref"],
-        amount_vnd=check_amount(read_amount(row["amount_vnd"])),
-        received_at=_check_time(read_time(row["received_at"]), action.now),
-        content=row["content"][:500],
-        payer=row.get("payer", "")[:200],
-    )
-    payment, is_new = record_transfer(action, account, transfer, source="statement")
-    return str(payment.status) if is_new else "repeat", payment.payment_id
-
-
-def read_amount(written: str) -> int:
-    """Whole đồng as statements write them: `4000000`, `4.000.000`, `4,000,000`, with or without `+`, đ or VND.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is anything else: a decimal is not rounded, and `4,00` not guessed.
-    """
-    bare = re.sub(r"\s|đ|₫|VND|VNĐ", "", written, flags=re.IGNORECASE).removeprefix("+")
-    if re.fullmatch(r"[0-9]{1,15}|[0-9]{1,3}((\.[0-9]{3})+|(,[0-9]{3})+)", bare) is None:
-        raise InvalidInputError("{value} is no whole amount in đồng.", field="amount_vnd", value=written[:40])
-    return int(re.sub(r"[.,]", "", bare))
-
-
-def read_time(written: str) -> datetime:
-    """A time of a statement: RFC 3339 with offset, or day and time in Viet Nam; raises InvalidInputError."""
-    try:
-        moment = datetime.fromisoformat(written)
-        if moment.tzinfo is not None:
-            return moment
-    except ValueError:
-        pass
-    for pattern in _LOCAL_TIMES:
-        try:
-            return datetime.strptime(written, pattern).replace(tzinfo=LOCAL_ZONE)
-        except ValueError:
-            continue
-    raise InvalidInputError(
-        "{value} is no time; write it as 2026-03-02T10:00:00+07:00 or 02/03/2026 10:00.",
-        field="received_at",
-        value=written[:40],
-    )
-
-
-def _check_time(moment: datetime, now: datetime) -> datetime:
-    if moment > now + FUTURE:
-        raise InvalidInputError(
-            "The transfer is dated {value}, which has not come yet.", field="received_at", value=moment.isoformat()
-        )
-    return moment
+# Pieces
 
 
 def _check_collector(action: ActionContext, collector: str, gate_id: str) -> None:

@@ -14,10 +14,10 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.fees import closing_store
+from app.fees.acts import check_reason
 from app.fees.closing_store import ConfirmedPayment
 from app.fees.records import CashierSums, ReceiptRun
 from app.fees.schemas import ClosingColumns, ClosingOut, PreviewOut
-from app.fees.service import check_reason
 from app.fees.tables import Closing, Release
 from app.fees.vocabulary import PaymentMethod
 from app.platform.actions import ActionContext

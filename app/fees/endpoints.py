@@ -8,14 +8,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from app.accounts.authorisation import acting, allow
-from app.fees import payments, releases, service
+from app.fees import payments, reading, releases, service
 from app.fees.schemas import (
     AnswersIn,
     CashIn,
     CodeOut,
+    CorrectionIn,
     DecisionIn,
     FeeDetail,
     FeePage,
+    ProofIn,
     ReasonIn,
     ReleaseOut,
     VerdictIn,
@@ -49,38 +51,38 @@ def list_fees(
     ready: Annotated[bool | None, Query(description="Whether the fee's turn has come on the sheet.")] = None,
 ) -> FeePage:
     """Fees the caller may see, newest first."""
-    found = service.list_fees(session, principal, statuses=tuple(status or ()), ready=ready, page=page)
+    found = reading.list_fees(session, principal, statuses=tuple(status or ()), ready=ready, page=page)
     return FeePage.model_validate(answer(found))
 
 
 @router.get("/releases", responses=problems())
 def list_releases(principal: CollectorDep, session: SessionDep) -> list[ReleaseOut]:
-    """Waivers and refunds of the own office that wait for a second person."""
+    """Waivers, refunds and corrections of the own office that wait for a second person."""
     return releases.list_releases(session, principal)
 
 
 @router.post("/releases/{release_id}", status_code=204, responses=problems(404, 409))
 def decide_release(release_id: Id, body: VerdictIn, action: CollectorAction, sheets: SheetsDep) -> None:
-    """Approve or refuse a waiver or refund that a colleague asked for."""
+    """Approve or refuse a waiver, refund or correction that a colleague asked for."""
     releases.decide(action, sheets, release_id, body.approved, body.reason)
 
 
 @router.get("/of-trip/{trip_id}", responses=problems(404))
 def get_fee_of_trip(trip_id: Id, response: Response, principal: ReaderDep, session: SessionDep) -> FeeDetail:
     """The fee of a trip with its payments."""
-    return with_etag(response, service.get_fee_of_trip(session, principal, trip_id))
+    return with_etag(response, reading.get_fee_of_trip(session, principal, trip_id))
 
 
 @router.get("/{fee_id}", responses=problems(404))
 def get_fee(fee_id: Id, response: Response, principal: ReaderDep, session: SessionDep) -> FeeDetail:
     """One fee with its payments."""
-    return with_etag(response, service.get_fee(session, principal, fee_id))
+    return with_etag(response, reading.get_fee(session, principal, fee_id))
 
 
 @router.get("/{fee_id}/vietqr", responses=problems(404, 409))
 def get_code(fee_id: Id, principal: ReaderDep, session: SessionDep) -> CodeOut:
     """The VietQR code of what is still due."""
-    return service.payment_code(session, principal, fee_id)
+    return reading.payment_code(session, principal, fee_id)
 
 
 @router.post("/{fee_id}/answers", responses=problems(404, 409, 412, 428))
@@ -100,7 +102,7 @@ def answer_question(
         expected_version,
         body.facts,
     )
-    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
+    return with_etag(response, reading.get_fee(action.session, action.actor, fee_id))
 
 
 @router.post("/{fee_id}/decision", responses=problems(404, 409, 412, 428))
@@ -121,7 +123,30 @@ def decide_amount(
         body.amount_vnd,
         body.reason,
     )
-    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
+    return with_etag(response, reading.get_fee(action.session, action.actor, fee_id))
+
+
+@router.post("/{fee_id}/correction", status_code=202, responses=problems(404, 409, 412, 428))
+def ask_correction(
+    fee_id: Id, body: CorrectionIn, response: Response, action: CollectorAction, expected_version: ExpectedVersion
+) -> FeeDetail:
+    """Ask that a wrong fee be put right; a second person decides."""
+    releases.ask_correction(action, fee_id, expected_version, body.amount_vnd, body.reason)
+    return with_etag(response, reading.get_fee(action.session, action.actor, fee_id))
+
+
+@router.post("/{fee_id}/proof", responses=problems(404, 409, 412, 428))
+def prove_service(
+    fee_id: Id,
+    body: ProofIn,
+    response: Response,
+    action: CollectorAction,
+    sheets: SheetsDep,
+    expected_version: ExpectedVersion,
+) -> FeeDetail:
+    """Look again for what proves a service that lowers the fee; with a reason the collector vouches for it."""
+    service.prove_service(action, sheets, fee_id, expected_version, body.reason)
+    return with_etag(response, reading.get_fee(action.session, action.actor, fee_id))
 
 
 @router.post("/{fee_id}/cash", responses=problems(404, 409, 412, 428))
@@ -137,7 +162,7 @@ def take_cash(
     """Take what is due in cash: the fee is paid, the receipt numbered."""
     make = partial(payments.take_cash, action, sheets, fee_id, expected_version, body.amount_vnd)
     idempotency.once(action, "fees.cash", idempotency_key, [fee_id, body.amount_vnd], make)
-    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
+    return with_etag(response, reading.get_fee(action.session, action.actor, fee_id))
 
 
 @router.post("/{fee_id}/confirm", responses=problems(404, 409, 412, 428))
@@ -146,7 +171,7 @@ def confirm(
 ) -> FeeDetail:
     """Confirm that the money for a fee is on the account."""
     payments.confirm(action, sheets, fee_id, expected_version)
-    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
+    return with_etag(response, reading.get_fee(action.session, action.actor, fee_id))
 
 
 @router.post("/{fee_id}/waiver", status_code=202, responses=problems(404, 409, 412, 428))
@@ -155,4 +180,4 @@ def ask_waiver(
 ) -> FeeDetail:
     """Ask that a fee be waived; a second person decides."""
     releases.ask_waiver(action, fee_id, expected_version, body.reason)
-    return with_etag(response, service.get_fee(action.session, action.actor, fee_id))
+    return with_etag(response, reading.get_fee(action.session, action.actor, fee_id))

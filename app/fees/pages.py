@@ -10,15 +10,16 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import allow
-from app.fees import closing, payments, releases, service
+from app.fees import closing, payments, reading, releases
+from app.fees.evidence import PROOF_LABELS
 from app.fees.load import ANSWERABLE, CHOICES
 from app.fees.schemas import FeeOut
-from app.fees.vocabulary import FeeStatus, PaymentMethod, PaymentStatus
+from app.fees.vocabulary import FeeStatus, PaymentMethod, PaymentStatus, ReleaseKind
+from app.gates.vocabulary import GoodsClass
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.paging import PageRequest
 from app.platform.permissions import Principal
-from app.trips.goods import GoodsClass
 from app.trips.vocabulary import Regime
 from app.web.pages import render
 from geo.clock import Clock
@@ -70,6 +71,8 @@ WORDS: Final[Mapping[str, Any]] = {
     "goods_classes": GoodsClass.by_name(),
     "choices": CHOICES,
     "answerable": ANSWERABLE,
+    "proofs": PROOF_LABELS,
+    "release_kinds": ReleaseKind.labels(),
 }
 MAX_LISTED: Final = 100
 
@@ -93,25 +96,31 @@ def show_board(
 @router.get("/of-trip/{trip_id}")
 def lead_to_fee(trip_id: Id, principal: ReaderDep, session: SessionDep) -> Response:
     """To the fee of a trip."""
-    fee = service.get_fee_of_trip(session, principal, trip_id)
+    fee = reading.get_fee_of_trip(session, principal, trip_id)
     return RedirectResponse(f"/fees/{fee.fee_id}", 303)
 
 
 @router.get("/{fee_id}")
 def show_fee(fee_id: Id, request: Request, principal: ReaderDep, session: SessionDep) -> Response:
     """One fee: how it came about, how to pay it, what came in; for its collector with all acts."""
-    fee = service.get_fee(session, principal, fee_id)
+    fee = reading.get_fee(session, principal, fee_id)
     try:
-        code = service.payment_code(session, principal, fee_id)
+        code = reading.payment_code(session, principal, fee_id)
     except ConflictError:
         code = None
     return render(request, "fees/fee.html", fee=fee, code=code, **WORDS)
 
 
+@router.get("/{fee_id}/correction")
+def show_correction(fee_id: Id, request: Request, principal: CollectorDep, session: SessionDep) -> Response:
+    """Ask that a wrong fee be put right."""
+    return render(request, "fees/correction.html", fee=reading.get_fee(session, principal, fee_id), **WORDS)
+
+
 def _counter(session: Session, principal: Principal, clock: Clock, corridor: Corridor) -> Mapping[str, Any]:
     def fees(status: FeeStatus, ready: bool | None = None) -> list[FeeOut]:
         page = PageRequest(limit=MAX_LISTED)
-        return service.list_fees(session, principal, statuses=(status,), ready=ready, page=page).items
+        return reading.list_fees(session, principal, statuses=(status,), ready=ready, page=page).items
 
     site = corridor.sites.get(principal.gate_id or "")
     return {
@@ -120,6 +129,7 @@ def _counter(session: Session, principal: Principal, clock: Clock, corridor: Cor
         "early": fees(FeeStatus.DUE, ready=False),
         "questions": fees(FeeStatus.OPEN_QUESTION),
         "open_payments": payments.list_for_a_person(session, principal),
+        "shared_transfers": payments.list_shared(session, principal),
         "open_releases": releases.list_releases(session, principal),
         "day": closing.preview(session, principal, now=clock.now()) if principal.gate_id else None,
         "closings": closing.list_closings(session, principal, limit=10) if principal.gate_id else [],

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
-from pydantic import ValidationError
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
 from app.accounts.authorisation import acting, allow
-from app.fees import bank, closing, payments, receipts, releases
+from app.fees import bank, closing, payments, reading, receipts, releases, statement_file, statements
+from app.fees.bank_schemas import GatewayIn, GatewayOut, ReceivedOut, ReportsOut, RowOut, StatementOut
 from app.fees.endpoints import CollectorAction, CollectorDep, Id, ReaderDep
-from app.fees.payments import Transfer
+from app.fees.gateways.messages import Message
 from app.fees.schemas import (
     AccountIn,
     AccountOut,
@@ -20,14 +20,11 @@ from app.fees.schemas import (
     AttachIn,
     CloseIn,
     ClosingOut,
+    FeeDetail,
     OpenPaymentOut,
     PaymentOut,
     PreviewOut,
-    ReceivedOut,
     RefundIn,
-    RowOut,
-    StatementOut,
-    TransferIn,
 )
 from app.platform import idempotency
 from app.platform.actions import ActionContext
@@ -36,11 +33,13 @@ from app.platform.errors import problems, translate
 from app.platform.idempotency_key import IdempotencyKey
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
-from geo.errors import InvalidInputError, MalformedError
+from app.sheets.dependencies import SheetsDep
+from geo.errors import MalformedError
 
 router = APIRouter(prefix="/api/v1/payments", tags=["fees"])
 
 MAX_WEBHOOK_BYTES = 64 * 1024
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SetterDep = Annotated[Principal, Depends(allow("tariffs.write"))]
 SetterAction = Annotated[ActionContext, Depends(acting("tariffs.write"))]
 
@@ -66,32 +65,20 @@ def bank_webhook(
     session: SessionDep,
     clock: ClockDep,
     runtime: RuntimeDep,
+    request: Request,
     x_timestamp: Annotated[str, Header(max_length=20, description="Unix seconds.")] = "",
     x_signature: Annotated[
         str, Header(max_length=200, description="HMAC-SHA256 of timestamp, dot and body, hexadecimal.")
     ] = "",
-) -> ReceivedOut:
-    """A transfer that came in, signed by the bank (or its gateway). Sent again it has one effect."""
-    secret = runtime.settings.secret_key.get_secret_value()
-    return bank.receive(
-        session,
-        collecting_account_id,
-        timestamp=x_timestamp,
-        signature=x_signature,
-        body=body,
-        read=_read_transfer,
-        secret_key=secret,
-        now=clock.now(),
-    )
+) -> ReceivedOut | ReportsOut:
+    """Transfers that came in, reported by a bank in our own form or by SePay, Casso or payOS in theirs.
 
-
-def _read_transfer(body: bytes) -> Transfer:
-    try:
-        return Transfer(**TransferIn.model_validate_json(body).model_dump())
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InvalidInputError("{name}: {problem}", field=field or None, name=field, problem=first["msg"]) from None
+    Signed as each of them signs (see docs/fees.md). Sent again it has one effect.
+    """
+    headers = {**request.headers, "x-timestamp": x_timestamp, "x-signature": x_signature}
+    message = Message(headers, body, clock.now())
+    secret_key = runtime.settings.secret_key.get_secret_value()
+    return bank.receive(session, collecting_account_id, message, secret_key=secret_key)
 
 
 @router.get("/open", responses=problems())
@@ -104,14 +91,20 @@ def list_open(principal: CollectorDep, session: SessionDep) -> list[OpenPaymentO
     "/statements",
     responses=problems(400, 409),
     openapi_extra={
-        "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}},
+        "requestBody": {
+            "required": True,
+            "content": {
+                "text/csv": {"schema": {"type": "string"}},
+                XLSX: {"schema": {"type": "string", "format": "binary"}},
+            },
+        },
     },
 )
 def import_statement(
-    body: Annotated[bytes, Depends(body_up_to(bank.MAX_BYTES))], request: Request, action: CollectorAction
+    body: Annotated[bytes, Depends(body_up_to(statement_file.MAX_BYTES))], request: Request, action: CollectorAction
 ) -> StatementOut:
-    """A bank statement of the own account as CSV; the result of each row. Known transfers change nothing."""
-    result = bank.import_statement(action, body)
+    """A bank statement of the own account as CSV or XLSX; the result of each row. Known transfers change nothing."""
+    result = statements.import_statement(action, body)
     rows = [
         RowOut(
             row=row.row,
@@ -163,6 +156,26 @@ def enter_account(body: AccountIn, action: SetterAction, runtime: RuntimeDep, co
     )
 
 
+@router.put("/accounts/{collecting_account_id}/gateways/{gateway}", responses=problems(404))
+def enter_gateway_key(
+    collecting_account_id: Id,
+    gateway: Annotated[str, Path(max_length=20)],
+    body: GatewayIn,
+    action: SetterAction,
+    runtime: RuntimeDep,
+) -> GatewayOut:
+    """Enter the key that a gateway gave out for an account, or go back to the account's own key."""
+    secret_key = runtime.settings.secret_key.get_secret_value()
+    return bank.enter_gateway_key(action, collecting_account_id, gateway, body.key, secret_key=secret_key)
+
+
+@router.post("/transfers/{transfer_id}/confirm", responses=problems(404, 409))
+def confirm_transfer(transfer_id: Id, action: CollectorAction, sheets: SheetsDep) -> list[FeeDetail]:
+    """Confirm every fee that a transfer over several fees pays whole; each has a receipt of its own."""
+    confirmed = payments.confirm_transfer(action, sheets, transfer_id)
+    return [reading.get_fee(action.session, action.actor, fee_id) for fee_id in confirmed]
+
+
 @router.get("/{payment_id}", responses=problems(404))
 def get_payment(payment_id: Id, response: Response, principal: CollectorDep, session: SessionDep) -> PaymentOut:
     """One payment of the own office."""
@@ -193,6 +206,7 @@ def attach(
         expected_version,
         body.reference,
         body.reason,
+        body.amount_vnd,
     )
     return with_etag(response, payments.get_payment(action.session, action.actor, payment_id))
 

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.accounts.service import Account, Organisation
 from app.fees.store import lock_fee
-from app.fees.tables import CollectingAccount, FeeRow, Payment, ReceiptSeries, Release
-from app.fees.vocabulary import PaymentStatus, ReleaseStatus
+from app.fees.tables import KEPT_VND, CollectingAccount, FeeRow, Payment, ReceiptSeries, Release
+from app.fees.vocabulary import PaymentStatus, ReleaseKind, ReleaseStatus
 from app.platform.permissions import Principal, Scope
 from app.procedures.steps import Step
 from app.trips.service import Trip
@@ -54,6 +54,15 @@ class AskedRelease:
     release: Release
     asked_by_name: str
     reference: str | None
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A correction of a fee, with the names of who asked and who decided (`None`: nobody yet)."""
+
+    release: Release
+    asked_by_name: str
+    decided_by_name: str | None
 
 
 # Collecting accounts
@@ -113,22 +122,30 @@ def retire_collecting_accounts(session: Session, collector: str, gate_id: str, n
 # Payments
 
 
-def insert_payment(session: Session, values: Mapping[str, object]) -> Payment | None:
-    """A new payment; `None` if the bank's reference is known on that account. Waits for a twin to be decided."""
+def insert_payment(session: Session, values: Mapping[str, object]) -> Payment:
+    """A new payment."""
+    return session.scalars(pg_insert(Payment).values(**values).returning(Payment)).one()
+
+
+def kept_vnd(session: Session, fee_id: int) -> int:
+    """What of the payments of a fee still pays it."""
+    return int(session.scalars(select(func.coalesce(func.sum(KEPT_VND), 0)).where(Payment.fee_id == fee_id)).one())
+
+
+def receipt_numbers(session: Session, fee_ids: Sequence[int]) -> list[tuple[int, str, int]]:
+    """The receipts of fees: fee, series and number, in their order."""
     query = (
-        pg_insert(Payment)
-        .values(**values)
-        .on_conflict_do_nothing(index_elements=[Payment.collecting_account_id, Payment.bank_ref])
-        .returning(Payment)
+        select(Payment.fee_id, Payment.receipt_series, Payment.receipt_number)
+        .where(Payment.fee_id.in_(fee_ids), Payment.receipt_number.is_not(None))
+        .order_by(Payment.receipt_series, Payment.receipt_number)
     )
-    return session.scalars(query).one_or_none()
+    return [(fee_id or 0, series or "", number or 0) for fee_id, series, number in session.execute(query)]
 
 
-def find_transfer(session: Session, collecting_account_id: int, bank_ref: str) -> Payment | None:
-    """A transfer by the bank's reference."""
-    return session.scalars(
-        select(Payment).where(Payment.collecting_account_id == collecting_account_id, Payment.bank_ref == bank_ref)
-    ).one_or_none()
+def fees_of(session: Session, condition: ColumnElement[bool]) -> list[int]:
+    """The fees of some payments, in order of their ids."""
+    query = select(Payment.fee_id).where(condition, Payment.fee_id.is_not(None)).distinct().order_by(Payment.fee_id)
+    return [fee_id for fee_id in session.scalars(query) if fee_id is not None]
 
 
 def payments_of(session: Session, fee_id: int) -> Sequence[Payment]:
@@ -251,3 +268,16 @@ def list_releases(session: Session, principal: Principal, limit: int) -> list[As
         .limit(limit)
     )
     return [AskedRelease(*row) for row in session.execute(query)]
+
+
+def corrections_of(session: Session, fee_id: int) -> list[Correction]:
+    """The corrections asked for of a fee, oldest first."""
+    decider = aliased(Account)
+    query = (
+        select(Release, Account.full_name, decider.full_name)
+        .join(Account, Account.account_id == Release.asked_by)
+        .outerjoin(decider, decider.account_id == Release.decided_by)
+        .where(Release.fee_id == fee_id, Release.kind == ReleaseKind.CORRECTION)
+        .order_by(Release.release_id)
+    )
+    return [Correction(*row) for row in session.execute(query)]

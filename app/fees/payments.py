@@ -1,136 +1,64 @@
-"""Money that comes in: matched with fees, taken in cash, confirmed by a collector, given a receipt.
+"""Money at the office: transfers put on fees by a person, cash taken, both confirmed and given receipts.
 
-A transfer never settles a fee by itself: the collector confirms that the money is there.
+Transfers are matched in `transfers`. A transfer never settles a fee by itself: the collector confirms that the money
+is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import and_
 from sqlalchemy.orm import Session
 
-from app.fees import closing_store, payment_store, store
-from app.fees.reference import find_references
+from app.fees import closing_store, payment_store, transfer_store
+from app.fees.acts import check_reason, lock_for_collector, summary
+from app.fees.matching import overpaid_vnd
 from app.fees.schemas import OpenPaymentOut, PaymentOut
-from app.fees.service import announce, check_reason, lock_for_collector, settle, summary
-from app.fees.tables import CollectingAccount, FeeRow, Payment
+from app.fees.service import settle
+from app.fees.tables import FeeRow, Payment
 from app.fees.tariff import MAX_AMOUNT_VND
+from app.fees.transfers import money, outstanding_vnd, payment_record, refit, split_off, spread
 from app.fees.vocabulary import FeeStatus, PaymentStatus
 from app.platform.actions import ActionContext
-from app.platform.json import JsonObject
 from app.platform.permissions import Principal
 from app.sheets.service import Sheets
 from geo.clock import LOCAL_ZONE
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
 from geo.versions import check_version
+from ingest.plates import display_plate
 
 SERIES_NAMES = {"gate_management": "QLCK", "tax": "THUE"}
 
 
-# Transfers
-
-
 @dataclass(frozen=True)
-class Transfer:
-    """Money that a bank says came in; `bank_ref` is the bank's own name for it, `content` what the payer wrote."""
+class SharedTransfer:
+    """A transfer over several fees that wait to be confirmed, with the plates of their trucks."""
 
-    bank_ref: str
+    transfer_id: int
     amount_vnd: int
     received_at: datetime
+    payer: str
     content: str
-    payer: str = ""
+    plates: list[str]
 
 
-def record_transfer(
-    action: ActionContext, account: CollectingAccount, transfer: Transfer, *, source: str
-) -> tuple[Payment, bool]:
-    """Take down a transfer that a bank reports, and match it; the payment, and whether it is new.
-
-    The bank's reference on the account names the transfer: reported again, by webhook or statement, it is the same.
-    Reports on one account are taken down one after the other: a statement locks many fees, in the bank's order.
-    """
-    payment_store.lock_collecting_account(action.session, account.collecting_account_id)
-    values = {
-        **asdict(transfer),
-        "method": "transfer",
-        "source": source,
-        "status": PaymentStatus.UNMATCHED,
-        "collector": account.collector,
-        "gate_id": account.gate_id,
-        "collecting_account_id": account.collecting_account_id,
-        "recorded_at": action.now,
-    }
-    payment = payment_store.insert_payment(action.session, values)
-    if payment is None:
-        known = payment_store.find_transfer(action.session, account.collecting_account_id, transfer.bank_ref)
-        assert known is not None
-        if (known.amount_vnd, known.received_at) != (transfer.amount_vnd, transfer.received_at):
-            raise ConflictError(
-                "The bank's reference {bank_ref} is known with another amount or time; check it with the bank.",
-                field="bank_ref",
-                bank_ref=transfer.bank_ref,
-            )
-        return known, False
-    fee, detail = _find_fee(action.session, payment)
-    if fee is None:
-        payment.detail = detail
-    else:
-        _match(action.session, fee, payment)
-        announce(action, fee)
-    action.session.flush()
-    after = _record(payment)
-    action.record("payments.transfer", "payment", payment.payment_id, None, after)
-    return payment, True
+# Attaching
 
 
-def _find_fee(session: Session, payment: Payment) -> tuple[FeeRow | None, str]:
-    """The fee that a transfer names, locked, or why there is none."""
-    references = find_references(payment.content)
-    if len(references) != 1:
-        return None, "several_references" if references else "no_reference"
-    if store.find_fee_id(session, references[0]) is None:
-        return None, "unknown_reference"
-    is_own = and_(FeeRow.collector == payment.collector, FeeRow.gate_id == payment.gate_id)
-    fee = store.lock_fee(session, and_(FeeRow.reference == references[0], is_own))
-    if fee is None:
-        return None, "other_collector"
-    if fee.amount_vnd is None:
-        return None, "amount_not_known"
-    return fee, ""
+def attach(
+    action: ActionContext,
+    payment_id: int,
+    expected_version: int,
+    reference: str,
+    reason: str,
+    amount_vnd: int | None = None,
+) -> None:
+    """Put a transfer that matched nothing on the fee or remittance with a reference: a person found out whose it is.
 
-
-def _match(session: Session, fee: FeeRow, payment: Payment) -> None:
-    """Put a payment on a locked fee and say how it fits what is still due."""
-    earlier = [
-        other for other in payment_store.payments_of(session, fee.fee_id) if other.payment_id != payment.payment_id
-    ]
-    outstanding_vnd = _outstanding(fee, earlier)
-    payment.fee_id, payment.detail = fee.fee_id, None
-    payment.applied_vnd = min(payment.amount_vnd, outstanding_vnd)
-    if outstanding_vnd == 0:
-        payment.status = PaymentStatus.DOUBLE
-    elif payment.amount_vnd < outstanding_vnd:
-        payment.status = PaymentStatus.UNDER
-    else:
-        payment.status = PaymentStatus.MATCHED if payment.amount_vnd == outstanding_vnd else PaymentStatus.OVER
-        for other in earlier:
-            if other.status == PaymentStatus.UNDER:
-                other.status = PaymentStatus.MATCHED
-    payment.version += 1
-    store.update_fee(session, fee, {})
-
-
-def _outstanding(fee: FeeRow, payments: Sequence[Payment]) -> int:
-    if fee.status != FeeStatus.DUE or fee.amount_vnd is None:
-        return 0
-    return max(fee.amount_vnd - sum(payment.applied_vnd for payment in payments), 0)
-
-
-def attach(action: ActionContext, payment_id: int, expected_version: int, reference: str, reason: str) -> None:
-    """Put a transfer that matched nothing on the fee with a reference, because a person found out whose it is.
+    Of `amount_vnd` only that much is put there, the rest stays unmatched and can be put on another fee.
 
     Raises
     ------
@@ -140,21 +68,32 @@ def attach(action: ActionContext, payment_id: int, expected_version: int, refere
     """
     said = check_reason(reason)
     get_payment(action.session, action.actor, payment_id)
-    fee_id = store.find_fee_id(action.session, reference.strip().upper())
-    if fee_id is None:
+    written = reference.strip().upper()
+    claim = next(iter(transfer_store.find_claims(action.session, [written])), None)
+    if claim is None:
         raise NotFoundError("There is no fee {name} that you may see.", name=reference.strip()[:40])
-    fee = lock_for_collector(action.session, action.actor, fee_id, None)  # before the payment, as everywhere
-    if fee.amount_vnd is None:
-        raise ConflictError("The amount of the fee {reference} is not known yet.", reference=fee.reference)
+    locked = {  # in one order and before the payment, as everywhere
+        fee_id: lock_for_collector(action.session, action.actor, fee_id, None) for fee_id in sorted(claim.fee_ids)
+    }
+    fees = [locked[fee_id] for fee_id in claim.fee_ids]
+    if all(fee.amount_vnd is None for fee in fees):
+        raise ConflictError("The amount of the fee {reference} is not known yet.", reference=written)
     payment = lock_payment(action.session, action.actor, payment_id, expected_version)
     if payment.status != PaymentStatus.UNMATCHED:
         raise ConflictError("The payment is {status}, not unmatched.", status=payment.status)
     if payment.refunded_vnd:
         raise ConflictError("Part of the payment was given back already; give back the rest.")
-    before = _record(payment)
-    _match(action.session, fee, payment)
-    announce(action, fee)
-    after = {**_record(payment), "reason": said}
+    if amount_vnd is not None and not 1 <= amount_vnd <= payment.amount_vnd:
+        raise InvalidInputError(
+            "The payment has {whole} đ; put at most that on the fee.", field="amount_vnd", whole=payment.amount_vnd
+        )
+    before = payment_record(payment)
+    part = payment
+    if amount_vnd is not None and amount_vnd < payment.amount_vnd:
+        part = split_off(action, payment, amount_vnd)
+    spread(action, part, fees)
+    action.session.flush()
+    after = {**payment_record(part), "reason": said, "rest_vnd": 0 if part is payment else payment.amount_vnd}
     action.record("payments.attach", "payment", payment_id, before, after)
 
 
@@ -171,16 +110,15 @@ def take_cash(action: ActionContext, sheets: Sheets, fee_id: int, expected_versi
     """
     fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
     _check_due(fee)
-    earlier = payment_store.payments_of(action.session, fee_id)
-    outstanding_vnd = _outstanding(fee, earlier)
-    if outstanding_vnd == 0:
+    due_vnd = outstanding_vnd(action.session, fee)
+    if due_vnd == 0:
         raise ConflictError("The money for this fee is on the account already; confirm it.")
-    if amount_vnd != outstanding_vnd:
+    if amount_vnd != due_vnd:
         raise InvalidInputError(
             "{given} đ were entered, but {due} đ are due; take exactly what is due.",
             field="amount_vnd",
             given=amount_vnd,
-            due=outstanding_vnd,
+            due=due_vnd,
         )
     before = summary(fee)
     assert fee.collector is not None
@@ -200,13 +138,10 @@ def take_cash(action: ActionContext, sheets: Sheets, fee_id: int, expected_versi
             "recorded_by": action.actor.account_id,
         },
     )
-    assert payment is not None
-    for other in earlier:
-        if other.status == PaymentStatus.UNDER:
-            other.status = PaymentStatus.MATCHED
-    _confirm_payments(action, fee, [*earlier, payment])
+    _confirm_payments(action, fee, payment_store.payments_of(action.session, fee_id))
     settle(action, sheets, fee, FeeStatus.PAID)
-    after = {**summary(fee), "payment": _record(payment)}
+    refit(action.session, fee)
+    after = {**summary(fee), "payment": payment_record(payment)}
     action.record("fees.cash", "fee", fee_id, before, after)
     return payment.payment_id
 
@@ -221,15 +156,45 @@ def confirm(action: ActionContext, sheets: Sheets, fee_id: int, expected_version
     """
     fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
     _check_due(fee)
-    payments = payment_store.payments_of(action.session, fee_id)
-    missing_vnd = _outstanding(fee, payments)
+    _confirm(action, sheets, fee)
+
+
+def confirm_transfer(action: ActionContext, sheets: Sheets, transfer_id: int) -> list[int]:
+    """Confirm every fee that a transfer over several fees pays and whose money is all there; their ids.
+
+    Each fee is paid by itself, with a receipt of its own. What is confirmed already stays; again it changes nothing.
+
+    Raises
+    ------
+    NotFoundError, ConflictError
+        If there is no such transfer for the caller, or none of its fees can be confirmed.
+    """
+    visible = and_(payment_store.own_payments(action.actor, "fees.collect"), Payment.transfer_id == transfer_id)
+    fee_ids = payment_store.fees_of(action.session, visible)
+    if not fee_ids:
+        raise NotFoundError("There is no transfer {transfer_id} over fees that you may see.", transfer_id=transfer_id)
+    confirmed, is_paid = [], False
+    for fee_id in fee_ids:
+        fee = lock_for_collector(action.session, action.actor, fee_id, None)
+        is_paid = is_paid or fee.status == FeeStatus.PAID
+        if fee.status == FeeStatus.DUE and outstanding_vnd(action.session, fee) == 0:
+            _confirm(action, sheets, fee)
+            confirmed.append(fee_id)
+    if not confirmed and not is_paid:
+        raise ConflictError("No fee of this transfer has all its money yet.")
+    return confirmed
+
+
+def _confirm(action: ActionContext, sheets: Sheets, fee: FeeRow) -> None:
+    missing_vnd = outstanding_vnd(action.session, fee)
     if missing_vnd:
         raise ConflictError("{missing} đ of this fee have not come in yet.", missing=missing_vnd)
     before = summary(fee)
+    payments = payment_store.payments_of(action.session, fee.fee_id)
     _confirm_payments(action, fee, payments)
     settle(action, sheets, fee, FeeStatus.PAID)
-    after = {**summary(fee), "payments": [_record(payment) for payment in payments]}
-    action.record("fees.confirm", "fee", fee_id, before, after)
+    after = {**summary(fee), "payments": [payment_record(payment) for payment in payments]}
+    action.record("fees.confirm", "fee", fee.fee_id, before, after)
 
 
 def _confirm_payments(action: ActionContext, fee: FeeRow, payments: Sequence[Payment]) -> None:
@@ -263,9 +228,34 @@ def list_for_a_person(session: Session, principal: Principal, *, limit: int = 20
             reference=found.reference,
             fee_vnd=found.fee_vnd,
             fee_status=found.fee_status,
-            excess_vnd=found.payment.amount_vnd - found.payment.applied_vnd - found.payment.refunded_vnd,
+            excess_vnd=_excess_vnd(session, found.payment, found.fee_vnd),
         )
         for found in payment_store.list_for_a_person(session, visible, limit)
+    ]
+
+
+def _excess_vnd(session: Session, payment: Payment, fee_vnd: int | None) -> int:
+    """What of a payment can be given back at once: what pays nothing, or more than a fee that was corrected."""
+    over_vnd = money(payment).over_vnd
+    if over_vnd or payment.fee_id is None:
+        return over_vnd
+    payments = payment_store.payments_of(session, payment.fee_id)
+    return min(overpaid_vnd(fee_vnd, list(map(money, payments))), money(payment).kept_vnd)
+
+
+def list_shared(session: Session, principal: Principal, *, limit: int = 50) -> list[SharedTransfer]:
+    """Transfers over several fees of the caller's office that wait to be confirmed, oldest first."""
+    visible = payment_store.own_payments(principal, "fees.collect")
+    return [
+        SharedTransfer(
+            transfer_id=transfer_id,
+            amount_vnd=sum(payment.amount_vnd for payment, _ in parts),
+            received_at=parts[0][0].received_at,
+            payer=parts[0][0].payer,
+            content=parts[0][0].content,
+            plates=[display_plate(plate) for payment, plate in parts if payment.confirmed_at is None],
+        )
+        for transfer_id, parts in transfer_store.shared_transfers(session, visible, limit).items()
     ]
 
 
@@ -293,11 +283,6 @@ def check_amount(amount_vnd: int) -> int:
     if not 1 <= amount_vnd <= MAX_AMOUNT_VND:
         raise InvalidInputError("The amount must be 1 đồng or more.", field="amount_vnd")
     return amount_vnd
-
-
-def _record(payment: Payment) -> JsonObject:
-    """A payment as the audit log keeps it."""
-    return PaymentOut.model_validate(payment).model_dump()
 
 
 def _check_due(fee: FeeRow) -> None:

@@ -10,11 +10,40 @@ Fact: TypeAlias = str | int | bool
 """What is known of a load or a part of it, such as its payload in kilograms."""
 
 
+class GoodsNote(TypedDict):
+    """A line of goods whose class a collector should look at, lines from 1.
+
+    `declared` is the declarant's word, `by_hs` what the HS code allows, `goods_class` what holds (empty: a collector
+    must say). Where `by_hs` does not have `declared`, the two differ; otherwise the code left it to the declarant.
+    """
+
+    line: int
+    hs_code: str
+    description: str
+    declared: str
+    by_hs: list[str]
+    goods_class: str
+
+
+class ProofRecord(TypedDict):
+    """A service that lowers the fee, and what proves it; `kind` is empty while nothing does (`app.fees.evidence`)."""
+
+    service: str
+    kind: str
+    at: str
+    place: str
+
+
 class LoadRecord(TypedDict):
-    """What a tariff was asked with: facts of vehicle and crossing, and those of each part of the goods."""
+    """What a tariff was asked with: facts of vehicle and crossing, and those of each part of the goods.
+
+    `goods` are the lines whose class is to be looked at; `proof` is there where the declared service lowers the fee.
+    """
 
     facts: dict[str, Fact]
     parts: list[dict[str, Fact]]
+    goods: NotRequired[list[GoodsNote]]
+    proof: NotRequired[ProofRecord]
 
 
 class LineRecord(TypedDict):

@@ -10,7 +10,8 @@ PREFIX: Final = "CKS"
 CHARACTERS: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Without characters that are taken for each other."""
 LENGTH: Final = 8
-_PATTERN: Final = re.compile(rf"{PREFIX}([{CHARACTERS}]{{{LENGTH}}})")
+_PATTERN: Final = re.compile(rf"{PREFIX}(?=([{CHARACTERS}]{{{LENGTH}}}))")
+"""Looks ahead: `CKS` that a payer writes before a reference takes none of its characters."""
 
 
 def new_reference() -> str:

@@ -1,4 +1,4 @@
-"""Waivers and refunds: one person asks with a reason, another of the same office decides."""
+"""Waivers, refunds and corrections: one person asks with a reason, another of the same office decides."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
+from app.accounts import persons
 from app.fees import payment_store, store
+from app.fees.acts import announce, check_reason, lock_for_collector
+from app.fees.corrections import check_correctable, correct
+from app.fees.matching import overpaid_vnd
 from app.fees.payments import lock_payment
 from app.fees.schemas import ReleaseColumns, ReleaseOut
-from app.fees.service import announce, check_reason, lock_for_collector, settle
+from app.fees.service import settle
 from app.fees.tables import FeeRow, Payment, Release
-from app.fees.vocabulary import FeeStatus, PaymentStatus, ReleaseStatus
+from app.fees.tariff import MAX_AMOUNT_VND
+from app.fees.transfers import money, refit
+from app.fees.vocabulary import FeeStatus, PaymentStatus, ReleaseKind, ReleaseStatus
 from app.platform.actions import ActionContext
 from app.platform.json import JsonObject
 from app.platform.permissions import Principal
 from app.sheets.service import Sheets
 from app.trips.service import Trip
 from app.trips.vocabulary import Stage
-from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from geo.errors import ConflictError, InvalidInputError, NotFoundError
 
 
 def ask_waiver(action: ActionContext, fee_id: int, expected_version: int | None, reason: str) -> int:
@@ -70,6 +76,32 @@ def ask_refund(
     return _ask(action, values, reason)
 
 
+def ask_correction(
+    action: ActionContext, fee_id: int, expected_version: int | None, amount_vnd: int, reason: str
+) -> int:
+    """Ask that a fee that was decided, assessed, paid or waived wrongly be put right; the release's id.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError, InvalidInputError
+        If there is no such fee for the caller, it was changed since, its amount is still a question or was given back,
+        the amount is the same or none, a waiver or correction is asked for already, or the reason is missing.
+    """
+    fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
+    if not 0 <= amount_vnd <= MAX_AMOUNT_VND:
+        raise InvalidInputError("The amount must be 0 đồng or more.", field="amount_vnd")
+    previous_vnd = check_correctable(fee, amount_vnd)
+    values = {
+        "kind": ReleaseKind.CORRECTION,
+        "fee_id": fee_id,
+        "amount_vnd": amount_vnd,
+        "previous_vnd": previous_vnd,
+        "collector": str(action.actor.role),
+        "gate_id": fee.gate_id,
+    }
+    return _ask(action, values, reason)
+
+
 def decide(action: ActionContext, sheets: Sheets, release_id: int, approved: bool, reason: str) -> None:
     """Approve or refuse what a colleague asked for; approved it takes effect.
 
@@ -81,9 +113,8 @@ def decide(action: ActionContext, sheets: Sheets, release_id: int, approved: boo
     """
     release = payment_store.lock_release(action.session, release_id, action.actor)
     if release is None:
-        raise NotFoundError("There is no waiver or refund {release_id} that you may see.", release_id=release_id)
-    if release.asked_by == action.actor.account_id:
-        raise ForbiddenError("You asked for this yourself; a second person must decide.")
+        raise NotFoundError("There is no request {release_id} that you may see.", release_id=release_id)
+    persons.check_second_person(action, release.asked_by)
     if release.status != ReleaseStatus.ASKED:
         raise ConflictError("This was decided already: {status}.", status=release.status)
     before = _record(release)
@@ -96,6 +127,9 @@ def decide(action: ActionContext, sheets: Sheets, release_id: int, approved: boo
         _check_waivable(action.session, fee)
         store.update_fee(action.session, fee, {"collector": fee.collector or release.collector})
         settle(action, sheets, fee, FeeStatus.WAIVED)
+    elif approved and release.kind == ReleaseKind.CORRECTION:
+        fee = lock_for_collector(action.session, action.actor, release.fee_id or 0, None)
+        correct(action, sheets, fee, release)
     elif approved:
         _give_back(action, release)
     act = f"fees.{release.kind}.{release.status}"
@@ -104,12 +138,13 @@ def decide(action: ActionContext, sheets: Sheets, release_id: int, approved: boo
 
 def list_releases(session: Session, principal: Principal, *, limit: int = 200) -> list[ReleaseOut]:
     """What waits for a second person in the caller's office; `own` marks what the caller asked for."""
+    own = persons.accounts_of_person(session, principal.account_id)
     return [
         ReleaseOut(
             **dict(ReleaseColumns.model_validate(asked.release)),
             asked_by_name=asked.asked_by_name,
             reference=asked.reference,
-            own=asked.release.asked_by == principal.account_id,
+            own=asked.release.asked_by in own,
         )
         for asked in payment_store.list_releases(session, principal, limit)
     ]
@@ -121,6 +156,7 @@ def _record(release: Release) -> JsonObject:
 
 
 def _ask(action: ActionContext, values: Mapping[str, object], reason: str) -> int:
+    persons.check_first_person(action)
     release = payment_store.insert_release(
         action.session,
         {
@@ -152,16 +188,19 @@ def _check_refundable(session: Session, payment: Payment, amount_vnd: int) -> in
         raise InvalidInputError(
             "At most {left} đ can be given back of this payment.", field="amount_vnd", left=left_vnd
         )
-    excess_vnd = max(payment.amount_vnd - payment.applied_vnd - payment.refunded_vnd, 0)
+    excess_vnd = money(payment).over_vnd
     applied_vnd = max(amount_vnd - excess_vnd, 0)
     if applied_vnd:
         fee = session.get_one(FeeRow, payment.fee_id)
         trip = session.get_one(Trip, fee.trip_id)
-        if fee.status == FeeStatus.PAID and trip.stage in Stage.open():
+        surplus_vnd = overpaid_vnd(
+            fee.amount_vnd, [money(other) for other in payment_store.payments_of(session, fee.fee_id)]
+        )
+        if fee.status == FeeStatus.PAID and trip.stage in Stage.open() and applied_vnd > surplus_vnd:
             raise ConflictError(
                 "The trip {code} is still open and this money pays its fee; only {excess} đ can be given back now.",
                 code=trip.code,
-                excess=excess_vnd,
+                excess=excess_vnd + surplus_vnd,
             )
     return applied_vnd
 
@@ -178,20 +217,12 @@ def _give_back(action: ActionContext, release: Release) -> None:
         release.applied_vnd = 0
     if payment.refunded_vnd == payment.amount_vnd:
         payment.status = PaymentStatus.REFUNDED
-    elif payment.status == PaymentStatus.OVER and payment.refunded_vnd >= payment.amount_vnd - payment.applied_vnd:
-        payment.status = PaymentStatus.MATCHED
     action.session.flush()
     if fee is None:
         return
     payments = payment_store.payments_of(action.session, fee.fee_id)
-    if fee.status == FeeStatus.PAID and all(
-        other.status == PaymentStatus.REFUNDED for other in payments if other.confirmed_at is not None
-    ):
+    is_empty = all(other.refunded_vnd == other.amount_vnd for other in payments if other.confirmed_at is not None)
+    if fee.status == FeeStatus.PAID and fee.amount_vnd and is_empty:
         store.update_fee(action.session, fee, {"status": FeeStatus.REFUNDED})
-    elif fee.status == FeeStatus.DUE:
-        if sum(other.applied_vnd for other in payments) < (fee.amount_vnd or 0):
-            for other in payments:  # what is left no longer pays the whole fee
-                if other.status in {PaymentStatus.MATCHED, PaymentStatus.OVER}:
-                    other.status = PaymentStatus.UNDER
-        store.update_fee(action.session, fee, {})
+    refit(action.session, fee)
     announce(action, fee)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.fees.records import CashierSums, Fact, LineRecord, LoadRecord, QuestionRecord, ReceiptRun
 from app.fees.vocabulary import FeeStatus, PaymentMethod, PaymentSource, PaymentStatus, ReleaseKind, ReleaseStatus
-from app.platform.fields import Moment, PlainText
+from app.platform.fields import PlainText
 from app.platform.json import JsonObject
 from app.platform.labels import DocumentStatus
 from app.trips.vocabulary import Collector
@@ -29,6 +29,7 @@ class PaymentOut(Answer):
 
     payment_id: int
     fee_id: int | None
+    transfer_id: int | None
     method: PaymentMethod
     source: PaymentSource
     status: PaymentStatus
@@ -99,9 +100,10 @@ class FeeOut(FeeColumns):
 
 
 class FeeDetail(FeeOut):
-    """A fee with its payments."""
+    """A fee with its payments, and the corrections that were asked for, oldest first."""
 
     payments: list[PaymentOut]
+    corrections: list[CorrectionOut]
 
 
 class FeeOnSheet(Answer):
@@ -137,6 +139,28 @@ class CodeOut(BaseModel):
     simulated: bool
 
 
+class RemittanceIn(BaseModel):
+    """Fees that one transfer is to pay, in the order in which money fills them."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"fee_ids": [12, 13]}]})
+
+    fee_ids: list[Annotated[int, Field(ge=1, le=2**31 - 1)]] = Field(min_length=1, max_length=100)
+
+
+class RemittanceOut(BaseModel):
+    """Fees that one transfer pays; `code` is empty when nothing is due any more."""
+
+    remittance_id: int
+    reference: str
+    collector: Collector
+    gate_id: str
+    created_at: datetime
+    amount_vnd: int
+    outstanding_vnd: int
+    fees: list[FeeOut]
+    code: CodeOut | None
+
+
 class AnswersIn(BaseModel):
     """Facts that the declaration leaves out."""
 
@@ -154,6 +178,30 @@ class DecisionIn(BaseModel):
     reason: Reason
 
 
+class CorrectionIn(BaseModel):
+    """What a wrong fee should be, and why; a second person decides."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    amount_vnd: Annotated[int, Field(ge=0, le=10**12, strict=True, description="Whole đồng.", examples=[4_000_000])]
+    reason: Reason
+
+
+class CorrectionOut(Answer):
+    """A correction of a fee: what it was, what it becomes, why; who asked and decided, for its office and auditors."""
+
+    release_id: int
+    status: ReleaseStatus
+    previous_vnd: int | None
+    amount_vnd: int
+    reason: str
+    asked_at: datetime
+    asked_by_name: str | None
+    decided_at: datetime | None
+    decided_by_name: str | None
+    decision_reason: str | None
+
+
 class CashIn(BaseModel):
     """Cash taken: exactly what is due."""
 
@@ -168,6 +216,14 @@ class ReasonIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Reason
+
+
+class ProofIn(BaseModel):
+    """Why the collector vouches for a service; empty: only look again for what proves it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[PlainText, Field(max_length=500)] = ""
 
 
 class VerdictIn(BaseModel):
@@ -187,6 +243,7 @@ class ReleaseColumns(Answer):
     fee_id: int | None
     payment_id: int | None
     amount_vnd: int
+    previous_vnd: int | None
     applied_vnd: int
     method: PaymentMethod | None
     collector: Collector
@@ -206,24 +263,6 @@ class ReleaseOut(ReleaseColumns):
     own: bool
 
 
-class TransferIn(BaseModel):
-    """A transfer that came in, as a bank reports it; `bank_ref` is the bank's own name for it."""
-
-    bank_ref: Annotated[PlainText, Field(min_length=1, max_length=100)]
-    amount_vnd: Amount
-    received_at: Moment
-    content: Annotated[PlainText, Field(max_length=500)]
-    payer: Annotated[PlainText, Field(max_length=200)] = ""
-
-
-class ReceivedOut(BaseModel):
-    """What became of a report; `repeated` if it was known."""
-
-    payment_id: int
-    status: str
-    repeated: bool
-
-
 class OpenPaymentOut(PaymentOut):
     """A payment that no rule settles, with the fee it may belong to and what of it is over."""
 
@@ -233,30 +272,14 @@ class OpenPaymentOut(PaymentOut):
     excess_vnd: int
 
 
-class RowOut(BaseModel):
-    """The result of one row of a statement: a payment's status, `repeat`, `outgoing` or `error`."""
-
-    row: int
-    result: str
-    payment_id: int | None
-    field: str | None = None
-    message: str | None = None
-
-
-class StatementOut(BaseModel):
-    """The result of a statement."""
-
-    rows: list[RowOut]
-    counts: dict[str, int]
-
-
 class AttachIn(BaseModel):
-    """Whose an unmatched transfer is."""
+    """Whose an unmatched transfer is; with `amount_vnd` only that much of it, the rest stays unmatched."""
 
     model_config = ConfigDict(extra="forbid")
 
     reference: Annotated[PlainText, Field(min_length=1, max_length=40)]
     reason: Reason
+    amount_vnd: Amount | None = None
 
 
 class RefundIn(BaseModel):

@@ -1,45 +1,35 @@
-"""The fee of a trip: opened from the tariff, questions answered by a collector, read by who may see it.
+"""The fee of a trip: opened from the tariff, questions answered by a collector, settled.
 
-What is paid is in `payments`, what is forgiven or given back in `releases`, the end of a day in `closing`.
+It is read in `reading`; what is paid is in `payments`, what is forgiven or given back in `releases`, the end of a day
+in `closing`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, and_
-from sqlalchemy.orm import Session
-
-from app.fees import payment_store, store, vietqr
+from app.fees import payment_store, store
+from app.fees.acts import announce, check_reason, lock_for_collector, summary
 from app.fees.assessment import Fee, Question, assess
-from app.fees.load import check_answers, load_of, to_record
+from app.fees.evidence import first_evidence, prove, weighed_kg
+from app.fees.load import check_answers, declared_weight_kg, load_of
 from app.fees.records import LineRecord, LoadRecord
 from app.fees.reference import new_reference
-from app.fees.schemas import CodeOut, FeeColumns, FeeDetail, FeeOut, PaymentOut, TariffRef
-from app.fees.store import TripFacts, TripFee
+from app.fees.storage import with_storage
+from app.fees.store import TripFacts
 from app.fees.tables import FeeRow
 from app.fees.tariff import MAX_AMOUNT_VND, in_force
 from app.fees.tariff_definition import read_tariff
+from app.fees.transfers import apply_money
 from app.fees.vocabulary import FeeStatus
 from app.gates.service import profiles
-from app.platform.actions import ActionContext, Event
+from app.platform.actions import ActionContext
 from app.platform.json import JsonObject
-from app.platform.paging import Page, PageRequest
-from app.platform.permissions import Principal
 from app.procedures.steps import Step, StepStatus
 from app.sheets.service import Sheets
-from app.trips.service import Trip
-from app.trips.timeline import TimelineEntry, audience_of
-from app.trips.vocabulary import Collector
 from geo.clock import LOCAL_ZONE
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
-from geo.versions import check_version
-from ingest.plates import display_plate
-
-MIN_REASON_LENGTH: Final = 3
-MAX_REASON_LENGTH: Final = 500
 
 
 @dataclass(frozen=True)
@@ -84,18 +74,23 @@ def open_fee(action: ActionContext, sheets: Sheets, trip_id: int) -> int:
     )
     fee = first or store.lock_fee(action.session, FeeRow.trip_id == trip_id)
     assert fee is not None
-    has_money = bool(payment_store.payments_of(action.session, fee.fee_id))
-    if fee.status not in FeeStatus.settled() and fee.decided_by is None and not has_money:
+    if _may_reassess(action, fee):
         _assess(action, sheets, fee, trip, act="fees.open" if first else "fees.reassess")
     else:
-        _ask_again(action, fee, trip)
+        _ask_again(action, sheets, fee, trip)
     return fee.fee_id
+
+
+def count_storage(action: ActionContext, sheets: Sheets, trip_id: int) -> None:
+    """Assess a fee again when its turn comes, if a tariff counts the time in the gate area."""
+    if any(row.rules.get("storage") is not None for row in store.published_tariffs(action.session)):
+        open_fee(action, sheets, trip_id)
 
 
 def _assess(action: ActionContext, sheets: Sheets, fee: FeeRow, trip: TripFacts, *, act: str) -> None:
     """Ask the tariff and write down its answer."""
     before = summary(fee)
-    found = _ask_tariff(action, fee, trip)
+    found = _ask_tariff(action, sheets, fee, trip)
     values: dict[str, object] = {
         "load": found.load,
         "gate_id": trip.gate_id,
@@ -127,24 +122,31 @@ def _assess(action: ActionContext, sheets: Sheets, fee: FeeRow, trip: TripFacts,
     if not changes:
         return
     store.update_fee(action.session, fee, changes)
-    _update_sheet(action, sheets, fee)
+    tell_sheet(action, sheets, fee)
     announce(action, fee)
+    if fee.status == FeeStatus.DUE:
+        apply_money(action, fee)
     action.record(act, "fee", fee.fee_id, before, summary(fee))
 
 
-def _ask_tariff(action: ActionContext, fee: FeeRow, trip: TripFacts) -> _Assessed:
+def _ask_tariff(action: ActionContext, sheets: Sheets, fee: FeeRow, trip: TripFacts) -> _Assessed:
     """What the tariff in force says of a trip's load; while none is, who collects stays."""
-    load = load_of(trip, fee.answers)
+    known = load_of(trip, fee.answers)
     tariffs = {row.tariff_id: read_tariff(row.rules) for row in store.published_tariffs(action.session)}
     try:
         tariff = in_force(tariffs.values(), action.now.astimezone(LOCAL_ZONE).date())
     except NotFoundError as error:
         question = Question("no_tariff", error.message, {name: str(value) for name, value in error.values.items()})
-        return _Assessed(to_record(load), question, None, fee.collector)
-    tariff_id = next(tariff_id for tariff_id, known in tariffs.items() if known is tariff)
-    return _Assessed(
-        to_record(load), assess(tariff, load), tariff_id, collector_at(action, trip.gate_id, tariff.collector(load))
-    )
+        return _Assessed(known.to_record(), question, None, fee.collector)
+    tariff_id = next(tariff_id for tariff_id, published in tariffs.items() if published is tariff)
+    known = prove(action, sheets, tariff, trip.trip_id, known)
+    if tariff.asks_for("weight_kg") and "weight_kg" not in fee.answers:
+        found_kg = weighed_kg(action, sheets, trip.trip_id)
+        weight_kg = declared_weight_kg(trip.declared) if found_kg is None else found_kg
+        known = known if weight_kg is None else known.with_weight(weight_kg)
+    known = replace(known, load=with_storage(action.session, tariff, trip.trip_id, known.load, action.now))
+    collector = collector_at(action, trip.gate_id, tariff.collector(known.load))
+    return _Assessed(known.to_record(), assess(tariff, known.load), tariff_id, collector)
 
 
 def collector_at(action: ActionContext, gate_id: str, named: str | None) -> str | None:
@@ -158,9 +160,17 @@ def collector_at(action: ActionContext, gate_id: str, named: str | None) -> str 
     return profile.collectors[0] if len(profile.collectors) == 1 else None
 
 
-def _ask_again(action: ActionContext, fee: FeeRow, trip: TripFacts) -> None:
-    """Let a collector decide on a fee that stood already, if the load it stood for is another now."""
-    found = _ask_tariff(action, fee, trip)
+def collected_at(action: ActionContext, fee: FeeRow, gate_id: str, named: str | None) -> dict[str, object]:
+    """What changes of a settled fee that is due again, if its trip left the gate where it was settled for another."""
+    return {} if fee.gate_id == gate_id else {"gate_id": gate_id, "collector": collector_at(action, gate_id, named)}
+
+
+def _ask_again(action: ActionContext, sheets: Sheets, fee: FeeRow, trip: TripFacts, *, by_scale: bool = False) -> None:
+    """Let a collector decide on a fee that stood already, if the load it stood for is another now.
+
+    `by_scale`: a weighing says so, not the declaration.
+    """
+    found = _ask_tariff(action, sheets, fee, trip)
     if found.load == fee.load or (isinstance(found.answer, Fee) and found.answer.amount_vnd == fee.amount_vnd):
         return
     before = summary(fee)
@@ -168,6 +178,19 @@ def _ask_again(action: ActionContext, fee: FeeRow, trip: TripFacts) -> None:
     known = {"before": asked.get("before", "?") if fee.amount_vnd is None else _amount(fee.amount_vnd)}
     if isinstance(found.answer, Fee):
         known["after"] = _amount(found.answer.amount_vnd)
+    if by_scale:
+        known["weight"] = _amount(int(found.load["facts"]["weight_kg"]))
+    if isinstance(found.answer, Fee) and by_scale:
+        message = (
+            "The scale found {weight} kg of goods after the fee was known: it was {before} đ, for this weight the "
+            "tariff says {after} đ. Look at it and enter the amount that holds; what was paid counts."
+        )
+    elif by_scale:
+        message = (
+            "The scale found {weight} kg of goods after the fee was known: it was {before} đ, and the tariff does not "
+            "say what this weight costs. Look at it and enter the amount that holds; what was paid counts."
+        )
+    elif isinstance(found.answer, Fee):
         message = (
             "The declaration changed after the fee was known: it was {before} đ, for the new load the tariff says "
             "{after} đ. Look at it and enter the amount that holds; what was paid counts."
@@ -192,8 +215,10 @@ def _ask_again(action: ActionContext, fee: FeeRow, trip: TripFacts) -> None:
             "decision_reason": None,
             "settled_at": None,
             "settled_by": None,
+            **collected_at(action, fee, trip.gate_id, found.collector or fee.collector),
         },
     )
+    tell_sheet(action, sheets, fee)
     announce(action, fee)
     action.record("fees.reopen", "fee", fee.fee_id, before, summary(fee))
 
@@ -202,7 +227,8 @@ def _amount(amount_vnd: int) -> str:
     return f"{amount_vnd:,}".replace(",", ".")
 
 
-def _update_sheet(action: ActionContext, sheets: Sheets, fee: FeeRow) -> None:
+def tell_sheet(action: ActionContext, sheets: Sheets, fee: FeeRow) -> None:
+    """Let the sheet know who collects; `update_facts` writes only what is new."""
     if fee.collector is not None:
         facts = {"collector": fee.collector, "fee_due": True}
         sheets.update_facts(action.without_address(), fee.trip_id, facts)
@@ -270,9 +296,77 @@ def decide_amount(
             "collector": fee.collector or str(action.actor.role),
         },
     )
-    _update_sheet(action, sheets, fee)
+    tell_sheet(action, sheets, fee)
     announce(action, fee)
+    apply_money(action, fee)
     action.record("fees.decide", "fee", fee_id, before, summary(fee))
+
+
+def prove_service(action: ActionContext, sheets: Sheets, fee_id: int, expected_version: int, reason: str = "") -> None:
+    """Look again for what proves the service that lowers a fee; with a reason the collector vouches for it.
+
+    Raises
+    ------
+    NotFoundError, StaleError, ConflictError, InvalidInputError
+        If there is no such fee for the caller, it was changed since, no service of it is unproven, it is settled,
+        decided or has money on it, or nothing proves the service and no reason is given.
+    """
+    fee = lock_for_collector(action.session, action.actor, fee_id, expected_version)
+    proof = fee.load.get("proof")
+    if proof is None or proof["kind"]:
+        raise ConflictError("No service of this fee waits to be proven.")
+    if not _may_reassess(action, fee):
+        raise ConflictError("This fee is decided or has money on it; ask for a correction instead.")
+    trip = store.find_facts(action.session, fee.trip_id)
+    assert trip is not None
+    said = check_reason(reason) if reason.strip() else ""
+    if not said and first_evidence(action, sheets, fee.trip_id) is None:
+        raise ConflictError(
+            "Neither yard, scale nor an officer recorded that the trip used this service. "
+            "If you saw it yourself, say how you know."
+        )
+    before = summary(fee)
+    if said:
+        store.update_fee(action.session, fee, {"answers": {**fee.answers, "service": proof["service"]}})
+    _assess(action, sheets, fee, trip, act="fees.reassess")
+    action.record("fees.prove", "fee", fee_id, before, {**summary(fee), "reason": said})
+
+
+def follow_evidence(action: ActionContext, sheets: Sheets, trip_id: int) -> None:
+    """After an act on a trip's sheet: assess its fee again if a service of it was not proven and may be now."""
+    if not store.has_unproven_service(action.session, trip_id):
+        return
+    fee = store.lock_fee(action.session, FeeRow.trip_id == trip_id)
+    trip = store.find_facts(action.session, trip_id)
+    assert fee is not None
+    assert trip is not None
+    if _may_reassess(action, fee):
+        _assess(action, sheets, fee, trip, act="fees.reassess")
+
+
+def follow_weighing(action: ActionContext, sheets: Sheets, trip_id: int) -> None:
+    """After a weighing of a trip: its fee follows, if it depends on what the goods weigh or waits for a proof.
+
+    One that stands is asked about: a collector sees what it was and what the tariff says for the weight that was found.
+    """
+    follow_evidence(action, sheets, trip_id)
+    fee = store.lock_fee(action.session, FeeRow.trip_id == trip_id)
+    trip = store.find_facts(action.session, trip_id)
+    if fee is None or trip is None or fee.status == FeeStatus.REFUNDED:
+        return
+    weight_kg = _ask_tariff(action, sheets, fee, trip).load["facts"].get("weight_kg")
+    if weight_kg is None or weight_kg == fee.load["facts"].get("weight_kg"):
+        return
+    if _may_reassess(action, fee):
+        _assess(action, sheets, fee, trip, act="fees.reassess")
+    else:
+        _ask_again(action, sheets, fee, trip, by_scale=True)
+
+
+def _may_reassess(action: ActionContext, fee: FeeRow) -> bool:
+    """Whether the tariff alone still says what a fee is: nobody decided, settled or paid it."""
+    has_money = bool(payment_store.payments_of(action.session, fee.fee_id))
+    return fee.status not in FeeStatus.settled() and fee.decided_by is None and not has_money
 
 
 # Settling
@@ -304,131 +398,7 @@ def _step_data(fee: FeeRow) -> JsonObject:
     return {"fee_id": fee.fee_id, "status": fee.status, "amount_vnd": fee.amount_vnd}
 
 
-# Reading
-
-
-def get_fee(session: Session, principal: Principal, fee_id: int) -> FeeDetail:
-    """A fee the caller may see, with its payments; raises NotFoundError if there is none."""
-    visible = and_(store.visible_fees(principal, "fees.read"), FeeRow.fee_id == fee_id)
-    return _read(session, visible, "There is no fee {name} that you may see.", fee_id)
-
-
-def get_fee_of_trip(session: Session, principal: Principal, trip_id: int) -> FeeDetail:
-    """The fee of a trip; raises NotFoundError if there is none that the caller may see."""
-    visible = and_(store.visible_fees(principal, "fees.read"), FeeRow.trip_id == trip_id)
-    return _read(session, visible, "The trip {name} has no fee that you may see.", trip_id)
-
-
-def list_fees(
-    session: Session,
-    principal: Principal,
-    *,
-    statuses: tuple[str, ...] = (),
-    ready: bool | None = None,
-    page: PageRequest,
-) -> Page[FeeOut]:
-    """A page of fees the caller may see, newest first."""
-    visible = store.visible_fees(principal, "fees.read")
-    fees = store.list_fees(session, visible, statuses=statuses, ready=ready, before=page.before, limit=page.fetch)
-    return Page.of([_describe(fee) for fee in fees], page, lambda fee: fee.fee_id)
-
-
-def payment_code(session: Session, principal: Principal, fee_id: int) -> CodeOut:
-    """The VietQR code of what is still due, as text and SVG, and the same to be typed by hand.
-
-    Raises
-    ------
-    NotFoundError, ConflictError
-        If there is no such fee for the caller, nothing is due, or the collector has no bank account entered.
-    """
-    fee = get_fee(session, principal, fee_id)
-    if fee.status != FeeStatus.DUE or fee.outstanding_vnd <= 0:
-        raise ConflictError("Nothing is to be paid for the trip {code} now.", code=fee.trip_code)
-    account = fee.collector and payment_store.find_collecting_account(session, fee.collector, fee.gate_id)
-    if not account:
-        raise ConflictError("The collector has no bank account entered here; pay at the office.")
-    text = vietqr.payload(account.bank_bin, account.account_number, fee.outstanding_vnd, fee.reference)
-    return CodeOut(
-        payload=text,
-        svg=vietqr.svg(text),
-        amount_vnd=fee.outstanding_vnd,
-        reference=fee.reference,
-        bank_bin=account.bank_bin,
-        bank_name=account.bank_name,
-        account_number=account.account_number,
-        account_name=account.account_name,
-        simulated=account.simulated,
-    )
-
-
-def _read(session: Session, condition: ColumnElement[bool], message: str, name: int) -> FeeDetail:
-    found = store.find_fee(session, condition)
-    if found is None:
-        raise NotFoundError(message, name=name)
-    payments = payment_store.payments_of(session, found.fee.fee_id)
-    return FeeDetail(
-        **dict(_describe(found)),
-        payments=[PaymentOut.model_validate(payment) for payment in payments],
-    )
-
-
-def _describe(found: TripFee) -> FeeOut:
-    fee = found.fee
-    due_vnd = fee.amount_vnd or 0
-    return FeeOut(
-        **dict(FeeColumns.model_validate(fee)),
-        trip_code=found.trip_code,
-        plate=display_plate(found.plate),
-        organisation=found.organisation,
-        goods=found.goods,
-        goods_class=found.goods_class,
-        regime=found.regime,
-        stage=found.stage,
-        simulated=found.simulated,
-        step_status=found.step_status,
-        step_since=found.step_since,
-        ready=found.step_status == StepStatus.READY,
-        received_vnd=found.received_vnd,
-        outstanding_vnd=max(due_vnd - found.received_vnd, 0) if fee.status == FeeStatus.DUE else 0,
-        tariff=None
-        if found.tariff_code is None
-        else TariffRef(code=found.tariff_code, version=found.tariff_version, complete=found.tariff_complete),
-    )
-
-
-def summary(fee: FeeRow) -> JsonObject:
-    """A fee's own columns as the audit log keeps them."""
-    return FeeColumns.model_validate(fee).model_dump()
-
-
 # Pieces
-
-
-def lock_for_collector(session: Session, principal: Principal, fee_id: int, expected_version: int | None) -> FeeRow:
-    """A fee that the caller collects, locked; `expected_version` `None` takes it as it is."""
-    visible = and_(store.visible_fees(principal, "fees.collect"), FeeRow.fee_id == fee_id)
-    fee = store.lock_fee(session, visible)
-    if fee is None:
-        raise NotFoundError("There is no fee {name} that you may see.", name=fee_id)
-    check_version(fee.version, expected_version)
-    return fee
-
-
-def check_reason(reason: str) -> str:
-    """A reason tidied; raises InvalidInputError if it is missing or too long."""
-    said = " ".join(reason.split())
-    if not MIN_REASON_LENGTH <= len(said) <= MAX_REASON_LENGTH:
-        raise InvalidInputError("Give a reason of 3 to {most} characters.", field="reason", most=MAX_REASON_LENGTH)
-    return said
-
-
-def announce(action: ActionContext, fee: FeeRow) -> None:
-    """Publish a fee's status, and write it on the trip's timeline."""
-    trip = action.session.get_one(Trip, fee.trip_id)
-    audience = audience_of(trip, (fee.collector,) if fee.collector else tuple(Collector), gates=(fee.gate_id,))
-    data = {"fee_id": fee.fee_id, "trip_id": fee.trip_id, "gate_id": fee.gate_id, "status": fee.status}
-    action.publish_event(Event("fee", audience, data))
-    TimelineEntry(fee.trip_id, "fee", {"status": fee.status, "amount_vnd": fee.amount_vnd}).write(action)
 
 
 def _check_open(fee: FeeRow) -> None:

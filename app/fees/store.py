@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, TextClause, and_, cast, func, or_, select, text
+from sqlalchemy import BigInteger, ColumnElement, Select, TextClause, and_, cast, func, or_, select, text, true
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from app.accounts.service import Organisation
-from app.fees.tables import IS_OPEN, FeeRow, Payment, TariffRow
+from app.accounts.service import Account, Organisation
+from app.fees.tables import IS_OPEN, KEPT_VND, FeeRow, Payment, TariffRow
 from app.fees.vocabulary import FeeStatus
 from app.platform.json import JsonObject
 from app.platform.labels import DocumentStatus
@@ -42,7 +42,7 @@ class TripFacts:
 
 @dataclass(frozen=True)
 class TripFee:
-    """A fee with its trip, the trip's step of the fee, the tariff that was asked, and what came in for it."""
+    """A fee with its trip, the trip's step of the fee, the tariff that was asked, and the money that pays it."""
 
     fee: FeeRow
     trip_code: str
@@ -72,6 +72,13 @@ def visible_fees(principal: Principal, act: str) -> ColumnElement[bool]:
         own = or_(FeeRow.collector == str(principal.role), FeeRow.collector.is_(None))
         return and_(FeeRow.gate_id == principal.gate_id, own)
     return visible_trips(principal, act)
+
+
+def opened_in(begin: datetime | None, end: datetime | None) -> ColumnElement[bool]:
+    """The condition on `FeeRow` for those opened from `begin` until before `end`, each open where it is not given."""
+    return and_(
+        true() if begin is None else FeeRow.opened_at >= begin, true() if end is None else FeeRow.opened_at < end
+    )
 
 
 # Tariffs
@@ -180,9 +187,7 @@ def _read_fees(
     session: Session, conditions: Sequence[ColumnElement[bool] | TextClause], *, limit: int
 ) -> list[TripFee]:
     step = and_(TripStepRow.trip_id == FeeRow.trip_id, TripStepRow.step == Step.FEE)
-    received = (
-        select(func.coalesce(func.sum(Payment.applied_vnd), 0)).where(Payment.fee_id == FeeRow.fee_id).scalar_subquery()
-    )
+    received = select(func.coalesce(func.sum(KEPT_VND), 0)).where(Payment.fee_id == FeeRow.fee_id).scalar_subquery()
     query: Select[*tuple[Any, ...]] = (
         select(  # in the order of the fields of TripFee
             FeeRow,
@@ -214,11 +219,42 @@ def _read_fees(
     return [TripFee(*row) for row in session.execute(query)]
 
 
+def acts_of_yard(session: Session, trip_id: int, gate_id: str) -> list[tuple[str, datetime]]:
+    """The steps of a trip that show the use of the yard and that one of the yard's people at a gate confirmed; when."""
+    rows = session.execute(
+        select(TripStepRow.step, TripStepRow.done_at)
+        .join(Account, Account.account_id == TripStepRow.done_by)
+        .where(
+            TripStepRow.trip_id == trip_id,
+            TripStepRow.step.in_([Step.YARD]),
+            TripStepRow.done_at.is_not(None),
+            Account.role.in_([str(role) for role in Step.YARD.spec.roles]),
+            Account.gate_id == gate_id,
+        )
+    )
+    return [(step, done_at) for step, done_at in rows if done_at is not None]
+
+
+def plate_of(session: Session, vehicle_id: int) -> str:
+    """The plate of a vehicle, as it is compared."""
+    return session.scalars(select(Vehicle.plate_norm).where(Vehicle.vehicle_id == vehicle_id)).one()
+
+
 def step_status(session: Session, trip_id: int) -> str | None:
     """Where a trip's step of the fee stands; `None` if its procedure has none."""
     return session.scalars(
         select(TripStepRow.status).where(TripStepRow.trip_id == trip_id, TripStepRow.step == Step.FEE)
     ).one_or_none()
+
+
+def has_unproven_service(session: Session, trip_id: int) -> bool:
+    """Whether a trip's fee is open and waits for the proof of a service."""
+    query = select(FeeRow.fee_id).where(
+        FeeRow.trip_id == trip_id,
+        FeeRow.status.in_(FeeStatus.open()),
+        FeeRow.load["proof"]["kind"].astext == "",
+    )
+    return session.scalars(query).one_or_none() is not None
 
 
 def status_of_trip(session: Session, trip_id: int) -> str | None:

@@ -1,15 +1,16 @@
-"""Tables of tariffs, fees, payments, releases, receipt series and closings."""
+"""Tables of tariffs, fees, transfers, payments, remittances, releases, receipt series and closings."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Text, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.fees.records import CashierSums, Fact, LineRecord, LoadRecord, QuestionRecord, ReceiptRun
 from app.fees.vocabulary import FeeStatus, PaymentStatus
+from app.platform.encryption import EncryptedText
 from app.platform.json import JsonObject
 from app.platform.labels import DocumentStatus
 from app.platform.versioned import VersionedColumns
@@ -18,6 +19,7 @@ from geo.database import Base, one_of
 
 IS_OPEN = one_of("status", FeeStatus.open())
 ACCOUNT = "app.account.account_id"
+COLLECTING_ACCOUNT = "app.collecting_account.collecting_account_id"
 
 
 class TariffRow(VersionedColumns, Base):
@@ -122,17 +124,18 @@ class ReceiptSeries(Base):
 
 
 class Payment(Base):
-    """Money that came in. `applied_vnd` of it pays the fee; the rest is over and waits to be given back.
+    """Money that came in for one fee. `applied_vnd` of it pays the fee; the rest is over and waits to be given back.
 
-    It counts (and has a receipt) once a collector confirmed it. `detail` says why a transfer needs a person.
+    It counts (and has a receipt) once a collector confirmed it. `detail` says why a transfer needs a person. The
+    payments of one transfer over several fees have the same `transfer_id`; their amounts add up to the transfer's.
     """
 
     __tablename__ = "payment"
     __table_args__ = (
         CheckConstraint(one_of("status", PaymentStatus), name="status"),
-        UniqueConstraint("collecting_account_id", "bank_ref"),
         UniqueConstraint("receipt_series", "receipt_number"),
         Index("ix_payment_fee_id", "fee_id"),
+        Index("ix_payment_transfer_id", "transfer_id"),
         {"schema": "app"},
     )
 
@@ -150,6 +153,7 @@ class Payment(Base):
     collecting_account_id: Mapped[int | None] = mapped_column(
         ForeignKey("app.collecting_account.collecting_account_id")
     )
+    transfer_id: Mapped[int | None] = mapped_column(ForeignKey("app.bank_transfer.transfer_id"))
     bank_ref: Mapped[str | None]
     content: Mapped[str] = mapped_column(server_default="")
     payer: Mapped[str] = mapped_column(server_default="")
@@ -164,8 +168,100 @@ class Payment(Base):
     version: Mapped[int] = mapped_column(server_default=text("1"))
 
 
+KEPT_VND = func.least(Payment.applied_vnd, Payment.amount_vnd - Payment.refunded_vnd)
+"""What of a payment still pays its fee, as `app.fees.matching.Money.kept_vnd` says it."""
+
+
+class BankTransfer(Base):
+    """Money that a bank says came in, once, however often and by whomever it is reported.
+
+    `has_time` is whether `received_at` is more than a day (then it is midnight in Viet Nam); `named` are the references
+    in its content, of fees or remittances.
+    """
+
+    __tablename__ = "bank_transfer"
+    __table_args__ = (
+        CheckConstraint("amount_vnd > 0", name="amount_vnd"),
+        Index("ix_bank_transfer_like", "collecting_account_id", "amount_vnd", "received_at"),
+        Index("ix_bank_transfer_named", "named", postgresql_using="gin"),
+        {"schema": "app"},
+    )
+
+    transfer_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    collecting_account_id: Mapped[int] = mapped_column(ForeignKey(COLLECTING_ACCOUNT))
+    amount_vnd: Mapped[int]
+    received_at: Mapped[datetime]
+    has_time: Mapped[bool]
+    content: Mapped[str]
+    named: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    recorded_at: Mapped[datetime]
+
+
+class BankReport(Base):
+    """One report of a transfer: through which channel, under which name. `is_made_up`: the row named none itself."""
+
+    __tablename__ = "bank_report"
+    __table_args__ = (
+        UniqueConstraint("collecting_account_id", "bank_ref", "channel"),
+        Index("ix_bank_report_transfer_id", "transfer_id"),
+        {"schema": "app"},
+    )
+
+    report_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    transfer_id: Mapped[int] = mapped_column(ForeignKey("app.bank_transfer.transfer_id"))
+    collecting_account_id: Mapped[int] = mapped_column(ForeignKey(COLLECTING_ACCOUNT))
+    channel: Mapped[str]
+    bank_ref: Mapped[str]
+    is_made_up: Mapped[bool]
+    recorded_at: Mapped[datetime]
+
+
+class BankGateway(Base):
+    """The key that a gateway gave out for its webhook on an account; it is encrypted, and never shown again."""
+
+    __tablename__ = "bank_gateway"
+    __table_args__ = ({"schema": "app"},)
+
+    collecting_account_id: Mapped[int] = mapped_column(ForeignKey(COLLECTING_ACCOUNT), primary_key=True)
+    gateway: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(EncryptedText)
+    entered_by: Mapped[int | None] = mapped_column(ForeignKey(ACCOUNT))
+    entered_at: Mapped[datetime]
+
+
+class Remittance(Base):
+    """Fees of one enterprise at one office that are paid by one transfer; `fee_key` names the set of them."""
+
+    __tablename__ = "remittance"
+    __table_args__ = (CheckConstraint(one_of("collector", Collector), name="collector"), {"schema": "app"})
+
+    remittance_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    reference: Mapped[str] = mapped_column(unique=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("app.organisation.organisation_id"))
+    collector: Mapped[str]
+    gate_id: Mapped[str]
+    fee_key: Mapped[str] = mapped_column(unique=True)
+    created_by: Mapped[int | None] = mapped_column(ForeignKey(ACCOUNT))
+    created_at: Mapped[datetime]
+
+
+class RemittanceFee(Base):
+    """A fee of a remittance; money fills them in the order of `place`."""
+
+    __tablename__ = "remittance_fee"
+    __table_args__ = (Index("ix_remittance_fee_fee_id", "fee_id"), {"schema": "app"})
+
+    remittance_id: Mapped[int] = mapped_column(ForeignKey("app.remittance.remittance_id"), primary_key=True)
+    fee_id: Mapped[int] = mapped_column(ForeignKey("app.fee.fee_id"), primary_key=True)
+    place: Mapped[int]
+
+
 class Release(Base):
-    """A waiver or refund: asked for by one person, decided by another. `applied_vnd` of it had paid the fee."""
+    """A waiver, refund or correction: asked for by one person, decided by another.
+
+    `amount_vnd` is what is forgiven, given back, or the corrected fee, which was `previous_vnd` before. `applied_vnd`
+    of a refund had paid the fee.
+    """
 
     __tablename__ = "fee_release"
     __table_args__ = (
@@ -174,7 +270,7 @@ class Release(Base):
             "uq_fee_release_asked_fee",
             "fee_id",
             unique=True,
-            postgresql_where=text("status = 'asked' AND kind = 'waiver'"),
+            postgresql_where=text("status = 'asked' AND kind IN ('waiver', 'correction')"),
         ),
         Index(
             "uq_fee_release_asked_payment",
@@ -190,6 +286,7 @@ class Release(Base):
     fee_id: Mapped[int | None] = mapped_column(ForeignKey("app.fee.fee_id"))
     payment_id: Mapped[int | None] = mapped_column(ForeignKey("app.payment.payment_id"))
     amount_vnd: Mapped[int]
+    previous_vnd: Mapped[int | None]
     applied_vnd: Mapped[int] = mapped_column(server_default=text("0"))
     method: Mapped[str | None]
     collector: Mapped[str]

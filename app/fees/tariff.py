@@ -26,6 +26,7 @@ LOAD_FACTS: Final = {
     "refrigerated": bool,
     "weight_kg": int,
     "service": str,
+    "storage_h": int,
 }
 """Facts of the whole load and their types; a condition may ask for these and for those of a part."""
 PART_FACTS: Final = {"goods_class": str}
@@ -97,12 +98,24 @@ class Factor:
 
 
 @dataclass(frozen=True)
+class StorageClock:
+    """How the time in the gate area is counted that rates and factors may ask for as `storage_h`.
+
+    Each hour begun after `free_h` counts; while one of the systems of `frozen_by` is out at the gate the clock stands.
+    """
+
+    free_h: int
+    frozen_by: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Tariff:
     """One version of the tariff: in force from `valid_from` to the day before `valid_to` (`None`: until replaced).
 
     `complete` is whether every load it covers has a rate. `rounding_unit_vnd`: the fee is rounded once, at the end,
     half up to a multiple of it. `combine_factors` is whether several factors on one load multiply; otherwise it is
-    asked. `routing` names the collector: the first that applies.
+    asked. `routing` names the collector: the first that applies. `storage` is how stays are counted, `None` if the
+    tariff counts none.
     """
 
     code: str
@@ -116,6 +129,16 @@ class Tariff:
     routing: tuple[tuple[str, Condition], ...]
     rounding_unit_vnd: int = 1
     combine_factors: bool = False
+    storage: StorageClock | None = None
+
+    def asks_for(self, fact: str) -> bool:
+        """Whether a fact can change what a load pays, or to whom."""
+        conditions = [
+            *(rate.when for rate in self.rates if rate.when is not None),
+            *(factor.when for factor in self.factors),
+            *(when for _, when in self.routing),
+        ]
+        return any(fact in when.names for when in conditions)
 
     def collector(self, load: Load) -> str | None:
         """Who collects from a load; `None` if no rule of routing surely applies."""

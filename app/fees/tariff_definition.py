@@ -8,9 +8,11 @@ from fractions import Fraction
 from typing import Final
 
 from app.fees.records import Fact
-from app.fees.tariff import FACTS, LANGUAGES, MAX_AMOUNT_VND, Condition, Factor, Rate, Tariff
+from app.fees.tariff import FACTS, LANGUAGES, MAX_AMOUNT_VND, Condition, Factor, Rate, StorageClock, Tariff
+from app.gates.vocabulary import System
 from geo.errors import InvalidInputError
 
+MAX_FREE_H: Final = 8760
 MAX_SHARE_TERM: Final = 10**6
 """Of the numerator and the denominator of a share."""
 
@@ -54,6 +56,7 @@ class _Reader:
             ),
             rounding_unit_vnd=self._whole(get("rounding_unit_vnd"), "rounding_unit_vnd", 10**6),
             combine_factors=self._bool(get("combine_factors"), "combine_factors"),
+            storage=None if get("storage") is None else self._storage(get("storage")),
         )
         if tariff.valid_to is not None and tariff.valid_to <= tariff.valid_from:
             raise _bad("valid_to", tariff.valid_to, "a day after valid_from")
@@ -84,6 +87,19 @@ class _Reader:
         if collector not in {"gate_management", "tax"}:
             raise _bad(f"{at}.collector", collector, "gate_management or tax")
         return collector, self._condition(entry.get("when") or {}, f"{at}.when")
+
+    def _storage(self, value: object) -> StorageClock:
+        entry = self._mapping(value, "storage")
+        if unknown := sorted(set(map(str, entry)) - {"free_h", "frozen_by"}):
+            raise _bad("storage", unknown[0], "free_h or frozen_by")
+        free_h = entry.get("free_h", 0)
+        if type(free_h) is not int or not 0 <= free_h <= MAX_FREE_H:
+            raise _bad("storage.free_h", free_h, f"a whole number from 0 to {MAX_FREE_H}")
+        frozen_by = [str(name) for name in self._list(entry.get("frozen_by") or [], "storage.frozen_by")]
+        for name in frozen_by:
+            if System.lookup(name) is None:
+                raise _bad("storage.frozen_by", name, f"one of {', '.join(System)}")
+        return StorageClock(free_h, frozenset(frozen_by))
 
     def _condition(self, when: object, at: str) -> Condition:
         values: dict[str, tuple[Fact, ...]] = {}

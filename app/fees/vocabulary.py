@@ -35,6 +35,11 @@ class FeeStatus(Vocabulary):
         """In these a fee holds no trip back."""
         return (cls.PAID, cls.WAIVED, cls.REFUNDED)
 
+    @classmethod
+    def paying(cls) -> tuple[FeeStatus, ...]:
+        """In these money pays the fee."""
+        return (cls.DUE, cls.PAID)
+
 
 class PaymentStatus(Vocabulary):
     """How money that came in fits the fee it was paid for."""
@@ -68,10 +73,11 @@ class PaymentSource(Vocabulary):
 
 
 class ReleaseKind(Vocabulary):
-    """What is asked for: that a fee is not due, or that money goes back."""
+    """What is asked for: that a fee is not due, that money goes back, or that a wrong amount is put right."""
 
-    WAIVER = "waiver"
-    REFUND = "refund"
+    WAIVER = "waiver", N_("Waiver")
+    REFUND = "refund", N_("Refund")
+    CORRECTION = "correction", N_("Correction")
 
 
 class ReleaseStatus(Vocabulary):

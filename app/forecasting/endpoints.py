@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import orjson
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from app.accounts.authorisation import allow
+from app.dispatch.policy import POLICY
+from app.forecasting import engine_state
+from app.forecasting.schemas import (
+    LEADS_S,
+    ForecastOut,
+    KeptForecast,
+    KeptForecasts,
+    YardForecastOut,
+    YardForecasts,
+)
 from app.forecasting.service import find_queue
+from app.forecasting.skill import list_fallbacks, read_skill
+from app.forecasting.skill_endpoints import wording_of
+from app.forecasting.skill_schemas import FallbackOut
+from app.forecasting.skill_vocabulary import Quantity
 from app.gates.service import get_gate_id
-from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.dependencies import ClockDep, CorridorDep, RedisDep, SessionDep
 from app.platform.errors import problems
 from app.platform.fields import Moment
+from app.platform.json import JsonObject
 from app.platform.permissions import Principal
 from capacity import store as capacity_store
-from geo.errors import InvalidInputError, NotFoundError
+from geo.errors import InvalidInputError
 from routing import store as routing_store
-from routing.store import GateForecast, QueueObservation, YardForecast
 
 router = APIRouter(prefix="/api/v1/forecasts", tags=["forecasts"])
 
 Reader = Annotated[Principal, Depends(allow("forecasts.read"))]
 Gate = Annotated[str, Query(description="The gate.", examples=["huu-nghi"], max_length=60)]
 MAX_SPAN = timedelta(hours=25)
-LEADS_S = (0.0, 1800.0, 3600.0, 7200.0, 10800.0, 21600.0)
-"""Lead times of which a kept forecast is told in lists."""
 
 EXAMPLE = {
     "gate": "huu-nghi",
@@ -41,8 +53,11 @@ EXAMPLE = {
     "runs": 200,
     "code_version": "routing 1",
     "now": {"time": "2026-03-02T03:00:00+00:00", "queue_veh": 14.0, "tail_km": 1.3, "speed_mps": 1.1},
+    "skill": "In the last 7 days the forecast of the queue for 2 h ahead was on average 8.2 trucks off; …",
+    "fallbacks": [],
+    "severity": [None, "notice"],
 }
-ANSWERS: dict[int | str, dict[str, Any]] = {
+ANSWERS: dict[int | str, JsonObject] = {
     **problems(404),
     200: {"description": "Arrays are [quantile][time].", "content": {"application/json": {"example": EXAMPLE}}},
     304: {"description": "No newer forecast than the one you have."},
@@ -51,10 +66,12 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 
 @router.get("/latest", response_class=Response, responses=ANSWERS)
 def read_latest(
+    request: Request,
     gate: Gate,
     corridor: CorridorDep,
     session: SessionDep,
     clock: ClockDep,
+    redis: RedisDep,
     _principal: Reader,
     if_none_match: Annotated[str, Header()] = "",
 ) -> Response:
@@ -62,18 +79,30 @@ def read_latest(
     (kilometre from the border) every `step_s` from `made_at` on; and the queue as measured last."""
     found = routing_store.latest_forecast(session, get_gate_id(corridor, gate))
     if found is None:
-        raise NotFoundError("There is no forecast for {gate} yet; the first comes within a minute.", gate=gate)
-    queue = find_queue(session, gate, clock.now())
-    return answer(describe(found, queue), f"{gate}-{found.forecast_id}", if_none_match)
+        raise engine_state.no_forecast(redis, gate)
+    wording, now = wording_of(request), clock.now()
+    skill = read_skill(session, gate, now, quantities=(Quantity.QUEUE,), by_hour=False)
+    shown = ForecastOut.of(found, find_queue(session, gate, now), skill, wording, POLICY.get(session).value)
+    return answer(shown, f"{gate}-{found.forecast_id}-{wording.language}", if_none_match)
 
 
 @router.get("/yards", response_class=Response, responses={200: {"content": {"application/json": {}}}})
-def read_yards(session: SessionDep, _principal: Reader, if_none_match: Annotated[str, Header()] = "") -> Response:
+def read_yards(
+    request: Request, session: SessionDep, _principal: Reader, if_none_match: Annotated[str, Header()] = ""
+) -> Response:
     """The newest forecast of each yard's occupancy."""
+    wording = wording_of(request)
     yards = [yard.yard_id for yard in capacity_store.list_yards(session)]
-    found = [one for yard_id in yards if (one := routing_store.latest_yard_forecast(session, yard_id)) is not None]
-    newest = max((one.forecast_id for one in found), default=0)
-    return answer({"items": [describe_yard(one) for one in found]}, f"yards-{newest}", if_none_match)
+    found = [
+        latest for yard_id in yards if (latest := routing_store.latest_yard_forecast(session, yard_id)) is not None
+    ]
+    newest = max((yard.forecast_id for yard in found), default=0)
+    lost = [FallbackOut.of(fallback, wording) for fallback in list_fallbacks(session, yards)]
+    items = [
+        YardForecastOut.of(forecast, tuple(loss for loss in lost if loss.place_id == forecast.yard_id))
+        for forecast in found
+    ]
+    return answer(YardForecasts(items), f"yards-{newest}-{wording.language}", if_none_match)
 
 
 @router.get("", responses=problems(404, 422))
@@ -90,55 +119,17 @@ def list_kept(
     if not timedelta(0) < to - from_ <= MAX_SPAN:
         raise InvalidInputError("Ask for a span of up to 25 hours.", field="to")
     kept = routing_store.forecasts_between(session, get_gate_id(corridor, gate), from_, to)
-    items = [compact(one) for one in kept[::every]]
-    return Response(dumps({"gate": gate, "lead_s": LEADS_S, "items": items}), media_type="application/json")
+    policy = POLICY.get(session).value
+    found = KeptForecasts(gate, LEADS_S, [KeptForecast.of(forecast, policy) for forecast in kept[::every]])
+    return Response(dumps(found), media_type="application/json")
 
 
-def describe(found: GateForecast, observed: QueueObservation | None) -> dict[str, Any]:
-    """A forecast as the contract names its fields."""
-    return {
-        "forecast_id": found.forecast_id,
-        "gate": found.gate_id,
-        "made_at": found.made_at.isoformat(),
-        "step_s": found.step_s,
-        "horizon_s": found.horizon_s,
-        "quantiles": found.quantiles,
-        "queue_veh": found.queue_veh,
-        "wait_s": found.wait_s,
-        "tail_km": found.tail_km,
-        "seed": found.seed,
-        "runs": found.runs,
-        "code_version": found.code_version,
-        "duration_s": round(found.duration_ms / 1000.0, 3),
-        "made_from": dict(found.state_summary),
-        "now": observed and {name: getattr(observed, name) for name in ("time", "queue_veh", "tail_km", "speed_mps")},
-    }
-
-
-def describe_yard(found: YardForecast) -> dict[str, Any]:
-    """A yard's forecast as plain values and arrays [quantile][time]."""
-    return {
-        "yard_id": found.yard_id,
-        "made_at": found.made_at.isoformat(),
-        "step_s": found.step_s,
-        "quantiles": found.quantiles,
-        "occupancy_veh": found.occupancy_veh,
-    }
-
-
-def compact(found: GateForecast) -> dict[str, Any]:
-    """A kept forecast at the lead times of `LEADS_S`."""
-    steps = np.minimum(np.array(LEADS_S) // found.step_s, found.queue_veh.shape[1] - 1).astype(int)
-    series = {name: getattr(found, name)[:, steps] for name in ("queue_veh", "wait_s", "tail_km")}
-    return {"forecast_id": found.forecast_id, "made_at": found.made_at.isoformat(), "seed": found.seed, **series}
-
-
-def dumps(value: Any) -> bytes:
+def dumps(value: object) -> bytes:
     """JSON; arrays as lists, infinities as null."""
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY, default=_as_list)
 
 
-def answer(value: Any, tag: str, if_none_match: str) -> Response:
+def answer(value: object, tag: str, if_none_match: str) -> Response:
     """The value with an ETag, or 304 if the caller has it."""
     headers = {"ETag": f'W/"{tag}"', "Cache-Control": "private, no-cache"}
     if f'"{tag}"' in if_none_match:
@@ -146,7 +137,7 @@ def answer(value: Any, tag: str, if_none_match: str) -> Response:
     return Response(dumps(value), media_type="application/json", headers=headers)
 
 
-def _as_list(value: Any) -> Any:
+def _as_list(value: object) -> object:
     if isinstance(value, np.ndarray):
         return value.tolist()
     raise TypeError(type(value).__name__)

@@ -9,12 +9,13 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.dispatch.vocabulary import OrderKind, OrderStatus, RecipientStatus
-from app.trips.vocabulary import Direction, Stage
+from app.trips.vocabulary import Direction, PlaceKind, Stage
 
 
 @dataclass(frozen=True)
 class TruckSeen:
-    """A truck's last position, with its open trip and the end of its hold order if it has one."""
+    """A truck's last position, with its open trip and until when it waits by order: for the end of a hold, or for its
+    turn to be let go."""
 
     vehicle_id: int
     time: datetime
@@ -32,6 +33,12 @@ class TruckSeen:
     organisation_id: int | None
     driver_id: int | None
     hold_until: datetime | None
+    site_id: str | None = None
+    """The geofence around it."""
+    by_gps: bool = True
+    """Its place is that of its GPS, not where others saw it."""
+    channel: str | None = None
+    """Customs' channel of its trip, where it has one."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,23 @@ class TruckInside:
     trip_id: int | None
     gate_id: str | None
     perishable: bool
+
+
+@dataclass(frozen=True)
+class TruckAtGate:
+    """A truck of an open export trip before or between the barriers of its gate; `by_gps` if GPS alone shows it."""
+
+    vehicle_id: int
+    kind: str
+    by_gps: bool
+    trip_id: int
+    gate_id: str
+    perishable: bool
+    goods_class: str
+    regime: str
+    created_at: datetime
+    organisation_id: int
+    driver_id: int | None
 
 
 @dataclass(frozen=True)
@@ -72,15 +96,16 @@ def trucks_seen(session: Session, *, since: datetime, now: datetime) -> list[Tru
             """
             SELECT p.vehicle_id, p.time, p.road_id, p.offset_m, p.speed_mps, p.km, t.trip_id, t.gate_id,
                    coalesce(t.perishable, false), t.goods_class, t.regime, t.direction, t.created_at,
-                   t.organisation_id, t.driver_id, h.hold_until
+                   t.organisation_id, t.driver_id, h.hold_until, p.site_id, true, t.channel
             FROM ingest.last_position p
             LEFT JOIN app.trip t ON t.vehicle_id = p.vehicle_id
-                AND t.stage = ANY(:open_stages)
+                AND t.trip_id IN (SELECT trip_id FROM app.current_trip)
             LEFT JOIN LATERAL (
                 SELECT max(coalesce(r.release_at, o.valid_to)) AS hold_until
                 FROM app.order_recipient r JOIN app.dispatch_order o USING (order_id)
                 WHERE r.vehicle_id = p.vehicle_id AND r.status = ANY(:active_statuses)
-                    AND o.kind = :hold AND o.status = :active AND o.valid_from <= :now
+                    AND (o.kind = :hold OR (o.kind = :proceed AND r.release_at > :now))
+                    AND o.status = :active AND o.valid_from <= :now
             ) h ON true
             WHERE p.time >= :since AND (t.trip_id IS NOT NULL OR NOT EXISTS (
                 SELECT FROM app.trip f
@@ -91,9 +116,9 @@ def trucks_seen(session: Session, *, since: datetime, now: datetime) -> list[Tru
         {
             "since": since,
             "now": now,
-            "open_stages": list(Stage.open()),
             "out": Stage.OUT,
             "hold": OrderKind.HOLD,
+            "proceed": OrderKind.PROCEED,
             "active": OrderStatus.ACTIVE,
             "active_statuses": list(RecipientStatus.active()),
         },
@@ -110,26 +135,47 @@ def trucks_inside(session: Session) -> list[TruckInside]:
                    coalesce(t.perishable, false)
             FROM capacity.presence s
             LEFT JOIN app.trip t ON t.vehicle_id = s.vehicle_id
-                AND t.stage = ANY(:open_stages)
+                AND t.trip_id IN (SELECT trip_id FROM app.current_trip)
             WHERE s.left_at IS NULL AND s.entered_at IS NOT NULL
             ORDER BY s.yard_id, s.entered_at
             """
-        ),
-        {"open_stages": list(Stage.open())},
+        )
     )
     return [TruckInside(*row) for row in rows]
 
 
-def declared_trips(session: Session, *, earliest: datetime, latest: datetime) -> list[DeclaredTrip]:
-    """Export trips planned to arrive in a span of time that are not on the road yet."""
+def trucks_at_gates(session: Session) -> list[TruckAtGate]:
+    """Trucks that stand before or between the barriers of their gate and in no yard, by whoever saw them there."""
     rows = session.execute(
         text(
             """
-            SELECT trip_id, vehicle_id, gate_id, perishable, goods_class, regime, planned_arrival, created_at,
-                   organisation_id, driver_id
-            FROM app.trip
-            WHERE stage = :planned AND direction = :export AND planned_arrival BETWEEN :earliest AND :latest
-            ORDER BY trip_id
+            SELECT t.vehicle_id, w.kind, coalesce(w.source = :gps, false), t.trip_id, t.gate_id, t.perishable,
+                   t.goods_class, t.regime, t.created_at, t.organisation_id, t.driver_id
+            FROM app.trip_place w JOIN app.trip t USING (trip_id)
+            WHERE w.ended_at IS NULL AND w.kind = ANY(:kinds) AND w.gate_id = t.gate_id
+                AND t.trip_id IN (SELECT trip_id FROM app.current_trip) AND t.direction = :export
+            ORDER BY t.vehicle_id
+            """
+        ),
+        {
+            "gps": "gps",
+            "kinds": [PlaceKind.QUEUED, PlaceKind.GATE_AREA],
+            "export": Direction.EXPORT,
+        },
+    )
+    return [TruckAtGate(*row) for row in rows]
+
+
+def declared_trips(session: Session, *, earliest: datetime, latest: datetime) -> list[DeclaredTrip]:
+    """Export trips planned to arrive in a span of time whose truck was seen nowhere yet."""
+    rows = session.execute(
+        text(
+            """
+            SELECT t.trip_id, t.vehicle_id, t.gate_id, t.perishable, t.goods_class, t.regime, t.planned_arrival,
+                   t.created_at, t.organisation_id, t.driver_id
+            FROM app.trip t
+            WHERE t.stage = :planned AND t.direction = :export AND t.planned_arrival BETWEEN :earliest AND :latest
+            ORDER BY t.trip_id
             """
         ),
         {"earliest": earliest, "latest": latest, "planned": Stage.PLANNED, "export": Direction.EXPORT},

@@ -6,17 +6,13 @@ from hashlib import blake2b
 from typing import Annotated, Literal
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Query, Response
 
-from app.accounts.authorisation import allow
+from app.gates.tile_endpoints import BaseMapDep, IfNoneMatch, Reader
 from app.platform.dependencies import CorridorDep, RuntimeDep
-from app.platform.permissions import Principal
 from maps.layers import style
 
 router = APIRouter(prefix="/api/v1/corridor", tags=["map"])
-
-Reader = Annotated[Principal, Depends(allow("corridor.read"))]
-IfNoneMatch = Annotated[str, Header()]
 
 
 @router.get(
@@ -36,6 +32,7 @@ def read_corridor(corridor: CorridorDep, _principal: Reader, if_none_match: IfNo
 @router.get("/style", response_class=Response, responses={200: {"content": {"application/json": {}}}})
 def read_style(
     runtime: RuntimeDep,
+    base_map: BaseMapDep,
     principal: Reader,
     theme: Annotated[str, Query(description="light or dark")] = "light",
     locale: Annotated[Literal["vi", "en", "zh"] | None, Query()] = None,
@@ -44,8 +41,9 @@ def read_style(
     """The MapLibre style of the live map; the legend is its `metadata["cuakhau:legend"]`."""
     found = style(
         theme,
+        base_map,
         locale=locale or principal.locale,
-        base_map_url=runtime.settings.base_map_url,
+        satellite_url=runtime.settings.satellite_url,
         attribution=runtime.corridor.attribution,
     )
     return _answer(orjson.dumps(found), "application/json", if_none_match)

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Annotated, Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path, Request
-from pydantic import ValidationError
+from fastapi import APIRouter, Depends, Path, Request, UploadFile
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import acting, allow
 from app.accounts.service import account_names
-from app.gates import service
-from app.gates.profile import DirectionProfile, GateValues, Source
+from app.gates import adding, service
+from app.gates.form import DIRECTIONS, EFFECTIVE_FROM, HOLIDAY, HOURS, NUMBERS, SERVED, GateForm
+from app.gates.profile import GateValues, Source
 from app.gates.store import StoredProfile
+from app.gates.vocabulary import Collector, GoodsClass, Regime
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.errors import translate
+from app.platform.errors import status_of
 from app.platform.labels import N_
 from app.platform.permissions import Principal
-from app.trips.goods import GoodsClass
-from app.trips.vocabulary import Collector, Regime
+from app.web.forms import Problem, problems_by_field
 from app.web.pages import render
 from capacity.store import list_yards
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError, InvalidInputError
+from geo.opening_hours import OpeningHours
 
 router = APIRouter(include_in_schema=False, prefix="/admin/gates")
 
 ReaderDep = Annotated[Principal, Depends(allow("gates.read"))]
 WriterAction = Annotated[ActionContext, Depends(acting("gates.write"))]
 GateId = Annotated[str, Path(max_length=60)]
-LISTS: Final = ("regimes", "goods", "collectors")
-DIRECTION_NAMES: Final = {"exports": N_("Exports: to China"), "imports": N_("Imports: to Viet Nam")}
 SOURCE_NAMES: Final = {
     Source.SHIPPED: N_("from the corridor"),
     Source.ASSUMED: N_("assumed"),
@@ -44,59 +43,85 @@ SOURCE_NAMES: Final = {
     Source.SET: N_("set here"),
 }
 STATUS_NAMES: Final = {"draft": N_("Draft"), "published": N_("Published")}
-FIELDS: Final = (
-    ("lanes", N_("Lanes"), "", 1, 64, "1"),
-    ("service_mean_s", N_("Service time, mean"), "s", 0, 86_400, "any"),
-    ("service_cv", N_("Service time, variation"), "", 0, 5, "any"),
-    ("entrance_lanes", N_("Lanes at the entrance"), "", 1, 64, "1"),
-    ("entrance_service_mean_s", N_("Check at the entrance, mean"), "s", 0, 86_400, "any"),
-    ("entrance_service_cv", N_("Check at the entrance, variation"), "", 0, 5, "any"),
-    ("dwell_mean_s", N_("Stay in the yard, mean"), "s", 0, 30 * 86_400, "any"),
-    ("dwell_cv", N_("Stay in the yard, variation"), "", 0, 5, "any"),
-)
-"""Name, label, unit, least, greatest and step of the numbers of a direction."""
-
-
-@dataclass(frozen=True)
-class SentForm:
-    """What a form sent: its text fields, and the chosen values of those with several."""
-
-    texts: Mapping[str, str]
-    chosen: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A form that was not accepted: what was written, and the message of each field ("" for the whole)."""
+    """A form that was not accepted: what was written, and what is wrong with which field ("" for the whole)."""
 
-    sent: SentForm
-    messages: Mapping[str, str] = field(default_factory=dict)
+    sent: GateForm
+    problems: tuple[Problem, ...]
     status: int = 422
 
 
-async def read_sent(request: Request) -> SentForm:
+async def read_sent(request: Request) -> GateForm:
     """The fields of the form of a gate."""
     form = await request.form()
-    pairs = [(name, value.strip()) for name, value in form.multi_items() if isinstance(value, str)]
-    chosen = {name: tuple(value for key, value in pairs if key == name) for name in LISTS}
-    return SentForm({name: value for name, value in pairs if name not in LISTS}, chosen)
+    return GateForm.sent([(name, value) for name, value in form.multi_items() if isinstance(value, str)])
 
 
-SentDep = Annotated[SentForm, Depends(read_sent)]
+SentDep = Annotated[GateForm, Depends(read_sent)]
 
 
 @router.get("")
 def list_gates(
-    request: Request, _principal: ReaderDep, session: SessionDep, corridor: CorridorDep, clock: ClockDep
+    request: Request,
+    _principal: ReaderDep,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    added: int = 0,
 ) -> Response:
     """All gates with what they are."""
-    known = service.profiles(session, clock.now(), corridor)
+    return _list_page(request, session, corridor, clock.now(), is_added=bool(added))
+
+
+@router.post("")
+def add_gates(
+    request: Request, action: WriterAction, session: SessionDep, corridor: CorridorDep, file: UploadFile
+) -> Response:
+    """Add the gates of a corridor file."""
+    content = file.file.read(adding.MAX_FILE_BYTES + 1)
+    try:
+        with session.begin_nested():
+            adding.add_gates(action, content)
+    except CuaKhauError as error:
+        return _list_page(request, session, corridor, action.now, error=error)
+    return RedirectResponse("/admin/gates?added=1", 303)
+
+
+def _list_page(
+    request: Request,
+    session: Session,
+    corridor: Corridor,
+    now: datetime,
+    *,
+    is_added: bool = False,
+    error: CuaKhauError | None = None,
+) -> Response:
+    known = service.profiles(session, now, corridor)
     yards = list_yards(session)
     gates = [
         (gate, known[gate.site_id], [yard for yard in yards if yard.gate_id == gate.site_id])
         for gate in corridor.gates()
     ]
-    return render(request, "gates/gates.html", gates=gates, sites=corridor.sites, sources=SOURCE_NAMES)
+    return render(
+        request,
+        "gates/gates.html",
+        status=status_of(error) if error else 200,
+        gates=gates,
+        strips={gate.site_id: _strips(profile) for gate, profile, _ in gates},
+        learned=service.learned_places(session),
+        sites=corridor.sites,
+        sources=SOURCE_NAMES,
+        waiting=adding.list_waiting(session, corridor),
+        is_added=is_added,
+        error=error,
+    )
+
+
+def _strips(profile: GateValues) -> dict[str, list[tuple[float, float]]]:
+    return {name: day_strip(getattr(profile, name).opening_hours) for name in DIRECTIONS}
 
 
 @router.get("/{gate_id}")
@@ -117,64 +142,30 @@ def save_gate(
     request: Request, gate_id: GateId, action: WriterAction, corridor: CorridorDep, sent: SentDep
 ) -> Response:
     """Save the draft of a gate's profile, and publish it if asked to."""
-    session = action.session
-    try:
-        with session.begin_nested():
-            values, version = read_values(sent), int(sent.texts.get("version", "0"))
-            stored = service.save_draft(action, gate_id, values, expected_version=version)
-            if sent.texts.get("act") == "publish":
-                moment = _moment(sent.texts.get("effective_from", ""))
-                service.publish_draft(action, gate_id, expected_version=stored.revision, effective_from=moment)
-    except ValidationError as error:
-        return _page(request, session, corridor, gate_id, refusal=Refusal(sent, _messages(error)))
-    except CuaKhauError as error:
-        refusal = Refusal(sent, {error.field or "": translate(request, error)})
-        return _page(request, session, corridor, gate_id, refusal=refusal)
+    refusal = _save(action, gate_id, sent, corridor)
+    if refusal is not None:
+        return _page(request, action.session, corridor, gate_id, refusal=refusal)
     return RedirectResponse(f"/admin/gates/{gate_id}?saved={sent.texts.get('act', 'draft')}", 303)
 
 
-def read_values(sent: SentForm) -> GateValues:
-    """The values of a sent form.
-
-    Raises
-    ------
-    InvalidInputError
-        If a holiday has no date.
-    pydantic.ValidationError
-        Naming each value that is not possible.
-    """
-    found: dict[str, Any] = {name: sent.chosen[name] for name in LISTS}
-    for name in DIRECTION_NAMES:
-        texts = {key.removeprefix(f"{name}."): text for key, text in sent.texts.items() if key.startswith(f"{name}.")}
-        hours = {part: texts.pop(f"hours.{part}", "") for part in ("intervals", "breaks")}
-        holidays = _read_holidays(texts.pop("hours.holidays", ""), f"{name}.hours.holidays")
-        found[name] = {**texts, "hours": {**hours, "holidays": holidays}}
-    return GateValues.model_validate(found)
-
-
-def _read_holidays(text: str, name: str) -> dict[str, str]:
-    """One holiday a line: `2026-02-17: 08:00–11:00`, or the date alone for closed."""
-    found = {}
-    for line in (line.strip() for line in text.splitlines() if line.strip()):
-        day, _, hours = line.partition(":")
-        if not day.strip():
-            raise InvalidInputError("{value} has no date; write 2026-02-17: 08:00–11:00.", field=name, value=line)
-        found[day.strip()] = hours.strip()
-    return found
-
-
-def written(values: GateValues) -> SentForm:
-    """The form that stands for values."""
-    texts: dict[str, str] = {}
-    for name in DIRECTION_NAMES:
-        part: DirectionProfile = getattr(values, name)
-        texts |= {f"{name}.{key}": f"{getattr(part, key):.10g}" for key, *_ in FIELDS}
-        texts[f"{name}.hours.intervals"] = part.hours.intervals
-        texts[f"{name}.hours.breaks"] = part.hours.breaks
-        texts[f"{name}.hours.holidays"] = "\n".join(
-            f"{day}: {hours}" if hours else day for day, hours in part.hours.holidays.items()
-        )
-    return SentForm(texts, {name: getattr(values, name) for name in LISTS})
+def _save(action: ActionContext, gate_id: str, sent: GateForm, corridor: Corridor) -> Refusal | None:
+    """Save what was sent; why not, if it was refused."""
+    reading = sent.read()
+    if reading.record is None:
+        return Refusal(sent, reading.problems)
+    version = sent.texts.get("version", "")
+    if not version.isdecimal():
+        return Refusal(sent, (Problem("", N_("The form is incomplete; load the page again.")),), status=428)
+    try:
+        with action.session.begin_nested():
+            number = int(version)
+            stored = service.save_draft(action, gate_id, reading.record, expected_version=number, corridor=corridor)
+            if sent.texts.get("act") == "publish":
+                moment = _moment(sent.texts.get("effective_from", ""))
+                service.publish_draft(action, gate_id, expected_version=stored.revision, effective_from=moment)
+    except CuaKhauError as error:
+        return Refusal(sent, (Problem.of_error(error, sent.texts),), status=status_of(error))
+    return None
 
 
 def _page(
@@ -189,7 +180,7 @@ def _page(
     now = request.app.state.runtime.clock.now()
     versions = service.list_versions(session, gate_id)
     present = service.get_profile(session, gate_id, now)
-    shown = next((one for one in versions if one.status == "draft"), present)
+    shown = next((version for version in versions if version.status == "draft"), present)
     return render(
         request,
         "gates/gate.html",
@@ -202,11 +193,17 @@ def _page(
         versions=versions,
         names=_names(session, versions),
         revision=service.revision(session, gate_id),
-        sent=refusal.sent if refusal else written(shown.profile),
-        messages=refusal.messages if refusal else {},
+        sent=refusal.sent if refusal else GateForm.of(shown.profile),
+        problems=problems_by_field(refusal.problems if refusal else ()),
         saved=saved,
-        directions=DIRECTION_NAMES,
-        fields=FIELDS,
+        directions=DIRECTIONS,
+        numbers=NUMBERS,
+        hours_fields=HOURS,
+        holiday_fields=HOLIDAY,
+        served_field=SERVED,
+        learned=service.learned_places(session).get(gate_id),
+        effective_from=EFFECTIVE_FROM,
+        strips=_strips(shown.profile),
         sources=SOURCE_NAMES,
         statuses=STATUS_NAMES,
         choices={"regimes": tuple(Regime), "goods": tuple(GoodsClass), "collectors": tuple(Collector)},
@@ -215,15 +212,7 @@ def _page(
 
 
 def _names(session: Session, versions: Sequence[StoredProfile]) -> dict[int, str]:
-    return account_names(session, [by for one in versions for by in (one.created_by, one.published_by)])
-
-
-def _messages(error: ValidationError) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for detail in error.errors(include_url=False, include_context=False):
-        name = ".".join(str(part) for part in detail["loc"])
-        found.setdefault(name, detail["msg"].removeprefix("Value error, "))
-    return found
+    return account_names(session, [by for version in versions for by in (version.created_by, version.published_by)])
 
 
 def _moment(text: str) -> datetime | None:
@@ -236,3 +225,10 @@ def _moment(text: str) -> datetime | None:
         raise InvalidInputError(
             "{value} is no date and time; choose one.", field="effective_from", value=text
         ) from None
+
+
+def day_strip(hours: OpeningHours) -> list[tuple[float, float]]:
+    """What is open of a regular local day, as (from, to) in hours, 0 to 24; what began the evening before is in it."""
+    midnight = datetime(2000, 1, 3, tzinfo=LOCAL_ZONE)
+    spans = hours.without_holidays().spans(midnight, midnight + timedelta(days=1))
+    return [((a - midnight) / timedelta(hours=1), (b - midnight) / timedelta(hours=1)) for a, b in spans]

@@ -6,16 +6,19 @@ it. Pure: no database, no web. Each value has a `Source`, so that nobody takes a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 
-from app.trips.goods import GoodsClass
-from app.trips.vocabulary import Collector, Regime
+from app.gates.notice import GateNotice, find_ban, show_moment
+from app.gates.priority import PriorityLanes
+from app.gates.vocabulary import Collector, GoodsClass, Regime
+from app.platform.labels import N_
 from geo.corridor import Corridor, Site
 from geo.errors import InvalidInputError
 from geo.opening_hours import DAY_S, Interval, OpeningHours, format_intervals
@@ -24,6 +27,7 @@ from routing.gates import Direction, GateSetting, Server, ServiceTime, assumed_s
 DIRECTIONS: Final[tuple[Direction, ...]] = ("export", "import")
 MAX_HOURS_CHARACTERS: Final = 200
 MAX_HOLIDAYS: Final = 400
+MAX_SERVED_KM: Final = 50.0
 
 
 class Source(StrEnum):
@@ -42,7 +46,10 @@ def _members_of(known: tuple[str, ...], name: str) -> AfterValidator:
     def check(values: tuple[str, ...]) -> tuple[str, ...]:
         for value in values:
             if value not in known:
-                raise ValueError(f"{value} is not one of the {name}: {', '.join(known)}.")
+                refused = InvalidInputError(
+                    "{value} is not one of {known}.", field=name, value=value, known=", ".join(known)
+                )
+                raise ValueError(str(refused)) from refused
         return tuple(value for value in known if value in values)
 
     return AfterValidator(check)
@@ -86,17 +93,17 @@ class Hours(BaseModel):
 class DirectionProfile(BaseModel):
     """How one direction of a gate works: crossing, entrance (barrier 1 for exports) and stay in the yards between."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     hours: Hours
-    lanes: int = Field(ge=1, le=64)
-    service_mean_s: float = Field(gt=0, le=86_400)
-    service_cv: float = Field(ge=0, le=5)
-    entrance_lanes: int = Field(ge=1, le=64)
-    entrance_service_mean_s: float = Field(ge=0, le=86_400)
-    entrance_service_cv: float = Field(ge=0, le=5)
-    dwell_mean_s: float = Field(ge=0, le=30 * 86_400)
-    dwell_cv: float = Field(ge=0, le=5)
+    lanes: int = Field(title=N_("Lanes"), ge=1, le=64)
+    service_mean_s: float = Field(title=N_("Service time, mean"), gt=0, le=86_400)
+    service_cv: float = Field(title=N_("Service time, variation"), ge=0, le=5)
+    entrance_lanes: int = Field(title=N_("Lanes at the entrance"), ge=1, le=64)
+    entrance_service_mean_s: float = Field(title=N_("Check at the entrance, mean"), ge=0, le=86_400)
+    entrance_service_cv: float = Field(title=N_("Check at the entrance, variation"), ge=0, le=5)
+    dwell_mean_s: float = Field(title=N_("Stay in the yard, mean"), ge=0, le=30 * 86_400)
+    dwell_cv: float = Field(title=N_("Stay in the yard, variation"), ge=0, le=5)
 
     @property
     def opening_hours(self) -> OpeningHours:
@@ -115,7 +122,7 @@ class DirectionProfile(BaseModel):
         intervals = self.opening_hours.intervals
         return _to_time(intervals[-1].closes_s if intervals else 0)
 
-    def compile(self, gate_id: str, direction: Direction) -> GateSetting:
+    def compile(self, gate_id: str, direction: Direction, served_km: float | None = None) -> GateSetting:
         """As the engine takes it. Yards take trucks in round the clock; only the crossing keeps hours."""
         return GateSetting(
             gate_id=gate_id,
@@ -123,6 +130,7 @@ class DirectionProfile(BaseModel):
             crossing=Server(self.lanes, ServiceTime(self.service_mean_s, self.service_cv), self.opening_hours),
             entrance=Server(self.entrance_lanes, ServiceTime(self.entrance_service_mean_s, self.entrance_service_cv)),
             dwell=ServiceTime(self.dwell_mean_s, self.dwell_cv),
+            served_km=served_km,
         )
 
     @classmethod
@@ -141,20 +149,47 @@ class DirectionProfile(BaseModel):
         )
 
 
+@dataclass(frozen=True)
+class DeclaredLanes:
+    """From `at` on, a gate's lanes for exports let in `factor` times as many trucks as before, by its profile."""
+
+    gate_id: str
+    at: datetime
+    factor: float
+
+
+def lanes_factor(before: DirectionProfile, after: DirectionProfile) -> float:
+    """How many times as many trucks the lanes of one profile let in as those of another, checks as long as before."""
+
+    def rate(lanes: int, entrance_lanes: int) -> float:
+        crossing = lanes / before.service_mean_s
+        if before.entrance_service_mean_s <= 0.0:
+            return crossing
+        return min(crossing, entrance_lanes / before.entrance_service_mean_s)
+
+    return rate(after.lanes, after.entrance_lanes) / rate(before.lanes, before.entrance_lanes)
+
+
 class GateValues(BaseModel):
     """The values of a profile as people edit them, without where they come from.
 
     Arguments: `regimes` and `goods`, the regimes and classes of goods that the gate takes; `collectors`, who collects
-    fees there.
+    fees there; `priority`, who may use which lanes first, left out: as before, or none; `served_km`, the kilometre of
+    the gate's road where exports are served, left out: as learned from where trucks stood last, else at the barrier.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    _bans: tuple[GateNotice, ...] = PrivateAttr(default=())
+    _read_at: datetime | None = PrivateAttr(default=None)
 
     exports: DirectionProfile
     imports: DirectionProfile
     regimes: Annotated[tuple[str, ...], _members_of(tuple(Regime), "regimes")] = tuple(Regime)
     goods: Annotated[tuple[str, ...], _members_of(tuple(GoodsClass), "classes of goods")] = tuple(GoodsClass)
     collectors: Annotated[tuple[str, ...], _members_of(tuple(Collector), "collectors")] = tuple(Collector)
+    priority: PriorityLanes | None = None
+    served_km: float | None = Field(None, ge=0, le=MAX_SERVED_KM, allow_inf_nan=False)
 
     def of(self, direction: str) -> DirectionProfile:
         """How a direction works."""
@@ -168,20 +203,91 @@ class GateValues(BaseModel):
         """Whether goods of a class may cross here; a class nobody has named yet may."""
         return not goods_class or goods_class in self.goods
 
-    def takes(self, regime: str | None, goods_class: str | None) -> bool:
-        """Whether a truck may be sent here with what it carries."""
-        return self.takes_regime(regime) and self.takes_goods(goods_class)
+    def takes(self, regime: str | None, goods_class: str | None, at: datetime | None = None) -> bool:
+        """Whether a truck may be sent here with what it carries: the gate takes it, and no ban stands then.
+
+        Arguments: `at`, when it comes; left out: when the profile was read.
+        """
+        goods = () if goods_class is None else (goods_class,)
+        is_taken = self.takes_regime(regime) and self.takes_goods(goods_class)
+        return is_taken and self.find_ban(regime, goods, at) is None
+
+    def find_ban(self, regime: str | None, goods: Collection[str], at: datetime | None = None) -> GateNotice | None:
+        """The intake ban that keeps a truck with goods of some classes out, at a moment as of `takes`."""
+        moment = at or self._read_at
+        return None if moment is None else find_ban(self._bans, regime, goods, moment)
+
+    @property
+    def bans(self) -> tuple[GateNotice, ...]:
+        """The intake bans of the gate that are not over; they are no part of the profile's versions."""
+        return self._bans
+
+    def with_bans(self, bans: Iterable[GateNotice], read_at: datetime) -> Self:
+        """The same gate with its intake bans, as read at a moment."""
+        found = self.model_copy()
+        found._bans, found._read_at = tuple(bans), read_at
+        return found
+
+    def refusals(
+        self, gate_id: str, regime: str | None, goods: Mapping[str, str | None]
+    ) -> Iterator[InvalidInputError]:
+        """What of a truck's regime (`field` is `regime`) and goods this gate, `gate_id`, does not take, each an error.
+
+        Arguments: `goods`, the name of the field that says it → class of goods.
+        """
+        if not self.takes_regime(regime):
+            yield InvalidInputError(
+                "The gate {gate} does not take the regime {regime}, only {taken}; choose another gate.",
+                field="regime",
+                gate=gate_id,
+                regime=regime,
+                taken=", ".join(self.regimes) or "–",
+            )
+        for field, goods_class in goods.items():
+            if not self.takes_goods(goods_class):
+                yield InvalidInputError(
+                    "The gate {gate} does not take goods of the class {goods}, only {taken}; choose another gate.",
+                    field=field,
+                    gate=gate_id,
+                    goods=goods_class,
+                    taken=", ".join(self.goods) or "–",
+                )
+
+    def ban_refusal(
+        self, gate_id: str, regime: str | None, goods_class: str, at: datetime, *, goods_field: str = "goods_class"
+    ) -> InvalidInputError | None:
+        """The intake ban that stands when a truck comes at `at`, as an error at what it is about; `None` if none does.
+
+        Arguments: `goods_field`, the field that says the class of goods.
+        """
+        ban = self.find_ban(regime, {goods_class}, at)
+        if ban is None:
+            return None
+        field = goods_field if ban.goods else "regime" if ban.regimes else "planned_arrival"
+        known = {"gate": gate_id, "since": show_moment(ban.starts_at), "cause": ban.cause}
+        if ban.end is None:
+            return InvalidInputError(
+                "The gate {gate} does not take this from {since} until further notice ({cause}); choose another gate.",
+                field=field,
+                **known,
+            )
+        return InvalidInputError(
+            "The gate {gate} does not take this from {since} until {until} ({cause}); choose another time or gate.",
+            field=field,
+            until=show_moment(ban.end),
+            **known,
+        )
 
     def settings(self, gate_id: str) -> tuple[GateSetting, GateSetting]:
         """Both directions as the engine takes them, exports first."""
-        return self.exports.compile(gate_id, "export"), self.imports.compile(gate_id, "import")
+        return self.exports.compile(gate_id, "export", self.served_km), self.imports.compile(gate_id, "import")
 
     def leaves(self) -> Iterator[tuple[str, Any]]:
         """Each value with its name, such as `exports.lanes`."""
         for name in ("exports", "imports"):
             part = getattr(self, name)
             yield from ((f"{name}.{field}", getattr(part, field)) for field in DirectionProfile.model_fields)
-        yield from ((name, getattr(self, name)) for name in ("regimes", "goods", "collectors"))
+        yield from ((name, getattr(self, name)) for name in ("regimes", "goods", "collectors", "priority", "served_km"))
 
 
 class GateProfile(GateValues):
@@ -195,11 +301,13 @@ class GateProfile(GateValues):
 
     def edited(self, values: GateValues, source: Source = Source.SET) -> GateProfile:
         """The profile with new values; what differs from before comes from `source`."""
+        if values.priority is None:
+            values = values.model_copy(update={"priority": self.priority})
         before = dict(self.leaves())
         changed = {name: source for name, value in values.leaves() if before[name] != value}
         return GateProfile(**values.model_dump(), sources={**self.sources, **changed})
 
-    def with_direction(self, direction: str, changes: Mapping[str, Any]) -> GateValues:
+    def with_direction(self, direction: str, changes: Mapping[str, object]) -> GateValues:
         """The values with one direction changed.
 
         Arguments: `changes`, fields of `DirectionProfile`; `open_from` and `open_to` (`datetime.time`) stand for one
@@ -208,9 +316,8 @@ class GateProfile(GateValues):
         part = self.of(direction)
         plain = part.model_dump() | {name: value for name, value in changes.items() if not name.startswith("open_")}
         if changes.keys() & {"open_from", "open_to"}:
-            opens = changes.get("open_from", part.open_from)
-            closes = changes.get("open_to", part.open_to)
-            interval = Interval(_of_day(opens), _of_day(closes) or DAY_S)
+            opens_s, closes_s = (_of_day(changes.get(name, getattr(part, name))) for name in ("open_from", "open_to"))
+            interval = Interval(opens_s, closes_s or DAY_S)
             plain["hours"] = {**plain["hours"], "intervals": format_intervals([interval])}
         name = "imports" if direction == "import" else "exports"
         return GateValues.model_validate({**self.values().model_dump(), name: plain})
@@ -220,20 +327,24 @@ def default_profiles(corridor: Corridor) -> dict[str, GateProfile]:
     """The profile of each gate as its site in the corridor describes it; what the site does not say is assumed.
 
     Attributes of a site that are read: `lanes`, `opens`, `closes`, `cleared_veh_per_day` (see
-    `routing.gates.assumed_settings`), `regimes_closed`, `goods_closed`, `collectors`.
+    `routing.gates.assumed_settings`), `regimes_closed`, `goods_closed`, `collectors`, `served_km`.
     """
     settings = {(setting.gate_id, setting.direction): setting for setting in assumed_settings(corridor)}
     found = {}
     for site in corridor.gates():
         gate_id = site.site_id
-        parts = [settings.get((gate_id, one)) or default_setting(gate_id, one) for one in DIRECTIONS]
-        closed = {name: set(site.attributes.get(f"{name}_closed", ())) for name in ("regimes", "goods")}
+        parts = [settings.get((gate_id, direction)) or default_setting(gate_id, direction) for direction in DIRECTIONS]
+        closed = {
+            "regimes": set(site.attributes.get("regimes_closed", ())),
+            "goods": set(site.attributes.get("goods_closed", ())),
+        }
         values = GateValues(
             exports=DirectionProfile.of(parts[0]),
             imports=DirectionProfile.of(parts[1]),
             regimes=tuple(name for name in Regime if name not in closed["regimes"]),
             goods=tuple(name for name in GoodsClass if name not in closed["goods"]),
             collectors=tuple(site.attributes.get("collectors", Collector)),
+            served_km=site.attributes.get("served_km"),
         )
         sources = {name: _source(site, name.rpartition(".")[2]) for name, _ in values.leaves()}
         found[gate_id] = GateProfile(**values.model_dump(), sources=sources)
@@ -247,7 +358,8 @@ def _source(site: Site, name: str) -> Source:
     return Source.SHIPPED if known in {"surveyed", "derived"} else Source.ASSUMED
 
 
-def _of_day(moment: time) -> int:
+def _of_day(moment: object) -> int:
+    assert isinstance(moment, time)
     return moment.hour * 3600 + moment.minute * 60 + moment.second
 
 

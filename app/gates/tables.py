@@ -1,16 +1,17 @@
-"""The table of gate profiles and their versions."""
+"""The tables of gate profiles with their versions, and of what is announced of gates."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Identity, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.accounts.service import Account
-from geo.database import Base
+from app.gates.vocabulary import NoticeChange, NoticeKind, System
+from app.platform.json import JsonObject
+from geo.database import Base, one_of
 
 
 class GateProfileRow(Base):
@@ -35,10 +36,59 @@ class GateProfileRow(Base):
     version: Mapped[int]
     revision: Mapped[int]
     status: Mapped[str]
-    profile: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    profile: Mapped[JsonObject] = mapped_column(JSONB)
     effective_from: Mapped[datetime | None]
     based_on: Mapped[int | None]
     created_by: Mapped[int | None] = mapped_column(ForeignKey(Account.account_id))
     created_at: Mapped[datetime]
     published_by: Mapped[int | None] = mapped_column(ForeignKey(Account.account_id))
     published_at: Mapped[datetime | None]
+
+
+class GateServedPlaceRow(Base):
+    """Where a gate serves trucks, as learned last (`app.gates.served_place.ServedPlace`)."""
+
+    __tablename__ = "gate_served_place"
+    __table_args__ = (CheckConstraint("stops > 0", name="stops"), {"schema": "app"})
+
+    gate_id: Mapped[str] = mapped_column(primary_key=True)
+    km: Mapped[float]
+    stops: Mapped[int]
+    learned_at: Mapped[datetime]
+
+
+class GateNoticeRow(Base):
+    """An intake ban or an outage of a gate (`app.gates.notice.GateNotice`).
+
+    `announced` is what people were told of it last: control tells of its beginning and of an end that comes by itself.
+    """
+
+    __tablename__ = "gate_notice"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", NoticeKind), name="kind"),
+        CheckConstraint(one_of("system", System), name="system"),
+        CheckConstraint("(kind = 'outage') = (system IS NOT NULL)", name="outage"),
+        CheckConstraint("ends_at > starts_at", name="ends_at"),
+        CheckConstraint(one_of("announced", NoticeChange), name="announced"),
+        Index("ix_gate_notice_not_over", "gate_id", "starts_at", postgresql_where=text("over_at IS NULL")),
+        {"schema": "app"},
+    )
+
+    notice_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    kind: Mapped[str]
+    gate_id: Mapped[str]
+    cause: Mapped[str]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime | None]
+    over_at: Mapped[datetime | None]
+    over_reason: Mapped[str] = mapped_column(server_default="")
+    goods: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    regimes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    system: Mapped[str | None]
+    paper_mode: Mapped[bool] = mapped_column(server_default=text("false"))
+    announced: Mapped[str]
+    created_by: Mapped[int] = mapped_column(ForeignKey(Account.account_id))
+    created_role: Mapped[str]
+    created_at: Mapped[datetime]
+    over_by: Mapped[int | None] = mapped_column(ForeignKey(Account.account_id))
+    version: Mapped[int] = mapped_column(server_default=text("1"))

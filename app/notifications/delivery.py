@@ -39,7 +39,8 @@ MAX_EACH: Final = 5
 """Messages to one webhook in one round: a slow receiver must not keep the others waiting."""
 ANSWER_BYTES: Final = 1024
 NOT_PUBLIC: Final = tuple(
-    ipaddress.ip_network(one) for one in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "100.64.0.0/10")
+    ipaddress.ip_network(network)
+    for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "100.64.0.0/10")
 )
 """Ways to private IPv4 addresses through IPv6 (NAT64, 6to4, Teredo), and carrier networks (RFC 6598)."""
 
@@ -200,7 +201,7 @@ async def _look_up(host: str, port: int) -> list[str]:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise InvalidInputError("The host {host} is not known.", field="url", host=host) from None
-    return list(dict.fromkeys(str(one[4][0]) for one in found))
+    return list(dict.fromkeys(str(address[4][0]) for address in found))
 
 
 async def _beginning(response: httpx.Response) -> str:

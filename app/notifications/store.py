@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session
 from app.accounts.service import Account
 from app.notifications.tables import DeliveryRow, EventFeed, NotificationRow, WebhookRow
 from app.notifications.vocabulary import DeliveryStatus
+from app.platform.encryption import EncryptedText
 from app.platform.json import JsonObject
 from app.platform.outbox import OutboxRow
 from app.trips.service import Trip
+from geo.database import values_of
 from ingest.tables import Vehicle
 
 
@@ -129,9 +131,14 @@ def events_between(session: Session, after: int, until: int, types: Collection[s
 
 
 def accounts_of(
-    session: Session, *, organisations: Collection[int], vehicles: Collection[int], accounts: Collection[int]
+    session: Session,
+    *,
+    organisations: Collection[int],
+    vehicles: Collection[int],
+    accounts: Collection[int],
+    roles: Collection[str] = (),
 ) -> list[Follower]:
-    """Accounts of enterprises and drivers that audiences may mean."""
+    """Accounts of enterprises and drivers that audiences may mean, and all of `roles`."""
     rows = session.execute(
         select(Account.account_id, Account.role, Account.organisation_id, Account.vehicle_id).where(
             Account.disabled_at.is_(None),
@@ -139,6 +146,7 @@ def accounts_of(
                 and_(Account.role == "enterprise", Account.organisation_id.in_(organisations)),
                 and_(Account.role == "driver", Account.vehicle_id.in_(vehicles)),
                 and_(Account.role.in_(("enterprise", "driver")), Account.account_id.in_(accounts)),
+                Account.role.in_(roles),
             ),
         )
     )
@@ -163,7 +171,7 @@ def insert_notifications(session: Session, rows: Sequence[NewNotification]) -> s
     if not rows:
         return set()
     query = insert(NotificationRow).on_conflict_do_nothing().returning(NotificationRow.account_id)
-    return set(session.scalars(query, [asdict(row) for row in rows]))
+    return set(session.scalars(query, [values_of(row) for row in rows]))
 
 
 def list_notifications(session: Session, account_id: int, *, before: int | None, limit: int) -> list[FeedLine]:
@@ -247,7 +255,7 @@ def find_webhook(session: Session, organisation_id: int, webhook_id: int) -> Web
 def insert_deliveries(session: Session, rows: Sequence[NewDelivery]) -> None:
     """Messages to send, unless they are on the list already."""
     if rows:
-        session.execute(insert(DeliveryRow).on_conflict_do_nothing(), [asdict(row) for row in rows])
+        session.execute(insert(DeliveryRow).on_conflict_do_nothing(), [values_of(row) for row in rows])
 
 
 def list_deliveries(session: Session, webhook_id: int, *, before: int | None, limit: int) -> Sequence[DeliveryRow]:
@@ -307,7 +315,7 @@ def claim_deliveries(
             WHERE d.delivery_id = taken.delivery_id AND h.webhook_id = d.webhook_id
             RETURNING d.delivery_id, d.webhook_id, d.body, d.tries, h.url, h.salt
             """
-        ),
+        ).columns(url=EncryptedText),
         {"now": now, "until": until, "limit": limit, "each": each, "waiting": DeliveryStatus.WAITING},
     )
     return [ClaimedDelivery(*row) for row in rows]

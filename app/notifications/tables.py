@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.notifications.vocabulary import DeliveryStatus
+from app.platform.encryption import EncryptedText
 from app.platform.json import JsonObject
 from geo.database import Base, one_of
 
@@ -57,7 +58,10 @@ class NotificationRow(Base):
 
 
 class WebhookRow(Base):
-    """Where an enterprise's system is told. Its secret follows from `salt` and the platform's key; it is not kept."""
+    """Where an enterprise's system is told. Its secret follows from `salt` and the platform's key; it is not kept.
+
+    The address is encrypted: many carry a token in their path or query.
+    """
 
     __tablename__ = "webhook"
     __table_args__ = (
@@ -67,7 +71,7 @@ class WebhookRow(Base):
 
     webhook_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     organisation_id: Mapped[int] = mapped_column(ForeignKey("app.organisation.organisation_id"))
-    url: Mapped[str]
+    url: Mapped[str] = mapped_column(EncryptedText)
     salt: Mapped[bytes] = mapped_column(LargeBinary)
     events: Mapped[list[str]] = mapped_column(ARRAY(Text))
     created_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))

@@ -63,7 +63,7 @@ def create_webhook(action: ActionContext, settings: Settings, *, url: str, event
             created_at=action.now,
         ),
     )
-    after = {"url": url, "events": chosen}
+    after = {"host": urlsplit(url).hostname, "events": chosen}
     action.record("webhooks.create", "webhook", row.webhook_id, None, after)
     secret = format_secret(secret_of(settings, row.salt))
     return WebhookMade(**WebhookOut.model_validate(row).model_dump(), secret=secret)
@@ -80,7 +80,7 @@ def remove_webhook(action: ActionContext, webhook_id: int) -> None:
     row = _get(action.session, action.actor, webhook_id)
     row.removed_at = action.now
     store.drop_waiting(action.session, webhook_id)
-    before = {"url": row.url, "events": row.events}
+    before = {"host": urlsplit(row.url).hostname, "events": row.events}
     action.record("webhooks.remove", "webhook", webhook_id, before)
 
 

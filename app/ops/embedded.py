@@ -5,9 +5,9 @@ Both listen on loopback only, with passwords made at the first start, keep their
 directory, and stop with the process that started them, even if that is killed: the kernel signals
 them (`setpriv --pdeathsig`, prctl(2) PR_SET_PDEATHSIG).
 
-PostgreSQL refuses to run as root. Started as root, the servers run as the user `postgres` (or
-`nobody`), which keeps only the capability to pass file permissions, so that a data directory inside
-root's home works too.
+Who they run as and how they reach their folders: `app.ops.server_user`. PostgreSQL has three roles: its own
+superuser, which only this module uses, to make the two others at each start; the owner of the schemas, who migrates;
+and the application's, which owns nothing (`app.ops.roles_store`).
 """
 
 from __future__ import annotations
@@ -16,49 +16,99 @@ import contextlib
 import fcntl
 import json
 import os
-import pwd
 import re
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
 import psycopg2
+from psycopg2.extensions import connection as Psycopg2Connection  # noqa: N812 - a class
 from redis import Redis
 from redis.exceptions import RedisError
 
+from app.ops import roles_store
+from app.ops.roles_store import APP_ROLE, OWNER_ROLE
+from app.ops.server_user import (
+    PRIVATE_UMASK,
+    adopt,
+    as_server_user,
+    in_memory,
+    make_private,
+    only_owner,
+    reach,
+    write_private,
+)
 from geo.errors import ConflictError, UnavailableError
 
 START_TIMEOUT_S = 60.0
 DATABASE = "cuakhau"
+SUPERUSER = "cuakhau"
+"""PostgreSQL's own superuser, who owned everything in earlier versions."""
+FIRST_PORT, LAST_PORT = 15_000, 32_000
+
+
+class Server(StrEnum):
+    """A server that the platform can bring with it; its value is the name of its log."""
+
+    POSTGRES = "postgres"
+    REDIS = "redis"
 
 
 @dataclass(frozen=True)
 class ServerUrls:
-    """Where the two servers answer; both URLs carry a password."""
+    """Where the two servers answer; the URLs carry passwords.
+
+    `database_url` is the application's, `migration_database_url` the owner's; empty: the same role does both.
+    """
 
     database_url: str
     redis_url: str
+    migration_database_url: str = ""
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str]) -> ServerUrls:
+        """The servers that `DATABASE_URL`, `MIGRATION_DATABASE_URL` and `REDIS_URL` name."""
+        owner = environment.get("MIGRATION_DATABASE_URL", "")
+        return cls(environment["DATABASE_URL"], environment["REDIS_URL"], owner)
+
+    @property
+    def owner_url(self) -> str:
+        """The database as who may change its schema."""
+        return self.migration_database_url or self.database_url
 
 
 class EmbeddedServers:
     """Two private servers under `data_dir`; a context manager.
 
-    `durable=False` gives up crash safety for speed and is for tests only.
+    `durable=False` gives up crash safety for speed and is for tests only. `wal_archive` is a folder that keeps
+    PostgreSQL's write-ahead log, `postgres_settings` are more of its settings.
     """
 
-    def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        durable: bool = True,
+        wal_archive: Path | None = None,
+        postgres_settings: Mapping[str, str] | None = None,
+        start_timeout_s: float = START_TIMEOUT_S,
+    ) -> None:
         self.data_dir = data_dir.resolve()
         self.durable = durable
+        self.wal_archive = wal_archive
+        self.postgres_settings = postgres_settings or {}
+        self.start_timeout_s = start_timeout_s
         self._lock: IO[str] | None = None
-        self._postgres: subprocess.Popen[bytes] | None = None
-        self._redis: subprocess.Popen[bytes] | None = None
+        self._processes: dict[Server, subprocess.Popen[bytes]] = {}
+        self._ports: dict[Server, int] = {}
 
     def __enter__(self) -> ServerUrls:
         return self.start()
@@ -76,41 +126,60 @@ class EmbeddedServers:
         UnavailableError
             If a program is missing or a server does not come up; the message says what to do.
         """
-        postgres_bin, redis_server = find_postgres(), find_redis()
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        find_postgres(), find_redis()  # say what is missing before anything is made
+        make_private(self.data_dir)
         self._take_lock()
         try:
             secret = self._credentials()
-            postgres_port, redis_port = _free_ports(2)
-            self._start_postgres(postgres_bin, postgres_port, secret["postgres"])
-            self._start_redis(redis_server, redis_port, secret["redis"])
+            self._ports = dict(zip(Server, _free_ports(2), strict=True))
+            for server in Server:
+                self.launch(server)
+            place = f"127.0.0.1:{self._ports[Server.POSTGRES]}/{DATABASE}"
             urls = ServerUrls(
-                f"postgresql://cuakhau:{secret['postgres']}@127.0.0.1:{postgres_port}/{DATABASE}",
-                f"redis://:{secret['redis']}@127.0.0.1:{redis_port}/0",
+                f"postgresql://{APP_ROLE}:{secret[APP_ROLE]}@{place}",
+                f"redis://:{secret['redis']}@127.0.0.1:{self._ports[Server.REDIS]}/0",
+                f"postgresql://{OWNER_ROLE}:{secret[OWNER_ROLE]}@{place}",
             )
-            self._await_postgres(postgres_port, secret["postgres"])
+            self._await_postgres(self._ports[Server.POSTGRES], secret)
             self._await_redis(urls.redis_url)
         except BaseException:
             self.stop()
             raise
         return urls
 
+    def launch(self, server: Server) -> subprocess.Popen[bytes]:
+        """Start a server's process, or start it again where it answered before; it may not answer yet.
+
+        Only for a server whose process has ended. What a killed PostgreSQL left running is ended first: it would keep
+        the new one from starting.
+        """
+        port, secret = self._ports[server], self._credentials()[server]
+        if server is Server.POSTGRES:
+            end_left_behind(self.data_dir / "postgres")
+            self._processes[server] = self._start_postgres(find_postgres(), port, secret)
+        else:
+            self._processes[server] = self._start_redis(find_redis(), port, secret)
+        return self._processes[server]
+
+    def process(self, server: Server) -> subprocess.Popen[bytes]:
+        """The newest process of a server that was started."""
+        return self._processes[server]
+
     def stop(self) -> None:
         """Stop both servers, PostgreSQL by a fast shutdown, and wait for them."""
-        _terminate(self._redis, signal.SIGTERM)
-        _terminate(self._postgres, signal.SIGINT)
-        self._redis = self._postgres = None
+        _terminate(self._processes.pop(Server.REDIS, None), signal.SIGTERM)
+        _terminate(self._processes.pop(Server.POSTGRES, None), signal.SIGINT)
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
-    def alive(self) -> bool:
-        """Whether both server processes still run."""
-        return all(process is not None and process.poll() is None for process in (self._postgres, self._redis))
+    def pids(self) -> dict[str, int]:
+        """The process of each server that was started."""
+        return {server.value: process.pid for server, process in self._processes.items()}
 
     def _take_lock(self) -> None:
         # Held through a file descriptor that children do not inherit, so a crash releases it.
-        self._lock = (self.data_dir / "embedded.lock").open("w")
+        self._lock = open(self.data_dir / "embedded.lock", "w", opener=only_owner)  # noqa: SIM115
         deadline = time.monotonic() + 10
         while True:
             try:
@@ -128,41 +197,18 @@ class EmbeddedServers:
 
     def _credentials(self) -> dict[str, str]:
         path = self.data_dir / "embedded.json"
-        if not path.exists():
-            secret = {"postgres": secrets.token_urlsafe(24), "redis": secrets.token_urlsafe(24)}
-            write_private(path, json.dumps(secret))
-        loaded: dict[str, str] = json.loads(path.read_text())
-        return loaded
+        known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        wanted = [*Server, OWNER_ROLE, APP_ROLE]
+        if not known.keys() >= set(wanted):
+            known = {name: secrets.token_urlsafe(24) for name in wanted} | known
+            write_private(path, json.dumps(known))
+        return known
 
-    def _start_postgres(self, bin_dir: Path, port: int, password: str) -> None:
+    def _start_postgres(self, bin_dir: Path, port: int, password: str) -> subprocess.Popen[bytes]:
         cluster = self.data_dir / "postgres"
-        self._adopt(cluster)
+        adopt(cluster)
         if not (cluster / "PG_VERSION").exists():
-            with tempfile.NamedTemporaryFile("w", dir=self.data_dir, prefix="pw") as pwfile:
-                pwfile.write(password)
-                pwfile.flush()
-                os.chmod(pwfile.name, 0o644 if os.geteuid() == 0 else 0o600)
-                sync = [] if self.durable else ["--no-sync"]
-                command = [
-                    str(bin_dir / "initdb"),
-                    "-D",
-                    str(cluster),
-                    "-U",
-                    "cuakhau",
-                    "-A",
-                    "scram-sha-256",
-                    "--pwfile",
-                    pwfile.name,
-                    "--encoding",
-                    "UTF8",
-                    "--locale",
-                    "C.UTF-8",
-                    *sync,
-                ]
-                done = subprocess.run(_as_server_user(command), capture_output=True, text=True, check=False, cwd="/")
-            if done.returncode != 0:
-                shutil.rmtree(cluster, ignore_errors=True)
-                raise UnavailableError("initdb failed: {reason}", reason=done.stderr.strip()[-500:])
+            self._make_cluster(bin_dir, cluster, password)
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(port),
@@ -177,77 +223,121 @@ class EmbeddedServers:
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-        command = [str(bin_dir / "postgres"), "-D", str(cluster)]
-        for name, value in settings.items():
-            command += ["-c", f"{name}={value}"]
-        self._postgres = self._spawn(command, "postgres.log", signal.SIGINT)
+            # Nothing is replicated or recovered: little is logged, and what is, is soon written over.
+            settings |= {"wal_level": "minimal", "max_wal_senders": "0", "max_wal_size": "256MB"}
+        settings |= self.postgres_settings
+        with contextlib.ExitStack() as reached:
+            home = reached.enter_context(reach(cluster))
+            descriptors = home.descriptors
+            if self.wal_archive is not None:
+                self.wal_archive.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                adopt(self.wal_archive)
+                archive = reached.enter_context(reach(self.wal_archive.resolve()))
+                settings |= archiving(Path(archive.path))
+                descriptors += archive.descriptors
+            options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+            command = [str(bin_dir / "postgres"), "-D", home.path, *options]
+            return self._spawn(command, "postgres.log", signal.SIGINT, descriptors=descriptors)
 
-    def _start_redis(self, program: Path, port: int, password: str) -> None:
-        home = self.data_dir / "redis"
-        self._adopt(home)
-        config = [
-            "bind 127.0.0.1",
-            f"port {port}",
-            f"requirepass {password}",
-            f'dir "{home}"',
-            "daemonize no",
-            'save ""',
-            "appendonly yes",
-            f"appendfsync {'always' if self.durable else 'no'}",
-            "maxmemory-policy noeviction",
-        ]
-        self._redis = self._spawn([str(program), "-"], "redis.log", signal.SIGTERM, stdin="\n".join(config) + "\n")
+    def _make_cluster(self, bin_dir: Path, cluster: Path, password: str) -> None:
+        """An empty cluster whose superuser has a password that was never in a file."""
+        options = ["-U", SUPERUSER, "-A", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8"]
+        options += [] if self.durable else ["--no-sync"]
+        with reach(cluster) as home, in_memory(password) as pwfile:
+            done = subprocess.run(
+                as_server_user([str(bin_dir / "initdb"), "-D", home.path, "--pwfile", pwfile.path, *options]),
+                pass_fds=home.descriptors + pwfile.descriptors,
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd="/",
+            )
+        if done.returncode != 0:
+            shutil.rmtree(cluster, ignore_errors=True)
+            raise UnavailableError("initdb failed: {reason}", reason=done.stderr.strip()[-500:])
+
+    def _start_redis(self, program: Path, port: int, password: str) -> subprocess.Popen[bytes]:
+        folder = self.data_dir / "redis"
+        adopt(folder)
+        with reach(folder) as home:
+            config = [
+                "bind 127.0.0.1",
+                f"port {port}",
+                f"requirepass {password}",
+                f'dir "{home.path}"',
+                "daemonize no",
+                'save ""',
+                "appendonly yes",
+                f"appendfsync {'always' if self.durable else 'no'}",
+                "maxmemory-policy noeviction",
+            ]
+            stdin = "\n".join(config) + "\n"
+            command = [str(program), "-"]
+            return self._spawn(command, "redis.log", signal.SIGTERM, stdin=stdin, descriptors=home.descriptors)
 
     def _spawn(
-        self, command: list[str], log_name: str, death_signal: signal.Signals, stdin: str = ""
+        self,
+        command: list[str],
+        log_name: str,
+        death_signal: signal.Signals,
+        *,
+        stdin: str = "",
+        descriptors: tuple[int, ...] = (),
     ) -> subprocess.Popen[bytes]:
         log_dir = self.data_dir / "log"
-        log_dir.mkdir(exist_ok=True)
-        with (log_dir / log_name).open("ab") as log:
+        log_dir.mkdir(mode=0o700, exist_ok=True)
+        with open(log_dir / log_name, "ab", opener=only_owner) as log:
             process = subprocess.Popen(
-                _as_server_user(command, death_signal),
+                as_server_user(command, death_signal),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 cwd="/",
+                pass_fds=descriptors,
+                umask=PRIVATE_UMASK,
             )
         assert process.stdin is not None
-        process.stdin.write(stdin.encode())
-        process.stdin.close()
+        with contextlib.suppress(BrokenPipeError), process.stdin:  # it ended at once: its log says why
+            process.stdin.write(stdin.encode())
         return process
 
-    def _adopt(self, path: Path) -> None:
-        """Make `path` a private folder of the user the servers run as."""
-        path.mkdir(mode=0o700, exist_ok=True)
-        user = _server_user()
-        if user is not None and path.stat().st_uid != user.pw_uid:
-            os.chown(path, user.pw_uid, user.pw_gid)
-
-    def _await_postgres(self, port: int, password: str) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
+    def _await_postgres(self, port: int, secret: dict[str, str]) -> None:
+        deadline = time.monotonic() + self.start_timeout_s
         while True:
-            self._check_running(self._postgres, "PostgreSQL", "postgres.log")
+            self._check_running(Server.POSTGRES, "PostgreSQL")
             try:
-                connection = psycopg2.connect(
-                    host="127.0.0.1", port=port, user="cuakhau", password=password, dbname="postgres"
-                )
-                break
+                self._prepare_roles(port, secret)
+                return
             except psycopg2.OperationalError as error:
                 if time.monotonic() > deadline:
                     raise UnavailableError("PostgreSQL did not come up: {reason}", reason=str(error)) from error
                 time.sleep(0.05)
-        connection.autocommit = True
-        with contextlib.closing(connection), connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
-            if cursor.fetchone() is None:
-                cursor.execute(f'CREATE DATABASE "{DATABASE}"')
+
+    def _prepare_roles(self, port: int, secret: dict[str, str]) -> None:
+        """Who owns and who works; a data directory of an earlier version is handed over to its owner."""
+
+        def connect(database: str) -> contextlib.closing[Psycopg2Connection]:
+            made = psycopg2.connect(
+                host="127.0.0.1", port=port, user=SUPERUSER, password=secret[Server.POSTGRES], dbname=database
+            )
+            made.autocommit = True
+            return contextlib.closing(made)
+
+        with connect("template1") as server:
+            roles_store.make_roles(server, {role: secret[role] for role in (OWNER_ROLE, APP_ROLE)})
+            roles_store.add_postgis(server)
+        with connect("postgres") as server:  # a database cannot be copied while somebody is in the template
+            roles_store.make_database(server, DATABASE)
+        with connect(DATABASE) as server:
+            roles_store.add_postgis(server)
+            roles_store.hand_over(server)
 
     def _await_redis(self, url: str) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         with contextlib.closing(Redis.from_url(url)) as redis:
             while True:
-                self._check_running(self._redis, "Redis", "redis.log")
+                self._check_running(Server.REDIS, "Redis")
                 try:
                     redis.ping()
                     return
@@ -256,10 +346,20 @@ class EmbeddedServers:
                         raise UnavailableError("Redis did not come up: {reason}", reason=str(error)) from error
                     time.sleep(0.05)
 
-    def _check_running(self, process: subprocess.Popen[bytes] | None, name: str, log_name: str) -> None:
-        if process is not None and process.poll() is not None:
-            log = (self.data_dir / "log" / log_name).read_text(errors="replace")[-600:]
+    def _check_running(self, server: Server, name: str) -> None:
+        if self._processes[server].poll() is not None:
+            log = (self.data_dir / "log" / f"{server}.log").read_text(errors="replace")[-600:]
             raise UnavailableError("{name} stopped while starting; its log ends with: {log}", name=name, log=log)
+
+
+def archiving(folder: Path) -> dict[str, str]:
+    """PostgreSQL's settings that keep each full segment of its log in `folder`, compressed, at least once a minute."""
+    part, kept = f'"{folder}/.%f.part"', f'"{folder}/%f.gz"'
+    return {
+        "archive_mode": "on",
+        "archive_timeout": "60",
+        "archive_command": f'test ! -e {kept} && gzip -1 -c "%p" > {part} && sync {part} && mv {part} {kept}',
+    }
 
 
 def find_postgres() -> Path:
@@ -298,53 +398,30 @@ def find_redis() -> Path:
     return Path(program)
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    temporary.replace(path)
+def end_left_behind(cluster: Path) -> None:
+    """Kill the processes of a PostgreSQL that was killed on `cluster` itself; each of them works in that folder."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        with contextlib.suppress(OSError):  # it ended just now, or is not ours to see
+            if os.readlink(entry / "cwd") == str(cluster) and Path(os.readlink(entry / "exe")).name == "postgres":
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
-def _server_user() -> pwd.struct_passwd | None:
-    """Whom the servers run as if we are root; `None` if we are not."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name)
-    raise UnavailableError("PostgreSQL does not run as root and there is no user postgres or nobody to run it as.")
+def _free_ports(count: int) -> list[int]:
+    """Free ports below those that the kernel gives to clients.
 
-
-def _as_server_user(command: list[str], death_signal: signal.Signals | None = None) -> list[str]:
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        raise UnavailableError("The program setpriv (package util-linux) is not installed.")
-    options: list[str] = []
-    if death_signal is not None:
-        options += ["--pdeathsig", death_signal.name.removeprefix("SIG")]
-    user = _server_user()
-    if user is not None:
-        options += [
-            f"--reuid={user.pw_uid}",
-            f"--regid={user.pw_gid}",
-            "--clear-groups",
-            "--inh-caps=-all,+dac_override",
-            "--ambient-caps=-all,+dac_override",
-        ]
-    return [setpriv, *options, "--", *command] if options else command
-
-
-def _free_ports(n: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(n)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    Among those a client that asks for a server just killed may get the server's own port, connect to itself, and keep
+    the server from coming back.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
+        with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in found:
+                found.append(port)
+    return found
 
 
 def _terminate(process: subprocess.Popen[bytes] | None, how: signal.Signals) -> None:

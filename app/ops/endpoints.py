@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ipaddress import ip_address
-from typing import Annotated, cast
+from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Header, Request
@@ -17,14 +17,12 @@ from app.ops import metrics
 from app.ops.migrate import is_current
 from app.platform.dependencies import RuntimeDep, client_address
 from app.platform.runtime import Runtime
-from app.tracking.event_stream import Live
+from app.web.draining import is_draining
 from geo.database import is_alive
 from geo.errors import ForbiddenError
 
 router = APIRouter(tags=["health"])
 log = structlog.get_logger("health")
-
-PARTS = ("ingest", "control")
 
 
 @router.get("/healthz", summary="The process answers")
@@ -34,11 +32,24 @@ async def check_health() -> dict[str, str]:
 
 
 @router.get("/readyz", summary="Every part is there", responses={503: {"description": "A part is missing"}})
-def check_readiness(runtime: RuntimeDep) -> Response:
-    """200 if database, Redis, migrations and both workers are there, else 503 and which is missing."""
+def check_readiness(request: Request, runtime: RuntimeDep) -> Response:
+    """200 if database, Redis, migrations and both workers are there and this process was not told to stop, else 503."""
     parts = readiness(runtime)
+    if is_draining(request.app):
+        parts["web"] = "draining"
     ready = all(state == "ok" for state in parts.values())
     return JSONResponse({"status": "ok" if ready else "not ready", "parts": parts}, 200 if ready else 503)
+
+
+@router.get("/readyz/web", summary="This process takes requests", responses={503: {"description": "It drains"}})
+async def check_draining(request: Request) -> Response:
+    """For balancers: 503 once this process was told to stop, else 200, whatever it waits for.
+
+    Where the database or a worker is away, all web processes miss it alike: a balancer that left them out for that
+    would leave nobody to say what is missing.
+    """
+    draining = is_draining(request.app)
+    return JSONResponse({"status": "draining" if draining else "ok"}, 503 if draining else 200)
 
 
 @router.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
@@ -52,8 +63,7 @@ def show_metrics(
     token = runtime.settings.metrics_token.get_secret_value()
     if not (token and metrics.is_bearer(authorization, token)) and not _is_local(request):
         raise ForbiddenError("Metrics are for this machine, or for the bearer of CUAKHAU_METRICS_TOKEN.")
-    live = cast(Live | None, getattr(request.app.state, "live", None))
-    body = metrics.exposition(runtime, connections=len(live.connections) if live else 0)
+    body = metrics.exposition(runtime, request.app.state.request_figures.registry)
     return PlainTextResponse(body, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -64,7 +74,7 @@ def readiness(runtime: Runtime) -> dict[str, str]:
         "redis": _try(lambda: bool(runtime.redis.ping())),
         "migrations": _try(lambda: _migrated(runtime), missing="not at the newest revision"),
     }
-    for part in PARTS:
+    for part in metrics.PARTS:
         parts[part] = _try(lambda name=part: _beats(runtime.redis, name), missing="no heartbeat")  # type: ignore[misc]
     return parts
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 from sqlalchemy import make_url, select
@@ -14,17 +13,19 @@ from sqlalchemy.orm import Session
 
 from app.accounts import service
 from app.fees import bank, tariffs
+from app.gates.adding import join_corridor, replace_corridor
 from app.gates.service import seed_profiles
 from app.ops import migrate
-from app.ops.embedded import find_postgres
-from app.platform import audit
+from app.platform import audit, audit_heads, encryption_store
 from app.platform.actions import ActionContext
+from app.platform.encryption import key_ring
 from app.procedures import service as procedures
 from app.settings import Settings
+from app.signin import factors
 from capacity.store import seed_yards
 from geo.corridor import Corridor
-from geo.database import make_engine, make_session_factory
-from geo.errors import UnavailableError
+from geo.database import Base, make_engine, make_session_factory
+from geo.errors import NotFoundError
 from geo.geojson import read_collection
 from geo.store import load_corridor as read_corridor
 from geo.store import save_corridor
@@ -44,13 +45,14 @@ def transaction(settings: Settings) -> Iterator[Session]:
 
 
 def install(settings: Settings) -> None:
-    """Migrate the database and fill what is empty: the shipped corridor, its yards and gates, procedures, tariffs.
+    """Migrate the database as its owner; fill what is empty: the shipped corridor, yards, gates, procedures, tariffs.
 
     What an administrator or planner has changed is left alone.
     """
-    engine = make_engine(settings.database_url.get_secret_value(), pool_size=1, application_name="cuakhau-cli")
+    engine = make_engine(settings.owner_database_url, pool_size=1, application_name="cuakhau-cli")
+    app_role = make_url(settings.database_url.get_secret_value()).username or ""
     try:
-        migrate.upgrade(engine)
+        migrate.upgrade(engine, app_role=app_role)
     finally:
         engine.dispose()
     now = settings.clock().now()
@@ -80,20 +82,11 @@ def load_corridor(settings: Settings, file: Path, *, add: bool = False) -> dict[
     """
     now = settings.clock().now()
     with transaction(settings) as session:
-        corridor = _joined(read_corridor(session), file) if add else Corridor.from_geojson(file)
-        save_corridor(session, corridor)
-        seed_yards(session, corridor, now=now)
-        seed_profiles(session, corridor, now=now)
+        collection = read_collection(file)
+        corridor = join_corridor(read_corridor(session), collection) if add else Corridor.from_geojson(collection)
+        replace_corridor(session, corridor, now=now)
         procedures.add_shipped(session, now)
     return {"roads": len(corridor.roads), "sites": len(corridor.sites), "gates": len(corridor.gates())}
-
-
-def _joined(present: Corridor, file: Path) -> Corridor:
-    """The present corridor with the features of a file, its roads before those of the file."""
-    collection, more = present.to_geojson(), read_collection(file)
-    credit = " ".join(text for text in (present.attribution, str(more.get("attribution", ""))) if text)
-    features = [*collection["features"], *more["features"]]
-    return Corridor.from_geojson({**collection, "attribution": credit, "features": features})
 
 
 def create_user(
@@ -105,12 +98,14 @@ def create_user(
     full_name: str,
     gate: str | None,
     organisation: int | None,
+    must_change: bool = True,
 ) -> None:
-    """Make an account from the command line."""
+    """Make an account from the command line; its owner has to change the password unless it is their own already."""
     now = settings.clock().now()
     with transaction(settings) as session:
         service.create_account(
             ActionContext(session, None, now),
+            must_change_password=must_change,
             username=username,
             password=password,
             full_name=full_name or username,
@@ -118,6 +113,22 @@ def create_user(
             gate_id=gate,
             organisation_id=organisation,
         )
+
+
+def take_factors_away(settings: Settings, username: str) -> None:
+    """Forget every second factor of an account, from the command line: where no second administrator is left.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such account.
+    """
+    now = settings.clock().now()
+    with transaction(settings) as session:
+        account = service.find_account_by_name(session, username)
+        if account is None:
+            raise NotFoundError("There is no account {username}.", username=username)
+        factors.take_away(ActionContext(session, None, now), account)
 
 
 def create_gateway(settings: Settings, name: str) -> str:
@@ -130,36 +141,34 @@ def create_gateway(settings: Settings, name: str) -> str:
     return token
 
 
-def verify_audit(settings: Settings) -> list[audit.Fault]:
-    """The faults in the audit log's chain; empty if it is whole."""
+def verify_audit(settings: Settings, *, heads: Path | None = None, key: Path | None = None) -> list[audit.Fault]:
+    """The faults in the audit log's chain; empty if it is whole and holds the signed heads of a file.
+
+    `key` is the public key that signed them, by default the installation's own.
+
+    Raises
+    ------
+    MalformedError
+        If the file holds something that the key has not signed.
+    """
+    noted = []
+    if heads is not None:
+        public = audit_heads.read_public_key(key) if key else audit_heads.Keys.of(settings).private.public_key()
+        noted = audit_heads.noted(audit_heads.read_heads(heads, public))
     with transaction(settings) as session:
-        return list(audit.verify(session))
+        return list(audit.verify(session, heads=noted))
 
 
-def dump(settings: Settings, file: Path) -> None:
-    """Write the whole database to `file` in pg_dump's custom format."""
-    _run_client(settings, "pg_dump", ["--format=custom", "--no-owner", f"--file={file}"])
+def sign_audit_head(settings: Settings) -> str | None:
+    """The signed head of the audit log as it is now, as a line to keep elsewhere; `None` if the log is empty."""
+    with transaction(settings) as session:
+        head = audit_heads.newest_head(session, audit_heads.Keys.of(settings), settings.clock().now())
+    return None if head is None else head.line()
 
 
-def restore(settings: Settings, file: Path) -> None:
-    """Replace the whole database by the archive `file`; all or nothing."""
-    _run_client(
-        settings, "pg_restore", ["--clean", "--if-exists", "--no-owner", "--single-transaction", "-d", "", str(file)]
-    )
-
-
-def _run_client(settings: Settings, program: str, arguments: list[str]) -> None:
-    url = make_url(settings.database_url.get_secret_value())
-    environment = dict(os.environ) | {
-        "PGHOST": url.host or "",
-        "PGPORT": str(url.port or 5432),
-        "PGUSER": url.username or "",
-        "PGPASSWORD": str(url.password or ""),
-        "PGDATABASE": url.database or "",
-    }
-    arguments = [url.database or "" if argument == "" else argument for argument in arguments]
-    done = subprocess.run(
-        [str(find_postgres() / program), *arguments], env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise UnavailableError("{program} failed: {reason}", program=program, reason=done.stderr.strip()[-1000:])
+def reencrypt(settings: Settings) -> int:
+    """Bring every encrypted value under the first of the settings' keys; how many values."""
+    for tables in sorted(Path(__file__).parents[1].glob("*/tables.py")):
+        import_module(f"app.{tables.parent.name}.tables")
+    with transaction(settings) as session:
+        return encryption_store.reencrypt(session.connection(), Base.metadata, key_ring())

@@ -1,4 +1,4 @@
-"""Recorded GPS fed through the real door `/gps/batch`: CSV, NDJSON, Parquet or GPX."""
+"""Recorded GPS fed through the real door `/gps/batch`, from every format of `ingest.traces`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-import geopandas
 import httpx
 import numpy as np
 import orjson
@@ -19,21 +18,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from geo.clock import Clock, SystemClock
 from geo.errors import InvalidInputError, UnavailableError
+from ingest.formats.report import MAX_LISTED
+from ingest.traces.files import read_trace
+from ingest.traces.trace import COLUMNS, Trace
 
-CHUNK_LINES = 5_000
+CHUNK_LINES = MAX_LISTED
 TICK_S = 0.5
 """How long fixes gather before they are sent when played against the clock."""
 GIVE_UP_AFTER_S = 120.0
-COLUMNS = {
-    "device": ("device", "device_id", "deviceid", "id", "uniqueid"),
-    "time": ("time", "timestamp", "fixtime", "tst"),
-    "lat": ("lat", "latitude", "y"),
-    "lon": ("lon", "lng", "longitude", "x"),
-    "speed_mps": ("speed_mps", "speed"),
-    "heading_deg": ("heading_deg", "heading", "course", "bearing"),
-    "accuracy_m": ("accuracy_m", "accuracy"),
-}
-_NEEDED = ("device", "time", "lat", "lon")
 
 
 @dataclass
@@ -45,31 +37,42 @@ class Sent:
     refused: Counter[str] = field(default_factory=Counter)
 
 
-def read_recording(file: Path) -> pd.DataFrame:
-    """Recorded fixes by time: `device`, `time` (UTC), `lat`, `lon`, if known `speed_mps`, `heading_deg`, `accuracy_m`.
-
-    Speeds are m/s. A GPX file is one device a track, named like the track, else like the file.
+def read_recording(file: Path) -> Trace:
+    """The points of a recording by time, and what was wrong with others.
 
     Raises
     ------
     InvalidInputError
-        If the kind of file is not known or a column is missing or unreadable.
+        If the kind of file is not known, a column is missing, or it has no point that could be sent.
     """
-    kind = file.suffix.lower()
     try:
-        if kind in {".csv", ".txt"}:
-            frame = pd.read_csv(file, dtype={name: str for name in COLUMNS["device"]})
-        elif kind in {".ndjson", ".jsonl", ".json"}:
-            frame = pd.DataFrame([orjson.loads(line) for line in file.read_bytes().splitlines() if line.strip()])
-        elif kind in {".parquet", ".pq"}:
-            frame = pd.read_parquet(file)
-        elif kind == ".gpx":
-            frame = _read_gpx(file)
-        else:
-            raise InvalidInputError("{name} is not CSV, NDJSON, Parquet or GPX.", field="file", name=file.name)
-        return _normalise(frame, file)
-    except (ValueError, KeyError, OSError) as error:
-        raise InvalidInputError("{name}: {reason}", field="file", name=file.name, reason=str(error)[:300]) from None
+        data = file.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(
+            "{name}: {reason}", field="file", name=file.name, reason=error.strerror or "cannot be read"
+        ) from None
+    return read_trace(file.name, data)
+
+
+class FaultOut(TypedDict):
+    """What was wrong with a point of a recording."""
+
+    line: int
+    value: str
+    reason: str
+
+
+class ReplayResult(TypedDict):
+    """What became of the points of a recording: how many were read, sent and taken, refused by reason, and the faults
+    of those that could not be read."""
+
+    read: int
+    sent: int
+    accepted: int
+    refused: dict[str, int]
+    faults: list[FaultOut]
+    duration_s: float
+    fixes_per_s: float | None
 
 
 def replay(
@@ -82,13 +85,11 @@ def replay(
     token: str | None = None,
     clock: Clock = SystemClock(),
     sleep: Callable[[float], None] = time.sleep,
-) -> dict[str, Any]:
+) -> ReplayResult:
     """Feed `file` to the platform at `url`, `speed` times as fast as recorded (0: as fast as it goes).
 
     With `shift` the times move so that the last fix is sent at its own time: at speed 1 the first one is now, and at
     no speed does one lie in the future. `token` is a gateway's, for recordings that name devices by IMEI.
-
-    Result: `{"sent","accepted","refused":{reason: count},"duration_s","fixes_per_s"}`.
 
     Raises
     ------
@@ -97,7 +98,8 @@ def replay(
     UnavailableError
         If the platform does not take fixes for two minutes.
     """
-    frame = read_recording(Path(file))
+    trace = read_recording(Path(file))
+    frame = trace.points
     sent = Sent()
     started = time.monotonic()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -114,9 +116,11 @@ def replay(
             bar.update(task, completed=sent.lines)
     duration_s = time.monotonic() - started
     return {
+        "read": len(frame),
         "sent": sent.lines,
         "accepted": sent.accepted,
         "refused": dict(sent.refused),
+        "faults": [{"line": fault.line, "value": fault.value, "reason": fault.reason} for fault in trace.faults],
         "duration_s": round(duration_s, 3),
         "fixes_per_s": round(sent.lines / duration_s, 1) if duration_s else None,
     }
@@ -193,40 +197,3 @@ def _due(frame: pd.DataFrame, speed: float, sleep: Callable[[float], None]) -> I
             done = upto
         else:
             sleep(min(TICK_S, max(0.01, due_s[done] - (time.monotonic() - started))))
-
-
-def _normalise(frame: pd.DataFrame, file: Path) -> pd.DataFrame:
-    present = {str(name).lower(): name for name in frame.columns}
-    chosen = {
-        name: next((present[alias] for alias in aliases if alias in present), None) for name, aliases in COLUMNS.items()
-    }
-    missing = [name for name in _NEEDED if chosen[name] is None]
-    if missing:
-        raise InvalidInputError(
-            "{name} has no column {missing}.", field="file", name=file.name, missing=", ".join(missing)
-        )
-    out = pd.DataFrame({name: frame[column] for name, column in chosen.items() if column is not None})
-    times = out["time"]
-    if pd.api.types.is_numeric_dtype(times):
-        seconds = times if float(times.abs().max()) < 2**31 else times / 1000
-        out["time"] = pd.to_datetime(seconds, unit="s", utc=True)
-    else:
-        out["time"] = pd.to_datetime(times, utc=True, format="ISO8601")
-    out["device"] = out["device"].astype(str)
-    for name in set(out.columns) - {"device", "time"}:
-        out[name] = pd.to_numeric(out[name])
-    return out.dropna(subset=list(_NEEDED)).sort_values("time", kind="stable", ignore_index=True)
-
-
-def _read_gpx(file: Path) -> pd.DataFrame:
-    points = geopandas.read_file(file, layer="track_points")
-    tracks = geopandas.read_file(file, layer="tracks")
-    names = [name if isinstance(name, str) and name else file.stem for name in tracks["name"]] or [file.stem]
-    return pd.DataFrame(
-        {
-            "device": [names[int(number)] if int(number) < len(names) else file.stem for number in points["track_fid"]],
-            "time": points["time"],
-            "lat": points.geometry.y,
-            "lon": points.geometry.x,
-        }
-    )

@@ -7,21 +7,21 @@ is told to stop, or dies itself, everything it started stops.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-import secrets
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -31,13 +31,16 @@ from rich.console import Console
 from watchfiles import PythonFilter
 
 import geo
-from app.ops.embedded import EmbeddedServers, ServerUrls, write_private
+from app.accounts.first_administrator import first_token
+from app.ops.child_processes import Part, ends_with_its_parent, start, stop, tend
+from app.ops.embedded import EmbeddedServers, Server, ServerUrls
+from app.ops.running import OWNER_URL, local_url, running, secret_key
+from app.ops.server_user import PRIVATE_UMASK, make_private, write_private
+from app.settings import WORKER_NAME, GatewaySettings, OperationsSettings, ProcessSettings
 from geo.errors import UnavailableError
 
 READY_TIMEOUT_S = 240.0
-STOP_TIMEOUT_S = 15.0
 LOG_LIMIT_BYTES = 20_000_000
-
 
 PACKAGES_DIR = Path(geo.__file__).parents[1]
 PACKAGES = ("app", "geo", "routing", "capacity", "ingest", "maps")
@@ -48,18 +51,6 @@ class SourceFilter(PythonFilter):
 
     def __init__(self, *, ignore_paths: Sequence[str | Path] | None = None) -> None:
         super().__init__(ignore_paths=ignore_paths, extra_extensions=(".po", ".yaml"))
-
-
-@dataclass
-class Part:
-    """One child process and how often it had to be started."""
-
-    name: str
-    arguments: list[str]
-    process: subprocess.Popen[bytes] | None = None
-    starts: int = 0
-    started_at: float = 0.0
-    next_start: float = 0.0
 
 
 @dataclass
@@ -77,37 +68,47 @@ class Supervisor:
     reload: bool = False
     console: Console = field(default_factory=lambda: Console(stderr=True))
     _stopping: bool = False
+    _processes: ProcessSettings = field(default_factory=ProcessSettings)
 
     def run(self) -> int:
         """Bring everything up, wait in the foreground, take everything down; the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._ask_to_stop)
         self._check_port()
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        os.umask(PRIVATE_UMASK)
+        make_private(self.data_dir)
         with ExitStack() as stack:
-            environment = self._environment(self._servers(stack))
+            urls, servers = self._servers(stack)
+            environment = self._environment(urls)
             if self._stopping:
                 return 0
-            self._prepare(environment)
-            parts = [Part("web", ["serve"]), Part("ingest", ["worker"]), Part("control", ["control"])]
-            stack.callback(self._stop, parts)
+            owners = environment | {OWNER_URL: urls.owner_url}  # for those who migrate and back up, no part of ours
+            stack.enter_context(running(self.data_dir, owners))
+            self._prepare(owners)
+            parts = [
+                self._part("web", environment, "serve"),
+                *(self._worker(number, environment) for number in range(1, self._processes.ingest_processes + 1)),
+                self._part("control", environment, "control"),
+            ]
+            stack.callback(stop, parts)
             for part in parts:
-                self._start(part, environment)
-            if not self._await_ready(parts, environment):
+                start(part, self._warn)
+            if not self._await_ready([*servers, *parts]):
                 return 0 if self._stopping else 1
-            self._announce()
+            self._announce(environment)
+            parts += self.gateways(environment, GatewaySettings())
             if self.demo:
-                parts.append(Part("demo", ["demo", "run"]))
+                parts.append(self._part("demo", environment, "demo", "run"))
             while not self._stopping:
-                self._tend(parts, environment)
-                time.sleep(0.5)
+                self._tend([*servers, *parts])
+                time.sleep(0.2)
             self.console.print("Stopping…")
         return 0
 
     @property
     def url(self) -> str:
         """Where people open the platform."""
-        return f"http://{'127.0.0.1' if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"  # noqa: S104
+        return local_url(self.host, self.port)
 
     def _check_port(self) -> None:
         with socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET) as probe:
@@ -116,7 +117,7 @@ class Supervisor:
                 probe.bind((self.host, self.port))
             except OSError as error:
                 raise UnavailableError(
-                    "Port {port} cannot be used ({reason}); choose another with --port.",
+                    "Port {port} cannot be used ({reason}); choose another with --port or CUAKHAU_PORT.",
                     port=self.port,
                     reason=error.strerror,
                 ) from None
@@ -124,17 +125,27 @@ class Supervisor:
     def _ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
-    def _servers(self, stack: ExitStack) -> ServerUrls:
+    def _servers(self, stack: ExitStack) -> tuple[ServerUrls, list[Part]]:
+        """Where the servers answer, and those that are ours to keep running."""
         database_url, redis_url = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
         if database_url and redis_url:
-            return ServerUrls(database_url, redis_url)
+            return ServerUrls.of_environment(os.environ), []
         if database_url or redis_url:
             raise UnavailableError("Set both DATABASE_URL and REDIS_URL, or neither for private servers.")
         self.console.print("Starting private PostGIS and Redis…")
-        return stack.enter_context(EmbeddedServers(self.data_dir))
+        servers = EmbeddedServers(
+            self.data_dir,
+            wal_archive=OperationsSettings().wal_archive,
+            postgres_settings={"max_connections": str(self._processes.max_connections())},
+        )
+        urls, now = stack.enter_context(servers), time.monotonic()
+        return urls, [
+            Part(server, partial(servers.launch, server), servers.process(server), starts=1, started_at=now)
+            for server in Server
+        ]
 
     def _environment(self, urls: ServerUrls) -> dict[str, str]:
-        environment = dict(os.environ)
+        environment = {name: value for name, value in os.environ.items() if name != OWNER_URL}
         environment |= {
             "DATABASE_URL": urls.database_url,
             "REDIS_URL": urls.redis_url,
@@ -145,17 +156,17 @@ class Supervisor:
             "PYTHONUNBUFFERED": "1",
         }
         if "CUAKHAU_SECRET_KEY" not in environment:
-            environment["CUAKHAU_SECRET_KEY"] = self._secret_key()
+            environment["CUAKHAU_SECRET_KEY"] = secret_key(self.data_dir)
         if self.speed != 1.0:
             environment["CUAKHAU_CLOCK_ORIGIN"] = datetime.now(UTC).isoformat()
             environment["CUAKHAU_CLOCK_SPEED"] = str(self.speed)
         return environment
 
-    def _secret_key(self) -> str:
-        path = self.data_dir / "secret-key"
-        if not path.exists():
-            write_private(path, secrets.token_hex(32))
-        return path.read_text()
+    def _worker(self, number: int, environment: dict[str, str]) -> Part:
+        """Named alike after each start: a worker takes the shards of the one that died in its place at once."""
+        part = "ingest" if number == 1 else f"ingest-{number}"
+        own_name = f"{socket.gethostname()}-{self.data_dir}" + ("" if number == 1 else f"-{number}")
+        return self._part(part, environment | {WORKER_NAME: own_name}, "worker")
 
     def _prepare(self, environment: dict[str, str]) -> None:
         """Migrate and fill, unless this very version already did so in this data directory."""
@@ -183,51 +194,51 @@ class Supervisor:
                 reason=(done.stderr or done.stdout).strip()[-2000:],
             )
 
-    def _start(self, part: Part, environment: dict[str, str]) -> None:
-        command = _ends_with_its_parent([sys.executable, "-m", "app.cli", *part.arguments])
-        if self.reload:
-            command = _ends_with_its_parent(_restarted_on_change(command))
-        with self._log(part) as log:
-            part.process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        part.starts += 1
-        part.started_at = time.monotonic()
+    def _part(self, name: str, environment: dict[str, str], *arguments: str) -> Part:
+        """The part that runs `cuakhau ARGUMENTS`."""
 
-    def _log(self, part: Part) -> IO[bytes]:
-        path = self.data_dir / "log" / f"{part.name}.log"
+        def launch() -> subprocess.Popen[bytes]:
+            command = ends_with_its_parent([sys.executable, "-m", "app.cli", *arguments])
+            if self.reload:
+                command = ends_with_its_parent(_restarted_on_change(command))
+            with self._log(name) as log:
+                return subprocess.Popen(
+                    command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                )
+
+        return Part(name, launch)
+
+    def gateways(self, environment: dict[str, str], settings: GatewaySettings) -> list[Part]:
+        """The gateways that are wanted."""
+        ports = settings.terminal_ports()
+        parts = [self._part(name, environment, name, "--port", str(port)) for name, port in ports.items()]
+        if settings.mqtt_url.get_secret_value():  # the process reads it by itself: an argument would show the password
+            parts.append(self._part("mqtt", environment, "mqtt"))
+        return parts
+
+    def _warn(self, text: str) -> None:
+        """Tell the person in front; what cannot be written (a full disk) must not end the platform."""
+        with contextlib.suppress(OSError):
+            self.console.print(f"[yellow]{text} See {self.data_dir / 'log'}.[/yellow]")
+
+    def _log(self, name: str) -> IO[bytes]:
+        path = self.data_dir / "log" / f"{name}.log"
         path.parent.mkdir(exist_ok=True)
         if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
             path.replace(path.with_suffix(".log.1"))
         return path.open("ab")
 
-    def _tend(self, parts: list[Part], environment: dict[str, str]) -> None:
-        """Start again what has died, at once the first time, later with growing pauses."""
-        now = time.monotonic()
-        for part in parts:
-            if part.process is None:
-                self._start(part, environment)
-                continue
-            if part.process.poll() is None:
-                continue
-            if part.next_start < part.started_at:
-                lived_s = now - part.started_at
-                part.starts = 1 if lived_s > 60 else part.starts
-                part.next_start = now + min(30.0, 2.0 ** (part.starts - 1) - 1)
-                self.console.print(
-                    f"[yellow]{part.name} stopped (status {part.process.returncode}); see "
-                    f"{self.data_dir / 'log' / (part.name + '.log')}. Starting it again.[/yellow]"
-                )
-            if now >= part.next_start:
-                self._start(part, environment)
+    def _tend(self, parts: list[Part]) -> None:
+        tend(parts, self._warn)
 
-    def _await_ready(self, parts: list[Part], environment: dict[str, str]) -> bool:
+    def _await_ready(self, parts: list[Part]) -> bool:
         deadline = time.monotonic() + READY_TIMEOUT_S
         missing = "web"
-        with self.console.status("Starting…") as status:
+        # One client: each that is made loads the system's certificates, which takes longer than the question.
+        with self.console.status("Starting…") as status, httpx.Client(timeout=2) as client:
             while not self._stopping:
                 try:
-                    answer = httpx.get(f"{self.url}/readyz", timeout=2)
+                    answer = client.get(f"{self.url}/readyz")
                     if answer.status_code == 200:
                         return True
                     missing = answer.text
@@ -237,11 +248,11 @@ class Supervisor:
                     self.console.print(f"[red]Not ready after {READY_TIMEOUT_S:.0f} s: {missing}[/red]")
                     return False
                 status.update(f"Starting… ({missing[:200]})")
-                self._tend(parts, environment)
+                self._tend(parts)
                 time.sleep(0.1)
         return False
 
-    def _announce(self) -> None:
+    def _announce(self, environment: Mapping[str, str]) -> None:
         print(f"\nCửa Khẩu Số: {self.url}\n", flush=True)
         accounts = self.data_dir / "demo-accounts.json"
         if self.demo and accounts.exists():
@@ -250,28 +261,13 @@ class Supervisor:
                 print(f"  {role:<18} {account['username']:<20} {account['password']}")
             print(f"  (kept in {accounts})")
         elif not self.demo:
-            print("No accounts yet? Make the first: bin/cuakhau user create --role administrator NAME")
+            token = first_token(environment["CUAKHAU_SECRET_KEY"])
+            link = f"{self.url}/first-administrator/{token}"
+            if httpx.get(link, timeout=20).status_code == 200:
+                print("There is no administrator yet. Open this link, for yourself alone, and become the first:")
+                print(f"  {link}")
+                print(f"or make one here: bin/cuakhau user create --role administrator NAME --data-dir {self.data_dir}")
         print("\nCtrl-C stops everything.", flush=True)
-
-    def _stop(self, parts: list[Part]) -> None:
-        for part in reversed(parts):
-            if part.process is not None and part.process.poll() is None:
-                part.process.terminate()
-        deadline = time.monotonic() + STOP_TIMEOUT_S
-        for part in parts:
-            if part.process is None:
-                continue
-            try:
-                part.process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                part.process.kill()
-                part.process.wait()
-
-
-def _ends_with_its_parent(command: list[str]) -> list[str]:
-    """`command`, stopped by the kernel should the process that starts it be killed."""
-    setpriv = shutil.which("setpriv")
-    return command if setpriv is None else [setpriv, "--pdeathsig", "TERM", "--", *command]
 
 
 def _restarted_on_change(command: list[str]) -> list[str]:

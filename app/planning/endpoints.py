@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, time
-from typing import Annotated, Any, Literal, cast
+from datetime import time
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from app.accounts.authorisation import acting, allow
 from app.gates import service as gates
+from app.gates.schemas import GateSettingOut
 from app.planning import service
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import problems
+from app.platform.json import JsonObject
 from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
 from routing import store as routing_store
+from routing.gates import Direction
 from routing.scenario import Scenario, library
 from routing.tables import ScenarioRunRow
 
@@ -26,7 +29,6 @@ router = APIRouter(prefix="/api/v1", tags=["planning"])
 
 Reader = Annotated[Principal, Depends(allow("scenarios.read"))]
 Planner = Annotated[Principal, Depends(allow("scenarios.run"))]
-Direction = Literal["export", "import"]
 RunStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 
 SCENARIO_EXAMPLE: dict[str, JsonValue] = {
@@ -49,14 +51,14 @@ class ScenarioIn(BaseModel):
     seed: int | None = Field(default=None, ge=0, lt=2**63)
 
 
-class RunOut(BaseModel):
-    """A scenario run. `result` comes with the run itself, not with lists."""
+class RunColumns(BaseModel):
+    """What is told of a run as it is kept."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     run_id: uuid.UUID
-    name: str
     status: RunStatus
     progress: float
-    runs: int
     seed: int
     code_version: str
     created_by: int
@@ -64,28 +66,28 @@ class RunOut(BaseModel):
     started_at: AwareDatetime | None
     finished_at: AwareDatetime | None
     error: str | None
+
+
+class RunOut(RunColumns):
+    """A scenario run. `result` comes with the run itself, not with lists."""
+
+    name: str
+    runs: int
     scenario: dict[str, JsonValue] | None = None
     result: dict[str, JsonValue] | None = None
 
     @classmethod
-    def of(cls, row: ScenarioRunRow, *, is_whole: bool = False) -> RunOut:
+    def of(cls, row: ScenarioRunRow, *, is_whole: bool = False) -> Self:
         """A run; with its inputs and result if it is to be `is_whole`."""
-        scenario = row.inputs.get("scenario", {})
-        return cls(
-            run_id=row.run_id,
-            name=scenario.get("name", ""),
-            status=cast(RunStatus, row.status),
-            progress=row.progress,
-            runs=row.inputs.get("runs", 0),
-            seed=row.seed,
-            code_version=row.code_version,
-            created_by=row.created_by,
-            created_at=row.created_at,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
-            error=row.error,
-            scenario=scenario if is_whole else None,
-            result=row.result if is_whole else None,
+        scenario = row.inputs["scenario"]
+        return cls.model_validate(
+            {
+                **dict(RunColumns.model_validate(row)),
+                "name": scenario["name"],
+                "runs": row.inputs["runs"],
+                "scenario": scenario if is_whole else None,
+                "result": row.result if is_whole else None,
+            }
         )
 
 
@@ -93,26 +95,6 @@ class RunList(BaseModel):
     """The newest runs."""
 
     items: list[RunOut]
-
-
-class GateSettingOut(BaseModel):
-    """How one direction of a gate works; hours are local (Asia/Ho_Chi_Minh), equal hours mean round the clock."""
-
-    gate_id: str
-    direction: Direction
-    lanes: int
-    open_from: time
-    open_to: time
-    service_mean_s: float
-    service_cv: float
-    entrance_lanes: int
-    entrance_service_mean_s: float
-    entrance_service_cv: float
-    dwell_mean_s: float
-    dwell_cv: float
-    version: int
-    updated_at: datetime
-    updated_by: int | None
 
 
 class GateSettingIn(BaseModel):
@@ -135,13 +117,13 @@ class GateSettingIn(BaseModel):
 # Scenarios
 
 
-@router.get("/scenarios", response_model=RunList, responses=problems())
-def list_runs(session: SessionDep, _principal: Reader, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Any:
+@router.get("/scenarios", responses=problems())
+def list_runs(session: SessionDep, _principal: Reader, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> RunList:
     """The newest runs of all planners."""
     return RunList(items=[RunOut.of(row) for row in routing_store.scenario_runs(session, limit=limit)])
 
 
-@router.post("/scenarios", status_code=202, response_model=RunOut, responses=problems())
+@router.post("/scenarios", status_code=202, responses=problems())
 def queue_run(
     body: ScenarioIn,
     response: Response,
@@ -149,7 +131,7 @@ def queue_run(
     corridor: CorridorDep,
     clock: ClockDep,
     principal: Planner,
-) -> Any:
+) -> RunOut:
     """Queue a scenario; its progress comes as `scenario` events and under the address in `Location`."""
     run_id = service.queue_scenario(
         session, principal, corridor, body.scenario, runs=body.runs, seed=body.seed, now=clock.now()
@@ -159,19 +141,19 @@ def queue_run(
 
 
 @router.get("/scenarios/library", responses=problems())
-def list_library(_principal: Reader) -> dict[str, Any]:
+def list_library(_principal: Reader) -> JsonObject:
     """The scenarios that come with the platform, each with its sources."""
     return {"items": [scenario.to_record() for scenario in library().values()]}
 
 
-@router.get("/scenarios/{run_id}", response_model=RunOut, responses=problems(404))
-def read_run(run_id: uuid.UUID, session: SessionDep, _principal: Reader) -> Any:
+@router.get("/scenarios/{run_id}", responses=problems(404))
+def read_run(run_id: uuid.UUID, session: SessionDep, _principal: Reader) -> RunOut:
     """A run: its inputs, how far it is, and once it is done base and variant side by side."""
     return RunOut.of(routing_store.get_scenario_run(session, run_id), is_whole=True)
 
 
-@router.post("/scenarios/{run_id}/cancel", response_model=RunOut, responses=problems(404, 409))
-def cancel_run(run_id: uuid.UUID, session: SessionDep, clock: ClockDep, _principal: Planner) -> Any:
+@router.post("/scenarios/{run_id}/cancel", responses=problems(404, 409))
+def cancel_run(run_id: uuid.UUID, session: SessionDep, clock: ClockDep, _principal: Planner) -> RunOut:
     """Cancel a run that waits or works."""
     return RunOut.of(service.cancel_scenario(session, run_id, clock.now()))
 
@@ -179,7 +161,7 @@ def cancel_run(run_id: uuid.UUID, session: SessionDep, clock: ClockDep, _princip
 # Gates
 
 
-@router.get("/gates/{gate_id}/settings", response_model=GateSettingOut, responses=problems(404))
+@router.get("/gates/{gate_id}/settings", responses=problems(404))
 def read_gate(
     gate_id: str,
     response: Response,
@@ -187,12 +169,12 @@ def read_gate(
     clock: ClockDep,
     _principal: Annotated[Principal, Depends(allow("settings.read"))],
     direction: Direction = "export",
-) -> Any:
+) -> GateSettingOut:
     """How one direction of a gate works."""
     return with_etag(response, gates.get_setting(session, gate_id, direction, clock.now()))
 
 
-@router.patch("/gates/{gate_id}/settings", response_model=GateSettingOut, responses=problems(404, 412, 428))
+@router.patch("/gates/{gate_id}/settings", responses=problems(404, 412, 428))
 def change_gate(
     gate_id: str,
     body: GateSettingIn,
@@ -200,7 +182,7 @@ def change_gate(
     action: Annotated[ActionContext, Depends(acting("settings.write"))],
     expected_version: ExpectedVersion,
     direction: Direction = "export",
-) -> Any:
+) -> GateSettingOut:
     """Change how one direction of a gate works; send the ETag as If-Match.
 
     It is published as a version of the gate's profile, in force at once.

@@ -8,12 +8,14 @@ from app.planning.endpoints import ScenarioIn
 from app.platform.labels import N_
 from app.web.forms import Field, RecordForm, Rule, fields_of
 from routing.scenario_inputs import (
+    Ban,
     DemandChange,
     Diversion,
     GateWorld,
     Hold,
     RoadClosure,
     Scenario,
+    Variant,
     World,
     YardChange,
 )
@@ -22,17 +24,22 @@ GATE_FIELDS: Final = fields_of(
     GateWorld,
     {
         "lanes": N_("Lanes"),
+        "reversed_lanes": N_("Import lanes reversed for exports"),
         "opens": N_("Opens"),
         "closes": N_("Closes"),
         "service_mean_s": N_("Service time, mean"),
         "service_cv": N_("Service time, variation"),
         "cleared_exports_veh_per_day": N_("or: exports cleared a day"),
         "entrance_lanes": N_("Lanes at the entrance"),
+        "entrance_service_mean_s": N_("Check at the entrance, mean"),
+        "entrance_service_cv": N_("Check at the entrance, variation"),
         "dwell_mean_s": N_("Stay in the yard, mean"),
+        "dwell_cv": N_("Stay in the yard, variation"),
         "exports_veh_per_day": N_("Exports a day"),
         "imports_veh_per_day": N_("Imports a day"),
         "standing_veh": N_("Standing at the start"),
     },
+    reversed_lanes={"placeholder": "0"},
     opens={"kind": "clock"},
     closes={"kind": "clock"},
     exports_veh_per_day={"unit": N_("trucks")},
@@ -102,6 +109,18 @@ ROW_FIELDS: Final[dict[str, dict[str, Field]]] = {
         goods={"empty": N_("All goods")},
         release_veh_per_h={"unit": N_("trucks")},
     ),
+    "bans": fields_of(
+        Ban,
+        {
+            "gate": N_("Gate"),
+            "goods": N_("Goods"),
+            "from_h": N_("Banned from hour after the start"),
+            "to_h": N_("Until hour after the start"),
+        },
+        gate={"kind": "choice", "empty": N_("All gates")},
+        goods={"empty": N_("All goods")},
+        from_h={"placeholder": "0"},
+    ),
 }
 """Lists of changes, each with the fields of a row. A required choice is always made."""
 STUDY_FIELDS: Final = {
@@ -119,6 +138,7 @@ STUDY_FIELDS: Final = {
     **fields_of(ScenarioIn, {"runs": N_("Runs of each world"), "seed": N_("Seed")}),
 }
 WORLD_FIELDS: Final = fields_of(World, {"perishable_share": N_("Share of perishable goods")})
+VARIANT_NAME: Final = fields_of(Variant, {"name": N_("Name of the variant")}, name={"required": True})["name"]
 YARD_FIELD: Final = fields_of(YardChange, {"capacity_veh": N_("Places for trucks")})["capacity_veh"]
 
 CHOICES: Final = {
@@ -132,7 +152,7 @@ CHOICES: Final = {
 STUDY_FORM: Final = RecordForm(
     ScenarioIn,
     {
-        **{name: one for fields in ROW_FIELDS.values() for name, one in fields.items()},
+        **{name: field for fields in ROW_FIELDS.values() for name, field in fields.items()},
         **GATE_FIELDS,
         **STUDY_FIELDS,
         **WORLD_FIELDS,
@@ -146,6 +166,8 @@ STUDY_FORM: Final = RecordForm(
         ),
         Rule("exports_veh_per_day or", "exports_veh_per_day", N_("Give exports a day or by the hour, not both.")),
         Rule("before it begins", "to_h", N_("The closure must end after it begins.")),
+        Rule("the ban ends", "to_h", N_("The ban must end after it begins.")),
+        Rule("is given twice", "", N_("Give each variant a name of its own, other than base and variant.")),
         Rule("no time of day", "", N_("Write a time of day like 07:30.")),
     ),
     root="scenario",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
@@ -13,9 +13,17 @@ from app.accounts.authorisation import allow
 from app.accounts.service import account_names
 from app.forecasting.service import gate_now
 from app.gates import service as gates
+from app.planning import answers, calibration, exports, runs, service, settings_pages
 from app.planning import fields as study_fields
-from app.planning import runs, service, settings_pages
-from app.planning.form import ROWS, SentFields, fields_of, read_form, row_count
+from app.planning.form import (
+    SentFields,
+    edit_variants,
+    extended_corridor,
+    fields_of,
+    read_form,
+    row_counts,
+    variant_numbers,
+)
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.web.forms import Problem, Written, problems_by_field
@@ -75,10 +83,29 @@ def queue_run(
     return RedirectResponse(f"/planner/runs/{run_id}", 303)
 
 
+@router.post("/form")
+def change_form(
+    request: Request,
+    _principal: Planner,
+    session: SessionDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    sent: SentFields,
+) -> Response:
+    """The form with a variant added, copied or removed (`act`); nothing is kept."""
+    return _form(request, session, corridor, clock, edit_variants(sent, dict(sent).get("act", "")))
+
+
 @router.get("/runs")
 def list_runs(request: Request, _principal: Viewer, session: SessionDep) -> Response:
     """The list of runs alone, to be put into the page again."""
-    return render(request, "planning/runs.html", **_listing(request, session))
+    return render(
+        request,
+        "planning/runs.html",
+        runs=runs.list_runs(session, _language(request)),
+        status_names=runs.STATUS_NAMES,
+        status_icons=runs.STATUS_ICONS,
+    )
 
 
 @router.get("/runs/{run_id}")
@@ -94,13 +121,15 @@ def show_run(
         "planning/run.html",
         run=runs.summarise(row, names, _language(request)),
         figures=key_figures(record) if record else [],
+        found=answers.rank_variants(record, _language(request)) if record and record.get("variants") else None,
         data=runs.chart_data(record) if record else None,
         inputs={name: list(describe_inputs(row.inputs["scenario"].get(name, {}))) for name in ("world", "change")},
         sites=_names(corridor),
         words=INPUT_NAMES,
         sources=_translated(request, row.inputs["scenario"].get("sources", ())),
         description=_translated(request, [row.inputs["scenario"].get("description", "").strip()])[0],
-        **_status_words(),
+        status_names=runs.STATUS_NAMES,
+        status_icons=runs.STATUS_ICONS,
     )
 
 
@@ -115,7 +144,45 @@ def cancel_run(run_id: uuid.UUID, _principal: Planner, session: SessionDep, cloc
 def download_series(run_id: uuid.UUID, _principal: Viewer, session: SessionDep) -> Response:
     """The series of a finished run as CSV."""
     record = runs.get_result(routing_store.get_scenario_run(session, run_id))
-    return _download(runs.series_csv(record), f"scenario-{run_id}.csv", "text/csv; charset=utf-8")
+    return _download(exports.series_csv(record), f"scenario-{run_id}.csv", "text/csv; charset=utf-8")
+
+
+@router.get("/runs/{run_id}/series.parquet")
+def download_parquet(run_id: uuid.UUID, _principal: Viewer, session: SessionDep) -> Response:
+    """The series of a finished run as Parquet."""
+    record = runs.get_result(routing_store.get_scenario_run(session, run_id))
+    return _download(exports.series_parquet(record), f"scenario-{run_id}.parquet", "application/vnd.apache.parquet")
+
+
+@router.get("/runs/{run_id}/totals.csv")
+def download_totals(run_id: uuid.UUID, _principal: Viewer, session: SessionDep) -> Response:
+    """The totals of all variants of a finished run as CSV."""
+    record = runs.get_result(routing_store.get_scenario_run(session, run_id))
+    return _download(exports.totals_csv(record), f"scenario-{run_id}-totals.csv", "text/csv; charset=utf-8")
+
+
+@router.get("/runs/{run_id}/variants.png")
+def download_picture(request: Request, run_id: uuid.UUID, _principal: Viewer, session: SessionDep) -> Response:
+    """A finished run as one picture."""
+    record = runs.get_result(routing_store.get_scenario_run(session, run_id))
+    pages = _pages(request)
+    from maps.study_chart import study_png  # noqa: PLC0415 - brings Matplotlib, which no other page needs
+
+    picture = study_png(
+        record, locale=pages.language(request), translate=lambda message: pages.gettext(request, message)
+    )
+    return _download(picture, f"scenario-{run_id}.png", "image/png")
+
+
+@router.get("/runs/{run_id}/sumo.zip")
+def download_sumo(
+    run_id: uuid.UUID, _principal: Viewer, session: SessionDep, corridor: CorridorDep, clock: ClockDep
+) -> Response:
+    """Network and demand of a finished run for Eclipse SUMO, a folder a world."""
+    row = routing_store.get_scenario_run(session, run_id)
+    runs.get_result(row)
+    inputs = service.inputs_of(session, corridor, row, clock.now())
+    return _download(exports.sumo_zip(inputs), f"scenario-{run_id}-sumo.zip", "application/zip")
 
 
 @router.get("/runs/{run_id}/report")
@@ -142,6 +209,8 @@ def _prefilled(request: Request, session: SessionDep, clock: Clock, start: str, 
         return written | {"runs": str(row.inputs["runs"]), "seed": str(row.seed)}
     if start == "now":
         scenario = runs.present_scenario(clock.now())
+    elif start == "recorded" and (recorded := calibration.find_newest(session)) is not None:
+        scenario = calibration.scenario_of(session, recorded.record, clock.now())
     else:
         known = library()
         scenario = known.get(start, known[runs.ORDINARY])
@@ -160,36 +229,34 @@ def _form(
 ) -> Response:
     begins_now = written.get("world.begins") == "now"
     settings = gates.list_settings(session, clock.now())
-    context: dict[str, Any] = {
-        "written": written,
-        "sources": _translated(request, [value for name, value in written.items() if name.startswith("sources.")]),
-        "description": _translated(request, [written.get("description", "").strip()])[0],
-        "rows": {kind: row_count(written, kind) for kind in ROWS},
-        "problems": problems_by_field(problems),
-        "fields": study_fields,
-        "start": start,
-        "present": {gate.site_id: gate_now(session, gate.site_id, clock.now()) for gate in corridor.gates()}
+    extended = extended_corridor(corridor, written)
+    return render(
+        request,
+        "planning/planner.html",
+        status=422 if problems else 200,
+        written=written,
+        sources=_translated(request, [value for name, value in written.items() if name.startswith("sources.")]),
+        description=_translated(request, [written.get("description", "").strip()])[0],
+        rows=row_counts(written),
+        variants=variant_numbers(written),
+        problems=problems_by_field(problems),
+        fields=study_fields,
+        start=start,
+        has_calibration=calibration.find_newest(session) is not None,
+        present={gate.site_id: gate_now(session, gate.site_id, clock.now()) for gate in corridor.gates()}
         if begins_now
         else None,
-        "starts": {name: scenario.title for name, scenario in library().items()},
-        "corridor": corridor,
-        "gates": corridor.gates(),
-        "yards": settings_pages.list_yards(session, corridor),
-        "settings": {one.gate_id: one for one in settings if one.direction == "export"},
-        "stretches": runs.list_stretches(corridor),
-        "spans": {road: corridor.km_span(road) for road in corridor.road_names()},
-    }
-    return render(
-        request, "planning/planner.html", status=422 if problems else 200, **context, **_listing(request, session)
+        starts={name: scenario.title for name, scenario in library().items()},
+        corridor=extended,
+        gates=extended.gates(),
+        yards=settings_pages.list_yards(session, extended),
+        settings={setting.gate_id: setting for setting in settings if setting.direction == "export"},
+        stretches=runs.list_stretches(corridor),
+        spans={road: extended.km_span(road) for road in extended.road_names()},
+        runs=runs.list_runs(session, _language(request)),
+        status_names=runs.STATUS_NAMES,
+        status_icons=runs.STATUS_ICONS,
     )
-
-
-def _listing(request: Request, session: SessionDep) -> dict[str, Any]:
-    return {"runs": runs.list_runs(session, _language(request)), **_status_words()}
-
-
-def _status_words() -> dict[str, Any]:
-    return {"status_names": runs.STATUS_NAMES, "status_icons": runs.STATUS_ICONS}
 
 
 def _names(corridor: Corridor) -> dict[str, dict[str, str]]:
@@ -209,6 +276,6 @@ def _language(request: Request) -> str:
     return _pages(request).language(request)
 
 
-def _download(content: str, name: str, media_type: str) -> Response:
+def _download(content: str | bytes, name: str, media_type: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Response(content, media_type=media_type, headers=headers)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from sqlalchemy.orm import Session
 
@@ -19,9 +17,9 @@ from app.web.i18n import LANGUAGES
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import ConflictError
-from maps.comparison import WORLDS, local_clock
 from routing import store as routing_store
 from routing.scenario import Scenario, World
+from routing.scenario_records import PlaceCurves, ResultRecord
 from routing.tables import ScenarioRunRow
 
 STATUS_NAMES: Final = {
@@ -70,14 +68,14 @@ def list_runs(session: Session, language: str, *, limit: int = 30) -> list[RunSu
 
 def summarise(row: ScenarioRunRow, names: Mapping[int, str], language: str) -> RunSummary:
     """A run in a line, in the reader's language."""
-    scenario = row.inputs.get("scenario", {})
+    scenario = row.inputs["scenario"]
     return RunSummary(
         run_id=row.run_id,
         title=scenario.get("title", {}).get(language) or scenario.get("name", ""),
         created_by=names.get(row.created_by, ""),
         status=row.status,
         progress=row.progress,
-        runs=row.inputs.get("runs", 0),
+        runs=row.inputs["runs"],
         seed=row.seed,
         code_version=row.code_version,
         created_at=row.created_at,
@@ -87,7 +85,7 @@ def summarise(row: ScenarioRunRow, names: Mapping[int, str], language: str) -> R
     )
 
 
-def get_result(row: ScenarioRunRow) -> dict[str, Any]:
+def get_result(row: ScenarioRunRow) -> ResultRecord:
     """What a finished run found.
 
     Raises
@@ -115,25 +113,25 @@ def present_scenario(now: datetime) -> Scenario:
     )
 
 
-def series_csv(record: Mapping[str, Any]) -> str:
-    """All series of a result as CSV: one line a moment, place, measure and world."""
-    buffer = io.StringIO()
-    lines = csv.writer(buffer)
-    quantiles = [f"p{round(100 * q)}" for q in record["quantiles"]]
-    lines.writerow(["seconds_since_start", "local_time", "kind", "place", "measure", "world", *quantiles])
-    for kind, places in (("gate", record["gates"]), ("yard", record["yards"])):
-        for place, measures in places.items():
-            for measure, worlds in measures.items():
-                for world in WORLDS:
-                    for i, values in enumerate(zip(*worlds[world], strict=True)):
-                        moment = round(i * record["step_s"])
-                        lines.writerow([moment, local_clock(record, i), kind, place, measure, world, *values])
-    return buffer.getvalue()
-
-
-def chart_data(record: Mapping[str, Any]) -> dict[str, Any]:
+class ChartData(TypedDict):
     """What the charts of a run need."""
-    return {name: record[name] for name in ("start", "step_s", "quantiles", "gates", "yards")}
+
+    start: str
+    step_s: float
+    quantiles: list[float]
+    gates: dict[str, PlaceCurves]
+    yards: dict[str, PlaceCurves]
+
+
+def chart_data(record: ResultRecord) -> ChartData:
+    """What the charts of a run need."""
+    return {
+        "start": record["start"],
+        "step_s": record["step_s"],
+        "quantiles": record["quantiles"],
+        "gates": record["gates"],
+        "yards": record["yards"],
+    }
 
 
 @dataclass(frozen=True)

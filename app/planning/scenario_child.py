@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 
-from app.gates.service import gate_settings
+from app.forecasting.stay_learning import settings_now
 from app.ops import logs
 from app.planning.scenarios import NICENESS, publish_progress
 from app.platform import outbox
@@ -54,7 +54,7 @@ def work(runtime: Runtime, run_id: uuid.UUID) -> None:
     with runtime.sessions() as session:
         row = routing_store.get_scenario_run(session, run_id)
         inputs, seed = row.inputs, row.seed
-        settings = gate_settings(session, runtime.clock.now())
+        settings = settings_now(session, runtime.clock.now())
         capacities = {yard.yard_id: float(yard.capacity_veh) for yard in capacity_store.list_yards(session)}
     reporter = Reporter(runtime, run_id)
     result, error = None, None

@@ -5,23 +5,27 @@ from __future__ import annotations
 import secrets
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.forecasting.state import HORIZON, assemble
-from app.gates.service import gate_settings
+from app.forecasting.state import assemble
+from app.forecasting.state_readings import HORIZON
+from app.forecasting.stay_learning import settings_now
 from app.planning.scenarios import PLANNERS
 from app.platform.outbox import publish_event
 from app.platform.permissions import Principal
+from capacity import store as capacity_store
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError
 from routing import store as routing_store
 from routing.graph import build_network
-from routing.scenario import Scenario
+from routing.scenario import Scenario, parse_scenario, study_inputs
+from routing.scenario_additions import extend
 from routing.scenario_inputs import check_names
-from routing.scenario_now import state_record
+from routing.scenario_now import read_state, state_record
+from routing.scenario_records import RunInputs, StateRecord
+from routing.study import StudyInputs
 from routing.tables import ScenarioRunRow
 
 MAX_QUEUED = 10
@@ -47,7 +51,7 @@ def queue_scenario(
     InvalidInputError
         If it names what the corridor does not have, or the planner has too many waiting.
     """
-    network = build_network(corridor)
+    network = build_network(extend(corridor, scenario.additions))
     check_names(scenario, network.gate_ids, network.yard_ids, tuple(network.staging_link))
     waiting = [
         row
@@ -58,15 +62,18 @@ def queue_scenario(
         raise InvalidInputError(
             "You have {waiting} runs waiting; let them end or cancel some.", field="scenario", waiting=len(waiting)
         )
-    inputs: dict[str, Any] = {"runs": runs}
+    state: StateRecord | None = None
     if scenario.world.begins == "now":
-        settings = gate_settings(session, now)
+        settings = settings_now(session, now)
         horizon = max(HORIZON, timedelta(hours=scenario.horizon_h))
-        inputs["state"] = state_record(assemble(session, corridor, network, settings, now, horizon=horizon).state)
+        state = state_record(assemble(session, corridor, network, settings, now, horizon=horizon).state)
         scenario = scenario.model_copy(update={"start": f"{now.astimezone(LOCAL_ZONE):%H:%M}"})
+    inputs: RunInputs = {"runs": runs, "scenario": scenario.to_record()}
+    if state is not None:
+        inputs["state"] = state
     row = routing_store.add_scenario_run(
         session,
-        inputs | {"scenario": scenario.to_record()},
+        inputs,
         seed=secrets.randbelow(2**31) if seed is None else seed,
         created_by=principal.account_id,
         now=now,
@@ -75,6 +82,19 @@ def queue_scenario(
         session, "scenario", PLANNERS, {"run_id": str(row.run_id), "status": "queued", "progress": 0.0}, at=now
     )
     return row.run_id
+
+
+def inputs_of(session: Session, corridor: Corridor, row: ScenarioRunRow, now: datetime) -> StudyInputs:
+    """What the runs of a stored scenario depend on: its own inputs, and how gates and yards are now."""
+    settings = settings_now(session, now)
+    return study_inputs(
+        corridor,
+        parse_scenario(row.inputs["scenario"]),
+        seed=row.seed,
+        settings=settings,
+        yard_capacity_veh={yard.yard_id: float(yard.capacity_veh) for yard in capacity_store.list_yards(session)},
+        state=read_state(row.inputs["state"], settings) if "state" in row.inputs else None,
+    )
 
 
 def cancel_scenario(session: Session, run_id: uuid.UUID, now: datetime) -> ScenarioRunRow:

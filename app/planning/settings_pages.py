@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import acting, allow
 from app.accounts.service import account_names
-from app.dispatch.policy import AdvicePolicy, get_policy, set_policy
+from app.dispatch.policy import POLICY
 from app.gates import service as gates
 from app.planning.endpoints import GateSettingIn
 from app.planning.form import SentFields
@@ -22,13 +22,16 @@ from app.platform.actions import ActionContext
 from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.permissions import Principal
+from app.platform.policies import Policy
+from app.trips.expiry import EXPIRY
 from app.web.forms import Field, Problem, RecordForm, Written, problems_by_field
 from app.web.pages import render
 from app.yards import service as yards_service
-from app.yards.endpoints import CapacityIn
+from app.yards.schemas import CapacityIn
+from app.yards.weights import WEIGHTS
 from capacity import store as capacity_store
 from geo.corridor import Corridor
-from geo.errors import CuaKhauError, StaleError
+from geo.errors import CuaKhauError, NotFoundError, StaleError
 from routing.gates import Direction
 
 router = APIRouter(include_in_schema=False, prefix="/planner/settings")
@@ -40,7 +43,6 @@ M = TypeVar("M", bound=BaseModel)
 
 GATE_FORM: Final = RecordForm.of(GateSettingIn)
 YARD_FORM: Final = RecordForm.of(CapacityIn)
-POLICY_FORM: Final = RecordForm.of(AdvicePolicy)
 
 
 @dataclass(frozen=True)
@@ -109,15 +111,12 @@ def save_yard(
     )
 
 
-@router.post("/policy")
-def save_policy(request: Request, action: WriterAction, corridor: CorridorDep, sent: SentFields) -> Response:
-    """Set the thresholds of the advice."""
-
-    def apply(values: AdvicePolicy, version: int) -> None:
-        set_policy(action, values, version)
-
-    refusal = _attempt(action.session, "policy", POLICY_FORM, sent, apply)
-    return _answer(request, action.session, corridor, "policy", refusal)
+@router.post("/{key}")
+def save_policy(request: Request, key: str, action: WriterAction, corridor: CorridorDep, sent: SentFields) -> Response:
+    """Set a policy; raises NotFoundError."""
+    if key not in POLICIES:
+        raise NotFoundError("There is no setting {key}.", key=key)
+    return _answer(request, action.session, corridor, key, POLICIES[key].save(action, sent))
 
 
 def _attempt(
@@ -153,8 +152,9 @@ def _page(
     language = request.app.state.pages.language(request)
     cards = {
         "gates": gate_cards(session, corridor, language, request.app.state.runtime.clock.now()),
-        "yards": yard_cards(session, corridor, language),
-        "policies": [policy_card(session)],
+        "yards": [*yard_cards(session, corridor, language), YARD_PLAN.card(session)],
+        "policies": [ADVICE.card(session)],
+        "trips": [TRIP_EXPIRY.card(session)],
     }
     status = refusal.status if refusal else 200
     return render(request, "planning/settings.html", status=status, cards=cards, saved=saved, refusal=refusal)
@@ -163,31 +163,30 @@ def _page(
 def gate_cards(session: Session, corridor: Corridor, language: str, now: datetime) -> list[Card]:
     """Both directions of every gate."""
     stored = gates.list_settings(session, now)
-    names = account_names(session, (one.updated_by for one in stored))
+    names = account_names(session, (setting.updated_by for setting in stored))
     directions = {"export": N_("Exports: to China"), "import": N_("Imports: to Viet Nam")}
     return [
         Card(
-            key=f"gate-{one.gate_id}-{one.direction}",
-            title=_site_name(corridor, one.gate_id, language),
-            subtitle=directions[one.direction],
-            action=f"/planner/settings/gates/{one.gate_id}/{one.direction}",
+            key=f"gate-{setting.gate_id}-{setting.direction}",
+            title=_site_name(corridor, setting.gate_id, language),
+            subtitle=directions[setting.direction],
+            action=f"/planner/settings/gates/{setting.gate_id}/{setting.direction}",
             fields=GATE_FORM.fields,
-            values=GATE_FORM.write({name: getattr(one, name) for name in GATE_FORM.fields}),
-            version=one.version,
-            updated_at=one.updated_at,
-            updated_by=names.get(one.updated_by or 0),
+            values=GATE_FORM.write({name: getattr(setting, name) for name in GATE_FORM.fields}),
+            version=setting.version,
+            updated_at=setting.updated_at,
+            updated_by=names.get(setting.updated_by or 0),
         )
-        for one in stored
+        for setting in stored
     ]
 
 
 def list_yards(session: Session, corridor: Corridor) -> list[tuple[str, dict[str, str], int]]:
-    """Yards of the simulation with their names and places."""
-    known = {yard.site_id for yard in corridor.yards()}
+    """Yards of the corridor with their names and places: as set, or as a new one comes."""
+    set_veh = {yard.yard_id: yard.capacity_veh for yard in capacity_store.list_yards(session)}
     return [
-        (yard.yard_id, dict(corridor.sites[yard.yard_id].name), yard.capacity_veh)
-        for yard in capacity_store.list_yards(session)
-        if yard.yard_id in known
+        (yard.site_id, dict(yard.name), set_veh.get(yard.site_id, int(yard.capacity_veh or 0)))
+        for yard in corridor.yards()
     ]
 
 
@@ -211,21 +210,41 @@ def yard_cards(session: Session, corridor: Corridor, language: str) -> list[Card
     ]
 
 
-def policy_card(session: Session) -> Card:
-    """The thresholds of the advice."""
-    stored = get_policy(session)
-    names = account_names(session, [stored.updated_by])
-    return Card(
-        key="policy",
-        title=N_("When the platform warns, and what it proposes"),
-        subtitle="",
-        action="/planner/settings/policy",
-        fields=POLICY_FORM.fields,
-        values=POLICY_FORM.write(stored.value.model_dump()),
-        version=stored.version,
-        updated_at=stored.updated_at,
-        updated_by=names.get(stored.updated_by or 0),
-    )
+class PolicyEditor(Generic[M]):
+    """A policy of the platform as a card: where it is sent to, under which heading it stands."""
+
+    def __init__(self, key: str, title: str, policy: Policy[M]) -> None:
+        self.key, self.title, self.policy = key, title, policy
+        self.form = RecordForm.of(policy.model)
+
+    def save(self, action: ActionContext, sent: list[tuple[str, str]]) -> Refusal | None:
+        """Put what was written in force; why not, if it was refused."""
+
+        def apply(value: M, version: int) -> None:
+            self.policy.set(action, value, version)
+
+        return _attempt(action.session, self.key, self.form, sent, apply)
+
+    def card(self, session: Session) -> Card:
+        """The policy in force."""
+        stored = self.policy.get(session)
+        return Card(
+            key=self.key,
+            title=self.title,
+            subtitle="",
+            action=f"/planner/settings/{self.key}",
+            fields=self.form.fields,
+            values=self.form.write(stored.value.model_dump()),
+            version=stored.version,
+            updated_at=stored.updated_at,
+            updated_by=account_names(session, [stored.updated_by]).get(stored.updated_by or 0),
+        )
+
+
+ADVICE: Final = PolicyEditor("policy", N_("When the platform warns, and what it proposes"), POLICY)
+YARD_PLAN: Final = PolicyEditor("yard-plan", N_("What the yard plan aims at"), WEIGHTS)
+TRIP_EXPIRY: Final = PolicyEditor("trip-expiry", N_("Trips whose truck never comes"), EXPIRY)
+POLICIES: Final[Mapping[str, PolicyEditor[Any]]] = {editor.key: editor for editor in (ADVICE, YARD_PLAN, TRIP_EXPIRY)}
 
 
 def _site_name(corridor: Corridor, site_id: str, language: str) -> str:

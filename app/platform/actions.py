@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -20,7 +21,7 @@ class Event:
 
     type: str
     audience: Audience
-    data: dict[str, Any]
+    data: Mapping[str, object]
 
 
 class Entry(Protocol):

@@ -1,14 +1,15 @@
 """The audit log: who did what to which object, chained so that a change shows.
 
 Each row carries the SHA-256 of its own content together with the hash of the row before it. A database trigger
-refuses changes; whoever gets around the trigger breaks the chain, which `verify` finds. A tail cut off leaves a
-valid shorter chain: every head is therefore also written to the process log, which can be kept elsewhere, and
-`verify` compares with a head that is passed in.
+refuses changes, and the application's role may only add and read; whoever gets around both breaks the chain, which
+`verify` finds. A tail cut off, or all of it written again, leaves a valid chain: heads are therefore written elsewhere
+every hour, signed (`app.platform.audit_heads`), and `verify` compares with those that are passed in.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from app.platform import audit_store
 from app.platform.permissions import Principal
+from app.platform.personal_fields import without_personal_values
 from app.platform.tables import AuditRow
 
 FIRST_HASH = bytes(32)
@@ -40,6 +42,11 @@ class Fault:
     detail: str
 
 
+def pseudonym(account_id: int) -> str:
+    """How the log, which nobody can change, calls a person; the account says who that is until it is erased."""
+    return f"person-{account_id}"
+
+
 def record(
     session: Session,
     principal: Principal | None,
@@ -55,7 +62,8 @@ def record(
     """Append an act to the log when the caller's transaction commits, and only then.
 
     `principal` is who acted (`None`: the platform itself); `before` and `after` are what changed, as JSON values;
-    never pass a password or a key. What a rolled back savepoint recorded is dropped with it.
+    never pass a password or a key. Digests stand for personal values (`app.platform.personal_fields`). What a rolled
+    back savepoint recorded is dropped with it.
 
     The chain has one head, so its lock is the one lock that all acts share. It is taken as the last step of the
     commit, after every other lock of the transaction: transactions that act on each other's rows cannot wait for
@@ -64,12 +72,12 @@ def record(
     row = AuditRow(
         at=at,
         actor_id=principal.account_id if principal else None,
-        actor=principal.username if principal else "platform",
+        actor=pseudonym(principal.account_id) if principal else "platform",
         action=action,
         object_type=object_type,
         object_id=str(object_id),
-        before=_plain(before),
-        after=_plain(after),
+        before=without_personal_values(_plain(before)),
+        after=without_personal_values(_plain(after)),
         address=address,
     )
     scope = session.get_nested_transaction() or session.get_transaction() or session.begin()
@@ -127,15 +135,15 @@ def content_hash(row: AuditRow) -> bytes:
     return hashlib.sha256(row.previous_hash + orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
 
 
-def verify(session: Session, *, head: tuple[int, bytes] | None = None) -> list[Fault]:
+def verify(session: Session, *, heads: Sequence[tuple[int, bytes]] = ()) -> list[Fault]:
     """Check the whole log; the faults found, empty if it is as it was written.
 
-    `head` is a number and hash noted earlier (from the process log or a report): if the log no longer holds it,
-    its tail was cut off or rewritten.
+    `heads` are numbers and hashes noted earlier (`app.platform.audit_heads`, or the process log): where the log no
+    longer holds one, its tail was cut off, it was emptied, or it was rewritten with all hashes computed again.
     """
     faults: list[Fault] = []
     expected_id, previous_hash = 1, FIRST_HASH
-    head_found = head is None
+    missing = set(heads)
     for row in audit_store.audit_rows(session):
         if row.audit_id != expected_id:
             faults.append(Fault(expected_id, "missing", f"Rows {expected_id} to {row.audit_id - 1} are gone."))
@@ -143,11 +151,10 @@ def verify(session: Session, *, head: tuple[int, bytes] | None = None) -> list[F
             faults.append(Fault(row.audit_id, "reordered", "Its previous hash is not that of the row before it."))
         if content_hash(row) != row.hash:
             faults.append(Fault(row.audit_id, "edited", "Its content does not give its hash."))
-        if head is not None and row.audit_id == head[0]:
-            head_found = row.hash == head[1]
+        missing.discard((row.audit_id, row.hash))
         expected_id, previous_hash = row.audit_id + 1, row.hash
-    if head is not None and not head_found:
-        faults.append(Fault(head[0], "missing", "The row noted as head is gone or another stands in its place."))
+    for audit_id, _ in sorted(missing):
+        faults.append(Fault(audit_id, "missing", "The row noted as head is gone or another stands in its place."))
     return faults
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, or_, select, text
+from sqlalchemy import and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from app.platform.tables import AuditRow
+from app.platform.search import matches
+from app.platform.tables import AuditHeadRow, AuditRow
 
 AUDIT_LOCK = 0x636B_6175  # "ckau"
 """Key of the advisory lock under which audit rows are chained."""
@@ -27,6 +28,17 @@ def last_audit(session: Session) -> tuple[int, bytes] | None:
     return None if row is None else (row[0], row[1])
 
 
+def last_head_at(session: Session, place: str) -> datetime | None:
+    """When a head was last written to a place."""
+    return session.scalar(select(func.max(AuditHeadRow.made_at)).where(AuditHeadRow.place == place))
+
+
+def insert_head(session: Session, place: str, audit_id: int, hash_: bytes, signature: bytes, *, at: datetime) -> None:
+    """Note that a head was written to a place."""
+    session.add(AuditHeadRow(place=place, made_at=at, audit_id=audit_id, hash=hash_, signature=signature))
+    session.flush()
+
+
 def audit_rows(session: Session, *, batch: int = 1000) -> Iterator[AuditRow]:
     """All audit rows in the order of their numbers, read from the server in batches."""
     statement = select(AuditRow).order_by(AuditRow.audit_id).execution_options(yield_per=batch)
@@ -37,6 +49,7 @@ def search_audit(
     session: Session,
     *,
     query: str = "",
+    actor_ids: Collection[int] = (),
     action: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
@@ -45,14 +58,15 @@ def search_audit(
 ) -> Sequence[AuditRow]:
     """Audit rows that match, newest first, beginning below number `before`.
 
-    `query` is looked for in actor, object and address; `action` is a prefix such as `orders.`.
+    `query` is looked for in actor, object and address, `actor_ids` are those whose names it is in; `action` is a prefix
+    such as `orders.`.
     """
     conditions = []
     if query:
         conditions.append(
             or_(
-                AuditRow.actor.icontains(query, autoescape=True),
-                AuditRow.object_type.icontains(query, autoescape=True),
+                matches(query, AuditRow.actor, AuditRow.object_type),
+                AuditRow.actor_id.in_(actor_ids),
                 AuditRow.object_id == query,
                 AuditRow.address == query,
             )

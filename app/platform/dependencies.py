@@ -5,9 +5,10 @@ What does not wait for anything is a coroutine, so that FastAPI calls it at once
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Annotated, cast
 
+from anyio import CancelScope, CapacityLimiter, to_thread
 from fastapi import Depends, Request
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.platform import outbox
 from app.platform.runtime import Runtime
+from app.platform.shared_facts import READ_ONLY
 from geo.clock import Clock
 from geo.corridor import Corridor
 
@@ -24,10 +26,25 @@ async def get_runtime(request: Request) -> Runtime:
     return cast(Runtime, request.app.state.runtime)
 
 
-def get_session(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Iterator[Session]:
-    """The transaction of this request: committed before the answer is sent, rolled back on any error."""
-    with runtime.sessions() as session:
+async def get_session(request: Request, runtime: Annotated[Runtime, Depends(get_runtime)]) -> AsyncIterator[Session]:
+    """The transaction of this request: committed before the answer is sent, rolled back on any error.
+
+    To open it asks the database nothing, so only its end goes to a thread, which no other request can take away.
+    """
+    session = runtime.sessions()
+    session.info[READ_ONLY] = request.method in ("GET", "HEAD")
+    try:
         yield session
+        if session.in_transaction():
+            await to_thread.run_sync(_commit, session, runtime, limiter=CapacityLimiter(1))
+    finally:
+        if session.in_transaction():
+            with CancelScope(shield=True):
+                await to_thread.run_sync(session.close, limiter=CapacityLimiter(1))
+
+
+def _commit(session: Session, runtime: Runtime) -> None:
+    with session:
         session.commit()
         outbox.relay_after_commit(session, runtime.redis)
 

@@ -4,17 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg2
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import OperationalError
+from redis.exceptions import RedisError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.platform.json import JsonObject
+from app.platform.labels import N_
 from geo import errors
 
 log = structlog.get_logger("app")
+
+AWAY = (
+    OperationalError,
+    InterfaceError,
+    InternalError,
+    PoolTimeoutError,
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    psycopg2.InternalError,
+)
+"""A database that is away, restarting, full, or a standby; COPY speaks to the driver directly."""
+BUSY = N_("The platform is busy; nothing was changed. Try again.")
+OUT_OF_RANGE = N_("A number, a time or a character is out of the range that can be kept.")
+LOST = N_(
+    "The connection to the database broke; whether it was done is not certain. Look, or send it again with the same "
+    "Idempotency-Key: it is done once."
+)
 
 STATUS: dict[type[errors.CuaKhauError], int] = {
     errors.MalformedError: 400,
@@ -35,6 +57,7 @@ TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
+    408: "Too slow",
     409: "Conflict",
     412: "Changed since",
     413: "Too large",
@@ -57,7 +80,7 @@ def problem(status: int, detail: str, *, headers: dict[str, str] | None = None, 
     return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def problems(*statuses: int) -> dict[int | str, JsonObject]:
     """The OpenAPI entries of the problem details a route may answer, beside 400, 401, 403 and 422."""
     schema = {"type": "object", "properties": {name: {"type": "string"} for name in ("type", "title", "detail")}}
     return {
@@ -68,19 +91,26 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 async def _answer_own(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.CuaKhauError)
+    return answer_own(request, error)
+
+
+def answer_own(request: Request, error: errors.CuaKhauError) -> Response:
+    """The answer to an error of ours; a route returns it where what it wrote down is to stay although it failed."""
     status = status_of(error)
     headers: dict[str, str] = {}
     if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = str(error.values.get("challenge", "Bearer"))
     if "retry_after_s" in error.values:
         headers["Retry-After"] = str(error.values["retry_after_s"])
     page = getattr(request.app.state, "error_page", None)
     if page is not None and _wants_html(request):
         answer: Response = page(request, status, error)
         return answer
-    more: dict[str, Any] = {"field": error.field} if error.field else {}
+    more: JsonObject = {"field": error.field} if error.field else {}
+    if error.code is not None:
+        more["code"] = error.code
     if isinstance(error, errors.RefusedError):
-        more["errors"] = [{"field": one.field, "detail": translate(request, one)} for one in error.problems]
+        more["errors"] = [{"field": each.field, "detail": translate(request, each)} for each in error.problems]
     return problem(status, translate(request, error), headers=headers, **more)
 
 
@@ -92,12 +122,25 @@ def translate(request: Request, error: errors.CuaKhauError) -> str:
 
 
 async def _answer_database(request: Request, error: Exception) -> Response:
-    """Another transaction stood in the way, or the database is away: nothing was done, the caller tries again."""
-    assert isinstance(error, OperationalError)
-    log.warning("the database could not do it", path=request.url.path, reason=str(error.orig).split("\n", 1)[0])
-    return await _answer_own(
-        request, errors.UnavailableError("The platform is busy; nothing was changed. Try again.", retry_after_s=1)
-    )
+    """Another transaction stood in the way, or the database is away: nothing was done, the caller tries again.
+
+    A connection that broke may have taken the answer to a commit with it.
+    """
+    log.warning("the database could not do it", path=request.url.path, reason=str(error).split("\n", 1)[0][:200])
+    is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return await _answer_own(request, errors.UnavailableError(LOST if is_lost else BUSY, retry_after_s=1))
+
+
+async def _answer_out_of_range(request: Request, error: Exception) -> Response:
+    """A value that neither the database nor the calendar can hold: the caller's to mend."""
+    log.warning("a value is out of range", path=request.url.path, reason=str(error).split("\n", 1)[0][:200])
+    return await _answer_own(request, errors.InvalidInputError(OUT_OF_RANGE))
+
+
+async def _answer_redis(request: Request, error: Exception) -> Response:
+    """Redis is away: whoever needs it waits; what is committed already waits for nobody (see `outbox`)."""
+    log.warning("Redis could not do it", path=request.url.path, reason=str(error).split("\n", 1)[0][:200])
+    return await _answer_own(request, errors.UnavailableError(BUSY, retry_after_s=1))
 
 
 async def _answer_validation(_request: Request, error: Exception) -> Response:
@@ -117,6 +160,16 @@ async def _answer_http(request: Request, error: Exception) -> Response:
         answer: Response = page(request, error.status_code, error)
         return answer
     return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """How the application answers an error, for what stands beside its routes; one it has no answer for is raised."""
+    handlers = request.app.exception_handlers
+    handler = next((handlers[kind] for kind in type(error).__mro__[:-2] if kind in handlers), None)
+    if handler is None:
+        raise error
+    answer: Response = await handler(request, error)
+    return answer
 
 
 OUR_FAULT = errors.CuaKhauError("Something went wrong on our side; it was written down. Try again in a moment.")
@@ -142,7 +195,7 @@ class Faults:
 
         try:
             await self.app(scope, receive, send_and_note)
-        except Exception:
+        except Exception:  # answered here, then raised again for the server to log
             if scope["type"] == "http" and not has_started:
                 answer = await _answer_own(Request(scope, receive), OUR_FAULT)
                 await answer(scope, receive, send)
@@ -152,13 +205,18 @@ class Faults:
 def _wants_html(request: Request) -> bool:
     path = request.url.path
     is_api = path.startswith(("/api/", "/gps/", "/cameras/", "/tiles/"))
-    return not is_api and "text/html" in request.headers.get("accept", "")
+    is_opened = request.headers.get("sec-fetch-mode") == "navigate"  # a file that a link leads to
+    return (is_opened or not is_api) and "text/html" in request.headers.get("accept", "")
 
 
 def install(app: FastAPI) -> None:
     """Let `app` answer every error as problem details (or as a page, to a browser that asks for one)."""
     app.add_exception_handler(errors.CuaKhauError, _answer_own)
-    app.add_exception_handler(OperationalError, _answer_database)
+    for away in AWAY:
+        app.add_exception_handler(away, _answer_database)
+    for out_of_range in (DataError, OverflowError):
+        app.add_exception_handler(out_of_range, _answer_out_of_range)
+    app.add_exception_handler(RedisError, _answer_redis)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_middleware(Faults)

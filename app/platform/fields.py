@@ -9,15 +9,17 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AfterValidator, AwareDatetime
 
+from geo.text import nfc
+
 
 def _check_plain(text: str) -> str:
     if "\x00" in text:
         raise ValueError("The text holds a NUL character; remove it.")
-    return text
+    return nfc(text)
 
 
 PlainText = Annotated[str, AfterValidator(_check_plain)]
-"""Text that the database can hold."""
+"""Text that the database can hold, in composed form."""
 
 
 def _check_json(value: Any) -> Any:

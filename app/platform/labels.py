@@ -6,9 +6,11 @@ take it from there.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Self
 
+from app.platform.json import JsonObject
 from geo.errors import InvalidInputError
 
 
@@ -40,7 +42,10 @@ class Vocabulary(StrEnum):
     @classmethod
     def lookup(cls, name: str | None) -> Self | None:
         """The member of a name, `None` if there is none."""
-        return next((member for member in cls if member.value == name), None)
+        try:
+            return None if name is None else cls(name)
+        except ValueError:
+            return None
 
     @classmethod
     def get(cls, name: str) -> Self:
@@ -71,6 +76,29 @@ class Vocabulary(StrEnum):
     def by_name(cls) -> dict[str, Self]:
         """Name → member, for templates."""
         return {str(member): member for member in cls}
+
+    def texts(self) -> dict[str, str]:
+        """What scripts show of it beside its label, by name; the values are keys of the translations."""
+        return {}
+
+    @classmethod
+    def groups(cls) -> dict[str, Sequence[Self]]:
+        """The groups of members that scripts ask for, by name."""
+        return {}
+
+    @classmethod
+    def described(cls, translate: Callable[[str], str]) -> JsonObject:
+        """The vocabulary as scripts read it, in the reader's language: `names` and `groups`."""
+        names = {
+            str(member): {
+                "label": translate(member.label) if member.label else str(member),
+                "icon": member.icon,
+                "severity": member.severity,
+                **{name: translate(text) for name, text in member.texts().items() if text},
+            }
+            for member in cls
+        }
+        return {"names": names, "groups": {name: list(members) for name, members in cls.groups().items()}}
 
     @classmethod
     def labels(cls) -> dict[str, str]:

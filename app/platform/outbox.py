@@ -7,24 +7,33 @@ control. A consumer may therefore see an event twice, never not at all; `event_i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import orjson
+import structlog
 from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import BigInteger, Identity, Index, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from app.platform.json import JsonObject
 from app.platform.permissions import Principal, Role
 from geo.database import Base
 
 STREAM = "ck:events"
 SESSION_ENDED = "session"
-"""An event for the platform itself: sessions of the accounts in its audience ended. No client gets it."""
+"""An event for the platform itself: sessions of the accounts in its audience ended or locked. No client gets it."""
+SCOPES_CHANGED = "scopes"
+"""An event for the platform itself: who sees which vehicles changed. No client gets it, its audience is nobody."""
 STREAM_LENGTH = 20_000
 """How many events a client that was away can catch up on."""
+
+log = structlog.get_logger("outbox")
 
 
 @dataclass(frozen=True)
@@ -37,15 +46,20 @@ class Audience:
     vehicles: tuple[int, ...] = field(default=())
     gates: tuple[str, ...] = field(default=())
 
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The audience out of its JSON."""
+        return cls(**{name: tuple(values) for name, values in record.items()})
+
     def includes(self, principal: Principal) -> bool:
         """Whether `principal` may see the event.
 
-        An enterprise is matched by its organisation, a driver by the vehicle or the account; a driver employed by an
-        organisation does not get what concerns its other trucks.
+        An enterprise is matched by the organisations it acts for, a driver by the vehicle or the account; a driver
+        employed by an organisation does not get what concerns its other trucks.
         """
         return (
             (str(principal.role) in self.roles and (not self.gates or principal.gate_id in (None, *self.gates)))
-            or (principal.role is Role.ENTERPRISE and principal.organisation_id in self.organisations)
+            or (principal.role is Role.ENTERPRISE and not principal.organisation_ids.isdisjoint(self.organisations))
             or principal.account_id in self.accounts
             or (principal.vehicle_id is not None and principal.vehicle_id in self.vehicles)
         )
@@ -63,22 +77,32 @@ class OutboxRow(Base):
     event_id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     at: Mapped[datetime]
     type: Mapped[str]
-    audience: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    data: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    audience: Mapped[JsonObject] = mapped_column(JSONB)
+    data: Mapped[JsonObject] = mapped_column(JSONB)
     relayed_at: Mapped[datetime | None]
 
 
-def publish_event(session: Session, type_: str, audience: Audience, data: dict[str, Any], *, at: datetime) -> None:
+def publish_event(
+    session: Session, type_: str, audience: Audience, data: Mapping[str, object], *, at: datetime
+) -> None:
     """Record an event in the present transaction; it reaches people after the commit."""
-    session.add(OutboxRow(at=at, type=type_, audience=asdict(audience), data=data))
+    session.add(OutboxRow(at=at, type=type_, audience=asdict(audience), data=dict(data)))
     session.info["has_events"] = True
 
 
 def relay_after_commit(session: Session, redis: Redis) -> None:
-    """Relay what the transaction just committed; call right after `commit`. Costs nothing if it emitted nothing."""
-    if session.info.pop("has_events", False):
+    """Relay what the transaction just committed; call right after `commit`. Costs nothing if it emitted nothing.
+
+    A server that is away now is no fault of what is committed: the events wait in the outbox for control.
+    """
+    if not session.info.pop("has_events", False):
+        return
+    try:
         relay_waiting(session, redis)
         session.commit()
+    except (RedisError, SQLAlchemyError, OSError) as error:
+        session.rollback()
+        log.warning("events wait in the outbox", reason=str(error).split("\n", 1)[0][:200])
 
 
 def relay_waiting(session: Session, redis: Redis, *, limit: int = 1000) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Query, Request, Response
 
-from app.platform.paging import Page, PageRequest
+from app.platform.paging import Item, Page, PageRequest
 
 Before = Annotated[int | None, Query(ge=1, le=2**63 - 1, description="From the `Link` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -32,7 +32,7 @@ class PageAnswer:
     def __init__(self, request: Request, response: Response) -> None:
         self._request, self._response = request, response
 
-    def __call__(self, page: Page[Any]) -> dict[str, Any]:
+    def __call__(self, page: Page[Item]) -> dict[str, list[Item]]:
         """The body of the answer: `items`."""
         if page.next_before is not None:
             link_next(self._request, self._response, before=page.next_before)
@@ -42,7 +42,7 @@ class PageAnswer:
 AnswerPage = Annotated[PageAnswer, Depends(PageAnswer)]
 
 
-def link_next(request: Request, response: Response, **parameters: Any) -> None:
+def link_next(request: Request, response: Response, **parameters: object) -> None:
     """Point to the following page, which has the query `parameters`."""
     url = request.url.include_query_params(**parameters)
     response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'

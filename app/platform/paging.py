@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-Row = TypeVar("Row")
+Found = TypeVar("Found")
 Item = TypeVar("Item")
 
 
@@ -37,7 +37,7 @@ class Page(Generic[Item]):
         return cls(items, number(items[-1]) if len(found) > page.limit else None)
 
 
-def paginate(rows: Sequence[Row], page: PageRequest, key: str, describe: Callable[[Row], Item]) -> Page[Item]:
+def paginate(rows: Sequence[Found], page: PageRequest, key: str, describe: Callable[[Found], Item]) -> Page[Item]:
     """The page that was asked for, of up to `page.fetch` rows in order.
 
     Arguments: `describe`, makes the item of a row; `key`, the name of its id in that item.

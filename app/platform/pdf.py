@@ -21,18 +21,11 @@ FONT_DIR: Final = PROJECT_DIR / "node_modules" / "@fontsource" / "be-vietnam-pro
 FAMILY: Final = "be-vietnam-pro"
 PIECES: Final = ("latin", "vietnamese", "latin-ext")
 WEIGHTS: Final = {"": "400", "B": "700"}
-LANGUAGES: Final = ("vi", "en")
-"""Languages the typeface can write."""
 MARGIN_MM: Final = 16.0
 MUTED: Final = (85, 99, 111)
 LINE: Final = (213, 221, 229)
 
 Align = Literal["LEFT", "RIGHT", "CENTER"]
-
-
-def writable(language: str) -> str:
-    """The language a document is made in for a reader of `language`."""
-    return language if language in LANGUAGES else "en"
 
 
 class Document(FPDF):

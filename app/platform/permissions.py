@@ -7,11 +7,14 @@ table is denied.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from app.platform.labels import N_, Vocabulary
-from geo.errors import ForbiddenError
+from geo.errors import ForbiddenError, ProofNeededError, SessionLockedError
 
 
 class Role(Vocabulary):
@@ -73,9 +76,15 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     # the corridor, forecasts, yards: no personal data in them
     "corridor.read": _EVERYONE,
     "forecasts.read": _EVERYONE,
+    "skill.read": {R.TRAFFIC_POLICE: _ALL, R.PLANNER: _ALL, R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    "demand_events.write": {R.PLANNER: _ALL, R.ADMINISTRATOR: _ALL},
     "yards.read": _EVERYONE,
     "events.read": _EVERYONE,
     "account.own": _EVERYONE,
+    # one's own session: prove who one is, lock it, end it; what a locked session still may
+    "session.own": _EVERYONE,
+    # what one signs in with: second factors, the identity of a provider
+    "factors.own": _EVERYONE,
     # trips
     "trips.read": {
         R.TRAFFIC_POLICE: _ALL,
@@ -86,8 +95,19 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
         R.AUDITOR: _ALL,
     },
     "trips.write": {R.ENTERPRISE: _ORG, R.SUPPORT: _GATE},
+    "vehicles.answer": {R.ENTERPRISE: _ORG, R.DRIVER: _OWN},
+    "trips.turn_back": {R.BORDER_GUARD: _GATE, R.SUPPORT: _GATE},
+    "trips.take_over": {R.BORDER_GUARD: _GATE, R.SUPPORT: _GATE},
     "devices.enrol": {R.ADMINISTRATOR: _ALL, R.ENTERPRISE: _ORG, R.DRIVER: _OWN},
     "devices.read": {R.ADMINISTRATOR: _ALL, R.ENTERPRISE: _ORG, R.DRIVER: _OWN, R.AUDITOR: _ALL},
+    "signals.read": {R.TRAFFIC_POLICE: _ALL, R.ENTERPRISE: _ORG, R.DRIVER: _OWN, R.AUDITOR: _ALL},
+    "signals.answer": {R.TRAFFIC_POLICE: _ALL},
+    "commands.read": {R.TRAFFIC_POLICE: _ALL, R.AUDITOR: _ALL},
+    "terminals.read_unknown": {R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    # a vehicle's way: an enterprise that of what it holds, since it has held it
+    "traces.read": {R.TRAFFIC_POLICE: _ALL, R.PLANNER: _ALL, R.ENTERPRISE: _ORG, R.AUDITOR: _ALL},
+    # how devices fare: an enterprise sees those of its own vehicles only, officers all, with what looks faked
+    "device_health.read": {R.TRAFFIC_POLICE: _ALL, R.ENTERPRISE: _ORG, R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
     # the sheet of a trip: who owns a step is the procedure's to say; this table says who may act at all, and where
     "sheets.read": {
         R.TRAFFIC_POLICE: _ALL,
@@ -98,12 +118,30 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
         R.AUDITOR: _ALL,
     },
     "steps.act": dict.fromkeys(_STATIONS, _GATE),
+    "corrections.write": dict.fromkeys(_STATIONS, _GATE),
     "channels.set": {R.CUSTOMS: _GATE},
+    "findings.read": {**dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL},
+    "findings.decide": {R.BORDER_GUARD: _GATE, R.CUSTOMS: _GATE},
+    "priority.give": {R.BORDER_GUARD: _GATE, R.CUSTOMS: _GATE},
+    "overrides.read": {R.GATE_MANAGEMENT: _GATE, R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    "handovers.read": dict.fromkeys(_STATIONS, _GATE),
+    "handovers.write": dict.fromkeys(_STATIONS, _GATE),
     "inspections.read": dict.fromkeys(_STATIONS, _GATE),
     "declarations.read": {R.ENTERPRISE: _ORG, **dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL},
     "declarations.write": {R.ENTERPRISE: _ORG, R.SUPPORT: _GATE},
     "undeclared.write": {R.SUPPORT: _GATE},
-    "transshipments.register": {R.ENTERPRISE: _ORG},
+    # files of a trip: which of them a role reads is the kind's to say (app/attachments)
+    "attachments.read": {
+        R.ENTERPRISE: _ORG,
+        R.DRIVER: _OWN,
+        **dict.fromkeys(_STATIONS, _GATE),
+        R.AUDITOR: _ALL,
+    },
+    "attachments.write": {R.ENTERPRISE: _ORG, R.DRIVER: _OWN, **dict.fromkeys(_STATIONS, _GATE)},
+    "attachments.read_policy": {R.ADMINISTRATOR: _ALL, R.PLANNER: _ALL, R.AUDITOR: _ALL},
+    "attachments.set_policy": {R.ADMINISTRATOR: _ALL},
+    "transshipments.register": {R.ENTERPRISE: _ORG, R.YARD_OPERATOR: _GATE},
+    "transshipments.withdraw": {R.ENTERPRISE: _ORG},
     "transshipments.approve": {R.CUSTOMS: _GATE},
     "transshipments.carry_out": {R.YARD_OPERATOR: _GATE},
     "procedures.read": {R.ADMINISTRATOR: _ALL, R.PLANNER: _ALL, R.AUDITOR: _ALL},
@@ -121,6 +159,7 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
         R.BORDER_GUARD: _GATE,
         R.AUDITOR: _ALL,
     },
+    "fees.pay": {R.ENTERPRISE: _ORG},
     "fees.collect": {R.GATE_MANAGEMENT: _GATE, R.TAX: _GATE},
     "tariffs.read": {R.ADMINISTRATOR: _ALL, R.GATE_MANAGEMENT: _GATE, R.TAX: _GATE, R.AUDITOR: _ALL},
     "tariffs.write": {R.ADMINISTRATOR: _ALL},
@@ -146,12 +185,61 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
         **dict.fromkeys(_STATIONS, _GATE),
     },
     "gates.write": {R.PLANNER: _ALL, R.ADMINISTRATOR: _ALL},
+    # what is announced of gates: cause and end are for everybody, the trips concerned as far as trips may be read
+    "notices.read": _EVERYONE,
+    "pages.notices": {
+        R.TRAFFIC_POLICE: _ALL,
+        R.PLANNER: _ALL,
+        R.ADMINISTRATOR: _ALL,
+        R.AUDITOR: _ALL,
+        **dict.fromkeys(_STATIONS, _GATE),
+    },
+    "bans.write": {
+        R.ADMINISTRATOR: _ALL,
+        R.PLANNER: _ALL,
+        R.CUSTOMS: _GATE,
+        R.GATE_MANAGEMENT: _GATE,
+        R.ANIMAL_QUARANTINE: _GATE,
+        R.PLANT_QUARANTINE: _GATE,
+    },
+    "outages.write": {
+        R.ADMINISTRATOR: _ALL,
+        R.PLANNER: _ALL,
+        R.CUSTOMS: _GATE,
+        R.GATE_MANAGEMENT: _GATE,
+        R.BORDER_GUARD: _GATE,
+    },
     "scenarios.read": {R.PLANNER: _ALL, R.AUDITOR: _ALL},
     "scenarios.run": {R.PLANNER: _ALL},
     # accounts
     "accounts.read": {R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
     "accounts.write": {R.ADMINISTRATOR: _ALL},
+    "accounts.own": {R.ENTERPRISE: _ORG},
+    "factor_resets.read": {R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    "factor_resets.ask": {R.ADMINISTRATOR: _ALL},
+    "factor_resets.decide": {R.ADMINISTRATOR: _ALL},
+    "sign_in_rules.read": {R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    "sign_in_rules.write": {R.ADMINISTRATOR: _ALL},
     "audit.read": {R.AUDITOR: _ALL},
+    # what is kept of persons: how long, holds, requests for erasure (two administrators)
+    "privacy.read": {R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    "privacy.write": {R.ADMINISTRATOR: _ALL},
+    "condition.read": {R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    # what enterprises keep on file, whose a vehicle is, who acts for whom
+    "registers.read": {R.ENTERPRISE: _ORG, R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    "registers.write": {R.ENTERPRISE: _ORG},
+    "claims.read": {
+        R.ENTERPRISE: _ORG,
+        R.DRIVER: _OWN,
+        R.SUPPORT: _ALL,
+        R.ADMINISTRATOR: _ALL,
+        R.AUDITOR: _ALL,
+    },
+    "claims.file": {R.ENTERPRISE: _ORG},
+    "claims.answer": {R.ENTERPRISE: _ORG, R.DRIVER: _OWN},
+    "claims.decide": {R.SUPPORT: _ALL, R.ADMINISTRATOR: _ALL},
+    "powers.read": {R.ENTERPRISE: _ORG, R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    "powers.grant": {R.ENTERPRISE: _ORG},
     # pages
     "pages.police": {R.TRAFFIC_POLICE: _ALL},
     "pages.driver": {R.DRIVER: _OWN},
@@ -161,6 +249,45 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "pages.support": {R.SUPPORT: _GATE},
     "pages.station": dict.fromkeys(_STATIONS, _GATE),
 }
+
+NEEDING_PROOF: Final[Mapping[str, Collection[Role]]] = {
+    "accounts.own": tuple(Role),
+    "accounts.write": tuple(Role),
+    "barriers.open": tuple(Role),
+    "claims.decide": tuple(Role),
+    "corrections.write": tuple(Role),
+    "equipment.write": tuple(Role),  # what a barrier obeys
+    "factor_resets.ask": tuple(Role),
+    "factor_resets.decide": tuple(Role),
+    "factors.own": tuple(Role),
+    "fees.collect": tuple(Role),
+    "powers.grant": tuple(Role),
+    "privacy.write": tuple(Role),
+    "sign_in_rules.write": tuple(Role),
+    "steps.act": (R.BORDER_GUARD,),  # a confirmed step opens its barrier
+    "tariffs.write": tuple(Role),
+    "webhooks.write": tuple(Role),  # an export that goes on
+}
+"""Acts that change money, barriers, roles or how people sign in, that a second person must agree to, or that take data
+out of the platform, and the roles of which they ask for a fresh proof of who it is. Routes that only read do not,
+except those that say so (exports)."""
+ALLOWED_WHILE_LOCKED: Final = frozenset({"session.own"})
+
+
+@dataclass(frozen=True)
+class SessionState:
+    """How the session of a principal stands.
+
+    `is_locked`: nobody has touched it for `lock_after_s`; `is_proven`: whose it is was proven lately enough for acts
+    that need a fresh proof. The failed sign-ins are those before it was opened, until its owner has seen them.
+    """
+
+    is_locked: bool = False
+    is_proven: bool = True
+    lock_after_s: int | None = None
+    locks_in_s: int | None = None
+    failed_sign_ins: int = 0
+    failed_sign_in_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +308,14 @@ class Principal:
     locale: str
     session_hash: bytes
     csrf_token: str
+    acts_for: frozenset[int] = frozenset()
+    """Other organisations whose power of attorney this one holds today."""
+    state: SessionState = SessionState()
+
+    @property
+    def organisation_ids(self) -> frozenset[int]:
+        """The organisations that the account acts for: its own, and those of powers of attorney."""
+        return self.acts_for if self.organisation_id is None else self.acts_for | {self.organisation_id}
 
     def scope(self, act: str) -> Scope | None:
         """How far this principal may do `act`; `None` means not at all."""
@@ -202,3 +337,17 @@ class Principal:
         if scope is None:
             raise ForbiddenError("Your role does not allow this ({act}).", act=act)
         return scope
+
+    def check_session(self, act: str, *, is_change: bool, is_export: bool = False) -> None:
+        """Refuse what a locked session, or one whose proof is old, may not do.
+
+        Raises
+        ------
+        SessionLockedError, ProofNeededError
+            If so; a proof of who it is lets the same request through.
+        """
+        if self.state.is_locked and act not in ALLOWED_WHILE_LOCKED:
+            raise SessionLockedError("The session is locked. Say who you are to go on.")
+        needs_proof = is_export or (is_change and self.role in NEEDING_PROOF.get(act, ()))
+        if needs_proof and not self.state.is_proven:
+            raise ProofNeededError("Say who you are once more before this is done.")

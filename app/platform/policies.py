@@ -3,14 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
 
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.orm import Session
 
 from app.platform import policy_store
 from app.platform.actions import ActionContext
 from app.platform.policy_store import StoredValue
 from geo.versions import stale
+
+Value = TypeVar("Value", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class InForce(Generic[Value]):
+    """The value of a policy in force; version 0 while nobody has set it."""
+
+    value: Value
+    version: int
+    updated_at: datetime | None
+    updated_by: int | None
+
+
+class InForceOut(BaseModel, Generic[Value]):
+    """The value of a policy in force; version 0 while nobody has set it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    value: Value
+    version: int
+    updated_at: datetime | None
+    updated_by: int | None
+
+
+@dataclass(frozen=True)
+class Policy(Generic[Value]):
+    """A value of the platform that people set, kept under `key`; setting it is the audit log's `action`."""
+
+    key: str
+    model: type[Value]
+    action: str
+
+    def get(self, session: Session) -> InForce[Value]:
+        """The value in force; one saved before a field existed has that field's default."""
+        row = get_value(session, self.key)
+        if row is None:
+            return InForce(self.model(), 0, None, None)
+        known = {name: row.value[name] for name in self.model.model_fields if name in row.value}
+        return InForce(self.model.model_validate(known), row.version, row.updated_at, row.updated_by)
+
+    def set(self, action: ActionContext, value: Value, expected_version: int) -> InForce[Value]:
+        """Put a value in force.
+
+        Raises
+        ------
+        StaleError
+            If somebody set another one since version `expected_version`.
+        """
+        before, after = self.get(action.session).value.model_dump(), value.model_dump()
+        set_value(action, self.key, after, expected_version)
+        action.record(self.action, "policy", self.key, before, after)
+        return self.get(action.session)
 
 
 def get_value(session: Session, key: str) -> StoredValue | None:

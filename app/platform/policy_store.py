@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
+from app.platform.json import JsonObject
 from app.platform.tables import PolicyRow
 
 
@@ -18,7 +18,7 @@ from app.platform.tables import PolicyRow
 class StoredValue:
     """A value as it was set: `updated_by` is an account, `version` counts from 1."""
 
-    value: dict[str, Any]
+    value: JsonObject
     version: int
     updated_at: datetime
     updated_by: int | None
@@ -32,7 +32,7 @@ def find_value(session: Session, key: str) -> StoredValue | None:
 
 
 def save_value(
-    session: Session, key: str, value: Mapping[str, Any], expected_version: int, *, by: int, now: datetime
+    session: Session, key: str, value: Mapping[str, object], expected_version: int, *, by: int, now: datetime
 ) -> bool:
     """Set a value if its version still is `expected_version` (0: nobody has set it); whether it was."""
     columns = {"value": dict(value), "version": expected_version + 1, "updated_at": now, "updated_by": by}

@@ -9,6 +9,7 @@ from redis.asyncio import Redis as AsyncRedis
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.platform.redis_servers import open_async_redis, open_redis
 from app.settings import Settings
 from geo.clock import Clock
 from geo.corridor import Corridor
@@ -44,8 +45,8 @@ class Runtime:
             clock=settings.clock(),
             engine=engine,
             sessions=sessions,
-            redis=Redis.from_url(redis_url, decode_responses=False, client_name=f"cuakhau-{part}"),
-            async_redis=AsyncRedis.from_url(redis_url, decode_responses=False, client_name=f"cuakhau-{part}"),
+            redis=open_redis(redis_url, client_name=f"cuakhau-{part}"),
+            async_redis=open_async_redis(redis_url, client_name=f"cuakhau-{part}"),
             corridor=corridor,
         )
 

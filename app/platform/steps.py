@@ -88,7 +88,7 @@ class Step(Generic[T]):
             with runtime.sessions() as session:
                 made = self.work(session)
                 session.commit()
-                _relay(runtime, session)
+                outbox.relay_after_commit(session, runtime.redis)
         except Exception as error:  # whatever it is: one failing step must not stop the others
             log.exception("step failed", step=self.name)
             count(runtime, "control_step_failures_total")
@@ -155,15 +155,6 @@ class Round:
     def duration_s(self) -> float:
         """How long all steps took together."""
         return sum(result.duration_s for result in self.results.values())
-
-
-def _relay(runtime: Runtime, session: Session) -> None:
-    """Relay what was just committed; while Redis is away the events wait in the outbox."""
-    try:
-        outbox.relay_after_commit(session, runtime.redis)
-    except RedisError as error:
-        session.rollback()
-        log.warning("events wait for Redis", reason=str(error).splitlines()[0])
 
 
 def count(runtime: Runtime, counter: str, by: int = 1) -> None:

@@ -1,9 +1,10 @@
-"""Tables that every feature stands on: audit log, policies, repeated requests."""
+"""Tables that every feature stands on: audit log, policies, repeated requests, shared facts."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -35,6 +36,29 @@ class AuditRow(Base):
     address: Mapped[str] = mapped_column(server_default="")
     previous_hash: Mapped[bytes]
     hash: Mapped[bytes]
+
+
+class AuditHeadRow(Base):
+    """A signed head of the audit log that was written to a place off the database; added to, never changed."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = {"schema": "app"}  # noqa: RUF012 - SQLAlchemy's own name
+
+    place: Mapped[str] = mapped_column(primary_key=True)
+    made_at: Mapped[datetime] = mapped_column(primary_key=True)
+    audit_id: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes]
+    signature: Mapped[bytes]
+
+
+class SharedFactRow(Base):
+    """The version of what everybody reads and processes keep (see `app.platform.shared_facts`)."""
+
+    __tablename__ = "shared_fact"
+    __table_args__ = ({"schema": "app", "postgresql_with": {"fillfactor": "50"}},)
+
+    fact: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[UUID]
 
 
 class PolicyRow(Base):

@@ -32,24 +32,24 @@ class VersionedColumns:
     published_at: Mapped[datetime | None]
 
 
-Row = TypeVar("Row", bound=VersionedColumns)
+Document = TypeVar("Document", bound=VersionedColumns)
 
 
 @dataclass(frozen=True)
-class Versioned(Generic[Row]):
+class Versioned(Generic[Document]):
     """The versions of one kind of document: rows of `table`; `no_such` makes the error of an id that is unknown."""
 
-    table: type[Row]
+    table: type[Document]
     no_such: Callable[[int], NotFoundError]
 
-    def get(self, session: Session, number: int) -> Row:
+    def get(self, session: Session, number: int) -> Document:
         """One version; raises NotFoundError."""
         row = session.get(self.table, number, populate_existing=True)
         if row is None:
             raise self.no_such(number)
         return row
 
-    def lock_draft(self, action: ActionContext, number: int, expected_version: int) -> Row:
+    def lock_draft(self, action: ActionContext, number: int, expected_version: int) -> Document:
         """A draft, locked until the transaction ends.
 
         Raises
@@ -65,14 +65,14 @@ class Versioned(Generic[Row]):
             raise ConflictError("This version is {status}; make a new draft to change something.", status=row.status)
         return row
 
-    def save(self, action: ActionContext, row: Row, changes: Mapping[str, Any]) -> None:
+    def save(self, action: ActionContext, row: Document, changes: Mapping[str, Any]) -> None:
         """Change a locked draft."""
         for name, value in changes.items():
             setattr(row, name, value)
         row.edit += 1
         action.session.flush()
 
-    def publish(self, action: ActionContext, row: Row, changes: Mapping[str, Any] | None = None) -> None:
+    def publish(self, action: ActionContext, row: Document, changes: Mapping[str, Any] | None = None) -> None:
         """Put a locked draft in force; `changes` are what else that sets."""
         published = {"published_by": action.actor.account_id, "published_at": action.now}
         self.save(action, row, {"status": DocumentStatus.PUBLISHED, **published, **(changes or {})})

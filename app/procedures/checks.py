@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, Final
 
 import networkx as nx
 
-from app.gates.vocabulary import EquipmentKind
+from app.gates.vocabulary import EquipmentKind, GoodsClass
 from app.platform.permissions import Role
 from app.procedures.procedure import DECLARED_PARTS, Facts, Procedure, facts_in
-from app.procedures.steps import Step, StepVocabulary
-from app.trips.goods import GoodsClass
+from app.procedures.steps import Step, StepVocabulary, VehicleRole
 from app.trips.vocabulary import Channel, Collector, Direction, Regime
 from geo.errors import InvalidInputError
 
@@ -29,6 +29,7 @@ FACT_VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
     "fee_due": _YES_NO,
     "collector": tuple(Collector),
     "undeclared": _YES_NO,
+    "vehicle_role": tuple(VehicleRole),
 }
 """Each fact with the values that a condition can ask for."""
 STEP_FIELDS: Final = frozenset({"owner", "after", "when", "at_once", "checks", "organisations"})
@@ -49,6 +50,7 @@ class Problem:
         return self.message.format(**self.values)
 
 
+@cache
 def owners(steps: type[StepVocabulary] = Step) -> tuple[Role, ...]:
     """The roles that a step can belong to."""
     return tuple(dict.fromkeys(role for step in steps for role in step.spec.roles))
@@ -121,7 +123,7 @@ def _form(definition: Any) -> Iterator[Problem]:
         for part, kind in (("after", str), ("checks", str), ("organisations", int)):
             value = body.get(part)
             if value is not None and not (
-                isinstance(value, list) and all(isinstance(one, kind) and not isinstance(one, bool) for one in value)
+                isinstance(value, list) and all(isinstance(part, kind) and not isinstance(part, bool) for part in value)
             ):
                 yield Problem(
                     "form",
@@ -181,13 +183,13 @@ def _owner(name: str, owner: Any, roles: Collection[Role]) -> Iterator[Problem]:
     if not named or not isinstance(named, list):
         yield Problem("no_owner", name, "Nobody owns the step {step}; name the role that confirms it.", {"step": name})
         return
-    for one in named:
-        if one not in roles:
+    for condition in named:
+        if condition not in roles:
             yield Problem(
                 "no_owner",
                 name,
                 "The step {step} belongs to {owner}, who does not act at a gate; use one of {known}.",
-                {"step": name, "owner": one, "known": ", ".join(roles)},
+                {"step": name, "owner": condition, "known": ", ".join(roles)},
             )
     if (name == Step.DECLARATION) != (named == [Role.ENTERPRISE]):
         yield Problem(
@@ -219,7 +221,7 @@ def _condition(name: str, part: str, condition: Any) -> Iterator[Problem]:
             )
             continue
         for value in wanted if isinstance(wanted, list) else [wanted]:
-            if not any(value is one or (isinstance(value, str) and value == one) for one in FACT_VALUES[fact]):
+            if not any(value is known or (isinstance(value, str) and value == known) for known in FACT_VALUES[fact]):
                 yield Problem(
                     "unknown_value",
                     name,
@@ -233,7 +235,11 @@ def _is_condition(condition: Any, depth: int = 0) -> bool:
         return False
     for name, wanted in condition.items():
         if name in ("any", "all"):
-            if not isinstance(wanted, list) or not wanted or not all(_is_condition(one, depth + 1) for one in wanted):
+            if (
+                not isinstance(wanted, list)
+                or not wanted
+                or not all(_is_condition(condition, depth + 1) for condition in wanted)
+            ):
                 return False
         elif name == "not":
             if not _is_condition(wanted, depth + 1):
@@ -246,12 +252,13 @@ def _is_condition(condition: Any, depth: int = 0) -> bool:
 def _graph(definition: Mapping[str, Any]) -> Iterator[Problem]:
     steps, end = definition["steps"], definition["exit"]
     graph = _digraph({name: body.get("after") or () for name, body in steps.items()})
-    cycle = next(nx.simple_cycles(graph), None)
-    if cycle is not None:
+    if not nx.is_directed_acyclic_graph(graph):
+        cycle = next(nx.simple_cycles(graph))
         way = " → ".join([*cycle, cycle[0]])
         yield Problem("cycle", cycle[0], "The steps {way} wait for each other; take one of them out.", {"way": way})
         return
-    if end not in nx.descendants(graph, Step.DECLARATION):
+    declared = nx.descendants(graph, Step.DECLARATION)
+    if end not in declared:
         yield Problem(
             "unreachable_exit",
             end,
@@ -267,7 +274,7 @@ def _graph(definition: Mapping[str, Any]) -> Iterator[Problem]:
                 "The step {step} leads nowhere: let the exit {exit}, or a step before it, come after it.",
                 {"step": name, "exit": end},
             )
-        elif name not in (Step.DECLARATION, end) and name not in nx.descendants(graph, Step.DECLARATION):
+        elif name not in (Step.DECLARATION, end) and name not in declared:
             yield Problem(
                 "before_declaration", name, "The step {step} does not come after the declaration.", {"step": name}
             )
@@ -275,4 +282,4 @@ def _graph(definition: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("before_declaration", Step.DECLARATION, "Nothing can come before the declaration.")
 
 
-assert set(FACT_VALUES) == {one.name for one in fields(Facts)}
+assert set(FACT_VALUES) == {fact.name for fact in fields(Facts)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -13,11 +13,13 @@ from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import problems
 from app.platform.fields import Moment, PlainText, StorableJson
+from app.platform.json import JsonObject
 from app.platform.labels import DocumentStatus
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
 from app.procedures import service
 from app.procedures.store import EVERY_GATE
+from app.procedures.tables import ProcedureRow
 from app.trips.declaration import check_gate
 from app.trips.vocabulary import Direction, Regime
 
@@ -83,6 +85,8 @@ class MandatoryFromOut(MandatoryFrom):
 class ProblemOut(BaseModel):
     """Something wrong with a draft."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     code: str
     step: str | None
     detail: str
@@ -91,6 +95,8 @@ class ProblemOut(BaseModel):
 class ProcedureOut(BaseModel):
     """A version; `edit` is its ETag, `problems` what keeps a draft from being published."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     procedure_id: int
     gate_id: str
     direction: Direction
@@ -98,7 +104,7 @@ class ProcedureOut(BaseModel):
     version: int
     edit: int
     status: DocumentStatus
-    definition: dict[str, Any]
+    definition: JsonObject
     valid_from: datetime | None
     created_at: datetime
     published_at: datetime | None
@@ -111,58 +117,65 @@ class ProcedurePage(BaseModel):
     items: list[ProcedureOut]
 
 
-@router.get("", response_model=ProcedurePage, responses=problems())
-def list_procedures(_principal: ReaderDep, session: SessionDep, clock: ClockDep) -> Any:
+@router.get("", responses=problems())
+def list_procedures(_principal: ReaderDep, session: SessionDep, clock: ClockDep) -> ProcedurePage:
     """All versions of all procedures."""
-    return {"items": service.list_versions(session, clock.now())}
+    return ProcedurePage.model_validate({"items": service.list_versions(session, clock.now())})
 
 
-@router.get("/mandatory-declaration", response_model=MandatoryFromOut, responses=problems())
-def get_mandatory(response: Response, _principal: ReaderDep, session: SessionDep) -> Any:
+@router.get("/mandatory-declaration", responses=problems())
+def get_mandatory(response: Response, _principal: ReaderDep, session: SessionDep) -> MandatoryFromOut:
     """From when on nobody handles an undeclared vehicle."""
-    return with_etag(response, service.get_mandatory_from(session))
+    return with_etag(response, MandatoryFromOut.model_validate(service.get_mandatory_from(session)))
 
 
-@router.put("/mandatory-declaration", response_model=MandatoryFromOut, responses=problems(412, 428))
+@router.put("/mandatory-declaration", responses=problems(412, 428))
 def set_mandatory(
     body: MandatoryFrom, response: Response, action: WriterAction, expected_version: ExpectedVersion
-) -> Any:
+) -> MandatoryFromOut:
     """Set from when on nobody handles an undeclared vehicle."""
-    return with_etag(response, service.set_mandatory_from(action, body.mandatory_from, expected_version))
+    found = service.set_mandatory_from(action, body.mandatory_from, expected_version)
+    return with_etag(response, MandatoryFromOut.model_validate(found))
 
 
-@router.get("/{procedure_id}", response_model=ProcedureOut, responses=problems(404))
-def get_procedure(procedure_id: ProcedureId, response: Response, _principal: ReaderDep, session: SessionDep) -> Any:
+@router.get("/{procedure_id}", responses=problems(404))
+def get_procedure(
+    procedure_id: ProcedureId, response: Response, _principal: ReaderDep, session: SessionDep
+) -> ProcedureOut:
     """One version."""
-    return with_etag(response, service.describe(service.get_version(session, procedure_id)))
+    return _answer(response, service.get_version(session, procedure_id))
 
 
-@router.post("", status_code=201, response_model=ProcedureOut, responses=problems(409))
-def create_draft(body: DraftIn, response: Response, action: WriterAction, corridor: CorridorDep) -> Any:
+@router.post("", status_code=201, responses=problems(409))
+def create_draft(body: DraftIn, response: Response, action: WriterAction, corridor: CorridorDep) -> ProcedureOut:
     """Begin a new version."""
     gate_id = check_gate(body.gate_id, [EVERY_GATE, *(gate.site_id for gate in corridor.gates())])
     row = service.create_draft(action, (gate_id, body.direction, body.regime), body.definition)
     response.headers["Location"] = f"/api/v1/procedures/{row.procedure_id}"
-    return with_etag(response, service.describe(row))
+    return _answer(response, row)
 
 
-@router.put("/{procedure_id}", response_model=ProcedureOut, responses=problems(404, 409, 412, 428))
+@router.put("/{procedure_id}", responses=problems(404, 409, 412, 428))
 def save_draft(
     procedure_id: ProcedureId,
     body: DefinitionIn,
     response: Response,
     action: WriterAction,
     expected_version: ExpectedVersion,
-) -> Any:
+) -> ProcedureOut:
     """Change a draft; the answer says what is wrong with it."""
     row = service.save_draft(action, procedure_id, expected_version, body.definition)
-    return with_etag(response, service.describe(row))
+    return _answer(response, row)
 
 
-@router.post("/{procedure_id}/publish", response_model=ProcedureOut, responses=problems(404, 409, 412, 428))
+@router.post("/{procedure_id}/publish", responses=problems(404, 409, 412, 428))
 def publish(
     procedure_id: ProcedureId, response: Response, action: WriterAction, expected_version: ExpectedVersion
-) -> Any:
+) -> ProcedureOut:
     """Put a draft in force for trips declared from now on."""
     row = service.publish(action, procedure_id, expected_version)
-    return with_etag(response, service.describe(row))
+    return _answer(response, row)
+
+
+def _answer(response: Response, row: ProcedureRow) -> ProcedureOut:
+    return with_etag(response, ProcedureOut.model_validate(service.describe(row)))

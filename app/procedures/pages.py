@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import groupby
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from app.web.versions import list_changes
 router = APIRouter(include_in_schema=False, prefix="/admin/procedures")
 
 ReaderDep = Annotated[Principal, Depends(allow("procedures.read"))]
-WORDS: dict[str, Any] = {"directions": {str(one): one.phrase for one in Direction}}
+WORDS: Mapping[str, Any] = {"directions": {str(direction): direction.phrase for direction in Direction}}
 
 
 @router.get("")
@@ -30,7 +31,7 @@ def list_procedures(
 ) -> Response:
     """All procedures with their versions, and from when on declaring is mandatory."""
     versions = service.list_versions(session, clock.now())
-    by_key = groupby(versions, lambda one: (one["gate_id"], one["direction"], one["regime"]))
+    by_key = groupby(versions, lambda version: version.key)
     return render(
         request,
         "procedures/procedures.html",
@@ -55,13 +56,11 @@ def show_procedure(
     row = service.get_version(session, procedure_id)
     key = (row.gate_id, row.direction, row.regime)
     older = [
-        one
-        for one in service.list_versions(session, clock.now())
-        if (one["gate_id"], one["direction"], one["regime"]) == key
-        and one["version"] < row.version
-        and one["status"] != "draft"
+        version
+        for version in service.list_versions(session, clock.now())
+        if version.key == key and version.version < row.version and version.status != "draft"
     ]
-    before = max(older, key=lambda one: one["version"], default=None)
+    before = max(older, key=lambda version: version.version, default=None)
     known = {
         "steps": tuple(Step),
         "owners": checks.owners(),
@@ -76,6 +75,6 @@ def show_procedure(
         sites=corridor.sites,
         drawing=service.draw(row),
         before=before,
-        changes=list_changes(before["definition"], row.definition) if before else [],
+        changes=list_changes(before.definition, row.definition) if before else [],
         **WORDS,
     )

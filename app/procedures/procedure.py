@@ -15,7 +15,7 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final, Self
 
-from app.procedures.steps import Step, StepStatus
+from app.procedures.steps import Step, StepStatus, VehicleRole
 
 DECLARED_PARTS: Final = ("goods", "vehicle", "driver", "health", "customs")
 """Parts of a declaration: a step that checked one is open again when the part is declared again."""
@@ -27,7 +27,8 @@ class Facts:
 
     `goods_class` are the classes of all its goods (a mixed load needs what each of them needs), `channel` is customs'
     (`None` until they give one), `equipment` what stands at the gate and works, `fee_due` true until somebody found
-    that nothing is, `collector` the role that takes the fee, `undeclared` that no declaration stands behind the trip.
+    that nothing is, `collector` the role that takes the fee, `undeclared` that no declaration stands behind the trip,
+    `vehicle_role` what a transshipment made of the trip's vehicle (`VehicleRole`).
     """
 
     direction: str
@@ -41,22 +42,26 @@ class Facts:
     fee_due: bool = True
     collector: str | None = None
     undeclared: bool = False
+    vehicle_role: str = VehicleRole.CARRIER.value
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """The facts out of their JSON form; names that are no facts are passed over, one class stands for its set."""
-        values = {name: record[name] for name in {one.name for one in fields(cls)} & set(record)}
+        values = {name: record[name] for name in _FACTS & set(record)}
         classes = record["goods_class"]
         values["goods_class"] = frozenset([classes] if isinstance(classes, str) else classes)
         values["equipment"] = frozenset(record.get("equipment") or ())
         return cls(**values)
 
-    def to_record(self) -> dict[str, Any]:
+    def to_record(self) -> dict[str, object]:
         """The facts as JSON."""
         return plain(asdict(self))
 
 
-def plain(facts: Mapping[str, Any]) -> dict[str, Any]:
+_FACTS: Final = frozenset(part.name for part in fields(Facts))
+
+
+def plain(facts: Mapping[str, Any]) -> dict[str, object]:
     """Facts by name as JSON holds them."""
     return {name: sorted(value) if isinstance(value, Set) else value for name, value in facts.items()}
 
@@ -69,27 +74,31 @@ Of a fact that is a set (`goods_class`, `equipment`) one of the values wanted mu
 
 def holds(condition: Condition | None, facts: Facts) -> bool:
     """Whether a condition holds; an empty one does, `None` too."""
-    return all(_holds_part(name, wanted, facts) for name, wanted in (condition or {}).items())
+    if condition:
+        for name, wanted in condition.items():
+            if not _holds_part(name, wanted, facts):
+                return False
+    return True
 
 
 def _holds_part(name: str, wanted: Any, facts: Facts) -> bool:
     if name == "any":
-        return any(holds(one, facts) for one in wanted)
+        return any(holds(part, facts) for part in wanted)
     if name == "all":
-        return all(holds(one, facts) for one in wanted)
+        return all(holds(part, facts) for part in wanted)
     if name == "not":
         return not holds(wanted, facts)
     values = wanted if isinstance(wanted, list) else [wanted]
     value = getattr(facts, name)
-    return any(one in value for one in values) if isinstance(value, frozenset) else value in values
+    return not value.isdisjoint(values) if isinstance(value, frozenset) else value in values
 
 
 def facts_in(condition: Condition | None) -> Iterator[tuple[str, Any]]:
     """Every fact a condition asks for, however deep, with what it wants of it."""
     for name, wanted in (condition or {}).items():
         if name in ("any", "all"):
-            for one in wanted:
-                yield from facts_in(one)
+            for part in wanted:
+                yield from facts_in(part)
         elif name == "not":
             yield from facts_in(wanted)
         else:
@@ -101,8 +110,9 @@ class StepDefinition:
     """One step of a procedure: whose it is, what comes before, and when it is needed.
 
     Several `owners` share a step until the fact `collector` names one of them. `at_once`: the platform itself
-    confirms the step, as soon as it is ready, where this holds. `checks`: the parts of the declaration it vouches
-    for. `organisations`: if not empty, only their accounts act, such as the company that runs a yard.
+    confirms the step, as soon as it is ready, where this holds. `checks`: parts of the declaration it vouches for
+    besides those of the step itself (`StepSpec.vouches`). `organisations`: if not empty, only their accounts act, such
+    as the company that runs a yard.
     """
 
     name: str
@@ -112,6 +122,14 @@ class StepDefinition:
     at_once: Condition | None = None
     checks: frozenset[str] = frozenset()
     organisations: frozenset[int] = frozenset()
+
+    @property
+    def vouches(self) -> frozenset[str]:
+        """The parts of the declaration that it vouches for: by what the step is, and what this procedure adds."""
+        known = Step.lookup(self.name)
+        if known is Step.DECLARATION:
+            return frozenset()
+        return self.checks | frozenset(known.spec.vouches if known is not None else ())
 
     def owners_of(self, facts: Facts) -> tuple[str, ...]:
         """The roles that may act on the step of a trip."""
@@ -162,9 +180,8 @@ class Procedure:
 
 def _read_step(name: str, body: Mapping[str, Any]) -> StepDefinition:
     owner = body["owner"]
-    known = {one.name for one in fields(Facts)}
     for condition in (body.get("when"), body.get("at_once")):
-        if unknown := [fact for fact, _ in facts_in(condition) if fact not in known]:
+        if unknown := [fact for fact, _ in facts_in(condition) if fact not in _FACTS]:
             raise DefinitionError(f"The step {name} asks for {unknown[0]}, which is no fact.")
     return StepDefinition(
         name=name,
@@ -217,7 +234,7 @@ class Sheet:
         """The steps whose condition holds."""
         return frozenset(name for name, step in self.procedure.steps.items() if holds(step.when, self.facts))
 
-    @property
+    @cached_property
     def is_finished(self) -> bool:
         """Whether the trip is over."""
         return self._record(self.procedure.exit) == StepStatus.DONE
@@ -237,8 +254,8 @@ class Sheet:
         status = self._state[step]
         if act == "confirm" and step == Step.DECLARATION and status == StepStatus.RETURNED:
             return Refusal("The declaration was returned; declare again.")
-        if status not in StepStatus.open():
-            return self._why_closed(step, status)
+        if step in self._closed:
+            return self._closed[step]
         if act == "return":
             return self._why_not_back(step, to)
         return None if act == "confirm" else Refusal("There is no act {act}; use confirm or return.", {"act": act})
@@ -265,9 +282,25 @@ class Sheet:
         """The sheet under other facts; steps that vouched for a part of the declaration that changed are open again."""
         if self.is_finished:
             return self
-        stale = {name for name, step in self.procedure.steps.items() if step.checks & set(changed)} - {Step.DECLARATION}
+        stale = {name for name, step in self.procedure.steps.items() if step.vouches & set(changed)}
         kept = {name: record for name, record in self.steps.items() if name not in stale}
         return replace(self, facts=facts, steps=kept)
+
+    def open_again(self, steps: Collection[str]) -> Self:
+        """The sheet with steps to be done again."""
+        return replace(self, steps={name: record for name, record in self.steps.items() if name not in set(steps)})
+
+    def carry_over(self, steps: Mapping[str, StepRecord]) -> Self:
+        """The sheet with what another sheet vouches for, whatever else is open."""
+        return self._with(steps)
+
+    def of_role(self, own: Procedure, role: str) -> Self:
+        """The sheet of a vehicle that a transshipment gave a role, under its `own` way from there.
+
+        What ends that way is to be done, even if it was done on the way in.
+        """
+        facts = replace(self.facts, vehicle_role=role)
+        return replace(self, procedure=own, facts=facts).open_again([own.exit])
 
     def release(self) -> Self:
         """The sheet after the platform confirmed every ready step that is confirmed at once, one after another."""
@@ -291,12 +324,23 @@ class Sheet:
         done = {name for name in self.procedure.steps if self._record(name) == StepStatus.DONE}
         return {name: self._status(name, done) for name in self.procedure.steps}
 
-    def _status(self, name: str, done: Collection[str]) -> StepStatus:
+    @cached_property
+    def _open(self) -> tuple[str, ...]:
+        """The steps that can be acted on now, in the procedure's order."""
+        return tuple(name for name, status in self._state.items() if status in StepStatus.open())
+
+    @cached_property
+    def _closed(self) -> Mapping[str, Refusal]:
+        """The steps that cannot be acted on now, and why not."""
+        opened = set(self._open)
+        return {name: self._why_closed(name, status) for name, status in self._state.items() if name not in opened}
+
+    def _status(self, name: str, done: Set[str]) -> StepStatus:
         if name in done:
             return StepStatus.DONE
         if name not in self.needed:
             return StepStatus.NOT_NEEDED
-        if any(before not in done for before in self.procedure.ancestors[name] & self.needed):
+        if not self.procedure.ancestors[name] & self.needed <= done:
             return StepStatus.WAITING
         return StepStatus.RETURNED if self._record(name) == StepStatus.RETURNED else StepStatus.READY
 
@@ -306,11 +350,9 @@ class Sheet:
 
     def _why_closed(self, step: str, status: str) -> Refusal:
         if status == StepStatus.WAITING:
-            ahead = self.procedure.ancestors[step] & self.needed
-            waits_for = [
-                name for name in self.procedure.steps if name in ahead and self._state[name] in StepStatus.open()
-            ]
-            return Refusal("The step {step} waits for {waits_for}.", {"step": step, "waits_for": ", ".join(waits_for)})
+            ahead = self.procedure.ancestors[step]
+            waits_for = ", ".join(name for name in self._open if name in ahead)
+            return Refusal("The step {step} waits for {waits_for}.", {"step": step, "waits_for": waits_for})
         if status == StepStatus.DONE:
             return Refusal("The step {step} is done already.", {"step": step})
         return Refusal("This trip does not need the step {step}.", {"step": step})

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import yaml
 from sqlalchemy.orm import Session
 
 from app.platform import policies
 from app.platform.actions import ActionContext
+from app.platform.json import JsonObject
 from app.platform.labels import DocumentStatus
 from app.platform.versioned import Versioned
 from app.procedures import checks, store
@@ -32,13 +34,74 @@ MANDATORY_FROM: Final = datetime.fromisoformat("2022-02-21T00:00:00+07:00")
 """From then on no agency handled an undeclared vehicle (provincial committee, meeting of 2022-02-18)."""
 
 
-def shipped() -> Iterator[tuple[Key, datetime, dict[str, Any]]]:
-    """The definitions that come with the platform: key, in force since, definition."""
+@dataclass(frozen=True)
+class DefinitionProblem:
+    """Something wrong with a draft: `detail` in English, `message` and `values` to say it in any language."""
+
+    code: str
+    step: str | None
+    detail: str
+    message: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ProcedureVersion:
+    """One version for people and programs; `problems` keep a draft from being published."""
+
+    procedure_id: int
+    gate_id: str
+    direction: str
+    regime: str
+    version: int
+    edit: int
+    status: str
+    definition: JsonObject
+    valid_from: datetime | None
+    created_at: datetime
+    published_at: datetime | None
+    problems: list[DefinitionProblem]
+
+    @property
+    def key(self) -> Key:
+        """Whose procedure it is."""
+        return self.gate_id, self.direction, self.regime
+
+
+class DrawnStep(TypedDict):
+    """A step in the drawing, in column `layer` and line `row`; of a sheet also its status and since when."""
+
+    step: str
+    owners: list[str]
+    layer: int
+    row: int
+    status: str | None
+    since: datetime | None
+    is_conditional: bool
+    is_at_once: bool
+
+
+Arrow = TypedDict("Arrow", {"from": str, "to": str})
+
+
+class Drawing(TypedDict):
+    """A graph of steps in `layers` columns."""
+
+    nodes: list[DrawnStep]
+    edges: list[Arrow]
+    layers: int
+
+
+@cache
+def shipped() -> tuple[tuple[Key, datetime, JsonObject], ...]:
+    """The definitions that come with the platform: key, in force since, definition; read once, not to be changed."""
+    found = []
     for path in sorted(SHIPPED_DIR.glob("*.yaml")):
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         definition = {name: value for name, value in content.items() if name not in HEAD}
         key = (EVERY_GATE, content["direction"], content["regime"])
-        yield key, datetime.fromisoformat(content["valid_from"]), definition
+        found.append((key, datetime.fromisoformat(content["valid_from"]), definition))
+    return tuple(found)
 
 
 def add_shipped(session: Session, now: datetime) -> None:
@@ -85,7 +148,7 @@ def get_current(session: Session, key: Key, now: datetime) -> ProcedureRow:
     return found
 
 
-def list_versions(session: Session, now: datetime) -> list[dict[str, Any]]:
+def list_versions(session: Session, now: datetime) -> list[ProcedureVersion]:
     """All versions, described, by gate, direction and regime, newest first."""
     add_shipped(session, now)
     return [describe(row) for row in store.list_procedures(session)]
@@ -122,7 +185,7 @@ def create_draft(action: ActionContext, key: Key, definition: Mapping[str, Any] 
     row = store.insert_draft(
         action.session, key, {"definition": dict(body), "created_by": action.actor.account_id, "created_at": action.now}
     )
-    action.record("procedures.draft", "procedure", row.procedure_id, None, describe(row))
+    action.record("procedures.draft", "procedure", row.procedure_id, None, asdict(describe(row)))
     return row
 
 
@@ -157,39 +220,39 @@ def publish(action: ActionContext, procedure_id: int, expected_version: int) -> 
     checks.check(row.definition)
     retired = store.retire_published(action.session, (row.gate_id, row.direction, row.regime))
     PROCEDURES.publish(action, row, {"valid_from": action.now})
-    action.record("procedures.publish", "procedure", procedure_id, {"retired": retired}, describe(row))
+    action.record("procedures.publish", "procedure", procedure_id, {"retired": retired}, asdict(describe(row)))
     return row
 
 
-def describe(row: ProcedureRow) -> dict[str, Any]:
-    """A version as a record for people and programs, with what is wrong with it while it is a draft."""
+def describe(row: ProcedureRow) -> ProcedureVersion:
+    """A version, with what is wrong with it while it is a draft."""
     problems = checks.find_problems(row.definition) if row.status == DocumentStatus.DRAFT else []
-    return {
-        "procedure_id": row.procedure_id,
-        "gate_id": row.gate_id,
-        "direction": row.direction,
-        "regime": row.regime,
-        "version": row.version,
-        "edit": row.edit,
-        "status": row.status,
-        "definition": row.definition,
-        "valid_from": row.valid_from,
-        "created_at": row.created_at,
-        "published_at": row.published_at,
-        "problems": [
-            {"code": one.code, "step": one.step, "detail": str(one), "message": one.message, "values": one.values}
-            for one in problems
+    return ProcedureVersion(
+        procedure_id=row.procedure_id,
+        gate_id=row.gate_id,
+        direction=row.direction,
+        regime=row.regime,
+        version=row.version,
+        edit=row.edit,
+        status=row.status,
+        definition=row.definition,
+        valid_from=row.valid_from,
+        created_at=row.created_at,
+        published_at=row.published_at,
+        problems=[
+            DefinitionProblem(problem.code, problem.step, str(problem), problem.message, problem.values)
+            for problem in problems
         ],
-    }
+    )
 
 
-def draw(row: ProcedureRow) -> dict[str, Any] | None:
+def draw(row: ProcedureRow) -> Drawing | None:
     """The graph of a version as that of a sheet, `status` and `since` empty; `None` while it is no procedure."""
     if checks.find_problems(row.definition):
         return None
     procedure = Procedure.from_definition(row.definition)
     layers = checks.layers(procedure)
-    nodes = [
+    nodes: list[DrawnStep] = [
         {
             "step": name,
             "owners": list(procedure.steps[name].owners),
@@ -203,7 +266,7 @@ def draw(row: ProcedureRow) -> dict[str, Any] | None:
         for column, layer in enumerate(layers)
         for place, name in enumerate(layer)
     ]
-    arrows = [{"from": before, "to": name} for before, name in checks.edges(procedure)]
+    arrows: list[Arrow] = [{"from": before, "to": name} for before, name in checks.edges(procedure)]
     return {"nodes": nodes, "edges": arrows, "layers": len(layers)}
 
 
@@ -220,7 +283,7 @@ def get_mandatory_from(session: Session) -> MandatoryFrom:
     stored = policies.get_value(session, MANDATORY_KEY)
     if stored is None:
         return MandatoryFrom(MANDATORY_FROM, 0)
-    return MandatoryFrom(datetime.fromisoformat(stored.value["mandatory_from"]), stored.version)
+    return MandatoryFrom(datetime.fromisoformat(str(stored.value["mandatory_from"])), stored.version)
 
 
 def set_mandatory_from(action: ActionContext, moment: datetime, expected_version: int) -> MandatoryFrom:

@@ -7,16 +7,24 @@ a step: docs/recipes/add-a-step-of-a-procedure.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Final, Literal
 
+from app.gates.vocabulary import System
 from app.platform.labels import N_, Vocabulary
 from app.platform.permissions import Role
-from app.trips.vocabulary import Collector
+from app.trips.vocabulary import Collector, StepPlace
 
 Part = Literal["vehicle", "driver", "health", "goods", "customs", "fee"]
 """What a station compares with what stands before it: the parts of a declaration, and the fee."""
+DeclaredPart = Literal["vehicle", "driver", "health", "goods", "customs"]
+"""A part of a declaration; tractor, trailer and container are parts of the vehicle."""
+
+
+EVERYWHERE: Final = (System.POWER, System.NETWORK, System.PLATFORM)
+"""What every step of an agency works with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,21 +33,28 @@ class StepSpec:
 
     `label` is a key of the translations, `icon` one of Tabler's. `roles` are those who do it; where several are named
     the trip's collector says which, and the first stands for them until then. `shows` are the parts its station shows
-    open, the others folded. `has_station` says whether it has a work list, `devices_first` whether its station shows
-    what the devices saw above all else, `takes_equipment` whether devices can stand at it, `is_barrier` whether
-    confirming it opens a barrier, `is_quarantine` whether it is one of the checks that come before goods are
-    transshipped.
+    open, the others folded. `vouches` are the parts of the declaration that whoever confirms it has compared with what
+    stands there: changed afterwards, the step is open again (a procedure's `checks` add to them). Goods are vouched for
+    by those that inspect them; a barrier sees their papers. `has_station` says whether it has a work list,
+    `devices_first` whether its station shows what the devices saw above all else, `takes_equipment` whether devices can
+    stand at it, `is_barrier` whether confirming it opens a barrier, `is_quarantine` whether it is one of the checks
+    that come before goods are transshipped. `place` is where it is done, so that doing it shows where the truck is.
+    `needs` are the systems of the gate that the step works with: while one of them is out it is done on paper, or
+    waits.
     """
 
     label: str
     icon: str
     roles: tuple[Role, ...]
     shows: tuple[Part, ...] = ()
+    vouches: tuple[DeclaredPart, ...] = ()
     has_station: bool = True
     devices_first: bool = False
     takes_equipment: bool = True
     is_barrier: bool = False
     is_quarantine: bool = False
+    place: StepPlace = StepPlace.GATE_AREA
+    needs: tuple[System, ...] = EVERYWHERE
 
     @property
     def has_collectors(self) -> bool:
@@ -69,12 +84,16 @@ class StepVocabulary(Vocabulary):
     @classmethod
     def in_order(cls, names: Iterable[str]) -> list[str]:
         """Names of steps in the order of the vocabulary; raises KeyError if one is not a step."""
-        place = {step.value: number for number, step in enumerate(cls)}
-        return sorted(map(str, names), key=lambda name: place[name])
+        return sorted(map(str, names), key=_places(cls).__getitem__)
 
     def agency(self, collector: str | None = None) -> Role:
         """The role that has the step before it; `collector` is who takes the trip's fee, if that is known."""
         return Role.get(collector) if collector and self.spec.has_collectors else self.spec.roles[0]
+
+
+@cache
+def _places(steps: type[StepVocabulary]) -> Mapping[str, int]:
+    return {step.value: number for number, step in enumerate(steps)}
 
 
 class Step(StepVocabulary):
@@ -86,14 +105,21 @@ class Step(StepVocabulary):
             label=N_("Declaration"),
             icon="file-text",
             roles=(Role.ENTERPRISE,),
+            needs=(),
             has_station=False,
             takes_equipment=False,
+            place=StepPlace.NOWHERE,
         ),
     )
     HEALTH = (
         "health",
         StepSpec(
-            label=N_("Health check"), icon="stethoscope", roles=(Role.HEALTH_QUARANTINE,), shows=("health", "driver")
+            label=N_("Health check"),
+            icon="stethoscope",
+            roles=(Role.HEALTH_QUARANTINE,),
+            shows=("health", "driver"),
+            place=StepPlace.ENTRANCE,
+            vouches=("health", "driver"),
         ),
     )
     BARRIER_1 = (
@@ -103,8 +129,11 @@ class Step(StepVocabulary):
             icon="barrier-block",
             roles=(Role.BORDER_GUARD,),
             shows=("vehicle", "driver", "goods"),
+            vouches=("vehicle", "driver"),
             devices_first=True,
             is_barrier=True,
+            place=StepPlace.BARRIER,
+            needs=(*EVERYWHERE, System.BARRIER, System.CAMERAS, System.SCALE),
         ),
     )
     YARD = (
@@ -114,7 +143,9 @@ class Step(StepVocabulary):
             icon="parking",
             roles=(Role.YARD_OPERATOR,),
             shows=("vehicle", "goods"),
+            vouches=("vehicle",),
             devices_first=True,
+            place=StepPlace.YARD,
         ),
     )
     QUARANTINE_HEALTH = (
@@ -124,6 +155,7 @@ class Step(StepVocabulary):
             icon="stethoscope",
             roles=(Role.HEALTH_QUARANTINE,),
             shows=("health", "driver"),
+            vouches=("goods", "vehicle"),
             is_quarantine=True,
         ),
     )
@@ -134,7 +166,9 @@ class Step(StepVocabulary):
             icon="paw",
             roles=(Role.ANIMAL_QUARANTINE,),
             shows=("goods",),
+            vouches=("goods", "vehicle"),
             is_quarantine=True,
+            needs=(*EVERYWHERE, System.SINGLE_WINDOW),
         ),
     )
     QUARANTINE_PLANT = (
@@ -144,12 +178,20 @@ class Step(StepVocabulary):
             icon="leaf",
             roles=(Role.PLANT_QUARANTINE,),
             shows=("goods",),
+            vouches=("goods", "vehicle"),
             is_quarantine=True,
+            needs=(*EVERYWHERE, System.SINGLE_WINDOW),
         ),
     )
     TRANSSHIPMENT = (
         "transshipment",
-        StepSpec(label=N_("Transshipment"), icon="transfer", roles=(Role.YARD_OPERATOR,), shows=("goods", "vehicle")),
+        StepSpec(
+            label=N_("Transshipment"),
+            icon="transfer",
+            roles=(Role.YARD_OPERATOR,),
+            shows=("goods", "vehicle"),
+            vouches=("goods", "vehicle"),
+        ),
     )
     CUSTOMS = (
         "customs",
@@ -158,7 +200,9 @@ class Step(StepVocabulary):
             icon="package",
             roles=(Role.CUSTOMS,),
             shows=("goods", "customs", "vehicle"),
+            vouches=("goods", "customs", "vehicle"),
             devices_first=True,
+            needs=(*EVERYWHERE, System.CUSTOMS_SYSTEM, System.SCANNER),
         ),
     )
     FEE = (
@@ -168,7 +212,10 @@ class Step(StepVocabulary):
             icon="cash",
             roles=tuple(Role.get(collector) for collector in Collector),
             shows=("fee", "goods", "vehicle"),
+            needs=(*EVERYWHERE, System.PAYMENT),
+            vouches=("goods", "vehicle", "customs"),
             takes_equipment=False,
+            place=StepPlace.NOWHERE,
         ),
     )
     BARRIER_2 = (
@@ -178,8 +225,11 @@ class Step(StepVocabulary):
             icon="barrier-block",
             roles=(Role.BORDER_GUARD,),
             shows=("vehicle", "driver", "fee"),
+            vouches=("vehicle", "driver"),
             devices_first=True,
             is_barrier=True,
+            place=StepPlace.BARRIER,
+            needs=(*EVERYWHERE, System.BARRIER, System.CAMERAS),
         ),
     )
 
@@ -213,3 +263,22 @@ class StepStatus(Vocabulary):
     def over(cls) -> tuple[StepStatus, ...]:
         """In these nothing is left to do at a step."""
         return (cls.DONE, cls.NOT_NEEDED)
+
+
+class VehicleRole(Vocabulary):
+    """What a trip's vehicle is to the goods."""
+
+    CARRIER = "carrier", N_("Carries its own load"), "truck"
+    RECEIVER = "receiver", N_("Received its load in a transshipment"), "truck-loading"
+    EMPTY_INWARD = "empty_inward", N_("Goes home empty, inland"), "truck-return"
+    EMPTY_OUTWARD = "empty_outward", N_("Goes home empty, over the border"), "truck-return"
+
+    @classmethod
+    def loaded(cls) -> tuple[VehicleRole, ...]:
+        """These take goods over the border and are counted there."""
+        return (cls.CARRIER, cls.RECEIVER)
+
+    @classmethod
+    def empty(cls) -> tuple[VehicleRole, ...]:
+        """These gave all their goods to others and go home, counted over no border."""
+        return (cls.EMPTY_INWARD, cls.EMPTY_OUTWARD)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
@@ -36,13 +36,13 @@ def known_keys(session: Session) -> set[Key]:
     return {(row.gate_id, row.direction, row.regime) for row in session.execute(query)}
 
 
-def insert_shipped(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert_shipped(session: Session, rows: Sequence[Mapping[str, object]]) -> None:
     """First versions; those that another transaction made since are left as they are."""
     if rows:
         session.execute(pg_insert(ProcedureRow).on_conflict_do_nothing(), [dict(row) for row in rows])
 
 
-def insert_draft(session: Session, key: Key, values: Mapping[str, Any]) -> ProcedureRow:
+def insert_draft(session: Session, key: Key, values: Mapping[str, object]) -> ProcedureRow:
     """A new version of a procedure."""
     session.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": "procedure " + " ".join(key)}
@@ -68,6 +68,6 @@ def retire_published(session: Session, key: Key) -> int | None:
     return session.execute(query).scalar_one_or_none()
 
 
-def _is(key: Key) -> tuple[Any, ...]:
+def _is(key: Key) -> tuple[ColumnElement[bool], ...]:
     gate_id, direction, regime = key
     return (ProcedureRow.gate_id == gate_id, ProcedureRow.direction == direction, ProcedureRow.regime == regime)

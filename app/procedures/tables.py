@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, Identity, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.platform.json import JsonObject
 from app.platform.labels import DocumentStatus
 from app.platform.versioned import VersionedColumns
 from app.trips.vocabulary import Direction, Regime
@@ -39,5 +39,5 @@ class ProcedureRow(VersionedColumns, Base):
     gate_id: Mapped[str]
     direction: Mapped[str]
     regime: Mapped[str]
-    definition: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    definition: Mapped[JsonObject] = mapped_column(JSONB)
     valid_from: Mapped[datetime | None]

@@ -7,10 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.gates.service import profiles
+from app.forecasting.skill import list_fallbacks_of_drivers
+from app.forecasting.skill_endpoints import wording_of
+from app.gates.service import profiles_without_bans
+from app.notices import service as notices
+from app.notices.endpoints import NamingDep
 from app.platform.dependencies import ClockDep, CorridorDep, RedisDep, RuntimeDep, SessionDep, client_address
 from app.public import service
-from app.stations.search import find_code
+from app.trips.codes import find_code
 from app.trips.vocabulary import Stage
 from app.web.pages import render
 from geo.errors import NotFoundError
@@ -42,9 +46,15 @@ def show_qr(request: Request, written: Written, runtime: RuntimeDep) -> Response
 
 @router.get("/t/{written}")
 def show_trip(
-    request: Request, written: Written, session: SessionDep, redis: RedisDep, clock: ClockDep, corridor: CorridorDep
+    request: Request,
+    written: Written,
+    session: SessionDep,
+    redis: RedisDep,
+    clock: ClockDep,
+    corridor: CorridorDep,
+    naming: NamingDep,
 ) -> Response:
-    """Stage, gate and wait of a trip."""
+    """Stage, gate and wait of a trip, and what is announced of the gate (all of it: the trip's goods stay untold)."""
     trip = service.view(session, redis, written, address=client_address(request), now=clock.now())
     stages = service.progress(trip.direction, trip.stage)
     site = corridor.sites.get(trip.gate_id)
@@ -56,8 +66,11 @@ def show_trip(
         stages=stages,
         open_stages=Stage.open(),
         gate=site.name if site else {},
-        profile=profiles(session, clock.now(), corridor).get(trip.gate_id),
+        profile=profiles_without_bans(session, clock.now(), corridor).get(trip.gate_id),
         now=clock.now(),
+        lost=list_fallbacks_of_drivers(session, trip.gate_id),
+        say_fallback=wording_of(request).fallback,
+        notices=[naming(notice) for notice in notices.list_notices(session, clock.now(), gate_id=trip.gate_id)],
     )
     answer.headers["X-Robots-Tag"] = "noindex"
     return answer

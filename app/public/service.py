@@ -18,9 +18,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
+from app.platform.shared_facts import SharedFact, read_shared
 from app.platform.throttle import limiter
 from app.public import store
-from app.stations.search import find_code
+from app.trips.codes import find_code
 from app.trips.vocabulary import Direction, Stage
 from geo.errors import NotFoundError, TooManyRequestsError
 from routing.store import latest_forecast
@@ -60,7 +61,7 @@ def view(session: Session, redis: Redis, written: str, *, address: str, now: dat
     TooManyRequestsError
         If the caller's address asks too often, or tries too many codes.
     """
-    _check_pace(redis, address)
+    check_pace(redis, address)
     code = find_code(written)
     row = store.find_public_trip(session, code) if code is not None else None
     is_old = row is not None and row.stage not in Stage.open() and now - row.stage_since > SHOWN_AFTER
@@ -99,7 +100,7 @@ def draw_qr(address: str) -> bytes:
 def _expected_wait(
     session: Session, gate_id: str, now: datetime
 ) -> tuple[tuple[float, float, float] | None, datetime | None]:
-    forecast = latest_forecast(session, gate_id)
+    forecast = read_shared(session, SharedFact.FORECASTS, gate_id, lambda: latest_forecast(session, gate_id))
     if forecast is None or now - forecast.made_at > MAX_FORECAST_AGE:
         return None, None
     step = max(0, min(round((now - forecast.made_at).total_seconds() / forecast.step_s), forecast.wait_s.shape[1] - 1))
@@ -107,7 +108,7 @@ def _expected_wait(
     return (low, middle, high), forecast.made_at
 
 
-def _check_pace(redis: Redis, address: str) -> None:
+def check_pace(redis: Redis, address: str) -> None:
     """Refuse an address that asks too often. While Redis is away nobody is refused: the code alone keeps the page."""
     windows = limiter(redis)
     try:
@@ -132,4 +133,6 @@ def progress(direction: str, stage: str) -> list[tuple[Stage, str]]:
     """
     way = Stage.way(direction)
     here = way.index(Stage(stage)) if stage in way else (0 if stage == Stage.ON_THE_ROAD else -1)
-    return [(one, "done" if n < here else "now" if n == here else "ahead") for n, one in enumerate(way)]
+    return [
+        (stage_on_way, "done" if n < here else "now" if n == here else "ahead") for n, stage_on_way in enumerate(way)
+    ]

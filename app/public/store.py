@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.trips.service import Trip
@@ -28,20 +29,22 @@ class PublicTripRow:
     plate_end: str
 
 
+_OF_CODE: Final = (
+    select(
+        Trip.code,
+        Trip.gate_id,
+        Trip.direction,
+        Trip.stage,
+        Trip.stage_since,
+        Trip.simulated,
+        func.right(Vehicle.plate_norm, 2).label("plate_end"),
+    )
+    .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
+    .where(Trip.code == bindparam("code"))
+)
+
+
 def find_public_trip(session: Session, code: str) -> PublicTripRow | None:
     """The trip of a code, as the public may see it."""
-    query = (
-        select(
-            Trip.code,
-            Trip.gate_id,
-            Trip.direction,
-            Trip.stage,
-            Trip.stage_since,
-            Trip.simulated,
-            func.right(Vehicle.plate_norm, 2).label("plate_end"),
-        )
-        .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
-        .where(Trip.code == code)
-    )
-    row = session.execute(query).one_or_none()
+    row = session.connection().execute(_OF_CODE, {"code": code}).one_or_none()
     return None if row is None else PublicTripRow(*row)

@@ -1,7 +1,10 @@
 """The daily bulletin of each gate, and the round in which control sums up the days that are over.
 
-What crossed is counted by the end of its trip: a truck that turned back is counted as such and not as a crossing.
-Standing are the trucks in the queue and in the yard of the gate at 20:00.
+All of it is counted from where trucks were, as `app.trips.presence` judges: what crossed by the end of its trip, who
+turned back as such and not as a crossing; standing are those before and between the barriers of a gate at 20:00.
+Goods that changed vehicles are counted with the vehicles that took them over the border, each once; a vehicle that was
+emptied and went home is counted over no border, on whichever side its home is.
+What becomes known late is counted when the day is summed again.
 """
 
 from __future__ import annotations
@@ -16,12 +19,11 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.platform.labels import N_
-from app.platform.pdf import Document, writable
+from app.platform.pdf_languages import writable
 from app.platform.permissions import Principal
 from app.reporting import store
 from app.reporting.statistics import KEPT, LATE_DAYS, begin_of, check_days, local_day, own_gate, sum_day
 from app.reporting.tables import BulletinFigures
-from app.trips.vocabulary import Stage
 
 STANDING_AT: Final = time(20, 0)
 AGAIN_AFTER: Final = timedelta(minutes=15)
@@ -35,6 +37,7 @@ FIGURES: Final = {
     "new_vehicle_imports": N_("Imports: new vehicles"),
     "empty_imports": N_("Inbound, empty"),
     "turned_back": N_("Turned back"),
+    "home_empty": N_("Gone home empty after transshipment"),
     "standing_queue": N_("Standing at 20:00, in the queue"),
     "standing_yard": N_("Standing at 20:00, in the yard"),
 }
@@ -92,15 +95,15 @@ def list_bulletins(
         )
         for row in store.list_bulletins(session, first, last, shown)
     ]
-    today, known = local_day(now), {(one.day, one.gate_id) for one in kept}
+    today, known = local_day(now), {(bulletin.day, bulletin.gate_id) for bulletin in kept}
     fresh = [
-        one
+        bulletin
         for day in (today - timedelta(days=1), today)
         if first <= day <= last and any((day, gate) not in known for gate in shown)
-        for one in count_day(session, day, shown, now)
-        if (one.day, one.gate_id) not in known
+        for bulletin in count_day(session, day, shown, now)
+        if (bulletin.day, bulletin.gate_id) not in known
     ]
-    return sorted(kept + fresh, key=lambda one: (-one.day.toordinal(), shown.index(one.gate_id)))
+    return sorted(kept + fresh, key=lambda bulletin: (-bulletin.day.toordinal(), shown.index(bulletin.gate_id)))
 
 
 def count_day(session: Session, day: date, gates: Collection[str], now: datetime) -> list[Bulletin]:
@@ -115,19 +118,25 @@ def count_day(session: Session, day: date, gates: Collection[str], now: datetime
                 simulated.add(gate)
 
     for row in store.crossings(session, begin_of(day), begin_of(day + timedelta(days=1))):
-        add(row.gate_id, figure_of(row.direction, row.goods_class, turned_back=row.turned_back), row)
+        add(row.gate_id, _figure(row), row)
     moment = begin_of(day, STANDING_AT)
     if now >= moment:
         for group in store.standing_at(session, moment):
-            add(group.gate_id, "standing_queue" if group.stage == Stage.QUEUED else "standing_yard", group)
+            add(group.gate_id, "standing_yard" if group.is_inside else "standing_queue", group)
     else:
         for gate in counts:
             counts[gate] |= dict.fromkeys(STANDING, None)
     return [Bulletin(day, gate, counts[gate], gate in simulated, False, now) for gate in gates]
 
 
+def _figure(row: store.Crossings) -> str:
+    if row.home_empty:
+        return "home_empty"
+    return figure_of(row.direction, row.goods_class, turned_back=row.turned_back)
+
+
 def figure_of(direction: str, goods_class: str, *, turned_back: bool) -> str:
-    """The figure that a trip which is over counts for."""
+    """The figure that a trip which is over counts for, if its vehicle carried its load."""
     if turned_back:
         return "turned_back"
     if direction == "export":
@@ -146,7 +155,7 @@ def sum_up(session: Session, now: datetime, gates: Collection[str]) -> int:
     yesterday = today - timedelta(days=1)
     if newest is not None and newest[0] >= yesterday and now - newest[1] < AGAIN_AFTER:
         return 0
-    oldest = store.first_stay(session)
+    oldest = store.first_stay(session, begin_of(today - KEPT))
     if oldest is None:
         return 0
     first = local_day(oldest)
@@ -167,11 +176,11 @@ def to_csv(bulletins: Iterable[Bulletin], gate_names: Mapping[str, str], gettext
     writer = csv.writer(out)
     names = [gettext(name) for name in FIGURES.values()]
     writer.writerow([gettext("Day"), gettext("Gate"), *names, gettext("State"), gettext("Source")])
-    for one in bulletins:
-        values = ["" if one.figures.get(name) is None else one.figures[name] for name in FIGURES]
-        state, source = state_of(one), "Simulated data" if one.simulated else "Counted"
-        gate = gate_names.get(one.gate_id, one.gate_id)
-        writer.writerow([one.day.isoformat(), gate, *values, gettext(state), gettext(source)])
+    for bulletin in bulletins:
+        values = ["" if bulletin.figures.get(name) is None else bulletin.figures[name] for name in FIGURES]
+        state, source = state_of(bulletin), "Simulated data" if bulletin.simulated else "Counted"
+        gate = gate_names.get(bulletin.gate_id, bulletin.gate_id)
+        writer.writerow([bulletin.day.isoformat(), gate, *values, gettext(state), gettext(source)])
     return "\ufeff" + out.getvalue()
 
 
@@ -183,18 +192,21 @@ def to_pdf(
     language: str,
     made_at: datetime,
 ) -> bytes:
-    """Bulletins as a document to send on; `gettext` translates into `app.platform.pdf.writable(language)`."""
-    days = sorted({one.day for one in bulletins})
+    """Bulletins as a document to send on; `gettext` translates into `writable(language)`."""
+    from app.platform.pdf import Document  # noqa: PLC0415 - half a second of the start of the web part
+
+    days = sorted({bulletin.day for bulletin in bulletins})
     span = " – ".join(day.strftime("%d/%m/%Y") for day in ([days[0], days[-1]] if len(days) > 1 else days))
-    foot = gettext("Simulated data") if any(one.simulated for one in bulletins) else ""
+    foot = gettext("Simulated data") if any(bulletin.simulated for bulletin in bulletins) else ""
     document = Document(
         f"{gettext('Daily bulletin of the gates')} {span}", made_at=made_at, language=writable(language), foot=foot
     )
     stamp = made_at.astimezone(begin_of(local_day(made_at)).tzinfo).strftime("%H:%M %d/%m/%Y")
     document.paragraph(gettext("Trucks. Made at {time}.").format(time=stamp), muted=True)
-    for one in bulletins:
-        document.heading(f"{gate_names.get(one.gate_id, one.gate_id)} · {one.day:%d/%m/%Y} · {gettext(state_of(one))}")
-        rows = [(gettext(label), _shown(one.figures.get(name))) for name, label in FIGURES.items()]
+    for bulletin in bulletins:
+        gate = gate_names.get(bulletin.gate_id, bulletin.gate_id)
+        document.heading(f"{gate} · {bulletin.day:%d/%m/%Y} · {gettext(state_of(bulletin))}")
+        rows = [(gettext(label), _shown(bulletin.figures.get(name))) for name, label in FIGURES.items()]
         document.grid(None, rows, widths=(4, 1), aligns=("LEFT", "RIGHT"))
     return document.to_bytes()
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.accounts.audit_pages import local_day
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.fields import PlainText
-from app.platform.pdf import writable
+from app.platform.pdf_languages import writable
 from app.platform.permissions import Principal
 from app.procedures.steps import Step
 from app.reporting import bulletin, statistics
@@ -27,37 +30,59 @@ router = APIRouter(include_in_schema=False)
 
 ReaderDep = Annotated[Principal, Depends(allow("statistics.read"))]
 Gate = Annotated[PlainText, Query(max_length=60)]
+MEDIA_TYPES: Final = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
 NAMES = {**Stage.labels(), **Step.labels()}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a page is asked to show: a gate ("": all), and days in local time, both included."""
+
+    gate: str
+    first: date
+    last: date
+    now: datetime
+
+    @property
+    def gate_id(self) -> str | None:
+        """The gate, `None` for all."""
+        return self.gate or None
+
+
+def chosen_until(day_of: Callable[[datetime], date]) -> Callable[..., Chosen]:
+    """What reads the gate and days of a page's address; without any the last days, until the `day_of` now."""
+
+    def read(clock: ClockDep, gate: Gate = "", since: str = "", until: str = "") -> Chosen:
+        now = clock.now()
+        first, last = days_of(_day(since), _day(until), day_of(now))
+        return Chosen(gate, first, last, now)
+
+    return read
+
+
+ChosenDep = Annotated[Chosen, Depends(chosen_until(statistics.local_day))]
 
 
 @router.get("/statistics")
 def show_statistics(
-    request: Request,
-    principal: ReaderDep,
-    session: SessionDep,
-    clock: ClockDep,
-    corridor: CorridorDep,
-    gate: Gate = "",
-    since: str = "",
-    until: str = "",
+    request: Request, principal: ReaderDep, session: SessionDep, corridor: CorridorDep, chosen: ChosenDep
 ) -> Response:
     """Time in each stage and step, and the longest waits now."""
-    now = clock.now()
-    first, last = days_of(_day(since), _day(until), statistics.local_day(now))
-    found = statistics.step_times(session, principal, gate_id=gate or None, first=first, last=last, now=now)
-    waits = statistics.waits_now(session, principal, gate_id=gate or None)
+    found = statistics.step_times(
+        session, principal, gate_id=chosen.gate_id, first=chosen.first, last=chosen.last, now=chosen.now
+    )
     return render(
         request,
         "reporting/statistics.html",
         times=[StepTimeOut.model_validate(entry).model_dump(mode="json") for entry in found],
-        waits=waits,
+        waits=statistics.waits_now(session, principal, gate_id=chosen.gate_id),
         names=NAMES,
         agencies=AGENCY_NAMES,
-        gates=_gates(principal, corridor),
-        gate=gate,
-        first=first,
-        last=last,
-        now=now,
+        gates=own_gates(principal, corridor),
+        gate=chosen.gate,
+        first=chosen.first,
+        last=chosen.last,
+        now=chosen.now,
     )
 
 
@@ -66,14 +91,13 @@ def show_waits(
     request: Request, principal: ReaderDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep, gate: Gate = ""
 ) -> Response:
     """The list of the longest waits alone."""
-    waits = statistics.waits_now(session, principal, gate_id=gate or None)
     return render(
         request,
         "reporting/waits.html",
-        waits=waits,
+        waits=statistics.waits_now(session, principal, gate_id=gate or None),
         names=NAMES,
         agencies=AGENCY_NAMES,
-        gates=_gates(principal, corridor),
+        gates=own_gates(principal, corridor),
         gate=gate,
         now=clock.now(),
     )
@@ -81,82 +105,54 @@ def show_waits(
 
 @router.get("/statistics/bulletin")
 def show_bulletin(
-    request: Request,
-    principal: ReaderDep,
-    session: SessionDep,
-    clock: ClockDep,
-    corridor: CorridorDep,
-    gate: Gate = "",
-    since: str = "",
-    until: str = "",
+    request: Request, principal: ReaderDep, session: SessionDep, corridor: CorridorDep, chosen: ChosenDep
 ) -> Response:
     """The daily bulletin of each gate."""
-    first, last, found = _bulletins(principal, session, clock, corridor, gate, since, until)
     return render(
         request,
         "reporting/bulletin.html",
-        bulletins=found,
+        bulletins=_bulletins(session, principal, corridor, chosen),
         figures=bulletin.FIGURES,
         state_of=bulletin.state_of,
-        gates=_gates(principal, corridor),
-        gate=gate,
-        first=first,
-        last=last,
+        gates=own_gates(principal, corridor),
+        gate=chosen.gate,
+        first=chosen.first,
+        last=chosen.last,
     )
 
 
-@router.get("/statistics/bulletin.csv")
-def send_csv(
+@router.get("/statistics/bulletin.{kind}")
+def send_bulletin(
     request: Request,
+    kind: Literal["csv", "pdf"],
     principal: ReaderDep,
     session: SessionDep,
-    clock: ClockDep,
     corridor: CorridorDep,
-    gate: Gate = "",
-    since: str = "",
-    until: str = "",
+    chosen: ChosenDep,
 ) -> Response:
-    """The bulletins as a table for spreadsheets."""
-    first, last, found = _bulletins(principal, session, clock, corridor, gate, since, until)
-    names = _names(corridor, request.app.state.pages.language(request))
-    text = bulletin.to_csv(found, names, partial(request.app.state.gettext, request))
-    return _file(text.encode(), "text/csv; charset=utf-8", f"{first}-{last}.csv")
-
-
-@router.get("/statistics/bulletin.pdf")
-def send_pdf(
-    request: Request,
-    principal: ReaderDep,
-    session: SessionDep,
-    clock: ClockDep,
-    corridor: CorridorDep,
-    gate: Gate = "",
-    since: str = "",
-    until: str = "",
-) -> Response:
-    """The bulletins as a document, in Vietnamese or English."""
-    first, last, found = _bulletins(principal, session, clock, corridor, gate, since, until)
-    language = writable(request.app.state.pages.language(request))
-    gettext = request.app.state.pages.catalogues[language].gettext
-    made = bulletin.to_pdf(found, _names(corridor, language), gettext, language=language, made_at=clock.now())
-    return _file(made, "application/pdf", f"{first}-{last}.pdf")
+    """The bulletins as a table for spreadsheets, or as a document in Vietnamese or English."""
+    found, pages = _bulletins(session, principal, corridor, chosen), request.app.state.pages
+    language = pages.language(request)
+    if kind == "csv":
+        gettext = partial(request.app.state.gettext, request)
+        content = bulletin.to_csv(found, gate_names(corridor, language), gettext).encode()
+    else:
+        language = writable(language)
+        gettext = pages.catalogues[language].gettext
+        names = gate_names(corridor, language)
+        content = bulletin.to_pdf(found, names, gettext, language=language, made_at=chosen.now)
+    name = f"bulletin-{chosen.first}-{chosen.last}.{kind}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(content, 200, headers, MEDIA_TYPES[kind])
 
 
 def _bulletins(
-    principal: Principal, session: SessionDep, clock: ClockDep, corridor: CorridorDep, gate: str, since: str, until: str
-) -> tuple[date, date, list[bulletin.Bulletin]]:
-    now, gates = clock.now(), [site.site_id for site in corridor.gates()]
-    first, last = days_of(_day(since), _day(until), statistics.local_day(now))
-    return (
-        first,
-        last,
-        bulletin.list_bulletins(session, principal, gates, gate_id=gate or None, first=first, last=last, now=now),
+    session: Session, principal: Principal, corridor: CorridorDep, chosen: Chosen
+) -> list[bulletin.Bulletin]:
+    gates = [site.site_id for site in corridor.gates()]
+    return bulletin.list_bulletins(
+        session, principal, gates, gate_id=chosen.gate_id, first=chosen.first, last=chosen.last, now=chosen.now
     )
-
-
-def _file(content: bytes, media_type: str, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="bulletin-{name}"', "Cache-Control": "no-store"}
-    return Response(content, 200, headers, media_type)
 
 
 def _day(written: str) -> date | None:
@@ -164,10 +160,12 @@ def _day(written: str) -> date | None:
     return moment.date() if moment else None
 
 
-def _gates(principal: Principal, corridor: CorridorDep) -> dict[str, dict[str, str]]:
+def own_gates(principal: Principal, corridor: CorridorDep) -> dict[str, dict[str, str]]:
+    """The gates whose figures a person may see, with their names by language."""
     own = statistics.own_gate(principal, None)
     return {site.site_id: dict(site.name) for site in corridor.gates() if own in {None, site.site_id}}
 
 
-def _names(corridor: CorridorDep, language: str) -> dict[str, str]:
+def gate_names(corridor: CorridorDep, language: str) -> dict[str, str]:
+    """What the gates are called in a language."""
     return {site.site_id: site.name.get(language) or site.name["vi"] for site in corridor.gates()}

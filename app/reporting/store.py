@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.procedures.steps import Step, StepStatus
+from app.procedures.steps import Step, StepStatus, VehicleRole
 from app.reporting.tables import BulletinFigures, BulletinRow, StayRow, StepDayRow
 from app.reporting.vocabulary import StayKind
-from app.trips.service import IS_OPEN
-from app.trips.vocabulary import Stage
+from app.trips.service import IS_OPEN, stage_of_place
+from app.trips.vocabulary import PlaceKind, Stage
+from geo.database import one_of, values_of
+
+_STAGE = stage_of_place("p", "t")
+_IS_AT_GATE = one_of("w.kind", PlaceKind.at_gate())
+"""Written as in the index of such rows."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ class Crossings:
     goods_class: str
     simulated: bool
     turned_back: bool
+    home_empty: bool
     trips: int
 
 
@@ -87,7 +93,7 @@ class Standing:
 
     gate_id: str
     direction: str
-    stage: str
+    is_inside: bool
     simulated: bool
     trips: int
 
@@ -105,27 +111,45 @@ class NewBulletin:
 def sum_stays(
     session: Session, since: datetime, until: datetime, *, bounds_s: Sequence[float], gate_id: str | None = None
 ) -> list[StaySum]:
-    """Stays that ended in [since, until), summed.
+    """Stays that ended in [since, until), summed: those in steps, and those in stages, from where trucks were.
 
-    `bucket` is the number of `bounds_s` that a stay is at least as long as; `hour` the local hour of its end.
+    `bucket` is the number of `bounds_s` that a stay is at least as long as; `hour` the local hour of its end. Of a trip
+    that was cancelled the last stay is none.
     """
     rows = session.execute(
         text(
-            """
-            SELECT gate_id, kind, name,
-                   CASE WHEN kind = :stage THEN '' ELSE coalesce(agency, 'platform') END AS agency,
+            f"""
+            WITH placed AS (
+                SELECT p.trip_id, p.began_at, p.ended_at, {_STAGE} AS name
+                FROM app.trip_place p JOIN app.trip t USING (trip_id)
+                WHERE (CAST(:gate_id AS text) IS NULL OR t.gate_id = :gate_id) AND p.trip_id IN (
+                    SELECT e.trip_id FROM app.trip_place e WHERE e.ended_at >= :since AND e.ended_at < :until)
+            ), begun AS (
+                SELECT *, lag(name) OVER trip IS DISTINCT FROM name AS is_new FROM placed
+                WINDOW trip AS (PARTITION BY trip_id ORDER BY began_at)
+            ), numbered AS (
+                SELECT *, count(*) FILTER (WHERE is_new) OVER (PARTITION BY trip_id ORDER BY began_at) AS n FROM begun
+            ), stayed AS (
+                SELECT trip_id, name, min(began_at) AS began_at, max(ended_at) AS ended_at FROM numbered
+                GROUP BY trip_id, n, name HAVING bool_and(ended_at IS NOT NULL)
+            ), stays AS (
+                SELECT t.gate_id, CAST(:stage AS text) AS kind, s.name, '' AS agency, s.began_at, s.ended_at
+                FROM stayed s JOIN app.trip t USING (trip_id)
+                WHERE s.name <> :planned AND NOT (t.stage = :cancelled AND s.ended_at = t.stage_since)
+                UNION ALL
+                SELECT gate_id, kind, name, coalesce(agency, 'platform'), began_at, ended_at FROM app.stay
+                WHERE kind = :step AND outcome = :done AND (CAST(:gate_id AS text) IS NULL OR gate_id = :gate_id)
+                    AND ended_at >= :since AND ended_at < :until
+            )
+            SELECT gate_id, kind, name, agency,
                    CAST(extract(hour FROM ended_at AT TIME ZONE 'Asia/Ho_Chi_Minh') AS int) AS hour,
                    width_bucket(extract(epoch FROM ended_at - began_at)::float8, CAST(:bounds_s AS float8[])) AS bucket,
                    CAST(count(*) AS int) AS trips,
                    CAST(sum(extract(epoch FROM ended_at - began_at)) AS float8) AS total_s,
                    CAST(max(extract(epoch FROM ended_at - began_at)) AS float8) AS longest_s
-            FROM app.stay
-            WHERE ended_at >= :since AND ended_at < :until
-                AND (CAST(:gate_id AS text) IS NULL OR gate_id = :gate_id)
-                AND ((kind = :step AND outcome = :done)
-                     OR (kind = :stage AND name <> :planned AND outcome <> :cancelled))
+            FROM stays WHERE ended_at >= :since AND ended_at < :until
             GROUP BY 1, 2, 3, 4, 5, 6
-            """
+            """  # noqa: S608 - a constant of this module
         ),
         {
             "since": since,
@@ -146,7 +170,7 @@ def replace_day(session: Session, day: date, rows: Sequence[DaySum]) -> None:
     """Put the sums of a day in place of those before."""
     session.execute(delete(StepDayRow).where(StepDayRow.day == day))
     if rows:
-        session.execute(insert(StepDayRow), [asdict(row) for row in rows])
+        session.execute(insert(StepDayRow), [values_of(row) for row in rows])
 
 
 def list_days(session: Session, first: date, last: date, *, gate_id: str | None) -> Sequence[StepDayRow]:
@@ -157,9 +181,14 @@ def list_days(session: Session, first: date, last: date, *, gate_id: str | None)
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
-def first_stay(session: Session) -> datetime | None:
-    """When the oldest stay that is kept ended."""
-    return session.scalar(select(func.min(StayRow.ended_at)))
+def first_stay(session: Session, since: datetime) -> datetime | None:
+    """When the oldest stay since a time ended."""
+    query = text(
+        "SELECT least((SELECT min(ended_at) FROM app.stay WHERE ended_at >= :since), "
+        "(SELECT min(ended_at) FROM app.trip_place WHERE ended_at >= :since))"
+    )
+    found: datetime | None = session.execute(query, {"since": since}).scalar_one()
+    return found
 
 
 def forget_stays(session: Session, before: datetime) -> None:
@@ -178,16 +207,16 @@ def longest_waits(session: Session, *, gate_id: str | None, limit: int) -> list[
                         :step AS kind, s.step AS name, s.status,
                         greatest(s.since, coalesce(t.arrived_at, t.stage_since)) AS since,
                         t.facts ->> 'collector' AS collector
-                 FROM app.trip_step s JOIN app.trip t USING (trip_id)
+                 FROM app.trip_step s JOIN app.trip t USING (trip_id) JOIN app.trip_place w USING (trip_id)
                  WHERE s.is_live AND s.status = ANY(:open_statuses) AND s.step <> :declaration
-                     AND t.stage = ANY(:at_gate)
+                     AND w.ended_at IS NULL AND {_IS_AT_GATE} AND w.gate_id = t.gate_id
                      AND (CAST(:gate_id AS text) IS NULL OR t.gate_id = :gate_id)
                  ORDER BY since LIMIT :limit)
                 UNION ALL
                 (SELECT t.trip_id, t.code, t.vehicle_id, t.gate_id, t.stage, t.perishable, t.simulated,
                         :stage, t.stage, :ready, t.stage_since, NULL
-                 FROM app.trip t
-                 WHERE t.stage = ANY(:at_gate) AND t.{IS_OPEN}
+                 FROM app.trip t JOIN app.trip_place w USING (trip_id)
+                 WHERE w.ended_at IS NULL AND {_IS_AT_GATE} AND w.gate_id = t.gate_id AND t.{IS_OPEN}
                      AND NOT EXISTS (SELECT FROM app.trip_step s WHERE s.trip_id = t.trip_id AND s.is_live)
                      AND (CAST(:gate_id AS text) IS NULL OR t.gate_id = :gate_id)
                  ORDER BY t.stage_since LIMIT :limit)
@@ -198,7 +227,6 @@ def longest_waits(session: Session, *, gate_id: str | None, limit: int) -> list[
         {
             "gate_id": gate_id,
             "limit": limit,
-            "at_gate": list(Stage.at_gate()),
             "open_statuses": list(StepStatus.open()),
             "declaration": Step.DECLARATION,
             "ready": StepStatus.READY,
@@ -213,45 +241,47 @@ def longest_waits(session: Session, *, gate_id: str | None, limit: int) -> list[
 
 
 def crossings(session: Session, since: datetime, until: datetime) -> list[Crossings]:
-    """Trips that ended in [since, until)."""
+    """Trips whose truck was over the border, inland or turned back from a moment in [since, until) on.
+
+    `home_empty` are those of vehicles that a transshipment emptied.
+    """
     rows = session.execute(
         text(
             """
-            SELECT s.gate_id, t.direction, t.goods_class, t.simulated, e.turned_back, CAST(count(*) AS int) AS trips
-            FROM app.stay s
-            JOIN app.trip t USING (trip_id)
-            CROSS JOIN LATERAL (
-                SELECT EXISTS (SELECT FROM app.trip_event e
-                               WHERE e.trip_id = s.trip_id AND e.kind = 'stage' AND e.data ->> 'after' = :out
-                                   AND e.data ->> 'reason' = 'turned_back') AS turned_back
-            ) e
-            WHERE s.ended_at >= :since AND s.ended_at < :until AND s.kind = :stage AND s.outcome = :out
-            GROUP BY 1, 2, 3, 4, 5
+            SELECT t.gate_id, t.direction, t.goods_class, t.simulated, p.kind = :turned_back AS turned_back,
+                   coalesce(t.facts ->> 'vehicle_role' = ANY(:empty), false) AS home_empty,
+                   CAST(count(*) AS int) AS trips
+            FROM app.trip_place p JOIN app.trip t USING (trip_id)
+            WHERE p.kind = ANY(:over) AND p.began_at >= :since AND p.began_at < :until AND p.ended_at IS NULL
+                AND t.stage = :out
+            GROUP BY 1, 2, 3, 4, 5, 6
             """
         ),
-        {"since": since, "until": until, "out": Stage.OUT, "stage": StayKind.STAGE},
+        {
+            "since": since,
+            "until": until,
+            "over": list(PlaceKind.over()),
+            "turned_back": PlaceKind.TURNED_BACK,
+            "out": Stage.OUT,
+            "empty": list(VehicleRole.empty()),
+        },
     )
     return [Crossings(*row) for row in rows]
 
 
 def standing_at(session: Session, moment: datetime) -> list[Standing]:
-    """Trucks that stood at the gates at a moment; still kept stays only."""
+    """Trucks that stood at the gates at a moment, before the barrier or between the barriers."""
     rows = session.execute(
         text(
             f"""
-            SELECT gate_id, direction, stage, simulated, CAST(count(*) AS int) AS trips FROM (
-                SELECT s.gate_id, t.direction, s.name AS stage, t.simulated
-                FROM app.stay s JOIN app.trip t USING (trip_id)
-                WHERE s.ended_at > :moment AND s.began_at <= :moment AND s.kind = :stage
-                    AND s.name = ANY(:at_gate)
-                UNION ALL
-                SELECT t.gate_id, t.direction, t.stage, t.simulated
-                FROM app.trip t
-                WHERE t.stage = ANY(:at_gate) AND t.{IS_OPEN} AND t.stage_since <= :moment
-            ) w GROUP BY 1, 2, 3, 4
-            """  # noqa: S608 - IS_OPEN is a constant of app.trips
+            SELECT w.gate_id, t.direction, w.kind = ANY(:inside) AS is_inside, t.simulated,
+                   CAST(count(*) AS int) AS trips
+            FROM app.trip_place w JOIN app.trip t USING (trip_id)
+            WHERE {_IS_AT_GATE} AND w.began_at <= :moment AND (w.ended_at > :moment OR w.ended_at IS NULL)
+            GROUP BY 1, 2, 3, 4
+            """  # noqa: S608 - a constant of this module
         ),
-        {"moment": moment, "at_gate": list(Stage.at_gate()), "stage": StayKind.STAGE},
+        {"moment": moment, "inside": list(PlaceKind.inside())},
     )
     return [Standing(*row) for row in rows]
 
@@ -265,7 +295,7 @@ def save_bulletins(session: Session, rows: Sequence[NewBulletin]) -> None:
         index_elements=["day", "gate_id"],
         set_={"made_at": query.excluded.made_at, "figures": query.excluded.figures},
     )
-    session.execute(query, [asdict(row) for row in rows])
+    session.execute(query, [values_of(row) for row in rows])
 
 
 def newest_bulletin(session: Session) -> tuple[date, datetime] | None:

@@ -22,9 +22,10 @@ from geo.database import Base, one_of
 
 
 class StayRow(Base):
-    """How long a trip stood in one stage or step: kept by triggers as it ends, thrown away after some weeks.
+    """How long a trip stood in one step: kept by a trigger as it ends, thrown away after some weeks.
 
-    `agency` is the role of who ended it, null where the platform did. What is older lives on in `step_day`.
+    `agency` is the role of who ended it, null where the platform did. What is older lives on in `step_day`, which sums
+    up the time in stages too: that is read off where the trip's truck was.
     """
 
     __tablename__ = "stay"
@@ -79,3 +80,30 @@ class BulletinRow(Base):
     gate_id: Mapped[str] = mapped_column(primary_key=True)
     made_at: Mapped[datetime]
     figures: Mapped[BulletinFigures] = mapped_column(JSONB)
+
+
+class DayFigureRow(Base):
+    """The province's figures of a gate and a class of goods for a day that is over (`app.reporting.day_figures`)."""
+
+    __tablename__ = "day_figure"
+    __table_args__ = (
+        CheckConstraint(
+            "standing = standing_before + arrivals - went_in - went_out - turned_back",
+            name="adds_up",
+        ),
+        {"schema": "app"},
+    )
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    gate_id: Mapped[str] = mapped_column(primary_key=True)
+    goods_class: Mapped[str] = mapped_column(primary_key=True)
+    standing_before: Mapped[int]
+    arrivals: Mapped[int]
+    went_in: Mapped[int]
+    went_out: Mapped[int]
+    turned_back: Mapped[int]
+    sent_on: Mapped[int]
+    standing: Mapped[int]
+    outside: Mapped[int]
+    simulated: Mapped[bool]
+    made_at: Mapped[datetime]

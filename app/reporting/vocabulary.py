@@ -10,3 +10,12 @@ class StayKind(Vocabulary):
 
     STAGE = "stage"
     STEP = "step"
+
+
+class Leaving(Vocabulary):
+    """How a truck left a gate: into the country, over the border, back, or on to another gate."""
+
+    IN = "in"
+    OUT = "out"
+    TURNED_BACK = "turned_back"
+    SENT_ON = "sent_on"

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.procedures.steps import Step, StepStatus
 from app.trips.vocabulary import Stage
+from geo.database import records
 
-AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
 
+@dataclass(frozen=True)
+class StepToDo:
+    """A step that somebody can do now, `since` then or `None` while its truck is not there.
 
-def open_steps(session: Session, trip_id: int) -> Sequence[AnyRow]:
-    """The steps of a trip that somebody can do now: `step status since`, and who collects its fee.
-
-    `since` is when the step could be done and the truck was there; `None` while the truck is not.
+    `collector` is who takes the fee of its trip, as far as that is known.
     """
-    return session.execute(
+
+    step: str
+    status: str
+    collector: str | None
+    since: datetime | None
+
+
+def open_steps(session: Session, trip_id: int) -> list[StepToDo]:
+    """The steps of a trip that somebody can do now, longest open first."""
+    rows = session.execute(
         text(
             """
             SELECT s.step, s.status, t.facts ->> 'collector' AS collector,
@@ -37,4 +46,5 @@ def open_steps(session: Session, trip_id: int) -> Sequence[AnyRow]:
             "open_statuses": list(StepStatus.open()),
             "in_the_yard": Stage.IN_THE_YARD,
         },
-    ).all()
+    )
+    return records(StepToDo, rows)

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, true
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
 
+from sqlalchemy import ColumnElement, and_, exists, or_, select, true
+from sqlalchemy.orm import Session
+
+from app.accounts.service import Account
+from app.checkpoints import service as checkpoints
+from app.checkpoints import turns
+from app.checkpoints.service import Confirmation
+from app.checkpoints.vocabulary import CHECKPOINTS
+from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Scope
 from app.procedures.procedure import Refusal, Sheet
+from app.sheets import store
+from app.sheets.store import NEAR_KM
+from app.trips.place_store import find_handled
+from app.trips.presence_keeping import PresenceKeeper
+from app.trips.presence_rules import Contradiction
+from app.trips.presence_store import load_trips
 from app.trips.scope import visible_trips
-from app.trips.service import Trip
+from app.trips.service import Trip, TripEvent, may_reopen
 from app.trips.vocabulary import Stage
-from geo.errors import ConflictError, ForbiddenError, NotFoundError
+from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+
+MAX_REASONS: Final = 20
+MAX_TEXT_LENGTH: Final = 2000
 
 
 def at_own_gate(principal: Principal | None) -> ColumnElement[bool]:
@@ -19,6 +40,17 @@ def at_own_gate(principal: Principal | None) -> ColumnElement[bool]:
     if principal.require("steps.act") is Scope.OWN_GATE and principal.gate_id is not None:
         return Trip.gate_id == principal.gate_id
     return visible_trips(principal, "steps.act")
+
+
+def acted_on(principal: Principal, act: str) -> ColumnElement[bool]:
+    """Closed trips that the caller's agency at its gate had to do with: acted on, entered, or took the fee of."""
+    if principal.require(act) is not Scope.OWN_GATE or principal.gate_id is None:
+        return visible_trips(principal, act)
+    own = and_(Account.role == str(principal.role), Account.gate_id == principal.gate_id)
+    own_accounts = select(Account.account_id).where(own)
+    acted = exists().where(TripEvent.trip_id == Trip.trip_id, TripEvent.actor_id.in_(own_accounts))
+    collected = and_(Trip.gate_id == principal.gate_id, Trip.facts["collector"].astext == str(principal.role))
+    return and_(Trip.stage.not_in(Stage.open()), or_(acted, Trip.created_by.in_(own_accounts), collected))
 
 
 def check_owner(principal: Principal | None, sheet: Sheet, step: str) -> None:
@@ -40,10 +72,38 @@ def check_owner(principal: Principal | None, sheet: Sheet, step: str) -> None:
         raise ForbiddenError("The step {step} belongs to another organisation.", step=step)
 
 
-def check_open(trip: Trip) -> None:
-    """Let pass a trip that is not over; raises ConflictError."""
-    if trip.stage not in Stage.open():
+def is_open(session: Session, trip: Trip, sheet: Sheet | None = None) -> bool:
+    """Whether a trip is not over, for whoever stands at its gate.
+
+    One that only devices saw leave is not over for the officer who has its truck before the eyes: the phone may ride
+    in another truck, and `sheet` is not finished. The act shows where the truck is.
+    """
+    if trip.stage in Stage.open():
+        return True
+    return trip.stage == Stage.OUT and sheet is not None and not sheet.is_finished and may_reopen(session, trip.trip_id)
+
+
+def check_open(session: Session, trip: Trip, sheet: Sheet | None = None) -> None:
+    """Let pass a trip that is not over, see `is_open`; raises ConflictError."""
+    if not is_open(session, trip, sheet):
         raise over(trip)
+
+
+def check_turn(action: ActionContext, trip: Trip) -> None:
+    """Let pass a person who acts on a trip while an officer has its truck on no other one of the enterprise.
+
+    Raises
+    ------
+    ConflictError
+        If the truck is at a gate on another trip: that one ends first.
+    """
+    other = None if action.principal is None else find_handled(action.session, trip)
+    if other is not None:
+        raise ConflictError(
+            "The truck is under way on the trip {code} ({stage}); that trip ends first.",
+            code=other.code,
+            stage=other.stage,
+        )
 
 
 def check(refusal: Refusal | None) -> None:
@@ -52,9 +112,69 @@ def check(refusal: Refusal | None) -> None:
         raise ConflictError(refusal.message, **refusal.values)
 
 
+def check_warnings(
+    action: ActionContext,
+    trip: Trip,
+    sheet: Sheet,
+    step: str,
+    noted: Mapping[str, object],
+    reason: str,
+    presence: PresenceKeeper,
+) -> None:
+    """Ask the checkpoint what speaks against confirming a step, and keep whom the truck goes before; people only.
+
+    Raises
+    ------
+    ConflictError
+        If the step is the exit and something seen does not belong to the trip.
+    InvalidInputError
+        If the step is warned of something and no reason is given.
+    """
+    if action.principal is None:
+        return
+    session, now = action.session, action.now
+    judge = partial(contradictions_of, session, trip.trip_id, presence, now)
+    is_exit = step == sheet.procedure.exit
+    checkpoints.check_confirm(action, trip, Confirmation(step, is_exit, noted, reason, judge))
+    if step in CHECKPOINTS:
+        waiting = store.waiting_at(session, trip.trip_id, trip.gate_id, step, near_km=NEAR_KM, limit=turns.MAX_WAITING)
+        turns.log_jump(action, trip, step, waiting)
+
+
+def contradictions_of(
+    session: Session, trip_id: int, presence: PresenceKeeper, now: datetime
+) -> Sequence[Contradiction]:
+    """What presence knows of a trip's truck that cannot both be true."""
+    seen = load_trips(session, [trip_id])
+    judged = presence.judge_trips(session, seen, now)
+    return judged[trip_id].contradictions if trip_id in judged else ()
+
+
+def check_reasons(reasons: Sequence[str], text: str) -> None:
+    """Let pass a return that says why; raises InvalidInputError if it does not, or says too much."""
+    if not reasons and not text.strip():
+        raise InvalidInputError("Say why the sheet is returned: choose a reason or write one.", field="reasons")
+    if len(reasons) > MAX_REASONS or len(text) > MAX_TEXT_LENGTH:
+        raise InvalidInputError(
+            "Give at most {reasons} reasons and {length} characters.",
+            field="reasons",
+            reasons=MAX_REASONS,
+            length=MAX_TEXT_LENGTH,
+        )
+
+
 def over(trip: Trip) -> ConflictError:
     """The refusal of an act on a trip that has ended."""
     return ConflictError("The trip {code} is {stage}; its sheet is closed.", code=trip.code, stage=trip.stage)
+
+
+def check_reopened(trip: Trip) -> None:
+    """Let pass a trip that goes on after its end was taken back; raises ConflictError if its truck is on another."""
+    if trip.stage == Stage.OUT:
+        raise ConflictError(
+            "The truck of the trip {code} is on another trip since; the trip that ended cannot be opened again.",
+            code=trip.code,
+        )
 
 
 def undeclared(trip: Trip) -> ConflictError:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.platform.json import JsonObject
+from app.platform.personal_fields import OFFICERS_TEXT
+from app.platform.sealed_json import SealedJson
 from app.procedures.steps import StepStatus
+from app.sheets.vocabulary import CorrectionKind, CorrectionStatus
 from geo.database import Base, one_of
 
 IS_WORK = f"is_live AND {one_of('status', StepStatus.to_do())}"
@@ -36,5 +38,39 @@ class TripStepRow(Base):
     since: Mapped[datetime]
     done_at: Mapped[datetime | None]
     done_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
-    data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    data: Mapped[JsonObject] = mapped_column(SealedJson(also=OFFICERS_TEXT), server_default=text("'{}'"))
     is_live: Mapped[bool] = mapped_column(server_default=text("true"))
+
+
+class Correction(Base):
+    """What an officer asks to be corrected of a confirmed step, and what a second person of the office said to it.
+
+    `old` is the step as it stood, `new` what was noted instead; neither changes once it is decided.
+    """
+
+    __tablename__ = "correction"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", CorrectionKind), name="kind"),
+        CheckConstraint(one_of("status", CorrectionStatus), name="status"),
+        CheckConstraint("decided_by IS NULL OR decided_by <> asked_by", name="second_person"),
+        Index("uq_correction_asked", "trip_id", "step", unique=True, postgresql_where=text("status = 'asked'")),
+        Index("ix_correction_trip_id", "trip_id", "correction_id"),
+        Index("ix_correction_waiting", "gate_id", "role", postgresql_where=text("status = 'asked'")),
+        {"schema": "app"},
+    )
+
+    correction_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    trip_id: Mapped[int] = mapped_column(ForeignKey("app.trip.trip_id"))
+    step: Mapped[str]
+    kind: Mapped[str]
+    gate_id: Mapped[str]
+    role: Mapped[str]
+    old: Mapped[JsonObject] = mapped_column(SealedJson(also=OFFICERS_TEXT))
+    new: Mapped[JsonObject] = mapped_column(SealedJson(also=OFFICERS_TEXT), server_default=text("'{}'"))
+    reason: Mapped[str]
+    status: Mapped[str]
+    asked_by: Mapped[int] = mapped_column(ForeignKey("app.account.account_id"))
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+    decided_at: Mapped[datetime | None]
+    decision_reason: Mapped[str | None]

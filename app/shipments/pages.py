@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from app.accounts.authorisation import allow
+from app.gates.vocabulary import GoodsClass
+from app.notices import service as notices
+from app.notices.endpoints import NamingDep
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.sheets.current import current_steps
@@ -15,10 +18,8 @@ from app.sheets.dependencies import SheetsDep
 from app.trip_eta.endpoints import WordingDep
 from app.trip_eta.service import list_outlooks
 from app.trips import service
-from app.trips.goods import GoodsClass
-from app.trips.vocabulary import Stage
+from app.trips.vocabulary import PartyRole, Stage
 from app.web.pages import render
-from geo.clock import parse_time
 from geo.corridor import Corridor
 
 router = APIRouter(include_in_schema=False, prefix="/enterprise")
@@ -28,11 +29,27 @@ EnterpriseDep = Annotated[Principal, Depends(allow("pages.enterprise"))]
 
 @router.get("")
 def show_shipments(
-    request: Request, principal: EnterpriseDep, session: SessionDep, corridor: CorridorDep, wording: WordingDep
+    request: Request,
+    principal: EnterpriseDep,
+    session: SessionDep,
+    corridor: CorridorDep,
+    wording: WordingDep,
+    clock: ClockDep,
+    naming: NamingDep,
+    q: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
-    """All shipments of the enterprise: map and table."""
-    records = [outlook.model_dump(mode="json") for outlook in list_outlooks(session, principal, wording)]
-    return render(request, "shipments/shipments.html", outlooks=records, sites=_site_names(corridor))
+    """All shipments of the enterprise, or those that words are found in: with what is announced."""
+    announced = notices.list_of_own_trips(session, principal, clock.now())
+    records = [outlook.model_dump(mode="json") for outlook in list_outlooks(session, principal, wording, q)]
+    return render(
+        request,
+        "shipments/shipments.html",
+        q=q,
+        outlooks=records,
+        sites=_site_names(corridor),
+        vocabularies=(Stage,),
+        notices=[naming(notice) for notice in announced],
+    )
 
 
 @router.get("/trips/{trip_id}")
@@ -44,26 +61,27 @@ def show_trip(
     sheets: SheetsDep,
     corridor: CorridorDep,
     clock: ClockDep,
+    naming: NamingDep,
 ) -> Response:
     """One trip with its timeline, and what it waits for now."""
     trip = service.get_trip(session, principal, trip_id)
-    names: dict[str, Any] = {
-        "goods_classes": GoodsClass.by_name(),
-        "sites": _site_names(corridor),
-        "open_stages": Stage.open(),
-    }
-    arrival = parse_time(trip["planned_arrival"])
-    graph = sheets.get_sheet(session, principal, trip_id)["graph"]
+    sheet = sheets.get_sheet(session, principal, trip_id)
     steps = current_steps(session, trip_id)
     return render(
         request,
         "shipments/trip.html",
         trip=trip,
-        planned_arrival=arrival,
+        planned_arrival=trip.planned_arrival,
         steps=steps,
-        graph=graph,
+        graph=sheet.graph,
+        fee=sheet.part("fee"),
+        moved=sheet.part("transshipment"),
         now=clock.now(),
-        **names,
+        notices=[naming(affected.notice) for affected in notices.notices_of_trip(session, trip_id, clock.now())],
+        goods_classes=GoodsClass.by_name(),
+        sites=_site_names(corridor),
+        open_stages=Stage.open(),
+        roles=tuple(PartyRole),
     )
 
 

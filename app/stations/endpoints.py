@@ -2,89 +2,100 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Query, Response
 
 from app.accounts.authorisation import acting, allow
 from app.platform.actions import ActionContext
-from app.platform.dependencies import SessionDep
+from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.errors import problems
-from app.platform.fields import PlainText
+from app.platform.fields import Moment, PlainText
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
 from app.sheets.dependencies import SheetsDep
-from app.stations import channel
-from app.stations.search import MAX_TEXT_LENGTH, search
-from app.trips.vocabulary import Channel
+from app.sheets.schemas import SheetOut
+from app.stations import channel, closed, elsewhere, turning_back
+from app.stations.elsewhere import find_elsewhere
+from app.stations.schemas import ChannelIn, ChannelOut, ClosedList, FoundList, PlateIn, ReasonIn
+from app.stations.search import search, written_plate
+from app.trips.codes import MAX_TEXT_LENGTH, find_code
+from app.trips.endpoints import TripId
 
 router = APIRouter(prefix="/api/v1", tags=["trips"])
 
 ReaderDep = Annotated[Principal, Depends(allow("inspections.read"))]
+TakerAction = Annotated[ActionContext, Depends(acting("trips.take_over"))]
+TurnerAction = Annotated[ActionContext, Depends(acting("trips.turn_back"))]
 CustomsAction = Annotated[ActionContext, Depends(acting("channels.set"))]
 
 
-class Found(BaseModel):
-    """A trip that what was written may mean; `matched` is the plate or code that fits, `match` how well."""
-
-    trip_id: int
-    code: str
-    plate: str
-    trailer_plate: str | None
-    match: Literal["code", "plate", "lookalike", "part"]
-    matched: str
-    organisation: str
-    goods: str
-    stage: str
-    direction: str
-    km: float | None
-    site: str | None
-    is_declared: bool
-    open_steps: list[str]
-
-
-class FoundList(BaseModel):
-    """The likeliest first."""
-
-    items: list[Found]
-
-
-class ChannelIn(BaseModel):
-    """Customs' channel of a trip."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"channel": "green"}]})
-
-    channel: Channel
-
-
-class ChannelOut(BaseModel):
-    """The channel given; `version` is the ETag of the sheet."""
-
-    trip_id: int
-    channel: Channel
-    version: int = Field(examples=[7])
-
-
-@router.get("/stations/search", response_model=FoundList, responses=problems())
+@router.get("/stations/search", responses=problems())
 def search_trips(
     session: SessionDep,
     principal: ReaderDep,
     text: Annotated[PlainText, Query(min_length=1, max_length=MAX_TEXT_LENGTH, examples=["29C-123.45"])],
-) -> Any:
-    """The open trips at your gate with this plate (or one that looks like it), a part of it, or this trip code."""
-    return {"items": search(session, principal, text)}
+) -> FoundList:
+    """The open trips at your gate with this plate (or one that looks like it), a part of it, or this trip code.
+
+    `elsewhere` says of a truck that came to the wrong gate where it is declared for.
+    """
+    others = find_elsewhere(session, principal, code=find_code(text), signs=written_plate(text))
+    return FoundList(items=search(session, principal, text), elsewhere=others)
 
 
-@router.put("/trips/{trip_id}/channel", response_model=ChannelOut, responses=problems(404, 409, 412, 428))
+@router.post("/stations/elsewhere/{trip_id}/send-on", status_code=204, responses=problems(404, 409))
+def send_on(trip_id: TripId, body: PlateIn, action: TakerAction) -> None:
+    """The truck stands here and is declared for another gate: tell its driver. Sent twice, told once."""
+    elsewhere.send_on(action, trip_id, body.plate)
+
+
+@router.post("/stations/elsewhere/{trip_id}/take-over", responses=problems(404, 409))
+def take_over(
+    trip_id: TripId, body: PlateIn, response: Response, action: TakerAction, sheets: SheetsDep, corridor: CorridorDep
+) -> SheetOut:
+    """The truck stands here and goes on here: its trip, sheet, fee and yard place come to this gate."""
+    elsewhere.take_over(action, sheets, trip_id, body.plate, corridor)
+    return with_etag(response, sheets.answer_sheet(action.session, action.actor, trip_id))
+
+
+@router.post("/trips/{trip_id}/turn-back", responses=problems(404, 409, 412, 428))
+def turn_back(
+    trip_id: TripId,
+    body: ReasonIn,
+    response: Response,
+    action: TurnerAction,
+    sheets: SheetsDep,
+    expected_version: ExpectedVersion,
+) -> SheetOut:
+    """The truck goes away from the gate without crossing: end its trip, with a reason. Sent again, nothing changes."""
+    turning_back.turn_back(action, sheets, trip_id, body.reason, expected_version=expected_version)
+    return with_etag(response, sheets.answer_sheet(action.session, action.actor, trip_id))
+
+
+@router.get("/stations/closed", responses=problems())
+def find_closed(
+    session: SessionDep,
+    principal: ReaderDep,
+    text: Annotated[PlainText, Query(max_length=MAX_TEXT_LENGTH, examples=["29C-123.45"])] = "",
+    since: Annotated[Moment | None, Query(description="Ended at or after this time.")] = None,
+    until: Annotated[Moment | None, Query(description="Ended before this time.")] = None,
+) -> ClosedList:
+    """Trips that are over and that your agency acted on: by plate, trailer, driver, code, declaration number, dates."""
+    return ClosedList(items=closed.find_closed(session, principal, text, since=since, until=until))
+
+
+@router.put("/trips/{trip_id}/channel", responses=problems(404, 409, 412, 428))
 def set_channel(
-    trip_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    trip_id: TripId,
     body: ChannelIn,
     response: Response,
     action: CustomsAction,
     sheets: SheetsDep,
     expected_version: ExpectedVersion,
-) -> Any:
+) -> ChannelOut:
     """Customs: give a trip its channel. Green releases at once where the procedure says so."""
-    version = channel.set_channel(action, sheets, trip_id, body.channel, expected_version=expected_version)
-    return with_etag(response, {"trip_id": trip_id, "channel": body.channel, "version": version})
+    version = channel.set_channel(
+        action, sheets, trip_id, body.channel, expected_version=expected_version, reason=body.reason
+    )
+    return with_etag(response, ChannelOut(trip_id=trip_id, channel=body.channel, version=version))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -12,26 +12,35 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.accounts.authorisation import allow
+from app.checkpoints.vocabulary import CHECKPOINTS, Part, SeenBy, Verdict, WarningKind
 from app.declarations.declared import read
 from app.fees.vocabulary import FeeStatus
 from app.forecasting.service import gate_now
+from app.forecasting.skill import Fallback
+from app.forecasting.skill_endpoints import wording_of
 from app.gates.profile import GateProfile
 from app.gates.service import profiles
-from app.gates.vocabulary import ScanResult, SealState, WeighingVerdict
+from app.gates.vocabulary import GoodsClass, HistoryReason, PriorityClass, ScanResult, SealState, WeighingVerdict
+from app.notices.endpoints import Naming
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.procedures.steps import StepStatus
 from app.sheets.dependencies import SheetsDep
 from app.sheets.service import Sheets
 from app.sheets.stations import Station, get_station, stations_of
+from app.sheets.vocabulary import CorrectionKind, CorrectionStatus
 from app.stations import view
-from app.stations.search import MAX_TEXT_LENGTH, search
-from app.trips.goods import GoodsClass
+from app.stations.closed import find_closed
+from app.stations.elsewhere import find_elsewhere
+from app.stations.search import search, written_plate
+from app.trips.codes import MAX_TEXT_LENGTH, find_code
 from app.trips.vocabulary import Channel
 from app.web.pages import render
 from capacity.ledger import YardState
+from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor, Site
 from geo.errors import InvalidInputError, NotFoundError
+from ingest.plates import display_plate
 from routing.store import GateForecast, QueueObservation
 
 router = APIRouter(include_in_schema=False, prefix="/station")
@@ -39,6 +48,7 @@ router = APIRouter(include_in_schema=False, prefix="/station")
 StationDep = Annotated[Principal, Depends(allow("pages.station"))]
 AtQuery = Annotated[str | None, Query(max_length=40)]
 TripQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
+DateQuery = Annotated[str, Query(max_length=10)]
 LOOK_AHEAD_S = (3600.0, 10_800.0)
 
 
@@ -61,6 +71,7 @@ class GateBoard:
     forecast_at: datetime | None
     ahead: Sequence[Ahead]
     yards: Sequence[YardState]
+    fallbacks: Sequence[Fallback]
 
 
 @router.get("")
@@ -78,8 +89,9 @@ def show_station(
     station, now = get_station(principal, at), clock.now()
     work = view.view_work(session, principal, station, now=now) if principal.gate_id else None
     found = _find_sheet(session, sheets, principal, trip, station, now)
-    return render(
+    return _render(
         request,
+        corridor,
         "stations/station.html",
         stations=stations_of(principal),
         station=station,
@@ -87,7 +99,6 @@ def show_station(
         view=found,
         trip_id=trip,
         now=now,
-        **_words(corridor),
     )
 
 
@@ -103,7 +114,7 @@ def show_work(
     """The work list alone."""
     station, now = get_station(principal, at), clock.now()
     work = view.view_work(session, principal, station, now=now)
-    return render(request, "stations/work.html", station=station, work=work, now=now, trip_id=None, **_words(corridor))
+    return _render(request, corridor, "stations/work.html", station=station, work=work, now=now, trip_id=None)
 
 
 @router.get("/sheet/{trip_id}")
@@ -120,7 +131,7 @@ def show_sheet(
     """The sheet of a trip alone."""
     station, now = get_station(principal, at), clock.now()
     found = view.view_sheet(session, sheets, principal, trip_id, station, now=now)
-    return render(request, "stations/sheet.html", station=station, view=found, now=now, **_words(corridor))
+    return _render(request, corridor, "stations/sheet.html", station=station, view=found, now=now)
 
 
 @router.get("/find")
@@ -134,12 +145,51 @@ def find_trips(
 ) -> Response:
     """What a plate, a part of one or a scanned code may mean."""
     station = get_station(principal, at)
+    written = text.replace("\x00", "")
     try:
-        found, is_short = search(session, principal, text.replace("\x00", "")), False
+        found, is_short = search(session, principal, written), False
+        others = find_elsewhere(session, principal, code=find_code(written), signs=written_plate(written))
     except InvalidInputError:
-        found, is_short = [], True
-    return render(
-        request, "stations/found.html", station=station, found=found, text=text, is_short=is_short, **_words(corridor)
+        found, others, is_short = [], [], True
+    return _render(
+        request,
+        corridor,
+        "stations/found.html",
+        station=station,
+        found=found,
+        elsewhere=others,
+        may_take_over=principal.may("trips.take_over"),
+        text=text,
+        is_short=is_short,
+    )
+
+
+@router.get("/closed")
+def show_closed(
+    request: Request,
+    session: SessionDep,
+    corridor: CorridorDep,
+    principal: StationDep,
+    text: Annotated[str, Query(max_length=MAX_TEXT_LENGTH)] = "",
+    since: DateQuery = "",
+    until: DateQuery = "",
+    at: AtQuery = None,
+) -> Response:
+    """Trips that are over, found again by plate, driver, code, declaration number or dates."""
+    begins, ends = at_midnight(since), at_midnight(until, after=timedelta(days=1))
+    try:
+        found, is_short = find_closed(session, principal, text.replace("\x00", ""), since=begins, until=ends), False
+    except InvalidInputError:
+        found, is_short = [], bool(text)
+    return _render(
+        request,
+        corridor,
+        "stations/closed.html",
+        stations=stations_of(principal),
+        own_station=get_station(principal, at),
+        found=found,
+        is_short=is_short,
+        asked={"text": text, "since": since, "until": until},
     )
 
 
@@ -149,7 +199,14 @@ def show_gates(
 ) -> Response:
     """Queues, forecasts and yards of all gates."""
     boards = gate_boards(session, corridor, principal.gate_id, now=clock.now())
-    return render(request, "stations/gates.html", boards=boards, sites=corridor.sites, stations=stations_of(principal))
+    return render(
+        request,
+        "stations/gates.html",
+        boards=boards,
+        sites=corridor.sites,
+        stations=stations_of(principal),
+        wording=wording_of(request),
+    )
 
 
 @router.get("/board")
@@ -158,7 +215,7 @@ def show_board(
 ) -> Response:
     """The moving part of the gates' page alone."""
     boards = gate_boards(session, corridor, principal.gate_id, now=clock.now())
-    return render(request, "stations/board.html", boards=boards, sites=corridor.sites)
+    return render(request, "stations/board.html", boards=boards, sites=corridor.sites, wording=wording_of(request))
 
 
 def gate_boards(session: Session, corridor: Corridor, own_gate: str | None, *, now: datetime) -> list[GateBoard]:
@@ -168,9 +225,18 @@ def gate_boards(session: Session, corridor: Corridor, own_gate: str | None, *, n
     return [_board(session, gate, known[gate.site_id], now) for gate in gates]
 
 
+def at_midnight(written: str, *, after: timedelta = timedelta(0)) -> datetime | None:
+    """The begin of a day at the border, or of one so long after it; `None` for what is no date."""
+    try:
+        day = date.fromisoformat(written) + after
+    except (ValueError, OverflowError):
+        return None
+    return datetime.combine(day, time.min, LOCAL_ZONE)
+
+
 def _find_sheet(
     session: Session, sheets: Sheets, principal: Principal, trip_id: int | None, station: Station, now: datetime
-) -> Mapping[str, Any] | None:
+) -> view.StationSheet | None:
     """The sheet asked for; a trip that has left or is at another gate is none."""
     if trip_id is None:
         return None
@@ -180,19 +246,34 @@ def _find_sheet(
         return None
 
 
-def _words(corridor: Corridor) -> dict[str, Any]:
-    return {
-        "step_statuses": StepStatus.by_name(),
-        "channels": Channel.by_name(),
-        "fee_labels": {str(status): status.payer_label for status in FeeStatus},
-        "verdict_labels": WeighingVerdict.labels(),
-        "differing_verdicts": WeighingVerdict.differing(),
-        "scan_labels": ScanResult.labels(),
-        "seal_labels": SealState.labels(),
-        "read": read,
-        "goods_classes": GoodsClass.by_name(),
-        "sites": corridor.sites,
-    }
+def _render(request: Request, corridor: Corridor, template: str, **context: Any) -> Response:
+    """Answer with a page, or a part of it, that shows a work list or a sheet."""
+    return render(
+        request,
+        template,
+        naming=Naming.of(request),
+        step_statuses=StepStatus.by_name(),
+        channels=Channel.by_name(),
+        fee_labels={str(status): status.payer_label for status in FeeStatus},
+        verdict_labels=WeighingVerdict.labels(),
+        differing_verdicts=WeighingVerdict.differing(),
+        scan_labels=ScanResult.labels(),
+        history_reasons=HistoryReason.labels(),
+        shown_plate=display_plate,
+        seal_labels=SealState.labels(),
+        warning_kinds=WarningKind.by_name(),
+        part_specs=Part.by_name(),
+        seen_by_labels=SeenBy.labels(),
+        verdict_specs=Verdict.by_name(),
+        priority_classes=PriorityClass.by_name(),
+        checkpoints=CHECKPOINTS,
+        correction_statuses=CorrectionStatus.by_name(),
+        correction_kinds=tuple(CorrectionKind),
+        read=read,
+        goods_classes=GoodsClass.by_name(),
+        sites=corridor.sites,
+        **context,
+    )
 
 
 def _board(session: Session, gate: Site, profile: GateProfile, now: datetime) -> GateBoard:
@@ -205,6 +286,7 @@ def _board(session: Session, gate: Site, profile: GateProfile, now: datetime) ->
         forecast_at=forecast.made_at if forecast else None,
         ahead=[_ahead(forecast, ahead_s) for ahead_s in LOOK_AHEAD_S] if forecast else [],
         yards=known.yards,
+        fallbacks=known.fallbacks,
     )
 
 

@@ -6,13 +6,16 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
+from app.registers.claim_endpoints import VehicleListenerDep
 from app.tracking import enrolment
+from app.tracking.terminal_state import forget_unknown, list_unknown
+from ingest.formats.report import RefusalReason
 
 router = APIRouter(prefix="/api/v1/devices", tags=["devices"])
 
@@ -22,7 +25,12 @@ class NewDevice(BaseModel):
 
     plate: str = Field(max_length=32, examples=["29C-123.45"])
     kind: Literal["phone", "tracker"] = "phone"
-    imei: str | None = Field(None, max_length=16, examples=["353861053849681"])
+    imei: str | None = Field(
+        None,
+        max_length=20,
+        description="Of a tracker: its IMEI, or the number that it names itself by (JT/T 808: the terminal's phone).",
+        examples=["353861053849681"],
+    )
 
 
 class EnrolledDevice(BaseModel):
@@ -49,6 +57,9 @@ class DeviceItem(BaseModel):
     created_at: datetime
     revoked_at: datetime | None
     last_seen_at: datetime | None
+    refused: RefusalReason | None = Field(
+        description="Why the last report was refused; a device that is heard and refused was seen all the same."
+    )
 
 
 @router.post("", status_code=201, summary="Enrol a device", responses=problems(404, 409))
@@ -59,9 +70,11 @@ def enrol_device(
     clock: ClockDep,
     runtime: RuntimeDep,
     principal: Annotated[Principal, Depends(allow("devices.enrol"))],
+    follow: VehicleListenerDep,
 ) -> EnrolledDevice:
     """Bind a new device to the vehicle with this plate. Repeating the call makes one more device."""
-    made = enrolment.enrol(session, principal, new.plate, new.kind, imei=new.imei, now=clock.now())
+    made = enrolment.enrol(session, principal, new.plate, new.kind, imei=new.imei, now=clock.now(), follow=follow)
+    forget_unknown(runtime.redis, [] if new.imei is None else [new.imei.lstrip("0")])
     urls = enrolment.gps_urls(runtime.settings.public_url or str(request.base_url), made.identifier)
     return EnrolledDevice(
         device_id=made.identifier,
@@ -79,13 +92,12 @@ def list_devices(
     request: Request,
     response: Response,
     session: SessionDep,
-    clock: ClockDep,
     principal: Annotated[Principal, Depends(allow("devices.read"))],
     after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> list[DeviceItem]:
     """The devices the caller may see, oldest first; `Link` leads to the next page."""
-    rows = enrolment.list_devices(session, principal, now=clock.now(), after=after, limit=limit)
+    rows = enrolment.list_devices(session, principal, after=after, limit=limit)
     if len(rows) == limit:
         url = request.url.include_query_params(after=rows[-1][0].device_id)
         response.headers["Link"] = f'<{url}>; rel="next"'
@@ -100,9 +112,31 @@ def list_devices(
             created_at=device.created_at,
             revoked_at=device.revoked_at,
             last_seen_at=last_seen_at,
+            refused=None if refused is None else RefusalReason(refused),
         )
-        for device, vehicle, last_seen_at in rows
+        for device, vehicle, last_seen_at, refused in rows
     ]
+
+
+class UnknownTerminalItem(BaseModel):
+    """A number that reports to a gateway and that no device is enrolled with: enrol it as `imei`, or turn it away."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    number: str
+    protocol: str
+    address: str
+    first_heard_at: datetime
+    last_heard_at: datetime
+    refused: int
+
+
+@router.get("/unknown", summary="List trackers that nobody enrolled")
+def list_unknown_terminals(
+    runtime: RuntimeDep, _principal: Annotated[Principal, Depends(allow("terminals.read_unknown"))]
+) -> list[UnknownTerminalItem]:
+    """The numbers of trackers that reported and were refused because no device is enrolled with them, latest first."""
+    return [UnknownTerminalItem.model_validate(terminal) for terminal in list_unknown(runtime.redis)]
 
 
 @router.delete("/{identifier}", status_code=204, summary="Revoke a device", responses=problems(404))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.service import Account, SessionRow
+from app.accounts.sessions import principal_of, state_of
+from app.accounts.store import acts_for
 from app.platform.permissions import Principal
-from app.trips.scope import visible_vehicles
-from app.trips.service import Trip
-from app.trips.vocabulary import Stage
+from app.trips.scope import visible_positions
+from app.trips.service import Trip, is_current
 from ingest.tables import Vehicle
 
 
@@ -35,7 +36,7 @@ def open_trips(session: Session) -> dict[int, OpenTrip]:
     rows = session.execute(
         select(
             Trip.vehicle_id, Trip.trip_id, Trip.gate_id, Trip.stage, Trip.goods_class, Trip.perishable, Trip.simulated
-        ).where(Trip.stage.in_(Stage.open()))
+        ).where(is_current())
     )
     return {row.vehicle_id: OpenTrip(*row) for row in rows}
 
@@ -45,22 +46,32 @@ def simulated_vehicle_ids(session: Session) -> frozenset[int]:
     return frozenset(session.scalars(select(Trip.vehicle_id).where(Trip.simulated).distinct()))
 
 
-def visible_vehicle_ids(session: Session, principal: Principal, now: datetime) -> frozenset[int]:
+def renew_principal(session: Session, principal: Principal, now: datetime) -> Principal:
+    """The principal with the powers of attorney that stand now, and the vehicle that it drives now.
+
+    A stream outlives the day on which a power ends, and the release of a vehicle.
+    """
+    drives = session.scalar(select(Account.vehicle_id).where(Account.account_id == principal.account_id))
+    return replace(principal, acts_for=acts_for(session, principal.account_id, now), vehicle_id=drives)
+
+
+def visible_vehicle_ids(session: Session, principal: Principal) -> frozenset[int]:
     """The vehicles whose positions `principal` may see."""
-    condition = visible_vehicles(principal, "positions.read", Vehicle.vehicle_id, now=now)
+    condition = visible_positions(principal, Vehicle.vehicle_id)
     return frozenset(session.scalars(select(Vehicle.vehicle_id).where(condition)))
 
 
-def standing_sessions(session: Session, hashes: Iterable[bytes], now: datetime) -> frozenset[bytes]:
-    """Those of the sessions that are not over and whose account is not disabled."""
-    return frozenset(
-        session.scalars(
-            select(SessionRow.session_hash)
-            .join(Account, Account.account_id == SessionRow.account_id)
-            .where(
-                SessionRow.session_hash.in_(list(hashes)),
-                SessionRow.expires_at > now,
-                Account.disabled_at.is_(None),
-            )
+def standing_sessions(session: Session, hashes: Iterable[bytes], now: datetime) -> dict[bytes, Principal]:
+    """Those of the sessions that are not over and whose account is not disabled: who the principal is now, and how the
+    session stands; powers of attorney left aside.
+    """
+    rows = session.execute(
+        select(SessionRow, Account)
+        .join(Account, Account.account_id == SessionRow.account_id)
+        .where(
+            SessionRow.session_hash.in_(list(hashes)),
+            SessionRow.expires_at > now,
+            Account.disabled_at.is_(None),
         )
     )
+    return {row.session_hash: principal_of(account, row, state=state_of(row, now)) for row, account in rows}

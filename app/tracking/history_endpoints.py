@@ -6,11 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 
-from app.accounts.authorisation import allow
+from app.accounts.authorisation import acting, allow
+from app.platform.actions import ActionContext
 from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
-from app.tracking import positions
+from app.tracking import positions, traces
 from geo.clock import parse_time
 
 router = APIRouter(prefix="/api/v1", tags=["map"])
@@ -42,14 +43,23 @@ def frames(
     "/vehicles/{vehicle_id}/track", summary="Where a vehicle was", response_class=Response, responses=problems(404)
 )
 def track(
-    session: SessionDep,
     corridor: CorridorDep,
-    _: Reader,
+    action: Annotated[ActionContext, Depends(acting("traces.read"))],
     vehicle_id: Annotated[int, Path(ge=1, lt=2**31)],
     begin: Annotated[str, Query(alias="from")],
     end: Annotated[str, Query(alias="to")],
+    trace_format: Annotated[
+        str | None, Query(alias="format", description="gpx, geojson, csv or parquet: a file of points", max_length=20)
+    ] = None,
 ) -> Response:
-    """The vehicle's fixes from `from` to `to`, as one GeoJSON Feature."""
-    times = parse_time(begin, field="from"), parse_time(end, field="to")
-    body = positions.track(session, corridor, vehicle_id, *times)
-    return Response(body, media_type="application/geo+json")
+    """The vehicle's fixes from `from` to `to`, as one GeoJSON Feature or a file of a format; who read it is audited."""
+    action.actor.check_session("traces.read", is_change=False, is_export=trace_format is not None)
+    since, until = parse_time(begin, field="from"), parse_time(end, field="to")
+    if trace_format is None:
+        _, since = traces.visible_vehicle(action.session, action.actor, vehicle_id, since)
+        traces.note_reading(action, vehicle_id, since, until)
+        body = positions.track(action.session, action.actor, corridor, vehicle_id, since, until)
+        return Response(body, media_type="application/geo+json")
+    file = traces.export(action, vehicle_id, since, until, trace_format)
+    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+    return Response(file.content, media_type=file.media_type, headers=headers)

@@ -2,22 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from geoalchemy2.functions import ST_X, ST_Y, ST_MakeEnvelope
-from sqlalchemy import ColumnElement, and_, exists, func, select
-from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy import ColumnElement, and_, exists, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from app.trips.service import Trip
-from app.trips.vocabulary import Stage
+from app.trips.service import Trip, TripPlace, is_current
+from app.trips.vocabulary import PlaceKind
 from ingest.tables import FixRow, LastPosition, Vehicle
 
 BoundingBox = tuple[float, float, float, float]
-Rows = Sequence[Any]
-"""Rows as the database gives them, columns in the order the function names."""
+_AT_GATE = frozenset[str | None](PlaceKind.at_gate())
+
+
+class Whereabouts(NamedTuple):
+    """Where an open trip's truck is counted (see `app.trips.service.TripPlace`), and since when it is under way."""
+
+    kind: str | None = None
+    gate_id: str | None = None
+    site_id: str | None = None
+    since: datetime | None = None
+    under_way_since: datetime | None = None
+
+    @property
+    def is_at_gate(self) -> bool:
+        """Whether it stands at a gate, before its barriers or between them."""
+        return self.kind in _AT_GATE
+
+
+class VehiclePosition(NamedTuple):
+    """The last position of a vehicle (degrees, kilometre from the border), with its plate, open trip and place.
+
+    A tuple, since every look at the map makes thousands.
+    """
+
+    vehicle_id: int
+    plate: str
+    trip_id: int | None
+    time: datetime
+    lon: float
+    lat: float
+    speed_mps: float | None
+    heading_deg: float | None
+    road_id: int | None
+    edge_id: str | None
+    km: float | None
+    direction: int
+    site_id: str | None
+    motion: str
+    gate_id: str | None
+    stage: str | None
+    simulated: bool
+    goods_class: str | None
+    perishable: bool | None
+    device_id: int
+    place: Whereabouts
+
+
+@dataclass(frozen=True, slots=True)
+class PastPosition:
+    """Where a vehicle was at a moment of the past."""
+
+    vehicle_id: int
+    plate: str
+    time: datetime
+    lon: float
+    lat: float
+    speed_mps: float | None
+    heading_deg: float | None
+    road_id: int | None
+    km: float | None
+    direction: int
+    status: int
+
+
+class SpanFix(NamedTuple):
+    """A fix of any vehicle. A tuple, since frames are made of hundreds of thousands."""
+
+    vehicle_id: int
+    time: datetime
+    lon: float
+    lat: float
+    speed_mps: float | None
+    km: float | None
+
+
+class TrackFix(NamedTuple):
+    """A fix of the vehicle whose track it is. A tuple, since a track has tens of thousands."""
+
+    time: datetime
+    lon: float
+    lat: float
+    speed_mps: float | None
+    heading_deg: float | None
+    road_id: int | None
+    km: float | None
+    flags: int
+    accuracy_m: float | None = None
+    ignition: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """A truck at a gate of which no position was ever kept, with its open trip."""
+
+    vehicle_id: int
+    plate: str
+    trip_id: int
+    gate_id: str
+    simulated: bool
+    goods_class: str
+    perishable: bool
+    kind: str
+    place_gate_id: str | None
+    site_id: str | None
+    since: datetime
+    under_way_since: datetime | None
+
+    @property
+    def place(self) -> Whereabouts:
+        """Where it is counted."""
+        return Whereabouts(self.kind, self.place_gate_id, self.site_id, self.since, self.under_way_since)
+
+
+_EARLIER = aliased(TripPlace)
+WHEREABOUTS = (
+    TripPlace.kind,
+    TripPlace.gate_id,
+    TripPlace.site_id,
+    TripPlace.began_at,
+    select(func.min(_EARLIER.began_at))
+    .where(_EARLIER.trip_id == Trip.trip_id, _EARLIER.kind != PlaceKind.PLANNED)
+    .correlate(Trip)
+    .scalar_subquery(),
+)
+"""The columns of `Whereabouts`, of a query that joins `Trip` and `TripPlace`."""
 
 
 def is_simulated(vehicle_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
@@ -33,8 +156,8 @@ def list_positions(
     gate_id: str | None = None,
     bbox: BoundingBox | None = None,
     since: datetime | None = None,
-) -> Rows:
-    """Last positions with plate and open trip; `visible` is a condition on `LastPosition.vehicle_id`.
+) -> list[VehiclePosition]:
+    """Last positions with plate, open trip and its place; `visible` is a condition on `LastPosition.vehicle_id`.
 
     `gate_id` keeps trips to one gate, `bbox` (west, south, east, north) what lies in it, `since` what is newer.
     """
@@ -59,9 +182,12 @@ def list_positions(
             is_simulated(LastPosition.vehicle_id),
             Trip.goods_class,
             Trip.perishable,
+            LastPosition.device_id,
+            *WHEREABOUTS,
         )
         .join(Vehicle, Vehicle.vehicle_id == LastPosition.vehicle_id)
-        .outerjoin(Trip, and_(Trip.vehicle_id == LastPosition.vehicle_id, Trip.stage.in_(Stage.open())))
+        .outerjoin(Trip, and_(Trip.vehicle_id == LastPosition.vehicle_id, is_current()))
+        .outerjoin(TripPlace, and_(TripPlace.trip_id == Trip.trip_id, TripPlace.ended_at.is_(None)))
         .where(visible)
     )
     if gate_id is not None:
@@ -70,16 +196,56 @@ def list_positions(
         query = query.where(func.ST_Intersects(LastPosition.geom, ST_MakeEnvelope(*bbox, 4326)))
     if since is not None:
         query = query.where(LastPosition.time > since)
-    return session.execute(query).all()
+    found: Iterable[Sequence[Any]] = session.connection().execute(query)  # no entities: past the loading of the ORM
+    own = -len(WHEREABOUTS)
+    return [VehiclePosition._make((*columns[:own], Whereabouts._make(columns[own:]))) for columns in found]
 
 
-def positions_at(session: Session, at: datetime, window_s: float) -> Rows:
-    """The last fix of every vehicle in (`at` − `window_s`, `at`]: vehicle, plate, time, lon, lat, speed, heading, km.
+def list_unheard(
+    session: Session, visible: ColumnElement[bool], *, gate_id: str | None = None, since: datetime | None = None
+) -> Sequence[Unheard]:
+    """Trucks of open trips that stand at a gate and of which no position was ever kept.
+
+    `visible` is a condition on `Trip.vehicle_id`; `gate_id` keeps trips to one gate, `since` who came later.
+    """
+    query = (
+        select(
+            Trip.vehicle_id,
+            Vehicle.plate,
+            Trip.trip_id,
+            Trip.gate_id,
+            Trip.simulated,
+            Trip.goods_class,
+            Trip.perishable,
+            *WHEREABOUTS,
+        )
+        .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
+        .join(TripPlace, and_(TripPlace.trip_id == Trip.trip_id, TripPlace.ended_at.is_(None)))
+        .outerjoin(LastPosition, LastPosition.vehicle_id == Trip.vehicle_id)
+        .where(
+            visible,
+            is_current(),
+            TripPlace.kind.in_(PlaceKind.at_gate()),
+            LastPosition.vehicle_id.is_(None),
+        )
+        .order_by(Trip.vehicle_id)
+    )
+    if gate_id is not None:
+        query = query.where(Trip.gate_id == gate_id)
+    if since is not None:
+        query = query.where(TripPlace.began_at > since)
+    return [Unheard(*tuple(row)) for row in session.execute(query)]
+
+
+def positions_at(
+    session: Session, at: datetime, window_s: float, *, km: tuple[float, float] | None = None
+) -> list[PastPosition]:
+    """The last fix of every vehicle in (`at` − `window_s`, `at`]; with `km` only of those that were between the two.
 
     A vehicle whose last position is older than the window has no fix in it, so only the others are looked up, each by
     one step on the primary key of one or two daily partitions: the cost does not grow with what is stored.
     """
-    begin = at - func.make_interval(0, 0, 0, 0, 0, 0, window_s, type_=INTERVAL)
+    begin = at - timedelta(seconds=window_s)  # a constant, so that the days it does not touch are not even planned
     newest = (
         select(
             FixRow.time,
@@ -115,11 +281,14 @@ def positions_at(session: Session, at: datetime, window_s: float) -> Rows:
         .join(newest, newest.c.time.is_not(None))
         .where(LastPosition.time > begin)
     )
-    return session.execute(query).all()
+    if km is not None:
+        query = query.where(newest.c.km.between(*km))
+    found: Iterable[Sequence[Any]] = session.execute(query)
+    return [PastPosition(*columns) for columns in found]
 
 
-def fixes_between(session: Session, begin: datetime, end: datetime, limit: int) -> Rows:
-    """Fixes of all vehicles in (`begin`, `end`], by time: vehicle, time, lon, lat, speed, heading, km, status."""
+def fixes_between(session: Session, begin: datetime, end: datetime, limit: int) -> list[SpanFix]:
+    """Fixes of all vehicles in (`begin`, `end`], by time."""
     query = (
         select(
             FixRow.vehicle_id,
@@ -127,19 +296,24 @@ def fixes_between(session: Session, begin: datetime, end: datetime, limit: int) 
             ST_X(FixRow.geom),
             ST_Y(FixRow.geom),
             FixRow.speed_mps,
-            FixRow.heading_deg,
             FixRow.km,
-            FixRow.status,
         )
         .where(FixRow.time > begin, FixRow.time <= end, FixRow.flags.op("&")(2) == 0)
         .order_by(FixRow.time)
         .limit(limit)
     )
-    return session.execute(query).all()
+    return [SpanFix(*row) for row in session.execute(query)]
 
 
-def track(session: Session, vehicle_id: int, begin: datetime, end: datetime, limit: int) -> Rows:
-    """Fixes of one vehicle in [`begin`, `end`], by time: time, lon, lat, speed, heading, road piece, km, flags."""
+def track(
+    session: Session,
+    vehicle_id: int,
+    begin: datetime,
+    end: datetime,
+    limit: int,
+    visible: ColumnElement[bool] | None = None,
+) -> list[TrackFix]:
+    """Fixes of one vehicle in [`begin`, `end`], by time; of those only which the condition `visible` lets through."""
     query = (
         select(
             FixRow.time,
@@ -150,12 +324,15 @@ def track(session: Session, vehicle_id: int, begin: datetime, end: datetime, lim
             FixRow.road_id,
             FixRow.km,
             FixRow.flags,
+            FixRow.accuracy_m,
+            FixRow.attributes["ignition"].astext.in_(("true", "1")),
         )
         .where(FixRow.vehicle_id == vehicle_id, FixRow.time >= begin, FixRow.time <= end)
+        .where(true() if visible is None else visible)
         .order_by(FixRow.time)
         .limit(limit)
     )
-    return session.execute(query).all()
+    return [TrackFix(*row) for row in session.execute(query)]
 
 
 def find_plate(session: Session, vehicle_id: int) -> str | None:

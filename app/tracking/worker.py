@@ -11,40 +11,55 @@ import signal
 import socket
 import threading
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import date, timedelta
+from functools import partial
 
 import psycopg2
 import structlog
 from redis.exceptions import RedisError
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from app.platform.runtime import Runtime
-from geo.errors import MalformedError
 from geo.matching import Matcher
-from ingest import fix_store, pipeline
+from ingest import dead_letter_store, dead_letters, fix_store, pipeline, trait_store
 from ingest.leases import ShardLeases
+from ingest.mending import Mender
 from ingest.stream import FixReader, StreamEntry, stream_key
 
 HEARTBEAT_KEY = "ck:heartbeat:ingest"
 HEARTBEAT_TTL_S = 15
-BATCH_FIXES = 10_000
+BATCH_FIXES = 40_000
 """About how many fixes a micro-batch takes when there are many; it never waits for them."""
+THREADS = 2
+"""Workers in a process: two, for the waiting of one is the work of the other."""
 BLOCK_MS = 1_000
 DAYS_AHEAD = 2
+UPKEEP_S = 3600.0
+LOOK_BACK_S = 10.0
+"""How often a worker looks for entries whose answer was lost on a line: Redis takes them for read, nobody has them."""
 MAX_BACKOFF_S = 5.0
 
 TRANSIENT = (
     RedisError,
     OSError,
+    MemoryError,
     OperationalError,
     InterfaceError,
     InternalError,
+    ProgrammingError,
+    PoolTimeoutError,
     psycopg2.OperationalError,
     psycopg2.InterfaceError,
     psycopg2.InternalError,
+    psycopg2.ProgrammingError,
 )
-"""A server is away, restarting, full, or a standby: waiting helps, giving up an entry would lose it. COPY speaks to the
-driver directly, so its errors arrive unwrapped."""
+"""A server is away, restarting, full, a standby, or its schema is not there yet: waiting helps, and no fix is at fault.
+COPY speaks to the driver directly, so its errors arrive unwrapped."""
+MAX_TRIALS = 3
+"""An entry taken alone with which this many workers ended is what ends them."""
 
 log = structlog.get_logger("ingest")
 
@@ -64,12 +79,18 @@ class Worker:
             clock=runtime.clock,
             matcher=Matcher(runtime.corridor),
             retention_days=settings.fix_retention_days,
+            keep_far=settings.keep_far_fixes,
         )
+        self.mender = Mender(runtime.engine, self.context.matcher)
         self._stopping = threading.Event()
         self._upkept_on: date | None = None
+        self._upkeep_at = -1e9
         self._balanced_at = -1e9
+        self._looked_back_at = time.monotonic()
         self._fixes_per_entry = 1.0
         self._groups_made = False
+        self._on_trial: list[StreamEntry] = []
+        self.context.matcher.prepare()
 
     def stop(self) -> None:
         """Finish the present batch and return from `run`."""
@@ -92,19 +113,20 @@ class Worker:
                 backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
         self._stopping.set()
         beat.join(timeout=5)
-        try:
-            self.leases.close()
-        except (RedisError, OSError) as error:
-            log.warning("leases left to expire", error=str(error)[:200])
+        for leave in (partial(self.context.traits.save, self.runtime.engine), self.leases.close):
+            try:
+                leave()
+            except TRANSIENT as error:
+                log.warning("a server is away: leases may be left to expire", error=str(error)[:200])
         log.info("worker stopped", worker=self.name)
 
     def step(self, block_ms: int = BLOCK_MS) -> int:
         """One round: upkeep when due, leases, one micro-batch; how many entries were processed."""
         now = time.monotonic()
         today = self.runtime.clock.now().date()
-        if today != self._upkept_on:
+        if today != self._upkept_on or now >= self._upkeep_at:
             self.keep_partitions()
-            self._upkept_on = today
+            self._upkept_on, self._upkeep_at = today, now + UPKEEP_S
         if not self._groups_made:
             self.reader.create_groups()
             self._groups_made = True
@@ -113,6 +135,11 @@ class Worker:
             for shard in self.leases.balance():
                 processed += self._take_over(shard)
             self._balanced_at = now
+        if now - self._looked_back_at >= LOOK_BACK_S:  # whatever this worker has read is acknowledged now
+            processed += sum(
+                self._take_over(shard) for shard in self.leases.owned if self.reader.has_unacknowledged(shard)
+            )
+            self._looked_back_at = now
         if not self.leases.owned:
             self._stopping.wait(min(block_ms / 1000, 0.5))
             return processed
@@ -120,38 +147,55 @@ class Worker:
         entries = self.reader.read(self.leases.owned, min(share, 2_000), block_ms)
         if entries:
             self.process(entries)
+        self._tend(idle=not entries)
         return processed + len(entries)
 
+    def _tend(self, *, idle: bool) -> None:
+        """Mend what late fixes changed, and save what was heard of devices, as far as that is due."""
+        if self.context.ways_waiting:
+            mended = self.mender.mend_due(self.leases.owned, self.runtime.settings.ingest_shards, idle=idle)
+            self.context.latest.forget(mended)
+            self.context.ways_waiting = bool(mended) or not idle
+        self.context.traits.save_due(self.runtime.engine)
+
     def process(self, entries: list[StreamEntry]) -> None:
-        """Take entries through the pipeline and acknowledge them; one that fails alone is a dead letter."""
+        """Take entries through the pipeline and acknowledge them; fixes that fail alone are dead letters."""
         started = time.perf_counter()
+        counts: dict[str, int]
         try:
             counts = pipeline.run([entry.fields for entry in entries], self.context)
         except TRANSIENT:
             raise
         except Exception as error:
+            log.warning("batch failed, going one by one", entries=len(entries), error=repr(error)[:300])
+            self.context.latest.clear()
             if len(entries) > 1:
-                log.warning("batch failed, going one by one", entries=len(entries), error=repr(error)[:300])
-                self.context.latest.clear()
+                self.keep_partitions()  # somebody may have dropped one that is needed
                 for entry in entries:
                     self.process([entry])
                 return
-            self._dead_letter(entries[0], error)
-            return
+            counts = self._salvage(entries[0])
         self.reader.acknowledge(entries, counts)
         fixes = sum(int(entry.fields.get(b"n", b"0")) for entry in entries)
         self._fixes_per_entry += 0.3 * (max(1.0, fixes / len(entries)) - self._fixes_per_entry)
         log.debug("batch", entries=len(entries), fixes=fixes, duration_ms=1000 * (time.perf_counter() - started))
 
     def keep_partitions(self) -> None:
-        """Make the daily partitions ahead, and drop those older than the retention with the last positions of then."""
+        """Make the daily partitions ahead, and drop the oldest beyond the retention with the last positions of then.
+
+        Only one at a time: should the machine's clock jump a month ahead, a month's fixes are not gone the next moment.
+        """
         now = self.runtime.clock.now()
         days = self.runtime.settings.fix_retention_days
         first, last = fix_store.oldest_day(now, days), (now + timedelta(days=DAYS_AHEAD)).date()
         with self.runtime.engine.begin() as connection:
             made = fix_store.ensure_partitions(connection, first, last)
-            dropped = fix_store.drop_old_partitions(connection, days, now)
-            gone = fix_store.drop_old_positions(connection, first)
+            dropped = fix_store.drop_old_partitions(connection, days, now, max_days=1)
+            oldest = fix_store.partition_days(connection)[0]
+            gone = fix_store.drop_old_positions(connection, oldest)
+            trait_store.drop_old(connection, oldest)
+        if oldest < first:
+            log.warning("older than the retention", oldest=str(oldest), due=(first - oldest).days)
         if gone:
             self.runtime.redis.hdel(pipeline.LAST_KEY, *map(str, gone))
             self.context.latest.clear()
@@ -161,18 +205,64 @@ class Worker:
     def _take_over(self, shard: int) -> int:
         """Process first what an earlier owner of `shard` left unacknowledged."""
         self.context.latest.clear()
-        entries, poison = self.reader.claim(shard)
-        for entry in poison:
-            self._dead_letter(entry, MalformedError("Delivered too often without being acknowledged."))
-        if entries:
-            log.info("taking over", shard=shard, entries=len(entries))
+        self.context.ways_waiting = True
+        while self._on_trial:
+            self.reader.end_trial(self._on_trial[-1])
+            self._on_trial.pop()
+        entries, suspects = self.reader.claim(shard)
+        if entries or suspects:
+            log.info("taking over", shard=shard, entries=len(entries), suspects=len(suspects))
+        for entry in suspects:
+            self._try_alone(entry)
         for start in range(0, len(entries), 200):
             self.process(entries[start : start + 200])
-        return len(entries)
+        return len(entries) + len(suspects)
 
-    def _dead_letter(self, entry: StreamEntry, error: Exception) -> None:
-        log.error("dead letter", stream=stream_key(entry.shard), entry=entry.entry_id.decode(), error=repr(error)[:300])
-        self.reader.dead_letter(entry, repr(error))
+    def _try_alone(self, entry: StreamEntry) -> None:
+        """Process an entry by itself, or give it up if workers that did so before did not live to end it."""
+        trial = self.reader.begin_trial(entry)
+        self._on_trial.append(entry)
+        if trial <= MAX_TRIALS:
+            self.process([entry])
+        else:
+            self._give_up(entry)
+        self.reader.end_trial(entry)
+        self._on_trial.remove(entry)
+
+    def _give_up(self, entry: StreamEntry) -> None:
+        """Cut an entry that ends workers in two, so that its harmless part is stored; a single fix is a dead letter."""
+        halves = dead_letters.halve(entry.fields)
+        if halves:
+            log.warning("cutting an entry that ends workers", stream=stream_key(entry.shard), entry=_id(entry))
+            self.reader.replace(entry, halves)
+            return
+        remains = dead_letters.give_up(entry.fields, "Workers that took it alone ended with it.")
+        self._bury(entry, [remains])
+        self.reader.acknowledge([entry], {"fixes_dead_total": 1})
+
+    def _salvage(self, entry: StreamEntry) -> dict[str, int]:
+        """Store what can be of an entry that failed, keep the rest as dead letters; what to add to the counters."""
+
+        def store(fields: dead_letters.Fields) -> Counter[str]:
+            try:
+                return pipeline.run([dict(fields)], self.context)
+            except Exception:  # raised again: who cuts the entry decides; what was placed in memory was not stored
+                self.context.latest.clear()
+                raise
+
+        salvage = dead_letters.store_what_can_be(entry.fields, store, TRANSIENT)
+        if salvage.remains:
+            self._bury(entry, salvage.remains)
+        salvage.counts["fixes_dead_total"] += len(salvage.remains)
+        return salvage.counts
+
+    def _bury(self, entry: StreamEntry, remains: list[dead_letters.Remains]) -> None:
+        now = self.runtime.clock.now()
+        with self.runtime.engine.begin() as connection:
+            new = dead_letter_store.add(connection, [dead_letters.letter(entry, fix, now) for fix in remains])
+        log.error(
+            "dead letters", stream=stream_key(entry.shard), entry=_id(entry), new=new, reason=remains[0].reason[:300]
+        )
 
     def _forget(self) -> None:
         """After a failure nothing is certain: leases, what was read but not acknowledged, last places."""
@@ -192,9 +282,31 @@ class Worker:
             self._stopping.wait(HEARTBEAT_TTL_S / 5)
 
 
+def _id(entry: StreamEntry) -> str:
+    return entry.entry_id.decode()
+
+
 def run_worker(runtime: Runtime, *, name: str | None = None) -> None:
-    """Run a worker until SIGTERM or SIGINT; it finishes its batch first."""
-    worker = Worker(runtime, name=name)
+    """Run workers in `THREADS` threads until SIGTERM or SIGINT; they finish their batches first.
+
+    While one waits for PostgreSQL to copy its batch, another reads and places the next. If one fails, all stop.
+    """
+    base = name or runtime.settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
+    count = max(1, min(THREADS, runtime.settings.ingest_shards))
+    workers = [Worker(runtime, name=f"{base}-{number}") for number in range(count)]
+
+    def stop_all() -> None:
+        for worker in workers:
+            worker.stop()
+
+    def run_one(worker: Worker) -> None:
+        try:
+            worker.run()
+        finally:
+            stop_all()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stop())
-    worker.run()
+        signal.signal(number, lambda *_: stop_all())
+    with ThreadPoolExecutor(count, thread_name_prefix="worker") as pool:
+        for done in as_completed([pool.submit(run_one, worker) for worker in workers]):
+            done.result()

@@ -70,6 +70,11 @@ class Balance:
         """Whether goods stay on the vehicle they came with."""
         return any(not amount.is_nothing for amount in self.left.values())
 
+    @property
+    def is_emptied(self) -> bool:
+        """Whether nothing stays on the vehicle that gave."""
+        return not self.is_partial
+
 
 def balance(lines: Sequence[Line], moves: Sequence[Move]) -> Balance:
     """Both sides after all moves, from what the lines held before.
@@ -100,15 +105,15 @@ def differences(approved: Sequence[Move], carried_out: Sequence[Move]) -> list[t
 
     A move of the latter kind comes with the amount nothing in its place.
     """
-    wanted = {(one.line, one.from_plate, one.to_plate): one for one in approved}
+    wanted = {(move.line, move.from_plate, move.to_plate): move for move in approved}
     done: dict[tuple[int, str, str], Amount] = defaultdict(lambda: NOTHING)
     strangers: list[tuple[Move, Amount]] = []
-    for one in carried_out:
-        key = (one.line, one.from_plate, one.to_plate)
-        done[key] += one.amount
+    for move in carried_out:
+        key = (move.line, move.from_plate, move.to_plate)
+        done[key] += move.amount
         if key not in wanted:
-            strangers.append((one, NOTHING))
-    return [(one, done[key]) for key, one in wanted.items() if done[key] != one.amount] + strangers
+            strangers.append((move, NOTHING))
+    return [(move, done[key]) for key, move in wanted.items() if done[key] != move.amount] + strangers
 
 
 def _check_move(move: Move, left: Mapping[int, Amount], givers: set[str], seen: set[tuple[int, str, str]]) -> None:

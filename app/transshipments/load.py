@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.platform.json import JsonObject
 from app.transshipments import store
 from app.transshipments.balance import NOTHING, Amount, Line
 from app.trips.service import Trip
@@ -15,7 +14,7 @@ from app.trips.service import Trip
 
 def lines_left(session: Session, trip_id: int) -> list[Line]:
     """The declared lines with what earlier transshipments left of them; lines count from 1."""
-    moved = {row.line: Amount(row.packages, row.weight_kg) for row in store.moved_already(session, trip_id)}
+    moved = store.moved_already(session, trip_id)
     lines = []
     for number, declared in enumerate(store.declared_lines(session, trip_id), 1):
         amount = declared_amount(declared) - moved.get(number, NOTHING)
@@ -23,10 +22,15 @@ def lines_left(session: Session, trip_id: int) -> list[Line]:
     return lines
 
 
-def declared_amount(line: Mapping[str, Any]) -> Amount:
+def moved_kg(session: Session, trip_id: int) -> Decimal:
+    """How much of what a trip declared is on other vehicles."""
+    return sum((amount.weight_kg for amount in store.moved_already(session, trip_id).values()), Decimal(0))
+
+
+def declared_amount(line: JsonObject) -> Amount:
     """How much a declared line holds: packages (0 for goods in bulk) and gross weight, or net if there is only that."""
     weight = line.get("gross_weight_kg") or line.get("net_weight_kg") or 0
-    return Amount(int(line.get("packages") or 0), Decimal(str(weight)))
+    return Amount(int(Decimal(str(line.get("packages") or 0))), Decimal(str(weight)))
 
 
 def plates_of(session: Session, trip: Trip) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -15,8 +17,11 @@ from app.platform.permissions import Principal
 from app.sheets.dependencies import SheetsDep
 from app.sheets.stations import stations_of
 from app.transshipments import load, service
+from app.transshipments.balance import Amount, Line
+from app.transshipments.schemas import TransshipmentOut
 from app.transshipments.vocabulary import TransshipmentStatus
 from app.web.pages import render
+from geo.corridor import Corridor
 from ingest.plates import display_plate
 
 router = APIRouter(include_in_schema=False, prefix="/transshipments")
@@ -24,6 +29,27 @@ router = APIRouter(include_in_schema=False, prefix="/transshipments")
 ReaderDep = Annotated[Principal, Depends(allow("sheets.read"))]
 RegistrantDep = Annotated[Principal, Depends(allow("transshipments.register"))]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+
+@dataclass(frozen=True)
+class Side:
+    """What of a line of goods is on the trip's vehicle now, what leaves it, what stays."""
+
+    number: int
+    goods: str
+    there: Amount
+    packages: int
+    weight_kg: Decimal
+
+    @property
+    def left_packages(self) -> int:
+        """The packages that stay."""
+        return self.there.packages - self.packages
+
+    @property
+    def left_kg(self) -> Decimal:
+        """The weight that stays."""
+        return self.there.weight_kg - self.weight_kg
 
 
 @router.get("")
@@ -59,7 +85,7 @@ def show_form(
     principal: RegistrantDep,
     trip: Annotated[int, Query(ge=1, le=2**31 - 1)],
 ) -> Response:
-    """The form in which an enterprise registers which goods go on in which vehicles."""
+    """The form in which the enterprise, or the yard for it, registers which goods go on in which vehicles."""
     found = sheets.get_sheet(session, principal, trip)
     own = [display_plate(plate) for plate in load.plates_of_trip(session, trip)]
     return _page(
@@ -67,7 +93,7 @@ def show_form(
         principal,
         corridor,
         "transshipments/new.html",
-        trip=found["trip"],
+        trip=found.trip,
         lines=load.lines_left(session, trip),
         own_plates=own,
     )
@@ -79,39 +105,31 @@ def show_transshipment(
 ) -> Response:
     """One transshipment with both sides and what the reader can do."""
     found = service.get_transshipment(session, principal, transshipment_id)
-    lines = load.lines_left(session, found["trip_id"])
+    lines = load.lines_left(session, found.trip_id)
     return _page(
         request,
         principal,
         corridor,
         "transshipments/transshipment.html",
         found=found,
-        sides=_sides(lines, found) if found["status"] != TransshipmentStatus.CARRIED_OUT else [],
+        sides=_sides(lines, found) if found.status != TransshipmentStatus.CARRIED_OUT else [],
     )
 
 
-def _sides(lines: Sequence[Any], found: dict[str, Any]) -> list[dict[str, Any]]:
-    """For each line: what is on the trip's vehicle now, what leaves it, what stays."""
-    sides = []
-    for line in lines:
-        moved = [one for one in found["moves"] if one["line"] == line.number]
-        packages = sum(one["packages"] for one in moved)
-        weight = sum(one["weight_kg"] for one in moved)
-        sides.append(
-            {
-                "number": line.number,
-                "goods": line.goods,
-                "there": line.amount,
-                "packages": packages,
-                "weight_kg": weight,
-                "left_packages": line.amount.packages - packages,
-                "left_kg": line.amount.weight_kg - weight,
-            }
+def _sides(lines: Sequence[Line], found: TransshipmentOut) -> list[Side]:
+    return [
+        Side(
+            line.number,
+            line.goods,
+            line.amount,
+            sum((move.packages for move in found.moves if move.line == line.number), 0),
+            sum((move.weight_kg for move in found.moves if move.line == line.number), Decimal(0)),
         )
-    return sides
+        for line in lines
+    ]
 
 
-def _page(request: Request, principal: Principal, corridor: Any, template: str, **context: Any) -> Response:
+def _page(request: Request, principal: Principal, corridor: Corridor, template: str, **context: Any) -> Response:
     return render(
         request,
         template,

@@ -7,50 +7,62 @@ the trip's timeline and its event.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from decimal import Decimal
-from typing import Any, Final
 
 from sqlalchemy import true
 from sqlalchemy.orm import Session
 
+from app.accounts import persons
 from app.platform.actions import ActionContext, Event
+from app.platform.json import JsonObject
 from app.platform.outbox import Audience
-from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal, Role
 from app.procedures.steps import Step, StepStatus
-from app.sheets.service import SheetChange, Sheets
+from app.sheets import guards
+from app.sheets.handover import set_transshipment
+from app.sheets.service import SheetChange, Sheets, load_sheet
 from app.transshipments import load, store
-from app.transshipments.balance import Amount, Move, balance, differences
+from app.transshipments.balance import Amount, Balance, Move, balance, differences
+from app.transshipments.load import moved_kg as moved_kg
+from app.transshipments.reading import get_transshipment as get_transshipment
+from app.transshipments.reading import list_transshipments as list_transshipments
+from app.transshipments.reading import no_transshipment
+from app.transshipments.receivers import Receiver, check_free, go_home, hand_over
+from app.transshipments.receivers import tidy as tidy_receivers
+from app.transshipments.schemas import MAX_MOVES, MAX_TEXT_LENGTH
 from app.transshipments.store import moves_of as moves_of
 from app.transshipments.tables import Transshipment, TransshipmentMove
 from app.transshipments.vocabulary import TransshipmentStatus
-from app.trips import store as trip_store
 from app.trips.scope import visible_trips
-from app.trips.service import Trip
+from app.trips.service import Trip, lock_trip
 from app.trips.timeline import TimelineEntry
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
 from geo.versions import check_version
 from ingest.plates import display_plate, normalise_plate
 
-FIRST_PAGE: Final = PageRequest(limit=100)
-MAX_MOVES = 200
-MAX_TEXT_LENGTH = 500
-
-
 # Acts
 
 
-def register(action: ActionContext, sheets: Sheets, trip_id: int, moves: Sequence[Move], *, note: str = "") -> int:
+def register(
+    action: ActionContext,
+    sheets: Sheets,
+    trip_id: int,
+    moves: Sequence[Move],
+    *,
+    receivers: Sequence[Receiver] = (),
+    note: str = "",
+) -> int:
     """Register which goods of a trip go on in which vehicles; its id.
 
-    Arguments: `moves`, plates as written; `from_plate` empty for the truck of the trip.
+    Arguments: `moves` and `receivers`, plates as written; `from_plate` empty for the truck of the trip. A vehicle that
+    is named in a move alone receives too.
 
     Raises
     ------
     NotFoundError
         If the caller has no such trip.
     ConflictError
-        If a quarantine is not done, customs have inspected, or another transshipment of the trip is open.
+        If a quarantine is not done, customs have inspected, another transshipment of the trip is open, or a receiving
+        vehicle is on an open trip that cannot take these goods too.
     InvalidInputError
         If the amounts do not balance, or a plate is none or none of the trip's.
     """
@@ -62,6 +74,8 @@ def register(action: ActionContext, sheets: Sheets, trip_id: int, moves: Sequenc
         raise InvalidInputError("A transshipment has at most {most} moves.", field="moves", most=MAX_MOVES)
     lines = load.lines_left(action.session, trip_id)
     balance(lines, tidy)
+    vehicles = tidy_receivers(receivers, tidy, own)
+    check_free(action.session, trip, vehicles, action.now)
     names = {line.number: line.goods for line in lines}
     made = store.insert_transshipment(
         action.session,
@@ -72,14 +86,27 @@ def register(action: ActionContext, sheets: Sheets, trip_id: int, moves: Sequenc
             "registered_by": action.actor.account_id,
         },
         [_move_row(move, names[move.line]) for move in tidy],
+        [vehicle.to_row() for vehicle in vehicles],
     )
     if made is None:
         raise ConflictError(
             "The trip {code} has a transshipment that is not carried out yet; withdraw that one first.", code=trip.code
         )
-    sheets.update_facts(action, trip_id, {"transshipment": True})
-    _note(action, trip, made, TransshipmentStatus.REGISTERED, after={"moves": _plain_moves(tidy)})
+    set_transshipment(action, sheets, trip, StepStatus.READY)
+    after: JsonObject = {"moves": _plain_moves(tidy), "receivers": [vehicle.to_row() for vehicle in vehicles]}
+    _note(action, trip, made, TransshipmentStatus.REGISTERED, after=after)
     return made.transshipment_id
+
+
+def may_register(session: Session, principal: Principal, trip_id: int) -> bool:
+    """Whether the caller could register a transshipment of a trip now, as far as its sheet says."""
+    if not principal.may("transshipments.register"):
+        return False
+    try:
+        _check_moment(load.steps_of(session, trip_id))
+    except ConflictError:
+        return False
+    return any(not line.amount.is_nothing for line in load.lines_left(session, trip_id))
 
 
 def approve(action: ActionContext, transshipment_id: int, expected_version: int) -> None:
@@ -93,12 +120,15 @@ def approve(action: ActionContext, transshipment_id: int, expected_version: int)
     trip, found = _lock(
         action, "transshipments.approve", transshipment_id, expected_version, (TransshipmentStatus.REGISTERED,)
     )
+    persons.check_other_person(action, found.registered_by)
     _still_balances(action.session, trip, [_as_move(row) for row in store.moves_of(action.session, [transshipment_id])])
+    receivers = [each.receiver for each in store.receivers_of(action.session, [transshipment_id])]
+    check_free(action.session, trip, receivers, action.now)
     _decide(action, trip, found, TransshipmentStatus.APPROVED, "")
 
 
 def refuse(action: ActionContext, sheets: Sheets, transshipment_id: int, expected_version: int, reason: str) -> None:
-    """Refuse a transshipment, also one that was approved and not carried out yet.
+    """Refuse a transshipment, also one that was approved or begun and is not carried out yet.
 
     Raises
     ------
@@ -111,17 +141,52 @@ def refuse(action: ActionContext, sheets: Sheets, transshipment_id: int, expecte
         action, "transshipments.approve", transshipment_id, expected_version, TransshipmentStatus.open()
     )
     _decide(action, trip, found, TransshipmentStatus.REFUSED, reason.strip()[:MAX_TEXT_LENGTH])
-    sheets.update_facts(action, trip.trip_id, {"transshipment": False})
+    _take_back(action, sheets, trip)
 
 
 def withdraw(action: ActionContext, sheets: Sheets, transshipment_id: int, expected_version: int) -> None:
-    """Take back a transshipment that customs have not decided on; raises as `approve`."""
+    """Take back a transshipment that the yard has not begun with; raises as `approve`."""
     trip, found = _lock(
-        action, "transshipments.register", transshipment_id, expected_version, (TransshipmentStatus.REGISTERED,)
+        action, "transshipments.withdraw", transshipment_id, expected_version, TransshipmentStatus.not_begun()
     )
     store.update_transshipment(action.session, transshipment_id, {"status": TransshipmentStatus.CANCELLED})
-    sheets.update_facts(action, trip.trip_id, {"transshipment": False})
+    _take_back(action, sheets, trip)
     _note(action, trip, found, TransshipmentStatus.CANCELLED)
+
+
+def end_with_trip(session: Session, sheets: Sheets, change: SheetChange) -> None:
+    """What was registered of a trip is withdrawn when its truck turns back: a listener of the sheet.
+
+    Raises
+    ------
+    ConflictError
+        If the yard is moving the goods: half of them are on another vehicle.
+    """
+    if change.act != "turned_back":
+        return
+    trip = change.trip
+    open_ones = store.find_transshipments(session, true(), trip_id=trip.trip_id, statuses=TransshipmentStatus.open())
+    for named in open_ones:
+        found = named.transshipment
+        if found.status not in TransshipmentStatus.not_begun():
+            raise ConflictError(
+                "The yard is moving the goods of the trip {code}; it can turn back once that is done.", code=trip.code
+            )
+        action = ActionContext(session, change.principal, change.now)
+        store.update_transshipment(session, found.transshipment_id, {"status": TransshipmentStatus.CANCELLED})
+        _take_back(action, sheets, trip)
+        _note(action, trip, found, TransshipmentStatus.CANCELLED)
+
+
+def begin(action: ActionContext, transshipment_id: int, expected_version: int) -> None:
+    """The yard begins to move the goods: from then on the enterprise takes nothing back; raises as `approve`."""
+    trip, found = _lock(
+        action, "transshipments.carry_out", transshipment_id, expected_version, (TransshipmentStatus.APPROVED,)
+    )
+    _still_balances(action.session, trip, [_as_move(row) for row in store.moves_of(action.session, [transshipment_id])])
+    values = {"status": TransshipmentStatus.BEGUN, "begun_at": action.now, "begun_by": action.actor.account_id}
+    store.update_transshipment(action.session, transshipment_id, values)
+    _note(action, trip, found, TransshipmentStatus.BEGUN)
 
 
 def carry_out(
@@ -129,18 +194,23 @@ def carry_out(
 ) -> None:
     """Confirm that exactly what was approved was moved; confirms the step on the trip's sheet.
 
+    Each receiving vehicle has its own sheet then, with its share of the goods. A vehicle that gave all it had goes home
+    empty; what stays on a vehicle goes on with it.
+
     Raises
     ------
     ConflictError
-        If what was moved differs from what was approved, or the step may not be done yet.
+        If what was moved differs from what was approved, the step may not be done yet, or a vehicle cannot take the
+        goods.
     NotFoundError, StaleError
         If there is none at the caller's gate, or it was changed since.
     """
     trip, found = _lock(
-        action, "transshipments.carry_out", transshipment_id, expected_version, (TransshipmentStatus.APPROVED,)
+        action, "transshipments.carry_out", transshipment_id, expected_version, TransshipmentStatus.for_the_yard()
     )
     approved = [_as_move(row) for row in store.moves_of(action.session, [transshipment_id])]
-    _still_balances(action.session, trip, approved)
+    left = load.lines_left(action.session, trip.trip_id)
+    after = _still_balances(action.session, trip, approved)
     own = load.plates_of(action.session, trip)
     odd = differences(approved, [_tidy(move, own) for move in moves])
     if odd:
@@ -154,40 +224,11 @@ def carry_out(
     store.update_transshipment(action.session, transshipment_id, done)
     _note(action, trip, found, TransshipmentStatus.CARRIED_OUT, after={"moves": _plain_moves(approved)})
     data = {"transshipment_id": transshipment_id}
+    if after.is_emptied:  # before the step is done, so that nothing of the goods' way is released on this sheet
+        guards.check(load_sheet(action.session, trip).may(Step.TRANSSHIPMENT, "confirm"))
+        go_home(action, sheets, trip, own[0])
     sheets.confirm_step(action, trip.trip_id, Step.TRANSSHIPMENT, expected_version=trip.version, data=data)
-
-
-# Reading
-
-
-def list_transshipments(
-    session: Session,
-    principal: Principal,
-    *,
-    trip_id: int | None = None,
-    statuses: Collection[str] = (),
-    page: PageRequest = FIRST_PAGE,
-) -> Page[dict[str, Any]]:
-    """Transshipments of the trips the caller may see, newest first."""
-    rows = store.find_transshipments(
-        session,
-        visible_trips(principal, "sheets.read"),
-        trip_id=trip_id,
-        statuses=statuses,
-        before=page.before,
-        limit=page.fetch,
-    )
-    described = {one["transshipment_id"]: one for one in _described(session, rows[: page.limit])}
-    return paginate(rows, page, "transshipment_id", lambda row: described[row.Transshipment.transshipment_id])
-
-
-def get_transshipment(session: Session, principal: Principal, transshipment_id: int) -> dict[str, Any]:
-    """One transshipment with both sides of its balance; raises NotFoundError if the caller has none such."""
-    visible = visible_trips(principal, "sheets.read")
-    rows = store.find_transshipments(session, visible, transshipment_id=transshipment_id)
-    if not rows:
-        raise _no_transshipment(transshipment_id)
-    return _described(session, rows)[0]
+    hand_over(action, sheets, trip, transshipment_id, approved, left, plate=own[0], is_emptied=after.is_emptied)
 
 
 # Pieces
@@ -209,9 +250,17 @@ def _check_moment(steps: dict[str, str]) -> None:
         raise ConflictError("The procedure of this trip knows no transshipment.")
 
 
-def _still_balances(session: Session, trip: Trip, moves: Sequence[Move]) -> None:
+def _take_back(action: ActionContext, sheets: Sheets, trip: Trip) -> None:
+    """The step of a trip whose transshipment falls away: done if an earlier one was carried out, else not needed."""
+    is_done = bool(
+        store.moved_already(action.session, trip.trip_id) or store.received_lines(action.session, trip.trip_id)
+    )
+    set_transshipment(action, sheets, trip, StepStatus.DONE if is_done else StepStatus.NOT_NEEDED)
+
+
+def _still_balances(session: Session, trip: Trip, moves: Sequence[Move]) -> Balance:
     try:
-        balance(load.lines_left(session, trip.trip_id), moves)
+        return balance(load.lines_left(session, trip.trip_id), moves)
     except InvalidInputError as error:
         raise ConflictError(
             "The goods of the trip {code} were declared again since; the transshipment must be registered again too.",
@@ -219,23 +268,8 @@ def _still_balances(session: Session, trip: Trip, moves: Sequence[Move]) -> None
         ) from error
 
 
-def guard_step(session: Session, _sheets: Sheets, change: SheetChange) -> None:
-    """The step is confirmed by carrying out what was approved, not on the sheet alone: a listener of the sheet.
-
-    Raises
-    ------
-    ConflictError
-        If a transshipment of the trip is registered or approved and not carried out.
-    """
-    if (change.act, change.step) != ("confirm", Step.TRANSSHIPMENT):
-        return
-    rows = store.find_transshipments(session, true(), trip_id=change.trip.trip_id, statuses=TransshipmentStatus.open())
-    if rows:
-        raise ConflictError("Confirm what was moved on the transshipment itself; that confirms the step.")
-
-
 def _lock_trip(session: Session, principal: Principal, act: str, trip_id: int) -> Trip:
-    trip = trip_store.lock_trip(session, visible_trips(principal, act), trip_id)
+    trip = lock_trip(session, visible_trips(principal, act), trip_id)
     if trip is None:
         raise NotFoundError("There is no trip {trip_id} that you may see.", trip_id=trip_id)
     return trip
@@ -246,10 +280,10 @@ def _lock(
 ) -> tuple[Trip, Transshipment]:
     session = action.session
     unlocked = session.get(Transshipment, transshipment_id)
-    trip = trip_store.lock_trip(session, visible_trips(action.actor, act), unlocked.trip_id) if unlocked else None
+    trip = lock_trip(session, visible_trips(action.actor, act), unlocked.trip_id) if unlocked else None
     found = store.lock_transshipment(session, true(), transshipment_id) if trip else None
     if trip is None or found is None:
-        raise _no_transshipment(transshipment_id)
+        raise no_transshipment(transshipment_id)
     check_version(found.version, expected_version)
     if found.status not in statuses:
         raise ConflictError("The transshipment is {status}; this cannot be done any more.", status=found.status)
@@ -263,7 +297,7 @@ def _decide(action: ActionContext, trip: Trip, found: Transshipment, status: str
 
 
 def _note(
-    action: ActionContext, trip: Trip, found: Transshipment, status: str, *, after: dict[str, Any] | None = None
+    action: ActionContext, trip: Trip, found: Transshipment, status: str, *, after: JsonObject | None = None
 ) -> None:
     data = {"transshipment_id": found.transshipment_id, "status": status}
     audience = Audience(
@@ -310,7 +344,7 @@ def _tidy(move: Move, own: Sequence[str]) -> Move:
     return Move(move.line, giver, receiver, move.amount)
 
 
-def _move_row(move: Move, goods: str) -> dict[str, Any]:
+def _move_row(move: Move, goods: str) -> dict[str, object]:
     return {
         "line": move.line,
         "goods": goods,
@@ -325,16 +359,16 @@ def _as_move(row: TransshipmentMove) -> Move:
     return Move(row.line, row.from_plate, row.to_plate, Amount(row.packages, row.weight_kg))
 
 
-def _plain_moves(moves: Sequence[Move]) -> list[dict[str, Any]]:
+def _plain_moves(moves: Sequence[Move]) -> list[JsonObject]:
     return [
         {
-            "line": one.line,
-            "from_plate": one.from_plate,
-            "to_plate": one.to_plate,
-            "packages": one.amount.packages,
-            "weight_kg": str(one.amount.weight_kg),
+            "line": move.line,
+            "from_plate": move.from_plate,
+            "to_plate": move.to_plate,
+            "packages": move.amount.packages,
+            "weight_kg": str(move.amount.weight_kg),
         }
-        for one in moves
+        for move in moves
     ]
 
 
@@ -342,56 +376,4 @@ def _difference(move: Move, done: Amount) -> str:
     return (
         f"{move.line} → {display_plate(move.to_plate)}: "
         f"{done.packages} / {done.weight_kg} kg ≠ {move.amount.packages} / {move.amount.weight_kg} kg"
-    )
-
-
-def _described(session: Session, rows: Sequence[Any]) -> list[dict[str, Any]]:
-    moves = store.moves_of(session, [row.Transshipment.transshipment_id for row in rows])
-    return [
-        _describe(row, [one for one in moves if one.transshipment_id == row.Transshipment.transshipment_id])
-        for row in rows
-    ]
-
-
-def _describe(row: Any, moves: Sequence[TransshipmentMove]) -> dict[str, Any]:
-    found: Transshipment = row.Transshipment
-    trip: Trip = row.Trip
-    received: dict[str, Decimal] = {}
-    for one in moves:
-        received[one.to_plate] = received.get(one.to_plate, Decimal(0)) + one.weight_kg
-    return {
-        "transshipment_id": found.transshipment_id,
-        "trip_id": trip.trip_id,
-        "code": trip.code,
-        "gate_id": trip.gate_id,
-        "plate": row.plate,
-        "organisation": row.organisation,
-        "status": found.status,
-        "note": found.note,
-        "reason": found.reason,
-        "version": found.version,
-        "registered_at": found.registered_at,
-        "registered_by": row.registrant,
-        "decided_at": found.decided_at,
-        "decided_by": row.decider,
-        "carried_out_at": found.carried_out_at,
-        "carried_out_by": row.worker,
-        "moves": [
-            {
-                "line": one.line,
-                "goods": one.goods,
-                "from_plate": display_plate(one.from_plate),
-                "to_plate": display_plate(one.to_plate),
-                "packages": one.packages,
-                "weight_kg": one.weight_kg,
-            }
-            for one in moves
-        ],
-        "received": [{"plate": display_plate(plate), "weight_kg": weight} for plate, weight in received.items()],
-    }
-
-
-def _no_transshipment(transshipment_id: int) -> NotFoundError:
-    return NotFoundError(
-        "There is no transshipment {transshipment_id} that you may see.", transshipment_id=transshipment_id
     )

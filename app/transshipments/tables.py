@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Numeric, text
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Numeric, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.platform.json import JsonObject
+from app.platform.sealed_json import SealedJson
 from app.transshipments.vocabulary import TransshipmentStatus
 from geo.database import Base, one_of
 
@@ -35,13 +38,18 @@ class Transshipment(Base):
     registered_by: Mapped[int] = mapped_column(ForeignKey("app.account.account_id"))
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+    begun_at: Mapped[datetime | None]
+    begun_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
     carried_out_at: Mapped[datetime | None]
     carried_out_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
     version: Mapped[int] = mapped_column(server_default=text("1"))
 
 
 class TransshipmentMove(Base):
-    """Some goods of one declared line from one vehicle to another; plates in normal form."""
+    """Some goods of one declared line from one vehicle to another; plates in normal form.
+
+    `quantity` and `net_weight_kg` are what went with them of the declared figures, once they were moved.
+    """
 
     __tablename__ = "transshipment_move"
     __table_args__ = (
@@ -57,4 +65,29 @@ class TransshipmentMove(Base):
     from_plate: Mapped[str]
     to_plate: Mapped[str]
     packages: Mapped[int]
-    weight_kg: Mapped[Decimal] = mapped_column(Numeric(14, 3))
+    weight_kg: Mapped[Decimal] = mapped_column(Numeric(18, 6))
+    quantity: Mapped[Decimal | None] = mapped_column(Numeric)
+    net_weight_kg: Mapped[Decimal | None] = mapped_column(Numeric)
+
+
+class TransshipmentReceiver(Base):
+    """A vehicle that takes over goods; plates in normal form.
+
+    `details` are the fields of its declaration that it does not share with the giving vehicle; `trip_id` is its own
+    trip, once the goods were moved, and `turn` counts the loads that came onto that trip, from 1.
+    """
+
+    __tablename__ = "transshipment_receiver"
+    __table_args__ = (
+        Index("ix_transshipment_receiver_trip_id", "trip_id"),
+        Index("ix_transshipment_receiver_driver_digests", "driver_digests", postgresql_using="gin"),
+        {"schema": "app"},
+    )
+
+    transshipment_id: Mapped[int] = mapped_column(ForeignKey("app.transshipment.transshipment_id"), primary_key=True)
+    plate: Mapped[str] = mapped_column(primary_key=True)
+    trailer_plate: Mapped[str | None]
+    details: Mapped[JsonObject] = mapped_column(SealedJson, server_default=text("'{}'"))
+    driver_digests: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    trip_id: Mapped[int | None] = mapped_column(ForeignKey("app.trip.trip_id"))
+    turn: Mapped[int | None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import Session
 
 from app.platform.permissions import Principal
@@ -11,22 +12,31 @@ from app.trip_eta import store
 from app.trip_eta.reasons import Wording
 from app.trip_eta.schemas import PositionOut, TripOutlook, YardPlaceOut
 from app.trip_eta.store import TripAhead, YardPlace
-from app.trips.scope import visible_trips
+from app.trips.scope import visible_positions, visible_trips
+from app.trips.service import Trip, holds
 
 RECENT = timedelta(hours=24)
 """How long a trip that is out stays on the lists."""
 
 
-def list_outlooks(session: Session, principal: Principal, wording: Wording) -> list[TripOutlook]:
-    """The outlooks of the trips `principal` may see: open, and out within the last day."""
-    found = store.trips_ahead(session, visible_trips(principal, "trips.read"), out_since=wording.now - RECENT)
+def list_outlooks(session: Session, principal: Principal, wording: Wording, query: str = "") -> list[TripOutlook]:
+    """The outlooks of the trips `principal` may see: open, and out within the last day; narrowed by words to search."""
+    visible = visible_trips(principal, "trips.read")
+    if query:
+        visible = and_(visible, holds(query))
+    found = store.trips_ahead(session, visible, sight=_sight(principal), out_since=wording.now - RECENT)
     return [_outlook(ahead, wording) for ahead in found]
 
 
 def find_current(session: Session, principal: Principal, wording: Wording) -> TripOutlook | None:
     """The open trip of a driver, the earliest if there were several; `None` if there is none."""
-    found = store.trips_ahead(session, visible_trips(principal, "trips.read"), out_since=None, limit=1)
+    visible = visible_trips(principal, "trips.read")
+    found = store.trips_ahead(session, visible, sight=_sight(principal), out_since=None, limit=1)
     return _outlook(found[0], wording) if found else None
+
+
+def _sight(principal: Principal) -> ColumnElement[bool]:
+    return visible_positions(principal, Trip.vehicle_id)
 
 
 def _outlook(ahead: TripAhead, wording: Wording) -> TripOutlook:

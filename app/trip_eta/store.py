@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +13,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.trip_eta.tables import OutlookRow
-from app.trips.service import Trip
+from app.trips.service import Trip, is_on_now
 from app.trips.vocabulary import Stage
 from capacity.tables import AssignmentRow, PlanRow
+from geo.database import values_of
 from geo.tables import RoadRow
 from ingest.tables import LastPosition, Vehicle
 
@@ -71,12 +72,19 @@ class TripAhead:
 
 
 def trips_ahead(
-    session: Session, visible: ColumnElement[bool], *, out_since: datetime | None, limit: int = 5000
+    session: Session,
+    visible: ColumnElement[bool],
+    *,
+    sight: ColumnElement[bool],
+    out_since: datetime | None,
+    limit: int = 5000,
 ) -> list[TripAhead]:
     """Open trips among `visible`, and those that went out since `out_since`, each with all that is known ahead of it.
 
-    Nearest planned arrival first.
+    Nearest planned arrival first. What follows from where the truck is comes only with those that `sight` opens.
     """
+    is_on_it = or_(is_on_now(), Trip.stage == Stage.OUT)  # on a trip ahead its truck is nowhere yet
+    sight = and_(sight, is_on_it)
     newest_plan = select(func.max(PlanRow.plan_id)).scalar_subquery()
     wanted: ColumnElement[bool] = Trip.stage.in_(Stage.open())
     if out_since is not None:
@@ -98,10 +106,13 @@ def trips_ahead(
             AssignmentRow,
         )
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
-        .outerjoin(LastPosition, LastPosition.vehicle_id == Trip.vehicle_id)
+        .outerjoin(LastPosition, and_(LastPosition.vehicle_id == Trip.vehicle_id, sight))
         .outerjoin(RoadRow, RoadRow.road_id == LastPosition.road_id)
-        .outerjoin(OutlookRow, OutlookRow.trip_id == Trip.trip_id)
-        .outerjoin(AssignmentRow, and_(AssignmentRow.trip_id == Trip.trip_id, AssignmentRow.plan_id == newest_plan))
+        .outerjoin(OutlookRow, and_(OutlookRow.trip_id == Trip.trip_id, sight))
+        .outerjoin(
+            AssignmentRow,
+            and_(AssignmentRow.trip_id == Trip.trip_id, AssignmentRow.plan_id == newest_plan, sight),
+        )
         .where(visible, wanted)
         .order_by(Trip.planned_arrival, Trip.trip_id)
         .limit(limit)
@@ -131,6 +142,6 @@ def replace_etas(session: Session, etas: Sequence[TripEta], *, made_at: datetime
             statement.on_conflict_do_update(
                 index_elements=[OutlookRow.trip_id], set_={name: statement.excluded[name] for name in columns}
             ),
-            [asdict(eta) for eta in etas],
+            [values_of(eta) for eta in etas],
         )
     session.execute(delete(OutlookRow).where(OutlookRow.made_at < made_at))

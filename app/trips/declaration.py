@@ -1,21 +1,20 @@
-"""What is said when a trip is entered, checked field by field. Pure."""
+"""What is said when a trip is entered, checked field by field and against what its gate takes. Pure."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.trips.goods import GoodsClass
+from app.gates.profile import GateValues
+from app.gates.vocabulary import GoodsClass
 from app.trips.vocabulary import Direction, Regime
-from geo.errors import InvalidInputError
+from geo.errors import InvalidInputError, RefusedError
+from ingest import plates
 
 LATEST_ARRIVAL: Final = timedelta(days=60)
 GOODS_LENGTH: Final = 300
-CODE_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Digits and letters that are not taken for each other when read aloud or copied by hand."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +32,6 @@ class Declaration:
     perishable: bool | None = None
     direction: str | None = None
     organisation_id: int | None = None
-
-
-def new_code() -> str:
-    """A trip code for the public: 12 signs, 58 random bits, so that none can be guessed from another."""
-    signs = "".join(secrets.choice(CODE_ALPHABET) for _ in range(12))
-    return f"{signs[:4]}-{signs[4:8]}-{signs[8:]}"
 
 
 def check_goods(goods: str, goods_class: str, perishable: bool | None) -> tuple[str, bool]:
@@ -125,3 +118,54 @@ def check_arrival(planned_arrival: datetime, now: datetime) -> datetime:
             days=LATEST_ARRIVAL.days,
         )
     return planned_arrival
+
+
+def check_trailer(written: str | None) -> str | None:
+    """The plate of the trailer as it is kept, `None` if there is none; raises InvalidInputError."""
+    if not written:
+        return None
+    try:
+        return plates.normalise_plate(written)
+    except InvalidInputError as error:
+        raise InvalidInputError(error.message, field="trailer_plate", **error.values) from None
+
+
+def check_fields(declared: Declaration, gates: Mapping[str, GateValues]) -> Declaration:
+    """A declaration as its trip keeps it, all but truck, driver, enterprise and time of arrival checked.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value cannot be accepted.
+    """
+    goods, perishable = check_goods(declared.goods, declared.goods_class, declared.perishable)
+    return replace(
+        declared,
+        goods=goods,
+        perishable=perishable,
+        direction=check_direction(declared.regime, declared.direction),
+        gate_id=check_gate(declared.gate_id, gates),
+        trailer_plate=check_trailer(declared.trailer_plate),
+    )
+
+
+def check_taken(declared: Declaration, gates: Mapping[str, GateValues]) -> None:
+    """That the gate takes regime and goods.
+
+    Raises
+    ------
+    RefusedError
+        With every reason, if it does not.
+    """
+    goods = {"goods_class": declared.goods_class}
+    refusals = list(gates[declared.gate_id].refusals(declared.gate_id, declared.regime, goods))
+    if refusals:
+        raise RefusedError(refusals)
+
+
+def check_bans(declared: Declaration, gates: Mapping[str, GateValues], now: datetime) -> None:
+    """That no intake ban stands when the truck comes; raises InvalidInputError."""
+    coming_at = max(declared.planned_arrival, now)
+    refusal = gates[declared.gate_id].ban_refusal(declared.gate_id, declared.regime, declared.goods_class, coming_at)
+    if refusal is not None:
+        raise refusal

@@ -1,36 +1,41 @@
-"""Trips moved through their stages by what is seen."""
+"""Trips followed by what devices see, many at once: positions, plate reads, weighings, scans, movements, silence."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Final
 
 from sqlalchemy.orm import Session
 
 from app.platform.actions import ActionContext
-from app.trips import stages, store
-from app.trips.places import Places
-from app.trips.service import event_row
-from app.trips.stages import DEFAULT_RULES, Passage, Seen, StageRules, TripState
-from app.trips.vocabulary import Stage
+from app.trips import place_store, presence_store, progress_store
+from app.trips.presence_keeping import PresenceKeeper
+from app.trips.presence_reading import new_sight
+from app.trips.presence_store import Newest, News
+from app.trips.vocabulary import PlaceKind
 
-OVERLAP = timedelta(seconds=30)
-"""Positions are looked at again for this long, since transactions do not commit in the order of their times."""
-EVENT_OVERLAP = 1000
-
-
-# Stages
+OVERLAP: Final = timedelta(seconds=30)
+"""What came in is looked at again for this long, since transactions do not commit in the order of their times."""
+OVERLAP_ROWS: Final = 1000
+LATE: Final = timedelta(days=2)
+"""A trip that ended no longer ago is still corrected by what becomes known late."""
+UNCONFIRMED: Final = timedelta(minutes=15)
+"""A truck that GPS has in a yard, and that nobody saw come, is looked at again for this long: history may come late."""
+BATCH: Final = 500
+KEEP_SIGHTS: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True)
 class Advanced:
-    """How far the last look at the trips reached, to be handed to the next one."""
+    """How far the last look at the trips reached, to be handed to the next one; and what it did."""
 
-    received_at: datetime | None = None
-    event_id: int = 0
+    at: datetime
+    newest: Newest
+    known: frozenset[News]
+    held: frozenset[int] = frozenset()
+    """Trips on which somebody acted at that moment: the next look settles them."""
     looked_at: int = 0
     changed: int = 0
 
@@ -39,63 +44,67 @@ def advance(
     session: Session,
     now: datetime,
     *,
-    places: Places,
+    keeper: PresenceKeeper,
     tails_km: Mapping[str, float],
     last: Advanced | None = None,
-    rules: StageRules = DEFAULT_RULES,
 ) -> Advanced:
-    """Move open trips on by what their trucks did since the last look; called every few seconds.
+    """Settle the trips of which something came in since the last look, or is silent now; called every few seconds.
+
+    A position counts if it shows something else than the one before. Trips on which somebody acts at the moment are
+    left to that act, and to the next look.
 
     Arguments: `tails_km`, the measured end of the queue of each gate, kilometres from the border by the gate's road;
     `last`, what the previous call gave (`None`: look at all open trips). Looking twice at the same changes nothing.
     """
-    received_at, event_id = store.newest_seen(session)
-    since = None if last is None or last.received_at is None else last.received_at - OVERLAP
-    rows = store.moved_trips(session, since, 0 if last is None else last.event_id - EVENT_OVERLAP)
-    passages = _passages(session, rows)
-    changes: list[dict[str, Any]] = []
-    for row in rows:
-        gate = places.gates.get(row.gate_id)
-        if gate is None:
-            continue
-        state = TripState(row.stage, row.direction, row.planned_arrival)
-        seen = None
-        if row.time is not None and row.time >= row.own_from:
-            seen = Seen(row.time, row.road, row.km, row.heading, row.speed_mps, row.site_id, row.motion)
-        own = [one for one in passages.get(row.vehicle_id, ()) if one.time >= row.own_from]
-        change = stages.next_stage(state, gate, seen, own, tail_km=tails_km.get(row.gate_id), rules=rules)
-        if change is not None:
-            changes.append(_change(row, change.stage, change.at, change.reason))
-    moved = {change["trip_id"] for change in changes}
-    for row in store.silent_in_yard(session, now - rules.silent_after):
-        if row.trip_id not in moved:
-            changes.append(_change(row, Stage.OUT, row.time, "silent_at_border"))
-    changed = _apply(session, changes, now)
-    return Advanced(received_at, event_id, looked_at=len(rows), changed=changed)
+    newest = presence_store.newest(session)
+    since = None if last is None or last.newest.received_at is None else last.newest.received_at - OVERLAP
+    geography = keeper.geography(session)
+    positions = place_store.moved_positions(session, since)
+    sights = [sight for row in positions if (sight := new_sight(row, geography, tails_km.get(row.gate_id))) is not None]
+    place_store.insert_sights(session, sights)
+    news = frozenset(
+        ()
+        if last is None
+        else presence_store.news_of_trips(
+            session, _back(last.newest), decided_since=last.at - OVERLAP, late_from=now - LATE
+        )
+    )
+    if last is None:
+        moved = set(presence_store.open_trips(session))
+    else:
+        fresh = news - last.known
+        moved = {sight.trip_id for sight in sights} | {each.trip_id for each in fresh}
+        rules = geography.rules
+        windows = {
+            PlaceKind.ON_THE_ROAD.value: (last.at - rules.lost_after, now - rules.lost_after),
+            PlaceKind.GATE_AREA.value: (last.at - rules.gone_after, now - rules.gone_after),
+        }
+        moved |= last.held | set(progress_store.fallen_silent(session, windows))
+        moved |= set(progress_store.unconfirmed(session, now - UNCONFIRMED))
+        moved |= set(progress_store.displaced_trips(session))
+    changed, held = 0, set[int]()
+    ordered = sorted(moved)
+    for start in range(0, len(ordered), BATCH):
+        batch = ordered[start : start + BATCH]
+        settled = keeper.settle(ActionContext(session, None, now), batch, skip_locked=True)
+        changed += sum(each.is_new_stage for each in settled)
+        held |= set(batch) - {each.trip.trip_id for each in settled}
+    return Advanced(now, newest, news, frozenset(held), looked_at=len(ordered), changed=changed)
 
 
-def _passages(session: Session, rows: Collection[Any]) -> dict[int, list[Passage]]:
-    found: dict[int, list[Passage]] = defaultdict(list)
-    if rows:
-        since = min(row.own_from for row in rows)
-        for one in store.passages_of(session, [row.vehicle_id for row in rows], since):
-            found[one.vehicle_id].append(Passage(one.time, one.site_id, one.kind))
-    return found
+def prune(session: Session, now: datetime) -> None:
+    """Forget what GPS showed of trips that are long over."""
+    place_store.prune_sights(session, now - KEEP_SIGHTS)
 
 
-def _change(row: Any, stage: str, at: datetime, reason: str) -> dict[str, Any]:
-    return {"trip_id": row.trip_id, "old": row.stage, "new": stage, "at": at, "reason": reason}
-
-
-def _apply(session: Session, changes: list[dict[str, Any]], now: datetime) -> int:
-    by_trip = {change["trip_id"]: change for change in changes}
-    action = ActionContext(session, None, now)
-    applied = store.apply_stages(session, changes)
-    lines = []
-    for row in applied:
-        change = by_trip[row.trip_id]
-        data = {"before": change["old"], "after": change["new"], "reason": change["reason"]}
-        lines.append({"trip_id": row.trip_id, "at": change["at"], "kind": "stage", "data": data, "actor_id": None})
-        action.publish_event(event_row(row))
-    store.insert_events(session, lines)
-    return len(applied)
+def _back(newest: Newest) -> Newest:
+    """The rows from which to look again."""
+    return Newest(
+        newest.received_at,
+        newest.event_id - OVERLAP_ROWS,
+        newest.read_id - OVERLAP_ROWS,
+        newest.weighing_id - OVERLAP_ROWS,
+        newest.scan_id - OVERLAP_ROWS,
+        newest.movement_id - OVERLAP_ROWS,
+        newest.line_id - OVERLAP_ROWS,
+    )

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, column, table, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.trips.vocabulary import Channel, Direction, Regime, Stage
+from app.platform.json import JsonObject
+from app.platform.personal_fields import OFFICERS_TEXT
+from app.platform.sealed_json import SealedJson
+from app.trips.vocabulary import Channel, Direction, PartyRole, Regime, Stage
 from geo.database import Base, one_of
 
 IS_OPEN = one_of("stage", Stage.open())
+CURRENT_TRIP = table("current_trip", column("trip_id"), column("vehicle_id"), schema="app")
+"""The view that says which of a vehicle's open trips it is on, for whatever is known of the vehicle alone.
+
+Anybody may declare a trip for a plate, and its next trips may be declared ahead, so a vehicle may have several open
+trips. It is on one that its holder or driver agreed to rather than on another, then on one that an officer has handled,
+then on one under way, then on the one that is planned first.
+"""
 
 
 class Trip(Base):
@@ -27,8 +36,9 @@ class Trip(Base):
         CheckConstraint(one_of("regime", Regime), name="regime"),
         CheckConstraint(one_of("direction", Direction), name="direction"),
         CheckConstraint(one_of("channel", Channel), name="channel"),
-        Index("uq_trip_open_vehicle", "vehicle_id", unique=True, postgresql_where=text(IS_OPEN)),
+        Index("ix_trip_open_vehicle", "vehicle_id", "planned_arrival", postgresql_where=text(IS_OPEN)),
         Index("ix_trip_open_gate", "gate_id", "stage", "planned_arrival", postgresql_where=text(IS_OPEN)),
+        Index("ix_trip_out_since", "stage_since", postgresql_where=text("stage = 'out'")),
         Index("ix_trip_organisation_id", "organisation_id", "trip_id"),
         Index("ix_trip_vehicle_id", "vehicle_id", "trip_id"),
         Index("ix_trip_driver_id", "driver_id", "trip_id"),
@@ -63,10 +73,46 @@ class Trip(Base):
     procedure_id: Mapped[int | None] = mapped_column(ForeignKey("app.procedure.procedure_id"))
     """The procedure it began under; null until it is declared."""
     channel: Mapped[str | None]
-    facts: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    facts: Mapped[JsonObject] = mapped_column(JSONB, server_default=text("'{}'"))
     """`app.procedures.procedure.Facts` as JSON, and since when a truck that came undeclared has been waiting."""
     arrived_at: Mapped[datetime | None]
     """When its truck was first seen at the gate area."""
+
+
+class TripParty(Base):
+    """The part that an organisation has in a trip, beside the one that the trip belongs to.
+
+    `by_power`: an agent declared the trip under a power of attorney, which alone opens it while it lasts.
+    """
+
+    __tablename__ = "trip_party"
+    __table_args__ = (
+        CheckConstraint(one_of("role", PartyRole), name="role"),
+        Index("ix_trip_party_organisation_id", "organisation_id", "trip_id"),
+        {"schema": "app"},
+    )
+
+    trip_id: Mapped[int] = mapped_column(ForeignKey("app.trip.trip_id"), primary_key=True)
+    role: Mapped[str] = mapped_column(primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("app.organisation.organisation_id"))
+    by_power: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class TripVehicleAnswer(Base):
+    """Whether the holder or the driver of a vehicle says that it makes a trip; for that vehicle only.
+
+    `organisation_id`: the holder who said it, whose word ends with the holding; null: a driver.
+    """
+
+    __tablename__ = "trip_vehicle_answer"
+    __table_args__ = ({"schema": "app"},)
+
+    trip_id: Mapped[int] = mapped_column(ForeignKey("app.trip.trip_id"), primary_key=True)
+    vehicle_id: Mapped[int] = mapped_column(ForeignKey("ingest.vehicle.vehicle_id"))
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("app.organisation.organisation_id"))
+    agreed: Mapped[bool]
+    answered_at: Mapped[datetime]
+    answered_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
 
 
 class TripEvent(Base):
@@ -79,5 +125,5 @@ class TripEvent(Base):
     trip_id: Mapped[int] = mapped_column(ForeignKey("app.trip.trip_id"))
     at: Mapped[datetime]
     kind: Mapped[str]
-    data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    data: Mapped[JsonObject] = mapped_column(SealedJson(also=OFFICERS_TEXT), server_default=text("'{}'"))
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))

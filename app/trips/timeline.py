@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from app.platform.actions import ActionContext
 from app.platform.outbox import Audience
@@ -17,7 +17,7 @@ class TimelineEntry:
 
     trip_id: int
     kind: str
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, object] = field(default_factory=dict)
 
     def write(self, action: ActionContext) -> None:
         """Write the line in the transaction of `action`, at its time and under its actor."""

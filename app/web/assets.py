@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.responses import Response
+from starlette.routing import Mount, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -72,15 +73,27 @@ class Assets:
         return json.dumps({"imports": imports})
 
     def mount(self, app: FastAPI) -> None:
-        """Serve `/static` and `/vendor` from `app`."""
-        for name, (package, folder) in PACKAGES.items():
-            directory = PROJECT_DIR / "node_modules" / package / folder
-            app.mount(f"/vendor/{name}-{self.versions[name]}", VendorFiles(directory=directory, check_dir=False))
-        for directory in sorted(APP_DIR.glob("*/static")):
-            if directory.parent.name != "web":
-                app.mount(f"/static/{directory.parent.name}", OwnFiles(directory=directory))
-        app.mount("/static/maps", OwnFiles(directory=PROJECT_DIR / "maps" / "static"))
-        app.mount("/static", OwnFiles(directory=APP_DIR / "web" / "static"))
+        """Serve `/static` and `/vendor` from `app`.
+
+        To be called before the routes are included: a page asks for dozens of files, and each would be compared with
+        hundreds of routes first.
+        """
+        packages = [
+            Mount(
+                f"/{name}-{self.versions[name]}",
+                VendorFiles(directory=PROJECT_DIR / "node_modules" / package / folder, check_dir=False),
+            )
+            for name, (package, folder) in PACKAGES.items()
+        ]
+        features = [
+            Mount(f"/{directory.parent.name}", OwnFiles(directory=directory))
+            for directory in sorted(APP_DIR.glob("*/static"))
+            if directory.parent.name != "web"
+        ]
+        maps = Mount("/maps", OwnFiles(directory=PROJECT_DIR / "maps" / "static"))
+        shell = Mount("/", OwnFiles(directory=APP_DIR / "web" / "static"))
+        app.mount("/vendor", Router(packages))
+        app.mount("/static", Router([*features, maps, shell]))
 
 
 class VendorFiles(StaticFiles):

@@ -8,15 +8,21 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
+from app.platform.written_times import WrittenTime, read_written_time
 from app.web.forms import Field, Problem
 from geo.clock import LOCAL_ZONE
+from geo.text import nfc
 from ingest.plates import display_plate, find_plate
 
 TRUE_WORDS: Final = frozenset({"true", "yes", "1", "x", "on", "y", "có", "是"})
 FALSE_WORDS: Final = frozenset({"false", "no", "0", "off", "n", "không", "否"})
-DAY_FIRST: Final = ("%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y")
-TWO_WAYS: Final = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}(\1\d{3})*", re.ASCII)
+TWO_WAYS: Final = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 """`1.500` is one thousand five hundred in Vietnamese and one and a half in English."""
+GROUPED: Final = re.compile(
+    r"[+-]?[1-9]\d{0,2}(?:(?:\.\d{3}){2,}|(?:,\d{3}){2,}|(?:\.\d{3})+,\d+|(?:,\d{3})+\.\d+)", re.ASCII
+)
+"""Marks between thousands that can be nothing else: there are several, or another one marks decimals."""
+_AROUND: Final = re.compile(r"[\s_'’]")
 NUMBER: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?", re.ASCII)
 
 
@@ -27,7 +33,7 @@ def read_fields(
 
     Values may be text (also with Vietnamese dates, decimal commas and words for yes and no) or already of their type.
     """
-    read = {name: _read(one, written.get(name), f"{prefix}{name}", problems) for name, one in fields.items()}
+    read = {name: _read(field, written.get(name), f"{prefix}{name}", problems) for name, field in fields.items()}
     return {name: value for name, value in read.items() if value is not None}
 
 
@@ -36,16 +42,16 @@ def is_given(value: Any) -> bool:
     return value is not None and (not isinstance(value, str) or bool(value.strip()))
 
 
-def _read(one: Field, value: Any, name: str, problems: list[Problem]) -> Any:
+def _read(field: Field, value: Any, name: str, problems: list[Problem]) -> Any:
     if not is_given(value):
         return None
-    found = _READERS[one.kind](one, value)
+    found = _READERS[field.kind](field, value)
     if isinstance(found, str) and found.startswith("\0"):
-        problems.append(Problem(name, UNREADABLE[found[1:]], _values(one, value)))
+        problems.append(Problem(name, UNREADABLE[found[1:]], _values(field, value)))
         return None
-    if isinstance(found, str) and len(found) > one.length:
+    if isinstance(found, str) and len(found) > field.length:
         message = "{value}… takes {length} characters; shorten it to {limit}."
-        problems.append(Problem(name, message, {"value": found[:20], "length": len(found), "limit": one.length}))
+        problems.append(Problem(name, message, {"value": found[:20], "length": len(found), "limit": field.length}))
         return None
     return found
 
@@ -64,13 +70,13 @@ UNREADABLE: Final = {
 """What can be wrong with the writing of a value. A reader gives NUL and the key, which no text can be."""
 
 
-def _values(one: Field, value: Any) -> dict[str, Any]:
-    return {"value": str(value).replace("\0", "")[:40], "known": ", ".join(one.choices)}
+def _values(field: Field, value: object) -> dict[str, object]:
+    return {"value": str(value).replace("\0", "")[:40], "known": ", ".join(field.choices)}
 
 
 def _text(_: Field, value: Any) -> str:
     text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    return "\0sign" if "\0" in text else " ".join(text.split())
+    return "\0sign" if "\0" in text else nfc(" ".join(text.split()))
 
 
 def _plate(_: Field, value: Any) -> str:
@@ -78,9 +84,9 @@ def _plate(_: Field, value: Any) -> str:
     return "\0plate" if norm is None else display_plate(norm)
 
 
-def _choice(one: Field, value: Any) -> str:
-    text = _text(one, value)
-    return text if text in one.choices else text.lower() if text.lower() in one.choices else "\0choice"
+def _choice(field: Field, value: Any) -> str:
+    text = _text(field, value)
+    return text if text in field.choices else text.lower() if text.lower() in field.choices else "\0choice"
 
 
 def _decimal(_: Field, value: Any) -> float | str:
@@ -88,14 +94,24 @@ def _decimal(_: Field, value: Any) -> float | str:
         return "\0number"
     if isinstance(value, int | float):
         return float(value) if math.isfinite(value) and abs(value) < 1e12 else "\0number"
-    text = re.sub(r"[\s_]", "", str(value))
+    text = _AROUND.sub("", str(value).replace("\u2212", "-"))
     if TWO_WAYS.fullmatch(text):
         return "\0two_ways"
+    if GROUPED.fullmatch(text):
+        text = _without_groups(text)
     return float(text.replace(",", ".")) if NUMBER.fullmatch(text) and len(text) < 20 else "\0number"
 
 
-def _whole(one: Field, value: Any) -> int | str:
-    number = _decimal(one, value)
+def _without_groups(text: str) -> str:
+    last = max(text.rfind(","), text.rfind("."))
+    mark = text[last]
+    if text.count(mark) > 1:  # all marks are between thousands
+        return text.replace(mark, "")
+    return text[:last].replace("." if mark == "," else ",", "") + "." + text[last + 1 :]
+
+
+def _whole(field: Field, value: Any) -> int | str:
+    number = _decimal(field, value)
     if isinstance(number, str):
         return number
     return int(number) if number.is_integer() and abs(number) < 2**31 else "\0whole"
@@ -106,38 +122,34 @@ def _date(_: Field, value: Any) -> date | str:
         return value.date()
     if isinstance(value, date):
         return value
-    text = str(value).strip()
-    for pattern in ("%Y-%m-%d", *DAY_FIRST):
-        try:
-            found = datetime.strptime(text[:10], pattern).date()  # noqa: DTZ007 - a date has no zone
-        except ValueError:
-            continue
-        return found if re.fullmatch(r"([ T]00:00(:00)?)?", text[10:]) else "\0date"
-    return "\0date"
+    found = _parse_moment(str(value).strip())
+    if found is None:
+        return "\0date"
+    is_day = (found.moment.hour, found.moment.minute, found.moment.second) == (0, 0, 0)
+    return found.moment.date() if is_day else "\0date"
 
 
 def _time(_: Field, value: Any) -> datetime | str:
-    moment = value if isinstance(value, datetime) else _parse_moment(str(value).strip())
-    if moment is None:
-        return "\0time"
+    if isinstance(value, datetime):
+        moment = value
+    else:
+        found = _parse_moment(str(value).strip())
+        if found is None or not found.has_clock:  # a bare date is no time: midnight would be a guess
+            return "\0time"
+        moment = found.moment
     try:
         return (moment if moment.tzinfo else moment.replace(tzinfo=LOCAL_ZONE)).astimezone(UTC)
     except OverflowError:
         return "\0time"
 
 
-def _parse_moment(text: str) -> datetime | None:
-    if len(text) > 10:  # a bare date is no time: midnight would be a guess
+def _parse_moment(text: str) -> WrittenTime | None:
+    if len(text) > 10:
         try:
-            return datetime.fromisoformat(text)
+            return WrittenTime(datetime.fromisoformat(text), has_clock=True)
         except ValueError:
             pass
-    for pattern in DAY_FIRST:
-        try:
-            return datetime.strptime(text, f"{pattern} %H:%M")  # noqa: DTZ007 - local, as the form says
-        except ValueError:
-            continue
-    return None
+    return read_written_time(text)
 
 
 def _flag(_: Field, value: Any) -> bool | str:

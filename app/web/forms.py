@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import time
 from types import MappingProxyType, NoneType
-from typing import Annotated, Any, Final, Generic, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Final, Generic, Literal, TypedDict, TypeVar, get_args, get_origin
 
 import annotated_types
 from pydantic import BaseModel, ValidationError
@@ -48,6 +48,7 @@ MESSAGES: Final = {
     "string_too_long": N_("Give at most {max_length} characters."),
     "missing": N_("Give a value."),
     "time_parsing": N_("Write a time of day like 07:30."),
+    "too_long": N_("Give at most {max_length} of them."),
 }
 WHOLE_NUMBER, NUMBER = N_("Give a whole number."), N_("Give a number.")
 REFUSED = N_("This cannot be accepted; choose another value.")
@@ -144,8 +145,8 @@ class RecordForm(Generic[M]):
         """The form of all fields of `model` that have a title."""
         return cls(model, fields_of(model), rules)
 
-    def read(self, written: Mapping[str, str]) -> Reading[M]:
-        """The record that was written; a field left out of the form is left out of it."""
+    def read(self, written: Mapping[str, Any]) -> Reading[M]:
+        """The record that was written: texts, or values ready as they are; a field left out of the form is left out."""
         try:
             return Reading(self.model.model_validate(self._nest(written)))
         except ValidationError as error:
@@ -171,7 +172,7 @@ class RecordForm(Generic[M]):
     def _scale(self, name: str) -> float:
         return self.fields[name].scale if name in self.fields else 1.0
 
-    def _nest(self, written: Mapping[str, str]) -> Any:
+    def _nest(self, written: Mapping[str, Any]) -> Any:
         """Dotted names as nested records and lists, per cent as shares."""
         tree: dict[str, Any] = {}
         for name, value in written.items():
@@ -179,7 +180,7 @@ class RecordForm(Generic[M]):
             here = tree
             for part in path:
                 here = here.setdefault(part, {})
-            here[last] = _divided(value, self._scale(last))
+            here[last] = _divided(value, self._scale(last)) if isinstance(value, str) else value
         return _with_lists(tree)
 
     def _problem(self, detail: ErrorDetails) -> Problem:
@@ -187,6 +188,10 @@ class RecordForm(Generic[M]):
         name = ".".join(path[1:] if path[:1] == [self.root] else path)
         kind, values = detail["type"], dict(detail.get("ctx", {}))
         if kind == "value_error":
+            cause = values["error"].__cause__
+            if isinstance(cause, CuaKhauError):  # a validator passes on what the domain refuses, in the domain's words
+                part = f".{cause.field}" if cause.field in self.fields else ""
+                return Problem(name + part, cause.message, cause.values)
             for rule in self.rules:
                 if rule.part in detail["msg"]:
                     return Problem(f"{name}.{rule.field}" if rule.field else name, rule.message)
@@ -218,6 +223,12 @@ def fields_of(
     return found
 
 
+class _Limits(TypedDict, total=False):
+    minimum: float
+    maximum: float
+    length: int
+
+
 def _field_of(name: str, label: str, info: FieldInfo) -> Field:
     annotation, metadata = _unwrapped(info.annotation, list(info.metadata))
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, Mapping) else {}
@@ -231,14 +242,18 @@ def _field_of(name: str, label: str, info: FieldInfo) -> Field:
         help=info.description or "",
         choices=get_args(annotation) if is_choice else (),
     )
-    limits: dict[str, Any] = {}
-    for one in metadata:
-        if isinstance(one, annotated_types.Ge | annotated_types.Gt):
-            limits["minimum"] = _number(one.ge if isinstance(one, annotated_types.Ge) else one.gt) * made.scale
-        elif isinstance(one, annotated_types.Le | annotated_types.Lt):
-            limits["maximum"] = _number(one.le if isinstance(one, annotated_types.Le) else one.lt) * made.scale
-        elif isinstance(one, annotated_types.MaxLen):
-            limits["length"] = one.max_length
+    limits: _Limits = {}
+    for constraint in metadata:
+        if isinstance(constraint, annotated_types.Ge | annotated_types.Gt):
+            limits["minimum"] = (
+                _number(constraint.ge if isinstance(constraint, annotated_types.Ge) else constraint.gt) * made.scale
+            )
+        elif isinstance(constraint, annotated_types.Le | annotated_types.Lt):
+            limits["maximum"] = (
+                _number(constraint.le if isinstance(constraint, annotated_types.Le) else constraint.lt) * made.scale
+            )
+        elif isinstance(constraint, annotated_types.MaxLen):
+            limits["length"] = constraint.max_length
     return replace(made, **limits)
 
 
@@ -250,10 +265,10 @@ def _unwrapped(annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any]]:
     """The plain type of an annotation without `None`, and all its limits."""
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
-        for one in more:
-            metadata += one.metadata if isinstance(one, FieldInfo) else [one]
+        for constraint in more:
+            metadata += constraint.metadata if isinstance(constraint, FieldInfo) else [constraint]
         return _unwrapped(inner, metadata)
-    given = [one for one in get_args(annotation) if one is not NoneType]
+    given = [kind for kind in get_args(annotation) if kind is not NoneType]
     if NoneType in get_args(annotation) and len(given) == 1:
         return _unwrapped(given[0], metadata)
     return annotation, metadata

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from urllib.parse import urlsplit
+from collections.abc import Sequence
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -20,22 +20,20 @@ COMPRESSED_PREFIXES = ("/static/", "/vendor/", "/api/", "/tiles/")
 """Pages are left out: a page holds the CSRF token beside text a stranger may choose, which compression would
 let guess (BREACH, CVE-2013-3587)."""
 
-QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+QUIET_PATHS = frozenset({"/healthz", "/readyz", "/readyz/web", "/metrics"})
 
 
-def content_security_policy(base_map_url: str = "") -> str:
-    """The policy, with `{nonce}` left open: own scripts and the import map only, no inline script, no frames.
+def content_security_policy(map_hosts: Sequence[str] = ()) -> str:
+    """The policy, with `{nonce}` left open: own scripts and the import map only, nothing inline, no frames.
 
-    `base_map_url` is the tile template of an outside base map, if one is configured; its host may then be
-    asked for images.
+    `map_hosts` are the origins of outside maps, if any are configured; they may be asked for tiles and images.
     """
-    parts = urlsplit(base_map_url.replace("{s}", "a"))
-    host = f" {parts.scheme}://{parts.netloc}" if parts.netloc else ""
+    host = "".join(f" {origin}" for origin in map_hosts)
     return "; ".join(
         (
             "default-src 'self'",
             "script-src 'self' 'nonce-{nonce}'",
-            "style-src 'self' 'unsafe-inline'",
+            "style-src 'self'",  # scripts set styles by CSSOM, charts draw their tooltips
             f"img-src 'self' data: blob:{host}",
             f"connect-src 'self'{host}",
             "font-src 'self'",
@@ -52,9 +50,9 @@ def content_security_policy(base_map_url: str = "") -> str:
 class SecurityHeaders:
     """Adds the security headers to every answer, and a fresh nonce to `request.state.csp_nonce`."""
 
-    def __init__(self, app: ASGIApp, *, base_map_url: str = "", secure: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, map_hosts: Sequence[str] = (), secure: bool = False) -> None:
         self.app = app
-        self.policy = content_security_policy(base_map_url)
+        self.policy = content_security_policy(map_hosts)
         self.fixed = {
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",
@@ -69,6 +67,7 @@ class SecurityHeaders:
         if scope["type"] != "http" or scope["path"].startswith(DOORS):
             await self.app(scope, receive, send)
             return
+        is_personal = _is_signed_in(scope) and not scope["path"].startswith(SHARED_PREFIXES)
         nonce = secrets.token_urlsafe(16)
         scope.setdefault("state", {})["csp_nonce"] = nonce
 
@@ -77,6 +76,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self.fixed.items():
                     headers[name] = value
+                if is_personal:
+                    headers["Cache-Control"] = "no-store"
                 if "content-security-policy" not in headers:
                     headers["Content-Security-Policy"] = self.policy.replace("{nonce}", nonce)
             await send(message)
@@ -89,12 +90,23 @@ DOORS = "/gps/"
 and what the doors do is counted, not logged line by line."""
 
 
+SHARED_PREFIXES = ("/static/", "/vendor/", "/tiles/", "/api/v1/corridor", "/api/v1/forecasts", "/t/")
+"""What is the same for everybody, so that a browser may keep it: files, roads and sites, forecasts, public codes."""
+
+
+def _is_signed_in(scope: Scope) -> bool:
+    """Whether a request brings a session or a token, true or not."""
+    return any(
+        name == b"authorization" or (name == b"cookie" and b"session=" in value) for name, value in scope["headers"]
+    )
+
+
 class SelectiveGZip:
     """Compresses static files, API answers and tiles; event streams pass untouched."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.compressing = GZipMiddleware(app, minimum_size=1500, compresslevel=4)
+        self.compressing = GZipMiddleware(app, minimum_size=1500, compresslevel=3)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Choose by path."""
@@ -105,7 +117,7 @@ class SelectiveGZip:
 
 
 class AccessLog:
-    """One structured line a request: method, path, status, duration.
+    """One structured line a request: method, path, status, duration, of a refused one whose account it was.
 
     The query string is left out, since it may carry a device's identifier or a position; static files and
     health checks are not logged unless they fail.
@@ -134,4 +146,6 @@ class AccessLog:
             path = scope["path"]
             if status >= 400 or not (path in QUIET_PATHS or path.startswith(("/static/", "/vendor/", DOORS))):
                 duration_ms = round((time.perf_counter() - started) * 1000.0, 1)
-                log.info("request", method=scope["method"], path=path, status=status, duration_ms=duration_ms)
+                known = scope.get("state", {}).get("account_id")
+                who = {"account_id": known} if status >= 400 and known is not None else {}
+                log.info("request", method=scope["method"], path=path, status=status, duration_ms=duration_ms, **who)

@@ -7,10 +7,13 @@ part of the platform keeps its own catalogue; no compiled files are needed.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from babel import dates, numbers
 from babel.messages.mofile import write_mo
@@ -22,8 +25,44 @@ from geo.opening_hours import DAY_S, OpeningHours
 
 LANGUAGES = {"vi": "Tiếng Việt", "en": "English", "zh": "中文"}
 DEFAULT_LANGUAGE = "vi"
+SOURCE_LANGUAGE = "en"
+"""Of the message ids."""
 LANGUAGE_COOKIE = "language"
 LOCALE_DIR = Path(__file__).with_name("locale")
+
+
+_FORMS: Final = re.compile(r"\{(\w+):([^|{}]*)\|([^|{}]*)\}")
+
+
+class CountedText(str):
+    """A text whose words follow its numbers: `{count} {count:truck|trucks}` says 1 truck and 2 trucks.
+
+    The first form is for 1, the second for every other number. Only languages with a plural need it: the catalogue of
+    English has such texts for messages whose id is the plural; `static/i18n.js` reads the same form.
+    """
+
+    __slots__ = ()
+
+    def counting(self, values: Mapping[str, object]) -> str:
+        """The text with the forms that fit the values, which are still to be put in."""
+        return _FORMS.sub(lambda found: found[2] if str(values.get(found[1])) == "1" else found[3], self)
+
+    def format(self, *args: object, **values: object) -> str:
+        """As `str.format`, with the forms that fit."""
+        return self.counting(values).format(*args, **values)
+
+    def format_map(self, values: Mapping[str, object], /) -> str:  # type: ignore[override]
+        """As `str.format_map`, with the forms that fit."""
+        return self.counting(values).format_map(values)
+
+
+class CountingTranslations(Translations):
+    """Translations of which some are counted texts."""
+
+    def gettext(self, message: str) -> str:
+        """The translation; with forms for one and for several it is a `CountedText`."""
+        found: str = super().gettext(message)
+        return CountedText(found) if "|" in found and _FORMS.search(found) else found
 
 
 @cache
@@ -40,7 +79,7 @@ def _load(paths: Iterable[Path]) -> NullTranslations:
         compiled = io.BytesIO()
         write_mo(compiled, catalogue)
         compiled.seek(0)
-        translations = Translations(compiled)
+        translations = CountingTranslations(compiled) if path.parent.name == SOURCE_LANGUAGE else Translations(compiled)
         if isinstance(merged, Translations):
             merged.merge(translations)
         else:
@@ -80,6 +119,11 @@ def format_number(value: float | None, language: str, digits: int = 0) -> str:
         return "–"
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
     return str(numbers.format_decimal(value, pattern, locale=language))
+
+
+def format_exactly(value: Decimal | float | None, language: str) -> str:
+    """A number with the language's separators and as many decimals as it has, up to six; an en dash for none."""
+    return "–" if value is None else str(numbers.format_decimal(value, "#,##0.######", locale=language))
 
 
 def format_km(length_m: float | None, language: str) -> str:

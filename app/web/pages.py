@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
@@ -14,15 +16,16 @@ from fastapi import Request
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.platform.errors import TITLES, translate
-from app.platform.labels import N_
+from app.platform.labels import N_, Vocabulary
 from app.platform.permissions import Principal, Role
 from app.web import i18n
 from app.web.assets import APP_DIR, Assets
-from geo.errors import CuaKhauError
+from geo.errors import CuaKhauError, ProofNeededError, SessionLockedError
 from geo.opening_hours import OpeningHours
 
 NAVIGATION = (
@@ -30,12 +33,19 @@ NAVIGATION = (
     ("pages.driver", "/driver", N_("My trip"), "truck"),
     ("pages.enterprise", "/enterprise", N_("Shipments"), "packages"),
     ("pages.enterprise", "/declarations", N_("Declarations"), "file-text"),
+    ("registers.write", "/enterprise/register", N_("On file"), "folders"),
+    ("device_health.read", "/devices/health", N_("Health of devices"), "heartbeat"),
+    ("fees.pay", "/fees/bills", N_("Bills"), "receipt"),
     ("pages.support", "/support", N_("Support desk"), "lifebuoy"),
+    ("claims.decide", "/claims", N_("Claims"), "certificate"),
     ("pages.planner", "/planner", N_("What-if"), "chart-histogram"),
+    ("skill.read", "/forecast/skill", N_("Forecast check"), "target-arrow"),
     ("pages.yard", "/yard", N_("Yard"), "parking"),
     ("pages.station", "/station", N_("Station"), "building-community"),
     ("fees.collect", "/fees", N_("Fees"), "cash"),
     ("statistics.read", "/statistics", N_("Figures"), "chart-bar"),
+    ("overrides.read", "/overrides", N_("Overrides"), "alert-square-rounded"),
+    ("pages.notices", "/gate-notices", N_("Bans and outages"), "ban"),
     ("equipment.read", "/equipment", N_("Equipment"), "device-cctv"),
     ("gates.write", "/admin/gates", N_("Gates"), "building-arch"),
     ("accounts.read", "/admin", N_("Accounts"), "users"),
@@ -85,7 +95,6 @@ class Pages:
             "language": language,
             "translations": self.catalogues[language],
             "demo": settings.demo,
-            "base_map_url": settings.base_map_url,
             "csp_nonce": getattr(request.state, "csp_nonce", ""),
         }
         html = self.environment.get_template(template).render({**shared, **context})
@@ -111,6 +120,8 @@ def error_page(request: Request, status: int, error: Exception) -> Response:
     """An error as a page; whoever is not signed in is sent to sign in and back here."""
     if status == 401 and request.method == "GET":
         return RedirectResponse(f"/signin?next={quote(request.url.path)}", 303)
+    if isinstance(error, ProofNeededError | SessionLockedError):
+        return _prove_page(request, status, error)
     detail = ""
     if isinstance(error, CuaKhauError):
         detail = translate(request, error)
@@ -118,6 +129,22 @@ def error_page(request: Request, status: int, error: Exception) -> Response:
         detail = "" if str(error.detail).lower() == TITLES.get(status, "").lower() else str(error.detail)
     title = TITLES.get(status, N_("Error"))
     return render(request, "error.html", status=status, code=status, title=title, detail=detail)
+
+
+def _prove_page(request: Request, status: int, error: ProofNeededError | SessionLockedError) -> Response:
+    """The page that asks who it is, and then sends again what was sent."""
+    sent: FormData | None = getattr(request.state, "sent_form", None)
+    query = f"?{request.url.query}" if request.url.query else ""
+    return render(
+        request,
+        "prove_page.html",
+        status=status,
+        code=error.code,
+        detail=translate(request, error),
+        address=request.url.path + query,
+        kept=None if sent is None else [(name, value) for name, value in sent.multi_items() if isinstance(value, str)],
+        has_files=sent is not None and any(not isinstance(value, str) for _, value in sent.multi_items()),
+    )
 
 
 def _loader() -> BaseLoader:
@@ -138,11 +165,13 @@ def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> E
     environment.install_gettext_callables(  # type: ignore[attr-defined]
         pass_context(_gettext), pass_context(_ngettext), newstyle=True
     )
+    environment.globals["gettext"] = _gettext_with
     environment.globals |= {
         "N_": N_,
         "vendor": assets.vendor,
         "import_map": Markup(assets.import_map()),  # noqa: S704 - our own constant, no input in it
         "strings_json": strings_json,
+        "vocabularies_json": vocabularies_json,
         "navigation": NAVIGATION,
         "role_names": Role.labels(),
         "languages": i18n.LANGUAGES,
@@ -152,6 +181,7 @@ def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> E
     environment.filters |= {
         "localtime": _localtime,
         "number": _number,
+        "exactly": _exactly,
         "km": _km,
         "duration": _duration,
         "hours": _hours,
@@ -168,6 +198,14 @@ def _gettext(context: Context, message: str) -> str:
     return str(_translations(context).gettext(message)) if message else ""
 
 
+@pass_context
+def _gettext_with(context: Context, message: str, /, **values: object) -> Markup:
+    """As Jinja's own, with the forms of a text that fit the numbers in it."""
+    found = _translations(context).gettext(message) if message else ""
+    template = found.counting(values) if isinstance(found, i18n.CountedText) else found
+    return Markup(template) % values  # noqa: S704 - our own text; the values are escaped
+
+
 def _ngettext(context: Context, singular: str, plural: str, n: int) -> str:
     return str(_translations(context).ngettext(singular, plural, n))
 
@@ -180,6 +218,13 @@ def strings_json(context: Context, messages: list[str]) -> Markup:
 
 
 @pass_context
+def vocabularies_json(context: Context, vocabularies: Sequence[type[Vocabulary]]) -> Markup:
+    """The JSON that `static/vocabulary.js` reads, by the names of the vocabularies, safe inside a script element."""
+    described = {vocabulary.__name__: vocabulary.described(partial(_gettext, context)) for vocabulary in vocabularies}
+    return Markup(json.dumps(described, ensure_ascii=False).replace("<", "\\u003c"))  # noqa: S704 - escaped just here
+
+
+@pass_context
 def _localtime(context: Context, moment: datetime | None, pattern: str = "HH:mm dd/MM") -> str:
     return i18n.format_time(moment, context["language"], pattern)
 
@@ -187,6 +232,11 @@ def _localtime(context: Context, moment: datetime | None, pattern: str = "HH:mm 
 @pass_context
 def _number(context: Context, value: float | None, digits: int = 0) -> str:
     return i18n.format_number(value, context["language"], digits)
+
+
+@pass_context
+def _exactly(context: Context, value: Decimal | float | None) -> str:
+    return i18n.format_exactly(value, context["language"])
 
 
 @pass_context

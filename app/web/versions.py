@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 NAMING_KEYS: Final = ("rate", "factor", "collector")
 """What names an entry of a list, so that one put before it does not make all others differ."""
@@ -16,16 +16,16 @@ class Change:
     """What stands somewhere in a document, before and after; `None` where there was or is nothing."""
 
     path: tuple[str, ...]
-    before: Any
-    after: Any
+    before: object
+    after: object
 
 
-def list_changes(before: Any, after: Any) -> list[Change]:
+def list_changes(before: object, after: object) -> list[Change]:
     """The smallest parts in which two documents (plain JSON values) differ, in the order of the later one."""
     return list(_changes((), before, after))
 
 
-def _changes(path: tuple[str, ...], before: Any, after: Any) -> Iterator[Change]:
+def _changes(path: tuple[str, ...], before: object, after: object) -> Iterator[Change]:
     old, new = _parts(before), _parts(after)
     if old is None or new is None:
         if before != after:
@@ -36,12 +36,12 @@ def _changes(path: tuple[str, ...], before: Any, after: Any) -> Iterator[Change]
         yield from _changes((*path, key), old.get(key, MISSING), new.get(key, MISSING))
 
 
-def _parts(value: Any) -> dict[str, Any] | None:
+def _parts(value: object) -> dict[str, object] | None:
     """The parts of a mapping or of a list of mappings by name; `None` if it has none."""
     if isinstance(value, Mapping):
         return {str(key): part for key, part in value.items()}
     if isinstance(value, list) and value and all(isinstance(part, Mapping) for part in value):
-        parts = {}
+        parts: dict[str, object] = {}
         for number, part in enumerate(value, 1):
             name = next((str(part[key]) for key in NAMING_KEYS if key in part), str(number))
             parts[name if name not in parts else f"{name} {number}"] = part

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -12,14 +12,23 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from app.accounts.authorisation import allow
+from app.accounts.service import account_names
+from app.forecasting.skill import Fallback, list_fallbacks
+from app.forecasting.skill_endpoints import wording_of
+from app.forecasting.stay_learning import find_estimate
+from app.forecasting.stays import StayEstimate
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.json import JsonObject
 from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.web.pages import render
 from app.yards import store
 from app.yards.store import ExpectedTruck
+from capacity import count_store
 from capacity import store as capacity_store
+from capacity.count_store import Count
 from capacity.ledger import YardState
+from capacity.reconciling import Occupancy
 from capacity.store import Inside
 from geo.corridor import Corridor
 from geo.errors import NotFoundError
@@ -50,7 +59,7 @@ CONTRADICTIONS = {
 class Chart:
     """The forecast: data as `<fan-chart>` takes it, its peak (time, median, low, high) to say in words, its time."""
 
-    fan: dict[str, Any]
+    fan: JsonObject
     peak: tuple[datetime, float, float, float]
     made_at: datetime
 
@@ -64,7 +73,13 @@ class YardBoard:
     inside: Sequence[tuple[Inside, timedelta]]
     expected: Sequence[ExpectedTruck]
     chart: Chart | None
-    contradictions: Sequence[tuple[str, str, dict[str, Any]]]
+    contradictions: Sequence[tuple[str, str, JsonObject]]
+    fallbacks: Sequence[Fallback]
+    counts: Sequence[Count]
+    counted_by: str | None
+    occupancy: Occupancy | None
+    stay: StayEstimate | None
+    """How long exports stay in the yards of the gate, learned or assumed; None for a yard of undeclared trucks."""
 
     @property
     def share(self) -> float:
@@ -78,7 +93,7 @@ def show_yard(
 ) -> Response:
     """The page of a yard operator: all yards of the own gate."""
     boards = yard_boards(session, corridor, principal.gate_id, clock.now())
-    return render(request, "yards/yard.html", boards=boards, shown_plate=display_plate, long_stay=LONG_STAY)
+    return _render(request, "yards/yard.html", boards=boards)
 
 
 @router.get("/yard/{yard_id}/board")
@@ -88,8 +103,15 @@ def show_board(
     """The moving part of one yard alone."""
     for board in yard_boards(session, corridor, principal.gate_id, clock.now()):
         if board.state.yard_id == yard_id:
-            return render(request, "yards/board.html", board=board, shown_plate=display_plate, long_stay=LONG_STAY)
+            return _render(request, "yards/board.html", board=board)
     raise NotFoundError("There is no yard {yard_id} at your gate.", yard_id=yard_id)
+
+
+def _render(request: Request, template: str, **context: Any) -> Response:
+    wording = wording_of(request)
+    return render(
+        request, template, shown_plate=display_plate, long_stay=LONG_STAY, say_fallback=wording.fallback, **context
+    )
 
 
 def yard_boards(session: Session, corridor: Corridor, gate_id: str | None, now: datetime) -> list[YardBoard]:
@@ -104,13 +126,23 @@ def _board(session: Session, corridor: Corridor, state: YardState, now: datetime
     site = corridor.sites.get(state.yard_id)
     forecast = latest_yard_forecast(session, state.yard_id)
     inside = capacity_store.list_inside(session, state.yard_id, limit=LISTED)
+    counts = count_store.list_counts(session, state.yard_id, limit=1)
+    counted_by = counts[0].counted_by if counts else None
     return YardBoard(
         state=state,
         name=site.name if site else {"vi": state.yard_id, "en": state.yard_id, "zh": state.yard_id},
-        inside=[(one, now - one.entered_at) for one in inside],
+        inside=[(truck, now - truck.entered_at) for truck in inside],
         expected=store.expected_trucks(session, state.yard_id, limit=30),
         chart=draw(forecast, state) if forecast else None,
-        contradictions=[(one.code, CONTRADICTIONS[one.code], _words(one.values)) for one in state.contradictions],
+        contradictions=[
+            (contradiction.code, CONTRADICTIONS[contradiction.code], _words(contradiction.values))
+            for contradiction in state.contradictions
+        ],
+        fallbacks=list_fallbacks(session, [state.yard_id]),
+        counts=counts,
+        counted_by=account_names(session, [counted_by]).get(counted_by) if counted_by is not None else None,
+        occupancy=count_store.find_occupancy(session, state.yard_id, now),
+        stay=find_estimate(session, state.gate_id) if state.kind == "yard" else None,
     )
 
 
@@ -118,7 +150,7 @@ def draw(forecast: YardForecast, state: YardState) -> Chart:
     """The forecast as the data of a fan chart, with the yard's capacity and what is inside now."""
     low, middle, high = (forecast.occupancy_veh[forecast.quantiles.index(q)] for q in BAND)
     peak = int(middle.argmax())
-    fan = {
+    fan: JsonObject = {
         "made_at": forecast.made_at.isoformat(),
         "step_s": forecast.step_s,
         "quantiles": BAND,
@@ -130,7 +162,7 @@ def draw(forecast: YardForecast, state: YardState) -> Chart:
     return Chart(fan, (peak_at, float(middle[peak]), float(low[peak]), float(high[peak])), forecast.made_at)
 
 
-def _words(values: Any) -> dict[str, Any]:
+def _words(values: Mapping[str, Any]) -> JsonObject:
     """The numbers of a contradiction, ready for its sentence."""
     words = dict(values)
     if "plates" in words:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -13,29 +12,47 @@ from sqlalchemy.orm import Session
 from app.forecasting.state import ComingTruck, CorridorNow
 from app.gates.profile import GateProfile
 from app.platform import outbox
-from app.platform.permissions import Role
-from app.trips.places import Places
+from app.platform.json import JsonObject
+from app.trips.places import Places, StagingArea
 from capacity import store as capacity_store
 from capacity.ledger import YardState
 from capacity.plan import YardPlan, make_plan
-from capacity.problem import YardProblem, expected_stays
+from capacity.problem import PlanWeights, WaitingSpace, YardProblem, whole_trucks
+from capacity.stays import expected_stays
 from capacity.store import Assignment
 from geo.opening_hours import DAY_S, OpeningHours
 from routing.forecast import Forecast
 from routing.gates import Server
 
 STEP_S = 1800.0
-STEPS = 12
+STEPS = 48
+"""A day: whoever comes in the night has a place in the morning, and is told so."""
 DRIVE_MPS = 11.0
 """A loaded truck's pace on QL1A over longer stretches, 40 km/h (assumed), where the forecast gives no time."""
 CHANGE_OF_GATE_S = 3600.0
 """What going to another gate than the declared one costs beside the way: papers are amended (assumed)."""
 WORTH_TELLING = timedelta(minutes=15)
 """A place that moves by less than this is not told again."""
+PLAN_TIME_LIMIT_S = 15.0
+"""The minute has this long for its plan; on a free machine it needs a second."""
 STAGING_WAIT_S = 1800.0
 """Who waits longer than this is shown a staging area to wait at."""
 
-EVERYBODY = outbox.Audience(roles=tuple(str(role) for role in Role))
+
+@dataclass(frozen=True)
+class PlannedPlace:
+    """The place that a plan gives to a trip; without a yard there is none within the horizon.
+
+    `reason` holds `code` and the numbers that the interface's sentence needs.
+    """
+
+    trip_id: int
+    vehicle_id: int
+    yard_id: str | None
+    arrive_at: datetime
+    place_free_at: datetime
+    wait_s: int
+    reason: JsonObject
 
 
 @dataclass(frozen=True)
@@ -53,8 +70,10 @@ def build_problem(
     places: Places,
     profiles: Mapping[str, GateProfile],
     previous: Mapping[int, Assignment],
+    weights: PlanWeights | None = None,
+    places_veh: Mapping[str, Sequence[int]] | None = None,
 ) -> PlanInput:
-    """The yard problem of the next six hours.
+    """The yard problem of the next day; `places_veh`, of each yard by step, where they are not as now all day.
 
     Declared trucks go to the yards of their gate (of any that takes their goods under their regime, if the road still
     leads there); trucks without a trip to the temporary yards, where they are declared with help. The median forecast
@@ -73,21 +92,21 @@ def build_problem(
     reachable = np.isfinite(own_s) & np.isfinite(arrive_s)
     extra_s = np.subtract(arrive_s, own_s, out=np.zeros((N, Y)), where=reachable)
     extra_s = np.maximum(extra_s, 0.0) + CHANGE_OF_GATE_S
-    exports = {gate_id: one.exports.compile(gate_id, "export") for gate_id, one in profiles.items()}
-    hours = {gate_id: one.exports.opening_hours for gate_id, one in profiles.items()}
+    exports = {setting.gate_id: setting for setting in corridor.state.gate_settings if setting.direction == "export"}
+    hours = {gate_id: profile.exports.opening_hours for gate_id, profile in profiles.items()}
     server = [exports.get(yard.gate_id) for yard in yards]
     gate_ids = sorted({yard.gate_id for yard in yards})
     inside = np.array([float(yard.inside_veh) for yard in yards])
     remaining, share = expected_stays(
         inside_veh=inside,
-        dwell_s=np.array([one.dwell.mean_s if one else 5400.0 for one in server]),
-        release_veh_per_s=np.array([_rate(one.crossing) if one else 0.01 for one in server]),
+        dwell_s=np.array([setting.dwell.mean_s if setting else 5400.0 for setting in server]),
+        release_veh_per_s=np.array([_rate(setting.crossing) if setting else 0.01 for setting in server]),
         working_s=np.array([open_seconds(hours.get(yard.gate_id), now) for yard in yards]),
         gate=np.array([gate_ids.index(yard.gate_id) for yard in yards], np.int64),
     )
     ways_in = [(yard.gate_id, yard.kind) for yard in yards]  # yards of a gate and kind share the entrance of the first
     unlimited = np.full(STEPS, np.inf)
-    intake = [np.full(STEPS, STEP_S * _rate(one.entrance)) if one else unlimited for one in server]
+    intake = [np.full(STEPS, STEP_S * _rate(setting.entrance)) if setting else unlimited for setting in server]
     index = {yard.yard_id: j for j, yard in enumerate(yards)}
     told = [previous.get(truck.trip_id) if truck.trip_id is not None else None for truck in trucks]
     problem = YardProblem(
@@ -98,15 +117,20 @@ def build_problem(
         allowed=allowed & np.isfinite(arrive_s),
         arrive_s=np.where(np.isfinite(arrive_s), arrive_s, 2 * end_s),
         detour_s=np.where(own | ~reachable, 0.0, extra_s),
-        previous_yard=np.array([index.get(one.yard_id or "", -1) if one else -1 for one in told], np.int64),
+        previous_step=np.array([_step_of(assignment, now) for assignment in told], np.int64),
+        previous_yard=np.array(
+            [index.get(assignment.yard_id or "", -1) if assignment else -1 for assignment in told], np.int64
+        ),
         yard_ids=tuple(index),
-        capacity_veh=np.repeat([[float(yard.capacity_veh)] for yard in yards], STEPS, axis=1).reshape(Y, STEPS),
+        capacity_veh=np.array([_places(yard, places_veh or {}) for yard in yards], float).reshape(Y, STEPS),
         remaining_veh=remaining,
         stay_share=share,
         entrance=np.array([ways_in.index((yard.gate_id, yard.kind)) for yard in yards], np.int64),
-        intake_veh=np.array(intake).reshape(Y, STEPS),
+        intake_veh=whole_trucks(np.array(intake).reshape(Y, STEPS)),
         gate=np.array([gate_ids.index(yard.gate_id) for yard in yards], np.int64),
         crossing_s=np.array([_seconds_per_truck(profiles.get(gate_id)) for gate_id in gate_ids]),
+        weights=weights or PlanWeights(),
+        waiting=_waiting_space(trucks, places, gate_ids),
         before_veh=np.array([sum(y.inside_veh for y in yards if y.gate_id == gate_id) for gate_id in gate_ids], float),
     )
     return PlanInput(problem, trucks, yards)
@@ -121,9 +145,9 @@ def plan_yards(
     now: datetime,
 ) -> YardPlan:
     """Make the plan, keep it, and tell those whose place changed."""
-    plan = make_plan(given.problem)
-    rows = [
-        _assignment(given, plan, i, places, tails_km, now)
+    plan = make_plan(given.problem, time_limit_s=PLAN_TIME_LIMIT_S)
+    found = [
+        _assignment(given, plan, i, truck.trip_id, places, tails_km, now)
         for i, truck in enumerate(given.trucks)
         if truck.trip_id is not None
     ]
@@ -145,27 +169,13 @@ def plan_yards(
         gap=plan.gap,
         duration_s=plan.duration_s,
         summary=summary,
-        assignments=rows,
+        assignments=[vars(place) for place in found],
     )
     truck_of = {truck.trip_id: truck for truck in given.trucks}
-    for row in rows:
-        if _is_news(row, previous.get(row["trip_id"])):
-            _publish_assignment(session, truck_of[row["trip_id"]], row, now)
+    for place in found:
+        if _is_news(place, previous.get(place.trip_id)):
+            _publish_assignment(session, truck_of[place.trip_id], place, now)
     return plan
-
-
-def emit_yards(session: Session, yards: Sequence[YardState], now: datetime) -> None:
-    """Tell everybody how full yards are."""
-    for yard in yards:
-        data = {
-            "yard_id": yard.yard_id,
-            "inside": yard.inside_veh,
-            "free": yard.free_veh,
-            "reserved": yard.reserved_veh,
-            "capacity": yard.capacity_veh,
-            "as_of": now.isoformat(),
-        }
-        outbox.publish_event(session, "yard", EVERYBODY, data, at=now)
 
 
 def open_seconds(hours: OpeningHours | None, now: datetime) -> np.ndarray:
@@ -218,33 +228,43 @@ def _allowed(truck: ComingTruck, yard: YardState, profiles: Mapping[str, GatePro
 
 
 def _assignment(
-    given: PlanInput, plan: YardPlan, i: int, places: Places, tails_km: Mapping[str, float], now: datetime
-) -> dict[str, Any]:
+    given: PlanInput, plan: YardPlan, i: int, trip_id: int, places: Places, tails_km: Mapping[str, float], now: datetime
+) -> PlannedPlace:
     truck, j = given.trucks[i], int(plan.yard[i])
     arrive_at = now + timedelta(seconds=float(plan.arrive_s[i]))
     place_free_at = now + timedelta(seconds=float(plan.place_s[i]))
     yard_id = given.problem.yard_ids[j] if j >= 0 else None
-    reason = {"code": plan.reasons[i].code, **plan.reasons[i].values, "wait_s": round(float(plan.wait_s[i]))}
-    if "until_s" in reason:
-        reason["until"] = (now + timedelta(seconds=float(reason.pop("until_s")))).isoformat()
+    numbers = dict(plan.reasons[i].values)
+    if "until_s" in numbers:
+        numbers["until"] = (now + timedelta(seconds=float(numbers.pop("until_s")))).isoformat()
+    reason: JsonObject = {
+        "code": plan.reasons[i].code,
+        **numbers,
+        "wait_s": round(float(plan.wait_s[i])),
+    }
     if plan.wait_s[i] >= STAGING_WAIT_S or j < 0:
         gate_id = given.yards[j].gate_id if j >= 0 else truck.gate_id
-        reason["staging_id"] = staging_before(truck, gate_id, places, tails_km)
-    return {
-        "trip_id": truck.trip_id,
-        "vehicle_id": truck.vehicle_id,
-        "yard_id": yard_id,
-        "arrive_at": arrive_at,
-        "place_free_at": place_free_at,
-        "wait_s": round(float(plan.wait_s[i])),
-        "reason": reason,
-    }
+        planned = list(places.staging)[plan.staging[i]] if plan.staging[i] >= 0 else None
+        reason["staging_id"] = staging_before(truck, gate_id, places, tails_km, planned)
+    return PlannedPlace(
+        trip_id=trip_id,
+        vehicle_id=truck.vehicle_id,
+        yard_id=yard_id,
+        arrive_at=arrive_at,
+        place_free_at=place_free_at,
+        wait_s=round(float(plan.wait_s[i])),
+        reason=reason,
+    )
 
 
 def staging_before(
-    truck: ComingTruck, gate_id: str | None, places: Places, tails_km: Mapping[str, float]
+    truck: ComingTruck,
+    gate_id: str | None,
+    places: Places,
+    tails_km: Mapping[str, float],
+    planned: str | None = None,
 ) -> str | None:
-    """The staging area to wait at: the nearest to the gate that lies ahead of the truck and before the queue."""
+    """The staging area to wait at: of those ahead of the truck and before the queue, the planned one, else the last."""
     gate = places.gates.get(gate_id or "")
     if gate is None:
         return None
@@ -254,30 +274,33 @@ def staging_before(
         area_km = gate.distance_km(area.road, area.km)
         if area_km is None or area_km < tails_km.get(gate.gate_id, 0.0) + 1.0:
             continue
-        if (here_km is None or area_km < here_km) and (best is None or area_km < best[0]):
+        if here_km is not None and area_km >= here_km:
+            continue
+        if area.site_id == planned:
+            return planned
+        if best is None or area_km < best[0]:
             best = (area_km, area.site_id)
     return best[1] if best else None
 
 
-def _is_news(row: Mapping[str, Any], told: Assignment | None) -> bool:
-    if told is None or told.yard_id != row["yard_id"]:
+def _is_news(place: PlannedPlace, told: Assignment | None) -> bool:
+    if told is None or told.yard_id != place.yard_id:
         return True
-    moved: timedelta = abs(told.place_free_at - row["place_free_at"])
-    return moved >= WORTH_TELLING
+    return abs(told.place_free_at - place.place_free_at) >= WORTH_TELLING
 
 
-def _publish_assignment(session: Session, truck: ComingTruck, row: Mapping[str, Any], now: datetime) -> None:
+def _publish_assignment(session: Session, truck: ComingTruck, place: PlannedPlace, now: datetime) -> None:
     audience = outbox.Audience(
         organisations=(truck.organisation_id,) if truck.organisation_id is not None else (),
         accounts=(truck.driver_id,) if truck.driver_id is not None else (),
         vehicles=(truck.vehicle_id,),
     )
     data = {
-        "trip_id": row["trip_id"],
-        "yard_id": row["yard_id"],
-        "place_free_at": row["place_free_at"].isoformat(),
-        "wait_s": row["wait_s"],
-        "reason": row["reason"]["code"],
+        "trip_id": place.trip_id,
+        "yard_id": place.yard_id,
+        "place_free_at": place.place_free_at.isoformat(),
+        "wait_s": place.wait_s,
+        "reason": place.reason["code"],
     }
     outbox.publish_event(session, "assignment", audience, data, at=now)
 
@@ -293,6 +316,30 @@ def _seconds_per_truck(profile: GateProfile | None) -> float:
 def _rate(server: Server) -> float:
     rate = server.rate_veh_per_h() / 3600.0
     return rate if np.isfinite(rate) else 1e6
+
+
+def _waiting_space(trucks: Sequence[ComingTruck], places: Places, gate_ids: Sequence[str]) -> WaitingSpace:
+    """Where trucks wait: the staging areas, each before the gates that the road leads to from it."""
+    areas = list(places.staging.values())
+    serves = [[gate_id in places.gates and _leads_to(places, gate_id, area) for gate_id in gate_ids] for area in areas]
+    return WaitingSpace(
+        home_gate=np.array([gate_ids.index(t.gate_id) if t.gate_id in gate_ids else -1 for t in trucks], np.int64),
+        on_road=np.array([truck.index >= 0 for truck in trucks], bool),
+        staging_veh=np.repeat([[float(area.capacity_veh)] for area in areas], STEPS, axis=1).reshape(len(areas), STEPS),
+        serves=np.array(serves, bool).reshape(len(areas), len(gate_ids)),
+    )
+
+
+def _leads_to(places: Places, gate_id: str, area: StagingArea) -> bool:
+    return places.gates[gate_id].distance_km(area.road, area.km) is not None
+
+
+def _places(yard: YardState, places_veh: Mapping[str, Sequence[int]]) -> Sequence[int]:
+    return places_veh.get(yard.yard_id) or [yard.capacity_veh] * STEPS
+
+
+def _step_of(told: Assignment | None, now: datetime) -> int:
+    return -1 if told is None else int((told.place_free_at - now).total_seconds() // STEP_S)
 
 
 def _since(moment: datetime | None, now: datetime) -> float:

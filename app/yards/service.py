@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.platform import idempotency
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Scope
-from app.yards import plan
+from app.trips.presence_keeping import PresenceKeeper
+from app.trips.yard_ledger import publish_yards
+from capacity import count_store
 from capacity import store as capacity_store
+from capacity.counting import doubt_count
 from capacity.ledger import LedgerTruck, Movement, YardState
 from capacity.store import Yard
-from geo.errors import ForbiddenError, InvalidInputError
+from geo.errors import ForbiddenError, InvalidInputError, UnlikelyError
 from ingest.plates import normalise_plate
 from ingest.store import find_vehicle
 
 
 def move_by_hand(
-    action: ActionContext, yard_id: str, *, plate: str, kind: str, time: datetime | None, key: str | None, body: bytes
+    action: ActionContext,
+    yard_id: str,
+    *,
+    plate: str,
+    kind: str,
+    time: datetime | None,
+    key: str | None,
+    body: bytes,
+    keeper: PresenceKeeper,
 ) -> YardState:
     """Enter that a truck came or went, as the yard operator saw it; the yard's state after it.
+
+    If the truck is on a trip, it is thereby where its operator saw it.
 
     Raises
     ------
@@ -31,7 +43,7 @@ def move_by_hand(
     InvalidInputError
         If the plate is none, or the time is in the future or older than a day.
     """
-    _own_yard(action.session, action.actor, yard_id)
+    require_own_yard(action.session, action.actor, yard_id)
     moment = time or action.now
     if moment > action.now or moment < action.now - capacity_store.KEEP_STAYS:
         raise InvalidInputError(
@@ -45,9 +57,11 @@ def move_by_hand(
         vehicle = find_vehicle(action.session, plate_norm)
         truck = LedgerTruck(vehicle.vehicle_id if vehicle else None, plate_norm)
         report = Movement(truck, kind, moment, "manual", recorded_by=action.actor.account_id)
-        touched = capacity_store.record_movements(action.session, [(yard_id, report)])
+        trip_ids = keeper.lock_trips_of(action.session, plate_norm)  # trips before yards, as officers' acts lock them
+        touched = capacity_store.record_movements(action.session, [(yard_id, report)], now=action.now)
         states = capacity_store.yard_states(action.session, action.now)
-        plan.emit_yards(action.session, [state for state in states if state.yard_id in touched], action.now)
+        publish_yards(action.session, [state for state in states if state.yard_id in touched], action.now)
+        keeper.settle(action.by_platform(), trip_ids)
         after = {"plate": plate_norm, "kind": kind, "time": moment.isoformat()}
         action.record(f"yard.{kind}", "yard", yard_id, None, after)
         return 1
@@ -57,7 +71,14 @@ def move_by_hand(
 
 
 def count_by_hand(
-    action: ActionContext, yard_id: str, *, inside_veh: int, time: datetime | None, key: str | None, body: bytes
+    action: ActionContext,
+    yard_id: str,
+    *,
+    inside_veh: int,
+    time: datetime | None,
+    is_confirmed: bool,
+    key: str | None,
+    body: bytes,
 ) -> YardState:
     """Enter a count of the vehicles inside; the yard's state after it, with what contradicts.
 
@@ -67,10 +88,17 @@ def count_by_hand(
         If the yard is at another gate than the operator's.
     InvalidInputError, ConflictError
         As `capacity.store.record_count`.
+    UnlikelyError
+        If the count is more than the yard can hold, or far from what reads tell, and is not confirmed.
     """
-    _own_yard(action.session, action.actor, yard_id)
+    yard = require_own_yard(action.session, action.actor, yard_id)
 
     def enter() -> int:
+        if not is_confirmed:
+            known = count_store.find_occupancy(action.session, yard_id, time or action.now)
+            doubt = doubt_count(inside_veh, capacity_veh=yard.capacity_veh, known=known)
+            if doubt is not None:
+                raise UnlikelyError(doubt.message, field="inside", **doubt.values)
         before = capacity_store.get_yard_state(action.session, yard_id, action.now).inside_veh
         count_id = capacity_store.record_count(
             action.session,
@@ -79,10 +107,9 @@ def count_by_hand(
             time=time or action.now,
             now=action.now,
             counted_by=action.actor.account_id,
+            is_confirmed=is_confirmed,
         )
-        plan.emit_yards(
-            action.session, [capacity_store.get_yard_state(action.session, yard_id, action.now)], action.now
-        )
+        publish_yards(action.session, [capacity_store.get_yard_state(action.session, yard_id, action.now)], action.now)
         after = {"inside_veh": inside_veh}
         action.record("yard.count", "yard", yard_id, {"inside_veh": before}, after)
         return count_id
@@ -91,37 +118,42 @@ def count_by_hand(
     return capacity_store.get_yard_state(action.session, yard_id, action.now)
 
 
+def take_back_count(action: ActionContext, yard_id: str, count_id: int) -> YardState:
+    """Undo the last count of a yard; its state without it.
+
+    Raises
+    ------
+    ForbiddenError
+        If the yard is at another gate than the operator's.
+    NotFoundError, ConflictError
+        As `capacity.count_store.take_back_count`.
+    """
+    require_own_yard(action.session, action.actor, yard_id)
+    before = capacity_store.get_yard_state(action.session, yard_id, action.now)
+    count_store.take_back_count(action.session, yard_id, count_id, now=action.now, by=action.actor.account_id)
+    state = capacity_store.get_yard_state(action.session, yard_id, action.now)
+    publish_yards(action.session, [state], action.now)
+    changed = {"inside_veh": before.inside_veh}, {"inside_veh": state.inside_veh, "count_id": count_id}
+    action.record("yard.count_undone", "yard", yard_id, *changed)
+    return state
+
+
 def change_capacity(action: ActionContext, yard_id: str, capacity_veh: int, *, expected_version: int) -> Yard:
     """Set how many vehicles a yard holds; raises NotFoundError, StaleError."""
     before = capacity_store.get_yard(action.session, yard_id)
     after = capacity_store.set_capacity(
         action.session, yard_id, capacity_veh, version=expected_version, now=action.now, by=action.actor.account_id
     )
-    plan.emit_yards(action.session, [capacity_store.get_yard_state(action.session, yard_id, action.now)], action.now)
+    publish_yards(action.session, [capacity_store.get_yard_state(action.session, yard_id, action.now)], action.now)
     action.record(
         "yard.capacity", "yard", yard_id, {"capacity_veh": before.capacity_veh}, {"capacity_veh": after.capacity_veh}
     )
     return after
 
 
-def _own_yard(session: Session, principal: Principal, yard_id: str) -> Yard:
+def require_own_yard(session: Session, principal: Principal, yard_id: str) -> Yard:
+    """The yard, if the operator may act there; raises NotFoundError, ForbiddenError."""
     yard = capacity_store.get_yard(session, yard_id)
     if principal.require("yards.move") is Scope.OWN_GATE and principal.gate_id != yard.gate_id:
         raise ForbiddenError("The yard {yard_id} belongs to another gate than yours.", yard_id=yard_id)
     return yard
-
-
-def describe_yard(state: YardState) -> dict[str, Any]:
-    """A yard's state as plain JSON values."""
-    return {
-        "yard_id": state.yard_id,
-        "gate_id": state.gate_id,
-        "kind": state.kind,
-        "capacity": state.capacity_veh,
-        "inside": state.inside_veh,
-        "reserved": state.reserved_veh,
-        "free": state.free_veh,
-        "as_of": state.as_of.isoformat(),
-        "version": state.version,
-        "contradictions": [{"code": one.code, **one.values} for one in state.contradictions],
-    }

@@ -8,8 +8,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.orm import Session
 
+from app.trips.presence_rules import PresenceRules
 from app.trips.service import Trip
 from app.trips.vocabulary import Stage
+
+RULES = PresenceRules()
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,12 @@ class ExpectedTruck:
 
 
 def passages_after(session: Session, event_id: int) -> list[YardPassage]:
-    """Entries to and exits from yards later in the feed than `event_id`, oldest first."""
+    """Entries to and exits from yards later in the feed than `event_id`, oldest first; none of trucks on a trip.
+
+    GPS alone fills no yard: an entry that only a device reports counts once the device was seen on the approach, by
+    the rules that hold for trips (`app.trips.presence_rules`), an exit if the truck is inside. What does not count yet
+    stays in the feed and is looked at again.
+    """
     rows = session.execute(
         text(
             """
@@ -51,33 +59,50 @@ def passages_after(session: Session, event_id: int) -> list[YardPassage]:
             WHERE e.event_id > :event_id
                 AND NOT EXISTS (SELECT FROM capacity.movement m
                                 WHERE m.source = e.source AND m.source_ref = CAST(e.event_id AS text))
+                AND NOT EXISTS (SELECT FROM app.trip t
+                                WHERE t.vehicle_id = e.vehicle_id AND t.stage <> ALL(:ended) AND t.created_at <= e.time
+                                    AND (t.stage <> :out OR e.time <= t.stage_since))
+                AND CASE WHEN e.source <> 'gps' THEN true
+                    WHEN e.kind = 'leave' THEN EXISTS (
+                        SELECT FROM capacity.presence p WHERE p.yard_id = e.site_id AND p.vehicle_id = e.vehicle_id
+                            AND p.left_at IS NULL)
+                    ELSE EXISTS (
+                        SELECT FROM ingest.fix f JOIN geo.site s ON s.site_id = e.site_id
+                        LEFT JOIN geo.geofence g ON g.site_id = e.site_id
+                        WHERE f.vehicle_id = e.vehicle_id AND f.time BETWEEN e.time - :within AND e.time - :lead
+                            AND NOT coalesce(ST_Covers(g.geom, f.geom), false)
+                            AND ST_DWithin(CAST(f.geom AS geography), CAST(s.geom AS geography), :approach_m)) END
             ORDER BY e.time, e.event_id
             """
         ),
-        {"event_id": event_id},
+        {
+            "event_id": event_id,
+            "out": Stage.OUT,
+            "ended": list(Stage.without_crossing()),
+            "within": RULES.approach_within,
+            "lead": RULES.approach_lead,
+            "approach_m": RULES.approach_m,
+        },
     )
     return [YardPassage(*row) for row in rows]
+
+
+def count_unapproached(session: Session, since: datetime) -> int:
+    """How many entries into yards that GPS reports since a moment the ledger does not count: nothing bears them out."""
+    query = """
+        SELECT count(*) FROM ingest.site_event e JOIN capacity.yard y ON y.yard_id = e.site_id
+        WHERE e.source = 'gps' AND e.kind = 'enter' AND e.time >= :since
+            AND NOT EXISTS (
+                SELECT FROM capacity.movement m WHERE m.yard_id = e.site_id AND m.vehicle_id = e.vehicle_id
+                    AND m.kind = 'enter' AND m.time BETWEEN e.time - :within AND e.time + :within)
+        """
+    bound = {"since": since, "within": RULES.approach_within}
+    return int(session.execute(text(query), bound).scalar_one())
 
 
 def newest_passage(session: Session) -> int:
     """The identifier of the newest passage; 0 if there is none."""
     return int(session.execute(text("SELECT coalesce(max(event_id), 0) FROM ingest.site_event")).scalar_one())
-
-
-def gone_but_inside(session: Session) -> list[int]:
-    """Vehicles that the ledger has inside a yard although their last trip is over and they have no other."""
-    return list(
-        session.scalars(
-            text(
-                """
-                SELECT DISTINCT s.vehicle_id FROM capacity.presence s
-                JOIN app.trip t ON t.vehicle_id = s.vehicle_id
-                WHERE s.left_at IS NULL AND t.stage = :out AND t.stage_since > s.entered_at
-                """
-            ),
-            {"out": Stage.OUT},
-        )
-    )
 
 
 def expected_trucks(session: Session, yard_id: str, *, limit: int) -> list[ExpectedTruck]:

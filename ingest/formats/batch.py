@@ -6,9 +6,11 @@ seconds or milliseconds since 1970. A bad line is reported by number and value; 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import orjson
@@ -16,14 +18,16 @@ import orjson
 from geo.errors import CuaKhauError, MalformedError
 from ingest.formats.gps_format import GpsFormat, IntakeResult, RawMessage
 from ingest.formats.report import (
+    BYTE_ORDER_MARK,
     MAX_IDENTIFIER_LENGTH,
     NO_TIME,
     Floats,
-    JsonObject,
     Refusal,
     RefusalReason,
+    Refusals,
     ReportColumns,
     clean,
+    number_names,
     read_heading,
     read_identifier,
     read_number,
@@ -32,61 +36,90 @@ from ingest.formats.report import (
     to_microseconds,
 )
 
-_NUMBERS: frozenset[type] = frozenset({int, float})
-_NUMBERS_OR_NONE = _NUMBERS | {type(None)}
+
+class _Fix(msgspec.Struct, gc=False):
+    """A line without a fault; anything else is left to `_decode_line`, which names what is wrong."""
+
+    device: str
+    lat: float
+    lon: float
+    time: str | int | float | None = None
+    speed_mps: float | None = None
+    heading_deg: float | None = None
+    accuracy_m: float | None = None
+    mock: bool | None = False
+
+
+MAX_LINES = 200_000
+"""Lines of a body, blank ones too: 8 MiB of fixes with an identifier and a time are 90,000."""
+_LINES = msgspec.json.Decoder(_Fix)
 
 
 def decode(body: bytes) -> ReportColumns:
-    """All lines of `body`; blank ones are skipped, bad ones end up in `errors`."""
+    """All lines of `body`; blank ones are skipped, bad ones end up in `errors`.
+
+    Raises
+    ------
+    MalformedError
+        If there are more than `MAX_LINES`.
+    """
+    body = body.removeprefix(BYTE_ORDER_MARK)
+    if body.count(b"\n") > MAX_LINES:
+        raise MalformedError("The body has more than {limit} lines; send smaller pieces.", limit=MAX_LINES)
+    try:
+        fixes = _LINES.decode_lines(body)
+        if fixes and len(fixes) == body.count(b"\n") + (not body.endswith(b"\n")):
+            return _decode_columns(fixes, np.arange(1, len(fixes) + 1))
+    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError, OverflowError, CuaKhauError):
+        pass  # some line is bad: read them one by one to name it
+        fixes = []
     lines = body.split(b"\n")
     numbers = [number for number, line in enumerate(lines, 1) if line and not line.isspace()]
-    texts = lines if len(numbers) == len(lines) else [lines[number - 1] for number in numbers]
-    try:
-        rows = orjson.loads(b"[" + b",".join(texts) + b"]")
-        if len(rows) == len(texts):
-            return _decode_columns(rows, np.array(numbers, dtype=np.int64))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError, OverflowError, CuaKhauError):
-        pass  # some line is bad: read them one by one to name it
-    return _decode_lines(texts, numbers)
+    if fixes and len(fixes) == len(numbers):
+        try:
+            return _decode_columns(fixes, np.array(numbers, dtype=np.int64))
+        except (ValueError, TypeError, OverflowError, CuaKhauError):
+            pass  # likewise
+    return _decode_lines([lines[number - 1] for number in numbers], numbers)
 
 
-def _decode_columns(rows: list[JsonObject], line: npt.NDArray[np.int64]) -> ReportColumns:
+def _decode_columns(fixes: list[_Fix], line: npt.NDArray[np.int64]) -> ReportColumns:
     """The quick way, for a body without a bad line; raises anything if there is one."""
-    device = cast("list[str]", [row["device"] for row in rows])
-    if not {str}.issuperset(map(type, device)):
-        raise TypeError("device")
-    if rows and (max(map(len, device)) > MAX_IDENTIFIER_LENGTH or "" in map(str.strip, device)):
+    names, name = number_names([fix.device for fix in fixes])
+    unusual = [each for each in names if not each.isalnum()]
+    if max(map(len, names)) > MAX_IDENTIFIER_LENGTH or any(not each or each != clean(each).strip() for each in unusual):
         raise ValueError("device")
-    lat, lon = _column([row["lat"] for row in rows]), _column([row["lon"] for row in rows])
-    speed_mps = _optional(rows, "speed_mps")
-    heading_deg = _optional(rows, "heading_deg")
-    accuracy_m = _optional(rows, "accuracy_m")
+    speed_mps = _column([fix.speed_mps for fix in fixes])
+    heading_deg = _column([fix.heading_deg for fix in fixes])
+    accuracy_m = _column([fix.accuracy_m for fix in fixes])
     speed_mps[speed_mps < 0] = np.nan
     accuracy_m[accuracy_m < 0] = np.nan
     heading_deg[(heading_deg < 0) | (heading_deg > 360)] = np.nan
     heading_deg %= 360.0
-    mock = np.fromiter((row.get("mock") is True for row in rows), np.bool_, len(rows))
     return ReportColumns(
-        device, _times([row.get("time") for row in rows]), lat, lon, speed_mps, heading_deg, accuracy_m, line, mock
+        names,
+        name,
+        _times([fix.time for fix in fixes]),
+        _column([fix.lat for fix in fixes]),
+        _column([fix.lon for fix in fixes]),
+        speed_mps,
+        heading_deg,
+        accuracy_m,
+        line,
+        np.array([fix.mock for fix in fixes], dtype=np.bool_),
     )
 
 
-def _column(values: list[object], allowed: frozenset[type] = _NUMBERS) -> Floats:
-    """Numbers as an array; where `None` is allowed it becomes NaN."""
-    if not allowed.issuperset(map(type, values)):
-        raise TypeError("not all numbers")
+def _column(values: Sequence[float | None]) -> Floats:
+    """Numbers as an array, `None` as NaN."""
     column = np.array(values, dtype=np.float64)
     if np.isinf(column).any():
         raise ValueError("infinite")
     return column
 
 
-def _optional(rows: list[JsonObject], key: str) -> Floats:
-    return _column([row.get(key) for row in rows], _NUMBERS_OR_NONE)
-
-
-def _times(values: list[object]) -> npt.NDArray[np.int64]:
-    seen: dict[object, int] = {}
+def _times(values: Sequence[str | int | float | None]) -> npt.NDArray[np.int64]:
+    seen: dict[str | int | float | None, int] = {}
     times = np.empty(len(values), dtype=np.int64)
     for row, value in enumerate(values):
         time_us = seen.get(value)
@@ -129,15 +162,17 @@ class _Line(NamedTuple):
 def _decode_lines(texts: list[bytes], numbers: list[int]) -> ReportColumns:
     good: list[_Line] = []
     good_numbers: list[int] = []
-    errors: list[Refusal] = []
+    errors = Refusals()
     for number, text in zip(numbers, texts, strict=True):
         try:
             good.append(_decode_line(text))
             good_numbers.append(number)
         except CuaKhauError as error:
-            errors.append(Refusal(number, RefusalReason.MALFORMED, str(error)))
+            errors.add(Refusal(number, RefusalReason.MALFORMED, str(error)))
+    names, name = number_names([line.device for line in good])
     return ReportColumns(
-        device=[line.device for line in good],
+        names=names,
+        name=name,
         time_us=np.array([line.time_us for line in good], dtype=np.int64),
         lat=np.array([line.lat for line in good], dtype=np.float64),
         lon=np.array([line.lon for line in good], dtype=np.float64),
@@ -146,7 +181,8 @@ def _decode_lines(texts: list[bytes], numbers: list[int]) -> ReportColumns:
         accuracy_m=np.array([line.accuracy_m for line in good], dtype=np.float64),
         mock=np.array([line.mock for line in good], dtype=np.bool_),
         line=np.array(good_numbers, dtype=np.int64),
-        errors=errors,
+        errors=errors.listed,
+        error_count=errors.counts[RefusalReason.MALFORMED],
     )
 
 
@@ -176,7 +212,10 @@ def _decode_line(text: bytes) -> _Line:
 
 
 def _answer(result: IntakeResult) -> bytes:
-    return orjson.dumps({"accepted": result.accepted, "refused": list(result.refusals)})
+    answer: dict[str, object] = {"accepted": result.accepted, "refused": list(result.refusals)}
+    if result.refused_count > len(result.refusals):
+        answer["refused_count"] = result.refused_count
+    return orjson.dumps(answer)
 
 
 def _decode_message(message: RawMessage) -> ReportColumns:
@@ -188,7 +227,7 @@ FORMAT = GpsFormat(
     title="Many fixes as NDJSON",
     description=(
         'NDJSON of `{"device","time","lat","lon","speed_mps"?,"heading_deg"?,"accuracy_m"?}`. Good lines are kept; '
-        "`refused` names each bad one by line, reason and value."
+        "`refused` names each bad one by line, reason and value, up to 2,000; of more `refused_count` says how many."
     ),
     decode=_decode_message,
     answer=_answer,

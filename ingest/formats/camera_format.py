@@ -5,8 +5,8 @@ A format is a file of this package that ends in its `FORMAT`, and its line in `r
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from ingest.formats.plate_read import PlateRead
 
@@ -21,7 +21,8 @@ class CameraFormat:
     `name` is the vendor's in `/cameras/{vendor}` and in the equipment list, `title` the product's name as shown.
     `decode` takes a payload and its media type and raises `MalformedError` where it cannot read it. With an
     `mqtt_topic` messages come over MQTT alone: each names its camera, which is found by `config.camera_id`, and the
-    broker says who may publish. Without, they are webhooks, and the camera proves itself by its key.
+    broker says who may publish. Without, they are webhooks, and the camera proves itself by its key. `acknowledgement`
+    is what the answer must hold as well, so that the camera does not send the same again.
     """
 
     name: str
@@ -29,6 +30,7 @@ class CameraFormat:
     decode: Callable[[bytes, str], list[PlateRead]]
     mqtt_topic: str | None = None
     max_bytes: int = MAX_WEBHOOK_BYTES
+    acknowledgement: Mapping[str, str | bool] = field(default_factory=dict)
 
     @property
     def path(self) -> str | None:

@@ -39,6 +39,7 @@ def decode(payload: bytes, content_type: str = "application/json") -> list[Plate
             confidence=confidence,
             candidates=(Candidate(plate, confidence),),
             source_ref=ref,
+            track=clean(tracked)[:64] if isinstance(tracked, str) and tracked else None,
         )
     ]
 

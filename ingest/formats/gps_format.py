@@ -13,12 +13,12 @@ from typing import Literal, TypeAlias
 
 import orjson
 
-from ingest.formats.report import Refusal, Report, ReportColumns
+from ingest.formats.report import Refusal, RefusalReason, Report, ReportColumns
 
 Method = Literal["GET", "POST"]
 
-MAX_MESSAGE_BYTES = 64 * 1024
-"""Of a format that carries single positions."""
+MAX_MESSAGE_BYTES = 2**20
+"""Of a format that says nothing else: a day's backlog of a phone."""
 PATH_PREFIX = "/gps/"
 
 
@@ -34,7 +34,7 @@ class RawMessage:
     """What a transport received: the payload, and what came beside it as far as the transport has such a thing.
 
     `query` is the raw query string of a URL, `headers` have names in lower case, `topic` is that of an MQTT message,
-    `gateway_token` the token of the server that forwards the message.
+    `gateway_token` the token of the server that forwards the message, `path` what a URL has behind the format's own.
     """
 
     payload: bytes = b""
@@ -42,6 +42,7 @@ class RawMessage:
     headers: Mapping[str, str] = field(default_factory=dict)
     topic: str | None = None
     gateway_token: str | None = None
+    path: tuple[str, ...] = ()
 
     @property
     def content_type(self) -> str:
@@ -51,10 +52,21 @@ class RawMessage:
 
 @dataclass(frozen=True, slots=True)
 class IntakeResult:
-    """What became of a message that could be read: how many fixes are durable now, and which reports were refused."""
+    """What became of a message that could be read: how many fixes are durable now, and which reports were refused.
+
+    `refusals` names the first of them, `counts` says how many there were for each reason; `vehicle_ids` are those of
+    its sender, as far as it sent single reports.
+    """
 
     accepted: int
     refusals: Sequence[Refusal] = ()
+    counts: Mapping[RefusalReason, int] = field(default_factory=dict)
+    vehicle_ids: frozenset[int] = field(default=frozenset(), compare=False)
+
+    @property
+    def refused_count(self) -> int:
+        """How many reports were refused."""
+        return max(len(self.refusals), sum(self.counts.values()))
 
 
 Decoded: TypeAlias = list[Report] | ReportColumns
@@ -77,7 +89,9 @@ class GpsFormat:
     `name` is the last part of its URL `/gps/{name}`, `title` and `description` explain it in the API's documentation.
     `decode` makes reports of a message, and raises `MalformedError` or `EncryptedError` where it cannot. `answer` is
     what the client expects to hear once they are kept, of the media type `answer_type`; errors are the transport's to
-    express. `methods` are those of HTTP, `max_bytes` limits a payload.
+    express. `answer_commands` is the answer that makes the client show texts, of formats that have such a thing.
+    `methods` are those of HTTP, `max_bytes` limits a payload. With `takes_path` more may stand behind its
+    path, `aliases` are other paths where clients look for it.
     """
 
     name: str
@@ -85,12 +99,27 @@ class GpsFormat:
     description: str
     decode: Callable[[RawMessage], Decoded]
     answer: Callable[[IntakeResult], bytes] = answer_json
+    answer_commands: Callable[[Sequence[str]], bytes] | None = None
     answer_type: str = "application/json"
     methods: tuple[Method, ...] = ("POST",)
+    takes_path: bool = False
+    aliases: tuple[str, ...] = ()
     credential: Credential = Credential.IDENTIFIER_OR_IMEI
     max_bytes: int = MAX_MESSAGE_BYTES
+
+    def answer_with(self, result: IntakeResult, texts: Sequence[str]) -> bytes:
+        """The answer, with texts for the client to show if there are any and it can."""
+        if texts and self.answer_commands is not None:
+            return self.answer_commands(texts)
+        return self.answer(result)
 
     @property
     def path(self) -> str:
         """Where it is served over HTTP."""
         return PATH_PREFIX + self.name
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """All paths where it is served, as the web framework writes them."""
+        paths = (self.path, *self.aliases)
+        return paths + tuple(f"{path}/{{rest:path}}" for path in paths if self.takes_path)

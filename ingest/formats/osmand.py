@@ -11,15 +11,17 @@ from urllib.parse import parse_qsl
 
 from geo.errors import MalformedError
 from geo.units import knots_to_mps
+from ingest.formats import flat
 from ingest.formats.gps_format import GpsFormat, RawMessage
 from ingest.formats.report import (
+    BYTE_ORDER_MARK,
     JsonObject,
     Report,
     clean,
+    read_document,
     read_flag,
     read_heading,
     read_identifier,
-    read_json,
     read_number,
     read_time,
     read_unsigned,
@@ -41,12 +43,17 @@ def decode(query: bytes, body: bytes, content_type: str) -> list[Report]:
     MalformedError
         If the device is not named or a value cannot be read.
     """
-    if "json" in content_type.lower() or body.lstrip()[:1] == b"{":
-        return decode_json(body, fallback_device=dict(_pairs(query)).get("id"))
+    if "json" in content_type.lower() or body.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] in (b"{", b"["):
+        return decode_json(body, fallback_device=_device_of(query))
     pairs = _pairs(query)
     if body:
         pairs += _pairs(body.strip())
     return [decode_pairs(pairs)]
+
+
+def _device_of(query: bytes) -> str | None:
+    values = dict(_pairs(query))
+    return values.get("id") or values.get("deviceid")
 
 
 def decode_pairs(pairs: Iterable[tuple[str, str]]) -> Report:
@@ -67,8 +74,8 @@ def decode_pairs(pairs: Iterable[tuple[str, str]]) -> Report:
     device = read_identifier(values.pop("id", None) or values.pop("deviceid", None), key="id")
     values.pop("deviceid", None)
     lat_text, lon_text = values.pop("lat", None), values.pop("lon", None)
-    if "location" in values:
-        lat_text, separator, lon_text = values.pop("location").partition(",")
+    if location := values.pop("location", None):
+        lat_text, separator, lon_text = location.partition(",")
         if not separator:
             raise MalformedError("location={value} is not lat,lon.", field="location", value=clean(lat_text)[:40])
     speed_kn = read_unsigned(values.pop("speed", None), key="speed")
@@ -98,23 +105,53 @@ def decode_pairs(pairs: Iterable[tuple[str, str]]) -> Report:
 
 
 def decode_json(body: bytes, *, fallback_device: str | None = None) -> list[Report]:
-    """The reports in the JSON body of a newer Traccar Client.
+    """The reports in the JSON body of a newer Traccar Client, or in a list of such bodies.
 
     Raises
     ------
     MalformedError
         If the body is not such JSON, the device is not named, or a value cannot be read.
     """
-    document = read_json(body)
-    device = read_identifier(document.get("device_id") or fallback_device, key="device_id")
+    document = read_document(body)
+    if isinstance(document, list):
+        return [report for item in document for report in _decode_listed(item, fallback_device)]
+    if not isinstance(document, dict):
+        raise MalformedError("The body is JSON but not an object.")
+    return _decode_document(document, fallback_device)
+
+
+def _decode_listed(item: object, fallback_device: str | None) -> list[Report]:
+    """The reports of one document of a list; one that cannot be read is a report with its `fault`."""
+    try:
+        if not isinstance(item, dict):
+            raise MalformedError("{value} is not a JSON object.", value=clean(str(item))[:40])
+        return _decode_document(item, fallback_device)
+    except MalformedError as error:
+        return [Report(fallback_device or "", fault=str(error))]
+
+
+def _decode_document(document: JsonObject, fallback_device: str | None) -> list[Report]:
     locations = document.get("location")
+    if locations is None and flat.is_flat(document):
+        return [flat.decode_object(document, [fallback_device] if fallback_device else [])]
+    device = read_identifier(document.get("device_id") or fallback_device, key="device_id")
     if locations is None:
         return [Report(device)]
     if isinstance(locations, dict):
-        locations = [locations]
-    if not isinstance(locations, list) or not all(isinstance(location, dict) for location in locations):
+        return [_decode_location(device, locations)]
+    if not isinstance(locations, list):
         raise MalformedError("location is not an object.", field="location")
-    return [_decode_location(device, location) for location in locations]
+    return [_decode_item(device, location) for location in locations]
+
+
+def _decode_item(device: str, location: object) -> Report:
+    """One location of several; one that cannot be read is a report with its `fault`."""
+    try:
+        if not isinstance(location, dict):
+            raise MalformedError("location is not an object.", field="location")
+        return _decode_location(device, location)
+    except MalformedError as error:
+        return Report(device, fault=str(error))
 
 
 def _decode_location(device: str, location: JsonObject) -> Report:
@@ -187,4 +224,5 @@ FORMAT = GpsFormat(
     description="One position as query, form or JSON. 200 when it is durable, or refused for good.",
     decode=_decode_message,
     methods=("GET", "POST"),
+    aliases=("/",),
 )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import math
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,12 +21,21 @@ from ingest.formats.report import clean
 from ingest.plates import squeeze
 
 Toward = Literal["toward", "away"]
+Circumstance = Literal["preview", "retransmission", "parked"]
+"""Why a read says nothing of a truck that passes now: more of it will follow, it was sent long ago, or it stands."""
 
+PERCENT = 100.0
 MAX_CANDIDATES = 10
 MAX_RESULTS = 20
 MAX_PARTS = 16
-UNKNOWN_PLATES = frozenset({"", "UNKNOWN", "NOPLATE", "NONE", "NULL", "0"})
-"""What cameras write where they saw a vehicle but read no plate."""
+_MARKS = re.compile(r"[*?#()\[\]{}<>:;,'\"|\\]+")
+"""Marks that stand for characters that were not read, or around a text; no plate has them."""
+_NO_PLATE = re.compile(
+    r"(?:UNKNOWN|UNLICEN[CS]ED|UNRECOGNI[SZ]ED|UNREADABLE|UNREAD|UNDETECTED|UNDEFINED"
+    r"|NO(?:T)?(?:LICEN[CS]E|NUMBER)?(?:PLATE|READ|RECOGNI[SZ]ED|DETECTED|FOUND|AVAILABLE)|WITHOUTPLATE"
+    r"|[无無没沒未][有]?[车車]?牌|未[识識][别別]|未知|KHONG(?:CO|DOC|NHAN)?(?:DUOC)?(?:BIEN|BKS)).*"
+)
+"""What cameras write where they saw a vehicle but read no plate, with what some firmwares append."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,9 @@ class PlateRead:
     `candidates` are all readings, best first, `plate` among them. `time` is aware UTC, `None` if the message names
     none. `direction` is toward or away from the camera, `heading_deg` the way the vehicle moves across the picture in
     degrees; cameras give one, the other, or neither. `source_ref` is the same whenever the same message comes again.
-    `image` is the picture that came with it (JPEG or PNG as sent, not checked).
+    `image` is the picture that came with it (JPEG or PNG as sent, not checked). `track` is the same in all reads of one
+    vehicle that the camera followed through its picture, `circumstance` what the camera says of a read that is no
+    passage of now.
     """
 
     camera: str
@@ -52,6 +67,8 @@ class PlateRead:
     direction: Toward | None = None
     heading_deg: float | None = None
     image: bytes | None = None
+    track: str | None = None
+    circumstance: Circumstance | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +143,10 @@ def read_confidence(value: object, *, scale: float = 1.0) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
     share = value / scale
+    if scale == PERCENT and 0.0 < value < 1.0:
+        share = float(value)  # some firmwares give a share where the protocol says percent, others the reverse
+    elif scale == 1.0 and 2.0 <= value <= PERCENT:
+        share = value / PERCENT
     return float(min(max(share, 0.0), 1.0)) if math.isfinite(share) else 0.0
 
 
@@ -137,11 +158,35 @@ def read_degrees(value: object) -> float | None:
 
 
 def tidy_plate(value: object) -> str:
-    """A plate as read, in capitals without separators; empty if none was read."""
+    """A plate as read, in capitals without separators; empty if none was read.
+
+    Every plate has a digit that is not zero; words without one (None, N/A, 车牌, 无, Chưa rõ) say that none was read,
+    and so does one of the texts for it with a number appended. A single letter is kept: it is a piece of a reading.
+    """
     if not isinstance(value, str):
         return ""
     plate = squeeze(clean(value))[:16]
-    return "" if plate in UNKNOWN_PLATES else plate
+    letters = "".join(c for c in unicodedata.normalize("NFD", _MARKS.sub("", plate)) if not unicodedata.combining(c))
+    has_digit = any(c.isdigit() and c != "0" for c in plate)
+    is_piece = len(plate) == 1 and plate.isascii() and plate.isalpha()
+    return plate if (has_digit or is_piece) and not _NO_PLATE.fullmatch(letters) else ""
+
+
+def read_name(value: object) -> str:
+    """A camera's, lane's or vehicle's name or number as text; empty if there is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return clean(str(value)).strip()[:128]
+
+
+def read_base64(value: object) -> bytes | None:
+    """A picture in base64, also as a data URL; `None` if there is none or it cannot be read."""
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        return base64.b64decode(value.rpartition(",")[2], validate=False) or None
+    except (binascii.Error, ValueError):
+        return None
 
 
 def rank(best: Candidate, others: Iterable[Candidate]) -> tuple[Candidate, ...]:

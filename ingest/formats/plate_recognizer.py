@@ -6,6 +6,8 @@ Version 1 of a result has `plate` as text with `score` and `candidates`; version
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from geo.errors import MalformedError
 from ingest.formats.camera_format import CameraFormat
 from ingest.formats.plate_read import (
@@ -20,7 +22,8 @@ from ingest.formats.plate_read import (
     tidy_plate,
     with_image,
 )
-from ingest.formats.report import JsonObject, clean, read_json, read_time
+from ingest.formats.report import JsonObject, clean
+from ingest.formats.text import read_clock, read_object
 
 
 def decode(body: bytes, content_type: str) -> list[PlateRead]:
@@ -32,14 +35,16 @@ def decode(body: bytes, content_type: str) -> list[PlateRead]:
         If the body is not such a message.
     """
     image = None
-    message = body
+    message, message_type = body, content_type
     if content_type.lower().startswith("multipart/"):
         parts = split_multipart(body, content_type)
-        message = next((part.data for part in parts if part.name == "json"), b"")
+        message, message_type = next(
+            ((part.data, part.content_type) for part in parts if part.name == "json"), (b"", "")
+        )
         if not message:
             raise MalformedError("The field json is missing.", field="json")
         image = next((part.data for part in parts if part.data and part.name in {"upload", "vehicle", "plate"}), None)
-    document = read_json(message)
+    document = read_object(message, message_type)
     data = document.get("data")
     if not isinstance(data, dict):
         raise MalformedError("data is missing or not an object.", field="data")
@@ -47,7 +52,7 @@ def decode(body: bytes, content_type: str) -> list[PlateRead]:
     if not isinstance(results, list):
         raise MalformedError("data.results is not a list.", field="data.results")
     camera = clean(str(data.get("camera_id") or ""))[:128]
-    time = read_time(data.get("timestamp"), key="data.timestamp")
+    time = read_clock(data.get("timestamp"), key="data.timestamp", zone=UTC)
     reads: list[PlateRead] = []
     for number, result in enumerate(results[:MAX_RESULTS]):
         if not isinstance(result, dict):

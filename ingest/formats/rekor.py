@@ -1,28 +1,30 @@
 """Rekor Scout (OpenALPR) webhooks: JSON, one `alpr_group` a passage; other messages carry no read.
 
-Confidences are percent, `epoch_start` milliseconds since 1970, `travel_direction` degrees across the picture.
+Confidences are percent, `epoch_start` milliseconds since 1970, `travel_direction` degrees across the picture. A group
+that `is_preview` comes before the vehicle has passed, under the same `best_uuid` as the group that follows; one that
+`is_parked` is of a vehicle that stands.
 """
 
 from __future__ import annotations
-
-import base64
-import binascii
 
 from geo.errors import MalformedError
 from ingest.formats.camera_format import CameraFormat
 from ingest.formats.plate_read import (
     Candidate,
+    Circumstance,
     PlateRead,
     rank,
+    read_base64,
     read_confidence,
     read_degrees,
     reference,
     tidy_plate,
 )
-from ingest.formats.report import JsonObject, clean, read_json, read_time
+from ingest.formats.report import JsonObject, clean, read_flag, read_time
+from ingest.formats.text import read_object
 
 
-def decode(body: bytes, content_type: str = "application/json") -> list[PlateRead]:  # noqa: ARG001 - all decoders alike
+def decode(body: bytes, content_type: str = "application/json") -> list[PlateRead]:
     """The plate of one group; empty for a heartbeat and for the single pictures (`alpr_results`) of a group.
 
     Raises
@@ -30,7 +32,7 @@ def decode(body: bytes, content_type: str = "application/json") -> list[PlateRea
     MalformedError
         If the body is not JSON, or a group lacks its plate.
     """
-    document = read_json(body)
+    document = read_object(body, content_type)
     if document.get("data_type", "alpr_group") != "alpr_group":
         return []
     if "best_plate_number" not in document:
@@ -50,6 +52,8 @@ def decode(body: bytes, content_type: str = "application/json") -> list[PlateRea
         ),
     )
     uuid = document.get("best_uuid")
+    circumstance = _circumstance(document)
+    ref = clean(uuid)[:128] if isinstance(uuid, str) and clean(uuid) else reference(body)
     camera = document.get("camera_id")
     return [
         PlateRead(
@@ -58,9 +62,10 @@ def decode(body: bytes, content_type: str = "application/json") -> list[PlateRea
             plate=best.plate,
             confidence=best.confidence,
             candidates=candidates,
-            source_ref=clean(uuid)[:128] if isinstance(uuid, str) and clean(uuid) else reference(body),
+            source_ref=f"{ref}-preview" if circumstance == "preview" else ref,
             heading_deg=read_degrees(document.get("travel_direction")),
             image=_image(document),
+            circumstance=circumstance,
         )
     ]
 
@@ -68,13 +73,13 @@ def decode(body: bytes, content_type: str = "application/json") -> list[PlateRea
 def _image(document: JsonObject) -> bytes | None:
     best = document.get("best_plate")
     crops = [document.get("vehicle_crop_jpeg"), best.get("plate_crop_jpeg") if isinstance(best, dict) else None]
-    for crop in crops:
-        if isinstance(crop, str) and crop:
-            try:
-                return base64.b64decode(crop, validate=True)
-            except (binascii.Error, ValueError):
-                continue
-    return None
+    return next((image for crop in crops if (image := read_base64(crop))), None)
+
+
+def _circumstance(document: JsonObject) -> Circumstance | None:
+    if read_flag(document.get("is_preview")):
+        return "preview"
+    return "parked" if read_flag(document.get("is_parked")) else None
 
 
 FORMAT = CameraFormat("rekor", "Rekor Scout", decode)

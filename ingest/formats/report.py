@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -22,10 +24,15 @@ MAX_IDENTIFIER_LENGTH = 128
 MAX_ATTRIBUTES = 64
 """Unknown keys beyond this many are dropped: a message describes one place, not a database."""
 MAX_TEXT_LENGTH = 256
+MAX_LISTED = 2_000
+"""Refusals of one message that are named; more help nobody, and answers of megabytes hurt. All are counted."""
 
 _SECONDS_LIMIT = 2**31 - 1
 """Epoch numbers below this are seconds, from it on milliseconds (the rule of Traccar's OsmAnd port)."""
+FINER_UNITS = ((1e17, 1e9), (1e14, 1e6))
+"""From so large a number on it counts nano- or microseconds: as milliseconds it would be of the year 5138 or later."""
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _ZONE_AFTER_SPACE = re.compile(r" (\d{2}:?\d{2})$", re.ASCII)
 
@@ -50,6 +57,12 @@ class RefusalReason(StrEnum):
     MALFORMED = "malformed"
     ENCRYPTED = "encrypted"
     IMPOSSIBLE_JUMP = "impossible_jump"
+    SAME_PLACE = "same_place"
+    """Exactly where other vehicles' devices say that they are: not counted as refused, but shown to officers."""
+
+
+NULL_ISLAND_DEG = 0.01
+"""A receiver without a position sends 0, 0 or what is left of it after arithmetic; no road is within 1 km of there."""
 
 
 class EncryptedError(InvalidInputError):
@@ -62,7 +75,9 @@ class Report:
 
     `device` is the identifier as sent. `time` is aware UTC, `None` if the message names none (then the time
     of receipt counts). `lat` and `lon` (EPSG:4326) are both `None` in a message that is valid but no position.
-    Unknown measurements are `None`; `battery` is a share 0–1; `mock` marks a position faked on the phone.
+    Unknown measurements are `None`; `battery` is a share 0–1; `mock` marks a position faked on the phone. With a
+    `fault` it is one of several in a message, and says only why it could not be read. `alternatives` are other
+    identifiers by which the sender may be known; `is_event` marks a message that is no position and wants to be none.
     """
 
     device: str
@@ -76,6 +91,9 @@ class Report:
     battery: float | None = None
     mock: bool = False
     attributes: AttributeValues = field(default_factory=dict)
+    fault: str | None = None
+    alternatives: tuple[str, ...] = ()
+    is_event: bool = False
 
     @property
     def has_position(self) -> bool:
@@ -102,14 +120,30 @@ class Refusal:
     detail: str
 
 
+class Refusals:
+    """What was refused of a message: the first `MAX_LISTED`, and how many for each reason."""
+
+    def __init__(self) -> None:
+        self.listed: list[Refusal] = []
+        self.counts: Counter[RefusalReason] = Counter()
+
+    def add(self, refusal: Refusal) -> None:
+        """Count a refusal, and name it while there is room."""
+        self.counts[refusal.reason] += 1
+        if len(self.listed) < MAX_LISTED:
+            self.listed.append(refusal)
+
+
 @dataclass
 class ReportColumns:
     """Many reports as columns of n values; unknown measurements are NaN.
 
-    `line` is each report's line in its message, `errors` are the lines that could not be read.
+    `names` are the identifiers in it, each once, `name` is the place of each report's own among them. `line` is each
+    report's line in its message, ascending; `errors` are the first lines that could not be read, of `error_count`.
     """
 
-    device: list[str]
+    names: list[str]
+    name: npt.NDArray[np.intp]
     time_us: npt.NDArray[np.int64]
     lat: Floats
     lon: Floats
@@ -119,6 +153,18 @@ class ReportColumns:
     line: npt.NDArray[np.int64]
     mock: npt.NDArray[np.bool_]
     errors: list[Refusal] = field(default_factory=list)
+    error_count: int = 0
+
+    @property
+    def device(self) -> list[str]:
+        """The identifier of each report."""
+        return [self.names[place] for place in self.name.tolist()]
+
+
+def number_names(devices: Sequence[str]) -> tuple[list[str], npt.NDArray[np.intp]]:
+    """The `names` and `name` of `ReportColumns` of each report's identifier."""
+    places = {device: place for place, device in enumerate(dict.fromkeys(devices))}
+    return list(places), np.fromiter(map(places.__getitem__, devices), np.intp, len(devices))
 
 
 def clean(text: str) -> str:
@@ -136,6 +182,20 @@ def from_microseconds(time_us: int) -> datetime:
     return EPOCH + timedelta(microseconds=time_us)
 
 
+def read_document(body: bytes) -> object:
+    """The JSON document in `body`; a byte order mark before it, as some systems write it, says nothing.
+
+    Raises
+    ------
+    MalformedError
+        If it is not JSON.
+    """
+    try:
+        return orjson.loads(body.removeprefix(BYTE_ORDER_MARK))
+    except orjson.JSONDecodeError as error:
+        raise MalformedError("The body is not JSON: {reason}.", reason=str(error)) from None
+
+
 def read_json(body: bytes) -> JsonObject:
     """The JSON object in `body`.
 
@@ -144,10 +204,7 @@ def read_json(body: bytes) -> JsonObject:
     MalformedError
         If it is not JSON, or not an object.
     """
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise MalformedError("The body is not JSON: {reason}.", reason=str(error)) from None
+    document = read_document(body)
     if not isinstance(document, dict):
         raise MalformedError("The body is JSON but not an object.")
     return document
@@ -163,9 +220,9 @@ def read_identifier(value: object, *, key: str) -> str:
     """
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or not value.strip():
+    identifier = clean(value).strip() if isinstance(value, str) else ""
+    if not identifier:
         raise MalformedError("{key} is missing: it names the device.", field=key, key=key)
-    identifier = clean(value).strip()
     if len(identifier) > MAX_IDENTIFIER_LENGTH:
         raise MalformedError(
             "{key} is longer than {limit} characters.", field=key, key=key, limit=MAX_IDENTIFIER_LENGTH
@@ -223,7 +280,7 @@ def read_heading(value: object, *, key: str) -> float | None:
 
 
 def read_time(value: object, *, key: str) -> datetime | None:
-    """A time as devices write it, aware UTC: seconds or milliseconds since 1970, ISO 8601, or `YYYY-MM-DD HH:MM:SS`.
+    """A time as devices write it, aware UTC: s, ms, µs or ns since 1970, ISO 8601, or `YYYY-MM-DD HH:MM:SS`.
 
     Text without an offset is UTC, as Traccar's OsmAnd port reads it. `None` for a missing or empty value.
 
@@ -244,7 +301,8 @@ def read_time(value: object, *, key: str) -> datetime | None:
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         number = read_number(value, key=key)
         assert number is not None
-        seconds = number if abs(number) < _SECONDS_LIMIT else number / 1000.0
+        unit = next((unit for least, unit in FINER_UNITS if abs(number) >= least), 1e3)
+        seconds = number if abs(number) < _SECONDS_LIMIT else number / unit
         return EPOCH + timedelta(seconds=seconds)
     except (ValueError, OverflowError):
         raise MalformedError(

@@ -30,7 +30,9 @@ export function frame({ ink, muted, line, surface }) {
     grid: { left: 52, right: 14, top: 10, bottom: 26 },
     textStyle: { fontFamily: "inherit", color: ink },
     tooltip: {
-      trigger: "axis", confine: true, backgroundColor: surface, borderColor: line, textStyle: { color: ink, fontSize: 12 },
+      // Drawn, not HTML: the pages' policy lets no style attribute in.
+      trigger: "axis", confine: true, renderMode: "richText", backgroundColor: surface, borderColor: line,
+      textStyle: { color: ink, fontSize: 12, rich: { strong: { color: ink, fontSize: 12, fontWeight: "bold" } } },
     },
     axis: {
       axisLabel: { color: muted, fontSize: 11, hideOverlap: true }, axisLine: { lineStyle: { color: line } },
@@ -81,15 +83,19 @@ export function curves({ quantiles, fans, scale = 1 }) {
 export const peakOf = (values) =>
   values.reduce((best, value, i) => (value !== null && (values[best] === null || value > values[best]) ? i : best), 0);
 
+/** The colours of the curves' keys, by look, as rich text of a tooltip. */
+const keysOf = (looks) =>
+  Object.fromEntries(Object.entries(looks.fans).map(([look, { line }]) => [look, { color: line, fontSize: 12 }]));
+
 /** What holds at a moment, as the lines of a tooltip. */
 function tooltipText(drawn, fan, looks, words, i, clock) {
   const text = (value) => (value === null ? "–" : words.number(value, fan.digits || 0));
   const unit = fan.unit ? ` ${fan.unit}` : "";
   const rows = drawn.map(({ name, look, low, median, high }) => {
-    const key = drawn.length > 1 ? `<span style="color:${looks.fans[look].line}">${KEYS[look]}</span> ${name} ` : "";
-    return `${key}<b>${text(median[i])}${unit}</b> (${words.range(text(low[i]), text(high[i]))})`;
+    const key = drawn.length > 1 ? `{${look}|${KEYS[look]}} ${name} ` : "";
+    return `${key}{strong|${text(median[i])}${unit}} (${words.range(text(low[i]), text(high[i]))})`;
   });
-  return [clock, ...rows].join("<br>");
+  return [clock, ...rows].join("\n");
 }
 
 /** The ECharts option of a chart. */
@@ -136,6 +142,7 @@ export function fanOption(fan, looks, words) {
     grid,
     tooltip: {
       ...tooltip,
+      textStyle: { ...tooltip.textStyle, rich: { ...tooltip.textStyle.rich, ...keysOf(looks) } },
       formatter: ([{ dataIndex: i }]) => tooltipText(drawn, fan, looks, words, i, clock(hours(i))),
     },
     xAxis: {

@@ -18,9 +18,15 @@ from app.platform.actions import ActionContext
 from app.platform.runtime import Runtime
 from app.procedures.procedure import Facts
 from app.sheets.service import Sheets
+from tests.app.declaring import declaration_body, declaration_line
 from tests.app.dispatching import add_organisation, trip_body
 
 SignIn = Callable[..., TestClient]
+
+
+def goods(**changes: Any) -> dict[str, Any]:
+    """A line of goods for a small truck."""
+    return declaration_line(**{"gross_weight_kg": 1300.0, "net_weight_kg": 1200.0, "quantity": 1200.0, **changes})
 
 
 @dataclass
@@ -54,6 +60,21 @@ class Counter:
                     self.sheets.confirm_step(action, trip["trip_id"], step, expected_version=None)
             session.commit()
         return int(trip["trip_id"])
+
+    def declare(self, plate: str = "29C-123.45", **changes: Any) -> int:
+        """A trip declared by the enterprise with all its papers, a small truck of fresh goods unless told otherwise."""
+        arrival = self.runtime.clock.now() + timedelta(hours=2)
+        small = {
+            "container": "none",
+            "refrigerated": False,
+            "payload_kg": 1500,
+            "trailer_plate": "",
+            "lines": [goods()],
+        }
+        body = {**declaration_body(arrival, plate=plate, **{**small, **changes}), "submit": True}
+        made = self.enterprise.post("/api/v1/declarations", json=body)
+        assert made.status_code in {200, 201}, made.text
+        return int(made.json()["trip_id"])
 
     def fee(self, trip_id: int, who: TestClient | None = None) -> dict[str, Any]:
         """The fee of a trip as somebody (the enterprise) sees it."""
@@ -103,6 +124,26 @@ class Counter:
         headers = {"X-Timestamp": timestamp, "X-Signature": signature, "Content-Type": "application/json"}
         anyone = TestClient(self.cashier.app)
         return anyone.post(f"/api/v1/payments/bank/{account['collecting_account_id']}", content=body, headers=headers)
+
+    def knock(self, body: bytes, headers: dict[str, str], collector: str = "gate_management") -> Response:
+        """A gateway posts a message to the door of an account; the answer."""
+        where = f"/api/v1/payments/bank/{self.accounts[collector]['collecting_account_id']}"
+        return TestClient(self.cashier.app).post(where, content=body, headers=headers)
+
+    def statement(self, content: bytes, who: TestClient | None = None) -> list[str]:
+        """A statement is read by somebody (the first cashier); the results of its rows."""
+        answer = (who or self.cashier).post("/api/v1/payments/statements", content=content)
+        assert answer.status_code == 200, answer.text
+        return [row["result"] for row in answer.json()["rows"]]
+
+    def money(self) -> list[tuple[int, int, int]]:
+        """What is booked: of each transfer its amount, the sum of its payments, and how many they are."""
+        query = """
+            SELECT t.amount_vnd, sum(p.amount_vnd)::bigint, count(*)::int
+            FROM app.bank_transfer t LEFT JOIN app.payment p USING (transfer_id)
+            GROUP BY t.transfer_id ORDER BY t.transfer_id
+        """
+        return [tuple(row) for row in self.rows(query)]
 
     def pay(self, amount_vnd: int, content: str, collector: str = "gate_management") -> dict[str, Any]:
         """A transfer comes in; what became of it."""

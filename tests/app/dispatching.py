@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.tables import Organisation
 from app.platform.runtime import Runtime
+from app.registers import claims
 from geo.corridor import Corridor
 from ingest.store import get_or_add_vehicle
 from ingest.tables import LastPosition, SiteEvent
@@ -44,7 +45,9 @@ def put_truck(
 ) -> int:
     """A truck at a kilometre of a road (or moved there); its id."""
     norm = plate.replace("-", "").replace(".", "")
-    vehicle = get_or_add_vehicle(session, norm, plate=plate, kind="truck", organisation_id=organisation_id, now=time)
+    vehicle = get_or_add_vehicle(session, norm, plate=plate, kind="truck", now=time)
+    if organisation_id is not None:
+        claims.carry_over(session, [(vehicle.vehicle_id, organisation_id)], time)
     way = "to_border" if direction >= 0 else "from_border"
     (road_id,), (offset_m,) = corridor.place_at(road, [km], way)
     (lon,), (lat,) = corridor.position(road, [km], way)

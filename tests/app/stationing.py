@@ -12,6 +12,8 @@ from httpx import Response
 
 from app.platform.runtime import Runtime
 from app.procedures import service as procedures
+from app.sheets.presence import make_keeper
+from app.trips import progress
 from tests.app.declaring import declaration_body, declaration_line
 from tests.app.dispatching import add_organisation, put_truck
 
@@ -54,6 +56,7 @@ class Gate:
         with self.runtime.sessions() as session:
             now = self.runtime.clock.now()
             put_truck(session, self.runtime.corridor, plate, time=now, km=km, speed_mps=0.0, site_id=site_id)
+            progress.advance(session, now, keeper=make_keeper(), tails_km={})
             session.commit()
 
     def sheet(self, trip_id: int) -> dict[str, Any]:
@@ -64,7 +67,7 @@ class Gate:
 
     def state(self, trip_id: int) -> dict[str, str]:
         """The status of each step."""
-        return {one["step"]: one["status"] for one in self.sheet(trip_id)["steps"]}
+        return {step["step"]: step["status"] for step in self.sheet(trip_id)["steps"]}
 
     def act(self, role: str, trip_id: int, step: str, act: str = "confirm", **body: Any) -> Response:
         """An act on a step at the sheet's present version."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,7 @@ class Ahead:
     quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
     gate_ids: tuple[str, ...] = ("huu-nghi", "tan-thanh")
     yard_ids: tuple[str, ...] = ("xuan-cuong",)
+    pace_veh_per_h: Mapping[str, float] = field(default_factory=dict)
 
     def _lines(self, *ends: float) -> Floats:
         middle = np.stack([np.linspace(1.0, end, 72) for end in ends])
@@ -128,7 +129,7 @@ def test_what_was_dismissed_comes_back_only_when_it_is_worse(stage: Stage) -> No
         assert (dismissed.status_code, dismissed.json()["status"]) == (200, "dismissed")
     assert stage.police.post(f"{where}/take").status_code == 409
     refresh(stage, 9.0, after_min=1)
-    assert [one["status"] for one in standing(stage)] == ["dismissed"]
+    assert [advisory["status"] for advisory in standing(stage)] == ["dismissed"]
     refresh(stage, 14.0, after_min=1)
     (worse,) = standing(stage)
     assert (worse["status"], worse["severity"]) == ("open", "alarm")
@@ -168,7 +169,7 @@ def test_planners_set_the_thresholds(stage: Stage, sign_in: SignIn) -> None:
     assert planner.put(where, json=wrong, headers={"If-Match": '"2"'}).status_code == 422
     assert stage.driver.get(where).status_code == 403
     refresh(stage, 9.0)
-    assert [one["severity"] for one in standing(stage)] == ["notice"]
+    assert [advisory["severity"] for advisory in standing(stage)] == ["notice"]
 
 
 def test_a_forecast_without_gate_settings_still_advises(stage: Stage) -> None:
@@ -177,3 +178,25 @@ def test_a_forecast_without_gate_settings_still_advises(stage: Stage) -> None:
         seen = advisories.read_outlook(session, Ahead(now + timedelta(0), 9.0), now)
     assert seen.gates["huu-nghi"].closes_at is None
     assert [truck.gate_id for truck in seen.trucks] == ["huu-nghi"]
+
+
+def test_advice_counts_with_the_pace_that_a_gate_was_seen_to_keep(stage: Stage) -> None:
+    now = stage.runtime.clock.now()
+    with stage.runtime.sessions() as session:
+        believed = advisories.read_outlook(session, Ahead(now, 9.0), now).gates
+        seen = advisories.read_outlook(session, Ahead(now, 9.0, pace_veh_per_h={"huu-nghi": 11.5}), now).gates
+    assert seen["huu-nghi"].service_veh_per_h == 11.5
+    assert seen["tan-thanh"].service_veh_per_h == believed["tan-thanh"].service_veh_per_h
+
+
+def test_a_changed_advice_says_what_changed_and_does_not_pile_up(stage: Stage) -> None:
+    refresh(stage, 9.0)
+    (first,) = standing(stage)
+    assert first["change"] == ""
+    refresh(stage, 16.0, after_min=2)
+    (second,) = standing(stage)
+    assert second["advisory_id"] == first["advisory_id"]
+    assert "Cảnh báo → Báo động" in second["change"]
+    refresh(stage, 16.0, after_min=1)
+    (third,) = standing(stage)
+    assert third["change"] == second["change"], "what was told last stays told"

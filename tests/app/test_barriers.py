@@ -170,8 +170,8 @@ def test_from_the_camera_over_the_sheet_to_the_open_barrier(
     barriers.settle()
     assert len(controller.heard) == 1
     shown = guard.get(f"{url}/sheet").json()["equipment"]
-    assert [(one["station"], one["status"]) for one in shown["reads"]] == [("barrier_1", "matched")]
-    assert [one["status"] for one in shown["barriers"]] == ["opened"]
+    assert [(read["station"], read["status"]) for read in shown["reads"]] == [("barrier_1", "matched")]
+    assert [state["status"] for state in shown["barriers"]] == ["opened"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import base64
 import json
 from datetime import timedelta
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +16,7 @@ from sqlalchemy import text
 from app.platform.runtime import Runtime
 from app.tracking.worker import Worker
 from capacity import store as capacity_store
+from ingest.formats.registry import CAMERA_FORMATS
 from tests.app.dispatching import Stage, put_truck, set_stage
 from tests.app.equipping import BOUNDARY, JPEG, bearer, one, rekor, send, set_up
 from tests.app.gps import drain, rows
@@ -94,6 +96,7 @@ def test_the_same_truck_read_twice_is_one_passage(runtime, client, stage, admini
 
 
 def test_yards_are_moved_by_direction_and_count_strangers(runtime, client, stage, administrator) -> None:
+    runtime.clock.advance(3600)  # the trip was entered long before the first read
     arrive(runtime, stage)
     config = {"movement": "heading_enters", "enter_heading_deg": 0}
     device = camera(administrator, "xuan-cuong", station="yard", config=config)
@@ -104,7 +107,7 @@ def test_yards_are_moved_by_direction_and_count_strangers(runtime, client, stage
     send(client, device, rekor(PLATE, now - timedelta(minutes=2), uuid="d", travel_direction=181.0))
     with runtime.sessions() as session:
         assert capacity_store.get_yard_state(session, "xuan-cuong", now).inside_veh == 1
-        assert [one.plate_norm for one in capacity_store.list_inside(session, "xuan-cuong")] == ["51C99999"]
+        assert [truck.plate_norm for truck in capacity_store.list_inside(session, "xuan-cuong")] == ["51C99999"]
     assert rows(runtime, "SELECT count(*) FROM app.outbox WHERE type = 'yard'")[0][0] == 3
 
 
@@ -179,7 +182,9 @@ def test_cameras_prove_themselves_in_the_way_they_can(runtime, client, stage, ad
     basic = base64.b64encode(f"camera:{key}".encode()).decode()
     assert client.post("/cameras/rekor", content=body, headers={"Authorization": f"Basic {basic}"}).status_code == 200
     assert client.post(f"/cameras/rekor?token={key}", content=body).status_code == 200
-    assert client.post("/cameras/rekor", content=body).status_code == 401
+    refused = client.post("/cameras/rekor", content=body)
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].startswith('Basic realm="')
     assert client.post("/cameras/rekor", content=body, headers={"Authorization": "Basic ???"}).status_code == 401
     assert client.post(f"/cameras/hikvision?token={key}", content=body).status_code == 401
     assert client.post(f"/cameras/other?token={key}", content=body).status_code == 422
@@ -187,6 +192,33 @@ def test_cameras_prove_themselves_in_the_way_they_can(runtime, client, stage, ad
     assert send(client, device, body).status_code == 401
     assert send(client, renewed, body).status_code == 200
     assert key.encode() not in one(runtime, "SELECT key_hash FROM app.equipment").key_hash
+
+
+@pytest.mark.parametrize("vendor", [name for name, item in CAMERA_FORMATS.items() if item.path])
+def test_a_camera_that_waits_to_be_asked_is_asked(client, stage, administrator, vendor) -> None:
+    device = camera(administrator, "huu-nghi-barrier-1", vendor)
+    url = f"/cameras/{vendor}"
+    wrong = base64.b64encode(b"admin:admin").decode()
+    for headers in ({}, {"Authorization": f"Basic {wrong}"}, {"Authorization": 'Digest username="admin"'}):
+        refused = client.post(url, content=b"{}", headers=headers)
+        assert (refused.status_code, refused.headers["WWW-Authenticate"].split()[0]) == (401, "Basic")
+    answered = client.post(url, content=b"not a message", auth=httpx.BasicAuth("admin", device["key"]))
+    assert answered.status_code == 400, "the key was right, the message was not"
+    assert client.get("/api/v1/plate-reads").headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_dahua_is_told_that_its_message_came(runtime, client, stage, administrator) -> None:
+    device = camera(administrator, "huu-nghi-barrier-1", "dahua")
+    plate = {"PlateNumber": "桂FA1234", "Confidence": 93, "IsExist": True}
+    snap = {"AccurateTime": runtime.clock.now().isoformat(), "DeviceID": "d"}
+    body = json.dumps({"Picture": {"Plate": plate, "SnapInfo": snap}}, ensure_ascii=False).encode("gb2312")
+    answers = [send(client, device, message, "dahua").json() for message in (body, body, b'{"Active": "keepAlive"}')]
+    assert [(answer["plates"], answer["new"], answer["Result"]) for answer in answers] == [
+        (1, 1, True),
+        (1, 0, True),
+        (0, 0, True),
+    ]
+    assert rows(runtime, "SELECT plate_norm FROM app.plate_read") == [("桂FA1234",)]
 
 
 def test_a_camera_with_a_wrong_clock_or_of_another_name(runtime, client, stage, administrator) -> None:
@@ -207,7 +239,7 @@ def test_a_camera_with_a_wrong_clock_or_of_another_name(runtime, client, stage, 
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    vendor=st.sampled_from(["plate-recogniser", "rekor", "hikvision"]),
+    vendor=st.sampled_from(["plate-recogniser", "rekor", "hikvision", "dahua", "axis"]),
     data=st.binary(max_size=200),
     kind=st.sampled_from(["application/json", "application/xml", f"multipart/form-data; boundary={BOUNDARY}"]),
     strange=st.dictionaries(
@@ -224,5 +256,7 @@ def test_nothing_a_camera_sends_is_our_fault(runtime, client, stage, keys, vendo
 
 @pytest.fixture
 def keys(administrator) -> dict[str, dict]:
-    sites = {"plate-recogniser": "xuan-cuong", "rekor": "camera-chi-lang", "hikvision": "huu-nghi-barrier-1"}
+    sites = {"plate-recogniser": "xuan-cuong", "rekor": "camera-chi-lang"} | dict.fromkeys(
+        ("hikvision", "dahua", "axis"), "huu-nghi-barrier-1"
+    )
     return {vendor: camera(administrator, site, vendor) for vendor, site in sites.items()}

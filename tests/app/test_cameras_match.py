@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.equipment import reads
-from app.equipment.reads import TripHere, expectation, match_read
+from app.equipment.reads import TripHere, TripSpan, expectation, match_read, under_way
 from app.equipment.scales import compare, declared_goods_kg
 from app.equipment.seals import seal_state
 from ingest.formats.plate_read import Candidate
@@ -26,7 +26,9 @@ def here(plate: str, trip_id: int = 1, expected="now", distance_m=None, age_s=No
 
 
 def probability(readings, *trips: TripHere, trip_id: int = 1) -> float:
-    return {one.trip_id: one.probability for one in match_read(readings, trips).trips}.get(trip_id, 0.0)
+    return {candidate.trip_id: candidate.probability for candidate in match_read(readings, trips).trips}.get(
+        trip_id, 0.0
+    )
 
 
 def test_an_exact_read_of_an_expected_truck_is_its_trip():
@@ -91,7 +93,7 @@ TRIPS = st.lists(
 @given(plate=PLATE, confidence=CONFIDENCE, trips=TRIPS)
 def test_probabilities_are_such(plate, confidence, trips):
     match = match_read(read((plate, confidence)), trips)
-    chances = [one.probability for one in match.trips]
+    chances = [candidate.probability for candidate in match.trips]
     assert all(0.0 <= chance <= 1.0 for chance in chances)
     assert sum(chances) < 1.0
     assert chances == sorted(chances, reverse=True)
@@ -120,8 +122,13 @@ def test_a_plate_with_one_wrong_sign_is_found_by_its_ends(plate, position):
 
 
 def test_one_passage():
-    assert reads.is_same_passage("29C12345", "29C1Z34S", timedelta(seconds=60))
-    assert reads.is_same_passage("29C12345", "29C1234", timedelta(seconds=-60))
+    assert reads.is_same_passage("29C12345", "29C12345", timedelta(seconds=60))
+    assert reads.is_same_passage("29C12345", "29C12345", timedelta(seconds=-60))
+    assert not reads.is_same_passage("29C12345", "29C1Z34S", timedelta(seconds=5))
+    assert not reads.is_same_passage("29C", "29C", timedelta(seconds=5)), "many trucks begin so"
+    assert reads.is_same_passage("29C", "29C", timedelta(seconds=-2))
+    assert reads.is_same_passage("12H1234", "12H1234", timedelta(seconds=89))
+    assert not reads.is_same_passage("29C12345", "29C1234", timedelta(seconds=5))
     assert not reads.is_same_passage("29C12345", "29C12345", timedelta(seconds=120))
     assert not reads.is_same_passage("29C12345", "29C12399", timedelta(seconds=5))
 
@@ -157,3 +164,44 @@ def test_a_seal_that_was_tampered_with_stays_so():
     assert seal_state(["closed", "opened", "closed"]) == "closed"
     assert seal_state(["closed", "tampered", "closed"]) == "tampered"
     assert seal_state([]) == "unknown"
+
+
+MINUTES = st.integers(-300, 300)
+SPANS = st.lists(st.tuples(st.integers(1, 3), MINUTES, st.none() | st.integers(1, 200)), min_size=1, max_size=6).map(
+    lambda rows: [
+        TripSpan(
+            number,
+            vehicle_id,
+            NOW + timedelta(minutes=began),
+            None if lasted is None else NOW + timedelta(minutes=began + lasted),
+        )
+        for number, (vehicle_id, began, lasted) in enumerate(rows)
+    ]
+)
+
+
+@given(spans=SPANS, data=st.data())
+def test_a_read_is_of_one_trip_of_a_vehicle_whatever_their_order(spans, data):
+    found = under_way(spans, NOW)
+    assert found == under_way(data.draw(st.permutations(spans)), NOW)
+    by_id = {span.trip_id: span for span in spans}
+    chosen = [by_id[trip_id] for trip_id in found]
+    assert sorted(span.vehicle_id for span in chosen) == sorted({span.vehicle_id for span in spans})
+    for span in chosen:
+        reason = found[span.trip_id]
+        is_older = span.began_at - reads.CLOCK_TOLERANCE > NOW
+        assert (reason == "older_than_trip") == is_older
+        assert (reason is None) == (not is_older and span.ended_at is None)
+        others = [other for other in spans if other.vehicle_id == span.vehicle_id]
+        if is_older:
+            assert all(span.began_at - reads.CLOCK_TOLERANCE > NOW for span in others), "none was under way or over"
+
+
+def test_between_two_trips_of_a_truck():
+    before = TripSpan(1, 7, NOW - timedelta(hours=5), NOW - timedelta(minutes=5))
+    after = TripSpan(2, 7, NOW - timedelta(minutes=1), None)
+    ahead = TripSpan(3, 7, NOW + timedelta(hours=3), None)
+    assert under_way([before, after], NOW) == {2: None}
+    assert under_way([before, after], NOW - timedelta(minutes=20)) == {1: "trip_over"}
+    assert under_way([before, ahead], NOW) == {1: "trip_over"}
+    assert under_way([ahead], NOW) == {3: "older_than_trip"}

@@ -51,7 +51,7 @@ def test_a_day_adds_up_and_is_closed_once(counter: Counter) -> None:
     (closing,) = answer.json()
     assert (closing["net_vnd"], closing["difference_vnd"], closing["payments"]) == (4_100_000, 0, 2)
     assert closing["receipts"] == [{"series": "QLCK-HUUNGHI-2026", "first": 1, "last": 2, "count": 2}]
-    assert sum(one["cash_vnd"] + one["transfer_vnd"] for one in closing["accounts"]) == closing["net_vnd"]
+    assert sum(account["cash_vnd"] + account["transfer_vnd"] for account in closing["accounts"]) == closing["net_vnd"]
     assert len(closing["accounts"]) == 2
     assert close(counter, 0).status_code == 409
     assert close(counter, 0, counter.second).status_code == 409

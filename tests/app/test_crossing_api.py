@@ -59,7 +59,7 @@ class Crossing:
     def confirm(self, role: str, step: str, trip_id: int) -> Response:
         """Look at the work list, read the sheet, confirm: what an officer's own program would do."""
         work = _fine(self.send(role, "GET", "/api/v1/inspections", params={"station": step}))
-        assert trip_id in {one["trip_id"] for one in (*work["here"], *work["next"])}, f"{step}: not on the list"
+        assert trip_id in {trip["trip_id"] for trip in (*work["here"], *work["next"])}, f"{step}: not on the list"
         sheet = self.send(role, "GET", f"/api/v1/trips/{trip_id}/sheet")
         assert step in _fine(sheet)["may"]["confirm"], step
         headers = {"If-Match": sheet.headers["ETag"], "Idempotency-Key": f"{trip_id}-{step}"}
@@ -156,7 +156,7 @@ def test_goods_declared_otherwise_after_payment_are_paid_for_before_the_exit(cro
 
 
 def state(sheet: Response) -> dict[str, str]:
-    return {one["step"]: one["status"] for one in _fine(sheet)["steps"]}
+    return {step["step"]: step["status"] for step in _fine(sheet)["steps"]}
 
 
 def _fine(answer: Response) -> dict[str, Any]:

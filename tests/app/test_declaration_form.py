@@ -20,7 +20,7 @@ from app.declarations.form import Form, Line, problems_of, read
 from app.declarations.on_sheet import facts_of
 from app.declarations.service import complete
 from app.gates.profile import default_profiles
-from app.trips.goods import GoodsClass
+from app.gates.vocabulary import GoodsClass
 from app.web.i18n import load_catalogues
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError
@@ -39,7 +39,7 @@ def good(**changes: Any) -> Form:
 
 
 def fields_refused(form: Form) -> list[str]:
-    return [one.field for one in problems_of(check(form, AROUND))]
+    return [problem.field for problem in problems_of(check(form, AROUND))]
 
 
 def with_line(**changes: Any) -> Form:
@@ -148,19 +148,21 @@ def test_an_arrival_declared_before_may_have_passed():
 def test_notes_do_not_stand_in_the_way():
     form = replace(with_line(hs_code="9306.30"), customs_number="", planned_arrival=NOW + timedelta(hours=15))
     found = check(form, AROUND)
-    assert [one.field for one in found] == ["customs_number", "planned_arrival", "lines.1.hs_code"]
+    assert [problem.field for problem in found] == ["customs_number", "planned_arrival", "lines.1.hs_code"]
     assert problems_of(found) == []
 
 
 def test_too_heavy_a_load_is_a_slip_and_a_heavy_one_a_note():
     line = good().lines[0]
     heavy = replace(line, gross_weight_kg=21_000.0)
-    assert [one.is_note for one in check(replace(good(), payload_kg=None, lines=(heavy, heavy)), AROUND)] == [True]
+    assert [problem.is_note for problem in check(replace(good(), payload_kg=None, lines=(heavy, heavy)), AROUND)] == [
+        True
+    ]
     assert fields_refused(replace(good(), payload_kg=None, lines=(heavy,) * 3)) == ["lines.1.gross_weight_kg"]
 
 
 def test_a_draft_needs_what_makes_a_trip():
-    assert {one.field for one in check_draft(Form())} == {
+    assert {problem.field for problem in check_draft(Form())} == {
         "plate",
         "gate_id",
         "regime",
@@ -210,7 +212,7 @@ def test_values_are_read_as_people_write_them(name, written, value):
 )
 def test_what_cannot_be_read_is_said(name, written, word):
     form, problems = read({name: written})
-    assert [one.field for one in problems] == [name]
+    assert [problem.field for problem in problems] == [name]
     assert word in problems[0].text()
     assert getattr(form, name) == getattr(Form(), name)
 
@@ -218,7 +220,7 @@ def test_what_cannot_be_read_is_said(name, written, word):
 def test_a_decimal_comma_is_read_and_thousands_are_not_guessed():
     form, problems = read({"lines": [{"quantity": "12,5"}, {"quantity": "1,500"}]})
     assert form.lines[0].quantity == 12.5
-    assert [one.field for one in problems] == ["lines.2.quantity"]
+    assert [problem.field for problem in problems] == ["lines.2.quantity"]
 
 
 WRITTEN = st.text(string.printable + "\0đ京", max_size=30) | st.integers() | st.floats() | st.booleans() | st.none()
@@ -231,14 +233,14 @@ WRITTEN = st.text(string.printable + "\0đ京", max_size=30) | st.integers() | s
 def test_anything_can_be_read(head, lines):
     form, problems = read({**head, "lines": lines})
     check(form, AROUND)
-    for one in problems:
-        assert one.text()
+    for problem in problems:
+        assert problem.text()
     if not problems:
         assert Form.from_record(form.to_record()) == form
 
 
 def test_every_class_and_gate_of_the_data_is_known(corridor):
-    assert {one.goods_class for one in hs.known_codes().values()} <= set(GoodsClass)
+    assert {known.goods_class for known in hs.known_codes().values()} <= set(GoodsClass)
     assert set(default_profiles(corridor)) == {gate.site_id for gate in corridor.gates()}
 
 
@@ -246,7 +248,7 @@ def test_the_chapters_are_all_there_and_every_heading_has_its_chapter():
     known = hs.known_codes()
     assert [code for code in known if len(code) == 2] == [f"{n:02}" for n in range(1, 98) if n != 77]
     assert all(hs.chapter(code) is not None and len(code) in {2, 4, 6} for code in known)
-    assert all(one.vi and one.en and one.zh for one in known.values())
+    assert all(name.vi and name.en and name.zh for name in known.values())
 
 
 @pytest.mark.parametrize(
@@ -286,7 +288,7 @@ def test_differences_name_field_old_and_new():
     old, new = good(), with_line(quantity=17_000.0, hs_code="0810.60")
     new = replace(new, driver_name="Trần Văn Bình", lines=(*new.lines, Line(description="Xoài")))
     found = differences(old.to_record(), new.to_record())
-    assert [(one.field, one.old, one.new) for one in found] == [
+    assert [(difference.field, difference.old, difference.new) for difference in found] == [
         ("driver_name", "Nguyễn Văn An", "Trần Văn Bình"),
         ("lines.1.hs_code", "0810.90", "0810.60"),
         ("lines.1.quantity", 18000.0, 17000.0),
@@ -305,8 +307,8 @@ def test_a_mixed_load_is_all_its_classes():
 
 
 def test_reasons_fit_their_step():
-    assert {"plate_differs", "other"} <= {one.code for one in reasons.reasons_for("barrier_1")}
-    assert "plate_differs" not in {one.code for one in reasons.reasons_for("customs")}
+    assert {"plate_differs", "other"} <= {reason.code for reason in reasons.reasons_for("barrier_1")}
+    assert "plate_differs" not in {reason.code for reason in reasons.reasons_for("customs")}
     assert reasons.check_reasons(["goods_differ", "goods_differ"], "") == ["goods_differ"]
     assert reasons.check_reasons([], "Biển số mờ") == []
     for codes, text in (([], " "), (["dreams"], "x"), (["other"], " ")):
@@ -320,7 +322,7 @@ def test_every_message_and_label_is_translated(language):
     import ast
 
     catalogue = load_catalogues()[language]
-    wanted = {one.label for one in (*HEAD_FIELDS.values(), *LINE_FIELDS.values())}
+    wanted = {field.label for field in (*HEAD_FIELDS.values(), *LINE_FIELDS.values())}
     for path in Path(checks.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (
@@ -328,12 +330,16 @@ def test_every_message_and_label_is_translated(language):
                 and isinstance(node.func, ast.Name)
                 and (node.func.id in {"Problem", "_missing"} or node.func.id.endswith("Error"))
             ):
-                texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
-                wanted |= {one for one in texts if one.endswith(".")}
+                texts = [
+                    argument.value
+                    for argument in node.args
+                    if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+                ]
+                wanted |= {text for text in texts if text.endswith(".")}
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "message":
                 wanted |= {node.value.value} if isinstance(node.value, ast.Constant) else set()
     from app.web.form_values import UNREADABLE
 
     wanted |= set(UNREADABLE.values())
-    missing = sorted(one for one in wanted if catalogue.gettext(one) == one)
+    missing = sorted(text for text in wanted if catalogue.gettext(text) == text)
     assert not missing

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from openpyxl import Workbook, load_workbook
 
-from app.declarations import importing
-from app.declarations.importing import COLUMNS, EXAMPLE, make_template, read_file
+from app.declarations.corrections import EXAMPLE, make_template
+from app.declarations.import_columns import COLUMNS, MAX_FILE_BYTES, MAX_ROWS
+from app.declarations.importing import Sheet, read_file
+from app.platform.table_cells import MAX_UNPACKED_BYTES
 from app.procedures import service as procedures
 from geo.errors import CuaKhauError, InvalidInputError, MalformedError
 from tests.app.dispatching import add_organisation
@@ -22,7 +24,7 @@ IMPORTS = "/api/v1/declarations/imports"
 
 
 def rows(arrival: str, *changes: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{**EXAMPLE, "planned_arrival": arrival, **one} for one in changes]
+    return [{**EXAMPLE, "planned_arrival": arrival, **change} for change in changes]
 
 
 def as_csv(table: list[dict[str, Any]], delimiter: str = ",", headings: dict[str, str] | None = None) -> bytes:
@@ -43,23 +45,27 @@ def as_xlsx(table: list[dict[str, Any]]) -> bytes:
     return file.getvalue()
 
 
+def read_sheets(content: bytes) -> list[Sheet]:
+    return read_file(content, gate_names=GATES).sheets
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_csv_is_read_by_its_own_delimiter(delimiter):
-    (sheet,) = read_file(as_csv([EXAMPLE], delimiter), gate_names=GATES)
+    (sheet,) = read_sheets(as_csv([EXAMPLE], delimiter))
     assert (sheet.rows, sheet.written["plate"]) == ((2,), "29C-123.45")
     assert sheet.written["lines"][0]["hs_code"] == "0810.90"
 
 
 def test_the_template_reads_back_as_its_example():
     assert load_workbook(io.BytesIO(make_template())).active.max_row >= 2
-    (sheet,) = read_file(make_template(), gate_names=GATES)
+    (sheet,) = read_sheets(make_template())
     assert sheet.written["customs_number"] == EXAMPLE["customs_number"]
 
 
 def test_vietnamese_headings_and_words_are_understood():
     headings = {"plate": "Biển số xe", "gate_id": "Cửa khẩu", "regime": "Loại hình", "unit": "Đơn vị"}
     table = [{**EXAMPLE, "gate_id": "Hữu Nghị", "regime": "Xuất khẩu", "unit": "Tấn"}]
-    (sheet,) = read_file(as_csv(table, headings=headings), gate_names=GATES)
+    (sheet,) = read_sheets(as_csv(table, headings=headings))
     assert (sheet.written["gate_id"], sheet.written["regime"]) == ("huu-nghi", "export")
     assert sheet.written["lines"][0]["unit"] == "tonne"
 
@@ -68,7 +74,7 @@ def test_rows_of_one_reference_or_one_plate_are_one_declaration():
     second = {"reference": "1", "hs_code": "0804.50", "description": "Xoài"}
     other = {**EXAMPLE, "reference": "", "plate": "29C-200.00"}
     more = {"hs_code": "0807.11", "description": "Dưa hấu"}
-    sheets = read_file(as_xlsx([EXAMPLE, second, {}, other, more]), gate_names=GATES)
+    sheets = read_sheets(as_xlsx([EXAMPLE, second, {}, other, more]))
     assert [sheet.rows for sheet in sheets] == [(2, 3), (5, 6)]
     assert [len(sheet.written["lines"]) for sheet in sheets] == [2, 2]
 
@@ -76,7 +82,7 @@ def test_rows_of_one_reference_or_one_plate_are_one_declaration():
 def bomb() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/workbook.xml", b" " * (importing.MAX_UNPACKED_BYTES + 1))
+        archive.writestr("xl/workbook.xml", b" " * (MAX_UNPACKED_BYTES + 1))
     return file.getvalue()
 
 
@@ -91,9 +97,9 @@ def bomb() -> bytes:
         b"plate,plate\n1,2\n",
         b"\xff\xfe\x00",
         "biển số".encode("utf-16-le"),
-        b"x" * (importing.MAX_FILE_BYTES + 1),
+        b"x" * (MAX_FILE_BYTES + 1),
         bomb(),
-        b"plate\n" + b"29C-1\n" * (importing.MAX_ROWS + 1),
+        b"plate,hs,goods\n" + b"29C-1,1,x\n" * (MAX_ROWS + 1),
     ],
 )
 def test_what_is_no_table_is_refused(content):
@@ -130,7 +136,7 @@ def test_each_row_has_its_result_and_the_chosen_ones_are_made(enterprise, table)
     checked = send(enterprise, as_csv(table))
     assert checked.status_code == 201, checked.text
     found = checked.json()
-    assert [[one["field"] for one in row["problems"]] for row in found["rows"]] == [
+    assert [[problem["field"] for problem in row["problems"]] for row in found["rows"]] == [
         [],
         ["lines.1.net_weight_kg"],
         [],
@@ -147,7 +153,7 @@ def test_each_row_has_its_result_and_the_chosen_ones_are_made(enterprise, table)
     assert made.status_code == 200, made.text
     assert [row["trip_id"] is not None for row in made.json()["rows"]] == [True, False, True, False]
     items = enterprise.get("/api/v1/declarations").json()["items"]
-    assert [(one["plate"], one["status"]) for one in items] == [
+    assert [(row["plate"], row["status"]) for row in items] == [
         ("29C-300.00", "submitted"),
         ("29C-123.45", "submitted"),
     ]
@@ -160,7 +166,9 @@ def test_all_rows_are_made_together(enterprise, table):
     found = send(enterprise, as_xlsx([table[0], table[2]])).json()
     made = enterprise.post(f"{IMPORTS}/{found['import_id']}/apply", json={"submit": False})
     assert made.json()["status"] == "done"
-    assert {one["status"] for one in enterprise.get("/api/v1/declarations").json()["items"]} == {"draft"}
+    assert {declaration["status"] for declaration in enterprise.get("/api/v1/declarations").json()["items"]} == {
+        "draft"
+    }
 
 
 def test_the_same_file_sent_again_is_one_import(enterprise, table):

@@ -30,6 +30,7 @@ from app.platform.permissions import Role
 from app.platform.runtime import Runtime
 from app.procedures import service as procedures
 from app.sheets.service import Sheets
+from app.trips.vocabulary import Stage
 from capacity.store import seed_yards
 from geo.clock import FixedClock
 from geo.corridor import Corridor
@@ -120,13 +121,38 @@ def test_every_declaration_can_be_submitted(recording: Recording, clock: FixedCl
             assert not problems_of(checks.check(form, checks.Surroundings(clock.now(), rules))), truck
 
 
-def test_a_first_start_brings_trips_to_where_their_trucks_are(officers: Officers, runtime: Runtime) -> None:
+@pytest.mark.long
+def test_a_day_of_officers(officers: Officers, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One day for all that is asked of it: what a first start does takes longer than looking at it."""
+    with monkeypatch.context() as patched:
+        patched.setattr("app.demo.officers.ROAD_BUDGET_S", 0.0)
+        serve_gates_first(officers, runtime)
     work(officers)
+    trips_are_where_their_trucks_are(officers, runtime)
+    a_second_look_and_a_restart_change_nothing(officers, runtime)
+    a_few_hours_end_trips_and_leave_work_at_every_station(officers, runtime)
+
+
+def serve_gates_first(officers: Officers, runtime: Runtime) -> None:
+    """A truck at its gate gets its papers at once, those on the road when there is time for them."""
+    undeclared = "SELECT trip_id FROM app.trip WHERE simulated AND procedure_id IS NULL ORDER BY planned_arrival"
+    waiting = [row.trip_id for row in ask(runtime, undeclared)]
+    at_gate = waiting[0]
+    put = text("UPDATE app.trip SET stage = :stage WHERE trip_id = :trip")
+    with runtime.sessions.begin() as session:
+        session.execute(put, {"stage": Stage.QUEUED, "trip": at_gate})
+    officers.step()
+    assert (officers.is_behind, officers.is_behind_at_gates) == (True, False)
+    assert [row.trip_id for row in ask(runtime, undeclared)] == [trip for trip in waiting if trip != at_gate]
+
+
+def trips_are_where_their_trucks_are(officers: Officers, runtime: Runtime) -> None:
     now = runtime.clock.now()
     for row in ask(
         runtime,
         "SELECT trip_id, vehicle_id, planned_arrival, procedure_id FROM app.trip "
-        "WHERE stage NOT IN ('out', 'cancelled') AND simulated",
+        "WHERE stage NOT IN ('out', 'cancelled') AND simulated "
+        "AND facts ->> 'vehicle_role' IS DISTINCT FROM 'receiver'",
     ):
         truck = officers.fleet.vehicle_ids.index(row.vehicle_id)
         if truck == officers.playback.recording.driver_truck:
@@ -147,26 +173,7 @@ def test_a_first_start_brings_trips_to_where_their_trucks_are(officers: Officers
     assert ask(runtime, "SELECT count(*) FROM app.trip_step WHERE status = 'done'")[0][0] > 30
 
 
-def test_a_few_hours_end_trips_and_leave_work_at_every_station(officers: Officers, runtime: Runtime) -> None:
-    clock = runtime.clock
-    assert isinstance(clock, FixedClock)
-    for _ in range(8):
-        work(officers)
-        clock.advance(1800.0)
-    done = {
-        step: count
-        for step, count in ask(runtime, "SELECT step, count(*) FROM app.trip_step WHERE status = 'done' GROUP BY step")
-    }
-    for step in ("declaration", "health", "barrier_1", "yard", "quarantine_plant", "customs", "fee", "barrier_2"):
-        assert done.get(step, 0) > 5, (step, done)
-    assert ask(runtime, "SELECT count(*) FROM app.trip WHERE stage = 'out' AND procedure_id IS NOT NULL")[0][0] > 5
-    paid = dict(ask(runtime, "SELECT method, count(*) FROM app.payment GROUP BY method"))
-    assert set(paid) == {"cash", "transfer"}
-    assert ask(runtime, "SELECT count(*) FROM app.declaration WHERE returned_at IS NOT NULL")[0][0] > 0
-    assert ask(runtime, "SELECT count(*) FROM app.undeclared_arrival WHERE submitted_at IS NOT NULL")[0][0] > 0
-
-
-def test_a_second_look_and_a_restart_change_nothing(officers: Officers, runtime: Runtime, recording: Recording) -> None:
+def a_second_look_and_a_restart_change_nothing(officers: Officers, runtime: Runtime) -> None:
     work(officers)
     query = "SELECT trip_id, version, facts::text FROM app.trip ORDER BY trip_id"
     before = ask(runtime, query)
@@ -188,6 +195,27 @@ def replace_officers(officers: Officers) -> Officers:
     )
 
 
+def a_few_hours_end_trips_and_leave_work_at_every_station(officers: Officers, runtime: Runtime) -> None:
+    clock = runtime.clock
+    assert isinstance(clock, FixedClock)
+    for _ in range(8):
+        work(officers)
+        clock.advance(1800.0)
+    done = {
+        step: count
+        for step, count in ask(runtime, "SELECT step, count(*) FROM app.trip_step WHERE status = 'done' GROUP BY step")
+    }
+    for step in ("declaration", "health", "barrier_1", "yard", "quarantine_plant", "customs", "fee", "barrier_2"):
+        assert done.get(step, 0) > 5, (step, done)
+    assert ask(runtime, "SELECT count(*) FROM app.trip WHERE stage = 'out' AND procedure_id IS NOT NULL")[0][0] > 5
+    received = "SELECT count(*) FROM app.trip WHERE facts ->> 'vehicle_role' = 'receiver' AND stage = 'out'"
+    assert ask(runtime, received)[0][0] > 0, "trucks that took over goods leave too"
+    paid = dict(ask(runtime, "SELECT method, count(*) FROM app.payment GROUP BY method"))
+    assert set(paid) == {"cash", "transfer"}
+    assert ask(runtime, "SELECT count(*) FROM app.declaration WHERE returned_at IS NOT NULL")[0][0] > 0
+    assert ask(runtime, "SELECT count(*) FROM app.undeclared_arrival WHERE submitted_at IS NOT NULL")[0][0] > 0
+
+
 def test_cameras_are_set_up_once_and_send_what_the_door_reads(
     officers: Officers, runtime: Runtime, tmp_path: Path
 ) -> None:
@@ -202,9 +230,9 @@ def test_cameras_are_set_up_once_and_send_what_the_door_reads(
         plate_recognizer.decode(json.dumps(read_of("29C12345", "x", now + timedelta(seconds=n))).encode(), "")[0]
         for n in range(300)
     ]
-    wrong = [one for one in reads if one.plate != "29C12345"]
+    wrong = [plate_read for plate_read in reads if plate_read.plate != "29C12345"]
     assert 5 < len(wrong) < 40
-    assert all(one.confidence < 0.8 for one in wrong)
+    assert all(plate_read.confidence < 0.8 for plate_read in wrong)
 
 
 def test_nobody_can_sign_in_as_a_simulated_person(officers: Officers, runtime: Runtime) -> None:

@@ -116,7 +116,7 @@ def test_the_timeline_puts_the_start_at_now(recording: Recording) -> None:
 
 def test_a_journey_lasts_until_its_end(recording: Recording) -> None:
     timeline = Timeline.starting(NOW, recording.start_s)
-    truck = max(recording.trucks, key=lambda one: one.end_s)
+    truck = max(recording.trucks, key=lambda truck: truck.end_s)
     assert truck.end_s > DAY_S
     assert timeline.journey_at(truck, timeline.moment(0, truck.end_s - 1)) == 0
     assert timeline.journey_at(truck, timeline.moment(0, truck.end_s + 1)) == 1
@@ -144,3 +144,17 @@ def test_the_demo_driver_is_on_the_way(recording: Recording, corridor: Corridor)
     near = fixes[np.abs(recording.t_s[fixes] - recording.start_s) < 40]
     road_id, offset_m, _ = corridor.locate(recording.lon[near], recording.lat[near])
     assert np.all((corridor.km_of(road_id, offset_m) > 40) & (corridor.km_of(road_id, offset_m) < 60))
+
+
+def test_a_thinned_day_has_some_of_its_trucks_as_they_were(recording: Recording) -> None:
+    few = recording.thinned(10)
+    assert len(few.trucks) == few.about["trucks"] == pytest.approx(len(recording.trucks) / 10, abs=1)
+    assert few.trucks[few.driver_truck].plate == recording.trucks[recording.driver_truck].plate
+    number_of = {truck.plate: truck.truck for truck in recording.trucks}
+    for number, truck in enumerate(few.trucks):
+        assert truck.truck == number
+        mine, whole = few.fixes_of(number), recording.fixes_of(number_of[truck.plate])
+        for column in ("t_s", "sent_s", "lon", "lat", "speed_mps", "heading_deg", "accuracy_m"):
+            np.testing.assert_array_equal(getattr(few, column)[mine], getattr(recording, column)[whole])
+    assert few.truck.size == sum(len(few.fixes_of(truck.truck)) for truck in few.trucks)
+    assert [truck.plate for truck in recording.thinned(1).trucks] == [truck.plate for truck in recording.trucks]

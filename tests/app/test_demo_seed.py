@@ -14,7 +14,6 @@ from redis import Redis
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.accounts import service
 from app.accounts.tables import Account, Organisation
 from app.demo import store
 from app.demo.recording import Recording
@@ -26,12 +25,17 @@ from app.gates.service import seed_profiles
 from app.gates.tables import GateProfileRow
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Role
+from app.registers.service import held_by
+from app.settings import Settings
+from app.signin import service as signing_in
+from app.signin.vocabulary import SignInStep
 from app.trips.tables import Trip
 from capacity.store import seed_yards
 from geo.clock import FixedClock
 from geo.corridor import Corridor
 from ingest.keys import hash_key
 from ingest.tables import Device, Vehicle
+from tests.app.signing import open_door
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +68,10 @@ def contents(session: Session) -> dict[str, Any]:
 
 
 def _authenticate(session: Session, redis: Redis, account: dict[str, str], clock: FixedClock) -> Account:
-    username, password = account["username"], account["password"]
-    return service.authenticate(session, redis, username, password, now=clock.now(), address="127.0.0.1")
+    door = open_door(session, redis, Settings(demo=True), clock.now())
+    attempt = signing_in.begin(door, account["username"], account["password"], "/")
+    assert signing_in.next_step(door, attempt) is SignInStep.DONE
+    return signing_in.account_of(door, attempt)
 
 
 def test_every_role_can_sign_in(
@@ -93,8 +99,10 @@ def test_the_driver_has_a_truck_of_the_enterprise(
     assert trip.driver_id == driver.account_id
     assert trip.organisation_id == enterprise.organisation_id
     assert driver.vehicle_id == fleet.vehicle_ids[recording.driver_truck]
-    own = select(func.count()).select_from(Vehicle).where(Vehicle.organisation_id == enterprise.organisation_id)
-    assert installed.scalar(own) == sum(truck.enterprise == 0 for truck in recording.trucks)
+    own = held_by(Vehicle.vehicle_id, [enterprise.organisation_id])
+    assert installed.scalar(select(func.count()).select_from(Vehicle).where(own)) == sum(
+        truck.enterprise == 0 for truck in recording.trucks
+    )
 
 
 def test_stations_work_at_a_gate(installed: Session, fleet: Fleet) -> None:

@@ -51,12 +51,12 @@ def gate(gate_id: str = "huu-nghi", tail: tuple[float, float] = (1.0, 1.0), **ch
 
 def outlook(*gates: GateOutlook, yards: tuple[YardOutlook, ...] = (), trucks: tuple[Truck, ...] = ()) -> Outlook:
     return Outlook(
-        NOW, 300.0, QUANTILES, {one.gate_id: one for one in gates}, {one.yard_id: one for one in yards}, trucks
+        NOW, 300.0, QUANTILES, {site.gate_id: site for site in gates}, {yard.yard_id: yard for yard in yards}, trucks
     )
 
 
 def find(given_: Outlook, kind: str, standing: Any = (), policy: AdvicePolicy = POLICY) -> Advice | None:
-    return next((one for one in advise(given_, policy, PLACES, NOW, standing) if one.kind == kind), None)
+    return next((advisory for advisory in advise(given_, policy, PLACES, NOW, standing) if advisory.kind == kind), None)
 
 
 def drafts(advice: Advice) -> dict[str, Any]:

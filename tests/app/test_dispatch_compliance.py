@@ -63,12 +63,14 @@ NEVER = Sighting(None)
         (DIVERT, Evidence("QL1A", 3.0), seen(10, 2.5), 10, "pending", "pending"),
         (DIVERT, Evidence("QL1A", 3.0), seen(110, 2.5), 120, "pending", "not_complied"),
         (DIVERT, BEFORE, seen(110, 20.0), 120, "pending", "unknown"),
+        (DIVERT, Evidence("QL1A", 3.0), seen(40, 2.5), 120, "pending", "unknown"),  # silent since
         (BACK, Evidence("QL4A", 12.0), seen(30, 3.0), 30, "pending", "complied"),
         # yard
         (YARD, BEFORE, seen(30, 5.0), 30, "pending", "pending"),
         (YARD, BEFORE, seen(30, 0.8, 0.0, site_id="xuan-cuong"), 30, "pending", "complied"),
         (YARD, BEFORE, seen(40, 0.9, entered=True), 40, "pending", "complied"),
         (YARD, BEFORE, seen(110, 5.0), 120, "pending", "not_complied"),
+        (YARD, BEFORE, seen(60, 5.0), 120, "pending", "unknown"),  # silent since
         (YARD, BEFORE, NEVER, 120, "pending", "unknown"),
         # stop
         (STOP, BEFORE, seen(2, 29.0), 2, "pending", "pending"),

@@ -10,7 +10,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.equipment import on_sheet, service
+from app.equipment.config_secrets import HIDDEN, config_of
 from app.equipment.pictures import KEPT_DAYS, Pictures
+from app.equipment.tables import Equipment
 from app.platform.runtime import Runtime
 from app.trips.tables import Trip
 from geo.errors import NotFoundError
@@ -93,14 +95,15 @@ def test_set_ups_that_cannot_work_are_refused(administrator, wrong) -> None:
 def test_secrets_are_not_shown_again_and_survive_an_edit(runtime, administrator) -> None:
     config = {"url": "http://127.0.0.1:9", "secret": "let-me-in"}
     made = set_up(administrator, "barrier", "http", site_id="huu-nghi-barrier-1", station="barrier_1", config=config)
-    assert made["config"]["secret"] == service.HIDDEN
+    assert made["config"]["secret"] == HIDDEN
     edited = {**made["config"], "url": "http://127.0.0.1:10"}
     url = f"/api/v1/equipment/{made['equipment_id']}"
     administrator.patch(url, json={"config": edited}, headers={"If-Match": '"1"'})
-    assert one(runtime, "SELECT config FROM app.equipment").config == {
-        "url": "http://127.0.0.1:10",
-        "secret": "let-me-in",
-    }
+    with runtime.sessions() as session:
+        assert config_of(session.get_one(Equipment, made["equipment_id"])) == {
+            "url": "http://127.0.0.1:10",
+            "secret": "let-me-in",
+        }
     assert rows(runtime, "SELECT count(*) FROM app.audit WHERE after::text LIKE '%let-me-in%'") == [(0,)]
 
 
@@ -194,9 +197,9 @@ def test_the_sheet_shows_what_equipment_saw(runtime, client, stage, administrato
         shown = {role: on_sheet.show(session, principal(role), trip) for role in ("customs", "yard_operator", "driver")}
     assert shown["driver"] is None
     customs = shown["customs"]
-    assert [one["verdict"] for one in customs["weighings"]] == ["not_comparable"]
-    assert [(one["seal_number"], one["state"]) for one in customs["seals"]] == [("E-7", "opened")]
-    assert [one["result"] for one in customs["scans"]] == ["clear"]
+    assert [weighing["verdict"] for weighing in customs["weighings"]] == ["not_comparable"]
+    assert [(seal["seal_number"], seal["state"]) for seal in customs["seals"]] == [("E-7", "opened")]
+    assert [scan["result"] for scan in customs["scans"]] == ["clear"]
     assert "scans" not in shown["yard_operator"]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,15 +14,7 @@ from ingest.formats import frigate
 from tests.app.dispatching import put_truck, set_stage
 from tests.app.equipping import mosquitto, set_up
 from tests.app.gps import rows
-
-
-def wait_for(condition, seconds: float = 10.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
+from tests.app.listening import listen, wait_for
 
 
 def test_reads_heard_on_the_broker_are_matched_once(runtime, sheets, sign_in, tmp_path) -> None:
@@ -53,8 +44,7 @@ def test_reads_heard_on_the_broker_are_matched_once(runtime, sheets, sign_in, tm
     stop = threading.Event()
     gateway = frigate_gateway.PlateGateway.of(runtime, sheets)
     with mosquitto(tmp_path) as broker:
-        thread = threading.Thread(target=frigate_gateway.run, args=(gateway, broker), kwargs={"stop": stop})
-        thread.start()
+        thread = listen(broker, lambda: [gateway.subscription()], stop)
         host, port = drivers.address(broker)
 
         def tell(payload: str) -> None:

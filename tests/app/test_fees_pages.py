@@ -53,8 +53,8 @@ def test_the_counter_lists_what_waits(counter: Counter) -> None:
     assert "Tờ khai chưa có:" in shown
     assert "<b>hang</b>" not in shown
     assert "/api/v1/payments/closings" in Forms(shown).targets
-    assert not [one for one in Forms(shown).targets if "releases" in one]  # the first cashier asked
-    assert [one for one in Forms(page(counter.second, "/fees")).targets if "releases" in one]
+    assert not [target for target in Forms(shown).targets if "releases" in target]  # the first cashier asked
+    assert [target for target in Forms(page(counter.second, "/fees")).targets if "releases" in target]
     counter.cashier.post("/api/v1/payments/closings", json={"counted_cash_vnd": 100_000})
     assert "QLCK-HUUNGHI-2026" in page(counter.cashier, "/fees/board")
 
@@ -62,19 +62,19 @@ def test_the_counter_lists_what_waits(counter: Counter) -> None:
 def test_each_status_of_a_fee_has_its_acts(counter: Counter) -> None:
     asked = counter.fee(counter.trip("29C-222.22"))
     where = f"/fees/{asked['fee_id']}"
-    assert {one.rsplit("/", 1)[1] for one in Forms(page(counter.cashier, where)).targets} == {
+    assert {target.rsplit("/", 1)[1] for target in Forms(page(counter.cashier, where)).targets} == {
         "answers",
         "decision",
         "waiver",
     }
     counter.act(asked["trip_id"], "decision", amount_vnd=500_000, reason="Theo biểu phí")
-    assert {one.rsplit("/", 1)[1] for one in Forms(page(counter.cashier, where)).targets} == {"cash", "waiver"}
+    assert {target.rsplit("/", 1)[1] for target in Forms(page(counter.cashier, where)).targets} == {"cash", "waiver"}
     counter.pay(500_000, asked["reference"])
-    assert {one.rsplit("/", 1)[1] for one in Forms(page(counter.cashier, where)).targets} == {"confirm", "refund"}
+    assert {target.rsplit("/", 1)[1] for target in Forms(page(counter.cashier, where)).targets} == {"confirm", "refund"}
     counter.act(asked["trip_id"], "confirm")
     paid = page(counter.cashier, where)
     assert "/receipt" in paid
-    assert {one.rsplit("/", 1)[1] for one in Forms(paid).targets} == {"refund"}
+    assert {target.rsplit("/", 1)[1] for target in Forms(paid).targets} == {"refund"}
 
 
 @pytest.mark.parametrize("language", ["vi", "en", "zh"])

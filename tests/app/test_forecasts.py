@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from app.control.minute import Minute
+from app.forecasting import engine_state
 from app.gates.service import seed_profiles
 from app.platform.runtime import Runtime
 from capacity import store as capacity_store
@@ -32,6 +33,19 @@ def test_before_the_first_forecast(ready: Runtime, sign_in) -> None:
     assert driver.get("/api/v1/forecasts/latest?gate=nowhere").status_code == 404
     assert driver.get("/api/v1/forecasts/latest").status_code == 422
     assert driver.get("/api/v1/forecasts/yards").json() == {"items": []}
+
+
+def test_while_the_engine_is_prepared_the_answer_says_how_far_it_is(ready: Runtime, sign_in) -> None:
+    driver = sign_in("driver")
+    ready.redis.set(engine_state.KEY, '{"done": 3, "parts": 43}')
+    answer = driver.get("/api/v1/forecasts/latest?gate=huu-nghi")
+    assert answer.status_code == 404
+    assert "3/43" in answer.json()["detail"]
+    engine_state.prepare_engine(ready.redis)
+    assert engine_state.find_progress(ready.redis) is None
+    answer = driver.get("/api/v1/forecasts/latest?gate=huu-nghi")
+    assert answer.status_code == 404
+    assert "43" not in answer.json()["detail"]
 
 
 def test_the_newest_forecast_as_the_contract_names_it(ready: Runtime, sign_in) -> None:
@@ -78,7 +92,7 @@ def test_places_are_seen_by_those_they_concern(ready: Runtime, sign_in) -> None:
     vehicles = put_trucks(ready, [10.0, 20.0])
     Minute.of(ready).run()
     own = sign_in("driver", vehicle_id=vehicles[0]).get("/api/v1/assignments").json()["items"]
-    assert [one["vehicle_id"] for one in own] == [vehicles[0]]
+    assert [forecast["vehicle_id"] for forecast in own] == [vehicles[0]]
     assert own[0]["text"]
     assert own[0]["yard_id"] == "xuan-cuong"
     assert len(sign_in("traffic_police").get("/api/v1/assignments").json()["items"]) == 2

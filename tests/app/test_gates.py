@@ -46,12 +46,14 @@ def profile() -> GateProfile:
 
 def test_a_default_profile_compiles_to_the_assumed_settings(corridor: Corridor) -> None:
     profiles = default_profiles(corridor)
-    compiled = [setting for gate_id, one in profiles.items() for setting in one.settings(gate_id)]
+    compiled = [setting for gate_id, gate_profile in profiles.items() for setting in gate_profile.settings(gate_id)]
     assert compiled == list(assumed_settings(corridor))
     assert profiles["tan-thanh"].takes("export", "fresh_fruit")
     assert not profiles["tan-thanh"].takes("transit", "fresh_fruit")
     assert not profiles["tan-thanh"].takes("export", "vehicles")
-    assert {str(one.of(d).opening_hours) for one in profiles.values() for d in ("export", "import")} == {"07:00–19:00"}
+    assert {
+        str(gate_profile.of(d).opening_hours) for gate_profile in profiles.values() for d in ("export", "import")
+    } == {"07:00–19:00"}
 
 
 def test_an_edit_changes_the_source_of_what_it_changes(profile: GateProfile) -> None:
@@ -93,11 +95,13 @@ def test_what_cannot_be_is_refused(profile: GateProfile, name: str, value: objec
         GateValues.model_validate(plain)
 
 
-def test_the_version_in_force_is_the_latest_that_has_come(seeded: Session, planner: Principal) -> None:
+def test_the_version_in_force_is_the_latest_that_has_come(
+    seeded: Session, planner: Principal, corridor: Corridor
+) -> None:
     action = ActionContext(seeded, planner, NOW)
     present = service.get_profile(seeded, "huu-nghi", NOW)
     values = present.profile.with_direction("export", {"lanes": 2})
-    service.save_draft(action, "huu-nghi", values, expected_version=1)
+    service.save_draft(action, "huu-nghi", values, expected_version=1, corridor=corridor)
     with pytest.raises(StaleError, match="now it is version 2"):
         service.publish_draft(action, "huu-nghi", expected_version=1)
     with pytest.raises(InvalidInputError, match="has passed"):
@@ -106,31 +110,39 @@ def test_the_version_in_force_is_the_latest_that_has_come(seeded: Session, plann
     service.publish_draft(action, "huu-nghi", expected_version=2, effective_from=tomorrow)
     lanes = {day: service.gate_settings(seeded, NOW + timedelta(days=day))[0].crossing.lanes for day in (-9, 0, 1, 9)}
     assert lanes == {-9: 4, 0: 4, 1: 2, 9: 2}, "before its first version a gate works by it"
+    (declared,) = service.declared_lanes(seeded, since=NOW, until=tomorrow)
+    assert (declared.gate_id, declared.at, declared.factor) == ("huu-nghi", tomorrow, pytest.approx(0.5))
+    assert service.declared_lanes(seeded, since=NOW, until=NOW + timedelta(hours=23)) == ()
+    slower = {"service_mean_s": 2.0 * present.profile.exports.service_mean_s}
+    service.change_direction(action, "huu-nghi", "export", slower, expected_version=3)
+    assert len(service.declared_lanes(seeded, since=NOW - timedelta(days=1), until=tomorrow)) == 1
     with pytest.raises(ConflictError, match="no draft"):
-        service.publish_draft(action, "huu-nghi", expected_version=3)
+        service.publish_draft(action, "huu-nghi", expected_version=4)
     with pytest.raises(NotFoundError):
         service.get_profile(seeded, "nowhere", NOW)
 
 
-def test_a_draft_from_before_another_version_is_not_published_unseen(seeded: Session, planner: Principal) -> None:
+def test_a_draft_from_before_another_version_is_not_published_unseen(
+    seeded: Session, planner: Principal, corridor: Corridor
+) -> None:
     action = ActionContext(seeded, planner, NOW)
     values = service.get_profile(seeded, "huu-nghi", NOW).profile.with_direction("export", {"lanes": 2})
-    service.save_draft(action, "huu-nghi", values, expected_version=1)
+    service.save_draft(action, "huu-nghi", values, expected_version=1, corridor=corridor)
     service.change_direction(action, "huu-nghi", "import", {"lanes": 6}, expected_version=2)
     with pytest.raises(ConflictError, match="published since"):
         service.publish_draft(action, "huu-nghi", expected_version=3)
-    service.save_draft(action, "huu-nghi", values, expected_version=3)
+    service.save_draft(action, "huu-nghi", values, expected_version=3, corridor=corridor)
     published = service.publish_draft(action, "huu-nghi", expected_version=4)
     assert published.profile.exports.lanes == 2
-    assert [one.status for one in service.list_versions(seeded, "huu-nghi")] == ["published"] * 3
+    assert [version.status for version in service.list_versions(seeded, "huu-nghi")] == ["published"] * 3
 
 
-def test_settings_become_first_versions_and_back(engine: Engine) -> None:
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+def test_settings_become_first_versions_and_back(owner_engine: Engine) -> None:
+    with owner_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("DROP DATABASE IF EXISTS gate_migration"))
         connection.execute(text("CREATE DATABASE gate_migration"))
     own = make_engine(
-        engine.url.set(database="gate_migration").render_as_string(hide_password=False),
+        owner_engine.url.set(database="gate_migration").render_as_string(hide_password=False),
         pool_size=1,
         application_name="cuakhau-test",
     )

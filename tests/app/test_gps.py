@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from app.ops.install import add_gateway
 from app.platform.runtime import Runtime
 from app.tracking.worker import Worker
+from ingest.formats.report import MAX_LISTED
 from ingest.stream import FixWriter
 from tests.app.gps import counters, drain, enrol, rows
 from tests.conftest import SignIn
@@ -90,7 +91,7 @@ def test_same_fix_twice_is_one_row(runtime: Runtime, client: TestClient, device:
     assert counters(runtime)["fixes_stored_total"] == 1
 
 
-def test_a_late_fix_is_stored_in_its_place_and_moves_nothing(
+def test_a_late_fix_is_stored_in_its_place_and_moves_no_vehicle(
     runtime: Runtime, client: TestClient, device: str, worker: Worker
 ) -> None:
     post(client, line(runtime, device, 30.0, 10, speed_mps=15))
@@ -102,7 +103,8 @@ def test_a_late_fix_is_stored_in_its_place_and_moves_nothing(
     drain(worker)
     assert rows(runtime, "SELECT time, km, site_id FROM ingest.last_position") == before
     assert [round(row[2]) for row in rows(runtime, FIXES)][1:] == [40, 30]
-    assert rows(runtime, "SELECT * FROM ingest.site_event") == []
+    events = rows(runtime, "SELECT site_id, kind FROM ingest.site_event ORDER BY time")
+    assert events == [("staging-lang-son", "enter"), ("staging-lang-son", "leave")]
     assert counters(runtime)["fixes_late_total"] == 2
 
 
@@ -240,7 +242,7 @@ def test_imei_only_from_a_gateway(runtime: Runtime, client: TestClient, sign_in:
 
 
 def test_too_large_bodies(client: TestClient) -> None:
-    assert client.post("/gps/owntracks", content=b"x" * 70_000).status_code == 413
+    assert client.post("/gps/owntracks", content=b"x" * 1_100_000).status_code == 413
     assert client.post("/gps/batch", content=b"x" * 9_000_000).status_code == 413
 
 
@@ -264,3 +266,10 @@ def test_doors_say_503_when_the_stream_is_too_long(
 def test_an_empty_batch_is_answered(client):
     """On a quiet platform too, where no other message would set free who waits for the stream."""
     assert client.post("/gps/batch", content=b"").json() == {"accepted": 0, "refused": []}
+
+
+def test_an_answer_names_so_many_refusals_and_counts_the_others(client: TestClient, runtime: Runtime) -> None:
+    sent = b"\n".join(orjson.dumps(line(runtime, f"nobody-{n}", 40.0, 5)) for n in range(MAX_LISTED + 7))
+    answer = client.post("/gps/batch", content=sent).json()
+    assert (answer["accepted"], len(answer["refused"]), answer["refused_count"]) == (0, MAX_LISTED, MAX_LISTED + 7)
+    assert [refusal["line"] for refusal in answer["refused"][:3]] == [1, 2, 3]

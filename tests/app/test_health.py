@@ -7,12 +7,10 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from app.bootstrap import web
-
 
 @pytest.fixture
-def local(runtime):
-    with TestClient(web(runtime), client=("127.0.0.1", 50000)) as client:
+def local(application):
+    with TestClient(application, client=("127.0.0.1", 50000)) as client:
         yield client
 
 
@@ -35,14 +33,14 @@ def test_readyz_names_what_is_missing(client, runtime):
     assert client.get("/readyz").status_code == 200
 
 
-def test_readyz_sees_a_database_that_is_behind(client, runtime):
-    with runtime.engine.begin() as connection:
+def test_readyz_sees_a_database_that_is_behind(client, owner_engine):
+    with owner_engine.begin() as connection:
         newest = connection.scalar(text("SELECT version_num FROM public.alembic_version"))
         connection.execute(text("UPDATE public.alembic_version SET version_num = '0001'"))
     try:
         assert client.get("/readyz").json()["parts"]["migrations"] == "not at the newest revision"
     finally:
-        with runtime.engine.begin() as connection:
+        with owner_engine.begin() as connection:
             connection.execute(text("UPDATE public.alembic_version SET version_num = :newest"), {"newest": newest})
 
 

@@ -26,7 +26,7 @@ def action(session, clock, clean_database) -> ActionContext:
     """A person who acts."""
     by_platform = ActionContext(session, None, clock.now())
     account = service.create_account(
-        by_platform, username="lan.anh", password="correct horse", full_name="Lan", role="driver"
+        by_platform, username="lan.anh", password="correct horse battery staple", full_name="Lan", role="driver"
     )
     person = Principal(account.account_id, "lan.anh", "Lan", Role.DRIVER, None, None, None, "vi", b"", "")
     return ActionContext(session, person, clock.now())

@@ -38,7 +38,7 @@ def follow(runtime: Runtime) -> int:
 
 
 def told(client: TestClient) -> list[str]:
-    return [one["kind"] for one in client.get("/api/v1/notifications").json()["items"]]
+    return [notification["kind"] for notification in client.get("/api/v1/notifications").json()["items"]]
 
 
 def test_enterprise_and_driver_are_told_and_nobody_else(stage: Stage, sign_in: SignIn) -> None:
@@ -48,14 +48,14 @@ def test_enterprise_and_driver_are_told_and_nobody_else(stage: Stage, sign_in: S
     for client in (stage.enterprise, stage.driver):
         answer = client.get("/api/v1/notifications").json()
         assert answer["unread"] == 1
-        one = answer["items"][0]
-        assert (one["kind"], one["trip_id"], one["plate"], one["urgent"]) == (
+        notification = answer["items"][0]
+        assert (notification["kind"], notification["trip_id"], notification["plate"], notification["urgent"]) == (
             "step.returned",
             stage.trip_id,
             "29C-123.45",
             True,
         )
-        assert one["text"] == "Bị trả lại để sửa: Barie số 1"
+        assert notification["text"] == "Bị trả lại để sửa: Barie số 1"
     assert told(other) == told(stage.police) == []
 
 
@@ -75,6 +75,18 @@ def test_reading_the_outbox_twice_tells_once(stage: Stage) -> None:
         session.commit()
     follow(stage.runtime)
     assert told(stage.driver) == ["fee.due"]
+
+
+def test_a_fee_leads_to_its_payment_and_is_told_again_when_its_amount_changes(stage: Stage) -> None:
+    for amount_vnd, outstanding_vnd in ((150_000, 150_000), (150_000, 50_000), (4_000_000, 3_900_000)):
+        money = {"amount_vnd": amount_vnd, "outstanding_vnd": outstanding_vnd}
+        happen(stage, "fee", trip_id=stage.trip_id, status="due", **money)
+        follow(stage.runtime)
+    assert told(stage.enterprise) == ["fee.due", "fee.due"]
+    page = stage.enterprise.get("/notifications").text
+    assert f'href="/fees/of-trip/{stage.trip_id}"' in page
+    assert "Nộp 3.900.000 đ" in page
+    assert "Nộp 150.000 đ" in page
 
 
 def test_plans_and_passing_states_are_not_told(stage: Stage) -> None:
@@ -115,7 +127,7 @@ def test_the_list_comes_in_pages(stage: Stage) -> None:
     first = stage.enterprise.get("/api/v1/notifications?limit=3")
     link = first.headers["link"].split(">")[0][1:]
     second = stage.enterprise.get(link)
-    assert [len(one.json()["items"]) for one in (first, second)] == [3, 2]
+    assert [len(answer.json()["items"]) for answer in (first, second)] == [3, 2]
     assert "link" not in second.headers
 
 
@@ -127,7 +139,11 @@ def test_the_page_shows_the_list(stage: Stage) -> None:
     assert f"/enterprise/trips/{stage.trip_id}" in page.text
     assert "Kiểm hóa hải quan" in page.text
     assert 'data-testid="bell"' in page.text
-    assert 'data-testid="bell"' not in stage.police.get("/notifications").text
+    assert 'data-testid="bell"' in stage.police.get("/notifications").text, "calls for help ring there"
+
+
+def test_who_is_never_told_has_no_bell(stage: Stage, sign_in: SignIn) -> None:
+    assert 'data-testid="bell"' not in sign_in("planner").get("/notifications").text
 
 
 def test_what_is_old_is_forgotten(stage: Stage) -> None:

@@ -319,7 +319,7 @@ def test_slow_release_lets_the_nearest_go_first(stage: Stage) -> None:
         parameters={"release": {"veh": 2, "every_s": 1800}},
     )
     order = stage.police.post("/api/v1/orders", json=body).json()
-    times = {one["plate"]: one["release_at"] for one in order["recipients"]}
+    times = {recipient["plate"]: recipient["release_at"] for recipient in order["recipients"]}
     first, second = now.isoformat(), (now + timedelta(minutes=30)).isoformat()
     assert {plate: time.replace("Z", "+00:00") for plate, time in times.items()} == {
         "12C-000.00": first,
@@ -402,7 +402,7 @@ def test_each_sees_only_what_concerns_them(stage: Stage, sign_in: SignIn) -> Non
     mine_only = {stranger: other, stage.driver: stage.vehicle_id, stage.enterprise: stage.vehicle_id}
     for client, vehicle_id in mine_only.items():
         order = client.get(f"/api/v1/orders/{both}").json()
-        assert [one["vehicle_id"] for one in order["recipients"]] == [vehicle_id]
+        assert [recipient["vehicle_id"] for recipient in order["recipients"]] == [vehicle_id]
         assert order["counts"]["total"] == 1
     assert stage.police.get(f"/api/v1/orders/{both}").json()["counts"]["total"] == 2
     for client in (stage.driver, stage.enterprise, foreign):

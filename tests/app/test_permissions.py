@@ -18,19 +18,46 @@ from app.settings import Settings
 from ingest.formats.registry import GPS_FORMATS
 
 PUBLIC = {
-    ("GET", "/"): "leads to the own page or to sign-in",
+    ("GET", "/"): "leads to the own page, or is the public board",
+    ("GET", "/board"): "gates and yards, nothing about a truck or a person",
+    ("GET", "/board/{gate_id}"): "as the board",
+    ("GET", "/api/v1/board"): "as the board",
     ("GET", "/signin"): "the form",
     ("POST", "/signin"): "who knows the password",
+    ("POST", "/signin/passkey/options"): "a question to a passkey, which answers it or not",
+    ("POST", "/signin/passkey"): "who holds a passkey",
+    ("GET", "/signin/second-factor"): "the cookie of a sign-in that has begun, as all of these",
+    ("POST", "/signin/second-factor"): "as its form",
+    ("GET", "/signin/new-password"): "as the second factor",
+    ("POST", "/signin/new-password"): "as its form",
+    ("GET", "/signin/enrolment"): "as the second factor",
+    ("POST", "/signin/enrolment"): "as its form",
+    ("POST", "/signin/enrolment/passkey/options"): "as its form",
+    ("POST", "/signin/finish"): "as the second factor, once nothing is missing",
+    ("GET", "/signin/provider"): "leads to the identity provider",
+    ("GET", "/signin/provider/callback"): "what the provider signed, and the cookie of who was sent there",
+    ("GET", "/first-administrator/{token}"): "the token is the key, and opens nothing once there is an administrator",
+    ("POST", "/first-administrator/{token}"): "as its form",
     ("POST", "/language"): "a preference of the browser",
     ("POST", "/api/v1/tokens"): "who knows the password",
     ("GET", "/healthz"): "says nothing but that it lives",
     ("GET", "/readyz"): "names parts, no data",
+    ("GET", "/readyz/web"): "whether this process drains",
     ("GET", "/metrics"): "checks the address or the metrics token itself",
+    ("GET", "/forecast"): "how good forecasts are, no data of anybody",
+    ("GET", "/.well-known/security.txt"): "for finders of faults, who have no account",
+    ("GET", "/security.txt"): "leads there",
+    ("GET", "/privacy"): "how data are used, for everybody to read",
     ("GET", "/t"): "a field for a trip's code",
     ("GET", "/t/{written}"): "a trip's code is the key",
     ("GET", "/t/{written}.svg"): "draws the code it is given",
     ("POST", "/api/v1/payments/bank/{collecting_account_id}"): "a bank's signature is the key",
-    **{(method, item.path): item.credential.value for item in GPS_FORMATS.values() for method in item.methods},
+    **{
+        (method, path): item.credential.value
+        for item in GPS_FORMATS.values()
+        for method in item.methods
+        for path in item.routes
+    },
     ("POST", "/cameras/{vendor}"): "the camera's own key",
     ("POST", "/equipment/heartbeat"): "the device's own key",
     ("POST", "/equipment/weighings"): "the scale's own key",

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from app.stations import store
-from app.stations.search import find_code
+from app.trips.codes import find_code
 from ingest.plates import lookalike_key
 from tests.app.stationing import Gate
 
@@ -21,7 +21,7 @@ def gate(runtime, sign_in):
 def find(gate, written, role="border_guard", gate_id="huu-nghi"):
     answer = gate.person(role, gate_id).get(URL, params={"text": written})
     assert answer.status_code == 200, answer.text
-    return [(one["plate"], one["match"]) for one in answer.json()["items"]]
+    return [(trip["plate"], trip["match"]) for trip in answer.json()["items"]]
 
 
 def test_lookalikes_parts_trailers_and_codes_are_found(gate):
@@ -36,6 +36,7 @@ def test_lookalikes_parts_trailers_and_codes_are_found(gate):
     assert find(gate, code.lower()) == [("29C-108.15", "code")]
     assert find(gate, f"https://cuakhau.example/t/{code}") == [("29C-108.15", "code")]
     assert find(gate, "99X-999.99") == []
+    assert find(gate, "THANH LONG tuoi") == [("29C-108.15", "text"), ("29C-108.16", "text")]
     assert find(gate, "29C-108.15", gate_id="tan-thanh") == []
 
 
@@ -60,7 +61,8 @@ def test_codes_in_what_a_scanner_types(text, code):
     assert find_code(text) == code
 
 
-def test_the_indexes_serve_the_search(session):
+def test_the_indexes_serve_the_search(owner_session):
+    session = owner_session
     session.execute(
         text(
             "INSERT INTO ingest.vehicle (plate, plate_norm, kind, created_at) SELECT p, p, 'truck', now() "

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from app.platform.audit_store import audit_rows
 from app.platform.runtime import Runtime
 from app.tracking.worker import Worker
 from tests.app.gps import drain, enrol
@@ -63,6 +64,17 @@ def test_filters_and_silence(runtime: Runtime, sign_in: SignIn, drive: Drive) ->
     assert police.get("/api/v1/positions").json()["features"][0]["properties"]["state"] == "silent"
 
 
+def test_who_looked_where_a_vehicle_was_is_written_down(runtime: Runtime, sign_in: SignIn, drive: Drive) -> None:
+    vehicle = enrol(sign_in("administrator"))["vehicle_id"]
+    drive([vehicle], 3)
+    now = runtime.clock.now()
+    span = {"from": (now - timedelta(hours=1)).isoformat(), "to": now.isoformat()}
+    assert sign_in("traffic_police").get(f"/api/v1/vehicles/{vehicle}/track", params=span).status_code == 200
+    with runtime.sessions() as session:
+        rows = [row for row in audit_rows(session) if row.action == "traces.read"]
+    assert [(row.object_id, row.after["from"]) for row in rows] == [(str(vehicle), span["from"])]
+
+
 def test_the_past(runtime: Runtime, sign_in: SignIn, drive: Drive) -> None:
     vehicle = enrol(sign_in("administrator"))["vehicle_id"]
     drive([vehicle], 181)  # half an hour from kilometre 90
@@ -85,7 +97,7 @@ def test_the_past(runtime: Runtime, sign_in: SignIn, drive: Drive) -> None:
     track = police.get(f"/api/v1/vehicles/{vehicle}/track", params=span).json()
     assert len(track["geometry"]["coordinates"]) == len(track["properties"]["times"]) == 181
     assert police.get("/api/v1/vehicles/999/track", params=span).status_code == 404
-    assert sign_in("enterprise").get(f"/api/v1/vehicles/{vehicle}/track", params=span).status_code == 403
+    assert sign_in("enterprise").get(f"/api/v1/vehicles/{vehicle}/track", params=span).status_code == 404
 
 
 def test_five_thousand_trucks_are_all_there(runtime: Runtime, sign_in: SignIn, drive: Drive) -> None:

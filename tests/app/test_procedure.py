@@ -13,15 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from app.gates.vocabulary import GoodsClass
 from app.platform import labels, permissions
 from app.procedures import checks, procedure, steps
 from app.procedures import service as procedures
 from app.procedures.checks import FACT_VALUES, find_problems, owners
 from app.procedures.procedure import DECLARED_PARTS, Facts, IllegalActError, Procedure, Sheet
 from app.procedures.steps import Step, StepStatus
-from app.trips.goods import GoodsClass
 from app.trips.vocabulary import Regime
-from tests.profiles import examples
+from tests.profiles import byte_strings, examples
 
 many = examples(10_000, suppress=list(HealthCheck))
 
@@ -41,7 +41,7 @@ class Choices:
 
     def some(self, options: Any) -> list[Any]:
         bits = self.left.pop(0) if self.left else 0
-        return [one for place, one in enumerate(options) if bits >> (place % 8) & 1]
+        return [option for place, option in enumerate(options) if bits >> (place % 8) & 1]
 
 
 def draw_condition(choices: Choices, depth: int = 0) -> dict[str, Any] | None:
@@ -119,7 +119,7 @@ def open_steps(sheet: Sheet) -> set[str]:
 
 
 @many
-@given(st.binary(min_size=80, max_size=200))
+@given(byte_strings(80, 200))
 def test_no_order_of_legal_acts_ends_a_trip_with_a_step_open(raw: bytes) -> None:
     choices = Choices(raw)
     definition = draw_definition(choices)
@@ -135,7 +135,7 @@ def test_no_order_of_legal_acts_ends_a_trip_with_a_step_open(raw: bytes) -> None
 
 
 @many
-@given(st.binary(min_size=80, max_size=200))
+@given(byte_strings(80, 200))
 def test_there_is_always_a_way_on_and_a_returned_sheet_can_be_mended(raw: bytes) -> None:
     choices = Choices(raw)
     sheet = Sheet(Procedure.from_definition(draw_definition(choices)), draw_facts(choices))
@@ -152,7 +152,7 @@ def test_there_is_always_a_way_on_and_a_returned_sheet_can_be_mended(raw: bytes)
 
 
 @many
-@given(st.binary(min_size=60, max_size=160))
+@given(byte_strings(60, 160))
 def test_agencies_work_at_once_where_the_graph_lets_them(raw: bytes) -> None:
     choices = Choices(raw)
     sheet = Sheet(Procedure.from_definition(draw_definition(choices)), draw_facts(choices))
@@ -160,10 +160,10 @@ def test_agencies_work_at_once_where_the_graph_lets_them(raw: bytes) -> None:
         ready = {
             step for step, status in sheet.state().items() if status in StepStatus.open() and step != "declaration"
         }
-        for one in ready:
-            after = sheet.confirm(one)
-            assert all(after.may(other, "confirm") is None for other in ready - {one})
-            assert not (sheet.procedure.ancestors[one] & ready)
+        for ready_step in ready:
+            after = sheet.confirm(ready_step)
+            assert all(after.may(other, "confirm") is None for other in ready - {ready_step})
+            assert not (sheet.procedure.ancestors[ready_step] & ready)
         closed = {step for step, status in sheet.state().items() if status not in StepStatus.open()}
         for step in closed:
             with pytest.raises(IllegalActError):
@@ -172,7 +172,7 @@ def test_agencies_work_at_once_where_the_graph_lets_them(raw: bytes) -> None:
 
 
 @examples(1_500, suppress=list(HealthCheck))
-@given(st.binary(max_size=80), st.integers(0, 5))
+@given(byte_strings(0, 80), st.integers(0, 5))
 def test_what_is_broken_is_found_and_said(raw: bytes, way: int) -> None:
     choices = Choices(raw)
     definition = draw_definition(choices)
@@ -281,6 +281,24 @@ def test_a_return_keeps_what_was_done_and_opens_what_was_vouched_for() -> None:
     assert returned.redeclare(changed=["health"]).state()["health"] == "ready"
 
 
+@many
+@given(byte_strings(80, 200))
+def test_what_is_declared_otherwise_opens_again_what_vouched_for_it_and_nothing_else(raw: bytes) -> None:
+    choices = Choices(raw)
+    sheet = Sheet(Procedure.from_definition(draw_definition(choices)), draw_facts(choices))
+    while choices and not sheet.is_finished:
+        sheet = act_at_random(sheet, choices)
+    changed = set(choices.some(DECLARED_PARTS)) or {"vehicle"}
+    after = sheet.with_facts(sheet.facts, changed)
+    for name, step in sheet.procedure.steps.items():
+        vouches = step.checks | set(Step.get(name).spec.vouches)
+        was_done = name in sheet.steps and sheet.steps[name].status == "done"
+        is_done = name in after.steps and after.steps[name].status == "done"
+        is_kept = sheet.is_finished or name == "declaration" or not vouches & changed
+        assert is_done == (was_done and is_kept), name
+    assert {"vehicle", "driver"} <= set(Step.BARRIER_1.spec.vouches) & set(Step.BARRIER_2.spec.vouches)
+
+
 def test_a_green_channel_releases_at_once_and_no_other_does() -> None:
     sheet = Sheet(Procedure.from_definition(SMALL), EXPORT).confirm("declaration")
     for channel, status in ((None, "ready"), ("red", "ready"), ("yellow", "ready"), ("green", "done")):
@@ -299,8 +317,8 @@ def test_facts_survive_their_json() -> None:
     ("module", "known"),
     [
         (procedure, {"app.procedures.steps"}),
-        (steps, {"app.platform.labels", "app.platform.permissions", "app.trips.vocabulary"}),
-        (labels, {"geo.errors"}),
+        (steps, {"app.gates.vocabulary", "app.platform.labels", "app.platform.permissions", "app.trips.vocabulary"}),
+        (labels, {"app.platform.json", "geo.errors"}),
         (permissions, {"app.platform.labels", "geo.errors"}),
     ],
 )

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app.platform.runtime import Runtime
 from app.public import service as public
-from app.stations.search import find_code
+from app.trips.codes import find_code
 from tests.app.dispatching import add_organisation, trip_body
 
 SignIn = Callable[..., TestClient]
@@ -71,7 +71,7 @@ def test_a_trip_long_over_is_not_shown(client: TestClient, runtime: Runtime, cod
 
 def test_trying_codes_is_stopped(client: TestClient, code: str) -> None:
     unknown = ["ABCD-EFGH-JKMN"] * public.MISSES.amount
-    assert {client.get(f"/t/{one}").status_code for one in unknown} == {404}
+    assert {client.get(f"/t/{unknown_code}").status_code for unknown_code in unknown} == {404}
     stopped = client.get(f"/t/{code}")
     assert stopped.status_code == 429
     assert int(stopped.headers["retry-after"]) > 0

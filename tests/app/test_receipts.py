@@ -109,7 +109,7 @@ def test_each_office_has_its_own_series(counter: Counter) -> None:
     counter.act(other, "decision", counter.tax, amount_vnd=500_000, reason="Theo biểu phí")
     first = counter.act(own["trip_id"], "cash", amount_vnd=100_000).json()["payments"][0]
     second = counter.act(other, "cash", counter.tax, amount_vnd=500_000).json()["payments"][0]
-    assert [(one["receipt_series"], one["receipt_number"]) for one in (first, second)] == [
+    assert [(payment["receipt_series"], payment["receipt_number"]) for payment in (first, second)] == [
         ("QLCK-HUUNGHI-2026", 1),
         ("THUE-HUUNGHI-2026", 1),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -63,7 +64,10 @@ def test_a_scenario_is_run_beside_its_base(ready: Runtime, sign_in) -> None:
 def test_a_running_scenario_is_cancelled(ready: Runtime, sign_in) -> None:
     planner = sign_in("planner")
     body = {"scenario": SCENARIO | {"horizon_h": 168}, "runs": 2000}
-    urls = [planner.post("/api/v1/scenarios", json=body).headers["Location"] for _ in range(2)]
+    urls = []
+    for _ in range(2):
+        urls.append(planner.post("/api/v1/scenarios", json=body).headers["Location"])
+        ready.clock.advance(1)  # the one that was queued first is taken first
     runner = ScenarioRunner(ready)
     try:
         assert tend_until(runner, lambda: planner.get(urls[0]).json()["status"] == "running")
@@ -92,7 +96,7 @@ def test_scenarios_that_name_nothing_are_refused(ready: Runtime, sign_in) -> Non
 
 
 def test_the_library(ready: Runtime, sign_in) -> None:
-    names = [one["name"] for one in sign_in("planner").get("/api/v1/scenarios/library").json()["items"]]
+    names = [scenario["name"] for scenario in sign_in("planner").get("/api/v1/scenarios/library").json()["items"]]
     assert "december-2021" in names
 
 
@@ -107,3 +111,28 @@ def test_an_interrupted_run_is_taken_up_again(ready: Runtime, sign_in) -> None:
         assert tend_until(runner, lambda: planner.get(url).json()["status"] == "done")
     finally:
         runner.stop()
+
+
+def test_a_scenario_with_a_new_yard_and_variants_is_run(ready: Runtime, sign_in) -> None:
+    shipped = json.loads(json.dumps(ready.corridor.to_geojson()["features"]))
+    yard = next(f for f in shipped if f["properties"].get("site_id") == "xuan-cuong")
+    yard["properties"] |= {"site_id": "xuan-cuong-2", "km": 0.9}
+    more = {"name": "more", "change": {"yards": {"xuan-cuong-2": {"capacity_veh": 80}}}}
+    wanted = SCENARIO | {"additions": [yard], "variants": [more]}
+    planner = sign_in("planner")
+    queued = planner.post("/api/v1/scenarios", json={"scenario": wanted, "runs": 2, "seed": 7})
+    assert queued.status_code == 202, queued.text
+    url = queued.headers["Location"]
+    runner = ScenarioRunner(ready)
+    try:
+        assert tend_until(runner, lambda: planner.get(url).json()["status"] not in ("queued", "running"))
+    finally:
+        runner.stop()
+    done = planner.get(url).json()
+    assert done["status"] == "done", done["error"]
+    assert [variant["name"] for variant in done["result"]["variants"]] == ["variant", "more"]
+    assert "xuan-cuong-2" in done["result"]["yards"]
+    wrong = wanted | {"variants": [more | {"change": {"yards": {"xuan-cuong-3": {"capacity_veh": 80}}}}]}
+    refused = planner.post("/api/v1/scenarios", json={"scenario": wrong})
+    assert refused.status_code == 422
+    assert "variants.0.change.yards names xuan-cuong-3" in refused.json()["detail"]

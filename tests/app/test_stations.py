@@ -63,6 +63,21 @@ def test_the_sheet_shows_the_declaration_and_the_acts_of_its_station(gate):
     assert gate.person("customs", "tan-thanh").get(f"/station?trip={trip_id}", headers=HTML).status_code == 200
 
 
+def test_a_station_sees_that_a_position_is_overdue_and_acts_all_the_same(gate):
+    trip_id = gate.declare("29C-123.45")
+    gate.arrive("29C-123.45")
+    guard, where = gate.person("health_quarantine"), f"/station/sheet/{trip_id}?at=health"
+    assert 'data-testid="gps-silent"' not in guard.get(where, headers=HTML).text
+    gate.runtime.clock.advance(17 * 60 + 5 * 60)
+    sheet = guard.get(where, headers=HTML).text
+    assert 'data-testid="gps-silent"' in sheet
+    assert "quá hạn 5 phút" in sheet or "overdue by 5 min" in sheet
+    assert gate.act("health_quarantine", trip_id, "health").status_code == 200
+    assert gate.act("border_guard", trip_id, "barrier_1").status_code == 200
+    inside = gate.person("yard_operator").get(f"/station/sheet/{trip_id}?at=yard", headers=HTML).text
+    assert 'data-testid="gps-silent"' not in inside, "inside nobody wants a position"
+
+
 def test_a_return_is_shown_with_its_reasons_and_what_differs_after(gate):
     trip_id = gate.declare()
     answer = gate.act("health_quarantine", trip_id, "health", "return", reasons=["driver_differs"], text="Người khác")
@@ -77,7 +92,7 @@ def test_green_releases_at_once_by_the_platform(gate):
     gate.after_quarantine(trip_id)
     answer = set_channel(gate, trip_id, "green")
     assert answer.status_code == 200, answer.text
-    step = next(one for one in gate.sheet(trip_id)["steps"] if one["step"] == "customs")
+    step = next(step for step in gate.sheet(trip_id)["steps"] if step["step"] == "customs")
     assert (step["status"], step["done_by"], step["data"]) == ("done", None, {"at_once": True})
     with gate.runtime.sessions() as session:
         row = session.execute(text("SELECT actor, after FROM app.audit WHERE action = 'sheets.facts'")).one()

@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 from app.platform.runtime import Runtime
 from app.reporting import bulletin, statistics
 from app.reporting.statistics import BOUNDS_S, quantile_s
+from app.trips.vocabulary import PlaceKind
 from tests.app.dispatching import Stage, set_stage
+from tests.app.placing import put_place
 
 SignIn = Callable[..., TestClient]
 TODAY = date(2026, 3, 2)
@@ -32,15 +34,11 @@ def run(runtime: Runtime, statement: str, **values: Any) -> None:
         session.commit()
 
 
-def set_trip_stage(stage: Stage, name: str, after: timedelta) -> None:
+def move_to(stage: Stage, kind: PlaceKind, after: timedelta) -> None:
     stage.runtime.clock.advance(after.total_seconds())  # type: ignore[attr-defined]
-    run(
-        stage.runtime,
-        "UPDATE app.trip SET stage = :name, stage_since = :now WHERE trip_id = :trip_id",
-        name=name,
-        now=stage.runtime.clock.now(),
-        trip_id=stage.trip_id,
-    )
+    with stage.runtime.sessions() as session:
+        put_place(session, stage.trip_id, kind, stage.runtime.clock.now())
+        session.commit()
 
 
 def add_stay(runtime: Runtime, ended_at: datetime, length: timedelta, **changes: Any) -> None:
@@ -66,15 +64,27 @@ def times(client: TestClient, **query: Any) -> list[dict[str, Any]]:
 
 
 def test_a_stage_is_kept_as_it_ends(stage: Stage) -> None:
-    set_trip_stage(stage, "on_the_road", timedelta(hours=1))
-    set_trip_stage(stage, "queued", timedelta(hours=2))
-    set_trip_stage(stage, "in_the_yard", timedelta(minutes=40))
+    move_to(stage, PlaceKind.ON_THE_ROAD, timedelta(hours=1))
+    move_to(stage, PlaceKind.UNKNOWN, timedelta(minutes=50))
+    move_to(stage, PlaceKind.QUEUED, timedelta(minutes=70))
+    move_to(stage, PlaceKind.GATE_AREA, timedelta(minutes=40))
+    move_to(stage, PlaceKind.YARD, timedelta(minutes=5))
     stage.runtime.clock.advance(1)  # type: ignore[attr-defined]
-    found = {one["name"]: one for one in times(stage.police)}
+    found = {figure["name"]: figure for figure in times(stage.police)}
     assert set(found) == {"on_the_road", "queued"}
     assert found["queued"]["mean_s"] == 2400
-    assert found["on_the_road"]["longest_s"] == 7200
+    assert found["on_the_road"]["longest_s"] == 7200, "two places, one stage"
     assert found["queued"]["hour_trips"][13] == 1, "ended 13:40 at the border"
+
+
+def test_a_stage_that_was_broken_off_by_cancelling_is_none(stage: Stage) -> None:
+    move_to(stage, PlaceKind.ON_THE_ROAD, timedelta(hours=1))
+    stage.runtime.clock.advance(1800)  # type: ignore[attr-defined]
+    tag = stage.enterprise.get(f"/api/v1/trips/{stage.trip_id}").headers["ETag"]
+    gone = stage.enterprise.post(f"/api/v1/trips/{stage.trip_id}/cancel", headers={"If-Match": tag})
+    assert gone.status_code < 300, gone.text
+    stage.runtime.clock.advance(1)  # type: ignore[attr-defined]
+    assert times(stage.police) == []
 
 
 def test_a_step_is_kept_with_its_agency(stage: Stage, sign_in: SignIn) -> None:
@@ -97,7 +107,7 @@ def test_a_step_is_kept_with_its_agency(stage: Stage, sign_in: SignIn) -> None:
     run(stage.runtime, step, step="yard", status="done", at=end, done_at=end, by=None)
     run(stage.runtime, step, step="fee", status="not_needed", at=end, done_at=None, by=None)
     stage.runtime.clock.advance(3600)  # type: ignore[attr-defined]
-    found = {(one["name"], one["agency"]): one["mean_s"] for one in times(stage.police)}
+    found = {(figure["name"], figure["agency"]): figure["mean_s"] for figure in times(stage.police)}
     assert found == {("customs", "customs"): 1500, ("yard", "platform"): 0}
 
 
@@ -111,9 +121,9 @@ def test_days_that_are_over_are_summed_and_single_stays_forgotten(stage: Stage) 
         with stage.runtime.sessions() as session:
             bulletin.sum_up(session, now, ["huu-nghi", "tan-thanh"])
             session.commit()
-    (one,) = times(stage.police, since="2026-01-10")
-    assert (one["trips"], one["mean_s"], one["longest_s"]) == (3, 1800, 1800)
-    assert one["hour_trips"][10] == 3
+    (figure,) = times(stage.police, since="2026-01-10")
+    assert (figure["trips"], figure["mean_s"], figure["longest_s"]) == (3, 1800, 1800)
+    assert figure["hour_trips"][10] == 3
     stage.runtime.clock.advance(30 * 86_400)  # type: ignore[attr-defined]
     with stage.runtime.sessions() as session:
         bulletin.sum_up(session, stage.runtime.clock.now(), ["huu-nghi", "tan-thanh"])
@@ -147,8 +157,8 @@ def test_a_station_sees_its_own_gate_only(stage: Stage, sign_in: SignIn) -> None
     add_stay(stage.runtime, now, timedelta(minutes=5))
     add_stay(stage.runtime, now, timedelta(minutes=5), gate_id="tan-thanh")
     station = sign_in("border_guard", gate_id="tan-thanh")
-    assert {one["gate_id"] for one in times(station)} == {"tan-thanh"}
-    assert {one["gate_id"] for one in times(stage.police)} == {"huu-nghi", "tan-thanh"}
+    assert {figure["gate_id"] for figure in times(station)} == {"tan-thanh"}
+    assert {figure["gate_id"] for figure in times(stage.police)} == {"huu-nghi", "tan-thanh"}
     assert station.get("/api/v1/statistics/steps?gate=huu-nghi").status_code == 403
     assert stage.enterprise.get("/api/v1/statistics/steps").status_code == 403
 
@@ -159,9 +169,9 @@ def test_too_many_days_are_refused(stage: Stage) -> None:
 
 
 def test_who_waits_longest_comes_first(stage: Stage) -> None:
-    set_trip_stage(stage, "in_the_yard", timedelta(hours=1))
-    (one,) = stage.police.get("/api/v1/statistics/waits").json()["items"]
-    assert (one["kind"], one["name"], one["agency"]) == ("stage", "in_the_yard", "")
+    move_to(stage, PlaceKind.GATE_AREA, timedelta(hours=1))
+    (wait,) = stage.police.get("/api/v1/statistics/waits").json()["items"]
+    assert (wait["kind"], wait["name"], wait["agency"]) == ("stage", "in_the_yard", "")
     now = stage.runtime.clock.now()
     run(
         stage.runtime,
@@ -173,7 +183,7 @@ def test_who_waits_longest_comes_first(stage: Stage) -> None:
     )
     run(stage.runtime, 'UPDATE app.trip SET facts = \'{"collector": "tax"}\'')
     waits = stage.police.get("/api/v1/statistics/waits?gate=huu-nghi").json()["items"]
-    assert [(one["name"], one["agency"]) for one in waits] == [("fee", "tax"), ("customs", "customs")]
+    assert [(wait["name"], wait["agency"]) for wait in waits] == [("fee", "tax"), ("customs", "customs")]
     assert stage.police.get("/api/v1/statistics/waits?gate=tan-thanh").json()["items"] == []
     page = stage.enterprise.get(f"/enterprise/trips/{stage.trip_id}").text
     assert 'data-testid="steps-now"' in page
@@ -198,8 +208,8 @@ def test_quantiles_are_read_off_the_classes(lengths: list[float], share: float, 
     import bisect
 
     classes = [0] * (len(BOUNDS_S) + 1)
-    for one in lengths:
-        classes[bisect.bisect_right(BOUNDS_S, one)] += 1
+    for length in lengths:
+        classes[bisect.bisect_right(BOUNDS_S, length)] += 1
     found = quantile_s(classes, share, max(lengths, default=0.0))
     assert found == (None if expected is None else pytest.approx(expected))
 
@@ -209,6 +219,8 @@ def test_asking_does_not_read_history(stage: Stage, session: Session) -> None:
     session.execute(text("SET LOCAL enable_seqscan = off"))
     for table, condition in (
         ("stay", "ended_at >= now()"),
+        ("trip_place", "ended_at >= now()"),
+        ("trip_place", "kind IN ('over_the_border', 'inland', 'turned_back') AND began_at >= now()"),
         ("step_day", "day >= '2026-03-01'"),
         ("trip_step", "is_live AND status IN ('ready', 'returned')"),
         ("webhook_delivery", "status = 'waiting' AND next_try_at <= now()"),

@@ -84,7 +84,11 @@ def test_it_is_known_everywhere_and_says_what_is_assumed(gate: Gate) -> None:
     assert set(profile["profile"]["sources"].values()) == {"assumed"}
     assert {yard["yard_id"] for yard in profile["yards"]} == {"coc-nam-1", "coc-nam-2", "coc-nam-temporary"}
     corridor = fine(planner.get("/api/v1/corridor"))
-    sites = {one["properties"]["site_id"] for one in corridor["features"] if one["properties"]["feature"] == "site"}
+    sites = {
+        feature["properties"]["site_id"]
+        for feature in corridor["features"]
+        if feature["properties"]["feature"] == "site"
+    }
     assert {GATE, "coc-nam-1", "coc-nam-2", "coc-nam-barrier-1", "coc-nam-barrier-2"} <= sites
     site = gate.runtime.corridor.get_site(GATE)
     drawn = read_layers(planner.get(f"/tiles/sites/{tile_at(site.lon, site.lat, 14)}").content)["sites"]
@@ -170,7 +174,7 @@ def test_its_profile_is_edited_on_a_page_and_seen_at_once(gate: Gate) -> None:
     assert fine(published)["profile"]["sources"]["exports.hours"] == "set"
     assert published.json()["profile"]["sources"]["exports.lanes"] == "assumed"
     versions = fine(administrator.get(f"{path}/versions"))["items"]
-    assert [(one["version"], one["status"]) for one in versions] == [(2, "published"), (1, "published")]
+    assert [(version["version"], version["status"]) for version in versions] == [(2, "published"), (1, "published")]
     # 18:00 and 00:30 local are open, 22:15 is a break, 10:00 closed; on 3 March nothing begins at all.
     assert {hour: notes_of_arrival(gate, hour) for hour in (3, 11, 15.25, 17.5, 36)} == {
         3: ["planned_arrival"],
@@ -191,8 +195,8 @@ def notes_of_arrival(gate: Gate, hour_utc: float) -> list[str]:
     with gate.runtime.sessions() as session:
         now, corridor, sheets = gate.runtime.clock.now(), gate.runtime.corridor, make_sheets()
         action = declarations.DeclarationAction(session, declarant, now, corridor=corridor, sheets=sheets)
-        _form, found = declarations.check_written(action, body, None)
-    return [one.field for one in found if one.is_note and one.field == "planned_arrival"]
+        _form, found = declarations.check_written(action, body, None, declarations.surroundings(action))
+    return [problem.field for problem in found if problem.is_note and problem.field == "planned_arrival"]
 
 
 def test_nothing_is_declared_for_or_diverted_to_it_that_it_does_not_take(gate: Gate) -> None:
@@ -201,7 +205,7 @@ def test_nothing_is_declared_for_or_diverted_to_it_that_it_does_not_take(gate: G
     body = {**declaration_body(arrival, gate_id=GATE, lines=cars), "submit": True}
     refused = gate.person("enterprise").post("/api/v1/declarations", json=body)
     assert refused.status_code == 422
-    assert "lines.1.goods_class" in {one["field"] for one in refused.json()["errors"]}
+    assert "lines.1.goods_class" in {error["field"] for error in refused.json()["errors"]}
     gate.declare("29C-123.46", lines=cars)
     with gate.runtime.sessions() as session:
         put_truck(session, gate.runtime.corridor, "29C-123.46", time=gate.runtime.clock.now(), km=30.0)

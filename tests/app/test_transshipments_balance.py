@@ -50,11 +50,11 @@ def test_both_sides_together_make_what_was_there(case):
         return
     found = balance(lines, moves)
     for line in lines:
-        got = sum((one.get(line.number, NOTHING) for one in found.received.values()), NOTHING)
+        got = sum((share.get(line.number, NOTHING) for share in found.received.values()), NOTHING)
         assert got + found.left[line.number] == line.amount
         assert found.left[line.number].weight_kg >= 0
         assert found.left[line.number].packages >= 0
-    assert found.is_partial == any(not one.is_nothing for one in found.left.values())
+    assert found.is_partial == any(not share.is_nothing for share in found.left.values())
     assert differences(moves, list(reversed(moves))) == []
 
 
@@ -72,7 +72,7 @@ def test_one_gram_too_much_is_refused(case, which, more_g):
         Amount(move.amount.packages, move.amount.weight_kg + left.weight_kg + Decimal(more_g) / 1000),
     )
     with pytest.raises(InvalidInputError):
-        balance(lines, [greedy if one is move else one for one in moves])
+        balance(lines, [greedy if other is move else other for other in moves])
 
 
 @pytest.mark.parametrize(

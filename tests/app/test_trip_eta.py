@@ -22,8 +22,8 @@ def test_position_arrival_wait_and_yard_of_a_trip(runtime: Runtime, sign_in) -> 
     near, far = put_trucks(runtime, [10.0, 30.0])
     police = sign_in("traffic_police")
     before = police.get("/api/v1/outlooks").json()["items"]
-    assert {one["vehicle_id"] for one in before} == {near, far}
-    assert all(one["arrive_at"] is None and one["yard"] is None for one in before)
+    assert {arrival["vehicle_id"] for arrival in before} == {near, far}
+    assert all(arrival["arrive_at"] is None and arrival["yard"] is None for arrival in before)
     assert Minute.of(runtime).run().failed == []
     (own,) = sign_in("driver", vehicle_id=near).get("/api/v1/outlooks").json()["items"]
     assert own["vehicle_id"] == near

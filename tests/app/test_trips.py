@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.platform.runtime import Runtime
+from app.sheets.presence import make_keeper
 from app.trips import progress
-from app.trips.places import Places
 from tests.app.dispatching import Stage, add_organisation, pass_site, put_truck, set_stage, trip_body
 
 SignIn = Callable[..., TestClient]
@@ -176,7 +176,7 @@ def test_each_sees_only_what_is_theirs(stage: Stage, sign_in: SignIn) -> None:
         assert client.patch(where, json={"goods": "x"}, headers={"If-Match": '"1"'}).status_code == 403
     assert foreign.patch(where, json={"goods": "x"}, headers={"If-Match": '"1"'}).status_code == 404
     body = trip_body("29C-123.45", stage.runtime.clock.now() + timedelta(hours=5))
-    assert foreign.post("/api/v1/trips", json=body).status_code == 409
+    assert foreign.post("/api/v1/trips", json=body).status_code == 201
     assert stage.trip_id not in [trip["trip_id"] for trip in foreign.get("/api/v1/trips").json()["items"]]
 
 
@@ -197,19 +197,19 @@ def test_the_driver_named_is_bound_to_the_truck(stage: Stage, sign_in: SignIn) -
 
 
 def test_a_trip_advances_as_its_truck_does(stage: Stage) -> None:
-    runtime, places = stage.runtime, Places.of(stage.runtime.corridor)
+    runtime, keeper = stage.runtime, make_keeper()
     stages: list[str] = []
     last: progress.Advanced | None = None
 
     def look() -> None:
         nonlocal last
         with runtime.sessions() as session:
-            last = progress.advance(session, runtime.clock.now(), places=places, tails_km={"huu-nghi": 5.0}, last=last)
+            last = progress.advance(session, runtime.clock.now(), keeper=keeper, tails_km={"huu-nghi": 5.0}, last=last)
             session.commit()
         stages.append(stage.enterprise.get(f"/api/v1/trips/{stage.trip_id}").json()["stage"])
 
     look()
-    stage.move(4.2, speed_mps=1.0)
+    stage.move(4.2, speed_mps=1.0, after=timedelta(hours=1))
     look()
     stage.move(0.9, speed_mps=0.0, site_id="xuan-cuong", motion="yard")
     look()
@@ -224,7 +224,12 @@ def test_a_trip_advances_as_its_truck_does(stage: Stage) -> None:
     assert stages == ["on_the_road", "queued", "in_the_yard", "in_the_yard", "out"]
     trip = stage.enterprise.get(f"/api/v1/trips/{stage.trip_id}").json()
     assert [line["kind"] for line in trip["timeline"]] == ["created", *["stage"] * 4]
-    assert trip["timeline"][-1]["data"] == {"before": "in_the_yard", "after": "out", "reason": "passed_gate"}
+    assert trip["timeline"][-1]["data"] == {
+        "before": "in_the_yard",
+        "after": "out",
+        "reason": "over_the_border",
+        "source": "gps",
+    }
     assert trip["position"] is None
     with runtime.sessions() as session:
         events = session.execute(
@@ -234,27 +239,42 @@ def test_a_trip_advances_as_its_truck_does(stage: Stage) -> None:
 
 
 def test_looking_again_changes_nothing(stage: Stage) -> None:
-    places = Places.of(stage.runtime.corridor)
+    keeper = make_keeper()
     with stage.runtime.sessions() as session:
         now = stage.runtime.clock.now()
-        first = progress.advance(session, now, places=places, tails_km={})
-        again = progress.advance(session, now, places=places, tails_km={}, last=None)
-        later = progress.advance(session, now, places=places, tails_km={}, last=again)
+        first = progress.advance(session, now, keeper=keeper, tails_km={})
+        again = progress.advance(session, now, keeper=keeper, tails_km={}, last=None)
+        later = progress.advance(session, now, keeper=keeper, tails_km={}, last=again)
         assert (first.changed, again.changed, later.changed) == (1, 0, 0)
 
 
-def test_silence_beyond_the_yard_ends_a_trip(stage: Stage) -> None:
-    places = Places.of(stage.runtime.corridor)
-    stage.move(0.7, speed_mps=1.0, site_id="huu-nghi", motion="gate")
+def test_silence_beyond_the_yard_ends_a_trip_that_no_officer_saw(stage: Stage) -> None:
+    keeper, last = make_keeper(), None
+
+    def look(after: timedelta = timedelta()) -> int:
+        nonlocal last
+        with stage.runtime.sessions() as session:
+            last = progress.advance(session, stage.runtime.clock.now() + after, keeper=keeper, tails_km={}, last=last)
+            session.commit()
+        return last.changed
+
+    stage.move(2.0, speed_mps=1.0, after=timedelta(hours=1))
+    look()
+    stage.move(0.8, speed_mps=0.0, site_id="xuan-cuong", motion="yard")
+    look()
     with stage.runtime.sessions() as session:
-        session.execute(text("UPDATE app.trip SET stage = 'in_the_yard'"))
-        now = stage.runtime.clock.now()
-        assert progress.advance(session, now + timedelta(minutes=50), places=places, tails_km={}).changed == 0
-        assert progress.advance(session, now + timedelta(minutes=70), places=places, tails_km={}).changed == 1
+        pass_site(session, stage.vehicle_id, "xuan-cuong", "leave", stage.runtime.clock.now() + timedelta(minutes=4))
+        session.commit()
+    stage.move(0.7, speed_mps=1.0, site_id="huu-nghi", motion="gate")
+    assert look() == 0
+    assert stage.enterprise.get(f"/api/v1/trips/{stage.trip_id}").json()["stage"] == "in_the_yard"
+    assert look(timedelta(minutes=50)) == 0
+    assert look(timedelta(minutes=70)) == 1
+    assert stage.enterprise.get(f"/api/v1/trips/{stage.trip_id}").json()["stage"] == "out"
 
 
 def test_what_an_earlier_trip_did_does_not_count(runtime: Runtime, enterprise: TestClient) -> None:
-    now, places = runtime.clock.now(), Places.of(runtime.corridor)
+    now = runtime.clock.now()
     with runtime.sessions() as session:
         vehicle_id = put_truck(session, runtime.corridor, "29C-123.45", time=now, km=60.0, speed_mps=0.0)
         pass_site(session, vehicle_id, "xuan-cuong", "enter", now - timedelta(hours=6))
@@ -267,4 +287,4 @@ def test_what_an_earlier_trip_did_does_not_count(runtime: Runtime, enterprise: T
     second = enterprise.post("/api/v1/trips", json=body).json()["trip_id"]
     assert second != first
     with runtime.sessions() as session:
-        assert progress.advance(session, now, places=places, tails_km={}).changed == 0
+        assert progress.advance(session, now, keeper=make_keeper(), tails_km={}).changed == 0

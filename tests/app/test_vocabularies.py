@@ -44,7 +44,9 @@ def with_toy() -> type[StepVocabulary]:
 
 def toy_definition() -> dict[str, Any]:
     """The shipped procedure of exports with the new step before its exit."""
-    definition = deepcopy(next(one for (_, _, regime), _, one in service.shipped() if regime == Regime.EXPORT))
+    definition = deepcopy(
+        next(procedure for (_, _, regime), _, procedure in service.shipped() if regime == Regime.EXPORT)
+    )
     definition["steps"]["toy"] = {"owner": "yard_operator", "after": [Step.YARD.value]}
     definition["steps"][definition["exit"]]["after"] = [*definition["steps"][definition["exit"]]["after"], "toy"]
     return dict(definition)
@@ -72,7 +74,7 @@ def test_a_new_step_is_one_row_and_a_definition() -> None:
 
     station = make_stations(steps)["toy"]
     assert (station.label, station.icon, station.shows) == (TOY.label, "toy", ("vehicle",))
-    at_yard = [one.name for one in stations_of(officer(Role.YARD_OPERATOR), make_stations(steps))]
+    at_yard = [station.name for station in stations_of(officer(Role.YARD_OPERATOR), make_stations(steps))]
     assert at_yard == ["yard", "transshipment", "toy"]
     assert steps.get("toy").agency() is Role.YARD_OPERATOR
     assert steps.get("toy") in steps.with_equipment()
@@ -112,7 +114,7 @@ def test_the_collector_says_whose_the_fee_is_and_of_no_other_step() -> None:
 
 
 def test_groups_of_stages_and_statuses() -> None:
-    assert set(Stage) - set(Stage.open()) == {Stage.OUT, Stage.CANCELLED}
+    assert set(Stage) - set(Stage.open()) == {Stage.OUT, *Stage.without_crossing()}
     assert set(Stage.before_queue()) < set(Stage.before_yard()) < set(Stage.open())
     assert set(Stage.at_gate()) < set(Stage.open())
     assert Stage.way("import") == ("planned", "in_the_yard", "out")
@@ -140,6 +142,8 @@ def test_a_name_is_stored_sent_and_read_as_itself() -> None:
     ("table", "name", "vocabulary"), [(Trip, "stage", Stage), (OrderRecipient, "status", RecipientStatus)]
 )
 def test_the_check_of_a_column_is_its_vocabulary(table: Any, name: str, vocabulary: type[Stage]) -> None:
-    checked = [str(one.sqltext) for one in table.__table__.constraints if isinstance(one, CheckConstraint)]
+    checked = [
+        str(constraint.sqltext) for constraint in table.__table__.constraints if isinstance(constraint, CheckConstraint)
+    ]
     assert one_of(name, vocabulary) in checked
     assert one_of("stage", Stage.at_gate()) == "stage IN ('queued', 'in_the_yard')"

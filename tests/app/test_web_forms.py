@@ -46,7 +46,7 @@ def test_labels_units_limits_and_help_come_from_the_model() -> None:
 def test_every_threshold_of_the_advice_can_be_edited_and_is_explained() -> None:
     fields = fields_of(AdvicePolicy)
     assert list(fields) == list(AdvicePolicy.model_fields)
-    assert all(one.label and one.help and one.maximum is not None for one in fields.values())
+    assert all(field.label and field.help and field.maximum is not None for field in fields.values())
 
 
 def test_lists_and_per_cent_are_read_and_written_back() -> None:
@@ -74,16 +74,16 @@ def test_what_cannot_be_is_said_at_its_field(name: str, value: str, said: str) -
     form = RecordForm(Sample, {**fields_of(Sample), **fields_of(Row)})
     reading = form.read({name: value})
     assert reading.record is None
-    assert {field: [one.text() for one in found] for field, found in problems_by_field(reading.problems).items()} == {
-        name: [said]
-    }
+    assert {
+        field: [problem.text() for problem in found] for field, found in problems_by_field(reading.problems).items()
+    } == {name: [said]}
 
 
 @given(st.dictionaries(st.sampled_from(sorted(STUDY_FORM.fields)), st.text(max_size=12)))
 def test_whatever_is_written_is_read_or_refused(written: dict[str, str]) -> None:
     reading = STUDY_FORM.read({f"scenario.{name}": value for name, value in written.items()})
     assert (reading.record is None) == bool(reading.problems)
-    assert all(isinstance(one, Problem) and one.message for one in reading.problems)
+    assert all(isinstance(problem, Problem) and problem.message for problem in reading.problems)
 
 
 def test_an_entry_put_before_the_others_is_the_only_change() -> None:

@@ -56,12 +56,12 @@ class Receiver:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    one = Receiver()
-    thread = threading.Thread(target=one.server.serve_forever, daemon=True)
+    listener = Receiver()
+    thread = threading.Thread(target=listener.server.serve_forever, daemon=True)
     thread.start()
-    yield one
-    one.server.shutdown()
-    one.server.server_close()
+    yield listener
+    listener.server.shutdown()
+    listener.server.server_close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from app.procedures.procedure import Facts
-from app.trips import store as trips_store
+from app.trips import progress
 from geo.errors import ConflictError
 from tests.app.bordering import EXPORT_WAY, Border, Listener, SignIn, border, listener, sheets  # noqa: F401 - fixtures
 from tests.app.dispatching import put_truck
@@ -27,6 +27,7 @@ def test_a_work_list_says_who_is_here_and_who_comes_next(border: Border) -> None
         session.execute(
             text("UPDATE app.trip SET stage = 'cancelled' WHERE trip_id = :trip_id"), {"trip_id": ids["29C-444.44"]}
         )
+        progress.advance(session, now, keeper=border.sheets.presence, tails_km={})
         session.commit()
     guard = border.officer("border_guard")
     health = border.officer("health_quarantine").get("/api/v1/inspections", params={"station": "health"}).json()
@@ -55,19 +56,11 @@ def test_nobody_waits_before_the_truck_is_there(border: Border) -> None:
         border.call(border.sheets.note_arrival, trip_id)
         clock.advance(300)
     listed = border.officer("health_quarantine").get("/api/v1/inspections", params={"station": "health"}).json()["here"]
-    assert [one["trip_id"] for one in listed] == [late, early]
+    assert [trip["trip_id"] for trip in listed] == [late, early]
     assert clock.now() - datetime.fromisoformat(listed[0]["since"]) == timedelta(seconds=600)
     assert border.act("health_quarantine", late, "health").status_code == 200
     (stay,) = border.rows("SELECT ended_at - began_at AS lasted FROM app.stay WHERE name = 'health'")
     assert stay.lasted == timedelta(seconds=600)
-
-
-def test_a_truck_that_enters_the_yard_has_arrived(border: Border) -> None:
-    trip_id, now = border.enter(), border.runtime.clock.now()
-    change = {"trip_id": trip_id, "old": "planned", "new": "in_the_yard", "at": now}
-    border.call(lambda action: trips_store.apply_stages(action.session, [change]))
-    (trip,) = border.rows("SELECT arrived_at FROM app.trip")
-    assert trip.arrived_at == now
 
 
 def test_what_a_trip_left_open_does_not_stay_on_the_lists(border: Border) -> None:

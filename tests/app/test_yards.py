@@ -103,7 +103,7 @@ def test_a_count_that_differs_is_followed_and_shown(ready: Runtime, sign_in) -> 
     ready.clock.advance(60)
     answer = operator.post("/api/v1/yards/xuan-cuong/counts", json={"inside": 460}).json()
     assert (answer["inside"], answer["free"]) == (460, 0)
-    found = {one["code"]: one for one in answer["contradictions"]}
+    found = {contradiction["code"]: contradiction for contradiction in answer["contradictions"]}
     assert found["count_differs"]["difference_veh"] == 459
     assert found["over_capacity"]["over_veh"] == 10
     later = ready.clock.now() - timedelta(minutes=1)
@@ -147,7 +147,7 @@ def test_a_truck_in_another_yard_left_the_first_unseen(ready: Runtime) -> None:
         assert capacity_store.record_movements(session, [("xuan-cuong", first)]) == set()
         states = {state.yard_id: state for state in capacity_store.yard_states(session, now)}
     assert states["xuan-cuong"].inside_veh == 0
-    assert [one.code for one in states["xuan-cuong"].contradictions] == ["left_unseen"]
+    assert [contradiction.code for contradiction in states["xuan-cuong"].contradictions] == ["left_unseen"]
     assert states["bao-nguyen"].inside_veh == 1
 
 
@@ -201,9 +201,11 @@ def test_cost_does_not_grow_with_history(ready: Runtime) -> None:
             capacity_store.yard_states(session, now)
     finally:
         event.remove(ready.engine, "before_cursor_execute", remember)
-    of_history = [one for one in statements if "capacity.movement" in one or "capacity.count" in one]
+    of_history = [
+        statement for statement in statements if "capacity.movement" in statement or "capacity.count" in statement
+    ]
     assert of_history
-    assert all(one.startswith("INSERT") for one in of_history)
+    assert all(statement.startswith("INSERT") for statement in of_history)
 
 
 def test_the_operators_page(ready: Runtime, sign_in) -> None:
@@ -224,3 +226,62 @@ def test_the_operators_page(ready: Runtime, sign_in) -> None:
     assert operator.get("/yard/bao-nguyen/board").status_code == 404
     assert sign_in("driver").get("/yard").status_code == 403
     assert sign_in("yard_operator").get("/yard").status_code == 200
+
+
+def test_999_typed_in_a_yard_of_450_is_asked_about_and_changes_nothing(ready: Runtime, sign_in) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    url = "/api/v1/yards/xuan-cuong/counts"
+    operator.post(url, json={"inside": 45})
+    refused = operator.post(url, json={"inside": 999}, headers={"Idempotency-Key": "a-typing-error"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "unlikely")
+    assert "999" in refused.json()["detail"]
+    yard = operator.get("/api/v1/yards/xuan-cuong").json()
+    assert (yard["inside"], yard["free"]) == (45, 405)
+    confirmed = operator.post(url, json={"inside": 999, "confirmed": True})
+    assert (confirmed.status_code, confirmed.json()["inside"]) == (201, 999)
+
+
+def test_the_last_count_is_taken_back_with_what_came_since(ready: Runtime, sign_in) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    url = "/api/v1/yards/xuan-cuong/counts"
+    for inside in (45, 54):
+        operator.post(url, json={"inside": inside})
+        ready.clock.advance(60)
+    operator.post("/api/v1/yards/xuan-cuong/movements", json={"plate": "29C-123.45", "kind": "enter"})
+    last, first = operator.get(url).json()["items"]
+    assert (last["inside_veh"], last["expected_veh"], first["inside_veh"]) == (54, 45, 45)
+    assert last["shift"] in ("day", "night")
+    assert last["counted_by"] is not None
+    early = operator.post(f"{url}/{first['count_id']}/undo")
+    assert early.status_code == 409
+    undone = operator.post(f"{url}/{last['count_id']}/undo").json()
+    assert undone["inside"] == 46, "the count before, and the truck that came since"
+    assert operator.post(f"{url}/{last['count_id']}/undo").status_code == 409
+    assert operator.post(f"{url}/999999/undo").status_code == 404
+    assert sign_in("yard_operator", gate_id="tan-thanh").post(f"{url}/{first['count_id']}/undo").status_code == 403
+    page = operator.get("/yard").text
+    assert "Đếm được 54 xe" in page
+    assert "đã hủy" in page
+
+
+def test_reads_of_the_week_say_how_many_are_inside(ready: Runtime, sign_in) -> None:
+    now = ready.clock.now()
+    moves = []
+    for truck in range(200):
+        came = now - timedelta(hours=34) + timedelta(minutes=10 * truck)
+        moves.append(("xuan-cuong", Movement(LedgerTruck(truck + 1), "enter", came, "camera", f"in-{truck}")))
+        left = came + timedelta(hours=4)
+        if left < now and truck % 20:
+            moves.append(("xuan-cuong", Movement(LedgerTruck(truck + 1), "leave", left, "camera", f"out-{truck}")))
+    with ready.sessions() as session:
+        capacity_store.record_movements(session, moves)
+        session.commit()
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    assert operator.get("/api/v1/yards/bao-nguyen/occupancy").status_code == 404
+    found = operator.get("/api/v1/yards/xuan-cuong/occupancy").json()
+    inside = sum(came > now - timedelta(hours=4) for _, move in moves if move.kind == "enter" for came in [move.time])
+    assert inside > 15
+    assert found["low_veh"] <= inside <= found["high_veh"]
+    far = operator.post("/api/v1/yards/xuan-cuong/counts", json={"inside": 300})
+    assert (far.status_code, far.json()["code"]) == (409, "unlikely")
+    assert "đếm" in far.json()["detail"].lower() or "expected" in far.json()["detail"]

@@ -16,7 +16,9 @@ from capacity.ledger import (
     YardBalance,
     apply_count,
     apply_movement,
+    counted_no_later_than,
     leave_unseen,
+    no_later_than,
     summarise,
 )
 
@@ -215,3 +217,22 @@ def test_after_a_count_inside_is_counted_plus_what_moved_since(trucks, order, mi
     assert state.inside_veh == max(yard.raw_veh, 0)
     assert ("below_zero" in yard.codes()) == (yard.raw_veh < 0)
     assert state.free_veh == max(100 - state.inside_veh, 0)
+
+
+def test_what_a_wrong_clock_wrote_hides_nothing_that_is_reported_since() -> None:
+    ahead, now = 26 * 60.0, 10.0
+    inside = Stay(LedgerTruck(1), at(ahead), "manual")
+    gone = Stay(LedgerTruck(2), at(ahead - 5), "manual", at(ahead), "manual")
+    counted = YardBalance(3, at(ahead), 5, 5)
+    assert apply_movement(inside, YardBalance(), move(1, "leave", now))[0] is inside, "as by its times alone"
+    left, balance = apply_movement(no_later_than(at(now), inside), YardBalance(), move(1, "leave", now, "manual"))
+    assert (left.left_at, balance.unidentified_veh) == (at(now), 0)
+    back, balance = apply_movement(no_later_than(at(now), gone), YardBalance(), move(2, "enter", now, "manual"))
+    assert (back.is_open, back.entered_at, balance.unidentified_veh) == (True, at(now), 0)
+    _, balance = apply_movement(None, counted_no_later_than(at(now), counted), move(3, "enter", now))
+    assert balance.unidentified_veh == 3, "it came after the count"
+    late, _ = apply_movement(no_later_than(at(now), inside), YardBalance(), move(1, "leave", now - 5))
+    assert late.is_open, "a report of before that is late, as ever"
+    for sound in (Stay(LedgerTruck(1), at(now), "gps"), Stay(LedgerTruck(1), None, None, at(0), "gps")):
+        assert no_later_than(at(now), sound) is sound
+    assert counted_no_later_than(at(now), YardBalance(1, at(now))) == YardBalance(1, at(now))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
+from docs import make_settings
 from docs.make_commands import TARGET, reference
 
 ROOT = Path(__file__).parents[2]
@@ -34,3 +35,12 @@ def test_paths_named_in_the_readme_exist() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for path in re.findall(r"`((?:app|geo|docs|bin|ingest|routing|capacity|maps)/[\w./-]*)", text):
         assert (ROOT / path).exists(), path
+
+
+def test_the_table_of_settings_is_current() -> None:
+    text = make_settings.TARGET.read_text(encoding="utf-8")
+    assert text == make_settings.rewritten(text), "run: python -m docs.make_settings"
+    for settings in make_settings.GROUPS:
+        for variable in make_settings.variables(settings):
+            assert variable.what, f"{variable.name} says nothing of itself"
+            assert f"| `{variable.name}` |" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import io
@@ -17,12 +18,13 @@ import pytest
 import zxingcpp
 from PIL import Image
 from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from tests.app.declaring import declaration_body, declaration_line
-from tests.e2e.conftest import Platform, SignedIn
-from tests.e2e.test_main_job import eventually, send_as
+from tests.e2e.conftest import Platform, SignedIn, act, eventually
+from tests.e2e.test_main_job import send_as
 
 GATE = "huu-nghi"
 LATER = {
@@ -76,9 +78,8 @@ class Trip:
         """Confirm steps, each given as role and step."""
         for role, step in steps:
             with self.platform.client(role) as officer:
-                tag = officer.get(f"/api/v1/trips/{self.trip_id}/sheet").headers["ETag"]
                 where = f"/api/v1/trips/{self.trip_id}/steps/{step}/confirm"
-                answer = officer.post(where, json={}, headers={"If-Match": tag})
+                answer = act(officer, f"/api/v1/trips/{self.trip_id}/sheet", "POST", where, {})
             assert answer.status_code == 200, f"{step}: {answer.text}"
 
     def settle_amount(self) -> dict[str, Any]:
@@ -135,7 +136,7 @@ def at_station(platform: Platform, signed_in: SignedIn) -> Counter:
     tablets: dict[str, Page] = {}
 
     def open_station(role: str, station: str, trip: Trip | None = None) -> Page:
-        page = tablets.get(role) or signed_in(role)
+        page = tablets.get(role) or signed_in(role, at=None)
         tablets[role] = page
         page.goto(f"{platform.url}/station?at={station}" + (f"&trip={trip.trip_id}" if trip else ""))
         return page
@@ -144,9 +145,17 @@ def at_station(platform: Platform, signed_in: SignedIn) -> Counter:
 
 
 def confirm(page: Page, step: str) -> None:
-    """Press the big button and see the step done."""
+    """Press the big button and see the step done; where the sheet says that it changed under the finger, again."""
+    done = page.locator(f".st-sheet[data-state*='{step}:done']")
+    again = page.locator(".st-sheet:not(.st-busy):has([data-changed]:not([hidden])) [data-act=confirm]")
     page.locator("[data-act=confirm]").click()
-    expect(page.locator(f".st-sheet[data-state*='{step}:done']")).to_be_visible()
+    for _ in range(3):
+        expect(done.or_(again).first).to_be_visible()
+        if done.count():
+            return
+        with contextlib.suppress(PlaywrightTimeoutError):
+            again.click(timeout=2_000)
+    expect(done).to_be_visible()
 
 
 def scan(page: Page, trip: Trip, written: str) -> None:
@@ -159,8 +168,7 @@ def scan(page: Page, trip: Trip, written: str) -> None:
 def test_dragon_fruit_from_declaration_to_exit(platform: Platform, signed_in: SignedIn, at_station: Counter) -> None:
     """Ten roles: enterprise, driver, traffic police, health quarantine, border guard, yard operator, plant quarantine,
     customs, the fee's collector, auditor."""
-    enterprise = signed_in("enterprise")
-    enterprise.goto(f"{platform.url}/declarations/new")
+    enterprise = signed_in("enterprise", at="/declarations/new")
     fill_form(enterprise, declared("29C-771.01", trailer_plate="29R-771.02", container="40"))
     enterprise.get_by_test_id("submit").click()
     enterprise.wait_for_url(lambda url: url.rsplit("/", 1)[1].isdigit())
@@ -188,8 +196,7 @@ def test_dragon_fruit_from_declaration_to_exit(platform: Platform, signed_in: Si
     confirm(customs, "customs")
 
     fee = trip.settle_amount()
-    collector = signed_in(fee["collector"])
-    collector.goto(f"{platform.url}/fees/of-trip/{trip.trip_id}")
+    collector = signed_in(fee["collector"], at=f"/fees/of-trip/{trip.trip_id}")
     collector.on("dialog", lambda dialog: dialog.accept())
     collector.get_by_test_id("take-cash").click()
     expect(collector.locator("a[href$='/receipt']")).to_be_visible()
@@ -197,12 +204,13 @@ def test_dragon_fruit_from_declaration_to_exit(platform: Platform, signed_in: Si
 
     guard = at_station("border_guard", "barrier_2", trip)
     guard.locator("[data-act=confirm]").click()
-    assert eventually(lambda: trip.stage() == "out", within_s=10), trip.stage()
-    steps = {one["step"]: one["status"] for one in trip.get(f"/api/v1/trips/{trip.trip_id}/sheet", "auditor")["steps"]}
+    assert eventually(lambda: trip.stage() == "out", within_s=60), trip.stage()
+    steps = {
+        step["step"]: step["status"] for step in trip.get(f"/api/v1/trips/{trip.trip_id}/sheet", "auditor")["steps"]
+    }
     assert set(steps.values()) <= {"done", "not_needed"}, steps
 
-    auditor = signed_in("auditor")
-    auditor.goto(f"{platform.url}/audit?action=sheets.&q={trip.trip_id}")
+    auditor = signed_in("auditor", at=f"/audit?action=sheets.&q={trip.trip_id}")
     expect(auditor.locator("table")).to_contain_text("sheets.confirm")
     passer_by = auditor.context.browser.new_page()  # type: ignore[union-attr]
     passer_by.goto(f"{platform.url}/t/{trip.get(f'/api/v1/trips/{trip.trip_id}')['code']}")
@@ -228,7 +236,7 @@ def give_to_a_driver(platform: Platform, vehicle_id: int) -> dict[str, str]:
         body = {**account, "full_name": "Lái xe thanh long", "role": "driver", "vehicle_id": vehicle_id}
         answer = administrator.post("/api/v1/accounts", json=body)
     assert answer.status_code == 201, answer.text
-    return account
+    return platform.taken_over(account)
 
 
 def order(platform: Platform, vehicle_id: int, words: str) -> None:
@@ -241,13 +249,13 @@ def order(platform: Platform, vehicle_id: int, words: str) -> None:
 
 
 def read_qr_code(driver: Page) -> str:
-    """What a scanner reads off the driver's phone."""
+    """What a scanner reads off the driver's phone, held before it until it beeps: a message may pass over the code."""
     driver.reload()  # without the messages over it
     driver.get_by_test_id("qr").locator("summary").click()
     code = driver.get_by_test_id("qr").locator("img")
     expect(code).to_be_visible()
-    eventually(lambda: code.evaluate("one => one.complete && one.naturalWidth > 0"), within_s=5)
-    (read,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(code.screenshot())))
+    eventually(lambda: code.evaluate("one => one.complete && one.naturalWidth > 0"), within_s=60)
+    (read,) = eventually(lambda: zxingcpp.read_barcodes(Image.open(io.BytesIO(code.screenshot()))), within_s=60)
     return str(read.text)
 
 
@@ -270,7 +278,7 @@ def test_an_import_comes_in_by_barrier_2_and_leaves_by_barrier_1(platform: Platf
         assert collector.post(f"/api/v1/fees/{fee['fee_id']}/cash", json=body, headers=headers).status_code == 200
     guard = at_station("border_guard", "barrier_1", trip)
     guard.locator("[data-act=confirm]").click()
-    assert eventually(lambda: trip.stage() == "out", within_s=10), trip.stage()
+    assert eventually(lambda: trip.stage() == "out", within_s=60), trip.stage()
 
 
 def test_a_return_at_barrier_1_is_redeclared_with_the_differences_shown(
@@ -285,8 +293,7 @@ def test_a_return_at_barrier_1_is_redeclared_with_the_differences_shown(
     guard.locator("[data-return-form] button[value=return]").click()
     expect(guard.locator(".st-sheet[data-state*='declaration:returned']")).to_be_visible()
 
-    enterprise = signed_in("enterprise")
-    enterprise.goto(f"{platform.url}/declarations/{trip.trip_id}")
+    enterprise = signed_in("enterprise", at=f"/declarations/{trip.trip_id}")
     expect(enterprise.get_by_test_id("returned")).to_contain_text("29R-771.05")
     enterprise.goto(f"{platform.url}/declarations/{trip.trip_id}/edit")
     enterprise.fill("[name=trailer_plate]", "29R-771.05")
@@ -308,8 +315,7 @@ def test_an_undeclared_vehicle_is_led_aside_and_declared_by_the_desk(
     guard.keyboard.press("Enter")
     expect(guard.locator(".st-found .ck-severity-warning")).to_be_visible()  # nobody declared it: aside with it
 
-    desk = signed_in("support")
-    desk.goto(f"{platform.url}/support")
+    desk = signed_in("support", at="/support")
     desk.fill("[data-testid=register] [name=plate]", plate)
     desk.locator("[data-testid=register] button").click()
     row = desk.locator("[data-testid=arrivals] tr", has_text=plate)
@@ -326,6 +332,7 @@ def test_an_undeclared_vehicle_is_led_aside_and_declared_by_the_desk(
     confirm(at_station("border_guard", "barrier_1", trip), "barrier_1")
 
 
+@pytest.mark.one_at_a_time("transfers")  # of one collector, whose desk lists all of them
 def test_an_unpaid_fee_stops_at_barrier_2_until_the_bank_reports_it(
     platform: Platform, signed_in: SignedIn, at_station: Counter
 ) -> None:
@@ -347,26 +354,23 @@ def test_an_unpaid_fee_stops_at_barrier_2_until_the_bank_reports_it(
     expect(guard.locator("[data-act=confirm]")).to_have_count(0)
     assert trip.stage() != "out"
 
-    enterprise = signed_in("enterprise")
-    enterprise.goto(f"{platform.url}/fees/of-trip/{trip.trip_id}")
+    enterprise = signed_in("enterprise", at=f"/fees/of-trip/{trip.trip_id}")
     code = read_code(str(enterprise.get_by_test_id("vietqr").get_attribute("data-payload")))
     report_transfer(platform, account.json(), int(code["54"]), read_code(code["62"])["08"])
     assert trip.fee()["outstanding_vnd"] == 0
 
-    cashier = signed_in(collector)
-    cashier.goto(f"{platform.url}/fees/of-trip/{trip.trip_id}")
+    cashier = signed_in(collector, at=f"/fees/of-trip/{trip.trip_id}")
     cashier.get_by_test_id("confirm-fee").click()
     expect(cashier.locator("a[href$='/receipt']")).to_be_visible()
     guard.locator("[data-act=confirm]").click()  # appeared by itself
-    assert eventually(lambda: trip.stage() == "out", within_s=10), trip.stage()
+    assert eventually(lambda: trip.stage() == "out", within_s=60), trip.stage()
 
 
 def test_a_tap_is_not_lost_when_the_list_changes_under_the_finger(platform: Platform, at_station: Counter) -> None:
     nurse = at_station("health_quarantine", "health")
-    row = nurse.locator("#work a[data-trip]").last  # of the demonstration's trucks
-    row.hover()
-    pressed = row.get_attribute("data-trip")
+    nurse.locator("#work a[data-trip]").last.hover()  # of the demonstration's trucks
     nurse.mouse.down()
+    pressed = nurse.locator("#work a[data-trip]:active").get_attribute("data-trip")
     with nurse.expect_response(lambda response: "/station/work" in response.url):  # the list is fetched again
         Trip.declared(platform, "29C-771.11")
     nurse.wait_for_timeout(300)

@@ -68,7 +68,7 @@ def test_two_worlds_are_drawn_and_told_with_their_names(page: Page) -> None:
     found = option(page, fans=fans, scale=3600, digits=1)
     assert len(found["series"]) == 6
     assert len({series.get("stack") for series in found["series"]}) == 3
-    assert re.findall(r"(Base|Variant) <b>([\d.]+)</b> \(([\d.-]+)\)", found["tooltip"]) == [
+    assert re.findall(r"(Base|Variant) \{strong\|([\d.]+)\} \(([\d.-]+)\)", found["tooltip"]) == [
         ("Base", "2.0", "1.0-3.0"),
         ("Variant", "2.0", "1.0-3.0"),
     ]
@@ -77,7 +77,7 @@ def test_two_worlds_are_drawn_and_told_with_their_names(page: Page) -> None:
 def test_hours_are_round_and_those_after_midnight_name_the_day(page: Page) -> None:
     found = option(page, fans=[{"values": [[0] * 4] * 3}])
     assert found["labels"] == ["23:00", "00:00 +1 d", "01:00 +1 d"]
-    assert found["tooltip"].startswith("23:30<br>")
+    assert found["tooltip"].startswith("23:30\n")
 
 
 def test_capacity_count_and_now_have_their_marks(page: Page) -> None:

@@ -35,10 +35,10 @@ def pieces(road: str, direction: str) -> list[Any]:
 @pytest.mark.parametrize("direction", ["to_border", "from_border"])
 def test_each_direction_is_one_connected_directed_line(road: str, direction: str) -> None:
     ordered = sorted(pieces(road, direction), key=lambda piece: piece.km_from, reverse=direction == "to_border")
-    for one, following in itertools.pairwise(ordered):
-        assert one.to_node == following.from_node
-        assert one.km_to == pytest.approx(following.km_from, abs=1e-9)
-        assert one.geometry.coords[-1] == following.geometry.coords[0]
+    for segment, following in itertools.pairwise(ordered):
+        assert segment.to_node == following.from_node
+        assert segment.km_to == pytest.approx(following.km_from, abs=1e-9)
+        assert segment.geometry.coords[-1] == following.geometry.coords[0]
     assert min(piece.km_to if direction == "to_border" else piece.km_from for piece in ordered) == 0.0
 
 
@@ -316,3 +316,15 @@ def test_a_site_with_hours_that_cannot_be_read_is_refused() -> None:
     broken = replace(gate, attributes={**gate.attributes, "opens": "morning"})
     with pytest.raises(InvalidInputError, match="Site huu-nghi: morning is no time of day"):
         replace(CORRIDOR, sites={**CORRIDOR.sites, "huu-nghi": broken})
+
+
+@pytest.mark.parametrize("value", [0, -5.0, "many", float("nan"), float("inf")])
+@pytest.mark.parametrize("attribute", ["entrance_veh_per_h", "exit_veh_per_h"])
+def test_a_yard_whose_side_lets_nobody_through_is_refused(attribute: str, value: object) -> None:
+    yard = CORRIDOR.get_site("xuan-cuong")
+    assert (yard.entrance_headway_s, yard.exit_headway_s) == (0.0, 0.0)
+    told = replace(yard, attributes={**yard.attributes, "entrance_veh_per_h": 120, "exit_veh_per_h": 90.0})
+    assert (told.entrance_headway_s, told.exit_headway_s) == (30.0, 40.0)
+    broken = replace(yard, attributes={**yard.attributes, attribute: value})
+    with pytest.raises(InvalidInputError, match=f"Site xuan-cuong: {attribute} of {value} is not possible"):
+        replace(CORRIDOR, sites={**CORRIDOR.sites, "xuan-cuong": broken})

@@ -251,6 +251,18 @@ def test_two_fixes_that_agree_outweigh_a_wrong_place_before() -> None:
     assert MATCHER.match(drive(*along("QL1A", km))).unlikely.tolist() == [False, True, False, False]
 
 
+def test_of_a_standing_truck_three_do() -> None:
+    km = np.array([100.0, 20.0, 20.0, 20.0, 20.0])
+    assert MATCHER.match(drive(*along("QL1A", km))).unlikely.tolist() == [False, True, True, False, False]
+
+
+@pytest.mark.parametrize("wrong_km", [(20.0, 20.0), (20.0, 20.02), (20.0, 70.0, 20.0)])
+def test_a_wrong_position_twice_is_not_believed(wrong_km: tuple[float, ...]) -> None:
+    km = np.array([100.0, *wrong_km, 99.0, 98.8])
+    unlikely = MATCHER.match(drive(*along("QL1A", km))).unlikely
+    assert unlikely.tolist() == [False, *[True] * len(wrong_km), False, False]
+
+
 # Geofences
 
 

@@ -84,7 +84,7 @@ def test_open_seconds_are_the_open_minutes(hours: OpeningHours, start: datetime,
     assert hours.open_seconds(start, end) == 60.0 * counted
     spans = hours.spans(start, end)
     assert all(a < b for a, b in spans)
-    assert all(one[1] < other[0] for one, other in itertools.pairwise(spans)), "in order and apart"
+    assert all(span[1] < other[0] for span, other in itertools.pairwise(spans)), "in order and apart"
 
 
 @given(opening_hours(), moments)

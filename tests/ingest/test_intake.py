@@ -111,6 +111,14 @@ def test_each_shipped_format_needs_no_http(runtime, device, feed) -> None:
         "traccar": RawMessage(json.dumps({"device": {"uniqueId": device}, "position": position}).encode()),
         "batch": RawMessage(json.dumps({"device": device} | place).encode()),
     }
+    feature = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [106.7, 21.9]}, "properties": {}}
+    companion = {"type": "update_location", "data": {"gps": [21.9, 106.7]}}
+    messages |= {
+        "json": RawMessage(json.dumps({"id": device} | place).encode()),
+        "homeassistant": RawMessage(json.dumps(companion).encode(), path=(device,)),
+        "overland": RawMessage(json.dumps({"locations": [feature]}).encode(), path=(device,)),
+        "phonetrack": RawMessage(query=b"lat=21.9&lon=106.7", path=(device, "truck")),
+    }
     assert messages.keys() == GPS_FORMATS.keys()
     for name, message in messages.items():
         assert feed(name, message).accepted == 1, name

@@ -18,9 +18,8 @@ from tests.ingest.test_osmand import VALUES
 from tests.profiles import examples
 
 
-def location(document: dict[str, Any], **more: str) -> Report:
-    report = owntracks.decode(json.dumps(document).encode(), **more)
-    assert report is not None
+def location(document: dict[str, Any], *senders: str, topic: str | None = None) -> Report:
+    (report,) = owntracks.decode(json.dumps(document).encode(), senders, topic=topic)
     return report
 
 
@@ -101,15 +100,39 @@ def test_fields() -> None:
 
 
 def test_device_is_last_of_topic_then_header_then_tid() -> None:
-    assert location(LOCATIONS[3], device_header="phone").device == "22A67880-15C3"
-    assert location(LOCATIONS[0], device_header="phone").device == "phone"
+    assert location(LOCATIONS[3], "phone").device == "22A67880-15C3"
+    assert location(LOCATIONS[0], "phone", "an").device == "phone"
+    assert location(LOCATIONS[0], "phone", "an").alternatives == ("an", "5t")
     assert location(LOCATIONS[0], topic="owntracks/an/abc").device == "abc"
+    assert location(LOCATIONS[0], topic="owntracks/an/abc/event").device == "abc"
+    assert location(LOCATIONS[0], "x", topic="owntracks/an/abc").alternatives == ("x", "an", "5t")
     assert location(LOCATIONS[0]).device == "5t"
 
 
 @pytest.mark.parametrize("kind", ["lwt", "waypoint", "transition", "status", "card", "cmd"])
 def test_other_types_are_no_position(kind: str) -> None:
-    assert owntracks.decode(json.dumps({"_type": kind}).encode()) is None
+    assert owntracks.decode(json.dumps({"_type": kind}).encode()) == []
+
+
+def test_a_transition_is_an_event_and_no_position() -> None:
+    message = {
+        "_type": "transition",
+        "event": "enter",
+        "desc": "Yard",
+        "tst": 1551874878,
+        "lat": 1,
+        "lon": 2,
+        "tid": "x",
+    }
+    report = location(message, topic="owntracks/an/abc/event")
+    assert (report.device, report.is_event, report.has_position) == ("abc", True, False)
+    assert report.attributes == {"transition": "enter", "region": "Yard"}
+
+
+def test_a_list_of_messages_keeps_its_good_ones() -> None:
+    body = json.dumps([LOCATIONS[0], {"_type": "location", "tid": "A"}, 5, {"_type": "lwt"}]).encode()
+    assert [report.fault is None for report in owntracks.decode(body)] == [True, False, False]
+    assert owntracks.decode(b"") == owntracks.decode(b" \n") == []
 
 
 def test_encrypted_is_refused_clearly() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo.errors import MalformedError
-from ingest.formats import frigate, hikvision, plate_recognizer, rekor
+from ingest.formats import axis, dahua, frigate, hikvision, plate_recognizer, rekor
 from ingest.formats.plate_read import PlateRead, split_multipart
 from ingest.formats.registry import CAMERA_FORMATS
 from tests.profiles import examples
@@ -65,16 +66,16 @@ def test_plate_recognizer_version_1_with_picture():
     body = multipart(("json", "", "application/json", json.dumps(V1).encode()), ("upload", "a.jpg", "image/jpeg", JPEG))
     (read,) = plate_recognizer.decode(body, MULTIPART)
     assert (read.plate, read.confidence, read.camera, read.heading_deg) == ("29C12345", 0.91, "camera-1", 225.0)
-    assert [one.plate for one in read.candidates] == ["29C12345", "29C1Z345", "X"]
+    assert [candidate.plate for candidate in read.candidates] == ["29C12345", "29C1Z345", "X"]
     assert read.time == datetime(2026, 3, 2, 2, 59, 58, 250000, UTC)
     assert read.image == JPEG
 
 
 def test_plate_recognizer_repeats_under_the_same_name_whatever_the_boundary():
     message = json.dumps(V1).encode()
-    one = plate_recognizer.decode(multipart(("json", "", "text/plain", message)), MULTIPART)
+    readings = plate_recognizer.decode(multipart(("json", "", "text/plain", message)), MULTIPART)
     other = plate_recognizer.decode(message, "application/json")
-    assert one == other
+    assert readings == other
 
 
 def test_plate_recognizer_version_2():
@@ -189,7 +190,7 @@ def attempt(decode, body: bytes, content_type: str) -> None:
         assert isinstance(read, PlateRead)
         assert 0.0 <= read.confidence <= 1.0
         assert read.plate == read.candidates[0].plate != ""
-        assert all(0.0 <= one.confidence <= 1.0 for one in read.candidates)
+        assert all(0.0 <= candidate.confidence <= 1.0 for candidate in read.candidates)
         assert "\x00" not in read.plate + read.source_ref + read.camera
         assert 0 < len(read.source_ref) <= 160
         assert read.time is None or read.time.tzinfo is not None
@@ -229,6 +230,33 @@ VALID = [
             "travel_direction": 3.0,
         },
     ),
+    (
+        dahua.decode,
+        {
+            "Picture": {
+                "Plate": {"IsExist": True, "PlateNumber": "29C12345", "Confidence": 93},
+                "SnapInfo": {
+                    "AccurateTime": "2026-03-02 10:00:00.250",
+                    "DeviceID": "d",
+                    "LanNo": 1,
+                    "Direction": "Obverse",
+                },
+                "NormalPic": {"PicName": "a.jpg", "Content": "////"},
+            }
+        },
+    ),
+    (
+        axis.decode,
+        {
+            "plateUTF8": "29C12345",
+            "plateConfidence": "0.9",
+            "carID": "9",
+            "carState": "new",
+            "capture_timestamp": "1772420399000",
+            "camera_info": {"SerialNumber": "B8A44F000000"},
+            "ImageArray": [{"ImageType": "vehicle", "BinaryImage": "////"}],
+        },
+    ),
     (frigate.decode, {"type": "lpr", "id": "a", "plate": "29C12345", "score": 0.9, "camera": "c", "timestamp": 1.0}),
 ]
 
@@ -253,3 +281,22 @@ def test_multipart_that_was_cut_or_changed(name, cut, plate, time, data):
     body = multipart(("anpr.xml", "anpr.xml", "text/xml", xml), ("p.jpg", "p.jpg", "image/jpeg", data))
     attempt(hikvision.decode, body[: len(body) - cut], MULTIPART)
     attempt(plate_recognizer.decode, body[cut:], MULTIPART)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"<EventNotificationAlert>" + b"<a/>" * 4_000_000 + b"</EventNotificationAlert>",
+        b"<a>" * 5_000_000,
+        b"&" * 16_000_000,
+        b"<a " + b"x='1' " * 2_000_000 + b"/>",
+    ],
+    ids=["elements", "depth", "ampersands", "attributes"],
+)
+def test_xml_that_is_much_larger_once_it_is_read_is_not_read(document: bytes) -> None:
+    in_parts = multipart(("anpr.xml", "anpr.xml", "text/xml", document))
+    began_s = time.process_time()
+    for body, kind in ((document, "application/xml"), (in_parts, MULTIPART)):
+        with pytest.raises(MalformedError, match="larger than"):
+            hikvision.decode(body, kind)
+    assert time.process_time() - began_s < 1.0

@@ -74,7 +74,7 @@ def read_layers(data: bytes) -> dict[str, list[dict[str, Any]]]:
         keys = [key.decode() for key in parts[3]]
         values = [read_value(value) for value in parts[4]]
         assert parts[5] == [4096]
-        found[parts[1][0].decode()] = [read_feature(one, keys, values) for one in parts[2]]
+        found[parts[1][0].decode()] = [read_feature(feature, keys, values) for feature in parts[2]]
     return found
 
 

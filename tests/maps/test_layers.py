@@ -11,9 +11,11 @@ import pytest
 
 from geo.errors import InvalidInputError
 from maps import layers, symbols
+from maps.base_map import BaseMap
 
 THEME_CSS = Path(__file__).parents[2] / "app/web/static/theme.css"
-STATES = {"moving", "slow", "stopped", "queued", "yard", "staging", "gate", "off_road", "silent"}
+SATELLITE = "https://sky.example/{z}/{y}/{x}"
+STATES = {"moving", "slow", "stopped", "queued", "yard", "staging", "gate", "off_road", "silent", "here_silent"}
 
 
 def tokens(theme: str) -> dict[str, str]:
@@ -25,9 +27,12 @@ def tokens(theme: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("base_map_url", ["", "https://tile.example/{z}/{x}/{y}.png"])
+@pytest.mark.parametrize(
+    "base_map_url", ["", "https://tile.example/{z}/{x}/{y}.png", "https://tile.example/vietnam.json"]
+)
 def test_style_is_consistent(theme: str, base_map_url: str) -> None:
-    style = layers.style(theme, locale="en", base_map_url=base_map_url, attribution="somebody")
+    base_map = BaseMap.of(base_map_url)
+    style = layers.style(theme, base_map, locale="en", satellite_url=SATELLITE, attribution="somebody")
     assert style["version"] == 8
     ids = [layer["id"] for layer in style["layers"]]
     assert len(ids) == len(set(ids))
@@ -37,7 +42,11 @@ def test_style_is_consistent(theme: str, base_map_url: str) -> None:
         source = style["sources"][layer["source"]]
         assert ("source-layer" in layer) == (source["type"] == "vector"), layer["id"]
     assert style["sources"]["roads"]["attribution"] == "somebody"
-    assert ("base" in style["sources"]) == bool(base_map_url)
+    assert style["sources"]["base"] == base_map.source
+    assert ("relief" in style["sources"]) == (not base_map_url)
+    assert style["sources"]["satellite"]["tiles"] == [SATELLITE]
+    assert "satellite" not in layers.style(theme, base_map)["sources"]
+    assert set(style["sources"]) == {layer["source"] for layer in style["layers"] if "source" in layer}
     assert "glyphs" not in style  # labels are drawn from local fonts; nothing is asked of an outside server
     assert json.loads(json.dumps(style)) == style
 
@@ -88,7 +97,7 @@ def luminance(colour: str) -> float:
 
 def test_unknown_theme_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="sepia"):
-        layers.style("sepia")
+        layers.style("sepia", BaseMap.of())
 
 
 def test_flow_classes_cover_every_speed() -> None:

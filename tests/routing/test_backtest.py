@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,14 +16,14 @@ import pytest
 from geo.errors import InvalidInputError, MalformedError
 from routing.backtest import BacktestSettings, forecast_series, run_backtest
 from routing.queue_baselines import ets, grid_forecasts, theta
-from routing.queue_calibration import LEVELS, LOWER, MEDIAN, UPPER
-from routing.queue_features import forecast_rows, tolerance_h, value_at
-from routing.queue_learner import LearnerSettings
+from routing.queue_calibration import LEVELS, LOWER, MEDIAN, UPPER, CalibrationSettings, calibrated_quantiles
+from routing.queue_features import WEEKLESS, forecast_rows, tolerance_h, value_at
+from routing.queue_learner import FOREST_LEVELS, LearnerSettings
 from routing.queue_scores import coverage, crps, gain, mean_absolute_error
 from routing.queue_series import QueueSeries, read_queue_series
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
-QUICK = BacktestSettings(learner=LearnerSettings(trees=25, refit_every_h=84.0), with_ets=False)
+QUICK = BacktestSettings(learner=LearnerSettings(trees=10, refit_every_h=84.0), with_ets=False)
 WITH_ETS = replace(QUICK, with_ets=True)
 
 
@@ -103,6 +104,54 @@ def test_intervals_hold_after_a_change_of_regime(change: str) -> None:
     report: Any = run_backtest([hourly(queue)], after(43), settings=QUICK)
     assert all(0.73 <= share <= 0.87 for share in report["model"]["coverage80"])
     assert all(np.array(report["model"]["gain"][2:]) > [0.25, 0.2, 0.15])
+
+
+def test_a_week_that_has_become_another_is_not_believed_for_long() -> None:
+    """After six weeks trucks come three days earlier: what earlier weeks did at that hour misleads from then on."""
+    queue = weekly_queue(10, np.random.default_rng(9), 15.0)
+    queue = np.concatenate([queue[: 42 * 24], queue[45 * 24 :]])
+    report: Any = run_backtest([hourly(queue)], after(42), settings=QUICK)
+    assert all(np.array(report["model"]["gain"][2:]) > [0.25, 0.2, 0.15])
+    assert all(0.7 <= share <= 0.9 for share in report["model"]["coverage80"])
+
+
+def test_no_warning_reaches_the_terminal() -> None:
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        run_backtest([hourly(weekly_queue(3))], after(14), settings=WITH_ETS)
+    assert [str(warning.message) for warning in heard] == []
+
+
+def test_what_the_second_forest_knows_does_not_change_with_the_week() -> None:
+    """Of a queue that goes alike every day, one of any weekday has the same features; the first forest tells them."""
+    hours = START.timestamp() / 3600 + np.arange(21 * 24.0)
+    rows = forecast_rows([(hours, 100 + 50 * np.sin(2 * np.pi * hours / 24))], 6.0, zone=UTC, known_until_h=np.inf)
+    features = rows.features[[15 * 24 + 5, 17 * 24 + 5]]
+    assert np.ptp(features[:, WEEKLESS], axis=0).max() < 0.1  # windows that begin at another hour of the day
+    assert np.ptp(features[:, ~WEEKLESS], axis=0).max() > 1.0
+
+
+def test_that_a_forest_is_lost_is_known_from_the_next_hours() -> None:
+    """From an hour on the first forest takes changes for twice what they are: for tomorrow, too, the second is believed
+    before tomorrow has come."""
+    hours = START.timestamp() / 3600 + np.arange(20 * 24.0)
+    values = 200 + 150 * np.sin(2 * np.pi * np.arange(len(hours)) / 97.0)
+    lost_h = hours[15 * 24]
+    horizons, raw = [], []
+    for horizon_h in (1.0, 3.0, 6.0, 24.0):
+        rows = forecast_rows([(hours, values)], horizon_h, zone=UTC, known_until_h=lost_h)
+        change = np.nan_to_num(rows.target - rows.value)
+        first = rows.value + change * np.where(rows.origin_h < lost_h, 1.1, 2.0)
+        around = np.linspace(-4.0, 4.0, len(FOREST_LEVELS))
+        raw.append(np.stack([first[:, None] + around, (rows.value + change * 1.2)[:, None] + around], axis=1))
+        horizons.append(rows)
+    tomorrow, own = horizons[-1], raw[-1][:, :, len(FOREST_LEVELS) // 2]
+    asked = (tomorrow.origin_h > lost_h + 8) & (tomorrow.origin_h < lost_h + 24)
+    together = calibrated_quantiles(horizons, raw, CalibrationSettings())[-1][asked, MEDIAN]
+    alone = calibrated_quantiles(horizons[-1:], raw[-1:], CalibrationSettings())[0][asked, MEDIAN]
+    error, error_alone = (np.abs(median - tomorrow.target[asked]).mean() for median in (together, alone))
+    assert np.abs(own[asked, 0] - tomorrow.target[asked]).mean() > 50.0
+    assert error < 0.6 * error_alone
 
 
 def test_a_three_hourly_series_is_scored_where_it_was_observed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,7 +13,7 @@ import pytest
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError
 from geo.opening_hours import OpeningHours
-from routing.demand import CorridorState, DemandModel, hourly_arrivals
+from routing.demand import CorridorState, DemandModel, arrival_posterior
 from routing.forecast import forecast
 from routing.gates import GateSetting, Server, ServiceTime
 from routing.graph import Network, build_network
@@ -85,6 +86,19 @@ def test_shape_order_and_record(network: Network) -> None:
     assert record["seed"] == 11
 
 
+def test_behind_the_barrier_trucks_drive_on_to_where_they_are_served(network: Network) -> None:
+    """A place nearer the border than the network ends is reached so much later; the wait stays the same."""
+    trucks = on_the_road(network, 40, km=(30.0, 110.0)) | {"gate": np.arange(40) % 2}
+    last = int(network.gate_feeder[network.gate_feeder_start[0]])
+    served_km = np.array([network.tail_km[0, last] - 0.3, np.nan])
+    at_end = forecast(network, CorridorState(made_at=NOW, **trucks), **FAST)
+    later = forecast(network, CorridorState(made_at=NOW, served_km=served_km, **trucks), **FAST)
+    more_s = np.where(trucks["gate"] == 0, 300.0 / network.free_speed_mps[last], 0.0)
+    assert np.isfinite(at_end.truck_entrance_s).all()
+    np.testing.assert_allclose(later.truck_entrance_s - at_end.truck_entrance_s - more_s, 0.0, atol=0.02)
+    np.testing.assert_allclose(later.truck_free_s - at_end.truck_free_s - more_s, 0.0, atol=0.02)
+
+
 def test_an_empty_corridor_is_a_forecast_too(network: Network) -> None:
     found = forecast(network, CorridorState(made_at=NOW), **FAST)
     assert (found.queue_veh[:, :, 0] == 0).all()
@@ -95,12 +109,12 @@ def test_equal_seeds_give_equal_bits_with_any_number_of_threads(network: Network
     state = CorridorState(
         made_at=NOW, **on_the_road(network, 200), declared_s=np.arange(40) * 600.0, declared_gate=np.tile([0, -1], 20)
     )
-    one = forecast(network, state, runs=12, seed=5, threads=1)
+    expected = forecast(network, state, runs=12, seed=5, threads=1)
     many = forecast(network, state, runs=12, seed=5, threads=4)
     other = forecast(network, state, runs=12, seed=6)
     for name in ("queue_veh", "wait_s", "tail_km", "occupancy_veh", "truck_entrance_s"):
-        assert getattr(one, name).tobytes() == getattr(many, name).tobytes()
-    assert one.queue_veh.tobytes() != other.queue_veh.tobytes()
+        assert getattr(expected, name).tobytes() == getattr(many, name).tobytes()
+    assert expected.queue_veh.tobytes() != other.queue_veh.tobytes()
 
 
 def test_three_hundred_trucks_upstream_change_it(network: Network) -> None:
@@ -203,8 +217,8 @@ def test_what_was_observed_moves_the_pace_and_narrows_it(network: Network) -> No
 def test_arrival_rates_shrink_to_the_prior() -> None:
     prior = np.array([6.0])
     rng = np.random.default_rng(1)
-    none = np.array([hourly_arrivals(None, prior, 3.0, rng)[0] for _ in range(4000)])
-    busy = np.array([hourly_arrivals(np.full((1, 6), 30.0), prior, 3.0, rng)[0] for _ in range(4000)])
+    posteriors = [arrival_posterior(recent, prior, 3.0) for recent in (None, np.full((1, 6), 30.0))]
+    none, busy = (rng.standard_gamma(shape[0], 4000) / hours[0] for shape, hours in posteriors)
     assert none.mean() == pytest.approx(6.0, rel=0.03)
     assert 15.0 < busy.mean() < 25.0
     assert busy.std() / busy.mean() < none.std() / none.mean()
@@ -260,9 +274,10 @@ def test_distance_is_infinite_where_no_way_leads(network: Network) -> None:
 def test_two_thousand_trucks_stay_quick(network: Network) -> None:
     state = CorridorState(made_at=NOW, **on_the_road(network, 2000), declared_s=np.zeros(0))
     forecast(network, state, runs=2, seed=1)
-    found = forecast(network, state, runs=200, seed=1)
-    # Alone on two cores about 0.6 s; the bar leaves room for a busy machine.
-    assert found.duration_s < 8.0
+    began_s = time.process_time()
+    forecast(network, state, runs=200, seed=1)
+    # Of processors' time, which a busy machine stretches less than the clock's; alone about 0.4 s.
+    assert time.process_time() - began_s < 3.0
 
 
 def test_live_speed_in_the_queue_is_not_counted_twice(network: Network) -> None:

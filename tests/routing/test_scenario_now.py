@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,9 +16,12 @@ from routing.forecast import forecast
 from routing.gates import assumed_settings
 from routing.graph import build_network
 from routing.measure import measure_queues
-from routing.scenario import Change, DemandChange, Hold, Scenario, ScenarioResult, World, run_scenario
-from routing.scenario_now import read_state, state_record
+from routing.pace import GatePace
+from routing.runs import as_seen, complete_settings
+from routing.scenario import Change, DemandChange, GateChange, Hold, Scenario, ScenarioResult, World, run_scenario
+from routing.scenario_now import PresentTrucks, read_state, state_record
 from routing.scenario_worlds import demand_factor
+from routing.study import StudyInputs
 
 CORRIDOR = Corridor.default()
 NETWORK = build_network(CORRIDOR)
@@ -47,9 +51,9 @@ def state() -> CorridorState:
     )
 
 
-def run(state: CorridorState, change: Change | None = None) -> ScenarioResult:
+def run(state: CorridorState, change: Change | None = None, runs: int = 16) -> ScenarioResult:
     scenario = NOW.model_copy(update={"change": change or Change()})
-    result = run_scenario(CORRIDOR, scenario, seed=5, runs=16, settings=SETTINGS, state=state)
+    result = run_scenario(CORRIDOR, scenario, seed=5, runs=runs, settings=SETTINGS, state=state)
     assert result is not None
     return result
 
@@ -63,6 +67,7 @@ def test_a_state_survives_being_written_down(state: CorridorState) -> None:
 
 
 def test_the_base_is_the_live_forecast(state: CorridorState) -> None:
+    state = replace(state, age_s=np.zeros(state.n_trucks))
     base = run(state)
     live = forecast(NETWORK, state, runs=32, seed=3, horizon_s=3 * 3600.0)
     measured = measure_queues(NETWORK, state)
@@ -75,6 +80,62 @@ def test_the_base_is_the_live_forecast(state: CorridorState) -> None:
         assert base.occupancy_veh[0, 1, 0, step] == pytest.approx(live.occupancy_veh[1, 0, step], abs=15), step
 
 
+def test_all_worlds_begin_as_unsure_of_the_queue_as_the_live_forecast(state: CorridorState) -> None:
+    aged = replace(state, age_s=np.full(state.n_trucks, 120.0))
+    base = run(aged, Change(demand=(DemandChange(factor=0.5),)), runs=200)
+    live = forecast(NETWORK, aged, runs=400, seed=3, horizon_s=600.0)
+    first = base.queue_veh[:, :, 0, 0]
+    assert np.array_equal(first[0], first[1]), "the same error in both worlds"
+    low, middle, high = live.queue_veh[:, 0, 0]
+    assert high - low > 2.0
+    assert first[0, 1] == middle == measure_queues(NETWORK, aged).queue_veh[0]
+    assert first[0, 2] - first[0, 0] == pytest.approx(high - low, rel=0.3)
+
+
+@pytest.mark.parametrize("reversed_lanes", [0, 1])
+def test_imports_keep_the_pace_that_was_seen(state: CorridorState, reversed_lanes: int) -> None:
+    """Half as fast as the profile says, in the base and in a variant, in proportion to the lanes that are left."""
+    (setting,) = [own for own in SETTINGS if (own.gate_id, own.direction) == ("huu-nghi", "import")]
+    rate = setting.crossing.rate_veh_per_h() / 2.0
+    sure = np.array([1.0])
+    seen = {"huu-nghi": GatePace(np.array([rate]), sure, is_usual=sure, usual=sure, is_late=sure)}
+    changed = Change(gates={"huu-nghi": GateChange(reversed_lanes=reversed_lanes)})
+    scenario = NOW.model_copy(update={"change": changed})
+    capacity = dict.fromkeys(NETWORK.yard_ids, 350.0)
+    state = replace(state, import_pace=seen)
+    study = StudyInputs(CORRIDOR, scenario, 5, SETTINGS, capacity, state=state).study
+    lanes = setting.crossing.lanes
+    number = [(place.gate_id, place.direction) for place in study.network.gates].index(("huu-nghi", "import"))
+    for world, own_lanes in zip(study.draw(0), (lanes, lanes - reversed_lanes), strict=True):
+        assert world.gates.entrance_lanes[number] == own_lanes
+    # Over many runs, since what a check takes is drawn.
+    drawn = [[world.fleet.entrance_s[world.fleet.gate == number] for world in study.draw(i)] for i in range(20)]
+    for own in (np.concatenate(times) for times in zip(*drawn, strict=True)):
+        assert own.size > 500
+        assert own.mean() == pytest.approx(lanes * 3600.0 / rate, rel=0.08)
+
+
+def test_imports_are_as_unsure_as_what_was_seen(state: CorridorState) -> None:
+    """Of two paces that are as likely, runs have the one or the other, the same in all worlds."""
+    even = np.array([0.5, 0.5])
+    seen = {"huu-nghi": GatePace(np.array([20.0, 60.0]), even, is_usual=even, usual=even, is_late=even)}
+    present = PresentTrucks(NETWORK, replace(state, import_pace=seen), [np.ones((2, 2, 24))], horizon_s=3600.0)
+    base = as_seen(replace(state, import_pace=seen), complete_settings(NETWORK, SETTINGS))
+
+    def rate(number: int) -> float:
+        rates = present.import_rates(np.random.default_rng(number))
+        assert rates == present.import_rates(np.random.default_rng(number))
+        paced = {(own.gate_id, own.direction): own for own in present.paced(base, {}, rates)}
+        assert paced["huu-nghi", "export"] in base
+        return paced["huu-nghi", "import"].crossing.rate_veh_per_h()
+
+    rates = np.array([rate(number) for number in range(60)])
+    slow = rates < 40.0
+    assert 0.25 < slow.mean() < 0.75
+    assert rates[slow].max() < 30.0
+    assert rates[~slow].min() > 45.0
+
+
 def test_demand_is_thinned_and_added_to(state: CorridorState) -> None:
     nobody, double = (run(state, Change(demand=(DemandChange(factor=factor),))) for factor in (0.0, 2.0))
     hours = {name: r.totals["truck_hours"].mean(axis=1) for name, r in (("nobody", nobody), ("double", double))}
@@ -84,10 +145,15 @@ def test_demand_is_thinned_and_added_to(state: CorridorState) -> None:
 
 
 def test_a_hold_concerns_who_is_on_the_road_before_it(state: CorridorState) -> None:
-    staging = max(NETWORK.staging_link, key=lambda name: CORRIDOR.sites[name].km)
-    held = run(state, Change(holds=(Hold(staging=staging, until_h=2.5),)))
-    base_h, variant_h = held.totals["truck_hours"].mean(axis=1)
-    assert variant_h > base_h
+    near, *_, far = sorted(NETWORK.staging_link, key=lambda name: CORRIDOR.sites[name].km)
+    waited_h = {}
+    for staging in (near, far):
+        held = run(state, Change(holds=(Hold(staging=staging, until_h=2.5),)))
+        base_h, waited_h[staging] = held.totals["waiting_truck_hours"].mean(axis=1)
+        all_base_h, all_variant_h = held.totals["truck_hours"].mean(axis=1)
+        assert all_variant_h >= all_base_h, "time held is time spent"
+    assert waited_h[near] < 0.9 * base_h, "who is held there does not wait at the gate"
+    assert waited_h[near] < waited_h[far] <= base_h
 
 
 def test_factors_by_gate_goods_and_hour() -> None:

@@ -96,11 +96,11 @@ def test_two_workers_never_take_the_same_run(clean_database: Engine) -> None:
         for i in range(2):
             store.add_scenario_run(setup, {}, seed=i, created_by=1, now=NOW + timedelta(seconds=i))
         setup.commit()
-    with Session(clean_database) as one, Session(clean_database) as two:
-        a = store.claim_scenario_run(one, now=NOW)
+    with Session(clean_database) as session, Session(clean_database) as two:
+        a = store.claim_scenario_run(session, now=NOW)
         b = store.claim_scenario_run(two, now=NOW)
         assert a is not None
         assert b is not None
         assert a.run_id != b.run_id
-        one.rollback()
+        session.rollback()
         two.rollback()

@@ -181,6 +181,36 @@ def test_no_truck_is_lost_or_made(network, seed: int) -> None:
     assert (whole.entrance_start_s[driving] >= whole.unhindered_s[driving] - 1e-6).all()
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_how_often_samples_are_taken_changes_nothing(network, seed: int) -> None:
+    """Who stands is counted on from the sample before; a count from the beginning says the same."""
+    trucks, settings, rng = crowd(network, 900, seed)
+    fleet = sample_fleet(network, trucks, settings, rng.spawn(3))
+    links, gates = link_arrays(network), gate_arrays(network, settings, yard_capacity_veh=[30, 20])
+    often = simulate(links, gates, fleet, horizon_s=14400.0, step_s=60.0)
+    assert often.queue_veh[:2].max() > 100.0
+    for every in (5, 60, 240):
+        seldom = simulate(links, gates, fleet, horizon_s=14400.0, step_s=60.0 * every)
+        np.testing.assert_array_equal(seldom.queue_veh, often.queue_veh[:, ::every])
+        np.testing.assert_array_equal(seldom.tail_km, often.tail_km[:, ::every])
+        np.testing.assert_array_equal(seldom.wait_s, often.wait_s[:, ::every])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_run_that_ends_with_the_last_start_tells_the_same_of_queues(network, seed: int) -> None:
+    trucks, settings, rng = crowd(network, 600, seed)
+    fleet = sample_fleet(network, trucks, settings, rng.spawn(3))
+    links, gates = link_arrays(network), gate_arrays(network, settings, yard_capacity_veh=[30, 20])
+    whole = simulate(links, gates, fleet, horizon_s=7200.0)
+    short = simulate(links, gates, fleet, horizon_s=7200.0, until_started=True)
+    for name in ("queue_veh", "wait_s", "tail_km", "occupancy_veh", "on_road_veh", "entrance_start_s", "unhindered_s"):
+        np.testing.assert_array_equal(getattr(short, name), getattr(whole, name))
+    assert short.appeared_veh == whole.appeared_veh == whole.left_veh
+    assert short.left_veh < whole.left_veh
+    last_s = max(7200.0, float(whole.entrance_start_s[np.isfinite(whole.entrance_start_s)].max()))
+    np.testing.assert_array_equal(short.exit_s[whole.exit_s < last_s], whole.exit_s[whole.exit_s < last_s])
+
+
 def test_equal_seeds_give_equal_bits_with_one_thread_or_many(network) -> None:
     trucks, settings, _ = crowd(network, 500, 3)
     links, gates = link_arrays(network), gate_arrays(network, settings, yard_capacity_veh=[40, 40])

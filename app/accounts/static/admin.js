@@ -12,6 +12,7 @@ function values() {
   for (const field of form.elements) {
     if (!field.name || field.disabled) continue;
     if (field.name === "password" && !field.value) continue;
+    if (field.name === "person" && field.value === field.defaultValue) continue;
     const empty = field.value === "";
     result[field.name] = empty ? null : "number" in field.dataset ? Number(field.value) : field.value;
   }

@@ -50,9 +50,8 @@ function searchable(input, line) {
   list.setAttribute("aria-label", t("HS codes"));
   list.hidden = true;
   input.after(list);
-  for (const [name, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id })) {
-    input.setAttribute(name, value);
-  }
+  const pattern = { role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id, "aria-expanded": "false" };
+  for (const [name, value] of Object.entries(pattern)) input.setAttribute(name, value);
   let found = [];
   let chosen = -1;
   let waiting = 0;
@@ -63,12 +62,12 @@ function searchable(input, line) {
     input.setAttribute("aria-expanded", "false");
     input.removeAttribute("aria-activedescendant");
   };
-  const take = (one) => {
-    input.value = one.shown;
+  const take = (code) => {
+    input.value = code.shown;
     const description = line.querySelector("[name$='.description']");
-    if (!description.value) description.value = one[language] || one.vi;
+    if (!description.value) description.value = code[language] || code.vi;
     const kind = line.querySelector("[name$='.goods_class']");
-    if (!kind.value) kind.value = one.goods_class;
+    if (!kind.value) kind.value = code.goods_class;
     close();
   };
   const mark = (i) => {
@@ -86,16 +85,16 @@ function searchable(input, line) {
     input.setAttribute("aria-expanded", "true");
     chosen = -1;
   };
-  const row = (one, i) => {
+  const row = (found, i) => {
     const li = document.createElement("li");
     li.id = `${list.id}-${i}`;
     li.setAttribute("role", "option");
-    const code = document.createElement("b");
-    code.textContent = one.shown;
-    li.append(code, one[language] || one.vi);
+    const number = document.createElement("b");
+    number.textContent = found.shown;
+    li.append(number, found[language] || found.vi);
     li.addEventListener("pointerdown", (event) => {
       event.preventDefault();
-      take(one);
+      take(found);
     });
     return li;
   };
@@ -125,6 +124,17 @@ function searchable(input, line) {
     } else if (event.key === "Escape") close();
   });
   input.addEventListener("blur", close);
+}
+
+/** An entry of the enterprise's file fills the fields that it knows. */
+for (const pick of document.querySelectorAll("[data-pick]")) {
+  pick.addEventListener("change", () => {
+    const fills = JSON.parse(pick.selectedOptions[0].dataset.fills || "{}");
+    for (const [name, value] of Object.entries(fills)) {
+      const field = document.querySelector(`.de-form [name="${name}"]`);
+      if (field) field.value = value;
+    }
+  });
 }
 
 for (const line of lines.children) prepare(line);

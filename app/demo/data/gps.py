@@ -177,7 +177,8 @@ def _tracks(day: Any, plans: list[TruckPlan]) -> list[Track]:
     return tracks
 
 
-def _axis(network: Network) -> LineString:
+def main_axis(network: Network) -> LineString:
+    """QL1A from the border on, in EPSG:32648."""
     edges = [e for e in network.edges.values() if e.road == "QL1A" and e.direction == "from_border"]
     return LineString([point for e in sorted(edges, key=lambda e: e.km_low) for point in e.line.coords])
 
@@ -186,7 +187,7 @@ def write_recording(day_file: Path, plans: list[TruckPlan], corridor: Path, out:
     """Write trucks, fixes and truth as Parquet into `out`; figures of what was written."""
     day = np.load(day_file)
     network = read_corridor(corridor)
-    tracks, axis = _tracks(day, plans), _axis(network)
+    tracks, axis = _tracks(day, plans), main_axis(network)
     rng = np.random.default_rng([seed, 2])
     places_km = {i: _km_at(track, axis, START_S) for i, track in enumerate(tracks)}
     papers = make_papers(plans, places_km, rng)

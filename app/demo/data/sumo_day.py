@@ -248,18 +248,24 @@ def write_demand(network: Network, plans: list[TruckPlan], rests_km: dict[str, f
             depart = WARM_UP_S + day * DAY_S + plan.depart_s
             if depart < 0 or depart > WARM_UP_S + DAY_S + 20 * 3600:
                 continue
-            rows.append((depart, _vehicle_xml(network, plan, rests_km, f"{day}:{plan.truck}", depart)))
+            rows.append((depart, vehicle_xml(network, plan, rests_km, f"{day}:{plan.truck}", depart)))
     rows.sort()
+    return write_routes([xml for _, xml in rows], folder)
+
+
+def write_routes(vehicles: Iterable[str], folder: Path) -> Path:
+    """The trucks of `vehicle_xml`, in order of departure, as a file of routes."""
     head = (
         f'<vType id="truck" vClass="trailer" length="{TRUCK_LENGTH_M}" minGap="{STANDING_GAP_M}" accel="0.7" '
         'decel="3.5" sigma="0.4" tau="1.6" maxSpeed="25" lcStrategic="1" lcKeepRight="0.4"/>'
     )
     path = folder / "day.rou.xml"
-    path.write_text("<routes>" + head + "\n".join(xml for _, xml in rows) + "</routes>", encoding="utf-8")
+    path.write_text("<routes>" + head + "\n".join(vehicles) + "</routes>", encoding="utf-8")
     return path
 
 
-def _vehicle_xml(network: Network, plan: TruckPlan, rests_km: dict[str, float], name: str, depart_s: float) -> str:
+def vehicle_xml(network: Network, plan: TruckPlan, rests_km: dict[str, float], name: str, depart_s: float) -> str:
+    """One truck as SUMO takes it: its way, its stop in the yard and its rest."""
     gate = next(g for g in GATES if g.gate_id == plan.gate)
     yard = [f"{gate.yard_id}-in", f"{gate.yard_id}-within", f"{gate.yard_id}-out"]
     fork_km = 4.0452

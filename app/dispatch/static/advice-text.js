@@ -1,12 +1,10 @@
 // Advice in words: from the figures of an advisory to a sentence in the reader's language.
 
-import { formatClock, formatNumber, t } from "/static/i18n.js";
+import { formatClock, formatNumber } from "/static/i18n.js";
+import { names } from "/static/vocabulary.js";
 
-export const SEVERITY = {
-  alarm: { icon: "alert-octagon", word: () => t("Alarm") },
-  warning: { icon: "alert-triangle", word: () => t("Warning") },
-  notice: { icon: "info-circle", word: () => t("Notice") },
-};
+/** Severity → `{label, icon}`. */
+export const SEVERITY = names("Severity");
 
 /** Each cause as a sentence. */
 export const causes = (advisory) => advisory.cause.map(({ text }) => text).join(" · ");

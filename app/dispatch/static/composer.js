@@ -7,6 +7,7 @@ import { toast } from "/static/toasts.js";
 import { ConsoleElement } from "./element.js";
 import { fromLocal, toLocal } from "./local-time.js";
 import { KINDS, describeSelection } from "./order-kinds.js";
+import "/static/measures/effect.js";
 
 const PREVIEW_DELAY_MS = 350;
 const LANGUAGES = { vi: "Tiếng Việt", en: "English", zh: "中文" };
@@ -19,6 +20,7 @@ const TOOLS = [
 const REASONS = {
   queue: () => t("Long queue at the gate"), yard_full: () => t("Yard nearly full"), gate_closed: () => t("Gate closed"),
   shorter_wait: () => t("Shorter wait there"), queue_dissolves: () => t("Road ahead is clearing"),
+  lane_opened: () => t("One more lane opens"), longer_hours: () => t("The gate stays open longer"), stay_home: () => t("Do not set out yet"),
   accident: () => t("Accident ahead"), road_works: () => t("Road works ahead"),
 };
 
@@ -180,6 +182,7 @@ class PoliceComposer extends ConsoleElement {
       ${this.advisory ? html`<p class="ck-from-advice"><i class="ti ti-bulb" aria-hidden="true"></i> ${t("From advice {id}", { id: this.advisory.advisory_id })}
         <button type="button" class="btn btn-sm btn-ghost-secondary" @click=${() => this.begin()}>${t("Start again")}</button></p>` : nothing}
       ${this.renderKind()} ${this.renderParameters()} ${this.renderTarget()} ${this.renderTime()} ${this.renderText()}
+      <order-effect .draft=${this.preview && this.count ? this.body() : null}></order-effect>
       ${this.renderSend()}
     </form>`;
   }
@@ -265,6 +268,10 @@ class PoliceComposer extends ConsoleElement {
       const next = { veh: 10, every_s: 600, ...release, ...values };
       this.setParameter("release", next.veh ? next : null);
     };
+    if (release?.groups) {
+      return html`<p class="ck-wide">${t("By a release plan: {groups} each {minutes} min", { groups: release.groups.join(", "), minutes: release.every_s / 60 })}
+        <button type="button" class="btn btn-sm btn-ghost-secondary" @click=${() => set({ groups: undefined })}>${t("Clear")}</button></p>`;
+    }
     return html`<label class="form-label">${t("In groups of (empty: all at once)")}<input type="number" class="form-control" min="1" step="1"
         data-testid="parameter-release-veh" .value=${release?.veh ?? ""} @change=${(event) => set({ veh: Number(event.target.value) })}></label>
       <label class="form-label">${t("Every, minutes")}<input type="number" class="form-control" min="1" step="1" data-testid="parameter-release-every" ?disabled=${!release}

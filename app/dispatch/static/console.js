@@ -8,6 +8,7 @@ import "/static/map/live-map.js";
 import { loadCorridor } from "/static/map/corridor.js";
 import { stepAt, timesOf, valuesAt, worstStep } from "./forecast.js";
 import { Store } from "./store.js";
+import "./road-strip.js";
 import "./strip.js";
 import "./situation.js";
 import "./composer.js";
@@ -21,7 +22,7 @@ class Console {
   constructor(map) {
     this.map = map;
     this.data = JSON.parse(byId("police-data").textContent);
-    this.parts = ["strip", "situation", "composer", "orders", "timeline"].map((name) => byId(`police-${name}`));
+    this.parts = ["strip", "road", "situation", "composer", "orders", "timeline"].map((name) => byId(`police-${name}`));
     this.history = new Map();
     this.tool = "";
     this.tab = "situation";
@@ -151,6 +152,7 @@ class Console {
       Object.assign(tails[gate], { p10_km: p10, p50_km: p50, p90_km: p90, when: formatClock(timesOf(forecast)[shown]) });
     }
     this.map.setTails(tails);
+    byId("police-road").drawSoon();
     this.countQueues();
     this.map.setYards(store.moment !== null ? {} : Object.fromEntries((store.yards || []).map((yard) => [yard.yard_id, { inside: yard.inside, capacity: yard.capacity }])));
     byId("police-forecast-note").hidden = this.map.past !== "forecast";
@@ -168,17 +170,12 @@ class Console {
     if (text !== byId("police-announcer").textContent) byId("police-announcer").textContent = text;
   }
 
-  /** Trucks waiting at each gate: what the forecast says of the moment shown, else what GPS shows. */
+  /** Trucks waiting at each gate at the moment shown: the number that every page shows, or none; nothing is counted here. */
   countQueues() {
-    const seen = Object.fromEntries(this.gates.map(({ site_id: id }) => [id, 0]));
     let newest = 0;
-    for (const { state, gate, time } of this.map.trucks.byId.values()) {
-      if (state === "queued" && gate in seen) seen[gate] += 1;
-      newest = Math.max(newest, Date.parse(time) || 0);
-    }
+    for (const { time } of this.map.trucks.byId.values()) newest = Math.max(newest, Date.parse(time) || 0);
     if (!this.showsHistory) this.liveTime = newest;
-    const queues = this.gates.map(({ site_id: id }) => [id, this.store.valuesOf(id)?.queue[1] ?? (this.showsHistory ? null : seen[id])]);
-    this.map.setQueues(Object.fromEntries(queues));
+    this.map.setQueues(Object.fromEntries(this.gates.map(({ site_id: id }) => [id, this.store.valuesOf(id)?.queue[1] ?? null])));
   }
 
   mark(ids) {

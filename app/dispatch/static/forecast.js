@@ -28,10 +28,10 @@ export function stepAt(forecast, moment) {
   return step >= 0 && step < length ? step : null;
 }
 
-/** Values at a step: `{queue, wait_s, tail_km}`, each `[p10, p50, p90]`. */
+/** Values at a step: `{queue, wait_s, tail_km}`, each `[p10, p50, p90]`, and the `severity`, null below a notice. */
 export function valuesAt(forecast, step) {
   const of = (name) => [0.1, 0.5, 0.9].map((q) => series(forecast, name, q)[step] ?? null);
-  return { queue: of("queue_veh"), wait_s: of("wait_s"), tail_km: of("tail_km") };
+  return { queue: of("queue_veh"), wait_s: of("wait_s"), tail_km: of("tail_km"), severity: forecast.severity[step] };
 }
 
 /** How the median queue changes within the next hour: `{change, direction}` with up, down or flat. */

@@ -1,9 +1,10 @@
 // Kinds of orders, and selections in words.
 
 import { formatNumber, t } from "/static/i18n.js";
+import { names } from "/static/vocabulary.js";
 
 /** Kind → `{label, explanation, icon}`, in the order they are offered; the page carries them. */
-export const KINDS = JSON.parse(document.getElementById("police-data").textContent).kinds;
+export const KINDS = names("OrderKind");
 
 /** A selection (as the API takes it) in a few words. */
 export function describeSelection(selection, console_) {

@@ -4,21 +4,14 @@ import { html, nothing } from "lit";
 import { api } from "/static/api.js";
 import { formatClock, formatNumber, t } from "/static/i18n.js";
 import { toast } from "/static/toasts.js";
+import { group, names } from "/static/vocabulary.js";
 import { percent, span } from "./advice-text.js";
 import { ConsoleElement, inLanguage } from "./element.js";
 import { KINDS, describeSelection } from "./order-kinds.js";
 
-const STATUS_WORDS = {
-  sent: () => t("on the way"), delivered: () => t("delivered"), acknowledged: () => t("confirmed"), refused: () => t("refused"),
-  expired: () => t("expired"), cancelled: () => t("cancelled"), superseded: () => t("superseded"),
-};
-const STATUS_ICONS = {
-  sent: "send", delivered: "device-mobile-check", acknowledged: "circle-check", refused: "circle-x", expired: "clock-off",
-  cancelled: "ban", superseded: "replace",
-};
-const ORDER_WORDS = {
-  active: () => t("in force"), cancelled: () => t("cancelled"), superseded: () => t("superseded"), expired: () => t("over"),
-};
+const STATUSES = names("RecipientStatus");
+const PROGRESS = group("RecipientStatus", "progress");
+const ORDER_STATUSES = names("OrderStatus");
 
 /** How many got it, in which status, and which share of those judged by GPS complied (null: none judged yet). */
 function countsOf({ counts, compliance }) {
@@ -39,8 +32,10 @@ class PoliceOrders extends ConsoleElement {
     const id = this.openId;
     if (!id) return;
     try {
-      const detail = await api("GET", `/api/v1/orders/${id}`);
-      if (id === this.openId) this.detail = detail;
+      const [detail, brought] = await Promise.all([
+        api("GET", `/api/v1/orders/${id}`), api("GET", `/api/v1/measures/effects?order_id=${id}`),
+      ]);
+      if (id === this.openId) this.detail = { ...detail, brought };
     } catch (error) {
       toast(error.message, "danger");
     }
@@ -77,7 +72,7 @@ class PoliceOrders extends ConsoleElement {
       <button type="button" class="ck-order-head" aria-expanded=${isOpen} @click=${() => (isOpen ? this.close() : this.show(order.order_id))}>
         <i class=${`ti ti-${kind.icon}`} aria-hidden="true"></i>
         <span><b>${kind.label}</b> ${describeSelection(order.selection, this.console)}
-          <small>${span(order.valid_from, order.valid_to)} · ${ORDER_WORDS[order.status]()}</small></span>
+          <small>${span(order.valid_from, order.valid_to)} · ${ORDER_STATUSES[order.status].label}</small></span>
         <span class="ck-order-share" data-testid=${`order-${order.order_id}-acknowledged`}>${answered}/${counts.total}<small>${t("confirmed")}</small></span>
       </button>
       ${this.renderBar(counts)}
@@ -87,8 +82,8 @@ class PoliceOrders extends ConsoleElement {
 
   renderBar({ total, status }) {
     if (!total) return nothing;
-    return html`<span class="ck-progress" aria-hidden="true">${["acknowledged", "delivered", "sent", "refused", "expired"].map((key) =>
-      (status[key] ? html`<span class=${`ck-progress-${key}`} style=${`flex:${status[key]}`}></span>` : nothing))}</span>`;
+    return html`<span class="ck-progress" aria-hidden="true">${PROGRESS.map((key) =>
+      (status[key] ? html`<span class=${`ck-progress-${key}`} .style=${`flex:${status[key]}`}></span>` : nothing))}</span>`;
   }
 
   close() {
@@ -103,17 +98,18 @@ class PoliceOrders extends ConsoleElement {
     const refused = recipients.filter(({ status }) => status === "refused");
     return html`<div class="ck-order-detail">
       <p class="ck-order-text">${inLanguage(order.text)}</p>
-      <ul class="ck-order-counts">${Object.keys(STATUS_WORDS).filter((key) => counts.status[key]).map((key) => html`<li data-testid=${`order-${order.order_id}-count-${key}`}
-        class=${`ck-count-${key}`}><i class=${`ti ti-${STATUS_ICONS[key]}`} aria-hidden="true"></i> <b>${formatNumber(counts.status[key])}</b> ${STATUS_WORDS[key]()}</li>`)}</ul>
+      <ul class="ck-order-counts">${Object.keys(STATUSES).filter((key) => counts.status[key]).map((key) => html`<li data-testid=${`order-${order.order_id}-count-${key}`}
+        class=${`ck-count-${key}`}><i class=${`ti ti-${STATUSES[key].icon}`} aria-hidden="true"></i> <b>${formatNumber(counts.status[key])}</b> ${STATUSES[key].label}</li>`)}</ul>
       ${order.kind === "notice" ? nothing : html`<p data-testid=${`order-${order.order_id}-compliance`}><i class="ti ti-route" aria-hidden="true"></i> ${counts.share == null
         ? t("Compliance: not yet known from GPS")
         : t("Compliance by GPS: {share} ({complied} of {judged})", { share: percent(counts.share), complied: counts.complied, judged: counts.judged })}</p>`}
+      ${(detail?.brought.items ?? []).map((one) => html`<p data-testid=${`order-${order.order_id}-effect`}><i class="ti ti-scale" aria-hidden="true"></i> ${one.text}</p>`)}
       ${refused.length ? html`<h4>${t("Refusals")}</h4><ul class="ck-refusals" data-testid=${`order-${order.order_id}-refusals`}>
         ${refused.map((one) => html`<li><button type="button" class="ck-plate" @click=${() => this.console.showTruck(one.vehicle_id)}>${one.plate}</button>
           ${one.refusal_reason || t("no reason given")}</li>`)}</ul>` : nothing}
       ${recipients.length ? html`<details><summary>${t("{count} recipients", { count: recipients.length })}</summary>
         <ul class="ck-recipients">${recipients.map((one) => html`<li><button type="button" class="ck-plate" @click=${() => this.console.showTruck(one.vehicle_id)}>${one.plate}</button>
-          <span><i class=${`ti ti-${STATUS_ICONS[one.status]}`} aria-hidden="true"></i> ${STATUS_WORDS[one.status]?.() || one.status}${one.responded_at ? ` ${formatClock(one.responded_at)}` : ""}</span></li>`)}</ul></details>` : nothing}
+          <span><i class=${`ti ti-${STATUSES[one.status]?.icon}`} aria-hidden="true"></i> ${STATUSES[one.status]?.label ?? one.status}${one.responded_at ? ` ${formatClock(one.responded_at)}` : ""}</span></li>`)}</ul></details>` : nothing}
       <footer>
         <button type="button" class="btn btn-sm" ?disabled=${!recipients.length} @click=${() => this.console.mark(recipients.map(({ vehicle_id: id }) => id))}>
           <i class="ti ti-map-pin" aria-hidden="true"></i> ${t("Show on the map")}</button>

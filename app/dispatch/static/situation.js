@@ -8,6 +8,8 @@ import { SEVERITY, causes, percent } from "./advice-text.js";
 import { ConsoleElement } from "./element.js";
 import { waitText } from "./forecast.js";
 import "/static/charts/fan-chart.js";
+import "/static/measures/release-plan.js";
+import { renderTried } from "/static/measures/tried.js";
 
 class PoliceSituation extends ConsoleElement {
   static properties = { ...ConsoleElement.properties, dismissing: { state: true }, busy: { state: true } };
@@ -37,30 +39,46 @@ class PoliceSituation extends ConsoleElement {
       return html`<p class="ck-empty ck-empty-small" data-testid="advice-empty"><i class="ti ti-circle-check" aria-hidden="true"></i>
         ${t("No queue is forecast to pass the planners' limits in the next hours.")}</p>`;
     }
-    return html`${openAdvice.map((advisory) => this.renderCard(advisory))}
+    const { record } = this.store;
+    return html`${record ? html`<p class="ck-source" data-testid="orders-record"><i class="ti ti-scale" aria-hidden="true"></i> ${record}</p>` : nothing}
+      ${this.store.stories.map(({ main, also }) => this.renderCard(main, also))}
       ${taken.map((advisory) => html`<p class="ck-taken" data-testid=${`advisory-${advisory.advisory_id}`}><i class="ti ti-check" aria-hidden="true"></i>
         <span>${advisory.text}<small>${t("{name} takes care of it since {time}", { name: advisory.decided_by, time: formatClock(advisory.decided_at) })}</small></span></p>`)}`;
   }
 
-  renderCard(advisory) {
-    const { icon, word } = SEVERITY[advisory.severity];
+  /** One story a gate: what, until when, how sure, what changed; what else is advised there stands below it. */
+  renderCard(advisory, also) {
+    const { icon, label } = SEVERITY[advisory.severity];
     const id = advisory.advisory_id;
     return html`<article class=${`ck-advice ck-severity ck-severity-${advisory.severity}`} data-testid=${`advisory-${id}`}>
-      <header><i class=${`ti ti-${icon}`} aria-hidden="true"></i> <b class="ck-severity-word">${word()}</b>
-        <span class="ck-muted">${formatClock(advisory.made_at)} · ${t("sure to {share}", { share: percent(advisory.probability) })}</span></header>
+      <header><i class=${`ti ti-${icon}`} aria-hidden="true"></i> <b class="ck-severity-word">${label}</b>
+        <span class="ck-muted">${t("until {time}", { time: formatClock(advisory.until) })} · ${t("sure to {share}", { share: percent(advisory.probability) })}</span></header>
       <p class="ck-advice-head">${advisory.text}</p>
+      ${advisory.change ? html`<p class="ck-advice-change" data-testid=${`advisory-${id}-change`}><i class="ti ti-arrows-diff" aria-hidden="true"></i> ${advisory.change}</p>` : nothing}
       ${advisory.cause.length ? html`<p class="ck-advice-cause"><b>${t("Why")}:</b> ${causes(advisory)}</p>` : nothing}
-      <ul class="ck-measures">${advisory.measure.map((measure, i) => html`<li>
-        <span>${measure.text}</span>
-        <button type="button" class="btn btn-sm btn-primary" data-testid=${`advisory-${id}-measure-${i}`}
-          @click=${() => this.console.compose({ advisory, measure })}>
-          <i class="ti ti-send" aria-hidden="true"></i> ${t("Order")}</button></li>`)}</ul>
+      ${advisory.hit_rate ? html`<p class="ck-source" data-testid=${`advisory-${id}-hits`}><i class="ti ti-target-arrow" aria-hidden="true"></i> ${advisory.hit_rate.text}</p>` : nothing}
+      ${this.renderMeasures(advisory)}
       ${this.dismissing === id ? this.renderDismissal(advisory) : html`<footer>
         <button type="button" class="btn btn-sm" data-testid=${`advisory-${id}-take`} ?disabled=${this.busy}
           @click=${() => this.decide(advisory, "taken", "")}><i class="ti ti-check" aria-hidden="true"></i> ${t("Taken care of")}</button>
         <button type="button" class="btn btn-sm btn-ghost-secondary" data-testid=${`advisory-${id}-dismiss`}
           @click=${() => { this.dismissing = id; }}><i class="ti ti-x" aria-hidden="true"></i> ${t("Dismiss…")}</button></footer>`}
+      ${also.length ? html`<details class="ck-also" data-testid=${`advisory-${id}-also`}><summary>${t("Also at this gate")} (${also.length})</summary>
+        ${also.map((other) => this.renderCard(other, []))}</details>` : nothing}
     </article>`;
+  }
+
+  /** The acts that were tried, the best first; before that, those that usually help. */
+  renderMeasures(advisory) {
+    const id = advisory.advisory_id;
+    const tried = this.store.measures[id];
+    if (tried) return renderTried(tried, (measure) => this.console.compose({ advisory, measure }));
+    return html`<ul class="ck-measures">${advisory.measure.map((measure, i) => html`<li>
+        <span>${measure.text}</span>
+        <button type="button" class="btn btn-sm btn-primary" data-testid=${`advisory-${id}-measure-${i}`}
+          @click=${() => this.console.compose({ advisory, measure })}>
+          <i class="ti ti-send" aria-hidden="true"></i> ${t("Order")}</button></li>`)}</ul>
+      <p class="ck-source">${t("What each act would bring is being computed.")}</p>`;
   }
 
   renderDismissal(advisory) {
@@ -97,6 +115,7 @@ class PoliceSituation extends ConsoleElement {
           @click=${() => this.console.showGate(gate.site_id)}><i class="ti ti-map-pin" aria-hidden="true"></i></button></header>
       ${forecast ? this.renderForecast(gate, forecast) : html`<p class="ck-muted">${problem || (forecast === null ? t("No forecast has been made yet.") : t("Loading…"))}</p>`}
       ${this.renderYards(gate)}
+      <release-plan .gate=${gate.site_id} .take=${(draft) => this.console.compose({ measure: { draft } })}></release-plan>
     </article>`;
   }
 
@@ -114,6 +133,10 @@ class PoliceSituation extends ConsoleElement {
       </dl>
       ${chart("queue_veh", t("trucks"), t("Trucks waiting"))}
       ${chart("tail_km", "km", t("Tail of the queue, km"), 1)}
+      ${(forecast.fallbacks ?? []).map((lost) => html`<p class="ck-severity ck-severity-warning" data-testid="skill-lost">
+        <i class="ti ti-alert-triangle" aria-hidden="true"></i> <span>${lost.message}</span></p>`)}
+      <p class="ck-gate-skill"><a href=${`/forecast/skill?gate=${gate.site_id}`} data-testid=${`skill-${gate.site_id}`}>
+        <i class="ti ti-target-arrow" aria-hidden="true"></i> ${forecast.skill || t("How good the forecast is")}</a></p>
       <p class="ck-source">${t("Forecast of {time}; band 10–90 %, line 50 %", { time: formatClock(forecast.made_at) })}</p>`;
   }
 
@@ -126,7 +149,7 @@ class PoliceSituation extends ConsoleElement {
       return html`<div class="ck-yard" data-testid=${`yard-${yard.yard_id}`}>
         <span class="ck-yard-name">${this.console.nameOfSite(yard.yard_id)}</span>
         <span class="ck-yard-count"><b>${formatNumber(yard.inside)}</b>/${formatNumber(yard.capacity)} · ${level === "full" ? t("full") : t("{count} free", { count: formatNumber(yard.free) })}</span>
-        <span class=${`ck-bar ck-bar-${level}`}><span style=${`width:${Math.min(100, share * 100)}%`}></span></span>
+        <span class=${`ck-bar ck-bar-${level}`}><span .style=${`width:${Math.min(100, share * 100)}%`}></span></span>
       </div>`;
     });
   }

@@ -3,11 +3,13 @@
 import { api } from "/static/api.js";
 import { on } from "/static/events.js";
 import { t } from "/static/i18n.js";
+import { names } from "/static/vocabulary.js";
 import { isOld, stepAt, valuesAt } from "./forecast.js";
 
-const ADVICE_RANK = { alarm: 0, warning: 1, notice: 2 };
+const SEVERITIES = Object.keys(names("Severity")); // least first
 const REFRESH_MS = 60_000; // events come at once; this mends what a lost event would leave wrong
 
+const PREPARING_MS = 5_000; // while there is no forecast at all
 const DAY_MS = 24 * 3600_000;
 const KEPT_MS = 10 * 60_000; // kept forecasts are asked for again after this, and hold for a moment this near
 
@@ -17,6 +19,8 @@ export class Store {
     this.forecasts = {};
     this.yards = null;
     this.advisories = null;
+    this.measures = {};
+    this.record = "";
     this.orders = null;
     this.kept = {};
     this.problems = {};
@@ -74,7 +78,7 @@ export class Store {
     try {
       if (what === "forecasts") await this.fetchForecasts();
       else if (what === "yards") this.yards = (await api("GET", "/api/v1/yards")).items;
-      else if (what === "advisories") this.advisories = (await api("GET", "/api/v1/advisories")).items;
+      else if (what === "advisories") await this.fetchAdvisories();
       else this.orders = (await api("GET", "/api/v1/orders?limit=50")).items;
       delete this.problems[what];
     } catch (error) {
@@ -90,8 +94,19 @@ export class Store {
       } catch (error) {
         if (error.status !== 404) throw error;
         this.forecasts[gate] = null; // none made yet
+        this.whyNone = error.message;
       }
     }));
+    clearTimeout(this.preparing);
+    if (this.gateIds.some((gate) => this.forecasts[gate] === null)) this.preparing = setTimeout(() => this.load("forecasts"), PREPARING_MS);
+  }
+
+  /** Advice, and the acts that were tried against each risk by its id. */
+  async fetchAdvisories() {
+    const [advice, tried] = await Promise.all([api("GET", "/api/v1/advisories"), api("GET", "/api/v1/measures")]);
+    this.record = tried.record;
+    this.measures = Object.fromEntries(tried.items.map((one) => [one.advisory_id, one]));
+    this.advisories = advice.items;
   }
 
   /** The forecasts kept of the past day: what was measured when each was made. */
@@ -118,7 +133,7 @@ export class Store {
     const nearest = (this.kept[gate] || []).reduce((best, kept) => (!best || distance(kept) < distance(best) ? kept : best), null);
     if (this.moment === null || !nearest || distance(nearest) > KEPT_MS) return null;
     const first = (name) => nearest[name].map((row) => row[0]);
-    return { queue: first("queue_veh"), wait_s: first("wait_s"), tail_km: first("tail_km") };
+    return { queue: first("queue_veh"), wait_s: first("wait_s"), tail_km: first("tail_km"), severity: nearest.severity[0] };
   }
 
   takeYard(event) {
@@ -140,8 +155,15 @@ export class Store {
   get openAdvice() {
     return (this.advisories || [])
       .filter(({ status }) => status === "open")
-      .sort((a, b) => ADVICE_RANK[a.severity] - ADVICE_RANK[b.severity]
+      .sort((a, b) => SEVERITIES.indexOf(b.severity) - SEVERITIES.indexOf(a.severity)
         || (a.kind === "release") - (b.kind === "release") || b.probability - a.probability);
+  }
+
+  /** Open advice as one story a gate: its worst, with what else is advised there. */
+  get stories() {
+    const open = this.openAdvice;
+    const gates = [...new Set(open.map(({ gate_id: gate }) => gate))];
+    return gates.map((gate) => open.filter((one) => one.gate_id === gate)).map(([main, ...also]) => ({ main, also }));
   }
 
   /** What to say where nothing is advised; silence is good news only while forecasts come in. */
@@ -151,7 +173,10 @@ export class Store {
     if (problems.advisories) return { ...blind, text: t("Advice could not be loaded.") };
     const known = this.gateIds.map((gate) => forecasts[gate]);
     if (!advisories || known.includes(undefined)) return { level: "notice", icon: "loader", text: t("Loading…") };
-    if (known.includes(null)) return { ...blind, text: t("There is no forecast yet: danger cannot be judged.") };
+    if (known.includes(null)) {
+      const text = t("There is no forecast yet: danger cannot be judged.");
+      return { ...blind, text: this.whyNone ? `${text} ${this.whyNone}` : text };
+    }
     if (known.some((forecast) => isOld(forecast, now))) return { ...blind, text: t("The forecast is out of date: danger cannot be judged.") };
     return { level: "ok", icon: "circle-check", text: t("No danger foreseen") };
   }

@@ -12,9 +12,6 @@ const TREND = {
   flat: { icon: "minus", word: () => t("steady") },
 };
 
-/** How bad a wait is, in the words of urgency. */
-const levelOf = (waitS) => (waitS >= 4 * 3600 ? "alarm" : waitS >= 2 * 3600 ? "warning" : "ok");
-
 class PoliceStrip extends ConsoleElement {
   render() {
     if (!this.store) return nothing;
@@ -31,11 +28,11 @@ class PoliceStrip extends ConsoleElement {
       return html`<button type="button" class=${`ck-strip-advice ck-severity ck-severity-${level}`} data-testid="strip-advice"
         @click=${() => this.console.open("situation")}><i class=${`ti ti-${icon}`} aria-hidden="true"></i><span>${text}</span></button>`;
     }
-    const { icon, word } = SEVERITY[worst.severity];
+    const { icon, label } = SEVERITY[worst.severity];
     return html`<button type="button" class=${`ck-strip-advice ck-severity ck-severity-${worst.severity}`}
       data-testid="strip-advice" @click=${() => this.console.open("situation")}>
       <i class=${`ti ti-${icon}`} aria-hidden="true"></i>
-      <span><b class="ck-severity-word">${word()}</b> ${worst.text}
+      <span><b class="ck-severity-word">${label}</b> ${worst.text}
         ${this.store.openAdvice.length > 1 ? html`<span class="ck-muted">· ${t("{count} more", { count: this.store.openAdvice.length - 1 })}</span>` : nothing}</span>
     </button>`;
   }
@@ -46,7 +43,7 @@ class PoliceStrip extends ConsoleElement {
     const way = forecast && this.store.moment === null ? trend(forecast) : null;
     const yards = this.store.yardsOf(gate.site_id);
     const free = yards.reduce((sum, yard) => sum + Math.max(0, yard.free ?? 0), 0);
-    const level = values ? levelOf(values.wait_s[1] ?? Infinity) : "";
+    const level = values ? (values.severity ?? "ok") : "";
     return html`<button type="button" class=${`ck-strip-gate ck-strip-${level}`} data-testid=${`strip-${gate.site_id}`}
       @click=${() => this.console.showGate(gate.site_id)}>
       <span class="ck-strip-name">${gate.name}

@@ -84,9 +84,9 @@ class PoliceTimeline extends ConsoleElement {
       </div>
       <div class="ck-time-track">
         <div class="ck-time-ground" aria-hidden="true">
-          <span class="ck-time-future" style=${`left:${share(now)};right:0`}><em>${t("forecast")}</em></span>
-          <span class="ck-time-now" style=${`left:${share(now)}`}></span>
-          ${hours.map(({ time, minor }) => html`<span class=${`ck-time-hour ${minor ? "ck-time-hour-minor" : ""}`} style=${`left:${share(time)}`}>${formatClock(time)}</span>`)}
+          <span class="ck-time-future" .style=${`left:${share(now)};right:0`}><em>${t("forecast")}</em></span>
+          <span class="ck-time-now" .style=${`left:${share(now)}`}></span>
+          ${hours.map(({ time, minor }) => html`<span class=${`ck-time-hour ${minor ? "ck-time-hour-minor" : ""}`} .style=${`left:${share(time)}`}>${formatClock(time)}</span>`)}
         </div>
         <input type="range" data-testid="timeline-slider" min=${start} max=${end} step=${STEP_MS} .value=${String(at)}
           aria-label=${t("Moment shown")} aria-valuetext=${mode === "live" ? t("Live") : formatDayClock(at)}

@@ -3,6 +3,7 @@
 import { api } from "../api.js";
 import { on } from "../events.js";
 import { formatClock, formatDuration, formatNumber, language, t } from "../i18n.js";
+import { released } from "../swap.js";
 import { Orders } from "./orders.js";
 import { drawRoad } from "./road.js";
 import * as sharing from "./sharing.js";
@@ -54,24 +55,26 @@ function showYard() {
   };
   const yard = outlook.yard;
   if (!yard) return line(t("No yard assigned yet."), "ck-muted");
-  line(yard.yard_id ? name(yard.yard_id) : yard.reason, "ck-figure");
-  if (!yard.yard_id) return;
+  if (!yard.yard_id) return line(yard.reason, "ck-figure");
+  const gate = places[yard.yard_id]?.gate_id;
+  const isOther = gate && gate !== outlook.gate_id; // its own gate's yard in large type, never that of another
+  if (isOther) line(t("This yard is at {gate}. It is a suggestion: change gate only by order of the police or with your enterprise.", { gate: name(gate) }), "dr-note");
+  line(name(yard.yard_id), isOther ? "" : "ck-figure");
   const waits = yard.place_free_at && new Date(yard.place_free_at) > new Date(yard.arrive_at);
   line(waits ? t("Place frees up at {time}", { time: formatClock(yard.place_free_at) }) : t("A place is free when you arrive"));
   if (yard.reason) line(yard.reason, "ck-muted");
-  const gate = places[yard.yard_id]?.gate_id;
-  if (gate && gate !== outlook.gate_id) line(t("This yard is at {gate}. It is a suggestion: change gate only by order of the police or with your enterprise.", { gate: name(gate) }), "dr-note");
 }
 
 async function refresh() {
   try {
     const mine = (await api("GET", "/api/v1/outlooks")).items;
     const current = mine.find((item) => item.trip_id === outlook?.trip_id) || mine[0] || null;
-    if (current?.trip_id !== outlook?.trip_id) return location.reload(); // another trip: another page
+    if (current?.trip_id !== outlook?.trip_id) return released().then(() => location.reload()); // another trip: another page
     outlook = current;
     if (outlook) {
       const forecast = await api("GET", `/api/v1/forecasts/latest?gate=${encodeURIComponent(outlook.gate_id)}`).catch(() => null);
-      queue = forecast && { now: forecast.tail_km[1][0], later: laterTail(forecast), count: forecast.queue_veh[1][0] };
+      const measured = forecast?.now ?? (forecast && { tail_km: forecast.tail_km[1][0], queue_veh: forecast.queue_veh[1][0] });
+      queue = forecast && { now: measured.tail_km, later: laterTail(forecast), count: measured.queue_veh };
     }
     show();
   } catch {

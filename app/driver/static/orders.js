@@ -1,12 +1,16 @@
 // Orders to this driver: newest on top, one big button.
 
+import { Aim } from "../aim.js";
 import { api } from "../api.js";
 import { formatClock, language, t } from "../i18n.js";
+import { released } from "../swap.js";
 import { toast } from "../toasts.js";
+import { group, names } from "../vocabulary.js";
 
-const KINDS = JSON.parse(document.getElementById("order-kinds").textContent);
+const KINDS = names("OrderKind");
+const STATUSES = names("RecipientStatus");
+const OVER = group("RecipientStatus", "over");
 const REASONS = ["Broken down", "Driving time is over", "Road is blocked", "Goods would spoil"];
-const OVER = { cancelled: "Withdrawn by the police", superseded: "Replaced by a newer order", expired: "Run out" };
 
 export class Orders {
   /** `box` shows the orders, `dialog` asks for the reason of a refusal. */
@@ -15,6 +19,7 @@ export class Orders {
     this.dialog = dialog;
     this.known = null;
     this.wanted = 0;
+    this.aim = new Aim(box, "button");
   }
 
   /** Fetch and show the orders that stand; fetching is what tells the police that they arrived. */
@@ -26,9 +31,11 @@ export class Orders {
     } catch {
       return; // the banner tells that the line is down; what was shown stays
     }
+    await released();
     if (turn !== this.wanted) return;
     if (this.known && items.some((order) => !this.known.has(order.order_id))) this.alert();
     this.known = new Set(items.map((order) => order.order_id));
+    this.aim.remember(); // a new order pushes the others down
     this.box.replaceChildren(...items.map((order) => this.card(order)));
   }
 
@@ -39,29 +46,30 @@ export class Orders {
 
   card(order) {
     const mine = order.recipients?.[0] || { status: order.status };
-    const over = OVER[mine.status];
+    const isOver = OVER.includes(mine.status);
+    const { icon: statusIcon, driver_label: status } = STATUSES[mine.status] ?? {};
     const { driver_label: label, icon } = KINDS[order.kind];
-    const card = element("article", { class: `dr-order ${over ? "over" : mine.status}`, "data-testid": `order-${order.order_id}`, "data-status": mine.status });
+    const card = element("article", { class: `dr-order ${isOver ? "over" : mine.status}`, "data-testid": `order-${order.order_id}`, "data-status": mine.status });
     const heading = element("h2");
     heading.append(element("i", { class: `ti ti-${icon}`, "aria-hidden": "true" }), label);
     const until = element("p", { class: "ck-muted" }, t("valid until {time}", { time: formatClock(order.valid_to) }));
     card.append(heading, element("p", { class: "text" }, order.text[language] || order.text.vi), until);
-    if (over) card.append(answer("ban", t(over)));
-    else if (mine.status === "acknowledged") card.append(answer("circle-check", `${t("Confirmed")} · ${formatClock(mine.responded_at)}`));
-    else if (mine.status === "refused") card.append(answer("circle-x", `${t("Refused")}: ${mine.refusal_reason}`));
+    if (isOver) card.append(answer("ban", status));
+    else if (mine.status === "acknowledged") card.append(answer(statusIcon, `${status} · ${formatClock(mine.responded_at)}`));
+    else if (mine.status === "refused") card.append(answer(statusIcon, `${status}: ${mine.refusal_reason}`));
     else card.append(this.confirmButton(order), this.refuseButton(order));
     return card;
   }
 
   confirmButton(order) {
-    const button = element("button", { type: "button", class: "btn btn-success confirm", "data-testid": "confirm" });
+    const button = element("button", { type: "button", class: "btn btn-success confirm", "data-testid": "confirm", "data-order": order.order_id });
     button.append(element("i", { class: "ti ti-check", "aria-hidden": "true" }), t("Confirm"));
     button.addEventListener("click", () => this.respond(button, order, "acknowledge", undefined, "Order confirmed."));
     return button;
   }
 
   refuseButton(order) {
-    const button = element("button", { type: "button", class: "btn refuse", "data-testid": "refuse" }, t("Refuse"));
+    const button = element("button", { type: "button", class: "btn refuse", "data-testid": "refuse", "data-order": order.order_id }, t("Refuse"));
     button.addEventListener("click", () => this.askReason(button, order));
     return button;
   }

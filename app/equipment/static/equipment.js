@@ -3,6 +3,7 @@
 import { api } from "../api.js";
 import { on } from "../events.js";
 import { t } from "../i18n.js";
+import { released } from "../swap.js";
 import { toast } from "../toasts.js";
 
 const form = document.getElementById("device-form");
@@ -92,6 +93,6 @@ if (reads) {
     if (read.status !== reads.dataset.status) return;
     const typing = [...reads.querySelectorAll("input")].some((field) => field.value);
     if (typing) toast(t("New plate reads have come."), "info");
-    else location.reload();
+    else released().then(() => location.reload());
   });
 }

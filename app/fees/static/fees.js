@@ -1,12 +1,13 @@
 // Fee pages: forms go to the API with version and key, the board is fetched again when something changes.
 
-import { api, csrfToken, newKey } from "../api.js";
+import { api, csrfToken, isProven, newKey } from "../api.js";
 import { on } from "../events.js";
 import { t } from "../i18n.js";
 import { released, swap } from "../swap.js";
 import { toast } from "../toasts.js";
 
 const REFRESH_MS = 2000;
+const XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 const RESULTS = {
   matched: "Fits", unmatched: "Unknown", over: "Too much", under: "Too little", double: "Paid twice", refunded: "Given back",
   repeat: "Known already", outgoing: "Nothing came in", error: "Fault",
@@ -42,6 +43,7 @@ function body(form, button) {
   if (button?.name) fields.push(button);
   for (const field of fields) {
     const [group, name] = field.name.split(".");
+    if ("optional" in field.dataset && field.value.trim() === "") continue;
     if (!name) read[group] = value(field);
     else {
       read[group] ??= {};
@@ -64,10 +66,11 @@ async function sendStatement(form) {
   const response = await fetch("/api/v1/payments/statements", {
     method: "POST",
     credentials: "same-origin",
-    headers: { "Content-Type": "text/csv", "X-CSRF-Token": csrfToken, Accept: "application/json" },
+    headers: { "Content-Type": file.name.toLowerCase().endsWith(".xlsx") ? XLSX : "text/csv", "X-CSRF-Token": csrfToken, Accept: "application/json" },
     body: file,
   });
   const answer = await response.json();
+  if (await isProven(response.status, answer)) return sendStatement(form);
   if (!response.ok) throw new Error(answer.detail);
   const list = form.querySelector("[data-results]");
   const line = (text) => Object.assign(document.createElement("li"), { textContent: text });
@@ -89,6 +92,7 @@ document.addEventListener("submit", async (event) => {
   try {
     await (isStatement ? sendStatement(form) : send(form, button));
     if ("reload" in form.dataset) return location.reload();
+    if (form.dataset.leave) return location.assign(form.dataset.leave);
     toast(t("Done"), "success");
     document.activeElement?.blur();
     if (board) await refresh();

@@ -9,7 +9,7 @@ function renumber(lines) {
     for (const part of row.querySelectorAll("[name], label[for]")) {
       for (const attribute of ["name", "id", "for"]) {
         const value = part.getAttribute(attribute);
-        if (value) part.setAttribute(attribute, value.replace(/^(change\.\w+\.)\d+/, `$1${index}`));
+        if (value) part.setAttribute(attribute, value.replace(/^((?:variants\.\d+\.)?change\.\w+\.)\d+/, `$1${index}`));
       }
     }
   });

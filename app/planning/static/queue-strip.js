@@ -75,7 +75,7 @@ class QueueStrip extends ChartElement {
       tooltip: {
         ...tooltip, trigger: "item",
         formatter: ({ seriesName, value }) =>
-          `${seriesName} · ${clockAt(hourOf(value[0]))} · km ${formatNumber(kmOf(value[1]), 1)}<br>${t(SURETIES[value[2] - 1])}`,
+          `${seriesName} · ${clockAt(hourOf(value[0]))} · km ${formatNumber(kmOf(value[1]), 1)}\n${t(SURETIES[value[2] - 1])}`,
       },
       xAxis: [0, 1].map((gridIndex) => ({
         type: "category", gridIndex, ...axis, data: Array.from({ length: count }, (_, column) => hourOf(column)), axisTick: { show: false },

@@ -30,7 +30,7 @@ function frame() {
     animation: false,
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: token("--ck-text") },
     tooltip: {
-      trigger: "axis", confine: true, backgroundColor: token("--ck-surface-raised"), borderColor: token("--ck-line"),
+      trigger: "axis", confine: true, renderMode: "richText", backgroundColor: token("--ck-surface-raised"), borderColor: token("--ck-line"),
       textStyle: { color: token("--ck-text") }, valueFormatter: (value) => formatDuration(value),
     },
     legend: { top: 0, type: "scroll", textStyle: { color: token("--ck-text") } },

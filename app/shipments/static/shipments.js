@@ -4,14 +4,17 @@ import "/static/map/live-map.js";
 import { api } from "../api.js";
 import { on } from "../events.js";
 import { formatClock, formatDayClock, formatDuration, formatNumber, language, t } from "../i18n.js";
+import { released } from "../swap.js";
+import { group, names } from "../vocabulary.js";
 
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const sites = read("sites");
 const map = document.getElementById("map");
-const STAGES = read("stage-specs"); // stage → label and icon, in the order of a trip
+const STAGES = names("Stage"); // in the order of a trip
 const headings = [...document.querySelectorAll(".en-table th")].map((cell) => cell.textContent);
 let items = read("outlooks");
 let filter = null;
+let dues = new Map(); // trip → what of its fee is still to be paid
 
 const name = (id) => sites[id]?.[language] || sites[id]?.vi || id;
 
@@ -26,13 +29,13 @@ function show() {
 }
 
 /** What is stuck first, then what comes, what is planned, what is over; within each the earlier first. */
-const URGENCY = ["queued", "on_the_road", "in_the_yard", "planned", "out"];
+const URGENCY = group("Stage", "by_urgency");
 const byUrgency = (a, b) =>
   URGENCY.indexOf(a.stage) - URGENCY.indexOf(b.stage) ||
   (a.arrive_at?.[1] || a.planned_arrival).localeCompare(b.arrive_at?.[1] || b.planned_arrival);
 
 function chip(stage, count) {
-  const [label, icon] = STAGES[stage];
+  const { label, icon } = STAGES[stage];
   const button = element("button", { type: "button", "aria-pressed": String(filter === stage) });
   button.append(element("i", { class: `ti ti-${icon}`, "aria-hidden": "true" }), element("span", {}, label), element("b", {}, formatNumber(count)));
   button.addEventListener("click", () => {
@@ -54,12 +57,12 @@ function row(item) {
   if (item.position && item.position.km == null) place[0] = item.position.site ? name(item.position.site) : "–";
   const arrive = item.arrive_at?.[1] ? formatClock(item.arrive_at[1]) : known ? t("beyond the next 6 hours") : "–";
   const yard = item.yard?.yard_id ? [name(item.yard.yard_id), t("place at {time}", { time: formatClock(item.yard.place_free_at) })] : [item.yard?.reason || "–", ""];
-  const [label, icon] = STAGES[item.stage];
+  const { label, icon } = STAGES[item.stage];
   const cells = [
     [link, item.code],
     [item.goods, item.perishable ? t("Perishable") : ""],
     [name(item.gate_id), item.direction === "import" ? t("Import") : t("Export")],
-    [iconText(icon, label), t("since {time}", { time: formatDayClock(item.stage_since) })],
+    [iconText(icon, label), t("since {time}", { time: formatDayClock(item.stage_since) }), payLink(item)],
     place,
     [arrive, spread(item.arrive_at, formatClock), late(item)],
     [item.wait_s?.[1] != null ? formatDuration(item.wait_s[1]) : "–", spread(item.wait_s, formatDuration)],
@@ -85,9 +88,16 @@ const spread = (values, format) =>
 
 /** How much later than planned the truck is expected, if by more than half an hour. */
 function late(item) {
-  if (!item.arrive_at?.[1] || ["out", "in_the_yard"].includes(item.stage)) return "";
+  if (!item.arrive_at?.[1] || !group("Stage", "before_yard").includes(item.stage)) return "";
   const seconds = (new Date(item.arrive_at[1]) - new Date(item.planned_arrival)) / 1000;
   return seconds > 1800 ? element("small", { class: "en-late" }, t("late by {time}", { time: formatDuration(seconds) })) : "";
+}
+
+function payLink(item) {
+  const due = dues.get(item.trip_id);
+  if (!due) return "";
+  const text = t("Pay {amount} đ", { amount: formatNumber(due.outstanding_vnd) });
+  return element("a", { href: `/fees/${due.fee_id}`, class: "btn btn-sm btn-primary mt-1", "data-testid": "pay-fee" }, text);
 }
 
 function iconText(icon, text) {
@@ -105,8 +115,17 @@ function element(tag, attributes = {}, text = "") {
 
 async function refresh() {
   items = (await api("GET", "/api/v1/outlooks")).items;
+  await released();
   show();
+  await loadDues();
   await showGates();
+}
+
+/** What is to be paid: the newest open bills, as many as a page has. */
+async function loadDues() {
+  const bills = (await api("GET", "/api/v1/fees/bills?state=open&limit=200")).items;
+  dues = new Map(bills.filter((bill) => bill.outstanding_vnd > 0).map((bill) => [bill.trip_id, bill]));
+  show();
 }
 
 /** Yards and queues on the map; both are open to everyone. */
@@ -114,7 +133,7 @@ async function showGates() {
   await map.ready;
   const yards = (await api("GET", "/api/v1/yards")).items;
   map.setYards(Object.fromEntries(yards.map((yard) => [yard.yard_id, { inside: yard.inside, capacity: yard.capacity }])));
-  const gates = [...new Set(items.map((item) => item.gate_id))];
+  const gates = map.corridor.gates.map(({ site_id: id }) => id);
   const forecasts = await Promise.all(gates.map((gate) => api("GET", `/api/v1/forecasts/latest?gate=${gate}`).catch(() => null)));
   map.setQueues(Object.fromEntries(gates.flatMap((gate, i) => (forecasts[i]?.now ? [[gate, forecasts[i].now.queue_veh]] : []))));
 }
@@ -126,6 +145,7 @@ const refreshSoon = () => {
 };
 
 show();
+loadDues().catch(() => {});
 showGates().catch(() => {});
-for (const type of ["trip", "forecast", "yard", "reconnected", "resync"]) on(type, refreshSoon);
+for (const type of ["trip", "fee", "forecast", "yard", "reconnected", "resync"]) on(type, refreshSoon);
 setInterval(refreshSoon, 30_000);

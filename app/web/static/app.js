@@ -1,7 +1,8 @@
-// What every page does: theme switch, htmx with CSRF, connection banner, sign-out notice.
+// What every page does: menu, theme switch, htmx with CSRF, connection banner, sign-out notice.
 
-import { csrfToken } from "./api.js";
+import { csrfToken, isProven } from "./api.js";
 import { t } from "./i18n.js";
+import "./main-menu.js";
 import { toast } from "./toasts.js";
 
 const THEMES = ["auto", "light", "dark"];
@@ -35,15 +36,21 @@ document.addEventListener("htmx:config:request", (event) => {
   if (request.method !== "GET") request.headers["X-CSRF-Token"] = csrfToken;
 });
 
-document.addEventListener("htmx:response:error", (event) => {
+document.addEventListener("htmx:response:error", async (event) => {
   const { ctx } = event.detail;
-  let message = t("The request failed ({status}).", { status: ctx.response.status });
+  let problem = {};
   try {
-    message = JSON.parse(ctx.text).detail || message;
+    problem = JSON.parse(ctx.text);
   } catch {
     // not a problem detail; the general message stands
   }
-  toast(message, "danger");
+  if (await isProven(ctx.response.status, problem)) {
+    if (ctx.request.method === "GET") return; // what a page fetches by itself comes again by itself
+    if (ctx.sourceElement.matches("form")) ctx.sourceElement.requestSubmit();
+    else ctx.sourceElement.click();
+    return;
+  }
+  toast(problem.detail || t("The request failed ({status}).", { status: ctx.response.status }), "danger");
 });
 
 document.addEventListener("htmx:error", () => toast(t("No connection to the server."), "danger"));
@@ -62,3 +69,16 @@ document.addEventListener("connection", (event) => {
 document.addEventListener("signed-out", () => {
   location.assign(`/signin?next=${encodeURIComponent(location.pathname)}`);
 });
+
+// A table that is wider than its place is moved by the keyboard too: its frame can be reached, as long as there is more.
+const frames = new ResizeObserver((changed) => {
+  for (const { target } of changed) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+function watchFrames(within) {
+  for (const frame of within.querySelectorAll(".ck-table-wrap:not([tabindex])")) frames.observe(frame);
+}
+watchFrames(document);
+document.addEventListener("htmx:after:swap", () => watchFrames(document));

@@ -2,9 +2,11 @@
 
 const TYPES = [
   "positions", "order", "order_response", "advisory", "forecast", "yard", "assignment", "trip", "scenario", "resync", "hello",
-  "sheet", "fee", "plate", "equipment", "notification",
+  "sheet", "fee", "plate", "equipment", "notification", "undeclared", "gate_notice", "finding", "import",
 ];
 const SILENCE_MS = 40_000; // the server says something at least every 15 s
+
+const LOCKED_MS = 15_000; // between two looks whether another window was unlocked
 
 let source = null;
 let status = "connecting";
@@ -57,7 +59,25 @@ function connect() {
     stop();
     document.dispatchEvent(new CustomEvent("signed-out"));
   });
+  source.addEventListener("locked", waitForProof);
+  source.addEventListener("moving", (event) => moveOn(JSON.parse(event.data).after_ms));
   source.addEventListener("error", reconnect);
+}
+
+/** The process that sends stops: another goes on with what comes after the last event. */
+function moveOn(afterMs) {
+  source.close();
+  clearTimeout(watchdog);
+  attempts += 1; // what has no number (positions) is fetched again
+  watchdog = setTimeout(connect, afterMs);
+}
+
+/** Nobody is at the desk: what happens is fetched when somebody proves who it is, here or in another window. */
+function waitForProof() {
+  source.close();
+  clearTimeout(watchdog);
+  attempts += 1;
+  watchdog = setTimeout(connect, LOCKED_MS);
 }
 
 function reconnect() {
@@ -89,6 +109,7 @@ export function on(type, listener) {
 /** "connecting", "open" or "lost"; changes are also document events "connection". */
 export const connectionStatus = () => status;
 
+document.addEventListener("proven", () => source?.readyState === EventSource.CLOSED && (clearTimeout(watchdog), connect()));
 addEventListener("online", () => status === "lost" && (clearTimeout(watchdog), connect()));
 addEventListener("pagehide", stop);
 addEventListener("pageshow", (event) => event.persisted && listeners.size && connect());

@@ -8,7 +8,11 @@ export const language = document.documentElement.lang || "vi";
 /** The translation of `message`, with `{name}` filled from `params`. */
 export function t(message, params = {}) {
   const template = strings[message] || message;
-  return template.replace(/\{(\w+)\}/g, (whole, name) => (name in params ? String(params[name]) : whole));
+  return template.replace(/\{(\w+)(?::([^|{}]*)\|([^|{}]*))?\}/g, (whole, name, single, several) => {
+    if (!(name in params)) return whole;
+    if (several === undefined) return String(params[name]);
+    return String(params[name]) === "1" ? single : several;
+  });
 }
 
 const TAGS = { vi: "vi-VN", en: "en-GB", zh: "zh-CN" };

@@ -1,7 +1,7 @@
 // New content for a part of a page, in a way that loses no tap, focus, scroll place or opened part.
 
 const TAP_MS = 100; // the click follows the lifted finger within this time
-const MAX_PRESS_MS = 3_000; // whoever holds on longer does not tap
+const MAX_PRESS_MS = 10_000; // whoever holds on longer does not tap; the lifting may also have been missed
 
 let pressed = null; // while a finger or mouse button is down: the promise that it is lifted
 

@@ -1,5 +1,6 @@
 // The yard page: entries, exits and counts by one tap; the figures fetched again when something changes.
 
+import { Aim } from "../aim.js";
 import { api, newKey } from "../api.js";
 import { on } from "../events.js";
 import { t } from "../i18n.js";
@@ -10,6 +11,7 @@ import "../charts/fan-chart.js";
 const REFRESH_MS = 3000;
 const cards = [...document.querySelectorAll("[data-yard]")];
 const waiting = new Map();
+const aims = new Map(cards.map((card) => [card, new Aim(card.querySelector("[data-board]"), "button")]));
 
 async function refresh(card) {
   clearTimeout(waiting.get(card));
@@ -18,6 +20,7 @@ async function refresh(card) {
   if (!response.ok || response.redirected) return;
   const html = await response.text();
   await released();
+  aims.get(card).remember();
   await swap(card.querySelector("[data-board]"), html);
 }
 
@@ -65,12 +68,19 @@ for (const card of cards) {
     event.preventDefault();
     const field = event.target.elements.inside;
     const button = event.target.querySelector("button");
-    const count = () => send(card, "counts", { inside: Number(field.value) });
+    const inside = Number(field.value);
+    const count = () =>
+      send(card, "counts", { inside }).catch((error) => {
+        if (error.problem?.code !== "unlikely" || !confirm(error.message)) throw error;
+        return send(card, "counts", { inside, confirmed: true });
+      });
     if (await act(card, button, count, t("Count saved"))) field.value = "";
   });
   card.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-plate]");
-    if (button) move(card, button, button.dataset.plate, button.dataset.kind);
+    if (button) return move(card, button, button.dataset.plate, button.dataset.kind);
+    const undo = event.target.closest("button[data-undo]");
+    if (undo) act(card, undo, () => send(card, `counts/${undo.dataset.undo}/undo`), t("Count taken back"));
   });
 }
 

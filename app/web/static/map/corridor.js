@@ -124,12 +124,19 @@ export class Corridor {
     const axis = this.axes.get(road);
     const line = axis.between(kmFrom, Math.min(kmTo, axis.kmMax));
     if (kmTo <= axis.kmMax) return line;
-    const [parentRoad, parent] = [...this.axes].find(
-      ([name, other]) => name !== road && other.vertices.some(({ node }) => node === axis.endNode),
-    ) || [];
-    if (!parentRoad) return line;
-    const fork = parent.vertices.find(({ node }) => node === axis.endNode).km;
-    return line.concat(parent.between(fork, fork + kmTo - axis.kmMax).slice(1));
+    const fork = this.forkOf(road);
+    if (!fork) return line;
+    return line.concat(this.axes.get(fork.road).between(fork.km, fork.km + kmTo - axis.kmMax).slice(1));
+  }
+
+  /** Where a road leaves another: `{road, km}` of the other, or null. */
+  forkOf(road) {
+    const { endNode } = this.axes.get(road);
+    for (const [name, { vertices }] of this.axes) {
+      const vertex = name === road ? null : vertices.find(({ node }) => node === endNode);
+      if (vertex) return { road: name, km: vertex.km };
+    }
+    return null;
   }
 }
 

@@ -1,12 +1,12 @@
 // Colours the road pieces by the speed of the trucks that are on them.
 
-const ON_ROAD = new Set(["moving", "slow", "stopped", "queued"]);
-
-/** Flow class of each road piece that carries trucks: edge_id → flow. */
-export function flowByEdge(trucks, freeSpeedMps, classes) {
+/** Flow class of each road piece that carries trucks, by the map's legend: edge_id → flow. */
+export function flowByEdge(trucks, freeSpeedMps, { trucks: states, roads }) {
+  const classes = roads.filter(({ flow }) => flow !== "unknown");
+  const onRoad = new Set(states.filter((one) => one.on_road).map((one) => one.state));
   const sums = new Map();
   for (const { edge_id: edge, speed_mps: speed, state } of trucks) {
-    if (!edge || speed == null || !ON_ROAD.has(state)) continue;
+    if (!edge || speed == null || !onRoad.has(state)) continue;
     const sum = sums.get(edge) || { total: 0, count: 0, queued: 0 };
     sum.total += speed;
     sum.count += 1;

@@ -14,16 +14,23 @@ import { LitElement, html, nothing } from "lit";
 import { api } from "/static/api.js";
 import { on } from "/static/events.js";
 import { formatDayClock, formatDuration, formatNumber, language, t } from "/static/i18n.js";
+import { BinLayer } from "./bins.js";
 import { loadCorridor } from "./corridor.js";
 import { FlowLayer, flowByEdge } from "./flow.js";
 import { addImages, shapeOf } from "./icons.js";
 import { SiteMarks } from "./marks.js";
+import { SatelliteControl } from "./satellite.js";
 import { tailFeatures } from "./tails.js";
 import { Tool, selectionFeatures } from "./tools.js";
 import { Trucks } from "./trucks.js";
 
 const FLOW_MS = 2000;
 const HUSH_MS = 60_000;
+const UNHEARD_MS = 5000;
+const SOURCES_MS = 8000;
+const LEGEND_KEPT = "ck-legend";
+const BIN_OPACITIES = [["truck-bin", "circle-opacity"], ["truck-bin", "circle-stroke-opacity"], ["truck-bin-count", "text-opacity"]];
+const AT_GATE = new Set(["queued", "in_the_yard"]);
 const RETRY_MS = 10_000;
 const theme = () => document.documentElement.dataset.bsTheme === "dark" ? "dark" : "light";
 const collection = (features) => ({ type: "FeatureCollection", features });
@@ -35,6 +42,7 @@ async function loadStyle() {
   for (const source of Object.values(style.sources)) {
     source.tiles = source.tiles?.map((url) => (url.startsWith("/") ? location.origin + url : url));
     if (!source.tiles) delete source.tiles;
+    if (source.url?.startsWith("/")) source.url = location.origin + source.url;
   }
   return style;
 }
@@ -60,6 +68,7 @@ export class LiveMap extends LitElement {
     super();
     this.trucks = new Trucks(() => this.trucksChanged());
     this.flow = new FlowLayer();
+    this.bins = new BinLayer(() => Boolean(this.tool));
     this.tails = {};
     this.selection = null;
     this.past = "";
@@ -84,11 +93,13 @@ export class LiveMap extends LitElement {
     for (const stop of this.stops) stop();
     clearInterval(this.hushTimer);
     clearTimeout(this.retry);
+    clearTimeout(this.unheardTimer);
+    clearTimeout(this.foldTimer);
     this.map?.remove();
   }
 
   firstUpdated() {
-    this.legendOpen = !this.compact && matchMedia("(min-width: 1100px)").matches;
+    this.legendOpen = !this.compact && (localStorage.getItem(LEGEND_KEPT) ?? (matchMedia("(min-width: 1800px)").matches ? "open" : "")) === "open";
     this.open();
   }
 
@@ -125,9 +136,10 @@ export class LiveMap extends LitElement {
     });
     this.map.touchZoomRotate.disableRotation();
     this.map.addControl(new NavigationControl({ showCompass: false }), "top-left");
+    if (style.sources.satellite) this.map.addControl(new SatelliteControl(), "top-right");
     this.map.addControl(new ScaleControl({ maxWidth: 90 }), "bottom-left");
     this.map.addControl(new AttributionControl({ compact: true }), "bottom-left");
-    if (this.clientWidth < 600) this.foldAttribution();
+    this.map.once("load", () => { this.foldTimer = setTimeout(() => this.foldAttribution(), this.clientWidth < 600 ? 0 : SOURCES_MS); });
     this.map.on("error", ({ error }) => console.warn("map:", error?.message));
     this.map.on("webglcontextlost", () => { this.problem = t("The map lost its graphics. Reload the page."); });
     this.legend = style.metadata["cuakhau:legend"];
@@ -146,13 +158,11 @@ export class LiveMap extends LitElement {
     this.hushTimer = setInterval(() => !this.past && this.trucks.hush(), HUSH_MS);
   }
 
-  /** On a phone the sources fold to their button. */
+  /** The sources fold to their button: at once on a phone, elsewhere when they have been seen. */
   foldAttribution() {
-    this.map.once("load", () => {
-      const element = this.querySelector(".maplibregl-ctrl-attrib");
-      element?.removeAttribute("open");
-      element?.classList.remove("maplibregl-compact-show");
-    });
+    const element = this.querySelector(".maplibregl-ctrl-attrib");
+    element?.removeAttribute("open");
+    element?.classList.remove("maplibregl-compact-show");
   }
 
   /** What a fresh style lacks: images and live data. */
@@ -160,6 +170,7 @@ export class LiveMap extends LitElement {
     addImages(this.map, this.legend);
     this.flow.reset();
     this.trucks.attach(this.map);
+    this.bins.attach(this.map);
     this.drawTails();
     this.setSelection(this.selection);
     this.showPast();
@@ -187,8 +198,20 @@ export class LiveMap extends LitElement {
       on("positions", (list) => this.past || this.patchTrucks(list)),
       on("resync", load),
       on("reconnected", load),
+      on("trip", ({ vehicle_id: id, stage }) => this.followUnheard(id, stage, load)),
     ];
     await load();
+  }
+
+  /** A truck without GPS sends no positions: that it came to a gate or left it is seen when all are loaded again. */
+  followUnheard(id, stage, load) {
+    const known = this.trucks.byId.get(id);
+    const isConcerned = known ? known.state === "here_silent" : AT_GATE.has(stage);
+    if (!isConcerned || this.past || this.unheardTimer) return;
+    this.unheardTimer = setTimeout(() => {
+      this.unheardTimer = 0;
+      load();
+    }, UNHEARD_MS);
   }
 
   emit(type, detail = {}) {
@@ -200,8 +223,8 @@ export class LiveMap extends LitElement {
     const now = performance.now();
     if (!(now - this.flowAt < FLOW_MS)) {
       this.flowAt = now;
-      this.flow.show(this.map, flowByEdge(this.trucks.byId.values(), this.corridor.freeSpeedMps,
-        this.legend.roads.filter(({ flow }) => flow !== "unknown")));
+      this.flow.show(this.map, flowByEdge(this.trucks.byId.values(), this.corridor.freeSpeedMps, this.legend));
+      this.bins.show([...this.trucks.byId.values()]);
     }
     if (this.opened) this.opened = this.trucks.byId.get(this.opened.vehicle_id) || this.opened;
     this.emit("trucks-change", { count: this.count });
@@ -321,7 +344,9 @@ export class LiveMap extends LitElement {
 
   showPast() {
     if (!this.map?.getLayer("truck")) return;
-    this.map.setPaintProperty("truck", "icon-opacity", this.past === "forecast" ? 0.25 : this.past ? 0.8 : 1);
+    const opacity = this.past === "forecast" ? 0.25 : this.past ? 0.8 : 1;
+    this.map.setPaintProperty("truck", "icon-opacity", opacity);
+    for (const [layer, property] of BIN_OPACITIES) this.map.setPaintProperty(layer, property, opacity);
     this.map.setPaintProperty("road", "line-opacity", this.past === "forecast" ? 0.45 : 1);
   }
 
@@ -364,13 +389,14 @@ export class LiveMap extends LitElement {
 
   renderLegend() {
     const { trucks, roads, overlays } = this.legend;
-    return html`<details class="ck-map-legend" data-testid="map-legend" ?open=${this.legendOpen}>
+    return html`<details class="ck-map-legend" data-testid="map-legend" ?open=${this.legendOpen}
+      @toggle=${({ target }) => localStorage.setItem(LEGEND_KEPT, target.open ? "open" : "folded")}>
       <summary><i class="ti ti-list-details" aria-hidden="true"></i> ${t("Legend")}</summary>
       <ul>${trucks.map((truck) => html`<li>${shapeOf(truck)} ${this.nameOf(truck)}</li>`)}</ul>
       <ul>${roads.map((road) => html`<li><span class=${`ck-map-line ck-map-line-${road.flow}`}
-        style=${`--colour:${road.colour};--width:${road.width}px`}></span> ${this.nameOf(road)}</li>`)}
+        .style=${`--colour:${road.colour};--width:${road.width}px`}></span> ${this.nameOf(road)}</li>`)}
       ${overlays.map((overlay) => html`<li><span class=${`ck-map-line ck-map-line-${overlay.overlay}`}
-        style=${`--colour:${overlay.colour};--width:4px`}></span> ${this.nameOf(overlay)}</li>`)}</ul>
+        .style=${`--colour:${overlay.colour};--width:4px`}></span> ${this.nameOf(overlay)}</li>`)}</ul>
     </details>`;
   }
 
@@ -379,13 +405,16 @@ export class LiveMap extends LitElement {
     const age = Math.max(0, (this.newestTime() - Date.parse(truck.time)) / 1000);
     const trip = this.trip?.trip_id === truck.trip_id ? this.trip : null;
     const code = trip?.code || `#${truck.trip_id}`;
-    const place = truck.km == null ? t("off the road") : `${truck.road || ""} km ${formatNumber(truck.km, 1)}`;
+    const at = truck.km == null ? (truck.place ? null : t("off the road")) : `${truck.road || ""} km ${formatNumber(truck.km, 1)}`;
+    const place = [at, truck.site ? this.siteName(truck.site) : null].filter(Boolean).join(" · ");
     return html`<section class="ck-map-card" data-testid="truck-card" aria-label=${truck.plate}>
       <header><span class="ck-plate">${truck.plate}</span>
         <button type="button" class="btn-close" aria-label=${t("Close")} @click=${() => { this.opened = null; }}></button></header>
       <p class="ck-map-card-state">${state ? html`${shapeOf(state)} ${this.nameOf(state)}` : truck.state}</p>
+      ${truck.gps_overdue_s ? html`<p class="ck-severity ck-severity-warning" data-testid="gps-overdue"><i class="ti ti-wifi-off" aria-hidden="true"></i>
+        ${t("A position is overdue by {time}", { time: formatDuration(truck.gps_overdue_s) })}</p>` : nothing}
       <dl>
-        <dt>${t("Place")}</dt><dd>${place}${truck.site ? html` · ${this.siteName(truck.site)}` : nothing}</dd>
+        <dt>${t("Place")}</dt><dd>${place || "–"}</dd>
         <dt>${t("Speed")}</dt><dd>${truck.speed_mps == null ? "–" : `${formatNumber(truck.speed_mps * 3.6)} km/h`}</dd>
         <dt>${t("Gate")}</dt><dd>${truck.gate ? this.siteName(truck.gate) : "–"}</dd>
         <dt>${t("Goods")}</dt><dd>${trip?.goods || truck.goods_class || "–"}${truck.perishable ? html` <span

@@ -5,6 +5,7 @@ import { html, render } from "lit";
 import { formatNumber, language, t } from "/static/i18n.js";
 
 const APART_ZOOM = 12.8; // closer than this, yards stand for themselves
+const APART_PX = 4;
 const nameOf = (site) => site.name[language] || site.name.vi;
 
 /** Share of places taken, and how that is told: ok, tight, full or unknown. */
@@ -52,10 +53,12 @@ export class SiteMarks {
       });
       const toRight = site.kind === "yard" ? site.lonlat[0] >= middle : site.lonlat[0] > middle;
       const anchor = `${site.kind === "yard" ? "top" : "bottom"}-${toRight ? "left" : "right"}`;
-      new Marker({ element, anchor, offset: [toRight ? 14 : -14, site.kind === "yard" ? 4 : -12] }).setLngLat(site.lonlat).addTo(map);
-      return { site, element };
+      const offset = [toRight ? 14 : -14, site.kind === "yard" ? 4 : -12];
+      const marker = new Marker({ element, anchor, offset }).setLngLat(site.lonlat).addTo(map);
+      return { site, element, marker, offset, toRight };
     });
     map.on("zoom", () => this.draw(false));
+    map.on("move", () => this.spread());
     this.draw(true);
   }
 
@@ -75,6 +78,26 @@ export class SiteMarks {
     return { capacity: site.attributes.capacity_veh, inside: null, ...this.yards.get(site.site_id) };
   }
 
+  /** Marks that would cover each other go apart, up or down: the nearest free place, on the map if there is one. */
+  spread() {
+    const placed = [];
+    const bottom = this.map.getContainer().clientHeight;
+    for (const { site, element, marker, offset, toRight } of this.marks) {
+      if (element.hidden) continue;
+      const { offsetWidth: width, offsetHeight: height } = element;
+      const point = this.map.project(site.lonlat);
+      const x = point.x + offset[0] - (toRight ? 0 : width);
+      const wanted = point.y + offset[1] - (site.kind === "yard" ? 0 : height);
+      const beside = placed.filter((one) => x < one.x + one.width && one.x < x + width);
+      const isFree = (y) => beside.every((one) => y >= one.y + one.height || one.y >= y + height);
+      const cost = (y) => Math.abs(y - wanted) + (y < 0 || y + height > bottom ? bottom : 0);
+      const places = [wanted, ...beside.flatMap((one) => [one.y - height - APART_PX, one.y + one.height + APART_PX])];
+      const y = places.filter(isFree).sort((a, b) => cost(a) - cost(b))[0] ?? wanted;
+      marker.setOffset([offset[0], offset[1] + y - wanted]);
+      placed.push({ x, y, width, height });
+    }
+  }
+
   draw(all) {
     const apart = this.map && this.map.getZoom() >= APART_ZOOM;
     if (!all && apart === this.apart) return;
@@ -92,5 +115,6 @@ export class SiteMarks {
             ${yards.map((yard) => html`<span class="ck-mark-row" title=${nameOf(yard)}>${yardShape(this.yard(yard))}</span>`)}`
         : html`<span class="ck-mark-name">${nameOf(site)}</span>${yardShape(this.yard(site))}`, element);
     }
+    if (this.map) this.spread();
   }
 }

@@ -52,7 +52,7 @@ export class Trucks {
     for (const truck of list) {
       const known = this.byId.get(truck.vehicle_id);
       if (known && known.time > truck.time) continue;
-      this.byId.set(truck.vehicle_id, known ? { ...known, ...truck } : truck);
+      this.byId.set(truck.vehicle_id, known ? { ...known, gps_overdue_s: null, ...truck } : truck);
       this.changed.add(truck.vehicle_id);
       this.removed.delete(truck.vehicle_id);
     }
@@ -86,12 +86,14 @@ export class Trucks {
     this.schedule(true);
   }
 
-  /** Trucks from which nothing was heard for long become silent, as seen from the newest fix of all. */
+  /** Trucks from which nothing was heard for long become silent, as seen from the newest fix of all; those that others
+   * than GPS know to be at a gate are still there. */
   hush() {
     const newest = Math.max(...[...this.byId.values()].map(({ time }) => Date.parse(time) || 0));
     for (const truck of this.byId.values()) {
-      if (truck.state !== "silent" && newest - Date.parse(truck.time) > SILENT_MS) {
-        truck.state = "silent";
+      const silent = truck.place ? "here_silent" : "silent";
+      if (truck.state !== silent && newest - Date.parse(truck.time) > SILENT_MS) {
+        truck.state = silent;
         this.changed.add(truck.vehicle_id);
       }
     }

@@ -1,0 +1,1 @@
+"""Papers and photographs kept with a trip's sheet: certificates, invoices, pictures of truck and goods."""

@@ -1,0 +1,1 @@
+"""What checkpoints see beside what is declared: combinations, warnings, overrides, priority."""

@@ -1,0 +1,1 @@
+"""The webhooks by which banks and their gateways report transfers."""

@@ -1,0 +1,1 @@
+"""Intake bans and outages of gates, announced to those whose trips they concern."""

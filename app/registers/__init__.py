@@ -1,0 +1,1 @@
+"""What enterprises keep on file: vehicles, drivers, containers, documents; and who has proven which vehicle."""

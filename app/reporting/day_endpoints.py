@@ -1,0 +1,68 @@
+"""The day in figures for programs."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+
+from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.errors import problems
+from app.reporting import day_figures
+from app.reporting.endpoints import Gate, ReaderDep, Since, Until, days_of
+
+router = APIRouter(prefix="/api/v1/statistics", tags=["following"])
+
+
+class FiguresOut(BaseModel):
+    """Counts of trucks; `goods_class` is empty for all goods."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    day: date
+    gate_id: str
+    goods_class: str
+    standing_before: int
+    arrivals: int
+    went_in: int
+    went_out: int
+    turned_back: int
+    sent_on: int
+    standing: int
+    outside: int
+    simulated: bool
+    is_final: bool
+
+
+class GateDayOut(BaseModel):
+    """A gate's day: of all goods and of each class."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    total: FiguresOut
+    by_goods: list[FiguresOut]
+    correction: int
+
+
+class GateDays(BaseModel):
+    """Newest first."""
+
+    items: list[GateDayOut]
+
+
+@router.get("/days", responses=problems())
+def get_days(
+    principal: ReaderDep,
+    session: SessionDep,
+    clock: ClockDep,
+    corridor: CorridorDep,
+    gate: Gate = None,
+    since: Since = None,
+    until: Until = None,
+) -> GateDays:
+    """Arrivals, in, out, turned back and standing trucks of each gate and class of goods, 20:00 to 20:00."""
+    now, gates = clock.now(), [site.site_id for site in corridor.gates()]
+    first, last = days_of(since, until, day_figures.notice_day(now))
+    found = day_figures.list_days(session, principal, gates, gate_id=gate, first=first, last=last, now=now)
+    return GateDays(items=[GateDayOut.model_validate(day) for day in found])

@@ -1,0 +1,168 @@
+"""Yards and places in them as programs write and read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from app.platform.fields import Moment
+from app.platform.json import JsonObject
+from app.platform.labels import N_
+from capacity.ledger import YardState
+from routing.store import YardForecast as StoredForecast
+
+
+class Contradiction(BaseModel):
+    """Something in the ledger that cannot be true; beside the code, the numbers it is about."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: Literal["left_never_entered", "entered_twice", "left_unseen", "count_differs", "below_zero", "over_capacity"]
+
+
+class YardForecast(BaseModel):
+    """Expected occupancy, vehicles [quantile][time]."""
+
+    made_at: str
+    step_s: float
+    quantiles: list[float]
+    occupancy_veh: list[list[float]]
+
+    @classmethod
+    def of(cls, forecast: StoredForecast) -> YardForecast:
+        """A forecast, rounded to a tenth of a vehicle."""
+        return cls(
+            made_at=forecast.made_at.isoformat(),
+            step_s=forecast.step_s,
+            quantiles=list(forecast.quantiles),
+            occupancy_veh=np.round(forecast.occupancy_veh, 1).tolist(),
+        )
+
+
+class YardOut(BaseModel):
+    """A yard as of now. free = capacity − inside; reserved are trucks on their way with a place in the plan."""
+
+    yard_id: str
+    gate_id: str
+    kind: Literal["yard", "temporary_yard"]
+    name: dict[str, str] = Field(default_factory=dict)
+    capacity: int
+    inside: int
+    reserved: int
+    free: int
+    as_of: AwareDatetime
+    version: int
+    contradictions: list[Contradiction]
+    forecast: YardForecast | None = None
+
+    @classmethod
+    def of(
+        cls, state: YardState, *, name: Mapping[str, str] | None = None, forecast: YardForecast | None = None
+    ) -> YardOut:
+        """The state of a yard, with its names and the forecast of its occupancy."""
+        return cls.model_validate(
+            {
+                "yard_id": state.yard_id,
+                "gate_id": state.gate_id,
+                "kind": state.kind,
+                "name": dict(name or {}),
+                "capacity": state.capacity_veh,
+                "inside": state.inside_veh,
+                "reserved": state.reserved_veh,
+                "free": state.free_veh,
+                "as_of": state.as_of,
+                "version": state.version,
+                "contradictions": [{"code": found.code, **found.values} for found in state.contradictions],
+                "forecast": forecast,
+            }
+        )
+
+
+class YardList(BaseModel):
+    """All yards."""
+
+    items: list[YardOut]
+
+
+class MovementIn(BaseModel):
+    """A truck that came or went, as somebody saw it. Without a time, now."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"plate": "29C-123.45", "kind": "enter"}]}
+    )
+
+    plate: str = Field(min_length=1, max_length=40)
+    kind: Literal["enter", "leave"]
+    time: Moment | None = None
+
+
+class CountIn(BaseModel):
+    """Vehicles counted inside. Without a time, now. `confirmed`: right although hard to believe."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"inside": 212}]})
+
+    inside: int = Field(ge=0, le=100_000)
+    time: Moment | None = None
+    confirmed: bool = False
+
+
+class CountOut(BaseModel):
+    """A count that a person made, and what was expected then."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    count_id: int
+    time: AwareDatetime
+    inside_veh: int
+    expected_veh: int
+    counted_by: int | None
+    shift: Literal["day", "night"] | None
+    confirmed: bool
+    undone_at: AwareDatetime | None
+
+
+class CountList(BaseModel):
+    """The last counts of a yard, newest first."""
+
+    items: list[CountOut]
+
+
+class OccupancyOut(BaseModel):
+    """How many are inside by all reads of the last week together: mean, 95 % range, and of them unseen coming in."""
+
+    inside_veh: float
+    low_veh: int
+    high_veh: int
+    unseen_veh: float
+    missed_share: float
+
+
+class CapacityIn(BaseModel):
+    """How many vehicles a yard holds."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"capacity": 450}]})
+
+    capacity: int = Field(title=N_("Places for trucks"), ge=0, le=100_000)
+
+
+class AssignmentOut(BaseModel):
+    """A trip's place in the newest yard plan. Without a yard there is no place within the horizon."""
+
+    trip_id: int
+    vehicle_id: int
+    yard_id: str | None
+    arrive_at: AwareDatetime
+    place_free_at: AwareDatetime
+    wait_s: int
+    reason: JsonObject
+    text: str
+    made_at: AwareDatetime
+
+
+class AssignmentList(BaseModel):
+    """Places of the trips the caller may see."""
+
+    items: list[AssignmentOut]

@@ -1,0 +1,1 @@
+"""The same traffic in the engines of others."""

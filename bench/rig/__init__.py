@@ -1,0 +1,1 @@
+"""What measurements of the running platform stand on: processes, load, events."""

@@ -1,0 +1,35 @@
+"""One trip's place in the newest plan, changed between two plans. Nothing here commits."""
+
+from __future__ import annotations
+
+from sqlalchemy import ScalarSelect, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from capacity.records import ReasonRecord
+from capacity.tables import AssignmentRow, PlanRow
+
+
+def move_place(session: Session, trip_id: int, yard_id: str, free_veh: int) -> bool:
+    """Give a trip that the newest plan covers a place in another yard, free when it arrives; whether it had one."""
+    reason: ReasonRecord = {"code": "free_on_arrival", "wait_s": 0, "free_veh": free_veh}
+    query = (
+        update(AssignmentRow)
+        .where(AssignmentRow.trip_id == trip_id, AssignmentRow.plan_id == _newest_plan())
+        .values(yard_id=yard_id, place_free_at=AssignmentRow.arrive_at, wait_s=0, reason=reason)
+        .returning(AssignmentRow.trip_id)
+    )
+    return session.scalars(query.execution_options(synchronize_session=False)).one_or_none() is not None
+
+
+def drop_place(session: Session, trip_id: int) -> bool:
+    """Take back what the newest plan says of a trip, so that its place is free; whether it had one."""
+    query = (
+        delete(AssignmentRow)
+        .where(AssignmentRow.trip_id == trip_id, AssignmentRow.plan_id == _newest_plan())
+        .returning(AssignmentRow.trip_id)
+    )
+    return session.scalars(query.execution_options(synchronize_session=False)).one_or_none() is not None
+
+
+def _newest_plan() -> ScalarSelect[int]:
+    return select(func.max(PlanRow.plan_id)).scalar_subquery()

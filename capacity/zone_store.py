@@ -1,0 +1,158 @@
+"""Zones of yards and closures. Nothing here commits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from sqlalchemy import insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.orm import Session
+
+from capacity.tables import ClosureRow, YardRow, ZonePlacesRow, ZoneRow
+from capacity.vocabulary import ZoneKind
+from capacity.zones import Closure, PlacesChange, Zone, places_at
+from geo.errors import ConflictError, NotFoundError
+
+OfYard = TypeVar("OfYard", Zone, Closure)
+
+
+def list_zones(session: Session, yard_id: str | None = None) -> list[Zone]:
+    """Zones (of a yard) with all that was set of their places."""
+    zones = select(ZoneRow).order_by(ZoneRow.yard_id, ZoneRow.zone_id)
+    changes = select(ZonePlacesRow).order_by(ZonePlacesRow.since, ZonePlacesRow.change_id)
+    if yard_id is not None:
+        zones, changes = zones.where(ZoneRow.yard_id == yard_id), changes.where(ZonePlacesRow.yard_id == yard_id)
+    of_zone: dict[tuple[str, str], list[PlacesChange]] = defaultdict(list)
+    for row in session.scalars(changes):
+        change = PlacesChange(row.since, row.places_veh, row.entered_at, row.entered_by)
+        of_zone[row.yard_id, row.zone_id].append(change)
+    return [
+        Zone(row.yard_id, row.zone_id, ZoneKind(row.kind), of_zone[row.yard_id, row.zone_id])
+        for row in session.scalars(zones)
+    ]
+
+
+def list_closures(session: Session, now: datetime, yard_id: str | None = None) -> list[Closure]:
+    """Closures (of a yard) that hold now or will."""
+    rows = select(ClosureRow).where(or_(ClosureRow.until.is_(None), ClosureRow.until > now))
+    if yard_id is not None:
+        rows = rows.where(ClosureRow.yard_id == yard_id)
+    return [_closure(row) for row in session.scalars(rows.order_by(ClosureRow.since, ClosureRow.closure_id))]
+
+
+def set_places(
+    session: Session,
+    yard_id: str,
+    zone_id: str,
+    *,
+    kind: ZoneKind,
+    places_veh: int,
+    since: datetime,
+    now: datetime,
+    by: int | None,
+) -> Zone:
+    """Give a zone of a yard, made if it is new, so many places from a time on; the zone after it."""
+    statement = pg_insert(ZoneRow).values(yard_id=yard_id, zone_id=zone_id, kind=kind)
+    session.execute(statement.on_conflict_do_update(index_elements=["yard_id", "zone_id"], set_={"kind": kind}))
+    values = {"yard_id": yard_id, "zone_id": zone_id, "since": since, "places_veh": places_veh}
+    session.execute(insert(ZonePlacesRow).values(**values, entered_at=now, entered_by=by))
+    return next(zone for zone in list_zones(session, yard_id) if zone.zone_id == zone_id)
+
+
+def add_closure(
+    session: Session,
+    yard_id: str,
+    *,
+    zone_id: str | None,
+    since: datetime,
+    until: datetime | None,
+    places_left_veh: int,
+    reason: str,
+    now: datetime,
+    by: int | None,
+) -> Closure:
+    """Close a yard or a zone of it, wholly or in part.
+
+    Raises
+    ------
+    NotFoundError
+        If the yard has no such zone.
+    """
+    if zone_id is not None and session.get(ZoneRow, (yard_id, zone_id)) is None:
+        raise NotFoundError(
+            "The yard {yard_id} has no zone {zone_id}.", field="zone_id", yard_id=yard_id, zone_id=zone_id
+        )
+    row = session.scalars(
+        insert(ClosureRow)
+        .values(
+            yard_id=yard_id,
+            zone_id=zone_id,
+            since=since,
+            until=until,
+            places_left_veh=places_left_veh,
+            reason=reason,
+            entered_at=now,
+            entered_by=by,
+        )
+        .returning(ClosureRow)
+    ).one()
+    return _closure(row)
+
+
+def end_closure(session: Session, yard_id: str, closure_id: int, *, now: datetime, by: int | None) -> Closure:
+    """End a closure now; one that has not begun never does.
+
+    Raises
+    ------
+    NotFoundError
+        If the yard has no such closure.
+    ConflictError
+        If it is over.
+    """
+    row = session.get(ClosureRow, closure_id, populate_existing=True, with_for_update=True)
+    if row is None or row.yard_id != yard_id:
+        raise NotFoundError("The yard {yard_id} has no closure {closure_id}.", yard_id=yard_id, closure_id=closure_id)
+    if row.until is not None and row.until <= now:
+        raise ConflictError("The closure ended at {time}.", time=row.until.isoformat())
+    ended = update(ClosureRow).where(ClosureRow.closure_id == closure_id)
+    session.execute(ended.values(until=max(now, row.since), ended_by=by))
+    session.refresh(row)
+    return _closure(row)
+
+
+def places_ahead(session: Session, now: datetime, step_s: float, steps: int) -> dict[str, list[int]]:
+    """Places of each yard now and at the start of each step that follows, `steps` values."""
+    whole = {yard_id: places for yard_id, places in session.execute(select(YardRow.yard_id, YardRow.capacity_veh))}
+    zones, closures = _by_yard(list_zones(session)), _by_yard(list_closures(session, now))
+    moments = [now + timedelta(seconds=step * step_s) for step in range(steps)]
+    return {
+        yard_id: [
+            places_at(moment, whole_veh=places, zones=zones.get(yard_id, ()), closures=closures.get(yard_id, ()))
+            for moment in moments
+        ]
+        for yard_id, places in whole.items()
+    }
+
+
+def _by_yard(found: Sequence[OfYard]) -> Mapping[str, list[OfYard]]:
+    of_yard: dict[str, list[OfYard]] = defaultdict(list)
+    for item in found:
+        of_yard[item.yard_id].append(item)
+    return of_yard
+
+
+def _closure(row: ClosureRow) -> Closure:
+    return Closure(
+        row.closure_id,
+        row.yard_id,
+        row.zone_id,
+        row.since,
+        row.until,
+        row.places_left_veh,
+        row.reason,
+        row.entered_at,
+        row.entered_by,
+    )

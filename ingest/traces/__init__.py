@@ -1,0 +1,1 @@
+"""Recorded traces in and out: GPX, GeoJSON, KML, NMEA, CSV, NDJSON, Parquet, FIT, TCX."""

@@ -1,0 +1,115 @@
+"""What passages say of a gate's pace: how likely each rate is by what passed in a step, and by who waited then. Pure.
+
+Three kinds of time are told apart by how many trucks seemed to wait:
+
+- *Busy.* n passages in busy time e have the quasi-Poisson likelihood (n log(r e) - r e) / phi (P. McCullagh and
+  J. Nelder, Generalized Linear Models, 2nd ed., chapter 9). phi is the ratio of variance to mean: the squared
+  coefficient of variation of a lane's service times (D. R. Cox, Renewal Theory, 1962, section 3.3), not below
+  `MIN_DISPERSION`, because a passage is known to some minutes only.
+- *Idle.* n passages while nobody waited say that the gate could serve n at least: the chance that a gate of rate r
+  serves n in that time.
+- *Busy, and nobody passed.* Some minutes are lost at any gate that works (`LOST_SHARE`: shifts change, a truck does not
+  start, all lanes have a long check), so that no single empty step is a stop, and some in a row are (a contaminated
+  likelihood: P. J. Huber, Robust Statistics, 1981, section 1.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.special import gammainc
+
+from routing.arrays import BoolArray, FloatArray
+
+MIN_DISPERSION: Final = 0.4
+LOST_SHARE: Final = 0.001
+"""Assumed: so many steps in which trucks wait pass without service for a reason that is over in the next.
+
+Of 800 steady gates none was then believed to stand with a chance of 30 % or more, and of 800 with half their lanes
+closed 789 were noticed within 45 min, as before."""
+
+
+@dataclass(frozen=True)
+class Passages:
+    """What was seen at a gate: `time_s` [n] when a truck passed, and `busy_s` [m, 2] when somebody waited.
+
+    Seconds relative to now, none later; overlapping spans count once.
+    """
+
+    time_s: FloatArray
+    busy_s: FloatArray
+
+    @classmethod
+    def of(cls, time_s: Iterable[float], busy: Iterable[tuple[float, float]]) -> Passages:
+        """From any times and spans."""
+        spans = np.array(sorted(span for span in busy if span[1] > span[0]), float).reshape(-1, 2)
+        return cls(np.sort(np.array(list(time_s), float)), merged(spans))
+
+
+def merged(spans: FloatArray) -> FloatArray:
+    """Spans, by begin, as disjoint ones."""
+    found: list[list[float]] = []
+    for begin, end in spans:
+        if found and begin <= found[-1][1]:
+            found[-1][1] = max(found[-1][1], float(end))
+        else:
+            found.append([float(begin), float(end)])
+    return np.array(found, float).reshape(-1, 2)
+
+
+def overlap(spans: FloatArray, edges: FloatArray) -> FloatArray:
+    """[len(edges) - 1] time that disjoint spans cover between each two edges."""
+    if not spans.size:
+        return np.zeros(edges.size - 1)
+    covered = np.clip(edges[:, None], spans[:, 0], spans[:, 1]) - spans[:, 0]
+    return np.asarray(np.diff(covered.sum(axis=1)))
+
+
+def within(times: FloatArray, spans: FloatArray) -> BoolArray:
+    """Whether each time lies in one of disjoint spans, their ends included."""
+    if not spans.size:
+        return np.zeros(times.size, bool)
+    index = np.searchsorted(spans[:, 0], times, side="right") - 1
+    return np.asarray((index >= 0) & (times <= spans[np.maximum(index, 0), 1]))
+
+
+def without_closed(seen: Passages, closed_s: Sequence[tuple[float, float]]) -> tuple[bool, FloatArray]:
+    """Whether the gate keeps its hours, and the busy spans that say something of its pace."""
+    closed = merged(np.array(sorted(closed_s), float).reshape(-1, 2))
+    if not closed.size or not seen.busy_s.size:
+        return False, seen.busy_s
+    edges = np.unique(np.concatenate((seen.busy_s.ravel(), closed.ravel())))
+    pieces = np.column_stack((edges[:-1], edges[1:]))
+    middle = pieces.mean(axis=1)
+    busy, shut = within(middle, seen.busy_s), within(middle, closed)
+    length_h = (pieces[:, 1] - pieces[:, 0]) / 3600.0
+    waiting_h = float(length_h[busy & shut].sum())
+    passed = within(seen.time_s, seen.busy_s)
+    in_closed = int((passed & within(seen.time_s, closed)).sum())
+    in_open, open_h = int(passed.sum()) - in_closed, float(length_h[busy & ~shut].sum())
+    rate = in_open / open_h if open_h > 0.0 else 0.0
+    keeps = waiting_h >= 0.5 and in_closed <= 0.1 * rate * waiting_h and in_closed <= 4.0 * waiting_h
+    return keeps, merged(pieces[busy & ~shut]) if keeps else seen.busy_s
+
+
+def busy_evidence(n: FloatArray, busy_h: FloatArray, rate: FloatArray, dispersion: float) -> FloatArray:
+    """[step, rate] logarithm of how likely each rate lets n trucks through while somebody waits."""
+    expected = np.maximum(rate * busy_h[:, None], 1e-12)
+    passed = (n[:, None] * np.log(expected) - expected) / dispersion
+    nobody = np.log((1.0 - LOST_SHARE) * np.exp(-expected / dispersion) + LOST_SHARE)
+    return np.asarray(np.where(busy_h[:, None] > 0.0, np.where(n[:, None] > 0, passed, nobody), 0.0))
+
+
+def idle_evidence(n: FloatArray, idle_h: FloatArray, rate: FloatArray, dispersion: float) -> FloatArray:
+    """[step, rate] logarithm of the chance that each rate could have served n trucks at least."""
+    return np.asarray(np.log(_at_least(n, np.maximum(idle_h, 0.0), rate, dispersion)))
+
+
+def _at_least(n: FloatArray, time_h: FloatArray, rate: FloatArray, dispersion: float) -> FloatArray:
+    """[step, rate] the chance that each rate serves n trucks at least in a time."""
+    k = n[:, None] / dispersion
+    at_least = gammainc(np.maximum(k, 1e-9), rate * time_h[:, None] / dispersion)
+    return np.asarray(np.maximum(np.where(k > 0.0, at_least, 1.0), 1e-6))

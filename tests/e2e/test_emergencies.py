@@ -1,0 +1,81 @@
+"""A tracker's call for help, from its TCP connection to the traffic police's page, as `bin/up` starts both."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.conftest import FEW_TRUCKS, Platform, _free_port, run_platform, signing_in
+from tests.ingest.terminals import frame, location
+
+PHONE = "013800001111"
+PLATE = "29C-777.77"
+pytestmark = [pytest.mark.own_platform, pytest.mark.xdist_group("emergencies")]
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    return _free_port()
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Platform]:
+    """A platform with a gateway for JT/T 808."""
+    with run_platform(
+        tmp_path_factory.mktemp("emergencies"), settings=FEW_TRUCKS | {"JT808_PORT": str(port)}
+    ) as running:
+        yield running
+
+
+def connect(port: int) -> socket.socket:
+    """A connection to the gateway, which starts once the platform is ready."""
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=60)
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline, "the gateway did not start"
+            time.sleep(0.5)
+
+
+def call(port: int, serial: int, moment: datetime, alarm: int) -> int:
+    """Report once as a terminal; the result in the general reply."""
+    with connect(port) as line:
+        line.sendall(frame(0x0200, location(21.95, 106.7, moment=moment, alarm=alarm), PHONE, serial=serial))
+        answer = b""
+        while answer.count(b"\x7e") < 2:
+            answer += line.recv(100)
+    return answer[-3]
+
+
+def test_the_police_see_a_call_for_help_and_say_so(guarded: Platform, browser: Browser, port: int) -> None:
+    with guarded.client("administrator") as administrator:
+        device = {"plate": PLATE, "kind": "tracker", "imei": "13800001111"}
+        assert call(port, 0, datetime.now(UTC), 1) == 1, "nobody enrolled it yet"
+        assert administrator.get("/api/v1/devices/unknown").json()[0]["number"] == "13800001111"
+        assert administrator.post("/api/v1/devices", json=device).status_code == 201
+    with signing_in(browser, guarded) as signed_in:
+        page = signed_in("traffic_police")
+        emergencies = page.get_by_test_id("emergencies")
+        expect(emergencies).to_be_attached()
+        expect(emergencies).not_to_contain_text(PLATE)
+        moment = datetime.now(UTC)
+        for step in range(3):  # the alarm stands until the driver lets go
+            with_alarm = moment + timedelta(seconds=step)
+            deadline = time.monotonic() + 20  # who enrolled a moment ago is known to the gateway within seconds
+            while call(port, step, with_alarm, 1) != 0:
+                assert time.monotonic() < deadline
+                time.sleep(0.5)
+        expect(emergencies).to_contain_text(PLATE)
+        expect(emergencies).to_contain_text("Gọi trợ giúp khẩn cấp (SOS)")
+        expect(page.get_by_test_id("emergency-seen")).to_have_count(1)
+        expect(page.locator("#bell-count")).to_have_text("1")
+        page.get_by_test_id("emergency-seen").click()
+        expect(emergencies).not_to_contain_text(PLATE)
+        page.goto(f"{guarded.url}/notifications")
+        expect(page.locator("main")).to_contain_text(f"Lái xe {PLATE} gọi trợ giúp khẩn cấp (SOS)")

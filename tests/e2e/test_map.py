@@ -1,0 +1,95 @@
+"""The map seen from afar, and the strip of the last kilometres below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import SignedIn
+
+MODULE = (Path(__file__).parents[2] / "app/web/static/map/bins.js").read_text(encoding="utf-8")
+RUN = """async ([source, trucks, zoom, scale]) => {
+  const module = await import("data:text/javascript;charset=utf-8," + encodeURIComponent(source));
+  const { binTrucks, mergeNear, radiusPx } = module;
+  const project = ([lon, lat]) => ({ x: lon * scale, y: lat * scale });
+  const merged = mergeNear(binTrucks(trucks, zoom), project);
+  return merged.map(({ properties, geometry }) => (
+    { ...properties, at: project(geometry.coordinates), radius: radiusPx(properties.count) }));
+}"""
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+def bins(
+    page: Page, trucks: list[dict[str, Any]], zoom: float = 9.0, px_a_degree: float = 1000.0
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate(RUN, [MODULE, trucks, zoom, px_a_degree])
+    return found
+
+
+def truck(km: float | None, state: str = "moving", road: str | None = "QL1A") -> dict[str, Any]:
+    return {"road": road, "km": km, "lon": 106.0 + (km or 0) / 100, "lat": 21.5, "state": state}
+
+
+def test_a_stretch_is_one_disc_and_far_ones_are_apart(page: Page) -> None:
+    found = bins(page, [truck(1), truck(3), truck(9), truck(95)])
+    assert sorted(disc["count"] for disc in found) == [1, 3]
+
+
+def test_a_third_that_waits_makes_it_a_queue(page: Page) -> None:
+    (told,) = bins(page, [truck(1, "queued"), truck(2), truck(3)])
+    assert (told["state"], told["queued"], told["count"]) == ("queued", 1, 3)
+    (free,) = bins(page, [truck(1, "queued"), truck(2), truck(3), truck(4)])
+    assert free["state"] == "moving"
+
+
+def test_trucks_off_the_road_are_counted_too(page: Page) -> None:
+    (told,) = bins(page, [truck(None, "off_road"), truck(None, "yard", road=None)])
+    assert told["count"] == 2
+
+
+@given(
+    trucks=st.lists(
+        st.builds(truck, st.floats(0, 170), st.sampled_from(["moving", "queued", "yard"])), min_size=1, max_size=60
+    ),
+    zoom=st.sampled_from([7.0, 8.5, 9.5, 10.8]),
+)
+def test_no_truck_is_lost_and_no_disc_covers_another(page: Page, trucks: list[dict[str, Any]], zoom: float) -> None:
+    found = bins(page, trucks, zoom)
+    assert sum(disc["count"] for disc in found) == len(trucks)
+    assert sum(disc["queued"] for disc in found) == sum(truck["state"] == "queued" for truck in trucks)
+    # A disc grows as others join it, so that those of before may touch its new edge; none stands in another.
+    for i, disc in enumerate(found):
+        for other in found[:i]:
+            gap = ((disc["at"]["x"] - other["at"]["x"]) ** 2 + (disc["at"]["y"] - other["at"]["y"]) ** 2) ** 0.5
+            assert gap >= min(disc["radius"], other["radius"])
+
+
+def test_the_strip_tells_the_queue_that_the_figures_tell(signed_in: SignedIn) -> None:
+    police = signed_in("traffic_police", at="/police")
+    police.wait_for_selector("live-map[data-ready=true]", timeout=60_000)
+    lane = police.get_by_test_id("road-strip-huu-nghi")
+    expect(lane.locator(".ck-road-truck").first).to_be_attached(timeout=60_000)
+    police.wait_for_function(  # both follow the same forecast; the strip is drawn up to two seconds later
+        """() => {
+            const digits = (selector) => document.querySelector(selector)?.textContent.trim().match(/^[\\d.]+/)?.[0];
+            const told = digits("[data-testid=strip-huu-nghi] .ck-strip-big");
+            return told && told === digits("[data-testid=road-strip-huu-nghi] .ck-road-figure");
+        }""",
+        timeout=60_000,
+    )
+    towns = police.evaluate(
+        """() => document.querySelector("live-map").map.querySourceFeatures("base", {sourceLayer: "places"}).length"""
+    )
+    assert towns > 0

@@ -1,0 +1,426 @@
+"""Off the straight path, in a real browser: no GPS, a divert, an undone and a corrected confirmation, another truck's
+trailer, one truck into two, a convoy, a ban."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.app.declaring import declaration_line
+from tests.e2e.conftest import Platform, SignedIn, act, eventually
+from tests.e2e.off_the_path import THERE, confirm_there, divert, hire, open_station
+from tests.e2e.test_crossing import (
+    ACCOUNT,
+    Trip,
+    confirm,
+    give_to_a_driver,
+    read_code,
+    report_transfer,
+    set_out,
+)
+from tests.e2e.test_taps import open_sheet, read_plate
+
+# A truck without GPS
+
+UNHEARD = "29C-731.40"
+HERE_SILENT = "Đang ở đây, mất tín hiệu"
+ORE = declaration_line(
+    hs_code="2601.11", description="Quặng sắt", goods_class="ore", perishable=False, temperature_c=None
+)
+"""Of a class that no truck of the demonstration carries: the day's figures of it are this truck's."""
+FIGURES = ("Xe lên trong ngày", "Xuất (sang Trung Quốc)", "Tồn lúc 20:00", "trong đó ngoài cửa khẩu")
+
+
+def ore_of_the_day(page: Page, url: str) -> tuple[int, ...]:
+    """Arrivals, out, standing, of these outside: of ore, as the page of the day in figures has it."""
+    page.goto(f"{url}/statistics/day?gate=huu-nghi")
+    row = page.get_by_test_id("day").first.locator("tbody tr", has_text="Quặng")
+    return tuple(int(row.locator(f"td[data-label='{label}']").inner_text()) for label in FIGURES) if row.count() else ()
+
+
+def on_map(page: Page, vehicle_id: int) -> str | None:
+    """The state in which the map that is open has a truck, `None` if it has none."""
+    found = page.evaluate("id => document.getElementById('police-map').trucks.byId.get(id)?.state ?? null", vehicle_id)
+    return None if found is None else str(found)
+
+
+def in_the_yard(page: Page, url: str) -> bool:
+    """Whether the yard's board lists the truck inside."""
+    page.goto(f"{url}/yard")
+    return page.locator("[data-kind=leave][data-plate='29C73140']").count() == 1
+
+
+def test_a_truck_without_gps_is_counted_from_barrier_1_to_exit(platform: Platform, signed_in: SignedIn) -> None:
+    """No device, no camera, no yard's hand: acts of officers alone."""
+    url = platform.url
+    police = signed_in("traffic_police", at="/police")
+    expect(police.locator("#police-map[data-ready=true]")).to_be_attached()
+    figures, yard = signed_in("planner", at=None), signed_in("yard_operator", at=None)
+    trip = Trip.declared(platform, UNHEARD, lines=[ORE], refrigerated=False)
+    vehicle_id = int(trip.get(f"/api/v1/trips/{trip.trip_id}")["vehicle_id"])
+    assert ore_of_the_day(figures, url) == ()
+    trip.pass_steps(("health_quarantine", "health"))
+    assert eventually(lambda: ore_of_the_day(figures, url) == (1, 0, 1, 1), within_s=60)
+
+    guard = open_sheet(signed_in, "border_guard", "barrier_1", trip)
+    confirm(guard, "barrier_1")
+    assert trip.stage() == "in_the_yard"
+    assert ore_of_the_day(figures, url) == (1, 0, 1, 0)
+    assert not in_the_yard(yard, url)
+    assert eventually(lambda: on_map(police, vehicle_id) == "here_silent", within_s=60)
+    police.evaluate("id => document.getElementById('police-map').showTruck(id)", vehicle_id)
+    card = police.get_by_test_id("truck-card")
+    expect(card).to_contain_text(UNHEARD)
+    expect(card).to_contain_text(HERE_SILENT)
+
+    trip.pass_steps(("yard_operator", "yard"))
+    assert in_the_yard(yard, url)
+    expect(yard.locator("tr", has_text=UNHEARD)).to_contain_text("theo tác nghiệp")
+    assert ore_of_the_day(figures, url) == (1, 0, 1, 0)
+    trip.pass_steps(("customs", "customs"))
+    fee = trip.settle_amount()
+    with platform.client(fee["collector"]) as collector:
+        paid = collector.post(
+            f"/api/v1/fees/{fee['fee_id']}/cash",
+            json={"amount_vnd": fee["outstanding_vnd"]},
+            headers={"If-Match": f'"{fee["version"]}"'},
+        )
+    assert paid.status_code == 200, paid.text
+    assert in_the_yard(yard, url)
+
+    guard.goto(f"{url}/station?at=barrier_2&trip={trip.trip_id}")
+    guard.locator("[data-act=confirm]").click()
+    assert eventually(lambda: trip.stage() == "out", within_s=60), trip.stage()
+    assert not in_the_yard(yard, url)
+    assert ore_of_the_day(figures, url) == (1, 1, 0, 0)
+    assert eventually(lambda: on_map(police, vehicle_id) is None, within_s=60)
+
+
+# Another gate, and what was confirmed wrongly
+
+DIVERTED = "29C-771.81"
+TO_FEE = (
+    ("border_guard", "barrier_1"),
+    ("yard_operator", "yard"),
+    ("plant_quarantine", "quarantine_plant"),
+    ("customs", "customs"),
+)
+
+
+def test_a_diverted_truck_pays_and_leaves_at_the_other_gate(platform: Platform, signed_in: SignedIn) -> None:
+    trip = Trip.declared(platform, DIVERTED)
+    vehicle_id = set_out(platform, DIVERTED)
+    order_id = divert(platform, vehicle_id)
+    driver = signed_in("driver", phone=True, account=give_to_a_driver(platform, vehicle_id), at="/driver")
+    card = driver.get_by_test_id(f"order-{order_id}")
+    card.get_by_test_id("confirm").click()
+    expect(card).to_have_attribute("data-status", "acknowledged")
+    assert eventually(lambda: trip.sheet()["trip"]["gate_id"] == THERE, within_s=60)
+
+    health = signed_in("health_quarantine", account=hire(platform, "health_quarantine", THERE), at=None)
+    confirm(open_station(platform, health, "health", trip.trip_id), "health")
+    undo = health.locator("[data-act=undo]")
+    expect(undo.locator("[data-countdown]")).to_have_text(re.compile(r"^[12]?\d$"))
+    undo.click()
+    expect(health.locator(".st-sheet[data-state*='health:ready']")).to_be_visible()
+    confirm(health, "health")
+
+    for role, step in TO_FEE:
+        confirm_there(platform, role, trip.trip_id, step)
+
+    fee = trip.fee()
+    assert fee["gate_id"] == THERE
+    collector = fee["collector"] or "gate_management"
+    account = hire(platform, collector, THERE)
+    if fee["status"] == "open_question":
+        with platform.client(account=account) as office:
+            body = {"amount_vnd": 150_000, "reason": "Tra theo biểu phí"}
+            read = f"/api/v1/fees/of-trip/{trip.trip_id}"
+            answer = act(office, read, "POST", f"/api/v1/fees/{fee['fee_id']}/decision", body)
+        assert answer.status_code == 200, answer.text
+    cashier = signed_in(collector, account=account, at=f"/fees/of-trip/{trip.trip_id}")
+    cashier.on("dialog", lambda dialog: dialog.accept())
+    cashier.get_by_test_id("take-cash").click()
+    assert eventually(lambda: trip.fee()["status"] == "paid", within_s=60)
+
+    guard = signed_in("border_guard", account=hire(platform, "border_guard", THERE), at=None)
+    open_station(platform, guard, "barrier_2", trip.trip_id).locator("[data-act=confirm]").click()
+    assert eventually(lambda: trip.stage() == "out", within_s=60), trip.stage()
+    open_station(platform, guard, "barrier_2", trip.trip_id)
+    expect(guard.locator("[data-act=print]")).to_be_visible()
+    guard.emulate_media(media="print")
+    expect(guard.locator("[data-act=print]")).to_be_hidden()
+    page_px, sheet_px = guard.evaluate(
+        "[document.documentElement.scrollHeight, document.querySelector('.st-sheet').scrollHeight]"
+    )
+    assert page_px >= sheet_px > 0, "the whole sheet is printed, not the part that the window shows"
+
+
+def test_a_wrong_confirmation_is_corrected_by_two_persons(platform: Platform, signed_in: SignedIn) -> None:
+    trip = Trip.declared(platform, "29C-771.82")
+    first = signed_in("health_quarantine", account=hire(platform, "health_quarantine", "huu-nghi"), at=None)
+    open_station(platform, first, "health", trip.trip_id).locator("[data-act=confirm]").click()
+    expect(first.locator(".st-sheet[data-state*='health:done']")).to_be_visible()
+    form = first.locator("[data-correction-form]")
+    first.locator("details:has([data-correction-form]) summary").click()
+    form.locator("[name=reason]").fill("Xác nhận nhầm xe")
+    form.locator("button[type=submit]").click()
+    expect(first.locator("[data-correction]")).to_be_visible()
+    expect(first.locator("[data-act=correction-approve]")).to_have_count(0)
+
+    other = signed_in("health_quarantine", account=hire(platform, "health_quarantine", "huu-nghi"), at=None)
+    open_station(platform, other, "health", trip.trip_id).locator("[data-act=correction-approve]").click()
+    expect(other.locator(".st-sheet[data-state*='health:ready']")).to_be_visible()
+    expect(other.locator("[data-correction] del")).to_be_visible()
+
+
+# Another truck's trailer
+
+A, TRAILER_A = "29C-731.20", "29R-731.21"
+B, TRAILER_B = "12C-731.22", "12R-731.23"
+WHY = "Nghi cướp lốt, đưa vào bãi chờ làm rõ"
+
+
+def two_trips(platform: Platform) -> tuple[Trip, Trip]:
+    """Two trucks declared, each with its own trailer."""
+    other = {"driver_paper_number": "C7654321", "customs_number": "305999999990"}
+    return (
+        Trip.declared(platform, A, trailer_plate=TRAILER_A),
+        Trip.declared(platform, B, trailer_plate=TRAILER_B, **other),
+    )
+
+
+def findings(trip: Trip) -> list[str]:
+    """The values that were seen and do not belong to a trip, as border guard reads them."""
+    found = trip.get(f"/api/v1/trips/{trip.trip_id}/findings", "border_guard")
+    return [finding["seen"] for finding in found["items"]]
+
+
+def confirm_with_reason(page: Page) -> None:
+    """Confirm against the warning, in place."""
+    page.locator("[data-act=confirm]").click()
+    dialog = page.locator("[data-override-dialog]")
+    expect(dialog).to_be_visible()
+    dialog.locator("button[value=confirm]").click()
+    expect(dialog.locator("[role=alert]")).not_to_be_empty()
+    dialog.locator("textarea").fill(WHY)
+    dialog.locator("button[value=confirm]").click()
+    expect(dialog).to_be_hidden()
+
+
+def test_a_lot_swap_is_stopped_until_somebody_decides(platform: Platform, signed_in: SignedIn) -> None:
+    own, other = two_trips(platform)
+    guard = open_sheet(signed_in, "border_guard", "barrier_1", own)
+    expect(guard.locator(".st-sheet h1")).to_contain_text(A)
+    together = datetime.now(UTC)  # in one picture: trucks of the demonstration pass the camera as well
+    read_plate(platform, "barrier_1", A.replace("-", "").replace(".", ""), together)
+    read_plate(platform, "barrier_1", TRAILER_B.replace("-", "").replace(".", ""), together)
+    eventually(lambda: findings(own) == [TRAILER_B] and findings(other) == [A], within_s=60)
+
+    # The alarm comes to the sheet that border guard has open, and names the other trip.
+    finding = guard.get_by_test_id("finding")
+    expect(finding).to_contain_text(TRAILER_B)
+    expect(finding).to_contain_text(B)
+
+    # The health check is confirmed with a reason only, asked for in place.
+    health = open_sheet(signed_in, "health_quarantine", "health", own)
+    confirm_with_reason(health)
+    eventually(lambda: {step["step"]: step["status"] for step in own.sheet()["steps"]}["health"] == "done", within_s=60)
+
+    # Customs see the same on the other truck's sheet.
+    customs = open_sheet(signed_in, "customs", "customs", other)
+    expect(customs.get_by_test_id("finding")).to_contain_text(A)
+
+    # A decision without a reason is none; with one it stands on the sheet, and on both.
+    finding.locator("[data-act=finding-explained]").click()
+    assert findings(own) == [TRAILER_B]
+    expect(finding.locator("[data-act=finding-explained]")).to_be_visible()
+    finding.locator(".st-hand-reason").fill("Đầu kéo thay do hỏng máy, biên bản số 12")
+    finding.locator("[data-act=finding-explained]").click()
+    expect(guard.get_by_test_id("finding")).to_contain_text("biên bản số 12")
+    expect(guard.locator("[data-act=finding-explained]")).to_have_count(0)
+    decided = other.get(f"/api/v1/trips/{other.trip_id}/findings", "customs")["items"]
+    assert [finding["verdict"] for finding in decided] == ["explained"]
+
+    # The supervisor's page of the day.
+    supervisor = signed_in("gate_management", at="/overrides")
+    row = supervisor.get_by_test_id("overrides").locator("tr", has_text=A)
+    expect(row.filter(has_text=WHY).first).to_be_visible()
+    day = datetime.now(UTC).date().isoformat()
+    assert WHY in supervisor.request.get(f"{platform.url}/overrides/day.csv").text(), day
+
+
+def test_an_officer_enters_what_stands_there(platform: Platform, signed_in: SignedIn) -> None:
+    first = Trip.declared(platform, "29C-731.30", trailer_plate="29R-731.31")
+    guard = open_sheet(signed_in, "border_guard", "barrier_1", first)
+    guard.locator(".st-observe summary").click()
+    guard.locator("[data-observe] [name=container_number]").fill("CSQU3054384")
+    guard.locator("[data-observe] button").click()
+    expect(guard.locator("body")).to_contain_text("CSQU 305438 4")
+    assert findings(first) == []
+    guard.locator(".st-observe summary").click() if not guard.locator("[data-observe]").is_visible() else None
+    guard.locator("[data-observe] [name=container_number]").fill("")
+    guard.locator("[data-observe] [name=trailer_plate]").fill("51R-999.99")
+    guard.locator("[data-observe] button").click()
+    expect(guard.get_by_test_id("finding")).to_contain_text("51R-999.99")
+    guard.locator(".st-observe summary").click() if not guard.locator("[data-observe]").is_visible() else None
+    guard.locator("[data-observe] [name=trailer_plate]").fill("-")
+    guard.locator("[data-observe] button").click()
+    expect(guard.get_by_test_id("finding")).to_have_count(2)
+    assert set(findings(first)) == {"51R-999.99", "–"}, "the declared trailer is not there"
+
+
+# One truck into two
+
+PLATE, FIRST, SECOND = "29C-731.11", "桂F·K7311", "桂F·K7312"
+WAY = (
+    ("health_quarantine", "health"),
+    ("border_guard", "barrier_1"),
+    ("yard_operator", "yard"),
+    ("plant_quarantine", "quarantine_plant"),
+)
+
+
+def declare_past_quarantine(platform: Platform) -> Trip:
+    """A load of fruit that can change vehicles."""
+    line = declaration_line(packages=901, gross_weight_kg=18_001.5, net_weight_kg=17_001.5, quantity=17_001.5)
+    trip = Trip.declared(platform, PLATE, lines=[line])
+    trip.pass_steps(*WAY)
+    return trip
+
+
+def do(page: Page, what: str) -> None:
+    """Press one of the acts of a transshipment and wait until the page shows what came of it."""
+    with page.expect_navigation():
+        page.locator(f"[data-do={what}]").click()
+
+
+def test_one_into_two_and_each_leaves_by_its_own_sheet(platform: Platform, signed_in: SignedIn) -> None:
+    giver = declare_past_quarantine(platform)
+    trip_id = giver.trip_id
+    enterprise = signed_in("enterprise", at=f"/transshipments/new?trip={trip_id}")
+    enterprise.locator("[data-receiver] [name=plate]").fill(FIRST)
+    enterprise.locator("[data-add]").click()
+    second = enterprise.locator("[data-receiver]").nth(1)
+    second.locator("[name=plate]").fill(SECOND)
+    second.locator("[name=driver_name]").fill("王伟")
+    enterprise.locator("[data-row] [name=packages]").first.fill("600")
+    expect(enterprise.locator("[data-left]")).to_contain_text("301")
+    enterprise.locator("[data-row]").nth(1).locator("[data-rest]").click()
+    expect(enterprise.locator("[data-left]")).to_contain_text("0")
+    expect(enterprise.locator("[data-outcome]")).to_be_visible()
+    weights = [float(enterprise.locator("[data-row] [name=weight_kg]").nth(each).input_value()) for each in (0, 1)]
+    assert sum(weights) == 18_001.5
+    enterprise.locator("form[data-register] button:not([type=button])").click()
+    enterprise.wait_for_url(re.compile(r"/transshipments/\d+$"))
+    where = enterprise.url
+
+    customs = signed_in("customs", at=where.removeprefix(platform.url))
+    expect(customs.locator("[data-receiver]")).to_have_count(2)
+    do(customs, "approve")
+    yard = signed_in("yard_operator", phone=True, at="/station?at=transshipment")
+    yard.locator(f'a.st-row[href="{where.removeprefix(platform.url)}"]').click()
+    yard.wait_for_url(where)
+    do(yard, "begin")
+    for tick in yard.locator("[name=moved]").all():
+        tick.check()
+    do(yard, "carry-out")
+
+    enterprise.goto(f"{platform.url}/enterprise/trips/{trip_id}")
+    vehicles = enterprise.get_by_test_id("vehicles")
+    expect(vehicles).to_contain_text(FIRST)
+    expect(vehicles).to_contain_text(SECOND)
+    with enterprise.expect_navigation():
+        vehicles.get_by_text(SECOND).click()
+    expect(enterprise.get_by_test_id("vehicles")).to_contain_text(PLATE)
+    receiver = int(enterprise.url.rsplit("/", 1)[1])
+    assert receiver != trip_id
+
+    customs.goto(f"{platform.url}/station?at=customs&trip={receiver}")
+    sheet = customs.locator("article.st-sheet")
+    expect(sheet.get_by_test_id("vehicles")).to_contain_text(PLATE)
+    sheet.locator("[data-act=confirm]").click()
+    expect(customs.locator("article.st-sheet[data-state*='customs:done']")).to_be_visible()
+    Trip(platform, receiver).pass_steps(("health_quarantine", "health"))
+
+    guard = signed_in("border_guard", at=f"/station?at=barrier_1&trip={trip_id}")
+    expect(guard.get_by_test_id("vehicles")).to_contain_text(FIRST)
+    guard.locator("[data-act=confirm]").click()
+    expect(guard.locator("article.st-sheet[data-state*='barrier_1:done']")).to_be_visible()
+    emptied = giver.sheet()
+    assert emptied["is_finished"]
+    assert emptied["transshipment"]["vehicle_role"] == "empty_inward"
+    assert float(Trip(platform, receiver).sheet()["transshipment"]["left_kg"]) == weights[1]
+
+
+# A convoy
+
+TRUCKS = 12
+
+
+@pytest.mark.one_at_a_time("transfers")
+def test_twelve_trucks_are_paid_by_one_transfer(platform: Platform, signed_in: SignedIn) -> None:
+    trips = [Trip.declared(platform, f"29C-81{number:01}.{number:02}") for number in range(10)]
+    trips += [Trip.declared(platform, f"29C-82{number:01}.{number:02}") for number in range(TRUCKS - 10)]
+    due_vnd = sum(trip.settle_amount()["outstanding_vnd"] for trip in trips)
+    with platform.client("administrator") as administrator:
+        account = administrator.post("/api/v1/payments/accounts", json={**ACCOUNT, "collector": "gate_management"})
+    assert account.status_code == 201, account.text
+
+    enterprise = signed_in("enterprise", at="/enterprise")
+    row = enterprise.locator(f"tr[data-trip='{trips[0].trip_id}']")
+    expect(row.get_by_test_id("pay-fee")).to_contain_text("Nộp")
+    enterprise.locator("#bills").click()
+    for trip in trips:
+        enterprise.locator(f"input[name=fee][value='{trip.fee()['fee_id']}']").check()
+    expect(enterprise.locator("[data-chosen]")).to_contain_text(f"{TRUCKS} chuyến")
+    enterprise.get_by_test_id("pay-together").click()
+    code = read_code(str(enterprise.get_by_test_id("vietqr").get_attribute("data-payload")))
+    assert int(code["54"]) == due_vnd
+    report_transfer(platform, account.json(), due_vnd, read_code(code["62"])["08"])
+    expect(enterprise.get_by_test_id("vietqr")).to_have_count(0)  # the page followed
+
+    cashier = signed_in("gate_management", at="/fees")
+    cashier.get_by_test_id("confirm-transfer").first.click()
+    expect(cashier.get_by_test_id("confirm-transfer")).to_have_count(0)
+    fees = [trip.fee() for trip in trips]
+    assert {fee["status"] for fee in fees} == {"paid"}
+    assert len({fee["payments"][0]["receipt_number"] for fee in fees}) == TRUCKS
+
+
+# A ban
+
+CAUSE = "Cửa khẩu bạn dừng tiếp nhận để kiểm dịch"
+
+
+@pytest.mark.alone  # while it stands declarations are refused
+def test_a_ban_reaches_a_driver_on_the_road(platform: Platform, signed_in: SignedIn) -> None:
+    driver = signed_in("driver", phone=True, at="/driver")
+    expect(driver.get_by_test_id("gate-notices")).to_be_attached()
+    with platform.client("driver") as client:
+        gate_id = client.get("/api/v1/outlooks").json()["items"][0]["gate_id"]
+    driver.evaluate("window.notLoadedAgain = true")
+
+    planner = signed_in("planner", at="/gate-notices")
+    form = planner.get_by_test_id("new-ban")
+    form.locator("[name=gate_id]").select_option(gate_id)
+    form.locator("[name=cause]").fill(CAUSE)
+    form.locator("button.btn-primary").click()
+    expect(planner.get_by_test_id("notice").first).to_contain_text(CAUSE)
+
+    expect(driver.get_by_test_id("gate-notices")).to_contain_text(CAUSE)
+    assert driver.evaluate("window.notLoadedAgain") is True
+    enterprise = signed_in("enterprise", at="/enterprise")
+    expect(enterprise.get_by_test_id("gate-notices")).to_contain_text(CAUSE)
+    police = signed_in("traffic_police", at="/police")
+    expect(police.locator("#police-notices")).to_contain_text(CAUSE)
+
+    notice = planner.get_by_test_id("notice").first
+    notice.locator("summary", has_text="kết thúc").click()
+    notice.locator("[name=reason]").fill("Đã mở lại")
+    notice.locator("button[value=end]").click()
+    expect(planner.get_by_test_id("notice").first).to_contain_text("Đã mở lại")
+    expect(driver.get_by_test_id("gate-notices")).not_to_contain_text(CAUSE)

@@ -1,0 +1,179 @@
+"""Acts tried on the corridor now: against doing nothing on the same random numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from geo.corridor import Corridor
+from routing.acts import Banned, Diverted, Held, Laboratory, Released, Worked
+from routing.demand import CorridorState
+from routing.forecast import forecast
+from routing.gates import Server, ServiceTime, StayFactors, assumed_settings
+from routing.graph import build_network
+
+CORRIDOR = Corridor.default()
+NETWORK = build_network(CORRIDOR)
+SETTINGS = tuple(
+    replace(setting, entrance=Server(2, ServiceTime(150.0, 0.5))) if setting.direction == "export" else setting
+    for setting in assumed_settings(CORRIDOR)
+)
+"""Entrances are the bottleneck: 48 trucks an hour."""
+RUNS = 12
+HUU_NGHI, TAN_THANH = (NETWORK.gate_ids.index(gate_id) for gate_id in ("huu-nghi", "tan-thanh"))
+FAR = np.arange(160, 220)
+"""Rows of the trucks that still drive beyond the staging area."""
+
+
+def state_at(hour: int = 10) -> CorridorState:
+    """A queue of 5 km before Huu Nghi and sixty trucks on their way, every second one with fruit."""
+    km = np.concatenate([np.arange(1.2, 6.0, 0.03), np.linspace(22, 70, 60)])
+    road_id, offset_m = CORRIDOR.place_at("QL1A", km)
+    n = km.size
+    return CorridorState(
+        made_at=datetime(2026, 3, 2, hour - 7, tzinfo=UTC),
+        road_id=road_id.astype(np.int64),
+        offset_m=offset_m,
+        speed_mps=np.where(km < 6.0, 0.8, 12.0),
+        gate=np.full(n, HUU_NGHI),
+        perishable=np.arange(n) % 2 == 0,
+        age_s=np.full(n, 10.0),
+        yard=np.full(n, -1),
+        yard_since_s=np.zeros(n),
+        yard_inside_veh=np.full(len(NETWORK.yard_ids), 40.0),
+        yard_capacity_veh=np.full(len(NETWORK.yard_ids), 350.0),
+        gate_settings=SETTINGS,
+    )
+
+
+@pytest.fixture(scope="module")
+def laboratory() -> Laboratory:
+    return Laboratory(NETWORK, state_at(), seed=7)
+
+
+def until(hours: float) -> np.ndarray:
+    return np.full(FAR.size, hours * 3600.0)
+
+
+def test_without_an_act_it_is_the_forecast_of_the_same_seed(laboratory: Laboratory) -> None:
+    found = laboratory.run([()], RUNS)
+    live = forecast(NETWORK, laboratory.state, runs=RUNS, seed=7)
+    ranks = [round(q * (RUNS - 1)) for q in live.quantiles]
+    for name in ("queue_veh", "wait_s", "tail_km", "occupancy_veh"):
+        assert np.array_equal(np.sort(getattr(found, name)[:, 0], axis=0)[ranks], getattr(live, name)), name
+
+
+def test_so_it_is_whatever_is_known_of_stays_served_places_and_late_positions() -> None:
+    stays = StayFactors(other=(0.5, 0.7, 1.0, 2.0, 1.5, 1.0), perishable=(0.4, 0.6, 0.8, 1.6, 1.2, 0.9))
+    state = replace(
+        state_at(),
+        age_s=np.full(state_at().n_trucks, 120.0),
+        served_km=np.array([1.1 if g == HUU_NGHI else np.nan for g in range(len(NETWORK.gate_ids))]),
+        gate_settings=tuple(replace(setting, stay_factors=stays) for setting in SETTINGS),
+    )
+    found = Laboratory(NETWORK, state, seed=7).run([()], RUNS)
+    live = forecast(NETWORK, state, runs=RUNS, seed=7)
+    ranks = [round(q * (RUNS - 1)) for q in live.quantiles]
+    for name in ("queue_veh", "wait_s", "tail_km", "occupancy_veh"):
+        assert np.array_equal(np.sort(getattr(found, name)[:, 0], axis=0)[ranks], getattr(live, name)), name
+    assert np.ptp(live.queue_veh[:, HUU_NGHI, 0]) > 0.0, "late positions make the first point unsure"
+
+
+def test_worlds_differ_by_the_act_alone_and_not_by_what_else_is_tried(laboratory: Laboratory) -> None:
+    act = (Diverted(FAR, "tan-thanh"),)
+    both = laboratory.run([(), act, ()], RUNS)
+    alone = laboratory.run([act], RUNS - 4, first=4)
+    assert np.array_equal(both.queue_veh[:, 0], both.queue_veh[:, 2])
+    assert np.array_equal(both.queue_veh[4:, 1], alone.queue_veh[:, 0])
+    assert np.array_equal(both.hours[4:, 1], alone.hours[:, 0])
+    nobody = laboratory.run([(Held(FAR[:0], "staging-lang-son", until(1)[:0]),)], RUNS)
+    assert np.array_equal(both.hours[:, 0], nobody.hours[:, 0])
+
+
+def test_held_trucks_are_missed_in_the_queue_until_they_go(laboratory: Laboratory) -> None:
+    base, held = range(2)
+    found = laboratory.run([(), (Held(FAR, "staging-lang-son", until(3)),)], RUNS)
+    queue = np.median(found.queue_veh[:, :, HUU_NGHI], axis=0)
+    at = round(2.5 * 3600 / found.step_s)
+    assert queue[base, at] - queue[held, at] == pytest.approx(FAR.size, abs=6)
+    assert queue[held].max() <= queue[base].max()
+    assert found.queue_hours[:, held, HUU_NGHI].mean() < found.queue_hours[:, base, HUU_NGHI].mean() - 20
+    assert found.hours[:, held].mean() > found.hours[:, base].mean() - 1, "who waits elsewhere waits all the same"
+
+
+def test_who_is_past_the_area_is_not_held_by_it(laboratory: Laboratory) -> None:
+    queueing = np.arange(100)
+    act = (Held(queueing, "staging-lang-son", np.full(100, 7200.0)),)
+    found = laboratory.run([(), act], 4)
+    assert np.array_equal(found.hours[:, 0], found.hours[:, 1])
+    assert not laboratory.can_hold(0, "staging-lang-son")
+    assert laboratory.can_hold(int(FAR[0]), "staging-lang-son")
+
+
+def test_fruit_goes_first_when_other_goods_are_held(laboratory: Laboratory) -> None:
+    other = FAR[~laboratory.state.perishable[FAR]]
+    found = laboratory.run([(), (Held(other, "staging-lang-son", np.full(other.size, 4 * 3600.0)),)], RUNS)
+    assert found.perishable_hours[:, 1].mean() < found.perishable_hours[:, 0].mean() - 5
+
+
+def test_diverted_trucks_stand_at_the_other_gate(laboratory: Laboratory) -> None:
+    found = laboratory.run([(), (Diverted(FAR, "tan-thanh"),)], RUNS)
+    joined = [np.bincount(found.joined[0][world].gate, minlength=2) for world in range(2)]
+    assert joined[1][TAN_THANH] - joined[0][TAN_THANH] == FAR.size
+    assert found.hours[:, 1].mean() < found.hours[:, 0].mean() - 10
+    assert laboratory.can_divert(int(FAR[0]), "tan-thanh")
+
+
+def test_a_faster_gate_saves_hours_and_is_no_faster_than_it_can_be(laboratory: Laboratory) -> None:
+    acts = [(), (Worked("huu-nghi", faster=1.5),), (Worked("huu-nghi", faster=1.5, max_veh_per_h=1.0),)]
+    found = laboratory.run(acts, RUNS)
+    assert (found.hours[:, 1] < found.hours[:, 0]).all()
+    assert found.hours[:, 2].mean() > found.hours[:, 1].mean()
+
+
+def test_lanes_taken_from_imports_cost_imports_time(laboratory: Laboratory) -> None:
+    found = laboratory.run([(), (Worked("huu-nghi", imports_slower=2.0),)], RUNS)
+    assert found.hours[:, 1].mean() > found.hours[:, 0].mean()
+    assert np.array_equal(found.queue_veh[:, 0, HUU_NGHI], found.queue_veh[:, 1, HUU_NGHI])
+
+
+def test_longer_hours_spare_a_night() -> None:
+    evening = Laboratory(NETWORK, state_at(16), seed=3)
+    found = evening.run([(), (Worked("huu-nghi", longer_s=7200.0),)], RUNS)
+    assert found.hours[:, 1].mean() < found.hours[:, 0].mean() - 100
+
+
+def test_who_may_not_set_out_waits_at_home_and_is_counted(laboratory: Laboratory) -> None:
+    ban_s = 5 * 3600.0
+    found = laboratory.run([(), (Banned("huu-nghi", ban_s),), (Banned("huu-nghi", ban_s, "other"),)], RUNS)
+    joined = [np.mean([(run[world].at_s < 6 * 3600).sum() for run in found.joined]) for world in range(3)]
+    assert joined[0] > joined[2] > joined[1]
+    assert found.hours[:, 1].mean() >= found.hours[:, 0].mean() - 1, "no hours are won by leaving trucks out"
+
+
+def test_held_trucks_go_when_they_are_released(laboratory: Laboratory) -> None:
+    km = np.full(40, 16.2)
+    road_id, offset_m = CORRIDOR.place_at("QL1A", km)
+    held = replace(
+        laboratory.state,
+        road_id=road_id.astype(np.int64),
+        offset_m=offset_m,
+        speed_mps=np.zeros(40),
+        gate=np.full(40, HUU_NGHI),
+        perishable=np.zeros(40, bool),
+        age_s=np.zeros(40),
+        hold_until_s=np.full(40, 5 * 3600.0),
+        yard=np.full(40, -1),
+        yard_since_s=np.zeros(40),
+    )
+    standing = Laboratory(NETWORK, held, seed=1)
+    rows = np.arange(40)
+    acts = [(), (Released(rows, np.zeros(40)),), (Released(rows, 600.0 * np.arange(40)),)]
+    found = standing.run(acts, RUNS)
+    assert found.hours[:, 1].mean() < found.hours[:, 2].mean() < found.hours[:, 0].mean()
+    way_s = standing.way_s("staging-lang-son", "huu-nghi")
+    first = [np.sort(found.joined[0][world].at_s)[:3].min() for world in range(3)]
+    assert first[1] == pytest.approx(way_s, rel=0.5)
