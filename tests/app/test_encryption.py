@@ -240,7 +240,7 @@ def test_what_was_said_of_drivers_in_clear_is_encrypted_and_back(own: Engine, ke
     before = held_of_persons()
     migrate.upgrade(own)
     after = " ".join(held_of_persons())
-    clear = ("clear", "CLEAR", "0912", "Nguyễn", "38.5", b"clear".hex())
+    clear = ("clear", "CLEAR", "0912 345", "Nguyễn", ": 38.5", b"clear".hex())
     assert not [mark for mark in clear if mark in after]
     assert after.count("305.1") == 2  # with a point: no ciphertext, digest or time holds it
     assert after.count('"entered_later": true') == after.count('"act": "confirm"') == 1

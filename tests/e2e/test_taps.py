@@ -207,6 +207,21 @@ def test_a_sheet_that_comes_by_itself_does_not_push_aside_what_the_officer_began
     assert guard.input_value("#scan-text") == "29C"
 
 
+def test_a_page_that_is_to_be_loaded_anew_waits_until_its_menu_is_closed(
+    platform: Platform, signed_in: SignedIn
+) -> None:
+    page = signed_in("yard_operator", at="/transshipments")
+    page.set_viewport_size({"width": 820, "height": 800})
+    page.locator(".ck-menu-more > button").click()
+    page.evaluate("window.isOld = true, import('/static/swap.js').then(({ renew }) => { renew(); renew(); })")
+    page.wait_for_timeout(500)
+    expect(page.locator(".ck-menu-more .dropdown-menu")).to_be_in_viewport(ratio=1)
+    assert page.evaluate("window.isOld")
+    page.keyboard.press("Escape")
+    page.wait_for_function("!window.isOld")
+    expect(page.locator(".ck-menu-more .dropdown-menu")).to_be_hidden()
+
+
 def test_a_tap_on_a_sheet_that_changed_meanwhile_is_answered(platform: Platform, signed_in: SignedIn) -> None:
     trip = Trip.declared(platform, "29C-772.04")
     trip.pass_steps(*TO_THE_YARD)

@@ -1,7 +1,7 @@
 // The support desk is up to date: somebody else registered or declared a truck. Nobody's typing is lost.
 
 import { on } from "../events.js";
-import { released, swap } from "../swap.js";
+import { released, renew, swap } from "../swap.js";
 
 const isTyping = () => document.activeElement?.matches("input, textarea") ||
   [...document.querySelectorAll("#ringing input")].some((field) => field.value !== field.defaultValue) || document.getElementById("plate").value !== "";
@@ -23,7 +23,7 @@ for (const type of ["sheet", "trip", "resync"]) {
     clearTimeout(waiting);
     waiting = setTimeout(async () => {
       await released();
-      if (!isTyping()) location.reload();
+      if (!isTyping()) renew();
     }, 1500);
   });
 }

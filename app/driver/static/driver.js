@@ -3,7 +3,7 @@
 import { api } from "../api.js";
 import { on } from "../events.js";
 import { formatClock, formatDuration, formatNumber, language, t } from "../i18n.js";
-import { released } from "../swap.js";
+import { renew } from "../swap.js";
 import { Orders } from "./orders.js";
 import { drawRoad } from "./road.js";
 import * as sharing from "./sharing.js";
@@ -69,7 +69,7 @@ async function refresh() {
   try {
     const mine = (await api("GET", "/api/v1/outlooks")).items;
     const current = mine.find((item) => item.trip_id === outlook?.trip_id) || mine[0] || null;
-    if (current?.trip_id !== outlook?.trip_id) return released().then(() => location.reload()); // another trip: another page
+    if (current?.trip_id !== outlook?.trip_id) return renew(); // another trip: another page
     outlook = current;
     if (outlook) {
       const forecast = await api("GET", `/api/v1/forecasts/latest?gate=${encodeURIComponent(outlook.gate_id)}`).catch(() => null);

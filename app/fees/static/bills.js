@@ -3,7 +3,7 @@
 import { api } from "../api.js";
 import { on } from "../events.js";
 import { formatNumber, t } from "../i18n.js";
-import { released } from "../swap.js";
+import { renew } from "../swap.js";
 import { toast } from "../toasts.js";
 
 const form = document.querySelector("[data-bills]");
@@ -36,4 +36,4 @@ form?.addEventListener("submit", async (event) => {
 });
 if (form && button) show();
 
-if (document.querySelector("[data-remittance]")) on("fee", () => released().then(() => location.reload()));
+if (document.querySelector("[data-remittance]")) on("fee", renew);

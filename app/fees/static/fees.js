@@ -3,7 +3,7 @@
 import { api, csrfToken, isProven, newKey } from "../api.js";
 import { on } from "../events.js";
 import { t } from "../i18n.js";
-import { released, swap } from "../swap.js";
+import { released, renew, swap } from "../swap.js";
 import { toast } from "../toasts.js";
 
 const REFRESH_MS = 2000;
@@ -108,6 +108,6 @@ if (board) for (const type of ["fee", "sheet", "resync", "reconnected"]) on(type
 if (shown) {
   on("fee", (data) => {
     const isBusy = document.activeElement?.matches("input, select");
-    if (String(data.fee_id) === shown.dataset.fee && !isBusy) released().then(() => location.reload());
+    if (String(data.fee_id) === shown.dataset.fee && !isBusy) renew();
   });
 }

@@ -3,6 +3,7 @@
 import { api } from "/static/api.js";
 import { on } from "/static/events.js";
 import { formatNumber } from "/static/i18n.js";
+import { renew } from "/static/swap.js";
 
 const progress = document.getElementById("progress");
 
@@ -10,7 +11,7 @@ if (progress) {
   const address = `/api/v1/scenarios/${progress.dataset.run}`;
   const show = ({ status, progress: share }) => {
     if (status !== progress.dataset.status) {
-      location.reload(); // other words, or the result
+      renew(); // other words, or the result
       return;
     }
     document.getElementById("bar").value = share;

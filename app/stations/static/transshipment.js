@@ -3,7 +3,7 @@
 import { api, newKey } from "../api.js";
 import { on } from "../events.js";
 import { t } from "../i18n.js";
-import { released } from "../swap.js";
+import { released, renew } from "../swap.js";
 import { toast } from "../toasts.js";
 
 const CHANGED = "ck-transshipment-changed";
@@ -59,8 +59,8 @@ if (found) {
   on("sheet", async ({ trip_id, step }) => {
     await released();
     const isTyping = found.querySelector("#reason")?.value || found.querySelector(":checked");
-    if (step === "transshipment" && trip_id === Number(found.dataset.trip) && !acting && !isTyping) location.reload();
+    if (step === "transshipment" && trip_id === Number(found.dataset.trip) && !acting && !isTyping) renew();
   });
 } else {
-  on("sheet", ({ step }) => step === "transshipment" && released().then(() => location.reload()));
+  on("sheet", ({ step }) => step === "transshipment" && renew());
 }

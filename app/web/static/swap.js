@@ -24,5 +24,24 @@ addEventListener("pointerdown", () => {
 /** Resolves when nobody presses anything: what moves or goes away under a finger makes a tap go astray. */
 export const released = () => pressed ?? Promise.resolve();
 
+const OPEN = ".dropdown-menu.show, .modal.show, dialog[open]";
+let renewing = false;
+
+/** Load the page anew once nobody presses anything and no menu and no window of it stands open. */
+export async function renew() {
+  if (renewing) return;
+  renewing = true;
+  await released();
+  while (document.querySelector(OPEN)) {
+    await new Promise((resolve) => {
+      for (const type of ["hidden.bs.dropdown", "hidden.bs.modal", "close"]) {
+        addEventListener(type, resolve, { once: true, capture: true });
+      }
+    });
+    await released();
+  }
+  location.reload();
+}
+
 /** Make `element` show the HTML `text`: what stays the same stays in place, with its focus and what it has open. */
 export const swap = (element, text) => htmx.swap({ sourceElement: element, target: element, text, swap: "innerMorph" });
