@@ -23,6 +23,8 @@ DECLARED_IN: Final = {
     Part.CUSTOMS_NUMBER: "customs_number",
 }
 """The field of a declaration that holds each part."""
+CAN_BE_SHARED: Final = (Part.CONTAINER, Part.DRIVER)
+"""Parts that are of one truck under way alone, and that nothing stops two from declaring."""
 SEAL_SEPARATORS: Final = r"[,;/+&|、，；\s]+"
 """What stands between the numbers of seals; PostgreSQL reads it alike."""
 OPENED: Final = frozenset({"opened", "tampered"})
@@ -89,7 +91,7 @@ class Case:
     what scanners read of it; `weighing` the last verdict with its difference in kg; `scan` what the last scan that was
     looked at found; `odd_reads` plates that a person gave to the trip though they are not its; `noted` what officers
     kept with done steps; `has_reads` whether a camera saw it; `answered` keys of warnings that were overridden;
-    `shared_containers` those that another trip under way declares too.
+    `shared` what another truck that is under way declares too, of `CAN_BE_SHARED`.
     """
 
     trip_id: int
@@ -108,7 +110,7 @@ class Case:
     findings: Sequence[StandingFinding] = ()
     has_reads: bool = False
     answered: frozenset[str] = frozenset()
-    shared_containers: Sequence[str] = ()
+    shared: Sequence[tuple[Part, str]] = ()
 
     @property
     def declared(self) -> JsonObject | None:

@@ -8,12 +8,10 @@ from dataclasses import replace
 from app.checkpoints.case import StandingFinding
 from app.checkpoints.override_store import LoggedOverride
 from app.checkpoints.vocabulary import Part, WarningKind
-from app.checkpoints.warnings import StepWarning
+from app.checkpoints.warnings import OF_DRIVER, StepWarning
 from app.platform.permissions import Role
 from app.platform.personal_fields import mask
 from app.procedures.readers import reads_in_clear
-
-_OF_DRIVER = f"{WarningKind.COMBINATION}:{Part.DRIVER}:"
 
 
 def project_warnings(found: Iterable[StepWarning], role: Role) -> list[StepWarning]:
@@ -22,7 +20,7 @@ def project_warnings(found: Iterable[StepWarning], role: Role) -> list[StepWarni
     shown = (each for each in found if health or each.kind is not WarningKind.SYMPTOMS)
     return [
         each
-        if driver or not each.identity.startswith(_OF_DRIVER)
+        if driver or not each.identity.startswith(OF_DRIVER)
         else replace(each, values={name: mask(value) for name, value in each.values.items()})
         for each in shown
     ]
@@ -39,6 +37,6 @@ def project_override(logged: LoggedOverride, role: Role) -> LoggedOverride:
     """A line of the log as a role reads it: what kind of warning was passed over, and no more of health."""
     if logged.kind == WarningKind.SYMPTOMS and not reads_in_clear(role, "health"):
         return replace(logged, details=dict.fromkeys(logged.details, "…"))
-    if logged.identity.startswith(_OF_DRIVER) and not reads_in_clear(role, "driver"):
+    if logged.identity.startswith(OF_DRIVER) and not reads_in_clear(role, "driver"):
         return replace(logged, details={name: mask(value) for name, value in logged.details.items()})
     return logged

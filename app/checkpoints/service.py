@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from app.checkpoints import store
 from app.checkpoints.case import Case, Observation, StandingFinding, normal_values
 from app.checkpoints.combination import NOTHING, Finding, Sighting, compare, joined
-from app.checkpoints.vocabulary import CHECKPOINTS, DECIDERS, Part, SeenBy, Verdict, WarningKind
-from app.checkpoints.warnings import StepWarning, warnings_at
+from app.checkpoints.vocabulary import CHECKPOINTS, DECIDERS, Part, SeenBy, Verdict
+from app.checkpoints.warnings import OF_DRIVER, StepWarning, warnings_at
 from app.platform.actions import ActionContext, Event
 from app.platform.json import JsonObject
 from app.platform.outbox import Audience
@@ -339,8 +339,7 @@ def log_overrides(action: ActionContext, trip: Trip, step: str, warnings: Sequen
 
 def _told(warning: StepWarning) -> JsonObject:
     """What the audit log keeps of a warning's values: nothing of a driver's papers, whose digest is in the key."""
-    is_personal = warning.kind is WarningKind.COMBINATION and warning.key.startswith(f"{Part.DRIVER}:")
-    return {} if is_personal else dict(warning.values)
+    return {} if warning.identity.startswith(OF_DRIVER) else dict(warning.values)
 
 
 def _reason_missing(warnings: Sequence[StepWarning]) -> RefusedError:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.checkpoints.case import (
+    CAN_BE_SHARED,
     DECLARED_IN,
     SEAL_SEPARATORS,
     Case,
@@ -80,7 +81,7 @@ def load_case(session: Session, trip_id: int) -> Case:
         {"trip_id": trip_id},
     ).one()
     revisions = _revisions(row.revisions or [])
-    own = values_of(revisions[-1].data).get(Part.CONTAINER, ()) if revisions else ()
+    own = values_of(revisions[-1].data) if revisions else {}
     return Case(
         trip_id=trip_id,
         tractor=row.plate_norm,
@@ -105,31 +106,37 @@ def load_case(session: Session, trip_id: int) -> Case:
         findings=list_findings(session, trip_id),
         has_reads=row.has_reads,
         answered=frozenset(row.answered or ()),
-        shared_containers=[number for number in own if _is_declared_elsewhere(session, trip_id, number)],
+        shared=[
+            (part, value)
+            for part in CAN_BE_SHARED
+            for value in own.get(part, ())
+            if _is_declared_elsewhere(session, trip_id, part, value)
+        ],
     )
 
 
-def _is_declared_elsewhere(session: Session, trip_id: int, container: str) -> bool:
-    """Whether another truck that is under way declares a container too, and no transshipment moves it between them."""
+def _is_declared_elsewhere(session: Session, trip_id: int, part: Part, value: str) -> bool:
+    """Whether another truck that is under way declares a part too, and no transshipment moves goods between them."""
+    of_a_driver = part is Part.DRIVER
+    is_it = "d.driver_digests @> ARRAY[:digest]" if of_a_driver else f"{_squeezed('container_number')} = :value"
     query = text(
         f"""
-        SELECT FROM app.declaration d JOIN app.trip o ON o.trip_id = d.trip_id AND o.{IS_OPEN}
+        SELECT d.data FROM app.declaration d JOIN app.trip o ON o.trip_id = d.trip_id AND o.{IS_OPEN}
         JOIN app.trip t ON t.trip_id = :trip_id AND t.vehicle_id <> o.vehicle_id
         JOIN ingest.vehicle v ON v.vehicle_id = o.vehicle_id
         JOIN ingest.vehicle w ON w.vehicle_id = t.vehicle_id
-        WHERE d.status = 'submitted' AND data ->> 'container_number' <> ''
-            AND {_squeezed("container_number")} = :container
+        WHERE d.status = 'submitted' AND {is_it}
             AND o.stage <> :planned
             AND NOT EXISTS (
                 SELECT FROM app.transshipment x JOIN app.transshipment_move m USING (transshipment_id)
                 WHERE x.status IN ('approved', 'carried_out')
                     AND ((x.trip_id = t.trip_id AND m.to_plate IN (v.plate_norm, o.trailer_plate))
                          OR (x.trip_id = o.trip_id AND m.to_plate IN (w.plate_norm, t.trailer_plate))))
-        LIMIT 1
         """  # noqa: S608 - constants of this module
     )
-    values = {"trip_id": trip_id, "container": container, "planned": Stage.PLANNED}
-    return session.execute(query, values).one_or_none() is not None
+    values = {"trip_id": trip_id, "value": value, "digest": digest(value), "planned": Stage.PLANNED}
+    declared = session.scalars(query, values)
+    return any(value in values_of(unseal_object(data)).get(part, ()) for data in declared)  # a digest is of any number
 
 
 def _revisions(rows: Sequence[tuple[JsonObject, str]]) -> list[Revision]:

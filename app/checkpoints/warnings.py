@@ -21,6 +21,8 @@ FEVER_C: Final = 37.5
 TEMPERATURES: Final = ("temperature_c", "body_temperature_c", "health_temperature_c")
 """What officers call the body temperature that they note at a step."""
 _AROUND_DEGREES: Final = str.maketrans("", "", " °Cc℃")
+OF_DRIVER: Final = tuple(f"{kind}:{Part.DRIVER}:" for kind in (WarningKind.COMBINATION, WarningKind.TWO_PLACES))
+"""How the identity of a warning begins whose values hold the number of a driver's paper."""
 PAPERS: Final = {
     "inspection_expires": N_("The vehicle's inspection expired on {day}."),
     "driver_licence_expires": N_("The driving licence expired on {day}."),
@@ -81,9 +83,9 @@ def _warnings(
     declared = case.declared or {}
     yield from _combination(case)
     yield from _two_places(case, contradictions)
-    for number in case.shared_containers:
-        message = N_("The container {seen} is declared by another trip that is under way too.")
-        yield StepWarning(WarningKind.TWO_PLACES, f"container {number}", message, {"seen": number})
+    for part, number in case.shared:
+        key = f"{part}:{digest(number) if part is Part.DRIVER else number}"
+        yield StepWarning(WarningKind.TWO_PLACES, key, SHARED[part], {"seen": number})
     for plate in case.odd_reads:
         if lookalike_key(plate) not in {lookalike_key(own) for own in (case.tractor, case.trailer) if own}:
             values = {"seen": display_plate(plate), "declared": display_plate(case.tractor)}
@@ -208,6 +210,11 @@ SAYS: Final = {
     (Part.CUSTOMS_NUMBER, False, True): N_("The customs declaration is {seen}; declared is {declared}."),
 }
 """What a finding says: by part, whether another trip declared it, whether this one declared anything."""
+SHARED: Final = {
+    Part.CONTAINER: N_("The container {seen} is declared by another trip that is under way too."),
+    Part.DRIVER: N_("The driver with paper {seen} is declared by another trip that is under way too."),
+}
+"""What is said of a part that another truck under way declares too."""
 MISSING: Final = {
     Part.TRAILER: N_("The declared trailer {declared} is not there."),
     Part.CONTAINER: N_("The declared container {declared} is not there."),

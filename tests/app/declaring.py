@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from zlib import crc32
+
+PLATE = "29C-123.45"
 
 
 def declaration_line(**changes: Any) -> dict[str, Any]:
@@ -25,13 +28,14 @@ def declaration_line(**changes: Any) -> dict[str, Any]:
 
 
 def declaration_body(arrival: datetime, **changes: Any) -> dict[str, Any]:
-    """A declaration of dragon fruit in a 40-foot reefer that is fine."""
+    """A declaration of dragon fruit in a 40-foot reefer that is fine; each truck has a driver of its own."""
+    plate = changes.get("plate", PLATE)
     return {
         "gate_id": "huu-nghi",
         "regime": "export",
         "planned_arrival": arrival.isoformat(),
         "customs_number": "305123456780",
-        "plate": "29C-123.45",
+        "plate": PLATE,
         "trailer_plate": "29R-012.34",
         "container": "40",
         "refrigerated": True,
@@ -40,7 +44,7 @@ def declaration_body(arrival: datetime, **changes: Any) -> dict[str, Any]:
         "driver_name": "Nguyễn Văn An",
         "driver_phone": "0912 345 678",
         "driver_paper": "passport",
-        "driver_paper_number": "C1234567",
+        "driver_paper_number": "C1234567" if plate == PLATE else f"C{crc32(plate.encode()) % 10_000_000:07d}",
         "driver_paper_expires": "2030-12-31",
         "driver_licence_number": "790123456789",
         "driver_licence_expires": "2029-12-31",

@@ -6,6 +6,7 @@ Marked values go in by the main doors; then every row of every table is read as 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -186,18 +187,23 @@ def redis_values(redis: Redis) -> Iterator[str]:
         yield f"{key!r} {reader[kind]()!r}"
 
 
+def holds(value: str, mark: str) -> bool:
+    """Whether a text holds a mark; the seconds of a time are none."""
+    return re.search(rf"(?<!\d\d:){re.escape(mark)}", value) is not None
+
+
 def test_marked_values_are_nowhere_in_clear(
     filled: Filled, runtime: Runtime, capfd: pytest.CaptureFixture[str]
 ) -> None:
     found = []
     for table, column, value in columns_of(runtime):
-        marks = [mark for mark in (*NUMBERS, *HEALTH, FILE.decode()) if mark in value]
+        marks = [mark for mark in (*NUMBERS, *HEALTH, FILE.decode()) if holds(value, mark)]
         marks += [name for name in NAMES if name in value and (table, column) not in ALLOWED]
         found += [(table, column, mark) for mark in marks]
     assert not found
     everything = " ".join(redis_values(runtime.redis)).encode().decode("unicode_escape", "replace")
     everything += "".join(capfd.readouterr())
-    assert not [mark for mark in (*NAMES, *NUMBERS, *HEALTH) if mark in everything]
+    assert not [mark for mark in (*NAMES, *NUMBERS, *HEALTH) if holds(everything, mark)]
     told = "".join(filled.told)
     for mark in (
         NAMES[0],
@@ -222,14 +228,14 @@ def test_a_sealed_document_is_read_as_it_was_written() -> None:
         "changed": [{"field": "driver_phone", "old": "1", "new": "2"}, {"field": "plate", "old": "a", "new": "b"}],
         "health_note": "",
         SEALED: "what somebody sends under our name",
-        "deep": {"passport": "B1", "x": [1, {"email": "a@b"}]},
+        "deep": {"passport": "B-1", "x": [1, {"email": "a@b"}]},
     }
     kept = seal(document)
     assert isinstance(kept, dict)
     assert kept["driver_id"] == 7
     assert kept["lines"] == document["lines"]
     assert kept["changed"][1] == {"field": "plate", "old": "a", "new": "b"}
-    assert not [mark for mark in ('"An"', "B1", "a@b", '"2"', "somebody") if mark in json.dumps(kept)]
+    assert not [mark for mark in ('"An"', '"B-1"', "a@b", '"2"', "somebody") if mark in json.dumps(kept)]
     assert unseal(kept) == document
     assert seal({"plate": "a"}) == {"plate": "a"}
 

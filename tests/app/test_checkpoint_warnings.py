@@ -38,7 +38,8 @@ def finding(verdict=None, part=Part.TRAILER, other=2):
 
 CASES = [
     (declared(customs_number=""), "no_customs_number"),
-    (replace(FINE, shared_containers=("CSQU3054383",)), "two_places"),
+    (replace(FINE, shared=((Part.CONTAINER, "CSQU3054383"),)), "two_places"),
+    (replace(FINE, shared=((Part.DRIVER, "C7654321"),)), "two_places"),
     (declared(health_symptoms="some"), "symptoms"),
     (declared(health_temperature_c=38.0), "symptoms"),
     (declared(inspection_expires="2026-03-01"), "papers_expired"),

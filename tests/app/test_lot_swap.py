@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.platform.actions import ActionContext
+from app.platform.audit_store import audit_rows
 from app.sheets.service import Sheets
 from tests.app.equipping import rekor, send, set_up
 from tests.app.stationing import Gate
@@ -110,18 +111,36 @@ def test_a_declared_trailer_or_container_that_is_not_there_stops_the_exit(gate, 
     assert gate.act("health_quarantine", two[0], "health").status_code == 200
 
 
-def test_a_container_that_two_trucks_under_way_declare_is_asked_about_on_both(gate):
-    paper = {"driver_paper_number": "C7654321", "customs_number": "305999999990"}
-    first = gate.declare("29C-621.01", container_number="CSQU3054383")
-    second = gate.declare("29C-621.02", container_number="csqu 305438-3", **paper)
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"container_number": "CSQU3054383"}, {"container_number": "csqu 305438-3", "driver_paper_number": "C7654321"}),
+        ({"driver_paper_number": "C7654321"}, {"driver_paper_number": "c 7654321"}),
+    ],
+    ids=["container", "driver"],
+)
+def test_what_two_trucks_under_way_declare_is_asked_about_on_both(gate, first, second):
+    first = gate.declare("29C-621.01", **first)
+    second = gate.declare("29C-621.02", customs_number="305999999990", **second)
     assert gate.act("health_quarantine", first, "health").status_code == 200, "the other one is only planned"
     refused = gate.act("health_quarantine", second, "health")
     assert refused.status_code == 422
     assert "declared by another trip" in refused.text
-    assert gate.act("health_quarantine", second, "health", reason="Số công-ten-nơ ghi nhầm").status_code == 200
+    assert gate.act("health_quarantine", second, "health", reason="Số ghi nhầm trên tờ khai").status_code == 200
     assert gate.act("border_guard", first, "barrier_1").status_code == 422, "now both are under way"
     kinds = [override["kind"] for override in overrides(gate)]
     assert kinds == ["two_places"]
+
+
+def test_a_driver_of_another_truck_is_named_to_officers_and_not_in_the_audit_log(runtime, gate):
+    gate.act("health_quarantine", gate.declare("29C-621.01", driver_paper_number="C7654321"), "health")
+    second = gate.declare("29C-621.02", driver_paper_number="C7654321", customs_number="305999999990")
+    assert "C7654321" in gate.act("health_quarantine", second, "health").text
+    assert gate.act("health_quarantine", second, "health", reason="Số ghi nhầm trên tờ khai").status_code == 200
+    with runtime.sessions() as session:
+        kept = [row.after for row in audit_rows(session) if row.action == "checkpoints.override"]
+    assert kept
+    assert "C7654321" not in str(kept)
 
 
 def test_who_declared_no_trailer_misses_none(gate):
