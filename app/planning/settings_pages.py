@@ -152,9 +152,8 @@ def _page(
     language = request.app.state.pages.language(request)
     cards = {
         "gates": gate_cards(session, corridor, language, request.app.state.runtime.clock.now()),
-        "yards": [*yard_cards(session, corridor, language), YARD_PLAN.card(session)],
-        "policies": [ADVICE.card(session)],
-        "trips": [TRIP_EXPIRY.card(session)],
+        "yards": yard_cards(session, corridor, language),
+        "policies": [policy.card(session) for policy in POLICIES.values()],
     }
     status = refusal.status if refusal else 200
     return render(request, "planning/settings.html", status=status, cards=cards, saved=saved, refusal=refusal)
