@@ -27,6 +27,7 @@ from app.accounts.tables import LOCALES, ORGANISATION_KINDS
 from app.accounts.tables import Account as Account
 from app.accounts.tables import Organisation as Organisation
 from app.accounts.tables import SessionRow as SessionRow
+from app.accounts.vocabulary import SignInChange
 from app.platform import outbox
 from app.platform.actions import ActionContext
 from app.platform.json import JsonObject
@@ -36,6 +37,7 @@ from geo.versions import check_version
 
 NULLABLE = frozenset({"organisation_id", "gate_id", "vehicle_id", "person"})
 NO_PASSWORD = "!"  # noqa: S105 - matches nothing, as in /etc/shadow
+MAX_SIGN_IN_CHANGES = 10
 RIGHTS = ("role", "organisation_id", "gate_id", "vehicle_id")
 """What a person's rights follow from."""
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{2,63}")
@@ -194,6 +196,7 @@ def reset_password(action: ActionContext, account_id: int, password: str) -> Non
     if account_id == action.actor_id:
         raise ForbiddenError("Change your own password on your account's page, where the present one is asked for.")
     set_password(action, account, password, must_change=action.principal is not None)
+    note_change(action, account, SignInChange.PASSWORD_RESET)
     end_sessions(action, account_id)
     action.record("accounts.reset_password", "account", account_id)
 
@@ -209,6 +212,12 @@ def set_password(action: ActionContext, account: Account, password: str, *, must
     check_password(password, names=(account.username, account.full_name))
     account.password_hash = passwords.HASHER.hash(password)
     account.password_set_at, account.must_change_password = action.now, must_change
+
+
+def note_change(action: ActionContext, account: Account, change: SignInChange) -> None:
+    """Keep what changed of how an account signs in, for its owner to see; of many the last `MAX_SIGN_IN_CHANGES`."""
+    noted = [*account.sign_in_changes, [change.value, action.now.isoformat()]]
+    account.sign_in_changes = noted[-MAX_SIGN_IN_CHANGES:]
 
 
 def set_locale(session: Session, principal: Principal, locale: str) -> None:
@@ -264,7 +273,8 @@ def lock_session(action: ActionContext) -> None:
 
 
 def forget_failures(action: ActionContext) -> None:
-    """The owner has seen the failed sign-ins of before this session."""
+    """The owner has seen the failed sign-ins of before this session, and what changed of how the account signs in."""
+    store.get_account(action.session, action.actor.account_id).sign_in_changes = []
     store.touch_session(action.session, action.actor.session_hash, failed_sign_ins=0)
 
 

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 
 from app.accounts import store
 from app.accounts.tables import Account, SessionRow
-from app.accounts.vocabulary import SignInMethod
-from app.platform.permissions import Principal, Role, SessionState
+from app.accounts.vocabulary import SignInChange, SignInMethod
+from app.platform.permissions import Principal, Role, SessionState, SignInNotice
 from app.settings import Settings
 
 TOUCH_FRACTION = 0.02
@@ -120,7 +120,7 @@ def resume_session(
     if found is None or found[0].kind != kind:
         return None
     row, account, acts_for = found
-    state = state_of(row, at)
+    state = state_of(row, account, at)
     if at - row.last_seen_at > timedelta(seconds=row.idle_s) * TOUCH_FRACTION:
         expires_at = min(at + timedelta(seconds=row.idle_s), row.ends_at) if row.kind == "browser" else row.expires_at
         store.touch_session(session, row.session_hash, last_seen_at=at, expires_at=expires_at)
@@ -129,8 +129,8 @@ def resume_session(
     return principal_of(account, row, acts_for, state)
 
 
-def state_of(row: SessionRow, now: datetime) -> SessionState:
-    """How a session stands."""
+def state_of(row: SessionRow, account: Account, now: datetime) -> SessionState:
+    """How a session of an account stands."""
     untouched_s = (now - row.active_at).total_seconds()
     proof_age_s = (now - row.proved_at).total_seconds()
     return SessionState(
@@ -140,6 +140,10 @@ def state_of(row: SessionRow, now: datetime) -> SessionState:
         locks_in_s=None if row.lock_after_s is None else max(0, int(row.lock_after_s - untouched_s)),
         failed_sign_ins=row.failed_sign_ins,
         failed_sign_in_at=row.failed_sign_in_at,
+        sign_in_changes=tuple(
+            SignInNotice(SignInChange.get(kind).label, datetime.fromisoformat(changed_at))
+            for kind, changed_at in account.sign_in_changes
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.accounts.vocabulary import SignInMethod
@@ -83,6 +84,8 @@ class Account(Base):
     failed_sign_ins: Mapped[int] = mapped_column(server_default=text("0"))
     """Since the last sign-in that succeeded."""
     failed_sign_in_at: Mapped[datetime | None]
+    sign_in_changes: Mapped[list[list[str]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    """What its owner has not seen yet: a `SignInChange` and when, oldest first."""
 
 
 class SessionRow(Base):

@@ -275,11 +275,20 @@ ALLOWED_WHILE_LOCKED: Final = frozenset({"session.own"})
 
 
 @dataclass(frozen=True)
+class SignInNotice:
+    """Something that an account's owner should know of how it signs in: a message (gettext key), and when it was."""
+
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class SessionState:
     """How the session of a principal stands.
 
     `is_locked`: nobody has touched it for `lock_after_s`; `is_proven`: whose it is was proven lately enough for acts
-    that need a fresh proof. The failed sign-ins are those before it was opened, until its owner has seen them.
+    that need a fresh proof. The failed sign-ins are those before it was opened, the changes are of how the account
+    signs in; both until its owner has seen them.
     """
 
     is_locked: bool = False
@@ -288,6 +297,7 @@ class SessionState:
     locks_in_s: int | None = None
     failed_sign_ins: int = 0
     failed_sign_in_at: datetime | None = None
+    sign_in_changes: tuple[SignInNotice, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ import segno
 from redis import Redis
 from sqlalchemy.orm import Session
 
+from app.accounts import service as accounts
 from app.accounts.service import Account
+from app.accounts.vocabulary import SignInChange
 from app.platform.actions import ActionContext
 from app.signin import attempts, store
 from app.signin.tables import AuthenticatorApp, RecoveryCode
@@ -67,6 +69,7 @@ def enrol_app(action: ActionContext, redis: Redis, holder: str, account: Account
         present.secret, present.made_at, present.last_step, present.last_used_at = secret, action.now, step, None
     action.session.flush()
     attempts.drop_app_secret(redis, holder)
+    accounts.note_change(action, account, SignInChange.FACTOR_ADDED)
     action.record("factors.enrol", "account", account.account_id, None, {"kind": "app"})
 
 
@@ -93,6 +96,7 @@ def use_code(action: ActionContext, account_id: int, code: str, wall_s: float) -
             return True
     if store.use_recovery_code(action.session, account_id, _hash(code), action.now):
         left = store.count_recovery_codes(action.session, account_id)
+        accounts.note_change(action, accounts.get_account(action.session, account_id), SignInChange.RECOVERY_CODE_USED)
         action.record("factors.use_recovery_code", "account", account_id, None, {"left": left})
         return True
     return False
@@ -106,6 +110,7 @@ def make_recovery_codes(action: ActionContext, account_id: int) -> list[str]:
         RecoveryCode(code_hash=_hash(code), account_id=account_id, made_at=action.now) for code in codes
     )
     action.session.flush()
+    accounts.note_change(action, accounts.get_account(action.session, account_id), SignInChange.RECOVERY_CODES)
     action.record("factors.make_recovery_codes", "account", account_id)
     return codes
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.accounts import persons
 from app.accounts import service as accounts
 from app.accounts.service import Account, get_account
+from app.accounts.vocabulary import SignInChange
 from app.platform.actions import ActionContext
 from app.settings import Settings
 from app.signin import passkeys, store
@@ -129,6 +130,7 @@ def decide_reset(action: ActionContext, reset_id: int, *, is_approved: bool) -> 
 def take_away(action: ActionContext, account: Account) -> None:
     """Forget every second factor of an account and end its sessions: for two persons, or an operator at the machine."""
     store.delete_factors(action.session, account.account_id)
+    accounts.note_change(action, account, SignInChange.FACTORS_TAKEN_AWAY)
     accounts.end_sessions(action, account.account_id)
     action.record("factors.take_away", "account", account.account_id)
 
@@ -149,4 +151,5 @@ def _removed(action: ActionContext, factor: dict[str, str]) -> None:
     session.flush()
     if factors_of(session, account_id).count == 0:
         store.delete_recovery_codes(session, account_id)
+    accounts.note_change(action, get_account(session, account_id), SignInChange.FACTOR_REMOVED)
     action.record("factors.remove", "account", account_id, factor)

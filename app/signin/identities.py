@@ -12,7 +12,7 @@ from typing import Final
 
 from app.accounts import service as accounts
 from app.accounts.service import USERNAME, Account, find_account_by_name, get_account
-from app.accounts.vocabulary import SignInMethod
+from app.accounts.vocabulary import SignInChange, SignInMethod
 from app.platform.actions import ActionContext
 from app.platform.permissions import Role
 from app.settings import Settings
@@ -72,6 +72,8 @@ def link(action: ActionContext, identity: Identity) -> None:
         raise ConflictError("Another account is linked to you at the identity provider; an administrator can help.")
     if known is None:
         _add(action, identity, action.actor.account_id)
+        own = get_account(action.session, action.actor.account_id)
+        accounts.note_change(action, own, SignInChange.IDENTITY_LINKED)
 
 
 def unlink(action: ActionContext, issuer: str, subject: str) -> None:
@@ -89,6 +91,8 @@ def unlink(action: ActionContext, issuer: str, subject: str) -> None:
         raise ConflictError("The account has no password: without the identity provider nobody could sign in to it.")
     action.session.delete(known)
     action.session.flush()
+    account = get_account(action.session, known.account_id)
+    accounts.note_change(action, account, SignInChange.IDENTITY_UNLINKED)
     action.record("identities.unlink", "account", known.account_id, {"issuer": issuer})
 
 

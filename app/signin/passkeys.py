@@ -27,7 +27,9 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
+from app.accounts import service as accounts
 from app.accounts.service import Account
+from app.accounts.vocabulary import SignInChange
 from app.platform.actions import ActionContext
 from app.platform.json import JsonObject
 from app.signin import attempts, store
@@ -96,6 +98,7 @@ def enrol(
     )
     session.add(passkey)
     session.flush()
+    accounts.note_change(action, account, SignInChange.FACTOR_ADDED)
     action.record("factors.enrol", "account", account.account_id, None, {"kind": "passkey", "name": passkey.name})
     return passkey
 

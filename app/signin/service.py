@@ -22,7 +22,7 @@ from app.accounts import service as accounts
 from app.accounts.passwords import matches
 from app.accounts.service import NO_PASSWORD, Account, find_account_by_name, get_account
 from app.accounts.sessions import Opened
-from app.accounts.vocabulary import SignInMethod
+from app.accounts.vocabulary import SignInChange, SignInMethod
 from app.platform.actions import ActionContext
 from app.platform.json import JsonObject
 from app.platform.permissions import Role
@@ -248,6 +248,7 @@ def change_password(door: Door, action: ActionContext, old: str, new: str) -> No
     if not prove_by_password(door, action, old):
         raise InvalidInputError("The present password is wrong.", field="old_password")
     accounts.set_password(action, account, new)
+    accounts.note_change(action, account, SignInChange.PASSWORD)
     accounts.end_sessions(action, account.account_id, but=action.actor.session_hash)
     action.record("account.change_password", "account", account.account_id)
 

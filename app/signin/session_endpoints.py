@@ -93,5 +93,5 @@ def lock(action: OwnAction) -> None:
 
 @router.post("/failures-seen", status_code=204, summary="The failed sign-ins were seen")
 def forget_failures(action: OwnAction) -> None:
-    """The notice of failed sign-ins before this session is not shown again."""
+    """The notice of failed sign-ins, and of changes of how the account signs in, is not shown again."""
     accounts.forget_failures(action)

@@ -74,4 +74,4 @@ def standing_sessions(session: Session, hashes: Iterable[bytes], now: datetime) 
             Account.disabled_at.is_(None),
         )
     )
-    return {row.session_hash: principal_of(account, row, state=state_of(row, now)) for row, account in rows}
+    return {row.session_hash: principal_of(account, row, state=state_of(row, account, now)) for row, account in rows}
