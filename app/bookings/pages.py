@@ -40,7 +40,8 @@ TripId = Annotated[int, Form(ge=1, le=2**31 - 1)]
 Words = Annotated[str, Form(max_length=2000)]
 LEVELS: Final = 4
 """Steps of the heat table, from empty to full."""
-URL: Final = "/enterprise/bookings"
+URL: Final = "/bookings"
+DAYS: Final = 7
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Week:
             free = calendar.free(supply, is_priority=is_priority)
             level = LEVELS if not bookable else round(LEVELS * (1.0 - min(free / bookable, 1.0)))
             cells[local.hour, local.date()] = Cell(supply, free, level, booked.get(supply.starts_at))
-        days = sorted({day for _, day in cells})
+        days = sorted({day for _, day in cells})[:DAYS]
         hours = sorted({hour for hour, _ in cells})
         midnights = [datetime.combine(day, time(), LOCAL_ZONE) for day in days]
         return cls(calendar.gate_id, midnights, [(hour, [cells.get((hour, day)) for day in days]) for hour in hours])

@@ -33,7 +33,7 @@ NAVIGATION = (
     ("pages.driver", "/driver", N_("My trip"), "truck"),
     ("pages.enterprise", "/enterprise", N_("Shipments"), "packages"),
     ("pages.enterprise", "/declarations", N_("Declarations"), "file-text"),
-    ("bookings.write", "/enterprise/bookings", N_("Bookings"), "calendar-clock"),
+    ("bookings.write", "/bookings", N_("Bookings"), "calendar-clock"),
     ("registers.write", "/enterprise/register", N_("On file"), "folders"),
     ("device_health.read", "/devices/health", N_("Health of devices"), "heartbeat"),
     ("fees.pay", "/fees/bills", N_("Bills"), "receipt"),

@@ -399,10 +399,10 @@ def test_planners_set_the_rules_on_their_page(desk: Desk) -> None:
 
 def test_an_enterprise_books_in_two_taps_and_everybody_sees_it(desk: Desk) -> None:
     trip_id = desk.trip()
-    page = desk.enterprise.get("/enterprise/bookings")
+    page = desk.enterprise.get("/bookings")
     starts_at = desk.hour(4).isoformat()
     assert f'value="{starts_at}"' in page.text
-    where = "/enterprise/bookings"
+    where = "/bookings"
     pressed = desk.enterprise.post(where, data={"trip_id": trip_id, "starts_at": starts_at}, follow_redirects=False)
     assert pressed.status_code == 303
     booking_id = desk.enterprise.get("/api/v1/bookings").json()["items"][0]["booking_id"]
@@ -425,7 +425,7 @@ def test_an_enterprise_books_in_two_taps_and_everybody_sees_it(desk: Desk) -> No
 def test_appeals_are_decided_on_their_page(desk: Desk) -> None:
     booking_id = desk.book(desk.trip(), 2)
     desk.act(booking_id, "cancel")
-    where = f"/enterprise/bookings/{booking_id}/appeal"
+    where = f"/bookings/{booking_id}/appeal"
     assert desk.enterprise.post(where, data={"text": "Đường sạt lở"}, follow_redirects=False).status_code == 303
     decider = desk.gate.person("gate_management")
     assert "Đường sạt lở" in decider.get("/appeals").text

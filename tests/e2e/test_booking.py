@@ -30,7 +30,7 @@ def declare_proven(platform: Platform) -> int:
 
 def test_an_enterprise_books_in_two_taps(platform: Platform, signed_in: SignedIn) -> None:
     trip_id = declare_proven(platform)
-    page = signed_in("enterprise", phone=True, at=f"/enterprise/bookings?trip_id={trip_id}")
+    page = signed_in("enterprise", phone=True, at=f"/bookings?trip_id={trip_id}")
     page.get_by_test_id("week").locator("button[name=starts_at]").first.click()
     expect(page.get_by_test_id("held")).to_contain_text(PLATE)
     page.get_by_test_id("held").get_by_test_id("confirm").click()
