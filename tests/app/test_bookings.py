@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.bookings import service
 from app.bookings.store import KeptPlace
+from app.control.minute import Minute
 from app.forecasting.state import ComingTruck
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Role
@@ -362,6 +363,21 @@ def test_the_plan_tells_a_booked_truck_its_hour_and_keeps_its_place(desk: Desk) 
     assert sorted(free_s for _, free_s in promised) == [10800.0, 10800.0, 10800.0, 18000.0], (
         "and that of a truck unseen"
     )
+
+
+def test_a_minute_of_the_platform_plans_around_a_booking(desk: Desk) -> None:
+    desk.runtime.settings.forecast_runs = 8
+    trip_id = desk.trip()
+    booking_id = desk.book(trip_id, 5)
+    on_the_road(desk.gate)
+    minute = Minute.of(desk.runtime).run()
+    assert not minute.failed
+    place = next(
+        item for item in desk.enterprise.get("/api/v1/assignments").json()["items"] if item["trip_id"] == trip_id
+    )
+    booking = desk.state(booking_id)
+    assert (place["yard_id"], place["place_free_at"]) == (booking["yard_id"], booking["starts_at"])
+    assert place["text"].startswith("A place is booked for you from")
 
 
 # The register and settings
