@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.bookings import store
+from app.forecasting.stay_learning import find_estimate
 from app.gates.service import profiles_without_bans
 from capacity import store as capacity_store
 from capacity import zone_store
@@ -59,13 +60,16 @@ def hours_of_gate(session: Session, gate_id: str, start: datetime, hours: int, n
     """The hours of a gate from a whole hour on.
 
     A yard takes its share by places of what the gate's crossing lets out in the hours in which it works, and no more
-    than its places turn over. A closure that nobody has given an end to is taken to last `OPEN_ENDED` from now.
+    than its places turn over, by the stays that were learned. A closure that nobody has given an end to is taken to
+    last `OPEN_ENDED` from now.
     """
     profile = profiles_without_bans(session, now).get(gate_id)
     if profile is None:
         return []
     exports = profile.exports.compile(gate_id, "export")
     step_s = HOUR.total_seconds()
+    learned = find_estimate(session, gate_id)
+    stay_s = exports.dwell.mean_s if learned is None else learned.mean_s
     open_share = exports.crossing.hours.open_seconds_by_step(start, step_s, hours) / step_s
     whole = {
         yard.yard_id: yard.capacity_veh
@@ -82,7 +86,7 @@ def hours_of_gate(session: Session, gate_id: str, start: datetime, hours: int, n
         supply = HourSupply(starts_at)
         for yard_id, capacity_veh in present.items():
             rate = _rate_veh_per_h(exports.crossing) * capacity_veh / total
-            places = places_of_hour(rate, capacity_veh, exports.dwell.mean_s / step_s, float(open_share[n]))
+            places = places_of_hour(rate, capacity_veh, stay_s / step_s, float(open_share[n]))
             priority, ordinary = taken.get((yard_id, starts_at), (0, 0))
             supply.yards[yard_id] = HourLoad(places, priority, ordinary)
         found.append(supply)
