@@ -23,6 +23,7 @@ def make_sheets() -> Sheets:
     Listeners are called in this order: those that may refuse an act before those that act in turn.
     """
     from app.attachments import service as attachments
+    from app.bookings import on_sheet as bookings
     from app.declarations import on_sheet as declarations
     from app.equipment import on_sheet as equipment
     from app.fees import on_sheet as fees
@@ -42,6 +43,7 @@ def make_sheets() -> Sheets:
             transshipments.follow_declaration,
             end_with_trip,
             yards.follow_trip,
+            bookings.follow_trip,
             equipment.guard_undo,
             equipment.open_on_confirmation,
         ),

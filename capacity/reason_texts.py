@@ -17,6 +17,7 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's own name for it
 
 SENTENCES: Final[Mapping[str, str]] = {
     "free_on_arrival": N_("About {free} places are expected to be free when you arrive."),
+    "booked": N_("A place is booked for you from {until} on."),
     "kept": N_("As told before: a place is kept for you."),
     "other_yard_sooner": N_("Its place is free sooner than at a nearer yard."),
     "other_gate_sooner": N_("The line of trucks at that gate is shorter; you are expected to be through sooner."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -123,10 +124,16 @@ def end_closure(session: Session, yard_id: str, closure_id: int, *, now: datetim
     return _closure(row)
 
 
-def places_ahead(session: Session, now: datetime, step_s: float, steps: int) -> dict[str, list[int]]:
-    """Places of each yard now and at the start of each step that follows, `steps` values."""
+def places_ahead(
+    session: Session, now: datetime, step_s: float, steps: int, *, open_until: datetime | None = None
+) -> dict[str, list[int]]:
+    """Places of each yard now and at the start of each step that follows, `steps` values.
+
+    Arguments: `open_until`, when closures that nobody has given an end to are taken to end; `None`: never.
+    """
     whole = {yard_id: places for yard_id, places in session.execute(select(YardRow.yard_id, YardRow.capacity_veh))}
-    zones, closures = _by_yard(list_zones(session)), _by_yard(list_closures(session, now))
+    known = [replace(closure, until=closure.until or open_until) for closure in list_closures(session, now)]
+    zones, closures = _by_yard(list_zones(session)), _by_yard(known)
     moments = [now + timedelta(seconds=step * step_s) for step in range(steps)]
     return {
         yard_id: [

@@ -10,6 +10,8 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.attachments import service as attachments
+from app.bookings import keeping as bookings
+from app.bookings.service import kept_places
 from app.control import suspicions
 from app.dispatch import advice_outcomes, advisories
 from app.equipment.pictures import Pictures
@@ -80,6 +82,7 @@ class Minute:
         if predicted.is_done and not calibrated.is_done:  # a forecast as the model made it is better than none
             published = minute.run("uncalibrated", self._as_made, predicted)
         saved = minute.run("save_forecast", self._save_forecast, corridor, published)
+        minute.run("bookings", self._keep_bookings, corridor)
         plan = minute.run("yard_plan", self._plan, corridor, published)
         minute.run("advice", partial(self._advise, saved.value_or(None)), published)
         minute.run("order_effects", self._keep_effects, corridor)
@@ -140,6 +143,9 @@ class Minute:
         replace_etas(session, etas_of(corridor, published), made_at=predicted.made_at)
         return forecast_id
 
+    def _keep_bookings(self, session: Session, now: datetime, corridor: CorridorNow) -> bookings.Kept:
+        return bookings.keep_up(session, now, corridor.queues_veh)
+
     def _plan(
         self,
         session: Session,
@@ -152,7 +158,14 @@ class Minute:
         weights = WEIGHTS.get(session).value.to_plan()
         places_veh = zone_store.places_ahead(session, now, yards_plan.STEP_S, yards_plan.STEPS)
         given = yards_plan.build_problem(
-            corridor, predicted, self.places, profiles(session, now), previous, weights, places_veh
+            corridor,
+            predicted,
+            self.places,
+            profiles(session, now),
+            previous,
+            weights,
+            places_veh,
+            kept_places(session),
         )
         plan = yards_plan.plan_yards(session, given, previous, self.places, self.tails_km, now)
         publish_yards(session, capacity_store.yard_states(session, now), now)

@@ -195,6 +195,7 @@ def _put_on_file(
             "vehicle_class": "tractor",
             "payload_kg": 26_000,
             "axles": 3,
+            "chassis_number": f"MPHDEM{vehicle_id:011d}",
             "inspection_expires": today + timedelta(days=20 + 37 * truck.truck % 340),
             "created_at": now,
         }

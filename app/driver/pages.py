@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.accounts.authorisation import allow
+from app.bookings.service import find_of_trip
+from app.bookings.vocabulary import BookingState
 from app.checkpoints.turns import priority_of
 from app.dispatch.vocabulary import OrderKind, RecipientStatus
 from app.forecasting.skill import list_fallbacks_of_drivers
@@ -54,6 +56,8 @@ def show_driver(
         "driver/driver.html",
         outlook=outlook,
         profile=profile,
+        booking=find_of_trip(session, outlook.trip_id) if outlook else None,
+        booking_states=BookingState.by_name(),
         places=places,
         stages=Stage.way(Direction.EXPORT),
         steps=steps,

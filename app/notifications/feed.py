@@ -41,6 +41,7 @@ WEBHOOK_TYPES: Final = {
     "order": "order.changed",
     REGISTER: "register.changed",
     "device": "device.event",
+    "booking": "booking.changed",
     "gate_notice": "gate.notice",
 }
 """Event of the platform → type of the message that an enterprise's system gets."""
@@ -60,6 +61,7 @@ REGISTER_SUBJECT: Final = (
 """What tells one thing that happened to the registers from another of its kind."""
 EMERGENCIES: Final = frozenset({"sos", "accident"})
 NOTIFIED_OF_EMERGENCIES: Final = (Role.TRAFFIC_POLICE.value,)
+BOOKING_TOLD: Final = ("booking_id", "plate", "starts_at", "until", "reason")
 OF_TRIP: Final = frozenset({"trip_agreed", "trip_refused"})
 """What of the registers is told to those who may open the trip."""
 
@@ -122,6 +124,10 @@ def message_of(type_: str, data: Mapping[str, Any]) -> Message | None:
         told = {"plate": data.get("plate"), "event_id": data.get("event_id")}
         roles = NOTIFIED_OF_EMERGENCIES if data["kind"] in EMERGENCIES else ()
         return Message(f"device:{data.get('event_id')}", f"device.{data['kind']}", trip_id, told, roles)
+    if type_ == "booking" and f"booking.{data.get('kind')}" in TEXTS:
+        subject = f"booking:{data.get('booking_id')}:{data['kind']}:{data.get('at')}"
+        told = {name: data[name] for name in BOOKING_TOLD if name in data}
+        return Message(subject, f"booking.{data['kind']}", trip_id, told)
     if type_ == "gate_notice":
         subject = f"gate_notice:{data['notice_id']}:{data['version']}:{data['change']}"
         told = {name: data[name] for name in ("notice", "gate_name", "plates") if name in data}

@@ -14,7 +14,16 @@ from app.notifications.texts import URGENT, text_of
 from app.notifications.vocabulary import DeliveryStatus
 from app.platform.json import JsonObject
 
-EventType = Literal["trip.changed", "trip.step", "trip.fee", "order.changed", "register.changed", "gate.notice"]
+EventType = Literal[
+    "trip.changed",
+    "trip.step",
+    "trip.fee",
+    "order.changed",
+    "register.changed",
+    "device.event",
+    "booking.changed",
+    "gate.notice",
+]
 
 
 class NotificationOut(BaseModel):

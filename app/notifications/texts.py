@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
-from app.gates.notice import GateNotice, describe
+from app.gates.notice import GateNotice, describe, show_moment
 from app.platform.labels import N_
 from app.procedures.steps import Step
 from app.registers.vocabulary import DocumentKind
@@ -43,6 +43,19 @@ TEXTS: Final = {
     "device.accident": N_("The tracker of {plate} reports an accident"),
     "device.power_lost": N_("The tracker of {plate} lost its power"),
     "device.low_battery": N_("The battery of the device of {plate} is low"),
+    "booking.booked": N_("{plate}: a place is booked, {starts_at}"),
+    "booking.extended": N_("{plate}: the booking was extended, come until {until}"),
+    "booking.offered": N_("{plate}: a place became free, {starts_at}; confirm it within minutes"),
+    "booking.called_up": N_("{plate} is called up: the way is free, come now"),
+    "booking.yard_closed": N_("{plate}: the yard was closed ({reason}); a place is booked elsewhere, {starts_at}"),
+    "booking.moved": N_("{plate}: the yard has fewer places; a place is booked elsewhere, {starts_at}"),
+    "booking.gate_moved": N_("{plate}: the booking went along to the other gate, {starts_at}"),
+    "booking.released": N_("{plate}: no place can be kept; the booking is released and counts against nobody"),
+    "booking.no_show": N_("{plate} was called up and did not come; that counts against the vehicle. You can appeal."),
+    "booking.cancelled_in_time": N_("{plate}: the booking of {starts_at} was cancelled"),
+    "booking.cancelled_late": N_("{plate}: the booking of {starts_at} was cancelled late; it counts. You can appeal."),
+    "booking.excused": N_("{plate}: the appeal was accepted; it counts no more"),
+    "booking.upheld": N_("{plate}: the appeal was refused"),
     "notice.planned": N_("Announced: {notice}"),
     "notice.begun": N_("Now: {notice}"),
     "notice.changed": N_("Changed: {notice}"),
@@ -59,6 +72,11 @@ URGENT: Final = frozenset(
         "register.driving_hours",
         "register.claimed",
         "register.trip_asked",
+        "booking.offered",
+        "booking.called_up",
+        "booking.yard_closed",
+        "booking.released",
+        "booking.no_show",
         "notice.begun",
         "device.sos",
         "device.accident",
@@ -71,6 +89,7 @@ ICONS: Final = {
     "fee": "cash",
     "order": "flag-exclamation",
     "register": "folders",
+    "booking": "calendar-clock",
     "notice": "ban",
     "device": "urgent",
 }
@@ -82,7 +101,7 @@ MAX_PLATES: Final = 5
 def text_of(kind: str, data: Mapping[str, object], gettext: Callable[[str], str]) -> str:
     """A notification in words; `gettext` translates."""
     template = gettext(TEXTS.get(kind, kind))
-    if kind.startswith(("register.", "device.")):
+    if kind.startswith(("register.", "device.", "booking.")):
         return template.format_map(_Told(data, gettext))
     step, notice = data.get("step"), data.get("notice")
     if isinstance(notice, Mapping):
@@ -93,7 +112,7 @@ def text_of(kind: str, data: Mapping[str, object], gettext: Callable[[str], str]
 
 
 class _Told(dict[str, str]):
-    """What the registers tell, as text: the names of documents translated, dates as they are written here."""
+    """What is told, as text: the names of documents translated, dates and times as they are written here."""
 
     def __init__(self, data: Mapping[str, object], gettext: Callable[[str], str]) -> None:
         super().__init__({name: str(value) for name, value in data.items()})
@@ -102,6 +121,9 @@ class _Told(dict[str, str]):
             self["what"] = gettext(document.label)
         if "expires_on" in self:
             self["expires_on"] = date.fromisoformat(self["expires_on"]).strftime("%d/%m/%Y")
+        for name in ("starts_at", "until"):
+            if "T" in self.get(name, ""):
+                self[name] = show_moment(datetime.fromisoformat(self[name]))
 
     def __missing__(self, name: str) -> str:
         return "–"

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import acting, allow
 from app.accounts.service import account_names
+from app.bookings.rules import RULES
 from app.dispatch.policy import POLICY
 from app.gates import service as gates
 from app.planning.endpoints import GateSettingIn
@@ -243,7 +244,10 @@ class PolicyEditor(Generic[M]):
 ADVICE: Final = PolicyEditor("policy", N_("When the platform warns, and what it proposes"), POLICY)
 YARD_PLAN: Final = PolicyEditor("yard-plan", N_("What the yard plan aims at"), WEIGHTS)
 TRIP_EXPIRY: Final = PolicyEditor("trip-expiry", N_("Trips whose truck never comes"), EXPIRY)
-POLICIES: Final[Mapping[str, PolicyEditor[Any]]] = {editor.key: editor for editor in (ADVICE, YARD_PLAN, TRIP_EXPIRY)}
+BOOKING_RULES: Final = PolicyEditor("booking-rules", N_("How places are booked"), RULES)
+POLICIES: Final[Mapping[str, PolicyEditor[Any]]] = {
+    editor.key: editor for editor in (ADVICE, YARD_PLAN, TRIP_EXPIRY, BOOKING_RULES)
+}
 
 
 def _site_name(corridor: Corridor, site_id: str, language: str) -> str:

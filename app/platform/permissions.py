@@ -172,6 +172,18 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "orders.read": {R.TRAFFIC_POLICE: _ALL, R.PLANNER: _ALL, R.ENTERPRISE: _ORG, R.DRIVER: _OWN, R.AUDITOR: _ALL},
     "orders.issue": {R.TRAFFIC_POLICE: _ALL},
     "orders.respond": {R.DRIVER: _OWN},
+    # places that are booked by the hour
+    "bookings.read": {
+        R.TRAFFIC_POLICE: _ALL,
+        R.PLANNER: _ALL,
+        R.ENTERPRISE: _ORG,
+        R.DRIVER: _OWN,
+        R.YARD_OPERATOR: _GATE,
+        R.GATE_MANAGEMENT: _GATE,
+        R.AUDITOR: _ALL,
+    },
+    "bookings.write": {R.ENTERPRISE: _ORG},
+    "bookings.decide": {R.GATE_MANAGEMENT: _GATE},
     # yards
     "yards.move": {R.YARD_OPERATOR: _GATE},
     # planning

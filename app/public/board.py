@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from sqlalchemy.orm import Session
 
+from app.bookings.service import count_expected
 from app.dispatch.policy import POLICY, AdvicePolicy
 from app.dispatch.severity import severities
 from app.dispatch.vocabulary import Severity
@@ -74,6 +75,7 @@ class NoticeOnBoard:
 class GateOnBoard:
     """A gate now. `hours` are those of exports on a regular day, `changes_at` when it opens or closes next.
 
+    `booked_veh` are trucks that have a place booked and have not come, `queue_veh` those that stand at the gate.
     `queue_veh` and `tail_km` (kilometre of the road from the border) were measured at `measured_at`, `None` where
     nothing was of late; `wait_s` and `ahead` are of the forecast made at `forecast_made_at`, which looks `reach_s`
     ahead. `severity` is the worst of now and the next hours.
@@ -85,6 +87,7 @@ class GateOnBoard:
     changes_at: datetime | None
     hours: str
     queue_veh: float | None
+    booked_veh: int
     tail_km: float | None
     measured_at: datetime | None
     wait_s: Band | None
@@ -121,11 +124,13 @@ def make_board(
     """The board as of `now`; `say` puts an announcement in words."""
     profiles = profiles_without_bans(session, now, corridor)
     policy = POLICY.get(session).value
+    booked = count_expected(session)
     gates = []
     for gate in corridor.gates():
         known = gate_now(session, gate.site_id, now)
         announced = notices.list_notices(session, now, gate_id=gate.site_id)
-        gates.append(_gate(known, gate.name, profiles.get(gate.site_id), corridor, now, policy, announced, say))
+        profile, booked_veh = profiles.get(gate.site_id), booked.get(gate.site_id, 0)
+        gates.append(_gate(known, gate.name, profile, corridor, now, policy, announced, say, booked_veh))
     return Board(now, simulated, tuple(gates))
 
 
@@ -138,6 +143,7 @@ def _gate(
     policy: AdvicePolicy,
     announced: list[GateNotice],
     say: Callable[[GateNotice], str],
+    booked_veh: int,
 ) -> GateOnBoard:
     hours = None if profile is None else profile.of("export").opening_hours
     is_open = hours is not None and hours.open_at(now)
@@ -165,6 +171,7 @@ def _gate(
         is_open=is_open,
         changes_at=changes_at,
         hours="" if hours is None else str(hours.without_holidays()),
+        booked_veh=booked_veh,
         queue_veh=None if known.queue is None else known.queue.queue_veh,
         tail_km=None if known.queue is None else known.queue.tail_km,
         measured_at=None if known.queue is None else known.queue.time,

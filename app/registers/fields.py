@@ -27,6 +27,13 @@ FIELDS: Final[Mapping[Subject, Mapping[str, Field]]] = MappingProxyType(
             "vehicle_class": Field(
                 kind="choice", label=N_("Class of vehicle"), choices=tuple(VehicleClass), required=True
             ),
+            "chassis_number": Field(
+                kind="text",
+                label=N_("Chassis number"),
+                length=30,
+                help=N_("from the registration certificate; needed to book a place"),
+                placeholder="LZZ5ELND8NW123456",
+            ),
             "payload_kg": Field(
                 kind="whole", label=N_("Registered payload (kg)"), minimum=MIN_PAYLOAD_KG, maximum=MAX_LOAD_KG
             ),

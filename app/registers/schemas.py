@@ -37,6 +37,7 @@ VEHICLE_EXAMPLE: dict[str, JsonValue] = {
     "vehicle_class": "tractor",
     "payload_kg": 26000,
     "axles": 3,
+    "chassis_number": "LZZ5ELND8NW123456",
     "inspection_expires": "2026-12-31",
 }
 DRIVER_EXAMPLE: dict[str, JsonValue] = {
@@ -69,6 +70,9 @@ class VehicleIn(_EntryIn):
     vehicle_class: VehicleClass
     payload_kg: int | None = Field(None, ge=0, le=2**31 - 1)
     axles: int | None = Field(None, ge=0, le=100)
+    chassis_number: Annotated[PlainText, Field(max_length=40)] = Field(
+        "", description="Needed to book a place: the vehicle's identity whatever plate it carries."
+    )
     inspection_expires: date | None = None
 
 
@@ -144,6 +148,7 @@ class VehicleOut(_EntryOut):
     payload_kg: int | None
     axles: int | None
     inspection_expires: date | None
+    chassis_number: str
 
     @classmethod
     def of(cls, listed: ListedVehicle) -> Self:

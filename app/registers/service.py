@@ -1,7 +1,7 @@
 """What an enterprise keeps on file: vehicles, drivers, containers and their documents. Opens no sight of anything.
 
-Published for reading and joining: `held_by`, `holder_of`, `is_held_by`, `own_vehicles`, `proven_since`. The claims are
-in `claims`.
+Published for reading and joining: `held_by`, `holder_of`, `is_held_by`, `own_vehicles`, `proven_since`; of a vehicle
+`chassis_number_of`. The claims are in `claims`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from app.platform.json import JsonObject
 from app.platform.permissions import Principal, Role, Scope
 from app.platform.personal_fields import digest
 from app.registers import papers, store
+from app.registers.chassis_number import normalise_chassis_number
 from app.registers.claims import known_vehicle, organisation_of
 from app.registers.container_number import normalise_container_number, show_container_number
 from app.registers.fields import DOCUMENT_FIELDS, FIELDS
@@ -28,6 +29,7 @@ from app.registers.scope import is_held_by as is_held_by
 from app.registers.scope import own_vehicles as own_vehicles
 from app.registers.scope import proven_since as proven_since
 from app.registers.store import ENTRY_CLASSES, Entry, ListedDriver, ListedVehicle
+from app.registers.store import chassis_number_of as chassis_number_of
 from app.registers.tables import RegisteredContainer, RegisteredDocument, RegisteredDriver
 from app.registers.vocabulary import Subject, VehicleClass
 from app.web.form_values import is_given, read_fields
@@ -39,6 +41,7 @@ from ingest import plates
 
 _DEFAULTS: Final[Mapping[str, object]] = {
     "note": "",
+    "chassis_number": "",
     "phone": "",
     "paper_number": "",
     "licence_number": "",
@@ -288,6 +291,11 @@ def _check_vehicle(
     norm = plates.normalise_plate(values["plate"])
     is_trailer = VehicleClass.get(values["vehicle_class"]).is_trailer
     problems = _dates(values, ("inspection_expires",), action.now)
+    if values.get("chassis_number"):
+        try:
+            values = {**values, "chassis_number": normalise_chassis_number(values["chassis_number"])}
+        except InvalidInputError as error:
+            problems.append(Problem("chassis_number", error.message, error.values))
     if (plates.vehicle_kind(norm) == "trailer") is not is_trailer:
         message = (
             "{plate} is the plate of a truck; choose a class of trucks, or write the trailer's plate."
@@ -300,7 +308,7 @@ def _check_vehicle(
     same = store.find_entry_of_vehicle(action.session, owner, vehicle.vehicle_id)
     if same is not None and same is not entry:
         raise ConflictError("{plate} is on your file already.", field="plate", plate=vehicle.plate)
-    columns = ("vehicle_class", "payload_kg", "axles", "inspection_expires", "note")
+    columns = ("vehicle_class", "payload_kg", "axles", "inspection_expires", "chassis_number", "note")
     return {"vehicle_id": vehicle.vehicle_id, **{name: values.get(name) for name in columns}}
 
 

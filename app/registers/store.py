@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, cast
 
-from sqlalchemy import ColumnElement, or_, select, text
+from sqlalchemy import ColumnElement, and_, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,7 @@ from app.registers.tables import (
     RegisteredDocument,
     RegisteredDriver,
     RegisteredVehicle,
+    VehicleHolding,
     digests_of,
 )
 from app.registers.vocabulary import Subject
@@ -84,6 +85,30 @@ def find_entry_of_vehicle(session: Session, organisation_id: int, vehicle_id: in
             RegisteredVehicle.removed_at.is_(None),
         )
     ).one_or_none()
+
+
+def chassis_number_of(session: Session, vehicle_id: int, organisation_id: int) -> str:
+    """The chassis number of a vehicle: as who has proven it keeps it, else as an enterprise does; "" if not."""
+    query = (
+        select(RegisteredVehicle.chassis_number)
+        .outerjoin(
+            VehicleHolding,
+            and_(
+                VehicleHolding.vehicle_id == RegisteredVehicle.vehicle_id,
+                VehicleHolding.organisation_id == RegisteredVehicle.organisation_id,
+                VehicleHolding.ended_at.is_(None),
+            ),
+        )
+        .where(
+            RegisteredVehicle.vehicle_id == vehicle_id,
+            RegisteredVehicle.removed_at.is_(None),
+            RegisteredVehicle.chassis_number != "",
+            or_(VehicleHolding.holding_id.is_not(None), RegisteredVehicle.organisation_id == organisation_id),
+        )
+        .order_by(VehicleHolding.holding_id.nulls_last(), RegisteredVehicle.entry_id)
+        .limit(1)
+    )
+    return session.scalar(query) or ""
 
 
 def _vehicles(session: Session, *conditions: ColumnElement[bool]) -> list[ListedVehicle]:

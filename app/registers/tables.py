@@ -48,6 +48,7 @@ class RegisteredVehicle(_Entry, Base):
     __table_args__ = (
         CheckConstraint(one_of("vehicle_class", VehicleClass), name="vehicle_class"),
         Index("uq_registered_vehicle", "organisation_id", "vehicle_id", unique=True, postgresql_where=text(_STANDS)),
+        Index("ix_registered_vehicle_vehicle_id", "vehicle_id", postgresql_where=text(_STANDS)),
         Index("ix_registered_vehicle_expiry", "inspection_expires", postgresql_where=text(_STANDS)),
         {"schema": "app"},
     )
@@ -58,6 +59,8 @@ class RegisteredVehicle(_Entry, Base):
     payload_kg: Mapped[int | None]
     axles: Mapped[int | None]
     inspection_expires: Mapped[date | None]
+    chassis_number: Mapped[str] = mapped_column(server_default="")
+    """In normal form; what tells the vehicle from others whatever plate it carries. Empty: not known."""
 
 
 class RegisteredDriver(_Entry, Base):

@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 
 from app.accounts.authorisation import allow
 from app.accounts.service import account_names
+from app.bookings.service import NamedBooking, list_of_yard
+from app.bookings.vocabulary import BookingState
 from app.forecasting.skill import Fallback, list_fallbacks
 from app.forecasting.skill_endpoints import wording_of
 from app.forecasting.stay_learning import find_estimate
@@ -30,6 +32,7 @@ from capacity.count_store import Count
 from capacity.ledger import YardState
 from capacity.reconciling import Occupancy
 from capacity.store import Inside
+from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import NotFoundError
 from ingest.plates import display_plate
@@ -72,6 +75,8 @@ class YardBoard:
     name: dict[str, str]
     inside: Sequence[tuple[Inside, timedelta]]
     expected: Sequence[ExpectedTruck]
+    bookings: Sequence[NamedBooking]
+    """Today's, by their hour."""
     chart: Chart | None
     contradictions: Sequence[tuple[str, str, JsonObject]]
     fallbacks: Sequence[Fallback]
@@ -110,7 +115,13 @@ def show_board(
 def _render(request: Request, template: str, **context: Any) -> Response:
     wording = wording_of(request)
     return render(
-        request, template, shown_plate=display_plate, long_stay=LONG_STAY, say_fallback=wording.fallback, **context
+        request,
+        template,
+        shown_plate=display_plate,
+        long_stay=LONG_STAY,
+        say_fallback=wording.fallback,
+        booking_states=BookingState.by_name(),
+        **context,
     )
 
 
@@ -128,11 +139,13 @@ def _board(session: Session, corridor: Corridor, state: YardState, now: datetime
     inside = capacity_store.list_inside(session, state.yard_id, limit=LISTED)
     counts = count_store.list_counts(session, state.yard_id, limit=1)
     counted_by = counts[0].counted_by if counts else None
+    today = now.astimezone(LOCAL_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
     return YardBoard(
         state=state,
         name=site.name if site else {"vi": state.yard_id, "en": state.yard_id, "zh": state.yard_id},
         inside=[(truck, now - truck.entered_at) for truck in inside],
         expected=store.expected_trucks(session, state.yard_id, limit=30),
+        bookings=list_of_yard(session, state.yard_id, today, today + timedelta(days=1)),
         chart=draw(forecast, state) if forecast else None,
         contradictions=[
             (contradiction.code, CONTRADICTIONS[contradiction.code], _words(contradiction.values))

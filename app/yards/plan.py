@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 import numpy as np
 from sqlalchemy.orm import Session
 
+from app.bookings.service import KeptPlace
 from app.forecasting.state import ComingTruck, CorridorNow
 from app.gates.profile import GateProfile
 from app.platform import outbox
 from app.platform.json import JsonObject
 from app.trips.places import Places, StagingArea
 from capacity import store as capacity_store
+from capacity.keeping import keep_places, kept_veh
 from capacity.ledger import YardState
 from capacity.plan import YardPlan, make_plan
 from capacity.problem import PlanWeights, WaitingSpace, YardProblem, whole_trucks
@@ -57,11 +59,17 @@ class PlannedPlace:
 
 @dataclass(frozen=True)
 class PlanInput:
-    """The problem, and the trucks its rows stand for."""
+    """The problem, and the trucks its rows stand for.
+
+    `booked` are trucks with a booked place, which the problem leaves out; `kept_veh` (Y, T) the trucks expected in the
+    places that are kept for bookings, for which the problem has fewer.
+    """
 
     problem: YardProblem
     trucks: tuple[ComingTruck, ...]
     yards: tuple[YardState, ...]
+    booked: tuple[tuple[ComingTruck, PlannedPlace], ...]
+    kept_veh: np.ndarray
 
 
 def build_problem(
@@ -72,8 +80,11 @@ def build_problem(
     previous: Mapping[int, Assignment],
     weights: PlanWeights | None = None,
     places_veh: Mapping[str, Sequence[int]] | None = None,
+    kept: Sequence[KeptPlace] = (),
 ) -> PlanInput:
     """The yard problem of the next day; `places_veh`, of each yard by step, where they are not as now all day.
+
+    `kept` are booked places: their trucks get them in their hour, whatever else comes, and the problem is what is left.
 
     Declared trucks go to the yards of their gate (of any that takes their goods under their regime, if the road still
     leads there); trucks without a trip to the temporary yards, where they are declared with help. The median forecast
@@ -82,7 +93,13 @@ def build_problem(
     now, yards = corridor.state.made_at, corridor.yards
     end_s = STEP_S * STEPS
     arrivals = [(truck, _arrivals(truck, yards, forecast, places, now)) for truck in corridor.coming]
-    arrivals = [(truck, reach_s) for truck, reach_s in arrivals if np.nanmin([*reach_s, np.inf]) < end_s]
+    booked, promised = split_booked(arrivals, kept, [yard.yard_id for yard in yards], now)
+    has_place = {place.trip_id for _, place in booked}
+    arrivals = [
+        (truck, reach_s)
+        for truck, reach_s in arrivals
+        if np.nanmin([*reach_s, np.inf]) < end_s and truck.trip_id not in has_place
+    ]
     trucks = tuple(truck for truck, _ in arrivals)
     N, Y = len(trucks), len(yards)
     arrive_s = np.array([reach_s for _, reach_s in arrivals], float).reshape(N, Y)
@@ -133,7 +150,51 @@ def build_problem(
         waiting=_waiting_space(trucks, places, gate_ids),
         before_veh=np.array([sum(y.inside_veh for y in yards if y.gate_id == gate_id) for gate_id in gate_ids], float),
     )
-    return PlanInput(problem, trucks, yards)
+    yard_of = np.array([index[yard_id] for yard_id, _ in promised], np.int64)
+    step_of = np.array([free_s // STEP_S for _, free_s in promised], np.int64)
+    kept_problem = keep_places(problem, yard_of, step_of)
+    return PlanInput(kept_problem, trucks, yards, tuple(booked), kept_veh(problem, yard_of, step_of))
+
+
+def split_booked(
+    arrivals: Sequence[tuple[ComingTruck, Sequence[float]]],
+    kept: Sequence[KeptPlace],
+    yard_ids: Sequence[str],
+    now: datetime,
+) -> tuple[list[tuple[ComingTruck, PlannedPlace]], list[tuple[str, float]]]:
+    """Trucks with their booked places, and the yard and time (s from now) of every place to keep.
+
+    A truck that comes before its hour waits for it; one that comes later goes in when it comes. One that is not on the
+    road yet is expected for its hour. A truck that the road no longer leads there has no booked place.
+    """
+    reach_of = {truck.trip_id: (truck, reach_s) for truck, reach_s in arrivals if truck.trip_id is not None}
+    booked: list[tuple[ComingTruck, PlannedPlace]] = []
+    promised: list[tuple[str, float]] = []
+    for place in kept:
+        if place.yard_id not in yard_ids:
+            continue
+        starts_s = max((place.starts_at - now).total_seconds(), 0.0)
+        if place.trip_id not in reach_of:
+            promised.append((place.yard_id, starts_s))
+            continue
+        truck, reach_s = reach_of[place.trip_id]
+        arrive_s = float(reach_s[yard_ids.index(place.yard_id)]) if truck.index >= 0 else starts_s
+        if not np.isfinite(arrive_s):
+            continue
+        free_s = max(starts_s, arrive_s)
+        wait_s = round(free_s - arrive_s)
+        planned = PlannedPlace(
+            trip_id=place.trip_id,
+            vehicle_id=truck.vehicle_id,
+            yard_id=place.yard_id,
+            arrive_at=now + timedelta(seconds=arrive_s),
+            place_free_at=now + timedelta(seconds=free_s),
+            wait_s=wait_s,
+            reason={"code": "booked", "wait_s": wait_s, "until": place.starts_at.isoformat()},
+        )
+        booked.append((truck, planned))
+        promised.append((place.yard_id, free_s))
+    return booked, promised
 
 
 def plan_yards(
@@ -151,12 +212,14 @@ def plan_yards(
         for i, truck in enumerate(given.trucks)
         if truck.trip_id is not None
     ]
+    found += [place for _, place in given.booked]
+    occupancy_veh = plan.occupancy_veh + given.kept_veh
     summary = {
-        "trucks": len(given.trucks),
-        "placed": int((plan.yard >= 0).sum()),
+        "trucks": len(given.trucks) + len(given.booked),
+        "placed": int((plan.yard >= 0).sum()) + len(given.booked),
         "waiting": int((plan.wait_s > STEP_S).sum()),
         "yards": {
-            yard_id: {"occupancy_veh": np.round(plan.occupancy_veh[j], 1).tolist()}
+            yard_id: {"occupancy_veh": np.round(occupancy_veh[j], 1).tolist()}
             for j, yard_id in enumerate(given.problem.yard_ids)
         },
         "step_s": STEP_S,
@@ -171,7 +234,7 @@ def plan_yards(
         summary=summary,
         assignments=[vars(place) for place in found],
     )
-    truck_of = {truck.trip_id: truck for truck in given.trucks}
+    truck_of = {truck.trip_id: truck for truck in (*given.trucks, *(truck for truck, _ in given.booked))}
     for place in found:
         if _is_news(place, previous.get(place.trip_id)):
             _publish_assignment(session, truck_of[place.trip_id], place, now)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from app.bookings.keeping import move_from_full
 from app.platform.actions import ActionContext
 from app.trips.yard_ledger import publish_yards
 from app.yards.service import require_own_yard
@@ -46,7 +47,7 @@ def set_places(action: ActionContext, yard_id: str, zone_id: str, values: ZoneIn
 
 
 def close(action: ActionContext, yard_id: str, values: ClosureIn) -> ClosureOut:
-    """Close a yard or a zone of it.
+    """Close a yard or a zone of it. Bookings that it has no place for any more go elsewhere, and are told why.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def close(action: ActionContext, yard_id: str, values: ClosureIn) -> ClosureOut:
     NotFoundError, InvalidInputError
         If there is no such yard or zone, or the closure is over before it begins.
     """
-    require_own_yard(action.session, action.actor, yard_id)
+    yard = require_own_yard(action.session, action.actor, yard_id)
     since = values.since or action.now
     if values.until is not None and values.until <= max(since, action.now):
         raise InvalidInputError(
@@ -74,6 +75,7 @@ def close(action: ActionContext, yard_id: str, values: ClosureIn) -> ClosureOut:
     )
     after = values.model_dump(mode="json") | {"closure_id": closure.closure_id}
     action.record("yard.close", "yard", yard_id, None, after)
+    move_from_full(action.by_platform(), [yard.gate_id], values.reason)
     _publish(action, yard_id)
     return ClosureOut.model_validate(closure)
 

@@ -16,6 +16,7 @@ PAGES = {
         "/declarations",
         "/declarations/new",
         "/declarations/import",
+        "/bookings",
         "/enterprise/webhooks",
         "/enterprise/register",
         "/enterprise/register/vehicles/new",
@@ -39,7 +40,7 @@ PAGES = {
     "animal_quarantine": ("/station",),
     "plant_quarantine": ("/station",),
     "customs": ("/station",),
-    "gate_management": ("/fees",),
+    "gate_management": ("/fees", "/appeals"),
     "tax": ("/fees",),
     "support": ("/support", "/claims"),
 }

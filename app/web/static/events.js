@@ -2,7 +2,7 @@
 
 const TYPES = [
   "positions", "order", "order_response", "advisory", "forecast", "yard", "assignment", "trip", "scenario", "resync", "hello",
-  "sheet", "fee", "plate", "equipment", "notification", "undeclared", "gate_notice", "finding", "import",
+  "sheet", "fee", "plate", "equipment", "notification", "undeclared", "gate_notice", "booking", "finding", "import",
 ];
 const SILENCE_MS = 40_000; // the server says something at least every 15 s
 

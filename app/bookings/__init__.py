@@ -1,0 +1,1 @@
+"""Places by the hour that enterprises book: held, confirmed, called up, kept."""

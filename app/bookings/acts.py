@@ -1,0 +1,116 @@
+"""What happens to a booking, written down: its new state, the audit log, and the news to those whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.bookings import store
+from app.bookings.supply import HourSupply, hour_of_gate
+from app.bookings.tables import Booking
+from app.platform.actions import ActionContext, Event
+from app.platform.json import JsonObject
+from app.platform.permissions import Role
+from app.trips.service import Trip
+from app.trips.timeline import audience_of
+from capacity.slots import SlotAct, SlotRules, SlotState, after, to_offer
+from ingest.tables import Vehicle
+
+EVENT: Final = "booking"
+GATE_ROLES: Final = (str(Role.YARD_OPERATOR), str(Role.GATE_MANAGEMENT))
+
+
+def apply(
+    action: ActionContext,
+    booking: Booking,
+    act: SlotAct,
+    values: Mapping[str, object] | None = None,
+    *,
+    told: str = "",
+) -> None:
+    """Let an act happen to a locked booking.
+
+    Arguments: `values`, columns that change beside the state; `told`, what people are told has happened, the new state
+    if nothing is given.
+
+    Raises
+    ------
+    ConflictError
+        If the act is none of the booking's state.
+    """
+    state = after(SlotState(booking.state), act)
+    change(action, booking, str(act), {"state": state, "state_since": action.now, **(values or {})}, told=told or state)
+
+
+def change(action: ActionContext, booking: Booking, name: str, values: Mapping[str, object], *, told: str) -> None:
+    """Change columns of a locked booking, and tell of it as `told`."""
+    before = summary(booking)
+    store.update_booking(action.session, booking, values)
+    action.record(f"bookings.{name}", "booking", booking.booking_id, before, summary(booking))
+    tell(action, booking, told)
+
+
+def tell(action: ActionContext, booking: Booking, told: str) -> None:
+    """Let the enterprise, the driver and the gate know."""
+    trip, plate = action.session.execute(
+        select(Trip, Vehicle.plate)
+        .join(Vehicle, Vehicle.vehicle_id == booking.vehicle_id)
+        .where(Trip.trip_id == booking.trip_id)
+    ).one()
+    data = {
+        "booking_id": booking.booking_id,
+        "trip_id": booking.trip_id,
+        "gate_id": booking.gate_id,
+        "yard_id": booking.yard_id,
+        "kind": told,
+        "plate": plate,
+        "starts_at": booking.starts_at.isoformat(),
+        "until": booking.until.isoformat(),
+        "reason": booking.reason,
+        "at": action.now.isoformat(),
+    }
+    action.publish_event(Event(EVENT, audience_of(trip, GATE_ROLES, gates=(booking.gate_id,)), data))
+
+
+def summary(booking: Booking) -> JsonObject:
+    """What the audit log keeps of a booking."""
+    moments = {name: getattr(booking, name) for name in ("starts_at", "until", "held_until", "called_up_at")}
+    kept = ("trip_id", "gate_id", "yard_id", "chassis_number", "state", "is_priority", "reason")
+    return {
+        **{name: getattr(booking, name) for name in kept},
+        **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
+    }
+
+
+def settle_hour(action: ActionContext, gate_id: str, starts_at: datetime, rules: SlotRules) -> HourSupply:
+    """Take back holds that ran out in an hour of a locked gate, and offer what is free to who stands by; the hour then.
+
+    A place is offered by holding it, so no two are offered the same one. An offer lasts as a hold does; who lets it run
+    out is not offered another.
+    """
+    session, now = action.session, action.now
+    in_hour = (Booking.gate_id == gate_id, Booking.starts_at == starts_at)
+    ran_out = (Booking.state == SlotState.HELD, Booking.held_until <= now)
+    for booking in store.lock_bookings(session, *in_hour, *ran_out):
+        apply(action, booking, SlotAct.LAPSE)
+    supply = hour_of_gate(session, gate_id, starts_at, now)
+    standing_by = store.lock_bookings(session, *in_hour, Booking.state == SlotState.STANDBY)
+    for booking in to_offer(standing_by, supply.load, rules):
+        yard_id = supply.roomiest()
+        if yard_id is None:
+            break
+        offered = {"yard_id": yard_id, "held_until": min(now + rules.hold, starts_at)}
+        apply(action, booking, SlotAct.OFFER, offered, told="offered")
+        supply.take(yard_id, is_priority=booking.is_priority)
+    return supply
+
+
+def locked_hours(session: Session, gate_ids: Collection[str]) -> list[tuple[str, datetime]]:
+    """The gate and hour of every booking that stands by or is held, of locked gates."""
+    waiting = (SlotState.STANDBY, SlotState.HELD)
+    found = store.lock_bookings(session, Booking.gate_id.in_(gate_ids), Booking.state.in_(waiting))
+    return sorted(store.by_hour(found))

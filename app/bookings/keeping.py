@@ -1,0 +1,168 @@
+"""What the platform does of itself with bookings, each minute: who has come, who has not, who is called up, who is
+offered a place, and whose place a closed yard took."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from app.bookings import store
+from app.bookings.acts import apply, change, locked_hours, settle_hour
+from app.bookings.rules import RULES
+from app.bookings.service import cancelling
+from app.bookings.supply import HourSupply, hours_of_gate, next_hour
+from app.bookings.tables import Booking
+from app.platform.actions import ActionContext
+from app.trips.vocabulary import Stage
+from capacity import slots
+from capacity import store as capacity_store
+from capacity.slots import HOUR, KEPT, SlotAct, SlotRules, SlotState
+
+S = SlotState
+EARLY: Final = HOUR
+"""Who stands at the gate so long before the own hour has come; who is earlier waits for it like everybody."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How many bookings each of these happened to."""
+
+    followed: int
+    called_up: int
+    moved: int
+
+
+def keep_up(session: Session, now: datetime, queues_veh: Mapping[str, float]) -> Kept:
+    """The minute of all bookings; `queues_veh` is the measured queue of each gate."""
+    action = ActionContext(session, None, now)
+    rules = RULES.get(session).value.to_slots()
+    gate_ids = sorted(set(capacity_store.gates_of_yards(session).values()))
+    store.lock_gates(session, gate_ids)
+    followed = _follow_trips(action, rules)
+    moved = move_from_full(action, gate_ids)
+    for gate_id, starts_at in locked_hours(session, gate_ids):
+        settle_hour(action, gate_id, starts_at, rules)
+    return Kept(followed, _call_up(action, rules, queues_veh), moved)
+
+
+def _follow_trips(action: ActionContext, rules: SlotRules) -> int:
+    """Note who has come, and end the bookings of trips that are over and of trucks that did not come; how many."""
+    found = 0
+    for booking, stage in store.lock_with_stage(action.session):
+        act = _what_happened(booking, Stage(stage), action.now, rules)
+        if act is not None:
+            apply(action, booking, act)
+            found += 1
+    return found
+
+
+def _what_happened(booking: Booking, stage: Stage, now: datetime, rules: SlotRules) -> SlotAct | None:
+    state = S(booking.state)
+    if stage is Stage.CANCELLED:
+        return cancelling(booking, now, rules)
+    if state is S.STANDBY and (now >= booking.starts_at or stage not in Stage.before_queue()):
+        return SlotAct.LAPSE
+    if state is S.HELD and booking.held_until is not None and booking.held_until <= now:
+        return SlotAct.LAPSE
+    if state not in KEPT:
+        return None
+    is_called = booking.called_up_at is not None
+    if stage in (*Stage.at_gate(), Stage.OUT):
+        has_come = is_called or stage is not Stage.QUEUED or now >= booking.starts_at - EARLY
+        return SlotAct.ARRIVE if has_come else None
+    if booking.called_up_at is not None and slots.is_missed(booking.until, booking.called_up_at, now, rules):
+        return SlotAct.MISS
+    return SlotAct.RELEASE if stage is Stage.EXPIRED else None
+
+
+def _call_up(action: ActionContext, rules: SlotRules, queues_veh: Mapping[str, float]) -> int:
+    """Tell those whose hour is near to come, while the queue is short and their yard has room; how many."""
+    session, now = action.session, action.now
+    called = store.count_called_up(session)
+    waiting = store.lock_bookings(session, Booking.state.in_((S.BOOKED, S.EXTENDED)))
+    found = 0
+    for yard in capacity_store.yard_states(session, now):
+        own = [booking for booking in waiting if booking.yard_id == yard.yard_id]
+        chosen = slots.to_call_up(
+            own,
+            queue_veh=queues_veh.get(yard.gate_id, 0.0),
+            room_veh=yard.free_veh - called.get(yard.yard_id, 0),
+            now=now,
+            rules=rules,
+        )
+        for booking in chosen:
+            apply(action, booking, SlotAct.CALL_UP, {"called_up_at": now})
+        found += len(chosen)
+    return found
+
+
+# Places that are lost
+
+
+def move_from_full(action: ActionContext, gate_ids: Collection[str], reason: str = "") -> int:
+    """Give those another place whose yard has fewer places in their hour than are booked; how many.
+
+    Another yard of the gate in the same hour, else the next hour with a place; without any within the time that is
+    booked ahead the booking is released, which counts against nobody. `reason` is told to them.
+    """
+    store.lock_gates(action.session, gate_ids)
+    return sum(_move_from_full(action, gate_id, reason) for gate_id in sorted(gate_ids))
+
+
+def _move_from_full(action: ActionContext, gate_id: str, reason: str) -> int:
+    ahead = hours_ahead(action, gate_id)
+    if not ahead:
+        return 0
+    kept = store.lock_bookings(
+        action.session,
+        Booking.gate_id == gate_id,
+        Booking.state.in_((*KEPT, S.HELD)),
+        Booking.starts_at >= ahead[0].starts_at,
+    )
+    booked = store.by_yard_and_hour(kept)
+    found = 0
+    for supply in ahead:
+        for yard_id, load in list(supply.yards.items()):
+            own = booked.get((yard_id, supply.starts_at), [])
+            for booking in slots.to_move(own, load.places - (load.taken - len(own))):
+                told = "yard_closed" if reason else "moved"
+                seat(action, booking, gate_id, ahead, told=told, values={"reason": reason} if reason else {})
+                found += 1
+    return found
+
+
+def hours_ahead(action: ActionContext, gate_id: str) -> list[HourSupply]:
+    """The hours of a gate from the present one on, a day further than places are booked."""
+    rules = RULES.get(action.session).value.to_slots()
+    hours = int(rules.ahead / HOUR) + 24
+    return hours_of_gate(action.session, gate_id, next_hour(action.now) - HOUR, hours, action.now)
+
+
+def seat(
+    action: ActionContext,
+    booking: Booking,
+    gate_id: str,
+    ahead: Sequence[HourSupply],
+    *,
+    told: str,
+    values: Mapping[str, object] | None = None,
+) -> None:
+    """Give a locked booking the first place that a locked gate has from its hour on; else release it.
+
+    It may use the places of those without booking too: it was promised one. Arguments: `ahead`, the hours of the gate,
+    in which the place is then taken.
+    """
+    length = booking.until - booking.starts_at
+    for supply in ahead:
+        yard_id = supply.roomiest()
+        if supply.starts_at < booking.starts_at or yard_id is None:
+            continue
+        supply.take(yard_id, is_priority=booking.is_priority)
+        hour = {"starts_at": supply.starts_at, "until": supply.starts_at + length}
+        change(action, booking, "move", {"gate_id": gate_id, "yard_id": yard_id, **hour, **(values or {})}, told=told)
+        return
+    apply(action, booking, SlotAct.RELEASE, {"gate_id": gate_id, **(values or {})}, told="released")

@@ -1,0 +1,133 @@
+"""What is sent and answered of bookings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from app.bookings.rules import BookingRules
+from app.bookings.service import Calendar
+from app.bookings.store import NamedBooking
+from app.platform.fields import PlainText
+from app.platform.policies import InForceOut
+from capacity.slots import SlotState
+
+Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Text = Annotated[PlainText, Field(max_length=2000)]
+
+
+class BookingIn(BaseModel):
+    """A place to hold for a declared trip, in the hour that begins at `starts_at`."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"trip_id": 3, "starts_at": "2026-03-02T14:00:00+07:00"}]}
+    )
+
+    trip_id: Number
+    starts_at: AwareDatetime
+    stand_by: bool = Field(False, description="Wait for a place if the hour is full.")
+
+
+class ExtensionIn(BaseModel):
+    """By how many hours a booking is extended: one of the lengths that are set."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"hours": 4}]})
+
+    hours: int = Field(ge=1, le=24)
+
+
+class AppealIn(BaseModel):
+    """Why a no-show or a late cancellation should not count."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "Xe hỏng trên QL1A."}]})
+
+    text: Text
+
+
+class DecisionIn(BaseModel):
+    """What is decided of an appeal, and why."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"accept": True, "reason": "Có giấy của gara."}]}
+    )
+
+    accept: bool
+    reason: Text
+
+
+class BookingOut(BaseModel):
+    """A booking: its truck comes between `starts_at` and `until`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    booking_id: int
+    trip_id: int
+    organisation_id: int
+    plate: str = ""
+    code: str = ""
+    gate_id: str
+    yard_id: str | None
+    starts_at: datetime
+    until: datetime
+    state: SlotState
+    state_since: datetime
+    is_priority: bool
+    held_until: datetime | None
+    called_up_at: datetime | None
+    reason: str
+    appeal: str
+    appealed_at: datetime | None
+    appeal_answer: str
+    appeal_decided_at: datetime | None
+
+    @classmethod
+    def of(cls, named: NamedBooking) -> Self:
+        """With plate and trip code."""
+        found = cls.model_validate(named.booking)
+        return found.model_copy(update={"plate": named.plate, "code": named.code})
+
+
+class BookingList(BaseModel):
+    """Bookings, the newest first."""
+
+    items: list[BookingOut]
+
+
+class HourOut(BaseModel):
+    """An hour at a gate: places at all, those taken, and those that priority classes and others can book."""
+
+    starts_at: datetime
+    places: int
+    taken: int
+    free: int
+    free_priority: int
+
+
+class CalendarOut(BaseModel):
+    """The hours of a week at a gate."""
+
+    gate_id: str
+    hours: list[HourOut]
+
+    @classmethod
+    def of(cls, calendar: Calendar) -> Self:
+        """Hour by hour."""
+        return cls(
+            gate_id=calendar.gate_id,
+            hours=[
+                HourOut(
+                    starts_at=supply.starts_at,
+                    places=supply.load.places,
+                    taken=supply.load.taken,
+                    free=calendar.free(supply, is_priority=False),
+                    free_priority=calendar.free(supply, is_priority=True),
+                )
+                for supply in calendar.hours
+            ],
+        )
+
+
+class RulesOut(InForceOut[BookingRules]):
+    """The rules in force; version 0 while nobody has set them."""

@@ -1,0 +1,117 @@
+"""How many places each yard has in each hour, and how many are taken: from the gates' profiles and the ledger."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from app.bookings import store
+from app.forecasting.stay_learning import find_estimate
+from app.gates.service import profiles_without_bans
+from capacity import store as capacity_store
+from capacity import zone_store
+from capacity.slots import HOUR, HourLoad, SlotRules, places_of_hour
+from routing.gates import Server
+
+OPEN_ENDED: Final = timedelta(hours=24)
+"""As far as the yard plan looks (assumed)."""
+
+
+@dataclass
+class HourSupply:
+    """One hour at a gate: the load of each yard."""
+
+    starts_at: datetime
+    yards: dict[str, HourLoad] = field(default_factory=dict)
+
+    @property
+    def load(self) -> HourLoad:
+        """Of all yards together."""
+        loads = self.yards.values()
+        return HourLoad(
+            sum(load.places for load in loads),
+            sum(load.priority for load in loads),
+            sum(load.ordinary for load in loads),
+        )
+
+    def roomiest(self) -> str | None:
+        """The yard with the most places left; `None` if none has any."""
+        rooms = {yard_id: load.free_for_moved for yard_id, load in self.yards.items()}
+        best = max(rooms, key=lambda yard_id: (rooms[yard_id], yard_id), default=None)
+        return best if best is not None and rooms[best] > 0 else None
+
+    def take(self, yard_id: str, *, is_priority: bool) -> None:
+        """Count one place more as taken."""
+        load = self.yards[yard_id]
+        more = {"priority": load.priority + 1} if is_priority else {"ordinary": load.ordinary + 1}
+        self.yards[yard_id] = replace(load, **more)
+
+    def free(self, rules: SlotRules, *, is_priority: bool) -> int:
+        """Places that can be booked."""
+        return self.load.free(rules, is_priority=is_priority)
+
+
+def hours_of_gate(session: Session, gate_id: str, start: datetime, hours: int, now: datetime) -> list[HourSupply]:
+    """The hours of a gate from a whole hour on.
+
+    A yard takes its share by places of what the gate's crossing lets out in the hours in which it works, and no more
+    than its places turn over, by the stays that were learned. A closure that nobody has given an end to is taken to
+    last `OPEN_ENDED` from now.
+    """
+    profile = profiles_without_bans(session, now).get(gate_id)
+    if profile is None:
+        return []
+    exports = profile.exports.compile(gate_id, "export")
+    step_s = HOUR.total_seconds()
+    learned = find_estimate(session, gate_id)
+    stay_s = exports.dwell.mean_s if learned is None else learned.mean_s
+    open_share = exports.crossing.hours.open_seconds_by_step(start, step_s, hours) / step_s
+    whole = {
+        yard.yard_id: yard.capacity_veh
+        for yard in capacity_store.list_yards(session)
+        if yard.gate_id == gate_id and yard.kind == "yard"
+    }
+    ahead = zone_store.places_ahead(session, start, step_s, hours, open_until=now + OPEN_ENDED)
+    taken = _taken(session, gate_id, start, start + hours * HOUR)
+    found = []
+    for n in range(hours):
+        starts_at = start + n * HOUR
+        present = {yard_id: ahead.get(yard_id, [0] * hours)[n] for yard_id in whole}
+        total = max(sum(present.values()), 1)
+        supply = HourSupply(starts_at)
+        for yard_id, capacity_veh in present.items():
+            rate = _rate_veh_per_h(exports.crossing) * capacity_veh / total
+            places = places_of_hour(rate, capacity_veh, stay_s / step_s, float(open_share[n]))
+            priority, ordinary = taken.get((yard_id, starts_at), (0, 0))
+            supply.yards[yard_id] = HourLoad(places, priority, ordinary)
+        found.append(supply)
+    return found
+
+
+def hour_of_gate(session: Session, gate_id: str, starts_at: datetime, now: datetime) -> HourSupply:
+    """One hour of a gate; without yards where the gate has none or is unknown."""
+    found = hours_of_gate(session, gate_id, starts_at, 1, now)
+    return found[0] if found else HourSupply(starts_at)
+
+
+def next_hour(moment: datetime) -> datetime:
+    """The next whole hour after a moment. Hours of Viet Nam begin with those of UTC."""
+    return moment.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
+def _taken(
+    session: Session, gate_id: str, since: datetime, until: datetime
+) -> Mapping[tuple[str, datetime], tuple[int, int]]:
+    found: dict[tuple[str, datetime], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for row in store.taken(session, [gate_id], since, until):
+        found[row.yard_id, row.starts_at] = (row.priority, row.ordinary)
+    return found
+
+
+def _rate_veh_per_h(crossing: Server) -> float:
+    return float(crossing.rate_veh_per_h())

@@ -1,0 +1,192 @@
+"""The rules of bookings: states, shares, limits, consequences, turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capacity import slots
+from capacity.keeping import keep_places, kept_veh
+from capacity.plan import make_plan
+from capacity.slots import COUNTING_AGAINST, OPEN, SPECS, HourLoad, SlotAct, SlotRules, SlotState
+from geo.errors import ConflictError, InvalidInputError
+from tests.capacity.test_plan import random_problem
+from tests.profiles import examples
+
+NOW = datetime(2026, 3, 2, 3, 20, tzinfo=UTC)
+HOUR = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+RULES = SlotRules()
+SHARES = st.floats(0.0, 1.0)
+LOADS = st.builds(HourLoad, st.integers(0, 80), st.integers(0, 80), st.integers(0, 80))
+
+
+@dataclass(frozen=True)
+class Ticket:
+    booking_id: int
+    starts_at: datetime = HOUR
+    is_priority: bool = False
+
+
+TICKETS = st.lists(
+    st.builds(
+        Ticket,
+        st.integers(1, 10_000),
+        st.sampled_from([HOUR + n * slots.HOUR for n in range(4)]),
+        st.booleans(),
+    ),
+    max_size=40,
+    unique_by=lambda ticket: ticket.booking_id,
+)
+
+
+def test_every_state_is_in_the_table_and_reached_from_the_beginning() -> None:
+    assert set(SPECS) == set(SlotState)
+    reached = {SlotState.HELD, SlotState.STANDBY}
+    for _ in SlotState:
+        reached |= {after for state in reached for after in SPECS[state].next.values()}
+    assert reached == set(SlotState)
+
+
+def test_only_open_bookings_go_on_and_appeals_alone_bring_back() -> None:
+    for state, spec in SPECS.items():
+        if spec.is_open:
+            assert spec.next
+        else:
+            assert set(spec.next) <= {SlotAct.EXCUSE}
+            assert not any(SPECS[after].is_open for after in spec.next.values())
+        assert spec.counts_against is (SlotAct.EXCUSE in spec.next), state
+
+
+@given(st.lists(st.sampled_from(SlotAct), max_size=12), st.sampled_from([SlotState.HELD, SlotState.STANDBY]))
+def test_what_is_over_stays_over_in_any_order_of_acts(acts: list[SlotAct], state: SlotState) -> None:
+    is_over = False
+    for act in acts:
+        if act not in SPECS[state].next:
+            with pytest.raises(ConflictError):
+                slots.after(state, act)
+            continue
+        state = slots.after(state, act)
+        assert not (is_over and SPECS[state].is_open)
+        is_over = is_over or state not in OPEN
+
+
+@given(LOADS, SHARES, SHARES)
+def test_no_place_is_sold_that_is_not_there(load: HourLoad, unreserved: float, kept: float) -> None:
+    rules = replace(RULES, unreserved_share=unreserved, priority_share=kept)
+    ordinary, priority = (load.free(rules, is_priority=flag) for flag in (False, True))
+    assert 0 <= ordinary <= priority
+    if priority:
+        assert load.taken + priority <= load.bookable(rules) <= load.places
+    assert load.bookable(rules) <= load.places * (1.0 - unreserved) + 1e-6, "the reserve for who comes without booking"
+    if ordinary:
+        assert load.ordinary + ordinary <= load.bookable(rules) - int(load.bookable(rules) * kept)
+    assert priority <= load.free_for_moved
+
+
+@given(TICKETS, LOADS)
+def test_each_free_place_is_offered_once_and_in_turn(standing_by: list[Ticket], load: HourLoad) -> None:
+    offered = slots.to_offer(standing_by, load, RULES)
+    assert len(set(offered)) == len(offered) <= load.free(RULES, is_priority=True)
+    others = [ticket for ticket in standing_by if ticket not in offered]
+    after = replace(
+        load,
+        priority=load.priority + sum(ticket.is_priority for ticket in offered),
+        ordinary=load.ordinary + sum(not ticket.is_priority for ticket in offered),
+    )
+    assert not any(after.free(RULES, is_priority=ticket.is_priority) for ticket in others), (
+        "nobody waits for a free one"
+    )
+
+
+@given(TICKETS, st.integers(-3, 30), st.floats(0.0, 100.0))
+def test_who_is_called_up_has_room_and_a_free_way(waiting: list[Ticket], room: int, queue_veh: float) -> None:
+    now = HOUR + timedelta(minutes=40)
+    called = slots.to_call_up(waiting, queue_veh=queue_veh, room_veh=room, now=now, rules=RULES)
+    assert len(called) <= max(room, 0)
+    assert not called or queue_veh <= RULES.call_up_queue_veh
+    assert all(ticket.starts_at - RULES.call_up_lead <= now for ticket in called)
+    left = [ticket for ticket in waiting if ticket not in called]
+    if called and left:
+        last = max((each.starts_at, not each.is_priority, each.booking_id) for each in called)
+        near = [each for each in left if each.starts_at - RULES.call_up_lead <= now]
+        assert all((each.starts_at, not each.is_priority, each.booking_id) > last for each in near)
+
+
+@given(TICKETS, st.integers(-5, 45))
+def test_who_has_to_move_is_the_last_in_turn(seated: list[Ticket], places: int) -> None:
+    moved = slots.to_move(seated, places)
+    assert len(moved) == max(len(seated) - max(places, 0), 0)
+    assert slots.in_turn(seated)[: len(seated) - len(moved)] + moved == slots.in_turn(seated)
+
+
+@given(st.lists(st.integers(0, 100 * 24), max_size=12))
+def test_a_block_follows_so_many_strikes_within_the_time_and_no_fewer(hours: list[int]) -> None:
+    times = [NOW + timedelta(hours=hour) for hour in hours]
+    until = slots.blocked_until(times, RULES)
+    pairs = [b for a in times for b in times if a is not b and timedelta() <= b - a <= RULES.strikes_within]
+    assert until == max((pair + RULES.block for pair in pairs), default=None)
+    assert slots.blocked_until(times[:1], RULES) is None
+
+
+def test_two_strikes_in_thirty_days_block_for_fourteen() -> None:
+    first, near, far = NOW, NOW + timedelta(days=30), NOW + timedelta(days=31)
+    assert slots.blocked_until([near, first], RULES) == near + timedelta(days=14)
+    assert slots.blocked_until([first, far], RULES) is None
+
+
+def test_who_was_not_called_up_long_ago_has_missed_nothing() -> None:
+    until = HOUR + slots.HOUR
+    assert not slots.is_missed(until, HOUR, until + timedelta(minutes=59), RULES)
+    assert slots.is_missed(until, HOUR, until + timedelta(minutes=60), RULES)
+    late_call = until + timedelta(hours=3)
+    assert not slots.is_missed(until, late_call, late_call + timedelta(minutes=119), RULES)
+
+
+@pytest.mark.parametrize(
+    "starts_at",
+    [NOW - timedelta(minutes=20), NOW, HOUR + timedelta(minutes=30), HOUR + timedelta(days=4)],
+)
+def test_hours_that_cannot_be_booked_are_refused_by_name(starts_at: datetime) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        slots.check_hour(starts_at, NOW, RULES)
+    assert refused.value.field == "starts_at"
+
+
+def test_limits_name_what_they_limit() -> None:
+    slots.check_limits(2, 19, RULES)
+    for counts, field in (((3, 3), "starts_at"), ((0, 20), "trip_id")):
+        with pytest.raises(ConflictError) as refused:
+            slots.check_limits(*counts, RULES)
+        assert refused.value.field == field
+
+
+@given(st.floats(0.0, 500.0), st.integers(0, 2000), st.floats(0.0, 48.0), SHARES)
+def test_an_hour_has_no_more_places_than_the_yard_turns_over(
+    rate: float, places: int, stay_h: float, share: float
+) -> None:
+    found = slots.places_of_hour(rate, places, stay_h, share)
+    assert 0 <= found <= min(rate, places) + 1e-6
+    assert found * max(stay_h, 1.0) <= places + 1e-6
+
+
+def test_a_late_cancellation_begins_at_its_hour_less_the_notice() -> None:
+    assert not slots.is_late(HOUR, HOUR - RULES.late, RULES)
+    assert slots.is_late(HOUR, HOUR - RULES.late + timedelta(seconds=1), RULES)
+    assert {SlotState.NO_SHOW, SlotState.CANCELLED_LATE} == set(COUNTING_AGAINST)
+
+
+@examples(30)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=8), st.integers(0, 2**31))
+def test_a_plan_leaves_promised_places_alone(promised: list[tuple[int, int]], seed: int) -> None:
+    problem = random_problem(seed, 12, 3, 8)
+    yard = np.array([j % 3 for j, _ in promised], np.int64)
+    step = np.array([t for _, t in promised], np.int64)
+    plan = make_plan(keep_places(problem, yard, step), time_limit_s=60.0, search_s=0.0)
+    kept = kept_veh(problem, yard, step)
+    most = np.maximum(problem.capacity_veh, problem.remaining_veh + kept)
+    assert (plan.occupancy_veh + kept <= most + 1e-6).all()

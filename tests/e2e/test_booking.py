@@ -1,0 +1,45 @@
+"""An enterprise books a place for its truck in two taps, and everybody sees the booked queue."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from playwright.sync_api import expect
+
+from geo.clock import LOCAL_ZONE
+from tests.app.declaring import declaration_body
+from tests.e2e.conftest import Platform, SignedIn, eventually
+
+PLATE = "29C-781.64"
+
+
+def declare_proven(platform: Platform) -> int:
+    """A trip of a truck that is on file with its chassis number and that a desk accepted as the enterprise's."""
+    arrival = datetime.now(LOCAL_ZONE) + timedelta(hours=20)
+    with platform.client("enterprise") as enterprise, platform.client("support") as desk:
+        body = declaration_body(arrival, plate=PLATE, trailer_plate="", inspection_expires="2030-12-31")
+        declared = enterprise.post("/api/v1/declarations", json={**body, "submit": True})
+        assert declared.status_code == 201, declared.text
+        entry = {"plate": PLATE, "vehicle_class": "tractor", "chassis_number": "LZZ5ELND8NW781640"}
+        assert enterprise.post("/api/v1/registers/vehicles", json=entry).status_code == 201
+        claim = enterprise.post("/api/v1/claims", json={"plate": PLATE}).json()
+        decided = desk.post(f"/api/v1/claims/{claim['claim_id']}/decide", json={"accept": True})
+        assert decided.status_code == 200, decided.text
+    return int(declared.json()["trip_id"])
+
+
+def test_an_enterprise_books_in_two_taps(platform: Platform, signed_in: SignedIn) -> None:
+    trip_id = declare_proven(platform)
+    page = signed_in("enterprise", phone=True, at=f"/bookings?trip_id={trip_id}")
+    page.get_by_test_id("week").locator("button[name=starts_at]").first.click()
+    expect(page.get_by_test_id("held")).to_contain_text(PLATE)
+    page.get_by_test_id("held").get_by_test_id("confirm").click()
+    booking = page.get_by_test_id("booking").filter(has_text=PLATE)
+    expect(booking).to_have_attribute("data-state", "booked")
+
+    def booked_veh() -> int:
+        with platform.client() as anybody:
+            gates = anybody.get("/api/v1/board").json()["gates"]
+        return next(int(gate["booked_veh"]) for gate in gates if gate["gate_id"] == "huu-nghi")
+
+    assert eventually(booked_veh, within_s=60)
