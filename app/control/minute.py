@@ -27,6 +27,7 @@ from app.privacy import service as privacy
 from app.registers import expiry
 from app.tracking import commands, driving, signals
 from app.tracking import health as device_health
+from app.trip_eta.queue import keep_places
 from app.trip_eta.store import TripEta, replace_etas
 from app.trips import progress
 from app.trips.places import Places
@@ -80,6 +81,7 @@ class Minute:
         if predicted.is_done and not calibrated.is_done:  # a forecast as the model made it is better than none
             published = minute.run("uncalibrated", self._as_made, predicted)
         saved = minute.run("save_forecast", self._save_forecast, corridor, published)
+        minute.run("queue_places", self._keep_places, corridor)
         plan = minute.run("yard_plan", self._plan, corridor, published)
         minute.run("advice", partial(self._advise, saved.value_or(None)), published)
         minute.run("order_effects", self._keep_effects, corridor)
@@ -111,6 +113,9 @@ class Minute:
         self.tails_km.update(tails_km)
         for gate_id in self.tails_km.keys() - tails_km.keys():  # the tick reads it at any moment: never empty between
             del self.tails_km[gate_id]
+
+    def _keep_places(self, session: Session, now: datetime, corridor: CorridorNow) -> int:
+        return keep_places(session, corridor.waiting, now)
 
     def _forecast(self, _session: Session, now: datetime, corridor: CorridorNow) -> Forecast:
         seed = int(now.timestamp())
