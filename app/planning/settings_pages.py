@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import acting, allow
 from app.accounts.service import account_names
+from app.dispatch.order_policy import ORDER_POLICY
 from app.dispatch.policy import POLICY
 from app.gates import service as gates
 from app.planning.endpoints import GateSettingIn
@@ -154,6 +155,7 @@ def _page(
         "gates": gate_cards(session, corridor, language, request.app.state.runtime.clock.now()),
         "yards": [*yard_cards(session, corridor, language), YARD_PLAN.card(session)],
         "policies": [ADVICE.card(session)],
+        "orders": [ORDERS.card(session)],
         "trips": [TRIP_EXPIRY.card(session)],
     }
     status = refusal.status if refusal else 200
@@ -242,9 +244,12 @@ class PolicyEditor(Generic[M]):
 
 
 ADVICE: Final = PolicyEditor("policy", N_("When the platform warns, and what it proposes"), POLICY)
+ORDERS: Final = PolicyEditor("orders", N_("Orders to many trucks"), ORDER_POLICY)
 YARD_PLAN: Final = PolicyEditor("yard-plan", N_("What the yard plan aims at"), WEIGHTS)
 TRIP_EXPIRY: Final = PolicyEditor("trip-expiry", N_("Trips whose truck never comes"), EXPIRY)
-POLICIES: Final[Mapping[str, PolicyEditor[Any]]] = {editor.key: editor for editor in (ADVICE, YARD_PLAN, TRIP_EXPIRY)}
+POLICIES: Final[Mapping[str, PolicyEditor[Any]]] = {
+    editor.key: editor for editor in (ADVICE, ORDERS, YARD_PLAN, TRIP_EXPIRY)
+}
 
 
 def _site_name(corridor: Corridor, site_id: str, language: str) -> str:
