@@ -28,7 +28,7 @@ from app.notifications.text_messages import MAX_LENGTH, TextMessage, TextPort, o
 from app.notifications.vocabulary import MessageStatus, ReachChannel, ReachKind
 from app.platform.permissions import Principal
 from app.platform.runtime import Runtime
-from app.registers.service import find_phone
+from app.registers.service import Contact, find_contact
 from app.settings import Settings
 from app.web.i18n import load_catalogues
 from geo.errors import CuaKhauError, UnavailableError
@@ -85,7 +85,7 @@ class _Prepared:
 
     due: DueMessage
     browser: PushSubscription | None
-    phone: str
+    contact: Contact | None
     key: str
 
 
@@ -99,7 +99,7 @@ def send_due(runtime: Runtime, texts: TextPort | None, now: datetime) -> int:
             _Prepared(
                 message,
                 browsers.get(message.subscription_id),
-                _phone_of(session, message),
+                _contact_of(session, message),
                 key,
             )
             for message in due
@@ -121,11 +121,11 @@ def send_due(runtime: Runtime, texts: TextPort | None, now: datetime) -> int:
     return sum(problem is None for problem in problems)
 
 
-def _phone_of(session: Session, due: DueMessage) -> str:
+def _contact_of(session: Session, due: DueMessage) -> Contact | None:
     if due.channel != ReachChannel.TEXT:
-        return ""
+        return None
     whose = {"account_id": due.driver_id, "organisation_id": due.organisation_id}
-    return find_phone(session, vehicle_id=due.vehicle_id, **whose) or ""
+    return find_contact(session, vehicle_id=due.vehicle_id, **whose)
 
 
 @dataclass(frozen=True)
@@ -197,10 +197,11 @@ async def _push(client: httpx.AsyncClient, settings: Settings, each: _Prepared, 
 def _text(settings: Settings, texts: TextPort | None, each: _Prepared, now: datetime) -> Problem | None:
     if texts is None:
         return Problem("No gateway of text messages is set.", is_final=True)
-    if not each.phone:
+    if each.contact is None:
         return Problem("The register has no telephone of the driver.", is_final=True)
-    text = f"{title_of(each.due.kind, 'vi')}: {each.due.text['vi']}"[:MAX_LENGTH]
-    message = TextMessage(f"reach_{each.due.message_id}", settings.text_messages_channel, each.phone, text)
+    language = each.contact.language if each.contact.language in each.due.text else "vi"
+    text = f"{title_of(each.due.kind, language)}: {each.due.text[language]}"[:MAX_LENGTH]
+    message = TextMessage(f"reach_{each.due.message_id}", settings.text_messages_channel, each.contact.phone, text)
     try:
         texts.send(message, now)
     except UnavailableError as error:

@@ -268,6 +268,18 @@ def test_another_enterprise_gets_no_messages_for_a_truck(stage: Stage, tmp_path:
     assert send(stage, FileTexts(tmp_path / "texts.jsonl"), after_s=121) == 0
 
 
+def test_who_has_no_account_is_written_to_in_their_language(stage: Stage, tmp_path: Path) -> None:
+    with stage.runtime.sessions() as session:
+        session.execute(text("UPDATE app.account SET vehicle_id = NULL"))
+        whose = {"organisation_id": stage.organisation_id, "usual_vehicle_id": stage.vehicle_id, "language": "zh"}
+        created = {"created_at": stage.runtime.clock.now(), "full_name": "Lò Văn Tài", "phone": PHONE}
+        session.add(RegisteredDriver(**whose, **created))
+        session.commit()
+    stage.issue()
+    assert send(stage, FileTexts(tmp_path / "texts.jsonl"), after_s=121) == 1
+    assert "请在谅山待行区停车等候" in (tmp_path / "texts.jsonl").read_text(encoding="utf-8")
+
+
 def test_the_gateway_is_posted_to_and_tried_again(stage: Stage, service: PushService) -> None:
     with_phone(stage)
     order_id = stage.issue()

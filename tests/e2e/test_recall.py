@@ -15,7 +15,7 @@ from tests.e2e.conftest import Platform, SignedIn, act, eventually
 
 SHOWN = """navigator.serviceWorker.ready.then((registration) => registration.getNotifications())
     .then((shown) => shown.map(({ title, body }) => [title, body]))"""
-ALARMS = "addEventListener('driver-alarm', () => { window.alarms = (window.alarms ?? 0) + 1; })"
+ALARMS = "document.addEventListener('driver-alarm', () => { window.alarms = (window.alarms ?? 0) + 1; })"
 
 
 def drive_a_truck(platform: Platform) -> tuple[dict[str, str], int]:

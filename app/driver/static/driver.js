@@ -140,7 +140,6 @@ if ("serviceWorker" in navigator) {
 }
 document.querySelector('form[action="/signout"]')?.addEventListener("submit", () => {
   navigator.serviceWorker?.controller?.postMessage("forget");
-  push.forget();
 });
 
 let prompt = null;

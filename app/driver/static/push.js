@@ -18,12 +18,6 @@ export async function start(element) {
   show(Boolean(present));
 }
 
-/** Whoever signs out gets no more orders on this phone. */
-export async function forget() {
-  const registration = await navigator.serviceWorker?.getRegistration();
-  await (await registration?.pushManager?.getSubscription())?.unsubscribe();
-}
-
 function show(isOn) {
   button.setAttribute("aria-pressed", String(isOn));
   button.querySelector("span").textContent = isOn ? t("Orders reach this phone when the page is closed") : t("Let orders reach me when this page is closed");

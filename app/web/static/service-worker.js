@@ -26,7 +26,7 @@ addEventListener("sync", (event) => {
 });
 
 addEventListener("message", (event) => {
-  if (event.data === "forget") event.waitUntil(caches.delete(CACHE)); // somebody signed out
+  if (event.data === "forget") event.waitUntil(Promise.all([caches.delete(CACHE), unsubscribe()])); // somebody signed out
 });
 
 addEventListener("push", (event) => {
@@ -43,6 +43,11 @@ addEventListener("notificationclick", (event) => {
   event.notification.close();
   event.waitUntil(openDriver());
 });
+
+/** Whoever signed out gets no more orders on this phone. */
+async function unsubscribe() {
+  await (await registration.pushManager?.getSubscription())?.unsubscribe();
+}
 
 async function openDriver() {
   const windows = await clients.matchAll({ type: "window" });
