@@ -97,6 +97,7 @@ ROUTERS = (
     "equipment.barrier_endpoints",
     "notifications.endpoints",
     "notifications.webhook_endpoints",
+    "notifications.reach_endpoints",
     "reporting.endpoints",
     "fees.bill_endpoints",
     "reporting.day_endpoints",

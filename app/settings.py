@@ -118,6 +118,16 @@ class Settings(BaseSettings):
     """Lets Prometheus read /metrics from another machine; empty means from this machine only."""
     webhook_allow_private: bool = False
     """Lets enterprises' webhooks lead to http and into the own network; for tests and closed networks."""
+    push_contact: str = ""
+    """Whom push services ask when something is wrong, as `mailto:…` or `https://…`; empty: `security_contact`, else
+    `public_url`."""
+    text_messages_url: SecretStr = SecretStr("")
+    """Where text messages to drivers go whom no page and no push reaches: `file:///path`, a line of JSON each, or
+    `https://…`, the operator's gateway; empty: none are sent."""
+    text_messages_secret: SecretStr = SecretStr("")
+    """What signs them: `whsec_…` of the Standard Webhooks specification."""
+    text_messages_channel: str = Field("sms", pattern="^(sms|zalo)$")
+    """By what the gateway sends them."""
     base_map_url: str = ""
     """What the map draws below the corridor: the path of a PMTiles archive in Protomaps' schema, the address of a
     TileJSON document of such tiles (.json), or a raster template such as https://tile.example/{z}/{x}/{y}.png. Empty:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,6 +30,12 @@ class QueueNow:
     member: IntArray
     served_offset_km: FloatArray
     """How much farther inland than the network ends the queue begins; negative: nearer the border."""
+    bound: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    """[N] the gate that a truck counts for, its own or the nearest."""
+    way_m: FloatArray = field(default_factory=lambda: np.zeros(0))
+    """[N] metres to the entrance of that gate; inf = no way."""
+    worth_veh: FloatArray = field(default_factory=lambda: np.zeros(0))
+    """[N] for how many trucks each stands: those beside it that nobody saw included."""
 
 
 def distance_to_gate(network: Network, road_id: IntArray, offset_m: FloatArray, gate: int) -> FloatArray:
@@ -69,10 +75,12 @@ def measure_queues(network: Network, state: CorridorState, *, gap_m: float = MAX
     tail_km = np.zeros(n_gates)
     mean_speed = np.full(n_gates, np.nan)
     member = np.full(n, -1, np.int64)
+    bound, way_m = member.copy(), np.full(n, np.inf)
     if n:
         distance = np.array([distance_to_gate(network, state.road_id, offset, g) for g in range(n_gates)])
         nearest = np.argmin(distance, axis=0)
         bound = np.where(gate >= 0, gate, nearest)
+        way_m = distance[bound, np.arange(n)]
     for g in range(n_gates):
         feeders = network.gate_feeder[network.gate_feeder_start[g] : network.gate_feeder_start[g + 1]]
         tail_km[g] = network.tail_km[g, feeders[0]] + offset_km[g]
@@ -99,7 +107,7 @@ def measure_queues(network: Network, state: CorridorState, *, gap_m: float = MAX
             0.0, float(network.road_length_m[state.road_id[last]] - offset[last])
         )
         tail_km[g] = network.tail_km[g, link] + into * network.km_per_m[link]
-    return QueueNow(queue, seen, tail_km, tail_m, mean_speed, member, offset_km)
+    return QueueNow(queue, seen, tail_km, tail_m, mean_speed, member, offset_km, bound, way_m, worth)
 
 
 def _served_offset_km(network: Network, state: CorridorState) -> FloatArray:

@@ -29,6 +29,7 @@ from app.privacy import service as privacy
 from app.registers import expiry
 from app.tracking import commands, driving, signals
 from app.tracking import health as device_health
+from app.trip_eta.queue import keep_places
 from app.trip_eta.store import TripEta, replace_etas
 from app.trips import progress
 from app.trips.places import Places
@@ -83,6 +84,7 @@ class Minute:
             published = minute.run("uncalibrated", self._as_made, predicted)
         saved = minute.run("save_forecast", self._save_forecast, corridor, published)
         minute.run("bookings", self._keep_bookings, corridor)
+        minute.run("queue_places", self._keep_places, corridor)
         plan = minute.run("yard_plan", self._plan, corridor, published)
         minute.run("advice", partial(self._advise, saved.value_or(None)), published)
         minute.run("order_effects", self._keep_effects, corridor)
@@ -114,6 +116,9 @@ class Minute:
         self.tails_km.update(tails_km)
         for gate_id in self.tails_km.keys() - tails_km.keys():  # the tick reads it at any moment: never empty between
             del self.tails_km[gate_id]
+
+    def _keep_places(self, session: Session, now: datetime, corridor: CorridorNow) -> int:
+        return keep_places(session, corridor.waiting, now)
 
     def _forecast(self, _session: Session, now: datetime, corridor: CorridorNow) -> Forecast:
         seed = int(now.timestamp())

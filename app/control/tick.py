@@ -16,6 +16,7 @@ from app.equipment import service as equipment
 from app.notices import service as notices
 from app.notifications import feed
 from app.notifications.delivery import Deliverer
+from app.notifications.reach import Reacher
 from app.platform import outbox
 from app.platform.runtime import Runtime
 from app.platform.steps import Round, gauge, log
@@ -49,11 +50,13 @@ class Tick:
     advanced: progress.Advanced | None = None
     keeper: PresenceKeeper = field(default_factory=make_keeper)
     deliverer: Deliverer = field(init=False)
+    reacher: Reacher = field(init=False)
     signals: SignalReader = field(init=False)
     commands: CommandQueue = field(init=False)
 
     def __post_init__(self) -> None:
         self.deliverer = Deliverer(self.runtime)
+        self.reacher = Reacher(self.runtime)
         self.signals = SignalReader(self.runtime.redis)
         self.commands = CommandQueue(self.runtime.redis)
 
@@ -66,17 +69,20 @@ class Tick:
         tick.run("trips_expire", expiry.expire_trips)
         self.advanced = tick.run("trip_stages", self._advance).value_or(self.advanced)
         tick.run("orders_expire", partial(orders.expire_orders, places=self.places))
+        tick.run("orders_told", orders.tell_groups)
         tick.run("orders_judge", partial(orders.judge, places=self.places))
         tick.run("device_commands", self.commands.fill)
         tick.run("gate_notices", notices.follow)
         tick.run("device_events", self.signals.take_in)
         tick.run("following", feed.follow)
+        tick.run("reach", self.reacher.put_down)
         tick.run("bulletins", partial(bulletin.sum_up, gates=list(self.places.gates)))
         tick.run("day_figures", partial(day_figures.sum_up, gates=list(self.places.gates)))
         tick.run("equipment", equipment.sweep)
         tick.run("unsent_fixes", self._send_unsent)
         tick.run("outbox", self._relay)
         self.deliverer.tend()
+        self.reacher.tend()
         beat(runtime)
         return tick
 

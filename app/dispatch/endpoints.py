@@ -11,7 +11,15 @@ from app.accounts.authorisation import acting, allow
 from app.dispatch import order_answers, order_drafts, order_reading, orders, texts
 from app.dispatch.dependencies import MoverDep
 from app.dispatch.order_drafts import Draft, Release
-from app.dispatch.schemas import Locale, OrderOut, OrderPage, OrderPreviewOut, TemplatesOut
+from app.dispatch.schemas import (
+    DriverRecallOut,
+    DriverRecalls,
+    Locale,
+    OrderOut,
+    OrderPage,
+    OrderPreviewOut,
+    TemplatesOut,
+)
 from app.dispatch.selection import DIRECTIONS, Selection, Stretch
 from app.dispatch.vocabulary import OrderKind
 from app.platform import idempotency
@@ -193,7 +201,7 @@ def issue_order(
     corridor: CorridorDep,
     idempotency_key: IdempotencyKey = None,
 ) -> OrderOut:
-    """Send an order to the trucks that meet its selection now."""
+    """Send an order to the trucks that meet its selection now; to many, it waits until a second person releases it."""
 
     def make() -> int:
         places = Places.of(corridor)
@@ -218,6 +226,13 @@ def list_orders(
     return OrderPage.model_validate(answer(found))
 
 
+@router.get("/recalls", responses=problems())
+def list_recalls(principal: DriverDep, session: SessionDep, clock: ClockDep) -> DriverRecalls:
+    """Orders that had reached the driver and were taken back, until the driver has read it."""
+    found = order_answers.list_recalls(session, principal, now=clock.now())
+    return DriverRecalls(items=[DriverRecallOut.model_validate(recall) for recall in found])
+
+
 @router.get("/{order_id}", responses=problems(404))
 def get_order(order_id: OrderId, response: Response, principal: ReaderDep, session: SessionDep) -> OrderOut:
     """One order with its recipients."""
@@ -233,6 +248,13 @@ def deliver_order(
     return with_etag(response, order_reading.get_order(session, principal, order_id))
 
 
+@router.post("/{order_id}/recall-read", responses=problems(404, 409))
+def read_recall(order_id: OrderId, response: Response, action: DriverAction) -> OrderOut:
+    """The driver has read that the order was taken back; a second tap changes nothing."""
+    order_answers.read_recall(action, order_id)
+    return with_etag(response, order_reading.get_order(action.session, action.actor, order_id))
+
+
 @router.post("/{order_id}/acknowledge", responses=problems(404, 409))
 def acknowledge_order(
     order_id: OrderId, response: Response, action: DriverAction, mover: MoverDep, corridor: CorridorDep
@@ -246,6 +268,15 @@ def acknowledge_order(
 def refuse_order(order_id: OrderId, body: RefusalIn, response: Response, action: DriverAction) -> OrderOut:
     """The driver cannot follow, and says why."""
     order_answers.refuse(action, order_id, body.reason)
+    return with_etag(response, order_reading.get_order(action.session, action.actor, order_id))
+
+
+@router.post("/{order_id}/approve", responses=problems(403, 404, 409, 412, 428))
+def approve_order(
+    order_id: OrderId, response: Response, action: IssuerAction, expected_version: ExpectedVersion
+) -> OrderOut:
+    """Release an order to many trucks as the second person; it is told in groups if it sets them in motion."""
+    orders.approve(action, order_id, expected_version)
     return with_etag(response, order_reading.get_order(action.session, action.actor, order_id))
 
 

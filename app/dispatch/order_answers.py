@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 from sqlalchemy.orm import Session
 
-from app.dispatch import store
+from app.dispatch import release_store, store
 from app.dispatch.order_drafts import MAX_REASON_LENGTH
 from app.dispatch.order_events import publish_response
-from app.dispatch.order_reading import no_order, note_delivery
+from app.dispatch.order_reading import concerned, no_order, note_delivery
+from app.dispatch.release_store import Recall
 from app.dispatch.store import ReceivedOrder, UndeliveredOrder
 from app.dispatch.tables import OrderRecipient
 from app.dispatch.vocabulary import OrderKind, OrderStatus, RecipientStatus
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
-from app.trips.scope import visible_vehicles
 from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError
+
+RECALL_TOLD: Final = timedelta(hours=24)
+"""A recall that nobody has read is told so long."""
+RECALL_READ: Final = "recall_read"
+"""Status of the event that tells the police of it."""
 
 # The driver's side
 
@@ -64,10 +69,43 @@ def refuse(action: ActionContext, order_id: int, reason: str) -> None:
 
 def deliver(session: Session, principal: Principal, order_id: int, *, now: datetime) -> None:
     """The driver's client shows the order; telling it again changes nothing. Raises NotFoundError."""
-    concerns = visible_vehicles(principal, "orders.respond", OrderRecipient.vehicle_id)
+    concerns = concerned(principal, "orders.respond")
     if store.find_recipient(session, order_id, concerns) is None:
         raise no_order(order_id)
     note_delivery(session, [order_id], concerns, now)
+
+
+def list_recalls(session: Session, principal: Principal, *, now: datetime) -> list[Recall]:
+    """Orders that had reached the driver and were taken back, until the driver has read it."""
+    concerns = concerned(principal, "orders.respond")
+    return release_store.list_recalls(session, concerns, since=now - RECALL_TOLD)
+
+
+def read_recall(action: ActionContext, order_id: int) -> None:
+    """The driver has read that an order was taken back. Saying it again changes nothing.
+
+    Raises
+    ------
+    NotFoundError
+        If the order did not go to this driver.
+    ConflictError
+        If it was not taken back.
+    """
+    concerns = concerned(action.actor, "orders.respond")
+    received = store.find_recipient(action.session, order_id, concerns)
+    if received is None:
+        raise no_order(order_id)
+    if received.order.status != OrderStatus.CANCELLED:
+        raise ConflictError("The order {order_id} was not taken back.", order_id=order_id)
+    for row in release_store.mark_recall_read(action.session, order_id, concerns, action.now):
+        publish_response(action.session, order_id, row.vehicle_id, RECALL_READ, None, action.now)
+        after = {"vehicle_id": row.vehicle_id, "recall_read_at": action.now.isoformat()}
+        action.record("orders.read_recall", "order", order_id, None, after)
+
+
+def note_messaged(session: Session, order_id: int, vehicle_id: int, *, now: datetime) -> None:
+    """A message about the order left for the phone of the truck's driver: a recall concerns them too."""
+    release_store.note_messaged(session, order_id, vehicle_id, now)
 
 
 def list_undelivered(session: Session, before: datetime) -> list[UndeliveredOrder]:
@@ -82,7 +120,7 @@ def deliver_by_device(session: Session, order_id: int, vehicle_id: int, *, now: 
 
 def _respond(action: ActionContext, order_id: int, status: str, reason: str | None) -> ReceivedOrder | None:
     """The recipient and order if the answer was new, `None` if it had been given before."""
-    concerns = visible_vehicles(action.actor, "orders.respond", OrderRecipient.vehicle_id)
+    concerns = concerned(action.actor, "orders.respond")
     received = store.find_recipient(action.session, order_id, concerns)
     if received is None:
         raise no_order(order_id)

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.dispatch import compliance, texts
+from app.dispatch.order_policy import ORDER_POLICY, OrderPolicy
 from app.dispatch.records import ParametersRecord, SelectionRecord
 from app.dispatch.selection import Selection, check_selection, take_nearest
 from app.dispatch.selection_store import SelectedTruck, select_vehicles
@@ -97,12 +98,17 @@ class PreviewRecipient:
 
 @dataclass(frozen=True)
 class Preview:
-    """What an order would say by language, and who would get it."""
+    """What an order would say by language, and who would get it; whether a second person must release it, and in how
+    many groups it is told."""
 
     valid_from: datetime
     valid_to: datetime
     text: Mapping[str, str]
     recipients: Sequence[PreviewRecipient]
+    needs_second: bool
+    groups: int
+    group_veh: int
+    group_every_s: int
 
 
 # Composing
@@ -140,7 +146,18 @@ def preview(session: Session, draft: Draft, places: Places, now: datetime) -> Pr
         )
         for truck, release_at in zip(trucks, release, strict=True)
     ]
-    return Preview(valid_from, draft.valid_to, texts_of(draft, places, now), recipients)
+    policy = ORDER_POLICY.get(session).value
+    told = tell_times(policy, draft, len(trucks), now)
+    return Preview(
+        valid_from=valid_from,
+        valid_to=draft.valid_to,
+        text=texts_of(draft, places, now),
+        recipients=recipients,
+        needs_second=policy.needs_second(len(trucks)),
+        groups=1 if told is None else len(set(told)),
+        group_veh=policy.group_veh,
+        group_every_s=policy.group_every_s,
+    )
 
 
 # Pieces
@@ -235,6 +252,27 @@ def release_times(draft: Draft, valid_from: datetime, count: int) -> list[dateti
             field="valid_to",
             count=count,
             last=times[-1].isoformat(),
+        )
+    return times
+
+
+def tell_times(policy: OrderPolicy, draft: Draft, count: int, now: datetime) -> list[datetime] | None:
+    """When each truck of an order is told of it, the nearest first; `None`: all at once.
+
+    Raises
+    ------
+    InvalidInputError
+        If the last would be told after the order ends.
+    """
+    times = policy.tell_times(draft.kind, count, has_release=draft.release is not None, now=now)
+    if times and times[-1] >= draft.valid_to:
+        raise InvalidInputError(
+            "The last of {count} trucks would be told at {last}, after the order ends: they are told in groups of "
+            "{group}. Let it hold longer, or choose fewer trucks.",
+            field="valid_to",
+            count=count,
+            last=times[-1].isoformat(),
+            group=policy.group_veh,
         )
     return times
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.dispatch import store
 from app.dispatch.store import ConcernedTruck
+from app.dispatch.vocabulary import OrderStatus
 from app.platform import outbox
 from app.platform.outbox import Audience
 
@@ -26,6 +27,18 @@ def publish_orders(
     for order_id, status in statuses.items():
         data = {"order_id": order_id, "status": status, **(more or {})}
         outbox.publish_event(session, "order", _audience(by_order[order_id]), data, at=now)
+
+
+def publish_proposal(session: Session, order_id: int, status: str, now: datetime) -> None:
+    """Tell the police, and nobody else, of an order that waits for a second person, or waits no more."""
+    outbox.publish_event(session, "order", Audience(roles=POLICE), {"order_id": order_id, "status": status}, at=now)
+
+
+def publish_told(session: Session, order_id: int, vehicle_ids: Collection[int], now: datetime) -> None:
+    """Tell those whose group's turn has come of an order in force."""
+    trucks = [truck for truck in store.concerned_by(session, [order_id]) if truck.vehicle_id in vehicle_ids]
+    data = {"order_id": order_id, "status": OrderStatus.ACTIVE}
+    outbox.publish_event(session, "order", _audience(trucks), data, at=now)
 
 
 def publish_response(

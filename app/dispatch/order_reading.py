@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import Session
 
-from app.dispatch import store
+from app.accounts.service import account_names
+from app.dispatch import release_store, store
 from app.dispatch.order_events import publish_response
-from app.dispatch.schemas import OrderOut, RecipientOut
+from app.dispatch.schemas import OrderOut, RecallOut, RecipientOut
 from app.dispatch.store import OrderLine
 from app.dispatch.tables import OrderRecipient
 from app.dispatch.vocabulary import Compliance, RecipientStatus
@@ -67,7 +68,20 @@ def _describe(session: Session, lines: Sequence[OrderLine], concerns: ColumnElem
     for count in store.count_recipients(session, ids, concerns) if ids else ():
         statuses[count.order_id][count.status] += count.recipients
         verdicts[count.order_id][Compliance(count.compliance)] += count.recipients
-    return [OrderOut.of(line, statuses[line.order.order_id], verdicts[line.order.order_id]) for line in lines]
+    recalls = {
+        count.order_id: RecallOut.model_validate(count) for count in release_store.count_recalls(session, ids, concerns)
+    }
+    approvers = account_names(session, [line.order.approved_by for line in lines])
+    return [
+        OrderOut.of(
+            line,
+            statuses[line.order.order_id],
+            verdicts[line.order.order_id],
+            recalls.get(line.order.order_id),
+            approvers.get(line.order.approved_by or 0),
+        )
+        for line in lines
+    ]
 
 
 def _add_recipients(
@@ -82,9 +96,13 @@ def _add_recipients(
 
 
 def _concerns(principal: Principal, act: str) -> ColumnElement[bool] | None:
-    if principal.require(act) is Scope.ALL:
-        return None
-    return visible_vehicles(principal, act, OrderRecipient.vehicle_id)
+    return None if principal.require(act) is Scope.ALL else concerned(principal, act)
+
+
+def concerned(principal: Principal, act: str) -> ColumnElement[bool]:
+    """The condition on recipients of orders that `principal` may do `act` with: who is not told yet is none."""
+    told = OrderRecipient.status != RecipientStatus.WAITING
+    return and_(visible_vehicles(principal, act, OrderRecipient.vehicle_id), told)
 
 
 def no_order(order_id: int) -> NotFoundError:

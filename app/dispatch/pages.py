@@ -8,7 +8,15 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from app.accounts.authorisation import allow
-from app.dispatch.vocabulary import AdvisoryStatus, MeasureKind, OrderKind, OrderStatus, RecipientStatus, Severity
+from app.dispatch.vocabulary import (
+    AdvisoryStatus,
+    MeasureKind,
+    OrderKind,
+    OrderStatus,
+    ReachState,
+    RecipientStatus,
+    Severity,
+)
 from app.gates.vocabulary import GoodsClass
 from app.notices import service as notices
 from app.notices.endpoints import NamingDep
@@ -39,5 +47,5 @@ def show_police(
         notices=[(naming(notice), len(notices.trips_of(session, principal, notice, now))) for notice in announced],
         goods_labels=GoodsClass.labels(),
         regime_labels=Regime.labels(),
-        vocabularies=(MeasureKind, OrderKind, OrderStatus, RecipientStatus, Severity, AdvisoryStatus),
+        vocabularies=(MeasureKind, OrderKind, OrderStatus, RecipientStatus, ReachState, Severity, AdvisoryStatus),
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.dispatch.records import ParametersRecord
@@ -39,7 +39,7 @@ def orders_since(session: Session, since: datetime) -> list[SentOrder]:
         select(DispatchOrder, OrderRecipient.vehicle_id, OrderRecipient.release_at)
         .join(OrderRecipient, OrderRecipient.order_id == DispatchOrder.order_id)
         .where(
-            DispatchOrder.issued_at >= since,
+            func.coalesce(DispatchOrder.approved_at, DispatchOrder.issued_at) >= since,
             DispatchOrder.status == OrderStatus.ACTIVE,
             OrderRecipient.status.in_(RecipientStatus.active()),
         )

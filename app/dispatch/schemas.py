@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.dispatch.store import OrderLine, RecipientLine
 from app.dispatch.vocabulary import AdvisoryStatus, Compliance, OrderKind, OrderStatus, RecipientStatus, Severity
@@ -116,12 +116,17 @@ class PreviewRecipientOut(_FromRow):
 
 
 class OrderPreviewOut(_FromRow):
-    """Who would get an order and what it would say."""
+    """Who would get an order and what it would say; whether a second person must release it, and in how many groups
+    of `group_veh` trucks each `group_every_s` it is told."""
 
     valid_from: datetime
     valid_to: datetime
     text: dict[Locale, str]
     recipients: list[PreviewRecipientOut]
+    needs_second: bool
+    groups: int
+    group_veh: int
+    group_every_s: int
 
 
 class RecipientColumns(_FromRow):
@@ -137,6 +142,8 @@ class RecipientColumns(_FromRow):
     superseded_by: int | None
     compliance: Compliance
     judged_at: datetime | None
+    tell_at: datetime | None
+    recall_read_at: datetime | None
 
 
 class RecipientOut(RecipientColumns):
@@ -179,6 +186,31 @@ class OrderColumns(_FromRow):
     version: int
 
 
+class RecallOut(_FromRow):
+    """An order that was taken back: of those whom it had `reached`, so many had confirmed it, and so many have read
+    that it was taken back."""
+
+    reached: int
+    confirmed: int
+    read: int
+
+
+class DriverRecallOut(_FromRow):
+    """An order that was taken back, as its driver is told until it is read; `order_text` by language."""
+
+    order_id: int
+    kind: OrderKind
+    order_text: dict[Locale, str] = Field(validation_alias="text")
+    recalled_at: datetime
+    had_confirmed: bool
+
+
+class DriverRecalls(BaseModel):
+    """What was taken back and not read yet, the newest first."""
+
+    items: list[DriverRecallOut]
+
+
 class OrderOut(OrderColumns):
     """An order; `counts` by status of its recipients and `compliance` by verdict, of those the caller may see.
 
@@ -186,16 +218,27 @@ class OrderOut(OrderColumns):
     """
 
     issued_by: str
+    approved_by: str | None
     counts: dict[str, int]
     compliance: dict[Compliance, int]
+    recall: RecallOut | None = None
     recipients: list[RecipientOut] | None = None
 
     @classmethod
-    def of(cls, line: OrderLine, statuses: dict[str, int], verdicts: dict[Compliance, int]) -> Self:
+    def of(
+        cls,
+        line: OrderLine,
+        statuses: dict[str, int],
+        verdicts: dict[Compliance, int],
+        recall: RecallOut | None,
+        approver: str | None,
+    ) -> Self:
         """An order with how many of its recipients are in each status and each verdict, without the recipients."""
         return cls(
             **dict(OrderColumns.model_validate(line.order)),
             issued_by=line.issuer,
+            approved_by=approver,
+            recall=recall,
             counts={"total": sum(statuses.values()), **statuses},
             compliance=verdicts,
         )

@@ -31,6 +31,8 @@ class NewRecipient:
     release_at: datetime | None
     compliance: str
     evidence: EvidenceRecord
+    status: str = RecipientStatus.SENT
+    tell_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -114,17 +116,18 @@ def insert_recipients(session: Session, order_id: int, recipients: Sequence[NewR
         text(
             """
             INSERT INTO app.order_recipient
-                (order_id, vehicle_id, trip_id, driver_id, release_at, compliance, evidence)
+                (order_id, vehicle_id, trip_id, driver_id, release_at, compliance, status, tell_at, evidence)
             SELECT :order_id, * FROM unnest(
                 CAST(:vehicle_id AS integer[]), CAST(:trip_id AS integer[]), CAST(:driver_id AS integer[]),
-                CAST(:release_at AS timestamptz[]), CAST(:compliance AS text[]), CAST(:evidence AS jsonb[]))
+                CAST(:release_at AS timestamptz[]), CAST(:compliance AS text[]), CAST(:status AS text[]),
+                CAST(:tell_at AS timestamptz[]), CAST(:evidence AS jsonb[]))
             """
         ),
         {
             "order_id": order_id,
             **{
                 name: [getattr(recipient, name) for recipient in recipients]
-                for name in ("vehicle_id", "trip_id", "driver_id", "release_at", "compliance")
+                for name in ("vehicle_id", "trip_id", "driver_id", "release_at", "compliance", "status", "tell_at")
             },
             "evidence": [orjson.dumps(recipient.evidence).decode() for recipient in recipients],
         },
@@ -287,7 +290,7 @@ def undelivered(session: Session, before: datetime) -> list[UndeliveredOrder]:
         .join(Vehicle, Vehicle.vehicle_id == OrderRecipient.vehicle_id)
         .where(
             DispatchOrder.status == OrderStatus.ACTIVE,
-            DispatchOrder.issued_at <= before,
+            func.coalesce(OrderRecipient.tell_at, DispatchOrder.issued_at) <= before,
             OrderRecipient.status == RecipientStatus.SENT,
         )
         .order_by(OrderRecipient.order_id, OrderRecipient.vehicle_id)
@@ -313,6 +316,8 @@ _NAMES: Final[Mapping[str, object]] = {
     "active": OrderStatus.ACTIVE,
     "superseded": OrderStatus.SUPERSEDED,
     "binding": list(RecipientStatus.active()),
+    "open": [*RecipientStatus.active(), RecipientStatus.WAITING],
+    "not_over": [OrderStatus.PROPOSED, OrderStatus.ACTIVE],
     "pending": Compliance.PENDING,
     "unknown": Compliance.UNKNOWN,
     "notice": OrderKind.NOTICE,
@@ -322,16 +327,16 @@ _NAMES: Final[Mapping[str, object]] = {
 
 
 def end_orders(session: Session, order_ids: Sequence[int], status: str, among: Sequence[str], now: datetime) -> None:
-    """End active orders, and with them what recipients in one of the statuses `among` still had to do.
+    """End orders that are proposed or active, and what recipients in one of the statuses `among` still had to do.
 
-    Every judgement still open is closed as unknown; other recipients keep their answer.
+    Every judgement still open is closed as unknown; other recipients keep their answer, or stay untold.
     """
     values = {**_NAMES, "order_ids": list(order_ids), "status": status, "among": list(among), "now": now}
     session.execute(
         text(
             """
             UPDATE app.dispatch_order SET status = :status, ended_at = :now, version = version + 1
-            WHERE order_id = ANY(:order_ids) AND status = :active
+            WHERE order_id = ANY(:order_ids) AND status = ANY(:not_over)
             """
         ),
         values,
@@ -350,7 +355,7 @@ def end_orders(session: Session, order_ids: Sequence[int], status: str, among: S
 
 
 def concerned_by(session: Session, order_ids: Sequence[int]) -> list[ConcernedTruck]:
-    """Whom orders concern, by their recipients."""
+    """Whom orders concern, by those of their recipients who were told of them."""
     rows = session.execute(
         select(
             OrderRecipient.order_id,
@@ -360,7 +365,7 @@ def concerned_by(session: Session, order_ids: Sequence[int]) -> list[ConcernedTr
         )
         .join(Vehicle, Vehicle.vehicle_id == OrderRecipient.vehicle_id)
         .outerjoin(Trip, Trip.trip_id == OrderRecipient.trip_id)
-        .where(OrderRecipient.order_id.in_(order_ids))
+        .where(OrderRecipient.order_id.in_(order_ids), OrderRecipient.status != RecipientStatus.WAITING)
     )
     return [ConcernedTruck(*row) for row in rows]
 
@@ -409,7 +414,7 @@ def end_superseded(session: Session, order_ids: Sequence[int], now: datetime) ->
             UPDATE app.dispatch_order o SET status = :superseded, ended_at = :now, version = version + 1
             WHERE o.order_id = ANY(:order_ids) AND o.status = :active AND NOT EXISTS (
                 SELECT FROM app.order_recipient r
-                WHERE r.order_id = o.order_id AND r.status = ANY(:binding))
+                WHERE r.order_id = o.order_id AND r.status = ANY(:open))
             RETURNING o.order_id
             """
         ),

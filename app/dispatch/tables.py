@@ -96,7 +96,10 @@ class AdviceOutcome(Base):
 
 
 class DispatchOrder(Base):
-    """One order of the traffic police to the trucks it was sent to."""
+    """One order of the traffic police to the trucks it was sent to.
+
+    `approved_by` is the second person who released an order to many trucks.
+    """
 
     __tablename__ = "dispatch_order"
     __table_args__ = (
@@ -104,6 +107,7 @@ class DispatchOrder(Base):
         CheckConstraint(one_of("status", OrderStatus), name="status"),
         CheckConstraint("valid_to > valid_from", name="validity"),
         Index("ix_dispatch_order_active", "valid_to", postgresql_where=sa.text("status = 'active'")),
+        Index("ix_dispatch_order_proposed", "issued_at", postgresql_where=sa.text("status = 'proposed'")),
         {"schema": "app"},
     )
 
@@ -121,13 +125,17 @@ class DispatchOrder(Base):
     supersedes: Mapped[int | None] = mapped_column(ForeignKey("app.dispatch_order.order_id"))
     advisory_id: Mapped[int | None] = mapped_column(ForeignKey("app.advisory.advisory_id"))
     version: Mapped[int] = mapped_column(server_default=sa.text("1"))
+    approved_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+    approved_at: Mapped[datetime | None]
 
 
 class OrderRecipient(Base):
     """One truck an order was sent to: whether it arrived, what the driver said, what the truck did.
 
     `release_at` is the truck's own start where an order lets trucks go in groups. `evidence` is what the judgement
-    remembers of the positions seen so far (see `compliance.Evidence`).
+    remembers of the positions seen so far (see `compliance.Evidence`). While `waiting` it is told nothing: until
+    `tell_at`, if the order is in force then. `recall_read_at`: the driver has read that the order was taken back.
+    `messaged_at`: a message about it left for the driver's phone, with the page closed.
     """
 
     __tablename__ = "order_recipient"
@@ -137,6 +145,7 @@ class OrderRecipient(Base):
         Index("ix_order_recipient_vehicle_id", "vehicle_id", "order_id"),
         Index("ix_order_recipient_trip_id", "trip_id"),
         Index("ix_order_recipient_driver_id", "driver_id", "order_id"),
+        Index("ix_order_recipient_waiting", "tell_at", postgresql_where=sa.text("status = 'waiting'")),
         {"schema": "app"},
     )
 
@@ -153,3 +162,6 @@ class OrderRecipient(Base):
     compliance: Mapped[str] = mapped_column(server_default=Compliance.PENDING)
     judged_at: Mapped[datetime | None]
     evidence: Mapped[EvidenceRecord] = mapped_column(JSONB, server_default=sa.text("'{}'"))
+    tell_at: Mapped[datetime | None]
+    recall_read_at: Mapped[datetime | None]
+    messaged_at: Mapped[datetime | None]

@@ -41,6 +41,7 @@ class OrderKind(Vocabulary):
 class OrderStatus(Vocabulary):
     """How an order stands."""
 
+    PROPOSED = "proposed", N_("waits for a second person")
     ACTIVE = "active", N_("in force")
     CANCELLED = "cancelled", N_("cancelled")
     SUPERSEDED = "superseded", N_("superseded")
@@ -59,6 +60,7 @@ class RecipientStatus(Vocabulary):
         super().__init__(_name, label, icon)
         self.driver_label = driver_label
 
+    WAITING = "waiting", N_("not told"), "clock-pause"
     SENT = "sent", N_("on the way"), "send"
     DELIVERED = "delivered", N_("delivered"), "device-mobile-check"
     ACKNOWLEDGED = "acknowledged", N_("confirmed"), "circle-check", N_("Confirmed")
@@ -84,7 +86,7 @@ class RecipientStatus(Vocabulary):
     @classmethod
     def progress(cls) -> tuple[RecipientStatus, ...]:
         """How far an order in force has come with its recipients, the best first."""
-        return (cls.ACKNOWLEDGED, cls.DELIVERED, cls.SENT, cls.REFUSED, cls.EXPIRED)
+        return (cls.ACKNOWLEDGED, cls.DELIVERED, cls.SENT, cls.WAITING, cls.REFUSED, cls.EXPIRED)
 
     @classmethod
     def active(cls) -> tuple[RecipientStatus, ...]:
@@ -166,3 +168,13 @@ class Severity(Vocabulary):
     NOTICE = "notice", N_("Notice"), "info-circle"
     WARNING = "warning", N_("Warning"), "alert-triangle"
     ALARM = "alarm", N_("Alarm"), "alert-octagon"
+
+
+class ReachState(Vocabulary):
+    """How far an order or its recall has come to a truck."""
+
+    READ = "read", N_("shown on the driver's page"), "device-mobile-check"
+    PUSHED = "pushed", N_("pushed to the phone, not opened"), "bell-ringing"
+    TEXTED = "texted", N_("text message sent"), "message"
+    TRYING = "trying", N_("being tried"), "clock"
+    UNREACHED = "unreached", N_("cannot be reached"), "wifi-off"

@@ -22,6 +22,7 @@ from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.sheets.current import current_steps
 from app.tracking.driving import find_driving
+from app.trip_eta import queue
 from app.trip_eta.endpoints import WordingDep
 from app.trip_eta.service import find_current
 from app.trips.places import Places
@@ -55,6 +56,7 @@ def show_driver(
         request,
         "driver/driver.html",
         outlook=outlook,
+        queue_place=queue.find_place(session, outlook.trip_id, wording) if outlook else None,
         profile=profile,
         booking=find_of_trip(session, outlook.trip_id) if outlook else None,
         booking_states=BookingState.by_name(),

@@ -33,6 +33,7 @@ from app.forecasting.state_pace import gate_paces, import_paces, served_at_a_tim
 from app.forecasting.state_readings import HORIZON, Readings, read
 from app.forecasting.stays import with_stays
 from app.forecasting.store import DeclaredTrip, TruckInside, TruckSeen
+from app.forecasting.waiting import Waiting, find_waiting
 from app.gates.served_place import ServedPlace
 from capacity.ledger import YardState
 from geo.corridor import Corridor
@@ -80,6 +81,8 @@ class CorridorNow:
     """Measured from `state`; arrays by index into `gate_ids`."""
     learned: Mapping[str, ServedPlace] = field(default_factory=dict)
     """Gate → where it serves trucks, as those that passed lately show."""
+    waiting: Waiting = field(default_factory=Waiting)
+    """Who waits for which gate, and what is known of those that wait no more."""
 
     @property
     def tails_km(self) -> dict[str, float]:
@@ -128,7 +131,8 @@ def compose(
     learned = learn_places(readings.passages, now)
     places = served_places(settings, learned, readings.served)
     at_work = served_at_a_time(settings)
-    lines = find_lines(put_at_gates(seen, at_gates, corridor, now), corridor, network, at_work, places)
+    put = put_at_gates(seen, at_gates, corridor, now)
+    lines = find_lines(put, corridor, network, at_work, places)
     seen = list(lines.seen)
     known = {truck.trip_id for truck in seen if truck.trip_id is not None}
     declared = [trip for trip in readings.declared if trip.trip_id not in known]
@@ -215,6 +219,7 @@ def compose(
         gate_ids=network.gate_ids,
         queue=queue,
         learned=learned,
+        waiting=find_waiting(readings, put, lines, state, queue, network.gate_ids),
     )
 
 

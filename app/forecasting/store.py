@@ -68,6 +68,8 @@ class TruckAtGate:
     created_at: datetime
     organisation_id: int
     driver_id: int | None
+    since: datetime | None = None
+    """When it came to where it stands."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def trucks_at_gates(session: Session) -> list[TruckAtGate]:
         text(
             """
             SELECT t.vehicle_id, w.kind, coalesce(w.source = :gps, false), t.trip_id, t.gate_id, t.perishable,
-                   t.goods_class, t.regime, t.created_at, t.organisation_id, t.driver_id
+                   t.goods_class, t.regime, t.created_at, t.organisation_id, t.driver_id, w.began_at
             FROM app.trip_place w JOIN app.trip t USING (trip_id)
             WHERE w.ended_at IS NULL AND w.kind = ANY(:kinds) AND w.gate_id = t.gate_id
                 AND t.trip_id IN (SELECT trip_id FROM app.current_trip) AND t.direction = :export

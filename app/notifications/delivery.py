@@ -13,7 +13,7 @@ import ipaddress
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -126,7 +126,7 @@ async def _send(client: httpx.AsyncClient, runtime: Runtime, row: store.ClaimedD
             requests = await prepare(
                 client, row.url, row.body, headers, allow_private=runtime.settings.webhook_allow_private
             )
-            response = await _send_to_first(client, requests)
+            response = await send_to_first(client, requests)
             try:
                 status = response.status_code
                 text = await _beginning(response)
@@ -141,7 +141,7 @@ async def _send(client: httpx.AsyncClient, runtime: Runtime, row: store.ClaimedD
     return Answer(status, text, round((time.perf_counter() - started) * 1000.0))
 
 
-async def _send_to_first(client: httpx.AsyncClient, requests: Sequence[httpx.Request]) -> httpx.Response:
+async def send_to_first(client: httpx.AsyncClient, requests: Sequence[httpx.Request]) -> httpx.Response:
     """The answer of the first address that takes the connection: a host may have one that leads nowhere from here."""
     for request in requests[:-1]:
         with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):
@@ -150,9 +150,11 @@ async def _send_to_first(client: httpx.AsyncClient, requests: Sequence[httpx.Req
 
 
 async def prepare(
-    client: httpx.AsyncClient, url: str, body: str, headers: dict[str, str], *, allow_private: bool
+    client: httpx.AsyncClient, url: str, body: str | bytes, headers: Mapping[str, str], *, allow_private: bool
 ) -> list[httpx.Request]:
     """The request, once for each address of its host (`MAX_ADDRESSES`), all of them looked up and checked.
+
+    It says that `body` is JSON unless `headers` say otherwise.
 
     Raises
     ------
@@ -166,17 +168,17 @@ async def prepare(
     if not allow_private and not all(is_public(address) for address in addresses):
         raise InvalidInputError("{host} leads to an address that is not public.", field="url", host=host)
     all_headers = {
-        **headers,
-        "Host": parts.netloc,
         "Content-Type": "application/json",
         "User-Agent": "cuakhau-webhooks/1",
+        **headers,
+        "Host": parts.netloc,
     }
     extensions = {"sni_hostname": host} if parts.scheme == "https" else {}
     return [
         client.build_request(
             "POST",
             httpx.URL(url).copy_with(host=address, port=port),
-            content=body.encode(),
+            content=body.encode() if isinstance(body, str) else body,
             headers=all_headers,
             extensions=extensions,
         )

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from app.accounts.authorisation import acting, allow
 from app.accounts.service import account_names
 from app.bookings.rules import RULES
+from app.dispatch.order_policy import ORDER_POLICY
 from app.dispatch.policy import POLICY
 from app.gates import service as gates
 from app.planning.endpoints import GateSettingIn
@@ -242,11 +243,12 @@ class PolicyEditor(Generic[M]):
 
 
 ADVICE: Final = PolicyEditor("policy", N_("When the platform warns, and what it proposes"), POLICY)
+ORDERS: Final = PolicyEditor("orders", N_("Orders to many trucks"), ORDER_POLICY)
 YARD_PLAN: Final = PolicyEditor("yard-plan", N_("What the yard plan aims at"), WEIGHTS)
 TRIP_EXPIRY: Final = PolicyEditor("trip-expiry", N_("Trips whose truck never comes"), EXPIRY)
 BOOKING_RULES: Final = PolicyEditor("booking-rules", N_("How places are booked"), RULES)
 POLICIES: Final[Mapping[str, PolicyEditor[Any]]] = {
-    editor.key: editor for editor in (ADVICE, YARD_PLAN, TRIP_EXPIRY, BOOKING_RULES)
+    editor.key: editor for editor in (ADVICE, ORDERS, YARD_PLAN, TRIP_EXPIRY, BOOKING_RULES)
 }
 
 

@@ -69,6 +69,11 @@ PERSONAL_DATA: Final = (
         "DELETE FROM app.provider_identity WHERE account_id = :account_id",
     ),
     PersonalData(
+        "push messages",
+        "SELECT created_at, language FROM app.push_subscription WHERE account_id = :account_id",
+        "DELETE FROM app.push_subscription WHERE account_id = :account_id",
+    ),
+    PersonalData(
         "notifications",
         "SELECT at, kind, trip_id, data, read_at FROM app.notification WHERE account_id = :account_id ORDER BY at",
         "DELETE FROM app.notification WHERE account_id = :account_id",

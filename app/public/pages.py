@@ -14,6 +14,8 @@ from app.notices import service as notices
 from app.notices.endpoints import NamingDep
 from app.platform.dependencies import ClockDep, CorridorDep, RedisDep, RuntimeDep, SessionDep, client_address
 from app.public import service
+from app.trip_eta import queue
+from app.trip_eta.endpoints import wording_of as trip_wording_of
 from app.trips.codes import find_code
 from app.trips.vocabulary import Stage
 from app.web.pages import render
@@ -54,7 +56,10 @@ def show_trip(
     corridor: CorridorDep,
     naming: NamingDep,
 ) -> Response:
-    """Stage, gate and wait of a trip, and what is announced of the gate (all of it: the trip's goods stay untold)."""
+    """Stage, gate, place in the queue and wait of a trip, and what is announced of the gate.
+
+    All of it, not what is about the trip's goods: these stay untold.
+    """
     trip = service.view(session, redis, written, address=client_address(request), now=clock.now())
     stages = service.progress(trip.direction, trip.stage)
     site = corridor.sites.get(trip.gate_id)
@@ -62,6 +67,7 @@ def show_trip(
         request,
         "public/public.html",
         trip=trip,
+        queue_place=queue.find_place(session, trip.trip_id, trip_wording_of(request, corridor, clock.now())),
         stage=Stage(trip.stage),
         stages=stages,
         open_stages=Stage.open(),

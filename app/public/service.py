@@ -1,4 +1,4 @@
-"""What anybody may see of a trip whose code they have: its stage, its gate, and the wait there.
+"""What anybody may see of a trip whose code they have: its stage, its gate, its place in the queue and the wait there.
 
 The code is the key: 58 random bits, printed on nothing but the driver's own phone and the enterprise's page. No name,
 no goods, no position; of the plate the last two characters, enough to know one's own truck by.
@@ -40,6 +40,7 @@ QUANTILES: Final = (0.1, 0.5, 0.9)
 class PublicTrip:
     """A trip as the public sees it; `wait_s` are the quantiles 0.1, 0.5, 0.9 of the wait at its gate now."""
 
+    trip_id: int
     code: str
     plate_end: str
     gate_id: str
@@ -71,6 +72,7 @@ def view(session: Session, redis: Redis, written: str, *, address: str, now: dat
     queues = row.direction == Direction.EXPORT and row.stage in Stage.open()
     waits, forecast_at = _expected_wait(session, row.gate_id, now) if queues else (None, None)
     return PublicTrip(
+        trip_id=row.trip_id,
         code=row.code,
         plate_end=row.plate_end,
         gate_id=row.gate_id,

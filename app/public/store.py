@@ -20,6 +20,7 @@ class PublicTripRow:
     `plate_end` are the last two characters of the plate.
     """
 
+    trip_id: int
     code: str
     gate_id: str
     direction: str
@@ -31,6 +32,7 @@ class PublicTripRow:
 
 _OF_CODE: Final = (
     select(
+        Trip.trip_id,
         Trip.code,
         Trip.gate_id,
         Trip.direction,

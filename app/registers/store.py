@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, cast
 
-from sqlalchemy import ColumnElement, and_, or_, select, text
+from sqlalchemy import ColumnElement, and_, false, func, literal, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from app.accounts.service import Account
 from app.platform.encryption import key_ring
 from app.platform.personal_fields import digest
 from app.platform.search import matches
+from app.registers.scope import holder_of
 from app.registers.tables import (
     ExpiryWarning,
     RegisteredContainer,
@@ -29,6 +30,7 @@ from ingest.tables import Vehicle
 
 Entry = RegisteredVehicle | RegisteredDriver | RegisteredContainer
 MAX_LISTED: Final = 1000
+NO_ACCOUNT: Final = 0
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,34 @@ def find_driver_of_account(session: Session, organisation_id: int, account_id: i
             RegisteredDriver.removed_at.is_(None),
         )
     ).one_or_none()
+
+
+@dataclass(frozen=True)
+class Contact:
+    """How a driver is reached: a telephone, and the language that they read."""
+
+    phone: str
+    language: str
+
+
+def find_contact(
+    session: Session, *, vehicle_id: int, account_id: int | None, organisation_id: int | None
+) -> Contact | None:
+    """The telephone of a truck's driver as its enterprise keeps it: of who signs in with an account, else of who
+    usually drives the truck. The enterprise is that given, else who holds the truck."""
+    enterprise = holder_of(Vehicle.vehicle_id) if organisation_id is None else literal(organisation_id)
+    is_driver = RegisteredDriver.account_id == (account_id or NO_ACCOUNT)
+    rows = session.execute(
+        select(RegisteredDriver.phone, RegisteredDriver.language)
+        .join(Vehicle, Vehicle.vehicle_id == vehicle_id)
+        .where(
+            RegisteredDriver.organisation_id == enterprise,
+            RegisteredDriver.removed_at.is_(None),
+            or_(is_driver, RegisteredDriver.usual_vehicle_id == vehicle_id),
+        )
+        .order_by(func.coalesce(is_driver, false()).desc(), RegisteredDriver.entry_id)
+    )
+    return next((Contact(phone, language) for phone, language in rows if phone), None)
 
 
 def _drivers(session: Session, *conditions: ColumnElement[bool]) -> list[ListedDriver]:

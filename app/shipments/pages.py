@@ -15,6 +15,7 @@ from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.sheets.current import current_steps
 from app.sheets.dependencies import SheetsDep
+from app.trip_eta import queue
 from app.trip_eta.endpoints import WordingDep
 from app.trip_eta.service import list_outlooks
 from app.trips import service
@@ -60,6 +61,7 @@ def show_trip(
     session: SessionDep,
     sheets: SheetsDep,
     corridor: CorridorDep,
+    wording: WordingDep,
     clock: ClockDep,
     naming: NamingDep,
 ) -> Response:
@@ -73,6 +75,7 @@ def show_trip(
         trip=trip,
         planned_arrival=trip.planned_arrival,
         steps=steps,
+        queue_place=queue.find_place(session, trip_id, wording),
         graph=sheet.graph,
         fee=sheet.part("fee"),
         moved=sheet.part("transshipment"),

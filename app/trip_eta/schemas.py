@@ -6,6 +6,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.trip_eta.vocabulary import MoveKind
+
 
 class PositionOut(BaseModel):
     """The last position of a trip's truck; `site`, if it stands at one."""
@@ -30,6 +32,38 @@ class YardPlaceOut(BaseModel):
     arrive_at: datetime
     place_free_at: datetime
     reason: str
+
+
+class QueueMoveOut(BaseModel):
+    """What moved a place: `count` trucks or events of a kind, by which its number changed by `change`; a sentence."""
+
+    kind: MoveKind
+    at: datetime
+    count: int
+    change: int
+    icon: str
+    text: str
+
+
+class QueuePlaceOut(BaseModel):
+    """A truck's place in the queue of its gate, with the sentences that every page shows, in the reader's language.
+
+    `enter_at` holds the quantiles 0.1, 0.5, 0.9 of when it is through the entrance; `moves` the newest first.
+    """
+
+    trip_id: int
+    gate_id: str
+    as_of: datetime
+    number: int
+    ahead: int
+    enter_at: list[datetime | None] | None
+    held_until: datetime | None
+    by_gps: bool
+    headline: str
+    ahead_text: str
+    expected_text: str
+    notes: list[str]
+    moves: list[QueueMoveOut]
 
 
 class TripOutlook(BaseModel):

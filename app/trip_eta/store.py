@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -131,6 +131,18 @@ def trips_ahead(
 
 def _eta(row: OutlookRow) -> TripEta:
     return TripEta(row.trip_id, row.made_at, row.arrive_at, row.enter_at, row.wait_s)
+
+
+def enter_times(
+    session: Session, trip_ids: Collection[int], *, made_since: datetime
+) -> dict[int, list[datetime | None]]:
+    """When trips are expected through the entrance, quantiles 0.1, 0.5, 0.9, by forecasts since a time."""
+    rows = session.execute(
+        select(OutlookRow.trip_id, OutlookRow.enter_at).where(
+            OutlookRow.trip_id.in_(trip_ids), OutlookRow.made_at >= made_since
+        )
+    )
+    return {trip_id: enter_at for trip_id, enter_at in rows}
 
 
 def replace_etas(session: Session, etas: Sequence[TripEta], *, made_at: datetime) -> None:

@@ -1,13 +1,14 @@
-"""The table of expected arrivals."""
+"""The tables of expected arrivals and of places in queues."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ARRAY, Float, ForeignKey
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy import ARRAY, Float, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.trip_eta.queue_places import MoveRecord
 from geo.database import Base
 
 
@@ -26,3 +27,26 @@ class OutlookRow(Base):
     arrive_at: Mapped[list[datetime | None]] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
     enter_at: Mapped[list[datetime | None]] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
     wait_s: Mapped[list[float | None]] = mapped_column(ARRAY(Float))
+
+
+class QueuePlaceRow(Base):
+    """The place of a waiting truck in the queue of its gate: see `queue_places.QueuePlace`. Those of one minute."""
+
+    __tablename__ = "queue_place"
+    __table_args__ = (
+        Index("ix_queue_place_trip_id", "trip_id", postgresql_where=text("trip_id IS NOT NULL")),
+        {"schema": "app"},
+    )
+
+    vehicle_id: Mapped[int] = mapped_column(ForeignKey("ingest.vehicle.vehicle_id"), primary_key=True)
+    trip_id: Mapped[int | None] = mapped_column(ForeignKey("app.trip.trip_id"))
+    gate_id: Mapped[str]
+    made_at: Mapped[datetime]
+    number: Mapped[int]
+    joined_at: Mapped[datetime]
+    by_gps: Mapped[bool]
+    held_until: Mapped[datetime | None]
+    perishable: Mapped[bool]
+    is_first: Mapped[bool]
+    enter_at: Mapped[list[datetime | None] | None] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
+    moves: Mapped[list[MoveRecord]] = mapped_column(JSONB)

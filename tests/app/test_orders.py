@@ -75,6 +75,7 @@ def test_an_order_goes_from_preview_to_confirmation(stage: Stage) -> None:
     (listed,) = own(stage.police)
     assert listed["counts"] == {
         "total": 1,
+        "waiting": 0,
         "sent": 0,
         "delivered": 0,
         "acknowledged": 1,

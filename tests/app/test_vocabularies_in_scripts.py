@@ -16,6 +16,7 @@ from app.dispatch.vocabulary import (
     MeasureKind,
     OrderKind,
     OrderStatus,
+    ReachState,
     RecipientStatus,
     Severity,
 )
@@ -42,9 +43,10 @@ KNOWN: dict[str, frozenset[str]] = {
     "status": frozenset(str(name) for vocabulary in STATUSES for name in vocabulary) | {*RUN_STATUSES, "open", "lost"},
     "stage": frozenset(Stage),
     "severity": frozenset(Severity),
-    "state": frozenset(truck.state for truck in TRUCK_STATES),
+    "state": frozenset(truck.state for truck in TRUCK_STATES) | frozenset(ReachState) | {"running"},
 }
-"""What a script may compare an attribute of that name with; `lost` and `open` are the connection's."""
+"""What a script may compare an attribute of that name with; `lost` and `open` are the connection's, `running` is of a
+browser's sound."""
 COMPARED = re.compile(r"\b(status|stage|severity|state)\s*[!=]==\s*\"(\w+)\"")
 TABLES: tuple[type[Vocabulary], ...] = (
     OrderKind,
@@ -86,7 +88,11 @@ def test_no_script_writes_a_vocabulary_down() -> None:
 @pytest.mark.parametrize(
     ("role", "address", "vocabularies"),
     [
-        ("traffic_police", "/police", (MeasureKind, OrderKind, OrderStatus, RecipientStatus, Severity, AdvisoryStatus)),
+        (
+            "traffic_police",
+            "/police",
+            (MeasureKind, OrderKind, OrderStatus, ReachState, RecipientStatus, Severity, AdvisoryStatus),
+        ),
         ("driver", "/driver", (OrderKind, RecipientStatus)),
         ("enterprise", "/enterprise", (Stage,)),
     ],
@@ -114,7 +120,7 @@ def test_what_scripts_ask_for_is_there() -> None:
         asked |= set(re.findall(r"\bgroup\(\"(\w+)\", \"(\w+)\"\)", text))
     vocabularies = {
         vocabulary.__name__: vocabulary
-        for vocabulary in (MeasureKind, OrderKind, OrderStatus, RecipientStatus, Severity, Stage)
+        for vocabulary in (MeasureKind, OrderKind, OrderStatus, ReachState, RecipientStatus, Severity, Stage)
     }
     assert {name for name, _ in asked} == set(vocabularies)
     assert [
@@ -126,8 +132,9 @@ def test_what_scripts_ask_for_is_there() -> None:
 
 def test_every_stage_has_its_place_and_every_recipient_a_word_for_the_driver() -> None:
     assert sorted(Stage.by_urgency()) == sorted(Stage)
-    assert set(RecipientStatus.over()) | set(RecipientStatus.current()) == set(RecipientStatus)
-    assert all(status.driver_label for status in RecipientStatus if status not in RecipientStatus.unanswered())
+    told = set(RecipientStatus) - {RecipientStatus.WAITING}
+    assert set(RecipientStatus.over()) | set(RecipientStatus.current()) == told
+    assert all(status.driver_label for status in told if status not in RecipientStatus.unanswered())
 
 
 def test_the_map_draws_every_state_and_knows_which_are_on_the_road() -> None:

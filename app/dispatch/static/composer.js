@@ -5,8 +5,9 @@ import { api, newKey } from "/static/api.js";
 import { formatNumber, t } from "/static/i18n.js";
 import { toast } from "/static/toasts.js";
 import { ConsoleElement } from "./element.js";
-import { fromLocal, toLocal } from "./local-time.js";
 import { KINDS, describeSelection } from "./order-kinds.js";
+import { renderRecipients } from "./recipients.js";
+import { renderWhen, resolveTime, timeOf, usualTime } from "./when.js";
 import "/static/measures/effect.js";
 
 const PREVIEW_DELAY_MS = 350;
@@ -24,10 +25,10 @@ const REASONS = {
   accident: () => t("Accident ahead"), road_works: () => t("Road works ahead"),
 };
 
-const fresh = (now) => ({
-  kind: "hold", selection: {}, parameters: {}, text: {}, edited: {}, advisory_id: null,
-  valid_from: now, valid_to: now + 2 * 3600e3,
-});
+const NO_CRITERIA = { stretch: null, area: null, gate_id: null, site_id: null, goods_classes: null, regimes: null, perishable: null, limit_veh: null, stages: null };
+const TYPED_KM = 10; // a stretch that is typed begins as that from the border to here
+
+const fresh = () => ({ kind: "hold", selection: {}, parameters: {}, text: {}, edited: {}, advisory_id: null, when: usualTime() });
 
 class PoliceComposer extends ConsoleElement {
   static properties = {
@@ -38,22 +39,29 @@ class PoliceComposer extends ConsoleElement {
   constructor() {
     super();
     this.textLanguage = "vi";
-    this.key = newKey();
+    this.renewKey();
   }
 
-  /** Begin an order, from advice if given: `{advisory, measure}`. */
-  begin({ advisory, measure } = {}) {
-    const draft = fresh(this.console.now());
-    const { kind, selection, parameters, text, valid_from: from, valid_to: to } = structuredClone(measure?.draft || {});
+  /** What is sent under a key never changes: a second try of the same order is the same order. */
+  renewKey() {
+    this.key = newKey();
+    this.sealed = null;
+  }
+
+  /** Begin an order: from advice `{advisory, measure}`, to a single truck `{vehicle}`, or an empty one. */
+  begin({ advisory, measure, vehicle } = {}) {
+    const draft = fresh();
+    const written = structuredClone(measure?.draft || {});
+    const { kind, selection, parameters, text } = written;
     Object.assign(draft, { kind: kind || draft.kind, selection: selection || {}, parameters: parameters || {}, edited: text || {} });
     if (!measure) draft.parameters = this.usual(draft.kind);
     draft.advisory_id = advisory?.advisory_id ?? null;
-    if (from) draft.valid_from = Date.parse(from);
-    if (to) draft.valid_to = Date.parse(to);
+    if (vehicle) draft.selection = { vehicle_ids: [vehicle] };
+    if (measure) draft.when = timeOf(written, this.console.now());
     this.advisory = advisory || null;
     this.draft = draft;
     this.confirming = false;
-    this.key = newKey();
+    this.renewKey();
     this.showOnMap();
     this.schedulePreview();
   }
@@ -67,6 +75,7 @@ class PoliceComposer extends ConsoleElement {
   change(values) {
     this.draft = { ...this.draft, ...values };
     this.confirming = false;
+    this.renewKey();
     this.schedulePreview();
   }
 
@@ -113,10 +122,9 @@ class PoliceComposer extends ConsoleElement {
   }
 
   body() {
-    const { kind, selection, parameters, edited, advisory_id: advisory, valid_from: from, valid_to: to } = this.draft;
+    const { kind, selection, parameters, edited, advisory_id: advisory, when } = this.draft;
     return {
-      kind, selection, parameters, text: edited, valid_to: new Date(to).toISOString(),
-      ...(from > this.console.now() + 60e3 ? { valid_from: new Date(from).toISOString() } : {}),
+      kind, selection, parameters, text: edited, ...resolveTime(when, this.console.now()),
       ...(advisory ? { advisory_id: advisory } : {}),
     };
   }
@@ -138,8 +146,10 @@ class PoliceComposer extends ConsoleElement {
     const { signal } = this.aborter;
     this.previewing = true;
     try {
-      const preview = await api("POST", "/api/v1/orders/preview", this.body(), { signal });
+      const body = this.body();
+      const preview = await api("POST", "/api/v1/orders/preview", body, { signal });
       this.preview = preview;
+      this.previewed = body;
       this.problem = "";
       this.draft = { ...this.draft, text: { ...preview.text, ...this.draft.edited } };
       this.console.mark(preview.recipients.map(({ vehicle_id: id }) => id));
@@ -160,8 +170,11 @@ class PoliceComposer extends ConsoleElement {
   async send() {
     this.sending = true;
     try {
-      const order = await api("POST", "/api/v1/orders", this.body(), { headers: { "Idempotency-Key": this.key } });
-      toast(t("Order sent to {count} trucks.", { count: this.count }), "success");
+      this.sealed ??= this.body(); // its times count from now
+      const order = await api("POST", "/api/v1/orders", this.sealed, { headers: { "Idempotency-Key": this.key } });
+      const text = order.status === "proposed" ? t("The order to {count} trucks needs a second person first.", { count: this.count })
+        : t("Order sent to {count} trucks.", { count: this.count });
+      toast(text, "success");
       this.console.sent(order);
       this.begin();
     } catch (error) {
@@ -181,8 +194,8 @@ class PoliceComposer extends ConsoleElement {
       <h2 id="composer-title">${t("New order")}</h2>
       ${this.advisory ? html`<p class="ck-from-advice"><i class="ti ti-bulb" aria-hidden="true"></i> ${t("From advice {id}", { id: this.advisory.advisory_id })}
         <button type="button" class="btn btn-sm btn-ghost-secondary" @click=${() => this.begin()}>${t("Start again")}</button></p>` : nothing}
-      ${this.renderKind()} ${this.renderParameters()} ${this.renderTarget()} ${this.renderTime()} ${this.renderText()}
-      <order-effect .draft=${this.preview && this.count ? this.body() : null}></order-effect>
+      ${this.renderKind()} ${this.renderParameters()} ${this.renderTarget()} ${renderWhen(this.draft.when, this.console.now(), (values) => this.change({ when: { ...this.draft.when, ...values } }))} ${this.renderText()}
+      <order-effect .draft=${this.preview && this.count ? this.previewed : null}></order-effect>
       ${this.renderSend()}
     </form>`;
   }
@@ -203,7 +216,8 @@ class PoliceComposer extends ConsoleElement {
     return html`<fieldset class="ck-target"><legend>${t("Who")}</legend>
       <div class="ck-tools-row" role="group" aria-label=${t("Pick on the map")}>${TOOLS.map(({ kind, icon, word }) => html`<button type="button"
         class=${`btn ${tool === kind ? "btn-primary" : shown === kind ? "btn-outline-primary" : ""}`} data-testid=${`tool-${kind}`}
-        aria-pressed=${tool === kind} @click=${() => this.console.startTool(kind)}><i class=${`ti ti-${icon}`} aria-hidden="true"></i>${word()}</button>`)}</div>
+        aria-pressed=${tool === kind} @click=${() => this.console.startTool(kind)}><i class=${`ti ti-${icon}`} aria-hidden="true"></i>${word()}</button>`)}
+        ${selection.stretch ? nothing : html`<button type="button" class="btn" data-testid="stretch-typed" @click=${() => this.typeStretch()}><i class="ti ti-keyboard" aria-hidden="true"></i>${t("Type kilometres")}</button>`}</div>
       ${selection.stretch ? this.renderStretch(selection.stretch) : nothing}
       ${selection.area ? html`<p>${t("Drawn area with {count} corners", { count: selection.area.coordinates[0].length - 1 })} ${this.clearButton({ area: null })}</p>` : nothing}
       ${selection.vehicle_ids ? html`<p>${t("{count} listed trucks", { count: selection.vehicle_ids.length })} ${this.clearButton({ vehicle_ids: null })}</p>` : nothing}
@@ -216,6 +230,12 @@ class PoliceComposer extends ConsoleElement {
         <label class="form-label">${t("At most, nearest first")}<input type="number" class="form-control" min="1" step="1" data-testid="limit"
           .value=${selection.limit_veh ?? ""} @change=${(event) => this.select({ limit_veh: event.target.value ? Number(event.target.value) : null })}></label>
       </div></fieldset>`;
+  }
+
+  /** A stretch to be typed over. */
+  typeStretch() {
+    const stretch = { road: this.console.roads[0], km_from: 0, km_to: TYPED_KM, direction: "to_border" };
+    this.select({ stretch, area: null, vehicle_ids: null });
   }
 
   clearButton(values) {
@@ -290,17 +310,6 @@ class PoliceComposer extends ConsoleElement {
         @change=${(event) => this.setParameter("reason", event.target.value)}></label>` : nothing}`;
   }
 
-  renderTime() {
-    const { valid_from: from, valid_to: to } = this.draft;
-    return html`<fieldset class="ck-when"><legend>${t("When")}</legend>
-      <label class="form-label">${t("From")}<input type="datetime-local" class="form-control" data-testid="valid-from" .value=${toLocal(from)}
-        @change=${(event) => event.target.value && this.change({ valid_from: fromLocal(event.target.value) })}></label>
-      <label class="form-label">${t("To")}<input type="datetime-local" class="form-control" data-testid="valid-to" .value=${toLocal(to)}
-        @change=${(event) => event.target.value && this.change({ valid_to: fromLocal(event.target.value) })}></label>
-      <div class="ck-tools-row">${[1, 2, 4, 8].map((hours) => html`<button type="button" class="btn btn-sm" aria-pressed=${Math.round((to - from) / 3600e3) === hours}
-        @click=${() => this.change({ valid_to: from + hours * 3600e3 })}>${t("{hours} h", { hours })}</button>`)}</div></fieldset>`;
-  }
-
   renderText() {
     const { text, edited } = this.draft;
     return html`<fieldset class="ck-text"><legend>${t("Words to the driver")}</legend>
@@ -331,8 +340,11 @@ class PoliceComposer extends ConsoleElement {
         : !this.hasSelection ? html`<span class="ck-muted">${t("Pick trucks on the map or by a filter.")}</span>`
         : this.preview ? html`<b class="ck-figure" data-testid="preview-count">${formatNumber(this.count)}</b> ${t("trucks get this order")}
           ${without ? html`<br><small class="ck-muted">${t("{count} of them have no device to receive it", { count: without })}</small>` : nothing}
+          ${this.preview.needs_second ? html`<br><small data-testid="needs-second"><i class="ti ti-users" aria-hidden="true"></i> ${t("so many that a second person must release it")}${this.preview.groups > 1
+            ? ` · ${t("told in {groups} groups of {veh}, {minutes} min apart", { groups: this.preview.groups, veh: this.preview.group_veh, minutes: this.preview.group_every_s / 60 })}` : ""}</small>` : nothing}
           ${past ? html`<br><small class="ck-muted">${t("{count} of them are past that place already", { count: past })}</small>` : nothing}
           <br><small class="ck-muted">${words}</small>` : this.previewing ? t("Counting…") : nothing}</p>
+      ${this.count ? renderRecipients(this.preview.recipients, this.console.trucks(), (ids) => this.select({ ...NO_CRITERIA, vehicle_ids: ids }), (id) => this.console.showTruck(id)) : nothing}
       <button class="btn btn-primary btn-lg" data-testid="send" ?disabled=${!this.count || this.previewing}><i class="ti ti-send" aria-hidden="true"></i>${t("Send…")}</button>
     </div>`;
   }

@@ -63,6 +63,7 @@ class Console {
       this.open("situation");
       byId("police-situation").querySelector(`[data-testid="gate-${detail.site.gate_id}"]`)?.scrollIntoView({ block: "start" });
     });
+    this.map.addEventListener("truck-order", ({ detail }) => this.compose({ vehicle: detail.truck.vehicle_id }));
     this.map.addEventListener("trucks-change", () => this.countQueues());
     for (const tab of document.querySelectorAll("[data-tab]")) tab.addEventListener("click", () => this.pressTab(tab.dataset.tab));
     byId("police-fit").addEventListener("click", () => this.map.fitCorridor());
@@ -210,6 +211,11 @@ class Console {
     this.sheet("peek");
   }
 
+  /** The trucks on the map now. */
+  trucks() {
+    return this.map.trucks.byId.values();
+  }
+
   nameOfSite(siteId) {
     const site = this.corridor.site(siteId);
     return site ? site.name[language] || site.name.vi : siteId;
@@ -261,6 +267,10 @@ class Console {
 
   cancelOrder(order) {
     return api("POST", `/api/v1/orders/${order.order_id}/cancel`, {}, { headers: { "If-Match": `"${order.version}"` } });
+  }
+
+  approveOrder(order) {
+    return api("POST", `/api/v1/orders/${order.order_id}/approve`, {}, { headers: { "If-Match": `"${order.version}"` } });
   }
 
   // Keys

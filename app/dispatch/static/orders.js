@@ -8,10 +8,12 @@ import { group, names } from "/static/vocabulary.js";
 import { percent, span } from "./advice-text.js";
 import { ConsoleElement, inLanguage } from "./element.js";
 import { KINDS, describeSelection } from "./order-kinds.js";
+import "/static/measures/effect.js";
 
 const STATUSES = names("RecipientStatus");
 const PROGRESS = group("RecipientStatus", "progress");
 const ORDER_STATUSES = names("OrderStatus");
+const REACH = names("ReachState");
 
 /** How many got it, in which status, and which share of those judged by GPS complied (null: none judged yet). */
 function countsOf({ counts, compliance }) {
@@ -20,7 +22,7 @@ function countsOf({ counts, compliance }) {
 }
 
 class PoliceOrders extends ConsoleElement {
-  static properties = { ...ConsoleElement.properties, openId: { state: true }, detail: { state: true }, cancelling: { state: true } };
+  static properties = { ...ConsoleElement.properties, openId: { state: true }, detail: { state: true }, cancelling: { state: true }, busy: { state: true } };
 
   show(orderId) {
     this.openId = orderId;
@@ -35,7 +37,9 @@ class PoliceOrders extends ConsoleElement {
       const [detail, brought] = await Promise.all([
         api("GET", `/api/v1/orders/${id}`), api("GET", `/api/v1/measures/effects?order_id=${id}`),
       ]);
-      if (id === this.openId) this.detail = { ...detail, brought };
+      const kind = detail.status === "cancelled" ? "recall" : "order";
+      const reach = await api("GET", `/api/v1/orders/${id}/reach?kind=${kind}`).catch(() => ({ items: [] })); // not every role may see it
+      if (id === this.openId) this.detail = { ...detail, brought, reach: reach.items };
     } catch (error) {
       toast(error.message, "danger");
     }
@@ -76,6 +80,7 @@ class PoliceOrders extends ConsoleElement {
         <span class="ck-order-share" data-testid=${`order-${order.order_id}-acknowledged`}>${answered}/${counts.total}<small>${t("confirmed")}</small></span>
       </button>
       ${this.renderBar(counts)}
+      ${order.status === "proposed" ? this.renderProposal(order, counts) : this.renderProgress(order, counts)}
       ${isOpen ? this.renderDetail(order, counts) : nothing}
     </article>`;
   }
@@ -84,6 +89,47 @@ class PoliceOrders extends ConsoleElement {
     if (!total) return nothing;
     return html`<span class="ck-progress" aria-hidden="true">${PROGRESS.map((key) =>
       (status[key] ? html`<span class=${`ck-progress-${key}`} .style=${`flex:${status[key]}`}></span>` : nothing))}</span>`;
+  }
+
+  /** An order to many trucks waits for a second person, who can try it in the engine first. */
+  renderProposal(order, { total }) {
+    const { kind, selection, parameters, text, valid_to } = order;
+    return html`<div class="ck-proposal ck-severity ck-severity-warning" data-testid=${`order-${order.order_id}-proposal`}>
+      <p><i class="ti ti-users" aria-hidden="true"></i> <b>${t("Waits for a second person: {name} wants to order {count} trucks.", { name: order.issued_by, count: formatNumber(total) })}</b></p>
+      <order-effect .draft=${{ kind, selection, parameters, text, valid_to }}></order-effect>
+      <footer><button type="button" class="btn btn-sm btn-primary" data-testid=${`order-${order.order_id}-approve`} ?disabled=${this.busy}
+          @click=${() => this.act(() => this.console.approveOrder(order), t("The order is released."))}><i class="ti ti-check" aria-hidden="true"></i> ${t("Release it")}</button>
+        <button type="button" class="btn btn-sm" data-testid=${`order-${order.order_id}-reject`} ?disabled=${this.busy}
+          @click=${() => this.act(() => this.console.cancelOrder(order), t("The order is cancelled."))}><i class="ti ti-x" aria-hidden="true"></i> ${t("Do not send it")}</button></footer>
+    </div>`;
+  }
+
+  /** How far a release in groups has come, with the one press that stops it; how far a recall has come. */
+  renderProgress(order, { total, status }) {
+    const id = order.order_id;
+    if (order.status === "active" && status.waiting) {
+      return html`<div class="ck-proposal" data-testid=${`order-${id}-groups`}><p><i class="ti ti-stack-push" aria-hidden="true"></i>
+          ${t("{told} of {count} trucks told, group by group", { told: formatNumber(total - status.waiting), count: formatNumber(total) })}</p>
+        <button type="button" class="btn btn-danger" data-testid=${`order-${id}-stop`} ?disabled=${this.busy}
+          @click=${() => this.act(() => this.console.cancelOrder(order), t("Stopped: nobody else is told, and those who were are told that it is over."))}>
+          <i class="ti ti-hand-stop" aria-hidden="true"></i> ${t("Stop now")}</button></div>`;
+    }
+    if (!order.recall) return nothing;
+    return html`<p class="ck-proposal" data-testid=${`order-${id}-recall`}><i class="ti ti-ban" aria-hidden="true"></i>
+      ${t("{confirmed} had confirmed, {read} of {reached} have read the recall", order.recall)}</p>`;
+  }
+
+  async act(change, done) {
+    this.busy = true;
+    try {
+      await change();
+      toast(done, "success");
+    } catch (error) {
+      toast(error.message, "danger");
+    } finally {
+      this.busy = false;
+      this.store.load("orders");
+    }
   }
 
   close() {
@@ -104,18 +150,33 @@ class PoliceOrders extends ConsoleElement {
         ? t("Compliance: not yet known from GPS")
         : t("Compliance by GPS: {share} ({complied} of {judged})", { share: percent(counts.share), complied: counts.complied, judged: counts.judged })}</p>`}
       ${(detail?.brought.items ?? []).map((one) => html`<p data-testid=${`order-${order.order_id}-effect`}><i class="ti ti-scale" aria-hidden="true"></i> ${one.text}</p>`)}
+      ${this.renderReach(order, detail?.reach ?? [])}
       ${refused.length ? html`<h4>${t("Refusals")}</h4><ul class="ck-refusals" data-testid=${`order-${order.order_id}-refusals`}>
         ${refused.map((one) => html`<li><button type="button" class="ck-plate" @click=${() => this.console.showTruck(one.vehicle_id)}>${one.plate}</button>
           ${one.refusal_reason || t("no reason given")}</li>`)}</ul>` : nothing}
       ${recipients.length ? html`<details><summary>${t("{count} recipients", { count: recipients.length })}</summary>
         <ul class="ck-recipients">${recipients.map((one) => html`<li><button type="button" class="ck-plate" @click=${() => this.console.showTruck(one.vehicle_id)}>${one.plate}</button>
-          <span><i class=${`ti ti-${STATUSES[one.status]?.icon}`} aria-hidden="true"></i> ${STATUSES[one.status]?.label ?? one.status}${one.responded_at ? ` ${formatClock(one.responded_at)}` : ""}</span></li>`)}</ul></details>` : nothing}
+          <span><i class=${`ti ti-${STATUSES[one.status]?.icon}`} aria-hidden="true"></i> ${STATUSES[one.status]?.label ?? one.status}${one.responded_at ? ` ${formatClock(one.responded_at)}` : ""}${one.recall_read_at ? html` · ${t("recall read {time}", { time: formatClock(one.recall_read_at) })}` : nothing}</span></li>`)}</ul></details>` : nothing}
       <footer>
         <button type="button" class="btn btn-sm" ?disabled=${!recipients.length} @click=${() => this.console.mark(recipients.map(({ vehicle_id: id }) => id))}>
           <i class="ti ti-map-pin" aria-hidden="true"></i> ${t("Show on the map")}</button>
         ${order.status === "active" ? this.renderCancel(order) : nothing}
       </footer>
     </div>`;
+  }
+
+  /** How the drivers were reached who have not looked, and who cannot be reached. */
+  renderReach(order, reach) {
+    const unread = reach.filter(({ state }) => state !== "read");
+    if (!unread.length) return nothing;
+    const unreached = unread.filter(({ state }) => state === "unreached");
+    const states = Object.keys(REACH).filter((state) => state !== "unreached" && unread.some((one) => one.state === state));
+    return html`<div data-testid=${`order-${order.order_id}-reach`}>
+      <ul class="ck-order-counts">${states.map((state) => html`<li><i class=${`ti ti-${REACH[state].icon}`} aria-hidden="true"></i>
+        <b>${formatNumber(unread.filter((one) => one.state === state).length)}</b> ${REACH[state].label}</li>`)}</ul>
+      ${unreached.length ? html`<div class="ck-severity ck-severity-warning" data-testid=${`order-${order.order_id}-unreached`}><i class="ti ti-wifi-off" aria-hidden="true"></i>
+        <b>${t("{count} drivers cannot be reached", { count: formatNumber(unreached.length) })}</b>
+        ${unreached.map((one) => html`<button type="button" class="ck-plate" title=${one.error} @click=${() => this.console.showTruck(one.vehicle_id)}>${one.plate}</button> `)}</div>` : nothing}</div>`;
   }
 
   renderCancel(order) {
@@ -129,14 +190,8 @@ class PoliceOrders extends ConsoleElement {
   }
 
   async cancel(order) {
-    try {
-      await this.console.cancelOrder(order);
-      toast(t("The order is cancelled."), "success");
-    } catch (error) {
-      toast(error.message, "danger");
-    }
+    await this.act(() => this.console.cancelOrder(order), t("The order is cancelled."));
     this.cancelling = null;
-    this.store.load("orders");
   }
 }
 

@@ -5,6 +5,8 @@ import { on } from "../events.js";
 import { formatClock, formatDuration, formatNumber, language, t } from "../i18n.js";
 import { renew } from "../swap.js";
 import { Orders } from "./orders.js";
+import * as push from "./push.js";
+import { Recalls } from "./recalls.js";
 import { drawRoad } from "./road.js";
 import * as sharing from "./sharing.js";
 
@@ -115,12 +117,14 @@ document.body.dataset.plate = root.dataset.plate;
 show();
 refresh();
 const orders = new Orders($("orders"), $("refusal"));
-orders.refresh();
-for (const type of ["order", "reconnected", "resync"]) on(type, () => orders.refresh());
+const recalls = new Recalls($("recall"));
+const refreshOrders = () => Promise.all([orders.refresh(), recalls.refresh()]);
+refreshOrders();
+for (const type of ["order", "reconnected", "resync"]) on(type, refreshOrders);
 for (const type of ["trip", "forecast", "yard", "reconnected", "resync"]) on(type, refresh);
 setInterval(() => {
   refresh();
-  orders.refresh();
+  refreshOrders();
 }, 30_000); // polling beside the events: a phone's line drops them silently
 
 if (root.dataset.plate) {
@@ -131,6 +135,7 @@ if (root.dataset.plate) {
 if ("serviceWorker" in navigator) {
   navigator.serviceWorker
     .register("/static/service-worker.js", { scope: "/", type: "module" })
+    .then(() => push.start($("push")))
     .catch((error) => console.warn("no service worker", error));
 }
 document.querySelector('form[action="/signout"]')?.addEventListener("submit", () => {

@@ -2,6 +2,7 @@
 
 import { Aim } from "../aim.js";
 import { api } from "../api.js";
+import { sound } from "./alarm.js";
 import { formatClock, language, t } from "../i18n.js";
 import { released } from "../swap.js";
 import { toast } from "../toasts.js";
@@ -41,7 +42,7 @@ export class Orders {
 
   alert() {
     toast(t("New order from the traffic police"), "warning");
-    navigator.vibrate?.([400, 200, 400]);
+    sound();
   }
 
   card(order) {

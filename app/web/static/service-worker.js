@@ -1,4 +1,4 @@
-// Keeps the driver's page usable without a line, and sends kept fixes when the line is back.
+// Keeps the driver's page usable without a line, sends kept fixes when the line is back, and shows what is pushed.
 
 import { send } from "/static/driver/outbox.js";
 
@@ -26,8 +26,34 @@ addEventListener("sync", (event) => {
 });
 
 addEventListener("message", (event) => {
-  if (event.data === "forget") event.waitUntil(caches.delete(CACHE)); // somebody signed out
+  if (event.data === "forget") event.waitUntil(Promise.all([caches.delete(CACHE), unsubscribe()])); // somebody signed out
 });
+
+addEventListener("push", (event) => {
+  const { kind, order_id: id, title, text, language } = event.data.json();
+  const shown = registration.showNotification(title, {
+    body: text, lang: language, tag: `order-${id}`, renotify: true, requireInteraction: true,
+    icon: "/static/driver/icon-192.png", vibrate: [400, 200, 400, 200, 800], data: { kind, id },
+  });
+  // Fetching the orders is what tells the police that they arrived; without a line it is told later.
+  event.waitUntil(Promise.all([shown, fetch("/api/v1/orders?current=true").catch(() => null)]));
+});
+
+addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(openDriver());
+});
+
+/** Whoever signed out gets no more orders on this phone. */
+async function unsubscribe() {
+  await (await registration.pushManager?.getSubscription())?.unsubscribe();
+}
+
+async function openDriver() {
+  const windows = await clients.matchAll({ type: "window" });
+  const open = windows.find(({ url }) => new URL(url).pathname === "/driver");
+  await (open ? open.focus() : clients.openWindow("/driver"));
+}
 
 async function cacheFirst(request) {
   const cache = await caches.open(CACHE);

@@ -1,19 +1,20 @@
 // <live-map>: the corridor with its trucks, queues, gates and yards. Shared by all pages that show a map.
 //
 // Attributes: `live` loads /api/v1/positions and follows the event stream; `compact` starts without the legend
-// and is for small maps; `label` is the accessible name; `trip-href` links trips, as "/enterprise/trips/{trip_id}".
+// and is for small maps; `label` is the accessible name; `trip-href` links trips, as "/enterprise/trips/{trip_id}"; `orderable`
+// lets an order be written from a truck's card.
 // Methods: setTrucks(features), patchTrucks(list), setYards({id: {inside, capacity}}), setQueues({gate: n}),
 // setTails({gate: {now_km, p10_km, p50_km, p90_km, when}}), mark(ids), setSelection(selection), startTool(kind),
 // stopTool(), finishTool(), fitCorridor(), showGate(id), showTruck(id), showStretch(road, kmA, kmB).
 // Properties: `trucks` (a Trucks), `corridor`, `tool`, `past` (greys trucks and says so), `ready` (a promise).
-// Events: map-ready, trucks-change {count}, truck-open {truck}, site-open {site}, selection-change {selection, done},
+// Events: map-ready, trucks-change {count}, truck-open {truck}, truck-order {truck}, site-open {site}, selection-change {selection, done},
 // tool-change {tool}. Include map/live-map.css, vendor maplibre-gl.css, and MAP_STRINGS of map_strings.html.
 
 import { AttributionControl, Map as GlMap, NavigationControl, ScaleControl } from "maplibre-gl";
 import { LitElement, html, nothing } from "lit";
 import { api } from "/static/api.js";
 import { on } from "/static/events.js";
-import { formatDayClock, formatDuration, formatNumber, language, t } from "/static/i18n.js";
+import { language, t } from "/static/i18n.js";
 import { BinLayer } from "./bins.js";
 import { loadCorridor } from "./corridor.js";
 import { FlowLayer, flowByEdge } from "./flow.js";
@@ -22,6 +23,7 @@ import { SiteMarks } from "./marks.js";
 import { SatelliteControl } from "./satellite.js";
 import { tailFeatures } from "./tails.js";
 import { Tool, selectionFeatures } from "./tools.js";
+import { renderTruckCard } from "./truck-card.js";
 import { Trucks } from "./trucks.js";
 
 const FLOW_MS = 2000;
@@ -61,7 +63,9 @@ export class LiveMap extends LitElement {
     count: { state: true },
     notice: { state: true },
     trip: { state: true },
+    queuePlace: { state: true },
     tripHref: { attribute: "trip-href" },
+    orderable: { type: Boolean },
   };
 
   constructor() {
@@ -197,6 +201,7 @@ export class LiveMap extends LitElement {
     this.stops = [
       on("positions", (list) => this.past || this.patchTrucks(list)),
       on("resync", load),
+      on("forecast", () => this.loadQueuePlace()),
       on("reconnected", load),
       on("trip", ({ vehicle_id: id, stage }) => this.followUnheard(id, stage, load)),
     ];
@@ -336,10 +341,18 @@ export class LiveMap extends LitElement {
   openCard(truck) {
     this.opened = truck;
     this.emit("truck-open", { truck });
+    this.loadQueuePlace();
     if (this.trip?.trip_id === truck.trip_id) return;
     this.trip = null;
     if (!truck.trip_id) return;
     api("GET", `/api/v1/trips/${truck.trip_id}`).then((trip) => { this.trip = trip; }, () => null); // the card stands without it
+  }
+
+  /** The place in the queue of the truck that is open: there is none where it does not wait. */
+  async loadQueuePlace() {
+    const id = this.opened?.trip_id;
+    const place = id ? await api("GET", `/api/v1/outlooks/${id}/queue-place`).catch(() => null) : null;
+    if (this.opened?.trip_id === id) this.queuePlace = place;
   }
 
   showPast() {
@@ -364,7 +377,7 @@ export class LiveMap extends LitElement {
       <div class="ck-map-canvas" data-testid="map-canvas"></div>
       ${this.tool ? this.renderHint() : nothing}
       ${this.legend && !this.problem ? this.renderLegend() : nothing}
-      ${this.opened ? this.renderCard(this.opened) : nothing}
+      ${this.opened ? renderTruckCard(this, this.opened) : nothing}
       ${this.notice ? html`<p class="ck-map-note" data-testid="map-notice" role="alert"><i class="ti ti-alert-circle" aria-hidden="true"></i> ${this.notice}</p>` : nothing}
       ${this.count === 0 && !this.past && !this.notice ? html`<p class="ck-map-note" data-testid="map-empty" role="status">
         <i class="ti ti-truck-off" aria-hidden="true"></i> ${t("No truck reports its position now.")}</p>` : nothing}
@@ -398,33 +411,6 @@ export class LiveMap extends LitElement {
       ${overlays.map((overlay) => html`<li><span class=${`ck-map-line ck-map-line-${overlay.overlay}`}
         .style=${`--colour:${overlay.colour};--width:4px`}></span> ${this.nameOf(overlay)}</li>`)}</ul>
     </details>`;
-  }
-
-  renderCard(truck) {
-    const state = this.legend.trucks.find((entry) => entry.state === truck.state);
-    const age = Math.max(0, (this.newestTime() - Date.parse(truck.time)) / 1000);
-    const trip = this.trip?.trip_id === truck.trip_id ? this.trip : null;
-    const code = trip?.code || `#${truck.trip_id}`;
-    const at = truck.km == null ? (truck.place ? null : t("off the road")) : `${truck.road || ""} km ${formatNumber(truck.km, 1)}`;
-    const place = [at, truck.site ? this.siteName(truck.site) : null].filter(Boolean).join(" · ");
-    return html`<section class="ck-map-card" data-testid="truck-card" aria-label=${truck.plate}>
-      <header><span class="ck-plate">${truck.plate}</span>
-        <button type="button" class="btn-close" aria-label=${t("Close")} @click=${() => { this.opened = null; }}></button></header>
-      <p class="ck-map-card-state">${state ? html`${shapeOf(state)} ${this.nameOf(state)}` : truck.state}</p>
-      ${truck.gps_overdue_s ? html`<p class="ck-severity ck-severity-warning" data-testid="gps-overdue"><i class="ti ti-wifi-off" aria-hidden="true"></i>
-        ${t("A position is overdue by {time}", { time: formatDuration(truck.gps_overdue_s) })}</p>` : nothing}
-      <dl>
-        <dt>${t("Place")}</dt><dd>${place || "–"}</dd>
-        <dt>${t("Speed")}</dt><dd>${truck.speed_mps == null ? "–" : `${formatNumber(truck.speed_mps * 3.6)} km/h`}</dd>
-        <dt>${t("Gate")}</dt><dd>${truck.gate ? this.siteName(truck.gate) : "–"}</dd>
-        <dt>${t("Goods")}</dt><dd>${trip?.goods || truck.goods_class || "–"}${truck.perishable ? html` <span
-          class="badge bg-orange-lt"><i class="ti ti-snowflake" aria-hidden="true"></i> ${t("perishable")}</span>` : nothing}</dd>
-        <dt>${t("Last fix")}</dt><dd>${age < 86400 ? t("{age} ago", { age: age < 60 ? `${Math.round(age)} s` : formatDuration(age) }) : formatDayClock(truck.time)}</dd>
-        ${truck.trip_id ? html`<dt>${t("Trip")}</dt><dd data-testid="truck-trip">${this.tripHref
-          ? html`<a href=${this.tripHref.replace("{trip_id}", truck.trip_id)}>${code}</a>` : code}${trip ? html`<br><small>${trip.organisation}</small>` : nothing}</dd>` : nothing}
-      </dl>
-      ${truck.simulated ? html`<p class="ck-source"><i class="ti ti-flask" aria-hidden="true"></i> ${t("Simulated truck")}</p>` : nothing}
-    </section>`;
   }
 
   siteName(siteId) {

@@ -1,0 +1,264 @@
+"""Reaching drivers whose page is closed: push at once, a text message if nobody has looked, and who was not reached.
+
+Control puts down every few seconds whom an order, or its recall, has not reached; a thread sends what is due. What is
+put down twice has one effect: a message is known by order, truck, kind and browser.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import httpx
+import structlog
+from sqlalchemy.orm import Session
+
+from app.dispatch import order_answers
+from app.dispatch.vocabulary import ReachState
+from app.notifications import delivery, push, reach_store
+from app.notifications.push_crypto import BrowserKeys, encrypt, sender_headers
+from app.notifications.reach_store import DueMessage, ReachLine, Settled
+from app.notifications.reach_tables import PushSubscription
+from app.notifications.text_messages import MAX_LENGTH, TextMessage, TextPort, open_port
+from app.notifications.vocabulary import MessageStatus, ReachChannel, ReachKind
+from app.platform.permissions import Principal
+from app.platform.runtime import Runtime
+from app.registers.service import Contact, find_contact
+from app.settings import Settings
+from app.web.i18n import load_catalogues
+from geo.errors import CuaKhauError, UnavailableError
+
+TEXT_AFTER: Final = timedelta(minutes=2)
+"""A driver who has not looked so long after being told gets a text message."""
+RETRY_AFTER: Final = tuple(timedelta(seconds=s) for s in (10, 60, 300))
+LEASE: Final = timedelta(seconds=60)
+MAX_AT_ONCE: Final = 40
+RECALL_LASTS: Final = timedelta(hours=24)
+GONE: Final = frozenset({404, 410})
+"""What a push service answers of a browser that takes no more messages (RFC 8030, section 7.3)."""
+
+log = structlog.get_logger("reach")
+
+
+def put_down(session: Session, now: datetime, *, with_texts: bool) -> int:
+    """Put down what is to be sent; how many messages. Called every few seconds."""
+    recalled_since = now - order_answers.RECALL_TOLD
+    found = reach_store.add_pushes(session, now, recalled_since=recalled_since)
+    if with_texts:
+        found += reach_store.add_texts(session, now, unread_since=now - TEXT_AFTER, recalled_since=recalled_since)
+    return found
+
+
+class Reacher:
+    """Sends what is due in a thread of its own, so that a slow service never holds up control's tick."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.texts = open_port(runtime.settings)
+        self._thread: threading.Thread | None = None
+
+    def put_down(self, session: Session, now: datetime) -> int:
+        """Put down what is to be sent."""
+        return put_down(session, now, with_texts=self.texts is not None)
+
+    def tend(self) -> None:
+        """Begin a round unless one is under way; returns at once."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._round, name="reach", daemon=True)
+            self._thread.start()
+
+    def _round(self) -> None:
+        try:
+            send_due(self.runtime, self.texts, self.runtime.clock.now())
+        except Exception:  # a fault must not end it for good; the next tick begins again
+            log.exception("reaching drivers failed")
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A message with all that sending it needs: the browser and the platform's key, or the telephone."""
+
+    due: DueMessage
+    browser: PushSubscription | None
+    contact: Contact | None
+    key: str
+
+
+def send_due(runtime: Runtime, texts: TextPort | None, now: datetime) -> int:
+    """Send the messages that are due at `now`, each once; how many were taken."""
+    with runtime.sessions() as session:
+        due = reach_store.claim_due(session, now, until=now + LEASE, limit=MAX_AT_ONCE)
+        browsers = reach_store.find_subscriptions(session, {message.subscription_id for message in due})
+        key = push.get_key(session, now) if due else ""
+        prepared = [
+            _Prepared(
+                message,
+                browsers.get(message.subscription_id),
+                _contact_of(session, message),
+                key,
+            )
+            for message in due
+        ]
+        session.commit()
+        session.expunge_all()
+    if not prepared:
+        return 0
+    problems = asyncio.run(_send_all(runtime.settings, texts, prepared, now))
+    with runtime.sessions() as session:
+        settled = [outcome(each.due, problem, now) for each, problem in zip(prepared, problems, strict=True)]
+        reach_store.settle(session, settled, now)
+        for each, problem in zip(prepared, problems, strict=True):
+            if problem is None:
+                order_answers.note_messaged(session, each.due.order_id, each.due.vehicle_id, now=now)
+            elif problem.is_gone:
+                reach_store.delete_subscription(session, each.due.subscription_id)
+        session.commit()
+    return sum(problem is None for problem in problems)
+
+
+def _contact_of(session: Session, due: DueMessage) -> Contact | None:
+    if due.channel != ReachChannel.TEXT:
+        return None
+    whose = {"account_id": due.driver_id, "organisation_id": due.organisation_id}
+    return find_contact(session, vehicle_id=due.vehicle_id, **whose)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a message was not taken; `is_final`: another try would be in vain."""
+
+    text: str
+    is_final: bool = False
+    is_gone: bool = False
+
+
+def outcome(due: DueMessage, problem: Problem | None, now: datetime) -> Settled:
+    """What is noted after a try: sent, to be tried again, or failed."""
+    if problem is None:
+        return Settled(due.message_id, MessageStatus.SENT, None, now)
+    if problem.is_final or due.tries > len(RETRY_AFTER):
+        return Settled(due.message_id, MessageStatus.FAILED, problem.text, now)
+    return Settled(due.message_id, MessageStatus.WAITING, problem.text, now + RETRY_AFTER[due.tries - 1])
+
+
+async def _send_all(
+    settings: Settings, texts: TextPort | None, messages: Sequence[_Prepared], now: datetime
+) -> list[Problem | None]:
+    timeout = httpx.Timeout(delivery.TRY_S, connect=delivery.TRY_S / delivery.MAX_ADDRESSES)
+    async with httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False) as client:
+        return await asyncio.gather(
+            *(
+                _push(client, settings, each, now)
+                if each.due.channel == ReachChannel.PUSH
+                else asyncio.to_thread(_text, settings, texts, each, now)
+                for each in messages
+            )
+        )
+
+
+async def _push(client: httpx.AsyncClient, settings: Settings, each: _Prepared, now: datetime) -> Problem | None:
+    browser, due = each.browser, each.due
+    if browser is None:
+        return Problem("The browser takes no more messages.", is_final=True)
+    try:
+        body = encrypt(push_payload(due, browser.language), BrowserKeys.parse(browser.public_key, browser.secret))
+        lasts = due.valid_to - now if due.kind == ReachKind.ORDER else RECALL_LASTS
+        headers = {
+            **sender_headers(each.key, browser.endpoint, contact_of(settings), now),
+            "Content-Type": "application/octet-stream",
+            "Content-Encoding": "aes128gcm",
+            "TTL": str(max(0, int(lasts.total_seconds()))),
+            "Urgency": "high",
+            "Topic": f"order-{due.order_id}",  # a recall takes the place of an order that still waits at the service
+        }
+        async with asyncio.timeout(delivery.TRY_S):
+            allow_private = settings.webhook_allow_private
+            requests = await delivery.prepare(client, browser.endpoint, body, headers, allow_private=allow_private)
+            answer = await delivery.send_to_first(client, requests)
+            await answer.aclose()
+    except TimeoutError:
+        return Problem("The push service did not answer.")
+    except CuaKhauError as error:
+        return Problem(str(error), is_final=True)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        return Problem(f"The push service: {type(error).__name__}")
+    if answer.is_success:
+        return None
+    is_gone = answer.status_code in GONE
+    is_final = is_gone or (400 <= answer.status_code < 500 and answer.status_code != 429)
+    return Problem(f"The push service answered {answer.status_code}.", is_final=is_final, is_gone=is_gone)
+
+
+def _text(settings: Settings, texts: TextPort | None, each: _Prepared, now: datetime) -> Problem | None:
+    if texts is None:
+        return Problem("No gateway of text messages is set.", is_final=True)
+    if each.contact is None:
+        return Problem("The register has no telephone of the driver.", is_final=True)
+    language = each.contact.language if each.contact.language in each.due.text else "vi"
+    text = f"{title_of(each.due.kind, language)}: {each.due.text[language]}"[:MAX_LENGTH]
+    message = TextMessage(f"reach_{each.due.message_id}", settings.text_messages_channel, each.contact.phone, text)
+    try:
+        texts.send(message, now)
+    except UnavailableError as error:
+        return Problem(str(error))
+    return None
+
+
+def title_of(kind: str, language: str) -> str:
+    """What a message is headed with."""
+    return str(load_catalogues()[language].gettext(ReachKind.get(kind).label))
+
+
+def push_payload(due: DueMessage, language: str) -> bytes:
+    """What a browser is sent: JSON that the service worker shows."""
+    shown = language if language in due.text else "vi"
+    return json.dumps(
+        {
+            "kind": due.kind,
+            "order_id": due.order_id,
+            "title": title_of(due.kind, shown),
+            "text": due.text[shown],
+            "language": shown,
+        },
+        ensure_ascii=False,
+    ).encode()
+
+
+def contact_of(settings: Settings) -> str:
+    """Whom push services ask when something is wrong."""
+    return settings.push_contact or settings.security_contact or settings.public_url or "mailto:root@localhost"
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How far an order, or its recall, has come to a truck."""
+
+    vehicle_id: int
+    plate: str
+    state: ReachState
+    error: str
+
+
+def list_reached(session: Session, principal: Principal, order_id: int, kind: str, *, now: datetime) -> list[Reached]:
+    """How far an order or its recall has come to each truck, for who may issue orders."""
+    principal.require("orders.issue")
+    return [
+        Reached(line.vehicle_id, line.plate, state_of(line, now), line.error or "")
+        for line in reach_store.reach_of(session, order_id, kind)
+    ]
+
+
+def state_of(line: ReachLine, now: datetime) -> ReachState:
+    """The best of what is known of a truck."""
+    if line.is_read:
+        return ReachState.READ
+    if line.pushed_at is not None:
+        return ReachState.PUSHED
+    if line.texted_at is not None:
+        return ReachState.TEXTED
+    return ReachState.TRYING if line.waiting or now - line.told_at < TEXT_AFTER else ReachState.UNREACHED

@@ -1,0 +1,260 @@
+"""Queries on reaching drivers whose page is closed. Nothing here commits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.dialects.postgresql import insert as insert_or
+from sqlalchemy.orm import Session
+
+from app.dispatch.vocabulary import OrderStatus, RecipientStatus
+from app.notifications.reach_tables import PushKey, PushSubscription, ReachMessage
+from app.notifications.vocabulary import MessageStatus, ReachChannel, ReachKind
+from geo.database import records
+
+# Keys and subscriptions
+
+
+def find_key(session: Session) -> str | None:
+    """The platform's key pair as PEM, if it was made."""
+    return session.scalars(select(PushKey.private_key)).one_or_none()
+
+
+def insert_key(session: Session, pem: str, now: datetime) -> None:
+    """Keep the platform's key pair unless another process was faster."""
+    session.execute(
+        insert_or(PushKey)
+        .values(key_id=1, private_key=pem, made_at=now)
+        .on_conflict_do_nothing(index_elements=["key_id"])
+    )
+
+
+def save_subscription(session: Session, row: PushSubscription) -> int:
+    """Keep a browser's subscription: of one known by its address, whose it is now, and its keys; its id."""
+    values = {
+        name: getattr(row, name)
+        for name in ("account_id", "endpoint", "endpoint_digest", "public_key", "secret", "language", "created_at")
+    }
+    changed = {name: value for name, value in values.items() if name not in ("endpoint_digest", "created_at")}
+    statement = insert_or(PushSubscription).values(**values)
+    return session.scalars(
+        statement.on_conflict_do_update(index_elements=["endpoint_digest"], set_=changed).returning(
+            PushSubscription.subscription_id
+        )
+    ).one()
+
+
+def delete_subscription(session: Session, subscription_id: int, account_id: int | None = None) -> bool:
+    """Forget a subscription (of an account, where one is given); whether there was one."""
+    query = delete(PushSubscription).where(PushSubscription.subscription_id == subscription_id)
+    if account_id is not None:
+        query = query.where(PushSubscription.account_id == account_id)
+    return session.scalar(query.returning(PushSubscription.subscription_id)) is not None
+
+
+def drop_oldest(session: Session, account_id: int, *, keep: int) -> None:
+    """Forget all but the newest subscriptions of an account."""
+    kept = (
+        select(PushSubscription.subscription_id)
+        .where(PushSubscription.account_id == account_id)
+        .order_by(PushSubscription.subscription_id.desc())
+        .limit(keep)
+    )
+    session.execute(
+        delete(PushSubscription).where(
+            PushSubscription.account_id == account_id, PushSubscription.subscription_id.not_in(kept)
+        )
+    )
+
+
+# Messages
+
+_UNREAD: Final = """
+    SELECT r.order_id, r.vehicle_id, r.driver_id, :order AS kind, coalesce(r.tell_at, o.issued_at) AS since
+    FROM app.order_recipient r JOIN app.dispatch_order o USING (order_id)
+    WHERE o.status = :active AND r.status = :sent AND o.valid_to > :now
+    UNION ALL
+    SELECT r.order_id, r.vehicle_id, r.driver_id, :recall, o.ended_at
+    FROM app.order_recipient r JOIN app.dispatch_order o USING (order_id)
+    WHERE o.status = :cancelled AND r.status = :taken_back AND o.ended_at >= :recalled_since
+        AND r.recall_read_at IS NULL
+        AND (r.delivered_at IS NOT NULL OR r.messaged_at IS NOT NULL)
+"""
+"""Recipients who have not seen an order, or that it was taken back."""
+
+
+def add_pushes(session: Session, now: datetime, *, recalled_since: datetime) -> int:
+    """Put down a push message to each browser of each driver who has not seen an order or a recall; how many."""
+    return _add(
+        session,
+        f"""
+        INSERT INTO app.reach_message (order_id, vehicle_id, kind, channel, subscription_id, made_at, next_try_at)
+        SELECT u.order_id, u.vehicle_id, u.kind, :push, s.subscription_id, :now, :now
+        FROM ({_UNREAD}) u
+        JOIN app.account a ON a.account_id = u.driver_id OR (u.driver_id IS NULL AND a.vehicle_id = u.vehicle_id)
+        JOIN app.push_subscription s ON s.account_id = a.account_id
+        WHERE a.disabled_at IS NULL
+        ON CONFLICT DO NOTHING
+        """,  # noqa: S608 - constants of this module
+        now,
+        recalled_since=recalled_since,
+    )
+
+
+def add_texts(session: Session, now: datetime, *, unread_since: datetime, recalled_since: datetime) -> int:
+    """Put down a text message for each truck whose driver has not seen it since a time; how many."""
+    return _add(
+        session,
+        f"""
+        INSERT INTO app.reach_message (order_id, vehicle_id, kind, channel, made_at, next_try_at)
+        SELECT u.order_id, u.vehicle_id, u.kind, :text, :now, :now
+        FROM ({_UNREAD}) u WHERE u.since <= :unread_since
+        ON CONFLICT DO NOTHING
+        """,  # noqa: S608 - constants of this module
+        now,
+        recalled_since=recalled_since,
+        unread_since=unread_since,
+    )
+
+
+def _add(session: Session, statement: str, now: datetime, **values: datetime) -> int:
+    given = {
+        "now": now,
+        "order": ReachKind.ORDER,
+        "recall": ReachKind.RECALL,
+        "push": ReachChannel.PUSH,
+        "text": ReachChannel.TEXT,
+        "active": OrderStatus.ACTIVE,
+        "cancelled": OrderStatus.CANCELLED,
+        "sent": RecipientStatus.SENT,
+        "taken_back": RecipientStatus.CANCELLED,
+        **values,
+    }
+    return len(session.execute(text(f"{statement} RETURNING 1"), given).all())
+
+
+@dataclass(frozen=True)
+class DueMessage:
+    """A message to be sent: of which order, to which truck, and the order's own text by language."""
+
+    message_id: int
+    order_id: int
+    vehicle_id: int
+    driver_id: int | None
+    organisation_id: int | None
+    kind: str
+    channel: str
+    subscription_id: int
+    tries: int
+    text: dict[str, str]
+    valid_to: datetime
+
+
+def claim_due(session: Session, now: datetime, *, until: datetime, limit: int) -> list[DueMessage]:
+    """Messages to be sent now, nobody else's until a time; their number of tries counts this."""
+    rows = session.execute(
+        text(
+            """
+            WITH due AS (
+                SELECT message_id FROM app.reach_message
+                WHERE status = :waiting AND next_try_at <= :now
+                ORDER BY next_try_at, message_id LIMIT :limit FOR UPDATE SKIP LOCKED
+            ), claimed AS (
+                UPDATE app.reach_message m SET tries = tries + 1, next_try_at = :until
+                FROM due WHERE m.message_id = due.message_id RETURNING m.*
+            )
+            SELECT c.message_id, c.order_id, c.vehicle_id,
+                   coalesce(r.driver_id, (SELECT min(account_id) FROM app.account a
+                       WHERE a.vehicle_id = c.vehicle_id AND a.disabled_at IS NULL)) AS driver_id,
+                   t.organisation_id, c.kind, c.channel,
+                   c.subscription_id, c.tries, o.text, o.valid_to
+            FROM claimed c JOIN app.dispatch_order o USING (order_id)
+            JOIN app.order_recipient r ON r.order_id = c.order_id AND r.vehicle_id = c.vehicle_id
+            LEFT JOIN app.trip t ON t.trip_id = r.trip_id
+            ORDER BY c.message_id
+            """
+        ),
+        {"waiting": MessageStatus.WAITING, "now": now, "until": until, "limit": limit},
+    )
+    return records(DueMessage, rows)
+
+
+def find_subscriptions(session: Session, ids: Collection[int]) -> dict[int, PushSubscription]:
+    """Subscriptions by their ids."""
+    rows = session.scalars(select(PushSubscription).where(PushSubscription.subscription_id.in_(ids)))
+    return {row.subscription_id: row for row in rows}
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How a try went."""
+
+    message_id: int
+    status: str
+    error: str | None
+    next_try_at: datetime
+
+
+def settle(session: Session, settled: Sequence[Settled], now: datetime) -> None:
+    """Note how tries went."""
+    for each in settled:
+        sent = {"sent_at": now} if each.status == MessageStatus.SENT else {}
+        session.execute(
+            update(ReachMessage)
+            .where(ReachMessage.message_id == each.message_id)
+            .values(status=each.status, error=each.error, next_try_at=each.next_try_at, **sent)
+        )
+
+
+@dataclass(frozen=True)
+class ReachLine:
+    """What was tried to reach a truck with an order or its recall; `is_read`: the driver's page showed it."""
+
+    vehicle_id: int
+    plate: str
+    told_at: datetime
+    is_read: bool
+    pushed_at: datetime | None
+    texted_at: datetime | None
+    waiting: int
+    error: str | None
+
+
+def reach_of(session: Session, order_id: int, kind: str) -> list[ReachLine]:
+    """Of each truck that an order was told to, or taken back from, how far that has come."""
+    rows = session.execute(
+        text(
+            """
+            SELECT r.vehicle_id, v.plate,
+                   CASE WHEN :kind = :recall THEN o.ended_at ELSE coalesce(r.tell_at, o.issued_at) END AS told_at,
+                   CASE WHEN :kind = :recall THEN r.recall_read_at IS NOT NULL
+                        ELSE r.delivered_at IS NOT NULL END AS is_read,
+                   max(m.sent_at) FILTER (WHERE m.channel = :push) AS pushed_at,
+                   max(m.sent_at) FILTER (WHERE m.channel = :text) AS texted_at,
+                   count(m.message_id) FILTER (WHERE m.status = :waiting) AS waiting,
+                   max(m.error) FILTER (WHERE m.status = :failed) AS error
+            FROM app.order_recipient r JOIN app.dispatch_order o USING (order_id)
+            JOIN ingest.vehicle v ON v.vehicle_id = r.vehicle_id
+            LEFT JOIN app.reach_message m ON m.order_id = r.order_id AND m.vehicle_id = r.vehicle_id AND m.kind = :kind
+            WHERE r.order_id = :order_id AND r.status <> :untold
+                AND (:kind <> :recall OR r.delivered_at IS NOT NULL OR r.messaged_at IS NOT NULL)
+            GROUP BY r.order_id, r.vehicle_id, v.plate, o.order_id
+            ORDER BY r.vehicle_id
+            """
+        ),
+        {
+            "order_id": order_id,
+            "kind": kind,
+            "recall": ReachKind.RECALL,
+            "push": ReachChannel.PUSH,
+            "text": ReachChannel.TEXT,
+            "waiting": MessageStatus.WAITING,
+            "failed": MessageStatus.FAILED,
+            "untold": RecipientStatus.WAITING,
+        },
+    )
+    return records(ReachLine, rows)
