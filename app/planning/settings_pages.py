@@ -16,6 +16,7 @@ from app.accounts.authorisation import acting, allow
 from app.accounts.service import account_names
 from app.dispatch.policy import POLICY
 from app.gates import service as gates
+from app.notices.board_notice import BOARD_NOTICE
 from app.planning.endpoints import GateSettingIn
 from app.planning.form import SentFields
 from app.platform.actions import ActionContext
@@ -47,7 +48,7 @@ YARD_FORM: Final = RecordForm.of(CapacityIn)
 
 @dataclass(frozen=True)
 class Card:
-    """One thing to edit: where to send it, what it holds, at which version, and who set it."""
+    """One thing to edit: where to send it, what it holds, at which version, who set it, a page with more of it."""
 
     key: str
     title: str
@@ -58,6 +59,7 @@ class Card:
     version: int
     updated_at: datetime | None
     updated_by: str | None
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def save_yard(
     """Set how many trucks a yard holds."""
 
     def apply(values: CapacityIn, version: int) -> None:
-        yards_service.change_capacity(action, yard_id, values.capacity, expected_version=version)
+        yards_service.change_capacity(action, yard_id, values.capacity, values.opening_hours, expected_version=version)
 
     return _answer(
         request,
@@ -155,6 +157,7 @@ def _page(
         "yards": [*yard_cards(session, corridor, language), YARD_PLAN.card(session)],
         "policies": [ADVICE.card(session)],
         "trips": [TRIP_EXPIRY.card(session)],
+        "board": [NOTICE.card(session)],
     }
     status = refusal.status if refusal else 200
     return render(request, "planning/settings.html", status=status, cards=cards, saved=saved, refusal=refusal)
@@ -201,10 +204,11 @@ def yard_cards(session: Session, corridor: Corridor, language: str) -> list[Card
             subtitle=N_("Temporary yard") if yard.kind == "temporary_yard" else N_("Yard"),
             action=f"/planner/settings/yards/{yard.yard_id}",
             fields=YARD_FORM.fields,
-            values={"capacity": str(yard.capacity_veh)},
+            values={"capacity": str(yard.capacity_veh), "opening_hours": yard.opening_hours},
             version=yard.version,
             updated_at=yard.updated_at,
             updated_by=names.get(yard.updated_by or 0),
+            page=f"/yard/{yard.yard_id}/places",
         )
         for yard in yards
     ]
@@ -244,7 +248,10 @@ class PolicyEditor(Generic[M]):
 ADVICE: Final = PolicyEditor("policy", N_("When the platform warns, and what it proposes"), POLICY)
 YARD_PLAN: Final = PolicyEditor("yard-plan", N_("What the yard plan aims at"), WEIGHTS)
 TRIP_EXPIRY: Final = PolicyEditor("trip-expiry", N_("Trips whose truck never comes"), EXPIRY)
-POLICIES: Final[Mapping[str, PolicyEditor[Any]]] = {editor.key: editor for editor in (ADVICE, YARD_PLAN, TRIP_EXPIRY)}
+NOTICE: Final = PolicyEditor("board-notice", N_("Today's notice"), BOARD_NOTICE)
+POLICIES: Final[Mapping[str, PolicyEditor[Any]]] = {
+    editor.key: editor for editor in (ADVICE, YARD_PLAN, TRIP_EXPIRY, NOTICE)
+}
 
 
 def _site_name(corridor: Corridor, site_id: str, language: str) -> str:
