@@ -16,6 +16,7 @@ from app.platform.json import JsonObject
 from app.platform.runtime import Runtime
 from app.privacy.service import page_after_sign_in
 from app.procedures.steps import Step, StepStatus, VehicleRole
+from app.public.board_door import BoardDoor
 from app.settings import Settings, get_settings
 from app.sheets.moving import TripMover
 from app.sheets.service import Sheets
@@ -28,7 +29,7 @@ from app.trips.vocabulary import Regime, Stage
 from app.web.assets import Assets
 from app.web.bodies import BoundedBodies
 from app.web.draining import Draining
-from app.web.headers import DOORS, AccessLog, SecurityHeaders, SelectiveGZip
+from app.web.headers import DOORS, AccessLog, SecurityHeaders, SelectiveGZip, content_security_policy
 from app.web.hosts import UNCHECKED, KnownHosts, known_hosts
 from app.web.pages import Pages, error_page
 from app.web.request_metrics import RequestFigures, RequestMetrics
@@ -135,6 +136,7 @@ ROUTERS = (
     "notices.pages",
     "gates.priority_pages",
     "yards.pages",
+    "yards.place_pages",
     "declarations.import_pages",
     "declarations.pages",
     "declarations.support_pages",
@@ -245,6 +247,7 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
     app.state.error_page = error_page
     app.state.after_signin = partial(page_after_sign_in, demo=settings.demo)
     app.add_middleware(GpsDoors, formats=GPS_FORMATS)  # the first one added is the innermost
+    app.add_middleware(BoardDoor)
     app.add_middleware(BoundedBodies, large=LARGE_BODIES, apart=DOORS)
     errors.install(app)
     assets.mount(app)
@@ -254,7 +257,8 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
     app.state.base_map = BaseMap.of(settings.base_map_url)
     map_hosts = [*app.state.base_map.hosts, *filter(None, [origin_of(settings.satellite_url)])]
     app.add_middleware(KnownHosts, names=known_hosts(settings), apart=UNCHECKED)
-    app.add_middleware(SecurityHeaders, map_hosts=map_hosts, secure=settings.cookies_secure)
+    policy = content_security_policy(map_hosts, assets.import_map())
+    app.add_middleware(SecurityHeaders, policy=policy, secure=settings.cookies_secure)
     app.add_middleware(AccessLog)
     app.state.request_figures = RequestFigures()
     app.add_middleware(

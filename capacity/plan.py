@@ -43,14 +43,16 @@ from capacity.staging import stage
 class YardPlan:
     """Who gets which place when; arrays over the problem's trucks.
 
-    `yard` (N,), index or −1 for no place within the horizon; `arrive_s`, `place_s`, `wait_s` (N,), s after
-    the start (for no place: to the end of the horizon); `reasons`; `occupancy_veh` (Y, T), expected; `staging` (N,),
-    area to wait in until then, −1 for none; `overflow_veh` (T,), trucks on the road because nothing is free to wait
-    in. `status`: `optimal` (gap within what was asked), `time_limit` (best found in time), `greedy` (the solver found
-    nothing in time, or failed), `empty`. `gap` is (objective − bound)/objective, none where there is no bound.
+    `yard` (N,), index or −1 for no place within the horizon; `step` (N,), of its place; `arrive_s`, `place_s`,
+    `wait_s` (N,), s after the start (for no place: to the end of the horizon); `reasons`; `occupancy_veh` (Y, T),
+    expected; `staging` (N,), area to wait in until then, −1 for none; `overflow_veh` (T,), trucks on the road because
+    nothing is free to wait in. `status`: `optimal` (gap within what was asked), `time_limit` (best found in time),
+    `greedy` (the solver found nothing in time, or failed), `empty`. `gap` is (objective − bound)/objective, none where
+    there is no bound.
     """
 
     yard: Ints
+    step: Ints
     arrive_s: Floats
     place_s: Floats
     wait_s: Floats
@@ -196,6 +198,7 @@ def describe(problem: YardProblem, yard: Ints, step: Ints) -> YardPlan:
     staging, overflow = stage(problem, yard, step)
     return YardPlan(
         yard=yard,
+        step=step,
         arrive_s=arrive_s,
         place_s=place_s,
         wait_s=place_s - arrive_s,

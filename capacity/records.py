@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 @dataclass(frozen=True)
 class Yard:
-    """A yard as planners edit it."""
+    """A yard as planners edit it; `opening_hours` as `geo.opening_hours` writes them, empty: round the clock."""
 
     yard_id: str
     gate_id: str
     kind: str
     capacity_veh: int
+    opening_hours: str
     version: int
     updated_at: datetime
     updated_by: int | None
@@ -62,9 +63,10 @@ class ReasonRecord(_Code, total=False):
 
 
 class YardOccupancy(TypedDict):
-    """Trucks expected in a yard, at each step."""
+    """Trucks expected in a yard at each step, and how many more could get a place then (not in plans of before)."""
 
     occupancy_veh: list[float]
+    free_veh: NotRequired[list[int]]
 
 
 class PlanSummary(TypedDict):
@@ -75,6 +77,14 @@ class PlanSummary(TypedDict):
     waiting: int
     yards: dict[str, YardOccupancy]
     step_s: float
+
+
+@dataclass(frozen=True)
+class PlanInSum:
+    """A plan and what it says in sum."""
+
+    made_at: datetime
+    summary: PlanSummary
 
 
 @dataclass(frozen=True)

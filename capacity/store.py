@@ -18,7 +18,7 @@ from capacity import ledger
 from capacity import ledger_store as ledger_rows
 from capacity.counting import shift_at
 from capacity.ledger import Flag, LedgerTruck, Movement, YardState
-from capacity.records import Assignment, Inside, Yard
+from capacity.records import Assignment, Inside, PlanInSum, Yard
 from capacity.tables import (
     AssignmentRow,
     CountRow,
@@ -84,19 +84,28 @@ def get_yard(session: Session, yard_id: str) -> Yard:
     return _yard(row)
 
 
-def set_capacity(session: Session, yard_id: str, capacity_veh: int, *, version: int, now: datetime, by: int) -> Yard:
-    """Change how many vehicles a yard holds.
+def set_capacity(
+    session: Session,
+    yard_id: str,
+    capacity_veh: int,
+    *,
+    version: int,
+    now: datetime,
+    by: int,
+    opening_hours: str | None = None,
+) -> Yard:
+    """Change how many vehicles a yard holds, and when it takes them in unless `opening_hours` is `None`.
 
     Raises
     ------
     StaleError
         If `version` is no longer the present one.
     """
-    get_yard(session, yard_id)
+    hours = get_yard(session, yard_id).opening_hours if opening_hours is None else opening_hours
     changed = session.scalar(
         update(YardRow)
         .where(YardRow.yard_id == yard_id, YardRow.version == version)
-        .values(capacity_veh=capacity_veh, version=version + 1, updated_at=now, updated_by=by)
+        .values(capacity_veh=capacity_veh, opening_hours=hours, version=version + 1, updated_at=now, updated_by=by)
         .returning(YardRow)
         .execution_options(populate_existing=True)
     )
@@ -106,7 +115,16 @@ def set_capacity(session: Session, yard_id: str, capacity_veh: int, *, version: 
 
 
 def _yard(row: YardRow) -> Yard:
-    return Yard(row.yard_id, row.gate_id, row.kind, row.capacity_veh, row.version, row.updated_at, row.updated_by)
+    return Yard(
+        row.yard_id,
+        row.gate_id,
+        row.kind,
+        row.capacity_veh,
+        row.opening_hours,
+        row.version,
+        row.updated_at,
+        row.updated_by,
+    )
 
 
 # The ledger
@@ -395,6 +413,12 @@ def assignments(session: Session, trip_ids: Sequence[int] | None = None) -> dict
         )
         for row, made_at in session.execute(rows)
     }
+
+
+def latest_plan(session: Session) -> PlanInSum | None:
+    """The newest plan in sum; `None` if there is none."""
+    row = session.scalars(select(PlanRow).order_by(PlanRow.plan_id.desc()).limit(1)).one_or_none()
+    return None if row is None else PlanInSum(row.made_at, row.summary)
 
 
 def prune_plans(session: Session, now: datetime) -> None:

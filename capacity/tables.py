@@ -37,6 +37,8 @@ class YardRow(Base):
     gate_id: Mapped[str] = mapped_column(index=True)
     kind: Mapped[str]
     capacity_veh: Mapped[int]
+    opening_hours: Mapped[str] = mapped_column(server_default=text("''"))
+    """As `geo.opening_hours` writes intervals; empty: round the clock."""
     version: Mapped[int] = mapped_column(server_default=text("1"))
     updated_at: Mapped[datetime]
     updated_by: Mapped[int | None]
@@ -207,8 +209,35 @@ class ZonePlacesRow(Base):
     zone_id: Mapped[str]
     since: Mapped[datetime]
     places_veh: Mapped[int]
+    hours: Mapped[str] = mapped_column(server_default=text("''"))
     entered_at: Mapped[datetime]
     entered_by: Mapped[int | None]
+    undone_at: Mapped[datetime | None]
+    undone_by: Mapped[int | None]
+
+
+class PriceRow(Base):
+    """What a place costs from a time on."""
+
+    __tablename__ = "price"
+    __table_args__ = (
+        ForeignKeyConstraint(["yard_id", "zone_id"], ["capacity.zone.yard_id", "capacity.zone.zone_id"]),
+        CheckConstraint("unit IN ('entry', 'hour', 'day')", name="unit"),
+        CheckConstraint("price_vnd >= 0", name="price_vnd"),
+        Index("ix_price_yard_id_since", "yard_id", "since"),
+        {"schema": SCHEMA},
+    )
+
+    price_id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    yard_id: Mapped[str] = mapped_column(ForeignKey("capacity.yard.yard_id"))
+    zone_id: Mapped[str | None]
+    unit: Mapped[str]
+    price_vnd: Mapped[int] = mapped_column(BigInteger)
+    since: Mapped[datetime]
+    entered_at: Mapped[datetime]
+    entered_by: Mapped[int | None]
+    undone_at: Mapped[datetime | None]
+    undone_by: Mapped[int | None]
 
 
 class ClosureRow(Base):

@@ -17,6 +17,14 @@ class ZoneKind(StrEnum):
     TEMPORARY = "temporary"
 
 
+class PriceUnit(StrEnum):
+    """What a price of a yard is asked for."""
+
+    ENTRY = "entry"
+    HOUR = "hour"
+    DAY = "day"
+
+
 class Shift(StrEnum):
     """Who works at a yard."""
 

@@ -1,22 +1,69 @@
-"""Places of a yard by zone and time: what was set with effect from a time, less what is closed. Pure."""
+"""Places of a yard by zone and time: what was set with effect from a time, less what is closed; its prices. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol, TypeVar
 
-from capacity.vocabulary import ZoneKind
+from capacity.vocabulary import PriceUnit, ZoneKind
+from geo.opening_hours import OpeningHours
+
+
+class _Change(Protocol):
+    @property
+    def since(self) -> datetime: ...
+    @property
+    def entered_at(self) -> datetime: ...
+    @property
+    def undone_at(self) -> datetime | None: ...
+
+
+Change = TypeVar("Change", bound=_Change)
+
+
+def in_effect(changes: Iterable[Change], moment: datetime) -> Change | None:
+    """Of changes that were not taken back, the one that holds: the latest that has begun, of several the last entered.
+
+    Those entered at one moment are given in their order.
+    """
+    begun = [change for change in changes if change.since <= moment and change.undone_at is None]
+    ordered = sorted(begun, key=lambda change: (change.since, change.entered_at))
+    return ordered[-1] if ordered else None
 
 
 @dataclass(frozen=True)
 class PlacesChange:
-    """A zone has `places_veh` places from `since` on; of changes since the same time, the one entered last holds."""
+    """A zone has `places_veh` places from `since` on; of changes since the same time, the one entered last holds.
+
+    With `hours` it holds in those hours of each day alone; in the others, what holds without it.
+    """
 
     since: datetime
     places_veh: int
     entered_at: datetime
     entered_by: int | None = None
+    hours: OpeningHours | None = None
+    change_id: int = 0
+    undone_at: datetime | None = None
+    undone_by: int | None = None
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a place costs from `since` on, in the whole yard or, before that, in a zone of it; whole đồng."""
+
+    price_id: int
+    yard_id: str
+    zone_id: str | None
+    unit: PriceUnit
+    price_vnd: int
+    since: datetime
+    entered_at: datetime
+    entered_by: int | None = None
+    undone_at: datetime | None = None
+    undone_by: int | None = None
 
 
 @dataclass(frozen=True)
@@ -30,10 +77,9 @@ class Zone:
 
     def places_at(self, moment: datetime) -> int:
         """How many places it has, closures left out; none before its first change."""
-        begun = [change for change in self.changes if change.since <= moment]
-        if not begun:
-            return 0
-        return max(begun, key=lambda change: (change.since, change.entered_at)).places_veh
+        in_hours = (change for change in self.changes if change.hours is None or change.hours.open_at(moment))
+        found = in_effect(in_hours, moment)
+        return 0 if found is None else found.places_veh
 
 
 @dataclass(frozen=True)
@@ -73,3 +119,12 @@ def places_at(moment: datetime, *, whole_veh: int, zones: Sequence[Zone], closur
             left = [closure.places_left_veh for closure in closed if closure.zone_id == zone.zone_id]
             total += min([zone.places_at(moment), *left])
     return min([total, *(closure.places_left_veh for closure in closed if closure.zone_id is None)])
+
+
+def prices_at(moment: datetime, prices: Iterable[Price]) -> list[Price]:
+    """The prices of a yard in effect at a moment: of each zone, and of the whole, those of each unit."""
+    of: dict[tuple[str, PriceUnit], list[Price]] = {}
+    for price in prices:
+        of.setdefault((price.zone_id or "", price.unit), []).append(price)
+    found = (in_effect(of[key], moment) for key in sorted(of))
+    return [price for price in found if price is not None]

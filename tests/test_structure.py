@@ -29,6 +29,8 @@ OTHER_EDGES = {
     "app.platform.idempotency_key": "a header",
     "app.platform.page_links": "parameters and a header",
     "app.platform.versions": "headers",
+    "app.public.board_answers": "the public board as answers",
+    "app.public.board_door": "a middleware",
     "app.sheets.dependencies": "what routes that act on sheets are given",
     "app.signin.dependencies": "what routes of signing in are given",
     "app.tracking.gps_door": "a middleware",

@@ -34,6 +34,7 @@ from app.trip_eta.store import TripEta, replace_etas
 from app.trips import progress
 from app.trips.places import Places
 from app.trips.yard_ledger import EVERYBODY, publish_yards
+from app.yards import closure_trial
 from app.yards import plan as yards_plan
 from app.yards.weights import WEIGHTS
 from capacity import store as capacity_store
@@ -162,6 +163,7 @@ class Minute:
         previous = capacity_store.assignments(session)
         weights = WEIGHTS.get(session).value.to_plan()
         places_veh = zone_store.places_ahead(session, now, yards_plan.STEP_S, yards_plan.STEPS)
+        opens = zone_store.open_ahead(session, now, yards_plan.STEP_S, yards_plan.STEPS)
         given = yards_plan.build_problem(
             corridor,
             predicted,
@@ -171,7 +173,9 @@ class Minute:
             weights,
             places_veh,
             kept_places(session),
+            opens,
         )
+        closure_trial.keep_problem(self.runtime.redis, given.problem, now)
         plan = yards_plan.plan_yards(session, given, previous, self.places, self.tails_km, now)
         publish_yards(session, capacity_store.yard_states(session, now), now)
         return plan

@@ -18,6 +18,7 @@ from app.bookings.rules import RULES
 from app.dispatch.order_policy import ORDER_POLICY
 from app.dispatch.policy import POLICY
 from app.gates import service as gates
+from app.notices.board_notice import BOARD_NOTICE
 from app.planning.endpoints import GateSettingIn
 from app.planning.form import SentFields
 from app.platform.actions import ActionContext
@@ -49,7 +50,7 @@ YARD_FORM: Final = RecordForm.of(CapacityIn)
 
 @dataclass(frozen=True)
 class Card:
-    """One thing to edit: where to send it, what it holds, at which version, and who set it."""
+    """One thing to edit: where to send it, what it holds, at which version, who set it, a page with more of it."""
 
     key: str
     title: str
@@ -60,6 +61,7 @@ class Card:
     version: int
     updated_at: datetime | None
     updated_by: str | None
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def save_yard(
     """Set how many trucks a yard holds."""
 
     def apply(values: CapacityIn, version: int) -> None:
-        yards_service.change_capacity(action, yard_id, values.capacity, expected_version=version)
+        yards_service.change_capacity(action, yard_id, values.capacity, values.opening_hours, expected_version=version)
 
     return _answer(
         request,
@@ -202,10 +204,11 @@ def yard_cards(session: Session, corridor: Corridor, language: str) -> list[Card
             subtitle=N_("Temporary yard") if yard.kind == "temporary_yard" else N_("Yard"),
             action=f"/planner/settings/yards/{yard.yard_id}",
             fields=YARD_FORM.fields,
-            values={"capacity": str(yard.capacity_veh)},
+            values={"capacity": str(yard.capacity_veh), "opening_hours": yard.opening_hours},
             version=yard.version,
             updated_at=yard.updated_at,
             updated_by=names.get(yard.updated_by or 0),
+            page=f"/yard/{yard.yard_id}/places",
         )
         for yard in yards
     ]
@@ -247,8 +250,9 @@ ORDERS: Final = PolicyEditor("orders", N_("Orders to many trucks"), ORDER_POLICY
 YARD_PLAN: Final = PolicyEditor("yard-plan", N_("What the yard plan aims at"), WEIGHTS)
 TRIP_EXPIRY: Final = PolicyEditor("trip-expiry", N_("Trips whose truck never comes"), EXPIRY)
 BOOKING_RULES: Final = PolicyEditor("booking-rules", N_("How places are booked"), RULES)
+NOTICE: Final = PolicyEditor("board-notice", N_("Today's notice"), BOARD_NOTICE)
 POLICIES: Final[Mapping[str, PolicyEditor[Any]]] = {
-    editor.key: editor for editor in (ADVICE, ORDERS, YARD_PLAN, TRIP_EXPIRY, BOOKING_RULES)
+    editor.key: editor for editor in (NOTICE, ADVICE, ORDERS, YARD_PLAN, BOOKING_RULES, TRIP_EXPIRY)
 }
 
 

@@ -186,6 +186,8 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "bookings.decide": {R.GATE_MANAGEMENT: _GATE},
     # yards
     "yards.move": {R.YARD_OPERATOR: _GATE},
+    # zones, closures, prices
+    "yards.write": {R.YARD_OPERATOR: _GATE, R.PLANNER: _ALL},
     # planning
     "settings.read": {R.PLANNER: _ALL, R.TRAFFIC_POLICE: _ALL, R.AUDITOR: _ALL},
     "settings.write": {R.PLANNER: _ALL},

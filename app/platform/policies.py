@@ -63,7 +63,7 @@ class Policy(Generic[Value]):
         StaleError
             If somebody set another one since version `expected_version`.
         """
-        before, after = self.get(action.session).value.model_dump(), value.model_dump()
+        before, after = self.get(action.session).value.model_dump(mode="json"), value.model_dump(mode="json")
         set_value(action, self.key, after, expected_version)
         action.record(self.action, "policy", self.key, before, after)
         return self.get(action.session)

@@ -153,7 +153,7 @@ _RULES: Final = (
     *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.policy", "app.procedure", "app.equipment", "ingest.gateway"),
     *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.gate_profile", "app.gate_served_place", "app.gate_notice"),
     *_kept(RetentionBasis.SETTINGS, _PLATFORM, "capacity.yard", "app.demand_event"),
-    *_kept(RetentionBasis.SETTINGS, _PLATFORM, "capacity.zone", "capacity.zone_places"),
+    *_kept(RetentionBasis.SETTINGS, _PLATFORM, "capacity.zone", "capacity.zone_places", "capacity.price"),
     *_kept(RetentionBasis.SETTINGS, _PLATFORM, "geo.corridor", "geo.road", "geo.site", "geo.geofence"),
 )
 LAWFUL_DAYS: Final = {"app.trip": CUSTOMS_DAYS}

@@ -1,14 +1,15 @@
 """The public board: what everybody may know of the gates now, whoever they are.
 
-For each gate whether it is open, queue, wait and forecast with their ranges, free places in its yards, intake bans and
-outages. Nothing of it is about a truck, a person or an enterprise. The numbers are those of every other page: the queue
-as the minute loop measured it, its newest forecast, the yards' ledger.
+For each gate whether it is open, queue, wait and forecast with their ranges; of its yards free places, closures and
+when the next place is free; intake bans and outages; the notice of the day. Nothing of it is about a truck, a person or
+an enterprise. The numbers are those of every other page: the queue as the minute loop measured it, its newest forecast,
+the yards' ledger and plan.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -26,7 +27,15 @@ from app.gates.profile import GateProfile
 from app.gates.service import profiles_without_bans
 from app.gates.vocabulary import NoticeKind, NoticeState
 from app.notices import service as notices
+from app.notices.board_notice import BOARD_NOTICE
 from app.public.service import MAX_FORECAST_AGE, QUANTILES
+from capacity import store as capacity_store
+from capacity import zone_store
+from capacity.ledger import YardState
+from capacity.records import PlanInSum
+from capacity.windows import FreeWindow, first_window
+from capacity.zones import Closure
+from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from routing.arrays import FloatArray
 from routing.store import GateForecast
@@ -49,14 +58,35 @@ class Ahead:
 
 
 @dataclass(frozen=True)
+class ClosureOnBoard:
+    """What is closed of a yard, the whole (`zone` is `None`) or a zone; `places_left` stay, `until` is expected."""
+
+    zone: str | None
+    cause: str
+    since: datetime
+    until: datetime | None
+    places_left: int
+    is_in_force: bool
+
+
+@dataclass(frozen=True)
 class YardOnBoard:
-    """A yard and its free places."""
+    """A yard and its free places. `next_free`: when a newcomer could have one, `None` if not within what is planned.
+
+    `is_planned`: whether the yard plan is young enough to tell of that. A yard is closed outside its `hours` (empty:
+    round the clock) and while a closure of the whole leaves it no place.
+    """
 
     yard_id: str
     name: Mapping[str, str]
     kind: str
+    is_open: bool
+    hours: str
     capacity: int
     free: int
+    is_planned: bool
+    next_free: FreeWindow | None
+    closures: tuple[ClosureOnBoard, ...]
 
 
 @dataclass(frozen=True)
@@ -100,16 +130,23 @@ class GateOnBoard:
 
     @property
     def free_veh(self) -> int:
-        """Free places in all yards of the gate."""
-        return sum(yard.free for yard in self.yards)
+        """Free places in the yards of the gate, those for undeclared trucks left out."""
+        return sum(yard.free for yard in self.yards if yard.kind == "yard")
+
+    @property
+    def next_free(self) -> FreeWindow | None:
+        """The first window of the same yards."""
+        windows = [yard.next_free for yard in self.yards if yard.kind == "yard" and yard.next_free is not None]
+        return min(windows, key=lambda window: window.since, default=None)
 
 
 @dataclass(frozen=True)
 class Board:
-    """All gates as of `made_at`; `simulated` where the numbers are those of a demonstration."""
+    """All gates as of `made_at`, and the notice of the day; `simulated` where the numbers are of a demonstration."""
 
     made_at: datetime
     simulated: bool
+    notice: str
     gates: tuple[GateOnBoard, ...]
 
 
@@ -118,27 +155,79 @@ def make_board(
     corridor: Corridor,
     now: datetime,
     *,
+    language: str,
     simulated: bool,
     say: Callable[[GateNotice], str],
 ) -> Board:
-    """The board as of `now`; `say` puts an announcement in words."""
+    """The board as of `now` in a language; `say` puts an announcement in words."""
     profiles = profiles_without_bans(session, now, corridor)
     policy = POLICY.get(session).value
     booked = count_expected(session)
+    yards = _YardsKnown.read(session, corridor, now)
     gates = []
     for gate in corridor.gates():
         known = gate_now(session, gate.site_id, now)
         announced = notices.list_notices(session, now, gate_id=gate.site_id)
         profile, booked_veh = profiles.get(gate.site_id), booked.get(gate.site_id, 0)
-        gates.append(_gate(known, gate.name, profile, corridor, now, policy, announced, say, booked_veh))
-    return Board(now, simulated, tuple(gates))
+        gates.append(_gate(known, gate.name, profile, yards, now, policy, announced, say, booked_veh))
+    notice = BOARD_NOTICE.get(session).value.text_on(now.astimezone(LOCAL_ZONE).date(), language)
+    return Board(now, simulated, notice, tuple(gates))
+
+
+@dataclass(frozen=True)
+class _YardsKnown:
+    """Hours, closures and the plan of all yards, read once for all gates."""
+
+    corridor: Corridor
+    hours: Mapping[str, str]
+    closures: Sequence[Closure]
+    plan: PlanInSum | None
+
+    @classmethod
+    def read(cls, session: Session, corridor: Corridor, now: datetime) -> _YardsKnown:
+        plan = capacity_store.latest_plan(session)
+        if plan is not None and now - plan.made_at > MAX_FORECAST_AGE:
+            plan = None
+        hours = {yard.yard_id: yard.opening_hours for yard in capacity_store.list_yards(session)}
+        return cls(corridor, hours, zone_store.list_closures(session, now), plan)
+
+    def show(self, yard: YardState, now: datetime) -> YardOnBoard:
+        """A yard as everybody sees it."""
+        closures = [closure for closure in self.closures if closure.yard_id == yard.yard_id]
+        is_closed = any(each.zone_id is None and each.places_left_veh == 0 and each.holds_at(now) for each in closures)
+        hours = self.hours.get(yard.yard_id, "")
+        is_open = zone_store.hours_of(hours).open_at(now) and not is_closed
+        planned = None if self.plan is None else self.plan.summary["yards"].get(yard.yard_id)
+        is_planned, window = False, None
+        if self.plan is not None and planned is not None and "free_veh" in planned:
+            is_planned = True
+            window = first_window(planned["free_veh"], self.plan.made_at, self.plan.summary["step_s"], now)
+            if window is not None and window.since <= now and not (is_open and yard.free_veh > 0):
+                is_planned, window = False, None  # something changed since the plan; the next one knows of it
+        return YardOnBoard(
+            yard.yard_id,
+            self.corridor.sites[yard.yard_id].name,
+            yard.kind,
+            is_open,
+            hours,
+            yard.capacity_veh,
+            max(0, yard.free_veh),
+            is_planned,
+            window,
+            tuple(
+                ClosureOnBoard(
+                    each.zone_id, each.reason, each.since, each.until, each.places_left_veh, each.holds_at(now)
+                )
+                for each in closures
+            ),
+        )
 
 
 def _gate(
     known: GateNow,
     name: Mapping[str, str],
     profile: GateProfile | None,
-    corridor: Corridor,
+    yards_known: _YardsKnown,
     now: datetime,
     policy: AdvicePolicy,
     announced: list[GateNotice],
@@ -152,13 +241,7 @@ def _gate(
     if forecast is not None and now - forecast.made_at > MAX_FORECAST_AGE:
         forecast = None
     wait_s, ahead, severity = _forecast(forecast, now, policy)
-    yards = tuple(
-        YardOnBoard(
-            yard.yard_id, corridor.sites[yard.yard_id].name, yard.kind, yard.capacity_veh, max(0, yard.free_veh)
-        )
-        for yard in known.yards
-        if yard.yard_id in corridor.sites
-    )
+    yards = tuple(yards_known.show(yard, now) for yard in known.yards if yard.yard_id in yards_known.corridor.sites)
     shown = tuple(
         NoticeOnBoard(
             NoticeKind(notice.kind), notice.state(now), say(notice), notice.cause, notice.starts_at, notice.ends_at

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import time
+from datetime import date, time
 from types import MappingProxyType, NoneType
 from typing import Annotated, Any, Final, Generic, Literal, TypedDict, TypeVar, get_args, get_origin
 
@@ -233,7 +233,7 @@ def _field_of(name: str, label: str, info: FieldInfo) -> Field:
     annotation, metadata = _unwrapped(info.annotation, list(info.metadata))
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, Mapping) else {}
     suffix = next((unit for end, unit in UNIT_SUFFIXES.items() if name.endswith(end) or name == end[1:]), "")
-    kinds: dict[Any, Kind] = {int: "whole", float: "decimal", bool: "flag", time: "clock"}
+    kinds: dict[Any, Kind] = {int: "whole", float: "decimal", bool: "flag", date: "date", time: "clock"}
     is_choice = get_origin(annotation) is Literal
     made = Field(
         kind="choice" if is_choice else kinds.get(annotation, "text"),

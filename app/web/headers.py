@@ -5,7 +5,8 @@ Pure ASGI, so that event streams are never buffered.
 
 from __future__ import annotations
 
-import secrets
+import base64
+import hashlib
 import time
 from collections.abc import Sequence
 
@@ -23,16 +24,17 @@ let guess (BREACH, CVE-2013-3587)."""
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/readyz/web", "/metrics"})
 
 
-def content_security_policy(map_hosts: Sequence[str] = ()) -> str:
-    """The policy, with `{nonce}` left open: own scripts and the import map only, nothing inline, no frames.
+def content_security_policy(map_hosts: Sequence[str] = (), import_map: str = "") -> str:
+    """The policy: own scripts and the import map, known by its digest, only; nothing else inline, no frames.
 
     `map_hosts` are the origins of outside maps, if any are configured; they may be asked for tiles and images.
     """
     host = "".join(f" {origin}" for origin in map_hosts)
+    digest = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
     return "; ".join(
         (
             "default-src 'self'",
-            "script-src 'self' 'nonce-{nonce}'",
+            f"script-src 'self' 'sha256-{digest}'",
             "style-src 'self'",  # scripts set styles by CSSOM, charts draw their tooltips
             f"img-src 'self' data: blob:{host}",
             f"connect-src 'self'{host}",
@@ -48,11 +50,11 @@ def content_security_policy(map_hosts: Sequence[str] = ()) -> str:
 
 
 class SecurityHeaders:
-    """Adds the security headers to every answer, and a fresh nonce to `request.state.csp_nonce`."""
+    """Adds the security headers to every answer; `policy` is the Content-Security-Policy."""
 
-    def __init__(self, app: ASGIApp, *, map_hosts: Sequence[str] = (), secure: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, policy: str, secure: bool = False) -> None:
         self.app = app
-        self.policy = content_security_policy(map_hosts)
+        self.policy = policy
         self.fixed = {
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",
@@ -67,9 +69,7 @@ class SecurityHeaders:
         if scope["type"] != "http" or scope["path"].startswith(DOORS):
             await self.app(scope, receive, send)
             return
-        is_personal = _is_signed_in(scope) and not scope["path"].startswith(SHARED_PREFIXES)
-        nonce = secrets.token_urlsafe(16)
-        scope.setdefault("state", {})["csp_nonce"] = nonce
+        is_personal = is_signed_in(scope) and not scope["path"].startswith(SHARED_PREFIXES)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -79,7 +79,7 @@ class SecurityHeaders:
                 if is_personal:
                     headers["Cache-Control"] = "no-store"
                 if "content-security-policy" not in headers:
-                    headers["Content-Security-Policy"] = self.policy.replace("{nonce}", nonce)
+                    headers["Content-Security-Policy"] = self.policy
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
@@ -94,7 +94,7 @@ SHARED_PREFIXES = ("/static/", "/vendor/", "/tiles/", "/api/v1/corridor", "/api/
 """What is the same for everybody, so that a browser may keep it: files, roads and sites, forecasts, public codes."""
 
 
-def _is_signed_in(scope: Scope) -> bool:
+def is_signed_in(scope: Scope) -> bool:
     """Whether a request brings a session or a token, true or not."""
     return any(
         name == b"authorization" or (name == b"cookie" and b"session=" in value) for name, value in scope["headers"]

@@ -97,7 +97,6 @@ class Pages:
             "language": language,
             "translations": self.catalogues[language],
             "demo": settings.demo,
-            "csp_nonce": getattr(request.state, "csp_nonce", ""),
         }
         html = self.environment.get_template(template).render({**shared, **context})
         return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})

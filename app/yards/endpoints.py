@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from app.accounts.authorisation import acting, allow
+from app.gates.service import gate_name
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import problems
+from app.platform.fields import PlainText
 from app.platform.idempotency_key import IdempotencyKey
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
@@ -23,13 +25,16 @@ from app.yards.schemas import (
     CountList,
     CountOut,
     MovementIn,
+    MovementOut,
     OccupancyOut,
+    StopOut,
     YardList,
     YardOut,
 )
 from capacity import count_store
 from capacity import store as capacity_store
 from geo.errors import NotFoundError
+from ingest.plates import display_plate, normalise_plate
 
 router = APIRouter(prefix="/api/v1", tags=["yards"])
 
@@ -64,7 +69,7 @@ def change_yard(
     expected_version: ExpectedVersion,
 ) -> YardOut:
     """Set a yard's capacity; send the ETag of the yard as If-Match."""
-    service.change_capacity(action, yard_id, body.capacity, expected_version=expected_version)
+    service.change_capacity(action, yard_id, body.capacity, body.opening_hours, expected_version=expected_version)
     state = capacity_store.get_yard_state(action.session, yard_id, action.now)
     return with_etag(response, YardOut.of(state))
 
@@ -73,12 +78,14 @@ def change_yard(
 def report_movement(
     yard_id: str,
     body: MovementIn,
+    request: Request,
     action: OperatorAction,
     sheets: SheetsDep,
+    corridor: CorridorDep,
     idempotency_key: IdempotencyKey = None,
-) -> YardOut:
-    """Report that a truck came or went; the yard after it."""
-    state = service.move_by_hand(
+) -> MovementOut:
+    """Report that a truck came or went; the yard after it, and why the truck is to be stopped, if it is."""
+    state, stop = service.move_by_hand(
         action,
         yard_id,
         plate=body.plate,
@@ -88,7 +95,15 @@ def report_movement(
         body=body.model_dump_json().encode(),
         keeper=sheets.presence,
     )
-    return YardOut.of(state)
+    answer = MovementOut.of(state)
+    if stop is not None:
+        names = {"plate": display_plate(normalise_plate(body.plate))}
+        if "gate" in stop.values:
+            language = request.app.state.pages.language(request)
+            names["gate"] = gate_name(corridor, stop.values["gate"], language)
+        text = request.app.state.gettext(request, stop.message).format(**names)
+        answer.stop = StopOut.model_validate({"code": stop.code, "text": text})
+    return answer
 
 
 @router.post("/yards/{yard_id}/counts", status_code=201, responses=problems(404, 409))
@@ -122,6 +137,12 @@ def list_counts(
 def undo_count(yard_id: str, count_id: int, action: OperatorAction) -> YardOut:
     """Take the last count of a yard back."""
     return YardOut.of(service.take_back_count(action, yard_id, count_id))
+
+
+@router.post("/yards/{yard_id}/differences/{truck_key}/settle", responses=problems(404, 409))
+def settle_truck(yard_id: str, truck_key: Annotated[PlainText, Path(max_length=80)], action: OperatorAction) -> YardOut:
+    """What the ledger says of an odd truck is right: nothing is open about it any more."""
+    return YardOut.of(service.settle_truck(action, yard_id, truck_key))
 
 
 @router.get("/yards/{yard_id}/occupancy", responses=problems(404))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -26,10 +26,13 @@ from app.platform.permissions import Principal
 from app.web.pages import render
 from app.yards import store
 from app.yards.store import ExpectedTruck
-from capacity import count_store
+from app.yards.vocabulary import KIND_NAMES
+from app.yards.zone_fill import ZoneFill, fill_zones
+from capacity import count_store, difference_store, zone_store
 from capacity import store as capacity_store
 from capacity.count_store import Count
-from capacity.ledger import YardState
+from capacity.difference_store import OddTruck
+from capacity.ledger import Flag, YardState
 from capacity.reconciling import Occupancy
 from capacity.store import Inside
 from geo.clock import LOCAL_ZONE
@@ -58,6 +61,19 @@ CONTRADICTIONS = {
 }
 
 
+ODD: Final[Mapping[Flag, str]] = {
+    Flag.LEFT_NEVER_ENTERED: N_("left, but nobody saw it enter"),
+    Flag.ENTERED_TWICE: N_("entered twice; nobody saw it leave in between"),
+    Flag.LEFT_UNSEEN: N_("was seen elsewhere, so it left; nobody saw it leave"),
+}
+SOURCES: Final = {
+    "gps": N_("by GPS"),
+    "camera": N_("by camera"),
+    "act": N_("by an act at the station"),
+    "manual": N_("by hand"),
+}
+
+
 @dataclass(frozen=True)
 class Chart:
     """The forecast: data as `<fan-chart>` takes it, its peak (time, median, low, high) to say in words, its time."""
@@ -79,10 +95,12 @@ class YardBoard:
     """Today's, by their hour."""
     chart: Chart | None
     contradictions: Sequence[tuple[str, str, JsonObject]]
+    odd: Sequence[OddTruck]
     fallbacks: Sequence[Fallback]
     counts: Sequence[Count]
     counted_by: str | None
     occupancy: Occupancy | None
+    zones: Sequence[ZoneFill]
     stay: StayEstimate | None
     """How long exports stay in the yards of the gate, learned or assumed; None for a yard of undeclared trucks."""
 
@@ -90,6 +108,11 @@ class YardBoard:
     def share(self) -> float:
         """How full the yard is, 0 to 1 and beyond."""
         return self.state.inside_veh / max(self.state.capacity_veh, 1)
+
+    @property
+    def long_stays(self) -> int:
+        """How many of those listed have been inside for long."""
+        return sum(stay > LONG_STAY for _, stay in self.inside)
 
 
 @router.get("/yard")
@@ -119,6 +142,9 @@ def _render(request: Request, template: str, **context: Any) -> Response:
         template,
         shown_plate=display_plate,
         long_stay=LONG_STAY,
+        kinds=KIND_NAMES,
+        odd_names=ODD,
+        sources=SOURCES,
         say_fallback=wording.fallback,
         booking_states=BookingState.by_name(),
         **context,
@@ -151,10 +177,19 @@ def _board(session: Session, corridor: Corridor, state: YardState, now: datetime
             (contradiction.code, CONTRADICTIONS[contradiction.code], _words(contradiction.values))
             for contradiction in state.contradictions
         ],
+        odd=difference_store.list_odd(session, state.yard_id, now),
         fallbacks=list_fallbacks(session, [state.yard_id]),
         counts=counts,
         counted_by=account_names(session, [counted_by]).get(counted_by) if counted_by is not None else None,
         occupancy=count_store.find_occupancy(session, state.yard_id, now),
+        zones=fill_zones(
+            zone_store.list_zones(session, state.yard_id),
+            zone_store.list_closures(session, now, state.yard_id),
+            store.inside_kinds(session, state.yard_id),
+            inside_veh=state.inside_veh,
+            whole_veh=capacity_store.get_yard(session, state.yard_id).capacity_veh,
+            now=now,
+        ),
         stay=find_estimate(session, state.gate_id) if state.kind == "yard" else None,
     )
 

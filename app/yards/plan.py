@@ -22,6 +22,7 @@ from capacity.plan import YardPlan, make_plan
 from capacity.problem import PlanWeights, WaitingSpace, YardProblem, whole_trucks
 from capacity.stays import expected_stays
 from capacity.store import Assignment
+from capacity.windows import free_places
 from geo.opening_hours import DAY_S, OpeningHours
 from routing.forecast import Forecast
 from routing.gates import Server
@@ -81,10 +82,12 @@ def build_problem(
     weights: PlanWeights | None = None,
     places_veh: Mapping[str, Sequence[int]] | None = None,
     kept: Sequence[KeptPlace] = (),
+    opens: Mapping[str, Sequence[bool]] | None = None,
 ) -> PlanInput:
     """The yard problem of the next day; `places_veh`, of each yard by step, where they are not as now all day.
 
     `kept` are booked places: their trucks get them in their hour, whatever else comes, and the problem is what is left.
+    `opens`: whether each yard takes trucks in a step; left out: always.
 
     Declared trucks go to the yards of their gate (of any that takes their goods under their regime, if the road still
     leads there); trucks without a trip to the temporary yards, where they are declared with help. The median forecast
@@ -140,6 +143,7 @@ def build_problem(
         ),
         yard_ids=tuple(index),
         capacity_veh=np.array([_places(yard, places_veh or {}) for yard in yards], float).reshape(Y, STEPS),
+        opens=np.array([(opens or {}).get(yard.yard_id, [True] * STEPS) for yard in yards], bool).reshape(Y, STEPS),
         remaining_veh=remaining,
         stay_share=share,
         entrance=np.array([ways_in.index((yard.gate_id, yard.kind)) for yard in yards], np.int64),
@@ -214,12 +218,13 @@ def plan_yards(
     ]
     found += [place for _, place in given.booked]
     occupancy_veh = plan.occupancy_veh + given.kept_veh
+    free_veh = free_places(given.problem, plan.yard, plan.step)
     summary = {
         "trucks": len(given.trucks) + len(given.booked),
         "placed": int((plan.yard >= 0).sum()) + len(given.booked),
         "waiting": int((plan.wait_s > STEP_S).sum()),
         "yards": {
-            yard_id: {"occupancy_veh": np.round(occupancy_veh[j], 1).tolist()}
+            yard_id: {"occupancy_veh": np.round(occupancy_veh[j], 1).tolist(), "free_veh": free_veh[j].tolist()}
             for j, yard_id in enumerate(given.problem.yard_ids)
         },
         "step_s": STEP_S,

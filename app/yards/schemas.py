@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from app.platform.fields import Moment
 from app.platform.json import JsonObject
 from app.platform.labels import N_
 from capacity.ledger import YardState
+from geo.errors import InvalidInputError
+from geo.opening_hours import format_intervals, parse_intervals
 from routing.store import YardForecast as StoredForecast
+
+
+def _check_hours(written: str) -> str:
+    try:
+        return format_intervals(parse_intervals(written, field="opening_hours"))
+    except InvalidInputError as error:
+        raise ValueError(error.message.format(**error.values)) from error
+
+
+Hours = Annotated[str, Field(max_length=200), AfterValidator(_check_hours)]
+"""Intervals of a day as `geo.opening_hours` reads them."""
 
 
 class Contradiction(BaseModel):
@@ -61,7 +74,7 @@ class YardOut(BaseModel):
     @classmethod
     def of(
         cls, state: YardState, *, name: Mapping[str, str] | None = None, forecast: YardForecast | None = None
-    ) -> YardOut:
+    ) -> Self:
         """The state of a yard, with its names and the forecast of its occupancy."""
         return cls.model_validate(
             {
@@ -79,6 +92,19 @@ class YardOut(BaseModel):
                 "forecast": forecast,
             }
         )
+
+
+class StopOut(BaseModel):
+    """Why a truck at the gate of a yard is to be stopped, in the caller's language."""
+
+    code: Literal["no_trip", "other_gate", "fee_unpaid"]
+    text: str
+
+
+class MovementOut(YardOut):
+    """The yard after a truck came or went, and why that truck is to be stopped, if it is."""
+
+    stop: StopOut | None = None
 
 
 class YardList(BaseModel):
@@ -141,11 +167,14 @@ class OccupancyOut(BaseModel):
 
 
 class CapacityIn(BaseModel):
-    """How many vehicles a yard holds."""
+    """How many vehicles a yard holds, and when it takes them in (left out: as it was; empty: round the clock)."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"capacity": 450}]})
 
     capacity: int = Field(title=N_("Places for trucks"), ge=0, le=100_000)
+    opening_hours: Hours | None = Field(
+        None, title=N_("Hours"), description=N_("Such as 05:00–22:00; empty: round the clock.")
+    )
 
 
 class AssignmentOut(BaseModel):

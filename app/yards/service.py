@@ -11,7 +11,9 @@ from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Scope
 from app.trips.presence_keeping import PresenceKeeper
 from app.trips.yard_ledger import publish_yards
-from capacity import count_store
+from app.yards import store
+from app.yards.gate_stop import GateStop, find_stop
+from capacity import count_store, difference_store
 from capacity import store as capacity_store
 from capacity.counting import doubt_count
 from capacity.ledger import LedgerTruck, Movement, YardState
@@ -31,10 +33,10 @@ def move_by_hand(
     key: str | None,
     body: bytes,
     keeper: PresenceKeeper,
-) -> YardState:
-    """Enter that a truck came or went, as the yard operator saw it; the yard's state after it.
+) -> tuple[YardState, GateStop | None]:
+    """Enter that a truck came or went, as the yard operator saw it; the yard's state after it, and why to stop it.
 
-    If the truck is on a trip, it is thereby where its operator saw it.
+    What was seen is entered in any case. If the truck is on a trip, it is thereby where its operator saw it.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def move_by_hand(
     InvalidInputError
         If the plate is none, or the time is in the future or older than a day.
     """
-    require_own_yard(action.session, action.actor, yard_id)
+    yard = require_own_yard(action.session, action.actor, yard_id)
     moment = time or action.now
     if moment > action.now or moment < action.now - capacity_store.KEEP_STAYS:
         raise InvalidInputError(
@@ -52,6 +54,7 @@ def move_by_hand(
             time=moment.isoformat(),
         )
     plate_norm = normalise_plate(plate)
+    stop = find_stop(yard, store.find_trip_at_yard(action.session, plate_norm))
 
     def enter() -> int:
         vehicle = find_vehicle(action.session, plate_norm)
@@ -62,12 +65,12 @@ def move_by_hand(
         states = capacity_store.yard_states(action.session, action.now)
         publish_yards(action.session, [state for state in states if state.yard_id in touched], action.now)
         keeper.settle(action.by_platform(), trip_ids)
-        after = {"plate": plate_norm, "kind": kind, "time": moment.isoformat()}
+        after = {"plate": plate_norm, "kind": kind, "time": moment.isoformat(), "stop": stop.code if stop else None}
         action.record(f"yard.{kind}", "yard", yard_id, None, after)
         return 1
 
     idempotency.once(action, f"yard.move.{yard_id}", key, [body], enter)
-    return capacity_store.get_yard_state(action.session, yard_id, action.now)
+    return capacity_store.get_yard_state(action.session, yard_id, action.now), stop
 
 
 def count_by_hand(
@@ -138,22 +141,47 @@ def take_back_count(action: ActionContext, yard_id: str, count_id: int) -> YardS
     return state
 
 
-def change_capacity(action: ActionContext, yard_id: str, capacity_veh: int, *, expected_version: int) -> Yard:
-    """Set how many vehicles a yard holds; raises NotFoundError, StaleError."""
+def settle_truck(action: ActionContext, yard_id: str, truck_key: str) -> YardState:
+    """The ledger is right about an odd truck: it is settled; the yard's state after it.
+
+    Raises
+    ------
+    ForbiddenError
+        If the yard is at another gate than the operator's.
+    NotFoundError, ConflictError
+        If there is no such yard, or nothing is odd about the truck.
+    """
+    require_own_yard(action.session, action.actor, yard_id)
+    flag = difference_store.settle(action.session, yard_id, truck_key)
+    state = capacity_store.get_yard_state(action.session, yard_id, action.now)
+    publish_yards(action.session, [state], action.now)
+    action.record("yard.settled", "yard", yard_id, {"truck": truck_key, "flag": flag}, {"truck": truck_key})
+    return state
+
+
+def change_capacity(
+    action: ActionContext, yard_id: str, capacity_veh: int, opening_hours: str | None = None, *, expected_version: int
+) -> Yard:
+    """Set how many vehicles a yard holds and, if given, its hours; raises NotFoundError, StaleError."""
     before = capacity_store.get_yard(action.session, yard_id)
     after = capacity_store.set_capacity(
-        action.session, yard_id, capacity_veh, version=expected_version, now=action.now, by=action.actor.account_id
+        action.session,
+        yard_id,
+        capacity_veh,
+        version=expected_version,
+        now=action.now,
+        by=action.actor.account_id,
+        opening_hours=opening_hours,
     )
     publish_yards(action.session, [capacity_store.get_yard_state(action.session, yard_id, action.now)], action.now)
-    action.record(
-        "yard.capacity", "yard", yard_id, {"capacity_veh": before.capacity_veh}, {"capacity_veh": after.capacity_veh}
-    )
+    changes = [{"capacity_veh": yard.capacity_veh, "opening_hours": yard.opening_hours} for yard in (before, after)]
+    action.record("yard.capacity", "yard", yard_id, *changes)
     return after
 
 
-def require_own_yard(session: Session, principal: Principal, yard_id: str) -> Yard:
-    """The yard, if the operator may act there; raises NotFoundError, ForbiddenError."""
+def require_own_yard(session: Session, principal: Principal, yard_id: str, act: str = "yards.move") -> Yard:
+    """The yard, if the caller may do `act` there; raises NotFoundError, ForbiddenError."""
     yard = capacity_store.get_yard(session, yard_id)
-    if principal.require("yards.move") is Scope.OWN_GATE and principal.gate_id != yard.gate_id:
+    if principal.require(act) is Scope.OWN_GATE and principal.gate_id != yard.gate_id:
         raise ForbiddenError("The yard {yard_id} belongs to another gate than yours.", yard_id=yard_id)
     return yard

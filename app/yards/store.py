@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.orm import Session
 
+from app.procedures.steps import Step
 from app.trips.presence_rules import PresenceRules
 from app.trips.service import Trip
 from app.trips.vocabulary import Stage
@@ -26,6 +27,25 @@ class YardPassage:
     time: datetime
     source: str
     plate_norm: str | None
+
+
+@dataclass(frozen=True)
+class TripAtYard:
+    """The trip that a truck at a yard's gate is on; `fee_status` is that of its step of the fee, if it has one."""
+
+    trip_id: int
+    gate_id: str
+    fee_status: str | None
+
+
+@dataclass(frozen=True)
+class InsideKind:
+    """Trucks inside a yard of whose trips the same is declared; `transshipment` is the status of that step, if any."""
+
+    goods_class: str | None
+    chilled: bool
+    transshipment: str | None
+    trucks_veh: int
 
 
 @dataclass(frozen=True)
@@ -124,6 +144,41 @@ def expected_trucks(session: Session, yard_id: str, *, limit: int) -> list[Expec
         {"yard_id": yard_id, "limit": limit},
     )
     return [ExpectedTruck(*row) for row in rows]
+
+
+def inside_kinds(session: Session, yard_id: str) -> list[InsideKind]:
+    """What is declared of the trucks known inside a yard, those alike counted together."""
+    rows = session.execute(
+        text(
+            """
+            SELECT t.goods_class, coalesce(t.facts ->> 'chilled' = 'true', false), s.status, count(*)
+            FROM capacity.presence p
+            LEFT JOIN app.current_trip c ON c.vehicle_id = p.vehicle_id
+            LEFT JOIN app.trip t ON t.trip_id = c.trip_id
+            LEFT JOIN app.trip_step s ON s.trip_id = t.trip_id AND s.step = :transshipment
+            WHERE p.yard_id = :yard_id AND p.left_at IS NULL
+            GROUP BY 1, 2, 3
+            """
+        ),
+        {"yard_id": yard_id, "transshipment": Step.TRANSSHIPMENT},
+    )
+    return [InsideKind(*row) for row in rows]
+
+
+def find_trip_at_yard(session: Session, plate_norm: str) -> TripAtYard | None:
+    """The trip that the truck of a plate is on now; `None` if it is on none."""
+    row = session.execute(
+        text(
+            """
+            SELECT t.trip_id, t.gate_id, s.status
+            FROM ingest.vehicle v JOIN app.current_trip c USING (vehicle_id) JOIN app.trip t USING (trip_id)
+            LEFT JOIN app.trip_step s ON s.trip_id = t.trip_id AND s.step = :fee
+            WHERE v.plate_norm = :plate
+            """
+        ),
+        {"plate": plate_norm, "fee": Step.FEE},
+    ).first()
+    return None if row is None else TripAtYard(*row)
 
 
 def open_trip_ids(session: Session, visible: ColumnElement[bool], trip_id: int | None) -> list[int]:

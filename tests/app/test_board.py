@@ -16,7 +16,7 @@ from app.gates.service import seed_profiles
 from app.gates.vocabulary import GoodsClass
 from app.platform.runtime import Runtime
 from app.public.board import Board
-from app.public.board_keeper import FRESH_S, MAX_AGE_S, BoardKeeper
+from app.public.board_keeper import FRESH_S, MAX_AGE_S, BoardKeeper, KeptBody
 from capacity import store as capacity_store
 from geo.clock import parse_time
 from geo.errors import UnavailableError
@@ -24,7 +24,8 @@ from tests.app.dispatching import add_organisation, trip_body
 from tests.app.test_control import put_trucks
 from tests.conftest import SignIn
 
-NOTHING = Board(made_at=None, simulated=False, gates=())  # type: ignore[arg-type]
+NOTHING = Board(made_at=None, simulated=False, notice="", gates=())  # type: ignore[arg-type]
+BODY = KeptBody.of("text/plain", b"nothing")
 
 
 @pytest.fixture
@@ -39,7 +40,9 @@ def ready(runtime: Runtime) -> Runtime:
 
 def keep_fresh(client: TestClient) -> None:
     """Forget the kept boards, as time does."""
-    client.app.state.board_keeper = BoardKeeper()  # type: ignore[attr-defined]
+    state = client.app.state  # type: ignore[attr-defined]
+    if hasattr(state, "board_keeper"):
+        del state.board_keeper
 
 
 def test_nobody_signs_in_and_the_start_page_is_the_board(client: TestClient) -> None:
@@ -150,15 +153,89 @@ def test_however_many_look_the_database_is_asked_once(client: TestClient, runtim
     event.listen(runtime.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
     first = client.get("/api/v1/board", headers={"Accept-Language": "vi"})
     after_first = len(asked)
-    nonces = set()
-    for _ in range(5):
-        assert client.get("/api/v1/board", headers={"Accept-Language": "vi"}).content == first.content
-        page = client.get("/board", headers={"Accept-Language": "vi"})
-        (nonce,) = re.findall(r"'nonce-([^']+)'", page.headers["content-security-policy"])[:1]
-        assert f'nonce="{nonce}"' in page.text
-        nonces.add(nonce)
-    assert len(nonces) == 5
+    for path in ("/", "/board", "/board/huu-nghi", "/api/v1/board"):
+        pages = [client.get(path, headers={"Accept-Language": "vi"}) for _ in range(5)]
+        assert len({page.content for page in pages}) == 1
+    assert client.get("/api/v1/board", headers={"Accept-Language": "vi"}).content == first.content
     assert len(asked) == after_first
+
+
+def test_who_has_it_is_told_so_and_it_is_packed_for_who_can_unpack(client: TestClient) -> None:
+    keep_fresh(client)
+    for path in ("/", "/board/huu-nghi", "/api/v1/board"):
+        plain = client.get(path, headers={"Accept-Encoding": "identity"})
+        packed = client.get(path, headers={"Accept-Encoding": "gzip, br"})
+        assert "content-encoding" not in plain.headers
+        assert packed.headers["content-encoding"] == "gzip"
+        assert int(packed.headers["content-length"]) < len(plain.content) / 2
+        assert packed.content == plain.content
+        assert packed.headers["vary"] == "Accept-Encoding, Accept-Language, Cookie"
+        known = client.get(path, headers={"If-None-Match": f'W/"other", {plain.headers["etag"]}'})
+        assert (known.status_code, known.content) == (304, b"")
+        assert client.get(path, headers={"If-None-Match": 'W/"other"'}).status_code == 200
+        assert plain.headers["content-security-policy"] == client.get("/signin").headers["content-security-policy"]
+
+
+def test_who_has_a_session_gets_nothing_that_is_kept(client: TestClient, sign_in: SignIn) -> None:
+    police = sign_in("traffic_police")
+    answer = police.get("/board")
+    assert answer.headers["cache-control"] == "no-store"
+    assert police.get("/api/v1/board").headers["cache-control"] == "no-store"
+    assert "etag" not in answer.headers
+    keep_fresh(client)
+    strange = {"User-Agent": "<b>me</b>", "X-Forwarded-For": "203.0.113.9", "Cookie": "theme=mine"}
+    first = client.get("/board?who=me", headers=strange)
+    assert first.text == client.get("/board").text
+    for mine in ("me</b>", "who=me", "203.0.113.9", "mine"):
+        assert mine not in first.text
+
+
+def test_a_closed_yard_says_why_and_until_when(client: TestClient, ready: Runtime, sign_in: SignIn) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    until = ready.clock.now() + timedelta(hours=2)
+    body = {"reason": "Ngập nước", "until": until.isoformat()}
+    assert operator.post("/api/v1/yards/xuan-cuong/closures", json=body).status_code == 201
+    keep_fresh(client)
+    yard = next(yard for yard in client.get("/api/v1/board").json()["gates"][0]["yards"] if yard["kind"] == "yard")
+    assert (yard["is_open"], yard["free"], yard["closures"][0]["cause"]) == (False, 0, "Ngập nước")
+    page = client.get("/board", headers={"Accept-Language": "en"}).text
+    assert re.search(r"Ngập nước\s+· expected to end 12:00 02/03", page.replace("\n", " "))
+    assert "Ngập nước" in client.get("/board/huu-nghi").text
+    assert "Ngập nước" not in client.get("/board/tan-thanh").text
+
+
+def test_the_next_free_place_is_the_plans(client: TestClient, ready: Runtime, sign_in: SignIn) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    until = ready.clock.now() + timedelta(hours=2)
+    body = {"reason": "Ngập nước", "until": until.isoformat()}
+    operator.post("/api/v1/yards/xuan-cuong/closures", json=body)
+    keep_fresh(client)
+    assert client.get("/api/v1/board").json()["gates"][0]["yards"][0]["is_planned"] is False
+    assert Minute.of(ready).run().failed == []
+    keep_fresh(client)
+    huu_nghi, tan_thanh = client.get("/api/v1/board").json()["gates"]
+    closed = next(yard for yard in huu_nghi["yards"] if yard["yard_id"] == "xuan-cuong")
+    assert parse_time(closed["next_free"]["since"]) == until
+    free = next(yard for yard in tan_thanh["yards"] if yard["yard_id"] == "bao-nguyen")
+    assert parse_time(free["next_free"]["since"]) == ready.clock.now()
+    ready.clock.advance(31 * 60)  # type: ignore[attr-defined]
+    keep_fresh(client)
+    assert client.get("/api/v1/board").json()["gates"][0]["yards"][0]["is_planned"] is False
+
+
+def test_todays_notice_is_told_on_its_day_in_each_language(client: TestClient, ready: Runtime, sign_in: SignIn) -> None:
+    planner = sign_in("planner")
+    sent = {"version": "0", "vi": "Mở thêm làn số 3", "en": "", "zh": "增开三号通道", "day": "2026-03-02"}
+    assert planner.post("/planner/settings/board-notice", data=sent | {"day": "tomorrow"}).status_code == 422
+    answer = planner.post("/planner/settings/board-notice", data=sent, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    keep_fresh(client)
+    for language, told in (("vi", "Mở thêm làn số 3"), ("en", "Mở thêm làn số 3"), ("zh", "增开三号通道")):
+        assert told in client.get("/board", headers={"Accept-Language": language}).text
+        assert told in client.get("/board/huu-nghi", headers={"Accept-Language": language}).text
+    ready.clock.advance(24 * 3600)  # type: ignore[attr-defined]
+    keep_fresh(client)
+    assert client.get("/api/v1/board", headers={"Accept-Language": "vi"}).json()["notice"] == ""
 
 
 def test_languages_do_not_mix(client: TestClient) -> None:
@@ -169,34 +246,47 @@ def test_languages_do_not_mix(client: TestClient) -> None:
 
 
 def test_while_the_database_is_away_the_last_board_stays_for_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    now_s = [1000.0]
+    now_s, is_away = [1000.0], [False]
     monkeypatch.setattr("app.public.board_keeper.time.monotonic", lambda: now_s[0])
-    keeper = BoardKeeper()
 
-    def fail() -> Board:
-        raise UnavailableError("The database is away.")
-
-    async def run() -> None:
-        first = await keeper.get("vi", lambda: NOTHING)
-        now_s[0] += FRESH_S + 1
-        assert await keeper.get("vi", fail) is first
-        now_s[0] += MAX_AGE_S
-        with pytest.raises(UnavailableError):
-            await keeper.get("vi", fail)
-
-    asyncio.run(run())
-
-
-def test_many_at_once_make_one_board() -> None:
-    made = []
-
-    def make() -> Board:
-        made.append(1)
+    def make(_language: str) -> Board:
+        if is_away[0]:
+            raise UnavailableError("The database is away.")
         return NOTHING
 
     async def run() -> None:
-        keeper = BoardKeeper()
-        await asyncio.gather(*(keeper.get("vi", make) for _ in range(50)))
+        keeper = BoardKeeper(make, lambda _board, _language, _path: BODY)
+        first = await keeper.get("vi")
+        is_away[0] = True
+        now_s[0] += FRESH_S + 1
+        assert await keeper.get("vi") is first
+        now_s[0] += MAX_AGE_S
+        with pytest.raises(UnavailableError):
+            await keeper.body("vi", "/")
 
     asyncio.run(run())
-    assert len(made) == 1
+
+
+def test_many_at_once_make_one_board_and_each_page_of_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr("app.public.board_keeper.time.monotonic", lambda: now_s[0])
+    made: list[str] = []
+
+    def write(_board: Board, language: str, path: str) -> KeptBody:
+        made.append(f"{language} {path}")
+        return BODY
+
+    def make(language: str) -> Board:
+        made.append(language)
+        return NOTHING
+
+    async def run() -> None:
+        keeper = BoardKeeper(make, write)
+        await asyncio.gather(*(keeper.body("vi", "/") for _ in range(50)), keeper.body("en", "/board"))
+        assert sorted(made) == ["en", "en /board", "vi", "vi /"]
+        made.clear()
+        now_s[0] += FRESH_S
+        await keeper.get("vi")
+        assert made == ["vi", "vi /"]
+
+    asyncio.run(run())

@@ -1,4 +1,4 @@
-"""Zones and closures over the API, and what the yard then holds."""
+"""Zones, closures and prices over the API and on the page, and what the yard then holds."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from app.control.minute import Minute
+from app.gates.service import seed_profiles
 from app.platform.runtime import Runtime
 from capacity import store as capacity_store
 from capacity import zone_store
+from tests.app.dispatching import add_organisation, trip_body
 
 URL = "/api/v1/yards/xuan-cuong"
 
@@ -17,6 +20,7 @@ URL = "/api/v1/yards/xuan-cuong"
 def ready(runtime: Runtime) -> Runtime:
     with runtime.sessions() as session:
         capacity_store.seed_yards(session, runtime.corridor, now=runtime.clock.now())
+        seed_profiles(session, runtime.corridor, now=runtime.clock.now())
         session.commit()
     return runtime
 
@@ -47,6 +51,118 @@ def test_zones_have_effect_from_their_time(ready: Runtime, sign_in) -> None:
     assert planner.get(URL).json()["capacity"] == 90
     found = planner.get(f"{URL}/places").json()
     assert [change["places_veh"] for change in found["zones"][0]["changes"]] == [60, 90]
+
+
+def test_operators_set_zones_of_their_gate_by_hour_and_take_them_back(ready: Runtime, sign_in) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    operator.put(f"{URL}/zones/main", json={"places_veh": 300})
+    night = operator.put(f"{URL}/zones/main", json={"places_veh": 100, "hours": "22:00-06:00"}).json()
+    assert (night["places_veh"], night["changes"][-1]["hours"]) == (300, "22:00–06:00")
+    with ready.sessions() as session:
+        ahead = zone_store.places_ahead(session, ready.clock.now(), 3600.0, 24)["xuan-cuong"]
+    assert ahead == [300] * 12 + [100] * 8 + [300] * 4  # it is ten in the morning
+    change = night["changes"][-1]
+    assert (change["shift"], bool(change["entered_name"])) == ("day", True)
+    undo = f"{URL}/zones/changes/{change['change_id']}/undo"
+    taken = operator.post(undo).json()
+    assert taken["zones"][0]["changes"][-1]["undone_at"] is not None
+    assert operator.post(undo).status_code == 409
+    assert operator.post(f"{URL}/zones/changes/999/undo").status_code == 404
+    ready.clock.advance(13 * 3600)
+    assert operator.get(URL).json()["capacity"] == 300
+    other = sign_in("yard_operator", gate_id="tan-thanh")
+    assert other.put(f"{URL}/zones/main", json={"places_veh": 1}).status_code == 403
+    assert other.post(undo).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"places_veh": -1},
+        {"places_veh": 10, "hours": "25:00-26:00"},
+        {"places_veh": 10, "since": "2020-01-01T00:00:00Z"},
+        {"places_veh": 10, "kind": "helicopter"},
+    ],
+)
+def test_zones_that_cannot_be_are_refused(ready: Runtime, sign_in, body) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    answer = operator.put(f"{URL}/zones/main", json=body)
+    assert answer.status_code == 422
+    assert operator.get(f"{URL}/places").json()["zones"] == []
+
+
+def test_prices_hold_from_their_time_and_are_set_once(ready: Runtime, sign_in) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    later = (ready.clock.now() + timedelta(hours=1)).isoformat()
+    body = {"unit": "day", "price_vnd": 250_000}
+    for _ in range(2):
+        assert operator.post(f"{URL}/prices", json=body, headers={"Idempotency-Key": "k"}).status_code == 201
+    found = operator.post(f"{URL}/prices", json=body | {"price_vnd": 300_000, "since": later}).json()["prices"]
+    assert [(price["price_vnd"], price["in_effect"]) for price in found] == [(250_000, True), (300_000, False)]
+    ready.clock.advance(3601)
+    found = operator.get(f"{URL}/places").json()["prices"]
+    assert [price["in_effect"] for price in found] == [False, True]
+    taken = operator.post(f"{URL}/prices/{found[1]['price_id']}/undo").json()["prices"]
+    assert [price["in_effect"] for price in taken] == [True, False]
+    assert operator.post(f"{URL}/prices", json=body | {"zone_id": "nowhere"}).status_code == 404
+    assert operator.post(f"{URL}/prices", json=body | {"price_vnd": -1}).status_code == 422
+    assert sign_in("driver").post(f"{URL}/prices", json=body).status_code == 403
+
+
+def test_hours_of_a_yard_are_the_planners_and_close_it_to_the_plan(ready: Runtime, sign_in) -> None:
+    planner = sign_in("planner")
+    tag = {"If-Match": planner.get(URL).headers["ETag"]}
+    assert planner.patch(URL, json={"capacity": 450, "opening_hours": "late"}, headers=tag).status_code == 422
+    assert planner.patch(URL, json={"capacity": 450, "opening_hours": "05:00-22:00"}, headers=tag).status_code == 200
+    assert planner.get(f"{URL}/places").json()["opening_hours"] == "05:00–22:00"
+    with ready.sessions() as session:
+        opens = zone_store.open_ahead(session, ready.clock.now(), 3600.0, 24)
+    assert opens["xuan-cuong"] == [True] * 12 + [False] * 7 + [True] * 5
+    assert opens["bao-nguyen"] == [True] * 24
+
+
+def test_the_page_shows_who_set_what(ready: Runtime, sign_in) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    operator.put(f"{URL}/zones/Khu lạnh", json={"kind": "reefer", "places_veh": 60})
+    operator.post(f"{URL}/closures", json={"zone_id": "Khu lạnh", "places_left_veh": 20, "reason": "Sửa ổ cắm"})
+    operator.post(f"{URL}/prices", json={"zone_id": "Khu lạnh", "unit": "hour", "price_vnd": 15_000})
+    for path in ("places", "places/now"):
+        page = operator.get(f"/yard/xuan-cuong/{path}", headers={"Accept-Language": "vi"})
+        assert page.status_code == 200
+        for text in ("Khu lạnh", "Sửa ổ cắm", "ca ngày", "15.000 ₫ mỗi giờ", "hiện có 20 chỗ"):
+            assert text in page.text, text
+    assert "<html" not in page.text
+    assert operator.get("/yard/bao-nguyen/places").status_code == 403
+    assert sign_in("planner").get("/yard/bao-nguyen/places").status_code == 200
+    board = operator.get("/yard/xuan-cuong/board", headers={"Accept-Language": "vi"}).text
+    assert "Sửa ổ cắm" in board
+    assert "đóng 40" in board
+
+
+def test_a_closure_is_tried_before_it_is_made(ready: Runtime, sign_in) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    body = {"reason": "Ngập", "until": (ready.clock.now() + timedelta(hours=30)).isoformat()}
+    trial = f"{URL}/closures/trial"
+    assert operator.post(trial, json=body).status_code == 503
+    ready.settings.forecast_runs = 16
+    enterprise = sign_in("enterprise", organisation_id=add_organisation(ready, "Nông sản"))
+    for number in range(6):
+        planned = ready.clock.now() + timedelta(hours=2)
+        assert enterprise.post("/api/v1/trips", json=trip_body(f"29C-100.0{number}", planned)).status_code == 201
+    assert Minute.of(ready).run().failed == []
+    found = operator.post(trial, json=body).json()
+    assert found["trucks"] == 6
+    yards = {yard["yard_id"]: yard for yard in found["yards"]}
+    assert yards["xuan-cuong"]["sent_veh"] == {"before": 6.0, "after": 0.0}
+    assert yards["xuan-cuong"]["least_places_veh"]["after"] == 0.0
+    elsewhere = found["moved_veh"] + found["unplaced_veh"]["after"]
+    assert elsewhere == 6
+    assert operator.get(URL).json()["free"] == 450  # nothing was made of it
+    assert operator.get(f"{URL}/places").json()["closures"] == []
+    page = operator.post("/yard/xuan-cuong/places/try", json=body, headers={"Accept-Language": "vi"})
+    assert "Xe đi Bến bãi Xuân Cương" in page.text
+    assert operator.post("/api/v1/yards/bao-nguyen/closures/trial", json=body).status_code == 403
+    assert operator.post(trial, json=body | {"zone_id": "nowhere"}).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from app.gates.service import seed_profiles
 from app.platform.runtime import Runtime
 from capacity import store as capacity_store
 from capacity.ledger import LedgerTruck, Movement
+from tests.app.dispatching import add_organisation, trip_body
 
 
 @pytest.fixture
@@ -285,3 +286,52 @@ def test_reads_of_the_week_say_how_many_are_inside(ready: Runtime, sign_in) -> N
     far = operator.post("/api/v1/yards/xuan-cuong/counts", json={"inside": 300})
     assert (far.status_code, far.json()["code"]) == (409, "unlikely")
     assert "đếm" in far.json()["detail"].lower() or "expected" in far.json()["detail"]
+
+
+def test_a_truck_without_a_trip_or_with_a_fee_due_is_stopped_with_its_reason(ready: Runtime, sign_in) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+
+    def enter(yard_id: str, plate: str, kind: str = "enter") -> dict[str, str] | None:
+        url = f"/api/v1/yards/{yard_id}/movements"
+        answer = operator.post(url, json={"plate": plate, "kind": kind})
+        assert answer.status_code == 201
+        return answer.json()["stop"]
+
+    stop = enter("xuan-cuong", "29C-123.45")
+    assert stop == {"code": "no_trip", "text": "Dừng 29C-123.45: xe chưa khai chuyến nào."}
+    assert operator.get("/api/v1/yards/xuan-cuong").json()["inside"] == 1  # what was seen is entered all the same
+    assert enter("huu-nghi-temporary", "29C-123.46") is None
+    enterprise = sign_in("enterprise", organisation_id=add_organisation(ready, "Nông sản"))
+    planned = ready.clock.now() + timedelta(hours=2)
+    ours = enterprise.post("/api/v1/trips", json=trip_body("29C-200.01", planned)).json()["trip_id"]
+    other = trip_body("29C-200.02", planned) | {"gate_id": "tan-thanh"}
+    assert enterprise.post("/api/v1/trips", json=other).status_code == 201
+    assert enter("xuan-cuong", "29C-200.01") is None
+    assert (enter("xuan-cuong", "29C-200.02") or {})["code"] == "other_gate"
+    with ready.engine.begin() as connection:
+        columns = "trip_id, step, status, since, data, is_live"
+        step = f"INSERT INTO app.trip_step ({columns}) VALUES (:t, 'fee', 'waiting', now(), '{{}}', true)"
+        connection.execute(text(step), {"t": ours})
+    assert enter("xuan-cuong", "29C-200.01", "leave") is None  # its turn has not come
+    with ready.engine.begin() as connection:
+        connection.execute(text("UPDATE app.trip_step SET status = 'ready' WHERE trip_id = :t"), {"t": ours})
+    assert (enter("xuan-cuong", "29C-200.01") or {})["code"] == "fee_unpaid"
+    with ready.engine.begin() as connection:
+        connection.execute(text("UPDATE app.trip_step SET status = 'done' WHERE trip_id = :t"), {"t": ours})
+    assert enter("xuan-cuong", "29C-200.01", "leave") is None
+
+
+def test_odd_trucks_are_settled_one_by_one(ready: Runtime, sign_in) -> None:
+    operator = sign_in("yard_operator", gate_id="huu-nghi")
+    url = "/api/v1/yards/xuan-cuong"
+    for plate in ("12R-001.23", "12R-001.24"):
+        operator.post(f"{url}/movements", json={"plate": plate, "kind": "leave"})
+    page = operator.get("/yard/xuan-cuong/board").text
+    assert page.count("đã ra, nhưng không ai thấy vào") == 2
+    settled = operator.post(f"{url}/differences/p12R00123/settle")
+    assert [found["plates"] for found in settled.json()["contradictions"]] == [["12R00124"]]
+    assert operator.post(f"{url}/differences/p12R00123/settle").status_code == 409
+    operator.post(f"{url}/movements", json={"plate": "12R-001.24", "kind": "enter"})  # the other answer: it is inside
+    found = operator.get(url).json()
+    assert (found["inside"], found["contradictions"]) == (1, [])
+    assert sign_in("yard_operator", gate_id="tan-thanh").post(f"{url}/differences/x/settle").status_code == 403

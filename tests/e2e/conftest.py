@@ -189,12 +189,15 @@ def share_platform(data_dir: Path, start: Starter) -> Iterator[Platform]:
 
 
 @contextmanager
-def run_platform(data_dir: Path, *options: str, settings: Mapping[str, str] | None = None) -> Iterator[Platform]:
+def run_platform(
+    data_dir: Path, *options: str, settings: Mapping[str, str] | None = None, port: int = 0
+) -> Iterator[Platform]:
     """`cuakhau up` with the demo day, kept in `data_dir`; everything it started must end with it.
 
-    `options` are further ones of the command, `settings` further variables of its environment.
+    `options` are further ones of the command, `settings` further variables of its environment; without `port` any that
+    is free.
     """
-    port = _free_port()
+    port = port or free_port()
     environment = {
         key: value
         for key, value in os.environ.items()
@@ -246,7 +249,7 @@ def _processes_naming(text: str) -> list[str]:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

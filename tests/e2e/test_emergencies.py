@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.conftest import FEW_TRUCKS, Platform, _free_port, run_platform, signing_in
+from tests.e2e.conftest import FEW_TRUCKS, Platform, free_port, run_platform, signing_in
 from tests.ingest.terminals import frame, location
 
 PHONE = "013800001111"
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.own_platform, pytest.mark.xdist_group("emergencies")]
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    return _free_port()
+    return free_port()
 
 
 @pytest.fixture(scope="module")

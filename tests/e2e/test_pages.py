@@ -32,7 +32,7 @@ PAGES = {
         "/gate-notices",
         "/forecast/skill",
     ),
-    "yard_operator": ("/yard", "/station?at=yard", "/transshipments"),
+    "yard_operator": ("/yard", "/yard/xuan-cuong/places", "/station?at=yard", "/transshipments"),
     "administrator": ("/admin", "/admin/procedures", "/admin/gates", "/admin/gates/huu-nghi", "/equipment", "/claims"),
     "auditor": ("/audit",),
     "border_guard": ("/station?at=barrier_1", "/station?at=barrier_2", "/station/gates", "/station/handover"),

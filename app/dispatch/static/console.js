@@ -6,6 +6,7 @@ import { settings } from "/static/settings.js";
 import { toast } from "/static/toasts.js";
 import "/static/map/live-map.js";
 import { loadCorridor } from "/static/map/corridor.js";
+import { peakOf } from "/static/map/marks.js";
 import { stepAt, timesOf, valuesAt, worstStep } from "./forecast.js";
 import { Store } from "./store.js";
 import "./road-strip.js";
@@ -155,7 +156,7 @@ class Console {
     this.map.setTails(tails);
     byId("police-road").drawSoon();
     this.countQueues();
-    this.map.setYards(store.moment !== null ? {} : Object.fromEntries((store.yards || []).map((yard) => [yard.yard_id, { inside: yard.inside, capacity: yard.capacity }])));
+    this.map.setYards(store.moment !== null ? {} : Object.fromEntries((store.yards || []).map((yard) => [yard.yard_id, { inside: yard.inside, capacity: yard.capacity, peak: peakOf(yard.forecast) }])));
     byId("police-forecast-note").hidden = this.map.past !== "forecast";
     byId("police-past-note").hidden = this.map.past !== "past";
     document.title = document.title.replace(/^(\(\d+\) )?/, store.openAdvice.length ? `(${store.openAdvice.length}) ` : "");

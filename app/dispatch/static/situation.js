@@ -3,7 +3,7 @@
 import { html, nothing } from "lit";
 import { formatClock, formatDuration, formatNumber, t } from "/static/i18n.js";
 import { toast } from "/static/toasts.js";
-import { fullness } from "/static/map/marks.js";
+import { fullness, peakOf } from "/static/map/marks.js";
 import { SEVERITY, causes, percent } from "./advice-text.js";
 import { ConsoleElement } from "./element.js";
 import { waitText } from "./forecast.js";
@@ -146,10 +146,12 @@ class PoliceSituation extends ConsoleElement {
     const yards = [...this.store.yardsOf(gate.site_id), ...this.store.yardsOf(gate.site_id, "temporary_yard")];
     return yards.map((yard) => {
       const { share, level } = fullness(yard.inside, yard.capacity);
+      const peak = peakOf(yard.forecast);
       return html`<div class="ck-yard" data-testid=${`yard-${yard.yard_id}`}>
         <span class="ck-yard-name">${this.console.nameOfSite(yard.yard_id)}</span>
         <span class="ck-yard-count"><b>${formatNumber(yard.inside)}</b>/${formatNumber(yard.capacity)} · ${level === "full" ? t("full") : t("{count} free", { count: formatNumber(yard.free) })}</span>
         <span class=${`ck-bar ck-bar-${level}`}><span .style=${`width:${Math.min(100, share * 100)}%`}></span></span>
+        ${peak && peak.most > yard.inside ? html`<span class="ck-source" data-testid=${`yard-peak-${yard.yard_id}`}>${t("{count} expected at {time}", { count: formatNumber(Math.round(peak.most)), time: formatClock(peak.at) })}</span>` : nothing}
       </div>`;
     });
   }

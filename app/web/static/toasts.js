@@ -2,9 +2,10 @@
 
 const ICONS = { success: "circle-check", warning: "alert-triangle", danger: "alert-octagon", info: "info-circle" };
 
-/** Show `message`; `kind` is success, info, warning or danger. Errors stay until closed. */
+/** Show `message`; `kind` is success, info, warning or danger. Errors stay until closed; said again, they stand once. */
 export function toast(message, kind = "info") {
   const area = document.getElementById("toasts");
+  for (const shown of [...area.children]) if (shown.textContent === message) shown.remove();
   const element = document.createElement("div");
   element.className = `toast show ck-toast ck-toast-${kind}`;
   element.setAttribute("role", kind === "danger" ? "alert" : "status");

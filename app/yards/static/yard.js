@@ -31,11 +31,21 @@ function soon(card) {
 const send = (card, what, body) =>
   api("POST", `/api/v1/yards/${card.dataset.yard}/${what}`, body, { headers: { "Idempotency-Key": newKey() } });
 
+/** A truck that is to be stopped stays on the page, with its reason, until somebody has read it. */
+function stop(card, why) {
+  const frame = card.querySelector("[data-stop]");
+  frame.hidden = !why;
+  if (!why) return;
+  frame.querySelector("[data-stop-text]").textContent = why.text;
+  frame.scrollIntoView({ block: "nearest" });
+}
+
 async function act(card, control, work, done) {
   control.disabled = true;
   try {
-    await work();
-    toast(done, "success");
+    const answer = await work();
+    if (answer?.stop) stop(card, answer.stop);
+    else toast(done, "success");
     await refresh(card);
     return true;
   } catch (error) {
@@ -77,8 +87,11 @@ for (const card of cards) {
     if (await act(card, button, count, t("Count saved"))) field.value = "";
   });
   card.addEventListener("click", (event) => {
+    if (event.target.closest("[data-stop-seen]")) return stop(card, null);
     const button = event.target.closest("button[data-plate]");
     if (button) return move(card, button, button.dataset.plate, button.dataset.kind);
+    const settled = event.target.closest("button[data-settle]");
+    if (settled) return act(card, settled, () => send(card, `differences/${settled.dataset.settle}/settle`), t("Settled"));
     const undo = event.target.closest("button[data-undo]");
     if (undo) act(card, undo, () => send(card, `counts/${undo.dataset.undo}/undo`), t("Count taken back"));
   });

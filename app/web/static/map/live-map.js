@@ -3,7 +3,7 @@
 // Attributes: `live` loads /api/v1/positions and follows the event stream; `compact` starts without the legend
 // and is for small maps; `label` is the accessible name; `trip-href` links trips, as "/enterprise/trips/{trip_id}"; `orderable`
 // lets an order be written from a truck's card.
-// Methods: setTrucks(features), patchTrucks(list), setYards({id: {inside, capacity}}), setQueues({gate: n}),
+// Methods: setTrucks(features), patchTrucks(list), setYards({id: {inside, capacity, peak}}), setQueues({gate: n}),
 // setTails({gate: {now_km, p10_km, p50_km, p90_km, when}}), mark(ids), setSelection(selection), startTool(kind),
 // stopTool(), finishTool(), fitCorridor(), showGate(id), showTruck(id), showStretch(road, kmA, kmB).
 // Properties: `trucks` (a Trucks), `corridor`, `tool`, `past` (greys trucks and says so), `ready` (a promise).

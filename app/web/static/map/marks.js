@@ -1,8 +1,8 @@
 // Gates and yards on the map: shapes that fill with their occupancy. Far out a gate and its yards are one mark.
 
 import { Marker } from "maplibre-gl";
-import { html, render } from "lit";
-import { formatNumber, language, t } from "/static/i18n.js";
+import { html, nothing, render, svg } from "lit";
+import { formatClock, formatNumber, language, t } from "/static/i18n.js";
 
 const APART_ZOOM = 12.8; // closer than this, yards stand for themselves
 const APART_PX = 4;
@@ -15,16 +15,32 @@ export function fullness(inside, capacity) {
   return { share, level: share >= 1 ? "full" : share >= 0.85 ? "tight" : "ok" };
 }
 
-/** A yard as a box filled from below, with its numbers beside. */
-export function yardShape({ inside, capacity }) {
+const heightOf = (share) => Math.round(Math.min(1, Math.max(0, share)) * 20);
+
+/** The most that a yard's forecast (as the API has it) expects inside, by its middle quantile, and when; null: none. */
+export function peakOf(forecast) {
+  const middle = forecast?.occupancy_veh[forecast.quantiles.indexOf(0.5)];
+  if (!middle?.length) return null;
+  const most = Math.max(...middle);
+  return { most, at: Date.parse(forecast.made_at) + middle.indexOf(most) * forecast.step_s * 1000 };
+}
+
+/** A yard as a box filled from below, with its numbers; a dashed line and a number say the most that is expected. */
+export function yardShape({ inside, capacity, peak = null }) {
   const { share, level } = fullness(inside, capacity);
-  const height = Math.round(Math.min(1, Math.max(0, share)) * 20);
-  return html`<span class="ck-fill ck-fill-${level}">
+  const height = heightOf(share);
+  const most = Math.round(peak?.most ?? 0);
+  const rises = capacity && most > (inside ?? most);
+  const ahead = 22 - heightOf(most / (capacity || 1));
+  const told = rises ? t("{count} expected at {time}", { count: formatNumber(most), time: formatClock(peak.at) }) : nothing;
+  return html`<span class="ck-fill ck-fill-${level}" title=${told}>
     <svg viewBox="0 0 24 24" aria-hidden="true">
       <rect class="ck-fill-level" x="2" y=${22 - height} width="20" height=${height}></rect>
+      ${rises ? svg`<line class="ck-fill-ahead" x1="2" x2="22" y1=${ahead} y2=${ahead}></line>` : nothing}
       <rect class="ck-fill-edge" x="2" y="2" width="20" height="20" rx="3"></rect>
     </svg>
     <b>${inside == null ? "–" : formatNumber(inside)}</b><span class="ck-fill-of">/${capacity ? formatNumber(capacity) : "–"}</span>
+    ${rises ? html`<span class="ck-fill-peak"><i class="ti ti-arrow-up-right" aria-hidden="true"></i>${formatNumber(most)}${most >= capacity ? " !" : ""}</span>` : nothing}
   </span>`;
 }
 
@@ -62,7 +78,7 @@ export class SiteMarks {
     this.draw(true);
   }
 
-  /** Occupancy of the yards: `{yard_id: {inside, capacity}}`. */
+  /** Occupancy of the yards: `{yard_id: {inside, capacity, peak}}`, `peak` as `peakOf` says it. */
   setYards(yards) {
     this.yards = new Map(Object.entries(yards));
     this.draw(true);

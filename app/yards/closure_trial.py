@@ -1,0 +1,105 @@
+"""What a closure would do, before it is made: the plan's own problem solved with it and without it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.orm import Session
+
+from app.platform.permissions import Principal
+from app.yards.service import require_own_yard
+from app.yards.zone_schemas import BeforeAfter, ClosureIn, ClosureTrial, YardInTrial
+from app.yards.zones import ACT, check_end
+from capacity import problem_archive, zone_store
+from capacity.plan import YardPlan, make_plan
+from capacity.problem import YardProblem
+from capacity.zones import Closure
+from geo.errors import UnavailableError
+
+KEY: Final = "ck:yard-problem"
+KEPT: Final = timedelta(minutes=15)
+TIME_LIMIT_S: Final = 5.0
+
+
+def keep_problem(redis: Redis, problem: YardProblem, now: datetime) -> None:
+    """Keep the problem of the newest plan for trials; while Redis is away there is none to try."""
+    with suppress(RedisError):
+        redis.set(KEY, problem_archive.pack(now, problem), ex=KEPT)
+
+
+def try_closure(
+    session: Session, redis: Redis, principal: Principal, yard_id: str, values: ClosureIn, now: datetime
+) -> ClosureTrial:
+    """Plans of the same trucks with a closure and without it, and how they differ; nothing is changed.
+
+    Raises
+    ------
+    ForbiddenError, NotFoundError, InvalidInputError
+        As `app.yards.zones.close`.
+    UnavailableError
+        If no plan was made of late.
+    """
+    require_own_yard(session, principal, yard_id, ACT)
+    zone_store.require_zone(session, yard_id, values.zone_id)
+    check_end(values, now)
+    archive = redis.get(KEY)
+    kept = problem_archive.unpack(archive) if isinstance(archive, bytes) else None
+    if kept is None or yard_id not in kept.problem.yard_ids:
+        raise UnavailableError("No yard plan was made in the last minutes; try again in a minute.", retry_after_s=60)
+    since = values.since or now
+    closure = Closure(0, yard_id, values.zone_id, since, values.until, values.places_left_veh, values.reason, now)
+    before = kept.problem
+    ahead = zone_store.places_ahead(session, kept.made_at, before.step_s, before.steps, beside=[closure])
+    if since <= now:  # the plan's first step began a little earlier
+        at_once = zone_store.places_ahead(session, now, before.step_s, 1, beside=[closure])
+        ahead[yard_id][0] = at_once[yard_id][0]
+    capacity = before.capacity_veh.copy()
+    row = before.yard_ids.index(yard_id)
+    capacity[row] = np.minimum(capacity[row], ahead[yard_id])
+    after = replace(before, capacity_veh=capacity)
+    plans = [make_plan(problem, time_limit_s=TIME_LIMIT_S) for problem in (before, after)]
+    return _compare(kept.made_at, (before, plans[0]), (after, plans[1]))
+
+
+def _compare(
+    made_at: datetime, before: tuple[YardProblem, YardPlan], after: tuple[YardProblem, YardPlan]
+) -> ClosureTrial:
+    both = (before, after)
+
+    def hours(mask_perishable: bool) -> BeforeAfter:
+        found = []
+        for problem, plan in both:
+            wait_s = plan.wait_s[problem.perishable] if mask_perishable else plan.wait_s
+            found.append(float(wait_s.sum()) / 3600.0)
+        return BeforeAfter(before=round(found[0], 1), after=round(found[1], 1))
+
+    def count(values: list[float]) -> BeforeAfter:
+        return BeforeAfter(before=round(values[0], 1), after=round(values[1], 1))
+
+    moved = (before[1].yard != after[1].yard) & (after[1].yard >= 0)
+    yards = [
+        YardInTrial(
+            yard_id=yard_id,
+            sent_veh=count([float((plan.yard == j).sum()) for _, plan in both]),
+            fullest_veh=count([float(plan.occupancy_veh[j].max()) for _, plan in both]),
+            least_places_veh=count([float(problem.capacity_veh[j].min()) for problem, _ in both]),
+        )
+        for j, yard_id in enumerate(before[0].yard_ids)
+    ]
+    return ClosureTrial(
+        made_at=made_at,
+        trucks=len(before[0].truck_ids),
+        moved_veh=int(moved.sum()),
+        unplaced_veh=count([float((plan.yard < 0).sum()) for _, plan in both]),
+        wait_h=hours(mask_perishable=False),
+        perishable_wait_h=hours(mask_perishable=True),
+        longest_wait_h=count([float(plan.wait_s.max(initial=0.0)) / 3600.0 for _, plan in both]),
+        on_road_h=count([float(plan.overflow_veh.sum()) * problem.step_s / 3600.0 for problem, plan in both]),
+        yards=yards,
+    )

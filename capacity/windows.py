@@ -1,0 +1,56 @@
+"""When a yard has a place for a truck that has none in the plan yet: in which steps of the plan, and how many. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from capacity.problem import Ints, YardProblem
+from capacity.rounding import Room
+
+
+@dataclass(frozen=True)
+class FreeWindow:
+    """From `since` a yard has a place for a newcomer, `free_veh` of them at first, until `until`.
+
+    `until` is `None` where that lasts to the end of what was planned.
+    """
+
+    since: datetime
+    until: datetime | None
+    free_veh: int
+
+
+def free_places(problem: YardProblem, yard: Ints, step: Ints) -> Ints:
+    """How many more trucks could get a place in each yard from each step on, shape (Y, T), beside a finished plan.
+
+    Places, entrances, shared limits and closed steps are respected; a newcomer stays as the class that stays longest.
+    Arguments: `yard` (N,), index or −1 for no place, and `step` (N,) of the plan.
+    """
+    room, is_open = Room.of(problem), problem.is_open()
+    classes = range(len(problem.stays()))
+    for k, j, t in zip(problem.stay_classes(), yard, step, strict=True):
+        if j >= 0:
+            room.take(int(k), int(j), int(t), 1)
+    free = np.zeros(problem.capacity_veh.shape, np.int64)
+    for j, t in np.argwhere(is_open):
+        free[j, t] = max(0, min(room.fits(k, int(j), int(t)) for k in classes))
+    return free
+
+
+def first_window(free_veh: Sequence[int], made_at: datetime, step_s: float, now: datetime) -> FreeWindow | None:
+    """The first window that is not over; `None`: no place within what was planned.
+
+    Arguments: `free_veh`, by step of a plan made at `made_at`, steps of `step_s`.
+    """
+    first = max(0, int((now - made_at).total_seconds() // step_s))
+    begin = next((step for step in range(first, len(free_veh)) if free_veh[step] > 0), None)
+    if begin is None:
+        return None
+    end = next((step for step in range(begin, len(free_veh)) if free_veh[step] <= 0), None)
+    since = max(now, made_at + timedelta(seconds=begin * step_s))
+    until = None if end is None else made_at + timedelta(seconds=end * step_s)
+    return FreeWindow(since, until, int(free_veh[begin]))
