@@ -39,7 +39,7 @@ class Console {
     this.choices = {
       ...this.data, goodsList: Object.entries(this.data.goods), regimeList: Object.entries(this.data.regimes),
     };
-    this.store = new Store(this.gates.map(({ site_id: id }) => id));
+    this.store = new Store(this.gates.map(({ site_id: id }) => id), () => this.now());
     this.store.subscribe(() => this.drawMap());
     for (const part of this.parts) Object.assign(part, { console: this, store: this.store });
     this.composer = byId("police-composer");
