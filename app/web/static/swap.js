@@ -27,7 +27,7 @@ export const released = () => pressed ?? Promise.resolve();
 const OPEN = ".dropdown-menu.show, .modal.show, dialog[open]";
 let renewing = false;
 
-/** Load the page anew once nobody presses anything and no menu and no window of it stands open. */
+/** Load the page again once nobody presses anything and no menu and no window of it stands open. */
 export async function renew() {
   if (renewing) return;
   renewing = true;
