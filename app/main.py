@@ -68,6 +68,7 @@ ROUTERS = (
     "notices.endpoints",
     "forecasting.endpoints",
     "forecasting.skill_endpoints",
+    "forecasting.space_time_endpoints",
     "forecasting.event_endpoints",
     "yards.endpoints",
     "yards.zone_endpoints",

@@ -3,9 +3,10 @@
 // Attributes: `live` loads /api/v1/positions and follows the event stream; `compact` starts without the legend
 // and is for small maps; `label` is the accessible name; `trip-href` links trips, as "/enterprise/trips/{trip_id}".
 // Methods: setTrucks(features), patchTrucks(list), setYards({id: {inside, capacity}}), setQueues({gate: n}),
-// setTails({gate: {now_km, p10_km, p50_km, p90_km, when}}), mark(ids), setSelection(selection), startTool(kind),
-// stopTool(), finishTool(), fitCorridor(), showGate(id), showTruck(id), showStretch(road, kmA, kmB).
-// Properties: `trucks` (a Trucks), `corridor`, `tool`, `past` (greys trucks and says so), `ready` (a promise).
+// setTails({gate: {now_km, p10_km, p50_km, p90_km, when}}), mark(ids), setSelection(selection), setTrail([[lon, lat]]),
+// startTool(kind), stopTool(), finishTool(), fitCorridor(), showGate(id), showTruck(id), showStretch(road, kmA, kmB).
+// Properties: `trucks` (a Trucks), `corridor`, `tool`, `past` (greys trucks and says so), `ready` (a promise), `cardMore`
+// (a function (truck, trip) → what a page adds to a truck's card).
 // Events: map-ready, trucks-change {count}, truck-open {truck}, site-open {site}, selection-change {selection, done},
 // tool-change {tool}. Include map/live-map.css, vendor maplibre-gl.css, and MAP_STRINGS of map_strings.html.
 
@@ -20,6 +21,7 @@ import { FlowLayer, flowByEdge } from "./flow.js";
 import { addImages, shapeOf } from "./icons.js";
 import { SiteMarks } from "./marks.js";
 import { SatelliteControl } from "./satellite.js";
+import { loadStyle } from "./style.js";
 import { tailFeatures } from "./tails.js";
 import { Tool, selectionFeatures } from "./tools.js";
 import { Trucks } from "./trucks.js";
@@ -32,20 +34,9 @@ const LEGEND_KEPT = "ck-legend";
 const BIN_OPACITIES = [["truck-bin", "circle-opacity"], ["truck-bin", "circle-stroke-opacity"], ["truck-bin-count", "text-opacity"]];
 const AT_GATE = new Set(["queued", "in_the_yard"]);
 const RETRY_MS = 10_000;
-const theme = () => document.documentElement.dataset.bsTheme === "dark" ? "dark" : "light";
 const collection = (features) => ({ type: "FeatureCollection", features });
 
 const names = (corridor) => corridor.sites.map(({ name }) => name.zh ?? "").join("");
-
-async function loadStyle() {
-  const style = await api("GET", `/api/v1/corridor/style?theme=${theme()}&locale=${language}`);
-  for (const source of Object.values(style.sources)) {
-    source.tiles = source.tiles?.map((url) => (url.startsWith("/") ? location.origin + url : url));
-    if (!source.tiles) delete source.tiles;
-    if (source.url?.startsWith("/")) source.url = location.origin + source.url;
-  }
-  return style;
-}
 
 export class LiveMap extends LitElement {
   static properties = {
@@ -71,6 +62,7 @@ export class LiveMap extends LitElement {
     this.bins = new BinLayer(() => Boolean(this.tool));
     this.tails = {};
     this.selection = null;
+    this.trail = [];
     this.past = "";
     this.count = null;
     this.stops = [];
@@ -126,6 +118,7 @@ export class LiveMap extends LitElement {
       attributionControl: false,
       maxZoom: 18,
       minZoom: 6,
+      pixelRatio: devicePixelRatio * (this.currentCSSZoom ?? 1),
       dragRotate: false,
       pitchWithRotate: false,
       fadeDuration: 0,
@@ -267,7 +260,13 @@ export class LiveMap extends LitElement {
 
   setSelection(selection) {
     this.selection = selection;
-    this.map?.getSource("selection")?.setData(collection(selectionFeatures(this.corridor, selection)));
+    this.map?.getSource("selection")?.setData(collection([...selectionFeatures(this.corridor, selection), ...this.trail]));
+  }
+
+  /** Where the truck of the open card was; it goes with the card. */
+  setTrail(coordinates) {
+    this.trail = coordinates.length > 1 ? [{ type: "Feature", properties: { what: "trail" }, geometry: { type: "LineString", coordinates } }] : [];
+    this.setSelection(this.selection);
   }
 
   startTool(kind) {
@@ -300,7 +299,7 @@ export class LiveMap extends LitElement {
 
   padding() {
     if (this.compact) return { top: 84, right: 96, bottom: 44, left: 64 };
-    return this.clientWidth < 600 ? { top: 120, right: 112, bottom: 60, left: 40 } : { top: 100, right: 60, bottom: 76, left: 60 };
+    return this.clientWidth < 600 ? { top: 160, right: 112, bottom: 60, left: 40 } : { top: 136, right: 60, bottom: 76, left: 60 };
   }
 
   fitCorridor() {
@@ -352,7 +351,9 @@ export class LiveMap extends LitElement {
 
   updated(changed) {
     if (changed.has("past")) this.showPast();
-    if (changed.has("opened")) this.trucks.setFocus(this.opened?.vehicle_id ?? null);
+    if (!changed.has("opened")) return;
+    this.trucks.setFocus(this.opened?.vehicle_id ?? null);
+    if (this.trail.length && changed.get("opened")?.vehicle_id !== this.opened?.vehicle_id) this.setTrail([]);
   }
 
   nameOf(entry) {
@@ -423,6 +424,7 @@ export class LiveMap extends LitElement {
         ${truck.trip_id ? html`<dt>${t("Trip")}</dt><dd data-testid="truck-trip">${this.tripHref
           ? html`<a href=${this.tripHref.replace("{trip_id}", truck.trip_id)}>${code}</a>` : code}${trip ? html`<br><small>${trip.organisation}</small>` : nothing}</dd>` : nothing}
       </dl>
+      ${this.cardMore?.(truck, trip) ?? nothing}
       ${truck.simulated ? html`<p class="ck-source"><i class="ti ti-flask" aria-hidden="true"></i> ${t("Simulated truck")}</p>` : nothing}
     </section>`;
   }
