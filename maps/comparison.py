@@ -7,7 +7,7 @@ Texts here are gettext ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -21,7 +21,11 @@ WORLDS: Final = ("base", "variant")
 
 @dataclass(frozen=True)
 class Measure:
-    """A total of a run: how it is called, its unit, by how much to divide it, and whether more of it is good."""
+    """A total of a run: how it is called, its unit, by how much to divide it, and whether more of it is good.
+
+    A time, `is_time`, is given in seconds and shown in the unit that fits: minutes, hours or days. `concludes`: it is
+    worth a word in the sentence over the table.
+    """
 
     key: str
     label: str
@@ -29,18 +33,22 @@ class Measure:
     digits: int = 0
     divisor: float = 1.0
     more_is_good: bool = False
+    is_time: bool = False
+    concludes: bool = False
 
 
+TIME_UNITS: Final = (("days", 86400.0), ("h", 3600.0), ("min", 60.0))
+"""Units of time and their seconds, the largest first."""
 MEASURES: Final = (
     Measure("truck_hours", "Truck-hours on the corridor", "h"),
     Measure("fruit_truck_hours", "of these with perishable goods", "h"),
-    Measure("waiting_truck_hours", "Truck-hours lost waiting", "h", 1),
+    Measure("waiting_truck_hours", "Truck-hours lost waiting", "h", 1, concludes=True),
     Measure("fruit_waiting_truck_hours", "of these with perishable goods", "h", 1),
-    Measure("mean_wait_s", "Mean wait of a truck", "min", 1, 60.0),
-    Measure("longest_queue_veh", "Longest queue", "trucks"),
-    Measure("spoiled_t", "Perishable goods spoiled", "tonnes"),
-    Measure("cost_vnd", "Cost of hours and spoiled goods", "million đ", 0, 1e6),
-    Measure("crossed_veh", "Trucks that crossed", "trucks", more_is_good=True),
+    Measure("mean_wait_s", "Mean wait of a truck", "s", 1, is_time=True, concludes=True),
+    Measure("longest_queue_veh", "Longest queue", "trucks", concludes=True),
+    Measure("spoiled_t", "Perishable goods spoiled", "tonnes", concludes=True),
+    Measure("cost_vnd", "Cost of hours and spoiled goods", "million đ", 0, 1e6, concludes=True),
+    Measure("crossed_veh", "Trucks that crossed", "trucks", more_is_good=True, concludes=True),
 )
 INPUT_NAMES: Final = {
     "gates": "Gates",
@@ -117,6 +125,51 @@ class Figure:
     place_id: str | None = field(default=None)
 
 
+@dataclass(frozen=True)
+class Conclusion:
+    """What a comparison comes to: a sentence with `{better}` and `{worse}`, and the figures that stand for these."""
+
+    sentence: str
+    better: tuple[Figure, ...] = ()
+    worse: tuple[Figure, ...] = ()
+
+    def said(self, translate: Callable[[str], str], number: Callable[[float, int], str]) -> str:
+        """The sentence in a language; `number` writes a value with so many decimals."""
+
+        def told(figures: Sequence[Figure]) -> str:
+            return "; ".join(
+                f"{translate(figure.label)} {number(figure.base, figure.digits)} → "
+                f"{number(figure.variant, figure.digits)} {translate(figure.unit)}"
+                for figure in figures
+            )
+
+        return translate(self.sentence).format(better=told(self.better), worse=told(self.worse))
+
+
+HELPS: Final = "The variant helps: {better}."
+HARMS: Final = "The variant harms: {worse}."
+HELPS_AND_HARMS: Final = "The variant helps: {better}; but it harms: {worse}."
+MAY_BE_CHANCE: Final = "Whatever differs between base and variant may be chance."
+NO_DIFFERENCE: Final = "The variant changes nothing that is counted."
+CONCLUSIONS: Final = (HELPS, HARMS, HELPS_AND_HARMS, MAY_BE_CHANCE, NO_DIFFERENCE)
+FIGURES_NAMED: Final = 3
+"""In the sentence, of each kind at most."""
+
+
+def conclude(figures: Sequence[Figure]) -> Conclusion:
+    """The conclusion of key figures: what is surely better and worse, of what concludes, the first of each."""
+    leading = {measure.label for measure in MEASURES if measure.concludes}
+    told = [figure for figure in figures if figure.label in leading]
+    better, worse = (
+        tuple(figure for figure in told if figure.verdict == verdict)[:FIGURES_NAMED] for verdict in ("better", "worse")
+    )
+    if better or worse:
+        sentence = HELPS if not worse else HARMS if not better else HELPS_AND_HARMS
+    else:
+        sentence = MAY_BE_CHANCE if any(figure.verdict == "unclear" for figure in told) else NO_DIFFERENCE
+    return Conclusion(sentence, better, worse)
+
+
 def key_figures(record: Record) -> list[Figure]:
     """The figures by which a variant is judged, totals first, then the worst of each gate and yard.
 
@@ -153,11 +206,14 @@ def local_clock(record: Record, index: int, day_mark: str = DAY_MARK) -> str:
 
 
 def _total(measure: Measure, found: Mapping[str, Any]) -> Figure:
-    low, high = (float(end) / measure.divisor for end in found["interval95"])
-    base, variant, difference = (float(found[name]) / measure.divisor for name in (*WORLDS, "difference"))
+    unit, divisor = measure.unit, measure.divisor
+    if measure.is_time:
+        unit, divisor = time_unit(max(float(found[world]) for world in WORLDS))
+    low, high = (float(end) / divisor for end in found["interval95"])
+    base, variant, difference = (float(found[name]) / divisor for name in (*WORLDS, "difference"))
     return _judge(
         measure.label,
-        measure.unit,
+        unit,
         measure.digits,
         base,
         variant,
@@ -166,6 +222,11 @@ def _total(measure: Measure, found: Mapping[str, Any]) -> Figure:
         more_is_good=measure.more_is_good,
         interval95=(low, high),
     )
+
+
+def time_unit(longest_s: float) -> tuple[str, float]:
+    """The unit that fits times up to `longest_s`, and its seconds: one of which there are two at least."""
+    return next((unit for unit in TIME_UNITS if longest_s >= 2.0 * unit[1]), TIME_UNITS[-1])
 
 
 def _worst(label: str, unit: str, digits: int, place_id: str, worlds: Mapping[str, Sequence[Values]]) -> Figure:

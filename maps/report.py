@@ -125,11 +125,13 @@ class _Report:
     def _opening(self) -> str:
         scenario = self.record["scenario"]
         described = self.text(str(scenario.get("description", "")).strip())
+        concluded = comparison.conclude(comparison.key_figures(self.record)).said(self.text, self.number)
         return (
             f'<main><header><p class="brand">Cửa Khẩu Số · {self.text("Scenario report")}</p><h1>{self._title()}</h1>'
             f'<p class="label">{self.text(SIMULATED)}</p>'
             f"{f'<p>{described}</p>' if described else ''}</header>"
-            f"<h2>{self.text('Key figures')}</h2>{self._figures()}<h2>{self.text('The queue at its longest')}</h2>"
+            f"<h2>{self.text('Key figures')}</h2><p><strong>{concluded}</strong></p>{self._figures()}"
+            f"<h2>{self.text('The queue at its longest')}</h2>"
             f"{self._legend()}"
         )
 

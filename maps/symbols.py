@@ -60,7 +60,7 @@ TRUCK_STATES: Final = (
     TruckState(
         "moving",
         _names("Đang chạy", "Moving", "行驶"),
-        Shades("#15803d", "#4ade80"),
+        Shades("#14773a", "#4ade80"),
         "M12 1L20 22L12 17L4 22Z",
         4,
         rotates=True,
@@ -69,7 +69,7 @@ TRUCK_STATES: Final = (
     TruckState(
         "slow",
         _names("Chạy chậm", "Slow", "缓行"),
-        Shades("#b45309", "#fbbf24"),
+        Shades("#a84d08", "#fbbf24"),
         "M12 1L20 16L12 12.5L4 16Z M4 18.5H20V23H4Z",
         5,
         rotates=True,
@@ -115,14 +115,14 @@ TRUCK_STATES: Final = (
     TruckState(
         "off_road",
         _names("Ngoài tuyến", "Off the road", "离开道路"),
-        Shades("#64748b", "#94a3b8"),
+        Shades("#4f5d70", "#94a3b8"),
         "M5 1.5L12 8.5L19 1.5L22.5 5L15.5 12L22.5 19L19 22.5L12 15.5L5 22.5L1.5 19L8.5 12L1.5 5Z",
         1,
     ),
     TruckState(
         "silent",
         _names("Mất tín hiệu", "No signal", "无信号"),
-        Shades("#94a3b8", "#76879a"),
+        Shades("#5f6f82", "#8797a9"),
         "M12 3A9 9 0 1 0 12 21A9 9 0 1 0 12 3Z M12 7A5 5 0 1 1 12 17A5 5 0 1 1 12 7Z",
         0,
     ),

@@ -8,6 +8,9 @@ from datetime import datetime
 
 from routing.arrays import FloatArray
 
+BAND = (0.1, 0.5, 0.9)
+"""The quantiles that people are shown."""
+
 
 @dataclass(frozen=True)
 class GateForecast:
@@ -27,6 +30,21 @@ class GateForecast:
     tail_km: FloatArray
     duration_ms: float
     state_summary: Mapping[str, object]
+
+    def step_at(self, moment: datetime) -> int:
+        """The sample nearest to a moment: the first before the forecast was made, the last after its end."""
+        nearest = round((moment - self.made_at).total_seconds() / self.step_s)
+        return max(0, min(nearest, int(self.wait_s.shape[1]) - 1))
+
+    def at(self, values: FloatArray, moment: datetime) -> tuple[float, float, float]:
+        """The quantiles 0.1, 0.5, 0.9 of `values`, a field of this forecast, at the sample nearest to a moment."""
+        step = self.step_at(moment)
+        low, middle, high = (float(values[self.row_of(quantile), step]) for quantile in BAND)
+        return low, middle, high
+
+    def row_of(self, quantile: float) -> int:
+        """The row of the arrays that is nearest to a quantile."""
+        return min(range(len(self.quantiles)), key=lambda row: abs(self.quantiles[row] - quantile))
 
 
 @dataclass(frozen=True)

@@ -184,8 +184,8 @@ def usernames(session: Session, account_ids: Collection[int]) -> dict[int, str]:
 
 
 def accounts_named(session: Session, query: str, *, limit: int = 500) -> Sequence[int]:
-    """The accounts whose user names hold what is typed; none for an empty query."""
-    named = select(Account.account_id).where(matches(query, Account.username)).limit(limit)
+    """The accounts whose names hold what is typed; none for an empty query."""
+    named = select(Account.account_id).where(matches(query, Account.username, Account.full_name)).limit(limit)
     return session.scalars(named).all() if query.strip() else []
 
 

@@ -10,7 +10,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from app.accounts.audit_pages import local_day
 from app.accounts.authorisation import allow
 from app.checkpoints import overrides
 from app.checkpoints.overrides import Wanted
@@ -18,6 +17,7 @@ from app.checkpoints.vocabulary import CHECKPOINTS, WarningKind
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.fields import PlainText
 from app.platform.permissions import Principal, Role
+from app.platform.written_times import local_day
 from app.procedures.steps import Step
 from app.web.pages import render
 from geo.clock import LOCAL_ZONE

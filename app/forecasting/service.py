@@ -21,6 +21,8 @@ from routing.store import GateForecast, QueueObservation
 
 MEASURED_WITHIN: Final = timedelta(minutes=10)
 """A queue measured longer ago is not shown as the present one."""
+FORECAST_WITHIN: Final = timedelta(minutes=30)
+"""A forecast made longer ago says nothing of the present."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,20 @@ class GateNow:
     @property
     def inside_veh(self) -> int:
         """Trucks in the gate's yards."""
-        return sum(max(0, yard.inside_veh) for yard in self.yards if yard.kind == "yard")
+        return sum(max(0, yard.inside_veh) for yard in self._own_yards)
+
+    @property
+    def free_veh(self) -> int:
+        """Free places in the gate's yards; those kept for trucks that come undeclared are not for everybody."""
+        return sum(yard.free_veh for yard in self._own_yards)
+
+    @property
+    def _own_yards(self) -> list[YardState]:
+        return [yard for yard in self.yards if yard.kind == "yard"]
+
+    def current_forecast(self, now: datetime) -> GateForecast | None:
+        """The newest forecast if it is not too old to say anything of the present."""
+        return self.forecast if self.forecast is not None and is_current(self.forecast, now) else None
 
 
 def gate_now(session: Session, gate_id: str, now: datetime) -> GateNow:
@@ -52,6 +67,11 @@ def gate_now(session: Session, gate_id: str, now: datetime) -> GateNow:
         yards,
         list_fallbacks(session, [gate_id, *(yard.yard_id for yard in yards)]),
     )
+
+
+def is_current(forecast: GateForecast, now: datetime) -> bool:
+    """Whether a forecast is new enough to say something of the present."""
+    return now - forecast.made_at <= FORECAST_WITHIN
 
 
 def find_queue(session: Session, gate_id: str, now: datetime) -> QueueObservation | None:

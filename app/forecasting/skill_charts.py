@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from app.forecasting.skill import GateSkill, LeadSkill
 from app.forecasting.skill_vocabulary import Quantity, Source
 from app.forecasting.skill_wording import SkillWording
@@ -23,7 +25,8 @@ def fans_of(forecast: GateForecast | None) -> dict[str, JsonObject]:
         "quantiles": list(forecast.quantiles),
     }
     queue: JsonObject = {**head, "fans": [{"values": forecast.queue_veh.round(1).tolist()}], "digits": 0}
-    wait: JsonObject = {**head, "fans": [{"values": forecast.wait_s.tolist()}], "scale": 3600, "digits": 1, "unit": "h"}
+    waits = [[wait_s if isfinite(wait_s) else None for wait_s in row] for row in forecast.wait_s.tolist()]
+    wait: JsonObject = {**head, "fans": [{"values": waits}], "scale": 3600, "digits": 1, "unit": "h"}
     return {Quantity.QUEUE: queue, Quantity.WAIT: wait}
 
 

@@ -27,11 +27,12 @@ from app.planning.form import (
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.web.forms import Problem, Written, problems_by_field
+from app.web.i18n import format_number
 from app.web.pages import Pages, render
 from geo.clock import Clock
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError
-from maps.comparison import INPUT_NAMES, describe_inputs, key_figures
+from maps.comparison import INPUT_NAMES, Figure, conclude, describe_inputs, key_figures
 from routing import store as routing_store
 from routing.scenario import library, parse_scenario
 
@@ -116,11 +117,13 @@ def show_run(
     row = routing_store.get_scenario_run(session, run_id)
     names = account_names(session, [row.created_by])
     record = row.result
+    figures = key_figures(record) if record else []
     return render(
         request,
         "planning/run.html",
         run=runs.summarise(row, names, _language(request)),
-        figures=key_figures(record) if record else [],
+        figures=figures,
+        conclusion=_conclude(request, figures),
         found=answers.rank_variants(record, _language(request)) if record and record.get("variants") else None,
         data=runs.chart_data(record) if record else None,
         inputs={name: list(describe_inputs(row.inputs["scenario"].get(name, {}))) for name in ("world", "change")},
@@ -143,35 +146,40 @@ def cancel_run(run_id: uuid.UUID, _principal: Planner, session: SessionDep, cloc
 @router.get("/runs/{run_id}/series.csv")
 def download_series(run_id: uuid.UUID, _principal: Viewer, session: SessionDep) -> Response:
     """The series of a finished run as CSV."""
-    record = runs.get_result(routing_store.get_scenario_run(session, run_id))
-    return _download(exports.series_csv(record), f"scenario-{run_id}.csv", "text/csv; charset=utf-8")
+    row = routing_store.get_scenario_run(session, run_id)
+    return _download(exports.series_csv(runs.get_result(row)), runs.file_name(row, "csv"), "text/csv; charset=utf-8")
 
 
 @router.get("/runs/{run_id}/series.parquet")
 def download_parquet(run_id: uuid.UUID, _principal: Viewer, session: SessionDep) -> Response:
     """The series of a finished run as Parquet."""
-    record = runs.get_result(routing_store.get_scenario_run(session, run_id))
-    return _download(exports.series_parquet(record), f"scenario-{run_id}.parquet", "application/vnd.apache.parquet")
+    row = routing_store.get_scenario_run(session, run_id)
+    return _download(
+        exports.series_parquet(runs.get_result(row)), runs.file_name(row, "parquet"), "application/vnd.apache.parquet"
+    )
 
 
 @router.get("/runs/{run_id}/totals.csv")
 def download_totals(run_id: uuid.UUID, _principal: Viewer, session: SessionDep) -> Response:
     """The totals of all variants of a finished run as CSV."""
-    record = runs.get_result(routing_store.get_scenario_run(session, run_id))
-    return _download(exports.totals_csv(record), f"scenario-{run_id}-totals.csv", "text/csv; charset=utf-8")
+    row = routing_store.get_scenario_run(session, run_id)
+    return _download(
+        exports.totals_csv(runs.get_result(row)), runs.file_name(row, "csv", "totals"), "text/csv; charset=utf-8"
+    )
 
 
 @router.get("/runs/{run_id}/variants.png")
 def download_picture(request: Request, run_id: uuid.UUID, _principal: Viewer, session: SessionDep) -> Response:
     """A finished run as one picture."""
-    record = runs.get_result(routing_store.get_scenario_run(session, run_id))
+    row = routing_store.get_scenario_run(session, run_id)
+    record = runs.get_result(row)
     pages = _pages(request)
     from maps.study_chart import study_png  # noqa: PLC0415 - brings Matplotlib, which no other page needs
 
     picture = study_png(
         record, locale=pages.language(request), translate=lambda message: pages.gettext(request, message)
     )
-    return _download(picture, f"scenario-{run_id}.png", "image/png")
+    return _download(picture, runs.file_name(row, "png"), "image/png")
 
 
 @router.get("/runs/{run_id}/sumo.zip")
@@ -182,7 +190,7 @@ def download_sumo(
     row = routing_store.get_scenario_run(session, run_id)
     runs.get_result(row)
     inputs = service.inputs_of(session, corridor, row, clock.now())
-    return _download(exports.sumo_zip(inputs), f"scenario-{run_id}-sumo.zip", "application/zip")
+    return _download(exports.sumo_zip(inputs), runs.file_name(row, "zip", "sumo"), "application/zip")
 
 
 @router.get("/runs/{run_id}/report")
@@ -190,14 +198,15 @@ def download_report(
     request: Request, run_id: uuid.UUID, _principal: Viewer, session: SessionDep, corridor: CorridorDep
 ) -> Response:
     """The report of a finished run: one HTML file with its map."""
-    record = runs.get_result(routing_store.get_scenario_run(session, run_id))
+    row = routing_store.get_scenario_run(session, run_id)
+    record = runs.get_result(row)
     pages = _pages(request)
     from maps.report import scenario_report  # noqa: PLC0415 - brings Folium and pandas, which no other page needs
 
     html = scenario_report(
         corridor, record, locale=pages.language(request), translate=lambda message: pages.gettext(request, message)
     )
-    return _download(html, f"scenario-{run_id}.html", "text/html; charset=utf-8")
+    return _download(html, runs.file_name(row, "html"), "text/html; charset=utf-8")
 
 
 def _prefilled(request: Request, session: SessionDep, clock: Clock, start: str, repeat: uuid.UUID | None) -> Written:
@@ -256,6 +265,15 @@ def _form(
         runs=runs.list_runs(session, _language(request)),
         status_names=runs.STATUS_NAMES,
         status_icons=runs.STATUS_ICONS,
+    )
+
+
+def _conclude(request: Request, figures: Sequence[Figure]) -> str:
+    """What the figures come to, in the reader's language."""
+    pages = _pages(request)
+    language = pages.language(request)
+    return conclude(figures).said(
+        lambda message: pages.gettext(request, message), lambda value, digits: format_number(value, language, digits)
     )
 
 

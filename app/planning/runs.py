@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from app.web.i18n import LANGUAGES
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import ConflictError
+from geo.text import fold
 from routing import store as routing_store
 from routing.scenario import Scenario, World
 from routing.scenario_records import PlaceCurves, ResultRecord
@@ -37,6 +39,8 @@ STATUS_ICONS: Final = {
     "cancelled": "ban",
 }
 MIN_STRETCH_KM: Final = 2.0
+MAX_NAME: Final = 60
+"""Characters of a study in the name of a file."""
 ORDINARY: Final = "ordinary-day"
 NOW_SOURCE: Final = N_("the state of the corridor when the study is started, and the demand of the live forecast")
 
@@ -64,6 +68,14 @@ def list_runs(session: Session, language: str, *, limit: int = 30) -> list[RunSu
     rows = routing_store.scenario_runs(session, limit=limit)
     names = account_names(session, (row.created_by for row in rows))
     return [summarise(row, names, language) for row in rows]
+
+
+def file_name(row: ScenarioRunRow, ending: str, part: str = "") -> str:
+    """What a file of a run is called: after its study, in signs that every computer takes, and the day it was run."""
+    name = row.inputs["scenario"].get("name", "")
+    study = re.sub(r"[^a-z0-9]+", "-", fold(name)).strip("-")[:MAX_NAME] or str(row.run_id)
+    day = row.created_at.astimezone(LOCAL_ZONE).strftime("%Y%m%d")
+    return "-".join(filter(None, (study, day, part))) + f".{ending}"
 
 
 def summarise(row: ScenarioRunRow, names: Mapping[int, str], language: str) -> RunSummary:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, or_, select, text
+from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from app.platform.search import matches
@@ -45,11 +46,31 @@ def audit_rows(session: Session, *, batch: int = 1000) -> Iterator[AuditRow]:
     yield from session.scalars(statement)
 
 
+@dataclass(frozen=True)
+class NamedObjects:
+    """What a query names: numbers of objects by their type, trips that other objects belong to, who acted, acts."""
+
+    by_type: Mapping[str, Collection[int]]
+    trip_ids: Collection[int]
+    actor_ids: Collection[int]
+    actions: Collection[str]
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """A row is of one of these."""
+        found: list[ColumnElement[bool]] = [AuditRow.actor_id.in_(self.actor_ids), AuditRow.action.in_(self.actions)]
+        for kind, numbers in self.by_type.items():
+            found.append(
+                and_(AuditRow.object_type == kind, AuditRow.object_id.in_([str(number) for number in numbers]))
+            )
+        written = [str(trip_id) for trip_id in self.trip_ids]
+        return [*found, *(values["trip_id"].astext.in_(written) for values in (AuditRow.before, AuditRow.after))]
+
+
 def search_audit(
     session: Session,
     *,
     query: str = "",
-    actor_ids: Collection[int] = (),
+    objects: NamedObjects | None = None,
     action: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
@@ -58,17 +79,17 @@ def search_audit(
 ) -> Sequence[AuditRow]:
     """Audit rows that match, newest first, beginning below number `before`.
 
-    `query` is looked for in actor, object and address, `actor_ids` are those whose names it is in; `action` is a prefix
-    such as `orders.`.
+    `query` is looked for in actor, object and address, `objects` are what it names besides; `action` is a prefix such
+    as `orders.`.
     """
     conditions = []
     if query:
         conditions.append(
             or_(
                 matches(query, AuditRow.actor, AuditRow.object_type),
-                AuditRow.actor_id.in_(actor_ids),
                 AuditRow.object_id == query,
                 AuditRow.address == query,
+                *(() if objects is None else objects.conditions()),
             )
         )
     if action:

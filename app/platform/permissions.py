@@ -104,6 +104,8 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "signals.answer": {R.TRAFFIC_POLICE: _ALL},
     "commands.read": {R.TRAFFIC_POLICE: _ALL, R.AUDITOR: _ALL},
     "terminals.read_unknown": {R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    # a driver's telephone, to call them on the road
+    "drivers.call": {R.TRAFFIC_POLICE: _ALL},
     # a vehicle's way: an enterprise that of what it holds, since it has held it
     "traces.read": {R.TRAFFIC_POLICE: _ALL, R.PLANNER: _ALL, R.ENTERPRISE: _ORG, R.AUDITOR: _ALL},
     # how devices fare: an enterprise sees those of its own vehicles only, officers all, with what looks faked

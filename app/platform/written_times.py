@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
+
+from geo.clock import LOCAL_ZONE
+from geo.errors import InvalidInputError
 
 MAX_LENGTH: Final = 60
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -100,3 +103,20 @@ def _clock(parts: dict[str, str | None]) -> tuple[int, int, int, int]:
         raise ValueError(hour)
     fraction = f"{parts.get('fraction') or '0':0<6}"
     return hour, int(parts.get("minute") or 0), int(parts.get("second") or 0), int(fraction)
+
+
+def local_day(text: str, *, days: int = 0) -> datetime | None:
+    """The beginning of a local day written YYYY-MM-DD, `days` later; `None` for an empty text.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no date.
+    """
+    if not text:
+        return None
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=LOCAL_ZONE)
+    except ValueError:
+        raise InvalidInputError("{value} is no date; write it as 2026-03-31.", value=text) from None
+    return day + timedelta(days=days)

@@ -30,7 +30,7 @@ from app.privacy.vocabulary import HoldSubject, RequestKind, RequestStatus, Rete
 from app.trips.codes import find_code
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 
-NOTICE_VERSION: Final = "2026-03"
+NOTICE_VERSION: Final = "2026-11"
 """Of the notice of `templates/notice.html`: whoever changes what it says changes this, and everybody is asked again."""
 NOTICE_PAGE: Final = "/privacy"
 BATCH: Final = 500

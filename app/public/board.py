@@ -14,21 +14,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from app.bookings.service import count_expected
 from app.dispatch.policy import POLICY, AdvicePolicy
 from app.dispatch.severity import severities
 from app.dispatch.vocabulary import Severity
-from app.forecasting.service import GateNow, gate_now
+from app.forecasting.service import FORECAST_WITHIN, GateNow, gate_now
 from app.gates.notice import GateNotice
 from app.gates.profile import GateProfile
 from app.gates.service import profiles_without_bans
 from app.gates.vocabulary import NoticeKind, NoticeState
 from app.notices import service as notices
 from app.notices.board_notice import BOARD_NOTICE
-from app.public.service import MAX_FORECAST_AGE, QUANTILES
 from capacity import store as capacity_store
 from capacity import zone_store
 from capacity.ledger import YardState
@@ -130,7 +128,7 @@ class GateOnBoard:
 
     @property
     def free_veh(self) -> int:
-        """Free places in the yards of the gate, those for undeclared trucks left out."""
+        """Free places in the yards of the gate, as `GateNow.free_veh`."""
         return sum(yard.free for yard in self.yards if yard.kind == "yard")
 
     @property
@@ -186,7 +184,7 @@ class _YardsKnown:
     @classmethod
     def read(cls, session: Session, corridor: Corridor, now: datetime) -> _YardsKnown:
         plan = capacity_store.latest_plan(session)
-        if plan is not None and now - plan.made_at > MAX_FORECAST_AGE:
+        if plan is not None and now - plan.made_at > FORECAST_WITHIN:
             plan = None
         hours = {yard.yard_id: yard.opening_hours for yard in capacity_store.list_yards(session)}
         return cls(corridor, hours, zone_store.list_closures(session, now), plan)
@@ -237,9 +235,7 @@ def _gate(
     hours = None if profile is None else profile.of("export").opening_hours
     is_open = hours is not None and hours.open_at(now)
     changes_at = None if hours is None else hours.next_close(now) if is_open else hours.next_open(now)
-    forecast = known.forecast
-    if forecast is not None and now - forecast.made_at > MAX_FORECAST_AGE:
-        forecast = None
+    forecast = known.current_forecast(now)
     wait_s, ahead, severity = _forecast(forecast, now, policy)
     yards = tuple(yards_known.show(yard, now) for yard in known.yards if yard.yard_id in yards_known.corridor.sites)
     shown = tuple(
@@ -274,30 +270,25 @@ def _forecast(
     """Wait now, queue and wait at `LEADS_S`, the worst severity from now to the last of them."""
     if forecast is None:
         return None, (), None
-    rows = [int(np.argmin(np.abs(np.asarray(forecast.quantiles) - quantile))) for quantile in QUANTILES]
     last = forecast.queue_veh.shape[1] - 1
 
-    def step_at(moment: datetime) -> int:
-        return int(min(max(0, round((moment - forecast.made_at).total_seconds() / forecast.step_s)), last))
-
-    def band(values: FloatArray, step: int) -> Band:
-        low, middle, high = (float(values[row, step]) for row in rows)
+    def band(values: FloatArray, moment: datetime) -> Band:
+        low, middle, high = forecast.at(values, moment)
         return _finite(low), _finite(middle), _finite(high)
 
     ahead = []
     for lead_s in LEADS_S:
         at = now + timedelta(seconds=lead_s)
         if at <= forecast.made_at + timedelta(seconds=forecast.step_s * (last + 0.5)):
-            step = step_at(at)
-            ahead.append(Ahead(lead_s, at, band(forecast.queue_veh, step), band(forecast.wait_s, step)))
-    first, end = step_at(now), step_at(now + timedelta(seconds=LEADS_S[-1]))
-    median = rows[1]
+            ahead.append(Ahead(lead_s, at, band(forecast.queue_veh, at), band(forecast.wait_s, at)))
+    first, end = forecast.step_at(now), forecast.step_at(now + timedelta(seconds=LEADS_S[-1]))
+    median = forecast.row_of(0.5)
     worst = severities(
         forecast.tail_km[median], forecast.wait_s[median], forecast.queue_veh[median], forecast.step_s, policy
     )[first : end + 1]
     order = list(Severity)
     severity = max((each for each in worst if each is not None), key=order.index, default=None)
-    return band(forecast.wait_s, first), tuple(ahead), severity
+    return band(forecast.wait_s, now), tuple(ahead), severity
 
 
 def _finite(value: float) -> float | None:

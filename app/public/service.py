@@ -18,13 +18,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
+from app.forecasting.service import is_current
 from app.platform.shared_facts import SharedFact, read_shared
 from app.platform.throttle import limiter
 from app.public import store
 from app.trips.codes import find_code
 from app.trips.vocabulary import Direction, Stage
 from geo.errors import NotFoundError, TooManyRequestsError
-from routing.store import latest_forecast
+from routing.store import GateForecast, latest_forecast
 
 SHOWN_AFTER: Final = timedelta(days=7)
 """How long the page of a trip that is over stays."""
@@ -32,13 +33,14 @@ VIEWS: Final = RateLimitItemPerMinute(120, namespace="public:views")
 """Views from one address: a whole office may share one."""
 MISSES: Final = RateLimitItemPerMinute(20, 10, "public:misses")
 """Unknown codes from one address, in ten minutes."""
-MAX_FORECAST_AGE: Final = timedelta(minutes=30)
-QUANTILES: Final = (0.1, 0.5, 0.9)
 
 
 @dataclass(frozen=True)
 class PublicTrip:
-    """A trip as the public sees it; `wait_s` are the quantiles 0.1, 0.5, 0.9 of the wait at its gate now."""
+    """A trip as the public sees it; `wait_s` are the quantiles 0.1, 0.5, 0.9 of the wait at its gate now.
+
+    A wait that is infinite is longer than `reach_s`, how far ahead the forecast looks.
+    """
 
     trip_id: int
     code: str
@@ -49,6 +51,7 @@ class PublicTrip:
     since: datetime
     wait_s: tuple[float, float, float] | None
     forecast_at: datetime | None
+    reach_s: float | None
     simulated: bool
 
 
@@ -70,7 +73,7 @@ def view(session: Session, redis: Redis, written: str, *, address: str, now: dat
         _note_miss(redis, address)
         raise NotFoundError("There is no trip with this code. Check the twelve characters.")
     queues = row.direction == Direction.EXPORT and row.stage in Stage.open()
-    waits, forecast_at = _expected_wait(session, row.gate_id, now) if queues else (None, None)
+    waits, forecast = _expected_wait(session, row.gate_id, now) if queues else (None, None)
     return PublicTrip(
         trip_id=row.trip_id,
         code=row.code,
@@ -80,7 +83,8 @@ def view(session: Session, redis: Redis, written: str, *, address: str, now: dat
         stage=row.stage,
         since=row.stage_since,
         wait_s=waits,
-        forecast_at=forecast_at,
+        forecast_at=None if forecast is None else forecast.made_at,
+        reach_s=None if forecast is None else forecast.horizon_s,
         simulated=row.simulated,
     )
 
@@ -101,13 +105,11 @@ def draw_qr(address: str) -> bytes:
 
 def _expected_wait(
     session: Session, gate_id: str, now: datetime
-) -> tuple[tuple[float, float, float] | None, datetime | None]:
+) -> tuple[tuple[float, float, float] | None, GateForecast | None]:
     forecast = read_shared(session, SharedFact.FORECASTS, gate_id, lambda: latest_forecast(session, gate_id))
-    if forecast is None or now - forecast.made_at > MAX_FORECAST_AGE:
+    if forecast is None or not is_current(forecast, now):
         return None, None
-    step = max(0, min(round((now - forecast.made_at).total_seconds() / forecast.step_s), forecast.wait_s.shape[1] - 1))
-    low, middle, high = (float(forecast.wait_s[forecast.quantiles.index(q), step]) for q in QUANTILES)
-    return (low, middle, high), forecast.made_at
+    return forecast.at(forecast.wait_s, now), forecast
 
 
 def check_pace(redis: Redis, address: str) -> None:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.accounts.service import Account
 from app.platform.permissions import Principal, Scope
-from app.registers.tables import VehicleClaim, VehicleHolding
+from app.platform.personal_fields import digest
+from app.registers.tables import RegisteredDriver, VehicleClaim, VehicleHolding
 from app.registers.vocabulary import ClaimStatus
 from ingest.tables import Device
 
@@ -42,6 +43,25 @@ def is_held_by(
             holding.vehicle_id == vehicle_id,
             holding.organisation_id == organisation_id,
             holding.ended_at.is_(None),
+        )
+        .exists()
+    )
+
+
+def has_driver_number(
+    account_id: InstrumentedAttribute[int | None], organisation_id: InstrumentedAttribute[int], written: str
+) -> ColumnElement[bool]:
+    """The condition on a driver's account and an enterprise that it has the driver on file with a number.
+
+    That of the telephone, of the licence or of a paper, typed whole.
+    """
+    return (
+        select(RegisteredDriver.entry_id)
+        .where(
+            RegisteredDriver.account_id == account_id,
+            RegisteredDriver.organisation_id == organisation_id,
+            RegisteredDriver.removed_at.is_(None),
+            RegisteredDriver.number_digests.contains([digest(written)]),
         )
         .exists()
     )

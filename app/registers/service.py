@@ -1,7 +1,7 @@
 """What an enterprise keeps on file: vehicles, drivers, containers and their documents. Opens no sight of anything.
 
-Published for reading and joining: `held_by`, `holder_of`, `is_held_by`, `own_vehicles`, `proven_since`; of a vehicle
-`chassis_number_of`; `find_contact`. The claims are in `claims`.
+Published for reading and joining: `has_driver_number`, `held_by`, `holder_of`, `is_held_by`, `own_vehicles`,
+`proven_since`; of a vehicle `chassis_number_of`; `find_contact`. The claims are in `claims`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from app.registers.chassis_number import normalise_chassis_number
 from app.registers.claims import known_vehicle, organisation_of
 from app.registers.container_number import normalise_container_number, show_container_number
 from app.registers.fields import DOCUMENT_FIELDS, FIELDS
+from app.registers.scope import has_driver_number as has_driver_number
 from app.registers.scope import held_by as held_by
 from app.registers.scope import holder_of as holder_of
 from app.registers.scope import is_held_by as is_held_by
@@ -221,6 +222,12 @@ def get_driver(session: Session, principal: Principal, entry_id: int) -> ListedD
     if found is None:
         raise _no_entry(entry_id)
     return found
+
+
+def find_telephone(session: Session, organisation_id: int, account_id: int) -> str:
+    """The telephone of a driver as an enterprise has it on file; "" if it has none."""
+    driver = store.find_driver_of_account(session, organisation_id, account_id)
+    return "" if driver is None else driver.phone
 
 
 def get_container(session: Session, principal: Principal, entry_id: int) -> RegisteredContainer:

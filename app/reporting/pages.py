@@ -12,12 +12,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from app.accounts.audit_pages import local_day
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.fields import PlainText
 from app.platform.pdf_languages import writable
 from app.platform.permissions import Principal
+from app.platform.written_times import local_day
 from app.procedures.steps import Step
 from app.reporting import bulletin, statistics
 from app.reporting.endpoints import days_of

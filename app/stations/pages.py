@@ -54,7 +54,7 @@ LOOK_AHEAD_S = (3600.0, 10_800.0)
 
 @dataclass(frozen=True)
 class Ahead:
-    """The forecast for one moment ahead: quantiles 0.1, 0.5, 0.9."""
+    """The forecast for one moment ahead: quantiles 0.1, 0.5, 0.9; an infinite wait is beyond the forecast's end."""
 
     at: datetime
     queue_veh: tuple[float, float, float]
@@ -63,12 +63,13 @@ class Ahead:
 
 @dataclass(frozen=True)
 class GateBoard:
-    """One gate on the board: the measured queue, the forecast, the yards."""
+    """One gate on the board: the measured queue, the forecast, with the wait now (as `Ahead`), the yards."""
 
     gate: Site
     profile: GateProfile
     queue: QueueObservation | None
-    forecast_at: datetime | None
+    forecast: GateForecast | None
+    wait_s: tuple[float, float, float] | None
     ahead: Sequence[Ahead]
     yards: Sequence[YardState]
     fallbacks: Sequence[Fallback]
@@ -278,12 +279,13 @@ def _render(request: Request, corridor: Corridor, template: str, **context: Any)
 
 def _board(session: Session, gate: Site, profile: GateProfile, now: datetime) -> GateBoard:
     known = gate_now(session, gate.site_id, now)
-    forecast = known.forecast
+    forecast = known.current_forecast(now)
     return GateBoard(
         gate=gate,
         profile=profile,
         queue=known.queue,
-        forecast_at=forecast.made_at if forecast else None,
+        forecast=forecast,
+        wait_s=forecast.at(forecast.wait_s, now) if forecast else None,
         ahead=[_ahead(forecast, ahead_s) for ahead_s in LOOK_AHEAD_S] if forecast else [],
         yards=known.yards,
         fallbacks=known.fallbacks,
@@ -291,11 +293,5 @@ def _board(session: Session, gate: Site, profile: GateProfile, now: datetime) ->
 
 
 def _ahead(forecast: GateForecast, ahead_s: float) -> Ahead:
-    step = min(round(ahead_s / forecast.step_s), forecast.queue_veh.shape[1] - 1)
-    rows = [forecast.quantiles.index(quantile) for quantile in (0.1, 0.5, 0.9)]
-    queue, wait = forecast.queue_veh[rows, step], forecast.wait_s[rows, step]
-    return Ahead(
-        at=forecast.made_at + timedelta(seconds=step * forecast.step_s),
-        queue_veh=(float(queue[0]), float(queue[1]), float(queue[2])),
-        wait_s=(float(wait[0]), float(wait[1]), float(wait[2])),
-    )
+    at = forecast.made_at + timedelta(seconds=ahead_s)
+    return Ahead(at, forecast.at(forecast.queue_veh, at), forecast.at(forecast.wait_s, at))

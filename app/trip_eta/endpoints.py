@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
@@ -39,9 +39,14 @@ WordingDep = Annotated[Wording, Depends(get_wording)]
 
 
 @router.get("", response_model=TripOutlooks)
-def get_outlooks(principal: ReaderDep, session: SessionDep, wording: WordingDep) -> Any:
+def get_outlooks(
+    principal: ReaderDep,
+    session: SessionDep,
+    wording: WordingDep,
+    trip_id: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Of this trip alone.")] = None,
+) -> Any:
     """The trips the caller may see, open or out within 24 h, each with position, expected arrival, wait and yard."""
-    return TripOutlooks(items=list_outlooks(session, principal, wording))
+    return TripOutlooks(items=list_outlooks(session, principal, wording, trip_id=trip_id))
 
 
 @router.get("/{trip_id}/queue-place", responses=problems(404))

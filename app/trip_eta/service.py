@@ -19,9 +19,16 @@ RECENT = timedelta(hours=24)
 """How long a trip that is out stays on the lists."""
 
 
-def list_outlooks(session: Session, principal: Principal, wording: Wording, query: str = "") -> list[TripOutlook]:
-    """The outlooks of the trips `principal` may see: open, and out within the last day; narrowed by words to search."""
+def list_outlooks(
+    session: Session, principal: Principal, wording: Wording, query: str = "", *, trip_id: int | None = None
+) -> list[TripOutlook]:
+    """The outlooks of the trips `principal` may see: open, and out within the last day.
+
+    Narrowed by words to search, or to one trip.
+    """
     visible = visible_trips(principal, "trips.read")
+    if trip_id is not None:
+        visible = and_(visible, Trip.trip_id == trip_id)
     if query:
         visible = and_(visible, holds(query))
     found = store.trips_ahead(session, visible, sight=_sight(principal), out_since=wording.now - RECENT)

@@ -19,7 +19,7 @@ from app.platform.permissions import Principal
 from app.platform.versions import with_etag
 from app.trips import service
 from app.trips.declaration import Declaration
-from app.trips.schemas import TripDetail, TripIn, TripPage
+from app.trips.schemas import DriverToCall, TripDetail, TripIn, TripPage
 from app.trips.store import TripFilter
 from app.trips.vocabulary import Stage
 
@@ -66,3 +66,9 @@ def list_trips(
 def get_trip(trip_id: TripId, response: Response, principal: ReaderDep, session: SessionDep) -> TripDetail:
     """One trip with its timeline and devices."""
     return with_etag(response, service.get_trip(session, principal, trip_id))
+
+
+@router.get("/{trip_id}/driver", responses=problems(404))
+def read_driver(trip_id: TripId, action: Annotated[ActionContext, Depends(acting("drivers.call"))]) -> DriverToCall:
+    """Who drives, and the telephone to call; who read it is audited."""
+    return service.call_driver(action, trip_id)

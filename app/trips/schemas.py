@@ -142,6 +142,13 @@ class DeviceOut(_FromRow):
     last_seen_at: datetime | None
 
 
+class DriverToCall(BaseModel):
+    """The driver of a trip and the telephone on file, "" if there is none."""
+
+    driver: str
+    telephone: str
+
+
 class PartOut(_FromRow):
     """The part of an organisation in a trip."""
 

@@ -21,6 +21,7 @@ from app.platform.json import JsonObject
 from app.platform.paging import Page, PageRequest, paginate
 from app.platform.permissions import Principal, Role, Scope
 from app.registers.claims import holders_of, known_vehicle, organisation_of
+from app.registers.service import find_telephone
 from app.trips import ahead, parties, place_store, store
 from app.trips import declaration as checks
 from app.trips.codes import new_code
@@ -36,7 +37,17 @@ from app.trips.presence_rules import PLANNED
 from app.trips.presence_store import PREVIOUS_END as PREVIOUS_END
 from app.trips.presence_store import begin_and_until as begin_and_until
 from app.trips.presence_tables import TripPlace as TripPlace
-from app.trips.schemas import DeviceOut, PartOut, PositionOut, TimelineOut, TripChange, TripColumns, TripDetail, TripOut
+from app.trips.schemas import (
+    DeviceOut,
+    DriverToCall,
+    PartOut,
+    PositionOut,
+    TimelineOut,
+    TripChange,
+    TripColumns,
+    TripDetail,
+    TripOut,
+)
 from app.trips.scope import visible_sight, visible_trips
 from app.trips.store import NamedTrip as NamedTrip
 from app.trips.store import events_of as events_of
@@ -263,8 +274,27 @@ def get_trip(session: Session, principal: Principal, trip_id: int) -> TripDetail
     )
 
 
+def call_driver(action: ActionContext, trip_id: int) -> DriverToCall:
+    """Who drives a trip, and the telephone; that it was looked at stands in the audit log.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such trip for this caller, or nobody is named as its driver.
+    """
+    found = store.find_trip(action.session, visible_trips(action.actor, "drivers.call"), trip_id)
+    if found is None:
+        raise _no_trip(trip_id)
+    if found.trip.driver_id is None or found.driver is None:
+        raise NotFoundError("The trip {trip_id} names no driver.", trip_id=trip_id)
+    telephone = find_telephone(action.session, found.trip.organisation_id, found.trip.driver_id)
+    action.record("drivers.call", "trip", trip_id)
+    return DriverToCall(driver=found.driver, telephone=telephone)
+
+
 def list_trips(session: Session, principal: Principal, wanted: store.TripFilter, page: PageRequest) -> Page[TripOut]:
     """A page of trips the caller may see, newest first."""
+    wanted = replace(wanted, by_number=principal.scope("drivers.call") is Scope.ALL)
     if wanted.plate is not None:
         wanted = replace(wanted, plate=plates.normalise_plate(wanted.plate))
     visible = visible_trips(principal, "trips.read")

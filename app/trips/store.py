@@ -7,12 +7,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, TextClause, and_, exists, func, insert, or_, select, text, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    TextClause,
+    and_,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from app.accounts.service import Account, Organisation
 from app.platform.json import JsonObject
 from app.platform.search import matches
+from app.registers.service import has_driver_number
 from app.trips.codes import find_code
 from app.trips.presence_tables import TripPlace
 from app.trips.scope import Sight
@@ -24,13 +39,17 @@ from ingest.tables import Device, LastPosition, Vehicle
 
 @dataclass(frozen=True)
 class TripFilter:
-    """What a list of trips is narrowed to: `since` a planned arrival, `plate` in normal form, `query` words."""
+    """What a list of trips is narrowed to: `since` a planned arrival, `plate` in normal form, `query` words.
+
+    `by_number`: the query may be a driver's telephone or the number of a paper, for those who may know it.
+    """
 
     stages: tuple[str, ...] = ()
     gate_id: str | None = None
     since: datetime | None = None
     plate: str | None = None
     query: str = ""
+    by_number: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,8 +100,12 @@ class TruckDevice:
     last_seen_at: datetime | None
 
 
-def holds(query: str) -> ColumnElement[bool]:
-    """The condition on `Trip` that each word of a query stands in code, plates, goods, enterprise or driver."""
+def holds(query: str, *, by_number: bool = False) -> ColumnElement[bool]:
+    """The condition on `Trip` that each word of a query stands in code, plates, goods, enterprise or driver.
+
+    Or that it is, `by_number`, the telephone or the number of a paper of the driver.
+    """
+    numbered = has_driver_number(Trip.driver_id, Trip.organisation_id, query) if by_number else false()
     return Trip.trip_id.in_(
         select(Trip.trip_id)
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
@@ -91,6 +114,7 @@ def holds(query: str) -> ColumnElement[bool]:
         .where(
             or_(
                 Trip.code == find_code(query),
+                numbered,
                 matches(
                     query,
                     Trip.code,
@@ -139,7 +163,7 @@ def list_trips(
     if wanted.plate is not None:
         conditions.append(Vehicle.plate_norm == wanted.plate)
     if wanted.query:
-        conditions.append(holds(wanted.query))
+        conditions.append(holds(wanted.query, by_number=wanted.by_number))
     return _read_trips(session, conditions, sight=sight, limit=limit)
 
 

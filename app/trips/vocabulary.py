@@ -63,8 +63,8 @@ class Stage(Vocabulary):
 
     @classmethod
     def groups(cls) -> dict[str, Sequence[Stage]]:
-        """`by_urgency` and `before_yard`."""
-        return {"by_urgency": cls.by_urgency(), "before_yard": cls.before_yard()}
+        """`by_urgency`, `before_yard` and `open`."""
+        return {"by_urgency": cls.by_urgency(), "before_yard": cls.before_yard(), "open": cls.open()}
 
     @classmethod
     def way(cls, direction: str) -> tuple[Stage, ...]:

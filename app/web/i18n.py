@@ -7,6 +7,7 @@ part of the platform keeps its own catalogue; no compiled files are needed.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -147,3 +148,11 @@ def format_duration(duration_s: float | None, translations: NullTranslations) ->
     if hours == 0:
         return translations.gettext("%(minutes)d min") % {"minutes": rest}
     return translations.gettext("%(hours)d h %(minutes)02d min") % {"hours": hours, "minutes": rest}
+
+
+def format_wait(wait_s: float | None, reach_s: float, language: str, translations: NullTranslations) -> str:
+    """A wait that a forecast gives; of none and of an infinite one, that it is longer than the forecast reaches."""
+    if wait_s is None or math.isinf(wait_s):
+        hours = format_number(reach_s / 3600.0, language)
+        return str(translations.gettext("over %(hours)s h") % {"hours": hours})
+    return format_duration(wait_s, translations)

@@ -185,6 +185,7 @@ def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> E
         "exactly": _exactly,
         "km": _km,
         "duration": _duration,
+        "wait": _wait,
         "hours": _hours,
     }
     return environment
@@ -248,6 +249,11 @@ def _km(context: Context, length_m: float | None) -> str:
 @pass_context
 def _hours(context: Context, hours: OpeningHours) -> str:
     return i18n.format_hours(hours, _translations(context))
+
+
+@pass_context
+def _wait(context: Context, wait_s: float | None, reach_s: float) -> str:
+    return i18n.format_wait(wait_s, reach_s, context["language"], _translations(context))
 
 
 @pass_context

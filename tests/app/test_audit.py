@@ -171,7 +171,7 @@ def test_the_auditor_searches_in_pages(sign_in, runtime):
     assert auditor.get("/api/v1/audit/verification").json() == {"whole": True, "faults": []}
     page = auditor.get("/audit", params={"q": "platform"})
     assert page.status_code == 200
-    assert "orders.issue" in page.text
+    assert "Lệnh cho xe: ban hành" in page.text
 
 
 def test_acts_on_accounts_are_recorded_without_secrets(sign_in):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,3 +94,38 @@ def test_the_strip_tells_the_queue_that_the_figures_tell(signed_in: SignedIn) ->
         """() => document.querySelector("live-map").map.querySourceFeatures("base", {sourceLayer: "places"}).length"""
     )
     assert towns > 0
+
+
+def test_a_truck_is_found_followed_back_and_ordered(signed_in: SignedIn) -> None:
+    page = signed_in("traffic_police")
+    expect(page.locator("body")).to_have_attribute("data-ready", "true")
+    plate = page.evaluate(
+        """() => [...document.getElementById("police-map").trucks.byId.values()].find(({ trip_id: id }) => id).plate"""
+    )
+    page.keyboard.press("/")
+    find = page.get_by_test_id("find")
+    expect(find).to_be_focused()
+    find.fill(plate.replace("-", "").replace(".", "").lower())
+    expect(page.get_by_test_id("found").first).to_contain_text(plate)
+    find.press("Enter")
+    card = page.get_by_test_id("truck-card")
+    expect(card).to_contain_text(plate)
+    card.get_by_test_id("truck-trail").click()
+    expect(card.get_by_test_id("truck-trail")).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate("document.getElementById('police-map').trail.length") == 1
+    card.get_by_test_id("truck-order").click()
+    expect(page.get_by_test_id("tab-composer")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#pane-composer")).to_contain_text("1 xe")
+    assert page.evaluate("document.getElementById('police-map').trail.length") == 0  # it goes with the card
+
+
+def test_kilometre_by_time_is_drawn_for_each_gate(signed_in: SignedIn) -> None:
+    page = signed_in("traffic_police")
+    expect(page.locator("body")).to_have_attribute("data-ready", "true")
+    page.get_by_test_id("heat-toggle").click()
+    for gate in ("huu-nghi", "tan-thanh"):
+        drawn = page.get_by_test_id(f"heat-{gate}")
+        expect(drawn.locator("canvas")).to_be_visible()
+        expect(drawn.locator(".ck-chart")).to_have_accessible_name(re.compile(r"trong ngày qua hàng chờ kéo đến km \d"))
+    page.keyboard.press("h")
+    expect(page.get_by_test_id("heat-huu-nghi")).to_have_count(0)

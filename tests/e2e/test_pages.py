@@ -1,4 +1,5 @@
-"""Every page opens for its role, on a phone and on a desktop, without an error and without scrolling sideways."""
+"""Every page opens for its role, on a phone and on a desktop, without an error, in the reader's language, and without
+scrolling sideways."""
 
 from __future__ import annotations
 
@@ -6,10 +7,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Platform, SignedIn, eventually
+from tests.e2e.english import machine_text
 from tests.e2e.test_crossing import declared, fill_form
 
 PAGES = {
-    "traffic_police": ("/police",),
+    "traffic_police": ("/police", "/police/wall"),
     "driver": ("/driver", "/notifications", "/claims/answer", "/asked-trips"),
     "enterprise": (
         "/enterprise",
@@ -55,6 +57,12 @@ def first_forecast(platform: Platform) -> None:
             assert eventually(lambda asked=asked: client.get(asked).status_code == 200, within_s=300, every_s=1), gate
 
 
+# What is read on a page, but for what is shown as code: names that programs use, entries of the audit log.
+TEXT_FOR_PEOPLE = """() => {
+  document.querySelectorAll("code, pre").forEach((element) => element.remove());
+  return document.body.innerText;
+}"""
+
 # Items of the menu that reach over the edge of their line, or into what stands beside it.
 CUT_ITEMS = """() => {
   const edges = (element) => element.getBoundingClientRect();
@@ -80,6 +88,8 @@ def test_a_page_opens_without_an_error(platform: Platform, signed_in: SignedIn, 
         assert not failed
         width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert width <= 1, f"{path} is wider than the window"
+        found = machine_text(page.evaluate(TEXT_FOR_PEOPLE), "vi")
+        assert not found, f"{path} is not in Vietnamese: {found}"
     for width in (360,) if phone else (1280, 820):
         page.set_viewport_size({"width": width, "height": 800})
         assert eventually(lambda: not page.evaluate(CUT_ITEMS), within_s=10), page.evaluate(CUT_ITEMS)

@@ -104,3 +104,32 @@ def test_flow_classes_cover_every_speed() -> None:
     shares: list[Any] = [flow.share_from for flow in symbols.FLOWS]
     assert shares == sorted(shares, reverse=True)
     assert shares[-1] == 0.0
+
+
+READ = ("text", "text-muted", "ok", "severity-notice", "severity-warning", "severity-alarm", "state-")
+"""Tokens in which words are written, or what their names begin with."""
+MIN_CONTRAST = 4.5
+"""WCAG 2.2, 1.4.3, for text of any size."""
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of an sRGB colour (WCAG 2.2)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_colours_in_which_words_are_written_can_be_read_on_every_surface(theme: str) -> None:
+    found = tokens(theme)
+    surfaces = ("surface", "surface-raised", "surface-sunken")
+    words = [name for name in found if name.startswith(READ) and not name.endswith("-soft")]
+    pairs = [(name, surface) for name in words for surface in surfaces]
+    pairs += [(name, f"{name}-soft") for name in words if f"{name}-soft" in found]
+    assert len(pairs) > 40
+    faint = {}
+    for name, surface in pairs:
+        low, high = sorted((luminance(found[name]), luminance(found[surface])))
+        if (contrast := (high + 0.05) / (low + 0.05)) < MIN_CONTRAST:
+            faint[name, surface] = round(contrast, 2)
+    assert not faint

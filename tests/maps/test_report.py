@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.web.i18n import load_catalogues
 from geo.corridor import Corridor
 from maps import comparison
 from maps.report import leaflet_css, queue_line, scenario_report
@@ -116,6 +117,58 @@ def test_figures_say_which_way_and_whether_it_is_good() -> None:
         "Mean wait of a truck": ("same", "same"),
         comparison.FARTHEST_TAIL: ("more", "worse"),
     }
+
+
+def total(base: float, difference: float, *, is_clear: bool = True) -> dict[str, Any]:
+    ends = [difference * 0.9, difference * 1.1]
+    return {
+        "base": base,
+        "variant": base + difference,
+        "difference": difference,
+        "interval95": ends,
+        "significant": is_clear,
+    }
+
+
+@pytest.mark.parametrize(
+    ("summary", "said"),
+    [
+        (
+            {"longest_queue_veh": total(100, -40), "crossed_veh": total(900, 50)},
+            "The variant helps: Longest queue 100 → 60 trucks; Trucks that crossed 900 → 950 trucks.",
+        ),
+        ({"spoiled_t": total(10, 5)}, "The variant harms: Perishable goods spoiled 10 → 15 tonnes."),
+        (
+            {"longest_queue_veh": total(100, -40), "spoiled_t": total(10, 5)},
+            "The variant helps: Longest queue 100 → 60 trucks; but it harms: Perishable goods spoiled 10 → 15 tonnes.",
+        ),
+        ({"longest_queue_veh": total(100, -4, is_clear=False)}, comparison.MAY_BE_CHANCE),
+        ({"longest_queue_veh": total(100, 0)}, comparison.NO_DIFFERENCE),
+        ({"truck_hours": total(100, -50)}, comparison.NO_DIFFERENCE),  # waiting concludes, not driving
+    ],
+)
+def test_a_comparison_comes_to_a_sentence(summary: dict[str, Any], said: str) -> None:
+    figures = comparison.key_figures({"summary": summary, "gates": {}, "yards": {}})
+    sentence = comparison.conclude(figures).said(str, lambda value, digits: f"{value:.{digits}f}")
+    assert sentence == said
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "shown"),
+    [(90.0, (1.5, "min")), (7200.0, (2.0, "h")), (172_000.0, (47.8, "h")), (300_000.0, (3.5, "days"))],
+)
+def test_a_wait_is_told_in_the_unit_that_fits(wait_s: float, shown: tuple[float, str]) -> None:
+    (figure,) = comparison.key_figures({"summary": {"mean_wait_s": total(wait_s, 0)}, "gates": {}, "yards": {}})
+    assert (round(figure.base, 1), figure.unit) == shown
+
+
+@pytest.mark.parametrize("language", ["vi", "zh"])
+def test_what_a_comparison_says_is_translated(language: str) -> None:
+    measures = [text for measure in comparison.MEASURES for text in (measure.label, measure.unit)]
+    units = [unit for unit, _ in comparison.TIME_UNITS]
+    catalogue = load_catalogues()[language]
+    texts = {*measures, *units, *comparison.CONCLUSIONS, comparison.FARTHEST_TAIL, comparison.FULLEST_YARD} - {"s"}
+    assert {text for text in texts if catalogue.gettext(text) == text} == set()
 
 
 def test_a_queue_lies_on_the_road_and_goes_on_where_roads_meet() -> None:

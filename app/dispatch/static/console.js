@@ -1,5 +1,6 @@
 // The control room: wires the live map, the panel's parts and the time slider together.
 
+import { html } from "lit";
 import { api } from "/static/api.js";
 import { formatClock, language } from "/static/i18n.js";
 import { settings } from "/static/settings.js";
@@ -10,11 +11,14 @@ import { peakOf } from "/static/map/marks.js";
 import { stepAt, timesOf, valuesAt, worstStep } from "./forecast.js";
 import { Store } from "./store.js";
 import "./road-strip.js";
+import "./heat.js";
 import "./strip.js";
 import "./situation.js";
 import "./composer.js";
 import "./orders.js";
 import "./timeline.js";
+import "./find.js";
+import "./truck-more.js";
 
 const HISTORY_CACHE = 60; // moments of the past kept ready
 const byId = (id) => document.getElementById(id);
@@ -23,7 +27,7 @@ class Console {
   constructor(map) {
     this.map = map;
     this.data = JSON.parse(byId("police-data").textContent);
-    this.parts = ["strip", "road", "situation", "composer", "orders", "timeline"].map((name) => byId(`police-${name}`));
+    this.parts = ["strip", "road", "heat", "situation", "composer", "orders", "timeline", "find"].map((name) => byId(`police-${name}`));
     this.history = new Map();
     this.tool = "";
     this.tab = "situation";
@@ -40,9 +44,10 @@ class Console {
     this.choices = {
       ...this.data, goodsList: Object.entries(this.data.goods), regimeList: Object.entries(this.data.regimes),
     };
-    this.store = new Store(this.gates.map(({ site_id: id }) => id));
+    this.store = new Store(this.gates.map(({ site_id: id }) => id), () => this.now());
     this.store.subscribe(() => this.drawMap());
     for (const part of this.parts) Object.assign(part, { console: this, store: this.store });
+    this.map.cardMore = (truck, trip) => html`<truck-more .truck=${truck} .trip=${trip} .console=${this}></truck-more>`;
     this.composer = byId("police-composer");
     this.composer.begin();
     this.listen();
@@ -64,10 +69,10 @@ class Console {
       this.open("situation");
       byId("police-situation").querySelector(`[data-testid="gate-${detail.site.gate_id}"]`)?.scrollIntoView({ block: "start" });
     });
-    this.map.addEventListener("truck-order", ({ detail }) => this.compose({ vehicle: detail.truck.vehicle_id }));
     this.map.addEventListener("trucks-change", () => this.countQueues());
     for (const tab of document.querySelectorAll("[data-tab]")) tab.addEventListener("click", () => this.pressTab(tab.dataset.tab));
     byId("police-fit").addEventListener("click", () => this.map.fitCorridor());
+    byId("police-heat-toggle").addEventListener("click", () => byId("police-heat").toggle());
     byId("police-keys-open").addEventListener("click", () => byId("police-keys").showModal());
     document.addEventListener("keydown", (event) => this.press(event));
     setInterval(() => byId("police-timeline").requestUpdate(), 10_000);
@@ -208,6 +213,7 @@ class Console {
   }
 
   showTruck(vehicleId) {
+    this.goLiveFirst();
     this.map.showTruck(vehicleId);
     this.sheet("peek");
   }
@@ -289,7 +295,8 @@ class Console {
     const gate = this.gates?.[Number(event.key) - 1];
     const actions = {
       a: () => this.open("situation"), n: () => this.compose({}), o: () => this.open("orders"), l: () => this.goLive(),
-      0: () => this.map.fitCorridor(), "?": () => byId("police-keys").showModal(),
+      h: () => byId("police-heat").toggle(), 0: () => this.map.fitCorridor(), "?": () => byId("police-keys").showModal(),
+      "/": () => byId("police-find").focusField(),
       ",": () => byId("police-timeline").step(-15), ".": () => byId("police-timeline").step(15),
     };
     const action = gate ? () => this.showGate(gate.site_id) : actions[event.key];

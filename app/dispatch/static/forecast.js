@@ -1,8 +1,7 @@
 // Reading a forecast: quantiles over time.
 
-import { formatDuration, t } from "/static/i18n.js";
+import { formatDuration, formatNumber, t } from "/static/i18n.js";
 
-const HORIZON_H = 6;
 const OLD_MS = 5 * 60_000; // one is made each minute
 
 /** Whether a forecast is too old to trust. */
@@ -19,19 +18,26 @@ export const timesOf = (forecast) => {
   return series(forecast, "queue_veh", 0.5).map((_, i) => start + i * forecast.step_s * 1000);
 };
 
-/** Where a forecast stands at a moment (null: now), or null outside of it. */
+/** Where a forecast stands at a moment, or null outside of it. */
 export function stepAt(forecast, moment) {
-  const length = series(forecast, "queue_veh", 0.5).length;
-  if (!length) return null;
-  if (moment === null) return 0;
   const step = Math.round((moment - Date.parse(forecast.made_at)) / (forecast.step_s * 1000));
-  return step >= 0 && step < length ? step : null;
+  return step >= 0 && step < series(forecast, "queue_veh", 0.5).length ? step : null;
 }
 
-/** Values at a step: `{queue, wait_s, tail_km}`, each `[p10, p50, p90]`, and the `severity`, null below a notice. */
+/** Where a forecast stands now: its first or last step before its begin and after its end, as the server has it. */
+export function stepNow(forecast, now) {
+  const steps = series(forecast, "queue_veh", 0.5).length;
+  const step = Math.round((now - Date.parse(forecast.made_at)) / (forecast.step_s * 1000));
+  return steps ? Math.max(0, Math.min(step, steps - 1)) : null;
+}
+
+/**
+ * Values at a step: `{queue, wait_s, tail_km}`, each `[p10, p50, p90]`, the `severity`, null below a notice, and
+ * `reach_s`, what a wait of null is longer than.
+ */
 export function valuesAt(forecast, step) {
   const of = (name) => [0.1, 0.5, 0.9].map((q) => series(forecast, name, q)[step] ?? null);
-  return { queue: of("queue_veh"), wait_s: of("wait_s"), tail_km: of("tail_km"), severity: forecast.severity[step] };
+  return { queue: of("queue_veh"), wait_s: of("wait_s"), tail_km: of("tail_km"), severity: forecast.severity[step], reach_s: forecast.horizon_s };
 }
 
 /** How the median queue changes within the next hour: `{change, direction}` with up, down or flat. */
@@ -52,8 +58,8 @@ export function worstStep(forecast) {
   return worst;
 }
 
-/** The median wait in words; a truck that would not get through within the forecast waits longer than its six hours. */
+/** The median wait in words; a truck that would not get through within the forecast waits longer than it reaches. */
 export function waitText(values) {
-  if (!values || values.queue[1] === null) return "–";
-  return values.wait_s[1] === null ? t("over {hours} h", { hours: HORIZON_H }) : formatDuration(values.wait_s[1]);
+  if (!values) return "–";
+  return values.wait_s[1] === null ? t("over {hours} h", { hours: formatNumber(values.reach_s / 3600) }) : formatDuration(values.wait_s[1]);
 }

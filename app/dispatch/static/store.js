@@ -4,7 +4,7 @@ import { api } from "/static/api.js";
 import { on } from "/static/events.js";
 import { t } from "/static/i18n.js";
 import { names } from "/static/vocabulary.js";
-import { isOld, stepAt, valuesAt } from "./forecast.js";
+import { isOld, stepAt, stepNow, valuesAt } from "./forecast.js";
 
 const SEVERITIES = Object.keys(names("Severity")); // least first
 const REFRESH_MS = 60_000; // events come at once; this mends what a lost event would leave wrong
@@ -14,8 +14,10 @@ const DAY_MS = 24 * 3600_000;
 const KEPT_MS = 10 * 60_000; // kept forecasts are asked for again after this, and hold for a moment this near
 
 export class Store {
-  constructor(gateIds) {
+  /** `now()` is the platform's present in ms. */
+  constructor(gateIds, now) {
     this.gateIds = gateIds;
+    this.now = now;
     this.forecasts = {};
     this.yards = null;
     this.advisories = null;
@@ -115,7 +117,9 @@ export class Store {
     this.keptAt = now;
     const span = `from=${encodeURIComponent(new Date(now - DAY_MS).toISOString())}&to=${encodeURIComponent(new Date(now).toISOString())}`;
     await Promise.all(this.gateIds.map(async (gate) => {
-      this.kept[gate] = (await api("GET", `/api/v1/forecasts?gate=${encodeURIComponent(gate)}&${span}&every=5`)).items;
+      const { items, lead_s: leadS } = await api("GET", `/api/v1/forecasts?gate=${encodeURIComponent(gate)}&${span}&every=5`);
+      this.kept[gate] = items;
+      this.keptReachS = leadS.at(-1);
     }));
     this.changed();
   }
@@ -123,17 +127,19 @@ export class Store {
   /** Queue, wait and tail of a gate, each [p10, p50, p90], at the moment shown; null where nothing is known. */
   valuesOf(gate) {
     const forecast = this.forecasts[gate];
-    const step = forecast ? stepAt(forecast, this.moment) : null;
+    const isLive = this.moment === null;
+    const step = !forecast ? null : isLive ? stepNow(forecast, this.now()) : stepAt(forecast, this.moment);
     if (step !== null) {
       const values = valuesAt(forecast, step);
-      const measured = this.moment === null && forecast.now;
-      return measured ? { ...values, queue: Array(3).fill(measured.queue_veh), tail_km: Array(3).fill(measured.tail_km) } : values;
+      if (!isLive) return values;
+      const measured = forecast.now; // null: not of late, and nobody is shown a guess in its place
+      return { ...values, queue: Array(3).fill(measured?.queue_veh ?? null), tail_km: Array(3).fill(measured?.tail_km ?? null) };
     }
     const distance = (kept) => Math.abs(Date.parse(kept.made_at) - this.moment);
     const nearest = (this.kept[gate] || []).reduce((best, kept) => (!best || distance(kept) < distance(best) ? kept : best), null);
-    if (this.moment === null || !nearest || distance(nearest) > KEPT_MS) return null;
+    if (isLive || !nearest || distance(nearest) > KEPT_MS) return null;
     const first = (name) => nearest[name].map((row) => row[0]);
-    return { queue: first("queue_veh"), wait_s: first("wait_s"), tail_km: first("tail_km"), severity: nearest.severity[0] };
+    return { queue: first("queue_veh"), wait_s: first("wait_s"), tail_km: first("tail_km"), severity: nearest.severity[0], reach_s: this.keptReachS };
   }
 
   takeYard(event) {

@@ -75,8 +75,7 @@ async function refresh() {
     outlook = current;
     if (outlook) {
       const forecast = await api("GET", `/api/v1/forecasts/latest?gate=${encodeURIComponent(outlook.gate_id)}`).catch(() => null);
-      const measured = forecast?.now ?? (forecast && { tail_km: forecast.tail_km[1][0], queue_veh: forecast.queue_veh[1][0] });
-      queue = forecast && { now: measured.tail_km, later: laterTail(forecast), count: measured.queue_veh };
+      queue = forecast?.now ? { now: forecast.now.tail_km, later: laterTail(forecast), count: forecast.now.queue_veh } : null;
     }
     show();
   } catch {

@@ -44,7 +44,7 @@ export function drawRoad(box, { outlook, queue, places, name }) {
   }
   svg.append(...apart(notes).map((note) => label(X + 28, note.y + 5, note.text, note.cls)));
   box.replaceChildren(svg);
-  const words = [queue?.now > 0 ? t("Queue: {count} trucks, to km {km}", { count: formatNumber(queue.count), km: formatNumber(queue.now, 1) }) : t("No queue now")];
+  const words = !queue ? [] : [queue.now > 0 ? t("Queue: {count} trucks, to km {km}", { count: formatNumber(queue.count), km: formatNumber(queue.now, 1) }) : t("No queue now")];
   if (mine !== null) words.push(t("{km} km to go", { km: formatNumber(mine, 1) }));
   box.setAttribute("aria-label", words.join(". "));
 }

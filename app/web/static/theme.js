@@ -16,7 +16,11 @@
   };
   apply();
   const announce = () => {
+    // Colours change at once: an inherited one would fade level by level, and be unreadable on the way.
+    root.classList.add("ck-theme-changes");
     apply();
+    void root.offsetWidth; // the new colours are taken while nothing fades
+    root.classList.remove("ck-theme-changes");
     document.dispatchEvent(new CustomEvent("theme", { detail: root.dataset.bsTheme }));
   };
   system.addEventListener("change", announce);

@@ -8,8 +8,13 @@ import { frame as frameOf } from "/static/maps/fan-option.js";
 /** A colour of the theme. */
 export const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-/** Draws into the page; a subclass gives `options()`, and `describe()` for those who hear the chart. */
+/**
+ * Draws into the page; a subclass gives `options()`, and `describe()` for those who hear the chart. One that draws
+ * thousands of things has `renderer = "canvas"`.
+ */
 export class ChartElement extends LitElement {
+  renderer = "svg";
+
   createRenderRoot() {
     return this;
   }
@@ -48,7 +53,7 @@ export class ChartElement extends LitElement {
   draw() {
     const canvas = this.querySelector(".ck-chart");
     if (!canvas) return;
-    this.chart ??= echarts.init(canvas, null, { renderer: "svg" });
+    this.chart ??= echarts.init(canvas, null, { renderer: this.renderer, devicePixelRatio: devicePixelRatio * (this.currentCSSZoom ?? 1) });
     this.chart.setOption(this.options(), true);
   }
 }

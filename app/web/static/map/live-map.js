@@ -1,13 +1,13 @@
 // <live-map>: the corridor with its trucks, queues, gates and yards. Shared by all pages that show a map.
 //
 // Attributes: `live` loads /api/v1/positions and follows the event stream; `compact` starts without the legend
-// and is for small maps; `label` is the accessible name; `trip-href` links trips, as "/enterprise/trips/{trip_id}"; `orderable`
-// lets an order be written from a truck's card.
+// and is for small maps; `label` is the accessible name; `trip-href` links trips, as "/enterprise/trips/{trip_id}".
 // Methods: setTrucks(features), patchTrucks(list), setYards({id: {inside, capacity, peak}}), setQueues({gate: n}),
-// setTails({gate: {now_km, p10_km, p50_km, p90_km, when}}), mark(ids), setSelection(selection), startTool(kind),
-// stopTool(), finishTool(), fitCorridor(), showGate(id), showTruck(id), showStretch(road, kmA, kmB).
-// Properties: `trucks` (a Trucks), `corridor`, `tool`, `past` (greys trucks and says so), `ready` (a promise).
-// Events: map-ready, trucks-change {count}, truck-open {truck}, truck-order {truck}, site-open {site}, selection-change {selection, done},
+// setTails({gate: {now_km, p10_km, p50_km, p90_km, when}}), mark(ids), setSelection(selection), setTrail([[lon, lat]]),
+// startTool(kind), stopTool(), finishTool(), fitCorridor(), showGate(id), showTruck(id), showStretch(road, kmA, kmB).
+// Properties: `trucks` (a Trucks), `corridor`, `tool`, `past` (greys trucks and says so), `ready` (a promise), `cardMore`
+// (a function (truck, trip) → what a page adds to a truck's card).
+// Events: map-ready, trucks-change {count}, truck-open {truck}, site-open {site}, selection-change {selection, done},
 // tool-change {tool}. Include map/live-map.css, vendor maplibre-gl.css, and MAP_STRINGS of map_strings.html.
 
 import { AttributionControl, Map as GlMap, NavigationControl, ScaleControl } from "maplibre-gl";
@@ -21,6 +21,7 @@ import { FlowLayer, flowByEdge } from "./flow.js";
 import { addImages, shapeOf } from "./icons.js";
 import { SiteMarks } from "./marks.js";
 import { SatelliteControl } from "./satellite.js";
+import { loadStyle } from "./style.js";
 import { tailFeatures } from "./tails.js";
 import { Tool, selectionFeatures } from "./tools.js";
 import { renderTruckCard } from "./truck-card.js";
@@ -34,20 +35,9 @@ const LEGEND_KEPT = "ck-legend";
 const BIN_OPACITIES = [["truck-bin", "circle-opacity"], ["truck-bin", "circle-stroke-opacity"], ["truck-bin-count", "text-opacity"]];
 const AT_GATE = new Set(["queued", "in_the_yard"]);
 const RETRY_MS = 10_000;
-const theme = () => document.documentElement.dataset.bsTheme === "dark" ? "dark" : "light";
 const collection = (features) => ({ type: "FeatureCollection", features });
 
 const names = (corridor) => corridor.sites.map(({ name }) => name.zh ?? "").join("");
-
-async function loadStyle() {
-  const style = await api("GET", `/api/v1/corridor/style?theme=${theme()}&locale=${language}`);
-  for (const source of Object.values(style.sources)) {
-    source.tiles = source.tiles?.map((url) => (url.startsWith("/") ? location.origin + url : url));
-    if (!source.tiles) delete source.tiles;
-    if (source.url?.startsWith("/")) source.url = location.origin + source.url;
-  }
-  return style;
-}
 
 export class LiveMap extends LitElement {
   static properties = {
@@ -65,7 +55,6 @@ export class LiveMap extends LitElement {
     trip: { state: true },
     queuePlace: { state: true },
     tripHref: { attribute: "trip-href" },
-    orderable: { type: Boolean },
   };
 
   constructor() {
@@ -75,6 +64,7 @@ export class LiveMap extends LitElement {
     this.bins = new BinLayer(() => Boolean(this.tool));
     this.tails = {};
     this.selection = null;
+    this.trail = [];
     this.past = "";
     this.count = null;
     this.stops = [];
@@ -130,6 +120,7 @@ export class LiveMap extends LitElement {
       attributionControl: false,
       maxZoom: 18,
       minZoom: 6,
+      pixelRatio: devicePixelRatio * (this.currentCSSZoom ?? 1),
       dragRotate: false,
       pitchWithRotate: false,
       fadeDuration: 0,
@@ -272,7 +263,13 @@ export class LiveMap extends LitElement {
 
   setSelection(selection) {
     this.selection = selection;
-    this.map?.getSource("selection")?.setData(collection(selectionFeatures(this.corridor, selection)));
+    this.map?.getSource("selection")?.setData(collection([...selectionFeatures(this.corridor, selection), ...this.trail]));
+  }
+
+  /** Where the truck of the open card was; it goes with the card. */
+  setTrail(coordinates) {
+    this.trail = coordinates.length > 1 ? [{ type: "Feature", properties: { what: "trail" }, geometry: { type: "LineString", coordinates } }] : [];
+    this.setSelection(this.selection);
   }
 
   startTool(kind) {
@@ -305,7 +302,7 @@ export class LiveMap extends LitElement {
 
   padding() {
     if (this.compact) return { top: 84, right: 96, bottom: 44, left: 64 };
-    return this.clientWidth < 600 ? { top: 120, right: 112, bottom: 60, left: 40 } : { top: 100, right: 60, bottom: 76, left: 60 };
+    return this.clientWidth < 600 ? { top: 160, right: 112, bottom: 60, left: 40 } : { top: 136, right: 60, bottom: 76, left: 60 };
   }
 
   fitCorridor() {
@@ -365,7 +362,9 @@ export class LiveMap extends LitElement {
 
   updated(changed) {
     if (changed.has("past")) this.showPast();
-    if (changed.has("opened")) this.trucks.setFocus(this.opened?.vehicle_id ?? null);
+    if (!changed.has("opened")) return;
+    this.trucks.setFocus(this.opened?.vehicle_id ?? null);
+    if (this.trail.length && changed.get("opened")?.vehicle_id !== this.opened?.vehicle_id) this.setTrail([]);
   }
 
   nameOf(entry) {

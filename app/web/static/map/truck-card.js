@@ -1,4 +1,4 @@
-// The card of a truck on the live map: what is known of it now, its place in the queue, an order to it.
+// The card of a truck on the live map: what is known of it now, its place in the queue, and what the page adds (`cardMore`).
 
 import { html, nothing } from "lit";
 import { formatClock, formatDayClock, formatDuration, formatNumber, t } from "/static/i18n.js";
@@ -29,8 +29,7 @@ export function renderTruckCard(map, truck) {
         ? html`<a href=${map.tripHref.replace("{trip_id}", truck.trip_id)}>${code}</a>` : code}${trip ? html`<br><small>${trip.organisation}</small>` : nothing}</dd>` : nothing}
     </dl>
     ${map.past || map.queuePlace?.trip_id !== truck.trip_id ? nothing : renderQueuePlace(map.queuePlace)}
-    ${map.orderable && !map.past ? html`<button type="button" class="btn btn-sm btn-primary mt-2" data-testid="truck-order"
-      @click=${() => map.emit("truck-order", { truck })}><i class="ti ti-send" aria-hidden="true"></i> ${t("Order to this truck")}</button>` : nothing}
+    ${map.cardMore?.(truck, trip) ?? nothing}
     ${truck.simulated ? html`<p class="ck-source"><i class="ti ti-flask" aria-hidden="true"></i> ${t("Simulated truck")}</p>` : nothing}
   </section>`;
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import orjson
@@ -12,14 +13,14 @@ from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from app.accounts import audit_reading
 from app.accounts.authorisation import allow
+from app.auditing import reading
+from app.auditing.vocabulary import SUBJECTS
 from app.platform import audit, audit_store
 from app.platform.dependencies import SessionDep
 from app.platform.permissions import Principal
-from app.web.pages import render
-from geo.clock import LOCAL_ZONE
-from geo.errors import InvalidInputError
+from app.platform.written_times import local_day
+from app.web.pages import Pages, render
 
 router = APIRouter(include_in_schema=False)
 
@@ -54,8 +55,9 @@ def show_audit(
     before: int | None = None,
 ) -> Response:
     """The log, newest first; `since` and `until` are local days."""
-    rows, names = audit_reading.search(
+    acts = reading.search(
         session,
+        _say(request),
         query=q,
         action=action,
         since=local_day(since),
@@ -63,12 +65,12 @@ def show_audit(
         before=before,
         limit=PAGE_SIZE,
     )
-    following = rows[-1].audit_id if len(rows) == PAGE_SIZE else None
+    following = acts[-1].row.audit_id if len(acts) == PAGE_SIZE else None
     return render(
         request,
-        "accounts/audit.html",
-        rows=rows,
-        names=names,
+        "auditing/audit.html",
+        acts=acts,
+        subjects=SUBJECTS,
         q=q,
         action=action,
         since=since,
@@ -79,6 +81,7 @@ def show_audit(
 
 @router.get("/audit/export.csv")
 def export_audit(
+    request: Request,
     session: SessionDep,
     _principal: Annotated[Principal, Depends(allow("audit.read", is_export=True))],
     q: Annotated[str, Query(max_length=100)] = "",
@@ -87,7 +90,7 @@ def export_audit(
     until: str = "",
 ) -> Response:
     """What the page shows, as a table: newest first, at most `MAX_EXPORTED` rows, with each row's hash."""
-    text = _to_csv(session, q, action, local_day(since), local_day(until, days=1))
+    text = _to_csv(session, _say(request), q, action, local_day(since), local_day(until, days=1))
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"', "Cache-Control": "no-store"}
     return Response(text.encode(), 200, headers, "text/csv; charset=utf-8")
 
@@ -96,23 +99,30 @@ def export_audit(
 def show_verification(request: Request, session: SessionDep, _principal: Reader) -> Response:
     """The outcome of checking the chain, as a piece of the page."""
     return render(
-        request, "accounts/audit_verification.html", faults=audit.verify(session), last=audit_store.last_audit(session)
+        request, "auditing/audit_verification.html", faults=audit.verify(session), last=audit_store.last_audit(session)
     )
 
 
-def _to_csv(session: Session, q: str, action: str, since: datetime | None, until: datetime | None) -> str:
+def _say(request: Request) -> reading.Say:
+    pages: Pages = request.app.state.pages
+    return partial(pages.gettext, request)
+
+
+def _to_csv(
+    session: Session, say: reading.Say, q: str, action: str, since: datetime | None, until: datetime | None
+) -> str:
     """Rows that match as CSV (RFC 4180, UTF-8 with byte order mark)."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(EXPORT_COLUMNS)
-    rows, names = audit_reading.search(session, query=q, action=action, since=since, until=until, limit=MAX_EXPORTED)
-    for row in rows:
+    for act in reading.search(session, say, query=q, action=action, since=since, until=until, limit=MAX_EXPORTED):
+        row = act.row
         changed = ["" if values is None else orjson.dumps(values).decode() for values in (row.before, row.after)]
         cells = (
             row.audit_id,
             row.at.isoformat(),
             row.actor_id or "",
-            audit_reading.name_of(row, names),
+            act.actor,
             row.action,
             row.object_type,
             row.object_id,
@@ -127,20 +137,3 @@ def _to_csv(session: Session, q: str, action: str, since: datetime | None, until
 def _inert(cell: object) -> object:
     """The cell so that no spreadsheet takes it for a formula (CWE-1236)."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell else cell
-
-
-def local_day(text: str, *, days: int = 0) -> datetime | None:
-    """The beginning of a local day written YYYY-MM-DD, `days` later; `None` for an empty text.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is no date.
-    """
-    if not text:
-        return None
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=LOCAL_ZONE)
-    except ValueError:
-        raise InvalidInputError("{value} is no date; write it as 2026-03-31.", value=text) from None
-    return day + timedelta(days=days)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.accounts import audit_reading
 from app.accounts.authorisation import allow
+from app.auditing import reading
 from app.platform import audit
 from app.platform.audit import Fault
 from app.platform.dependencies import SessionDep
@@ -52,7 +53,10 @@ def search(
     response: Response,
     session: SessionDep,
     _principal: Reader,
-    q: Annotated[str, Query(max_length=100, description="actor, kind or number of the object, address")] = "",
+    q: Annotated[
+        str,
+        Query(max_length=100, description="plate, code, person, act in words, kind or number of the object, address"),
+    ] = "",
     action: Annotated[str, Query(max_length=50, description="beginning of the action")] = "",
     since: str | None = None,
     until: str | None = None,
@@ -60,8 +64,9 @@ def search(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> list[AuditRecord]:
     """Rows that match, newest first, in pages."""
-    rows, names = audit_reading.search(
+    acts = reading.search(
         session,
+        partial(request.app.state.gettext, request),
         query=q,
         action=action,
         since=parse_time(since, field="since") if since else None,
@@ -69,11 +74,9 @@ def search(
         before=before,
         limit=limit,
     )
-    if len(rows) == limit:
-        link_next(request, response, before=rows[-1].audit_id)
-    return [
-        AuditRecord.model_validate(row).model_copy(update={"actor": audit_reading.name_of(row, names)}) for row in rows
-    ]
+    if len(acts) == limit:
+        link_next(request, response, before=acts[-1].row.audit_id)
+    return [AuditRecord.model_validate(act.row).model_copy(update={"actor": act.actor}) for act in acts]
 
 
 @router.get("/verification", summary="Check the chain of the audit log")

@@ -1,0 +1,1 @@
+"""Who did what: the audit log, found by plate, code, person and act, and told in words."""

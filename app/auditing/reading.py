@@ -1,0 +1,130 @@
+"""The audit log as people read it: found by plate, code, person or act, told in words.
+
+The log has pseudonyms and numbers; the accounts say whose they are, trips and vehicles what they are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from app.accounts import store as account_store
+from app.auditing import store
+from app.auditing.vocabulary import OBJECTS, SUBJECTS, VERBS
+from app.platform import audit_store
+from app.platform.audit_store import NamedObjects
+from app.platform.search import words_of
+from app.platform.tables import AuditRow
+from geo.text import fold
+
+Say = Callable[[str], str]
+OF_A_TRIP: Final = ("trip", "declaration")
+"""Objects whose number is a trip's."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """A row of the log in words: who, what was done, to what."""
+
+    row: AuditRow
+    actor: str
+    action: str
+    object: str
+
+
+def search(
+    session: Session,
+    say: Say,
+    *,
+    query: str = "",
+    action: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> Sequence[Act]:
+    """Acts that match, newest first, in the reader's language, which `say` puts texts into.
+
+    `query` is a plate or code, or a part of one, a person, an act in words, an address, or the number of an object;
+    `action` the beginning of an action's name.
+    """
+    rows = audit_store.search_audit(
+        session,
+        query=query,
+        objects=_named(session, query, say) if query.strip() else None,
+        action=action,
+        since=since,
+        until=until,
+        before=before,
+        limit=limit,
+    )
+    return tell(session, rows, say)
+
+
+def tell(session: Session, rows: Sequence[AuditRow], say: Say) -> list[Act]:
+    """Rows in words."""
+    actors = account_store.usernames(session, {row.actor_id for row in rows if row.actor_id is not None})
+    trip_of = {row.audit_id: trip_id for row in rows if (trip_id := _trip_of(row)) is not None}
+    trips = store.trip_names(session, set(trip_of.values()))
+    vehicles = store.plates(session, _numbers(rows, ("vehicle",)))
+    accounts = account_store.usernames(session, _numbers(rows, ("account",)))
+
+    def object_of(row: AuditRow) -> str:
+        kind = say(OBJECTS[row.object_type]) if row.object_type in OBJECTS else row.object_type
+        names = {"vehicle": vehicles, "account": accounts}.get(row.object_type, {})
+        name = names.get(int(row.object_id)) if row.object_id.isdigit() else None
+        trip = trips.get(trip_of.get(row.audit_id, 0))
+        if row.object_type in OF_A_TRIP and trip is not None:
+            return f"{kind} {trip}"
+        return f"{kind} {name or row.object_id}" + (f" ({trip})" if trip is not None else "")
+
+    return [
+        Act(row, actors.get(row.actor_id or 0, row.actor), words_for(row.action, say), object_of(row)) for row in rows
+    ]
+
+
+def words_for(action: str, say: Say) -> str:
+    """An action in words: what it is about, and what was done."""
+    subject, _, verb = action.partition(".")
+    return f"{_say(SUBJECTS, subject, say)}: {_say(VERBS, verb, say)}"
+
+
+def actions_named(query: str, say: Say) -> list[str]:
+    """The actions in whose words each word of a query stands, accents left aside."""
+    words = words_of(query)
+    subjects, verbs = ({name: fold(say(text)) for name, text in vocabulary.items()} for vocabulary in (SUBJECTS, VERBS))
+    return [
+        f"{subject}.{verb}"
+        for subject, about in subjects.items()
+        for verb, done in verbs.items()
+        if all(word in about or word in done for word in words)
+    ]
+
+
+def _named(session: Session, query: str, say: Say) -> NamedObjects:
+    trips = store.trips_named(session, query)
+    accounts = account_store.accounts_named(session, query)
+    by_number = {kind: trips.trip_ids for kind in OF_A_TRIP} | {"vehicle": trips.vehicle_ids, "account": accounts}
+    return NamedObjects(by_number, trips.trip_ids, accounts, actions_named(query, say))
+
+
+def _say(vocabulary: Mapping[str, str], name: str, say: Say) -> str:
+    return say(vocabulary[name]) if name in vocabulary else name
+
+
+def _trip_of(row: AuditRow) -> int | None:
+    """The trip that a row is about."""
+    if row.object_type in OF_A_TRIP and row.object_id.isdigit():
+        return int(row.object_id)
+    for values in (row.after, row.before):
+        if isinstance(values, dict) and isinstance(values.get("trip_id"), int):
+            return int(values["trip_id"])
+    return None
+
+
+def _numbers(rows: Sequence[AuditRow], kinds: Collection[str]) -> set[int]:
+    return {int(row.object_id) for row in rows if row.object_type in kinds and row.object_id.isdigit()}

@@ -1,0 +1,98 @@
+// <truck-more>: what the police have beside a truck's place: when it arrives, whom to call, where it was today, an order.
+
+import { LitElement, html, nothing } from "lit";
+import { api } from "/static/api.js";
+import { formatClock, formatDuration, t } from "/static/i18n.js";
+import { toast } from "/static/toasts.js";
+
+const DAY_MS = 24 * 3600_000;
+
+class TruckMore extends LitElement {
+  static properties = {
+    truck: { attribute: false }, trip: { attribute: false }, console: { attribute: false },
+    outlook: { state: true }, telephone: { state: true }, hasTrail: { state: true }, busy: { state: true },
+  };
+
+  createRenderRoot() {
+    return this;
+  }
+
+  willUpdate(changed) {
+    if (!changed.has("truck") || changed.get("truck")?.vehicle_id === this.truck.vehicle_id) return;
+    this.outlook = null;
+    this.telephone = null;
+    this.hasTrail = false;
+    this.loadOutlook(this.truck.trip_id);
+  }
+
+  async loadOutlook(tripId) {
+    if (!tripId) return;
+    const { items } = await api("GET", `/api/v1/outlooks?trip_id=${tripId}`).catch(() => ({ items: [] })); // the card stands without it
+    if (this.truck.trip_id === tripId) this.outlook = items[0] ?? null;
+  }
+
+  async call() {
+    const { trip_id: tripId } = this.truck;
+    const found = await this.attempt(() => api("GET", `/api/v1/trips/${tripId}/driver`));
+    if (found && this.truck.trip_id === tripId) this.telephone = found.telephone;
+  }
+
+  async toggleTrail() {
+    const { map } = this.console;
+    if (this.hasTrail) {
+      map.setTrail([]);
+      this.hasTrail = false;
+      return;
+    }
+    const { vehicle_id: id } = this.truck;
+    const now = this.console.now();
+    const span = [now - DAY_MS, now].map((time) => encodeURIComponent(new Date(time).toISOString()));
+    const track = await this.attempt(() => api("GET", `/api/v1/vehicles/${id}/track?from=${span[0]}&to=${span[1]}`));
+    if (!track || this.truck.vehicle_id !== id) return;
+    if (track.geometry?.type !== "LineString") {
+      toast(t("No position of the last 24 hours is kept."), "info");
+      return;
+    }
+    map.setTrail(track.geometry.coordinates);
+    this.hasTrail = true;
+  }
+
+  async attempt(ask) {
+    this.busy = true;
+    try {
+      return await ask();
+    } catch (error) {
+      toast(error.message, "danger");
+      return null;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  order() {
+    this.console.compose({ vehicle: this.truck.vehicle_id });
+    this.console.map.opened = null;
+  }
+
+  render() {
+    const { arrive_at: arrive, wait_s: wait } = this.outlook ?? {};
+    return html`<dl>
+        ${this.trip?.driver ? html`<dt>${t("Driver")}</dt><dd>${this.trip.driver}<br>${this.renderTelephone()}</dd>` : nothing}
+        ${arrive?.[1] ? html`<dt>${t("Arrival at the queue")}</dt><dd data-testid="truck-arrival">${formatClock(arrive[1])}</dd>` : nothing}
+        ${wait?.[1] != null ? html`<dt>${t("Expected wait")}</dt><dd>${formatDuration(wait[1])}</dd>` : nothing}
+      </dl>
+      <p class="ck-truck-acts">
+        <button type="button" class="btn btn-sm btn-primary" data-testid="truck-order" @click=${this.order}><i class="ti ti-send" aria-hidden="true"></i> ${t("Order to this truck")}</button>
+        <button type="button" class="btn btn-sm" data-testid="truck-trail" aria-pressed=${String(Boolean(this.hasTrail))} ?disabled=${this.busy} @click=${this.toggleTrail}>
+          <i class="ti ti-route" aria-hidden="true"></i> ${t("Trail of 24 h")}</button></p>`;
+  }
+
+  renderTelephone() {
+    if (this.telephone) return html`<a href=${`tel:${this.telephone.replace(/[^+\d]/g, "")}`} data-testid="truck-telephone">${this.telephone}</a>`;
+    if (this.telephone === "") return html`<span class="ck-muted">${t("no telephone on file")}</span>`;
+    return html`<button type="button" class="btn btn-sm" data-testid="truck-call" ?disabled=${this.busy} @click=${this.call}>
+      <i class="ti ti-phone" aria-hidden="true"></i> ${t("Show telephone")}</button>`;
+  }
+}
+
+customElements.define("truck-more", TruckMore);

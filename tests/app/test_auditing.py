@@ -1,0 +1,73 @@
+"""The audit log in words: what is recorded has words in every language, and plate, code, person and act find it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.auditing.vocabulary import OBJECTS, SUBJECTS, VERBS
+from app.platform.runtime import Runtime
+from app.web.i18n import load_catalogues
+from tests.app.dispatching import add_organisation, trip_body
+from tests.conftest import SignIn
+
+APP = Path(__file__).parents[2] / "app"
+VIETNAMESE = {"Accept-Language": "vi"}
+
+
+def recorded() -> Iterator[tuple[str, str]]:
+    """The names of acts written out where acts are recorded, and the types of their objects."""
+    for path in APP.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or getattr(node.func, "attr", "") != "record":
+                continue
+            texts = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            if len(texts) >= 2 and "." in texts[0]:
+                yield texts[0], texts[1]
+
+
+def test_what_is_recorded_has_words() -> None:
+    found = set(recorded())
+    assert len(found) > 80
+    assert {action for action, _ in found if action.partition(".")[0] not in SUBJECTS} == set()
+    assert {action for action, _ in found if action.partition(".")[2] not in VERBS} == set()
+    assert {kind for _, kind in found if kind not in OBJECTS} == set()
+
+
+@pytest.fixture
+def trip(sign_in: SignIn, runtime: Runtime) -> dict[str, str]:
+    """A trip that an enterprise has declared."""
+    enterprise = sign_in("enterprise", organisation_id=add_organisation(runtime, "Nông sản Lạng Sơn"))
+    body = trip_body("29C-123.45", runtime.clock.now() + timedelta(hours=5))
+    found: dict[str, str] = enterprise.post("/api/v1/trips", json=body).json()
+    return found
+
+
+@pytest.mark.parametrize("wanted", ["29C-123.45", "29c12345", "123.45", "{code}", "chuyến tạo", "chuyen tao", "trip"])
+def test_an_act_is_found_by_plate_code_and_words(sign_in: SignIn, trip: dict[str, str], wanted: str) -> None:
+    page = sign_in("auditor").get("/audit", params={"q": wanted.format(**trip)}, headers=VIETNAMESE).text
+    assert "Chuyến: tạo" in page
+    assert f"Chuyến 29C-123.45 · {trip['code']}" in page
+
+
+@pytest.mark.parametrize("wanted", ["29C-999.99", "biểu phí công bố"])
+def test_what_nobody_did_is_not_found(sign_in: SignIn, trip: dict[str, str], wanted: str) -> None:
+    assert trip["code"] not in sign_in("auditor").get("/audit", params={"q": wanted}, headers=VIETNAMESE).text
+
+
+def test_a_person_is_found_by_the_full_name(sign_in: SignIn, trip: dict[str, str]) -> None:
+    auditor = sign_in("auditor")
+    rows = auditor.get("/api/v1/audit", params={"action": "trips.create"}).json()
+    named = auditor.get("/api/v1/audit", params={"q": rows[0]["actor"], "action": "trips."}).json()
+    assert [row["action"] for row in named] == ["trips.create"]
+
+
+@pytest.mark.parametrize("language", ["vi", "zh"])
+def test_acts_have_words_in_every_language(language: str) -> None:
+    catalogue = load_catalogues()[language]
+    texts = {*SUBJECTS.values(), *VERBS.values(), *OBJECTS.values()} - {"Webhook", "Webhooks", "Container"}
+    assert {text for text in texts if catalogue.gettext(text) == text} == set()

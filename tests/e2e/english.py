@@ -1,0 +1,48 @@
+"""Text from the machine on a page in another language: English words of messages, and identifiers. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from babel.messages.pofile import read_po
+
+from tests.messages import LOCALE_DIR
+
+WORD = re.compile(r"[^\W\d_]+")
+IDENTIFIER = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
+SHORTEST = 4
+"""Shorter words are units, or words of both languages."""
+MEANT = re.compile(
+    r"English|Simulated data|\bdemo\.\w+|\b(?:(?:toward|away|heading)_enters|camera_id|silent_after_s)\b|\blong\b",
+    re.IGNORECASE,
+)
+"""What looks English on purpose: the name of the language, the mark of the demonstration and its user names, keys of
+the set-up of cameras, which is written as JSON; and a syllable of dragon fruit."""
+
+
+def machine_text(text: str, language: str) -> list[str]:
+    """What of a page's text was not meant for readers of `language`, in order, each once."""
+    text = MEANT.sub(" ", text)
+    english = _english_words(language)
+    words = [word for word in WORD.findall(text) if word.isascii() and word.casefold() in english]
+    return list(dict.fromkeys([*IDENTIFIER.findall(text), *words]))
+
+
+@cache
+def _english_words(language: str) -> frozenset[str]:
+    """Words of the message ids that no translation into a language has."""
+    ids, translations = set[str](), set[str]()
+    for msgid, msgstr in _messages(language):
+        ids |= {word.casefold() for word in WORD.findall(msgid) if word.isascii() and len(word) >= SHORTEST}
+        translations |= {word.casefold() for word in WORD.findall(msgstr)}
+    return frozenset(ids - translations)
+
+
+def _messages(language: str) -> Iterator[tuple[str, str]]:
+    for path in sorted((LOCALE_DIR / language).glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file):
+                if message.id and message.string:
+                    yield str(message.id), str(message.string)
