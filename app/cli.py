@@ -386,7 +386,7 @@ def reencrypt(data_dir: DataDir = VAR) -> None:
     from app.ops.running import find_settings
 
     done = run(find_settings(data_dir))
-    typer.echo(f"{done.values} values are under the first key, {done.digests} digests were made anew.")
+    typer.echo(f"{done.values} values are under the first key, {done.digests} digests were made again.")
 
 
 def _run_terminal_gateway(protocol: str, host: str, port: int, data_dir: Path) -> None:

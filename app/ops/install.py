@@ -174,7 +174,7 @@ def load_tables() -> None:
 
 
 class Reencrypted(NamedTuple):
-    """How many values were brought under the first key, and how many digests were made anew."""
+    """How many values were brought under the first key, and how many digests were made again."""
 
     values: int
     digests: int

@@ -1,4 +1,4 @@
-"""Columns of keyed digests that find what stands encrypted beside them, and making them anew under another key.
+"""Columns of keyed digests that find what stands encrypted beside them, and making them again under another key.
 
 A column says once of which columns of its row it is made, and how:
 
@@ -48,7 +48,7 @@ def digest_columns(metadata: MetaData) -> Iterator[tuple[Table, Column[Any]]]:
 
 
 def rewrite_digests(connection: Connection, metadata: MetaData) -> int:
-    """Make every digest anew under the key of the settings, for one that was changed; how many columns of rows.
+    """Make every digest again under the key of the settings, which may have changed; how many columns of rows.
 
     A row whose new digests another row has already, written since the key was changed, keeps its old ones. One that is
     changed by another at the same time keeps what the other wrote.
