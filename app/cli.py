@@ -381,11 +381,12 @@ def gateway(name: Annotated[str, typer.Argument(help="What the gateway is called
 
 @app.command()
 def reencrypt(data_dir: DataDir = VAR) -> None:
-    """Bring every encrypted value in the database under the first of CUAKHAU_ENCRYPTION_KEYS."""
+    """Bring every encrypted value under the first of CUAKHAU_ENCRYPTION_KEYS, digests under CUAKHAU_SECRET_KEY."""
     from app.ops.install import reencrypt as run
     from app.ops.running import find_settings
 
-    typer.echo(f"{run(find_settings(data_dir))} values are under the first key.")
+    done = run(find_settings(data_dir))
+    typer.echo(f"{done.values} values are under the first key, {done.digests} digests were made again.")
 
 
 def _run_terminal_gateway(protocol: str, host: str, port: int, data_dir: Path) -> None:

@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("name", nargs="*", choices=[*NAMES, []], help=f"one of {', '.join(NAMES)}; none for all")
     parser.add_argument("--minutes", type=float, help="how long a measurement that can be of any length takes")
     parser.add_argument("--hours", type=float, help="the same in hours")
+    parser.add_argument("--inputs", type=int, help="how many inputs a decoder is fuzzed with")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     arguments = parser.parse_args()
     names: list[str] = arguments.name or NAMES
@@ -26,8 +27,9 @@ def main() -> None:
     for name in names:
         print(f"── {name}", flush=True)
         run = importlib.import_module(f"bench.{name}").run
-        has_length = minutes is not None and "minutes" in inspect.signature(run).parameters
-        figures[name] = run(minutes=minutes) if has_length else run()
+        said = {"minutes": minutes, "inputs": arguments.inputs}
+        taken = inspect.signature(run).parameters
+        figures[name] = run(**{key: value for key, value in said.items() if value is not None and key in taken})
         for key, value in figures[name].items():
             print(f"  {key:<34} {value:.4g}" if isinstance(value, float) else f"  {key:<34} {value}", flush=True)
     if arguments.json:

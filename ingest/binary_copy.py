@@ -18,6 +18,7 @@ _HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER = b"\xff\xff"
 _POSTGRES_EPOCH_US = 946_684_800_000_000
 """2000-01-01 UTC, from which PostgreSQL counts, in microseconds since 1970."""
+_FEW_KEYS = 4_096
 _EWKB_POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("srid", "<u4"), ("x", "<f8"), ("y", "<f8")])
 
 
@@ -82,8 +83,7 @@ def encode(columns: Sequence[Column]) -> bytes:
         low = int(column.lengths.min(initial=0))
         span = int(column.lengths.max(initial=0)) - low + 1
         if span > 1:
-            # lengths of a few columns are what differs; the key is dense enough never to overflow
-            _, key = np.unique(key * span + (column.lengths - low), return_inverse=True)
+            key = _numbered(key * span + (column.lengths - low))
     groups = [np.flatnonzero(key == group) for group in range(int(key.max(initial=0)) + 1)] if key.any() else None
     parts = [_HEADER]
     for chosen in groups if groups is not None else [slice(None)]:
@@ -97,6 +97,17 @@ def _fixed(values: npt.NDArray[Any], null: npt.NDArray[np.bool_] | None) -> Colu
     if null is not None:
         lengths[null] = -1
     return Column(values, lengths)
+
+
+def _numbered(key: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Keys from 0 by their place among those that occur, so that many columns' lengths together never overflow.
+
+    Most lengths differ by little and in few columns: then counting is less work than sorting.
+    """
+    if int(key.max(initial=0)) > 4 * len(key) + _FEW_KEYS:
+        return np.unique(key, return_inverse=True)[1].astype(np.int64)
+    is_present = np.bincount(key) > 0
+    return (np.cumsum(is_present) - 1)[key]
 
 
 def _encode_group(columns: Sequence[Column], chosen: Any) -> bytes:

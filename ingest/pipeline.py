@@ -149,10 +149,12 @@ def validate(batch: Batch, context: Context) -> None:
     batch.counts[refused("too_old")] += int((too_old & ~repeat).sum())
     batch.counts[refused("future")] += int((future & ~repeat).sum())
     batch.counts[refused("far")] += int((far & ~(repeat | too_old | future)).sum())
-    batch.fixes = ordered[keep]
+    batch.fixes = ordered if keep.all() else ordered[keep]
     if batch.attributes is not None:
         batch.attributes = [batch.attributes[row] for row in order[keep].tolist()]
-    batch.vehicles, batch.vehicle_of = np.unique(batch.fixes["vehicle_id"].astype(np.int64), return_inverse=True)
+    vehicle_id = batch.fixes["vehicle_id"].astype(np.int64)
+    begins = np.diff(vehicle_id, prepend=-1) != 0  # they are in order: no need to sort them once more
+    batch.vehicles, batch.vehicle_of = vehicle_id[begins], np.cumsum(begins) - 1
     missing = context.latest.missing(batch.vehicles)
     if missing:
         with context.engine.connect() as connection:
@@ -194,8 +196,9 @@ def match(batch: Batch, context: Context) -> None:
     last = np.flatnonzero(np.diff(batch.vehicle_of[trusted], append=-1))
     batch.newest = trusted[last]
     with_trusted = np.unique(batch.vehicle_of[trusted])
+    own = trusted if len(trusted) < len(fixes) else slice(None)
     batch.events = site_events(
-        as_fixes(fixes[trusted]), take(places, trusted), context.latest.places(batch.slots[with_trusted])
+        as_fixes(fixes[own]), take(places, own), context.latest.places(batch.slots[with_trusted])
     )
     _describe(batch, context, trusted, last)
 
@@ -278,12 +281,11 @@ def store(batch: Batch, context: Context) -> None:
 
 def _out_of_order(batch: Batch, context: Context) -> Flags:
     """Fixes older than some that were judged without them, so that the vehicle's way is to be taken again."""
-    known = context.latest.rows[batch.slots][batch.vehicle_of]
-    fixes = batch.fixes
-    between = ~batch.late & (fixes["time_us"] <= known["stored_us"])
-    among_suspects = fixes["time_us"] <= known["suspect_us"].max(axis=1)
+    known, of, fixes = context.latest.rows[batch.slots], batch.vehicle_of, batch.fixes
+    between = ~batch.late & (fixes["time_us"] <= known["stored_us"][of])
+    among_suspects = fixes["time_us"] <= known["suspect_us"].max(axis=1)[of]
     found: Flags = (batch.late & ~batch.second) | (
-        between & (among_suspects | (fixes["device_id"] != known["leader_id"]))
+        between & (among_suspects | (fixes["device_id"] != known["leader_id"][of]))
     )
     return found
 
@@ -299,7 +301,8 @@ def _advance(batch: Batch, context: Context) -> None:
     rows["passage"][slots] = batch.passage
     for name, values in zip(("leader_id", "leader_us", "leader_since_us"), batch.leader, strict=True):
         rows[name][batch.slots] = values
-    np.maximum.at(rows["stored_us"], batch.slots[batch.vehicle_of], batch.fixes["time_us"])
+    last_us = batch.fixes["time_us"][np.flatnonzero(np.diff(batch.vehicle_of, append=-1))]  # of each vehicle
+    rows["stored_us"][batch.slots] = np.maximum(rows["stored_us"][batch.slots], last_us)
     for row in np.flatnonzero(batch.jump).tolist():  # in order of time
         fix = batch.fixes[row]
         slot = batch.slots[batch.vehicle_of[row]]
@@ -396,6 +399,8 @@ def _last_columns(batch: Batch, context: Context, columns: list[binary_copy.Colu
 
 
 def _chosen(columns: list[binary_copy.Column], rows: Any) -> list[binary_copy.Column]:
+    if rows.dtype == np.bool_ and rows.all():
+        return columns
     return [binary_copy.Column(column.values[rows], column.lengths[rows]) for column in columns]
 
 

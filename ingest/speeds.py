@@ -112,7 +112,7 @@ def judge_speeds(fixes: npt.NDArray[np.void], slot: Indices, units: npt.NDArray[
     elapsed_s[~(elapsed_s > 0.0)] = np.nan
     moved_m = distance_m(earlier("lon"), earlier("lat"), fixes["lon"][order], fixes["lat"][order])
     _vote(units, own, elapsed_s, moved_m, earlier("speed_mps"), reported)
-    learned = _decide(units, np.unique(own))
+    learned = _decide(units, own[first])
 
     last = np.flatnonzero(np.diff(own, append=-1))
     newer = time_us[last] > units["time_us"][own[last]]

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.checkpoints.vocabulary import Part, SeenBy, Verdict, WarningKind
+from app.platform.digest_columns import made_of
 from app.platform.encryption import EncryptedJson
 from app.platform.json import JsonObject
+from app.platform.personal_fields import DIGEST_CHARACTERS, digest
 from app.platform.sealed_json import SealedJson
 from geo.database import Base, one_of
 
+_NAMED_BY: Final = {
+    f"{WarningKind.COMBINATION}:{Part.DRIVER}:": "seen",
+    f"{WarningKind.SYMPTOMS}:measured ": "temperature_c",
+}
+"""What an override's identity begins with where a digest follows, and what in its details that is of."""
+_DIGEST_AT_END: Final = re.compile(rf"({'|'.join(map(re.escape, _NAMED_BY))})[0-9a-f]{{{DIGEST_CHARACTERS}}}")
 IS_STANDING = "verdict IS DISTINCT FROM 'explained'"
+
+
+def _digests(row: JsonObject, name: str) -> list[str]:
+    """Of a row whose `personal` is of a driver, the digests of what stands there under a name; else none."""
+    personal = row["personal"]
+    return [digest(value) for value in personal[name]] if isinstance(personal, dict) else []
+
+
+def _identity(row: JsonObject) -> str | None:
+    """What an override is known by; of a driver and of a temperature the digest at its end is made of the details."""
+    identity, details = str(row["identity"]), row["details"]
+    found = _DIGEST_AT_END.fullmatch(identity)
+    value = details.get(_NAMED_BY[found[1]]) if found is not None and isinstance(details, dict) else None
+    return None if found is None or value is None else f"{found[1]}{digest(value)}"
 
 
 class ObservationRow(Base):
@@ -34,7 +58,9 @@ class ObservationRow(Base):
     trip_id: Mapped[int] = mapped_column(ForeignKey("app.trip.trip_id"))
     step: Mapped[str]
     part: Mapped[str]
-    vals: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    vals: Mapped[list[str]] = mapped_column(
+        ARRAY(TEXT), info=made_of(("personal",), lambda row: _digests(row, "vals") or None)
+    )
     personal: Mapped[JsonObject | None] = mapped_column(EncryptedJson)
     at: Mapped[datetime]
     account_id: Mapped[int] = mapped_column(ForeignKey("app.account.account_id"))
@@ -60,8 +86,10 @@ class FindingRow(Base):
     trip_id: Mapped[int] = mapped_column(ForeignKey("app.trip.trip_id"))
     other_trip_id: Mapped[int | None] = mapped_column(ForeignKey("app.trip.trip_id"))
     part: Mapped[str]
-    seen: Mapped[str]
-    declared: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    seen: Mapped[str] = mapped_column(info=made_of(("personal",), lambda row: next(iter(_digests(row, "seen")), None)))
+    declared: Mapped[list[str]] = mapped_column(
+        ARRAY(TEXT), info=made_of(("personal",), lambda row: _digests(row, "declared") or None)
+    )
     personal: Mapped[JsonObject | None] = mapped_column(EncryptedJson)
     seen_by: Mapped[str]
     step: Mapped[str | None]
@@ -89,7 +117,7 @@ class OverrideRow(Base):
     gate_id: Mapped[str]
     step: Mapped[str]
     kind: Mapped[str]
-    identity: Mapped[str]
+    identity: Mapped[str] = mapped_column(info=made_of(("identity", "details"), _identity))
     message: Mapped[str]
     details: Mapped[JsonObject] = mapped_column(SealedJson(also=("seen", "declared")), server_default=text("'{}'"))
     reason: Mapped[str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from app.declarations.differences import Difference
@@ -22,6 +22,16 @@ def digests_of(data: Mapping[str, object]) -> list[str]:
     numbers = [str(data[name]) for name in sorted(NUMBERS) if data.get(name)]
     found = {digest(number) for number in numbers} | {digest(squeeze(number)) for number in numbers}
     return sorted(found | name_digests(str(data.get("driver_name") or "")))
+
+
+def digests_in(name: str) -> Callable[[JsonObject], list[str] | None]:
+    """Of a row that holds a declaration's data in the column `name`: the digests; `None` if it holds none."""
+
+    def make(values: JsonObject) -> list[str] | None:
+        data = values[name]
+        return digests_of(data) if isinstance(data, dict) else None
+
+    return make
 
 
 def project(data: JsonObject, role: Role) -> JsonObject:

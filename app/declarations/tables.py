@@ -9,8 +9,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
 from app.declarations.documents import Question, Remarks, ReturnReasons, StoredProblem
-from app.declarations.personal import digests_of
+from app.declarations.personal import digests_in, digests_of
 from app.declarations.vocabulary import ImportStatus, RowState, SightingOutcome
+from app.platform.digest_columns import made_of
 from app.platform.encryption import EncryptedBytes
 from app.platform.json import JsonObject
 from app.platform.sealed_json import SealedJson
@@ -47,7 +48,9 @@ class DeclarationRow(Base):
     status: Mapped[str]
     data: Mapped[JsonObject] = mapped_column(SealedJson)
     """A `Form` as JSON; what it says of the driver and of health is encrypted."""
-    driver_digests: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    driver_digests: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default=text("'{}'"), info=made_of(("data",), digests_in("data"))
+    )
     """Digests of the driver's name, its words and numbers (`personal.digests_of`), which find what is encrypted."""
     created_at: Mapped[datetime]
     created_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
@@ -113,7 +116,9 @@ class DeclarationImportRow(Base):
     plate: Mapped[str] = mapped_column(server_default="")
     goods: Mapped[str] = mapped_column(server_default="")
     written: Mapped[JsonObject] = mapped_column(SealedJson)
-    driver_digests: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    driver_digests: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default=text("'{}'"), info=made_of(("written",), digests_in("written"))
+    )
     reading: Mapped[list[StoredProblem]] = mapped_column(SealedJson, server_default=text("'[]'"))
     problems: Mapped[list[StoredProblem]] = mapped_column(SealedJson, server_default=text("'[]'"))
     notes: Mapped[list[StoredProblem]] = mapped_column(SealedJson, server_default=text("'[]'"))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import make_url, select
 from sqlalchemy.orm import Session
@@ -16,7 +17,7 @@ from app.fees import bank, tariffs
 from app.gates.adding import join_corridor, replace_corridor
 from app.gates.service import seed_profiles
 from app.ops import migrate
-from app.platform import audit, audit_heads, encryption_store
+from app.platform import audit, audit_heads, digest_columns, encryption_store
 from app.platform.actions import ActionContext
 from app.platform.encryption import key_ring
 from app.procedures import service as procedures
@@ -166,9 +167,23 @@ def sign_audit_head(settings: Settings) -> str | None:
     return None if head is None else head.line()
 
 
-def reencrypt(settings: Settings) -> int:
-    """Bring every encrypted value under the first of the settings' keys; how many values."""
+def load_tables() -> None:
+    """Have every table of the application in the metadata."""
     for tables in sorted(Path(__file__).parents[1].glob("*/tables.py")):
         import_module(f"app.{tables.parent.name}.tables")
+
+
+class Reencrypted(NamedTuple):
+    """How many values were brought under the first key, and how many digests were made again."""
+
+    values: int
+    digests: int
+
+
+def reencrypt(settings: Settings) -> Reencrypted:
+    """Bring every encrypted value under the first of the settings' keys, and every digest under their secret key."""
+    load_tables()
     with transaction(settings) as session:
-        return encryption_store.reencrypt(session.connection(), Base.metadata, key_ring())
+        connection = session.connection()
+        values = encryption_store.reencrypt(connection, Base.metadata, key_ring())
+        return Reencrypted(values, digest_columns.rewrite_digests(connection, Base.metadata))

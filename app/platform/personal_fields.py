@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from hashlib import sha256
@@ -68,6 +68,11 @@ def name_digests(name: str) -> set[str]:
 def word_digest(word: str) -> str:
     """The digest of a folded word that `name_digests` has of a name with this word."""
     return digest(f"{_NAME_WORD}{word}")
+
+
+def person_digest(numbers: Iterable[str], name: str) -> str:
+    """What stands for a person who is known by numbers and a name."""
+    return digest("".join(sorted(digest(number) for number in numbers)) + fold(name))
 
 
 def is_personal(name: object) -> bool:

@@ -18,7 +18,7 @@ from app.platform.actions import ActionContext
 from app.platform.encryption import key_ring
 from app.platform.json import JsonObject
 from app.platform.labels import N_
-from app.platform.personal_fields import digest, name_digests, without_persons
+from app.platform.personal_fields import digest, name_digests, person_digest, without_persons
 from app.platform.sealed_json import seal
 from app.privacy import drivers_store as store
 from app.privacy.drivers_store import Kept
@@ -92,7 +92,7 @@ class Driver:
     @property
     def digest(self) -> str:
         """What stands for the person where nothing else may."""
-        return digest("".join(sorted(digest(number) for number in self.numbers)) + fold(self.name))
+        return person_digest(self.numbers, self.name)
 
     @property
     def digests(self) -> list[str]:

@@ -67,7 +67,7 @@ _RULES: Final = (
     *_with("app.trip", _CUSTOMS, "app.declaration", "app.trip_step", "app.trip_event", "app.trip_party"),
     *_with("app.trip", _CUSTOMS, "app.trip_place", "app.trip_vehicle_answer", "app.observation", "app.finding"),
     *_with("app.trip", _CUSTOMS, "app.override", "app.correction", "app.priority_by_hand", "app.transshipment"),
-    *_with("app.trip", _CUSTOMS, "app.outlook"),
+    *_with("app.trip", _CUSTOMS, "app.outlook", "app.misdated_witness"),
     *_with("app.trip", _WORK, "app.booking"),
     *_with("app.transshipment", _CUSTOMS, "app.transshipment_move", "app.transshipment_receiver"),
     *(_aged(f"app.{name}", "received_at", CUSTOMS_DAYS, _CUSTOMS) for name in ("weighing", "scan", "seal_event")),

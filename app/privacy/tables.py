@@ -8,8 +8,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.platform.digest_columns import made_of
 from app.platform.encryption import EncryptedJson
 from app.platform.json import JsonObject
+from app.platform.personal_fields import person_digest
 from app.privacy.vocabulary import HoldSubject, RequestKind, RequestStatus
 from geo.database import Base, one_of
 
@@ -33,6 +35,12 @@ class LegalHold(Base):
     until: Mapped[datetime]
     ended_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
     ended_at: Mapped[datetime | None]
+
+
+def _digest_of_person(values: JsonObject) -> str | None:
+    """What stands for the driver that a request is of, as `Driver.to_record` keeps one."""
+    person = values["person"]
+    return person_digest(person["numbers"], person["name"]) if isinstance(person, dict) else None
 
 
 class PrivacyRequest(Base):
@@ -63,7 +71,7 @@ class PrivacyRequest(Base):
     kind: Mapped[str]
     account_id: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
     person: Mapped[JsonObject | None] = mapped_column(EncryptedJson)
-    person_digest: Mapped[str | None]
+    person_digest: Mapped[str | None] = mapped_column(info=made_of(("person",), _digest_of_person))
     reason: Mapped[str]
     changes: Mapped[JsonObject | None] = mapped_column(EncryptedJson)
     status: Mapped[str]

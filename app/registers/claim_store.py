@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from app.accounts.service import Account, Organisation
 from app.platform.personal_fields import digest
 from app.platform.search import matches
-from app.registers.tables import VehicleClaim, VehicleHolding
+from app.registers.tables import VehicleClaim, VehicleHolding, digest_of_paper
 from app.registers.vocabulary import ClaimStatus, Proof
 from ingest.store import heard_at, refused_as
 from ingest.tables import Device, LastPosition, Vehicle
@@ -137,7 +137,7 @@ def insert_claim(
             vehicle_id=vehicle_id,
             organisation_id=organisation_id,
             paper_number=paper_number,
-            paper_digest=digest(paper_number) if paper_number else "",
+            paper_digest=digest_of_paper({"paper_number": paper_number}),
             note=note,
             claimed_by=claimed_by,
             claimed_at=now,

@@ -14,6 +14,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Text, event
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.platform.digest_columns import made_of
 from app.platform.encryption import EncryptedText
 from app.platform.personal_fields import digest
 from app.registers.vocabulary import (
@@ -63,6 +64,20 @@ class RegisteredVehicle(_Entry, Base):
     """In normal form; what tells the vehicle from others whatever plate it carries. Empty: not known."""
 
 
+NUMBERS: Final = ("phone", "paper_number", "licence_number")
+"""What identifies a driver beside the name."""
+
+
+def digests_of(values: Mapping[str, object]) -> list[str]:
+    """The digests of a driver's numbers, by the columns that hold these."""
+    return sorted({digest(values[name]) for name in NUMBERS if values.get(name)})
+
+
+def digest_of_paper(values: Mapping[str, object]) -> str:
+    """The digest of the number of a registration certificate, empty where none is given."""
+    return digest(values["paper_number"]) if values["paper_number"] else ""
+
+
 class RegisteredDriver(_Entry, Base):
     """A driver as the enterprise keeps them on file; `account_id` if they sign in here.
 
@@ -96,18 +111,11 @@ class RegisteredDriver(_Entry, Base):
     paper_number: Mapped[str] = mapped_column(EncryptedText, default="")
     paper_expires: Mapped[date | None]
     licence_number: Mapped[str] = mapped_column(EncryptedText, default="")
-    number_digests: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    number_digests: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default=text("'{}'"), info=made_of(NUMBERS, digests_of)
+    )
     licence_class: Mapped[str] = mapped_column(server_default="")
     licence_expires: Mapped[date | None]
-
-
-NUMBERS: Final = ("phone", "paper_number", "licence_number")
-"""What identifies a driver beside the name."""
-
-
-def digests_of(values: Mapping[str, object]) -> list[str]:
-    """The digests of a driver's numbers, by the columns that hold these."""
-    return sorted({digest(values[name]) for name in NUMBERS if values.get(name)})
 
 
 @event.listens_for(RegisteredDriver, "before_insert")
@@ -190,7 +198,7 @@ class VehicleClaim(Base):
     organisation_id: Mapped[int] = mapped_column(ForeignKey("app.organisation.organisation_id"))
     paper_number: Mapped[str] = mapped_column(EncryptedText, server_default="")
     """Number of the registration certificate, which a desk compares with the paper."""
-    paper_digest: Mapped[str] = mapped_column(server_default="")
+    paper_digest: Mapped[str] = mapped_column(server_default="", info=made_of(("paper_number",), digest_of_paper))
     """Finds it where it is typed whole."""
     note: Mapped[str] = mapped_column(server_default="")
     status: Mapped[str] = mapped_column(server_default=ClaimStatus.OPEN)

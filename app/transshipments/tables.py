@@ -9,6 +9,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Numeric, Te
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.declarations.personal import digests_in
+from app.platform.digest_columns import made_of
 from app.platform.json import JsonObject
 from app.platform.sealed_json import SealedJson
 from app.transshipments.vocabulary import TransshipmentStatus
@@ -88,6 +90,8 @@ class TransshipmentReceiver(Base):
     plate: Mapped[str] = mapped_column(primary_key=True)
     trailer_plate: Mapped[str | None]
     details: Mapped[JsonObject] = mapped_column(SealedJson, server_default=text("'{}'"))
-    driver_digests: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    driver_digests: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default=text("'{}'"), info=made_of(("details",), digests_in("details"))
+    )
     trip_id: Mapped[int | None] = mapped_column(ForeignKey("app.trip.trip_id"))
     turn: Mapped[int | None]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -22,14 +23,16 @@ from app.trips.place_store import PlaceRow, StageUpdate
 from app.trips.presence import Presence, SheetState, judge, stage_at, stage_of
 from app.trips.presence_places import Geography
 from app.trips.presence_reading import StepPlaces, frame_of, witness_of
-from app.trips.presence_rules import Source, Trust
-from app.trips.presence_store import TripSeen, WitnessRow
+from app.trips.presence_rules import PresenceRules, Source, Trust, Witness, by_present
+from app.trips.presence_store import POSITION_REF, TripSeen
 from app.trips.presence_story import Begin
 from app.trips.store import insert_events
 from app.trips.timeline import audience_of
 from app.trips.vocabulary import PlaceKind, Stage
 from geo.store import load_corridor
 
+_WHILE_ASKED: Final = timedelta(seconds=1)
+"""No two acts of persons at one truck are nearer to each other."""
 OPENING_ROLES = (str(Role.TRAFFIC_POLICE),)
 
 
@@ -72,9 +75,7 @@ class PresenceKeeper:
 
     def judge_trips(self, session: Session, trips: Sequence[TripSeen], now: datetime) -> dict[int, Presence]:
         """Where the trucks of trips are now, by trip; nothing is written."""
-        geography = self.geography(session)
-        seen = presence_store.load_witnesses(session, trips)
-        return {trip.trip_id: self._judge(trip, seen.get(trip.trip_id, ()), geography, now) for trip in trips}
+        return self._judge_trips(session, trips, self._witnesses(session, trips), now)
 
     def lock_trips_of(self, session: Session, plate_norm: str) -> list[int]:
         """The open trip of a truck by its plate, locked until the transaction ends; none if it has none."""
@@ -100,7 +101,9 @@ class PresenceKeeper:
         session = action.session
         locked = presence_store.lock_trips(session, trip_ids, skip_locked=skip_locked)
         trips = presence_store.load_trips(session, locked)
-        judged = self.judge_trips(session, trips, action.now)
+        witnesses = self._witnesses(session, trips)
+        _keep_misdated(session, witnesses, action.now, self.geography(session).rules)
+        judged = self._judge_trips(session, trips, witnesses, action.now)
         found = [_settled(trip, judged[trip.trip_id], is_finished=trip.trip_id in finished) for trip in trips]
         settled = [each for each in found if not each.is_mere_doubt]
         kept = place_store.load_places(session, [trip.trip_id for trip in trips])
@@ -121,12 +124,41 @@ class PresenceKeeper:
         yard_ledger.follow(session, [(each.trip, each.presence) for each in settled], action.now, former)
         return found
 
-    def _judge(self, trip: TripSeen, rows: Collection[WitnessRow], geography: Geography, now: datetime) -> Presence:
-        frame = frame_of(trip)
-        made = (witness_of(frame, row, self.steps, geography) for row in rows)
-        witnesses = [witness for witness in made if witness is not None]
-        as_of = max([now, frame.begin, *(witness.moment for witness in witnesses)])
-        return judge(frame, witnesses, as_of, geography.rules)
+    def _witnesses(self, session: Session, trips: Sequence[TripSeen]) -> dict[int, list[Witness]]:
+        geography = self.geography(session)
+        seen = presence_store.load_witnesses(session, trips)
+        found: dict[int, list[Witness]] = {}
+        for trip in trips:
+            made = (witness_of(frame_of(trip), row, self.steps, geography) for row in seen.get(trip.trip_id, ()))
+            found[trip.trip_id] = [witness for witness in made if witness is not None]
+        return found
+
+    def _judge_trips(
+        self, session: Session, trips: Sequence[TripSeen], seen: dict[int, list[Witness]], now: datetime
+    ) -> dict[int, Presence]:
+        rules = self.geography(session).rules
+        judged: dict[int, Presence] = {}
+        for trip in trips:
+            frame, own = frame_of(trip), seen[trip.trip_id]
+            later = by_present(own, now, rules)
+            witnesses = [later.get(witness, witness) for witness in own]
+            judged[trip.trip_id] = judge(frame, witnesses, max(now, frame.begin), rules)
+        return judged
+
+
+def _keep_misdated(session: Session, seen: dict[int, list[Witness]], now: datetime, rules: PresenceRules) -> None:
+    """Keep which witnesses are of after the present: the next judgement must not take that for their time again.
+
+    Not what comes in while this is asked, nor of a position: its row is the next one's too.
+    """
+    found = [
+        (trip_id, witness.ref, known.known_at)
+        for trip_id, own in seen.items()
+        for witness, known in by_present(own, now, rules).items()
+        if witness.moment - now > (_WHILE_ASKED if witness.trust >= Trust.PERSON else rules.clock_tolerance)
+        and not witness.ref.startswith(POSITION_REF)
+    ]
+    presence_store.insert_misdated(session, found)
 
 
 def _settled(trip: TripSeen, presence: Presence, *, is_finished: bool) -> Settled:

@@ -8,7 +8,7 @@ from typing import Final
 
 from app.trips.place_store import PositionRow, SightRow
 from app.trips.presence_places import Geography, heads_to_border, is_past
-from app.trips.presence_rules import Place, Source, Spot, TripFrame, Trust, Witness, WitnessKind
+from app.trips.presence_rules import Place, Source, Spot, TripFrame, Trust, Witness, WitnessKind, no_later
 from app.trips.presence_store import TripSeen, WitnessRow
 from app.trips.presence_witnesses import (
     Fix,
@@ -55,6 +55,13 @@ def frame_of(trip: TripSeen) -> TripFrame:
 
 def witness_of(frame: TripFrame, row: WitnessRow, steps: StepPlaces, geography: Geography) -> Witness | None:
     """What a row says of where the truck was; `None` if nothing."""
+    witness = _witness_of(frame, row, steps, geography)
+    if witness is None or row.no_later_than is None:
+        return witness
+    return no_later(witness, row.no_later_than, geography.rules)
+
+
+def _witness_of(frame: TripFrame, row: WitnessRow, steps: StepPlaces, geography: Geography) -> Witness | None:
     match row.source:
         case "act":
             return _act(frame, row, steps, geography)

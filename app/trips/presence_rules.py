@@ -17,7 +17,7 @@ else is a contradiction: a truck may turn round, leave and come back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from functools import cached_property
@@ -27,6 +27,7 @@ from typing import Any, Final
 from app.trips.vocabulary import Direction, PlaceKind
 
 EARTH_RADIUS_M: Final = 6_371_008.8
+_INSTANT: Final = timedelta(microseconds=1)
 
 
 class Source(StrEnum):
@@ -111,6 +112,7 @@ class Witness:
 
     `time` is when it happened, `known_at` when the platform came to know. `probability` is the chance that it is this
     trip's truck. `ref` names the row it stands for (`plate_read:17`), the same each time; a witness told twice is one.
+    With `is_misdated` a clock far ahead wrote its times: it happened at `known_at` at the latest, perhaps well before.
     """
 
     source: Source
@@ -122,6 +124,7 @@ class Witness:
     probability: float = 0.9
     spot: Spot | None = None
     ref: str = ""
+    is_misdated: bool = False
 
     @cached_property
     def moment(self) -> datetime:
@@ -154,6 +157,27 @@ def without_repeats(witnesses: Iterable[Witness]) -> list[Witness]:
         if known is None or witness.known_at < known.known_at:
             found[witness.identity] = witness
     return list(found.values())
+
+
+def no_later(witness: Witness, known_at: datetime, rules: PresenceRules) -> Witness:
+    """A witness that was known at a time, whatever the clock that wrote it showed."""
+    is_far = witness.moment - known_at > rules.clock_tolerance
+    return replace(witness, known_at=min(witness.known_at, known_at), is_misdated=is_far)
+
+
+def by_present(witnesses: Iterable[Witness], now: datetime, rules: PresenceRules) -> dict[Witness, Witness]:
+    """Witnesses of after the present, each with what it is at the present: known just before it, in their order.
+
+    Whoever wrote them, it was not in the future; their clock ran ahead, and they hide nothing that is seen from now on.
+    """
+    later = sorted(
+        (witness for witness in witnesses if witness.moment > now),
+        key=lambda witness: (witness.moment, witness.identity),
+    )
+    return {
+        witness: no_later(witness, now - place * _INSTANT, rules)
+        for place, witness in zip(range(len(later), 0, -1), later, strict=True)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +283,7 @@ class Contradiction:
 
 
 def contradiction(a: Witness, b: Witness, rules: PresenceRules = DEFAULT_RULES) -> Contradiction | None:
-    """Why two witnesses cannot both be true, `None` if they can."""
+    """Why two witnesses cannot both be true, `None` if they can. How long a misdated one was before is unknown."""
     if a.spot is None or b.spot is None or a.spot is b.spot:
         return None
     gap_s = abs((a.moment - b.moment).total_seconds())
@@ -267,4 +291,6 @@ def contradiction(a: Witness, b: Witness, rules: PresenceRules = DEFAULT_RULES) 
     if distance_m <= rules.max_mps * (gap_s + rules.clock_tolerance.total_seconds()):
         return None
     first, second = sorted((a, b), key=lambda witness: (witness.moment, witness.identity))
+    if first.is_misdated:
+        return None
     return Contradiction(first, second, distance_m, gap_s)

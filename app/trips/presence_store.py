@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app.trips.presence_tables import MisdatedWitness
 from app.trips.tables import IS_OPEN
 from app.trips.vocabulary import PlaceKind, Stage
 
@@ -44,7 +46,8 @@ class WitnessRow:
     """Something seen of a trip's truck, as it is stored.
 
     `source` is what stored it (`act read weighing scan movement event sight position`), `what` what it says
-    (`confirm`, `enter`, a kind of witness …), `step` the step or station, `at_kind` a place's kind.
+    (`confirm`, `enter`, a kind of witness …), `step` the step or station, `at_kind` a place's kind. `no_later_than`
+    is when it was found to be of after the present.
     """
 
     trip_id: int
@@ -65,6 +68,7 @@ class WitnessRow:
     radius_m: float | None
     road: str | None
     km: float | None
+    no_later_than: datetime | None
 
 
 # Trips
@@ -166,6 +170,8 @@ def begin_and_until(session: Session, trip_id: int) -> tuple[datetime, datetime 
 
 # Witnesses
 
+POSITION_REF: Final = "position:"
+"""What the `ref` of a vehicle's newest position begins with; the position changes, the `ref` does not."""
 _NO_PLACE = "NULL::text, NULL::text, NULL::text, NULL::text, NULL::text"
 _NO_SPOT = "NULL::float8, NULL::float8, NULL::float8, NULL::text, NULL::float8"
 _OWN = "f.begin <= {time} AND (f.until IS NULL OR {time} < f.until)"
@@ -202,12 +208,13 @@ _WITNESSES: Final = f"""
         FROM unnest(CAST(:trip_id AS integer[]), CAST(:vehicle_id AS integer[]), CAST(:plate_norm AS text[]),
                     CAST(:begin AS timestamptz[]), CAST(:until AS timestamptz[]))
              AS f (trip_id, vehicle_id, plate_norm, begin, until)
-    )
+    ), seen AS (
     SELECT f.trip_id, 'act' AS source, 'trip_event:' || e.event_id AS ref, e.at AS time, e.at AS known_at,
            coalesce(e.data ->> 'act', e.kind) AS what, e.data ->> 'step' AS step, a.gate_id,
            e.data ->> 'yard_id' AS site_id,
            NULL::text AS at_kind, 0.99::float8 AS probability, coalesce(e.data ->> 'ends', '') = 'true' AS is_sure,
-           e.actor_id IS NOT NULL AS by_person, {_NO_SPOT}
+           e.actor_id IS NOT NULL AS by_person, NULL::float8 AS lon, NULL::float8 AS lat, NULL::float8 AS radius_m,
+           NULL::text AS road, NULL::float8 AS km
     FROM frame f JOIN app.trip_event e ON e.trip_id = f.trip_id LEFT JOIN app.account a ON a.account_id = e.actor_id
     WHERE e.kind = 'arrival' OR {_TURNED_BACK}
         OR (e.kind = 'sheet' AND (
@@ -261,7 +268,7 @@ _WITNESSES: Final = f"""
            s.place_kind, NULL, NOT s.is_suspect, false, s.lon, s.lat, s.radius_m, s.road, s.km
     FROM frame f JOIN app.trip_sight s ON s.trip_id = f.trip_id AND (f.until IS NULL OR s.time <= f.until)
     UNION ALL
-    SELECT f.trip_id, 'position', 'position:' || f.vehicle_id, p.time, p.received_at, s.kind, NULL, s.gate_id,
+    SELECT f.trip_id, 'position', '{POSITION_REF}' || f.vehicle_id, p.time, p.received_at, s.kind, NULL, s.gate_id,
            s.site_id, s.place_kind, NULL, NOT s.is_suspect, false, ST_X(p.geom), ST_Y(p.geom),
            greatest(coalesce(p.accuracy_m, 0), 20), g.road, p.km
     FROM frame f JOIN ingest.last_position p ON p.vehicle_id = f.vehicle_id
@@ -269,6 +276,10 @@ _WITNESSES: Final = f"""
     CROSS JOIN LATERAL (SELECT * FROM app.trip_sight s WHERE s.trip_id = f.trip_id
                         ORDER BY s.time DESC, s.sight_id DESC LIMIT 1) s
     WHERE p.device_id > 0 AND p.time > s.time AND {_OWN.format(time="p.time")}
+    )
+    SELECT s.trip_id, s.source, s.ref, s.time, s.known_at, s.what, s.step, s.gate_id, s.site_id, s.at_kind,
+           s.probability, s.is_sure, s.by_person, s.lon, s.lat, s.radius_m, s.road, s.km, m.known_at
+    FROM seen s LEFT JOIN app.misdated_witness m ON m.trip_id = s.trip_id AND m.ref = s.ref
 """  # noqa: S608 - constants of this module
 """What was seen of trips. A device with a negative number is a camera: its reads are witnesses themselves.
 
@@ -287,6 +298,13 @@ def load_witnesses(session: Session, trips: Sequence[TripSeen]) -> dict[int, lis
         for row in session.execute(text(_WITNESSES), columns):
             found[row.trip_id].append(WitnessRow(*row))
     return found
+
+
+def insert_misdated(session: Session, found: Collection[tuple[int, str, datetime]]) -> None:
+    """Keep of witnesses by trip and `ref` that they happened no later than a time; what is kept already stays."""
+    if found:
+        rows = [{"trip_id": trip_id, "ref": ref, "known_at": known_at} for trip_id, ref, known_at in found]
+        session.execute(insert(MisdatedWitness).on_conflict_do_nothing(), rows)
 
 
 # What is new

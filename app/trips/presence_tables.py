@@ -76,3 +76,17 @@ class TripSight(Base):
     is_suspect: Mapped[bool]
     is_repeat: Mapped[bool]
     """Whether it says what the one before says, a little later: GPS is believed at a site if it says so again."""
+
+
+class MisdatedWitness(Base):
+    """A witness that was of after the present when its trip was judged: a clock that ran ahead wrote it.
+
+    `known_at` is just before that first judgement: it happened no later, and hides nothing that is seen since.
+    """
+
+    __tablename__ = "misdated_witness"
+    __table_args__ = ({"schema": "app"},)
+
+    trip_id: Mapped[int] = mapped_column(ForeignKey("app.trip.trip_id", ondelete="CASCADE"), primary_key=True)
+    ref: Mapped[str] = mapped_column(primary_key=True)
+    known_at: Mapped[datetime]

@@ -26,6 +26,7 @@ from ingest.formats.report import (
     read_flag,
     read_heading,
     read_identifier,
+    read_measured,
     read_number,
     read_time,
     read_unsigned,
@@ -153,7 +154,7 @@ def decode_object(item: object, devices: Sequence[str]) -> Report:
         speed_mps=_speed(item),
         heading_deg=read_heading(_find(item, "heading")[1], key=_find(item, "heading")[0]),
         accuracy_m=read_unsigned(_find(item, "accuracy")[1], key=_find(item, "accuracy")[0]),
-        altitude_m=read_number(_find(item, "altitude")[1], key=_find(item, "altitude")[0]),
+        altitude_m=read_measured(_find(item, "altitude")[1], key=_find(item, "altitude")[0]),
         battery=_battery(item),
         mock=read_flag(_find(item, "mock")[1]),
     )

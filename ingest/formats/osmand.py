@@ -22,6 +22,7 @@ from ingest.formats.report import (
     read_flag,
     read_heading,
     read_identifier,
+    read_measured,
     read_number,
     read_time,
     read_unsigned,
@@ -87,7 +88,7 @@ def decode_pairs(pairs: Iterable[tuple[str, str]]) -> Report:
         speed_mps=None if speed_kn is None else knots_to_mps(speed_kn),
         heading_deg=read_heading(bearing if bearing is not None else heading, key="bearing"),
         accuracy_m=read_unsigned(values.pop("accuracy", None), key="accuracy"),
-        altitude_m=read_number(values.pop("altitude", None), key="altitude"),
+        altitude_m=read_measured(values.pop("altitude", None), key="altitude"),
         battery=None if battery is None else battery / 100.0,
         mock=read_flag(values.pop("mock", None)),
     )
@@ -96,7 +97,7 @@ def decode_pairs(pairs: Iterable[tuple[str, str]]) -> Report:
     else:
         report.keep("valid", False)
     values.pop("valid", None)
-    report.keep("hdop", read_number(values.pop("hdop", None), key="hdop"))
+    report.keep("hdop", read_measured(values.pop("hdop", None), key="hdop"))
     for key, value in values.items():
         report.keep(key, _typed(value))
     for key, stations in radio.items():
@@ -164,7 +165,7 @@ def _decode_location(device: str, location: JsonObject) -> Report:
         speed_mps=read_unsigned(coords.get("speed"), key="coords.speed"),
         heading_deg=read_heading(coords.get("heading"), key="coords.heading"),
         accuracy_m=read_unsigned(coords.get("accuracy"), key="coords.accuracy"),
-        altitude_m=read_number(coords.get("altitude"), key="coords.altitude"),
+        altitude_m=read_measured(coords.get("altitude"), key="coords.altitude"),
         battery=level,
         mock=read_flag(location.get("mock")) or read_flag(coords.get("mock")),
     )

@@ -15,6 +15,7 @@ from ingest.formats.report import (
     read_heading,
     read_identifier,
     read_json,
+    read_measured,
     read_number,
     read_time,
     read_unsigned,
@@ -69,7 +70,7 @@ def _read_feature(feature: object, devices: list[str]) -> Report:
         speed_mps=read_unsigned(properties.get("speed"), key="speed"),
         heading_deg=read_heading(properties.get("course"), key="course"),
         accuracy_m=read_unsigned(properties.get("horizontal_accuracy"), key="horizontal_accuracy"),
-        altitude_m=read_number(properties.get("altitude"), key="altitude"),
+        altitude_m=read_measured(properties.get("altitude"), key="altitude"),
         battery=battery,
     )
     for key, value in properties.items():

@@ -23,6 +23,7 @@ from ingest.formats.report import (
     read_flag,
     read_heading,
     read_identifier,
+    read_measured,
     read_number,
     read_time,
     read_unsigned,
@@ -99,7 +100,7 @@ def _decode_one(message: JsonObject, senders: Sequence[str], topic: str | None) 
         speed_mps=None if speed_kmh is None else kmh_to_mps(speed_kmh),
         heading_deg=read_heading(message.get("cog"), key="cog"),
         accuracy_m=read_unsigned(message.get("acc"), key="acc"),
-        altitude_m=read_number(message.get("alt"), key="alt"),
+        altitude_m=read_measured(message.get("alt"), key="alt"),
         battery=None if battery is None else battery / 100.0,
         mock=read_flag(message.get("mock")),
     )

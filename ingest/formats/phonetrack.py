@@ -6,17 +6,14 @@ pointed at it as well. What it cannot keep, its clients repeat.
 
 from __future__ import annotations
 
-import re
 from urllib.parse import parse_qsl
 
 from geo.errors import MalformedError
 from ingest.formats import flat
 from ingest.formats.gps_format import GpsFormat, IntakeResult, RawMessage
-from ingest.formats.report import JsonObject, Report
+from ingest.formats.report import NO_VALUE, JsonObject, Report
 
 _MAX_FIELDS = 100
-_NO_VALUE = re.compile(r"[%\ufffd][A-Z_]+|\{[\w ]+\}|nan|null|none|undefined|n/a|-|", re.ASCII | re.IGNORECASE)
-"""What clients put where they have no value; `%SPD` (as such or unquoted) and `{speed}` are what nobody filled in."""
 
 
 def decode(message: RawMessage) -> list[Report]:
@@ -37,7 +34,7 @@ def decode(message: RawMessage) -> list[Report]:
         pairs = parse_qsl(text, max_num_fields=_MAX_FIELDS)
     except ValueError:
         raise MalformedError("More than {limit} fields in one message.", limit=_MAX_FIELDS) from None
-    values: JsonObject = {key: value for key, value in pairs if not _NO_VALUE.fullmatch(value.strip())}
+    values: JsonObject = {key: value for key, value in pairs if not NO_VALUE.fullmatch(value.strip())}
     return [flat.decode_object(values, names)]
 
 

@@ -34,6 +34,10 @@ FINER_UNITS = ((1e17, 1e9), (1e14, 1e6))
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+NO_VALUE = re.compile(
+    r"[%\ufffd][A-Z_]+|\{[\w ]+\}|[+-]?(?:nan|inf(?:inity)?)|null|none|undefined|n/a|-|", re.ASCII | re.IGNORECASE
+)
+"""What clients put where they have no value; `%SPD` (as such or unquoted) and `{speed}` are what nobody filled in."""
 _ZONE_AFTER_SPACE = re.compile(r" (\d{2}:?\d{2})$", re.ASCII)
 
 AttributeValue: TypeAlias = str | int | float | bool
@@ -255,15 +259,27 @@ def read_number(value: object, *, key: str) -> float | None:
     return number
 
 
-def read_unsigned(value: object, *, key: str) -> float | None:
-    """A number that clients send as negative when they do not know it: then, and if missing, `None`.
+def read_measured(value: object, *, key: str) -> float | None:
+    """A number beside the position; `None` where it is missing or a client says by `NO_VALUE` that it has none.
 
     Raises
     ------
     MalformedError
         As `read_number`.
     """
-    number = read_number(value, key=key)
+    is_unknown = isinstance(value, str) and NO_VALUE.fullmatch(value.strip()) is not None
+    return None if is_unknown else read_number(value, key=key)
+
+
+def read_unsigned(value: object, *, key: str) -> float | None:
+    """A measurement that clients send as negative when they do not know it: then, and if missing, `None`.
+
+    Raises
+    ------
+    MalformedError
+        As `read_number`.
+    """
+    number = read_measured(value, key=key)
     return None if number is None or number < 0 else number
 
 

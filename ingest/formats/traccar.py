@@ -16,6 +16,7 @@ from ingest.formats.report import (
     read_heading,
     read_identifier,
     read_json,
+    read_measured,
     read_number,
     read_time,
     read_unsigned,
@@ -52,7 +53,7 @@ def decode(body: bytes) -> Report:
         speed_mps=None if speed_kn is None else knots_to_mps(speed_kn),
         heading_deg=read_heading(position.get("course"), key="position.course"),
         accuracy_m=read_unsigned(position.get("accuracy"), key="position.accuracy") or None,
-        altitude_m=read_number(position.get("altitude"), key="position.altitude"),
+        altitude_m=read_measured(position.get("altitude"), key="position.altitude"),
         battery=None if battery is None else battery / 100.0,
         mock=read_flag(attributes.get("mock")),
     )

@@ -31,7 +31,9 @@ def read_parquet(data: bytes) -> RawPoints:
         If it is no Parquet file, or a column that a trace needs is missing.
     """
     try:
-        frame = pq.read_table(pa.BufferReader(data)).to_pandas()
+        table = pq.read_table(pa.BufferReader(data))
+        table.validate(full=True)  # a damaged file may hold text that is none, and lengths beyond its end
+        frame = table.to_pandas()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidInputError("Not a Parquet file: {reason}.", field="file", reason=str(error)[:200]) from None
     header = [str(name).lower() for name in frame.columns]

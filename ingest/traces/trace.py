@@ -30,6 +30,8 @@ COLUMNS: Final = {
 NEEDED: Final = ("time", "lat", "lon")
 MEASURED: Final = ("speed_mps", "heading_deg", "accuracy_m")
 _SECONDS_LIMIT: Final = 2**31
+_SAFE_SECONDS: Final = 9e9
+"""Around 1970, the years 1684 to 2255: a time beyond is none, and cannot be counted in nanoseconds by pandas."""
 _MAX_SHOWN: Final = 60
 
 
@@ -172,12 +174,18 @@ def _times(values: list[object]) -> pd.Series[pd.Timestamp]:
     numbers = np.asarray(pd.to_numeric(series.where(series.map(_may_be_epoch)), errors="coerce"), np.float64)
     unit = np.select([np.abs(numbers) >= least for least, _ in FINER_UNITS], [unit for _, unit in FINER_UNITS], 1e3)
     seconds = np.where(np.abs(numbers) < _SECONDS_LIMIT, numbers, numbers / unit)
-    epoch = pd.Series(
-        pd.to_datetime(np.where(np.abs(seconds) < 1e11, seconds, np.nan), unit="s", utc=True, errors="coerce")
-    )
-    written = series.where(np.isnan(numbers)).map(lambda value: None if value is None else str(value).strip())
-    text = pd.to_datetime(written, utc=True, format="ISO8601", errors="coerce")
-    return epoch.where(~np.isnan(numbers), text)
+    count_us = np.round(np.where(np.abs(seconds) < _SAFE_SECONDS, seconds, np.nan) * 1e6)
+    epoch = pd.Series(pd.to_datetime(count_us, unit="us", utc=True)).dt.as_unit("us")
+    written = series.where(np.isnan(numbers)).map(_written_time)
+    text = pd.to_datetime(written, utc=True, format="ISO8601", errors="coerce").dt.as_unit("us")
+    moments = epoch.where(~np.isnan(numbers), text)
+    return moments.where(np.abs(moments.to_numpy("datetime64[us]").astype(np.int64) / 1e6) < _SAFE_SECONDS)
+
+
+def _written_time(value: object) -> str | None:
+    """A text that may be a time of ISO 8601; pandas takes `now` and `today` for one as well."""
+    text = "" if value is None else str(value).strip()
+    return text if text[:1].isdigit() else None
 
 
 def _may_be_epoch(value: object) -> bool:

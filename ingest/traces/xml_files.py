@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Final, cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
@@ -14,6 +15,8 @@ from ingest.traces.trace import FaultReason, RawPoints
 
 Take = Callable[[RawPoints, int, Element], bool]
 """Takes an element that ended at a line; whether it is done with and may be forgotten."""
+_UNREADABLE: Final = (ParseError, DefusedXmlException, LookupError, ValueError)
+"""Not XML, or in an encoding that it names and nobody knows (`LookupError`) or XML cannot be in (`ValueError`)."""
 
 
 def name_of(element: Element) -> str:
@@ -45,8 +48,8 @@ def _read(data: bytes, take: Take) -> RawPoints:
             parser.feed(text)
             take_ended(line)
         parser.close()
-    except (ParseError, DefusedXmlException) as error:
-        with contextlib.suppress(ParseError, DefusedXmlException):
+    except _UNREADABLE as error:
+        with contextlib.suppress(*_UNREADABLE):
             take_ended(line)  # the parser puts off what may go on, to the end of a file that has none
         raw.fault(line, error, FaultReason.BROKEN_XML)
     return raw
@@ -119,30 +122,38 @@ def read_kml(data: bytes) -> RawPoints:
     return _read(data, take)
 
 
-def _take_track(raw: RawPoints, line: int, element: Element) -> None:
-    whens = [part.text for part in element if name_of(part) == "when"]
-    coordinates = [part.text or "" for part in element if name_of(part) == "coord"]
-    if len(whens) != len(coordinates):
-        raw.fault(line, f"{len(whens)} when, {len(coordinates)} gx:coord", FaultReason.UNEVEN_TRACK)
-    kinds = [name for part in element if (name := name_of(part)) in {"when", "coord"}]
-    is_in_turn = len(whens) > 1 and kinds[: len(whens)] != ["when"] * len(whens)
-    moments = _moments_in_turn(element) if is_in_turn else [*whens, *[None] * len(coordinates)]
-    for coordinate, moment in zip(coordinates, moments, strict=False):
+def _take_track(raw: RawPoints, line: int, track: Element) -> None:
+    coordinates = [part.text or "" for part in track if name_of(part) == "coord"]
+    count = sum(name_of(part) == "when" for part in track)
+    if count != len(coordinates):
+        raw.fault(line, f"{count} when, {len(coordinates)} gx:coord", FaultReason.UNEVEN_TRACK)
+    for coordinate, moment in zip(coordinates, _moments(track), strict=True):
         lon, lat = _pair(coordinate, None)
         raw.add(line, lat=lat, lon=lon, time=moment)
 
 
-def _moments_in_turn(track: Element) -> list[str | None]:
-    """For each coordinate of a track that writes each behind its time, that time; `None` if it has none."""
+def _moments(track: Element) -> list[str | None]:
+    """For each coordinate of a track its time, `None` if it has none or it is not certain which.
+
+    Exporters write all times and then all coordinates, the reverse, each time before its coordinate, or behind it. Of
+    all times and all coordinates each has the one of its number, so that with a missing one none is certain.
+    """
+    parts = [part for part in track if name_of(part) in {"when", "coord"}]
+    names = [name_of(part) for part in parts]
+    if sum(name != after for name, after in pairwise(names)) <= 1:
+        whens = [part.text for part in parts if name_of(part) == "when"]
+        count = len(parts) - len(whens)
+        return list(whens) if len(whens) == count else [None] * count
+    is_behind = names[0] == "coord"
     moments: list[str | None] = []
     moment: str | None = None
-    for part in track:
+    for part in reversed(parts) if is_behind else parts:
         if name_of(part) == "when":
             moment = part.text
-        elif name_of(part) == "coord":
+        else:
             moments.append(moment)
             moment = None
-    return moments
+    return moments[::-1] if is_behind else moments
 
 
 def _pair(text: str, separator: str | None) -> tuple[str | None, str | None]:

@@ -5,22 +5,29 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
 
 from app.ops import install, migrate
 from app.platform import encryption, personal_fields
+from app.platform.digest_columns import digest_columns
 from app.platform.encryption import KeyRing, key_ring
-from app.platform.personal_fields import digest
+from app.platform.personal_fields import digest, person_digest
+from app.privacy.tables import PrivacyRequest
+from app.privacy.vocabulary import RequestKind
+from app.registers.tables import RegisteredDriver
 from app.settings import Settings, get_settings
-from geo.database import make_engine
+from geo.database import Base, make_engine
 from geo.errors import UnavailableError
 from tests.app.equipping import set_up
 from tests.app.gps import rows
 
 OLD, NEW = "o" * 40, "n" * 40
+NOW = datetime(2026, 3, 2, 3, tzinfo=UTC)
 LETTERS = "khóa của Ngân hàng"
 
 
@@ -162,7 +169,7 @@ def test_what_was_clear_is_encrypted_under_a_new_key_and_back(own: Engine, keys:
     keys.setenv("CUAKHAU_ENCRYPTION_KEYS", NEW)
     keys.setenv("DATABASE_URL", own.url.render_as_string(hide_password=False).replace("+psycopg2", ""))
     _read_afresh()
-    assert install.reencrypt(get_settings()) == 3
+    assert install.reencrypt(get_settings()) == (3, 0)
     assert [KeyRing([NEW]).decrypt(token) for token in held(own)[:2]] == clear
 
     keys.setenv("CUAKHAU_SECRET_KEY", "x" * 40)
@@ -219,6 +226,72 @@ KEPT = (
 )
 
 
+FOUND = {
+    "driver_digests @> ARRAY['{phone}'] FROM app.declaration": 2,
+    "number_digests @> ARRAY['{phone}'] FROM app.registered_driver": 1,
+    "paper_digest = '{claim}' FROM app.vehicle_claim": 1,
+    "vals = ARRAY['{paper}'] FROM app.observation": 1,
+    "seen = '{paper}' FROM app.finding": 1,
+    "declared = ARRAY['{other}'] FROM app.finding": 1,
+    "identity = 'combination:driver:{paper}' FROM app.override": 1,
+    "person_digest = '{person}' FROM app.privacy_request": 1,
+}
+"""Where digests find something of the persons of `CLEAR` and `add_persons`, and in how many rows."""
+
+
+def add_persons(own: Engine) -> None:
+    """A driver in a register, and a request of somebody without an account."""
+    phone = DECLARED["driver_phone"]
+    entry = {"organisation_id": 1, "full_name": "An", "phone": phone, "created_at": NOW}
+    person = {"numbers": [phone], "name": "An"}
+    request = {
+        "kind": RequestKind.ERASURE,
+        "person": person,
+        "reason": "r",
+        "status": "open",
+        "asked_by": 1,
+        "asked_at": NOW,
+    }
+    with Session(own) as session:
+        session.add(RegisteredDriver(**entry))
+        session.add(PrivacyRequest(**request, person_digest=person_digest(person["numbers"], "An")))
+        session.commit()
+
+
+def found_by_digest(own: Engine) -> dict[str, int]:
+    """In how many rows each column is found by the digests of the key of now."""
+    named = {
+        "phone": digest("0912.345.678"),
+        "claim": digest("clear-2"),
+        "paper": digest("CLEAR3"),
+        "other": digest("CLEAR4"),
+        "person": person_digest([DECLARED["driver_phone"]], "An"),
+    }
+    with own.connect() as connection:
+        counted = {query: text("SELECT count(*) FILTER (WHERE " + query.replace(" FROM", ") FROM")) for query in FOUND}
+        return {
+            query: connection.execute(text(str(count).format(**named))).scalar_one() for query, count in counted.items()
+        }
+
+
+def test_every_column_of_digests_says_what_it_is_made_of() -> None:
+    install.load_tables()
+    named = {
+        f"{rows.fullname}.{held.name}"
+        for rows in Base.metadata.sorted_tables
+        for held in rows.columns
+        if re.search(r"(?<!sha256_)digests?$", held.name)
+    }
+    declared = {f"{rows.fullname}.{held.name}" for rows, held in digest_columns(Base.metadata)}
+    assert named <= declared
+    assert declared - named == {
+        "app.observation.vals",
+        "app.finding.seen",
+        "app.finding.declared",
+        "app.override.identity",
+    }
+
+
 def test_what_was_said_of_drivers_in_clear_is_encrypted_and_back(own: Engine, keys: pytest.MonkeyPatch) -> None:
     def held_of_persons() -> list[str]:
         with own.connect() as connection:
@@ -250,9 +323,18 @@ def test_what_was_said_of_drivers_in_clear_is_encrypted_and_back(own: Engine, ke
     keys.setenv("CUAKHAU_ENCRYPTION_KEYS", NEW)
     keys.setenv("DATABASE_URL", own.url.render_as_string(hide_password=False).replace("+psycopg2", ""))
     _read_afresh()
-    assert install.reencrypt(get_settings()) > 25
+    add_persons(own)
+    assert install.reencrypt(get_settings()).values > 25
+    former = found_by_digest(own)
+    assert former == FOUND
     keys.setenv("CUAKHAU_SECRET_KEY", "x" * 40)
     _read_afresh()
+    assert set(found_by_digest(own).values()) == {0}
+    assert install.reencrypt(get_settings()).digests == sum(FOUND.values())
+    assert found_by_digest(own) == former
+    assert install.reencrypt(get_settings()).digests == 0
+    with own.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM app.registered_driver; DELETE FROM app.privacy_request")
     migrate.downgrade(own, "0052")
     hashed = f"combination:driver:{digest('CLEAR3')}"  # what stands for it stays
     assert [re.sub("combination:driver:[0-9a-f]{24}", hashed, row) for row in held_of_persons()] == [

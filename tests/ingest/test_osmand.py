@@ -120,7 +120,7 @@ def test_not_valid_is_no_position() -> None:
         "id=1&lat=21,9&lon=106,7",
         "id=1&lat=1",
         "id=1&lat=1_0&lon=2",
-        "id=1&lat=1&lon=2&speed=NaN",
+        "id=1&lat=1&lon=2&speed=fast",
         "id=1&lat=1&lon=2&timestamp=yesterday",
         "id=1&location=5",
         "id=1&lat=1&lon=2&timestamp=1e300",

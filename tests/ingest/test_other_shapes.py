@@ -16,6 +16,7 @@ from ingest.formats.registry import GPS_FORMATS
 from ingest.formats.report import Report
 from ingest.signals import SignalKind, read_signals
 from ingest.traces.files import read_trace
+from ingest.traces.trace import Trace
 
 PLACE = (21.9, 106.7)
 MOMENT = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
@@ -150,6 +151,40 @@ def test_what_a_client_did_not_fill_in_is_unknown(nothing: str) -> None:
     assert (report.speed_mps, report.accuracy_m, report.battery) == (None, None, None)
 
 
+_TRACCAR = {"device": {"uniqueId": "a"}, "position": {"latitude": 21.9, "longitude": 106.7, "speed": "NaN"}}
+_FEATURE = {"geometry": {"coordinates": [106.7, 21.9]}, "properties": {"device_id": "a", "speed": "NaN"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "query"),
+    [
+        ("osmand", None, "id=a&lat=21.9&lon=106.7&speed=NaN&bearing=nan&accuracy=-NaN&altitude=NaN&batt=inf&hdop=NaN"),
+        (
+            "osmand",
+            {"device_id": "a", "location": {"coords": {"latitude": 21.9, "longitude": 106.7, "speed": "NaN"}}},
+            "",
+        ),
+        ("owntracks", {"_type": "location", "tid": "a", "lat": 21.9, "lon": 106.7, "vel": "NaN", "alt": "nan"}, ""),
+        ("traccar", _TRACCAR, ""),
+        ("json", {"id": "a", "lat": 21.9, "lon": 106.7, "speed": "NaN", "altitude": "Infinity", "battery": "nan"}, ""),
+        ("homeassistant", {"type": "update_location", "data": {"id": "a", "gps": [21.9, 106.7], "speed": "NaN"}}, ""),
+        ("overland", {"locations": [_FEATURE]}, ""),
+        ("phonetrack", None, "id=a&lat=21.9&lon=106.7&speed=NaN&acc=-nan"),
+    ],
+)
+def test_a_measurement_that_is_no_number_is_unknown_and_costs_no_position(name: str, body: object, query: str) -> None:
+    (report,) = decode(name, body, query)
+    assert (report.lat, report.lon, report.speed_mps, report.altitude_m) == (*PLACE, None, None)
+    assert (report.heading_deg, report.accuracy_m, report.battery) == (None, None, None)
+    assert "hdop" not in report.attributes
+
+
+def test_a_measurement_that_is_no_number_costs_a_batch_no_line() -> None:
+    body = b'{"device":"a","lat":21.9,"lon":106.7,"speed_mps":"NaN"}\n{"device":"a","lat":"NaN","lon":106.7}\n'
+    columns: Any = GPS_FORMATS["batch"].decode(RawMessage(body))
+    assert (columns.lat.tolist(), columns.line.tolist(), [fault.line for fault in columns.errors]) == ([21.9], [1], [2])
+
+
 def test_an_empty_location_leaves_latitude_and_longitude() -> None:
     (report,) = decode("osmand", query="id=a&location=&lat=21.9&lon=106.7")
     assert (report.lat, report.lon) == PLACE
@@ -183,16 +218,45 @@ def test_a_file_on_one_line_that_breaks_off_keeps_what_came_before(missing: int)
     assert [fault.reason.name for fault in trace.faults] == ["BROKEN_XML"]
 
 
-def test_a_track_of_kml_that_lacks_a_time_gives_no_point_the_time_of_another() -> None:
-    def at(second: int, place: str) -> str:
-        return f"<when>2026-03-02T03:00:{second:02}Z</when><gx:coord>106.7 {place} 0</gx:coord>"
-
-    inner = at(0, "21.9") + "<gx:coord>106.7 21.8 0</gx:coord>" + at(20, "21.7")
+def _track(order: str) -> Trace:
+    """A track of KML: `t0` is a time of so many seconds, `p9` a coordinate at 21.9°."""
+    parts = {
+        "t": "<when>2026-03-02T03:00:0{}Z</when>",
+        "p": "<gx:coord>106.7 21.{} 0</gx:coord>",
+    }
+    inner = "".join(parts[each[0]].format(each[1]) for each in order.split())
     kml = f'<kml xmlns:gx="http://www.google.com/kml/ext/2.2"><Placemark><gx:Track>{inner}</gx:Track></Placemark></kml>'
-    trace = read_trace("a.kml", kml.encode())
-    kept = list(zip(trace.points["time"].dt.second.tolist(), trace.points["lat"].tolist(), strict=True))
-    assert kept == [(0, 21.9), (20, 21.7)]
-    assert [fault.reason.name for fault in trace.faults] == ["UNEVEN_TRACK", "MISSING"]
+    return read_trace("a.kml", kml.encode())
+
+
+@pytest.mark.parametrize(
+    "order",
+    ["t0 t1 t2 p9 p8 p7", "p9 p8 p7 t0 t1 t2", "t0 p9 t1 p8 t2 p7", "p9 t0 p8 t1 p7 t2"],
+    ids=["times first", "coordinates first", "in turn", "in turn, the time behind"],
+)
+def test_a_track_of_kml_in_any_order(order: str) -> None:
+    trace = _track(order)
+    assert trace.points["time"].dt.second.tolist() == [0, 1, 2]
+    assert trace.points["lat"].tolist() == [21.9, 21.8, 21.7]
+    assert trace.faults == []
+
+
+@pytest.mark.parametrize(
+    ("order", "kept", "missing"),
+    [
+        ("t0 p9 p8 t2 p7", [(0, 21.9), (2, 21.7)], 1),
+        ("p9 t0 p8 p7 t2", [(0, 21.9), (2, 21.7)], 1),
+        ("t0 t1 p9 p8 p7", [], 3),
+        ("t0 t1 t2 p9 p8", [], 2),
+        ("p9 p8 p7 t0 t1", [], 3),
+    ],
+)
+def test_a_track_of_kml_that_lacks_a_time_gives_no_point_the_time_of_another(
+    order: str, kept: list[tuple[int, float]], missing: int
+) -> None:
+    trace = _track(order)
+    assert list(zip(trace.points["time"].dt.second.tolist(), trace.points["lat"].tolist(), strict=True)) == kept
+    assert [fault.reason.name for fault in trace.faults] == ["UNEVEN_TRACK", *["MISSING"] * missing]
 
 
 @pytest.mark.parametrize(("lat", "lon"), [("2199.9", "10642.0"), ("2154.0", "10660.0")])

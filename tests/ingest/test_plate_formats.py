@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.fuzzing.targets import check_reads
 from geo.errors import MalformedError
 from ingest.formats import axis, dahua, frigate, hikvision, plate_recognizer, rekor
-from ingest.formats.plate_read import PlateRead, split_multipart
+from ingest.formats.plate_read import split_multipart
 from ingest.formats.registry import CAMERA_FORMATS
 from tests.profiles import examples
 
@@ -186,14 +187,7 @@ def attempt(decode, body: bytes, content_type: str) -> None:
         reads = decode(body, content_type)
     except MalformedError:
         return
-    for read in reads:
-        assert isinstance(read, PlateRead)
-        assert 0.0 <= read.confidence <= 1.0
-        assert read.plate == read.candidates[0].plate != ""
-        assert all(0.0 <= candidate.confidence <= 1.0 for candidate in read.candidates)
-        assert "\x00" not in read.plate + read.source_ref + read.camera
-        assert 0 < len(read.source_ref) <= 160
-        assert read.time is None or read.time.tzinfo is not None
+    check_reads(reads)
 
 
 @pytest.mark.parametrize("decode", DECODERS)
