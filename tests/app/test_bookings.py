@@ -283,6 +283,33 @@ def test_a_cancelled_trip_gives_its_place_back(desk: Desk) -> None:
     assert desk.state(booking_id)["state"] == "cancelled_in_time"
 
 
+def test_a_booking_is_not_handed_to_another_truck_by_declaring_the_trip_for_it(desk: Desk) -> None:
+    trip_id = desk.trip()
+    booking_id = desk.book(trip_id, 6)
+    with desk.runtime.sessions.begin() as session:
+        session.execute(
+            text(
+                "WITH other AS (INSERT INTO ingest.vehicle (plate, plate_norm, kind, created_at) "
+                "VALUES ('29C-999.99', '29C99999', 'truck', now()) RETURNING vehicle_id) "
+                "UPDATE app.trip SET vehicle_id = other.vehicle_id FROM other WHERE trip_id = :trip_id"
+            ),
+            {"trip_id": trip_id},
+        )
+    desk.minute()
+    assert desk.state(booking_id)["state"] == "cancelled_in_time"
+
+
+def test_a_trip_declared_for_another_gate_takes_its_booking_along(desk: Desk) -> None:
+    trip_id = desk.trip()
+    booking_id = desk.book(trip_id, 6)
+    with desk.runtime.sessions.begin() as session:
+        session.execute(
+            text("UPDATE app.trip SET gate_id = 'tan-thanh' WHERE trip_id = :trip_id"), {"trip_id": trip_id}
+        )
+    desk.minute()
+    assert (desk.state(booking_id)["gate_id"], desk.state(booking_id)["state"]) == (THERE, "booked")
+
+
 # Moved
 
 
