@@ -14,6 +14,7 @@ from app.bookings import store
 from app.bookings.acts import apply, change, locked_hours, settle_hour
 from app.bookings.rules import RULES
 from app.bookings.service import cancelling
+from app.bookings.store import TripNow
 from app.bookings.supply import HourSupply, hours_of_gate, next_hour
 from app.bookings.tables import Booking
 from app.platform.actions import ActionContext
@@ -50,19 +51,27 @@ def keep_up(session: Session, now: datetime, queues_veh: Mapping[str, float]) ->
 
 
 def _follow_trips(action: ActionContext, rules: SlotRules) -> int:
-    """Note who has come, and end the bookings of trips that are over and of trucks that did not come; how many."""
+    """Note who has come, and end the bookings of trips that are over and of trucks that did not come; how many.
+
+    A booking is of its vehicle: a trip that is declared for another one has lost it, as if it was cancelled. One that
+    is declared for another gate takes it along.
+    """
     found = 0
-    for booking, stage in store.lock_with_stage(action.session):
-        act = _what_happened(booking, Stage(stage), action.now, rules)
+    for booking, trip in store.lock_with_trips(action.session):
+        act = _what_happened(booking, trip, action.now, rules)
         if act is not None:
             apply(action, booking, act)
-            found += 1
+        elif trip.gate_id != booking.gate_id:
+            go_along(action, booking, trip.gate_id)
+        else:
+            continue
+        found += 1
     return found
 
 
-def _what_happened(booking: Booking, stage: Stage, now: datetime, rules: SlotRules) -> SlotAct | None:
-    state = S(booking.state)
-    if stage is Stage.CANCELLED:
+def _what_happened(booking: Booking, trip: TripNow, now: datetime, rules: SlotRules) -> SlotAct | None:
+    state, stage = S(booking.state), trip.stage
+    if stage is Stage.CANCELLED or trip.vehicle_id != booking.vehicle_id:
         return cancelling(booking, now, rules)
     if state is S.STANDBY and (now >= booking.starts_at or stage not in Stage.before_queue()):
         return SlotAct.LAPSE
@@ -98,6 +107,14 @@ def _call_up(action: ActionContext, rules: SlotRules, queues_veh: Mapping[str, f
             apply(action, booking, SlotAct.CALL_UP, {"called_up_at": now})
         found += len(chosen)
     return found
+
+
+def go_along(action: ActionContext, booking: Booking, gate_id: str) -> None:
+    """Give a locked booking the same hour at another locked gate, or the next that has a place; standing by ends."""
+    if booking.state == S.STANDBY:
+        apply(action, booking, SlotAct.RELEASE)
+        return
+    seat(action, booking, gate_id, hours_ahead(action, gate_id), told="gate_moved")
 
 
 # Places that are lost

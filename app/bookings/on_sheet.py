@@ -5,23 +5,20 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from app.bookings import store
-from app.bookings.acts import apply
-from app.bookings.keeping import hours_ahead, seat
+from app.bookings.keeping import go_along
 from app.bookings.tables import Booking
 from app.platform.actions import ActionContext
 from app.sheets.service import SheetChange, Sheets
-from capacity.slots import OPEN, SlotAct, SlotState
+from capacity.slots import OPEN
 
 
 def follow_trip(session: Session, _sheets: Sheets, change: SheetChange) -> None:
-    """Give a trip's booking the same hour at the new gate, or the next that has a place; standing by ends."""
-    left, gate_id = change.data.get("before"), change.data.get("after")
-    if change.act != "moved" or left == gate_id or not isinstance(left, str) or not isinstance(gate_id, str):
+    """Move the trip's booking to its new gate, in the same transaction."""
+    gate_id = change.trip.gate_id
+    known = store.open_of_trip(session, change.trip.trip_id) if change.act == "moved" else None
+    if known is None or known.gate_id == gate_id:
         return
-    store.lock_gates(session, [left, gate_id])
+    store.lock_gates(session, [known.gate_id, gate_id])
     action = ActionContext(session, None, change.now)
-    for booking in store.lock_bookings(session, Booking.trip_id == change.trip.trip_id, Booking.state.in_(OPEN)):
-        if booking.state == SlotState.STANDBY:
-            apply(action, booking, SlotAct.RELEASE)
-        else:
-            seat(action, booking, gate_id, hours_ahead(action, gate_id), told="gate_moved")
+    for booking in store.lock_bookings(session, Booking.booking_id == known.booking_id, Booking.state.in_(OPEN)):
+        go_along(action, booking, gate_id)

@@ -35,6 +35,15 @@ class NamedBooking:
 
 
 @dataclass(frozen=True)
+class TripNow:
+    """What the trip of a booking is now."""
+
+    stage: Stage
+    gate_id: str
+    vehicle_id: int
+
+
+@dataclass(frozen=True)
 class TripToBook:
     """A trip that a place can be booked for."""
 
@@ -113,16 +122,22 @@ def lock_bookings(session: Session, *conditions: ColumnElement[bool]) -> Sequenc
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
-def lock_with_stage(session: Session) -> list[tuple[Booking, str]]:
-    """Open bookings, locked, with the stage of their trips."""
+def lock_with_trips(session: Session) -> list[tuple[Booking, TripNow]]:
+    """Open bookings, locked, with what their trips are now."""
     query = (
-        select(Booking, Trip.stage)
+        select(Booking, Trip.stage, Trip.gate_id, Trip.vehicle_id)
         .join(Trip, Trip.trip_id == Booking.trip_id)
         .where(Booking.state.in_(OPEN))
         .order_by(Booking.booking_id)
         .with_for_update(of=Booking)
     )
-    return [(booking, stage) for booking, stage in session.execute(query.execution_options(populate_existing=True))]
+    rows = session.execute(query.execution_options(populate_existing=True))
+    return [(booking, TripNow(Stage(stage), gate_id, vehicle_id)) for booking, stage, gate_id, vehicle_id in rows]
+
+
+def open_of_trip(session: Session, trip_id: int) -> Booking | None:
+    """The open booking of a trip."""
+    return session.scalars(select(Booking).where(Booking.trip_id == trip_id, Booking.state.in_(OPEN))).one_or_none()
 
 
 def insert_booking(session: Session, values: Mapping[str, object]) -> Booking | None:

@@ -20,9 +20,8 @@ from app.forecasting.state import ComingTruck
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Role
 from app.platform.runtime import Runtime
-from app.registers.chassis_number import normalise_chassis_number
 from app.yards import plan as yards_plan
-from geo.errors import ConflictError, InvalidInputError
+from geo.errors import ConflictError
 from tests.app.booking import HERE, PLATE, THERE, Desk, chassis_of, other_enterprise
 from tests.app.test_diverting import on_the_road, order_divert
 
@@ -283,6 +282,33 @@ def test_a_cancelled_trip_gives_its_place_back(desk: Desk) -> None:
     assert desk.state(booking_id)["state"] == "cancelled_in_time"
 
 
+def test_a_booking_is_not_handed_to_another_truck_by_declaring_the_trip_for_it(desk: Desk) -> None:
+    trip_id = desk.trip()
+    booking_id = desk.book(trip_id, 6)
+    with desk.runtime.sessions.begin() as session:
+        session.execute(
+            text(
+                "WITH other AS (INSERT INTO ingest.vehicle (plate, plate_norm, kind, created_at) "
+                "VALUES ('29C-999.99', '29C99999', 'truck', now()) RETURNING vehicle_id) "
+                "UPDATE app.trip SET vehicle_id = other.vehicle_id FROM other WHERE trip_id = :trip_id"
+            ),
+            {"trip_id": trip_id},
+        )
+    desk.minute()
+    assert desk.state(booking_id)["state"] == "cancelled_in_time"
+
+
+def test_a_trip_declared_for_another_gate_takes_its_booking_along(desk: Desk) -> None:
+    trip_id = desk.trip()
+    booking_id = desk.book(trip_id, 6)
+    with desk.runtime.sessions.begin() as session:
+        session.execute(
+            text("UPDATE app.trip SET gate_id = 'tan-thanh' WHERE trip_id = :trip_id"), {"trip_id": trip_id}
+        )
+    desk.minute()
+    assert (desk.state(booking_id)["gate_id"], desk.state(booking_id)["state"]) == (THERE, "booked")
+
+
 # Moved
 
 
@@ -378,75 +404,3 @@ def test_a_minute_of_the_platform_plans_around_a_booking(desk: Desk) -> None:
     booking = desk.state(booking_id)
     assert (place["yard_id"], place["place_free_at"]) == (booking["yard_id"], booking["starts_at"])
     assert place["text"].startswith("A place is booked for you from")
-
-
-# The register and settings
-
-
-def test_chassis_numbers_have_one_form() -> None:
-    assert normalise_chassis_number(" lzz5-elnd8 nw123456 ") == "LZZ5ELND8NW123456"
-    for wrong in ("LZZ5ELND8NW12345O", "12345", "LZZ5ELND8NW1234567", "Đ23456"):
-        with pytest.raises(InvalidInputError):
-            normalise_chassis_number(wrong)
-
-
-def test_a_wrong_chassis_number_is_refused_at_its_field(desk: Desk) -> None:
-    body = {"plate": PLATE, "vehicle_class": "tractor", "chassis_number": "12"}
-    answer = desk.enterprise.post("/api/v1/registers/vehicles", json=body)
-    assert (answer.status_code, "chassis_number" in answer.text) == (422, True)
-
-
-def test_planners_set_the_rules_on_their_page(desk: Desk) -> None:
-    planner = desk.gate.sign_in("planner", locale="en")
-    assert "How places are booked" in planner.get("/planner/settings").text
-    form = {"version": "0", "unreserved_share": "40", "priority_share": "20", "hold_min": "5"}
-    saved = planner.post("/planner/settings/booking-rules", data=form, follow_redirects=False)
-    assert saved.status_code == 303, saved.text
-    rules = planner.get("/api/v1/settings/booking-rules").json()
-    assert (rules["version"], rules["value"]["unreserved_share"], rules["value"]["hold_min"]) == (1, 0.4, 5)
-    hours = desk.enterprise.get(f"/api/v1/gates/{HERE}/booking-hours").json()["hours"]
-    worked = [hour for hour in hours if hour["places"]]
-    assert worked
-    assert all(hour["free_priority"] <= 0.6 * hour["places"] + 1e-9 for hour in worked)
-
-
-# Pages
-
-
-def test_an_enterprise_books_in_two_taps_and_everybody_sees_it(desk: Desk) -> None:
-    trip_id = desk.trip()
-    page = desk.enterprise.get("/bookings")
-    starts_at = desk.hour(4).isoformat()
-    assert f'value="{starts_at}"' in page.text
-    where = "/bookings"
-    pressed = desk.enterprise.post(where, data={"trip_id": trip_id, "starts_at": starts_at}, follow_redirects=False)
-    assert pressed.status_code == 303
-    booking_id = desk.enterprise.get("/api/v1/bookings").json()["items"][0]["booking_id"]
-    assert "confirm it" in desk.enterprise.get(pressed.headers["location"]).text
-    assert desk.enterprise.post(f"{where}/{booking_id}/confirm", follow_redirects=False).status_code == 303
-    assert 'data-state="booked"' in desk.enterprise.get(where).text
-    wrong = desk.enterprise.post(where, data={"trip_id": trip_id, "starts_at": "noon"})
-    assert (wrong.status_code, "noon" in wrong.text) == (422, True)
-    operator = desk.gate.person("yard_operator")
-    assert PLATE in operator.get("/yard").text.split('data-testid="yard-bookings"')[1].split("</table>")[0]
-    with desk.runtime.sessions() as session:
-        vehicle_id = session.scalar(
-            text("SELECT vehicle_id FROM app.trip WHERE trip_id = :trip_id"), {"trip_id": trip_id}
-        )
-    driver = desk.gate.sign_in("driver", organisation_id=desk.gate.organisation_id, vehicle_id=vehicle_id, locale="en")
-    assert "My booking" in driver.get("/driver").text
-    assert driver.get("/api/v1/bookings").json()["items"][0]["booking_id"] == booking_id
-
-
-def test_appeals_are_decided_on_their_page(desk: Desk) -> None:
-    booking_id = desk.book(desk.trip(), 2)
-    desk.act(booking_id, "cancel")
-    where = f"/bookings/{booking_id}/appeal"
-    assert desk.enterprise.post(where, data={"text": "Đường sạt lở"}, follow_redirects=False).status_code == 303
-    decider = desk.gate.person("gate_management")
-    assert "Đường sạt lở" in decider.get("/appeals").text
-    assert decider.post(f"/appeals/{booking_id}", data={"accept": "no", "reason": ""}).status_code == 422
-    body = {"accept": "no", "reason": "Không có tin sạt lở"}
-    assert decider.post(f"/appeals/{booking_id}", data=body, follow_redirects=False).status_code == 303
-    assert desk.state(booking_id)["state"] == "cancelled_late"
-    assert desk.state(booking_id)["appeal_answer"] == "Không có tin sạt lở"
