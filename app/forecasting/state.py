@@ -219,7 +219,7 @@ def compose(
         gate_ids=network.gate_ids,
         queue=queue,
         learned=learned,
-        waiting=find_waiting(readings, put, lines, state, queue, network.gate_ids),
+        waiting=find_waiting(readings, put, lines, state, queue, network),
     )
 
 

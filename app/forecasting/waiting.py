@@ -15,6 +15,7 @@ from app.trips.vocabulary import PlaceKind
 from geo.motion import is_queueing
 from routing.demand import CorridorState
 from routing.measure import QueueNow
+from routing.network import Network
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Waiting:
     went_in: Mapping[int, datetime] = field(default_factory=dict)
     """Vehicle → when it was last known to have gone in at a gate, or to be inside."""
     seen: frozenset[int] = frozenset()
-    """Vehicles seen on the roads."""
+    """Vehicles seen on roads that lead to a gate's entrance."""
 
 
 def find_waiting(
@@ -54,7 +55,7 @@ def find_waiting(
     lines: Lines,
     state: CorridorState,
     queue: QueueNow,
-    gate_ids: Sequence[str],
+    network: Network,
 ) -> Waiting:
     """Who waits, out of a state that was composed.
 
@@ -83,7 +84,7 @@ def find_waiting(
             WaitingTruck(
                 vehicle_id=truck.vehicle_id,
                 trip_id=truck.trip_id,
-                gate_id=gate_ids[int(queue.bound[i])],
+                gate_id=network.gate_ids[int(queue.bound[i])],
                 way_m=way_m if truck.by_gps else None,
                 worth_veh=float(queue.worth_veh[i]),
                 since=readings.drove_freely.get(truck.vehicle_id, since),
@@ -91,7 +92,15 @@ def find_waiting(
                 held_until=truck.hold_until if is_held else None,
             )
         )
-    return Waiting(tuple(trucks), _went_in(readings, now), frozenset(truck.vehicle_id for truck in lines.seen))
+    beyond = [truck.vehicle_id for truck in lines.seen if _is_beyond(truck, network)]
+    before = [truck.vehicle_id for i, truck in enumerate(lines.seen) if np.isfinite(queue.way_m[i])]
+    return Waiting(tuple(trucks), _went_in(readings, now) | dict.fromkeys(beyond, now), frozenset(before))
+
+
+def _is_beyond(truck: TruckSeen, network: Network) -> bool:
+    """Whether a truck is on a road behind a gate's entrance, on its way to the border."""
+    road = truck.road_id
+    return road is not None and bool(network.road_to_border[road]) and int(network.road_beyond[road]) >= 0
 
 
 def _went_in(readings: Readings, now: datetime) -> dict[int, datetime]:

@@ -19,6 +19,7 @@ NUMBER: Final = N_("Number {number} in the queue at {gate}")
 AHEAD: Final = N_("{count} trucks ahead")
 NOBODY: Final = N_("No truck ahead")
 BETWEEN: Final = N_("Expected through the entrance between {start} and {end}")
+ABOUT: Final = N_("Expected through the entrance at about {start}")
 AFTER: Final = N_("Expected through the entrance after {start}, later than the forecast reaches")
 BEYOND: Final = N_("The turn comes later than the forecast reaches")
 UNKNOWN: Final = N_("No forecast of the time now")
@@ -58,7 +59,8 @@ def _expected(place: QueuePlace, wording: Wording) -> str:
         return wording.gettext(BEYOND)
     if end is None:
         return wording.gettext(AFTER).format(start=_time(start, wording))
-    return wording.gettext(BETWEEN).format(start=_time(start, wording), end=_time(end, wording))
+    begin, last = _time(start, wording), _time(end, wording)
+    return wording.gettext(ABOUT if begin == last else BETWEEN).format(start=begin, end=last)
 
 
 def _move(move: MoveRecord, wording: Wording) -> QueueMoveOut:

@@ -208,6 +208,23 @@ def test_driver_enterprise_police_and_public_are_told_the_same(
     assert queue_veh == 4
 
 
+def test_who_drove_on_behind_the_barrier_went_in(runtime: Runtime, sign_in: SignIn, queue: list[int]) -> None:
+    """Before its passage is noticed: it is seen behind the entrance."""
+    (road_id,), (offset_m,) = runtime.corridor.place_at("QL1A", [0.6])
+    with runtime.sessions() as session:
+        session.execute(
+            text("UPDATE ingest.last_position SET road_id = :r, offset_m = :o, km = 0.6 WHERE vehicle_id = :v"),
+            {"r": int(road_id), "o": float(offset_m), "v": queue[0]},
+        )
+        session.commit()
+    runtime.clock.advance(60)  # type: ignore[attr-defined]
+    assert Minute.of(runtime).run().failed == []
+    driver = sign_in("driver", vehicle_id=queue[1])
+    (outlook,) = driver.get("/api/v1/outlooks").json()["items"]
+    place = driver.get(f"/api/v1/outlooks/{outlook['trip_id']}/queue-place").json()
+    assert (place["number"], [move["kind"] for move in place["moves"]]) == (1, ["went_in"])
+
+
 def test_the_expected_time_is_that_of_the_trip(runtime: Runtime, sign_in: SignIn, queue: list[int]) -> None:
     driver = sign_in("driver", vehicle_id=queue[4])
     (outlook,) = driver.get("/api/v1/outlooks").json()["items"]

@@ -194,7 +194,7 @@ class PoliceComposer extends ConsoleElement {
       <h2 id="composer-title">${t("New order")}</h2>
       ${this.advisory ? html`<p class="ck-from-advice"><i class="ti ti-bulb" aria-hidden="true"></i> ${t("From advice {id}", { id: this.advisory.advisory_id })}
         <button type="button" class="btn btn-sm btn-ghost-secondary" @click=${() => this.begin()}>${t("Start again")}</button></p>` : nothing}
-      ${this.renderKind()} ${this.renderParameters()} ${this.renderTarget()} ${renderWhen(this.draft.when, this.console.now(), (values) => this.change({ when: { ...this.draft.when, ...values } }))} ${this.renderText()}
+      ${this.renderKind()} ${this.renderParameters()} ${this.renderTarget()} ${this.renderList()} ${renderWhen(this.draft.when, this.console.now(), (values) => this.change({ when: { ...this.draft.when, ...values } }))} ${this.renderText()}
       <order-effect .draft=${this.preview && this.count ? this.previewed : null}></order-effect>
       ${this.renderSend()}
     </form>`;
@@ -236,6 +236,12 @@ class PoliceComposer extends ConsoleElement {
   typeStretch() {
     const stretch = { road: this.console.roads[0], km_from: 0, km_to: TYPED_KM, direction: "to_border" };
     this.select({ stretch, area: null, vehicle_ids: null });
+  }
+
+  renderList() {
+    if (!this.count) return nothing;
+    const choose = (ids) => this.select({ ...NO_CRITERIA, vehicle_ids: ids });
+    return renderRecipients(this.preview.recipients, this.console.trucks(), choose, (id) => this.console.showTruck(id));
   }
 
   clearButton(values) {
@@ -344,7 +350,6 @@ class PoliceComposer extends ConsoleElement {
             ? ` · ${t("told in {groups} groups of {veh}, {minutes} min apart", { groups: this.preview.groups, veh: this.preview.group_veh, minutes: this.preview.group_every_s / 60 })}` : ""}</small>` : nothing}
           ${past ? html`<br><small class="ck-muted">${t("{count} of them are past that place already", { count: past })}</small>` : nothing}
           <br><small class="ck-muted">${words}</small>` : this.previewing ? t("Counting…") : nothing}</p>
-      ${this.count ? renderRecipients(this.preview.recipients, this.console.trucks(), (ids) => this.select({ ...NO_CRITERIA, vehicle_ids: ids }), (id) => this.console.showTruck(id)) : nothing}
       <button class="btn btn-primary btn-lg" data-testid="send" ?disabled=${!this.count || this.previewing}><i class="ti ti-send" aria-hidden="true"></i>${t("Send…")}</button>
     </div>`;
   }

@@ -32,7 +32,7 @@ export function renderWhen(when, now, change) {
     data-testid=${`when-${name}`} .value=${String(value / factor)} @change=${(event) => event.target.value !== ""
       && change({ [name]: Math.max(min * factor, Math.round(Number(event.target.value) * factor)), ...(name === "hold_min" ? { until: null } : {}) })}></label>`;
   return html`<fieldset class="ck-when"><legend>${t("When")}</legend>
-    ${number("start_min", t("Begins so many minutes after it is sent (0: at once)"), start, 0)}
+    ${number("start_min", t("Begins after, minutes (0: at once)"), start, 0)}
     ${until == null ? number("hold_min", t("Holds for, hours"), hold, 1 / 60, 60) : html`<label class="form-label">${t("Holds until")}<input type="datetime-local" class="form-control"
       data-testid="when-until" .value=${toLocal(until)} @change=${(event) => event.target.value && change({ until: fromLocal(event.target.value) })}></label>`}
     <div class="ck-tools-row">${HOURS.map((hours) => html`<button type="button" class="btn btn-sm" aria-pressed=${until == null && hold === hours * 60}
