@@ -53,8 +53,8 @@ def _prepare(rig: Rig) -> None:
     """Yards, gates, and one minute of the loop: a forecast and a plan."""
     settings = Settings(demo=True, forecast_runs=16)
     corridor, clock = Corridor.default(), SystemClock()
-    asynchronous: AsyncRedis = AsyncRedis(**rig.redis.connection_pool.connection_kwargs)
-    runtime = Runtime(settings, clock, rig.engine, make_session_factory(rig.engine), rig.redis, asynchronous, corridor)
+    idle: AsyncRedis = AsyncRedis()  # the minute speaks with the other client alone
+    runtime = Runtime(settings, clock, rig.engine, make_session_factory(rig.engine), rig.redis, idle, corridor)
     with runtime.sessions.begin() as session:
         seed_yards(session, corridor, now=clock.now())
         seed_profiles(session, corridor, now=clock.now())

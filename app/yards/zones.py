@@ -39,7 +39,8 @@ def describe_places(session: Session, yard_id: str, now: datetime) -> YardPlaces
     closures = zone_store.list_closures(session, now, yard_id)
     changes = [change for zone in zones for change in zone.changes]
     entries: list[PlacesChange | Closure | Price] = [*changes, *closures, *prices]
-    people = [entry.entered_by for entry in entries] + [undone.undone_by for undone in [*changes, *prices]]
+    people = [entry.entered_by for entry in entries]
+    people += [change.undone_by for change in changes] + [price.undone_by for price in prices]
     names: Names = account_names(session, people)
     asked = {price.price_id for price in prices_at(now, prices)}
     return YardPlaces(

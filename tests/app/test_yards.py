@@ -331,6 +331,7 @@ def test_odd_trucks_are_settled_one_by_one(ready: Runtime, sign_in) -> None:
     settled = operator.post(f"{url}/differences/p12R00123/settle")
     assert [found["plates"] for found in settled.json()["contradictions"]] == [["12R00124"]]
     assert operator.post(f"{url}/differences/p12R00123/settle").status_code == 409
+    ready.clock.advance(60)
     operator.post(f"{url}/movements", json={"plate": "12R-001.24", "kind": "enter"})  # the other answer: it is inside
     found = operator.get(url).json()
     assert (found["inside"], found["contradictions"]) == (1, [])
