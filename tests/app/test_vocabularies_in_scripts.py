@@ -86,7 +86,11 @@ def test_no_script_writes_a_vocabulary_down() -> None:
 @pytest.mark.parametrize(
     ("role", "address", "vocabularies"),
     [
-        ("traffic_police", "/police", (MeasureKind, OrderKind, OrderStatus, RecipientStatus, Severity, AdvisoryStatus)),
+        (
+            "traffic_police",
+            "/police",
+            (MeasureKind, OrderKind, OrderStatus, RecipientStatus, Severity, AdvisoryStatus, Stage),
+        ),
         ("driver", "/driver", (OrderKind, RecipientStatus)),
         ("enterprise", "/enterprise", (Stage,)),
     ],
