@@ -91,7 +91,7 @@ def test_no_script_writes_a_vocabulary_down() -> None:
         (
             "traffic_police",
             "/police",
-            (MeasureKind, OrderKind, OrderStatus, ReachState, RecipientStatus, Severity, AdvisoryStatus),
+            (MeasureKind, OrderKind, OrderStatus, ReachState, RecipientStatus, Severity, AdvisoryStatus, Stage),
         ),
         ("driver", "/driver", (OrderKind, RecipientStatus)),
         ("enterprise", "/enterprise", (Stage,)),
