@@ -46,8 +46,9 @@ def read_parquet(data: bytes) -> RawPoints:
     header = [str(name).lower() for name in frame.columns]
     if "geometry" in header and "lat" not in header:
         points = shapely.from_wkb(frame.iloc[:, header.index("geometry")].to_numpy(), on_invalid="ignore")
-        is_point = shapely.get_type_id(points) == shapely.GeometryType.POINT
-        lon, lat = (np.where(is_point, of(points), np.nan) for of in (shapely.get_x, shapely.get_y))
+        is_point = (shapely.get_type_id(points) == shapely.GeometryType.POINT) & ~shapely.is_empty(points)
+        somewhere = np.where(is_point, points, None)
+        lon, lat = shapely.get_x(somewhere), shapely.get_y(somewhere)
         frame, header = frame.assign(lon=lon, lat=lat), [*header, "lon", "lat"]
     raw = RawPoints(list(range(1, len(frame) + 1)))
     for name, number in choose_columns(header).items():
