@@ -52,7 +52,7 @@ def fuzz_apart(name: str, inputs: int) -> tuple[int, int]:
     """
     command = [sys.executable, "-m", "bench.fuzz", "--decoder", name, "--inputs", str(inputs)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, errors="replace")
-    counted = re.search(r"Done (\d+) in", done.stderr)
+    counted = re.search(r"Done (\d+) runs in", done.stderr)
     reached = re.findall(r"cov: (\d+)", done.stderr)
     if done.returncode or counted is None:
         raise RuntimeError(f"{name}: {(done.stdout + done.stderr)[-2000:]}")
@@ -84,7 +84,7 @@ def fuzz(name: str, inputs: int) -> None:
         for number, seed in enumerate(seeds):
             (Path(folder) / f"seed-{number}").write_bytes(seed)
         max_bytes = max(MIN_LARGEST_BYTES, *(2 * len(seed) for seed in seeds))
-        options = [f"-runs={inputs}", f"-max_len={max_bytes}", "-timeout=5", "-seed=1"]
+        options = [f"-runs={inputs}", f"-max_len={max_bytes}", "-timeout=60", "-seed=1"]
         atheris.Setup(
             [sys.argv[0], *options, f"-artifact_prefix={tempfile.gettempdir()}/cuakhau-fuzz-", folder], counted
         )

@@ -65,19 +65,21 @@ def _measure(rig: Rig, millions: tuple[int, int]) -> dict[str, Any]:
     low, high = millions[0], min(millions[1], free)
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     day = today - timedelta(days=2)
-    began_s = time.time() - 2 * (ROUNDS + 1) * ROUND_FIXES / VEHICLES * INTERVAL_S - 60
+    began_s = time.time() - 3 * (ROUNDS + 1) * ROUND_FIXES / VEHICLES * INTERVAL_S - 60
+    per_run = (ROUNDS + 1) * ROUND_FIXES // VEHICLES
+    _ingest(rig, began_s, 0)  # so that there are last positions to ask for
     found: list[dict[str, float]] = []
     for done, wanted in ((0, low), (low, high)):
         _fill(engine, day, done, wanted)
         found.append(_ask(engine, day))
-    found[1] |= _ingest(rig, began_s, 0)
+    found[1] |= _ingest(rig, began_s, per_run)
     size = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'ingest.fix'::regclass"
     with engine.connect() as connection:
         total = int(connection.scalar(text(size)) or 0)
         rows = int(connection.scalar(text("SELECT count(*) FROM ingest.fix")) or 0)
     with engine.begin() as connection:
         fix_store.drop_old_partitions(connection, low + 1, today, max_days=high)
-    found[0] |= _ingest(rig, began_s, (ROUNDS + 1) * ROUND_FIXES // VEHICLES)
+    found[0] |= _ingest(rig, began_s, 2 * per_run)
     named = {
         f"{name}_{n}m": value for figures, n in zip(found, (low, high), strict=True) for name, value in figures.items()
     }
