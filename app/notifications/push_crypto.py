@@ -2,7 +2,7 @@
 
 One record of RFC 8188 (`aes128gcm`), its key from an exchange on P-256 between the browser's key and one made for this
 message, and the browser's secret. Written on the primitives of cryptography: what the libraries for it add is sending,
-by a client of their own that would go wherever an address leads ([decision 28](../../docs/decisions/0028-web-push.md)).
+by a client of their own that would go wherever an address leads ([decision 28](../../docs/decisions/0023-web-push.md)).
 """
 
 from __future__ import annotations
