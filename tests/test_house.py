@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import jinja2
+import jinja2.nodes
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -139,6 +141,11 @@ def test_variables_are_named_by_a_noun_of_the_domain() -> None:
     for path, module in product_modules():
         bound = (node.arg if isinstance(node, ast.arg) else getattr(node, "id", "") for node in ast.walk(module))
         found[str(path.relative_to(ROOT))] = sum(name in FORBIDDEN_VARIABLES for name in bound)
+    templates = jinja2.Environment(extensions=["jinja2.ext.do", "jinja2.ext.i18n"])
+    for path in sources():
+        if path.suffix == ".html":
+            names = templates.parse(path.read_text("utf-8")).find_all(jinja2.nodes.Name)
+            found[str(path.relative_to(ROOT))] = sum(name.name in FORBIDDEN_VARIABLES for name in names)
     assert (+found).total() <= MAX_FORBIDDEN_VARIABLES, listing(+found)
 
 
