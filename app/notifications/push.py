@@ -50,7 +50,7 @@ def subscribe(action: ActionContext, settings: Settings, *, endpoint: str, p256d
         PushSubscription(
             account_id=action.actor.account_id,
             endpoint=url,
-            endpoint_digest=sha256(url.encode()).hexdigest(),
+            endpoint_hash=sha256(url.encode()).hexdigest(),
             public_key=p256dh,
             secret=auth,
             language=action.actor.locale,

@@ -37,12 +37,12 @@ def save_subscription(session: Session, row: PushSubscription) -> int:
     """Keep a browser's subscription: of one known by its address, whose it is now, and its keys; its id."""
     values = {
         name: getattr(row, name)
-        for name in ("account_id", "endpoint", "endpoint_digest", "public_key", "secret", "language", "created_at")
+        for name in ("account_id", "endpoint", "endpoint_hash", "public_key", "secret", "language", "created_at")
     }
-    changed = {name: value for name, value in values.items() if name not in ("endpoint_digest", "created_at")}
+    changed = {name: value for name, value in values.items() if name not in ("endpoint_hash", "created_at")}
     statement = insert_or(PushSubscription).values(**values)
     return session.scalars(
-        statement.on_conflict_do_update(index_elements=["endpoint_digest"], set_=changed).returning(
+        statement.on_conflict_do_update(index_elements=["endpoint_hash"], set_=changed).returning(
             PushSubscription.subscription_id
         )
     ).one()

@@ -25,7 +25,7 @@ class PushKey(Base):
 
 class PushSubscription(Base):
     """A browser that takes push messages for an account. Its address and keys are encrypted: who has them can write
-    to it. `endpoint_digest` finds it again."""
+    to it. `endpoint_hash` finds it again."""
 
     __tablename__ = "push_subscription"
     __table_args__ = (Index("ix_push_subscription_account_id", "account_id"), {"schema": "app"})
@@ -33,7 +33,7 @@ class PushSubscription(Base):
     subscription_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("app.account.account_id"))
     endpoint: Mapped[str] = mapped_column(EncryptedText)
-    endpoint_digest: Mapped[str] = mapped_column(unique=True)
+    endpoint_hash: Mapped[str] = mapped_column(unique=True)
     public_key: Mapped[str] = mapped_column(EncryptedText)
     secret: Mapped[str] = mapped_column(EncryptedText)
     language: Mapped[str]

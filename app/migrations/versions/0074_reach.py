@@ -24,7 +24,7 @@ def upgrade() -> None:
             account_id integer NOT NULL
                 CONSTRAINT fk_push_subscription_account_id_account REFERENCES app.account (account_id),
             endpoint text NOT NULL,
-            endpoint_digest text NOT NULL CONSTRAINT uq_push_subscription_endpoint_digest UNIQUE,
+            endpoint_hash text NOT NULL CONSTRAINT uq_push_subscription_endpoint_hash UNIQUE,
             public_key text NOT NULL,
             secret text NOT NULL,
             language text NOT NULL,

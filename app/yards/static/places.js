@@ -64,7 +64,7 @@ async function tryOut(form, button) {
       body: JSON.stringify(written(form)),
     });
     if (!response.ok) throw new ApiError(response.status, await response.json());
-    place.innerHTML = await response.text();
+    await swap(place, await response.text());
   } catch (error) {
     place.textContent = error.message;
   } finally {
