@@ -103,7 +103,7 @@ def hold(action: ActionContext, trip_id: int, starts_at: datetime, *, stand_by: 
     booking = store.insert_booking(session, values)
     if booking is None:
         raise _is_booked(trip)
-    action.record("bookings.hold", "booking", booking.booking_id, None, summary(booking))
+    action.record("bookings.create", "booking", booking.booking_id, None, summary(booking))
     tell(action, booking, booking.state)
     return booking
 

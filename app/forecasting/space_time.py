@@ -56,7 +56,7 @@ class SpaceTime:
     tail_km: list[float | None]
     forecast_made_at: datetime | None
     forecast_column: int
-    forecast_km: list[tuple[float, float, float]]
+    forecast_km: list[list[float]]
 
 
 @dataclass
@@ -140,16 +140,15 @@ def tails_by_column(measured: Sequence[QueueObservation], first: int, last: int)
     return tails
 
 
-def forecast_tails(forecast: GateForecast) -> list[tuple[float, float, float]]:
+def forecast_tails(forecast: GateForecast) -> list[list[float]]:
     """The quantiles 0.1, 0.5, 0.9 of the tail, km, the farthest of each column from that of `made_at` on."""
     rows = [forecast.row_of(quantile) for quantile in (0.1, 0.5, 0.9)]
-    first, tails = column_of(forecast.made_at), list[tuple[float, float, float]]()
+    first, tails = column_of(forecast.made_at), list[list[float]]()
     for step in range(forecast.tail_km.shape[1]):
         column = column_of(forecast.made_at + timedelta(seconds=step * forecast.step_s)) - first
-        low, middle, high = (round(float(forecast.tail_km[row, step]), 2) for row in rows)
+        found = [round(float(forecast.tail_km[row, step]), 2) for row in rows]
         if column == len(tails):
-            tails.append((low, middle, high))
+            tails.append(found)
         else:
-            known = tails[column]
-            tails[column] = (max(known[0], low), max(known[1], middle), max(known[2], high))
+            tails[column] = list(map(max, tails[column], found))
     return tails

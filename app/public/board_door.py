@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.platform.errors import answer_error
 from app.public.board_answers import answer_board, route_of
+from app.tracking.gps_door import names_device
 from app.web.headers import is_signed_in
 
 
@@ -30,7 +31,8 @@ class BoardDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from what is kept, or pass the request on."""
-        if scope["type"] != "http" or scope["method"] != "GET" or is_signed_in(scope):
+        looks = scope["type"] == "http" and scope["method"] == "GET" and not is_signed_in(scope)
+        if not looks or names_device(scope["query_string"]):
             await self.app(scope, receive, send)
             return
         route = route_of(scope["path"], scope["app"].state.runtime.corridor)

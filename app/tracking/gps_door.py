@@ -7,7 +7,9 @@ else comes to those paths, another method for instance, goes on to the framework
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from fastapi import Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,6 +18,13 @@ from app.platform.errors import answer_error
 from app.tracking.fix_intake import shared_intake, texts_for
 from app.tracking.request_body import read_body
 from ingest.formats.gps_format import GpsFormat, RawMessage
+
+_NAMES_DEVICE: Final = re.compile(rb"(?:^|&)(?:id|deviceid)=[^&]")
+
+
+def names_device(query: bytes) -> bool:
+    """Whether the query of a GET of the bare host is a client's message, and not somebody who looks at the board."""
+    return _NAMES_DEVICE.search(query) is not None
 
 
 class GpsDoors:

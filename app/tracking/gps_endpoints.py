@@ -12,7 +12,6 @@ In service `app.tracking.gps_door` answers before the framework is asked.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterable
 
 from fastapi import APIRouter, Request, Response
@@ -21,11 +20,9 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from app.platform.errors import problems
-from app.tracking.gps_door import answer_message
+from app.tracking.gps_door import answer_message, names_device
 from ingest.formats.gps_format import GpsFormat
 from ingest.formats.registry import GPS_FORMATS
-
-_NAMES_DEVICE = re.compile(rb"(?:^|&)(?:id|deviceid)=[^&]")
 
 
 class _QueryRoute(APIRoute):
@@ -33,7 +30,7 @@ class _QueryRoute(APIRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether the request is this route's."""
-        if scope["type"] == "http" and scope["method"] != "POST" and not _NAMES_DEVICE.search(scope["query_string"]):
+        if scope["type"] == "http" and scope["method"] != "POST" and not names_device(scope["query_string"]):
             return Match.NONE, {}
         return super().matches(scope)
 

@@ -223,6 +223,7 @@ def test_one_failing_step_does_not_stop_the_others(ready: Runtime, monkeypatch: 
         "queue",
         "score",
         "judge_advice",
+        "bookings",
         "queue_places",
         "order_effects",
         "expiry",

@@ -68,7 +68,7 @@ def test_forecast_tails_begin_with_the_column_in_which_it_was_made() -> None:
     forecast = GateForecast(
         1, "huu-nghi", made_at, 1, "", 8, 1800.0, 300.0, (0.1, 0.5, 0.9), tail_km, tail_km, tail_km, 1.0, {}
     )
-    assert forecast_tails(forecast) == [(1.0, 2.0, 3.0), (1.0, 2.0, 5.0), (1.0, 2.0, 3.0)]
+    assert forecast_tails(forecast) == [[1.0, 2.0, 3.0], [1.0, 2.0, 5.0], [1.0, 2.0, 3.0]]
 
 
 def test_the_map_shows_where_trucks_were_slow(runtime: Runtime, sign_in: SignIn) -> None:

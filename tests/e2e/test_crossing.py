@@ -211,7 +211,7 @@ def test_dragon_fruit_from_declaration_to_exit(platform: Platform, signed_in: Si
     assert set(steps.values()) <= {"done", "not_needed"}, steps
 
     auditor = signed_in("auditor", at=f"/audit?action=sheets.&q={trip.trip_id}")
-    expect(auditor.locator("table")).to_contain_text("sheets.confirm")
+    expect(auditor.locator("table")).to_contain_text("đã xác nhận")
     passer_by = auditor.context.browser.new_page()  # type: ignore[union-attr]
     passer_by.goto(f"{platform.url}/t/{trip.get(f'/api/v1/trips/{trip.trip_id}')['code']}")
     expect(passer_by.locator("body")).not_to_contain_text("29C-771.01")

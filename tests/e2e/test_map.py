@@ -125,7 +125,7 @@ def test_kilometre_by_time_is_drawn_for_each_gate(signed_in: SignedIn) -> None:
     page.get_by_test_id("heat-toggle").click()
     for gate in ("huu-nghi", "tan-thanh"):
         drawn = page.get_by_test_id(f"heat-{gate}")
-        expect(drawn.locator("canvas")).to_be_visible()
+        expect(drawn.locator("canvas").first).to_be_visible()
         expect(drawn.locator(".ck-chart")).to_have_accessible_name(re.compile(r"trong ngày qua hàng chờ kéo đến km \d"))
     page.keyboard.press("h")
     expect(page.get_by_test_id("heat-huu-nghi")).to_have_count(0)

@@ -11,7 +11,7 @@ from tests.e2e.english import machine_text
 from tests.e2e.test_crossing import declared, fill_form
 
 PAGES = {
-    "traffic_police": ("/police", "/police/wall"),
+    "traffic_police": ("/police/wall", "/police"),
     "driver": ("/driver", "/notifications", "/claims/answer", "/asked-trips"),
     "enterprise": (
         "/enterprise",
