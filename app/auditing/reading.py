@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import store as account_store
 from app.auditing import store
-from app.auditing.vocabulary import OBJECTS, SUBJECTS, VERBS
+from app.auditing.vocabulary import OBJECTS, SUBJECTS, THE_PLATFORM, VERBS
 from app.platform import audit_store
 from app.platform.audit_store import NamedObjects
 from app.platform.search import words_of
@@ -82,9 +82,10 @@ def tell(session: Session, rows: Sequence[AuditRow], say: Say) -> list[Act]:
             return f"{kind} {trip}"
         return f"{kind} {name or row.object_id}" + (f" ({trip})" if trip is not None else "")
 
-    return [
-        Act(row, actors.get(row.actor_id or 0, row.actor), words_for(row.action, say), object_of(row)) for row in rows
-    ]
+    def actor_of(row: AuditRow) -> str:
+        return say(THE_PLATFORM) if row.actor_id is None else actors.get(row.actor_id, row.actor)
+
+    return [Act(row, actor_of(row), words_for(row.action, say), object_of(row)) for row in rows]
 
 
 def words_for(action: str, say: Say) -> str:

@@ -7,6 +7,8 @@ from typing import Final
 
 from app.platform.labels import N_
 
+THE_PLATFORM: Final = N_("the platform")
+"""Who acts where nobody does."""
 SUBJECTS: Final[Mapping[str, str]] = {
     "account": N_("Own account"),
     "accounts": N_("Accounts"),

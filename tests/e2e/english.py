@@ -15,7 +15,7 @@ IDENTIFIER = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 SHORTEST = 4
 """Shorter words are units, or words of both languages."""
 MEANT = re.compile(
-    r"©[^\n]*|English|Simulated data|\bdemo\.\w+|\b(?:(?:toward|away|heading)_enters|camera_id|silent_after_s)\b"
+    r"[^\n]*©[^\n]*|English|Simulated data|\bdemo\.\w+|\b(?:(?:toward|away|heading)_enters|camera_id|silent_after_s)\b"
     r"|\blong\b",
     re.IGNORECASE,
 )
