@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.bookings import store
@@ -15,10 +14,8 @@ from app.bookings.tables import Booking
 from app.platform.actions import ActionContext, Event
 from app.platform.json import JsonObject
 from app.platform.permissions import Role
-from app.trips.service import Trip
 from app.trips.timeline import audience_of
 from capacity.slots import SlotAct, SlotRules, SlotState, after, to_offer
-from ingest.tables import Vehicle
 
 EVENT: Final = "booking"
 GATE_ROLES: Final = (str(Role.YARD_OPERATOR), str(Role.GATE_MANAGEMENT))
@@ -56,11 +53,7 @@ def change(action: ActionContext, booking: Booking, name: str, values: Mapping[s
 
 def tell(action: ActionContext, booking: Booking, told: str) -> None:
     """Let the enterprise, the driver and the gate know."""
-    trip, plate = action.session.execute(
-        select(Trip, Vehicle.plate)
-        .join(Vehicle, Vehicle.vehicle_id == booking.vehicle_id)
-        .where(Trip.trip_id == booking.trip_id)
-    ).one()
+    trip, plate = store.trip_and_plate(action.session, booking)
     data = {
         "booking_id": booking.booking_id,
         "trip_id": booking.trip_id,

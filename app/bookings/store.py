@@ -135,6 +135,17 @@ def lock_with_trips(session: Session) -> list[tuple[Booking, TripNow]]:
     return [(booking, TripNow(Stage(stage), gate_id, vehicle_id)) for booking, stage, gate_id, vehicle_id in rows]
 
 
+def trip_and_plate(session: Session, booking: Booking) -> tuple[Trip, str]:
+    """The trip of a booking, and the plate of the vehicle that it is for."""
+    query = (
+        select(Trip, Vehicle.plate)
+        .join(Vehicle, Vehicle.vehicle_id == booking.vehicle_id)
+        .where(Trip.trip_id == booking.trip_id)
+    )
+    trip, plate = session.execute(query).one()
+    return trip, plate
+
+
 def open_of_trip(session: Session, trip_id: int) -> Booking | None:
     """The open booking of a trip."""
     return session.scalars(select(Booking).where(Booking.trip_id == trip_id, Booking.state.in_(OPEN))).one_or_none()

@@ -1,14 +1,14 @@
 """Web Push: a message that only its browser can read (RFC 8291), from a sender it knows (VAPID, RFC 8292). Pure.
 
 One record of RFC 8188 (`aes128gcm`), its key from an exchange on P-256 between the browser's key and one made for this
-message, and the browser's secret. Written on the primitives of cryptography: what the libraries for it add is sending,
-by a client of their own that would go wherever an address leads ([decision 28](../../docs/decisions/0023-web-push.md)).
+message, and the browser's secret. Written on the primitives of cryptography, the sender's token by joserfc: what the
+libraries for it add is sending, by a client of their own that would go wherever an address leads
+([decision 23](../../docs/decisions/0023-web-push.md)).
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from joserfc import jwt
+from joserfc.jwk import ECKey
 
 from geo.errors import InvalidInputError
 
@@ -124,9 +125,6 @@ def read_key(pem: str) -> ec.EllipticCurvePrivateKey:
 def sender_headers(pem: str, endpoint: str, contact: str, now: datetime) -> Mapping[str, str]:
     """The header that shows a push service who sends; `contact` is `mailto:…` or `https://…`."""
     parts = urlsplit(endpoint)
-    key = read_key(pem)
     claims = {"aud": f"{parts.scheme}://{parts.netloc}", "exp": int((now + TOKEN_LASTS).timestamp()), "sub": contact}
-    signed = ".".join(encode(json.dumps(part).encode()) for part in ({"typ": "JWT", "alg": "ES256"}, claims))
-    r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(SHA256())))  # a JWT has them side by side (RFC 7518)
-    token = f"{signed}.{encode(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
-    return {"Authorization": f"vapid t={token}, k={encode(public_bytes(key))}"}
+    token = jwt.encode({"typ": "JWT", "alg": "ES256"}, claims, ECKey.import_key(pem))
+    return {"Authorization": f"vapid t={token}, k={encode(public_bytes(read_key(pem)))}"}

@@ -222,7 +222,7 @@ class TraceTarget:
                 joint.add(line, **{name: column[row] for name, column in raw.columns.items()})
         try:
             return _judge(joint)
-        except Exception:
+        except Exception:  # whatever it is: told again with the input that brings it about, never passed over
             for data, raw in held:
                 try:
                     _judge(raw)
