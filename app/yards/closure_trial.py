@@ -18,7 +18,7 @@ from app.yards.zone_schemas import BeforeAfter, ClosureIn, ClosureTrial, YardInT
 from app.yards.zones import ACT, check_end
 from capacity import problem_archive, zone_store
 from capacity.plan import YardPlan, make_plan
-from capacity.problem import YardProblem
+from capacity.problem import Floats, YardProblem
 from capacity.zones import Closure
 from geo.errors import UnavailableError
 
@@ -55,16 +55,24 @@ def try_closure(
     since = values.since or now
     closure = Closure(0, yard_id, values.zone_id, since, values.until, values.places_left_veh, values.reason, now)
     before = kept.problem
-    ahead = zone_store.places_ahead(session, kept.made_at, before.step_s, before.steps, beside=[closure])
+    lost_veh = _lost_places(session, closure, kept.made_at, before.step_s, before.steps)
     if since <= now:  # the plan's first step began a little earlier
-        at_once = zone_store.places_ahead(session, now, before.step_s, 1, beside=[closure])
-        ahead[yard_id][0] = at_once[yard_id][0]
+        lost_veh[0] = _lost_places(session, closure, now, before.step_s, 1)[0]
     capacity = before.capacity_veh.copy()
     row = before.yard_ids.index(yard_id)
-    capacity[row] = np.minimum(capacity[row], ahead[yard_id])
+    capacity[row] = np.maximum(capacity[row] - lost_veh, 0.0)  # the problem has no places that are booked
     after = replace(before, capacity_veh=capacity)
     plans = [make_plan(problem, time_limit_s=TIME_LIMIT_S) for problem in (before, after)]
     return _compare(kept.made_at, (before, plans[0]), (after, plans[1]))
+
+
+def _lost_places(session: Session, closure: Closure, begin: datetime, step_s: float, steps: int) -> Floats:
+    """Places that a yard would have without a closure and not with it, by step."""
+    whole, left = (
+        zone_store.places_ahead(session, begin, step_s, steps, beside=beside)[closure.yard_id]
+        for beside in ([], [closure])
+    )
+    return np.subtract(whole, left, dtype=float)
 
 
 def _compare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from app.control.minute import Minute
 from app.gates.service import seed_profiles
 from app.platform.runtime import Runtime
+from app.yards import closure_trial
+from capacity import problem_archive, zone_store
 from capacity import store as capacity_store
-from capacity import zone_store
 from tests.app.dispatching import add_organisation, trip_body
 
 URL = "/api/v1/yards/xuan-cuong"
@@ -140,6 +142,14 @@ def test_the_page_shows_who_set_what(ready: Runtime, sign_in) -> None:
     assert "đóng 40" in board
 
 
+def take_places(ready: Runtime, yard_id: str, veh: int) -> None:
+    """Take places of a yard out of the newest problem, as bookings do."""
+    kept = problem_archive.unpack(ready.redis.get(closure_trial.KEY))
+    capacity = kept.problem.capacity_veh.copy()
+    capacity[kept.problem.yard_ids.index(yard_id)] -= veh
+    closure_trial.keep_problem(ready.redis, replace(kept.problem, capacity_veh=capacity), kept.made_at)
+
+
 def test_a_closure_is_tried_before_it_is_made(ready: Runtime, sign_in) -> None:
     operator = sign_in("yard_operator", gate_id="huu-nghi")
     body = {"reason": "Ngập", "until": (ready.clock.now() + timedelta(hours=30)).isoformat()}
@@ -160,6 +170,10 @@ def test_a_closure_is_tried_before_it_is_made(ready: Runtime, sign_in) -> None:
     assert elsewhere == 6
     assert operator.get(URL).json()["free"] == 450  # nothing was made of it
     assert operator.get(f"{URL}/places").json()["closures"] == []
+    take_places(ready, "xuan-cuong", 40)
+    partly = operator.post(trial, json=body | {"places_left_veh": 100}).json()
+    least = {yard["yard_id"]: yard["least_places_veh"] for yard in partly["yards"]}["xuan-cuong"]
+    assert least == {"before": 410.0, "after": 60.0}, "booked places are gone whatever is closed"
     page = operator.post("/yard/xuan-cuong/places/try", json=body, headers={"Accept-Language": "vi"})
     assert "Xe đi Bến bãi Xuân Cương" in page.text
     assert operator.post("/api/v1/yards/bao-nguyen/closures/trial", json=body).status_code == 403
