@@ -60,8 +60,8 @@ def hours_of_gate(session: Session, gate_id: str, start: datetime, hours: int, n
     """The hours of a gate from a whole hour on.
 
     A yard takes its share by places of what the gate's crossing lets out in the hours in which it works, and no more
-    than its places turn over, by the stays that were learned. A closure that nobody has given an end to is taken to
-    last `OPEN_ENDED` from now.
+    than its places turn over, by the stays that were learned; nobody outside its own hours. A closure that nobody has
+    given an end to is taken to last `OPEN_ENDED` from now.
     """
     profile = profiles_without_bans(session, now).get(gate_id)
     if profile is None:
@@ -77,11 +77,12 @@ def hours_of_gate(session: Session, gate_id: str, start: datetime, hours: int, n
         if yard.gate_id == gate_id and yard.kind == "yard"
     }
     ahead = zone_store.places_ahead(session, start, step_s, hours, open_until=now + OPEN_ENDED)
+    opens = zone_store.open_ahead(session, start, step_s, hours)
     taken = _taken(session, gate_id, start, start + hours * HOUR)
     found = []
     for n in range(hours):
         starts_at = start + n * HOUR
-        present = {yard_id: ahead.get(yard_id, [0] * hours)[n] for yard_id in whole}
+        present = {yard_id: ahead[yard_id][n] if opens[yard_id][n] else 0 for yard_id in whole}
         total = max(sum(present.values()), 1)
         supply = HourSupply(starts_at)
         for yard_id, capacity_veh in present.items():

@@ -338,6 +338,19 @@ def test_a_closed_yard_moves_the_booking_and_says_why(desk: Desk) -> None:
     assert "the yard was closed (Ngập nước)" in desk.told()[0]
 
 
+def test_hours_in_which_the_yard_takes_nobody_are_not_booked_and_lose_their_bookings(desk: Desk) -> None:
+    booking_id = desk.book(desk.trip(), 3)
+    planner, url = desk.gate.person("planner"), "/api/v1/yards/xuan-cuong"
+    state = planner.get(url)
+    headers = {"If-Match": state.headers["ETag"]}
+    body = {"capacity": state.json()["capacity"], "opening_hours": "06:00-12:00"}
+    assert planner.patch(url, json=body, headers=headers).status_code == 200
+    assert desk.hold(desk.trip("29C-200.02"), 4).status_code == 409
+    assert desk.hold(desk.trip("29C-200.03"), 1).status_code == 201
+    assert desk.minute().moved == 1
+    assert desk.state(booking_id)["starts_at"] == "2026-03-03T00:00:00Z", "when gate and yard are open again"
+
+
 def test_a_gate_without_any_place_releases_and_nothing_counts(desk: Desk) -> None:
     trip_id = desk.trip()
     booking_id = desk.book(trip_id, 3)
