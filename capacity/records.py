@@ -67,6 +67,7 @@ class YardOccupancy(TypedDict):
 
     occupancy_veh: list[float]
     free_veh: NotRequired[list[int]]
+    has_room: NotRequired[list[bool]]
 
 
 class PlanSummary(TypedDict):

@@ -35,16 +35,20 @@ class Room:
 
     def fits(self, k: int, j: int, t: int) -> int:
         """How many more trucks of a class of stay fit in yard `j` from step `t` on."""
-        intake = self.intake_veh[self.problem.entrance[j], t]
-        if intake < 1.0 - SLACK or self.room_veh[j, t] < 1.0 - SLACK:
-            return 0
+        intake = float(self.intake_veh[self.problem.entrance[j], t])
+        return 0 if intake < 1.0 - SLACK else int(min(self.room_for(k, j, t), intake, 1e9) + SLACK)
+
+    def room_for(self, k: int, j: int, t: int) -> float:
+        """How many more would fit if the entrance took any number."""
+        if self.room_veh[j, t] < 1.0 - SLACK:
+            return 0.0
         share = self.stays[k, j, t, t:]
         there = share > SLACK
         fits = float((self.room_veh[j, t:][there] / share[there]).min(initial=np.inf))
         if self.problem.shared is not None:
             for p in np.flatnonzero(self.problem.shared.uses[:, j]):
                 fits = min(fits, float((self.shared_veh[p, t:][there] / share[there]).min(initial=np.inf)))
-        return int(min(fits, intake, 1e9) + SLACK)
+        return fits
 
     def take(self, k: int, j: int, t: int, trucks_veh: int) -> None:
         """Give places to trucks."""

@@ -5,27 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 
-from capacity.problem import Ints, YardProblem
-from capacity.rounding import Room
+from capacity.problem import Bools, Ints, YardProblem
+from capacity.rounding import SLACK, Room
 
 
 @dataclass(frozen=True)
 class FreeWindow:
     """From `since` a yard has a place for a newcomer, `free_veh` of them at first, until `until`.
 
-    `until` is `None` where that lasts to the end of what was planned.
+    `until` is `None` where that lasts to the end of what was planned. `has_room_before`: until `since` there is always
+    a place too, and it is the entrance alone that takes no more trucks.
     """
 
     since: datetime
     until: datetime | None
     free_veh: int
+    has_room_before: bool = False
 
 
-def free_places(problem: YardProblem, yard: Ints, step: Ints) -> Ints:
-    """How many more trucks could get a place in each yard from each step on, shape (Y, T), beside a finished plan.
+class FreePlaces(NamedTuple):
+    """For newcomers, shape (Y, T): how many more trucks could go in and get a place, and whether there is room for one
+    whatever the entrance takes."""
+
+    veh: Ints
+    has_room: Bools
+
+
+def free_places(problem: YardProblem, yard: Ints, step: Ints) -> FreePlaces:
+    """What is free in each yard from each step on, beside a finished plan.
 
     Places, entrances, shared limits and closed steps are respected; a newcomer stays as the class that stays longest.
     Arguments: `yard` (N,), index or −1 for no place, and `step` (N,) of the plan.
@@ -35,16 +46,19 @@ def free_places(problem: YardProblem, yard: Ints, step: Ints) -> Ints:
     for k, j, t in zip(problem.stay_classes(), yard, step, strict=True):
         if j >= 0:
             room.take(int(k), int(j), int(t), 1)
-    free = np.zeros(problem.capacity_veh.shape, np.int64)
-    for j, t in np.argwhere(is_open):
-        free[j, t] = max(0, min(room.fits(k, int(j), int(t)) for k in classes))
+    free = FreePlaces(np.zeros(is_open.shape, np.int64), np.zeros(is_open.shape, bool))
+    for j, t in np.argwhere(is_open).tolist():
+        free.veh[j, t] = max(0, min(room.fits(k, j, t) for k in classes))
+        free.has_room[j, t] = min(room.room_for(k, j, t) for k in classes) >= 1.0 - SLACK
     return free
 
 
-def first_window(free_veh: Sequence[int], made_at: datetime, step_s: float, now: datetime) -> FreeWindow | None:
+def first_window(
+    free_veh: Sequence[int], has_room: Sequence[bool], made_at: datetime, step_s: float, now: datetime
+) -> FreeWindow | None:
     """The first window that is not over; `None`: no place within what was planned.
 
-    Arguments: `free_veh`, by step of a plan made at `made_at`, steps of `step_s`.
+    Arguments: `free_veh`, `has_room` as in `FreePlaces`, by step of a plan made at `made_at`, steps of `step_s`.
     """
     first = max(0, int((now - made_at).total_seconds() // step_s))
     begin = next((step for step in range(first, len(free_veh)) if free_veh[step] > 0), None)
@@ -53,4 +67,4 @@ def first_window(free_veh: Sequence[int], made_at: datetime, step_s: float, now:
     end = next((step for step in range(begin, len(free_veh)) if free_veh[step] <= 0), None)
     since = max(now, made_at + timedelta(seconds=begin * step_s))
     until = None if end is None else made_at + timedelta(seconds=end * step_s)
-    return FreeWindow(since, until, int(free_veh[begin]))
+    return FreeWindow(since, until, int(free_veh[begin]), first < begin and all(has_room[first:begin]))

@@ -197,9 +197,10 @@ class _YardsKnown:
         is_open = zone_store.hours_of(hours).open_at(now) and not is_closed
         planned = None if self.plan is None else self.plan.summary["yards"].get(yard.yard_id)
         is_planned, window = False, None
-        if self.plan is not None and planned is not None and "free_veh" in planned:
+        if self.plan is not None and planned is not None and "free_veh" in planned and "has_room" in planned:
             is_planned = True
-            window = first_window(planned["free_veh"], self.plan.made_at, self.plan.summary["step_s"], now)
+            step_s = self.plan.summary["step_s"]
+            window = first_window(planned["free_veh"], planned["has_room"], self.plan.made_at, step_s, now)
             if window is not None and window.since <= now and not (is_open and yard.free_veh > 0):
                 is_planned, window = False, None  # something changed since the plan; the next one knows of it
         return YardOnBoard(

@@ -218,13 +218,17 @@ def plan_yards(
     ]
     found += [place for _, place in given.booked]
     occupancy_veh = plan.occupancy_veh + given.kept_veh
-    free_veh = free_places(given.problem, plan.yard, plan.step)
+    free = free_places(given.problem, plan.yard, plan.step)
     summary = {
         "trucks": len(given.trucks) + len(given.booked),
         "placed": int((plan.yard >= 0).sum()) + len(given.booked),
         "waiting": int((plan.wait_s > STEP_S).sum()),
         "yards": {
-            yard_id: {"occupancy_veh": np.round(occupancy_veh[j], 1).tolist(), "free_veh": free_veh[j].tolist()}
+            yard_id: {
+                "occupancy_veh": np.round(occupancy_veh[j], 1).tolist(),
+                "free_veh": free.veh[j].tolist(),
+                "has_room": free.has_room[j].tolist(),
+            }
             for j, yard_id in enumerate(given.problem.yard_ids)
         },
         "step_s": STEP_S,

@@ -44,37 +44,39 @@ def problem(*, capacity: list[float], intake: float = np.inf, trucks: int = 0, s
 
 
 @pytest.mark.parametrize(
-    ("capacity", "intake", "trucks", "free"),
+    ("capacity", "intake", "trucks", "free", "has_room"),
     [
-        ([3, 3, 3, 3], np.inf, 0, [3, 3, 3, 3]),
-        ([3, 0, 3, 3], np.inf, 0, [0, 0, 3, 3]),  # who came before the closed step would still stand there
-        ([3, 3, 3, 3], np.inf, 3, [0, 0, 3, 3]),
-        ([9, 9, 9, 9], 2.0, 2, [0, 2, 2, 2]),  # room for seven, but the entrance is taken
+        ([3, 3, 3, 3], np.inf, 0, [3, 3, 3, 3], [True, True, True, True]),
+        # who came before the closed step would still stand there
+        ([3, 0, 3, 3], np.inf, 0, [0, 0, 3, 3], [False, False, True, True]),
+        ([3, 3, 3, 3], np.inf, 3, [0, 0, 3, 3], [False, False, True, True]),
+        ([9, 9, 9, 9], 2.0, 2, [0, 2, 2, 2], [True, True, True, True]),  # room for seven, but the entrance is taken
     ],
 )
-def test_free_places_respect_room_over_time_and_entrance(capacity, intake, trucks, free) -> None:
+def test_free_places_respect_room_over_time_and_entrance(capacity, intake, trucks, free, has_room) -> None:
     given = problem(capacity=capacity, intake=intake, trucks=trucks)
     plan = make_plan(given)
-    assert free_places(given, plan.yard, plan.step).tolist() == [free]
+    found = free_places(given, plan.yard, plan.step)
+    assert (found.veh.tolist(), found.has_room.tolist()) == ([free], [has_room])
 
 
 def test_a_truck_more_than_free_has_to_wait() -> None:
     given = problem(capacity=[5, 5, 5, 5], trucks=3)
     plan = make_plan(given)
-    assert free_places(given, plan.yard, plan.step)[0, 0] == 2
+    assert free_places(given, plan.yard, plan.step).veh[0, 0] == 2
     assert make_plan(problem(capacity=[5, 5, 5, 5], trucks=5)).wait_s.max() == 0.0
     assert make_plan(problem(capacity=[5, 5, 5, 5], trucks=6)).wait_s.max() > 0.0
 
 
 def test_the_first_window_that_is_not_over() -> None:
-    free = [0, 2, 3, 0, 1]
+    free, room = [0, 2, 3, 0, 1], [True, True, True, False, True]
     steps = [START + timedelta(minutes=30 * step) for step in range(6)]
-    assert first_window(free, START, 1800.0, START) == FreeWindow(steps[1], steps[3], 2)
+    assert first_window(free, room, START, 1800.0, START) == FreeWindow(steps[1], steps[3], 2, has_room_before=True)
     later = steps[2] + timedelta(minutes=10)
-    assert first_window(free, START, 1800.0, later) == FreeWindow(later, steps[3], 3)
-    assert first_window(free, START, 1800.0, steps[3]) == FreeWindow(steps[4], None, 1)
-    assert first_window([0, 0], START, 1800.0, START) is None
-    assert first_window(free, START, 1800.0, steps[5]) is None
+    assert first_window(free, room, START, 1800.0, later) == FreeWindow(later, steps[3], 3)
+    assert first_window(free, room, START, 1800.0, steps[3]) == FreeWindow(steps[4], None, 1)
+    assert first_window([0, 0], [True, True], START, 1800.0, START) is None
+    assert first_window(free, room, START, 1800.0, steps[5]) is None
 
 
 def test_a_problem_comes_out_of_its_archive_as_it_was() -> None:
