@@ -53,14 +53,14 @@ class ReceivedPlates:
 class PlateIntake:
     """Takes in the messages of plate cameras from any transport; holds what reads are judged and kept with.
 
-    `note_arrival(action, trip_id)` is called for a truck that a camera saw at its gate, at the time of `action`.
+    `note_arrival(action, trip_id, at)` is called for a truck that a camera saw at its gate, with the time of that.
     """
 
     corridor: Corridor
     pictures: Pictures
     redis: Redis
     shards: int
-    note_arrival: Callable[[ActionContext, int], object]
+    note_arrival: Callable[[ActionContext, int, datetime], object]
 
     @classmethod
     def of(cls, runtime: Runtime, sheets: Sheets) -> PlateIntake:

@@ -97,7 +97,7 @@ def take_effect(
     for row, trip in certain:
         # The first read at its gate is the truck's arrival there.
         if device.gate_id is not None and device.gate_id == trip.gate_id:
-            intake.note_arrival(ActionContext(session, None, row.time), trip.trip_id)
+            intake.note_arrival(ActionContext(session, None, now), trip.trip_id, row.time)
     repeated = [read.row.passage_id for read in kept if read.row.status == ReadStatus.REPEAT]
     leads = [session.get_one(PlateReadRow, read_id).trip_id for read_id in repeated if read_id is not None]
     for trip_id in sorted(

@@ -122,22 +122,23 @@ class Sheets:
         act = SheetAct(act_name, Step.DECLARATION, {"changed": sorted(changed)})
         return self._apply(action, trip, sheet, after, act)
 
-    def note_arrival(self, action: ActionContext, trip_id: int) -> int:
-        """The truck was seen at the gate area; once is enough. The trip's version.
+    def note_arrival(self, action: ActionContext, trip_id: int, at: datetime | None = None) -> int:
+        """The truck was seen at the gate area at `at` (`None`: now); once is enough. The trip's version.
 
         If the trip is not declared, its time in the temporary yard begins, and the support desk is told.
         """
         trip = _lock(action.session, guards.at_own_gate(action.principal), trip_id)
+        at = at or action.now
         is_noted = trip.procedure_id is not None or "undeclared_since" in trip.facts
-        if trip.arrived_at is not None and trip.arrived_at <= action.now and is_noted:
+        if trip.arrived_at is not None and trip.arrived_at <= at and is_noted:
             return trip.version
-        values: dict[str, object] = {"arrived_at": min(trip.arrived_at or action.now, action.now)}
+        values: dict[str, object] = {"arrived_at": min(trip.arrived_at or at, at)}
         if is_noted:
             trips.update_trip(action.session, trip_id, values)
-            TimelineEntry(trip_id, "arrival").write(action)
+            TimelineEntry(trip_id, "arrival", at=at).write(action)
             return self._settle(action, trip)
         act = SheetAct("undeclared", Step.DECLARATION, {})
-        values["facts"] = {**trip.facts, "undeclared_since": action.now.isoformat()}
+        values["facts"] = {**trip.facts, "undeclared_since": at.isoformat()}
         version = trips.update_trip(action.session, trip_id, values)
         audience = reached_by(trip, (str(Role.SUPPORT), str(Role.BORDER_GUARD)))
         action.record(
@@ -147,7 +148,7 @@ class Sheets:
             None,
             values["facts"],
             event=step_event(trip, Step.DECLARATION, "undeclared", version, audience),
-            timeline=timeline_entry(trip, act, {}),
+            timeline=replace(timeline_entry(trip, act, {}), at=at),
         )
         self._settle(action, trip)
         self._notify(action, trip, act, {}, {})

@@ -89,6 +89,7 @@ class PresenceKeeper:
         finished: Collection[int] = (),
         skip_locked: bool = False,
         is_new_version: bool = True,
+        keep_misdated: bool = False,
     ) -> list[Settled]:
         """Judge trips and write what follows: their places, stage, arrival, the yards' ledger; those not cancelled.
 
@@ -96,13 +97,16 @@ class PresenceKeeper:
         nothing. Whoever holds one of the trips' rows in a session reads it again.
 
         Arguments: `finished`, trips whose sheet ended by this act; `skip_locked`, leave out trips that others act on;
-        `is_new_version`, whether a change of stage makes a new version, false where the act that shows it made one.
+        `is_new_version`, whether a change of stage makes a new version, false where the act that shows it made one;
+        `keep_misdated`, keep which witnesses are of after `action.now`, which must be the present then: an act may be
+        entered with a time of its own, and what came after that is no sign of a wrong clock.
         """
         session = action.session
         locked = presence_store.lock_trips(session, trip_ids, skip_locked=skip_locked)
         trips = presence_store.load_trips(session, locked)
         witnesses = self._witnesses(session, trips)
-        _keep_misdated(session, witnesses, action.now, self.geography(session).rules)
+        if keep_misdated:
+            _keep_misdated(session, witnesses, action.now, self.geography(session).rules)
         judged = self._judge_trips(session, trips, witnesses, action.now)
         found = [_settled(trip, judged[trip.trip_id], is_finished=trip.trip_id in finished) for trip in trips]
         settled = [each for each in found if not each.is_mere_doubt]

@@ -86,7 +86,7 @@ def advance(
     ordered = sorted(moved)
     for start in range(0, len(ordered), BATCH):
         batch = ordered[start : start + BATCH]
-        settled = keeper.settle(ActionContext(session, None, now), batch, skip_locked=True)
+        settled = keeper.settle(ActionContext(session, None, now), batch, skip_locked=True, keep_misdated=True)
         changed += sum(each.is_new_stage for each in settled)
         held |= set(batch) - {each.trip.trip_id for each in settled}
     return Advanced(now, newest, news, frozenset(held), looked_at=len(ordered), changed=changed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from app.platform.actions import ActionContext
@@ -18,11 +19,13 @@ class TimelineEntry:
     trip_id: int
     kind: str
     data: Mapping[str, object] = field(default_factory=dict)
+    at: datetime | None = None
+    """When it happened; `None`: at the time of the act."""
 
     def write(self, action: ActionContext) -> None:
-        """Write the line in the transaction of `action`, at its time and under its actor."""
+        """Write the line in the transaction of `action`, under its actor."""
         line = {"trip_id": self.trip_id, "kind": self.kind, "data": dict(self.data)}
-        store.insert_events(action.session, [{**line, "at": action.now, "actor_id": action.actor_id}])
+        store.insert_events(action.session, [{**line, "at": self.at or action.now, "actor_id": action.actor_id}])
 
 
 class TripParties(Protocol):

@@ -70,8 +70,9 @@ def test_a_webhook_and_the_truck_that_arrived(
 ) -> None:
     arrived: list[tuple[int, datetime, Principal | None]] = []
 
-    def note_arrival(action: ActionContext, trip_id: int) -> None:
-        arrived.append((trip_id, action.now, action.principal))
+    def note_arrival(action: ActionContext, trip_id: int, at: datetime) -> None:
+        assert action.now == now
+        arrived.append((trip_id, at, action.principal))
 
     now = runtime.clock.now()
     intake = replace(PlateIntake.of(runtime, sheets), note_arrival=note_arrival)

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.platform.actions import ActionContext
 from app.trips.presence import judge
 from app.trips.presence_rules import Source, Trust, Witness, by_present, contradiction, no_later
 from app.trips.vocabulary import StepPlace
@@ -23,7 +24,7 @@ from tests.app.presence_cases import (
     road_fix,
     yard,
 )
-from tests.app.test_presence_counted import PLATE, Watch, add_read, advance, do, watch  # noqa: F401 - a fixture
+from tests.app.test_presence_counted import PLATE, Watch, add_read, advance, do, drive, watch  # noqa: F401 - a fixture
 
 AHEAD_MINUTES = 5 * 60
 WITNESSES = {
@@ -105,3 +106,21 @@ def test_a_movement_under_a_clock_ahead_does_not_hide_the_officer(watch: Watch) 
     assert watch.told(trip_id)[-1] == ("yard", "xuan-cuong", "act")
     advance(watch, hours=6)
     assert watch.told(trip_id)[-1] == ("yard", "xuan-cuong", "act")
+
+
+def test_what_comes_in_before_an_act_of_an_earlier_time_has_no_wrong_clock(watch: Watch) -> None:
+    """A read that its camera sends late, or an act entered late: what was seen since happened all the same."""
+    trip_id = watch.border.enter(PLATE)
+    began = watch.border.runtime.clock.now()
+    advance(watch, minutes=40)
+    drive(watch, 20.0)
+    advance(watch, minutes=10)
+    drive(watch, 12.0)
+    with watch.border.runtime.sessions() as session:
+        watch.border.sheets.note_arrival(ActionContext(session, None, began + timedelta(minutes=5)), trip_id)
+        session.commit()
+    watch.border.call(watch.border.sheets.note_arrival, trip_id, began + timedelta(minutes=4))
+    assert watch.told(trip_id)[-1] == ("on_the_road", None, "gps"), "judged as of now, not of then"
+    watch.tick()
+    assert watch.border.rows("SELECT * FROM app.misdated_witness") == []
+    assert watch.trip(trip_id).arrived_at == began + timedelta(minutes=4)
