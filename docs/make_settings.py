@@ -13,7 +13,7 @@ from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from app.settings import GatewaySettings, OperationsSettings, ProcessSettings, Settings
+from app.settings import GatewaySettings, NeighbourSettings, OperationsSettings, ProcessSettings, Settings
 
 TARGET = Path(__file__).with_name("operations.md")
 BEGIN, END = "<!-- settings -->", "<!-- end of settings -->"
@@ -21,6 +21,7 @@ GROUPS = {
     Settings: "Every part",
     OperationsSettings: "Backups, alarms, traces: control, commands, and web for traces",
     ProcessSettings: "Several processes of a part on one machine",
+    NeighbourSettings: "Systems of others that messages are exchanged with: control",
     GatewaySettings: "Gateways of trackers, as `bin/up` starts them",
 }
 

@@ -32,6 +32,7 @@ SUBJECTS: Final[Mapping[str, str]] = {
     "gateway": N_("GPS gateways"),
     "handovers": N_("Shift handovers"),
     "identities": N_("Identities of a provider"),
+    "neighbours": N_("Neighbouring systems"),
     "orders": N_("Orders to trucks"),
     "organisations": N_("Organisations"),
     "outages": N_("Outages"),

@@ -19,6 +19,7 @@ from app.forecasting import arrival_store, skill_scoring, skill_store, stay_lear
 from app.forecasting.skill_publish import Published, publish
 from app.forecasting.state import CorridorNow, assemble
 from app.gates.service import gate_settings, profiles, save_learned_places
+from app.integrations import service as integrations
 from app.measures import order_effects
 from app.measures import service as measures_service
 from app.notifications import service as notifications
@@ -219,6 +220,7 @@ class Minute:
         idempotency.forget(session, now)
         Pictures.of(self.runtime.settings.data_dir).drop_old(now)
         notifications.prune(session, now)
+        integrations.prune(session, now)
         signals.prune(session, now)
         commands.prune(session, now)
         progress.prune(session, now)

@@ -1,0 +1,71 @@
+"""What is answered of neighbours."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.integrations.service import DeadLetter, NeighbourCondition
+
+
+class NeighbourOut(BaseModel):
+    """How a neighbour does: `off unknown up slow down`, what waits, what was given up."""
+
+    name: str = Field(examples=["customs"])
+    health: str = Field(examples=["down"])
+    simulated: bool
+    down_since: datetime | None
+    waiting: int
+    dead: int
+    last_exchange_at: datetime | None
+    took_ms: int | None
+
+    @classmethod
+    def of(cls, found: NeighbourCondition) -> NeighbourOut:
+        """Made of a condition."""
+        return cls(
+            name=found.neighbour.name,
+            health=found.health,
+            simulated=found.is_simulated,
+            down_since=found.since,
+            waiting=found.out.waiting + found.coming.waiting,
+            dead=found.out.dead + found.coming.dead,
+            last_exchange_at=found.ok_at,
+            took_ms=found.took_ms,
+        )
+
+
+class NeighbourList(BaseModel):
+    """How all neighbours do."""
+
+    items: list[NeighbourOut]
+
+
+class DeadLetterOut(BaseModel):
+    """A message that was given up, `out` to a neighbour or `in` of one."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    direction: Literal["in", "out"]
+    number: int
+    neighbour: str
+    message_id: str
+    kind: str
+    about: str
+    body: str
+    at: datetime
+    tries: int
+    error: str
+
+    @classmethod
+    def of(cls, letter: DeadLetter) -> DeadLetterOut:
+        """Made of a dead letter."""
+        return cls.model_validate(letter)
+
+
+class DeadLetterList(BaseModel):
+    """Messages that were given up, the oldest first."""
+
+    items: list[DeadLetterOut]
