@@ -8,9 +8,16 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import acting, allow
-from app.integrations import service
+from app.integrations import customs_effects, service
 from app.integrations.dependencies import NeighboursDep
-from app.integrations.schemas import DeadLetterList, DeadLetterOut, NeighbourList, NeighbourOut
+from app.integrations.schemas import (
+    DeadLetterList,
+    DeadLetterOut,
+    DifferenceList,
+    DifferenceOut,
+    NeighbourList,
+    NeighbourOut,
+)
 from app.platform.actions import ActionContext
 from app.platform.dependencies import SessionDep
 from app.platform.errors import problems
@@ -23,6 +30,17 @@ Reader = Annotated[Principal, Depends(allow("neighbours.read"))]
 WriterAction = Annotated[ActionContext, Depends(acting("neighbours.write"))]
 Direction = Annotated[Literal["in", "out"], Path()]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+DifferenceId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+
+class ReasonIn(BaseModel):
+    """Why."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "paper file handed in"}]})
+
+    reason: PlainText = Field(max_length=2000)
 
 
 class MendedIn(BaseModel):
@@ -57,3 +75,16 @@ def mend_dead_letter(
 def drop_dead_letter(direction: Direction, number: Number, action: WriterAction) -> None:
     """Let a message that was given up go for good."""
     service.drop(action, direction, number)
+
+
+@router.get("/differences", responses=problems())
+def list_differences(session: SessionDep, principal: Reader) -> DifferenceList:
+    """What was done here and is said otherwise by a neighbour, those that are open first."""
+    found = customs_effects.list_differences(session, principal)
+    return DifferenceList(items=[DifferenceOut.of(each) for each in found])
+
+
+@router.post("/differences/{difference_id}/settle", status_code=204, responses=problems(404, 409))
+def settle_difference(difference_id: DifferenceId, body: ReasonIn, action: WriterAction) -> None:
+    """Say what became of a difference."""
+    customs_effects.settle(action, difference_id, body.reason)

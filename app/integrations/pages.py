@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import acting, allow
-from app.integrations import service
+from app.gates.vocabulary import Channel
+from app.integrations import customs_effects, service
 from app.integrations.dependencies import NeighboursDep
 from app.integrations.neighbour import Neighbours
+from app.integrations.vocabulary import CustomsState, DifferenceKind
 from app.platform.actions import ActionContext
 from app.platform.dependencies import SessionDep
 from app.platform.errors import translate
@@ -58,6 +60,22 @@ def drop(direction: Direction, number: Number, action: WriterAction) -> Response
     return RedirectResponse(PAGE, 303)
 
 
+@router.post(f"{PAGE}/differences/{{difference_id}}")
+def settle(
+    request: Request,
+    difference_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    neighbours: NeighboursDep,
+    action: WriterAction,
+    reason: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
+    """Say what became of a difference."""
+    try:
+        customs_effects.settle(action, difference_id, reason)
+    except InvalidInputError as error:
+        return _show(request, action.session, neighbours, action.actor, wrong=("", difference_id, "", error))
+    return RedirectResponse(PAGE, 303)
+
+
 def _show(
     request: Request,
     session: Session,
@@ -73,6 +91,9 @@ def _show(
         status=200 if wrong is None else 422,
         conditions=service.conditions(session, neighbours, principal),
         letters=service.list_dead(session, principal),
+        differences=customs_effects.list_differences(session, principal),
+        difference_kinds=DifferenceKind.by_name(),
+        said_values=Channel.labels() | CustomsState.labels(),
         labels={each.name: each.label for each in neighbours},
         wrong=said,
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from app.integrations.customs import customs
 from app.integrations.neighbour import Neighbours
 from app.integrations.registration import registration
 from app.sheets.service import Sheets
 
 
-def make_neighbours(_sheets: Sheets) -> Neighbours:
+def make_neighbours(sheets: Sheets) -> Neighbours:
     """The neighbours of the platform; what they say acts on these sheets."""
     return Neighbours.of(
+        customs(sheets),
         registration(),
     )

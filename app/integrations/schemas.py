@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.integrations.customs_store import ListedDifference
 from app.integrations.service import DeadLetter, NeighbourCondition
 
 
@@ -69,3 +70,47 @@ class DeadLetterList(BaseModel):
     """Messages that were given up, the oldest first."""
 
     items: list[DeadLetterOut]
+
+
+class DifferenceOut(BaseModel):
+    """Something that was done here and that customs' system says otherwise; open while `settled_at` is null."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    difference_id: int
+    trip_id: int
+    code: str
+    plate: str
+    gate_id: str
+    number: str
+    kind: str = Field(examples=["channel"])
+    ours: str
+    theirs: str
+    found_at: datetime
+    settled_at: datetime | None
+    reason: str
+
+    @classmethod
+    def of(cls, listed: ListedDifference) -> DifferenceOut:
+        """Made of a difference with the names of its trip."""
+        row = listed.difference
+        return cls(
+            difference_id=row.difference_id,
+            trip_id=row.trip_id,
+            code=listed.code,
+            plate=listed.plate,
+            gate_id=listed.gate_id,
+            number=row.number,
+            kind=row.kind,
+            ours=row.ours,
+            theirs=row.theirs,
+            found_at=row.found_at,
+            settled_at=row.settled_at,
+            reason=row.reason,
+        )
+
+
+class DifferenceList(BaseModel):
+    """Differences, those that are open first."""
+
+    items: list[DifferenceOut]

@@ -73,6 +73,11 @@ def is_connected(session: Session, name: str) -> bool:
     return bool(session.scalar(query))
 
 
+def connected(session: Session) -> set[str]:
+    """The neighbours that are connected."""
+    return set(session.scalars(select(NeighbourRow.name).where(NeighbourRow.is_connected)))
+
+
 def set_connected(session: Session, names: Collection[str]) -> None:
     """Say which neighbours are connected, and that no others are."""
     for name in sorted(names):

@@ -32,3 +32,25 @@ class Health(Vocabulary):
     UP = "up", N_("Works"), "circle-check", "ok"
     SLOW = "slow", N_("Slow"), "clock-exclamation", "warning"
     DOWN = "down", N_("Does not answer"), "alert-triangle", "alarm"
+
+
+class CustomsState(Vocabulary):
+    """How a customs declaration stands, as customs' system says."""
+
+    REGISTERED = "registered", N_("Registered"), "file-check", "notice"
+    HELD = "held", N_("Held"), "hand-stop", "alarm"
+    RELEASED = "released", N_("Released"), "circle-check", "ok"
+    CANCELLED = "cancelled", N_("Cancelled"), "file-off", "alarm"
+    UNKNOWN = "unknown", N_("Not known to customs"), "help-circle", "alarm"
+
+    @classmethod
+    def stops(cls) -> tuple[CustomsState, ...]:
+        """In these its goods do not go on."""
+        return (cls.HELD, cls.CANCELLED, cls.UNKNOWN)
+
+
+class DifferenceKind(Vocabulary):
+    """What the platform and a neighbour were found to say differently after they had not heard of each other."""
+
+    CHANNEL = "channel", N_("Channel"), "traffic-lights"
+    STATE = "state", N_("Released here, stopped there"), "hand-stop"

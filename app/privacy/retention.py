@@ -117,6 +117,8 @@ _RULES: Final = (
     *_by("app.notifications.service", 30, _WORK, "app.notification", "app.webhook_delivery"),
     *_by("app.integrations.service", 90, _WORK, "app.neighbour_outbox", "app.neighbour_inbox"),
     *_kept(RetentionBasis.STATE, _PLATFORM, "app.neighbour"),
+    *_with("app.trip", _CUSTOMS, "app.trip_customs", "app.neighbour_difference"),
+    _aged("app.customs_declaration", "as_of", CUSTOMS_DAYS, _CUSTOMS),
     _aged("app.vehicle_record", "as_of", YEAR_DAYS, _WORK),
     *_by("app.platform.idempotency", 2, _PLATFORM, "app.idempotency"),
     _aged("app.alarm", "ended_at", 2 * YEAR_DAYS, _EVIDENCE, needs="ended_at"),

@@ -44,6 +44,11 @@ class RegistrationScript:
         )
         return [Planned(answer)]
 
+    def keep(self, storage: Storage, key: str, data: JsonObject, _clock: Clock) -> Sequence[Planned]:
+        """Know a plate; whoever asks next is told."""
+        storage.keep_record(key, data)
+        return []
+
     def _made_up(self, plate: str, clock: Clock) -> JsonObject:
         generator = random.Random(f"{self.seed} {plate}")
         kind, payload_kg, axles = generator.choice(TRAILERS if "R" in plate[2:4] else CLASSES)

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from app.integrations.messages import Codec, JsonCodec, Message
+from app.integrations.messages import Codec, JsonCodec, Message, parse_body
 from app.integrations.simulators.faults import Faults, Mood
 from app.integrations.simulators.storage import Planned, Storage
+from app.platform.json import JsonObject
 from geo.clock import Clock
 from geo.errors import InvalidInputError
 
@@ -37,6 +38,10 @@ class Script(Protocol):
     def answer(self, storage: Storage, message: Message, clock: Clock, generator: random.Random) -> Sequence[Planned]:
         """What is said to a message that is new, within the transaction in which it is kept; raises InvalidInputError
         if it is none of its own."""
+        ...
+
+    def keep(self, storage: Storage, key: str, data: JsonObject, clock: Clock) -> Sequence[Planned]:
+        """Know something from now on, and what is said of it to those who asked before; as `answer` otherwise."""
         ...
 
 
@@ -135,12 +140,16 @@ class Simulator:
         """Know what it is told."""
         key = unquote(urlsplit(request.path).path.removeprefix("/records/"))
         try:
-            data = json.loads(_read(request))
-        except ValueError:
-            _answer(request, 422, b"not JSON")
+            self.tell(key, parse_body(_read(request).decode()))
+        except (InvalidInputError, ValueError) as error:
+            _answer(request, 422, str(error).encode())
             return
-        self.storage.keep_record(key, data)
         _answer(request, 204, b"")
+
+    def tell(self, key: str, data: JsonObject) -> None:
+        """Let the neighbour know something from now on; raises InvalidInputError if it can make nothing of it."""
+        with self.storage.transaction():
+            self.storage.plan(self.script.keep(self.storage, key, data, self.clock), time.time())
 
     def _give_messages(self, request: BaseHTTPRequestHandler, query: dict[str, list[str]]) -> None:
         mood = self._mood()
