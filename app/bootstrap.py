@@ -27,6 +27,7 @@ def make_sheets() -> Sheets:
     from app.declarations import on_sheet as declarations
     from app.equipment import on_sheet as equipment
     from app.fees import on_sheet as fees
+    from app.integrations import exports
     from app.integrations import on_sheet as neighbours
     from app.integrations.customs_effects import word_of_customs
     from app.integrations.shown import show as show_neighbours
@@ -50,6 +51,7 @@ def make_sheets() -> Sheets:
             equipment.guard_undo,
             equipment.open_on_confirmation,
             neighbours.follow_trip,
+            exports.follow_declaration,
         ),
         readers={
             "declaration": declarations.show,

@@ -159,6 +159,7 @@ ROUTERS = (
     "attachments.pages",
     "ops.first_steps_pages",
     "integrations.endpoints",
+    "integrations.export_pages",
     "integrations.pages",
     "privacy.endpoints",
     "privacy.pages",

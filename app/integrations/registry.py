@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.integrations.customs import customs
+from app.integrations.exports import nanning, single_window
 from app.integrations.neighbour import Neighbours
 from app.integrations.registration import registration
 from app.sheets.service import Sheets
@@ -13,4 +14,6 @@ def make_neighbours(sheets: Sheets) -> Neighbours:
     return Neighbours.of(
         customs(sheets),
         registration(),
+        single_window(),
+        nanning(),
     )

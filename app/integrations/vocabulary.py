@@ -54,3 +54,10 @@ class DifferenceKind(Vocabulary):
 
     CHANNEL = "channel", N_("Channel"), "traffic-lights"
     STATE = "state", N_("Released here, stopped there"), "hand-stop"
+
+
+class ExportDirection(Vocabulary):
+    """Whose exports."""
+
+    OUT = "out", N_("Our exports"), "arrow-up-right"
+    IN = "in", N_("Exports of the other side"), "arrow-down-left"

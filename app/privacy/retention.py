@@ -125,6 +125,8 @@ _RULES: Final = (
     _aged("app.backup", "ended_at", 2 * YEAR_DAYS, _EVIDENCE),
     _aged("app.expiry_warning", "warned_at", 2 * YEAR_DAYS, _WORK),
     _aged("app.shift_handover", "handed_at", 2 * YEAR_DAYS, _WORK),
+    _aged("app.export_exchange", "issued_at", CUSTOMS_DAYS, _CUSTOMS),
+    _aged("app.export_reconciliation", "asked_at", YEAR_DAYS, _WORK),
     _aged("app.prefilled_declaration", "changed_at", CUSTOMS_DAYS, _CUSTOMS),
     _aged("app.declaration_import", "created_at", YEAR_DAYS, _WORK),
     *_with("app.declaration_import", _WORK, "app.declaration_import_row"),

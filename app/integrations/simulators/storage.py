@@ -146,6 +146,14 @@ class Storage:
             rows = self._connection.execute("SELECT body FROM acted WHERE kind = ? ORDER BY rowid", (kind,)).fetchall()
         return [dict(json.loads(body)) for (body,) in rows]
 
+    def said(self, kind: str) -> list[Message]:
+        """The messages of a kind that were handed out, the oldest first."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT message FROM outgoing WHERE seq IS NOT NULL ORDER BY seq"
+            ).fetchall()
+        return [message for (text,) in rows if (message := Message.model_validate_json(text)).kind == kind]
+
     def figures(self) -> Figures:
         """What was counted."""
         with self._lock:
