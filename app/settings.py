@@ -296,9 +296,8 @@ class NeighbourSettings(BaseSettings):
     not named are not connected."""
     neighbour_secrets: dict[str, SecretStr] = Field(default_factory=dict)
     """What signs the messages to each, as JSON: `{"customs": "whsec_…"}` of the Standard Webhooks specification."""
-    neighbour_simulators: int = Field(0, ge=0, le=65_000)
-    """The first of the ports on which `bin/up` of the demonstration starts the simulators of neighbours, one each; 0
-    for ports that are free, without a meaning elsewhere."""
+    neighbour_simulators: bool = True
+    """Whether `bin/up` of the demonstration starts simulators of neighbours, where no addresses are set."""
 
 
 class GatewaySettings(BaseSettings):

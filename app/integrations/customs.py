@@ -7,89 +7,15 @@ The form of these messages is assumed; no specification of customs' systems for 
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import ClassVar, Final
-
-from pydantic import Field
-
-from app.gates.vocabulary import Channel, System
+from app.gates.vocabulary import System
 from app.integrations import customs_effects, customs_store, store
-from app.integrations.messages import Body, Message
+from app.integrations.customs_messages import NAME, CustomsPassage, CustomsQuery, CustomsStatus, CustomsWeighing
+from app.integrations.messages import Message
 from app.integrations.neighbour import Incoming, Neighbour, Taken
-from app.integrations.vocabulary import CustomsState
 from app.platform.actions import ActionContext
-from app.platform.fields import Moment, PlainText
 from app.platform.labels import N_
 from app.sheets.service import Sheets
-from app.trips.customs_numbers import NUMBER
 from geo.errors import InvalidInputError
-
-NAME: Final = customs_effects.NAME
-
-
-class CustomsQuery(Body):
-    """How does a declaration stand? It is carried by a truck, as far as is known with so many kg gross."""
-
-    KIND: ClassVar[str] = "customs.query"
-
-    number: PlainText
-    trip_code: PlainText
-    plate: PlainText
-    gross_kg: int | None = None
-
-
-class CustomsPassage(Body):
-    """A truck passed a step of its sheet with goods of declarations."""
-
-    KIND: ClassVar[str] = "customs.passage"
-
-    numbers: list[PlainText]
-    trip_code: PlainText
-    plate: PlainText
-    trailer_plate: PlainText | None
-    container_numbers: list[PlainText]
-    seal_numbers: list[PlainText]
-    gate_id: PlainText
-    direction: PlainText
-    step: PlainText
-    at: Moment
-
-
-class CustomsWeighing(Body):
-    """A truck with goods of declarations was weighed, in kg."""
-
-    KIND: ClassVar[str] = "customs.weighing"
-
-    numbers: list[PlainText]
-    trip_code: PlainText
-    plate: PlainText
-    gross_kg: int
-    tare_kg: int | None
-    at: Moment
-
-
-class CustomsLine(Body):
-    """A goods line of a declaration, weights in kg."""
-
-    number: int = Field(ge=1, le=10_000)
-    hs_code: PlainText = Field("", max_length=20)
-    description: PlainText = Field("", max_length=500)
-    quantity: float | None = Field(None, ge=0, le=1e12)
-    unit: PlainText = Field("", max_length=20)
-    gross_kg: float | None = Field(None, ge=0, le=1e9)
-
-
-class CustomsStatus(Body):
-    """How a declaration stands; the message's `version` counts what was said of it."""
-
-    KIND: ClassVar[str] = "customs.status"
-
-    number: PlainText = Field(pattern=NUMBER.pattern.join(("^(", ")$")))
-    state: CustomsState
-    channel: Channel | None = None
-    hold_reason: PlainText = Field("", max_length=500)
-    released_at: Moment | None = None
-    lines: list[CustomsLine] = Field(default_factory=list, max_length=1000)
 
 
 def customs(sheets: Sheets) -> Neighbour:
@@ -119,8 +45,3 @@ def customs(sheets: Sheets) -> Neighbour:
         takes=(Incoming(CustomsStatus, take_status),),
         system=System.CUSTOMS_SYSTEM,
     )
-
-
-def as_time(moment: datetime) -> str:
-    """A time as it names a subject."""
-    return moment.isoformat(timespec="seconds")

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.checkpoints import service as checkpoints
 from app.gates.vocabulary import Channel
 from app.integrations import customs_store, service
+from app.integrations.customs_messages import NAME
 from app.integrations.customs_store import KnownDeclaration, ListedDifference
 from app.integrations.customs_tables import DifferenceRow
 from app.integrations.vocabulary import CustomsState, DifferenceKind, Health
@@ -29,7 +30,6 @@ from app.trips.service import Trip, lock_trip
 from app.trips.vocabulary import Stage
 from geo.errors import ConflictError, NotFoundError
 
-NAME: Final = "customs"
 STRICTNESS: Final = (Channel.GREEN, Channel.YELLOW, Channel.RED)
 TAKEN_OVER: Final = "taken over"
 """Why a difference is settled that came before customs' step was done: the channel of customs' system holds."""

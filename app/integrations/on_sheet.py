@@ -15,9 +15,9 @@ from app.checkpoints.vocabulary import Part
 from app.equipment.service import weighings_of
 from app.integrations import customs_effects, customs_store, registration, service
 from app.integrations import store as neighbour_store
-from app.integrations.customs import CustomsPassage, CustomsQuery, CustomsWeighing, as_time
-from app.integrations.customs_effects import NAME as CUSTOMS
-from app.integrations.registration import NAME as REGISTRATION
+from app.integrations.customs_messages import NAME as CUSTOMS
+from app.integrations.customs_messages import CustomsPassage, CustomsQuery, CustomsWeighing
+from app.integrations.registration_messages import NAME as REGISTRATION
 from app.platform.actions import ActionContext
 from app.procedures.steps import Step, StepStatus
 from app.sheets.service import SheetChange, Sheets
@@ -80,7 +80,7 @@ def _link(session: Session, trip: Trip, now: datetime) -> None:
         query = CustomsQuery(
             number=number, trip_code=trip.code, plate=case.tractor, gross_kg=by_number[number].gross_kg
         )
-        subject = f"query {trip.trip_id} {number} {as_time(now)}"
+        subject = f"query {trip.trip_id} {number} {now:%Y-%m-%dT%H:%M:%S}"
         service.send(session, CUSTOMS, query, about=number, subject=subject, now=now)
 
 
@@ -101,7 +101,7 @@ def _tell_passage(session: Session, trip: Trip, step: str, numbers: list[str], n
         step=step,
         at=now,
     )
-    subject = f"passage {trip.trip_id} {step} {as_time(now)}"
+    subject = f"passage {trip.trip_id} {step} {now:%Y-%m-%dT%H:%M:%S}"
     service.send(session, CUSTOMS, passage, about=trip.code, subject=subject, now=now)
 
 

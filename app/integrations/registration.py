@@ -5,47 +5,23 @@ The form of these messages is assumed; no specification of the register's system
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from typing import ClassVar, Final
+from datetime import datetime, timedelta
+from typing import Final
 
-from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.integrations import service, store
-from app.integrations.messages import Body, Message
+from app.integrations.messages import Message
 from app.integrations.neighbour import Incoming, Neighbour, Taken
+from app.integrations.registration_messages import NAME, RegistrationQuery, RegistrationRecord
 from app.platform.actions import ActionContext
-from app.platform.fields import PlainText
 from app.platform.labels import N_
 from app.registers import official
 from app.registers.official import OfficialRecord
 from ingest.plates import find_plate
 
-NAME: Final = "registration"
 ASK_AGAIN: Final = timedelta(hours=12)
 """A record older than this is asked for again when its truck comes up; assumed."""
-
-
-class RegistrationQuery(Body):
-    """What is on record of a plate?"""
-
-    KIND: ClassVar[str] = "registration.query"
-
-    plate: PlainText
-
-
-class RegistrationRecord(Body):
-    """What is on record of a plate; `is_found` false if nothing is. Weights in kg."""
-
-    KIND: ClassVar[str] = "registration.record"
-
-    plate: PlainText = Field(min_length=1, max_length=20)
-    is_found: bool = True
-    vehicle_class: PlainText = Field("", max_length=100)
-    payload_kg: int | None = Field(None, ge=0, le=200_000)
-    axles: int | None = Field(None, ge=1, le=20)
-    inspection_expires: date | None = None
-    owner: PlainText = Field("", max_length=300)
 
 
 def registration() -> Neighbour:

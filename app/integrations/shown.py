@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from app.integrations import customs_store, service, store
-from app.integrations.customs_effects import NAME as CUSTOMS
+from app.integrations.customs_messages import NAME as CUSTOMS
 from app.integrations.on_sheet import plates_of
-from app.integrations.registration import NAME as REGISTRATION
+from app.integrations.registration_messages import NAME as REGISTRATION
 from app.platform.json import JsonObject
 from app.platform.permissions import Principal, Role
 from app.registers import official

@@ -20,7 +20,8 @@ from app.integrations.circuit import OPEN_AFTER, Circuit
 from app.integrations.exchange import Exchanger
 from app.integrations.messages import Body, JsonCodec, Message
 from app.integrations.neighbour import Incoming, Neighbour, Taken
-from app.integrations.registration import NAME, RegistrationQuery, registration
+from app.integrations.registration import registration
+from app.integrations.registration_messages import NAME, RegistrationQuery
 from app.integrations.simulators.registration import RegistrationScript
 from app.integrations.simulators.server import Simulator
 from app.integrations.tables import InMessageRow, OutMessageRow

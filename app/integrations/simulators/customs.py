@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.integrations.customs import NAME, CustomsPassage, CustomsQuery, CustomsStatus, CustomsWeighing
+from app.integrations.customs_messages import NAME, CustomsPassage, CustomsQuery, CustomsStatus, CustomsWeighing
 from app.integrations.messages import Message, read_body
 from app.integrations.simulators.storage import Planned, Storage
 from app.platform.json import JsonObject

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from app.integrations.messages import Message, read_body
-from app.integrations.registration import NAME, RegistrationQuery, RegistrationRecord
+from app.integrations.registration_messages import NAME, RegistrationQuery, RegistrationRecord
 from app.integrations.simulators.storage import Planned, Storage
 from app.platform.json import JsonObject
 from geo.clock import Clock
