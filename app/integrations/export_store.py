@@ -82,7 +82,7 @@ def newest_versions(
         )
         .group_by(ExportRow.reference)
     )
-    return {reference: version for reference, version in session.execute(query).tuples()}
+    return {reference: version for reference, version in session.execute(query)}
 
 
 def begin_day(session: Session, neighbour: str, day: date, now: datetime) -> bool:
