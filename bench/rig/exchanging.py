@@ -9,13 +9,14 @@ import random
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.integrations import store
 from app.integrations.adapter import HttpAdapter
 from app.integrations.exchange import Exchanger
 from app.integrations.messages import Body, Message, read_body
@@ -92,10 +93,12 @@ def run_adapter(url: str) -> None:
     """Exchange until killed or told to stop."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    runtime = Runtime.open(get_settings(), part="bench-adapter")
-    with runtime.sessions() as session:
-        store.set_connected(session, [NAME])
-        session.commit()
+    while True:
+        try:
+            runtime = Runtime.open(get_settings(), part="bench-adapter")
+            break
+        except SQLAlchemyError:  # the database is being started again
+            time.sleep(0.2)
     Exchanger(runtime, ledger(), HttpAdapter(url)).run(stop)
 
 
