@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,6 +23,7 @@ import pytest
 from app.bootstrap import make_sheets
 from app.integrations.adapter import Answer, HttpAdapter, Outcome
 from app.integrations.customs_messages import CustomsQuery
+from app.integrations.export_messages import DayQuery
 from app.integrations.messages import Body, Message, read_body
 from app.integrations.neighbour import Neighbour
 from app.integrations.registration_messages import RegistrationQuery
@@ -33,13 +34,18 @@ from app.integrations.simulators.server import Simulator
 from geo.clock import SystemClock
 
 URLS = json.loads(os.environ.get("CUAKHAU_CONTRACT_URLS", "{}"))
-ABOUT = {"customs": "305123456780", "registration": "29C12345"} | json.loads(
-    os.environ.get("CUAKHAU_CONTRACT_ABOUT", "{}")
-)
+ABOUT = {
+    "customs": "305123456780",
+    "registration": "29C12345",
+    "single-window": "2026-03-02",
+    "nanning": "2026-03-02",
+} | json.loads(os.environ.get("CUAKHAU_CONTRACT_ABOUT", "{}"))
 SECRETS = json.loads(os.environ.get("CUAKHAU_CONTRACT_SECRETS", "{}"))
 QUESTIONS: dict[str, Callable[[str], Body]] = {
     "customs": lambda about: CustomsQuery(number=about, trip_code="CONTRACT", plate="29C12345"),
     "registration": lambda about: RegistrationQuery(plate=about),
+    "single-window": lambda about: DayQuery(day=date.fromisoformat(about)),
+    "nanning": lambda about: DayQuery(day=date.fromisoformat(about)),
 }
 PATIENCE_S = 60.0
 
