@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.integrations.bank import bank
 from app.integrations.customs import customs
 from app.integrations.neighbour import Neighbours
 from app.integrations.registration import registration
@@ -13,4 +14,5 @@ def make_neighbours(sheets: Sheets) -> Neighbours:
     return Neighbours.of(
         customs(sheets),
         registration(),
+        bank(),
     )

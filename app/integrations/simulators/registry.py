@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from app.integrations.simulators.bank import BankScript
 from app.integrations.simulators.customs import CustomsScript
 from app.integrations.simulators.registration import RegistrationScript
 from app.integrations.simulators.server import Script
@@ -12,5 +13,6 @@ from app.integrations.simulators.server import Script
 SIMULATED: Final[Mapping[str, Callable[[int], Script]]] = {
     "customs": CustomsScript,
     "registration": RegistrationScript,
+    "bank": BankScript,
 }
 """What makes each neighbour's script from a seed, by name."""
