@@ -43,7 +43,7 @@ from geo.store import save_corridor
 MESSAGES = 10_000
 BATCH = 20
 KILL_AFTER_S = (0.0, 4.0)
-PROGRESS = 100
+PROGRESS = 300
 """So many messages have their effect between two kills, and `KILL_AFTER_S` go by: a machine under load would never get
 one through otherwise."""
 DRAIN_S = 600.0

@@ -65,10 +65,10 @@ def _variable(name: str, field: FieldInfo) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    value = field.default
+    value = field.get_default(call_default_factory=True)
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    return "" if value in ("", None) else f"`{value}`"
+    return "" if value in ("", None, {}) else f"`{value}`"
 
 
 def _docstrings(settings: type[BaseSettings]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.integrations import store
 from app.integrations.adapter import Adapter, Answer, Outcome
-from app.integrations.circuit import OPEN_AFTER
+from app.integrations.circuit import OPEN_AFTER, Circuit
 from app.integrations.neighbour import Neighbour
 from app.integrations.store import ClaimedMessage, Settled
 from app.integrations.tables import NeighbourRow
@@ -43,6 +43,8 @@ SENDERS: Final = 8
 MAX_TAKEN: Final = 500
 """Messages taken in in one round, so that sending has its turn."""
 PAUSE_S: Final = 1.0
+FRESH: Final = timedelta(seconds=15)
+"""So long that a neighbour answers is not written down again where it has nothing to say."""
 
 log = structlog.get_logger("neighbours")
 
@@ -102,12 +104,16 @@ class Exchanger:
         now = self.runtime.clock.now()
         with self.runtime.sessions() as session:
             row = store.find_neighbour(session, self.neighbour.name)
-            if row is not None and not store.circuit_of(row).may_try(now):
-                return 0
-            cursor = "" if row is None else row.cursor
+            circuit, cursor = Circuit() if row is None else store.circuit_of(row), "" if row is None else row.cursor
+        if not circuit.may_try(now):
+            return 0
         answer = self.adapter.fetch(cursor, now)
         if answer.outcome is not Outcome.TAKEN:  # whatever it says: nothing of it reaches us
             answer = replace(answer, outcome=Outcome.AWAY)
+        self._measure([answer])
+        is_fresh = circuit.ok_at is not None and timedelta() <= now - circuit.ok_at < FRESH
+        if answer.outcome is Outcome.TAKEN and not answer.messages and circuit.is_closed and is_fresh:
+            return 0  # nothing new, and that it answers is known
         with self.runtime.sessions() as session:
             row = store.lock_neighbour(session, self.neighbour.name)
             now = self.runtime.clock.now()
@@ -118,7 +124,6 @@ class Exchanger:
             if row.returned_at == now:
                 store.hurry_out(session, self.neighbour.name, now)
             session.commit()
-        self._measure([answer])
         return new
 
     def take_in(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.integrations.bank import bank
 from app.integrations.customs import customs
 from app.integrations.exports import nanning, single_window
 from app.integrations.neighbour import Neighbours
@@ -16,4 +17,5 @@ def make_neighbours(sheets: Sheets) -> Neighbours:
         registration(),
         single_window(),
         nanning(),
+        bank(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from app.integrations.simulators.bank import BankScript
 from app.integrations.simulators.customs import CustomsScript
 from app.integrations.simulators.exports import nanning, single_window
 from app.integrations.simulators.registration import RegistrationScript
@@ -15,5 +16,6 @@ SIMULATED: Final[Mapping[str, Callable[[int], Script]]] = {
     "registration": RegistrationScript,
     "single-window": single_window,
     "nanning": nanning,
+    "bank": BankScript,
 }
 """What makes each neighbour's script from a seed, by name."""
