@@ -20,6 +20,7 @@ from app.declarations import shares as declarations
 from app.declarations.form import Form
 from app.declarations.prefilled import Prefill
 from app.declarations.vocabulary import PrefillSource
+from app.gates.vocabulary import System
 from app.integrations import export_store, service, store
 from app.integrations.export_messages import (
     NANNING,
@@ -57,7 +58,7 @@ log = structlog.get_logger("neighbours")
 
 def single_window() -> Neighbour:
     """The National Single Window."""
-    return _neighbour(SINGLE_WINDOW, N_("National Single Window"), "world-share")
+    return _neighbour(SINGLE_WINDOW, N_("National Single Window"), "world-share", System.SINGLE_WINDOW)
 
 
 def nanning() -> Neighbour:
@@ -128,7 +129,7 @@ def _connected(session: Session) -> list[str]:
 # The neighbours
 
 
-def _neighbour(name: str, label: str, icon: str) -> Neighbour:
+def _neighbour(name: str, label: str, icon: str, system: System | None = None) -> Neighbour:
     def take_data(action: ActionContext, message: Message, body: ExportData) -> Taken:
         return _take_export(action, name, message, body)
 
@@ -145,6 +146,7 @@ def _neighbour(name: str, label: str, icon: str) -> Neighbour:
         icon=icon,
         sends=(ExportData, ExportReceipt, DayQuery),
         takes=(Incoming(ExportData, take_data), Incoming(ExportReceipt, take_receipt), Incoming(DayList, take_list)),
+        system=system,
     )
 
 

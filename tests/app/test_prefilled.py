@@ -109,6 +109,26 @@ def test_a_page_declares_what_was_filled_in(
     assert enterprise.get(path, headers=HTML, follow_redirects=False).headers["location"] == done.headers["location"]
 
 
+def test_a_simulator_that_is_told_to_exports_changes_and_takes_back(
+    runtime: Runtime, simulator: Simulator, exchanger: Exchanger, enterprise: Any
+) -> None:
+    states = []
+    for told in (
+        {"consignee": CONSIGNEE, "plate": "粤Z·1234港"},
+        {"plate": "粤Z·1234澳"},
+        {"function": "cancellation"},
+    ):
+        simulator.tell("NN00000000099", told)
+        exchange(exchanger)
+        (item,) = enterprise.get("/api/v1/declarations/prefilled").json()["items"]
+        states.append((item["version"], item["plate"], item["state"]))
+    assert states == [
+        (1, "粤Z·1234港", "offered"),
+        (2, "粤Z·1234澳", "offered"),
+        (3, "粤Z·1234澳", "withdrawn"),
+    ]
+
+
 def outcome(runtime: Runtime, messages: Sequence[Message]) -> tuple[Any, ...]:
     """What is offered after messages were taken in in an order, each by a transaction of its own."""
     neighbour = exports.nanning()

@@ -34,6 +34,7 @@ from app.integrations.forms.record import (
 )
 from app.integrations.messages import Body, Message, read_body
 from app.integrations.simulators.storage import Planned, Storage
+from app.platform.json import JsonObject
 from geo.clock import LOCAL_ZONE, Clock
 from geo.errors import InvalidInputError
 
@@ -59,7 +60,7 @@ class ExportScript:
             case DayQuery.KIND:
                 query = read_body(DayQuery, message.body)
                 assert isinstance(query, DayQuery)
-                return [self._say(message, clock, self._list(storage, query.day), f"{query.day}")]
+                return [self._say(message.id, clock, self._list(storage, query.day), f"{query.day}")]
             case ExportReceipt.KIND:
                 return []
             case kind:
@@ -68,7 +69,7 @@ class ExportScript:
     def _take(self, message: Message, clock: Clock) -> Iterator[Planned]:
         record = _record(message.body)
         receipt = ExportReceipt(reference=record.reference, version=record.version or 0)
-        yield self._say(message, clock, receipt, record.reference)
+        yield self._say(message.id, clock, receipt, record.reference)
         generator = random.Random(f"{self.seed} {self.name} {record.reference}")
         if self.makes_exports and record.function == "original" and generator.random() < 0.5:
             yield from self._back(message, clock, record, generator)
@@ -78,30 +79,51 @@ class ExportScript:
     ) -> Iterator[Planned]:
         after_s = generator.uniform(*BACK_S)
         made = make_export(generator, clock, consignee=record.exporter.name, gate=record.exit_office)
-        yield self._say(message, clock, self.data(made), made.reference, after_s=after_s)
+        yield self._say(message.id, clock, self.data(made), made.reference, after_s=after_s)
         fate = generator.random()
         if fate < 0.3:
             line = made.lines[0]
             changed = replace(line, net_weight_kg=(line.net_weight_kg or Decimal(0)) - 500)
             newer = replace(made, function="replacement", version=2, lines=(changed, *made.lines[1:]))
-            yield self._say(message, clock, self.data(newer), made.reference, after_s=2 * after_s, version=2)
+            yield self._say(message.id, clock, self.data(newer), made.reference, after_s=2 * after_s, version=2)
         elif fate < 0.4:
             ended = replace(made, function="cancellation", version=2)
-            yield self._say(message, clock, self.data(ended), made.reference, after_s=2 * after_s, version=2)
+            yield self._say(message.id, clock, self.data(ended), made.reference, after_s=2 * after_s, version=2)
 
     def data(self, record: DeclarationMessage) -> ExportData:
         """An export in this neighbour's syntax."""
         return ExportData.of(record, ROUTES[self.name])
 
+    def keep(self, storage: Storage, key: str, data: JsonObject, clock: Clock) -> Sequence[Planned]:
+        """Export under a reference, or say another version of it: `consignee gate plate function` are as told."""
+        known = storage.find_record(key) or {}
+        version = int(str(known.get("version", 0))) + 1
+        told = {**known, **data, "version": version}
+        storage.keep_record(key, {name: value for name, value in told.items() if name != "function"})
+        made = make_export(
+            random.Random(f"{self.seed} {key}"),
+            clock,
+            consignee=str(told.get("consignee", "")),
+            gate=str(told.get("gate", "huu-nghi")),
+            reference=key,
+        )
+        said = replace(
+            made,
+            function=str(told.get("function", "original" if version == 1 else "replacement")),
+            version=version,
+            tractor=TransportMeans(str(told.get("plate", made.tractor.plate)), "CN"),
+        )
+        return [self._say(None, clock, self.data(said), key, version=version)]
+
     def _say(
-        self, message: Message, clock: Clock, body: Body, about: str, *, after_s: float = 0.0, version: int = 1
+        self, reply_to: str | None, clock: Clock, body: Body, about: str, *, after_s: float = 0.0, version: int = 1
     ) -> Planned:
         said = Message(
-            id=f"{self.name}-{message.id}-{body.KIND}-{version}",
+            id=f"{self.name}-{reply_to or about}-{body.KIND}-{version}",
             kind=body.KIND,
             about=about,
             sent_at=clock.now(),
-            reply_to=message.id,
+            reply_to=reply_to,
             version=version,
             body=body.model_dump(mode="json"),
         )
