@@ -17,6 +17,7 @@ from app.platform.json import JsonObject
 from app.platform.permissions import Principal, Role
 from app.registers import official
 from app.trips.service import Trip
+from ingest.plates import display_plate
 
 READERS: Final = frozenset(
     {*(role for role in Role if role.is_at_gate), Role.ENTERPRISE, Role.DRIVER, Role.AUDITOR, Role.TRAFFIC_POLICE}
@@ -139,11 +140,11 @@ def _records(session: Session, principal: Principal, trip: Trip) -> list[RecordS
     for plate in plates:
         record = records.get(plate)
         if record is None:
-            found.append(RecordShown(plate=plate))
+            found.append(RecordShown(plate=display_plate(plate)))
             continue
         found.append(
             RecordShown(
-                plate=plate,
+                plate=display_plate(plate),
                 found=record.is_found,
                 vehicle_class=record.vehicle_class,
                 payload_kg=record.payload_kg,

@@ -251,7 +251,7 @@ def test_the_register_is_asked_and_its_age_is_shown(beside: Neighbourhood, runti
     assert [each["found"] for each in beside.shown(trip_id)["records"]] == [None, None]
     beside.exchange()
     truck, _ = beside.shown(trip_id)["records"]
-    assert (truck["plate"], truck["axles"], truck["owner"]) == ("29C12345", 3, "Công ty A")
+    assert (truck["plate"], truck["axles"], truck["owner"]) == ("29C-123.45", 3, "Công ty A")
     assert date.fromisoformat(truck["inspection_expires"]) == runtime.clock.now().date() + timedelta(days=1)
     assert beside.shown(trip_id, "plant_quarantine")["records"][0]["owner"] is None
 

@@ -15,7 +15,7 @@ from app.platform.json import JsonObject
 from geo.clock import Clock
 from geo.errors import InvalidInputError
 
-CLASSES: Final = (("Xe đầu kéo", 0, 3), ("Xe tải", 15_000, 4), ("Xe tải đông lạnh", 12_000, 3))
+CLASSES: Final = (("Xe đầu kéo", 0, 3), ("Xe tải", 30_000, 5), ("Xe tải đông lạnh", 30_000, 5))
 TRAILERS: Final = (("Sơ mi rơ moóc", 31_000, 3), ("Sơ mi rơ moóc tải (chở container)", 30_000, 3))
 
 
