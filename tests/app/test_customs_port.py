@@ -256,6 +256,15 @@ def test_the_register_is_asked_and_its_age_is_shown(beside: Neighbourhood, runti
     assert beside.shown(trip_id, "plant_quarantine")["records"][0]["owner"] is None
 
 
+def test_a_declaration_notes_an_inspection_that_ends_before_the_truck_comes(beside: Neighbourhood) -> None:
+    beside.register.tell("29C12345", {"inspection_expires": "2026-03-01"})
+    trip_id = beside.gate.declare(customs_number=NUMBER)
+    beside.exchange()
+    declared = beside.gate.person("enterprise").get(f"/api/v1/declarations/{trip_id}").json()
+    assert [note["field"] for note in declared["notes"]] == ["plate"]
+    assert "01/03/2026" in declared["notes"][0]["detail"]
+
+
 def test_an_expired_inspection_and_too_much_load_are_warned_of_at_the_barrier(
     beside: Neighbourhood, runtime: Runtime
 ) -> None:
