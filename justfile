@@ -40,6 +40,10 @@ settings:
 commands:
     {{ bin }}/python -m docs.make_commands
 
+# docs/message-forms.md and the JSON Schemas from the tables of the message forms
+forms:
+    {{ bin }}/python -m docs.make_forms
+
 # pin dependencies after a change of pyproject.toml
 lock:
     {{ bin }}/uv pip compile -q --universal --generate-hashes --no-header -o requirements.lock pyproject.toml

@@ -27,6 +27,10 @@ def make_sheets() -> Sheets:
     from app.declarations import on_sheet as declarations
     from app.equipment import on_sheet as equipment
     from app.fees import on_sheet as fees
+    from app.integrations import exports
+    from app.integrations import on_sheet as neighbours
+    from app.integrations.customs_effects import word_of_customs
+    from app.integrations.shown import show as show_neighbours
     from app.sheets.paper import show_outages
     from app.sheets.service import Sheets
     from app.transshipments import on_sheet as transshipments
@@ -46,6 +50,8 @@ def make_sheets() -> Sheets:
             bookings.follow_trip,
             equipment.guard_undo,
             equipment.open_on_confirmation,
+            neighbours.follow_trip,
+            exports.follow_declaration,
         ),
         readers={
             "declaration": declarations.show,
@@ -55,8 +61,10 @@ def make_sheets() -> Sheets:
             "transshipment": transshipments.show,
             "outages": show_outages,
             "attachments": attachments.show,
+            "neighbours": show_neighbours,
         },
         witnesses=(equipment.witness_weighings,),
+        channel_source=word_of_customs,
     )
 
 

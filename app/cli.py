@@ -12,6 +12,7 @@ from app.ops.audit_commands import audit_app
 from app.ops.backup_commands import backup, backup_secrets, base_backup, recover, restore
 from app.ops.command_options import VAR, DataDir, Json, print_result
 from app.ops.dead_letter_commands import dead_letters_app
+from app.ops.neighbour_commands import neighbour
 from app.ops.trace_commands import export_trace, replay
 from app.ops.yard_commands import plan_yards
 from app.platform.collector import spare_loading
@@ -165,6 +166,7 @@ app.command()(restore)
 app.command(name="base-backup")(base_backup)
 app.command()(recover)
 app.command(name="plan-yards")(plan_yards)
+app.command()(neighbour)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from app.integrations.registry import make_neighbours
 from app.large_bodies import LARGE_BODIES
 from app.platform import errors
 from app.platform.errors import problems
@@ -83,6 +84,7 @@ ROUTERS = (
     "measures.endpoints",
     "planning.endpoints",
     "declarations.import_endpoints",
+    "declarations.prefilled_endpoints",
     "declarations.endpoints",
     "declarations.sighting_endpoints",
     "declarations.trip_endpoints",
@@ -139,6 +141,7 @@ ROUTERS = (
     "yards.pages",
     "yards.place_pages",
     "declarations.import_pages",
+    "declarations.prefilled_pages",
     "declarations.pages",
     "declarations.support_pages",
     "procedures.pages",
@@ -155,6 +158,9 @@ ROUTERS = (
     "fees.pages",
     "attachments.pages",
     "ops.first_steps_pages",
+    "integrations.endpoints",
+    "integrations.export_pages",
+    "integrations.pages",
     "privacy.endpoints",
     "privacy.pages",
     "public.security_pages",
@@ -201,6 +207,7 @@ TAGS = [
         "name": "gates",
         "description": "What each gate is and takes, in versions; its intake bans and outages.",
     },
+    {"name": "neighbours", "description": "Systems of others: how they do, messages that were given up."},
     {"name": "privacy", "description": "What is kept of persons: how long, holds, export, erasure."},
     {"name": "planning", "description": "Settings of the gates, what-if scenarios."},
     {"name": "events", "description": "Server-sent events."},
@@ -275,6 +282,7 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
 def work_on(app: FastAPI, sheets: Sheets) -> None:
     """Let the routes of `app` act on these sheets."""
     app.state.sheets = sheets
+    app.state.neighbours = make_neighbours(sheets)
     app.state.mover = TripMover(sheets)
     app.state.vehicle_listener = partial(rejudge, sheets.presence)
 

@@ -286,6 +286,20 @@ class ProcessSettings(BaseSettings):
         return 80 + 20 * (self.web_processes + self.ingest_processes)
 
 
+class NeighbourSettings(BaseSettings):
+    """Where systems of others are reached (docs/integrations.md)."""
+
+    model_config = SettingsConfigDict(env_prefix="CUAKHAU_", extra="ignore")
+
+    neighbour_urls: dict[str, str] = Field(default_factory=dict)
+    """The address of each neighbour, as JSON: `{"customs": "https://…", "registration": "https://…"}`; those that are
+    not named are not connected."""
+    neighbour_secrets: dict[str, SecretStr] = Field(default_factory=dict)
+    """What signs the messages to each, as JSON: `{"customs": "whsec_…"}` of the Standard Webhooks specification."""
+    neighbour_simulators: bool = True
+    """Whether `bin/up` of the demonstration starts simulators of neighbours, where no addresses are set."""
+
+
 class GatewaySettings(BaseSettings):
     """Which optional gateways `bin/up` starts: a port for each protocol of trackers, 0 for none; an MQTT broker."""
 

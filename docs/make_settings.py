@@ -13,7 +13,7 @@ from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from app.settings import GatewaySettings, OperationsSettings, ProcessSettings, Settings
+from app.settings import GatewaySettings, NeighbourSettings, OperationsSettings, ProcessSettings, Settings
 
 TARGET = Path(__file__).with_name("operations.md")
 BEGIN, END = "<!-- settings -->", "<!-- end of settings -->"
@@ -21,6 +21,7 @@ GROUPS = {
     Settings: "Every part",
     OperationsSettings: "Backups, alarms, traces: control, commands, and web for traces",
     ProcessSettings: "Several processes of a part on one machine",
+    NeighbourSettings: "Systems of others that messages are exchanged with: control",
     GatewaySettings: "Gateways of trackers, as `bin/up` starts them",
 }
 
@@ -64,10 +65,10 @@ def _variable(name: str, field: FieldInfo) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    value = field.default
+    value = field.get_default(call_default_factory=True)
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    return "" if value in ("", None) else f"`{value}`"
+    return "" if value in ("", None, {}) else f"`{value}`"
 
 
 def _docstrings(settings: type[BaseSettings]) -> dict[str, str]:

@@ -101,3 +101,10 @@ def test_scripts_say_forms_too() -> None:
         [node, "-e", f"const strings = {strings};\n{function}\n}}\n{asked}"], capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout) == ["1 trip", "2 trips", "{a}"]
+
+
+def test_a_text_of_a_page_names_its_values_as_pages_fill_them_in() -> None:
+    """`{value}` is for texts that code fills in; in a template it would be shown as it stands."""
+    filled = re.compile(r"""_\((["'])[^"']*\{[a-z_]+\}[^"']*\1, *[a-z_]+=""")
+    pages = [path for path in (ROOT / "app").rglob("*.html") if filled.search(path.read_text("utf-8"))]
+    assert pages == []

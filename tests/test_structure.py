@@ -23,6 +23,7 @@ OTHER_EDGES = {
     "app.dispatch.dependencies": "what routes that answer orders are given",
     "app.planning.fields": "fields of a sent form, from the models of its routes",
     "app.planning.form": "reads a sent form",
+    "app.integrations.dependencies": "what routes that look after neighbours are given",
     "app.ops.tracing": "traces the web application",
     "app.platform.dependencies": "what routes are given",
     "app.platform.errors": "errors as answers",

@@ -12,6 +12,7 @@ from app.checkpoints.combination import CAN_BE_MISSING, NOTHING, Explanation, Si
 from app.checkpoints.vocabulary import Part, SeenBy, Verdict
 from app.platform.json import JsonObject
 from app.registers.container_number import squeeze
+from app.trips.customs_numbers import numbers_in
 from ingest.plates import find_plate
 
 DECLARED_IN: Final = {
@@ -59,6 +60,25 @@ class SealReport:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomsStop:
+    """A declaration whose goods customs' system does not let go on: `state` is held, cancelled or unknown."""
+
+    number: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlateRecord:
+    """What the register of vehicles says of a plate; payload in kg, `None` where it says nothing."""
+
+    plate: str
+    is_found: bool
+    inspection_expires: date | None
+    payload_kg: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class StandingFinding:
     """A finding as it is kept; `verdict` is `None` until somebody decided. The other trip by its code and truck."""
 
@@ -91,7 +111,8 @@ class Case:
     what scanners read of it; `weighing` the last verdict with its difference in kg; `scan` what the last scan that was
     looked at found; `odd_reads` plates that a person gave to the trip though they are not its; `noted` what officers
     kept with done steps; `has_reads` whether a camera saw it; `answered` keys of warnings that were overridden;
-    `shared` what another truck that is under way declares too, of `CAN_BE_SHARED`.
+    `shared` what another truck that is under way declares too, of `CAN_BE_SHARED`; `stops` what customs' system says
+    against it, `records` what the register of vehicles knows of truck and trailer.
     """
 
     trip_id: int
@@ -111,6 +132,8 @@ class Case:
     has_reads: bool = False
     answered: frozenset[str] = frozenset()
     shared: Sequence[tuple[Part, str]] = ()
+    stops: Sequence[CustomsStop] = ()
+    records: Sequence[PlateRecord] = ()
 
     @property
     def declared(self) -> JsonObject | None:
@@ -154,6 +177,20 @@ class Case:
         for seal in self.seals:
             yield Sighting(Part.SEAL, seal.number, seal.at, SeenBy.SEAL)
 
+    def allowed_kg(self) -> int | None:
+        """What truck and trailer may carry together by the register; `None` if that does not know both of them."""
+        plates = {self.tractor, self.trailer} - {None}
+        known = {record.plate: record.payload_kg or 0 for record in self.records if record.is_found}
+        return sum(known.values()) or None if plates <= known.keys() else None
+
+    def declared_kg(self) -> float:
+        """What the declared goods weigh, gross."""
+        lines = (self.declared or {}).get("lines")
+        weights = (
+            [line.get("gross_weight_kg") for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []
+        )
+        return sum(float(weight) for weight in weights if isinstance(weight, int | float))
+
     def last_seals(self) -> tuple[str, ...] | None:
         """The seals that an officer entered last; `None` if nobody looked."""
         entered = [each for each in self.observations if each.part is Part.SEAL]
@@ -167,11 +204,13 @@ def values_of(data: Mapping[str, object]) -> dict[Part, frozenset[str]]:
 
 
 def normal_values(part: Part, written: object) -> tuple[str, ...]:
-    """What was written of a part, in normal form; several only of seals."""
+    """What was written of a part, in normal form; several only of seals and customs declarations."""
     text = written if isinstance(written, str) else ""
     if part is Part.SEAL:
         words = re.split(SEAL_SEPARATORS, text)
         return tuple(dict.fromkeys(number for word in words if (number := squeeze(word))))
+    if part is Part.CUSTOMS_NUMBER:
+        return numbers_in(text)
     plate = find_plate(text) if part in (Part.TRACTOR, Part.TRAILER) else None
     value = plate or squeeze(text)
     return (value,) if value else ()

@@ -309,6 +309,12 @@ def check_confirm(action: ActionContext, trip: Trip, asked: Confirmation) -> lis
     return warnings
 
 
+def warnings_of(session: Session, trip_id: int, step: str, now: datetime) -> list[StepWarning]:
+    """What a step is warned of by what is kept of its trip, for the platform, which does not look at presence."""
+    case = store.load_case(session, trip_id)
+    return warnings_at(step, case, today=now.astimezone(LOCAL_ZONE).date())
+
+
 def contradictions_of(case: Case, judge: Callable[[], Sequence[Contradiction]]) -> Sequence[Contradiction]:
     """What cannot both be true of where a truck was; presence is asked only if something but GPS saw it."""
     return judge() if case.has_reads or case.weighing is not None or case.scan is not None else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select, text
@@ -16,7 +16,9 @@ from app.checkpoints.case import (
     DECLARED_IN,
     SEAL_SEPARATORS,
     Case,
+    CustomsStop,
     Observation,
+    PlateRecord,
     Revision,
     SealReport,
     StandingFinding,
@@ -31,6 +33,7 @@ from app.platform.json import JsonObject
 from app.platform.personal_fields import digest
 from app.platform.sealed_json import SEALED, unseal_object
 from app.registers.container_number import squeeze
+from app.trips.customs_numbers import SEPARATORS
 from app.trips.vocabulary import Stage
 from geo.database import one_of
 
@@ -74,7 +77,13 @@ def load_case(session: Session, trip_id: int) -> Case:
                 EXISTS (SELECT FROM app.plate_read r WHERE r.trip_id = t.trip_id) AS has_reads,
                 (SELECT json_object_agg(s.step, s.data) FROM app.trip_step s
                  WHERE s.trip_id = t.trip_id AND s.status = 'done' AND s.data <> '{}') AS noted,
-                (SELECT json_agg(DISTINCT o.identity) FROM app.override o WHERE o.trip_id = t.trip_id) AS answered
+                (SELECT json_agg(DISTINCT o.identity) FROM app.override o WHERE o.trip_id = t.trip_id) AS answered,
+                (SELECT json_agg(json_build_array(c.number, c.state, c.hold_reason) ORDER BY c.number)
+                 FROM app.trip_customs k JOIN app.customs_declaration c USING (number)
+                 WHERE k.trip_id = t.trip_id AND c.state IN ('held', 'cancelled', 'unknown')) AS stops,
+                (SELECT json_agg(json_build_array(r.plate, r.is_found, r.inspection_expires, r.payload_kg)
+                    ORDER BY r.plate)
+                 FROM app.vehicle_record r WHERE r.plate IN (v.plate_norm, t.trailer_plate)) AS records
             FROM app.trip t JOIN ingest.vehicle v ON v.vehicle_id = t.vehicle_id WHERE t.trip_id = :trip_id
             """
         ),
@@ -111,6 +120,11 @@ def load_case(session: Session, trip_id: int) -> Case:
             for part in CAN_BE_SHARED
             for value in own.get(part, ())
             if _is_declared_elsewhere(session, trip_id, part, value)
+        ],
+        stops=[CustomsStop(*stop) for stop in row.stops or []],
+        records=[
+            PlateRecord(plate, is_found, None if until is None else date.fromisoformat(until), payload_kg)
+            for plate, is_found, until, payload_kg in row.records or []
         ],
     )
 
@@ -261,7 +275,9 @@ def claims_of(session: Session, values: Mapping[Part, Collection[str]]) -> Claim
                 UNION ALL SELECT trip_id, 'trailer', trailer FROM open_trip
                 UNION ALL SELECT trip_id, 'container', {_squeezed("container_number")} FROM open_trip
                 UNION ALL SELECT trip_id, 'driver', data ->> '{SEALED}' FROM open_trip WHERE driver_digests && :digests
-                UNION ALL SELECT trip_id, 'customs_number', {_squeezed("customs_number")} FROM open_trip
+                UNION ALL SELECT trip_id, 'customs_number',
+                    regexp_replace(upper(split_part(word, '=', 1)), '[^A-Z0-9]', '', 'g')
+                    FROM open_trip, regexp_split_to_table(data ->> 'customs_number', :number_separators) AS word
                 UNION ALL SELECT trip_id, 'seal', regexp_replace(word, '[^A-Z0-9]', '', 'g')
                     FROM open_trip, regexp_split_to_table(upper(data ->> 'seal_numbers'), :seal_separators) AS word
             )
@@ -272,7 +288,7 @@ def claims_of(session: Session, values: Mapping[Part, Collection[str]]) -> Claim
                 OR (part = 'customs_number' AND value = ANY(:customs_number))
             """  # noqa: S608 - constants of this module
         ),
-        {**wanted, "digests": digests, "seal_separators": SEAL_SEPARATORS},
+        {**wanted, "digests": digests, "seal_separators": SEAL_SEPARATORS, "number_separators": SEPARATORS},
     )
     found: dict[tuple[Part, str], set[int]] = {}
     for part, value, trip_id in rows:

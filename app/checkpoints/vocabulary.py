@@ -74,6 +74,10 @@ class WarningKind(Vocabulary):
     SYMPTOMS = "symptoms", N_("Symptoms of illness"), "stethoscope", "alarm", (Step.HEALTH, Step.QUARANTINE_HEALTH)
     NO_CUSTOMS_NUMBER = "no_customs_number", N_("No customs declaration number"), "file-off", "warning", (Step.CUSTOMS,)
     PAPERS_EXPIRED = "papers_expired", N_("Papers expired"), "calendar-off", "warning", _BARRIERS
+    CUSTOMS_STOPS = "customs_stops", N_("Stopped by customs' system"), "hand-stop", "alarm", (*_BARRIERS, Step.CUSTOMS)
+    OVERLOADED = "overloaded", N_("More than the vehicle may carry"), "scale", "warning", _BARRIERS
+    NOT_REGISTERED = "not_registered", N_("Not in the register of vehicles"), "license-off", "warning", _BARRIERS
+    CHANNEL_BY_HAND = "channel_by_hand", N_("Channel set by hand"), "hand-click", "warning"
     RED_LOWERED = "red_lowered", N_("Red channel lowered"), "arrow-down", "alarm"
     PRIORITY_BY_HAND = "priority_by_hand", N_("Priority given by hand"), "arrow-big-up", "warning"
     JUMP = "jump", N_("Handled before others"), "arrow-bear-right", "notice"

@@ -34,6 +34,14 @@ _WEIGHTS: Final = {
 }
 
 
+STOPS: Final = {
+    "held": N_("Customs hold the declaration {number}: {reason}"),
+    "cancelled": N_("The customs declaration {number} is cancelled: {reason}"),
+    "unknown": N_("Customs do not know the declaration {number}."),
+}
+"""What is said of a declaration that customs' system stops, by its state."""
+
+
 @dataclass(frozen=True)
 class StepWarning:
     """A warning: its kind, what tells it from others of its kind, and what it says (gettext key and values)."""
@@ -105,6 +113,29 @@ def _warnings(
         until = day_of(declared, name)
         if until is not None and until < today:
             yield StepWarning(WarningKind.PAPERS_EXPIRED, name, message, {"day": until.strftime("%d/%m/%Y")})
+    for stop in case.stops:
+        values = {"number": stop.number, "reason": stop.reason or "–"}
+        yield StepWarning(WarningKind.CUSTOMS_STOPS, f"{stop.number} {stop.state}", STOPS[stop.state], values)
+    yield from _records(case, today)
+
+
+def _records(case: Case, today: date) -> Iterator[StepWarning]:
+    """What the register of vehicles says against truck and trailer."""
+    for record in case.records:
+        plate = display_plate(record.plate)
+        until = record.inspection_expires
+        if not record.is_found:
+            message = N_("{plate} is not in the register of vehicles.")
+            yield StepWarning(WarningKind.NOT_REGISTERED, record.plate, message, {"plate": plate})
+        elif until is not None and until < today:
+            values = {"plate": plate, "day": until.strftime("%d/%m/%Y")}
+            message = N_("By the register the inspection of {plate} expired on {day}.")
+            yield StepWarning(WarningKind.PAPERS_EXPIRED, f"record {record.plate}", message, values)
+    allowed_kg, declared_kg = case.allowed_kg(), round(case.declared_kg())
+    if allowed_kg is not None and declared_kg > allowed_kg:
+        weights = {"declared_kg": declared_kg, "allowed_kg": allowed_kg}
+        message = N_("Declared are {declared_kg} kg; by the register the vehicle may carry {allowed_kg} kg.")
+        yield StepWarning(WarningKind.OVERLOADED, "", message, weights)
 
 
 def _combination(case: Case) -> Iterator[StepWarning]:

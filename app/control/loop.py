@@ -21,11 +21,13 @@ from app.control.minute import Minute
 from app.control.tick import Tick
 from app.declarations.import_work import ImportRunner
 from app.forecasting import engine_state
+from app.integrations.registry import make_neighbours
+from app.integrations.running import Exchanges
 from app.ops.keeping import EVERY_S, Keeper
 from app.planning.scenarios import ScenarioRunner
 from app.platform.runtime import Runtime
 from app.platform.steps import log
-from app.settings import OperationsSettings
+from app.settings import NeighbourSettings, OperationsSettings
 from app.sheets.service import Sheets
 
 LOCK_KEY = 0x434B53  # "CKS"
@@ -85,15 +87,18 @@ def _lead(runtime: Runtime, sheets: Sheets, connection: Connection, stop: thread
     keeper = Keeper(runtime, OperationsSettings())
     keeping = threading.Thread(target=_keep, args=(keeper, over), name="keeping", daemon=True)
     keeping.start()
+    exchanges = Exchanges(runtime, make_neighbours(sheets), NeighbourSettings())
+    exchanges.start()
     try:
         while not stop.is_set():
             started = time.monotonic()
             store.still_connected(connection)
-            tick.run()
+            tick.run().run("neighbours", exchanges.tell)
             scenarios.tend()
             stop.wait(max(TICK_S - (time.monotonic() - started), 0.0))
     finally:
         over.set()
+        exchanges.stop()
         scenarios.stop()
         # A forecast under way may finish; it is stored by one leader or the other.
         planner.join(timeout=10.0)

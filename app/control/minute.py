@@ -19,6 +19,8 @@ from app.forecasting import arrival_store, skill_scoring, skill_store, stay_lear
 from app.forecasting.skill_publish import Published, publish
 from app.forecasting.state import CorridorNow, assemble
 from app.gates.service import gate_settings, profiles, save_learned_places
+from app.integrations import exports, reconciliation
+from app.integrations import service as integrations
 from app.measures import order_effects
 from app.measures import service as measures_service
 from app.notifications import service as notifications
@@ -94,6 +96,8 @@ class Minute:
         minute.run("driving_hours", driving.warn)
         minute.run("shared_places", device_health.flag_shared_places)
         suspicions_found = minute.run("suspicions", suspicions.count)
+        minute.run("exports", exports.take_back_ended)
+        minute.run("reconciliation", reconciliation.ask)
         minute.run("tidy", self._tidy)
         minute.run("audit_heads", self._write_heads)
         minute.run("retention", self._enforce_retention)
@@ -219,6 +223,7 @@ class Minute:
         idempotency.forget(session, now)
         Pictures.of(self.runtime.settings.data_dir).drop_old(now)
         notifications.prune(session, now)
+        integrations.prune(session, now)
         signals.prune(session, now)
         commands.prune(session, now)
         progress.prune(session, now)

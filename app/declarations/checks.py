@@ -18,6 +18,7 @@ from app.gates.profile import GateValues
 from app.registers import papers
 from app.registers.container_number import normalise_container_number
 from app.registers.papers import MAX_LOAD_KG, MIN_PAYLOAD_KG
+from app.trips.customs_numbers import parse_customs_numbers
 from app.trips.declaration import check_arrival, check_direction
 from app.web.forms import Problem
 from geo.clock import LOCAL_ZONE
@@ -29,8 +30,6 @@ USUAL_LOAD_KG: Final = 40_000.0
 MAX_QUANTITY: Final = 1_000_000.0
 COLDEST_C, WARMEST_C = -60.0, 60.0
 BODY_C: Final = (34.0, 43.0)
-CUSTOMS_NUMBER: Final = re.compile(r"\d{12}|\d{18}", re.ASCII)
-"""VNACCS numbers have 12 digits, Chinese customs' 18."""
 
 
 @dataclass(frozen=True)
@@ -99,15 +98,10 @@ def _check_trip(form: Form, around: Surroundings) -> Iterator[Problem]:
     elif form.planned_arrival != around.kept_arrival:
         arrival = form.planned_arrival
         yield from _caught(lambda: check_arrival(arrival, around.now))
-    number = re.sub(r"[\s.-]", "", form.customs_number)
-    if not number:
+    if not form.customs_number.strip():
         yield Problem("customs_number", "No customs declaration number yet; customs need it to inspect.", is_note=True)
-    elif not CUSTOMS_NUMBER.fullmatch(number):
-        yield Problem(
-            "customs_number",
-            "{value} is not a customs declaration number; write the 12 digits of VNACCS (18 for Chinese customs).",
-            {"value": form.customs_number},
-        )
+    else:
+        yield from _caught(lambda: parse_customs_numbers(form.customs_number))
 
 
 def _caught(call: Any) -> Iterator[Problem]:

@@ -37,7 +37,7 @@ HEAD_FIELDS: Final[dict[str, DeclaredField]] = {
         kind="time", label=N_("Planned arrival"), part="trip", required=True, help=N_("time at the border")
     ),
     "customs_number": DeclaredField(
-        kind="text", label=N_("Customs declaration number"), part="customs", length=40, placeholder="305123456780"
+        kind="text", label=N_("Customs declaration number"), part="customs", length=400, placeholder="305123456780"
     ),
     "service": DeclaredField(
         kind="choice", label=N_("Service in the gate area"), part="customs", choices=SERVICES, empty=N_("The usual")

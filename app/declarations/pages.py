@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.accounts.store import find_organisation as get_name
 from app.declarations import form as forms
-from app.declarations import hs, reading, reasons, service
+from app.declarations import hs, prefilled, reading, reasons, service
 from app.declarations.declared import CHOICES, read
 from app.declarations.endpoints import DeclarantAction, ReaderDep, WriterDep
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, field_of
@@ -124,10 +124,13 @@ def show(
 ) -> Response:
     """One declaration: what it says, what changed, why it was returned, its revisions."""
     found = reading.get(session, principal, trip_id, now=clock.now())
+    prefill = prefilled.of_trip(session, trip_id)
     return render(
         request,
         "declarations/declaration.html",
         found=found,
+        prefill=prefill,
+        deviations=prefilled.deviations(prefill.data, found.data) if prefill else [],
         statuses=DeclarationStatus.by_name(),
         head_fields=HEAD_FIELDS,
         line_fields=LINE_FIELDS,
@@ -209,6 +212,8 @@ def show_form(
         "row": None,
         "picks": None if "desk" in more else _picks(request, session, written, found),
         "new_name_field": NEW_NAME_FIELD,
+        "prefill": None,
+        "filled": {},
         "shown_name": shown_name,
     }
     return render(request, "declarations/form.html", status=422 if error else 200, **{**context, **more})

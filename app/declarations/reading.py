@@ -13,6 +13,7 @@ from app.declarations import checks, on_sheet, personal, store
 from app.declarations.differences import Difference, differences
 from app.declarations.documents import ReturnReasons
 from app.declarations.form import Form, problems_of
+from app.declarations.official_notes import notes_of
 from app.declarations.tables import DeclarationRow
 from app.platform.json import JsonObject
 from app.platform.paging import Page, PageRequest
@@ -104,7 +105,9 @@ def get(session: Session, principal: Principal, trip_id: int, *, now: datetime) 
         compared_with=base.revision if base else None,
         differences=personal.project_differences(differences(base.data, latest.data), role) if base else [],
         notes=[
-            note for note in problems_of(checks.check(form, alone), notes=True) if personal.may_read(note.field, role)
+            note
+            for note in [*problems_of(checks.check(form, alone), notes=True), *notes_of(session, form, now)]
+            if personal.may_read(note.field, role)
         ],
         revisions=[_show(row, names, role) for row in rows],
     )

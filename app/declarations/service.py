@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.declarations import checks, hs, on_sheet, store
 from app.declarations.differences import changed_parts, differences
 from app.declarations.form import Form, Line, problems_of, read
+from app.declarations.official_notes import notes_of
 from app.declarations.picked import fill
 from app.declarations.reading import previous_revision, version_of, why_closed
 from app.declarations.tables import DeclarationRow
@@ -238,7 +239,7 @@ def _check_registers(action: DeclarationAction, form: Form, organisation_id: int
         busy = ahead.find_same(others, form.planned_arrival, action.now)
         if busy is not None:
             found.append(_busy(name, written, busy))
-    return found
+    return found + notes_of(session, form, action.now)
 
 
 def _find_undeclared(session: Session, form: Form, organisation_id: int) -> Trip | None:

@@ -69,3 +69,17 @@ class SightingOutcome(Vocabulary):
     REGISTERED = "registered"
     DISMISSED = "dismissed"
     WITHDRAWN = "withdrawn"
+
+
+class PrefillSource(Vocabulary):
+    """Whose data fill in a declaration beforehand."""
+
+    NANNING = "nanning", N_("Nanning customs"), "building-bank"
+
+
+class PrefillState(Vocabulary):
+    """How a pre-filled declaration stands."""
+
+    OFFERED = "offered", N_("To be checked and declared"), "file-import", "notice"
+    TAKEN = "taken", N_("Taken over"), "check", "ok"
+    WITHDRAWN = "withdrawn", N_("Withdrawn"), "ban", "warning"

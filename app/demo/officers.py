@@ -63,6 +63,8 @@ REASONS: Final[Mapping[str, tuple[str, str]]] = {
     Step.CUSTOMS: ("quantity_differs", "Số kiện thực tế ít hơn tờ khai (mô phỏng)"),
 }
 OTHER_REASON: Final = ("goods_differ", "Hàng thực tế khác tờ khai (mô phỏng)")
+WITHOUT_CUSTOMS: Final = "Hệ thống hải quan chưa trả lời (mô phỏng)"
+"""Why the channel is set by hand, where customs' system is asked and has not answered."""
 MAX_ACTS: Final = 20
 """What can be due on one trip at one look; beyond that something goes round in circles."""
 BUDGET_S: Final = 3.0
@@ -200,6 +202,7 @@ class Officers:
                 papers.trip_id,
                 journey.plan.channel,
                 expected_version=papers.version,
+                reason=WITHOUT_CUSTOMS,
             )
         elif kind == "return":
             reason, said = REASONS.get(step, OTHER_REASON)

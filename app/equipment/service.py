@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.equipment import store
 from app.equipment.config_secrets import config_of, keep_hidden, split
 from app.equipment.schemas import EquipmentOut
-from app.equipment.tables import BarrierCommand, Equipment
+from app.equipment.tables import BarrierCommand, Equipment, Weighing
 from app.equipment.vocabulary import CommandStatus
 from app.gates.vocabulary import EquipmentKind
 from app.platform import outbox
@@ -276,6 +276,11 @@ def is_silent(device: Equipment, now: datetime) -> bool:
     """Whether a device should have been heard of since."""
     limit_s = device.setting("silent_after_s", 0.0) or EquipmentKind.get(device.kind).silent_after_s
     return (now - (device.last_seen_at or device.created_at)).total_seconds() > limit_s
+
+
+def weighings_of(session: Session, trip_id: int) -> list[Weighing]:
+    """The weighings of a trip, oldest first."""
+    return [found.report for found in store.reports_of_trip(session, Weighing, trip_id)]
 
 
 def publish_command(session: Session, command: BarrierCommand, now: datetime) -> None:

@@ -18,6 +18,7 @@ from app.fees import payment_store, transfer_store, vietqr
 from app.fees.bank_schemas import GatewayOut, ReceivedOut, ReportOut, ReportsOut
 from app.fees.gateways.messages import Message, Reported
 from app.fees.gateways.registry import NAMES, OWN, gateway_of
+from app.fees.matching import Transfer
 from app.fees.schemas import AccountIn, AccountOut, AccountWithKey
 from app.fees.tables import CollectingAccount
 from app.fees.transfers import record_transfer
@@ -156,6 +157,22 @@ def receive(
     if gateway.name == OWN and first.payment_id is not None:
         return ReceivedOut(payment_id=first.payment_id, status=first.result, repeated=first.repeated)
     return ReportsOut(results=results)
+
+
+def take_transfer(action: ActionContext, account_number: str, transfer: Transfer, *, channel: str) -> bool:
+    """Take down a transfer that a bank says came in on an account by its number; whether it was not known.
+
+    Raises
+    ------
+    NotFoundError
+        If no collector has an account of this number, or several have.
+    ConflictError
+        If the bank's reference is known with another amount or day.
+    """
+    named = [each for each in list_accounts(action.session) if each.account_number == account_number]
+    if len(named) != 1:
+        raise NotFoundError("{count} accounts in use have the number {value}.", count=len(named), value=account_number)
+    return record_transfer(action, named[0], transfer, channel=channel).is_new
 
 
 def _take(

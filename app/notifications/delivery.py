@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,16 +19,16 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
-import structlog
 
 from app.notifications import store
 from app.notifications.vocabulary import DeliveryStatus
 from app.notifications.webhooks import check_url, secret_of, sign
+from app.platform.retrying import Pauses, Rounds
 from app.platform.runtime import Runtime
 from geo.errors import CuaKhauError, InvalidInputError
 
-RETRY_AFTER: Final = tuple(timedelta(seconds=s) for s in (10, 60, 300, 1800, 7200, 21_600, 43_200, 86_400))
-"""How long after each failed try the next one comes; after the last the message is dead, some two days on."""
+RETRIES: Final = Pauses.of_seconds((10, 60, 300, 1800, 7200, 21_600, 43_200, 86_400))
+"""After the last the message is dead, some two days on."""
 LEASE: Final = timedelta(seconds=60)
 TRY_S: Final = 8.0
 MAX_ADDRESSES: Final = 3
@@ -43,8 +42,6 @@ NOT_PUBLIC: Final = tuple(
     for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "100.64.0.0/10")
 )
 """Ways to private IPv4 addresses through IPv6 (NAT64, 6to4, Teredo), and carrier networks (RFC 6598)."""
-
-log = structlog.get_logger("webhooks")
 
 
 @dataclass(frozen=True)
@@ -61,24 +58,11 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300
 
 
-class Deliverer:
-    """Sends what is due in a thread of its own, so that a slow receiver never holds up control's tick."""
+class Deliverer(Rounds):
+    """Sends what is due, round after round."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
-        self._thread: threading.Thread | None = None
-
-    def tend(self) -> None:
-        """Begin a round unless one is under way; returns at once."""
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._round, name="webhooks", daemon=True)
-            self._thread.start()
-
-    def _round(self) -> None:
-        try:
-            deliver_waiting(self.runtime, self.runtime.clock.now())
-        except Exception:  # a fault must not end deliveries for good; the next tick begins again
-            log.exception("delivery failed")
+        super().__init__("webhooks", lambda: deliver_waiting(runtime, runtime.clock.now()))
 
 
 def deliver_waiting(runtime: Runtime, now: datetime) -> int:
@@ -98,13 +82,10 @@ def deliver_waiting(runtime: Runtime, now: datetime) -> int:
 
 def outcome(answer: Answer, tries: int, now: datetime) -> store.Outcome:
     """What is noted after the try number `tries`: delivered, to be tried again, or dead."""
-    status, next_try_at = DeliveryStatus.WAITING, None
+    next_try_at = None if answer.is_success else RETRIES.next_try(tries, now)
+    status = DeliveryStatus.WAITING if next_try_at is not None else DeliveryStatus.DEAD
     if answer.is_success:
         status = DeliveryStatus.DELIVERED
-    elif tries > len(RETRY_AFTER):
-        status = DeliveryStatus.DEAD
-    else:
-        next_try_at = now + RETRY_AFTER[tries - 1]
     return store.Outcome(
         status, now, answer.status, answer.text.replace("\x00", ""), answer.took_ms, next_try_at=next_try_at
     )

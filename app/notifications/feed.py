@@ -43,6 +43,7 @@ WEBHOOK_TYPES: Final = {
     "device": "device.event",
     "booking": "booking.changed",
     "gate_notice": "gate.notice",
+    "prefilled": "declaration.prefilled",
 }
 """Event of the platform → type of the message that an enterprise's system gets."""
 
@@ -128,6 +129,10 @@ def message_of(type_: str, data: Mapping[str, Any]) -> Message | None:
         subject = f"booking:{data.get('booking_id')}:{data['kind']}:{data.get('at')}"
         told = {name: data[name] for name in BOOKING_TOLD if name in data}
         return Message(subject, f"booking.{data['kind']}", trip_id, told)
+    if type_ == "prefilled":
+        subject = f"prefilled:{data['prefilled_id']}:{data['version']}:{data['kind']}"
+        told = {name: data[name] for name in ("plate", "prefilled_id")}
+        return Message(subject, f"prefilled.{data['kind']}", trip_id, told)
     if type_ == "gate_notice":
         subject = f"gate_notice:{data['notice_id']}:{data['version']}:{data['change']}"
         told = {name: data[name] for name in ("notice", "gate_name", "plates") if name in data}

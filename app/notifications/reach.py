@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import httpx
-import structlog
 from sqlalchemy.orm import Session
 
 from app.dispatch import order_answers
@@ -27,6 +25,7 @@ from app.notifications.reach_tables import PushSubscription
 from app.notifications.text_messages import MAX_LENGTH, TextMessage, TextPort, open_port
 from app.notifications.vocabulary import MessageStatus, ReachChannel, ReachKind
 from app.platform.permissions import Principal
+from app.platform.retrying import Pauses, Rounds
 from app.platform.runtime import Runtime
 from app.registers.service import Contact, find_contact
 from app.settings import Settings
@@ -35,14 +34,12 @@ from geo.errors import CuaKhauError, UnavailableError
 
 TEXT_AFTER: Final = timedelta(minutes=2)
 """A driver who has not looked so long after being told gets a text message."""
-RETRY_AFTER: Final = tuple(timedelta(seconds=s) for s in (10, 60, 300))
+RETRIES: Final = Pauses.of_seconds((10, 60, 300))
 LEASE: Final = timedelta(seconds=60)
 MAX_AT_ONCE: Final = 40
 RECALL_LASTS: Final = timedelta(hours=24)
 GONE: Final = frozenset({404, 410})
 """What a push service answers of a browser that takes no more messages (RFC 8030, section 7.3)."""
-
-log = structlog.get_logger("reach")
 
 
 def put_down(session: Session, now: datetime, *, with_texts: bool) -> int:
@@ -54,29 +51,16 @@ def put_down(session: Session, now: datetime, *, with_texts: bool) -> int:
     return found
 
 
-class Reacher:
-    """Sends what is due in a thread of its own, so that a slow service never holds up control's tick."""
+class Reacher(Rounds):
+    """Sends what is due, round after round."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
         self.texts = open_port(runtime.settings)
-        self._thread: threading.Thread | None = None
+        super().__init__("reach", lambda: send_due(runtime, self.texts, runtime.clock.now()))
 
     def put_down(self, session: Session, now: datetime) -> int:
         """Put down what is to be sent."""
         return put_down(session, now, with_texts=self.texts is not None)
-
-    def tend(self) -> None:
-        """Begin a round unless one is under way; returns at once."""
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._round, name="reach", daemon=True)
-            self._thread.start()
-
-    def _round(self) -> None:
-        try:
-            send_due(self.runtime, self.texts, self.runtime.clock.now())
-        except Exception:  # a fault must not end it for good; the next tick begins again
-            log.exception("reaching drivers failed")
 
 
 @dataclass(frozen=True)
@@ -141,9 +125,10 @@ def outcome(due: DueMessage, problem: Problem | None, now: datetime) -> Settled:
     """What is noted after a try: sent, to be tried again, or failed."""
     if problem is None:
         return Settled(due.message_id, MessageStatus.SENT, None, now)
-    if problem.is_final or due.tries > len(RETRY_AFTER):
+    next_try_at = None if problem.is_final else RETRIES.next_try(due.tries, now)
+    if next_try_at is None:
         return Settled(due.message_id, MessageStatus.FAILED, problem.text, now)
-    return Settled(due.message_id, MessageStatus.WAITING, problem.text, now + RETRY_AFTER[due.tries - 1])
+    return Settled(due.message_id, MessageStatus.WAITING, problem.text, next_try_at)
 
 
 async def _send_all(

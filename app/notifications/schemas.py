@@ -23,6 +23,7 @@ EventType = Literal[
     "device.event",
     "booking.changed",
     "gate.notice",
+    "declaration.prefilled",
 ]
 
 

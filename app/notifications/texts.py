@@ -56,6 +56,10 @@ TEXTS: Final = {
     "booking.cancelled_late": N_("{plate}: the booking of {starts_at} was cancelled late; it counts. You can appeal."),
     "booking.excused": N_("{plate}: the appeal was accepted; it counts no more"),
     "booking.upheld": N_("{plate}: the appeal was refused"),
+    "prefilled.offer": N_("Customs across the border announced goods for you on {plate}: check and declare them"),
+    "prefilled.assign": N_("Customs across the border announced goods for you on {plate}: check and declare them"),
+    "prefilled.change": N_("Customs across the border changed what they said of {plate}: compare it"),
+    "prefilled.withdraw": N_("Customs across the border took back what they said of {plate}"),
     "notice.planned": N_("Announced: {notice}"),
     "notice.begun": N_("Now: {notice}"),
     "notice.changed": N_("Changed: {notice}"),
@@ -78,6 +82,8 @@ URGENT: Final = frozenset(
         "booking.released",
         "booking.no_show",
         "notice.begun",
+        "prefilled.change",
+        "prefilled.withdraw",
         "device.sos",
         "device.accident",
     }
@@ -91,6 +97,7 @@ ICONS: Final = {
     "register": "folders",
     "booking": "calendar-clock",
     "notice": "ban",
+    "prefilled": "file-import",
     "device": "urgent",
 }
 
@@ -101,7 +108,7 @@ MAX_PLATES: Final = 5
 def text_of(kind: str, data: Mapping[str, object], gettext: Callable[[str], str]) -> str:
     """A notification in words; `gettext` translates."""
     template = gettext(TEXTS.get(kind, kind))
-    if kind.startswith(("register.", "device.", "booking.")):
+    if kind.startswith(("register.", "device.", "booking.", "prefilled.")):
         return template.format_map(_Told(data, gettext))
     step, notice = data.get("step"), data.get("notice")
     if isinstance(notice, Mapping):

@@ -32,15 +32,18 @@ from watchfiles import PythonFilter
 
 import geo
 from app.accounts.first_administrator import first_token
+from app.integrations.simulators.registry import SIMULATED
 from app.ops.child_processes import Part, ends_with_its_parent, start, stop, tend
 from app.ops.embedded import EmbeddedServers, Server, ServerUrls
 from app.ops.running import OWNER_URL, local_url, running, secret_key
 from app.ops.server_user import PRIVATE_UMASK, make_private, write_private
-from app.settings import WORKER_NAME, GatewaySettings, OperationsSettings, ProcessSettings
+from app.settings import WORKER_NAME, GatewaySettings, NeighbourSettings, OperationsSettings, ProcessSettings
 from geo.errors import UnavailableError
 
 READY_TIMEOUT_S = 240.0
 LOG_LIMIT_BYTES = 20_000_000
+SIMULATED_FAULTS = ("--fails", "0.02", "--repeats", "0.05", "--slow", "0.01", "--shuffle")
+"""How the neighbours of the demonstration misbehave, as real ones do."""
 
 PACKAGES_DIR = Path(geo.__file__).parents[1]
 PACKAGES = ("app", "geo", "routing", "capacity", "ingest", "maps")
@@ -82,6 +85,7 @@ class Supervisor:
             environment = self._environment(urls)
             if self._stopping:
                 return 0
+            simulators = self._simulators(environment)
             owners = environment | {OWNER_URL: urls.owner_url}  # for those who migrate and back up, no part of ours
             stack.enter_context(running(self.data_dir, owners))
             self._prepare(owners)
@@ -89,6 +93,7 @@ class Supervisor:
                 self._part("web", environment, "serve"),
                 *(self._worker(number, environment) for number in range(1, self._processes.ingest_processes + 1)),
                 self._part("control", environment, "control"),
+                *simulators,
             ]
             stack.callback(stop, parts)
             for part in parts:
@@ -208,6 +213,20 @@ class Supervisor:
 
         return Part(name, launch)
 
+    def _simulators(self, environment: dict[str, str]) -> list[Part]:
+        """In a demonstration without neighbours, simulated ones; `environment` then says where they are reached."""
+        settings = NeighbourSettings()
+        if not self.demo or not settings.neighbour_simulators or settings.neighbour_urls:
+            return []
+        parts, urls = [], {}
+        for name in SIMULATED:
+            port = _free_port()
+            urls[name] = local_url("127.0.0.1", port)
+            arguments = ("neighbour", name, "--port", str(port), "--data-dir", str(self.data_dir), *SIMULATED_FAULTS)
+            parts.append(self._part(f"neighbour-{name}", environment, *arguments))
+        environment["CUAKHAU_NEIGHBOUR_URLS"] = json.dumps(urls)
+        return parts
+
     def gateways(self, environment: dict[str, str], settings: GatewaySettings) -> list[Part]:
         """The gateways that are wanted."""
         ports = settings.terminal_ports()
@@ -268,6 +287,13 @@ class Supervisor:
                 print(f"  {link}")
                 print(f"or make one here: bin/cuakhau user create --role administrator NAME --data-dir {self.data_dir}")
         print("\nCtrl-C stops everything.", flush=True)
+
+
+def _free_port() -> int:
+    """A port of this machine that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _restarted_on_change(command: list[str]) -> list[str]:

@@ -240,6 +240,9 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     # what is kept of persons: how long, holds, requests for erasure (two administrators)
     "privacy.read": {R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
     "privacy.write": {R.ADMINISTRATOR: _ALL},
+    # systems of others: how they do, what was given up and is mended by hand
+    "neighbours.read": {R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    "neighbours.write": {R.ADMINISTRATOR: _ALL},
     "condition.read": {R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
     # what enterprises keep on file, whose a vehicle is, who acts for whom
     "registers.read": {R.ENTERPRISE: _ORG, R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},

@@ -236,3 +236,20 @@ class VehicleHolding(Base):
     begun_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+
+
+class VehicleRecordRow(Base):
+    """What the authority that registers and inspects vehicles said of a plate, as of when."""
+
+    __tablename__ = "vehicle_record"
+    __table_args__ = ({"schema": "app"},)
+
+    plate: Mapped[str] = mapped_column(primary_key=True)
+    is_found: Mapped[bool]
+    vehicle_class: Mapped[str] = mapped_column(server_default="")
+    payload_kg: Mapped[int | None]
+    axles: Mapped[int | None]
+    inspection_expires: Mapped[date | None]
+    owner: Mapped[str] = mapped_column(EncryptedText, server_default="")
+    as_of: Mapped[datetime]
+    is_simulated: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -25,6 +25,7 @@ from app.procedures.procedure import Facts, Procedure, Sheet, plain
 from app.procedures.steps import Step, StepStatus
 from app.sheets import guards, repeats, store, view
 from app.sheets.acts import SheetAct, publish_changes, reached_by, step_event, timeline_entry
+from app.sheets.channel_source import ChannelSource, nobody
 from app.sheets.loading import load_for_reading
 from app.sheets.loading import load_sheet as load_sheet
 from app.sheets.paper import PaperAct as PaperAct
@@ -87,6 +88,8 @@ class Sheets:
     """What others know of a trip, as evidence for whoever has to judge what it used."""
     presence: PresenceKeeper = field(default_factory=make_keeper)
     """What keeps up where trucks are: each act shows it."""
+    channel_source: ChannelSource = nobody
+    """What customs' system says of a trip's channel, where it is asked."""
 
     # Declaring
 

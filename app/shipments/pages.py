@@ -79,6 +79,7 @@ def show_trip(
         graph=sheet.graph,
         fee=sheet.part("fee"),
         moved=sheet.part("transshipment"),
+        said=sheet.part("neighbours"),
         now=clock.now(),
         notices=[naming(affected.notice) for affected in notices.notices_of_trip(session, trip_id, clock.now())],
         goods_classes=GoodsClass.by_name(),

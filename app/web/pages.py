@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from app.platform.labels import N_, Vocabulary
 from app.platform.permissions import Principal, Role
 from app.web import i18n
 from app.web.assets import APP_DIR, Assets
+from geo.clock import LOCAL_ZONE
 from geo.errors import CuaKhauError, ProofNeededError, SessionLockedError
 from geo.opening_hours import OpeningHours
 
@@ -181,6 +182,7 @@ def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> E
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # scripts list things in our order
     environment.filters |= {
         "localtime": _localtime,
+        "days_until": days_until,
         "number": _number,
         "exactly": _exactly,
         "km": _km,
@@ -229,6 +231,11 @@ def vocabularies_json(context: Context, vocabularies: Sequence[type[Vocabulary]]
 @pass_context
 def _localtime(context: Context, moment: datetime | None, pattern: str = "HH:mm dd/MM") -> str:
     return i18n.format_time(moment, context["language"], pattern)
+
+
+def days_until(day: date, now: datetime) -> int:
+    """Days from the day at the border to another; below 0 it is over."""
+    return (day - now.astimezone(LOCAL_ZONE).date()).days
 
 
 @pass_context

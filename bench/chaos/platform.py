@@ -195,7 +195,8 @@ def run_platform(
         if key not in ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL")
     }
     # Programs act for people here: nobody is there to show a second factor.
-    environment |= {"PYTHONPATH": str(ROOT), "CUAKHAU_SIGN_IN_RULES": "lenient", **(settings or {})}
+    environment |= {"PYTHONPATH": str(ROOT), "CUAKHAU_SIGN_IN_RULES": "lenient", "CUAKHAU_NEIGHBOUR_SIMULATORS": "0"}
+    environment |= settings or {}
     command = [*around, sys.executable, "-m", "app.cli", "up", "--demo" if demo else "--no-demo", "--port", str(port)]
     with (data_dir / "up.log").open("wb") as log:
         process = subprocess.Popen(

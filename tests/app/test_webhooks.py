@@ -127,12 +127,12 @@ def test_a_failed_message_is_tried_again_and_given_up(stage: Stage, receiver: Re
     deliver(stage)
     assert deliver(stage) == 0
     assert len(receiver.got) == 1, "not before its time"
-    for wait in delivery.RETRY_AFTER:
+    for wait in delivery.RETRIES.pauses:
         assert log(stage, made["webhook_id"])[0]["status"] == "waiting"
         stage.runtime.clock.advance(wait.total_seconds())  # type: ignore[attr-defined]
         deliver(stage)
     (line,) = log(stage, made["webhook_id"])
-    assert (line["status"], line["tries"]) == ("dead", len(delivery.RETRY_AFTER) + 1)
+    assert (line["status"], line["tries"]) == ("dead", len(delivery.RETRIES.pauses) + 1)
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
     receiver.status = 204
     path = f"/api/v1/webhooks/{made['webhook_id']}/deliveries/{line['delivery_id']}/retry"
@@ -350,4 +350,4 @@ def test_the_deliverer_works_beside_the_tick(stage: Stage, receiver: Receiver) -
 
 
 def test_retries_end_after_about_two_days() -> None:
-    assert timedelta(days=1) < sum(delivery.RETRY_AFTER, timedelta()) < timedelta(days=3)
+    assert timedelta(days=1) < sum(delivery.RETRIES.pauses, timedelta()) < timedelta(days=3)

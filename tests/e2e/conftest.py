@@ -194,8 +194,8 @@ def run_platform(
 ) -> Iterator[Platform]:
     """`cuakhau up` with the demo day, kept in `data_dir`; everything it started must end with it.
 
-    `options` are further ones of the command, `settings` further variables of its environment; without `port` any that
-    is free.
+    `options` are further ones of the command, `settings` further variables of its environment, without which no
+    neighbour is simulated; without `port` any that is free.
     """
     port = port or free_port()
     environment = {
@@ -203,7 +203,7 @@ def run_platform(
         for key, value in os.environ.items()
         if key not in ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL")
     }
-    environment |= settings or {}
+    environment |= {"CUAKHAU_NEIGHBOUR_SIMULATORS": "0", **(settings or {})}
     command = [sys.executable, "-m", "app.cli", "up", "--port", str(port), "--data-dir", str(data_dir), *options]
     started = time.monotonic()
     log = (data_dir / "up.log").open("wb")

@@ -242,7 +242,7 @@ detail.addEventListener("click", (event) => {
   } else if (button.dataset.channel) {
     const channel = button.dataset.channel;
     const lowers = article.dataset.channelNow === "red" && channel !== "red";
-    const reason = lowers ? askedReason(article.querySelector("[data-channel-reason]")) : "";
+    const reason = lowers || "channelByHand" in article.dataset ? askedReason(article.querySelector("[data-channel-reason]")) : "";
     if (reason === null) return;
     act("PUT", `/api/v1/trips/${trip}/channel`, { channel, reason }, t("Channel set: {channel}", { channel: t(CHANNELS[channel]) }));
   } else if (button.dataset.act === "confirm" && Number(article.dataset.warnings)) {

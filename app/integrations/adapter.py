@@ -1,0 +1,147 @@
+"""The adapter over HTTP: sends a message to a neighbour, fetches what it keeps for us. The form is the codec's.
+
+What is assumed of a neighbour is no more than this: `POST {address}/messages` takes a message and may answer with
+others; `GET {address}/messages?after=…` answers with those that it keeps for us, and says in the header `Next-Cursor`
+what to ask after next. Requests are signed as Standard Webhooks say where a secret is set, and carry the message's
+identity in `Idempotency-Key`. A neighbour whose answers say `Simulated: true` is shown as such everywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+import httpx
+
+from app.integrations.messages import Codec, JsonCodec, Message
+from app.notifications.webhooks import SECRET_PREFIX, sign
+from geo.errors import InvalidInputError
+
+TRY_S: Final = 8.0
+FETCH_LIMIT: Final = 200
+MAX_ERROR: Final = 300
+AWAY: Final = frozenset({429, 502, 503, 504})
+"""What is answered of a neighbour that is away or asks for a pause: no fault of the message."""
+
+
+class Outcome(Enum):
+    """How an exchange ended."""
+
+    TAKEN = auto()
+    """It was taken."""
+    REFUSED = auto()
+    """The message is wrong: another try would be in vain."""
+    FAILED = auto()
+    """The neighbour answered that it could not; the message may be the cause."""
+    AWAY = auto()
+    """The neighbour does not answer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of an exchange: the messages answered, and after what to ask next (`None`: as before)."""
+
+    outcome: Outcome
+    took_ms: int
+    error: str = ""
+    messages: list[Message] = field(default_factory=list)
+    cursor: str | None = None
+    is_simulated: bool = False
+
+
+class Adapter(Protocol):
+    """What carries messages to a neighbour and back."""
+
+    def send(self, message: Message, now: datetime) -> Answer:
+        """Send a message; never raises what the neighbour did."""
+        ...
+
+    def fetch(self, cursor: str, now: datetime) -> Answer:
+        """Fetch what the neighbour keeps for us since `cursor`; never raises what the neighbour did."""
+        ...
+
+    def close(self) -> None:
+        """Give connections back."""
+        ...
+
+
+class HttpAdapter:
+    """The adapter over HTTP; safe for several threads.
+
+    Raises
+    ------
+    InvalidInputError
+        If the address is none of http or https, or the secret is not `whsec_` and base64.
+    """
+
+    def __init__(self, url: str, secret: str = "", codec: Codec | None = None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InvalidInputError("{value} is no address of a neighbour; write https://host/path.", value=url[:100])
+        try:
+            self._secret = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+        except ValueError:
+            raise InvalidInputError(
+                "The secret of the neighbour at {host} is not whsec_ and base64.", host=parts.hostname
+            ) from None
+        self._url = url.rstrip("/") + "/messages"
+        self._codec: Codec = codec or JsonCodec()
+        self._client = httpx.Client(timeout=TRY_S, trust_env=False, follow_redirects=False)
+
+    def send(self, message: Message, now: datetime) -> Answer:
+        """Send a message; never raises what the neighbour did."""
+        body = self._codec.encode(message)
+        headers = {
+            "Content-Type": self._codec.content_type,
+            "Accept": self._codec.content_type,
+            "Idempotency-Key": message.id,
+            **self._signature(message.id, now, body),
+        }
+        return self._exchange(self._client.build_request("POST", self._url, content=body, headers=headers))
+
+    def fetch(self, cursor: str, now: datetime) -> Answer:
+        """Fetch what the neighbour keeps for us since `cursor`; never raises what the neighbour did."""
+        headers = {"Accept": self._codec.content_type, **self._signature(f"fetch {cursor}", now, b"")}
+        query: Mapping[str, str | int] = {"after": cursor, "limit": FETCH_LIMIT}
+        return self._exchange(self._client.build_request("GET", self._url, params=query, headers=headers))
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._client.close()
+
+    def _signature(self, name: str, now: datetime, body: bytes) -> dict[str, str]:
+        return sign(self._secret, name, now, body.decode("utf-8", "replace")) if self._secret else {}
+
+    def _exchange(self, request: httpx.Request) -> Answer:
+        started = time.perf_counter()
+        try:
+            response = self._client.send(request)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            text = f"{type(error).__name__}: {error}"[:MAX_ERROR]
+            return Answer(Outcome.AWAY, _since_ms(started), text)
+        took_ms, simulated = _since_ms(started), response.headers.get("Simulated") == "true"
+        if not response.is_success:
+            text = f"{response.status_code} {response.text[:MAX_ERROR]}".replace("\x00", "").strip()
+            return Answer(_judge(response.status_code), took_ms, text, is_simulated=simulated)
+        try:
+            messages = self._codec.decode(response.content)
+        except InvalidInputError as error:
+            return Answer(Outcome.FAILED, took_ms, str(error)[:MAX_ERROR], is_simulated=simulated)
+        cursor = response.headers.get("Next-Cursor")
+        return Answer(Outcome.TAKEN, took_ms, messages=messages, cursor=cursor, is_simulated=simulated)
+
+
+def _judge(status: int) -> Outcome:
+    if status in AWAY:
+        return Outcome.AWAY
+    return Outcome.REFUSED if 400 <= status < 500 else Outcome.FAILED
+
+
+def _since_ms(started: float) -> int:
+    return round((time.perf_counter() - started) * 1000.0)
