@@ -19,7 +19,7 @@ from app.bookings.supply import HourSupply, hours_of_gate, next_hour
 from app.bookings.tables import Booking
 from app.platform.actions import ActionContext
 from app.trips.vocabulary import Stage
-from capacity import slots
+from capacity import place_store, slots
 from capacity import store as capacity_store
 from capacity.slots import HOUR, KEPT, SlotAct, SlotRules, SlotState
 
@@ -146,8 +146,7 @@ def _move_from_full(action: ActionContext, gate_id: str, reason: str) -> int:
         for yard_id, load in list(supply.yards.items()):
             own = booked.get((yard_id, supply.starts_at), [])
             for booking in slots.to_move(own, load.places - (load.taken - len(own))):
-                told = "yard_closed" if reason else "moved"
-                seat(action, booking, gate_id, ahead, told=told, values={"reason": reason} if reason else {})
+                seat(action, booking, gate_id, ahead, told="yard_closed" if reason else "moved", reason=reason)
                 found += 1
     return found
 
@@ -166,20 +165,24 @@ def seat(
     ahead: Sequence[HourSupply],
     *,
     told: str,
-    values: Mapping[str, object] | None = None,
+    reason: str = "",
 ) -> None:
     """Give a locked booking the first place that a locked gate has from its hour on; else release it.
 
-    It may use the places of those without booking too: it was promised one. Arguments: `ahead`, the hours of the gate,
-    in which the place is then taken.
+    It may use the places of those without booking too: it was promised one. What the newest plan says of the truck
+    follows at once. Arguments: `ahead`, the hours of the gate, in which the place is then taken; `told`, what is said
+    of it, with the `reason` if somebody gave one.
     """
+    values = {"gate_id": gate_id, "reason": reason, "moved_from": booking.yard_id}
     length = booking.until - booking.starts_at
     for supply in ahead:
         yard_id = supply.roomiest()
         if supply.starts_at < booking.starts_at or yard_id is None:
             continue
         supply.take(yard_id, is_priority=booking.is_priority)
-        hour = {"starts_at": supply.starts_at, "until": supply.starts_at + length}
-        change(action, booking, "move", {"gate_id": gate_id, "yard_id": yard_id, **hour, **(values or {})}, told=told)
+        place = {"yard_id": yard_id, "starts_at": supply.starts_at, "until": supply.starts_at + length}
+        change(action, booking, "move", {**values, **place, "moved": told}, told=told)
+        place_store.rebook(action.session, booking.trip_id, yard_id, supply.starts_at)
         return
-    apply(action, booking, SlotAct.RELEASE, {"gate_id": gate_id, **(values or {})}, told="released")
+    told = "released_closed" if reason else "released"
+    apply(action, booking, SlotAct.RELEASE, {**values, "moved": told}, told=told)

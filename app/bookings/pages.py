@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import acting, allow
 from app.bookings import service
+from app.bookings.dependencies import moved_in_words
 from app.bookings.service import Calendar
 from app.bookings.store import TripToBook
 from app.bookings.supply import HourSupply, next_hour
@@ -239,6 +240,7 @@ def _page(
         levels=LEVELS,
         now=now,
         message=message,
+        moved=moved_in_words(request, corridor),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.orm import Session
 
 from app.bookings import store
@@ -299,12 +299,12 @@ def list_of_yard(session: Session, yard_id: str, since: datetime, until: datetim
     return sorted(found, key=lambda named: (named.booking.starts_at, named.booking.booking_id))
 
 
-def find_of_trip(session: Session, trip_id: int) -> Booking | None:
-    """The booking of a trip that somebody relies on or that waits; `None` if there is none."""
-    found = store.list_bookings(
-        session, store.EVERYTHING, Booking.trip_id == trip_id, Booking.state.in_([*OPEN, S.ARRIVED]), limit=1
-    )
-    return found[0].booking if found else None
+def find_of_trip(session: Session, trip_id: int) -> NamedBooking | None:
+    """The newest booking of a trip that somebody relies on, that waits, or whose place was lost; `None` if there is
+    none."""
+    shown = or_(Booking.state.in_([*OPEN, S.ARRIVED]), and_(Booking.state == S.RELEASED, Booking.moved != ""))
+    found = store.list_bookings(session, store.EVERYTHING, Booking.trip_id == trip_id, shown, limit=1)
+    return found[0] if found else None
 
 
 def blocked_until(session: Session, trip_id: int, organisation_id: int, now: datetime) -> datetime | None:

@@ -18,7 +18,8 @@ class Booking(Base):
     """A place in an hour at a gate, for one vehicle's trip; a vehicle has one open booking at a time.
 
     `until` is the end of its time, an hour after `starts_at` unless it was extended; `reason` why it was moved or
-    released, in the words of who closed the yard.
+    released, in the words of who closed the yard. `moved` is what was told when the platform moved it last
+    (`app.notifications.texts`), `moved_from` the yard that it was booked in before.
     """
 
     __tablename__ = "booking"
@@ -56,6 +57,8 @@ class Booking(Base):
     held_until: Mapped[datetime | None]
     called_up_at: Mapped[datetime | None]
     reason: Mapped[str] = mapped_column(server_default="")
+    moved: Mapped[str] = mapped_column(server_default="")
+    moved_from: Mapped[str | None] = mapped_column(ForeignKey("capacity.yard.yard_id"))
     created_at: Mapped[datetime]
     created_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
     appeal: Mapped[str] = mapped_column(server_default="")

@@ -110,7 +110,7 @@ _RULES: Final = (
     # orders, advice, messages
     _aged("app.dispatch_order", "issued_at", 2 * YEAR_DAYS, _EVIDENCE),
     *_with("app.dispatch_order", _EVIDENCE, "app.order_recipient", "app.order_effect"),
-    *_with("app.dispatch_order", _EVIDENCE, "app.reach_message"),
+    _aged("app.reach_message", "made_at", 2 * YEAR_DAYS, _EVIDENCE),
     _aged("app.advisory", "made_at", 2 * YEAR_DAYS, _EVIDENCE),
     *_with("app.advisory", _EVIDENCE, "app.advice_outcome", "app.tried_measures"),
     _aged("app.outbox", "at", 30, _PLATFORM, needs="relayed_at"),

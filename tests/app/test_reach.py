@@ -133,7 +133,7 @@ def test_an_order_reaches_a_closed_page(stage: Stage, service: PushService) -> N
     (pushed,) = service.got
     assert json.loads(browser.read(pushed.body)) == {
         "kind": "order",
-        "order_id": order_id,
+        "tag": f"order-{order_id}",
         "title": "Lệnh của cảnh sát giao thông",
         "text": "Dừng chờ tại Điểm dừng chờ Lạng Sơn đến 12:00. Cửa khẩu đang ùn tắc.",
         "language": "vi",
