@@ -16,7 +16,7 @@ from app.platform.actions import ActionContext, Event
 from app.platform.json import JsonObject
 from app.platform.permissions import Role
 from app.trips.timeline import audience_of
-from capacity.slots import SlotAct, SlotRules, SlotState, after, to_offer
+from capacity.slots import SlotAct, SlotRules, SlotState, after, in_turn
 from geo.store import find_site_names
 
 EVENT: Final = "booking"
@@ -91,13 +91,14 @@ def settle_hour(action: ActionContext, gate_id: str, starts_at: datetime, rules:
         apply(action, booking, SlotAct.LAPSE)
     supply = hour_of_gate(session, gate_id, starts_at, now)
     standing_by = store.lock_bookings(session, *in_hour, Booking.state == SlotState.STANDBY)
-    for booking in to_offer(standing_by, supply.load, rules):
-        yard_id = supply.roomiest()
+    for booking in in_turn(standing_by):
+        is_free = supply.free(rules, booking.need, is_priority=booking.is_priority)
+        yard_id = supply.roomiest(booking.need) if is_free else None
         if yard_id is None:
-            break
+            continue
         offered = {"yard_id": yard_id, "held_until": min(now + rules.hold, starts_at)}
         apply(action, booking, SlotAct.OFFER, offered, told="offered")
-        supply.take(yard_id, is_priority=booking.is_priority)
+        supply.take(yard_id, booking.need, is_priority=booking.is_priority)
     return supply
 
 

@@ -54,7 +54,7 @@ def _follow_trips(action: ActionContext, rules: SlotRules) -> int:
     """Note who has come, and end the bookings of trips that are over and of trucks that did not come; how many.
 
     A booking is of its vehicle: a trip that is declared for another one has lost it, as if it was cancelled. One that
-    is declared for another gate takes it along.
+    is declared for another gate takes it along. One whose goods need another kind of place needs it from now on.
     """
     found = 0
     for booking, trip in store.lock_with_trips(action.session):
@@ -63,6 +63,8 @@ def _follow_trips(action: ActionContext, rules: SlotRules) -> int:
             apply(action, booking, act)
         elif trip.gate_id != booking.gate_id:
             go_along(action, booking, trip.gate_id)
+        elif trip.need is not booking.need:
+            change(action, booking, "kind", {"place_kind": trip.need}, told="kind_changed")
         else:
             continue
         found += 1
@@ -143,9 +145,9 @@ def _move_from_full(action: ActionContext, gate_id: str, reason: str) -> int:
     booked = store.by_yard_and_hour(kept)
     found = 0
     for supply in ahead:
-        for yard_id, load in list(supply.yards.items()):
+        for yard_id, hour in list(supply.yards.items()):
             own = booked.get((yard_id, supply.starts_at), [])
-            for booking in slots.to_move(own, load.places - (load.taken - len(own))):
+            for booking in slots.to_move(own, hour):
                 seat(action, booking, gate_id, ahead, told="yard_closed" if reason else "moved", reason=reason)
                 found += 1
     return found
@@ -176,10 +178,10 @@ def seat(
     values = {"gate_id": gate_id, "reason": reason, "moved_from": booking.yard_id}
     length = booking.until - booking.starts_at
     for supply in ahead:
-        yard_id = supply.roomiest()
+        yard_id = supply.roomiest(booking.need)
         if supply.starts_at < booking.starts_at or yard_id is None:
             continue
-        supply.take(yard_id, is_priority=booking.is_priority)
+        supply.take(yard_id, booking.need, is_priority=booking.is_priority)
         place = {"yard_id": yard_id, "starts_at": supply.starts_at, "until": supply.starts_at + length}
         change(action, booking, "move", {**values, **place, "moved": told}, told=told)
         place_store.rebook(action.session, booking.trip_id, yard_id, supply.starts_at)

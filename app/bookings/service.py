@@ -29,11 +29,13 @@ from app.gates.service import profiles
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.registers.service import chassis_number_of
+from app.trips.place_need import need_of
 from app.trips.scope import visible_trips
 from app.trips.service import Trip, lock_trip
 from app.trips.vocabulary import Direction, Stage
 from capacity import slots
 from capacity.slots import HOUR, OPEN, SlotAct, SlotRules, SlotState
+from capacity.vocabulary import ZoneKind
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
 
 MAX_LISTED: Final = 500
@@ -77,7 +79,8 @@ def hold(action: ActionContext, trip_id: int, starts_at: datetime, *, stand_by: 
     slots.check_limits(*store.count_of_enterprise(session, trip.organisation_id, trip.gate_id, starts_at), rules)
     supply = settle_hour(action, trip.gate_id, starts_at, rules)
     is_priority = bool(priority_of(session, trip_id, now).first)
-    yard_id = supply.roomiest() if supply.free(rules, is_priority=is_priority) else None
+    need = need_of(trip.goods_class, trip.facts)
+    yard_id = supply.roomiest(need) if supply.free(rules, need, is_priority=is_priority) else None
     if yard_id is None and not (stand_by and supply.yards):
         raise ConflictError(
             "No place is free in the hour of {time}; choose another hour, or stand by for it.",
@@ -91,6 +94,7 @@ def hold(action: ActionContext, trip_id: int, starts_at: datetime, *, stand_by: 
         "chassis_number": chassis_number,
         "is_priority": is_priority,
         "gate_id": trip.gate_id,
+        "place_kind": need,
         "yard_id": yard_id,
         "starts_at": starts_at,
         "until": starts_at + HOUR,
@@ -245,9 +249,9 @@ class Calendar:
     hours: Sequence[HourSupply]
     rules: SlotRules
 
-    def free(self, supply: HourSupply, *, is_priority: bool) -> int:
-        """Places of an hour that can be booked."""
-        return supply.free(self.rules, is_priority=is_priority)
+    def free(self, supply: HourSupply, need: ZoneKind, *, is_priority: bool) -> int:
+        """Places of an hour that can be booked by who needs a kind of place."""
+        return supply.free(self.rules, need, is_priority=is_priority)
 
 
 def rules_in_force(session: Session) -> SlotRules:

@@ -9,12 +9,13 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from app.accounts.authorisation import allow
+from app.gates.vocabulary import KIND_NAMES
 from app.platform.dependencies import ClockDep, CorridorDep, RedisDep, SessionDep
 from app.platform.permissions import Principal
 from app.web.pages import render
 from app.yards import closure_trial, zones
 from app.yards.service import require_own_yard
-from app.yards.vocabulary import KIND_NAMES, SHIFT_NAMES, UNIT_NAMES
+from app.yards.vocabulary import SHIFT_NAMES, UNIT_NAMES
 from app.yards.zone_schemas import ClosureIn
 from geo.corridor import Corridor
 
