@@ -19,6 +19,7 @@ from app.bookings.supply import HourSupply, next_hour
 from app.bookings.tables import Booking
 from app.bookings.vocabulary import BookingState
 from app.checkpoints.turns import priority_of
+from app.forecasting.pace_learning import UsualPace
 from app.gates.service import gate_name
 from app.gates.vocabulary import KIND_NAMES
 from app.platform.actions import ActionContext
@@ -64,6 +65,7 @@ class Week:
 
     gate_id: str
     need: ZoneKind
+    pace: UsualPace
     days: Sequence[datetime]
     rows: Sequence[tuple[int, Sequence[Cell | None]]]
 
@@ -84,7 +86,11 @@ class Week:
         hours = sorted({hour for hour, _ in cells})
         midnights = [datetime.combine(day, time(), LOCAL_ZONE) for day in days]
         return cls(
-            calendar.gate_id, need, midnights, [(hour, [cells.get((hour, day)) for day in days]) for hour in hours]
+            calendar.gate_id,
+            need,
+            calendar.pace,
+            midnights,
+            [(hour, [cells.get((hour, day)) for day in days]) for hour in hours],
         )
 
 

@@ -109,11 +109,26 @@ class HourOut(BaseModel):
     kinds: dict[ZoneKind, int]
 
 
+class PaceOut(BaseModel):
+    """Exports an hour that the gate usually lets in, with the range of 8 in 10: learned, of `served_veh` trucks, or as
+    set."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    veh_per_h: float
+    low_veh_per_h: float
+    high_veh_per_h: float
+    is_learned: bool
+    served_veh: float
+    learned_at: datetime | None
+
+
 class CalendarOut(BaseModel):
     """The hours of a week at a gate, for who needs a kind of place."""
 
     gate_id: str
     place_kind: ZoneKind
+    pace: PaceOut
     hours: list[HourOut]
 
     @classmethod
@@ -122,6 +137,7 @@ class CalendarOut(BaseModel):
         return cls(
             gate_id=calendar.gate_id,
             place_kind=need,
+            pace=PaceOut.model_validate(calendar.pace),
             hours=[
                 HourOut(
                     starts_at=supply.starts_at,

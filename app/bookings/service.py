@@ -21,9 +21,10 @@ from app.bookings.store import KeptPlace as KeptPlace
 from app.bookings.store import NamedBooking as NamedBooking
 from app.bookings.store import count_expected as count_expected
 from app.bookings.store import kept_places as kept_places
-from app.bookings.supply import HourSupply, hours_of_gate
+from app.bookings.supply import HourSupply, hours_of_gate, pace_of_gate
 from app.bookings.tables import Booking
 from app.checkpoints.turns import priority_of
+from app.forecasting.pace_learning import UsualPace
 from app.gates.notice import show_moment
 from app.gates.service import profiles
 from app.platform.actions import ActionContext
@@ -243,11 +244,12 @@ def decide_appeal(action: ActionContext, booking_id: int, *, accept: bool, reaso
 
 @dataclass(frozen=True)
 class Calendar:
-    """The hours ahead at a gate, and the rules by which their places can be booked."""
+    """The hours ahead at a gate, the rules by which their places can be booked, the pace that they are counted by."""
 
     gate_id: str
     hours: Sequence[HourSupply]
     rules: SlotRules
+    pace: UsualPace
 
     def free(self, supply: HourSupply, need: ZoneKind, *, is_priority: bool) -> int:
         """Places of an hour that can be booked by who needs a kind of place."""
@@ -261,10 +263,10 @@ def rules_in_force(session: Session) -> SlotRules:
 
 def read_calendar(session: Session, gate_id: str, start: datetime, now: datetime) -> Calendar:
     """A week of a gate from a whole hour on; raises NotFoundError if there is no such gate."""
-    hours = hours_of_gate(session, gate_id, start, CALENDAR_HOURS, now)
-    if not hours:
+    hours, pace = hours_of_gate(session, gate_id, start, CALENDAR_HOURS, now), pace_of_gate(session, gate_id, now)
+    if not hours or pace is None:
         raise NotFoundError("There is no gate {gate_id}.", field="gate_id", gate_id=gate_id)
-    return Calendar(gate_id, hours, rules_in_force(session))
+    return Calendar(gate_id, hours, rules_in_force(session), pace)
 
 
 def list_bookings(

@@ -1,4 +1,4 @@
-"""How many places each yard has in each hour, and how many are taken: from the gates' profiles and the ledger."""
+"""How many places each yard has in each hour, and how many are taken: from what gates let through and yards hold."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.bookings import store
 from app.bookings.store import Taken
+from app.forecasting.pace_learning import UsualPace, find_pace
 from app.forecasting.stay_learning import find_estimate
 from app.gates.service import profiles_without_bans
 from capacity import store as capacity_store
@@ -19,7 +20,6 @@ from capacity import zone_store
 from capacity.kinds import places_of_kind
 from capacity.slots import HOUR, HourLoad, SlotRules, YardHour, places_of_hour
 from capacity.vocabulary import ZoneKind
-from routing.gates import Server
 
 OPEN_ENDED: Final = timedelta(hours=24)
 """As far as the yard plan looks (assumed)."""
@@ -70,15 +70,16 @@ class HourSupply:
 def hours_of_gate(session: Session, gate_id: str, start: datetime, hours: int, now: datetime) -> list[HourSupply]:
     """The hours of a gate from a whole hour on.
 
-    A yard takes its share by places of what the gate's crossing lets out in the hours in which it works, and no more
-    than its places turn over, by the stays that were learned; nobody outside its own hours. A closure that nobody has
-    given an end to is taken to last `OPEN_ENDED` from now.
+    A yard takes its share by places of what the gate lets through in the hours in which it works, by the pace that was
+    learned where that is surer than what is set, and no more than its places turn over, by the stays that were learned;
+    nobody outside its own hours. A closure that nobody has given an end to is taken to last `OPEN_ENDED` from now.
     """
     profile = profiles_without_bans(session, now).get(gate_id)
     if profile is None:
         return []
     exports = profile.exports.compile(gate_id, "export")
     step_s = HOUR.total_seconds()
+    pace = find_pace(session, exports, now)
     learned = find_estimate(session, gate_id)
     stay_s = exports.dwell.mean_s if learned is None else learned.mean_s
     open_share = exports.crossing.hours.open_seconds_by_step(start, step_s, hours) / step_s
@@ -98,7 +99,7 @@ def hours_of_gate(session: Session, gate_id: str, start: datetime, hours: int, n
         total = max(sum(present.values()), 1)
         supply = HourSupply(starts_at)
         for yard_id, capacity_veh in present.items():
-            rate = _rate_veh_per_h(exports.crossing) * capacity_veh / total
+            rate = pace.veh_per_h * capacity_veh / total
             share = float(open_share[n]) if capacity_veh else 0.0
             places = places_of_hour(rate, capacity_veh, stay_s / step_s, share)
             kinds = None
@@ -118,6 +119,12 @@ def hour_of_gate(session: Session, gate_id: str, starts_at: datetime, now: datet
     return found[0] if found else HourSupply(starts_at)
 
 
+def pace_of_gate(session: Session, gate_id: str, now: datetime) -> UsualPace | None:
+    """The pace that the hours of a gate are counted by; `None` for an unknown gate."""
+    profile = profiles_without_bans(session, now).get(gate_id)
+    return None if profile is None else find_pace(session, profile.exports.compile(gate_id, "export"), now)
+
+
 def next_hour(moment: datetime) -> datetime:
     """The next whole hour after a moment. Hours of Viet Nam begin with those of UTC."""
     return moment.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
@@ -135,7 +142,3 @@ def _taken(
 def _with_taken(places: int, kinds: Mapping[ZoneKind, int] | None, taken: Sequence[Taken]) -> YardHour:
     load = HourLoad(places, sum(row.priority for row in taken), sum(row.ordinary for row in taken))
     return YardHour(load, kinds, {row.need: row.priority + row.ordinary for row in taken})
-
-
-def _rate_veh_per_h(crossing: Server) -> float:
-    return float(crossing.rate_veh_per_h())

@@ -15,7 +15,7 @@ from app.bookings.service import kept_places
 from app.control import suspicions
 from app.dispatch import advice_outcomes, advisories
 from app.equipment.pictures import Pictures
-from app.forecasting import arrival_store, skill_scoring, skill_store, stay_learning
+from app.forecasting import arrival_store, pace_learning, skill_scoring, skill_store, stay_learning
 from app.forecasting.skill_publish import Published, publish
 from app.forecasting.state import CorridorNow, assemble
 from app.gates.service import gate_settings, profiles, save_learned_places
@@ -113,6 +113,7 @@ class Minute:
     def _keep_queue(self, session: Session, now: datetime, corridor: CorridorNow) -> None:
         routing_store.save_queue_observations(session, now, self.network.gate_ids, corridor.queue)
         save_learned_places(session, corridor.learned)
+        pace_learning.learn(session, corridor.state.pace, corridor.state.gate_settings, now)
         tails_km = corridor.tails_km
         self.tails_km.update(tails_km)
         for gate_id in self.tails_km.keys() - tails_km.keys():  # the tick reads it at any moment: never empty between

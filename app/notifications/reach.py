@@ -30,7 +30,7 @@ from app.notifications.texts import text_of
 from app.notifications.vocabulary import MessageStatus, ReachChannel, ReachKind
 from app.platform.permissions import Principal
 from app.platform.runtime import Runtime
-from app.registers.service import Contact, find_contact
+from app.registers.service import Contact, Reaching, find_contacts
 from app.settings import Settings
 from app.web.i18n import DEFAULT_LANGUAGE, LANGUAGES, load_catalogues
 from geo.errors import CuaKhauError, UnavailableError
@@ -96,12 +96,18 @@ def send_due(runtime: Runtime, texts: TextPort | None, now: datetime) -> int:
     with runtime.sessions() as session:
         due = reach_store.claim_due(session, now, until=now + LEASE, limit=MAX_AT_ONCE)
         browsers = reach_store.find_subscriptions(session, {message.subscription_id for message in due})
+        whose = {
+            message.message_id: Reaching(message.vehicle_id, message.driver_id, message.organisation_id)
+            for message in due
+            if message.channel == ReachChannel.TEXT
+        }
+        contacts = find_contacts(session, whose.values())
         key = push.get_key(session, now) if due else ""
         prepared = [
             _Prepared(
                 message,
                 browsers.get(message.subscription_id),
-                _contact_of(session, message),
+                contacts.get(whose[message.message_id]) if message.message_id in whose else None,
                 key,
             )
             for message in due
@@ -121,13 +127,6 @@ def send_due(runtime: Runtime, texts: TextPort | None, now: datetime) -> int:
                 reach_store.delete_subscription(session, each.due.subscription_id)
         session.commit()
     return sum(problem is None for problem in problems)
-
-
-def _contact_of(session: Session, due: DueMessage) -> Contact | None:
-    if due.channel != ReachChannel.TEXT:
-        return None
-    whose = {"account_id": due.driver_id, "organisation_id": due.organisation_id}
-    return find_contact(session, vehicle_id=due.vehicle_id, **whose)
 
 
 @dataclass(frozen=True)

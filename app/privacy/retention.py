@@ -149,6 +149,7 @@ _RULES: Final = (
     _aged("routing.scenario_run", "created_at", 2 * YEAR_DAYS, _WORK),
     _aged("routing.calibration", "made_at", 3 * YEAR_DAYS, _PLATFORM),
     *_kept(RetentionBasis.STATE, _PLATFORM, "app.forecast_track", "app.stay_estimate", "capacity.yard_state"),
+    *_kept(RetentionBasis.STATE, _PLATFORM, "app.learned_pace"),
     *_kept(RetentionBasis.STATE, _PLATFORM, "app.event_feed", "capacity.feed", "app.shared_fact"),
     *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.policy", "app.procedure", "app.equipment", "ingest.gateway"),
     *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.gate_profile", "app.gate_served_place", "app.gate_notice"),
