@@ -52,7 +52,7 @@ def show_trial(
     principal: Writer,
 ) -> Response:
     """What a closure would change, as a part of the page."""
-    trial = closure_trial.try_closure(session, redis, principal, yard_id, body, clock.now())
+    trial = closure_trial.try_closure(session, redis, corridor, principal, yard_id, body, clock.now())
     return render(request, "yards/closure_trial.html", trial=trial, sites=corridor.sites)
 
 
