@@ -220,8 +220,8 @@ class _YardsKnown:
             is_planned = True
             step_s = self.plan.summary["step_s"]
             window = first_window(planned["free_veh"], planned["has_room"], self.plan.made_at, step_s, now)
-            if window is not None and window.since <= now and not (is_open and yard.free_veh > 0):
-                is_planned, window = False, None  # something changed since the plan; the next one knows of it
+            if window is not None and _is_overtaken(window, closures, now, has_place=is_open and yard.free_veh > 0):
+                is_planned, window = False, None  # the next plan knows of it
         return YardOnBoard(
             yard.yard_id,
             self.corridor.sites[yard.yard_id].name,
@@ -240,6 +240,17 @@ class _YardsKnown:
                 for each in closures
             ),
         )
+
+
+def _is_overtaken(window: FreeWindow, closures: Sequence[Closure], now: datetime, *, has_place: bool) -> bool:
+    """Whether something changed since the plan told of a window: there is no place now though it says so, or the yard
+    is closed then."""
+    says_place = window.since <= now or window.has_room_before
+    is_closed = any(
+        each.zone_id is None and each.places_left_veh == 0 and each.holds_at(max(window.since, now))
+        for each in closures
+    )
+    return is_closed or (says_place and not has_place)
 
 
 def _kinds(zones: Sequence[ZoneFill], free_veh: int) -> tuple[KindOnBoard, ...]:

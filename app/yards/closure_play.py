@@ -15,12 +15,14 @@ from capacity import store as capacity_store
 from capacity import zone_store
 from capacity.zones import Closure
 from geo.corridor import Corridor
-from routing.acts import Closed, Laboratory, Trial
+from routing.acts import MAX_COUNTED_S, Closed, Laboratory, Trial
 from routing.arrays import FloatArray
 
 RUNS: Final = 32
 """As many as rank acts in earnest on a busy state, twice at most: the page waits for them."""
 RANGE: Final = (0.1, 0.9)
+MAX_WAIT_H: Final = MAX_COUNTED_S / 3600.0
+"""Who is not served by then is not counted any further: how long it would wait nobody can tell."""
 
 
 def play(session: Session, corridor: Corridor, closure: Closure, now: datetime) -> PlayedClosure | None:
@@ -67,5 +69,5 @@ def _rounded(values: FloatArray) -> BeforeAfter:
 
 def _waits(trial: Trial, gate: int) -> MaybeBeforeAfter:
     longest_h = np.median(trial.wait_s[:, :, gate], axis=0).max(axis=-1) / 3600.0
-    before, after = (round(float(hours), 2) if np.isfinite(hours) else None for hours in longest_h)
+    before, after = (round(float(hours), 2) if hours <= MAX_WAIT_H else None for hours in longest_h)
     return MaybeBeforeAfter(before=before, after=after)

@@ -108,7 +108,7 @@ class YardInTrial(BaseModel):
 
 
 class MaybeBeforeAfter(BaseModel):
-    """A figure without the closure and with it; `null`: longer than was looked ahead."""
+    """A figure without the closure and with it; `null`: more than a day."""
 
     before: float | None
     after: float | None
