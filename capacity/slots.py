@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol, TypeVar
 
-from capacity.kinds import left_for
+from capacity.kinds import left_for, may_use
 from capacity.vocabulary import ZoneKind
 from geo.clock import LOCAL_ZONE
 from geo.errors import ConflictError, InvalidInputError
@@ -189,6 +189,10 @@ class YardHour:
     load: HourLoad
     kinds: Mapping[ZoneKind, int] | None = None
     taken: Mapping[ZoneKind, int] = field(default_factory=dict)
+
+    def has_kind(self, need: ZoneKind) -> bool:
+        """Whether the yard has any place that a truck may stand on, free or not."""
+        return self.kinds is None or not may_use(need, self.kinds).isdisjoint(self.kinds)
 
     def fits(self, need: ZoneKind) -> int:
         """Places of the kinds that a truck may stand on; as many as the yard has where it has no zones."""

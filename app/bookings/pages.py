@@ -75,7 +75,7 @@ class Week:
         booked = {booking.starts_at: booking for booking in own if booking.gate_id == calendar.gate_id}
         cells: dict[tuple[int, date], Cell] = {}
         for supply in calendar.hours:
-            if not supply.load.places:
+            if not supply.load.places or not supply.has_kind(need):
                 continue
             local = supply.starts_at.astimezone(LOCAL_ZONE)
             bookable = supply.load.bookable(calendar.rules)

@@ -82,6 +82,12 @@ def hold(action: ActionContext, trip_id: int, starts_at: datetime, *, stand_by: 
     is_priority = bool(priority_of(session, trip_id, now).first)
     need = need_of(trip.goods_class, trip.facts)
     yard_id = supply.roomiest(need) if supply.free(rules, need, is_priority=is_priority) else None
+    if supply.yards and not supply.has_kind(need):
+        raise ConflictError(
+            "No yard of the gate has places of the kind that the truck needs in the hour of {time}.",
+            field="starts_at",
+            time=show_moment(starts_at),
+        )
     if yard_id is None and not (stand_by and supply.yards):
         raise ConflictError(
             "No place is free in the hour of {time}; choose another hour, or stand by for it.",

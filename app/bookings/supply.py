@@ -51,6 +51,10 @@ class HourSupply:
                 found[kind] += places
         return dict(found)
 
+    def has_kind(self, need: ZoneKind) -> bool:
+        """Whether any yard has places of a kind that a truck may stand on, free or not."""
+        return any(yard.has_kind(need) for yard in self.yards.values())
+
     def roomiest(self, need: ZoneKind) -> str | None:
         """The yard with the most places left for who needs a kind of place; `None` if none has any."""
         rooms = {yard_id: yard.room(need) for yard_id, yard in self.yards.items()}

@@ -86,6 +86,15 @@ def test_board_and_screen_show_kinds_and_both_queues(desk: Desk) -> None:
         assert "Booked, still to come" in anybody.get(page).text, page
 
 
+def test_nobody_stands_by_for_a_kind_of_place_that_no_yard_has(desk: Desk) -> None:
+    set_zones(desk, standard=3)
+    trip_id = desk.trip()
+    refused = desk.hold(trip_id, 3, stand_by=True)
+    assert (refused.status_code, "the kind that the truck needs" in refused.json()["detail"]) == (409, True)
+    page = desk.enterprise.get(f"/bookings?trip_id={trip_id}").text
+    assert "no yard with the kind of place that it needs (Reefer plugs)" in page
+
+
 def test_goods_that_change_need_another_kind_of_place(desk: Desk) -> None:
     set_zones(desk, standard=1, reefer=1)
     desk.book(desk.trip(OTHER), 3)
