@@ -312,12 +312,20 @@ def in_turn(waiting: Iterable[W]) -> list[W]:
     return sorted(waiting, key=lambda each: (each.starts_at, not each.is_priority, each.booking_id))
 
 
-def to_call_up(waiting: Iterable[W], *, queue_veh: float, room_veh: int, now: datetime, rules: SlotRules) -> list[W]:
-    """Who of a yard is called up: those whose hour is near, in turn, while the way to it is free and it has room."""
+def to_call_up(waiting: Iterable[P], *, queue_veh: float, room: YardHour, now: datetime, rules: SlotRules) -> list[P]:
+    """Who of a yard is called up: those whose hour is near, in turn, while the way to it is free and it has room.
+
+    Arguments: `room`, places that are free now, of each kind where that is known, with those that were called up
+    already counted as taken.
+    """
     if queue_veh > rules.call_up_queue_veh:
         return []
-    near = [each for each in waiting if each.starts_at - rules.call_up_lead <= now]
-    return in_turn(near)[: max(room_veh, 0)]
+    chosen = []
+    for each in in_turn(each for each in waiting if each.starts_at - rules.call_up_lead <= now):
+        if room.room(each.need):
+            chosen.append(each)
+            room = room.with_truck(each.need, is_priority=each.is_priority)
+    return chosen
 
 
 def to_move(seated: Sequence[P], hour: YardHour) -> list[P]:

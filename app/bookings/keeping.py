@@ -21,7 +21,8 @@ from app.platform.actions import ActionContext
 from app.trips.vocabulary import Stage
 from capacity import place_store, slots
 from capacity import store as capacity_store
-from capacity.slots import HOUR, KEPT, SlotAct, SlotRules, SlotState
+from capacity.slots import HOUR, KEPT, HourLoad, SlotAct, SlotRules, SlotState, YardHour
+from capacity.vocabulary import ZoneKind
 
 S = SlotState
 EARLY: Final = HOUR
@@ -37,8 +38,14 @@ class Kept:
     moved: int
 
 
-def keep_up(session: Session, now: datetime, queues_veh: Mapping[str, float]) -> Kept:
-    """The minute of all bookings; `queues_veh` is the measured queue of each gate."""
+def keep_up(
+    session: Session,
+    now: datetime,
+    queues_veh: Mapping[str, float],
+    free_kinds: Mapping[str, Mapping[ZoneKind, int]] | None = None,
+) -> Kept:
+    """The minute of all bookings; `queues_veh` is the measured queue of each gate, `free_kinds` the places of each kind
+    that are free now in yards with zones."""
     action = ActionContext(session, None, now)
     rules = RULES.get(session).value.to_slots()
     gate_ids = sorted(set(capacity_store.gates_of_yards(session).values()))
@@ -47,7 +54,7 @@ def keep_up(session: Session, now: datetime, queues_veh: Mapping[str, float]) ->
     moved = move_from_full(action, gate_ids)
     for gate_id, starts_at in locked_hours(session, gate_ids):
         settle_hour(action, gate_id, starts_at, rules)
-    return Kept(followed, _call_up(action, rules, queues_veh), moved)
+    return Kept(followed, _call_up(action, rules, queues_veh, free_kinds or {}), moved)
 
 
 def _follow_trips(action: ActionContext, rules: SlotRules) -> int:
@@ -90,7 +97,12 @@ def _what_happened(booking: Booking, trip: TripNow, now: datetime, rules: SlotRu
     return SlotAct.RELEASE if stage is Stage.EXPIRED else None
 
 
-def _call_up(action: ActionContext, rules: SlotRules, queues_veh: Mapping[str, float]) -> int:
+def _call_up(
+    action: ActionContext,
+    rules: SlotRules,
+    queues_veh: Mapping[str, float],
+    free_kinds: Mapping[str, Mapping[ZoneKind, int]],
+) -> int:
     """Tell those whose hour is near to come, while the queue is short and their yard has room; how many."""
     session, now = action.session, action.now
     called = store.count_called_up(session)
@@ -98,10 +110,12 @@ def _call_up(action: ActionContext, rules: SlotRules, queues_veh: Mapping[str, f
     found = 0
     for yard in capacity_store.yard_states(session, now):
         own = [booking for booking in waiting if booking.yard_id == yard.yard_id]
+        coming = called.get(yard.yard_id, {})
+        load = HourLoad(max(yard.free_veh, 0), ordinary=sum(coming.values()))
         chosen = slots.to_call_up(
             own,
             queue_veh=queues_veh.get(yard.gate_id, 0.0),
-            room_veh=yard.free_veh - called.get(yard.yard_id, 0),
+            room=YardHour(load, free_kinds.get(yard.yard_id), coming),
             now=now,
             rules=rules,
         )

@@ -282,11 +282,15 @@ def kept_places(session: Session) -> list[KeptPlace]:
     return [KeptPlace(trip_id, yard_id, starts_at) for trip_id, yard_id, starts_at in rows if yard_id is not None]
 
 
-def count_called_up(session: Session) -> dict[str, int]:
-    """Trucks by yard that were called up and have not come."""
+def count_called_up(session: Session) -> dict[str, dict[ZoneKind, int]]:
+    """Trucks by yard and by the kind of place that they need that were called up and have not come."""
     called = Booking.state == SlotState.CALLED_UP
-    query = select(Booking.yard_id, func.count()).where(called, Booking.yard_id.is_not(None)).group_by(Booking.yard_id)
-    return {yard_id: count for yard_id, count in session.execute(query) if yard_id is not None}
+    query = select(Booking.yard_id, Booking.place_kind, func.count()).where(called, Booking.yard_id.is_not(None))
+    found: dict[str, dict[ZoneKind, int]] = defaultdict(dict)
+    for yard_id, kind, count in session.execute(query.group_by(Booking.yard_id, Booking.place_kind)):
+        if yard_id is not None:
+            found[yard_id][ZoneKind(kind)] = count
+    return found
 
 
 def by_hour(bookings: Sequence[Booking]) -> Mapping[tuple[str, datetime], list[Booking]]:

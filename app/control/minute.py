@@ -36,6 +36,7 @@ from app.trips.places import Places
 from app.trips.yard_ledger import EVERYBODY, publish_yards
 from app.yards import closure_trial
 from app.yards import plan as yards_plan
+from app.yards.service import free_kinds
 from app.yards.weights import WEIGHTS
 from capacity import store as capacity_store
 from capacity import zone_store
@@ -151,7 +152,7 @@ class Minute:
         return forecast_id
 
     def _keep_bookings(self, session: Session, now: datetime, corridor: CorridorNow) -> bookings.Kept:
-        return bookings.keep_up(session, now, corridor.queues_veh)
+        return bookings.keep_up(session, now, corridor.queues_veh, free_kinds(session, now))
 
     def _plan(
         self,

@@ -9,7 +9,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
+from app.bookings import keeping
 from app.platform.runtime import Runtime
+from capacity.vocabulary import ZoneKind
 from tests.app.booking import HERE, Desk
 
 SignIn = Callable[..., TestClient]
@@ -84,6 +86,17 @@ def test_board_and_screen_show_kinds_and_both_queues(desk: Desk) -> None:
     for page in ("/board", f"/board/{HERE}"):
         assert re.search(r'data-testid="board-booked">\s*1\s*<', anybody.get(page).text), page
         assert "Booked, still to come" in anybody.get(page).text, page
+
+
+def test_who_needs_a_plug_is_called_up_when_one_is_free(desk: Desk) -> None:
+    set_zones(desk, standard=3, reefer=1)
+    cold, dry = desk.book(desk.trip(), 1), desk.book(desk.trip(OTHER, refrigerated=False, container="none"), 1)
+    now = desk.runtime.clock.now()
+    for plugs, called in ((0, ["booked", "called_up"]), (1, ["called_up", "called_up"])):
+        with desk.runtime.sessions.begin() as session:
+            free = {"xuan-cuong": {ZoneKind.STANDARD: 3, ZoneKind.REEFER: plugs}}
+            keeping.keep_up(session, now, {}, free)
+        assert [desk.state(booking)["state"] for booking in (cold, dry)] == called
 
 
 def test_nobody_stands_by_for_a_kind_of_place_that_no_yard_has(desk: Desk) -> None:

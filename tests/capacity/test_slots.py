@@ -96,7 +96,7 @@ def test_no_place_is_sold_that_is_not_there(load: HourLoad, unreserved: float, k
 @given(TICKETS, st.integers(-3, 30), st.floats(0.0, 100.0))
 def test_who_is_called_up_has_room_and_a_free_way(waiting: list[Ticket], room: int, queue_veh: float) -> None:
     now = HOUR + timedelta(minutes=40)
-    called = slots.to_call_up(waiting, queue_veh=queue_veh, room_veh=room, now=now, rules=RULES)
+    called = slots.to_call_up(waiting, queue_veh=queue_veh, room=YardHour(HourLoad(max(room, 0))), now=now, rules=RULES)
     assert len(called) <= max(room, 0)
     assert not called or queue_veh <= RULES.call_up_queue_veh
     assert all(ticket.starts_at - RULES.call_up_lead <= now for ticket in called)
