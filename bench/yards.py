@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from bench.yard_days.days import DAYS, draw_document
+from bench.yard_days.playing import OnTheRoad, play_day
 from bench.yard_days.reads import CAPACITY_VEH, play_month
 from bench.yard_days.rules import first_come, greedy, nearest_yard
 from capacity.compiling import compile_document
@@ -86,8 +87,11 @@ def run(seed: int = 1) -> dict[str, Any]:
     first: dict[str, Timed] = {}
     again: dict[str, Timed] = {}
     moved: dict[str, float] = {}
-    for name in DAYS:
-        problem = compile_document(draw_document(name, seed)).problem
+    played: dict[str, dict[str, OnTheRoad]] = {}
+    for name, day in DAYS.items():
+        document = draw_document(name, seed)
+        compiled = compile_document(document)
+        problem = compiled.problem
         first[name] = timed(problem)
         settled = timed(a_minute_later(problem, first[name].plan, rng), warm=first[name].plan.warm)
         later = a_minute_later(problem, settled.plan, rng)
@@ -98,6 +102,14 @@ def run(seed: int = 1) -> dict[str, Any]:
         judged = {"plan": Judged.of(problem, first[name].plan)}
         judged |= {rule: Judged.of(problem, make(problem)) for rule, make in RULES.items()}
         days[name] = judged
+        if not day.lost:  # the engine's yards keep their places all day
+            played[name] = play_day(name, document, compiled, first[name].plan, seed)
+            for rule, road in played[name].items():
+                print(
+                    f"  {name:<14} {rule:<13} played through the traffic engine: in queues on the road "
+                    f"{road.queue_h:7.0f} h, at most {road.longest_veh:5.0f} trucks",
+                    flush=True,
+                )
         for rule, report in judged.items():
             print(
                 f"  {name:<14} {rule:<13} waiting {report.waiting:8.0f} h, perishable {report.perishable:7.0f} h, "
@@ -108,6 +120,11 @@ def run(seed: int = 1) -> dict[str, Any]:
     month = play_month(seed)
     error = np.abs(month.error_veh) / CAPACITY_VEH
     return figures(days, first, again, moved) | {
+        **{
+            f"engine_queue_truck_hours_{name}_{rule}": round(road.queue_h, 1)
+            for name, rules in played.items()
+            for rule, road in rules.items()
+        },
         "occupancy_error": float(error.mean()),
         "occupancy_error_95": float(np.quantile(error, 0.95)),
         "occupancy_error_list": float(np.abs(month.list_error_veh).mean() / CAPACITY_VEH),

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from capacity.problem import Bools, Floats, Ints, PlanWeights, SharedLimit, WaitingSpace, YardProblem, whole_trucks
+from capacity.problem import (
+    Bools,
+    Floats,
+    Ints,
+    PlanWeights,
+    SharedLimit,
+    WaitingSpace,
+    YardProblem,
+    cleared_by,
+    whole_trucks,
+)
 from capacity.problem_document import BySteps, Contract, Gate, Scenarios, Truck, YardDocument, YardSite, Zone
 from capacity.scenarios import ArrivalError
 from capacity.stays import expected_stays, staying_share
@@ -98,6 +108,7 @@ def compile_document(document: YardDocument) -> CompiledProblem:
         gate=gate,
         crossing_s=DAY_S / np.maximum(open_s * rate, 1e-9),
         before_veh=before,
+        cleared_veh=cleared_by(rate[:, None] * crossing_open),
         weights=PlanWeights(**document.weights.model_dump()),
         convoy=np.array([convoys[t.convoy] if t.convoy else -1 for t in document.trucks], np.int64),
         waiting=_waiting(document, gate_ids),

@@ -26,8 +26,12 @@ def keep_places(problem: YardProblem, yard: Ints, step: Ints) -> YardProblem:
     within = step < problem.steps
     intake = problem.intake_veh.copy()
     np.subtract.at(intake, (problem.entrance[yard[within]], step[within]), 1.0)
-    return replace(
-        problem,
-        capacity_veh=np.maximum(problem.capacity_veh - kept_veh(problem, yard, step), 0.0),
-        intake_veh=np.maximum(intake, 0.0),
-    )
+    capacity = np.maximum(problem.capacity_veh - kept_veh(problem, yard, step), 0.0)
+    cleared = problem.cleared_veh
+    if cleared is not None:  # they pass the gate too: whom it clears of them, it does not clear of others
+        come = np.zeros(problem.capacity_veh.shape)
+        np.add.at(come, (yard[within], step[within]), 1.0)
+        left = np.cumsum(come, axis=1) - (problem.capacity_veh - capacity)
+        cleared = cleared.copy()
+        np.subtract.at(cleared, problem.gate, left)
+    return replace(problem, capacity_veh=capacity, intake_veh=np.maximum(intake, 0.0), cleared_veh=cleared)

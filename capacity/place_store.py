@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ScalarSelect, delete, func, select, update
+from datetime import datetime
+
+from sqlalchemy import Integer, ScalarSelect, cast, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from capacity.records import ReasonRecord
@@ -16,6 +18,26 @@ def move_place(session: Session, trip_id: int, yard_id: str, free_veh: int) -> b
         update(AssignmentRow)
         .where(AssignmentRow.trip_id == trip_id, AssignmentRow.plan_id == _newest_plan())
         .values(yard_id=yard_id, place_free_at=AssignmentRow.arrive_at, wait_s=0, reason=reason)
+        .returning(AssignmentRow.trip_id)
+    )
+    return session.scalars(query.execution_options(synchronize_session=False)).one_or_none() is not None
+
+
+def rebook(session: Session, trip_id: int, yard_id: str, starts_at: datetime) -> bool:
+    """Give a trip that the newest plan covers the place that is booked for it now, from `starts_at` on; whether it had
+    one."""
+    place_free_at = func.greatest(AssignmentRow.arrive_at, literal(starts_at))
+    wait_s = cast(func.extract("epoch", place_free_at - AssignmentRow.arrive_at), Integer)
+    until = literal(starts_at.isoformat())
+    query = (
+        update(AssignmentRow)
+        .where(AssignmentRow.trip_id == trip_id, AssignmentRow.plan_id == _newest_plan())
+        .values(
+            yard_id=yard_id,
+            place_free_at=place_free_at,
+            wait_s=wait_s,
+            reason=func.jsonb_build_object("code", "booked", "wait_s", wait_s, "until", until),
+        )
         .returning(AssignmentRow.trip_id)
     )
     return session.scalars(query.execution_options(synchronize_session=False)).one_or_none() is not None

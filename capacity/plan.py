@@ -178,7 +178,21 @@ def occupancy(problem: YardProblem, yard: Ints, step: Ints) -> Floats:
     come = np.zeros((len(problem.stays()), *inside.shape))
     np.add.at(come, (problem.stay_classes()[placed], yard[placed], step[placed]), 1.0)
     inside += np.einsum("kjs,kjst->jt", come, problem.stays())
-    return inside
+    return inside + _not_cleared(problem, inside, come.sum(axis=0))
+
+
+def _not_cleared(problem: YardProblem, inside: Floats, come_veh: Floats) -> Floats:
+    """Those who would have left by their stays, and whom their gate has not cleared yet, shape (Y, T): they stand where
+    there are places."""
+    if problem.cleared_veh is None:
+        return np.zeros(inside.shape)
+    own = np.eye(len(problem.crossing_s))[:, problem.gate]  # (G, Y)
+    least = own @ (problem.remaining_veh[:, :1] + np.cumsum(come_veh, axis=1)) - problem.cleared_veh
+    more = np.maximum(least - own @ inside, 0.0)
+    spare = np.maximum(problem.capacity_veh - inside, 0.0)
+    of_gate = own @ spare
+    share = np.divide(more, of_gate, out=np.zeros(more.shape), where=of_gate > 0.0)
+    return np.asarray(spare * np.minimum(share, 1.0)[problem.gate])
 
 
 def describe(problem: YardProblem, yard: Ints, step: Ints) -> YardPlan:

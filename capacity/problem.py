@@ -83,7 +83,8 @@ class YardProblem:
     What not every problem has: `stay_class` (N,), row of `stay_share`; `previous_step` (N,), the step of the place
     that the last plan gave; `opens` (Y, T), whether a yard takes trucks in a step; `convoy` (N,), trucks with the
     same number of 0 or more get places in one yard and step; `waiting`, where trucks wait; `shared`, limits that
-    yards share.
+    yards share; `cleared_veh` (G, T), how many trucks each gate can let out of its yards from the beginning to the
+    start of each step: however short their stays, no more leave.
 
     Raises
     ------
@@ -115,6 +116,7 @@ class YardProblem:
     convoy: Ints | None = None
     waiting: WaitingSpace | None = None
     shared: SharedLimit | None = None
+    cleared_veh: Floats | None = None
 
     def __post_init__(self) -> None:
         N, (Y, T) = len(self.truck_ids), self.capacity_veh.shape
@@ -137,6 +139,7 @@ class YardProblem:
             ("previous_step", (N,)),
             ("opens", (Y, T)),
             ("convoy", (N,)),
+            ("cleared_veh", (G, T)),
         )
         for name, shape in own:
             self._require_shape(name, getattr(self, name), shape)
@@ -185,6 +188,19 @@ class YardProblem:
         room: Floats = np.maximum(self.capacity_veh - self.remaining_veh, 0.0)
         return room
 
+    def gate_room_veh(self) -> Floats:
+        """How many trucks may have been let into the yards of each gate from the beginning to each step, shape (G, T).
+
+        The places that they have, less who was inside, and whom the gate has cleared by then; infinite where nothing is
+        known of that.
+        """
+        G = len(self.crossing_s)
+        if self.cleared_veh is None:
+            return np.full((G, self.steps), np.inf)
+        room = self.cleared_veh.astype(np.float64).copy()
+        np.add.at(room, self.gate, self.capacity_veh - self.remaining_veh[:, :1])
+        return np.asarray(np.maximum(room, 0.0))
+
     def arrival_steps(self) -> Ints:
         """The step in which each truck can be at each yard, shape (N, Y); T where not allowed or too late."""
         steps = np.floor(np.maximum(self.arrive_s, 0.0) / self.step_s)
@@ -198,3 +214,8 @@ def whole_trucks(intake_veh: Floats) -> Floats:
     taken = np.floor(np.cumsum(np.where(finite, intake_veh, 0.0), axis=-1) + 1e-9)
     whole = np.diff(taken, axis=-1, prepend=0.0)
     return np.asarray(np.where(finite, whole, np.inf), np.float64)
+
+
+def cleared_by(in_step_veh: Floats) -> Floats:
+    """How many trucks a gate lets out by the start of each step, of those it can let out in each (…, T)."""
+    return np.asarray(np.cumsum(in_step_veh, axis=-1) - in_step_veh, np.float64)

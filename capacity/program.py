@@ -100,6 +100,7 @@ class PlanProgram:
         self._balance(T)
         self._link(K, Y, T)
         self._rooms(T)
+        self._gates(K, Y, T)
         self._entrances(K, Y, T)
         self._lines(K, Y, T)
         if waiting is not None:
@@ -152,6 +153,19 @@ class PlanProgram:
         for p, uses in enumerate(problem.shared.uses):
             of = uses[j]
             self._put(self._y(k, j, placed)[of], first + p * T + t[of], stays[k, j, placed, t][of])
+
+    def _gates(self, K: int, Y: int, T: int) -> None:
+        """No more let into the yards of a gate than they hold and it has cleared."""
+        problem = self.classes.problem
+        if problem.cleared_veh is None:
+            return
+        room = problem.gate_room_veh()
+        first = self._rows.add(np.full(room.size, -highspy.kHighsInf), room)
+        k, j, placed, t = (
+            a.ravel() for a in np.meshgrid(np.arange(K), np.arange(Y), np.arange(T), np.arange(T), indexing="ij")
+        )
+        k, j, placed, t = (a[placed <= t] for a in (k, j, placed, t))
+        self._put(self._y(k, j, placed), first + problem.gate[j] * T + t, 1.0)
 
     def _entrances(self, K: int, Y: int, T: int) -> None:
         """No more in a step than an entrance takes."""

@@ -16,13 +16,14 @@ BEHIND_VEH = (0.6, 0.05, 0.3, 0.9, 0.15)
 
 @dataclass
 class Room:
-    """What is left of yards, entrances and shared limits while trucks are given places."""
+    """What is left of yards, entrances, gates and shared limits while trucks are given places."""
 
     problem: YardProblem
     stays: Floats
     room_veh: Floats
     intake_veh: Floats
     shared_veh: Floats
+    gate_veh: Floats
 
     @classmethod
     def of(cls, problem: YardProblem) -> Room:
@@ -31,7 +32,8 @@ class Room:
         if problem.shared is not None:
             busy = problem.shared.uses.astype(float) @ problem.remaining_veh
             shared = np.maximum(problem.shared.limit_veh - busy, 0.0)
-        return cls(problem, problem.stays(), problem.room_veh(), problem.intake_veh.copy(), shared)
+        gate_veh = problem.gate_room_veh()
+        return cls(problem, problem.stays(), problem.room_veh(), problem.intake_veh.copy(), shared, gate_veh)
 
     def fits(self, k: int, j: int, t: int) -> int:
         """How many more trucks of a class of stay fit in yard `j` from step `t` on."""
@@ -45,6 +47,7 @@ class Room:
         share = self.stays[k, j, t, t:]
         there = share > SLACK
         fits = float((self.room_veh[j, t:][there] / share[there]).min(initial=np.inf))
+        fits = min(fits, float(self.gate_veh[self.problem.gate[j], t:].min(initial=np.inf)))
         if self.problem.shared is not None:
             for p in np.flatnonzero(self.problem.shared.uses[:, j]):
                 fits = min(fits, float((self.shared_veh[p, t:][there] / share[there]).min(initial=np.inf)))
@@ -54,6 +57,7 @@ class Room:
         """Give places to trucks."""
         share = trucks_veh * self.stays[k, j, t, t:]
         self.room_veh[j, t:] -= share
+        self.gate_veh[self.problem.gate[j], t:] -= trucks_veh
         self.intake_veh[self.problem.entrance[j], t] -= trucks_veh
         if self.problem.shared is not None:
             self.shared_veh[self.problem.shared.uses[:, j], t:] -= share

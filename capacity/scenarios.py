@@ -130,19 +130,20 @@ def _enter(problem: YardProblem, plan: YardPlan, day: DrawnDay, come: Floats, to
     stays, classes, opens = problem.stays(), problem.stay_classes(), problem.is_open()
     entered = np.full(len(plan.yard), float(T))
     inside = problem.remaining_veh.copy()
-    intake = problem.intake_veh.copy()
+    intake, gate_veh = problem.intake_veh.copy(), problem.gate_room_veh()
     in_order = np.lexsort((problem.declared_s, told))
     queues: list[Ints] = [in_order[(plan.yard[in_order] == j) & day.comes[in_order]] for j in range(Y)]
     for t in range(T):
         for j in np.flatnonzero(opens[:, t]):
             ready = queues[j][(come[queues[j]] <= t) & (told[queues[j]] <= t)]
-            room = problem.capacity_veh[j, t] - inside[j, t]
+            room = min(problem.capacity_veh[j, t] - inside[j, t], gate_veh[problem.gate[j], t:].min())
             may = max(int(min(room, intake[problem.entrance[j], t], len(ready)) + 1e-9), 0)
             for i in ready[:may]:
                 entered[i] = t
                 stay = stays[classes[i], j, t, t:]
                 inside[j, t : t + max(int((stay > day.luck[i]).sum()), 1)] += 1.0
             intake[problem.entrance[j], t] -= may
+            gate_veh[problem.gate[j], t:] -= may
             queues[j] = queues[j][entered[queues[j]] >= T]
     return entered
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol, TypeVar
 
+from capacity.kinds import left_for, may_use
+from capacity.vocabulary import ZoneKind
 from geo.clock import LOCAL_ZONE
 from geo.errors import ConflictError, InvalidInputError
 
@@ -179,6 +181,42 @@ class HourLoad:
         return max(self.places - self.taken, 0)
 
 
+@dataclass(frozen=True)
+class YardHour:
+    """An hour of a yard: its load, and of a yard with zones how many places of each kind it has and how many trucks
+    with a place need each. A yard without zones has no kinds: its places are good for all."""
+
+    load: HourLoad
+    kinds: Mapping[ZoneKind, int] | None = None
+    taken: Mapping[ZoneKind, int] = field(default_factory=dict)
+
+    def has_kind(self, need: ZoneKind) -> bool:
+        """Whether the yard has any place that a truck may stand on, free or not."""
+        return self.kinds is None or not may_use(need, self.kinds).isdisjoint(self.kinds)
+
+    def fits(self, need: ZoneKind) -> int:
+        """Places of the kinds that a truck may stand on; as many as the yard has where it has no zones."""
+        return self.load.free_for_moved if self.kinds is None else left_for(need, self.kinds, self.taken)
+
+    def room(self, need: ZoneKind) -> int:
+        """Places for a truck that has to go somewhere: it may use those of the unreserved, too."""
+        return min(self.load.free_for_moved, self.fits(need))
+
+    def with_truck(self, need: ZoneKind, *, is_priority: bool) -> YardHour:
+        """The hour with a place more taken."""
+        more = {"priority": self.load.priority + 1} if is_priority else {"ordinary": self.load.ordinary + 1}
+        return replace(self, load=replace(self.load, **more), taken={**self.taken, need: self.taken.get(need, 0) + 1})
+
+    def without(self, seated: Iterable[Seated]) -> YardHour:
+        """The hour as if some trucks had no place."""
+        load, taken = self.load, dict(self.taken)
+        for each in seated:
+            less = {"priority": load.priority - 1} if each.is_priority else {"ordinary": load.ordinary - 1}
+            load = replace(load, **less)
+            taken[each.need] = taken.get(each.need, 0) - 1
+        return replace(self, load=load, taken=taken)
+
+
 # Limits and consequences
 
 
@@ -258,7 +296,15 @@ class Waiting(Protocol):
     def is_priority(self) -> bool: ...
 
 
+class Seated(Waiting, Protocol):
+    """A booking with the kind of place that its truck needs."""
+
+    @property
+    def need(self) -> ZoneKind: ...
+
+
 W = TypeVar("W", bound=Waiting)
+P = TypeVar("P", bound=Seated)
 
 
 def in_turn(waiting: Iterable[W]) -> list[W]:
@@ -266,25 +312,32 @@ def in_turn(waiting: Iterable[W]) -> list[W]:
     return sorted(waiting, key=lambda each: (each.starts_at, not each.is_priority, each.booking_id))
 
 
-def to_call_up(waiting: Iterable[W], *, queue_veh: float, room_veh: int, now: datetime, rules: SlotRules) -> list[W]:
-    """Who of a yard is called up: those whose hour is near, in turn, while the way to it is free and it has room."""
+def to_call_up(waiting: Iterable[P], *, queue_veh: float, room: YardHour, now: datetime, rules: SlotRules) -> list[P]:
+    """Who of a yard is called up: those whose hour is near, in turn, while the way to it is free and it has room.
+
+    Arguments: `room`, places that are free now, of each kind where that is known, with those that were called up
+    already counted as taken.
+    """
     if queue_veh > rules.call_up_queue_veh:
         return []
-    near = [each for each in waiting if each.starts_at - rules.call_up_lead <= now]
-    return in_turn(near)[: max(room_veh, 0)]
-
-
-def to_offer(standing_by: Sequence[W], load: HourLoad, rules: SlotRules) -> list[W]:
-    """Who of those on standby for an hour is offered its free places, each place once."""
-    chosen: list[W] = []
-    priority, ordinary = load.priority, load.ordinary
-    for each in in_turn(standing_by):
-        if HourLoad(load.places, priority, ordinary).free(rules, is_priority=each.is_priority):
+    chosen = []
+    for each in in_turn(each for each in waiting if each.starts_at - rules.call_up_lead <= now):
+        if room.room(each.need):
             chosen.append(each)
-            priority, ordinary = priority + each.is_priority, ordinary + (not each.is_priority)
+            room = room.with_truck(each.need, is_priority=each.is_priority)
     return chosen
 
 
-def to_move(seated: Sequence[W], places: int) -> list[W]:
-    """Who of those seated in a yard's hour goes elsewhere when it has fewer places: the last in turn."""
-    return in_turn(seated)[max(places, 0) :]
+def to_move(seated: Sequence[P], hour: YardHour) -> list[P]:
+    """Who of those seated in a yard's hour goes elsewhere: the last in turn for whom it has no place of a kind.
+
+    Arguments: `hour`, with those seated counted in it.
+    """
+    moved = []
+    hour = hour.without(seated)
+    for each in in_turn(seated):
+        if hour.room(each.need):
+            hour = hour.with_truck(each.need, is_priority=each.is_priority)
+        else:
+            moved.append(each)
+    return moved

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from capacity.tables import ClosureRow, PriceRow, YardRow, ZonePlacesRow, ZoneRow
 from capacity.vocabulary import PriceUnit, ZoneKind
-from capacity.zones import Closure, PlacesChange, Price, Zone, places_at
+from capacity.zones import Closure, PlacesChange, Price, Zone, kinds_at, places_at
 from geo.errors import ConflictError, NotFoundError
 from geo.opening_hours import OpeningHours
 
@@ -215,6 +215,19 @@ def places_ahead(
             for moment in moments
         ]
         for yard_id, places in whole.items()
+    }
+
+
+def kinds_ahead(
+    session: Session, now: datetime, step_s: float, steps: int, *, open_until: datetime | None = None
+) -> dict[str, list[dict[ZoneKind, int]]]:
+    """Places by kind of each yard that has zones, as `places_ahead`."""
+    known = [replace(closure, until=closure.until or open_until) for closure in list_closures(session, now)]
+    zones, closures = _by_yard(list_zones(session)), _by_yard(known)
+    moments = [now + timedelta(seconds=step * step_s) for step in range(steps)]
+    return {
+        yard_id: [kinds_at(moment, zones=own, closures=closures.get(yard_id, ())) for moment in moments]
+        for yard_id, own in zones.items()
     }
 
 

@@ -111,14 +111,32 @@ def places_at(moment: datetime, *, whole_veh: int, zones: Sequence[Zone], closur
 
     Arguments: `whole_veh`, of a yard without zones; `zones` and `closures` of the yard.
     """
+    total = sum(kinds_at(moment, zones=zones, closures=closures).values()) if zones else whole_veh
+    return min([total, *_left_of_whole(moment, closures)])
+
+
+def kinds_at(moment: datetime, *, zones: Sequence[Zone], closures: Sequence[Closure]) -> dict[ZoneKind, int]:
+    """Places of a yard with zones by their kind at a moment; one that is partly closed as a whole leaves each kind its
+    share, whole places of the largest first."""
     closed = [closure for closure in closures if closure.holds_at(moment)]
-    total = whole_veh
-    if zones:
-        total = 0
-        for zone in zones:
-            left = [closure.places_left_veh for closure in closed if closure.zone_id == zone.zone_id]
-            total += min([zone.places_at(moment), *left])
-    return min([total, *(closure.places_left_veh for closure in closed if closure.zone_id is None)])
+    kinds: dict[ZoneKind, int] = {}
+    for zone in zones:
+        if not (places := zone.places_at(moment)):
+            continue
+        left = [closure.places_left_veh for closure in closed if closure.zone_id == zone.zone_id]
+        kinds[zone.kind] = kinds.get(zone.kind, 0) + min([places, *left])
+    total = sum(kinds.values())
+    stay = min([total, *_left_of_whole(moment, closures)])
+    if stay < total:
+        shares = {kind: places * stay // total for kind, places in kinds.items()}
+        for kind in sorted(kinds, key=lambda each: -kinds[each])[: stay - sum(shares.values())]:
+            shares[kind] += 1
+        return shares
+    return kinds
+
+
+def _left_of_whole(moment: datetime, closures: Sequence[Closure]) -> list[int]:
+    return [closure.places_left_veh for closure in closures if closure.zone_id is None and closure.holds_at(moment)]
 
 
 def prices_at(moment: datetime, prices: Iterable[Price]) -> list[Price]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from geoalchemy2.shape import from_shape, to_shape
 from shapely.geometry import LineString, Point, Polygon
 from sqlalchemy import delete, insert, select
@@ -103,6 +105,14 @@ def load_corridor(session: Session) -> Corridor:
             geofence=fence,
         )
     return Corridor(roads=roads, sites=sites, attribution=origin.attribution, license=origin.license)
+
+
+def find_site_names(session: Session, site_ids: Collection[str | None]) -> dict[str, dict[str, str]]:
+    """The names of some sites by language."""
+    rows = session.execute(
+        select(SiteRow.site_id, SiteRow.name_vi, SiteRow.name_en, SiteRow.name_zh).where(SiteRow.site_id.in_(site_ids))
+    )
+    return {site_id: {"vi": vi, "en": en, "zh": zh} for site_id, vi, en, zh in rows}
 
 
 def _road(row: RoadRow) -> Road:

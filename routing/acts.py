@@ -76,7 +76,15 @@ class Banned:
     goods: Literal["perishable", "other"] | None = None
 
 
-Step: TypeAlias = Held | Released | Diverted | Worked | Banned
+@dataclass(frozen=True)
+class Closed:
+    """A yard has so many places from now on to the end; who is inside stays until it leaves."""
+
+    yard_id: str
+    places_veh: int
+
+
+Step: TypeAlias = Held | Released | Diverted | Worked | Banned | Closed
 Act: TypeAlias = tuple[Step, ...]
 
 
@@ -185,6 +193,8 @@ class Laboratory(CorridorRuns):
                 raise KeyError(step.staging)
             if isinstance(step, Diverted | Worked | Banned) and step.gate_id not in self.network.gate_ids:
                 raise KeyError(step.gate_id)
+            if isinstance(step, Closed) and step.yard_id not in self.network.yard_ids:
+                raise KeyError(step.yard_id)
 
     def _run(self, number: int, acts: Sequence[Act]) -> list[_World]:
         """One run of all worlds."""
@@ -192,7 +202,7 @@ class Laboratory(CorridorRuns):
         worlds = []
         for act in acts:
             settings, courses = _work(drawn.settings, drawn.courses, act)
-            gates = _open_longer(self.gates_at(courses), self.network, act)
+            gates = _with_places(_open_longer(self.gates_at(courses), self.network, act), self.network, act)
             fleet, result = self.simulate(drawn, self._act(drawn, act), settings, gates)
             worlds.append(self._measured(drawn, gates, fleet, result))
         return worlds
@@ -259,7 +269,7 @@ class Laboratory(CorridorRuns):
                 case Banned():
                     index = self._kept_home(drawn, step)
                     ready_s[index] = np.maximum(ready_s[index], step.until_s)
-                case Worked():
+                case Worked() | Closed():
                     pass
         return replace(
             trucks, gate=gate, ready_s=ready_s, to_come=to_come, hold_link=hold_link, hold_until_s=hold_until_s
@@ -327,6 +337,17 @@ def _open_longer(gates: GateArrays, network: Network, act: Act) -> GateArrays:
             number = network.gate_number(step.gate_id)
             entrance, crossing = (_extended(spans, number, step.longer_s) for spans in (entrance, crossing))
     return gates._replace(entrance_open_s=entrance, crossing_open_s=crossing)
+
+
+def _with_places(gates: GateArrays, network: Network, act: Act) -> GateArrays:
+    """The gates with the places that an act leaves their yards."""
+    places = {step.yard_id: step.places_veh for step in act if isinstance(step, Closed)}
+    if not places:
+        return gates
+    capacity = gates.yard_capacity_veh.copy()
+    for yard_id, left in places.items():
+        capacity[network.yard_ids.index(yard_id)] = left
+    return gates._replace(yard_capacity_veh=capacity)
 
 
 def _extended(spans: FloatArray, gate: int, longer_s: float) -> FloatArray:

@@ -127,9 +127,18 @@ class GatePace:
     @property
     def usual_veh_per_h(self) -> float:
         """The rate that is usual at the gate: its geometric mean."""
+        return float(np.exp(self._usual_weight() @ np.log(self.rate_veh_per_h[1:])))
+
+    @property
+    def usual_log_sd(self) -> float:
+        """How unsure the usual rate is: the standard deviation of its logarithm."""
+        weight = self._usual_weight()
+        return float(np.sqrt(weight @ np.log(self.rate_veh_per_h[1:] / self.usual_veh_per_h) ** 2))
+
+    def _usual_weight(self) -> FloatArray:
         is_usual = self.weight * self.is_usual
-        weight = is_usual + (1.0 - is_usual.sum()) * self.usual
-        return float(np.exp(weight[1:] @ np.log(self.rate_veh_per_h[1:]) / weight[1:].sum()))
+        weight = (is_usual + (1.0 - is_usual.sum()) * self.usual)[1:]
+        return np.asarray(weight / weight.sum())
 
     @property
     def usual_chance(self) -> float:
@@ -352,6 +361,11 @@ def changing(gates: GateArrays, network: Network, courses: Mapping[str, PaceDraw
             change_s[number] = course.change_s
             change[number] = course.rate_veh_per_h / max(course.next_veh_per_h, MIN_RATE_VEH_PER_H)
     return gates._replace(entrance_change_s=change_s, entrance_change=change)
+
+
+def aged_log_sd(log_sd: float, age_s: float) -> float:
+    """How unsure a usual rate is that was learned some time ago: it drifts."""
+    return float(np.hypot(log_sd, DRIFT_SD_PER_SQRT_H * np.sqrt(max(age_s, 0.0) / 3600.0)))
 
 
 def usual_rate(setting: GateSetting) -> float:

@@ -20,6 +20,7 @@ OTHER_EDGES = {
     "app.main": "puts the application together",
     "app.accounts.authorisation": "guards routes",
     "app.accounts.cookies": "how sessions travel",
+    "app.bookings.dependencies": "what pages that show a booking are given",
     "app.dispatch.dependencies": "what routes that answer orders are given",
     "app.planning.fields": "fields of a sent form, from the models of its routes",
     "app.planning.form": "reads a sent form",

@@ -9,13 +9,15 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.bookings import store
+from app.bookings.news import news_of
 from app.bookings.supply import HourSupply, hour_of_gate
 from app.bookings.tables import Booking
 from app.platform.actions import ActionContext, Event
 from app.platform.json import JsonObject
 from app.platform.permissions import Role
 from app.trips.timeline import audience_of
-from capacity.slots import SlotAct, SlotRules, SlotState, after, to_offer
+from capacity.slots import SlotAct, SlotRules, SlotState, after, in_turn
+from geo.store import find_site_names
 
 EVENT: Final = "booking"
 GATE_ROLES: Final = (str(Role.YARD_OPERATOR), str(Role.GATE_MANAGEMENT))
@@ -54,16 +56,13 @@ def change(action: ActionContext, booking: Booking, name: str, values: Mapping[s
 def tell(action: ActionContext, booking: Booking, told: str) -> None:
     """Let the enterprise, the driver and the gate know."""
     trip, plate = store.trip_and_plate(action.session, booking)
+    names = find_site_names(action.session, {booking.yard_id, booking.moved_from} - {None})
     data = {
-        "booking_id": booking.booking_id,
+        **news_of(booking, plate, names),
         "trip_id": booking.trip_id,
         "gate_id": booking.gate_id,
         "yard_id": booking.yard_id,
         "kind": told,
-        "plate": plate,
-        "starts_at": booking.starts_at.isoformat(),
-        "until": booking.until.isoformat(),
-        "reason": booking.reason,
         "at": action.now.isoformat(),
     }
     action.publish_event(Event(EVENT, audience_of(trip, GATE_ROLES, gates=(booking.gate_id,)), data))
@@ -72,7 +71,7 @@ def tell(action: ActionContext, booking: Booking, told: str) -> None:
 def summary(booking: Booking) -> JsonObject:
     """What the audit log keeps of a booking."""
     moments = {name: getattr(booking, name) for name in ("starts_at", "until", "held_until", "called_up_at")}
-    kept = ("trip_id", "gate_id", "yard_id", "chassis_number", "state", "is_priority", "reason")
+    kept = ("trip_id", "gate_id", "yard_id", "chassis_number", "state", "is_priority", "reason", "moved", "moved_from")
     return {
         **{name: getattr(booking, name) for name in kept},
         **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
@@ -92,13 +91,14 @@ def settle_hour(action: ActionContext, gate_id: str, starts_at: datetime, rules:
         apply(action, booking, SlotAct.LAPSE)
     supply = hour_of_gate(session, gate_id, starts_at, now)
     standing_by = store.lock_bookings(session, *in_hour, Booking.state == SlotState.STANDBY)
-    for booking in to_offer(standing_by, supply.load, rules):
-        yard_id = supply.roomiest()
+    for booking in in_turn(standing_by):
+        is_free = supply.free(rules, booking.need, is_priority=booking.is_priority)
+        yard_id = supply.roomiest(booking.need) if is_free else None
         if yard_id is None:
-            break
+            continue
         offered = {"yard_id": yard_id, "held_until": min(now + rules.hold, starts_at)}
         apply(action, booking, SlotAct.OFFER, offered, told="offered")
-        supply.take(yard_id, is_priority=booking.is_priority)
+        supply.take(yard_id, booking.need, is_priority=booking.is_priority)
     return supply
 
 

@@ -25,6 +25,7 @@ from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
+from capacity.vocabulary import ZoneKind
 
 router = APIRouter(prefix="/api/v1", tags=["bookings"])
 
@@ -46,10 +47,13 @@ def list_bookings(
 
 
 @router.get("/gates/{gate_id}/booking-hours", responses=problems(404))
-def read_hours(gate_id: str, session: SessionDep, clock: ClockDep, _principal: Reader) -> CalendarOut:
-    """The hours of the week that begins with the next hour: places, those taken, and those that can be booked."""
+def read_hours(
+    gate_id: str, session: SessionDep, clock: ClockDep, _principal: Reader, kind: ZoneKind = ZoneKind.STANDARD
+) -> CalendarOut:
+    """The hours of the week that begins with the next hour: places, those taken, and those that a truck can book that
+    needs a kind of place."""
     now = clock.now()
-    return CalendarOut.of(service.read_calendar(session, gate_id, next_hour(now), now))
+    return CalendarOut.of(service.read_calendar(session, gate_id, next_hour(now), now), kind)
 
 
 @router.post("/bookings", status_code=201, responses=problems(404, 409))

@@ -19,9 +19,10 @@ from app.bookings.supply import HourSupply, hours_of_gate, next_hour
 from app.bookings.tables import Booking
 from app.platform.actions import ActionContext
 from app.trips.vocabulary import Stage
-from capacity import slots
+from capacity import place_store, slots
 from capacity import store as capacity_store
-from capacity.slots import HOUR, KEPT, SlotAct, SlotRules, SlotState
+from capacity.slots import HOUR, KEPT, HourLoad, SlotAct, SlotRules, SlotState, YardHour
+from capacity.vocabulary import ZoneKind
 
 S = SlotState
 EARLY: Final = HOUR
@@ -37,8 +38,14 @@ class Kept:
     moved: int
 
 
-def keep_up(session: Session, now: datetime, queues_veh: Mapping[str, float]) -> Kept:
-    """The minute of all bookings; `queues_veh` is the measured queue of each gate."""
+def keep_up(
+    session: Session,
+    now: datetime,
+    queues_veh: Mapping[str, float],
+    free_kinds: Mapping[str, Mapping[ZoneKind, int]] | None = None,
+) -> Kept:
+    """The minute of all bookings; `queues_veh` is the measured queue of each gate, `free_kinds` the places of each kind
+    that are free now in yards with zones."""
     action = ActionContext(session, None, now)
     rules = RULES.get(session).value.to_slots()
     gate_ids = sorted(set(capacity_store.gates_of_yards(session).values()))
@@ -47,14 +54,14 @@ def keep_up(session: Session, now: datetime, queues_veh: Mapping[str, float]) ->
     moved = move_from_full(action, gate_ids)
     for gate_id, starts_at in locked_hours(session, gate_ids):
         settle_hour(action, gate_id, starts_at, rules)
-    return Kept(followed, _call_up(action, rules, queues_veh), moved)
+    return Kept(followed, _call_up(action, rules, queues_veh, free_kinds or {}), moved)
 
 
 def _follow_trips(action: ActionContext, rules: SlotRules) -> int:
     """Note who has come, and end the bookings of trips that are over and of trucks that did not come; how many.
 
     A booking is of its vehicle: a trip that is declared for another one has lost it, as if it was cancelled. One that
-    is declared for another gate takes it along.
+    is declared for another gate takes it along. One whose goods need another kind of place needs it from now on.
     """
     found = 0
     for booking, trip in store.lock_with_trips(action.session):
@@ -63,6 +70,8 @@ def _follow_trips(action: ActionContext, rules: SlotRules) -> int:
             apply(action, booking, act)
         elif trip.gate_id != booking.gate_id:
             go_along(action, booking, trip.gate_id)
+        elif trip.need is not booking.need:
+            change(action, booking, "kind", {"place_kind": trip.need}, told="kind_changed")
         else:
             continue
         found += 1
@@ -88,7 +97,12 @@ def _what_happened(booking: Booking, trip: TripNow, now: datetime, rules: SlotRu
     return SlotAct.RELEASE if stage is Stage.EXPIRED else None
 
 
-def _call_up(action: ActionContext, rules: SlotRules, queues_veh: Mapping[str, float]) -> int:
+def _call_up(
+    action: ActionContext,
+    rules: SlotRules,
+    queues_veh: Mapping[str, float],
+    free_kinds: Mapping[str, Mapping[ZoneKind, int]],
+) -> int:
     """Tell those whose hour is near to come, while the queue is short and their yard has room; how many."""
     session, now = action.session, action.now
     called = store.count_called_up(session)
@@ -96,10 +110,12 @@ def _call_up(action: ActionContext, rules: SlotRules, queues_veh: Mapping[str, f
     found = 0
     for yard in capacity_store.yard_states(session, now):
         own = [booking for booking in waiting if booking.yard_id == yard.yard_id]
+        coming = called.get(yard.yard_id, {})
+        load = HourLoad(max(yard.free_veh, 0), ordinary=sum(coming.values()))
         chosen = slots.to_call_up(
             own,
             queue_veh=queues_veh.get(yard.gate_id, 0.0),
-            room_veh=yard.free_veh - called.get(yard.yard_id, 0),
+            room=YardHour(load, free_kinds.get(yard.yard_id), coming),
             now=now,
             rules=rules,
         )
@@ -143,11 +159,10 @@ def _move_from_full(action: ActionContext, gate_id: str, reason: str) -> int:
     booked = store.by_yard_and_hour(kept)
     found = 0
     for supply in ahead:
-        for yard_id, load in list(supply.yards.items()):
+        for yard_id, hour in list(supply.yards.items()):
             own = booked.get((yard_id, supply.starts_at), [])
-            for booking in slots.to_move(own, load.places - (load.taken - len(own))):
-                told = "yard_closed" if reason else "moved"
-                seat(action, booking, gate_id, ahead, told=told, values={"reason": reason} if reason else {})
+            for booking in slots.to_move(own, hour):
+                seat(action, booking, gate_id, ahead, told="yard_closed" if reason else "moved", reason=reason)
                 found += 1
     return found
 
@@ -166,20 +181,24 @@ def seat(
     ahead: Sequence[HourSupply],
     *,
     told: str,
-    values: Mapping[str, object] | None = None,
+    reason: str = "",
 ) -> None:
     """Give a locked booking the first place that a locked gate has from its hour on; else release it.
 
-    It may use the places of those without booking too: it was promised one. Arguments: `ahead`, the hours of the gate,
-    in which the place is then taken.
+    It may use the places of those without booking too: it was promised one. What the newest plan says of the truck
+    follows at once. Arguments: `ahead`, the hours of the gate, in which the place is then taken; `told`, what is said
+    of it, with the `reason` if somebody gave one.
     """
+    values = {"gate_id": gate_id, "reason": reason, "moved_from": booking.yard_id}
     length = booking.until - booking.starts_at
     for supply in ahead:
-        yard_id = supply.roomiest()
+        yard_id = supply.roomiest(booking.need)
         if supply.starts_at < booking.starts_at or yard_id is None:
             continue
-        supply.take(yard_id, is_priority=booking.is_priority)
-        hour = {"starts_at": supply.starts_at, "until": supply.starts_at + length}
-        change(action, booking, "move", {"gate_id": gate_id, "yard_id": yard_id, **hour, **(values or {})}, told=told)
+        supply.take(yard_id, booking.need, is_priority=booking.is_priority)
+        place = {"yard_id": yard_id, "starts_at": supply.starts_at, "until": supply.starts_at + length}
+        change(action, booking, "move", {**values, **place, "moved": told}, told=told)
+        place_store.rebook(action.session, booking.trip_id, yard_id, supply.starts_at)
         return
-    apply(action, booking, SlotAct.RELEASE, {"gate_id": gate_id, **(values or {})}, told="released")
+    told = "released_closed" if reason else "released"
+    apply(action, booking, SlotAct.RELEASE, {**values, "moved": told}, told=told)

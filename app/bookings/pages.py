@@ -12,19 +12,23 @@ from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import acting, allow
 from app.bookings import service
+from app.bookings.dependencies import moved_in_words
 from app.bookings.service import Calendar
 from app.bookings.store import TripToBook
 from app.bookings.supply import HourSupply, next_hour
 from app.bookings.tables import Booking
 from app.bookings.vocabulary import BookingState
 from app.checkpoints.turns import priority_of
+from app.forecasting.pace_learning import UsualPace
 from app.gates.service import gate_name
+from app.gates.vocabulary import KIND_NAMES
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import translate
 from app.platform.permissions import Principal
 from app.web.pages import render
 from capacity.slots import COUNTING_AGAINST, OPEN
+from capacity.vocabulary import ZoneKind
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError, InvalidInputError
@@ -56,29 +60,38 @@ class Cell:
 
 @dataclass(frozen=True)
 class Week:
-    """The calendar as a table: days, and for each hour of the day that is worked a row with a cell for each day."""
+    """The calendar as a table: days, and for each hour of the day that is worked a row with a cell for each day; for a
+    truck that needs a kind of place."""
 
     gate_id: str
+    need: ZoneKind
+    pace: UsualPace
     days: Sequence[datetime]
     rows: Sequence[tuple[int, Sequence[Cell | None]]]
 
     @classmethod
-    def of(cls, calendar: Calendar, own: Sequence[Booking], *, is_priority: bool) -> Week:
+    def of(cls, calendar: Calendar, own: Sequence[Booking], need: ZoneKind, *, is_priority: bool) -> Week:
         """The hours ahead that can be booked, by local day and hour."""
         booked = {booking.starts_at: booking for booking in own if booking.gate_id == calendar.gate_id}
         cells: dict[tuple[int, date], Cell] = {}
         for supply in calendar.hours:
-            if not supply.load.places:
+            if not supply.load.places or not supply.has_kind(need):
                 continue
             local = supply.starts_at.astimezone(LOCAL_ZONE)
             bookable = supply.load.bookable(calendar.rules)
-            free = calendar.free(supply, is_priority=is_priority)
+            free = calendar.free(supply, need, is_priority=is_priority)
             level = LEVELS if not bookable else round(LEVELS * (1.0 - min(free / bookable, 1.0)))
             cells[local.hour, local.date()] = Cell(supply, free, level, booked.get(supply.starts_at))
         days = sorted({day for _, day in cells})[:DAYS]
         hours = sorted({hour for hour, _ in cells})
         midnights = [datetime.combine(day, time(), LOCAL_ZONE) for day in days]
-        return cls(calendar.gate_id, midnights, [(hour, [cells.get((hour, day)) for day in days]) for hour in hours])
+        return cls(
+            calendar.gate_id,
+            need,
+            calendar.pace,
+            midnights,
+            [(hour, [cells.get((hour, day)) for day in days]) for hour in hours],
+        )
 
 
 @router.get(URL)
@@ -217,7 +230,10 @@ def _page(
         is_priority = bool(priority_of(session, shown.trip_id, now).first)
         calendar = service.read_calendar(session, shown.gate_id, next_hour(now), now)
         week = Week.of(
-            calendar, [booking for booking in own if booking.trip_id == shown.trip_id], is_priority=is_priority
+            calendar,
+            [booking for booking in own if booking.trip_id == shown.trip_id],
+            shown.need,
+            is_priority=is_priority,
         )
     rules = service.rules_in_force(session)
     return render(
@@ -233,12 +249,14 @@ def _page(
         against=COUNTING_AGAINST,
         states=BookingState.by_name(),
         rules=rules,
+        kind_names=KIND_NAMES,
         last_hour=now + rules.ahead,
         gates={gate.site_id: gate_name(corridor, gate.site_id, language) for gate in corridor.gates()},
         sites=corridor.sites,
         levels=LEVELS,
         now=now,
         message=message,
+        moved=moved_in_words(request, corridor),
     )
 
 

@@ -13,6 +13,7 @@ from app.bookings.store import NamedBooking
 from app.platform.fields import PlainText
 from app.platform.policies import InForceOut
 from capacity.slots import SlotState
+from capacity.vocabulary import ZoneKind
 
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Text = Annotated[PlainText, Field(max_length=2000)]
@@ -68,6 +69,7 @@ class BookingOut(BaseModel):
     plate: str = ""
     code: str = ""
     gate_id: str
+    place_kind: ZoneKind = Field(description="The kind of place that its truck needs, by its declaration.")
     yard_id: str | None
     starts_at: datetime
     until: datetime
@@ -96,33 +98,54 @@ class BookingList(BaseModel):
 
 
 class HourOut(BaseModel):
-    """An hour at a gate: places at all, those taken, and those that priority classes and others can book."""
+    """An hour at a gate: places at all, those taken, and those of the kind asked for that priority classes and others
+    can book; `kinds`, how many trucks the places of each kind take, in yards with zones."""
 
     starts_at: datetime
     places: int
     taken: int
     free: int
     free_priority: int
+    kinds: dict[ZoneKind, int]
+
+
+class PaceOut(BaseModel):
+    """Exports an hour that the gate usually lets in, with the range of 8 in 10: learned, of `served_veh` trucks, or as
+    set."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    veh_per_h: float
+    low_veh_per_h: float
+    high_veh_per_h: float
+    is_learned: bool
+    served_veh: float
+    learned_at: datetime | None
 
 
 class CalendarOut(BaseModel):
-    """The hours of a week at a gate."""
+    """The hours of a week at a gate, for who needs a kind of place."""
 
     gate_id: str
+    place_kind: ZoneKind
+    pace: PaceOut
     hours: list[HourOut]
 
     @classmethod
-    def of(cls, calendar: Calendar) -> Self:
+    def of(cls, calendar: Calendar, need: ZoneKind) -> Self:
         """Hour by hour."""
         return cls(
             gate_id=calendar.gate_id,
+            place_kind=need,
+            pace=PaceOut.model_validate(calendar.pace),
             hours=[
                 HourOut(
                     starts_at=supply.starts_at,
                     places=supply.load.places,
                     taken=supply.load.taken,
-                    free=calendar.free(supply, is_priority=False),
-                    free_priority=calendar.free(supply, is_priority=True),
+                    free=calendar.free(supply, need, is_priority=False),
+                    free_priority=calendar.free(supply, need, is_priority=True),
+                    kinds=supply.kinds,
                 )
                 for supply in calendar.hours
             ],

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.orm import Session
 
 from app.bookings import store
@@ -21,19 +21,22 @@ from app.bookings.store import KeptPlace as KeptPlace
 from app.bookings.store import NamedBooking as NamedBooking
 from app.bookings.store import count_expected as count_expected
 from app.bookings.store import kept_places as kept_places
-from app.bookings.supply import HourSupply, hours_of_gate
+from app.bookings.supply import HourSupply, hours_of_gate, pace_of_gate
 from app.bookings.tables import Booking
 from app.checkpoints.turns import priority_of
+from app.forecasting.pace_learning import UsualPace
 from app.gates.notice import show_moment
 from app.gates.service import profiles
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
 from app.registers.service import chassis_number_of
+from app.trips.place_need import need_of
 from app.trips.scope import visible_trips
 from app.trips.service import Trip, lock_trip
 from app.trips.vocabulary import Direction, Stage
 from capacity import slots
 from capacity.slots import HOUR, OPEN, SlotAct, SlotRules, SlotState
+from capacity.vocabulary import ZoneKind
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
 
 MAX_LISTED: Final = 500
@@ -77,7 +80,14 @@ def hold(action: ActionContext, trip_id: int, starts_at: datetime, *, stand_by: 
     slots.check_limits(*store.count_of_enterprise(session, trip.organisation_id, trip.gate_id, starts_at), rules)
     supply = settle_hour(action, trip.gate_id, starts_at, rules)
     is_priority = bool(priority_of(session, trip_id, now).first)
-    yard_id = supply.roomiest() if supply.free(rules, is_priority=is_priority) else None
+    need = need_of(trip.goods_class, trip.facts)
+    yard_id = supply.roomiest(need) if supply.free(rules, need, is_priority=is_priority) else None
+    if supply.yards and not supply.has_kind(need):
+        raise ConflictError(
+            "No yard of the gate has places of the kind that the truck needs in the hour of {time}.",
+            field="starts_at",
+            time=show_moment(starts_at),
+        )
     if yard_id is None and not (stand_by and supply.yards):
         raise ConflictError(
             "No place is free in the hour of {time}; choose another hour, or stand by for it.",
@@ -91,6 +101,7 @@ def hold(action: ActionContext, trip_id: int, starts_at: datetime, *, stand_by: 
         "chassis_number": chassis_number,
         "is_priority": is_priority,
         "gate_id": trip.gate_id,
+        "place_kind": need,
         "yard_id": yard_id,
         "starts_at": starts_at,
         "until": starts_at + HOUR,
@@ -239,15 +250,16 @@ def decide_appeal(action: ActionContext, booking_id: int, *, accept: bool, reaso
 
 @dataclass(frozen=True)
 class Calendar:
-    """The hours ahead at a gate, and the rules by which their places can be booked."""
+    """The hours ahead at a gate, the rules by which their places can be booked, the pace that they are counted by."""
 
     gate_id: str
     hours: Sequence[HourSupply]
     rules: SlotRules
+    pace: UsualPace
 
-    def free(self, supply: HourSupply, *, is_priority: bool) -> int:
-        """Places of an hour that can be booked."""
-        return supply.free(self.rules, is_priority=is_priority)
+    def free(self, supply: HourSupply, need: ZoneKind, *, is_priority: bool) -> int:
+        """Places of an hour that can be booked by who needs a kind of place."""
+        return supply.free(self.rules, need, is_priority=is_priority)
 
 
 def rules_in_force(session: Session) -> SlotRules:
@@ -257,10 +269,10 @@ def rules_in_force(session: Session) -> SlotRules:
 
 def read_calendar(session: Session, gate_id: str, start: datetime, now: datetime) -> Calendar:
     """A week of a gate from a whole hour on; raises NotFoundError if there is no such gate."""
-    hours = hours_of_gate(session, gate_id, start, CALENDAR_HOURS, now)
-    if not hours:
+    hours, pace = hours_of_gate(session, gate_id, start, CALENDAR_HOURS, now), pace_of_gate(session, gate_id, now)
+    if not hours or pace is None:
         raise NotFoundError("There is no gate {gate_id}.", field="gate_id", gate_id=gate_id)
-    return Calendar(gate_id, hours, rules_in_force(session))
+    return Calendar(gate_id, hours, rules_in_force(session), pace)
 
 
 def list_bookings(
@@ -299,12 +311,12 @@ def list_of_yard(session: Session, yard_id: str, since: datetime, until: datetim
     return sorted(found, key=lambda named: (named.booking.starts_at, named.booking.booking_id))
 
 
-def find_of_trip(session: Session, trip_id: int) -> Booking | None:
-    """The booking of a trip that somebody relies on or that waits; `None` if there is none."""
-    found = store.list_bookings(
-        session, store.EVERYTHING, Booking.trip_id == trip_id, Booking.state.in_([*OPEN, S.ARRIVED]), limit=1
-    )
-    return found[0].booking if found else None
+def find_of_trip(session: Session, trip_id: int) -> NamedBooking | None:
+    """The newest booking of a trip that somebody relies on, that waits, or whose place was lost; `None` if there is
+    none."""
+    shown = or_(Booking.state.in_([*OPEN, S.ARRIVED]), and_(Booking.state == S.RELEASED, Booking.moved != ""))
+    found = store.list_bookings(session, store.EVERYTHING, Booking.trip_id == trip_id, shown, limit=1)
+    return found[0] if found else None
 
 
 def blocked_until(session: Session, trip_id: int, organisation_id: int, now: datetime) -> datetime | None:

@@ -16,10 +16,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.bookings.tables import Booking
+from app.trips.place_need import need_of
 from app.trips.scope import vehicle_is_agreed
 from app.trips.service import Trip
 from app.trips.vocabulary import Direction, Stage
 from capacity.slots import COUNTING_AGAINST, KEPT, OPEN, TAKING, SlotState
+from capacity.vocabulary import ZoneKind
 from ingest.tables import Vehicle
 
 
@@ -41,11 +43,12 @@ class TripNow:
     stage: Stage
     gate_id: str
     vehicle_id: int
+    need: ZoneKind
 
 
 @dataclass(frozen=True)
 class TripToBook:
-    """A trip that a place can be booked for."""
+    """A trip that a place can be booked for; `need`, the kind of place that its truck needs."""
 
     trip_id: int
     code: str
@@ -53,14 +56,16 @@ class TripToBook:
     goods: str
     gate_id: str
     planned_arrival: datetime
+    need: ZoneKind
 
 
 @dataclass(frozen=True)
 class Taken:
-    """Places of a yard's hour that are taken."""
+    """Places of a yard's hour that are taken by who needs a kind of place."""
 
     yard_id: str
     starts_at: datetime
+    need: ZoneKind
     priority: int
     ordinary: int
 
@@ -125,14 +130,17 @@ def lock_bookings(session: Session, *conditions: ColumnElement[bool]) -> Sequenc
 def lock_with_trips(session: Session) -> list[tuple[Booking, TripNow]]:
     """Open bookings, locked, with what their trips are now."""
     query = (
-        select(Booking, Trip.stage, Trip.gate_id, Trip.vehicle_id)
+        select(Booking, Trip.stage, Trip.gate_id, Trip.vehicle_id, Trip.goods_class, Trip.facts)
         .join(Trip, Trip.trip_id == Booking.trip_id)
         .where(Booking.state.in_(OPEN))
         .order_by(Booking.booking_id)
         .with_for_update(of=Booking)
     )
     rows = session.execute(query.execution_options(populate_existing=True))
-    return [(booking, TripNow(Stage(stage), gate_id, vehicle_id)) for booking, stage, gate_id, vehicle_id in rows]
+    return [
+        (booking, TripNow(Stage(stage), gate_id, vehicle_id, need_of(goods_class, facts)))
+        for booking, stage, gate_id, vehicle_id, goods_class, facts in rows
+    ]
 
 
 def trip_and_plate(session: Session, booking: Booking) -> tuple[Trip, str]:
@@ -193,11 +201,12 @@ def strikes_of(session: Session, chassis_number: str, since: datetime) -> list[d
 
 
 def taken(session: Session, gate_ids: Collection[str], since: datetime, until: datetime) -> list[Taken]:
-    """Places taken by yard and hour, of hours that begin in [since, until)."""
+    """Places taken by yard, hour and kind, of hours that begin in [since, until)."""
     rows = session.execute(
         select(
             Booking.yard_id,
             Booking.starts_at,
+            Booking.place_kind,
             func.count().filter(Booking.is_priority),
             func.count().filter(~Booking.is_priority),
         )
@@ -208,11 +217,11 @@ def taken(session: Session, gate_ids: Collection[str], since: datetime, until: d
             Booking.state.in_(TAKING),
             Booking.yard_id.is_not(None),
         )
-        .group_by(Booking.yard_id, Booking.starts_at)
+        .group_by(Booking.yard_id, Booking.starts_at, Booking.place_kind)
     )
     return [
-        Taken(yard_id, starts_at, priority, ordinary)
-        for yard_id, starts_at, priority, ordinary in rows
+        Taken(yard_id, starts_at, ZoneKind(kind), priority, ordinary)
+        for yard_id, starts_at, kind, priority, ordinary in rows
         if yard_id is not None
     ]
 
@@ -224,7 +233,7 @@ def trips_to_book(session: Session, visible: ColumnElement[bool], limit: int) ->
     """
     booked = select(Booking.trip_id).where(Booking.state.in_(OPEN), Booking.state != SlotState.HELD)
     rows = session.execute(
-        select(Trip.trip_id, Trip.code, Vehicle.plate, Trip.goods, Trip.gate_id, Trip.planned_arrival)
+        select(Trip, Vehicle.plate)
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
         .where(
             visible,
@@ -236,7 +245,18 @@ def trips_to_book(session: Session, visible: ColumnElement[bool], limit: int) ->
         .order_by(Trip.planned_arrival, Trip.trip_id)
         .limit(limit)
     )
-    return [TripToBook(*row) for row in rows]
+    return [
+        TripToBook(
+            trip.trip_id,
+            trip.code,
+            plate,
+            trip.goods,
+            trip.gate_id,
+            trip.planned_arrival,
+            need_of(trip.goods_class, trip.facts),
+        )
+        for trip, plate in rows
+    ]
 
 
 def is_agreed(session: Session, trip_id: int) -> bool:
@@ -262,11 +282,15 @@ def kept_places(session: Session) -> list[KeptPlace]:
     return [KeptPlace(trip_id, yard_id, starts_at) for trip_id, yard_id, starts_at in rows if yard_id is not None]
 
 
-def count_called_up(session: Session) -> dict[str, int]:
-    """Trucks by yard that were called up and have not come."""
+def count_called_up(session: Session) -> dict[str, dict[ZoneKind, int]]:
+    """Trucks by yard and by the kind of place that they need that were called up and have not come."""
     called = Booking.state == SlotState.CALLED_UP
-    query = select(Booking.yard_id, func.count()).where(called, Booking.yard_id.is_not(None)).group_by(Booking.yard_id)
-    return {yard_id: count for yard_id, count in session.execute(query) if yard_id is not None}
+    query = select(Booking.yard_id, Booking.place_kind, func.count()).where(called, Booking.yard_id.is_not(None))
+    found: dict[str, dict[ZoneKind, int]] = defaultdict(dict)
+    for yard_id, kind, count in session.execute(query.group_by(Booking.yard_id, Booking.place_kind)):
+        if yard_id is not None:
+            found[yard_id][ZoneKind(kind)] = count
+    return found
 
 
 def by_hour(bookings: Sequence[Booking]) -> Mapping[tuple[str, datetime], list[Booking]]:

@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from capacity.slots import COUNTING_AGAINST, OPEN, SlotState
+from capacity.vocabulary import ZoneKind
 from geo.database import Base, one_of
 
 _IS_OPEN = text(one_of("state", OPEN))
@@ -18,12 +19,14 @@ class Booking(Base):
     """A place in an hour at a gate, for one vehicle's trip; a vehicle has one open booking at a time.
 
     `until` is the end of its time, an hour after `starts_at` unless it was extended; `reason` why it was moved or
-    released, in the words of who closed the yard.
+    released, in the words of who closed the yard. `moved` is what was told when the platform moved it last
+    (`app.notifications.texts`), `moved_from` the yard that it was booked in before.
     """
 
     __tablename__ = "booking"
     __table_args__ = (
         CheckConstraint(one_of("state", SlotState), name="state"),
+        CheckConstraint(one_of("place_kind", ZoneKind), name="place_kind"),
         CheckConstraint("until > starts_at", name="until"),
         CheckConstraint(f"yard_id IS NOT NULL OR {one_of('state', WITHOUT_YARD)}", name="yard"),
         Index("uq_booking_open_trip", "trip_id", unique=True, postgresql_where=_IS_OPEN),
@@ -48,6 +51,7 @@ class Booking(Base):
     chassis_number: Mapped[str]
     is_priority: Mapped[bool]
     gate_id: Mapped[str]
+    place_kind: Mapped[str] = mapped_column(server_default=ZoneKind.STANDARD)
     yard_id: Mapped[str | None] = mapped_column(ForeignKey("capacity.yard.yard_id"))
     starts_at: Mapped[datetime]
     until: Mapped[datetime]
@@ -56,6 +60,8 @@ class Booking(Base):
     held_until: Mapped[datetime | None]
     called_up_at: Mapped[datetime | None]
     reason: Mapped[str] = mapped_column(server_default="")
+    moved: Mapped[str] = mapped_column(server_default="")
+    moved_from: Mapped[str | None] = mapped_column(ForeignKey("capacity.yard.yard_id"))
     created_at: Mapped[datetime]
     created_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
     appeal: Mapped[str] = mapped_column(server_default="")
@@ -63,3 +69,8 @@ class Booking(Base):
     appeal_answer: Mapped[str] = mapped_column(server_default="")
     appeal_decided_at: Mapped[datetime | None]
     appeal_decided_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+
+    @property
+    def need(self) -> ZoneKind:
+        """The kind of place that its truck needs."""
+        return ZoneKind(self.place_kind)

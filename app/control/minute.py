@@ -15,7 +15,7 @@ from app.bookings.service import kept_places
 from app.control import suspicions
 from app.dispatch import advice_outcomes, advisories
 from app.equipment.pictures import Pictures
-from app.forecasting import arrival_store, skill_scoring, skill_store, stay_learning
+from app.forecasting import arrival_store, pace_learning, skill_scoring, skill_store, stay_learning
 from app.forecasting.skill_publish import Published, publish
 from app.forecasting.state import CorridorNow, assemble
 from app.gates.service import gate_settings, profiles, save_learned_places
@@ -38,6 +38,7 @@ from app.trips.places import Places
 from app.trips.yard_ledger import EVERYBODY, publish_yards
 from app.yards import closure_trial
 from app.yards import plan as yards_plan
+from app.yards.service import free_kinds
 from app.yards.weights import WEIGHTS
 from capacity import store as capacity_store
 from capacity import zone_store
@@ -117,6 +118,7 @@ class Minute:
     def _keep_queue(self, session: Session, now: datetime, corridor: CorridorNow) -> None:
         routing_store.save_queue_observations(session, now, self.network.gate_ids, corridor.queue)
         save_learned_places(session, corridor.learned)
+        pace_learning.learn(session, corridor.state.pace, corridor.state.gate_settings, now)
         tails_km = corridor.tails_km
         self.tails_km.update(tails_km)
         for gate_id in self.tails_km.keys() - tails_km.keys():  # the tick reads it at any moment: never empty between
@@ -154,7 +156,7 @@ class Minute:
         return forecast_id
 
     def _keep_bookings(self, session: Session, now: datetime, corridor: CorridorNow) -> bookings.Kept:
-        return bookings.keep_up(session, now, corridor.queues_veh)
+        return bookings.keep_up(session, now, corridor.queues_veh, free_kinds(session, now))
 
     def _plan(
         self,

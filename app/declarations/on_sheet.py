@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -17,10 +18,13 @@ from app.platform.json import JsonObject
 from app.platform.permissions import Principal
 from app.procedures.procedure import Facts
 from app.procedures.steps import Step
+from app.registers.vocabulary import ContainerSize
 from app.sheets import moving
 from app.sheets.service import SheetChange, Sheets
 from app.trips.service import BeforeAfter, Trip
 from app.trips.vocabulary import DeclarationStatus
+
+LONG_CONTAINERS: Final = frozenset({ContainerSize.FEET_40.value, ContainerSize.FEET_45.value})
 
 
 def facts_of(form: Form) -> Facts:
@@ -31,6 +35,7 @@ def facts_of(form: Form) -> Facts:
         goods_class=frozenset(line.goods_class or GoodsClass.GENERAL for line in form.lines),
         perishable=any(line.spoils for line in form.lines),
         chilled=bool(form.refrigerated),
+        forty_foot=form.container in LONG_CONTAINERS,
     )
 
 

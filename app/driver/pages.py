@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.accounts.authorisation import allow
+from app.bookings.dependencies import MovedDep
 from app.bookings.service import find_of_trip
 from app.bookings.vocabulary import BookingState
 from app.checkpoints.turns import priority_of
@@ -44,6 +45,7 @@ def show_driver(
     wording: WordingDep,
     clock: ClockDep,
     naming: NamingDep,
+    moved: MovedDep,
 ) -> Response:
     """The page a driver keeps open on the phone."""
     outlook = find_current(session, principal, wording)
@@ -60,6 +62,7 @@ def show_driver(
         profile=profile,
         booking=find_of_trip(session, outlook.trip_id) if outlook else None,
         booking_states=BookingState.by_name(),
+        moved=moved,
         places=places,
         stages=Stage.way(Direction.EXPORT),
         steps=steps,

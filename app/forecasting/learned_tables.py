@@ -1,4 +1,4 @@
-"""Tables of what is learned of trucks: how many came in each hour, and how long they stay in yards."""
+"""Tables of what is learned: how many trucks came in each hour, how long they stay in yards, how fast gates work."""
 
 from __future__ import annotations
 
@@ -40,3 +40,20 @@ class StayEstimateRow(Base):
     unfinished: Mapped[int]
     factors: Mapped[list[float]] = mapped_column(ARRAY(Float))
     group_trucks: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+
+
+class LearnedPaceRow(Base):
+    """How many exports a gate usually lets in an hour (`app.forecasting.pace_learning`), as it was known best."""
+
+    __tablename__ = "learned_pace"
+    __table_args__ = (
+        CheckConstraint("usual_veh_per_h > 0 AND set_veh_per_h > 0 AND log_sd >= 0", name="usual"),
+        {"schema": "app"},
+    )
+
+    gate_id: Mapped[str] = mapped_column(primary_key=True)
+    learned_at: Mapped[datetime]
+    usual_veh_per_h: Mapped[float]
+    log_sd: Mapped[float]
+    set_veh_per_h: Mapped[float]
+    served_veh: Mapped[float]

@@ -4,10 +4,13 @@ trucks; and what is announced of a gate: intake bans and outages.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from app.platform.labels import N_, Vocabulary
 from app.platform.permissions import Role
+from capacity.vocabulary import ZoneKind
 from ingest.formats.registry import CAMERA_FORMATS
 
 
@@ -232,3 +235,15 @@ class PriorityClass(Vocabulary):
     BY_HAND = "by_hand", N_("Given by hand"), "arrow-big-up", True
     GREEN = "green", N_("Green channel"), "circle-check", False
     EMPTY = "empty", N_("Empty truck"), "truck", False
+
+
+KIND_NAMES: Final[Mapping[ZoneKind, str]] = {
+    ZoneKind.STANDARD: N_("Standard"),
+    ZoneKind.FORTY_FOOT: N_("40-foot"),
+    ZoneKind.REEFER: N_("Reefer plugs"),
+    ZoneKind.LIVESTOCK: N_("Livestock"),
+    ZoneKind.DANGEROUS: N_("Dangerous goods"),
+    ZoneKind.DOCK: N_("Transshipment docks"),
+    ZoneKind.TEMPORARY: N_("Temporary"),
+}
+"""How the kinds of places in yards are called."""

@@ -42,7 +42,8 @@ def list_notifications(
 ) -> NotificationPage:
     """What the caller was told in the last 30 days, newest first."""
     gettext = partial(request.app.state.gettext, request)
-    listed = answer(service.list_notifications(session, principal, gettext, page))
+    language = request.app.state.pages.language(request)
+    listed = answer(service.list_notifications(session, principal, gettext, language, page))
     return NotificationPage(unread=service.count_unread(session, principal), **listed)
 
 

@@ -33,7 +33,8 @@ Before = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
 def show_notifications(request: Request, principal: ReaderDep, session: SessionDep, before: Before = None) -> Response:
     """What the caller was told, newest first."""
     gettext = partial(request.app.state.gettext, request)
-    page = service.list_notifications(session, principal, gettext, PageRequest(before, PAGE_SIZE))
+    language = request.app.state.pages.language(request)
+    page = service.list_notifications(session, principal, gettext, language, PageRequest(before, PAGE_SIZE))
     return render(
         request,
         "notifications/notifications.html",

@@ -1,7 +1,7 @@
 """Reaching drivers whose page is closed: push at once, a text message if nobody has looked, and who was not reached.
 
-Control puts down every few seconds whom an order, or its recall, has not reached; a thread sends what is due. What is
-put down twice has one effect: a message is known by order, truck, kind and browser.
+Control puts down every few seconds whom an order, its recall, or news of their booking has not reached; a thread sends
+what is due. What is put down twice has one effect: a message is known by its subject, truck, kind and browser.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from gettext import NullTranslations
 from typing import Final
 
 import httpx
@@ -23,13 +24,14 @@ from app.notifications.push_crypto import BrowserKeys, encrypt, sender_headers
 from app.notifications.reach_store import DueMessage, ReachLine, Settled
 from app.notifications.reach_tables import PushSubscription
 from app.notifications.text_messages import MAX_LENGTH, TextMessage, TextPort, open_port
+from app.notifications.texts import text_of
 from app.notifications.vocabulary import MessageStatus, ReachChannel, ReachKind
 from app.platform.permissions import Principal
 from app.platform.retrying import Pauses, Rounds
 from app.platform.runtime import Runtime
-from app.registers.service import Contact, find_contact
+from app.registers.service import Contact, Reaching, find_contacts
 from app.settings import Settings
-from app.web.i18n import load_catalogues
+from app.web.i18n import DEFAULT_LANGUAGE, LANGUAGES, load_catalogues
 from geo.errors import CuaKhauError, UnavailableError
 
 TEXT_AFTER: Final = timedelta(minutes=2)
@@ -78,12 +80,18 @@ def send_due(runtime: Runtime, texts: TextPort | None, now: datetime) -> int:
     with runtime.sessions() as session:
         due = reach_store.claim_due(session, now, until=now + LEASE, limit=MAX_AT_ONCE)
         browsers = reach_store.find_subscriptions(session, {message.subscription_id for message in due})
+        whose = {
+            message.message_id: Reaching(message.vehicle_id, message.driver_id, message.organisation_id)
+            for message in due
+            if message.channel == ReachChannel.TEXT
+        }
+        contacts = find_contacts(session, whose.values())
         key = push.get_key(session, now) if due else ""
         prepared = [
             _Prepared(
                 message,
                 browsers.get(message.subscription_id),
-                _contact_of(session, message),
+                contacts.get(whose[message.message_id]) if message.message_id in whose else None,
                 key,
             )
             for message in due
@@ -97,19 +105,12 @@ def send_due(runtime: Runtime, texts: TextPort | None, now: datetime) -> int:
         settled = [outcome(each.due, problem, now) for each, problem in zip(prepared, problems, strict=True)]
         reach_store.settle(session, settled, now)
         for each, problem in zip(prepared, problems, strict=True):
-            if problem is None:
+            if problem is None and each.due.order_id is not None:
                 order_answers.note_messaged(session, each.due.order_id, each.due.vehicle_id, now=now)
-            elif problem.is_gone:
+            elif problem is not None and problem.is_gone:
                 reach_store.delete_subscription(session, each.due.subscription_id)
         session.commit()
     return sum(problem is None for problem in problems)
-
-
-def _contact_of(session: Session, due: DueMessage) -> Contact | None:
-    if due.channel != ReachChannel.TEXT:
-        return None
-    whose = {"account_id": due.driver_id, "organisation_id": due.organisation_id}
-    return find_contact(session, vehicle_id=due.vehicle_id, **whose)
 
 
 @dataclass(frozen=True)
@@ -152,14 +153,14 @@ async def _push(client: httpx.AsyncClient, settings: Settings, each: _Prepared, 
         return Problem("The browser takes no more messages.", is_final=True)
     try:
         body = encrypt(push_payload(due, browser.language), BrowserKeys.parse(browser.public_key, browser.secret))
-        lasts = due.valid_to - now if due.kind == ReachKind.ORDER else RECALL_LASTS
+        lasts = due.valid_to - now if due.kind == ReachKind.ORDER and due.valid_to is not None else RECALL_LASTS
         headers = {
             **sender_headers(each.key, browser.endpoint, contact_of(settings), now),
             "Content-Type": "application/octet-stream",
             "Content-Encoding": "aes128gcm",
             "TTL": str(max(0, int(lasts.total_seconds()))),
             "Urgency": "high",
-            "Topic": f"order-{due.order_id}",  # a recall takes the place of an order that still waits at the service
+            "Topic": tag_of(due),  # a recall takes the place of an order that still waits at the service
         }
         async with asyncio.timeout(delivery.TRY_S):
             allow_private = settings.webhook_allow_private
@@ -184,8 +185,8 @@ def _text(settings: Settings, texts: TextPort | None, each: _Prepared, now: date
         return Problem("No gateway of text messages is set.", is_final=True)
     if each.contact is None:
         return Problem("The register has no telephone of the driver.", is_final=True)
-    language = each.contact.language if each.contact.language in each.due.text else "vi"
-    text = f"{title_of(each.due.kind, language)}: {each.due.text[language]}"[:MAX_LENGTH]
+    language = _shown(each.contact.language)
+    text = f"{title_of(each.due.kind, language)}: {text_in(each.due, language)}"[:MAX_LENGTH]
     message = TextMessage(f"reach_{each.due.message_id}", settings.text_messages_channel, each.contact.phone, text)
     try:
         texts.send(message, now)
@@ -196,19 +197,42 @@ def _text(settings: Settings, texts: TextPort | None, each: _Prepared, now: date
 
 def title_of(kind: str, language: str) -> str:
     """What a message is headed with."""
-    return str(load_catalogues()[language].gettext(ReachKind.get(kind).label))
+    return str(_catalogue(language).gettext(ReachKind.get(kind).label))
+
+
+def text_in(due: DueMessage, language: str) -> str:
+    """What a message says: of an order its own text, of a notification the sentence that its page shows."""
+    if due.news is not None:
+        return text_of(due.news, due.data or {}, _catalogue(language).gettext, language)
+    text = due.text or {}
+    return text.get(language) or text["vi"]
+
+
+def tag_of(due: DueMessage) -> str:
+    """What a message is about: a newer message about it takes the place of an older one."""
+    if due.news is not None:
+        return f"booking-{(due.data or {}).get('booking_id')}"
+    return f"order-{due.order_id}"
+
+
+def _shown(language: str) -> str:
+    return language if language in LANGUAGES else DEFAULT_LANGUAGE
+
+
+def _catalogue(language: str) -> NullTranslations:
+    return load_catalogues()[language]
 
 
 def push_payload(due: DueMessage, language: str) -> bytes:
     """What a browser is sent: JSON that the service worker shows."""
-    shown = language if language in due.text else "vi"
+    language = _shown(language)
     return json.dumps(
         {
             "kind": due.kind,
-            "order_id": due.order_id,
-            "title": title_of(due.kind, shown),
-            "text": due.text[shown],
-            "language": shown,
+            "tag": tag_of(due),
+            "title": title_of(due.kind, language),
+            "text": text_in(due, language),
+            "language": language,
         },
         ensure_ascii=False,
     ).encode()

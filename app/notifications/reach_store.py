@@ -13,7 +13,10 @@ from sqlalchemy.orm import Session
 
 from app.dispatch.vocabulary import OrderStatus, RecipientStatus
 from app.notifications.reach_tables import PushKey, PushSubscription, ReachMessage
+from app.notifications.texts import PUSHED
 from app.notifications.vocabulary import MessageStatus, ReachChannel, ReachKind
+from app.platform.json import JsonObject
+from app.platform.permissions import Role
 from geo.database import records
 
 # Keys and subscriptions
@@ -74,26 +77,34 @@ def drop_oldest(session: Session, account_id: int, *, keep: int) -> None:
 # Messages
 
 _UNREAD: Final = """
-    SELECT r.order_id, r.vehicle_id, r.driver_id, :order AS kind, coalesce(r.tell_at, o.issued_at) AS since
+    SELECT r.order_id, NULL::bigint AS notification_id, r.vehicle_id, r.driver_id, :order AS kind,
+        coalesce(r.tell_at, o.issued_at) AS since
     FROM app.order_recipient r JOIN app.dispatch_order o USING (order_id)
     WHERE o.status = :active AND r.status = :sent AND o.valid_to > :now
     UNION ALL
-    SELECT r.order_id, r.vehicle_id, r.driver_id, :recall, o.ended_at
+    SELECT r.order_id, NULL, r.vehicle_id, r.driver_id, :recall, o.ended_at
     FROM app.order_recipient r JOIN app.dispatch_order o USING (order_id)
     WHERE o.status = :cancelled AND r.status = :taken_back AND o.ended_at >= :recalled_since
         AND r.recall_read_at IS NULL
         AND (r.delivered_at IS NOT NULL OR r.messaged_at IS NOT NULL)
+    UNION ALL
+    SELECT NULL, n.notification_id, t.vehicle_id, n.account_id, :booking, n.at
+    FROM app.notification n
+    JOIN app.account a ON a.account_id = n.account_id AND a.role = :driver
+    JOIN app.trip t ON t.trip_id = n.trip_id
+    WHERE n.kind = ANY(:pushed) AND n.at >= :recalled_since AND n.read_at IS NULL
 """
-"""Recipients who have not seen an order, or that it was taken back."""
+"""Drivers who have not seen an order, that it was taken back, or what became of their booking."""
 
 
 def add_pushes(session: Session, now: datetime, *, recalled_since: datetime) -> int:
-    """Put down a push message to each browser of each driver who has not seen an order or a recall; how many."""
+    """Put down a push message to each browser of each driver who has not seen what is to be told; how many."""
     return _add(
         session,
         f"""
-        INSERT INTO app.reach_message (order_id, vehicle_id, kind, channel, subscription_id, made_at, next_try_at)
-        SELECT u.order_id, u.vehicle_id, u.kind, :push, s.subscription_id, :now, :now
+        INSERT INTO app.reach_message
+            (order_id, notification_id, vehicle_id, kind, channel, subscription_id, made_at, next_try_at)
+        SELECT u.order_id, u.notification_id, u.vehicle_id, u.kind, :push, s.subscription_id, :now, :now
         FROM ({_UNREAD}) u
         JOIN app.account a ON a.account_id = u.driver_id OR (u.driver_id IS NULL AND a.vehicle_id = u.vehicle_id)
         JOIN app.push_subscription s ON s.account_id = a.account_id
@@ -110,8 +121,8 @@ def add_texts(session: Session, now: datetime, *, unread_since: datetime, recall
     return _add(
         session,
         f"""
-        INSERT INTO app.reach_message (order_id, vehicle_id, kind, channel, made_at, next_try_at)
-        SELECT u.order_id, u.vehicle_id, u.kind, :text, :now, :now
+        INSERT INTO app.reach_message (order_id, notification_id, vehicle_id, kind, channel, made_at, next_try_at)
+        SELECT u.order_id, u.notification_id, u.vehicle_id, u.kind, :text, :now, :now
         FROM ({_UNREAD}) u WHERE u.since <= :unread_since
         ON CONFLICT DO NOTHING
         """,  # noqa: S608 - constants of this module
@@ -122,10 +133,13 @@ def add_texts(session: Session, now: datetime, *, unread_since: datetime, recall
 
 
 def _add(session: Session, statement: str, now: datetime, **values: datetime) -> int:
-    given = {
+    given: dict[str, object] = {
         "now": now,
         "order": ReachKind.ORDER,
         "recall": ReachKind.RECALL,
+        "booking": ReachKind.BOOKING,
+        "driver": Role.DRIVER,
+        "pushed": sorted(PUSHED),
         "push": ReachChannel.PUSH,
         "text": ReachChannel.TEXT,
         "active": OrderStatus.ACTIVE,
@@ -139,10 +153,14 @@ def _add(session: Session, statement: str, now: datetime, **values: datetime) ->
 
 @dataclass(frozen=True)
 class DueMessage:
-    """A message to be sent: of which order, to which truck, and the order's own text by language."""
+    """A message to be sent: of what, to which truck, and what it says.
+
+    An order has its own text by language, and is told as long as it is valid; of a notification there is what it is
+    made of, `news` and `data`.
+    """
 
     message_id: int
-    order_id: int
+    order_id: int | None
     vehicle_id: int
     driver_id: int | None
     organisation_id: int | None
@@ -150,8 +168,10 @@ class DueMessage:
     channel: str
     subscription_id: int
     tries: int
-    text: dict[str, str]
-    valid_to: datetime
+    text: dict[str, str] | None
+    valid_to: datetime | None
+    news: str | None
+    data: JsonObject | None
 
 
 def claim_due(session: Session, now: datetime, *, until: datetime, limit: int) -> list[DueMessage]:
@@ -168,13 +188,14 @@ def claim_due(session: Session, now: datetime, *, until: datetime, limit: int) -
                 FROM due WHERE m.message_id = due.message_id RETURNING m.*
             )
             SELECT c.message_id, c.order_id, c.vehicle_id,
-                   coalesce(r.driver_id, (SELECT min(account_id) FROM app.account a
+                   coalesce(n.account_id, r.driver_id, (SELECT min(account_id) FROM app.account a
                        WHERE a.vehicle_id = c.vehicle_id AND a.disabled_at IS NULL)) AS driver_id,
                    t.organisation_id, c.kind, c.channel,
-                   c.subscription_id, c.tries, o.text, o.valid_to
-            FROM claimed c JOIN app.dispatch_order o USING (order_id)
-            JOIN app.order_recipient r ON r.order_id = c.order_id AND r.vehicle_id = c.vehicle_id
-            LEFT JOIN app.trip t ON t.trip_id = r.trip_id
+                   c.subscription_id, c.tries, o.text, o.valid_to, n.kind AS news, n.data
+            FROM claimed c LEFT JOIN app.dispatch_order o USING (order_id)
+            LEFT JOIN app.order_recipient r ON r.order_id = c.order_id AND r.vehicle_id = c.vehicle_id
+            LEFT JOIN app.notification n USING (notification_id)
+            LEFT JOIN app.trip t ON t.trip_id = coalesce(n.trip_id, r.trip_id)
             ORDER BY c.message_id
             """
         ),

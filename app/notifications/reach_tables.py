@@ -41,20 +41,26 @@ class PushSubscription(Base):
 
 
 class ReachMessage(Base):
-    """One message to a driver about an order or its recall; `subscription_id` 0: a text message."""
+    """One message to a driver about an order, its recall, or what a notification tells; `subscription_id` 0: a text
+    message."""
 
     __tablename__ = "reach_message"
     __table_args__ = (
         CheckConstraint(one_of("kind", ReachKind), name="kind"),
         CheckConstraint(one_of("channel", ReachChannel), name="channel"),
         CheckConstraint(one_of("status", MessageStatus), name="status"),
+        CheckConstraint("num_nonnulls(order_id, notification_id) = 1", name="subject"),
         UniqueConstraint("order_id", "vehicle_id", "kind", "channel", "subscription_id"),
+        UniqueConstraint("notification_id", "channel", "subscription_id"),
         Index("ix_reach_message_waiting", "next_try_at", postgresql_where=text("status = 'waiting'")),
         {"schema": "app"},
     )
 
     message_id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
-    order_id: Mapped[int] = mapped_column(ForeignKey("app.dispatch_order.order_id", ondelete="CASCADE"))
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("app.dispatch_order.order_id", ondelete="CASCADE"))
+    notification_id: Mapped[int | None] = mapped_column(
+        ForeignKey("app.notification.notification_id", ondelete="CASCADE")
+    )
     vehicle_id: Mapped[int] = mapped_column(ForeignKey("ingest.vehicle.vehicle_id"))
     kind: Mapped[str]
     channel: Mapped[str]

@@ -43,14 +43,14 @@ class NotificationOut(BaseModel):
     read_at: datetime | None
 
     @classmethod
-    def of(cls, line: FeedLine, gettext: Callable[[str], str]) -> Self:
-        """A notification with its trip; `gettext` translates."""
+    def of(cls, line: FeedLine, gettext: Callable[[str], str], language: str) -> Self:
+        """A notification with its trip; `gettext` translates into `language`."""
         row = line.notification
         return cls(
             notification_id=row.notification_id,
             at=row.at,
             kind=row.kind,
-            text=text_of(row.kind, row.data, gettext),
+            text=text_of(row.kind, row.data, gettext, language),
             urgent=row.kind in URGENT,
             trip_id=row.trip_id,
             code=line.code,

@@ -19,11 +19,11 @@ KEPT: Final = timedelta(days=30)
 
 
 def list_notifications(
-    session: Session, principal: Principal, gettext: Callable[[str], str], page: PageRequest
+    session: Session, principal: Principal, gettext: Callable[[str], str], language: str, page: PageRequest
 ) -> Page[NotificationOut]:
-    """A page of what the caller was told, newest first, put in words."""
+    """A page of what the caller was told, newest first, put in words of `language` by `gettext`."""
     rows = store.list_notifications(session, principal.account_id, before=page.before, limit=page.fetch)
-    return paginate(rows, page, "notification_id", lambda row: NotificationOut.of(row, gettext))
+    return paginate(rows, page, "notification_id", lambda row: NotificationOut.of(row, gettext, language))
 
 
 def count_unread(session: Session, principal: Principal) -> int:

@@ -47,10 +47,13 @@ TEXTS: Final = {
     "booking.extended": N_("{plate}: the booking was extended, come until {until}"),
     "booking.offered": N_("{plate}: a place became free, {starts_at}; confirm it within minutes"),
     "booking.called_up": N_("{plate} is called up: the way is free, come now"),
-    "booking.yard_closed": N_("{plate}: the yard was closed ({reason}); a place is booked elsewhere, {starts_at}"),
-    "booking.moved": N_("{plate}: the yard has fewer places; a place is booked elsewhere, {starts_at}"),
-    "booking.gate_moved": N_("{plate}: the booking went along to the other gate, {starts_at}"),
+    "booking.yard_closed": N_("{plate}: {from_yard} was closed ({reason}); a place is booked in {yard}, {starts_at}"),
+    "booking.moved": N_("{plate}: places were lost in {from_yard}; a place is booked in {yard}, {starts_at}"),
+    "booking.gate_moved": N_("{plate}: the booking went along to the other gate, {yard}, {starts_at}"),
     "booking.released": N_("{plate}: no place can be kept; the booking is released and counts against nobody"),
+    "booking.released_closed": N_(
+        "{plate}: {from_yard} was closed ({reason}), and no other place is free; the booking counts against nobody"
+    ),
     "booking.no_show": N_("{plate} was called up and did not come; that counts against the vehicle. You can appeal."),
     "booking.cancelled_in_time": N_("{plate}: the booking of {starts_at} was cancelled"),
     "booking.cancelled_late": N_("{plate}: the booking of {starts_at} was cancelled late; it counts. You can appeal."),
@@ -79,7 +82,10 @@ URGENT: Final = frozenset(
         "booking.offered",
         "booking.called_up",
         "booking.yard_closed",
+        "booking.moved",
+        "booking.gate_moved",
         "booking.released",
+        "booking.released_closed",
         "booking.no_show",
         "notice.begun",
         "prefilled.change",
@@ -101,15 +107,18 @@ ICONS: Final = {
     "device": "urgent",
 }
 
+PUSHED: Final = frozenset(kind for kind in URGENT if kind.startswith("booking.")) - {"booking.no_show"}
+"""What also reaches a driver whose page is closed: where and when to come is another than was known."""
+
 MAX_PLATES: Final = 5
 """So many plates are named; the list of shipments has them all."""
 
 
-def text_of(kind: str, data: Mapping[str, object], gettext: Callable[[str], str]) -> str:
-    """A notification in words; `gettext` translates."""
+def text_of(kind: str, data: Mapping[str, object], gettext: Callable[[str], str], language: str) -> str:
+    """A notification in words; `gettext` translates into `language`."""
     template = gettext(TEXTS.get(kind, kind))
     if kind.startswith(("register.", "device.", "booking.", "prefilled.")):
-        return template.format_map(_Told(data, gettext))
+        return template.format_map(_Told(data, gettext, language))
     step, notice = data.get("step"), data.get("notice")
     if isinstance(notice, Mapping):
         return template.format(notice=_notice(notice, data, gettext))
@@ -119,10 +128,12 @@ def text_of(kind: str, data: Mapping[str, object], gettext: Callable[[str], str]
 
 
 class _Told(dict[str, str]):
-    """What is told, as text: the names of documents translated, dates and times as they are written here."""
+    """What is told, as text: the names of documents translated, of places in the reader's language, dates and times as
+    they are written here."""
 
-    def __init__(self, data: Mapping[str, object], gettext: Callable[[str], str]) -> None:
-        super().__init__({name: str(value) for name, value in data.items()})
+    def __init__(self, data: Mapping[str, object], gettext: Callable[[str], str], language: str) -> None:
+        super().__init__({name: str(value) for name, value in data.items() if value is not None})
+        self.update({name: str(value[language]) for name, value in data.items() if isinstance(value, Mapping)})
         document = DocumentKind.lookup(self.get("what"))
         if document is not None:
             self["what"] = gettext(document.label)

@@ -18,6 +18,7 @@ class ReachKind(Vocabulary):
 
     ORDER = "order", N_("Order from the traffic police")
     RECALL = "recall", N_("Order taken back")
+    BOOKING = "booking", N_("Your booked place")
 
 
 class ReachChannel(Vocabulary):

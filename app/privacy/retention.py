@@ -110,7 +110,7 @@ _RULES: Final = (
     # orders, advice, messages
     _aged("app.dispatch_order", "issued_at", 2 * YEAR_DAYS, _EVIDENCE),
     *_with("app.dispatch_order", _EVIDENCE, "app.order_recipient", "app.order_effect"),
-    *_with("app.dispatch_order", _EVIDENCE, "app.reach_message"),
+    _aged("app.reach_message", "made_at", 2 * YEAR_DAYS, _EVIDENCE),
     _aged("app.advisory", "made_at", 2 * YEAR_DAYS, _EVIDENCE),
     *_with("app.advisory", _EVIDENCE, "app.advice_outcome", "app.tried_measures"),
     _aged("app.outbox", "at", 30, _PLATFORM, needs="relayed_at"),
@@ -157,6 +157,7 @@ _RULES: Final = (
     _aged("routing.scenario_run", "created_at", 2 * YEAR_DAYS, _WORK),
     _aged("routing.calibration", "made_at", 3 * YEAR_DAYS, _PLATFORM),
     *_kept(RetentionBasis.STATE, _PLATFORM, "app.forecast_track", "app.stay_estimate", "capacity.yard_state"),
+    *_kept(RetentionBasis.STATE, _PLATFORM, "app.learned_pace"),
     *_kept(RetentionBasis.STATE, _PLATFORM, "app.event_feed", "capacity.feed", "app.shared_fact"),
     *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.policy", "app.procedure", "app.equipment", "ingest.gateway"),
     *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.gate_profile", "app.gate_served_place", "app.gate_notice"),

@@ -23,6 +23,7 @@ FACT_VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
     "goods_class": tuple(GoodsClass),
     "perishable": _YES_NO,
     "chilled": _YES_NO,
+    "forty_foot": _YES_NO,
     "channel": tuple(Channel),
     "equipment": tuple(EquipmentKind),
     "transshipment": _YES_NO,

@@ -36,6 +36,7 @@ class Facts:
     goods_class: frozenset[str]
     perishable: bool = False
     chilled: bool = False
+    forty_foot: bool = False
     channel: str | None = None
     equipment: frozenset[str] = frozenset()
     transshipment: bool = False

@@ -27,10 +27,13 @@ from app.gates.service import profiles_without_bans
 from app.gates.vocabulary import NoticeKind, NoticeState
 from app.notices import service as notices
 from app.notices.board_notice import BOARD_NOTICE
+from app.yards.service import fill_now
+from app.yards.zone_fill import ZoneFill
 from capacity import store as capacity_store
 from capacity import zone_store
 from capacity.ledger import YardState
 from capacity.records import PlanInSum
+from capacity.vocabulary import ZoneKind
 from capacity.windows import FreeWindow, first_window
 from capacity.zones import Closure
 from geo.clock import LOCAL_ZONE
@@ -68,11 +71,22 @@ class ClosureOnBoard:
 
 
 @dataclass(frozen=True)
-class YardOnBoard:
-    """A yard and its free places. `next_free`: when a newcomer could have one, `None` if not within what is planned.
+class KindOnBoard:
+    """Places of one kind in a yard now, and those that are free: trucks inside are counted where their goods need
+    them."""
 
-    `is_planned`: whether the yard plan is young enough to tell of that. A yard is closed outside its `hours` (empty:
-    round the clock) and while a closure of the whole leaves it no place.
+    kind: ZoneKind
+    places: int
+    free: int
+
+
+@dataclass(frozen=True)
+class YardOnBoard:
+    """A yard and its free places, by kind where it has zones.
+
+    `next_free`: when a newcomer could have one, `None` if not within what is planned; `is_planned`: whether the yard
+    plan is young enough to tell of that. A yard is closed outside its `hours` (empty: round the clock) and while a
+    closure of the whole leaves it no place.
     """
 
     yard_id: str
@@ -82,6 +96,7 @@ class YardOnBoard:
     hours: str
     capacity: int
     free: int
+    kinds: tuple[KindOnBoard, ...]
     is_planned: bool
     next_free: FreeWindow | None
     closures: tuple[ClosureOnBoard, ...]
@@ -177,6 +192,7 @@ class _YardsKnown:
     """Hours, closures and the plan of all yards, read once for all gates."""
 
     corridor: Corridor
+    fills: Mapping[str, Sequence[ZoneFill]]
     hours: Mapping[str, str]
     closures: Sequence[Closure]
     plan: PlanInSum | None
@@ -187,7 +203,10 @@ class _YardsKnown:
         if plan is not None and now - plan.made_at > FORECAST_WITHIN:
             plan = None
         hours = {yard.yard_id: yard.opening_hours for yard in capacity_store.list_yards(session)}
-        return cls(corridor, hours, zone_store.list_closures(session, now), plan)
+        zoned = {zone.yard_id for zone in zone_store.list_zones(session)}
+        states = capacity_store.yard_states(session, now) if zoned else []
+        fills = {state.yard_id: fill_now(session, state, now) for state in states if state.yard_id in zoned}
+        return cls(corridor, fills, hours, zone_store.list_closures(session, now), plan)
 
     def show(self, yard: YardState, now: datetime) -> YardOnBoard:
         """A yard as everybody sees it."""
@@ -201,8 +220,8 @@ class _YardsKnown:
             is_planned = True
             step_s = self.plan.summary["step_s"]
             window = first_window(planned["free_veh"], planned["has_room"], self.plan.made_at, step_s, now)
-            if window is not None and window.since <= now and not (is_open and yard.free_veh > 0):
-                is_planned, window = False, None  # something changed since the plan; the next one knows of it
+            if window is not None and _is_overtaken(window, closures, now, has_place=is_open and yard.free_veh > 0):
+                is_planned, window = False, None  # the next plan knows of it
         return YardOnBoard(
             yard.yard_id,
             self.corridor.sites[yard.yard_id].name,
@@ -211,6 +230,7 @@ class _YardsKnown:
             hours,
             yard.capacity_veh,
             max(0, yard.free_veh),
+            _kinds(self.fills.get(yard.yard_id, ()), max(0, yard.free_veh)),
             is_planned,
             window,
             tuple(
@@ -220,6 +240,27 @@ class _YardsKnown:
                 for each in closures
             ),
         )
+
+
+def _is_overtaken(window: FreeWindow, closures: Sequence[Closure], now: datetime, *, has_place: bool) -> bool:
+    """Whether something changed since the plan told of a window: there is no place now though it says so, or the yard
+    is closed then."""
+    says_place = window.since <= now or window.has_room_before
+    is_closed = any(
+        each.zone_id is None and each.places_left_veh == 0 and each.holds_at(max(window.since, now))
+        for each in closures
+    )
+    return is_closed or (says_place and not has_place)
+
+
+def _kinds(zones: Sequence[ZoneFill], free_veh: int) -> tuple[KindOnBoard, ...]:
+    """Places of each kind; together they are no more free than the yard is."""
+    places: dict[ZoneKind, int] = {}
+    free: dict[ZoneKind, int] = {}
+    for zone in zones:
+        places[zone.kind] = places.get(zone.kind, 0) + zone.open_veh
+        free[zone.kind] = free.get(zone.kind, 0) + max(0, zone.open_veh - zone.inside_veh)
+    return tuple(KindOnBoard(kind, places[kind], min(free[kind], free_veh)) for kind in ZoneKind if kind in places)
 
 
 def _gate(

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.gates.vocabulary import KIND_NAMES
 from app.notices.endpoints import Naming
 from app.platform.runtime import Runtime
 from app.public.board import Board, make_board
@@ -65,7 +66,7 @@ def get_keeper(app: FastAPI) -> BoardKeeper:
                 return KeptBody.of("application/json", orjson.dumps(board))
             request = _asking(app, language, path)
             if path in PAGES:
-                answer = render(request, "public/board.html", board=board)
+                answer = render(request, "public/board.html", board=board, kind_names=KIND_NAMES)
             else:
                 gate = next(gate for gate in board.gates if gate.gate_id == path.removeprefix(SCREENS))
                 answer = render(request, "public/screen.html", board=board, gate=gate)

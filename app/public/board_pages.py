@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import find_principal
+from app.gates.vocabulary import KIND_NAMES
 from app.platform.dependencies import CorridorDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
@@ -46,7 +47,7 @@ async def show_board(request: Request, principal: MaybePrincipal) -> Response:
     """The public board, for those who have signed in too."""
     if principal is not None:
         kept = await get_keeper(request.app).get(request.app.state.pages.language(request))
-        return render(request, "public/board.html", board=kept.board)
+        return render(request, "public/board.html", board=kept.board, kind_names=KIND_NAMES)
     return await answer_board(request, "/board")
 
 

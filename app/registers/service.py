@@ -1,7 +1,7 @@
 """What an enterprise keeps on file: vehicles, drivers, containers and their documents. Opens no sight of anything.
 
 Published for reading and joining: `has_driver_number`, `held_by`, `holder_of`, `is_held_by`, `own_vehicles`,
-`proven_since`; of a vehicle `chassis_number_of`; `find_contact`. The claims are in `claims`.
+`proven_since`; of a vehicle `chassis_number_of`; `find_contacts`. The claims are in `claims`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ from app.registers.scope import own_vehicles as own_vehicles
 from app.registers.scope import proven_since as proven_since
 from app.registers.store import ENTRY_CLASSES, Entry, ListedDriver, ListedVehicle
 from app.registers.store import Contact as Contact
+from app.registers.store import Reaching as Reaching
 from app.registers.store import chassis_number_of as chassis_number_of
-from app.registers.store import find_contact as find_contact
+from app.registers.store import find_contacts as find_contacts
 from app.registers.tables import RegisteredContainer, RegisteredDocument, RegisteredDriver
 from app.registers.vocabulary import Subject, VehicleClass
 from app.web.form_values import is_given, read_fields

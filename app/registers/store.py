@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, cast
 
-from sqlalchemy import ColumnElement, and_, false, func, literal, or_, select, text
+from sqlalchemy import ColumnElement, Integer, and_, column, false, func, or_, select, text, values
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -30,7 +30,6 @@ from ingest.tables import Vehicle
 
 Entry = RegisteredVehicle | RegisteredDriver | RegisteredContainer
 MAX_LISTED: Final = 1000
-NO_ACCOUNT: Final = 0
 
 
 @dataclass(frozen=True)
@@ -158,24 +157,45 @@ class Contact:
     language: str
 
 
-def find_contact(
-    session: Session, *, vehicle_id: int, account_id: int | None, organisation_id: int | None
-) -> Contact | None:
-    """The telephone of a truck's driver as its enterprise keeps it: of who signs in with an account, else of who
-    usually drives the truck. The enterprise is that given, else who holds the truck."""
-    enterprise = holder_of(Vehicle.vehicle_id) if organisation_id is None else literal(organisation_id)
-    is_driver = RegisteredDriver.account_id == (account_id or NO_ACCOUNT)
+@dataclass(frozen=True)
+class Reaching:
+    """Whom to reach: who drives a truck, with the account that drives it and the enterprise of its trip, if known."""
+
+    vehicle_id: int
+    account_id: int | None
+    organisation_id: int | None
+
+
+def find_contacts(session: Session, wanted: Collection[Reaching]) -> dict[Reaching, Contact]:
+    """The telephones of trucks' drivers as their enterprises keep them, in one query: of who signs in with an account,
+    else of who usually drives the truck. The enterprise is that given, else who holds the truck."""
+    numbered = list(dict.fromkeys(wanted))
+    if not numbered:
+        return {}
+    asked = values(
+        column("number", Integer),
+        column("vehicle_id", Integer),
+        column("account_id", Integer),
+        column("organisation_id", Integer),
+        name="asked",
+    ).data([(n, each.vehicle_id, each.account_id, each.organisation_id) for n, each in enumerate(numbered)])
+    enterprise = func.coalesce(asked.c.organisation_id, holder_of(Vehicle.vehicle_id))
+    is_driver = RegisteredDriver.account_id == asked.c.account_id
     rows = session.execute(
-        select(RegisteredDriver.phone, RegisteredDriver.language)
-        .join(Vehicle, Vehicle.vehicle_id == vehicle_id)
+        select(asked.c.number, RegisteredDriver.phone, RegisteredDriver.language)
+        .join(Vehicle, Vehicle.vehicle_id == asked.c.vehicle_id)
+        .join(RegisteredDriver, RegisteredDriver.organisation_id == enterprise)
         .where(
-            RegisteredDriver.organisation_id == enterprise,
             RegisteredDriver.removed_at.is_(None),
-            or_(is_driver, RegisteredDriver.usual_vehicle_id == vehicle_id),
+            or_(is_driver, RegisteredDriver.usual_vehicle_id == asked.c.vehicle_id),
         )
-        .order_by(func.coalesce(is_driver, false()).desc(), RegisteredDriver.entry_id)
+        .order_by(asked.c.number, func.coalesce(is_driver, false()).desc(), RegisteredDriver.entry_id)
     )
-    return next((Contact(phone, language) for phone, language in rows if phone), None)
+    found: dict[Reaching, Contact] = {}
+    for number, phone, language in rows:
+        if phone:
+            found.setdefault(numbered[number], Contact(phone, language))
+    return found
 
 
 def _drivers(session: Session, *conditions: ColumnElement[bool]) -> list[ListedDriver]:

@@ -76,6 +76,7 @@ def open_receiver(action: ActionContext, sheets: Sheets, trip: Trip, origin: Ori
         goods_class=share.goods_class,
         perishable=share.perishable,
         chilled=share.chilled,
+        forty_foot=share.forty_foot,
         transshipment=True,
         fee_due=True,
         collector=None,
@@ -121,6 +122,7 @@ def add_received(action: ActionContext, sheets: Sheets, trip: Trip, origin: Orig
         goods_class=load.goods_class,
         perishable=load.perishable,
         chilled=load.chilled,
+        forty_foot=load.forty_foot,
         channel=channel,
         transshipment=True,
     )

@@ -8,6 +8,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from app.accounts.authorisation import allow
+from app.bookings.dependencies import MovedDep
+from app.bookings.service import find_of_trip
+from app.bookings.vocabulary import BookingState
 from app.gates.vocabulary import GoodsClass
 from app.notices import service as notices
 from app.notices.endpoints import NamingDep
@@ -64,6 +67,7 @@ def show_trip(
     wording: WordingDep,
     clock: ClockDep,
     naming: NamingDep,
+    moved_in_words: MovedDep,
 ) -> Response:
     """One trip with its timeline, and what it waits for now."""
     trip = service.get_trip(session, principal, trip_id)
@@ -76,6 +80,9 @@ def show_trip(
         planned_arrival=trip.planned_arrival,
         steps=steps,
         queue_place=queue.find_place(session, trip_id, wording),
+        booking=find_of_trip(session, trip_id),
+        booking_states=BookingState.by_name(),
+        moved_booking=moved_in_words,
         graph=sheet.graph,
         fee=sheet.part("fee"),
         moved=sheet.part("transshipment"),

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
 from app.platform.permissions import Principal
+from app.yards import closure_play
 from app.yards.service import require_own_yard
 from app.yards.zone_schemas import BeforeAfter, ClosureIn, ClosureTrial, YardInTrial
 from app.yards.zones import ACT, check_end
@@ -20,6 +21,7 @@ from capacity import problem_archive, zone_store
 from capacity.plan import YardPlan, make_plan
 from capacity.problem import Floats, YardProblem
 from capacity.zones import Closure
+from geo.corridor import Corridor
 from geo.errors import UnavailableError
 
 KEY: Final = "ck:yard-problem"
@@ -34,9 +36,16 @@ def keep_problem(redis: Redis, problem: YardProblem, now: datetime) -> None:
 
 
 def try_closure(
-    session: Session, redis: Redis, principal: Principal, yard_id: str, values: ClosureIn, now: datetime
+    session: Session,
+    redis: Redis,
+    corridor: Corridor,
+    principal: Principal,
+    yard_id: str,
+    values: ClosureIn,
+    now: datetime,
 ) -> ClosureTrial:
-    """Plans of the same trucks with a closure and without it, and how they differ; nothing is changed.
+    """Plans of the same trucks with a closure and without it, how they differ, and what becomes of the queue when it is
+    played through the traffic engine; nothing is changed.
 
     Raises
     ------
@@ -63,7 +72,8 @@ def try_closure(
     capacity[row] = np.maximum(capacity[row] - lost_veh, 0.0)  # the problem has no places that are booked
     after = replace(before, capacity_veh=capacity)
     plans = [make_plan(problem, time_limit_s=TIME_LIMIT_S) for problem in (before, after)]
-    return _compare(kept.made_at, (before, plans[0]), (after, plans[1]))
+    trial = _compare(kept.made_at, (before, plans[0]), (after, plans[1]))
+    return trial.model_copy(update={"played": closure_play.play(session, corridor, closure, now)})
 
 
 def _lost_places(session: Session, closure: Closure, begin: datetime, step_s: float, steps: int) -> Floats:

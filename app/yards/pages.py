@@ -19,16 +19,17 @@ from app.forecasting.skill import Fallback, list_fallbacks
 from app.forecasting.skill_endpoints import wording_of
 from app.forecasting.stay_learning import find_estimate
 from app.forecasting.stays import StayEstimate
+from app.gates.vocabulary import KIND_NAMES
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.json import JsonObject
 from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.web.pages import render
 from app.yards import store
+from app.yards.service import fill_now
 from app.yards.store import ExpectedTruck
-from app.yards.vocabulary import KIND_NAMES
-from app.yards.zone_fill import ZoneFill, fill_zones
-from capacity import count_store, difference_store, zone_store
+from app.yards.zone_fill import ZoneFill
+from capacity import count_store, difference_store
 from capacity import store as capacity_store
 from capacity.count_store import Count
 from capacity.difference_store import OddTruck
@@ -182,14 +183,7 @@ def _board(session: Session, corridor: Corridor, state: YardState, now: datetime
         counts=counts,
         counted_by=account_names(session, [counted_by]).get(counted_by) if counted_by is not None else None,
         occupancy=count_store.find_occupancy(session, state.yard_id, now),
-        zones=fill_zones(
-            zone_store.list_zones(session, state.yard_id),
-            zone_store.list_closures(session, now, state.yard_id),
-            store.inside_kinds(session, state.yard_id),
-            inside_veh=state.inside_veh,
-            whole_veh=capacity_store.get_yard(session, state.yard_id).capacity_veh,
-            now=now,
-        ),
+        zones=fill_now(session, state, now),
         stay=find_estimate(session, state.gate_id) if state.kind == "yard" else None,
     )
 

@@ -9,12 +9,13 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from app.accounts.authorisation import allow
+from app.gates.vocabulary import KIND_NAMES
 from app.platform.dependencies import ClockDep, CorridorDep, RedisDep, SessionDep
 from app.platform.permissions import Principal
 from app.web.pages import render
-from app.yards import closure_trial, zones
+from app.yards import closure_play, closure_trial, zones
 from app.yards.service import require_own_yard
-from app.yards.vocabulary import KIND_NAMES, SHIFT_NAMES, UNIT_NAMES
+from app.yards.vocabulary import SHIFT_NAMES, UNIT_NAMES
 from app.yards.zone_schemas import ClosureIn
 from geo.corridor import Corridor
 
@@ -51,8 +52,10 @@ def show_trial(
     principal: Writer,
 ) -> Response:
     """What a closure would change, as a part of the page."""
-    trial = closure_trial.try_closure(session, redis, principal, yard_id, body, clock.now())
-    return render(request, "yards/closure_trial.html", trial=trial, sites=corridor.sites)
+    trial = closure_trial.try_closure(session, redis, corridor, principal, yard_id, body, clock.now())
+    return render(
+        request, "yards/closure_trial.html", trial=trial, sites=corridor.sites, max_wait_h=closure_play.MAX_WAIT_H
+    )
 
 
 def _render(

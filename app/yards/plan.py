@@ -19,13 +19,13 @@ from capacity import store as capacity_store
 from capacity.keeping import keep_places, kept_veh
 from capacity.ledger import YardState
 from capacity.plan import YardPlan, make_plan
-from capacity.problem import PlanWeights, WaitingSpace, YardProblem, whole_trucks
+from capacity.problem import PlanWeights, WaitingSpace, YardProblem, cleared_by, whole_trucks
 from capacity.stays import expected_stays
 from capacity.store import Assignment
 from capacity.windows import free_places
 from geo.opening_hours import DAY_S, OpeningHours
 from routing.forecast import Forecast
-from routing.gates import Server
+from routing.gates import GateSetting, Server
 
 STEP_S = 1800.0
 STEPS = 48
@@ -153,6 +153,11 @@ def build_problem(
         weights=weights or PlanWeights(),
         waiting=_waiting_space(trucks, places, gate_ids),
         before_veh=np.array([sum(y.inside_veh for y in yards if y.gate_id == gate_id) for gate_id in gate_ids], float),
+        cleared_veh=cleared_by(
+            np.array(
+                [open_seconds(hours.get(gate_id), now) * _rate_of(exports.get(gate_id)) for gate_id in gate_ids]
+            ).reshape(len(gate_ids), STEPS)
+        ),
     )
     yard_of = np.array([index[yard_id] for yard_id, _ in promised], np.int64)
     step_of = np.array([free_s // STEP_S for _, free_s in promised], np.int64)
@@ -388,6 +393,10 @@ def _seconds_per_truck(profile: GateProfile | None) -> float:
 def _rate(server: Server) -> float:
     rate = server.rate_veh_per_h() / 3600.0
     return rate if np.isfinite(rate) else 1e6
+
+
+def _rate_of(setting: GateSetting | None) -> float:
+    return 1e6 if setting is None else _rate(setting.crossing)
 
 
 def _waiting_space(trucks: Sequence[ComingTruck], places: Places, gate_ids: Sequence[str]) -> WaitingSpace:

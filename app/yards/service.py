@@ -13,11 +13,13 @@ from app.trips.presence_keeping import PresenceKeeper
 from app.trips.yard_ledger import publish_yards
 from app.yards import store
 from app.yards.gate_stop import GateStop, find_stop
-from capacity import count_store, difference_store
+from app.yards.zone_fill import ZoneFill, fill_zones
+from capacity import count_store, difference_store, zone_store
 from capacity import store as capacity_store
 from capacity.counting import doubt_count
 from capacity.ledger import LedgerTruck, Movement, YardState
 from capacity.store import Yard
+from capacity.vocabulary import ZoneKind
 from geo.errors import ForbiddenError, InvalidInputError, UnlikelyError
 from ingest.plates import normalise_plate
 from ingest.store import find_vehicle
@@ -177,6 +179,30 @@ def change_capacity(
     changes = [{"capacity_veh": yard.capacity_veh, "opening_hours": yard.opening_hours} for yard in (before, after)]
     action.record("yard.capacity", "yard", yard_id, *changes)
     return after
+
+
+def fill_now(session: Session, state: YardState, now: datetime) -> list[ZoneFill]:
+    """Each zone of a yard as it fills, of one without zones the whole."""
+    return fill_zones(
+        zone_store.list_zones(session, state.yard_id),
+        zone_store.list_closures(session, now, state.yard_id),
+        store.inside_kinds(session, state.yard_id),
+        inside_veh=state.inside_veh,
+        whole_veh=capacity_store.get_yard(session, state.yard_id).capacity_veh,
+        now=now,
+    )
+
+
+def free_kinds(session: Session, now: datetime) -> dict[str, dict[ZoneKind, int]]:
+    """Places of each kind that are free now, of yards with zones."""
+    zoned = {zone.yard_id for zone in zone_store.list_zones(session)}
+    found: dict[str, dict[ZoneKind, int]] = {}
+    for state in capacity_store.yard_states(session, now) if zoned else ():
+        if state.yard_id in zoned:
+            kinds = found.setdefault(state.yard_id, {})
+            for zone in fill_now(session, state, now):
+                kinds[zone.kind] = kinds.get(zone.kind, 0) + max(0, zone.open_veh - zone.inside_veh)
+    return found
 
 
 def require_own_yard(session: Session, principal: Principal, yard_id: str, act: str = "yards.move") -> Yard:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path
 
 from app.accounts.authorisation import acting, allow
 from app.platform.actions import ActionContext
-from app.platform.dependencies import ClockDep, RedisDep, SessionDep
+from app.platform.dependencies import ClockDep, CorridorDep, RedisDep, SessionDep
 from app.platform.errors import problems
 from app.platform.idempotency_key import IdempotencyKey
 from app.platform.permissions import Principal
@@ -64,11 +64,17 @@ def close_yard(
 
 @router.post("/closures/trial", responses=problems(404))
 def try_closure(
-    yard_id: str, body: ClosureIn, session: SessionDep, redis: RedisDep, clock: ClockDep, principal: Writer
+    yard_id: str,
+    body: ClosureIn,
+    session: SessionDep,
+    redis: RedisDep,
+    corridor: CorridorDep,
+    clock: ClockDep,
+    principal: Writer,
 ) -> ClosureTrial:
-    """What a closure would change in the plan of the next day: who would go elsewhere, who would wait; nothing is made
-    of it."""
-    return closure_trial.try_closure(session, redis, principal, yard_id, body, clock.now())
+    """What a closure would change in the plan of the next day: who would go elsewhere, who would wait; and, played
+    through the traffic engine, in queue and wait of the next hours. Nothing is made of it."""
+    return closure_trial.try_closure(session, redis, corridor, principal, yard_id, body, clock.now())
 
 
 @router.post("/closures/{closure_id}/end", responses=problems(404, 409))

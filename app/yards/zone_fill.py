@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from app.gates.vocabulary import GoodsClass
 from app.procedures.steps import StepStatus
+from app.trips.place_need import need_of
 from app.yards.store import InsideKind
 from capacity.vocabulary import ZoneKind
 from capacity.zones import Closure, Zone, places_at
@@ -47,12 +47,10 @@ class ZoneFill:
 
 
 def kind_needed(inside: InsideKind) -> ZoneKind:
-    """The kind of place that a truck needs by what is declared of it."""
+    """The kind of place that a truck stands on by what is declared of it: at a dock while it is unloaded."""
     if inside.transshipment in StepStatus.open():
         return ZoneKind.DOCK
-    if inside.goods_class == GoodsClass.LIVE_ANIMALS:
-        return ZoneKind.LIVESTOCK
-    return ZoneKind.REEFER if inside.chilled else ZoneKind.STANDARD
+    return need_of(inside.goods_class, {"chilled": inside.chilled})
 
 
 def fill_zones(

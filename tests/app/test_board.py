@@ -218,6 +218,11 @@ def test_the_next_free_place_is_the_plans(client: TestClient, ready: Runtime, si
     assert parse_time(closed["next_free"]["since"]) == until
     free = next(yard for yard in tan_thanh["yards"] if yard["yard_id"] == "bao-nguyen")
     assert parse_time(free["next_free"]["since"]) == ready.clock.now()
+    longer = {"reason": "Sạt lở", "until": (until + timedelta(hours=4)).isoformat()}
+    assert operator.post("/api/v1/yards/xuan-cuong/closures", json=longer).status_code == 201
+    keep_fresh(client)
+    told = client.get("/api/v1/board").json()["gates"][0]["yards"][0]
+    assert (told["is_planned"], told["next_free"]) == (False, None), "the plan knew of no such closure"
     ready.clock.advance(31 * 60)  # type: ignore[attr-defined]
     keep_fresh(client)
     assert client.get("/api/v1/board").json()["gates"][0]["yards"][0]["is_planned"] is False

@@ -181,7 +181,7 @@ def test_of_200_who_want_the_last_place_one_gets_it_and_a_cancelled_one_is_offer
         action = ActionContext(session, by_trip[won[0]], desk.runtime.clock.now())
         booking = service.find_of_trip(session, won[0])
         assert booking is not None
-        service.cancel(action, booking.booking_id)
+        service.cancel(action, booking.booking.booking_id)
     again = rush(desk, people[:40], starts_at, connections=20)
     assert len(again) == 1
 
@@ -335,7 +335,8 @@ def test_a_closed_yard_moves_the_booking_and_says_why(desk: Desk) -> None:
     after = desk.state(booking_id)
     assert (before["starts_at"], after["starts_at"]) == ("2026-03-02T06:00:00Z", "2026-03-02T09:00:00Z")
     assert (after["state"], after["reason"]) == ("booked", "Ngập nước")
-    assert "the yard was closed (Ngập nước)" in desk.told()[0]
+    said = f"{PLATE}: Xuân Cương yard was closed (Ngập nước); a place is booked in Xuân Cương yard, 16:00 02/03"
+    assert desk.told()[0] == said
 
 
 def test_hours_in_which_the_yard_takes_nobody_are_not_booked_and_lose_their_bookings(desk: Desk) -> None:
@@ -411,9 +412,17 @@ def test_a_minute_of_the_platform_plans_around_a_booking(desk: Desk) -> None:
     on_the_road(desk.gate)
     minute = Minute.of(desk.runtime).run()
     assert not minute.failed
-    place = next(
-        item for item in desk.enterprise.get("/api/v1/assignments").json()["items"] if item["trip_id"] == trip_id
-    )
-    booking = desk.state(booking_id)
-    assert (place["yard_id"], place["place_free_at"]) == (booking["yard_id"], booking["starts_at"])
-    assert place["text"].startswith("A place is booked for you from")
+
+    def check_plan_and_booking_agree() -> str:
+        places = desk.enterprise.get("/api/v1/assignments").json()["items"]
+        place = next(item for item in places if item["trip_id"] == trip_id)
+        booking = desk.state(booking_id)
+        assert (place["yard_id"], place["place_free_at"]) == (booking["yard_id"], booking["starts_at"])
+        assert place["text"].startswith("A place is booked for you from")
+        return str(booking["starts_at"])
+
+    before = check_plan_and_booking_agree()
+    closure = {"until": desk.hour(6).isoformat(), "reason": "Ngập nước"}
+    closed = desk.gate.person("yard_operator").post("/api/v1/yards/xuan-cuong/closures", json=closure)
+    assert closed.status_code == 201, closed.text
+    assert check_plan_and_booking_agree() > before, "without waiting for the next plan"

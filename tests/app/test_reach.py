@@ -14,11 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import text
+from sqlalchemy.event import listen
 
 from app.notifications import reach
 from app.notifications.push_crypto import MAX_BYTES, BrowserKeys, encrypt
 from app.notifications.text_messages import FileTexts, HttpTexts, TextMessage, TextPort, open_port
 from app.platform.runtime import Runtime
+from app.registers.service import Contact, Reaching, find_contacts
 from app.registers.tables import RegisteredDriver
 from app.settings import Settings
 from geo.errors import InvalidInputError, UnavailableError
@@ -133,7 +135,7 @@ def test_an_order_reaches_a_closed_page(stage: Stage, service: PushService) -> N
     (pushed,) = service.got
     assert json.loads(browser.read(pushed.body)) == {
         "kind": "order",
-        "order_id": order_id,
+        "tag": f"order-{order_id}",
         "title": "Lệnh của cảnh sát giao thông",
         "text": "Dừng chờ tại Điểm dừng chờ Lạng Sơn đến 12:00. Cửa khẩu đang ùn tắc.",
         "language": "vi",
@@ -278,6 +280,20 @@ def test_who_has_no_account_is_written_to_in_their_language(stage: Stage, tmp_pa
     stage.issue()
     assert send(stage, FileTexts(tmp_path / "texts.jsonl"), after_s=121) == 1
     assert "请在谅山待行区停车等候" in (tmp_path / "texts.jsonl").read_text(encoding="utf-8")
+
+
+def test_however_many_are_texted_their_telephones_are_one_question(stage: Stage) -> None:
+    with_phone(stage)
+    other = add_organisation(stage.runtime, "Khác")
+    driver = int(stage.driver.account_id)  # type: ignore[attr-defined]
+    own = Reaching(stage.vehicle_id, driver, stage.organisation_id)
+    nobodys = [Reaching(stage.vehicle_id, driver, other), Reaching(stage.vehicle_id, None, stage.organisation_id)]
+    asked: list[str] = []
+    with stage.runtime.sessions() as session:
+        listen(session.get_bind(), "before_cursor_execute", lambda *given: asked.append(given[2]))
+        found = find_contacts(session, [own, *nobodys, own])
+    assert found == {own: Contact(PHONE, "vi")}
+    assert len([statement for statement in asked if "registered_driver" in statement]) == 1
 
 
 def test_the_gateway_is_posted_to_and_tried_again(stage: Stage, service: PushService) -> None:

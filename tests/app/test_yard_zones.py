@@ -166,6 +166,12 @@ def test_a_closure_is_tried_before_it_is_made(ready: Runtime, sign_in) -> None:
     yards = {yard["yard_id"]: yard for yard in found["yards"]}
     assert yards["xuan-cuong"]["sent_veh"] == {"before": 6.0, "after": 0.0}
     assert yards["xuan-cuong"]["least_places_veh"]["after"] == 0.0
+    played = found["played"]
+    assert (played["is_whole"], played["horizon_h"]) == (True, 6.0)
+    assert played["more_h_low"] <= played["more_h"] <= played["more_h_high"]
+    assert played["queue_h"]["after"] >= played["queue_h"]["before"]
+    soon_over = {**body, "until": (ready.clock.now() + timedelta(hours=1)).isoformat()}
+    assert operator.post(trial, json=soon_over).json()["played"]["is_whole"] is False
     elsewhere = found["moved_veh"] + found["unplaced_veh"]["after"]
     assert elsewhere == 6
     assert operator.get(URL).json()["free"] == 450  # nothing was made of it
@@ -176,6 +182,7 @@ def test_a_closure_is_tried_before_it_is_made(ready: Runtime, sign_in) -> None:
     assert least == {"before": 410.0, "after": 60.0}, "booked places are gone whatever is closed"
     page = operator.post("/yard/xuan-cuong/places/try", json=body, headers={"Accept-Language": "vi"})
     assert "Xe đi Bến bãi Xuân Cương" in page.text
+    assert "Chạy thử qua bộ mô phỏng giao thông" in page.text
     assert operator.post("/api/v1/yards/bao-nguyen/closures/trial", json=body).status_code == 403
     assert operator.post(trial, json=body | {"zone_id": "nowhere"}).status_code == 404
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from capacity import plan as planning
 from capacity.classes import TruckClasses
 from capacity.plan import make_plan, occupancy
-from capacity.problem import YardProblem
+from capacity.problem import YardProblem, cleared_by
 from capacity.program import NoSolutionError, PlanProgram
 from capacity.rounding import fill
 from capacity.stays import expected_stays
@@ -220,6 +220,31 @@ def check(problem: YardProblem, plan: planning.YardPlan) -> None:
         assert (taken <= intake + 1e-6).all()
     limit = np.maximum(problem.capacity_veh, problem.remaining_veh)
     assert (inside <= limit + 1e-6).all()
+
+
+@examples(25)
+@given(st.integers(0, 10_000), st.integers(1, 60), st.integers(1, 4), st.integers(1, 8), st.floats(0.0, 30.0))
+def test_no_more_come_than_a_gate_has_cleared_however_short_their_stays(
+    seed: int, trucks: int, yards: int, steps: int, in_step_veh: float
+) -> None:
+    case = random_problem(seed, trucks, yards, steps)
+    gates = len(case.crossing_s)
+    case = replace(case, cleared_veh=cleared_by(np.full((gates, steps), in_step_veh)))
+    plan = make_plan(case)
+    check(case, plan)
+    placed = plan.yard >= 0
+    step = (plan.place_s[placed] // case.step_s).astype(np.int64)
+    come = np.zeros((gates, steps))
+    np.add.at(come, (case.gate[plan.yard[placed]], step), 1.0)
+    assert (np.cumsum(come, axis=1) <= case.gate_room_veh() + 1e-6).all()
+    inside = np.zeros((gates, steps))
+    np.add.at(inside, case.gate, plan.occupancy_veh)
+    was = np.zeros(gates)
+    np.add.at(was, case.gate, case.remaining_veh[:, 0])
+    full = np.zeros((gates, steps))
+    np.add.at(full, case.gate, np.maximum(case.capacity_veh, case.remaining_veh))
+    least = np.minimum(was[:, None] + np.cumsum(come, axis=1) - case.cleared_veh, full)
+    assert (inside >= least - 1e-6).all(), "who is not cleared is still there"
 
 
 @examples(25)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from capacity import slots
 from capacity.keeping import keep_places, kept_veh
+from capacity.kinds import kind_needed, may_use, places_of_kind
 from capacity.plan import make_plan
-from capacity.slots import COUNTING_AGAINST, OPEN, SPECS, HourLoad, SlotAct, SlotRules, SlotState
+from capacity.slots import COUNTING_AGAINST, OPEN, SPECS, HourLoad, SlotAct, SlotRules, SlotState, YardHour
+from capacity.vocabulary import ZoneKind
 from geo.errors import ConflictError, InvalidInputError
 from tests.capacity.test_plan import random_problem
 from tests.profiles import examples
@@ -30,6 +33,7 @@ class Ticket:
     booking_id: int
     starts_at: datetime = HOUR
     is_priority: bool = False
+    need: ZoneKind = ZoneKind.STANDARD
 
 
 TICKETS = st.lists(
@@ -38,6 +42,7 @@ TICKETS = st.lists(
         st.integers(1, 10_000),
         st.sampled_from([HOUR + n * slots.HOUR for n in range(4)]),
         st.booleans(),
+        st.sampled_from(ZoneKind),
     ),
     max_size=40,
     unique_by=lambda ticket: ticket.booking_id,
@@ -88,25 +93,10 @@ def test_no_place_is_sold_that_is_not_there(load: HourLoad, unreserved: float, k
     assert priority <= load.free_for_moved
 
 
-@given(TICKETS, LOADS)
-def test_each_free_place_is_offered_once_and_in_turn(standing_by: list[Ticket], load: HourLoad) -> None:
-    offered = slots.to_offer(standing_by, load, RULES)
-    assert len(set(offered)) == len(offered) <= load.free(RULES, is_priority=True)
-    others = [ticket for ticket in standing_by if ticket not in offered]
-    after = replace(
-        load,
-        priority=load.priority + sum(ticket.is_priority for ticket in offered),
-        ordinary=load.ordinary + sum(not ticket.is_priority for ticket in offered),
-    )
-    assert not any(after.free(RULES, is_priority=ticket.is_priority) for ticket in others), (
-        "nobody waits for a free one"
-    )
-
-
 @given(TICKETS, st.integers(-3, 30), st.floats(0.0, 100.0))
 def test_who_is_called_up_has_room_and_a_free_way(waiting: list[Ticket], room: int, queue_veh: float) -> None:
     now = HOUR + timedelta(minutes=40)
-    called = slots.to_call_up(waiting, queue_veh=queue_veh, room_veh=room, now=now, rules=RULES)
+    called = slots.to_call_up(waiting, queue_veh=queue_veh, room=YardHour(HourLoad(max(room, 0))), now=now, rules=RULES)
     assert len(called) <= max(room, 0)
     assert not called or queue_veh <= RULES.call_up_queue_veh
     assert all(ticket.starts_at - RULES.call_up_lead <= now for ticket in called)
@@ -117,11 +107,42 @@ def test_who_is_called_up_has_room_and_a_free_way(waiting: list[Ticket], room: i
         assert all((each.starts_at, not each.is_priority, each.booking_id) > last for each in near)
 
 
+def hour_with(seated: list[Ticket], places: int, kinds: dict[ZoneKind, int] | None = None) -> YardHour:
+    hour = YardHour(HourLoad(places), kinds)
+    for each in seated:
+        hour = hour.with_truck(each.need, is_priority=each.is_priority)
+    return hour
+
+
 @given(TICKETS, st.integers(-5, 45))
 def test_who_has_to_move_is_the_last_in_turn(seated: list[Ticket], places: int) -> None:
-    moved = slots.to_move(seated, places)
+    moved = slots.to_move(seated, hour_with(seated, places))
     assert len(moved) == max(len(seated) - max(places, 0), 0)
     assert slots.in_turn(seated)[: len(seated) - len(moved)] + moved == slots.in_turn(seated)
+
+
+@given(TICKETS, st.dictionaries(st.sampled_from(ZoneKind), st.integers(0, 6)))
+def test_who_stays_has_a_place_of_a_kind_and_nobody_goes_for_whom_there_is_one(
+    seated: list[Ticket], kinds: dict[ZoneKind, int]
+) -> None:
+    places = sum(kinds.values())
+    moved = slots.to_move(seated, hour_with(seated, places, kinds))
+    stays = [each for each in seated if each not in moved]
+    assert seats_of(stays, kinds) == len(stays)
+    for each in moved:
+        assert seats_of([*stays, each], kinds) == len(stays)
+
+
+def seats_of(trucks: list[Ticket], kinds: dict[ZoneKind, int]) -> int:
+    """How many find a place of a kind that they may use: a maximum matching, found by networkx."""
+    graph = nx.Graph()
+    places = [(kind, n) for kind, count in kinds.items() for n in range(count)]
+    graph.add_nodes_from(each.booking_id for each in trucks)
+    graph.add_edges_from(
+        (each.booking_id, place) for each in trucks for place in places if place[0] in may_use(each.need, kinds)
+    )
+    top = [each.booking_id for each in trucks]
+    return len(nx.bipartite.maximum_matching(graph, top)) // 2
 
 
 @given(st.lists(st.integers(0, 100 * 24), max_size=12))
@@ -190,3 +211,21 @@ def test_a_plan_leaves_promised_places_alone(promised: list[tuple[int, int]], se
     kept = kept_veh(problem, yard, step)
     most = np.maximum(problem.capacity_veh, problem.remaining_veh + kept)
     assert (plan.occupancy_veh + kept <= most + 1e-6).all()
+
+
+def test_places_of_a_kind_are_for_those_who_need_it() -> None:
+    yard = {ZoneKind.STANDARD: 5, ZoneKind.REEFER: 2, ZoneKind.LIVESTOCK: 1, ZoneKind.DANGEROUS: 1}
+    for need in ZoneKind:
+        own = may_use(need, yard)
+        assert own.isdisjoint({ZoneKind.REEFER, ZoneKind.LIVESTOCK, ZoneKind.DANGEROUS} - {need}), need
+    assert may_use(ZoneKind.FORTY_FOOT, yard) >= {ZoneKind.STANDARD}, "the yard sets no longer places apart"
+    assert may_use(ZoneKind.FORTY_FOOT, {**yard, ZoneKind.FORTY_FOOT: 0}) == {ZoneKind.FORTY_FOOT}
+    known = {"live_animals": False, "chilled": True, "transshipment": True, "forty_foot": True}
+    assert kind_needed(**known) is ZoneKind.REEFER, "fruit needs its plug, whatever else"
+
+
+@given(st.integers(1, 200), st.floats(0.1, 40.0), st.integers(0, 10_000))
+def test_few_places_of_a_kind_are_given_out_as_often_as_they_turn_over(places: int, stay_h: float, first: int) -> None:
+    hours = 200
+    given_out = sum(places_of_kind(places, stay_h, 1.0, first + n) for n in range(hours))
+    assert abs(given_out - hours * places / max(stay_h, 1.0)) <= 1.0

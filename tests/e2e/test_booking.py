@@ -7,22 +7,25 @@ from datetime import datetime, timedelta
 from playwright.sync_api import expect
 
 from geo.clock import LOCAL_ZONE
+from tests.app.booking import chassis_of
 from tests.app.declaring import declaration_body
 from tests.e2e.conftest import Platform, SignedIn, eventually
 
 PLATE = "29C-781.64"
 
 
-def declare_proven(platform: Platform) -> int:
+def declare_proven(platform: Platform, plate: str = PLATE, gate_id: str = "huu-nghi") -> int:
     """A trip of a truck that is on file with its chassis number and that a desk accepted as the enterprise's."""
     arrival = datetime.now(LOCAL_ZONE) + timedelta(hours=20)
     with platform.client("enterprise") as enterprise, platform.client("support") as desk:
-        body = declaration_body(arrival, plate=PLATE, trailer_plate="", inspection_expires="2030-12-31")
+        body = declaration_body(
+            arrival, plate=plate, trailer_plate="", inspection_expires="2030-12-31", gate_id=gate_id
+        )
         declared = enterprise.post("/api/v1/declarations", json={**body, "submit": True})
         assert declared.status_code == 201, declared.text
-        entry = {"plate": PLATE, "vehicle_class": "tractor", "chassis_number": "LZZ5ELND8NW781640"}
+        entry = {"plate": plate, "vehicle_class": "tractor", "chassis_number": chassis_of(plate)}
         assert enterprise.post("/api/v1/registers/vehicles", json=entry).status_code == 201
-        claim = enterprise.post("/api/v1/claims", json={"plate": PLATE}).json()
+        claim = enterprise.post("/api/v1/claims", json={"plate": plate}).json()
         decided = desk.post(f"/api/v1/claims/{claim['claim_id']}/decide", json={"accept": True})
         assert decided.status_code == 200, decided.text
     return int(declared.json()["trip_id"])

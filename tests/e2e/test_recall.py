@@ -100,7 +100,7 @@ def test_a_recall_reaches_a_driver(platform: Platform, signed_in: SignedIn) -> N
     page.goto(f"{platform.url}/t")
     pushed = order(platform, vehicle_id)
     title, text = "Lệnh của cảnh sát giao thông", look_up(platform, pushed)["text"]["vi"]
-    message = {"kind": "order", "order_id": pushed, "title": title, "text": text, "language": "vi"}
+    message = {"kind": "order", "tag": f"order-{pushed}", "title": title, "text": text, "language": "vi"}
     (worker,) = page.context.service_workers
     worker.evaluate(RECORD)
     push(page, message)

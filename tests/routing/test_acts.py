@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from geo.corridor import Corridor
-from routing.acts import Banned, Diverted, Held, Laboratory, Released, Worked
+from routing.acts import Banned, Closed, Diverted, Held, Laboratory, Released, Worked
 from routing.demand import CorridorState
 from routing.forecast import forecast
 from routing.gates import Server, ServiceTime, StayFactors, assumed_settings
@@ -177,3 +177,14 @@ def test_held_trucks_go_when_they_are_released(laboratory: Laboratory) -> None:
     way_s = standing.way_s("staging-lang-son", "huu-nghi")
     first = [np.sort(found.joined[0][world].at_s)[:3].min() for world in range(3)]
     assert first[1] == pytest.approx(way_s, rel=0.5)
+
+
+def test_a_closed_yard_sends_the_queue_back_and_one_with_its_places_changes_nothing(laboratory: Laboratory) -> None:
+    (yard_id,) = (yard for yard in NETWORK.yard_ids if yard == "xuan-cuong")
+    trial = laboratory.run([(), (Closed(yard_id, 350),), (Closed(yard_id, 0),)], RUNS)
+    assert np.array_equal(trial.queue_veh[:, 0], trial.queue_veh[:, 1])
+    queue, closed = (np.median(trial.queue_veh[:, world, HUU_NGHI], axis=0).max() for world in (0, 2))
+    assert closed > queue
+    assert (trial.hours[:, 2] > trial.hours[:, 0]).all()
+    with pytest.raises(KeyError):
+        laboratory.run([(Closed("nowhere", 1),)], 1)

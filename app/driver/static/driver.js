@@ -120,7 +120,8 @@ const recalls = new Recalls($("recall"));
 const refreshOrders = () => Promise.all([orders.refresh(), recalls.refresh()]);
 refreshOrders();
 for (const type of ["order", "reconnected", "resync"]) on(type, refreshOrders);
-for (const type of ["trip", "forecast", "yard", "reconnected", "resync"]) on(type, refresh);
+for (const type of ["trip", "forecast", "yard", "booking", "reconnected", "resync"]) on(type, refresh);
+on("booking", () => document.getElementById("booking")?.dispatchEvent(new Event("renew")));
 setInterval(() => {
   refresh();
   refreshOrders();

@@ -30,10 +30,10 @@ addEventListener("message", (event) => {
 });
 
 addEventListener("push", (event) => {
-  const { kind, order_id: id, title, text, language } = event.data.json();
+  const { tag, title, text, language } = event.data.json();
   const shown = registration.showNotification(title, {
-    body: text, lang: language, tag: `order-${id}`, renotify: true, requireInteraction: true,
-    icon: "/static/driver/icon-192.png", vibrate: [400, 200, 400, 200, 800], data: { kind, id },
+    body: text, lang: language, tag, renotify: true, requireInteraction: true,
+    icon: "/static/driver/icon-192.png", vibrate: [400, 200, 400, 200, 800],
   });
   // Fetching the orders is what tells the police that they arrived; without a line it is told later.
   event.waitUntil(Promise.all([shown, fetch("/api/v1/orders?current=true").catch(() => null)]));

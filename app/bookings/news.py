@@ -1,0 +1,37 @@
+"""What is told of a booking: numbers and names of its sentences, the same for bell, push message and pages. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from app.bookings.tables import Booking
+from app.notifications.texts import text_of
+from app.platform.json import JsonObject
+
+Names = Mapping[str, Mapping[str, str]]
+"""Sites with their names by language."""
+
+
+def news_of(booking: Booking, plate: str, names: Names) -> JsonObject:
+    """What the sentences about a booking are made of (`app.notifications.texts`)."""
+    return {
+        "booking_id": booking.booking_id,
+        "plate": plate,
+        "starts_at": booking.starts_at.isoformat(),
+        "until": booking.until.isoformat(),
+        "reason": booking.reason,
+        "yard": _name(booking.yard_id, names),
+        "from_yard": _name(booking.moved_from, names),
+    }
+
+
+def moved_text(booking: Booking, plate: str, names: Names, gettext: Callable[[str], str], language: str) -> str:
+    """Where to and why the platform moved a booking last, as it was told then; empty if it never did."""
+    if not booking.moved:
+        return ""
+    return text_of(f"booking.{booking.moved}", news_of(booking, plate, names), gettext, language)
+
+
+def _name(yard_id: str | None, names: Names) -> dict[str, str] | None:
+    found = names.get(yard_id or "")
+    return None if found is None else dict(found)
