@@ -10,6 +10,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from app.large_bodies import LARGE_BODIES
+from app.open_data import ogc_door
 from app.platform import errors
 from app.platform.errors import problems
 from app.platform.json import JsonObject
@@ -227,6 +228,7 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
                 opened = app.state.runtime = Runtime.open(settings, part="web")
                 stack.callback(opened.close)
                 stack.push_async_callback(opened.async_redis.aclose)
+            stack.push_async_callback(ogc_door.close_pool, app)
             app.state.live = await stack.enter_async_context(Live(opened))
             yield
 
@@ -253,6 +255,7 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
     errors.install(app)
     assets.mount(app)
     _include_routers(app)
+    app.mount(ogc_door.PATH, ogc_door.OgcDoor(), name="ogc")
     _describe_security(app)
     app.add_middleware(SelectiveGZip)
     app.state.base_map = BaseMap.of(settings.base_map_url)

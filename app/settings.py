@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     """The database as the application's role, which owns nothing."""
     migration_database_url: SecretStr = Field(SecretStr(""), validation_alias="MIGRATION_DATABASE_URL")
     """The same database as its owner, for migrations, backups and restoring alone; empty: `DATABASE_URL` does all."""
+    open_database_url: SecretStr = Field(SecretStr(""), validation_alias="OPEN_DATABASE_URL")
+    """The same database as a role that reads the views for everybody and nothing else, for `/ogc`; empty: not served.
+    """
     redis_url: SecretStr = Field(SecretStr(""), validation_alias="REDIS_URL")
     """Redis, one server or a cluster (`redis+cluster://…`)."""
     data_dir: Path = Path("var")

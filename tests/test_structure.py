@@ -24,6 +24,8 @@ OTHER_EDGES = {
     "app.planning.fields": "fields of a sent form, from the models of its routes",
     "app.planning.form": "reads a sent form",
     "app.ops.tracing": "traces the web application",
+    "app.open_data.ogc": "OGC API, by tipg",
+    "app.open_data.ogc_door": "the way to it",
     "app.platform.dependencies": "what routes are given",
     "app.platform.errors": "errors as answers",
     "app.platform.idempotency_key": "a header",

@@ -22,6 +22,7 @@ from app.gates.service import gate_settings, profiles, save_learned_places
 from app.measures import order_effects
 from app.measures import service as measures_service
 from app.notifications import service as notifications
+from app.open_data.figures import FigureKeeper
 from app.platform import audit_heads, idempotency, outbox
 from app.platform.runtime import Runtime
 from app.platform.steps import Round, StepResult, gauge, log
@@ -60,13 +61,15 @@ class Minute:
     runtime: Runtime
     network: Network
     places: Places
+    figures: FigureKeeper
     tails_km: dict[str, float] = field(default_factory=dict)
     looked: dict[str, datetime] = field(default_factory=dict)
 
     @classmethod
     def of(cls, runtime: Runtime) -> Minute:
         """Compile the corridor once."""
-        return cls(runtime, build_network(runtime.corridor), Places.of(runtime.corridor))
+        corridor, figures = runtime.corridor, FigureKeeper(runtime.corridor, runtime.settings.demo)
+        return cls(runtime, build_network(corridor), Places.of(corridor), figures)
 
     def run(self) -> Round:
         """One minute; what became of its steps."""
@@ -87,6 +90,7 @@ class Minute:
         minute.run("bookings", self._keep_bookings, corridor)
         minute.run("queue_places", self._keep_places, corridor)
         plan = minute.run("yard_plan", self._plan, corridor, published)
+        minute.run("public_figures", self.figures.keep)
         minute.run("advice", partial(self._advise, saved.value_or(None)), published)
         minute.run("order_effects", self._keep_effects, corridor)
         minute.run("measures", self._try_measures, corridor, published)

@@ -149,6 +149,7 @@ class Supervisor:
         environment |= {
             "DATABASE_URL": urls.database_url,
             "REDIS_URL": urls.redis_url,
+            "OPEN_DATABASE_URL": urls.open_database_url,
             "CUAKHAU_DATA_DIR": str(self.data_dir),
             "CUAKHAU_DEMO": "1" if self.demo else "0",
             "CUAKHAU_HOST": self.host,
