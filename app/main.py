@@ -159,6 +159,7 @@ ROUTERS = (
     "privacy.endpoints",
     "privacy.pages",
     "public.security_pages",
+    "open_data.endpoints",
 )
 """The modules of resources (`…endpoints`) and pages (`…pages`), in the order in which their routes are tried: what is
 asked for most comes first, for all that are tried before cost a millisecond."""
@@ -203,6 +204,7 @@ TAGS = [
         "description": "What each gate is and takes, in versions; its intake bans and outages.",
     },
     {"name": "privacy", "description": "What is kept of persons: how long, holds, export, erasure."},
+    {"name": "open data", "description": "What everybody may know: files of a day, DATEX II. Nobody signs in."},
     {"name": "planning", "description": "Settings of the gates, what-if scenarios."},
     {"name": "events", "description": "Server-sent events."},
 ]

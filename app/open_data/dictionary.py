@@ -198,3 +198,28 @@ COLLECTIONS: Final = (
     ),
 )
 """What `/ogc` serves: views of the schema `open_data`."""
+
+HISTORIES: Final = (
+    DataSet(
+        "queues",
+        "Gates by five minutes",
+        "Each gate in each five minutes of a day: queue, wait, free places, travel time over the approach.",
+        ("slot", "gate_id"),
+        (_SLOT, _GATE, _AS_OF, _OPEN, *_QUEUE, *_WAIT, *_FORECAST, *_TRAVEL, _SIMULATED),
+    ),
+    DataSet(
+        "yards",
+        "Yards by five minutes",
+        "Each yard in each five minutes of a day.",
+        ("slot", "yard_id"),
+        (_SLOT, _YARD, _GATE, _YARD_KIND, _AS_OF, _OPEN, *_PLACES, _SIMULATED),
+    ),
+    DataSet(
+        "forecasts",
+        "Forecasts by five minutes",
+        "What was foreseen of each gate in each five minutes of a day, one, three and six hours ahead.",
+        ("slot", "gate_id", "lead_s"),
+        (_SLOT, _GATE, *_AHEAD),
+    ),
+)
+"""What is kept by day, in files."""

@@ -15,10 +15,8 @@ import asyncpg
 import orjson
 import structlog
 from fastapi import Depends, FastAPI, Path, Query, Request
-from limits import RateLimitItemPerMinute
 from morecantile import Tile, tms
 from morecantile.defaults import TileMatrixSets
-from redis.exceptions import RedisError
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from tipg import dependencies as tipg_dependencies
@@ -34,15 +32,12 @@ from tipg.resources.response import ORJSONResponse
 from app.open_data.dictionary import COLLECTIONS, DataSet
 from app.open_data.filters import read_filter
 from app.open_data.ogc_door import PATH
+from app.open_data.pace import check_pace
 from app.platform import errors
-from app.platform.dependencies import client_address
 from app.platform.labels import N_
-from app.platform.throttle import limiter
 from geo.corridor import Corridor
-from geo.errors import InvalidInputError, NotFoundError, TooManyRequestsError, UnavailableError
+from geo.errors import InvalidInputError, NotFoundError, UnavailableError
 
-REQUESTS: Final = RateLimitItemPerMinute(600, namespace="ogc:requests")
-"""From one address: a map that is moved asks for dozens of tiles."""
 CONNECTIONS: Final = 3
 ACQUIRE_S: Final = 3.0
 STATEMENT_MS: Final = 3000
@@ -96,17 +91,6 @@ def get_collection(
     if found is None:
         raise NotFoundError("There is no collection {name}.", name=collectionId)
     return cast(PgCollection, found)
-
-
-def check_pace(request: Request) -> None:
-    """Refuse an address that asks too often; while Redis is away nobody is refused."""
-    try:
-        is_within = limiter(request.app.state.runtime.redis).hit(REQUESTS, client_address(request))
-    except RedisError:
-        return
-    if not is_within:
-        message = "Too many requests from your address. Wait a moment."
-        raise TooManyRequestsError(message, retry_after_s=REQUESTS.get_expiry())
 
 
 def json_only(f: Annotated[Literal["json"] | None, Query()] = None) -> MediaType:  # noqa: ARG001 - described

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -39,6 +39,8 @@ def rows_between(session: Session, of: type[PublicRow], since: datetime, until: 
 
 
 def newest_gates(session: Session) -> Sequence[PublicGateRow]:
-    """What was said last of each gate."""
-    newest = select(PublicGateRow).distinct(PublicGateRow.gate_id)
-    return session.scalars(newest.order_by(PublicGateRow.gate_id, PublicGateRow.slot.desc())).all()
+    """What was said last, of each gate."""
+    newest = select(func.max(PublicGateRow.slot)).scalar_subquery()
+    return session.scalars(
+        select(PublicGateRow).where(PublicGateRow.slot == newest).order_by(PublicGateRow.gate_id)
+    ).all()

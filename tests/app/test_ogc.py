@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 
-import numpy as np
 import psycopg2
 import pytest
 import uvicorn
@@ -17,14 +16,12 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from app.control.minute import Minute
-from app.gates.service import seed_profiles
-from app.open_data import ogc
+from app.open_data import ogc, pace
 from app.open_data.dictionary import COLLECTIONS
 from app.ops.embedded import ServerUrls
 from app.platform.runtime import Runtime
-from capacity import store as capacity_store
+from tests.app.boarding import queue_at_huu_nghi
 from tests.app.serving import serve
-from tests.app.test_control import put_trucks
 from tests.programs import find_program, require
 
 ITEMS = "/ogc/collections/{}/items"
@@ -42,14 +39,7 @@ NOT_THEIRS = (
 
 @pytest.fixture
 def board(runtime: Runtime) -> Runtime:
-    """A queue before Hữu Nghị, and a minute that wrote it down."""
-    runtime.settings.forecast_runs = 16
-    with runtime.sessions.begin() as session:
-        capacity_store.seed_yards(session, runtime.corridor, now=runtime.clock.now())
-        seed_profiles(session, runtime.corridor, now=runtime.clock.now())
-    put_trucks(runtime, list(np.arange(1.2, 6.0, 0.1)), speed_mps=0.8)
-    assert Minute.of(runtime).run().failed == []
-    return runtime
+    return queue_at_huu_nghi(runtime)
 
 
 def features(client: TestClient, name: str, **asked: object) -> list[dict[str, object]]:
@@ -248,7 +238,7 @@ def test_documents_name_each_other_and_anybody_may_read_them(client: TestClient)
 
 
 def test_who_asks_too_often_waits(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ogc, "REQUESTS", type(ogc.REQUESTS)(2, namespace="ogc:test"))
+    monkeypatch.setattr(pace, "REQUESTS", type(pace.REQUESTS)(2, namespace="open:test"))
     assert [client.get("/ogc/conformance").status_code for _ in range(3)] == [200, 200, 429]
 
 

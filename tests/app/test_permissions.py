@@ -43,6 +43,12 @@ PUBLIC = {
             "/collections/{collectionId}/tiles/{tileMatrixSetId}/style.json",
         )
     },
+    ("GET", "/api/v1/open-data"): "what the columns of open data say",
+    ("GET", "/api/v1/open-data/{name}/latest"): "what the board said last",
+    ("GET", "/api/v1/open-data/{name}/days/{day}"): "what the board said",
+    ("GET", "/api/v1/datex/situations"): "as the board",
+    ("GET", "/api/v1/datex/parking"): "as the board",
+    ("GET", "/api/v1/datex/travel-times"): "as the board, and speeds of roads",
     ("GET", "/signin"): "the form",
     ("POST", "/signin"): "who knows the password",
     ("POST", "/signin/passkey/options"): "a question to a passkey, which answers it or not",

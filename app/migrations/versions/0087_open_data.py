@@ -90,22 +90,22 @@ def upgrade() -> None:
                g.booked_veh, g.free_veh, g.wait_low_s, g.wait_s, g.wait_high_s, g.forecast_made_at, g.reach_s,
                g.severity, g.simulated, s.geom
         FROM app.public_gate g
-        JOIN (SELECT gate_id, max(slot) AS slot FROM app.public_gate GROUP BY gate_id) newest USING (gate_id, slot)
-        JOIN geo.site s ON s.site_id = g.gate_id;
+        JOIN geo.site s ON s.site_id = g.gate_id
+        WHERE g.slot = (SELECT max(slot) FROM app.public_gate);
 
         CREATE VIEW open_data.yards AS
         SELECT y.yard_id, y.gate_id, y.kind, s.name_vi, s.name_en, s.name_zh, y.as_of, y.is_open, y.capacity_veh,
                y.free_veh, y.next_free_at, y.simulated, s.geom
         FROM app.public_yard y
-        JOIN (SELECT yard_id, max(slot) AS slot FROM app.public_yard GROUP BY yard_id) newest USING (yard_id, slot)
-        JOIN geo.site s ON s.site_id = y.yard_id;
+        JOIN geo.site s ON s.site_id = y.yard_id
+        WHERE y.slot = (SELECT max(slot) FROM app.public_gate);
 
         CREATE VIEW open_data.forecasts AS
         SELECT f.gate_id || '-' || f.lead_s AS forecast_id, f.gate_id, f.lead_s, f.as_of, f.target_at, f.queue_low_veh,
                f.queue_veh, f.queue_high_veh, f.wait_low_s, f.wait_s, f.wait_high_s, f.simulated, s.geom
         FROM app.public_forecast f
-        JOIN (SELECT gate_id, max(slot) AS slot FROM app.public_gate GROUP BY gate_id) newest USING (gate_id, slot)
-        JOIN geo.site s ON s.site_id = f.gate_id;
+        JOIN geo.site s ON s.site_id = f.gate_id
+        WHERE f.slot = (SELECT max(slot) FROM app.public_gate);
         """
     )
 
