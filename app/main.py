@@ -27,6 +27,7 @@ from app.tracking.positions import SILENT_AFTER
 from app.transshipments.vocabulary import TransshipmentStatus
 from app.trips.rejudging import rejudge
 from app.trips.vocabulary import Regime, Stage
+from app.web import api_description
 from app.web.assets import Assets
 from app.web.bodies import BoundedBodies
 from app.web.draining import Draining
@@ -242,6 +243,7 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=api_description.operation_id,
         lifespan=lifespan,
     )
     app.state.runtime = runtime
@@ -258,7 +260,7 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
     assets.mount(app)
     _include_routers(app)
     app.mount(ogc_door.PATH, ogc_door.OgcDoor(), name="ogc")
-    _describe_security(app)
+    _describe(app)
     app.add_middleware(SelectiveGZip)
     app.state.base_map = BaseMap.of(settings.base_map_url)
     map_hosts = [*app.state.base_map.hosts, *filter(None, [origin_of(settings.satellite_url)])]
@@ -284,23 +286,14 @@ def work_on(app: FastAPI, sheets: Sheets) -> None:
     app.state.vehicle_listener = partial(rejudge, sheets.presence)
 
 
-def _describe_security(app: FastAPI) -> None:
-    """Say in the OpenAPI document how to sign in."""
+def _describe(app: FastAPI) -> None:
+    """Make the OpenAPI document fit for those who generate clients from it."""
     generate = app.openapi
 
     def openapi() -> JsonObject:
-        schema = generate()
-        schema.setdefault("components", {})["securitySchemes"] = {
-            "token": {"type": "http", "scheme": "bearer", "description": "From POST /api/v1/tokens."},
-            "session": {
-                "type": "apiKey",
-                "in": "cookie",
-                "name": "session",
-                "description": "Pages; changes also need the header X-CSRF-Token.",
-            },
-        }
-        schema["security"] = [{"token": []}, {"session": []}]
-        return schema
+        if app.openapi_schema is None:
+            app.openapi_schema = api_description.describe(generate())
+        return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 

@@ -53,6 +53,11 @@ def has_gis() -> bool:
     return find_program("ogrinfo") is not None
 
 
+def has_clients() -> bool:
+    """Whether what makes and checks a TypeScript client is installed."""
+    return (ROOT / "tests" / "clients" / "node_modules" / ".installed").exists()
+
+
 def has_deployment() -> bool:
     """Whether what reads the files of `deploy/` is there: nginx, Caddy, promtool, systemd-analyze."""
     return all(map(find_program, DEPLOYMENT))
@@ -75,6 +80,7 @@ CHECKS: dict[str, Callable[[], bool]] = {
     "servers": has_servers,
     "broker": has_broker,
     "gis": has_gis,
+    "clients": has_clients,
     "browser": has_browser,
     "deployment": has_deployment,
 }

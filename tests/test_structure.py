@@ -39,6 +39,7 @@ OTHER_EDGES = {
     "app.signin.dependencies": "what routes of signing in are given",
     "app.tracking.gps_door": "a middleware",
     "app.tracking.request_body": "reads the bodies of requests",
+    "app.web.api_description": "the description of routes",
     "app.web.assets": "serves files",
     "app.web.bodies": "a middleware",
     "app.web.draining": "a middleware",
