@@ -303,6 +303,9 @@ class GatewaySettings(BaseSettings):
     mqtt_url: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("MQTT_URL", "CUAKHAU_MQTT_URL"))
     """`mqtt://[user:password@]host[:port]` or `mqtts://…`"""
 
+    public_mqtt_url: SecretStr = Field(SecretStr(""), validation_alias="CUAKHAU_PUBLIC_MQTT_URL")
+    """Where changes of the public board are published, for anybody whom that broker lets in; empty: nowhere."""
+
     def terminal_ports(self) -> dict[str, int]:
         """The port of each protocol of trackers that is wanted."""
         ports = {"jt808": self.jt808_port, "gt06": self.gt06_port, "h02": self.h02_port}

@@ -49,6 +49,8 @@ def _fields(document: Any) -> Iterator[str]:
     for name, schema in document["components"]["schemas"].items():
         for field, about in schema.get("properties", {}).items():
             yield f"{name}.{field}: {_type(about)}"
+            for value in [*about.get("enum", []), *about.get("items", {}).get("enum", [])]:
+                yield f"{name}.{field} = {value}"
         for value in schema.get("enum", []):
             yield f"{name} = {value}"
 

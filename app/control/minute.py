@@ -68,7 +68,10 @@ class Minute:
     @classmethod
     def of(cls, runtime: Runtime) -> Minute:
         """Compile the corridor once."""
-        corridor, figures = runtime.corridor, FigureKeeper(runtime.corridor, runtime.settings.demo)
+        corridor, figures = (
+            runtime.corridor,
+            FigureKeeper(runtime.corridor, runtime.settings.demo, runtime.settings.public_url),
+        )
         return cls(runtime, build_network(corridor), Places.of(corridor), figures)
 
     def run(self) -> Round:

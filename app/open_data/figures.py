@@ -13,10 +13,15 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.forecasting.space_time import SpeedHistory, column_of
+from app.gates.vocabulary import NoticeState
 from app.open_data import store
-from app.open_data.tables import PublicForecastRow, PublicGateRow, PublicYardRow
+from app.open_data.events import EVENT, changes
+from app.open_data.tables import NoticeKept, PublicForecastRow, PublicGateRow, PublicYardRow
 from app.open_data.travel import Approach, measure_approach
+from app.platform import outbox
+from app.platform.tables_out import iso_utc
 from app.public.board import Board, GateOnBoard, make_board
+from app.trips.yard_ledger import EVERYBODY
 from geo.corridor import Corridor
 
 SLOT_S: Final = 300
@@ -33,6 +38,8 @@ class FigureKeeper:
 
     corridor: Corridor
     simulated: bool
+    source: str = ""
+    """What events name as their source: the public address."""
     _speeds: SpeedHistory = field(default_factory=SpeedHistory)
     _approaches: tuple[datetime, Mapping[str, Approach]] | None = None
 
@@ -45,8 +52,13 @@ class FigureKeeper:
         if self._approaches is None or self._approaches[0] != slot:
             self._approaches = slot, self._measure(session, now)
         approaches = self._approaches[1]
-        store.save(session, [_gate(board, gate, slot, approaches.get(gate.gate_id)) for gate in board.gates])
-        store.save(session, [row for gate in board.gates for row in _yards(board, gate, slot)])
+        gates = [_gate(board, gate, slot, approaches.get(gate.gate_id)) for gate in board.gates]
+        yards = [row for gate in board.gates for row in _yards(board, gate, slot)]
+        before = store.newest_gates(session), store.newest_yards(session)
+        for event in changes(before[0], gates, before[1], yards, source=self.source):
+            outbox.publish_event(session, EVENT, EVERYBODY, dict(event), at=now)
+        store.save(session, gates)
+        store.save(session, yards)
         store.save(session, [row for gate in board.gates for row in _forecasts(board, gate, slot)])
         return board
 
@@ -80,6 +92,16 @@ def _gate(board: Board, gate: GateOnBoard, slot: datetime, approach: Approach | 
         measured_share=None if approach is None else round(approach.measured_share, 3),
         travel_s=None if approach is None else round(approach.travel_s, 1),
         free_travel_s=None if approach is None else round(approach.free_s, 1),
+        notices=[
+            NoticeKept(
+                kind=notice.kind,
+                cause=notice.cause,
+                starts_at=iso_utc(notice.starts_at),
+                ends_at=None if notice.ends_at is None else iso_utc(notice.ends_at),
+            )
+            for notice in gate.notices
+            if notice.state == NoticeState.IN_FORCE
+        ],
         simulated=board.simulated,
     )
 

@@ -44,3 +44,11 @@ def newest_gates(session: Session) -> Sequence[PublicGateRow]:
     return session.scalars(
         select(PublicGateRow).where(PublicGateRow.slot == newest).order_by(PublicGateRow.gate_id)
     ).all()
+
+
+def newest_yards(session: Session) -> Sequence[PublicYardRow]:
+    """What was said last, of each yard."""
+    newest = select(func.max(PublicGateRow.slot)).scalar_subquery()
+    return session.scalars(
+        select(PublicYardRow).where(PublicYardRow.slot == newest).order_by(PublicYardRow.yard_id)
+    ).all()

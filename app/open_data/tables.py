@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypedDict
 
 from sqlalchemy import Index
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from geo.database import Base
+
+
+class NoticeKept(TypedDict):
+    """A ban or an outage that is in force."""
+
+    kind: str
+    cause: str
+    starts_at: str
+    ends_at: str | None
 
 
 class PublicGateRow(Base):
@@ -16,6 +27,7 @@ class PublicGateRow(Base):
     `wait_*_s` and `severity` are of the forecast made at `forecast_made_at`: a null wait is longer than the `reach_s`
     that it looks ahead. `travel_s` is how long a truck drives over the last `approach_km` before the gate at the speeds
     of the last quarter of an hour, known by positions for `measured_share` of it; `free_travel_s` on an empty road.
+    `notices` are the bans and outages in force.
     """
 
     __tablename__ = "public_gate"
@@ -40,6 +52,7 @@ class PublicGateRow(Base):
     measured_share: Mapped[float | None]
     travel_s: Mapped[float | None]
     free_travel_s: Mapped[float | None]
+    notices: Mapped[list[NoticeKept]] = mapped_column(JSONB)
     simulated: Mapped[bool]
 
 
