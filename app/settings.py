@@ -303,6 +303,12 @@ class GatewaySettings(BaseSettings):
     mqtt_url: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("MQTT_URL", "CUAKHAU_MQTT_URL"))
     """`mqtt://[user:password@]host[:port]` or `mqtts://…`"""
 
+    traccar_url: str = Field("", validation_alias="CUAKHAU_TRACCAR_URL", pattern="^(|https?://[^/]+)$")
+    """A Traccar server that is read as a source of positions, such as `https://traccar.example`; empty: none."""
+    traccar_token: SecretStr = Field(SecretStr(""), validation_alias="CUAKHAU_TRACCAR_TOKEN")
+    """The token of a user of it, who sees the devices that are to be read."""
+    traccar_gateway_token: SecretStr = Field(SecretStr(""), validation_alias="CUAKHAU_TRACCAR_GATEWAY_TOKEN")
+    """A token of `cuakhau gateway NAME`, where it knows devices by IMEI; empty: by the identifiers handed out here."""
     public_mqtt_url: SecretStr = Field(SecretStr(""), validation_alias="CUAKHAU_PUBLIC_MQTT_URL")
     """Where changes of the public board are published, for anybody whom that broker lets in; empty: nowhere."""
 

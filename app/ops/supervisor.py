@@ -215,6 +215,8 @@ class Supervisor:
         parts = [self._part(name, environment, name, "--port", str(port)) for name, port in ports.items()]
         if settings.mqtt_url.get_secret_value():  # the process reads it by itself: an argument would show the password
             parts.append(self._part("mqtt", environment, "mqtt"))
+        if settings.traccar_url:
+            parts.append(self._part("traccar", environment, "traccar"))
         return parts
 
     def _warn(self, text: str) -> None:
