@@ -231,8 +231,11 @@ def _yards(board: Board) -> Iterable[YardOnBoard]:
 # Travel times
 
 
-def travel_times(board: Board, corridor: Corridor, measured: Sequence[PublicGateRow]) -> bytes:
-    """Travel times over the approaches: as measured, and free travel time and wait as foreseen, now and ahead."""
+def travel_times(board: Board, corridor: Corridor, measured: Sequence[PublicGateRow]) -> bytes | None:
+    """Travel times over the approaches: as measured, and free travel time and wait as foreseen, now and ahead.
+
+    `None` if there is nothing to tell: a publication of no quantity is none.
+    """
     payload = _payload("roa:ElaboratedDataPublication", board)
     _add(payload, "roa:timeDefault", _time(board.made_at))
     _header(payload, "roa:headerInformation", board)
@@ -242,13 +245,16 @@ def travel_times(board: Board, corridor: Corridor, measured: Sequence[PublicGate
             continue
         site = corridor.get_site(row.gate_id)
         length_km, free_s = row.approach_km, row.free_travel_s
-        _travel(payload, corridor, site, length_km, row.as_of, row.travel_s, free_s, is_forecast=False)
+        if row.measured_share:  # without a position nothing was measured: that is free travel time, not a measurement
+            _travel(payload, corridor, site, length_km, row.as_of, row.travel_s, free_s, is_forecast=False)
         gate = shown[row.gate_id]
         waits = [(board.made_at, gate.wait_s[1])] if gate.wait_s is not None else []
         waits += [(ahead.at, ahead.wait_s[1]) for ahead in gate.ahead]
         for at, wait_s in waits:
             if wait_s is not None:
                 _travel(payload, corridor, site, length_km, at, free_s + wait_s, free_s, is_forecast=True)
+    if payload.find(_name("roa:physicalQuantity")) is None:
+        return None
     return _write(payload)
 
 

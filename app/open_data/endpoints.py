@@ -128,7 +128,7 @@ async def read_parking(board: BoardDep) -> Response:
 def read_travel_times(board: BoardDep, session: SessionDep, corridor: CorridorDep) -> Response:
     """Travel times to the gates, measured and foreseen, as a DATEX II v3 ElaboratedDataPublication; 404 before the
     first is measured."""
-    measured = [row for row in store.newest_gates(session) if row.travel_s is not None]
-    if not measured:
+    body = datex.travel_times(board, corridor, store.newest_gates(session))
+    if body is None:
         raise NotFoundError("No travel time has been measured yet.")
-    return _xml(datex.travel_times(board, corridor, measured))
+    return _xml(body)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from lxml import etree
+from sqlalchemy import text
 
 from app.gates.vocabulary import GoodsClass
 from app.open_data.datex import NAMESPACES
@@ -86,15 +87,25 @@ def test_parking_has_the_free_places(client: TestClient, board: Runtime) -> None
 
 
 def test_travel_times_measured_and_foreseen(client: TestClient, board: Runtime) -> None:
+    with board.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE app.public_gate SET measured_share = 0.5, travel_s = 4000 WHERE gate_id = 'huu-nghi'")
+        )
     found = read(client, "travel-times")
-    rows = client.get("/api/v1/open-data/queues/latest?format=geojson").json()["features"]
-    by_gate = {row["properties"]["gate_id"]: row["properties"] for row in rows}
+    gate = client.get("/api/v1/board").json()["gates"][0]
     quantities = found.findall("roa:physicalQuantity", NAMESPACES)
-    measured = [each for each in quantities if each.findtext("roa:forecast", namespaces=NAMESPACES) == "false"]
-    assert len(measured) == len(by_gate)
-    duration = float(measured[0].findtext(".//roa:travelTime/roa:duration", namespaces=NAMESPACES))
-    assert duration == pytest.approx(by_gate["huu-nghi"]["travel_s"], abs=1)
-    assert len(quantities) > len(measured)
+    measured, foreseen = (
+        [each for each in quantities if each.findtext("roa:forecast", namespaces=NAMESPACES) == is_forecast]
+        for is_forecast in ("false", "true")
+    )
+    assert len(measured) == 1, "at Tân Thanh no position showed a speed: nothing was measured there"
+    duration, free = (
+        float(measured[0].findtext(f".//roa:{name}/roa:duration", namespaces=NAMESPACES))
+        for name in ("travelTime", "freeFlowTravelTime")
+    )
+    assert duration == 4000.0
+    now = float(foreseen[0].findtext(".//roa:travelTime/roa:duration", namespaces=NAMESPACES))
+    assert now == pytest.approx(free + gate["wait_s"][1], abs=1.5)
 
 
 def test_an_empty_platform(client: TestClient) -> None:
