@@ -36,6 +36,10 @@ messages:
 settings:
     {{ bin }}/python -m docs.make_settings
 
+# docs/api.txt from the API itself; says what has to be written down before something may go
+api:
+    {{ bin }}/python -m docs.make_api
+
 # docs/commands.md from the commands themselves
 commands:
     {{ bin }}/python -m docs.make_commands

@@ -157,6 +157,34 @@ def run_mqtt_gateway(settings: Settings, broker: str, *, plates_only: bool = Fal
     asyncio.run(listen())
 
 
+def run_traccar_source(settings: Settings) -> None:
+    """Read a Traccar server until told to stop; raises UnavailableError if none is set."""
+    import asyncio
+
+    from app.ops.migrate import check_schema
+    from app.platform.collector import spare_what_stays
+    from app.platform.runtime import Runtime
+    from app.settings import GatewaySettings
+    from app.tracking.fix_intake import open_fix_intake
+    from app.tracking.mqtt_gateway import run_until_signal
+    from app.tracking.traccar_source import TraccarSource
+    from geo.errors import UnavailableError
+
+    gateways = GatewaySettings()
+    token, gateway_token = gateways.traccar_token.get_secret_value(), gateways.traccar_gateway_token.get_secret_value()
+    if not gateways.traccar_url or not token:
+        raise UnavailableError("Set CUAKHAU_TRACCAR_URL and CUAKHAU_TRACCAR_TOKEN.")
+    check_schema(settings)
+    runtime = Runtime.open(settings, part="traccar")
+
+    async def listen() -> None:
+        intake = open_fix_intake(runtime)
+        await run_until_signal(TraccarSource(gateways.traccar_url, token, intake, gateway_token or None))
+
+    spare_what_stays()
+    asyncio.run(listen())
+
+
 def run_terminal_gateway(settings: Settings, protocol: str, host: str, port: int) -> None:
     """Run the gateway of one protocol of trackers until told to stop."""
     import uvloop

@@ -128,6 +128,18 @@ def mqtt(
 
 
 @app.command()
+def traccar(data_dir: DataDir = VAR) -> None:
+    """Read positions off the Traccar server of CUAKHAU_TRACCAR_URL, with CUAKHAU_TRACCAR_TOKEN, until Ctrl-C."""
+    from app import bootstrap
+    from app.ops import logs
+    from app.ops.running import find_settings
+
+    settings = find_settings(data_dir)
+    logs.configure("traccar")
+    bootstrap.run_traccar_source(settings)
+
+
+@app.command()
 def jt808(port: TerminalPort = 8808, host: TerminalHost = "", data_dir: DataDir = VAR) -> None:
     """Run the gateway of trackers that speak JT/T 808 (2013 and 2019) over TCP, until Ctrl-C."""
     _run_terminal_gateway("jt808", host, port, data_dir)

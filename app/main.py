@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from app.integrations.registry import make_neighbours
 from app.large_bodies import LARGE_BODIES
+from app.open_data import ogc_door
 from app.platform import errors
 from app.platform.errors import problems
 from app.platform.json import JsonObject
@@ -27,6 +28,7 @@ from app.tracking.positions import SILENT_AFTER
 from app.transshipments.vocabulary import TransshipmentStatus
 from app.trips.rejudging import rejudge
 from app.trips.vocabulary import Regime, Stage
+from app.web import api_description
 from app.web.assets import Assets
 from app.web.bodies import BoundedBodies
 from app.web.draining import Draining
@@ -164,6 +166,7 @@ ROUTERS = (
     "privacy.endpoints",
     "privacy.pages",
     "public.security_pages",
+    "open_data.endpoints",
 )
 """The modules of resources (`…endpoints`) and pages (`…pages`), in the order in which their routes are tried: what is
 asked for most comes first, for all that are tried before cost a millisecond."""
@@ -209,6 +212,7 @@ TAGS = [
     },
     {"name": "neighbours", "description": "Systems of others: how they do, messages that were given up."},
     {"name": "privacy", "description": "What is kept of persons: how long, holds, export, erasure."},
+    {"name": "open data", "description": "What everybody may know: files of a day, DATEX II. Nobody signs in."},
     {"name": "planning", "description": "Settings of the gates, what-if scenarios."},
     {"name": "events", "description": "Server-sent events."},
 ]
@@ -234,6 +238,7 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
                 opened = app.state.runtime = Runtime.open(settings, part="web")
                 stack.callback(opened.close)
                 stack.push_async_callback(opened.async_redis.aclose)
+            stack.push_async_callback(ogc_door.close_pool, app)
             app.state.live = await stack.enter_async_context(Live(opened))
             yield
 
@@ -245,6 +250,7 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=api_description.operation_id,
         lifespan=lifespan,
     )
     app.state.runtime = runtime
@@ -260,7 +266,8 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
     errors.install(app)
     assets.mount(app)
     _include_routers(app)
-    _describe_security(app)
+    app.mount(ogc_door.PATH, ogc_door.OgcDoor(), name="ogc")
+    _describe(app)
     app.add_middleware(SelectiveGZip)
     app.state.base_map = BaseMap.of(settings.base_map_url)
     map_hosts = [*app.state.base_map.hosts, *filter(None, [origin_of(settings.satellite_url)])]
@@ -287,23 +294,14 @@ def work_on(app: FastAPI, sheets: Sheets) -> None:
     app.state.vehicle_listener = partial(rejudge, sheets.presence)
 
 
-def _describe_security(app: FastAPI) -> None:
-    """Say in the OpenAPI document how to sign in."""
+def _describe(app: FastAPI) -> None:
+    """Make the OpenAPI document fit for those who generate clients from it."""
     generate = app.openapi
 
     def openapi() -> JsonObject:
-        schema = generate()
-        schema.setdefault("components", {})["securitySchemes"] = {
-            "token": {"type": "http", "scheme": "bearer", "description": "From POST /api/v1/tokens."},
-            "session": {
-                "type": "apiKey",
-                "in": "cookie",
-                "name": "session",
-                "description": "Pages; changes also need the header X-CSRF-Token.",
-            },
-        }
-        schema["security"] = [{"token": []}, {"session": []}]
-        return schema
+        if app.openapi_schema is None:
+            app.openapi_schema = api_description.describe(generate())
+        return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 

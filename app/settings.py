@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     """The database as the application's role, which owns nothing."""
     migration_database_url: SecretStr = Field(SecretStr(""), validation_alias="MIGRATION_DATABASE_URL")
     """The same database as its owner, for migrations, backups and restoring alone; empty: `DATABASE_URL` does all."""
+    open_database_url: SecretStr = Field(SecretStr(""), validation_alias="OPEN_DATABASE_URL")
+    """The same database as a role that reads the views for everybody and nothing else, for `/ogc`; empty: not served.
+    """
     redis_url: SecretStr = Field(SecretStr(""), validation_alias="REDIS_URL")
     """Redis, one server or a cluster (`redis+cluster://…`)."""
     data_dir: Path = Path("var")
@@ -313,6 +316,15 @@ class GatewaySettings(BaseSettings):
     """Port for trackers that speak H02."""
     mqtt_url: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("MQTT_URL", "CUAKHAU_MQTT_URL"))
     """`mqtt://[user:password@]host[:port]` or `mqtts://…`"""
+
+    traccar_url: str = Field("", validation_alias="CUAKHAU_TRACCAR_URL", pattern="^(|https?://[^/]+)$")
+    """A Traccar server that is read as a source of positions, such as `https://traccar.example`; empty: none."""
+    traccar_token: SecretStr = Field(SecretStr(""), validation_alias="CUAKHAU_TRACCAR_TOKEN")
+    """The token of a user of it, who sees the devices that are to be read."""
+    traccar_gateway_token: SecretStr = Field(SecretStr(""), validation_alias="CUAKHAU_TRACCAR_GATEWAY_TOKEN")
+    """A token of `cuakhau gateway NAME`, where it knows devices by IMEI; empty: by the identifiers handed out here."""
+    public_mqtt_url: SecretStr = Field(SecretStr(""), validation_alias="CUAKHAU_PUBLIC_MQTT_URL")
+    """Where changes of the public board are published, for anybody whom that broker lets in; empty: nowhere."""
 
     def terminal_ports(self) -> dict[str, int]:
         """The port of each protocol of trackers that is wanted."""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 Record = TypeVar("Record")
 POOL_TIMEOUT_S = 2.0
-SCHEMAS = ("geo", "routing", "capacity", "ingest", "app")
-"""One PostgreSQL schema a package, each named like it."""
+SCHEMAS = ("geo", "routing", "capacity", "ingest", "app", "open_data")
+"""One PostgreSQL schema a package, each named like it; the last holds the views that everybody may read."""
 
 
 _NOTICE_A_CUT = {

@@ -228,6 +228,7 @@ def settings(servers: ServerUrls, tmp_path: Path) -> Settings:
     return Settings(  # type: ignore[call-arg]
         DATABASE_URL=servers.database_url,
         MIGRATION_DATABASE_URL=servers.owner_url,
+        OPEN_DATABASE_URL=servers.open_database_url,
         REDIS_URL=servers.redis_url,
         demo=True,
         data_dir=tmp_path,

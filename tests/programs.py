@@ -48,6 +48,16 @@ def find_program(name: str) -> str | None:
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:{UNPACKED}")
 
 
+def has_gis() -> bool:
+    """Whether GDAL's `ogrinfo` is installed."""
+    return find_program("ogrinfo") is not None
+
+
+def has_clients() -> bool:
+    """Whether what makes and checks a TypeScript client is installed."""
+    return (ROOT / "tests" / "clients" / "node_modules" / ".installed").exists()
+
+
 def has_deployment() -> bool:
     """Whether what reads the files of `deploy/` is there: nginx, Caddy, promtool, systemd-analyze."""
     return all(map(find_program, DEPLOYMENT))
@@ -69,6 +79,8 @@ def has_browser() -> bool:
 CHECKS: dict[str, Callable[[], bool]] = {
     "servers": has_servers,
     "broker": has_broker,
+    "gis": has_gis,
+    "clients": has_clients,
     "browser": has_browser,
     "deployment": has_deployment,
 }

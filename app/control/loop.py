@@ -23,11 +23,12 @@ from app.declarations.import_work import ImportRunner
 from app.forecasting import engine_state
 from app.integrations.registry import make_neighbours
 from app.integrations.running import Exchanges
+from app.open_data.mqtt_publisher import BoardPublisher
 from app.ops.keeping import EVERY_S, Keeper
 from app.planning.scenarios import ScenarioRunner
 from app.platform.runtime import Runtime
 from app.platform.steps import log
-from app.settings import NeighbourSettings, OperationsSettings
+from app.settings import GatewaySettings, NeighbourSettings, OperationsSettings
 from app.sheets.service import Sheets
 
 LOCK_KEY = 0x434B53  # "CKS"
@@ -89,6 +90,7 @@ def _lead(runtime: Runtime, sheets: Sheets, connection: Connection, stop: thread
     keeping.start()
     exchanges = Exchanges(runtime, make_neighbours(sheets), NeighbourSettings())
     exchanges.start()
+    publishing = _start_publishing(runtime, over)
     try:
         while not stop.is_set():
             started = time.monotonic()
@@ -105,6 +107,19 @@ def _lead(runtime: Runtime, sheets: Sheets, connection: Connection, stop: thread
         importer.join(timeout=10.0)
         keeper.stop()
         keeping.join(timeout=10.0)
+        if publishing is not None:
+            publishing.join(timeout=10.0)
+
+
+def _start_publishing(runtime: Runtime, over: threading.Event) -> threading.Thread | None:
+    """What changes on the public board, to a broker of the operator's; a thread of its own, for brokers are away."""
+    url = GatewaySettings().public_mqtt_url.get_secret_value()
+    if not url:
+        return None
+    publisher = BoardPublisher(runtime, url)
+    thread = threading.Thread(target=publisher.keep_publishing, args=(over,), name="public_mqtt", daemon=True)
+    thread.start()
+    return thread
 
 
 def _every_minute(runtime: Runtime, minute: Minute, over: threading.Event) -> None:

@@ -24,6 +24,7 @@ from app.integrations import service as integrations
 from app.measures import order_effects
 from app.measures import service as measures_service
 from app.notifications import service as notifications
+from app.open_data.figures import FigureKeeper
 from app.platform import audit_heads, idempotency, outbox
 from app.platform.runtime import Runtime
 from app.platform.steps import Round, StepResult, gauge, log
@@ -63,13 +64,18 @@ class Minute:
     runtime: Runtime
     network: Network
     places: Places
+    figures: FigureKeeper
     tails_km: dict[str, float] = field(default_factory=dict)
     looked: dict[str, datetime] = field(default_factory=dict)
 
     @classmethod
     def of(cls, runtime: Runtime) -> Minute:
         """Compile the corridor once."""
-        return cls(runtime, build_network(runtime.corridor), Places.of(runtime.corridor))
+        corridor, figures = (
+            runtime.corridor,
+            FigureKeeper(runtime.corridor, runtime.settings.demo, runtime.settings.public_url),
+        )
+        return cls(runtime, build_network(corridor), Places.of(corridor), figures)
 
     def run(self) -> Round:
         """One minute; what became of its steps."""
@@ -90,6 +96,7 @@ class Minute:
         minute.run("bookings", self._keep_bookings, corridor)
         minute.run("queue_places", self._keep_places, corridor)
         plan = minute.run("yard_plan", self._plan, corridor, published)
+        minute.run("public_figures", self.figures.keep)
         minute.run("advice", partial(self._advise, saved.value_or(None)), published)
         minute.run("order_effects", self._keep_effects, corridor)
         minute.run("measures", self._try_measures, corridor, published)

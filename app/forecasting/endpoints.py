@@ -64,7 +64,7 @@ ANSWERS: dict[int | str, JsonObject] = {
 }
 
 
-@router.get("/latest", response_class=Response, responses=ANSWERS)
+@router.get("/latest", response_model=ForecastOut, responses=ANSWERS)
 def read_latest(
     request: Request,
     gate: Gate,
@@ -86,7 +86,7 @@ def read_latest(
     return answer(shown, f"{gate}-{found.forecast_id}-{wording.language}", if_none_match)
 
 
-@router.get("/yards", response_class=Response, responses={200: {"content": {"application/json": {}}}})
+@router.get("/yards", response_model=YardForecasts)
 def read_yards(
     request: Request, session: SessionDep, _principal: Reader, if_none_match: Annotated[str, Header()] = ""
 ) -> Response:
@@ -105,7 +105,7 @@ def read_yards(
     return answer(YardForecasts(items), f"yards-{newest}-{wording.language}", if_none_match)
 
 
-@router.get("", responses=problems(404, 422))
+@router.get("", response_model=KeptForecasts, responses=problems(404, 422))
 def list_kept(
     gate: Gate,
     from_: Annotated[Moment, Query(alias="from")],

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Self
+from typing import Annotated, Final, Self, TypeAlias
 
 import numpy as np
+from pydantic import GetPydanticSchema, WithJsonSchema
+from pydantic_core import core_schema
 
 from app.dispatch.policy import AdvicePolicy
 from app.dispatch.severity import severities
@@ -20,6 +22,15 @@ from routing.store import GateForecast, QueueObservation, YardForecast
 
 LEADS_S: Final = (0.0, 1800.0, 3600.0, 7200.0, 10800.0, 21600.0)
 """Lead times of which a kept forecast is told in lists."""
+
+
+_NUMBER: Final = {"anyOf": [{"type": "number"}, {"type": "null"}]}
+Grid: TypeAlias = Annotated[
+    FloatArray,
+    GetPydanticSchema(lambda _source, _handler: core_schema.any_schema()),
+    WithJsonSchema({"type": "array", "items": {"type": "array", "items": _NUMBER}}),
+]
+"""Numbers by [quantile][time], as they are written without being checked again."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +57,9 @@ class ForecastOut:
     step_s: float
     horizon_s: float
     quantiles: tuple[float, ...]
-    queue_veh: FloatArray
-    wait_s: FloatArray
-    tail_km: FloatArray
+    queue_veh: Grid
+    wait_s: Grid
+    tail_km: Grid
     seed: int
     runs: int
     code_version: str
@@ -105,7 +116,7 @@ class YardForecastOut:
     made_at: str
     step_s: float
     quantiles: tuple[float, ...]
-    occupancy_veh: FloatArray
+    occupancy_veh: Grid
     fallbacks: tuple[FallbackOut, ...]
 
     @classmethod
@@ -129,9 +140,9 @@ class KeptForecast:
     forecast_id: int
     made_at: str
     seed: int
-    queue_veh: FloatArray
-    wait_s: FloatArray
-    tail_km: FloatArray
+    queue_veh: Grid
+    wait_s: Grid
+    tail_km: Grid
     severity: list[Severity | None]
 
     @classmethod

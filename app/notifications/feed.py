@@ -44,8 +44,11 @@ WEBHOOK_TYPES: Final = {
     "booking": "booking.changed",
     "gate_notice": "gate.notice",
     "prefilled": "declaration.prefilled",
+    "board": "board.changed",
 }
 """Event of the platform → type of the message that an enterprise's system gets."""
+PUBLIC: Final = frozenset({"board"})
+"""Events that are about nobody: for every webhook that asks for them."""
 
 
 REGISTER_SUBJECT: Final = (
@@ -202,7 +205,9 @@ def _concerns(audience: Audience, account: store.Follower) -> bool:
 def _queue_deliveries(
     session: Session, rows: Sequence[OutboxRow], audiences: Mapping[int, Audience], now: datetime
 ) -> None:
-    webhooks = store.webhooks_of(session, _all(audience.organisations for audience in audiences.values()))
+    organisations = _all(audience.organisations for audience in audiences.values())
+    public = {WEBHOOK_TYPES[row.type] for row in rows if row.type in PUBLIC}
+    webhooks = store.webhooks_of(session, organisations, public)
     if not webhooks:
         return
     names = store.trip_names(session, {trip_id for row in rows if (trip_id := _trip_id(row)) is not None})
@@ -212,7 +217,7 @@ def _queue_deliveries(
             delivery(webhook.webhook_id, row, names, now)
             for row in rows
             for webhook in webhooks
-            if webhook.organisation_id in audiences[row.event_id].organisations
+            if (row.type in PUBLIC or webhook.organisation_id in audiences[row.event_id].organisations)
             and WEBHOOK_TYPES[row.type] in webhook.events
             and webhook.created_at <= row.at
         ],

@@ -22,6 +22,7 @@ EventType = Literal[
     "register.changed",
     "device.event",
     "booking.changed",
+    "board.changed",
     "gate.notice",
     "declaration.prefilled",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from sqlalchemy import and_, func, or_, select, text, update
+from sqlalchemy import and_, any_, false, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -234,11 +234,16 @@ def insert_webhook(session: Session, row: WebhookRow) -> WebhookRow:
     return row
 
 
-def webhooks_of(session: Session, organisation_ids: Collection[int]) -> Sequence[WebhookRow]:
-    """The webhooks in use of some organisations."""
-    if not organisation_ids:
+def webhooks_of(
+    session: Session, organisation_ids: Collection[int], types: Collection[str] = ()
+) -> Sequence[WebhookRow]:
+    """The webhooks in use of some organisations, and those of any that ask for one of `types`."""
+    if not organisation_ids and not types:
         return ()
-    query = select(WebhookRow).where(WebhookRow.organisation_id.in_(organisation_ids), WebhookRow.removed_at.is_(None))
+    asks = or_(false(), *(literal(name) == any_(WebhookRow.events) for name in types))
+    query = select(WebhookRow).where(
+        or_(WebhookRow.organisation_id.in_(organisation_ids), asks), WebhookRow.removed_at.is_(None)
+    )
     return session.scalars(query.order_by(WebhookRow.webhook_id)).all()
 
 

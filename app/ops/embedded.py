@@ -5,9 +5,9 @@ Both listen on loopback only, with passwords made at the first start, keep their
 directory, and stop with the process that started them, even if that is killed: the kernel signals
 them (`setpriv --pdeathsig`, prctl(2) PR_SET_PDEATHSIG).
 
-Who they run as and how they reach their folders: `app.ops.server_user`. PostgreSQL has three roles: its own
-superuser, which only this module uses, to make the two others at each start; the owner of the schemas, who migrates;
-and the application's, which owns nothing (`app.ops.roles_store`).
+Who they run as and how they reach their folders: `app.ops.server_user`. PostgreSQL has four roles: its own
+superuser, which only this module uses, to make the others at each start; the owner of the schemas, who migrates; the
+application's, which owns nothing; and that of open data, which reads a few views (`app.ops.roles_store`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.ops import roles_store
-from app.ops.roles_store import APP_ROLE, OWNER_ROLE
+from app.ops.roles_store import APP_ROLE, OPEN_ROLE, OWNER_ROLE
 from app.ops.server_user import (
     PRIVATE_UMASK,
     adopt,
@@ -67,17 +67,19 @@ class ServerUrls:
     """Where the two servers answer; the URLs carry passwords.
 
     `database_url` is the application's, `migration_database_url` the owner's; empty: the same role does both.
+    `open_database_url` is that of the role which reads the views for everybody; empty: these are not served.
     """
 
     database_url: str
     redis_url: str
     migration_database_url: str = ""
+    open_database_url: str = ""
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str]) -> ServerUrls:
-        """The servers that `DATABASE_URL`, `MIGRATION_DATABASE_URL` and `REDIS_URL` name."""
-        owner = environment.get("MIGRATION_DATABASE_URL", "")
-        return cls(environment["DATABASE_URL"], environment["REDIS_URL"], owner)
+        """The servers that `DATABASE_URL`, `MIGRATION_DATABASE_URL`, `OPEN_DATABASE_URL` and `REDIS_URL` name."""
+        owner, reader = environment.get("MIGRATION_DATABASE_URL", ""), environment.get("OPEN_DATABASE_URL", "")
+        return cls(environment["DATABASE_URL"], environment["REDIS_URL"], owner, reader)
 
     @property
     def owner_url(self) -> str:
@@ -139,6 +141,7 @@ class EmbeddedServers:
                 f"postgresql://{APP_ROLE}:{secret[APP_ROLE]}@{place}",
                 f"redis://:{secret['redis']}@127.0.0.1:{self._ports[Server.REDIS]}/0",
                 f"postgresql://{OWNER_ROLE}:{secret[OWNER_ROLE]}@{place}",
+                f"postgresql://{OPEN_ROLE}:{secret[OPEN_ROLE]}@{place}",
             )
             self._await_postgres(self._ports[Server.POSTGRES], secret)
             self._await_redis(urls.redis_url)
@@ -198,7 +201,7 @@ class EmbeddedServers:
     def _credentials(self) -> dict[str, str]:
         path = self.data_dir / "embedded.json"
         known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-        wanted = [*Server, OWNER_ROLE, APP_ROLE]
+        wanted = [*Server, OWNER_ROLE, APP_ROLE, OPEN_ROLE]
         if not known.keys() >= set(wanted):
             known = {name: secrets.token_urlsafe(24) for name in wanted} | known
             write_private(path, json.dumps(known))
@@ -325,7 +328,7 @@ class EmbeddedServers:
             return contextlib.closing(made)
 
         with connect("template1") as server:
-            roles_store.make_roles(server, {role: secret[role] for role in (OWNER_ROLE, APP_ROLE)})
+            roles_store.make_roles(server, {role: secret[role] for role in (OWNER_ROLE, APP_ROLE, OPEN_ROLE)})
             roles_store.add_postgis(server)
         with connect("postgres") as server:  # a database cannot be copied while somebody is in the template
             roles_store.make_database(server, DATABASE)

@@ -29,6 +29,7 @@ def upgrade(engine: Engine, revision: str = "head", *, app_role: str = roles_sto
         refuse_newer(connection)
         command.upgrade(_config(connection), revision)
         roles_store.grant_rows(connection, app_role)
+        roles_store.grant_views(connection)
 
 
 def downgrade(engine: Engine, revision: str) -> None:

@@ -5,6 +5,7 @@
 | the server's own (superuser) | PostGIS | make roles; used by nothing but the start of the private server |
 | owner (`MIGRATION_DATABASE_URL`) | the database, its schemas, tables and functions | migrate, back up, restore |
 | application (`DATABASE_URL`) | nothing | read and write rows; the audit log: read and add |
+| open data (`OPEN_DATABASE_URL`) | nothing | read the views of the schema `open_data`, and nothing else |
 
 What the application needs beyond rows, it asks for by functions of the owner's (`SECURITY DEFINER`), each as narrow as
 the need: days of fixes are made and dropped by `ingest.add_fix_day` and `ingest.drop_fix_day`.
@@ -23,6 +24,8 @@ from geo.database import SCHEMAS
 
 OWNER_ROLE: Final = "cuakhau_owner"
 APP_ROLE: Final = "cuakhau_app"
+OPEN_ROLE: Final = "cuakhau_open"
+OPEN_SCHEMA: Final = "open_data"
 INSERT_ONLY: Final = ("app.audit", "app.audit_head")
 """Tables that the application adds to and never changes."""
 
@@ -39,7 +42,7 @@ class RoleRights:
 
 
 def make_roles(server: Psycopg2Connection, passwords: dict[str, str]) -> None:
-    """Let the owner and the application sign in with their passwords, and with no more power than they need.
+    """Let the roles of the platform sign in with their passwords, and with no more power than they need.
 
     `server` is a superuser's connection, `passwords` are by name of role. The owner may make databases, so that a
     backup can be tried by restoring it, and leave out foreign keys while it copies rows in.
@@ -57,6 +60,8 @@ def make_roles(server: Psycopg2Connection, passwords: dict[str, str]) -> None:
                 ),
                 (password,),
             )
+            if role == OPEN_ROLE:
+                cursor.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(name))
         cursor.execute(
             sql.SQL("GRANT SET ON PARAMETER session_replication_role TO {}").format(sql.Identifier(OWNER_ROLE))
         )
@@ -117,7 +122,8 @@ def grant_rows(connection: Connection, role: str) -> bool:
     if known is None or connection.scalar(text("SELECT current_user")) == role:
         return False
     quoted = connection.dialect.identifier_preparer.quote(role)
-    schemas = ", ".join(SCHEMAS)
+    present = connection.scalars(text("SELECT nspname FROM pg_namespace WHERE nspname = ANY(:s)"), {"s": list(SCHEMAS)})
+    schemas = ", ".join(sorted(present))
     statements = [
         f"GRANT USAGE ON SCHEMA {schemas}, public TO {quoted}",
         f"REVOKE ALL ON ALL TABLES IN SCHEMA {schemas} FROM {quoted}",
@@ -133,6 +139,17 @@ def grant_rows(connection: Connection, role: str) -> bool:
     ]
     for statement in statements:
         connection.execute(text(statement))
+    return True
+
+
+def grant_views(connection: Connection, role: str = OPEN_ROLE) -> bool:
+    """Let `role` read the views for everybody, and nothing else; whether there are both. Run as `grant_rows`."""
+    known = connection.scalar(text("SELECT oid FROM pg_roles WHERE rolname = :role"), {"role": role})
+    if known is None or connection.scalar(text("SELECT to_regnamespace(:s)"), {"s": OPEN_SCHEMA}) is None:
+        return False
+    quoted = connection.dialect.identifier_preparer.quote(role)
+    connection.execute(text(f"GRANT USAGE ON SCHEMA {OPEN_SCHEMA}, public TO {quoted}"))
+    connection.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA {OPEN_SCHEMA} TO {quoted}"))
     return True
 
 

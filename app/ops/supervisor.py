@@ -154,6 +154,7 @@ class Supervisor:
         environment |= {
             "DATABASE_URL": urls.database_url,
             "REDIS_URL": urls.redis_url,
+            "OPEN_DATABASE_URL": urls.open_database_url,
             "CUAKHAU_DATA_DIR": str(self.data_dir),
             "CUAKHAU_DEMO": "1" if self.demo else "0",
             "CUAKHAU_HOST": self.host,
@@ -233,6 +234,8 @@ class Supervisor:
         parts = [self._part(name, environment, name, "--port", str(port)) for name, port in ports.items()]
         if settings.mqtt_url.get_secret_value():  # the process reads it by itself: an argument would show the password
             parts.append(self._part("mqtt", environment, "mqtt"))
+        if settings.traccar_url:
+            parts.append(self._part("traccar", environment, "traccar"))
         return parts
 
     def _warn(self, text: str) -> None:

@@ -82,7 +82,7 @@ def problem(status: int, detail: str, *, headers: dict[str, str] | None = None, 
 
 def problems(*statuses: int) -> dict[int | str, JsonObject]:
     """The OpenAPI entries of the problem details a route may answer, beside 400, 401, 403 and 422."""
-    schema = {"type": "object", "properties": {name: {"type": "string"} for name in ("type", "title", "detail")}}
+    schema = {"$ref": "#/components/schemas/Problem"}  # described in `app.web.api_description`
     return {
         status: {"description": TITLES[status], "content": {"application/problem+json": {"schema": schema}}}
         for status in sorted({400, 401, 403, 422, *statuses})

@@ -154,6 +154,7 @@ _RULES: Final = (
     *_by("app.forecasting.skill_scoring", 60, _PLATFORM, "app.forecast_skill"),
     *_kept(RetentionBasis.FIGURES, _PLATFORM, "app.bulletin", "app.day_figure", "app.arrival_hour"),
     *_kept(RetentionBasis.FIGURES, _PLATFORM, "routing.queue_observation"),
+    *(_aged(f"app.public_{name}", "slot", 2 * YEAR_DAYS, _PLATFORM) for name in ("gate", "yard", "forecast")),
     _aged("routing.scenario_run", "created_at", 2 * YEAR_DAYS, _WORK),
     _aged("routing.calibration", "made_at", 3 * YEAR_DAYS, _PLATFORM),
     *_kept(RetentionBasis.STATE, _PLATFORM, "app.forecast_track", "app.stay_estimate", "capacity.yard_state"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import problems
+from app.platform.table_answers import CSV, WantsCsv, csv_answer
 from app.reporting import day_figures
 from app.reporting.endpoints import Gate, ReaderDep, Since, Until, days_of
 
@@ -51,18 +52,23 @@ class GateDays(BaseModel):
     items: list[GateDayOut]
 
 
-@router.get("/days", responses=problems())
+@router.get("/days", response_model=GateDays, responses=problems() | CSV)
 def get_days(
     principal: ReaderDep,
     session: SessionDep,
     clock: ClockDep,
     corridor: CorridorDep,
+    is_csv: WantsCsv,
     gate: Gate = None,
     since: Since = None,
     until: Until = None,
-) -> GateDays:
+) -> GateDays | Response:
     """Arrivals, in, out, turned back and standing trucks of each gate and class of goods, 20:00 to 20:00."""
     now, gates = clock.now(), [site.site_id for site in corridor.gates()]
     first, last = days_of(since, until, day_figures.notice_day(now))
     found = day_figures.list_days(session, principal, gates, gate_id=gate, first=first, last=last, now=now)
-    return GateDays(items=[GateDayOut.model_validate(day) for day in found])
+    items = [GateDayOut.model_validate(day) for day in found]
+    if is_csv:
+        rows = (figures for item in items for figures in [item.total, *item.by_goods])
+        return csv_answer(f"days-{first}-{last}", FiguresOut, rows)
+    return GateDays(items=items)

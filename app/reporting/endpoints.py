@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import problems
 from app.platform.fields import PlainText
 from app.platform.permissions import Principal
+from app.platform.table_answers import CSV, WantsCsv, csv_answer, table_answer
 from app.reporting import bulletin, statistics
 from app.reporting.schemas import BulletinOut, Bulletins, StepTimeOut, StepTimes, WaitOut, Waits
 from geo.errors import InvalidInputError
@@ -38,20 +39,24 @@ def days_of(since: date | None, until: date | None, today: date) -> tuple[date, 
     return since or last - timedelta(days=6), last
 
 
-@router.get("/steps", responses=problems())
+@router.get("/steps", response_model=StepTimes, responses=problems() | CSV)
 def get_step_times(
     principal: ReaderDep,
     session: SessionDep,
     clock: ClockDep,
+    is_csv: WantsCsv,
     gate: Gate = None,
     since: Since = None,
     until: Until = None,
-) -> StepTimes:
+) -> StepTimes | Response:
     """Time in each stage and step by gate, agency and hour."""
     now = clock.now()
     first, last = days_of(since, until, statistics.local_day(now))
     found = statistics.step_times(session, principal, gate_id=gate, first=first, last=last, now=now)
-    return StepTimes(since=first, until=last, items=[StepTimeOut.model_validate(entry) for entry in found])
+    items = [StepTimeOut.model_validate(entry) for entry in found]
+    if is_csv:
+        return csv_answer(f"steps-{first}-{last}", StepTimeOut, items)
+    return StepTimes(since=first, until=last, items=items)
 
 
 @router.get("/waits", responses=problems())
@@ -63,18 +68,33 @@ def get_waits(
     return Waits(items=[WaitOut.model_validate(wait) for wait in waits])
 
 
-@router.get("/bulletins", responses=problems())
+@router.get("/bulletins", response_model=Bulletins, responses=problems() | CSV)
 def get_bulletins(
     principal: ReaderDep,
     session: SessionDep,
     clock: ClockDep,
     corridor: CorridorDep,
+    is_csv: WantsCsv,
     gate: Gate = None,
     since: Since = None,
     until: Until = None,
-) -> Bulletins:
+) -> Bulletins | Response:
     """The daily bulletin of each gate."""
     now, gates = clock.now(), [site.site_id for site in corridor.gates()]
     first, last = days_of(since, until, statistics.local_day(now))
     found = bulletin.list_bulletins(session, principal, gates, gate_id=gate, first=first, last=last, now=now)
+    if is_csv:
+        columns = ["day", "gate_id", *bulletin.FIGURES, "simulated", "final", "made_at"]
+        rows = (
+            [
+                made.day,
+                made.gate_id,
+                *map(made.figures.get, bulletin.FIGURES),
+                made.simulated,
+                made.is_final,
+                made.made_at,
+            ]
+            for made in found
+        )
+        return table_answer(f"bulletins-{first}-{last}", columns, rows)
     return Bulletins(items=[BulletinOut.model_validate(made) for made in found])

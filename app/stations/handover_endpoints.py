@@ -102,7 +102,7 @@ def hand_over(
 
 
 @router.post("/{handover_id}/take", responses=problems(404, 409))
-def take_over(handover_id: HandoverId, body: TakeIn, action: WriterAction, station: Station = None) -> HandoverList:
+def take_handover(handover_id: HandoverId, body: TakeIn, action: WriterAction, station: Station = None) -> HandoverList:
     """Take a station over with its open points."""
     handover.take_over(action, handover_id, body.remark)
     return handover.list_handovers(action.session, action.actor, station)

@@ -12,7 +12,7 @@ import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import orjson
@@ -172,7 +172,15 @@ class MqttGateway:
                 backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
 
 
-async def run_until_signal(gateway: MqttGateway, stop: asyncio.Event | None = None) -> None:
+class Runs(Protocol):
+    """What runs until it is told to stop."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set."""
+        ...
+
+
+async def run_until_signal(gateway: Runs, stop: asyncio.Event | None = None) -> None:
     """Listen until SIGTERM or SIGINT."""
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()

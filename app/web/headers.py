@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = structlog.get_logger("access")
 
-COMPRESSED_PREFIXES = ("/static/", "/vendor/", "/api/", "/tiles/")
+COMPRESSED_PREFIXES = ("/static/", "/vendor/", "/api/", "/tiles/", "/ogc/")
 """Pages are left out: a page holds the CSRF token beside text a stranger may choose, which compression would
 let guess (BREACH, CVE-2013-3587)."""
 
@@ -90,7 +90,7 @@ DOORS = "/gps/"
 and what the doors do is counted, not logged line by line."""
 
 
-SHARED_PREFIXES = ("/static/", "/vendor/", "/tiles/", "/api/v1/corridor", "/api/v1/forecasts", "/t/")
+SHARED_PREFIXES = ("/static/", "/vendor/", "/tiles/", "/ogc/", "/api/v1/corridor", "/api/v1/forecasts", "/t/")
 """What is the same for everybody, so that a browser may keep it: files, roads and sites, forecasts, public codes."""
 
 

@@ -225,6 +225,7 @@ def test_one_failing_step_does_not_stop_the_others(ready: Runtime, monkeypatch: 
         "judge_advice",
         "bookings",
         "queue_places",
+        "public_figures",
         "order_effects",
         "expiry",
         "driving_hours",

@@ -10,8 +10,10 @@ import pytest
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from starlette.routing import Mount
 
 from app.bootstrap import web
+from app.open_data.ogc import make_ogc
 from app.platform import permissions
 from app.platform.permissions import PERMISSIONS, Role
 from app.settings import Settings
@@ -22,6 +24,31 @@ PUBLIC = {
     ("GET", "/board"): "gates and yards, nothing about a truck or a person",
     ("GET", "/board/{gate_id}"): "as the board",
     ("GET", "/api/v1/board"): "as the board",
+    **{
+        ("GET", f"/ogc{path}"): "views for everybody, by a role that reads nothing else"
+        for path in (
+            "/",
+            "/conformance",
+            "/collections",
+            "/collections/{collectionId}",
+            "/collections/{collectionId}/queryables",
+            "/collections/{collectionId}/items",
+            "/collections/{collectionId}/items/{itemId}",
+            "/tileMatrixSets",
+            "/tileMatrixSets/{tileMatrixSetId}",
+            "/collections/{collectionId}/tiles",
+            "/collections/{collectionId}/tiles/{tileMatrixSetId}",
+            "/collections/{collectionId}/tiles/{tileMatrixSetId}/{z}/{x}/{y}",
+            "/collections/{collectionId}/tiles/{tileMatrixSetId}/tilejson.json",
+            "/collections/{collectionId}/tiles/{tileMatrixSetId}/style.json",
+        )
+    },
+    ("GET", "/api/v1/open-data"): "what the columns of open data say",
+    ("GET", "/api/v1/open-data/{name}/latest"): "what the board said last",
+    ("GET", "/api/v1/open-data/{name}/days/{day}"): "what the board said",
+    ("GET", "/api/v1/datex/situations"): "as the board",
+    ("GET", "/api/v1/datex/parking"): "as the board",
+    ("GET", "/api/v1/datex/travel-times"): "as the board, and speeds of roads",
     ("GET", "/signin"): "the form",
     ("POST", "/signin"): "who knows the password",
     ("POST", "/signin/passkey/options"): "a question to a passkey, which answers it or not",
@@ -76,6 +103,16 @@ def routes(app: FastAPI) -> Iterator[tuple[str, APIRoute]]:
             yield method, route
 
 
+def paths_of(app: FastAPI) -> Iterator[tuple[str, str, Dependant]]:
+    """Method, whole path and dependencies of every route, those below `/ogc` among them."""
+    for method, route in routes(app):
+        yield method, route.path, route.dependant
+    mounted = {route.path for route in app.routes if isinstance(route, Mount)}
+    assert mounted == {"/ogc", "/static", "/vendor"}, "an application below another: its routes must be walked here"
+    for method, route in routes(make_ogc()):
+        yield method, f"/ogc{route.path}", route.dependant
+
+
 def walk(items) -> Iterator[APIRoute]:
     for item in items:
         if isinstance(item, APIRoute):
@@ -100,13 +137,13 @@ def test_the_walk_sees_the_routes(app):
 
 
 def test_every_route_names_its_act_or_is_public(app):
-    bare = {(method, route.path) for method, route in routes(app) if not acts_of(route.dependant)}
+    bare = {(method, path) for method, path, dependant in paths_of(app) if not acts_of(dependant)}
     assert bare <= set(PUBLIC), f"neither an act nor in PUBLIC: {sorted(bare - set(PUBLIC))}"
     assert set(PUBLIC) <= bare, f"in PUBLIC, but no such route: {sorted(set(PUBLIC) - bare)}"
 
 
 def test_no_public_route_asks_for_an_act(app):
-    acting = {(method, route.path) for method, route in routes(app) if acts_of(route.dependant)}
+    acting = {(method, path) for method, path, dependant in paths_of(app) if acts_of(dependant)}
     assert not acting & set(PUBLIC)
 
 

@@ -1,0 +1,1 @@
+"""What everybody may know, in the forms that other people's tools read; see docs/open-data.md."""
