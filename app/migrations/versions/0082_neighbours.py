@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0082"
-down_revision = "0078"
+down_revision = "0080"
 branch_labels = None
 depends_on = None
 
