@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from app.gates.vocabulary import System
 from app.integrations.messages import Body, Codec, JsonCodec, Message, read_body
@@ -56,7 +56,7 @@ class Neighbour:
     label: str
     icon: str
     sends: Sequence[type[Body]] = ()
-    takes: Sequence[Incoming[Body] | Incoming[B]] = ()  # type: ignore[valid-type]
+    takes: Sequence[Incoming[Any]] = ()
     system: System | None = None
     is_polled: bool = True
     codec: Codec = field(default_factory=JsonCodec)
