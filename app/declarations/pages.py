@@ -70,9 +70,9 @@ WrittenDep = Annotated[Written, Depends(read_written)]
 
 @router.get("")
 def show_list(
-    request: Request, principal: WriterDep, session: SessionDep, corridor: CorridorDep, before: int | None = None
+    request: Request, principal: ReaderDep, session: SessionDep, corridor: CorridorDep, before: int | None = None
 ) -> Response:
-    """The declarations of the enterprise or the desk."""
+    """The declarations of the enterprise or the gate; of all for who reads them all."""
     page = reading.list_declarations(session, principal, status=None, page=PageRequest(before))
     return render(
         request,

@@ -22,7 +22,7 @@ from app.forecasting.stays import StayEstimate
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.json import JsonObject
 from app.platform.labels import N_
-from app.platform.permissions import Principal
+from app.platform.permissions import Principal, Scope
 from app.web.pages import render
 from app.yards import store
 from app.yards.store import ExpectedTruck
@@ -119,8 +119,9 @@ class YardBoard:
 def show_yard(
     request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: Operator
 ) -> Response:
-    """The page of a yard operator: all yards of the own gate."""
-    boards = yard_boards(session, corridor, principal.gate_id, clock.now())
+    """The page of a yard operator: all yards of the own gate; of every gate for who reads them all."""
+    gates = [gate.site_id for gate in corridor.gates()] if _sees_all(principal) else [principal.gate_id]
+    boards = [board for gate_id in gates for board in yard_boards(session, corridor, gate_id, clock.now())]
     return _render(request, "yards/yard.html", boards=boards)
 
 
@@ -149,6 +150,10 @@ def _render(request: Request, template: str, **context: Any) -> Response:
         booking_states=BookingState.by_name(),
         **context,
     )
+
+
+def _sees_all(principal: Principal) -> bool:
+    return principal.scope("pages.yard") is Scope.ALL
 
 
 def yard_boards(session: Session, corridor: Corridor, gate_id: str | None, now: datetime) -> list[YardBoard]:
