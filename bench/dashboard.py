@@ -214,7 +214,7 @@ def _positions(base_url: str, password: str) -> dict[str, Any]:
 def _page(base_url: str, password: str, feeder: Feeder) -> dict[str, Any]:
     """The page in a browser: time to the map, then frames while nothing and while everything moves."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(f"{base_url}/signin?next=/police")
         page.fill("[name=username]", "officer")
@@ -270,7 +270,7 @@ def _frames(page: Page) -> dict[str, float]:
     }
 
 
-def _chromium() -> str | None:
+def chromium() -> str | None:
     """The system's Chromium, else Playwright's own."""
     return next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), None)
 

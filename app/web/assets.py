@@ -68,7 +68,9 @@ class Assets:
             "@lit/reactive-element": self.vendor("lit-reactive-element", "reactive-element.js"),
             "@lit/reactive-element/": self.vendor("lit-reactive-element", ""),
             "maplibre-gl": self.vendor("maplibre-gl", "maplibre-gl.mjs"),
-            "echarts": self.vendor("echarts", "echarts.esm.min.mjs"),
+            "echarts": "/static/charts/echarts.js",
+            "echarts-common": self.vendor("echarts", "echarts.common.min.js"),
+            "echarts-full": self.vendor("echarts", "echarts.esm.min.mjs"),
         }
         return json.dumps({"imports": imports})
 
