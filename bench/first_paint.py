@@ -2,8 +2,8 @@
 
 The demonstration on this machine, a phone of 360 × 740 points in headless Chromium, slowed as Lighthouse slows it
 (`throttling.mobileSlow4G`: 150 ms a round trip, 1.6 Mbit/s down, 0.75 Mbit/s up, a quarter of the processor), by the
-DevTools protocol. Cold: nothing in the browser's cache; warm: as from the second visit on. The useful paint is when what
-the page is opened for is there: the driver's road, the queue of a gate, the field for the user name.
+DevTools protocol. Cold: nothing in the browser's cache; warm: as from the second visit on. The useful paint is when
+what the page is opened for is there: the driver's road, the queue of a gate, the field for the user name.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ MAX_BYTES: Final = 2**20
 LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 """Without those that are taken for each other."""
 HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
-    "username": ("username", "user name", "tên đăng nhập", "tài khoản", "用户名", "账号"),
+    "username": ("username", "user name", "tên đăng nhập", "tài khoản", "用户名", "账号", "账户"),
     "full_name": ("full_name", "name", "full name", "họ tên", "họ và tên", "tên", "姓名"),
     "role": ("role", "vai trò", "角色"),
     "organisation": ("organisation", "organization", "tổ chức", "đơn vị", "doanh nghiệp", "单位", "组织"),
