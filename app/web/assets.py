@@ -14,11 +14,12 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.responses import Response
-from starlette.routing import Mount, Router
+from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from app.settings import PROJECT_DIR
+from app.web.kit import Kit
 
 APP_DIR = Path(__file__).parents[1]
 SERVED_SUFFIXES = frozenset({".js", ".mjs", ".css", ".woff2"})
@@ -80,22 +81,23 @@ class Assets:
         To be called before the routes are included: a page asks for dozens of files, and each would be compared with
         hundreds of routes first.
         """
+        folders = {
+            name: PROJECT_DIR / "node_modules" / package / folder for name, (package, folder) in PACKAGES.items()
+        }
         packages = [
-            Mount(
-                f"/{name}-{self.versions[name]}",
-                VendorFiles(directory=PROJECT_DIR / "node_modules" / package / folder, check_dir=False),
-            )
-            for name, (package, folder) in PACKAGES.items()
+            Mount(f"/{name}-{self.versions[name]}", VendorFiles(directory=folder, check_dir=False))
+            for name, folder in folders.items()
         ]
         features = [
             Mount(f"/{directory.parent.name}", OwnFiles(directory=directory))
             for directory in sorted(APP_DIR.glob("*/static"))
             if directory.parent.name != "web"
         ]
+        kit = Route("/kit/{name}", Kit(folders, self.vendor).answer)
         maps = Mount("/maps", OwnFiles(directory=PROJECT_DIR / "maps" / "static"))
         shell = Mount("/", OwnFiles(directory=APP_DIR / "web" / "static"))
         app.mount("/vendor", Router(packages))
-        app.mount("/static", Router([*features, maps, shell]))
+        app.mount("/static", Router([kit, *features, maps, shell]))
 
 
 class VendorFiles(StaticFiles):
