@@ -40,6 +40,10 @@ settings:
 commands:
     {{ bin }}/python -m docs.make_commands
 
+# the pictures of the README, from a running demonstration: just pictures --port 8080 --data-dir var
+pictures *arguments:
+    {{ bin }}/python -m docs.make_pictures {{ arguments }}
+
 # pin dependencies after a change of pyproject.toml
 lock:
     {{ bin }}/uv pip compile -q --universal --generate-hashes --no-header -o requirements.lock pyproject.toml
