@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from sqlalchemy.orm import Session
 
-from app.declarations import personal, reasons, store
+from app.declarations import personal, store
 from app.declarations.differences import differences
 from app.declarations.form import Form
 from app.declarations.tables import DeclarationRow
@@ -16,6 +16,7 @@ from app.platform.actions import ActionContext
 from app.platform.json import JsonObject
 from app.platform.permissions import Principal
 from app.procedures.procedure import Facts
+from app.procedures.return_reasons import check_reasons
 from app.procedures.steps import Step
 from app.sheets import moving
 from app.sheets.service import SheetChange, Sheets
@@ -61,7 +62,7 @@ def note_return(session: Session, _sheets: Sheets, change: SheetChange) -> None:
     """
     if change.act != "return":
         return
-    reasons.check_reasons(change.data["reasons"], change.data["text"])
+    check_reasons(change.data["reasons"], change.data["text"])
     if change.data["to"] != Step.DECLARATION:
         return
     rows = store.revisions_of(session, change.trip.trip_id)

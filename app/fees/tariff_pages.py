@@ -109,11 +109,13 @@ def show_tariff(
 
 def _facts(gates: Mapping[str, str]) -> dict[str, FactField]:
     """The facts that conditions of a tariff ask for, as fields; `gates` by id with their names."""
-    labels = VALUE_WORDS | GoodsClass.labels() | Direction.labels()
+    labels = VALUE_WORDS | GoodsClass.labels()
 
     def values(name: str) -> Mapping[Any, str]:
         if name == "gate_id":
             return dict(gates)
+        if name == "direction":
+            return Direction.labels()
         if FACTS[name] is bool:
             return YES_NO
         return {value: labels.get(value, value) for value in CHOICES.get(name, ())}
