@@ -14,9 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from app.settings import PROJECT_DIR
 from app.web.trimming import Used, trim
 
@@ -77,17 +74,6 @@ class Kit:
             here = self.address(package, file).rsplit("/", 1)[0]
             parts.append(_RELATIVE_URL.sub(rf"url(\1{here}/", trim(style, used)))
         return "\n".join(parts)
-
-    def answer(self, request: Request) -> Response:
-        """A sheet, to be asked for again each time and answered 304 while it is the same; 404 for any other."""
-        name = request.path_params["name"]
-        if name not in SHEETS:
-            return Response(status_code=404)
-        sheet = self.sheet(name)
-        headers = {"ETag": sheet.tag, "Cache-Control": "no-cache"}
-        if sheet.tag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        return Response(sheet.body, headers=headers, media_type="text/css")
 
 
 def _sources() -> Iterator[Path]:
