@@ -113,7 +113,7 @@ def _platform(urls: ServerUrls) -> Iterator[str]:
     ]
     base_url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 240
         while True:
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(f"{base_url}/healthz", timeout=5).is_success:
