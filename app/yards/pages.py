@@ -120,9 +120,7 @@ def show_yard(
     request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: Operator
 ) -> Response:
     """The page of a yard operator: all yards of the own gate; of every gate for who reads them all."""
-    gates = [gate.site_id for gate in corridor.gates()] if _sees_all(principal) else [principal.gate_id]
-    boards = [board for gate_id in gates for board in yard_boards(session, corridor, gate_id, clock.now())]
-    return _render(request, "yards/yard.html", boards=boards)
+    return _render(request, "yards/yard.html", boards=_visible_boards(session, corridor, principal, clock.now()))
 
 
 @router.get("/yard/{yard_id}/board")
@@ -130,7 +128,7 @@ def show_board(
     yard_id: str, request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: Operator
 ) -> Response:
     """The moving part of one yard alone."""
-    for board in yard_boards(session, corridor, principal.gate_id, clock.now()):
+    for board in _visible_boards(session, corridor, principal, clock.now()):
         if board.state.yard_id == yard_id:
             return _render(request, "yards/board.html", board=board)
     raise NotFoundError("There is no yard {yard_id} at your gate.", yard_id=yard_id)
@@ -152,8 +150,10 @@ def _render(request: Request, template: str, **context: Any) -> Response:
     )
 
 
-def _sees_all(principal: Principal) -> bool:
-    return principal.scope("pages.yard") is Scope.ALL
+def _visible_boards(session: Session, corridor: Corridor, principal: Principal, now: datetime) -> list[YardBoard]:
+    sees_all = principal.scope("pages.yard") is Scope.ALL
+    gates = [gate.site_id for gate in corridor.gates()] if sees_all else [principal.gate_id]
+    return [board for gate_id in gates for board in yard_boards(session, corridor, gate_id, now)]
 
 
 def yard_boards(session: Session, corridor: Corridor, gate_id: str | None, now: datetime) -> list[YardBoard]:

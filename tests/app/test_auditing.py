@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from app.auditing.vocabulary import OBJECTS, SUBJECTS, VERBS
 from app.platform.permissions import PERMISSIONS, Role
 from app.platform.runtime import Runtime
 from app.web.i18n import load_catalogues
+from capacity.store import seed_yards
 from tests.app.dispatching import add_organisation, trip_body
 from tests.conftest import SignIn
 
@@ -85,12 +87,19 @@ def test_an_auditor_changes_nothing() -> None:
     assert changing == set()
 
 
-def test_an_auditor_reads_the_pages_of_others_without_what_acts(sign_in: SignIn, trip: dict[str, str]) -> None:
+def test_an_auditor_reads_the_pages_of_others_without_what_acts(
+    sign_in: SignIn, trip: dict[str, str], runtime: Runtime
+) -> None:
     auditor = sign_in("auditor", locale="en")
     for path in (*PAGES_OF_OTHERS, f"/enterprise/trips/{trip['trip_id']}", "/declarations"):
         page = auditor.get(path, headers={"accept": "text/html"})
         assert page.status_code == 200, path
         assert "ck-reading" in page.text, path
+    with runtime.sessions.begin() as session:
+        seed_yards(session, runtime.corridor, now=runtime.clock.now())
+    yards = re.findall(r'data-yard="([\w-]+)"', auditor.get("/yard").text)
+    assert {"xuan-cuong", "bao-nguyen"} <= set(yards), "of every gate"
+    assert all(auditor.get(f"/yard/{yard}/board").status_code == 200 for yard in yards)
     assert 'data-tab="composer"' not in auditor.get("/police").text
     found = auditor.get("/audit", params={"q": trip["code"]}, headers={"accept": "text/html"}).text
     assert f'href="/enterprise/trips/{trip["trip_id"]}"' in found

@@ -40,7 +40,6 @@ PAGES = {
         "/admin/accounts/new",
         "/admin/accounts/import",
         "/admin/procedures",
-        "/admin/tariffs",
         "/admin/gates",
         "/admin/gates/huu-nghi",
         "/admin/privacy",
