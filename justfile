@@ -48,6 +48,10 @@ commands:
 forms:
     {{ bin }}/python -m docs.make_forms
 
+# the pictures of the README, from a running demonstration: just pictures --port 8080 --data-dir var
+pictures *arguments:
+    {{ bin }}/python -m docs.make_pictures {{ arguments }}
+
 # pin dependencies after a change of pyproject.toml
 lock:
     {{ bin }}/uv pip compile -q --universal --generate-hashes --no-header -o requirements.lock pyproject.toml

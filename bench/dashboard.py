@@ -35,6 +35,7 @@ from app.accounts import service
 from app.ops import migrate
 from app.ops.embedded import EmbeddedServers, ServerUrls
 from app.platform.actions import ActionContext
+from bench._left_open import left_open
 from geo.corridor import Corridor
 from geo.database import make_engine
 from geo.store import save_corridor
@@ -58,8 +59,8 @@ FRAMES = """(seconds) => new Promise((done) => {
 })"""
 
 
-def run() -> dict[str, Any]:
-    """All figures; see the module for what they mean."""
+def run(minutes: float | None = None) -> dict[str, Any]:
+    """All figures; see the module for what they mean. With `minutes` the page then stays open for so long."""
     with contextlib.ExitStack() as stack:
         folder = tempfile.TemporaryDirectory(prefix="cuakhau-bench-", ignore_cleanup_errors=True)
         urls = stack.enter_context(EmbeddedServers(Path(stack.enter_context(folder))))
@@ -70,7 +71,7 @@ def run() -> dict[str, Any]:
         feeder.send_all()
         figures: dict[str, Any] = {"trucks": TRUCKS, "load_before": os.getloadavg()[0]}
         figures |= _positions(base_url, password)
-        return figures | _page(base_url, password, feeder)
+        return figures | _page(base_url, password, feeder, minutes)
 
 
 def _prepare(urls: ServerUrls, password: str) -> list[str]:
@@ -112,7 +113,7 @@ def _platform(urls: ServerUrls) -> Iterator[str]:
     ]
     base_url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 240
         while True:
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(f"{base_url}/healthz", timeout=5).is_success:
@@ -155,6 +156,10 @@ class Feeder:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join(10)
+
+    def is_alive(self) -> bool:
+        """Whether trucks are still sent."""
+        return self._thread.is_alive()
 
     def send_all(self) -> None:
         """One fix of each truck."""
@@ -211,10 +216,10 @@ def _positions(base_url: str, password: str) -> dict[str, Any]:
     }
 
 
-def _page(base_url: str, password: str, feeder: Feeder) -> dict[str, Any]:
+def _page(base_url: str, password: str, feeder: Feeder, minutes: float | None) -> dict[str, Any]:
     """The page in a browser: time to the map, then frames while nothing and while everything moves."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(f"{base_url}/signin?next=/police")
         page.fill("[name=username]", "officer")
@@ -238,6 +243,7 @@ def _page(base_url: str, password: str, feeder: Feeder) -> dict[str, Any]:
         feeder.moving.set()
         page.wait_for_timeout(3000)
         moving = _frames(page)
+        lasting = left_open(page, base_url, minutes, feeder.is_alive) if minutes else {}
         feeder.moving.clear()
         page.wait_for_timeout(2000)
         shown = page.evaluate("document.querySelector('live-map').seen")
@@ -254,6 +260,7 @@ def _page(base_url: str, password: str, feeder: Feeder) -> dict[str, Any]:
         "moving_long_task_share": moving["busy_share"],
         "updates_per_s": TRUCKS / EVERY_S,
         "updates_shown_share": shown / max(1, feeder.sent - sent),
+        **lasting,
     }
 
 
@@ -270,7 +277,7 @@ def _frames(page: Page) -> dict[str, float]:
     }
 
 
-def _chromium() -> str | None:
+def chromium() -> str | None:
     """The system's Chromium, else Playwright's own."""
     return next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), None)
 

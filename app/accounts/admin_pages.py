@@ -28,6 +28,7 @@ WriterAction = Annotated[ActionContext, Depends(acting("accounts.write"))]
 def list_accounts(
     request: Request,
     session: SessionDep,
+    corridor: CorridorDep,
     _principal: Reader,
     q: Annotated[str, Query(max_length=100)] = "",
     role: str = "",
@@ -46,6 +47,7 @@ def list_accounts(
         roles=tuple(Role),
         following=following,
         total=total,
+        sites=corridor.sites,
     )
 
 
@@ -58,6 +60,7 @@ def show_new(request: Request, session: SessionDep, corridor: CorridorDep, _prin
         "accounts/admin_account.html",
         account=None,
         person="",
+        plate="",
         organisations=organisations,
         gates=corridor.gates(),
         roles=tuple(Role),
@@ -75,6 +78,7 @@ def show_account(
         "accounts/admin_account.html",
         account=account,
         person="" if account.person_id is None else store.get_account(session, account.person_id).username,
+        plate=store.find_plate(session, account.vehicle_id),
         organisations=organisations,
         gates=corridor.gates(),
         roles=tuple(Role),

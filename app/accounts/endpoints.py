@@ -14,6 +14,7 @@ from app.accounts.tables import Account
 from app.platform.actions import ActionContext
 from app.platform.dependencies import SessionDep
 from app.platform.errors import problems
+from app.platform.fields import PlainText
 from app.platform.page_links import link_next
 from app.platform.permissions import PERMISSIONS, Principal
 from app.platform.versions import ExpectedVersion, with_etag
@@ -58,6 +59,9 @@ class NewAccount(BaseModel):
     organisation_id: int | None = None
     gate_id: str | None = Field(None, examples=["huu-nghi"])
     vehicle_id: int | None = None
+    plate: PlainText | None = Field(
+        None, max_length=20, description="of the vehicle, in place of its number", examples=["29C-123.45"]
+    )
     locale: str = "vi"
 
 
@@ -69,6 +73,9 @@ class AccountChanges(BaseModel):
     organisation_id: int | None = None
     gate_id: str | None = None
     vehicle_id: int | None = None
+    plate: PlainText | None = Field(
+        None, max_length=20, description="of the vehicle, in place of its number", examples=["29C-123.45"]
+    )
     locale: str | None = None
     disabled: bool | None = None
     password: SecretStr | None = None
@@ -129,7 +136,9 @@ def list_accounts(
 @router.post("/accounts", status_code=201, summary="Make an account", responses=problems(404, 409))
 def create_account(response: Response, body: NewAccount, action: WriterAction) -> AccountRecord:
     """Make an account with a first password."""
-    values = body.model_dump(exclude={"password"})
+    values = body.model_dump(exclude={"password", "plate"})
+    if body.plate:
+        values["vehicle_id"] = service.vehicle_with_plate(action.session, body.plate)
     account = service.create_account(
         action,
         **values,
@@ -151,7 +160,10 @@ def change_account(
     response: Response, account_id: int, body: AccountChanges, action: WriterAction, expected_version: ExpectedVersion
 ) -> AccountRecord:
     """Change an account; a new role, binding or password, or disabling it, ends its sessions at once."""
-    changes = body.model_dump(exclude_unset=True)
+    changes = body.model_dump(exclude_unset=True, exclude={"plate"})
+    if "plate" in body.model_fields_set:
+        found = service.vehicle_with_plate(action.session, body.plate) if body.plate else None
+        changes["vehicle_id"] = found
     if body.password is not None:
         changes["password"] = body.password.get_secret_value()
     account = service.change_account(

@@ -23,6 +23,7 @@ from app.accounts.store import find_account_by_name as find_account_by_name
 from app.accounts.store import find_organisation as find_organisation
 from app.accounts.store import find_organisation_by_name as find_organisation_by_name
 from app.accounts.store import get_account as get_account
+from app.accounts.store import list_yard_companies as list_yard_companies
 from app.accounts.tables import LOCALES, ORGANISATION_KINDS
 from app.accounts.tables import Account as Account
 from app.accounts.tables import Organisation as Organisation
@@ -34,6 +35,7 @@ from app.platform.json import JsonObject
 from app.platform.permissions import Principal, Role
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from geo.versions import check_version
+from ingest.plates import normalise_plate
 
 NULLABLE = frozenset({"organisation_id", "gate_id", "vehicle_id", "person"})
 NO_PASSWORD = "!"  # noqa: S105 - matches nothing, as in /etc/shadow
@@ -103,6 +105,24 @@ def create_account(
     action.session.flush()
     action.record("accounts.create", "account", account.account_id, None, describe(account))
     return account
+
+
+def vehicle_with_plate(session: Session, plate: str) -> int:
+    """The vehicle that carries a plate, however it is written.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no plate, or no vehicle with it is known yet.
+    """
+    found = store.find_vehicle_by_plate(session, normalise_plate(plate))
+    if found is None:
+        raise InvalidInputError(
+            "No vehicle with the plate {value} is known yet: it is once it was declared, or its GPS device enrolled.",
+            field="plate",
+            value=plate,
+        )
+    return found
 
 
 def update_account(

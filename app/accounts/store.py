@@ -279,9 +279,25 @@ def list_organisations(session: Session) -> Sequence[Organisation]:
     return session.scalars(select(Organisation).order_by(Organisation.name)).all()
 
 
+def list_yard_companies(session: Session) -> Sequence[Organisation]:
+    """Companies that run yards, by name."""
+    return session.scalars(select(Organisation).where(Organisation.kind == "yard").order_by(Organisation.name)).all()
+
+
 def has_gate(session: Session, gate_id: str) -> bool:
     """Whether the corridor has this gate."""
     return session.scalar(select(SiteRow.site_id).where(SiteRow.site_id == gate_id, SiteRow.kind == "gate")) is not None
+
+
+def find_vehicle_by_plate(session: Session, plate_norm: str) -> int | None:
+    """The vehicle with a plate in normal form."""
+    return session.scalar(select(Vehicle.vehicle_id).where(Vehicle.plate_norm == plate_norm))
+
+
+def find_plate(session: Session, vehicle_id: int | None) -> str:
+    """The plate of a vehicle, empty if there is none."""
+    vehicle = None if vehicle_id is None else session.get(Vehicle, vehicle_id)
+    return "" if vehicle is None else vehicle.plate
 
 
 def has_vehicle(session: Session, vehicle_id: int) -> bool:

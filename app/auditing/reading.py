@@ -34,6 +34,8 @@ class Act:
     actor: str
     action: str
     object: str
+    trip_id: int | None = None
+    """The trip that it is about, if it still exists."""
 
 
 def search(
@@ -85,7 +87,11 @@ def tell(session: Session, rows: Sequence[AuditRow], say: Say) -> list[Act]:
     def actor_of(row: AuditRow) -> str:
         return say(THE_PLATFORM) if row.actor_id is None else actors.get(row.actor_id, row.actor)
 
-    return [Act(row, actor_of(row), words_for(row.action, say), object_of(row)) for row in rows]
+    return [
+        Act(row, actor_of(row), words_for(row.action, say), object_of(row), found if found in trips else None)
+        for row in rows
+        for found in (trip_of.get(row.audit_id),)
+    ]
 
 
 def words_for(action: str, say: Say) -> str:

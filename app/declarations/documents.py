@@ -8,7 +8,7 @@ from app.platform.json import JsonObject
 
 
 class ReturnReasons(TypedDict):
-    """Why a declaration was returned: the step that did, codes of `app.declarations.reasons`, what was said."""
+    """Why a declaration was returned: the step that did, codes of `app.procedures.return_reasons`, what was said."""
 
     step: str
     reasons: list[str]

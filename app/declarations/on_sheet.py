@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from app.declarations import personal, reasons, store
+from app.declarations import personal, store
 from app.declarations.differences import differences
 from app.declarations.form import Form
 from app.declarations.tables import DeclarationRow
@@ -17,6 +17,7 @@ from app.platform.actions import ActionContext
 from app.platform.json import JsonObject
 from app.platform.permissions import Principal
 from app.procedures.procedure import Facts
+from app.procedures.return_reasons import check_reasons
 from app.procedures.steps import Step
 from app.registers.vocabulary import ContainerSize
 from app.sheets import moving
@@ -66,7 +67,7 @@ def note_return(session: Session, _sheets: Sheets, change: SheetChange) -> None:
     """
     if change.act != "return":
         return
-    reasons.check_reasons(change.data["reasons"], change.data["text"])
+    check_reasons(change.data["reasons"], change.data["text"])
     if change.data["to"] != Step.DECLARATION:
         return
     rows = store.revisions_of(session, change.trip.trip_id)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -15,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.accounts.store import find_organisation as get_name
 from app.declarations import form as forms
-from app.declarations import hs, prefilled, reading, reasons, service
+from app.declarations import hs, prefilled, reading, service
 from app.declarations.declared import CHOICES, read
 from app.declarations.endpoints import DeclarantAction, ReaderDep, WriterDep
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, field_of
@@ -23,6 +24,7 @@ from app.gates.service import profiles
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.paging import PageRequest
+from app.procedures.return_reasons import ReturnReason, disputed_fields
 from app.registers.picking import PICKS, choices
 from app.trips.vocabulary import DeclarationStatus
 from app.web.form_values import TWO_WAYS
@@ -70,9 +72,9 @@ WrittenDep = Annotated[Written, Depends(read_written)]
 
 @router.get("")
 def show_list(
-    request: Request, principal: WriterDep, session: SessionDep, corridor: CorridorDep, before: int | None = None
+    request: Request, principal: ReaderDep, session: SessionDep, corridor: CorridorDep, before: int | None = None
 ) -> Response:
-    """The declarations of the enterprise or the desk."""
+    """The declarations of the enterprise or the gate; of all for who reads them all."""
     page = reading.list_declarations(session, principal, status=None, page=PageRequest(before))
     return render(
         request,
@@ -136,7 +138,7 @@ def show(
         line_fields=LINE_FIELDS,
         read=read,
         sites=corridor.sites,
-        reasons=reasons.all_reasons(),
+        reasons=ReturnReason.by_name(),
         returned=_returned(found),
         shown_name=shown_name,
     )
@@ -197,11 +199,14 @@ def show_form(
         error = service.refusal_of(session, form, unreadable, corridor, now)
     found_errors = error.problems if isinstance(error, RefusedError) else [error] if error else []
     errors = [Problem(error.field or "", error.message, error.values) for error in found_errors] + (refused or [])
+    returned = _returned(found) if found is not None else None
     context = {
         "written": {**dict.fromkeys((*HEAD_FIELDS, *PICKS), ""), "version": "", "organisation_id": "", **written},
         "lines": list(written.get("lines") or []) or [dict(BLANK_LINE)],
         "errors": errors,
-        "by_field": problems_by_field(errors),
+        "by_field": problems_by_field(errors + _disputed(request, returned, written)),
+        "returned": returned,
+        "reasons": ReturnReason.by_name(),
         "gates": corridor.gates(),
         "profiles": profiles(session, now, corridor),
         "choices": CHOICES,
@@ -217,6 +222,19 @@ def show_form(
         "shown_name": shown_name,
     }
     return render(request, "declarations/form.html", status=422 if error else 200, **{**context, **more})
+
+
+def _disputed(request: Request, returned: reading.ShownRevision | None, written: Mapping[str, Any]) -> list[Problem]:
+    """A remark at each field that the return disputes."""
+    why = returned.return_reasons if returned is not None else None
+    if not why:
+        return []
+    say = partial(request.app.state.pages.gettext, request)
+    lines = len(written.get("lines") or [])
+    return [
+        Problem(field, N_("Disputed: {reason}"), {"reason": say(reason.label)})
+        for field, reason in disputed_fields(why["reasons"], lines)
+    ]
 
 
 def declared_for(written: Mapping[str, object]) -> int | None:

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from app.accounts.authorisation import allow
 from app.equipment import reading, service
-from app.equipment.vocabulary import ReadStatus
+from app.equipment.vocabulary import CameraMovement, ReadStatus
 from app.gates.vocabulary import EquipmentKind, HistoryReason
 from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.paging import PageRequest
@@ -46,6 +46,7 @@ def show_equipment(request: Request, session: SessionDep, corridor: CorridorDep,
         stations=Step.with_equipment(),
         vendors={str(kind): kind.vendors for kind in EquipmentKind},
         vendor_names=VENDOR_NAMES,
+        movements=CameraMovement.labels(),
     )
 
 

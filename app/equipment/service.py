@@ -14,7 +14,7 @@ from app.equipment import store
 from app.equipment.config_secrets import config_of, keep_hidden, split
 from app.equipment.schemas import EquipmentOut
 from app.equipment.tables import BarrierCommand, Equipment, Weighing
-from app.equipment.vocabulary import CommandStatus
+from app.equipment.vocabulary import CameraMovement, CommandStatus
 from app.gates.vocabulary import EquipmentKind
 from app.platform import outbox
 from app.platform.actions import ActionContext
@@ -129,9 +129,8 @@ def _check(corridor: Corridor, values: Mapping[str, Any]) -> Setup:
 
 def _check_config(kind: str, vendor: str, config: Mapping[str, Any]) -> None:
     movement = config.get("movement")
-    movements = ("enter", "leave", "toward_enters", "away_enters", "heading_enters")
-    if movement is not None and movement not in movements:
-        raise _unknown("config.movement", movement, movements)
+    if movement is not None and CameraMovement.lookup(movement) is None:
+        raise _unknown("config.movement", movement, CameraMovement)
     over_mqtt = {name: ("camera_id",) for name, item in CAMERA_FORMATS.items() if item.mqtt_topic}
     needed = ({"http": ("url",), "mqtt": ("broker", "topic")} | over_mqtt).get(vendor, ())
     for name in needed:

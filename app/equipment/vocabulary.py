@@ -1,4 +1,4 @@
-"""What became of plate reads and of commands to barriers."""
+"""What became of plate reads and of commands to barriers; what passing a camera means."""
 
 from __future__ import annotations
 
@@ -23,6 +23,16 @@ class ReadStatus(Vocabulary):
     def undecided(cls) -> tuple[ReadStatus, ...]:
         """In these a person can say whose plate it is."""
         return (cls.DOUBTFUL, cls.UNKNOWN)
+
+
+class CameraMovement(Vocabulary):
+    """What a truck that passes a camera does, as the camera's set-up says it (`config.movement`)."""
+
+    ENTER = "enter", N_("enters")
+    LEAVE = "leave", N_("leaves")
+    TOWARD_ENTERS = "toward_enters", N_("enters if it comes toward the camera, else leaves")
+    AWAY_ENTERS = "away_enters", N_("enters if it goes away from the camera, else leaves")
+    HEADING_ENTERS = "heading_enters", N_("enters if it moves in the direction below, else leaves")
 
 
 class CommandStatus(Vocabulary):

@@ -50,6 +50,7 @@ FACT_WORDS: Final[dict[str, str]] = {
     "refrigerated": N_("Refrigerated"),
     "vehicle": N_("Kind of vehicle"),
     "service": N_("Service used"),
+    "storage_h": N_("Time in storage (hours)"),
 }
 VALUE_WORDS: Final[dict[str, str]] = {
     "standard": N_("Whole service"),

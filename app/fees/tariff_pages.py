@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
@@ -11,13 +12,16 @@ from starlette.responses import Response
 from app.accounts.authorisation import allow
 from app.fees import tariffs
 from app.fees.endpoints import Id
-from app.fees.pages import FACT_WORDS
+from app.fees.load import CHOICES
+from app.fees.pages import FACT_WORDS, VALUE_WORDS
 from app.fees.tables import TariffRow
 from app.fees.tariff import FACTS
-from app.platform.dependencies import ClockDep, SessionDep
+from app.gates.vocabulary import Direction, GoodsClass
+from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
-from app.platform.permissions import Principal
+from app.platform.permissions import Principal, Role
 from app.trips.vocabulary import Collector
+from app.web.conditions import YES_NO, FactField, is_by_hand
 from app.web.forms import Field
 from app.web.pages import render
 from app.web.versions import list_changes
@@ -44,6 +48,20 @@ TABLES: Final = {
 """The tables of a tariff: heading, and the words of the button that adds a row."""
 
 
+ENTRY_LABELS: Final = {
+    "amount_vnd": N_("Amount, đồng"),
+    "when": N_("Only if"),
+    "numerator": N_("Numerator"),
+    "denominator": N_("Denominator"),
+    "label": N_("Label"),
+    "vi": N_("Vietnamese"),
+    "en": N_("English"),
+    "zh": N_("Chinese"),
+    "from": N_("from"),
+    "below": N_("below"),
+}
+
+
 @router.get("")
 def list_tariffs(request: Request, session: SessionDep, clock: ClockDep, _principal: ReaderDep) -> Response:
     """All tariffs with their versions; a new draft begins as a copy of the newest, in force from tomorrow on."""
@@ -60,7 +78,9 @@ def list_tariffs(request: Request, session: SessionDep, clock: ClockDep, _princi
 
 
 @router.get("/{tariff_id}")
-def show_tariff(request: Request, tariff_id: Id, session: SessionDep, _principal: ReaderDep) -> Response:
+def show_tariff(
+    request: Request, tariff_id: Id, session: SessionDep, corridor: CorridorDep, _principal: ReaderDep
+) -> Response:
     """One version: what differs from the one before, its rules to edit while it is a draft."""
     tariff = tariffs.get_tariff(session, tariff_id)
     older = [
@@ -70,6 +90,8 @@ def show_tariff(request: Request, tariff_id: Id, session: SessionDep, _principal
     ]
     before = max(older, key=lambda other: other.version, default=None)
     changes = list_changes(before.rules, tariff.rules) if before else []
+    language = request.app.state.pages.language(request)
+    facts = _facts({gate.site_id: gate.name[language] for gate in corridor.gates()})
     return render(
         request,
         "fees/tariff.html",
@@ -78,7 +100,33 @@ def show_tariff(request: Request, tariff_id: Id, session: SessionDep, _principal
         changes=[change for change in changes if change.path != ("version",)],
         head_fields=HEAD_FIELDS,
         tables=TABLES,
-        facts={name: kind.__name__ for name, kind in FACTS.items()},
-        fact_words=FACT_WORDS,
-        collectors=tuple(Collector),
+        facts=facts,
+        is_by_hand=is_by_hand,
+        words=_names(facts),
+        collectors={each.value: Role.get(each).label for each in Collector},
     )
+
+
+def _facts(gates: Mapping[str, str]) -> dict[str, FactField]:
+    """The facts that conditions of a tariff ask for, as fields; `gates` by id with their names."""
+    labels = VALUE_WORDS | GoodsClass.labels()
+
+    def values(name: str) -> Mapping[Any, str]:
+        if name == "gate_id":
+            return dict(gates)
+        if name == "direction":
+            return Direction.labels()
+        if FACTS[name] is bool:
+            return YES_NO
+        return {value: labels.get(value, value) for value in CHOICES.get(name, ())}
+
+    return {name: FactField(FACT_WORDS[name], values(name), is_number=FACTS[name] is int) for name in FACTS}
+
+
+def _names(facts: Mapping[str, FactField]) -> dict[str, str]:
+    """Names in the rules of a tariff with what they are called."""
+    values = {str(name): text for fact in facts.values() for name, text in fact.values.items() if name not in YES_NO}
+    labels = {name: field.label for name, field in HEAD_FIELDS.items()} | {
+        part: heading for part, (heading, _) in TABLES.items()
+    }
+    return values | {name: fact.label for name, fact in facts.items()} | labels | ENTRY_LABELS

@@ -110,7 +110,8 @@ def message_of(type_: str, data: Mapping[str, Any]) -> Message | None:
         return Message(f"trip:{trip_id}:{kind}", f"trip.{kind}", trip_id, {})
     if type_ == "sheet" and status in NOTIFIED_STATUSES and data.get("step"):
         subject = f"sheet:{trip_id}:{data['step']}:{status}:{data.get('version')}"
-        return Message(subject, f"step.{status}", trip_id, {"step": data["step"]})
+        told = {name: data[name] for name in ("step", "reasons") if name in data}
+        return Message(subject, f"step.{status}", trip_id, told)
     if type_ == "fee" and status in NOTIFIED_FEES:
         due_vnd = data.get("outstanding_vnd")
         if due_vnd is None:

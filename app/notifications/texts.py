@@ -8,6 +8,7 @@ from typing import Final
 
 from app.gates.notice import GateNotice, describe, show_moment
 from app.platform.labels import N_
+from app.procedures.return_reasons import ReturnReason
 from app.procedures.steps import Step
 from app.registers.vocabulary import DocumentKind
 
@@ -110,6 +111,7 @@ ICONS: Final = {
 PUSHED: Final = frozenset(kind for kind in URGENT if kind.startswith("booking.")) - {"booking.no_show"}
 """What also reaches a driver whose page is closed: where and when to come is another than was known."""
 
+RETURNED_FOR: Final = N_("Returned to be mended: {step} ({why})")
 MAX_PLATES: Final = 5
 """So many plates are named; the list of shipments has them all."""
 
@@ -124,7 +126,11 @@ def text_of(kind: str, data: Mapping[str, object], gettext: Callable[[str], str]
         return template.format(notice=_notice(notice, data, gettext))
     if step is None:
         return template
-    return template.format(step=gettext(Step.get(str(step)).label))
+    label = gettext(Step.get(str(step)).label)
+    codes = data.get("reasons")
+    known = [ReturnReason.lookup(str(code)) for code in codes] if isinstance(codes, list) else []
+    why = ", ".join(gettext(reason.label) for reason in known if reason is not None)
+    return gettext(RETURNED_FOR).format(step=label, why=why) if why else template.format(step=label)
 
 
 class _Told(dict[str, str]):

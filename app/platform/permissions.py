@@ -259,13 +259,13 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "claims.decide": {R.SUPPORT: _ALL, R.ADMINISTRATOR: _ALL},
     "powers.read": {R.ENTERPRISE: _ORG, R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
     "powers.grant": {R.ENTERPRISE: _ORG},
-    # pages
-    "pages.police": {R.TRAFFIC_POLICE: _ALL},
+    # pages; the auditor reads those of work, and each act on them is asked for by its own name
+    "pages.police": {R.TRAFFIC_POLICE: _ALL, R.AUDITOR: _ALL},
     "pages.driver": {R.DRIVER: _OWN},
-    "pages.enterprise": {R.ENTERPRISE: _ORG},
-    "pages.planner": {R.PLANNER: _ALL},
-    "pages.yard": {R.YARD_OPERATOR: _GATE},
-    "pages.support": {R.SUPPORT: _GATE},
+    "pages.enterprise": {R.ENTERPRISE: _ORG, R.AUDITOR: _ALL},
+    "pages.planner": {R.PLANNER: _ALL, R.AUDITOR: _ALL},
+    "pages.yard": {R.YARD_OPERATOR: _GATE, R.AUDITOR: _ALL},
+    "pages.support": {R.SUPPORT: _GATE, R.AUDITOR: _ALL},
     "pages.station": dict.fromkeys(_STATIONS, _GATE),
 }
 

@@ -16,6 +16,7 @@ from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
 from app.platform.permissions import Principal
 from app.privacy import service
 from app.privacy.drivers import Driver, Found
+from app.privacy.retention import YEAR_DAYS, by_subject, rules
 from app.privacy.vocabulary import HoldSubject, RequestKind, RequestStatus
 from app.signin.dependencies import local_path
 from app.web.pages import render
@@ -59,7 +60,8 @@ def _show(
         number=number,
         name=name,
         found=found,
-        rules=service.list_rules(days),
+        kept_subjects=by_subject(rules(days)),
+        year_days=YEAR_DAYS,
         holds=holds,
         requests=requests,
         names=service.names_of(session, holds, requests),

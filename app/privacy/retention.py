@@ -7,7 +7,7 @@ Customs Law 54/2014/QH13, article 18 and Decree 08/2015/ND-CP, article 16 (custo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,7 +25,7 @@ class RetentionRule:
 
     `days` is how old a row may become by its `column` (of the parent's, where it goes with one); `parent` the table
     it goes with; `kept_by` the module that deletes where a feature does; `needs` a column that must be set before a
-    row may go.
+    row may go; `subject` what people call what stands in it, a gettext key.
     """
 
     table: str
@@ -36,6 +36,7 @@ class RetentionRule:
     parent: str = ""
     kept_by: str = ""
     needs: str = ""
+    subject: str = ""
 
 
 _CUSTOMS = N_("customs dossiers, five years")
@@ -62,109 +63,153 @@ def _kept(basis: RetentionBasis, reason: str, *tables: str) -> list[RetentionRul
     return [RetentionRule(table, basis, reason) for table in tables]
 
 
+def _about(subject: str, *given: RetentionRule) -> list[RetentionRule]:
+    return [replace(rule, subject=subject) for rule in given]
+
+
 _RULES: Final = (
-    RetentionRule("app.trip", RetentionBasis.TRIP, _CUSTOMS, CUSTOMS_DAYS, "stage_since"),
-    *_with("app.trip", _CUSTOMS, "app.declaration", "app.trip_step", "app.trip_event", "app.trip_party"),
-    *_with("app.trip", _CUSTOMS, "app.trip_place", "app.trip_vehicle_answer", "app.observation", "app.finding"),
-    *_with("app.trip", _CUSTOMS, "app.override", "app.correction", "app.priority_by_hand", "app.transshipment"),
-    *_with("app.trip", _CUSTOMS, "app.outlook", "app.misdated_witness"),
-    *_with("app.trip", _WORK, "app.booking"),
-    *_with("app.transshipment", _CUSTOMS, "app.transshipment_move", "app.transshipment_receiver"),
-    *(_aged(f"app.{name}", "received_at", CUSTOMS_DAYS, _CUSTOMS) for name in ("weighing", "scan", "seal_event")),
-    *_by("app.attachments.service", 365, _CUSTOMS, "app.attachment"),
-    # money: a trip with a fee is kept as long as its fee
-    *_with("app.trip", _ACCOUNTING, "app.fee"),
-    *_with("app.fee", _ACCOUNTING, "app.remittance_fee"),
-    _aged("app.fee_release", "asked_at", ACCOUNTING_DAYS, _ACCOUNTING),
-    _aged("app.payment", "recorded_at", ACCOUNTING_DAYS, _ACCOUNTING),
-    _aged("app.remittance", "created_at", ACCOUNTING_DAYS, _ACCOUNTING),
-    _aged("app.bank_transfer", "received_at", ACCOUNTING_DAYS, _ACCOUNTING),
-    *_with("app.bank_transfer", _ACCOUNTING, "app.bank_report"),
-    _aged("app.closing", "closed_at", ACCOUNTING_DAYS, _ACCOUNTING),
-    *_kept(RetentionBasis.SETTINGS, _ACCOUNTING, "app.receipt_series", "app.collecting_account", "app.tariff"),
-    *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.bank_gateway"),
-    # where trucks were
-    *_by("ingest.fix_store", 30, _MOVEMENTS, "ingest.fix", "ingest.last_position", "ingest.device_trait"),
-    *_by("app.trips.progress", 30, _MOVEMENTS, "app.trip_sight"),
-    _aged("ingest.site_event", "time", 180, _MOVEMENTS),
-    _aged("ingest.faked_fix", "received_at", 30, _MOVEMENTS),
-    _aged("ingest.way_to_retrace", "until", 30, _PLATFORM),
-    _aged("ingest.dead_letter", "died_at", 90, _PLATFORM),
-    _aged("ingest.device_refusal", "last_at", 90, _PLATFORM),
-    _aged("ingest.device", "revoked_at", 2 * YEAR_DAYS, _EVIDENCE, needs="revoked_at"),
-    _aged("app.plate_read", "received_at", 180, _MOVEMENTS),
-    _aged("app.undeclared_sighting", "seen_at", 180, _WORK),
-    _aged("app.undeclared_arrival", "arrived_at", 2 * YEAR_DAYS, _WORK),
-    _aged("capacity.movement", "time", YEAR_DAYS, _MOVEMENTS),
-    _aged("capacity.count", "time", YEAR_DAYS, _WORK),
-    _aged("capacity.closure", "until", 2 * YEAR_DAYS, _WORK, needs="until"),
-    *_by("capacity.store", 1, _MOVEMENTS, "capacity.presence", "capacity.assignment"),
-    *_by("app.trip_eta.queue", 1, _MOVEMENTS, "app.queue_place"),
-    *_by("capacity.store", 30, _MOVEMENTS, "capacity.plan"),
-    _aged("app.driving_spell", "moved_at", 30, _WORK),
-    *_by("app.tracking.signals", 90, _WORK, "app.device_event"),
-    *_by("app.tracking.commands", 90, _WORK, "app.device_command"),
-    *_by("app.reporting.bulletin", 62, _WORK, "app.stay"),
-    _aged("app.step_day", "day", 3 * YEAR_DAYS, _WORK),
-    _aged("app.barrier_command", "requested_at", 2 * YEAR_DAYS, _EVIDENCE),
-    # orders, advice, messages
-    _aged("app.dispatch_order", "issued_at", 2 * YEAR_DAYS, _EVIDENCE),
-    *_with("app.dispatch_order", _EVIDENCE, "app.order_recipient", "app.order_effect"),
-    _aged("app.reach_message", "made_at", 2 * YEAR_DAYS, _EVIDENCE),
-    _aged("app.advisory", "made_at", 2 * YEAR_DAYS, _EVIDENCE),
-    *_with("app.advisory", _EVIDENCE, "app.advice_outcome", "app.tried_measures"),
-    _aged("app.outbox", "at", 30, _PLATFORM, needs="relayed_at"),
-    *_by("app.notifications.service", 30, _WORK, "app.notification", "app.webhook_delivery"),
-    *_by("app.integrations.service", 90, _WORK, "app.neighbour_outbox", "app.neighbour_inbox"),
-    *_kept(RetentionBasis.STATE, _PLATFORM, "app.neighbour"),
-    *_with("app.trip", _CUSTOMS, "app.trip_customs", "app.neighbour_difference"),
-    _aged("app.customs_declaration", "as_of", CUSTOMS_DAYS, _CUSTOMS),
-    _aged("app.vehicle_record", "as_of", YEAR_DAYS, _WORK),
-    *_by("app.platform.idempotency", 2, _PLATFORM, "app.idempotency"),
-    _aged("app.alarm", "ended_at", 2 * YEAR_DAYS, _EVIDENCE, needs="ended_at"),
-    _aged("app.backup", "ended_at", 2 * YEAR_DAYS, _EVIDENCE),
-    _aged("app.expiry_warning", "warned_at", 2 * YEAR_DAYS, _WORK),
-    _aged("app.shift_handover", "handed_at", 2 * YEAR_DAYS, _WORK),
-    _aged("app.export_exchange", "issued_at", CUSTOMS_DAYS, _CUSTOMS),
-    _aged("app.export_reconciliation", "asked_at", YEAR_DAYS, _WORK),
-    _aged("app.prefilled_declaration", "changed_at", CUSTOMS_DAYS, _CUSTOMS),
-    _aged("app.declaration_import", "created_at", YEAR_DAYS, _WORK),
-    *_with("app.declaration_import", _WORK, "app.declaration_import_row"),
-    # persons, enterprises, what they keep on file
-    _aged("app.session", "expires_at", 30, _EVIDENCE),
-    *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.account", "app.organisation", "app.consent"),
-    *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.power_of_attorney", "app.vehicle_holding", "app.webhook"),
-    *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "ingest.vehicle"),
-    *(
-        _aged(f"app.registered_{name}", "removed_at", YEAR_DAYS, _WORK, needs="removed_at")
-        for name in ("vehicle", "driver", "container", "document")
+    *_about(
+        N_("Trips: declarations, sheets, findings, files"),
+        RetentionRule("app.trip", RetentionBasis.TRIP, _CUSTOMS, CUSTOMS_DAYS, "stage_since"),
+        *_with("app.trip", _CUSTOMS, "app.declaration", "app.trip_step", "app.trip_event", "app.trip_party"),
+        *_with("app.trip", _CUSTOMS, "app.trip_place", "app.trip_vehicle_answer", "app.observation", "app.finding"),
+        *_with("app.trip", _CUSTOMS, "app.override", "app.correction", "app.priority_by_hand", "app.transshipment"),
+        *_with("app.trip", _CUSTOMS, "app.outlook", "app.misdated_witness"),
+        *_with("app.trip", _WORK, "app.booking"),
+        *_with("app.transshipment", _CUSTOMS, "app.transshipment_move", "app.transshipment_receiver"),
+        *(_aged(f"app.{name}", "received_at", CUSTOMS_DAYS, _CUSTOMS) for name in ("weighing", "scan", "seal_event")),
+        *_by("app.attachments.service", 365, _CUSTOMS, "app.attachment"),
+        _aged("app.declaration_import", "created_at", YEAR_DAYS, _WORK),
+        *_with("app.declaration_import", _WORK, "app.declaration_import_row"),
     ),
-    *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.vehicle_claim"),
-    *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.authenticator_app", "app.passkey", "app.recovery_code"),
-    *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.provider_identity"),
-    *_kept(RetentionBasis.ACCOUNT, _WORK, "app.push_subscription"),
-    *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.push_key"),
-    _aged("app.factor_reset", "decided_at", 2 * YEAR_DAYS, _EVIDENCE, needs="decided_at"),
-    _aged("app.privacy_request", "decided_at", 5 * YEAR_DAYS, _EVIDENCE, needs="decided_at"),
-    _aged("app.legal_hold", "ended_at", 5 * YEAR_DAYS, _EVIDENCE, needs="ended_at"),
-    *_kept(RetentionBasis.CHAIN, _EVIDENCE, "app.audit", "app.audit_head"),
-    # what names nobody
-    *_by("routing.store", 14, _PLATFORM, "routing.forecast", "routing.forecast_gate", "routing.forecast_yard"),
-    *_by("app.forecasting.skill_scoring", 2, _PLATFORM, "app.forecast_check"),
-    *_by("app.forecasting.skill_scoring", 60, _PLATFORM, "app.forecast_skill"),
-    *_kept(RetentionBasis.FIGURES, _PLATFORM, "app.bulletin", "app.day_figure", "app.arrival_hour"),
-    *_kept(RetentionBasis.FIGURES, _PLATFORM, "routing.queue_observation"),
-    *(_aged(f"app.public_{name}", "slot", 2 * YEAR_DAYS, _PLATFORM) for name in ("gate", "yard", "forecast")),
-    _aged("routing.scenario_run", "created_at", 2 * YEAR_DAYS, _WORK),
-    _aged("routing.calibration", "made_at", 3 * YEAR_DAYS, _PLATFORM),
-    *_kept(RetentionBasis.STATE, _PLATFORM, "app.forecast_track", "app.stay_estimate", "capacity.yard_state"),
-    *_kept(RetentionBasis.STATE, _PLATFORM, "app.learned_pace"),
-    *_kept(RetentionBasis.STATE, _PLATFORM, "app.event_feed", "capacity.feed", "app.shared_fact"),
-    *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.policy", "app.procedure", "app.equipment", "ingest.gateway"),
-    *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.gate_profile", "app.gate_served_place", "app.gate_notice"),
-    *_kept(RetentionBasis.SETTINGS, _PLATFORM, "capacity.yard", "app.demand_event"),
-    *_kept(RetentionBasis.SETTINGS, _PLATFORM, "capacity.zone", "capacity.zone_places", "capacity.price"),
-    *_kept(RetentionBasis.SETTINGS, _PLATFORM, "geo.corridor", "geo.road", "geo.site", "geo.geofence"),
+    *_about(
+        N_("Fees and payments"),
+        *_with("app.trip", _ACCOUNTING, "app.fee"),
+        *_with("app.fee", _ACCOUNTING, "app.remittance_fee"),
+        _aged("app.fee_release", "asked_at", ACCOUNTING_DAYS, _ACCOUNTING),
+        _aged("app.payment", "recorded_at", ACCOUNTING_DAYS, _ACCOUNTING),
+        _aged("app.remittance", "created_at", ACCOUNTING_DAYS, _ACCOUNTING),
+        _aged("app.bank_transfer", "received_at", ACCOUNTING_DAYS, _ACCOUNTING),
+        *_with("app.bank_transfer", _ACCOUNTING, "app.bank_report"),
+        _aged("app.closing", "closed_at", ACCOUNTING_DAYS, _ACCOUNTING),
+        *_kept(RetentionBasis.SETTINGS, _ACCOUNTING, "app.receipt_series", "app.collecting_account", "app.tariff"),
+        *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.bank_gateway"),
+    ),
+    *_about(
+        N_("Where trucks were seen"),
+        *_by("ingest.fix_store", 30, _MOVEMENTS, "ingest.fix", "ingest.last_position", "ingest.device_trait"),
+        *_by("app.trips.progress", 30, _MOVEMENTS, "app.trip_sight"),
+        _aged("ingest.site_event", "time", 180, _MOVEMENTS),
+        _aged("ingest.faked_fix", "received_at", 30, _MOVEMENTS),
+        _aged("app.plate_read", "received_at", 180, _MOVEMENTS),
+        _aged("app.undeclared_sighting", "seen_at", 180, _WORK),
+        _aged("app.undeclared_arrival", "arrived_at", 2 * YEAR_DAYS, _WORK),
+        *_by("app.trip_eta.queue", 1, _MOVEMENTS, "app.queue_place"),
+        _aged("app.driving_spell", "moved_at", 30, _WORK),
+    ),
+    *_about(
+        N_("GPS devices"),
+        _aged("ingest.way_to_retrace", "until", 30, _PLATFORM),
+        _aged("ingest.dead_letter", "died_at", 90, _PLATFORM),
+        _aged("ingest.device_refusal", "last_at", 90, _PLATFORM),
+        _aged("ingest.device", "revoked_at", 2 * YEAR_DAYS, _EVIDENCE, needs="revoked_at"),
+        *_by("app.tracking.signals", 90, _WORK, "app.device_event"),
+        *_by("app.tracking.commands", 90, _WORK, "app.device_command"),
+    ),
+    *_about(
+        N_("Yards and who stood there"),
+        _aged("capacity.movement", "time", YEAR_DAYS, _MOVEMENTS),
+        _aged("capacity.count", "time", YEAR_DAYS, _WORK),
+        _aged("capacity.closure", "until", 2 * YEAR_DAYS, _WORK, needs="until"),
+        *_by("capacity.store", 1, _MOVEMENTS, "capacity.presence", "capacity.assignment"),
+        *_by("capacity.store", 30, _MOVEMENTS, "capacity.plan"),
+        *_by("app.reporting.bulletin", 62, _WORK, "app.stay"),
+        *_kept(RetentionBasis.STATE, _PLATFORM, "app.forecast_track", "app.stay_estimate", "capacity.yard_state"),
+        *_kept(RetentionBasis.SETTINGS, _PLATFORM, "capacity.yard", "app.demand_event"),
+        *_kept(RetentionBasis.SETTINGS, _PLATFORM, "capacity.zone", "capacity.zone_places", "capacity.price"),
+    ),
+    *_about(
+        N_("Work of the stations"),
+        _aged("app.step_day", "day", 3 * YEAR_DAYS, _WORK),
+        _aged("app.barrier_command", "requested_at", 2 * YEAR_DAYS, _EVIDENCE),
+        _aged("app.shift_handover", "handed_at", 2 * YEAR_DAYS, _WORK),
+    ),
+    *_about(
+        N_("Orders, advice, messages"),
+        _aged("app.dispatch_order", "issued_at", 2 * YEAR_DAYS, _EVIDENCE),
+        *_with("app.dispatch_order", _EVIDENCE, "app.order_recipient", "app.order_effect"),
+        _aged("app.reach_message", "made_at", 2 * YEAR_DAYS, _EVIDENCE),
+        _aged("app.advisory", "made_at", 2 * YEAR_DAYS, _EVIDENCE),
+        *_with("app.advisory", _EVIDENCE, "app.advice_outcome", "app.tried_measures"),
+        *_by("app.notifications.service", 30, _WORK, "app.notification", "app.webhook_delivery"),
+    ),
+    *_about(
+        N_("Accounts and sign-in"),
+        _aged("app.session", "expires_at", 30, _EVIDENCE),
+        *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.account", "app.organisation", "app.consent"),
+        *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.authenticator_app", "app.passkey", "app.recovery_code"),
+        *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.provider_identity"),
+        *_kept(RetentionBasis.ACCOUNT, _WORK, "app.push_subscription"),
+        _aged("app.factor_reset", "decided_at", 2 * YEAR_DAYS, _EVIDENCE, needs="decided_at"),
+    ),
+    *_about(
+        N_("Vehicles, drivers and papers on file"),
+        _aged("app.expiry_warning", "warned_at", 2 * YEAR_DAYS, _WORK),
+        *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.power_of_attorney", "app.vehicle_holding", "app.webhook"),
+        *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "ingest.vehicle"),
+        *(
+            _aged(f"app.registered_{name}", "removed_at", YEAR_DAYS, _WORK, needs="removed_at")
+            for name in ("vehicle", "driver", "container", "document")
+        ),
+        *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.vehicle_claim"),
+    ),
+    *_about(
+        N_("Requests about personal data"),
+        _aged("app.privacy_request", "decided_at", 5 * YEAR_DAYS, _EVIDENCE, needs="decided_at"),
+        _aged("app.legal_hold", "ended_at", 5 * YEAR_DAYS, _EVIDENCE, needs="ended_at"),
+    ),
+    *_about(
+        N_("Who did what (audit log)"),
+        *_kept(RetentionBasis.CHAIN, _EVIDENCE, "app.audit", "app.audit_head"),
+    ),
+    *_about(
+        N_("Forecasts, studies, figures"),
+        *_by("routing.store", 14, _PLATFORM, "routing.forecast", "routing.forecast_gate", "routing.forecast_yard"),
+        *_by("app.forecasting.skill_scoring", 2, _PLATFORM, "app.forecast_check"),
+        *_by("app.forecasting.skill_scoring", 60, _PLATFORM, "app.forecast_skill"),
+        *_kept(RetentionBasis.FIGURES, _PLATFORM, "app.bulletin", "app.day_figure", "app.arrival_hour"),
+        *_kept(RetentionBasis.FIGURES, _PLATFORM, "routing.queue_observation"),
+        *_kept(RetentionBasis.STATE, _PLATFORM, "app.learned_pace"),
+        *(_aged(f"app.public_{name}", "slot", 2 * YEAR_DAYS, _PLATFORM) for name in ("gate", "yard", "forecast")),
+        _aged("routing.scenario_run", "created_at", 2 * YEAR_DAYS, _WORK),
+        _aged("routing.calibration", "made_at", 3 * YEAR_DAYS, _PLATFORM),
+    ),
+    *_about(
+        N_("Exchange with neighbouring systems"),
+        *_by("app.integrations.service", 90, _WORK, "app.neighbour_outbox", "app.neighbour_inbox"),
+        *_kept(RetentionBasis.STATE, _PLATFORM, "app.neighbour"),
+        *_with("app.trip", _CUSTOMS, "app.trip_customs", "app.neighbour_difference"),
+        _aged("app.customs_declaration", "as_of", CUSTOMS_DAYS, _CUSTOMS),
+        _aged("app.vehicle_record", "as_of", YEAR_DAYS, _WORK),
+        _aged("app.export_exchange", "issued_at", CUSTOMS_DAYS, _CUSTOMS),
+        _aged("app.export_reconciliation", "asked_at", YEAR_DAYS, _WORK),
+        _aged("app.prefilled_declaration", "changed_at", CUSTOMS_DAYS, _CUSTOMS),
+    ),
+    *_about(
+        N_("Settings, gates, roads"),
+        *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.policy", "app.procedure", "app.equipment", "ingest.gateway"),
+        *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.gate_profile", "app.gate_served_place", "app.gate_notice"),
+        *_kept(RetentionBasis.SETTINGS, _PLATFORM, "geo.corridor", "geo.road", "geo.site", "geo.geofence"),
+    ),
+    *_about(
+        N_("Running of the platform"),
+        _aged("app.outbox", "at", 30, _PLATFORM, needs="relayed_at"),
+        *_by("app.platform.idempotency", 2, _PLATFORM, "app.idempotency"),
+        _aged("app.alarm", "ended_at", 2 * YEAR_DAYS, _EVIDENCE, needs="ended_at"),
+        _aged("app.backup", "ended_at", 2 * YEAR_DAYS, _EVIDENCE),
+        *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.push_key"),
+        *_kept(RetentionBasis.STATE, _PLATFORM, "app.event_feed", "capacity.feed", "app.shared_fact"),
+    ),
 )
 LAWFUL_DAYS: Final = {"app.trip": CUSTOMS_DAYS}
 """What a setting may lengthen and not shorten."""
@@ -182,6 +227,24 @@ def rules(days: Mapping[str, int] | None = None) -> tuple[RetentionRule, ...]:
         else rule
         for rule in _RULES
     )
+
+
+@dataclass(frozen=True)
+class KeptSubject:
+    """What people call some data, and how long, how and why the tables with them are kept."""
+
+    subject: str
+    terms: Mapping[tuple[int | None, RetentionBasis, str], Sequence[str]]
+    """Days, how it goes, why (gettext key) → tables."""
+
+
+def by_subject(given: Sequence[RetentionRule]) -> list[KeptSubject]:
+    """Rules as people ask for them: what is kept, for how long and why."""
+    found: dict[str, dict[tuple[int | None, RetentionBasis, str], list[str]]] = {}
+    for rule in given:
+        terms = found.setdefault(rule.subject, {})
+        terms.setdefault((rule.days, rule.basis, rule.reason), []).append(rule.table)
+    return [KeptSubject(subject, terms) for subject, terms in found.items()]
 
 
 def _least_days(rule: RetentionRule) -> int:

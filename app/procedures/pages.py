@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import groupby
 from typing import Annotated, Any
 
@@ -10,12 +11,14 @@ from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from app.accounts.authorisation import allow
+from app.accounts.service import list_yard_companies
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.procedures import checks, service
-from app.procedures.procedure import DECLARED_PARTS
 from app.procedures.steps import Step
+from app.procedures.wording import FACTS, NAMES, PART_LABELS, entries_of, tell
 from app.trips.vocabulary import Direction
+from app.web.conditions import is_by_hand
 from app.web.pages import render
 from app.web.versions import list_changes
 
@@ -61,17 +64,22 @@ def show_procedure(
         if version.key == key and version.version < row.version and version.status != "draft"
     ]
     before = max(older, key=lambda version: version.version, default=None)
-    known = {
-        "steps": tuple(Step),
-        "owners": checks.owners(),
-        "parts": DECLARED_PARTS,
-        "facts": checks.FACT_VALUES,
-    }
+    version, say = service.describe(row), partial(request.app.state.pages.gettext, request)
     return render(
         request,
         "procedures/edit.html",
-        version=service.describe(row),
-        known=known,
+        version=version,
+        problems=[tell(problem, say) for problem in version.problems],
+        entries=entries_of(version.definition),
+        known={
+            "steps": tuple(Step),
+            "owners": {str(role): role.label for role in checks.owners()},
+            "parts": PART_LABELS,
+        },
+        facts=FACTS,
+        is_by_hand=is_by_hand,
+        words=NAMES,
+        yard_companies={each.organisation_id: each.name for each in list_yard_companies(session)},
         sites=corridor.sites,
         drawing=service.draw(row),
         before=before,

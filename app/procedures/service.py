@@ -19,7 +19,8 @@ from app.platform.labels import DocumentStatus
 from app.platform.versioned import Versioned
 from app.procedures import checks, store
 from app.procedures.procedure import Procedure
-from app.procedures.store import EVERY_GATE, Key
+from app.procedures.store import EVERY_GATE as EVERY_GATE
+from app.procedures.store import Key
 from app.procedures.tables import ProcedureRow
 from app.trips.vocabulary import Regime
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
@@ -168,6 +169,11 @@ def get_version(session: Session, procedure_id: int) -> ProcedureRow:
 def get_procedure(session: Session, procedure_id: int) -> Procedure:
     """The steps of a version."""
     return Procedure.from_definition(get_version(session, procedure_id).definition)
+
+
+def gates_with_own(session: Session, key: Key) -> set[str]:
+    """The gates that have a procedure of their own in force for the direction and regime of `key`."""
+    return store.gates_with_published(session, *key[1:]) - {EVERY_GATE}
 
 
 def create_draft(action: ActionContext, key: Key, definition: Mapping[str, Any] | None) -> ProcedureRow:

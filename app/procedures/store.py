@@ -36,6 +36,14 @@ def known_keys(session: Session) -> set[Key]:
     return {(row.gate_id, row.direction, row.regime) for row in session.execute(query)}
 
 
+def gates_with_published(session: Session, direction: str, regime: str) -> set[str]:
+    """The gates, `EVERY_GATE` among them, with a procedure in force for a direction and regime."""
+    query = select(ProcedureRow.gate_id).where(
+        ProcedureRow.direction == direction, ProcedureRow.regime == regime, ProcedureRow.status == "published"
+    )
+    return set(session.scalars(query))
+
+
 def insert_shipped(session: Session, rows: Sequence[Mapping[str, object]]) -> None:
     """First versions; those that another transaction made since are left as they are."""
     if rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.platform.actions import ActionContext, Event
@@ -31,10 +31,12 @@ def timeline_entry(trip: Trip, act: SheetAct, changed: Mapping[str, str], *, is_
     return TimelineEntry(trip.trip_id, "sheet", data)
 
 
-def publish_changes(action: ActionContext, trip: Trip, before: Sheet, sheet: Sheet, version: int) -> None:
+def publish_changes(
+    action: ActionContext, trip: Trip, before: Sheet, sheet: Sheet, version: int, reasons: Sequence[str] = ()
+) -> None:
     """Tell the owners of the steps that an act opened or ended, and of those that were done and are open again.
 
-    `before` is the sheet as it was.
+    `before` is the sheet as it was, `reasons` are those of a return.
     """
     old = before.state()
     for step, status in sheet.state().items():
@@ -44,6 +46,8 @@ def publish_changes(action: ActionContext, trip: Trip, before: Sheet, sheet: She
         if status != StepStatus.WAITING or old[step] in StepStatus.open() or was_done:
             owners = sheet.procedure.steps[step].owners_of(sheet.facts)
             event = step_event(trip, step, status, version, reached_by(trip, owners), is_open_again=was_done)
+            if status == StepStatus.RETURNED and reasons:
+                event = replace(event, data={**event.data, "reasons": list(reasons)})
             action.publish_event(event)
 
 

@@ -401,7 +401,7 @@ class Sheets:
         is_end = released.is_finished and not before.is_finished
         timeline_entry(trip, act, changed, is_end=is_end).write(action)
         version = self._settle(action, trip, is_end=is_end)
-        publish_changes(action, trip, before, released, version)
+        publish_changes(action, trip, before, released, version, act.data.get("reasons", ()))
         after_record = {"step": act.step, "steps": new, "data": dict(act.data), "version": version}
         action.record(f"sheets.{act.name}", "trip", trip.trip_id, {"steps": old}, after_record)
         self._notify(action, trip, act, old, new)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import and_, delete, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from app.accounts.service import Account
 from app.checkpoints.turns import TURN_COLUMNS, WaitingTruck
 from app.platform.json import JsonObject
+from app.procedures.service import EVERY_GATE
 from app.procedures.steps import StepStatus
 from app.sheets.tables import TripStepRow
 from app.trips.scope import STATION_SIGHT_KM
-from app.trips.service import IS_OPEN, TripEvent
+from app.trips.service import IS_OPEN, Trip, TripEvent
 from app.trips.vocabulary import PlaceKind, Stage
 from geo.database import one_of, records
 
@@ -73,6 +74,45 @@ def last_line(session: Session, trip_id: int, kind: str) -> TripEvent | None:
     """The newest line of a kind on a trip's timeline."""
     query = select(TripEvent).where(TripEvent.trip_id == trip_id, TripEvent.kind == kind)
     return session.scalars(query.order_by(TripEvent.event_id.desc()).limit(1)).one_or_none()
+
+
+# Trials of procedures
+
+
+class TriedTrip(NamedTuple):
+    """A declared trip that a draft of a procedure is tried on."""
+
+    trip_id: int
+    code: str
+    procedure_id: int
+    facts: JsonObject
+
+
+def trips_to_try(
+    session: Session, key: tuple[str, str, str], own_gates: Collection[str], since: datetime, limit: int
+) -> list[TriedTrip]:
+    """Declared trips of a gate, direction and regime that are open or came to their stage `since`, newest first.
+
+    The gate `*` is every gate but `own_gates`.
+    """
+    gate_id, direction, regime = key
+    at_gate = Trip.gate_id.not_in(own_gates) if gate_id == EVERY_GATE else Trip.gate_id == gate_id
+    query = (
+        select(Trip.trip_id, Trip.code, Trip.procedure_id, Trip.facts)
+        .where(at_gate, Trip.direction == direction, Trip.regime == regime, Trip.procedure_id.is_not(None))
+        .where(or_(Trip.stage.in_(Stage.open()), and_(Trip.stage == Stage.OUT, Trip.stage_since >= since)))
+        .order_by(Trip.trip_id.desc())
+        .limit(limit)
+    )
+    rows = session.execute(query)
+    return [TriedTrip(trip, code, number, facts) for trip, code, number, facts in rows if number is not None]
+
+
+def statuses_of(session: Session, trip_ids: Sequence[int]) -> list[tuple[int, str, str, datetime]]:
+    """Trip, step, status and since when, of all steps of trips."""
+    columns = (TripStepRow.trip_id, TripStepRow.step, TripStepRow.status, TripStepRow.since)
+    rows = session.execute(select(*columns).where(TripStepRow.trip_id.in_(trip_ids)))
+    return [(trip_id, step, status, since) for trip_id, step, status, since in rows]
 
 
 # Work lists

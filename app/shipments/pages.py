@@ -16,6 +16,7 @@ from app.notices import service as notices
 from app.notices.endpoints import NamingDep
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
+from app.procedures.return_reasons import ReturnReason
 from app.sheets.current import current_steps
 from app.sheets.dependencies import SheetsDep
 from app.trip_eta import queue
@@ -87,6 +88,8 @@ def show_trip(
         fee=sheet.part("fee"),
         moved=sheet.part("transshipment"),
         said=sheet.part("neighbours"),
+        declared=sheet.declaration,
+        return_reasons=ReturnReason.by_name(),
         now=clock.now(),
         notices=[naming(affected.notice) for affected in notices.notices_of_trip(session, trip_id, clock.now())],
         goods_classes=GoodsClass.by_name(),

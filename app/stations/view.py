@@ -11,9 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.checkpoints.schemas import CheckpointOut, FindingOut, WarningOut
 from app.checkpoints.turns import priority_of
-from app.declarations import reasons
 from app.declarations.fields import HEAD_FIELDS
-from app.declarations.reasons import Reason
 from app.gates.notice import GateNotice
 from app.gates.priority import Priority
 from app.gates.vocabulary import NoticeKind
@@ -21,6 +19,7 @@ from app.notices.service import notices_of_trip
 from app.platform.json import JsonObject
 from app.platform.paging import PageRequest
 from app.platform.permissions import Principal
+from app.procedures.return_reasons import ReturnReason, reasons_for
 from app.procedures.steps import Part, Step, StepStatus
 from app.sheets.corrections import NOT_HERE as NOT_CORRECTED_HERE
 from app.sheets.corrections import TURNED_BACK, list_waiting
@@ -75,7 +74,7 @@ class SheetReturn:
     step: str
     by: str | None
     since: datetime
-    reasons: list[Reason]
+    reasons: list[ReturnReason]
     text: str
 
 
@@ -117,7 +116,7 @@ class StationSheet:
     transshipment: TransshipmentOut | None
     may_transship: bool
     moved: JsonObject | None
-    reasons: list[Reason]
+    reasons: list[ReturnReason]
     warnings: list[WarningOut]
     findings: list[FindingOut]
     gps_overdue_min: int | None
@@ -170,7 +169,7 @@ def view_sheet(
         transshipment=waiting[0] if waiting else None,
         may_transship=not waiting and transshipments.may_register(session, principal, trip_id),
         moved=found.part("transshipment"),
-        reasons=[] if station.name == SUPPORT else reasons.reasons_for(station.name),
+        reasons=[] if station.name == SUPPORT else reasons_for(station.name),
         warnings=[each for each in checkpoint.warnings if station.name in each.steps],
         findings=checkpoint.findings,
         gps_overdue_min=_overdue_min(found, now),
@@ -278,13 +277,14 @@ def _changed_field(difference: JsonObject) -> ChangedField:
 
 
 def _returned(step: StepOut) -> SheetReturn:
-    data, known = step.data, reasons.all_reasons()
+    data = step.data
     codes = data.get("reasons")
+    given = codes if isinstance(codes, list) else []
     return SheetReturn(
         step=step.step,
         by=str(data["from"]) if data.get("from") else None,
         since=step.since,
-        reasons=[known[code] for code in codes if code in known] if isinstance(codes, list) else [],
+        reasons=[known for code in given if (known := ReturnReason.lookup(str(code))) is not None],
         text=str(data.get("text", "")),
     )
 

@@ -23,7 +23,7 @@ def show_emergencies(
     request: Request,
     session: SessionDep,
     clock: ClockDep,
-    principal: Annotated[Principal, Depends(allow("signals.answer"))],
+    principal: Annotated[Principal, Depends(allow("signals.read"))],
 ) -> Response:
     """The calls for help that nobody has seen yet."""
     emergencies = signals.list_emergencies(session, principal, clock.now())

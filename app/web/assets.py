@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Router
+from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from app.settings import PROJECT_DIR
+from app.web.kit import SHEETS, Kit
 
 APP_DIR = Path(__file__).parents[1]
 SERVED_SUFFIXES = frozenset({".js", ".mjs", ".css", ".woff2"})
@@ -68,7 +72,9 @@ class Assets:
             "@lit/reactive-element": self.vendor("lit-reactive-element", "reactive-element.js"),
             "@lit/reactive-element/": self.vendor("lit-reactive-element", ""),
             "maplibre-gl": self.vendor("maplibre-gl", "maplibre-gl.mjs"),
-            "echarts": self.vendor("echarts", "echarts.esm.min.mjs"),
+            "echarts": "/static/charts/echarts.js",
+            "echarts-common": self.vendor("echarts", "echarts.common.min.js"),
+            "echarts-full": self.vendor("echarts", "echarts.esm.min.mjs"),
         }
         return json.dumps({"imports": imports})
 
@@ -78,22 +84,45 @@ class Assets:
         To be called before the routes are included: a page asks for dozens of files, and each would be compared with
         hundreds of routes first.
         """
+        folders = {
+            name: PROJECT_DIR / "node_modules" / package / folder for name, (package, folder) in PACKAGES.items()
+        }
         packages = [
-            Mount(
-                f"/{name}-{self.versions[name]}",
-                VendorFiles(directory=PROJECT_DIR / "node_modules" / package / folder, check_dir=False),
-            )
-            for name, (package, folder) in PACKAGES.items()
+            Mount(f"/{name}-{self.versions[name]}", VendorFiles(directory=folder, check_dir=False))
+            for name, folder in folders.items()
         ]
         features = [
             Mount(f"/{directory.parent.name}", OwnFiles(directory=directory))
             for directory in sorted(APP_DIR.glob("*/static"))
             if directory.parent.name != "web"
         ]
+        kit = Route("/kit/{name}", KitSheets(Kit(folders, self.vendor)))
         maps = Mount("/maps", OwnFiles(directory=PROJECT_DIR / "maps" / "static"))
         shell = Mount("/", OwnFiles(directory=APP_DIR / "web" / "static"))
         app.mount("/vendor", Router(packages))
-        app.mount("/static", Router([*features, maps, shell]))
+        app.mount("/static", Router([kit, *features, maps, shell]))
+
+
+class KitSheets:
+    """The sheets of the kit: asked for again each time, answered 304 while they are the same; 404 for any other."""
+
+    def __init__(self, kit: Kit) -> None:
+        self.kit = kit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope)
+        response = await run_in_threadpool(self._answer, request.path_params["name"], request.headers)
+        await response(scope, receive, send)
+
+    def _answer(self, name: str, asked: Headers) -> Response:
+        if name not in SHEETS:
+            return Response(status_code=404)
+        sheet = self.kit.sheet(name)
+        headers = {"ETag": sheet.tag, "Cache-Control": "no-cache"}
+        if sheet.tag in asked.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(sheet.body, headers=headers, media_type="text/css")
 
 
 class VendorFiles(StaticFiles):

@@ -23,7 +23,7 @@ from app.gates.vocabulary import KIND_NAMES
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.json import JsonObject
 from app.platform.labels import N_
-from app.platform.permissions import Principal
+from app.platform.permissions import Principal, Scope
 from app.web.pages import render
 from app.yards import store
 from app.yards.service import fill_now
@@ -120,9 +120,8 @@ class YardBoard:
 def show_yard(
     request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: Operator
 ) -> Response:
-    """The page of a yard operator: all yards of the own gate."""
-    boards = yard_boards(session, corridor, principal.gate_id, clock.now())
-    return _render(request, "yards/yard.html", boards=boards)
+    """The page of a yard operator: all yards of the own gate; of every gate for who reads them all."""
+    return _render(request, "yards/yard.html", boards=_visible_boards(session, corridor, principal, clock.now()))
 
 
 @router.get("/yard/{yard_id}/board")
@@ -130,7 +129,7 @@ def show_board(
     yard_id: str, request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: Operator
 ) -> Response:
     """The moving part of one yard alone."""
-    for board in yard_boards(session, corridor, principal.gate_id, clock.now()):
+    for board in _visible_boards(session, corridor, principal, clock.now()):
         if board.state.yard_id == yard_id:
             return _render(request, "yards/board.html", board=board)
     raise NotFoundError("There is no yard {yard_id} at your gate.", yard_id=yard_id)
@@ -150,6 +149,12 @@ def _render(request: Request, template: str, **context: Any) -> Response:
         booking_states=BookingState.by_name(),
         **context,
     )
+
+
+def _visible_boards(session: Session, corridor: Corridor, principal: Principal, now: datetime) -> list[YardBoard]:
+    sees_all = principal.scope("pages.yard") is Scope.ALL
+    gates = [gate.site_id for gate in corridor.gates()] if sees_all else [principal.gate_id]
+    return [board for gate_id in gates for board in yard_boards(session, corridor, gate_id, now)]
 
 
 def yard_boards(session: Session, corridor: Corridor, gate_id: str | None, now: datetime) -> list[YardBoard]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from app.auditing.vocabulary import OBJECTS, SUBJECTS, VERBS
+from app.platform.permissions import PERMISSIONS, Role
 from app.platform.runtime import Runtime
 from app.web.i18n import load_catalogues
+from capacity.store import seed_yards
 from tests.app.dispatching import add_organisation, trip_body
 from tests.conftest import SignIn
 
@@ -71,3 +74,32 @@ def test_acts_have_words_in_every_language(language: str) -> None:
     catalogue = load_catalogues()[language]
     texts = {*SUBJECTS.values(), *VERBS.values(), *OBJECTS.values()} - {"Webhook", "Webhooks", "Container"}
     assert {text for text in texts if catalogue.gettext(text) == text} == set()
+
+
+PAGES_OF_OTHERS = ("/police", "/police/wall", "/planner", "/planner/settings", "/yard", "/support", "/enterprise")
+OWN = {"account.own", "session.own", "factors.own"}
+
+
+def test_an_auditor_changes_nothing() -> None:
+    """Every act of the role is one of reading, or about the own account."""
+    acts = {act for act, roles in PERMISSIONS.items() if Role.AUDITOR in roles} - OWN
+    changing = {act for act in acts if not act.startswith("pages.") and not act.partition(".")[2].startswith("read")}
+    assert changing == set()
+
+
+def test_an_auditor_reads_the_pages_of_others_without_what_acts(
+    sign_in: SignIn, trip: dict[str, str], runtime: Runtime
+) -> None:
+    auditor = sign_in("auditor", locale="en")
+    for path in (*PAGES_OF_OTHERS, f"/enterprise/trips/{trip['trip_id']}", "/declarations"):
+        page = auditor.get(path, headers={"accept": "text/html"})
+        assert page.status_code == 200, path
+        assert "ck-reading" in page.text, path
+    with runtime.sessions.begin() as session:
+        seed_yards(session, runtime.corridor, now=runtime.clock.now())
+    yards = re.findall(r'data-yard="([\w-]+)"', auditor.get("/yard").text)
+    assert {"xuan-cuong", "bao-nguyen"} <= set(yards), "of every gate"
+    assert all(auditor.get(f"/yard/{yard}/board").status_code == 200 for yard in yards)
+    assert 'data-tab="composer"' not in auditor.get("/police").text
+    found = auditor.get("/audit", params={"q": trip["code"]}, headers={"accept": "text/html"}).text
+    assert f'href="/enterprise/trips/{trip["trip_id"]}"' in found

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.declarations import checks, hs, reasons
+from app.declarations import checks, hs
 from app.declarations.checks import Surroundings, check, check_draft
 from app.declarations.differences import changed_parts, differences
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS
@@ -21,6 +21,7 @@ from app.declarations.on_sheet import facts_of
 from app.declarations.service import complete
 from app.gates.profile import default_profiles
 from app.gates.vocabulary import GoodsClass
+from app.procedures import return_reasons
 from app.web.i18n import load_catalogues
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError
@@ -307,13 +308,13 @@ def test_a_mixed_load_is_all_its_classes():
 
 
 def test_reasons_fit_their_step():
-    assert {"plate_differs", "other"} <= {reason.code for reason in reasons.reasons_for("barrier_1")}
-    assert "plate_differs" not in {reason.code for reason in reasons.reasons_for("customs")}
-    assert reasons.check_reasons(["goods_differ", "goods_differ"], "") == ["goods_differ"]
-    assert reasons.check_reasons([], "Biển số mờ") == []
+    assert {"plate_differs", "other"} <= set(return_reasons.reasons_for("barrier_1"))
+    assert "plate_differs" not in set(return_reasons.reasons_for("customs"))
+    assert return_reasons.check_reasons(["goods_differ", "goods_differ"], "") == ["goods_differ"]
+    assert return_reasons.check_reasons([], "Biển số mờ") == []
     for codes, text in (([], " "), (["dreams"], "x"), (["other"], " ")):
         with pytest.raises(InvalidInputError):
-            reasons.check_reasons(codes, text)
+            return_reasons.check_reasons(codes, text)
 
 
 @pytest.mark.parametrize("language", ["vi", "zh"])

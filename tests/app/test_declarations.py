@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
+from app.notifications import feed
 from app.platform.runtime import Runtime
 from app.procedures import service as procedures
 from tests.app.declaring import declaration_body, declaration_line
@@ -285,3 +287,27 @@ def test_the_list_is_paged_and_filtered(enterprise, body):
 def test_hs_codes_are_searched(enterprise):
     found = enterprise.get("/api/v1/hs-codes", params={"query": "sau rieng"}).json()["items"]
     assert found[0]["shown"] == "0810.60"
+
+
+def test_why_it_was_returned_stands_at_all_four_places(sign_in, organisation_id, body, runtime):
+    enterprise = sign_in("enterprise", organisation_id=organisation_id, locale="en")
+    trip_id = submit(enterprise, body).json()["trip_id"]
+    give_back(sign_in("health_quarantine", gate_id="huu-nghi"), trip_id)
+    with runtime.sessions() as session:
+        feed.follow(session, runtime.clock.now())
+        session.commit()
+    reason, page = "The driver is not the one declared", {"accept": "text/html", "accept-language": "en"}
+    told = [item["text"] for item in enterprise.get("/api/v1/notifications", headers=page).json()["items"]]
+    assert f"Returned to be mended: Declaration ({reason})" in told
+    for path in (f"/declarations/{trip_id}", f"/declarations/{trip_id}/edit", f"/enterprise/trips/{trip_id}"):
+        shown = enterprise.get(path, headers=page).text
+        assert 'data-testid="returned"' in shown, path
+        note = shown.split('data-testid="returned"')[1].split("</ul>")[0]
+        assert reason in note, path
+        assert "Người khác lái" in note, path
+    form = enterprise.get(f"/declarations/{trip_id}/edit", headers=page).text
+    (field,) = re.findall(r'<input[^>]*id="driver_name"[^>]*>', form)
+    assert "is-invalid" in field
+    assert f"Disputed: {reason}" in form.split('id="driver_name"')[1].split("</div></div>")[0]
+    (plate,) = re.findall(r'<input[^>]*id="plate"[^>]*>', form)
+    assert "is-invalid" not in plate, "nobody disputes it"

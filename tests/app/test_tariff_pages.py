@@ -24,7 +24,7 @@ def administrator(sign_in: SignIn, runtime: Runtime) -> TestClient:
     with runtime.sessions() as session:
         tariffs.seed_tariffs(session, now=runtime.clock.now())
         session.commit()
-    return sign_in("administrator")
+    return sign_in("administrator", locale="en")
 
 
 def make_draft(client: TestClient) -> dict[str, Any]:
@@ -57,8 +57,8 @@ def test_what_differs_from_the_version_before_is_shown(administrator: TestClient
     page = administrator.get(f"/admin/tariffs/{made['tariff_id']}", headers=HTML).text
     changes = page.split('data-testid="changes"')[1].split("</details>")[0]
     assert set(re.findall(r'<th scope="row">([^<]+)</th>', changes)) == {
-        "valid_from",
-        f"rates › {rules['rates'][0]['rate']} › amount_vnd",
+        "In force from",
+        f"Rates › {rules['rates'][0]['rate']} › Amount, đồng",
     }
     assert "123456" in changes
 

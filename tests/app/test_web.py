@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -15,6 +16,7 @@ from fastapi.testclient import TestClient
 from app.bootstrap import web
 from app.platform.permissions import PERMISSIONS, Role
 from app.web import i18n
+from app.web.assets import Assets
 from app.web.headers import content_security_policy
 from app.web.i18n import choose_language, format_duration, format_km, format_number, format_time, load_catalogues
 from geo.clock import parse_time
@@ -71,7 +73,34 @@ def test_everything_in_the_import_map_is_there(client):
             answer = client.get(address)
             assert answer.status_code == 200, address
             assert "javascript" in answer.headers["content-type"]
-            assert "immutable" in answer.headers["cache-control"]
+            assert ("immutable" in answer.headers["cache-control"]) == address.startswith("/vendor/")
+
+
+ON_MAPS_ALONE = {"maplibre-gl", "echarts-full"}
+"""Modules that only pages with a map ask for."""
+MAX_SCRIPT_BYTES = 300_000
+"""Packed, as it goes over the line (`SelectiveGZip`)."""
+
+
+def test_no_script_outside_the_map_is_large(client):
+    sign_in = client.get("/signin").text
+    imports = json.loads(re.search(r'<script type="importmap"[^>]*>(.*?)</script>', sign_in)[1])["imports"]
+    modules = {name: address for name, address in imports.items() if not name.endswith("/")}
+    sources = [path.read_text(encoding="utf-8") for path in APP.glob("*/templates/*.html")]
+    assets = Assets.load()
+    named = {
+        assets.vendor(package, file)
+        for source in sources
+        for package, file in re.findall(r"vendor\(['\"]([\w-]+)['\"], ['\"]([^'\"]+\.m?js)['\"]\)", source)
+    }
+    assert len(named) >= 2
+    for address in named | {address for name, address in modules.items() if name not in ON_MAPS_ALONE}:
+        assert len(gzip.compress(client.get(address).content, 3)) < MAX_SCRIPT_BYTES, address
+    for path in APP.glob("*/static/**/*.js"):
+        source = path.read_text(encoding="utf-8")
+        assert len(source.encode()) < MAX_SCRIPT_BYTES, path
+        asked = set(re.findall(r'(?:from|import\()\s*"([\w-]+)"', source)) & ON_MAPS_ALONE
+        assert not asked or path.name in ("live-map.js", "marks.js", "space-time.js"), f"{path} asks for {asked}"
 
 
 def test_everything_the_sign_in_page_names_is_there(client):

@@ -15,13 +15,11 @@ IDENTIFIER = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 SHORTEST = 4
 """Shorter words are units, or words of both languages."""
 MEANT = re.compile(
-    r"[^\n]*©[^\n]*|English|Simulated data|\bdemo\.\w+|\b(?:(?:toward|away|heading)_enters|camera_id|silent_after_s)\b"
-    r"|\blong\b",
+    r"[^\n]*©[^\n]*|English|Simulated data|\bdemo\.\w+|\blong\b",
     re.IGNORECASE,
 )
 """What looks English on purpose: sources of maps and their licences, the name of the language, the mark of the
-demonstration and its user names, keys of the set-up of cameras, which is written as JSON; and a syllable of dragon
-fruit."""
+demonstration and its user names; and a syllable of dragon fruit."""
 
 
 def machine_text(text: str, language: str) -> list[str]:

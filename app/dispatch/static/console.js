@@ -231,6 +231,7 @@ class Console {
   // The panel
 
   open(tab) {
+    if (!document.querySelector(`[data-tab="${tab}"]`)) return; // not there for who only reads
     this.tab = tab;
     for (const button of document.querySelectorAll("[data-tab]")) {
       const isChosen = button.dataset.tab === tab;

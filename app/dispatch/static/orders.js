@@ -62,7 +62,7 @@ class PoliceOrders extends ConsoleElement {
       ${problem ? html`<p class="ck-problem" role="alert">${problem}</p>` : nothing}
       ${!orders && !problem ? html`<p class="ck-muted">${t("Loading…")}</p>` : nothing}
       ${orders && !orders.length ? html`<div class="ck-empty ck-empty-small" data-testid="orders-empty"><p>${t("No order has been sent yet.")}</p>
-        <button type="button" class="btn btn-primary" @click=${() => this.console.compose({})}>${t("Write an order")}</button></div>` : nothing}
+        <button type="button" class="btn btn-primary ck-act" @click=${() => this.console.compose({})}>${t("Write an order")}</button></div>` : nothing}
       ${(orders || []).map((order) => this.renderOrder(order))}
     </section>`;
   }
@@ -97,9 +97,9 @@ class PoliceOrders extends ConsoleElement {
     return html`<div class="ck-proposal ck-severity ck-severity-warning" data-testid=${`order-${order.order_id}-proposal`}>
       <p><i class="ti ti-users" aria-hidden="true"></i> <b>${t("Waits for a second person: {name} wants to order {count} trucks.", { name: order.issued_by, count: formatNumber(total) })}</b></p>
       <order-effect .draft=${{ kind, selection, parameters, text, valid_to }}></order-effect>
-      <footer><button type="button" class="btn btn-sm btn-primary" data-testid=${`order-${order.order_id}-approve`} ?disabled=${this.busy}
+      <footer><button type="button" class="btn btn-sm btn-primary ck-act" data-testid=${`order-${order.order_id}-approve`} ?disabled=${this.busy}
           @click=${() => this.act(() => this.console.approveOrder(order), t("The order is released."))}><i class="ti ti-check" aria-hidden="true"></i> ${t("Release it")}</button>
-        <button type="button" class="btn btn-sm" data-testid=${`order-${order.order_id}-reject`} ?disabled=${this.busy}
+        <button type="button" class="btn btn-sm ck-act" data-testid=${`order-${order.order_id}-reject`} ?disabled=${this.busy}
           @click=${() => this.act(() => this.console.cancelOrder(order), t("The order is cancelled."))}><i class="ti ti-x" aria-hidden="true"></i> ${t("Do not send it")}</button></footer>
     </div>`;
   }
@@ -110,7 +110,7 @@ class PoliceOrders extends ConsoleElement {
     if (order.status === "active" && status.waiting) {
       return html`<div class="ck-proposal" data-testid=${`order-${id}-groups`}><p><i class="ti ti-stack-push" aria-hidden="true"></i>
           ${t("{told} of {count} trucks told, group by group", { told: formatNumber(total - status.waiting), count: formatNumber(total) })}</p>
-        <button type="button" class="btn btn-danger" data-testid=${`order-${id}-stop`} ?disabled=${this.busy}
+        <button type="button" class="btn btn-danger ck-act" data-testid=${`order-${id}-stop`} ?disabled=${this.busy}
           @click=${() => this.act(() => this.console.cancelOrder(order), t("Stopped: nobody else is told, and those who were are told that it is over."))}>
           <i class="ti ti-hand-stop" aria-hidden="true"></i> ${t("Stop now")}</button></div>`;
     }
@@ -181,7 +181,7 @@ class PoliceOrders extends ConsoleElement {
 
   renderCancel(order) {
     if (this.cancelling !== order.order_id) {
-      return html`<button type="button" class="btn btn-sm btn-outline-danger" data-testid=${`order-${order.order_id}-cancel`}
+      return html`<button type="button" class="btn btn-sm btn-outline-danger ck-act" data-testid=${`order-${order.order_id}-cancel`}
         @click=${() => { this.cancelling = order.order_id; }}><i class="ti ti-ban" aria-hidden="true"></i> ${t("Cancel order…")}</button>`;
     }
     return html`<span class="ck-confirm" role="alertdialog" aria-label=${t("Cancel order…")}>${t("Tell {count} trucks that it no longer holds?", { count: countsOf(order).total })}

@@ -59,9 +59,9 @@ class PoliceSituation extends ConsoleElement {
       ${advisory.hit_rate ? html`<p class="ck-source" data-testid=${`advisory-${id}-hits`}><i class="ti ti-target-arrow" aria-hidden="true"></i> ${advisory.hit_rate.text}</p>` : nothing}
       ${this.renderMeasures(advisory)}
       ${this.dismissing === id ? this.renderDismissal(advisory) : html`<footer>
-        <button type="button" class="btn btn-sm" data-testid=${`advisory-${id}-take`} ?disabled=${this.busy}
+        <button type="button" class="btn btn-sm ck-act" data-testid=${`advisory-${id}-take`} ?disabled=${this.busy}
           @click=${() => this.decide(advisory, "taken", "")}><i class="ti ti-check" aria-hidden="true"></i> ${t("Taken care of")}</button>
-        <button type="button" class="btn btn-sm btn-ghost-secondary" data-testid=${`advisory-${id}-dismiss`}
+        <button type="button" class="btn btn-sm btn-ghost-secondary ck-act" data-testid=${`advisory-${id}-dismiss`}
           @click=${() => { this.dismissing = id; }}><i class="ti ti-x" aria-hidden="true"></i> ${t("Dismiss…")}</button></footer>`}
       ${also.length ? html`<details class="ck-also" data-testid=${`advisory-${id}-also`}><summary>${t("Also at this gate")} (${also.length})</summary>
         ${also.map((other) => this.renderCard(other, []))}</details>` : nothing}
@@ -75,7 +75,7 @@ class PoliceSituation extends ConsoleElement {
     if (tried) return renderTried(tried, (measure) => this.console.compose({ advisory, measure }));
     return html`<ul class="ck-measures">${advisory.measure.map((measure, i) => html`<li>
         <span>${measure.text}</span>
-        <button type="button" class="btn btn-sm btn-primary" data-testid=${`advisory-${id}-measure-${i}`}
+        <button type="button" class="btn btn-sm btn-primary ck-act" data-testid=${`advisory-${id}-measure-${i}`}
           @click=${() => this.console.compose({ advisory, measure })}>
           <i class="ti ti-send" aria-hidden="true"></i> ${t("Order")}</button></li>`)}</ul>
       <p class="ck-source">${t("What each act would bring is being computed.")}</p>`;

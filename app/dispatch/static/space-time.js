@@ -21,6 +21,7 @@ const surety = (i) => `color-mix(in srgb, ${token("--ck-forecast")} ${[30, 60, 1
 /** `<space-time .gate=${{site_id, name}}>` asks while it is shown. */
 class SpaceTime extends ChartElement {
   renderer = "canvas";
+  engine = null; // heat maps are in the whole of ECharts, which is fetched when the first is shown
   static properties = { gate: { attribute: false }, data: { state: true }, problem: { state: true } };
 
   connectedCallback() {
@@ -41,6 +42,7 @@ class SpaceTime extends ChartElement {
   async load() {
     if (!this.gate || !this.clientWidth || document.visibilityState !== "visible") return;
     try {
+      this.engine ??= await import("echarts-full");
       this.data = await api("GET", `/api/v1/space-time?gate=${encodeURIComponent(this.gate.site_id)}`);
       this.problem = "";
     } catch (error) {

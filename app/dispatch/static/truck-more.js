@@ -82,7 +82,7 @@ class TruckMore extends LitElement {
         ${wait?.[1] != null ? html`<dt>${t("Expected wait")}</dt><dd>${formatDuration(wait[1])}</dd>` : nothing}
       </dl>
       <p class="ck-truck-acts">
-        <button type="button" class="btn btn-sm btn-primary" data-testid="truck-order" @click=${this.order}><i class="ti ti-send" aria-hidden="true"></i> ${t("Order to this truck")}</button>
+        <button type="button" class="btn btn-sm btn-primary ck-act" data-testid="truck-order" @click=${this.order}><i class="ti ti-send" aria-hidden="true"></i> ${t("Order to this truck")}</button>
         <button type="button" class="btn btn-sm" data-testid="truck-trail" aria-pressed=${String(Boolean(this.hasTrail))} ?disabled=${this.busy} @click=${this.toggleTrail}>
           <i class="ti ti-route" aria-hidden="true"></i> ${t("Trail of 24 h")}</button></p>`;
   }
@@ -90,7 +90,7 @@ class TruckMore extends LitElement {
   renderTelephone() {
     if (this.telephone) return html`<a href=${`tel:${this.telephone.replace(/[^+\d]/g, "")}`} data-testid="truck-telephone">${this.telephone}</a>`;
     if (this.telephone === "") return html`<span class="ck-muted">${t("no telephone on file")}</span>`;
-    return html`<button type="button" class="btn btn-sm" data-testid="truck-call" ?disabled=${this.busy} @click=${this.call}>
+    return html`<button type="button" class="btn btn-sm ck-act" data-testid="truck-call" ?disabled=${this.busy} @click=${this.call}>
       <i class="ti ti-phone" aria-hidden="true"></i> ${t("Show telephone")}</button>`;
   }
 }

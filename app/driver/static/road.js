@@ -6,7 +6,7 @@ const WIDTH = 360;
 const HEIGHT = 300;
 const TOP = 40;
 const BOTTOM = HEIGHT - 20;
-const X = 150;
+const X = 140;
 const LINE_HEIGHT = 19;
 const NS = "http://www.w3.org/2000/svg";
 

@@ -27,6 +27,31 @@ async function attempt(work) {
   }
 }
 
+/** Only the fields of the chosen kind and make are there to be filled in. */
+function showFields() {
+  const make = form.elements.make.value;
+  for (const field of form.querySelectorAll("[data-for]")) {
+    const isShown = make === field.dataset.for || make.startsWith(`${field.dataset.for} `);
+    field.hidden = !isShown;
+    field.querySelector("[name]").disabled = !isShown;
+  }
+}
+
+/** What was filled in of the set-up, numbers in the units that the platform counts in. */
+function readConfig() {
+  const fields = [...form.querySelectorAll('[name^="config."]')].filter((field) => !field.disabled && field.value.trim());
+  return Object.fromEntries(fields.map((field) => [
+    field.name.slice("config.".length),
+    field.type === "number" ? Number(field.value) * Number(field.dataset.factor ?? 1) : field.value.trim(),
+  ]));
+}
+
+if (form) {
+  form.elements.make.addEventListener("change", showFields);
+  form.addEventListener("reset", () => setTimeout(showFields));
+  showFields();
+}
+
 form?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const values = Object.fromEntries(new FormData(form));
@@ -38,7 +63,7 @@ form?.addEventListener("submit", async (event) => {
       name: values.name,
       site_id: values.site_id || null,
       station: values.station || null,
-      config: JSON.parse(values.config.trim() || "{}"),
+      config: readConfig(),
     }),
   );
   if (device) {

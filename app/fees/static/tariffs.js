@@ -1,55 +1,45 @@
-// Tariffs: rates, shares and collectors of a draft as tables, dates of effect and rounding as fields.
+// Tariffs: rates, shares and collectors of a draft, each an entry; dates of effect and rounding as fields.
 
-import { RowTable, readCondition, startEditor, writeCondition } from "../versions.js";
+import { asBefore, readCondition, startEditor } from "../versions.js";
 
 const LANGUAGES = ["vi", "en", "zh"];
-const LABELS = [
-  { name: "vi", label: "Label, Vietnamese", long: true }, { name: "en", label: "Label, English", long: true },
-  { name: "zh", label: "Label, Chinese", long: true },
-];
-const WHEN = { name: "when", label: "Only if", long: true };
-const TABLES = {
-  rates: [{ name: "rate", label: "Rate" }, ...LABELS, { name: "amount_vnd", label: "Amount, đồng" }, WHEN],
-  factors: [
-    { name: "factor", label: "Share" }, ...LABELS, { name: "numerator", label: "Numerator" },
-    { name: "denominator", label: "Denominator" }, WHEN,
-  ],
-  routing: [{ name: "collector", label: "Collector", list: "collectors" }, WHEN],
-};
+const PARTS = ["rates", "factors", "routing"];
 const NUMBERS = new Set(["amount_vnd", "numerator", "denominator"]);
 
 /** A whole number as such; what is none stays a text, which the check refuses by name. */
 const whole = (text) => (/^\d+$/.test(text) ? Number(text) : text);
 
-const asTexts = (entry) => ({ ...entry, ...entry.label, when: writeCondition(entry.when) });
-
-function asEntry(row, types) {
-  const entry = {};
-  for (const [name, text] of Object.entries(row)) {
-    if (name === "when") entry.when = readCondition(text, types);
-    else if (!LANGUAGES.includes(name)) entry[name] = NUMBERS.has(name) ? whole(text) : text;
+function readEntry(element, entries) {
+  const before = entries[element.dataset.entry] ?? {};
+  const entry = { ...before };
+  for (const field of element.querySelector(".vs-columns").querySelectorAll("[name]")) {
+    const text = field.value.trim();
+    if (LANGUAGES.includes(field.name)) entry.label = { ...entry.label, [field.name]: text };
+    else entry[field.name] = NUMBERS.has(field.name) ? whole(text) : text;
   }
-  if ("vi" in row) entry.label = Object.fromEntries(LANGUAGES.map((language) => [language, row[language]]));
-  return entry;
+  const when = readCondition(element, "when");
+  return { ...entry, when: "when" in before ? asBefore(before.when, when) : when };
 }
 
 const form = document.getElementById("tariff-form");
 if (form) {
   const rules = JSON.parse(document.getElementById("rules").textContent);
-  const types = JSON.parse(document.getElementById("facts").textContent);
-  const tables = Object.entries(TABLES).map(([part, columns]) => {
-    const table = new RowTable(document.getElementById(part), columns);
-    for (const entry of rules[part] || []) table.add(asTexts(entry));
-    form.querySelector(`[data-add="${part}"]`)?.addEventListener("click", () => table.add().querySelector("input").focus());
-    return [part, table];
+  form.addEventListener("click", ({ target }) => {
+    target.closest("[data-remove-entry]")?.closest("[data-entry]").remove();
+    const part = target.closest("[data-add]")?.dataset.add;
+    if (!part) return;
+    const entry = document.getElementById(`new-${part}`).content.firstElementChild.cloneNode(true);
+    document.getElementById(part).append(entry);
+    entry.querySelector("[name]").focus();
   });
   startEditor(form, () => {
     const { valid_from: from, valid_to: to, complete, combine_factors: combine, source, rounding_unit_vnd: unit } = form.elements;
+    const read = (part) => [...document.getElementById(part).children].map((entry) => readEntry(entry, rules[part] ?? []));
     return {
       rules: {
         ...rules, valid_from: from.value, valid_to: to.value || null, complete: complete.value === "yes",
         combine_factors: combine.value === "yes", source: source.value.trim(), rounding_unit_vnd: whole(unit.value),
-        ...Object.fromEntries(tables.map(([part, table]) => [part, table.read().map((row) => asEntry(row, types))])),
+        ...Object.fromEntries(PARTS.map((part) => [part, read(part)])),
       },
     };
   });

@@ -53,7 +53,7 @@ class ReleasePlan extends LitElement {
     return html`<figure><figcaption><span>${t("{name}: {held} trucks held, let go in each quarter of an hour", { name, held: formatNumber(held) })}</span></figcaption>
       <div class="ck-plan-bars" role="img" aria-label=${words || "0"}>${release.map((veh, slot) => html`<span title=${`${time(slot)}: ${veh}`}>
         <b>${veh || ""}</b><i .style=${`height:${(48 * veh) / most}px`}></i>${slot % 4 ? nothing : html`<small>${time(slot)}</small>`}</span>`)}</div>
-      <button type="button" class="btn btn-sm btn-primary" data-testid=${`release-order-${siteId}`} @click=${() => this.take(draft)}>
+      <button type="button" class="btn btn-sm btn-primary ck-act" data-testid=${`release-order-${siteId}`} @click=${() => this.take(draft)}>
         <i class="ti ti-send" aria-hidden="true"></i> ${t("Order")}</button></figure>`;
   }
 }

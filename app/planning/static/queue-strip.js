@@ -9,8 +9,6 @@ import { clockAt, hoursBetween, result } from "./result.js";
 
 const WORLDS = [["base", "Base"], ["variant", "Variant"]];
 const SURETIES = ["possible (10 %)", "likely (50 %)", "certain (90 % of runs)"];
-const ROWS = 24;
-const COLUMNS = 150;
 
 /** `<queue-strip place="huu-nghi">` */
 class QueueStrip extends ChartElement {
@@ -38,62 +36,43 @@ class QueueStrip extends ChartElement {
       ${SURETIES.map((label, i) => html`<span class="pl-surety-${i}">${t(label)}</span>`)}</p>`;
   }
 
-  /** Samples from one column to the next, and how many columns that makes. */
-  get columns() {
-    const length = this.tails.base[0].length;
-    const stride = Math.ceil(length / COLUMNS);
-    return { stride, count: Math.floor((length - 1) / stride) + 1 };
-  }
-
-  /** Cells [column, row, surety 1 to 3] of one world; cells that no queue reaches are left out. */
-  cells(world) {
-    const [near, far] = this.extent;
-    const { stride, count } = this.columns;
-    const cells = [];
-    for (let column = 0; column < count; column += 1) {
-      const [low, mid, high] = [0, 1, 2].map((row) => this.tails[world][row][column * stride] ?? near);
-      for (let row = 0; row < ROWS; row += 1) {
-        const km = near + ((far - near) * (row + 0.5)) / ROWS;
-        const surety = km < low ? 3 : km < mid ? 2 : km < high ? 1 : 0;
-        if (surety) cells.push([column, row, surety]);
-      }
-    }
-    return cells;
+  /** How surely the queue stands at kilometres, stacked: [time in hours, certain, likely, possible]. */
+  bands(world) {
+    const [near] = this.extent;
+    const [low, mid, high] = this.tails[world].map((row) => row.map((km) => km ?? near));
+    return [low, mid.map((km, i) => Math.max(0, km - low[i])), high.map((km, i) => Math.max(0, km - mid[i]))];
   }
 
   options() {
     const { axis, tooltip, grid, ...rest } = frame();
     const [near, far] = this.extent;
-    const { stride, count } = this.columns;
-    const hourOf = (column) => hoursBetween(column * stride);
-    const every = Math.max(1, Math.round(labelInterval(hourOf(count - 1)) / hourOf(1)));
-    const kmOf = (row) => near + ((far - near) * (Number(row) + 0.5)) / ROWS;
-    const bands = [{ ...grid, bottom: "54%" }, { ...grid, top: "50%", bottom: 26 }];
+    const times = this.tails.base[0].map((_, index) => hoursBetween(index));
+    const every = Math.max(1, Math.round(labelInterval(times.at(-1)) / hoursBetween(1)));
     return {
       ...rest,
-      grid: bands,
-      tooltip: {
-        ...tooltip, trigger: "item",
-        formatter: ({ seriesName, value }) =>
-          `${seriesName} · ${clockAt(hourOf(value[0]))} · km ${formatNumber(kmOf(value[1]), 1)}\n${t(SURETIES[value[2] - 1])}`,
-      },
+      grid: [{ ...grid, bottom: "54%" }, { ...grid, top: "50%", bottom: 26 }],
+      tooltip: { ...tooltip, trigger: "axis", formatter: (points) => this.tell(points[0].axisIndex, points[0].dataIndex) },
       xAxis: [0, 1].map((gridIndex) => ({
-        type: "category", gridIndex, ...axis, data: Array.from({ length: count }, (_, column) => hourOf(column)), axisTick: { show: false },
+        type: "category", gridIndex, ...axis, data: times, boundaryGap: false, axisTick: { show: false },
         axisLabel: { ...axis.axisLabel, show: gridIndex === 1, interval: every - 1, formatter: (hour) => clockAt(Number(hour)) },
       })),
       yAxis: [0, 1].map((gridIndex) => ({
-        type: "category", gridIndex, ...axis, data: Array.from({ length: ROWS }, (_, row) => row), name: t(WORLDS[gridIndex][1]),
+        type: "value", gridIndex, ...axis, min: Math.floor(near), max: Math.ceil(far), name: t(WORLDS[gridIndex][1]),
         nameLocation: "middle", nameGap: 34, nameTextStyle: { color: token("--ck-text"), fontWeight: 600, fontSize: 11 },
-        axisTick: { show: false }, axisLabel: { ...axis.axisLabel, interval: 7, formatter: (row) => formatNumber(kmOf(row), 0) },
+        axisTick: { show: false }, axisLabel: { ...axis.axisLabel, formatter: (km) => formatNumber(km, 0) },
       })),
-      visualMap: {
-        type: "piecewise", show: false,
-        pieces: SURETIES.map((_, i) => ({ value: i + 1, color: shade(i) })),
-      },
-      series: WORLDS.map(([world, name], index) => ({
-        type: "heatmap", name: t(name), xAxisIndex: index, yAxisIndex: index, data: this.cells(world), animation: false, progressive: 0,
-      })),
+      series: WORLDS.flatMap(([world, name], index) => this.bands(world).map((data, band) => ({
+        type: "line", name: t(name), xAxisIndex: index, yAxisIndex: index, stack: world, data, step: "middle", symbol: "none",
+        animation: false, lineStyle: { width: 0 }, areaStyle: { origin: "start", opacity: 1, color: shade(SURETIES.length - 1 - band) },
+      }))),
     };
+  }
+
+  /** One moment of one world in words. */
+  tell(worldIndex, at) {
+    const [world, name] = WORLDS[worldIndex];
+    const lines = SURETIES.map((label, i) => `${t(label)}: km ${formatNumber(this.tails[world][SURETIES.length - 1 - i][at] ?? this.extent[0], 1)}`);
+    return [`${t(name)} · ${clockAt(hoursBetween(at))}`, ...lines].join("\n");
   }
 }
 

@@ -1,50 +1,66 @@
-// Procedures: the steps of a draft as a table; from when on declaring is mandatory.
+// Procedures: the steps of a draft, each a card; from when on declaring is mandatory.
 
 import { api } from "../api.js";
 import { t } from "../i18n.js";
 import { toast } from "../toasts.js";
-import { RowTable, attempt, readCondition, split, startEditor, writeCondition } from "../versions.js";
+import { asBefore, attempt, readCondition, startEditor, ticked } from "../versions.js";
 
-const COLUMNS = [
-  { name: "step", label: "Step", list: "known-steps" }, { name: "owner", label: "Owner" },
-  { name: "after", label: "Comes after", long: true }, { name: "when", label: "Only if", long: true },
-  { name: "at_once", label: "Confirmed at once if", long: true }, { name: "checks", label: "Checks" },
-  { name: "organisations", label: "Organisations" },
-];
+const given = (value) => (Object.keys(value).length ? value : undefined);
 
-const asTexts = ([step, body]) => ({
-  step, owner: [body.owner ?? []].flat().join(", "), after: (body.after || []).join(", "),
-  when: writeCondition(body.when ?? {}), at_once: writeCondition(body.at_once ?? {}), checks: (body.checks || []).join(", "),
-  organisations: (body.organisations || []).join(", "),
-});
-
-const listOf = (text, read = String) => (text ? split(text).map(read) : undefined);
-const READERS = {
-  owner: (text) => (split(text).length === 1 ? split(text)[0] : split(text)), after: (text) => listOf(text),
-  when: (text) => (text ? readCondition(text) : undefined), at_once: (text) => (text ? readCondition(text) : undefined),
-  checks: (text) => listOf(text), organisations: (text) => listOf(text, Number),
-};
-
-/** A row as a step; what was not touched stays as it was written, so that it is no change. */
-function asStep(row, steps) {
-  const before = steps[row.step] ?? {};
-  const shown = asTexts([row.step, before]);
-  const parts = Object.entries(READERS).map(([name, read]) => [name, row[name] === shown[name] ? before[name] : read(row[name])]);
-  return [row.step, Object.fromEntries(parts.filter(([, value]) => value !== undefined))];
+/** A card as a step: name and body; what was not touched stays as it was written. */
+function readStep(card, steps) {
+  const step = card.querySelector("[name=step]").value;
+  const before = steps[card.dataset.step] ?? {};
+  const owners = ticked(card, "owner");
+  const body = {
+    ...before, owner: asBefore(before.owner, owners.length === 1 ? owners[0] : owners),
+    after: asBefore(before.after, given(ticked(card, "after"))), checks: asBefore(before.checks, given(ticked(card, "checks"))),
+    when: asBefore(before.when, given(readCondition(card, "when"))),
+    at_once: asBefore(before.at_once, given(readCondition(card, "at_once"))),
+    organisations: asBefore(before.organisations, given(ticked(card, "organisations").map(Number))),
+  };
+  return [step, Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined))];
 }
 
 function startProcedure(form) {
   const definition = JSON.parse(document.getElementById("definition").textContent);
-  const table = new RowTable(document.getElementById("steps"), COLUMNS);
-  const usual = [...document.getElementById("known-steps").options].map(({ value }) => value);
-  const steps = Object.entries(definition.steps || {});
-  steps.sort(([step], [other]) => usual.indexOf(step) - usual.indexOf(other));
-  for (const step of steps) table.add(asTexts(step));
-  form.elements.exit.value = definition.exit || "";
-  document.getElementById("add")?.addEventListener("click", () => table.add().querySelector("input").focus());
+  const cards = document.getElementById("steps");
+  const chosen = () => [...cards.querySelectorAll("[name=step]")].map(({ value }) => value);
+
+  /** Only steps of this procedure can come before another, and none before itself. */
+  function offerSteps() {
+    const present = chosen();
+    for (const card of cards.children) {
+      const own = card.querySelector("[name=step]").value;
+      for (const field of card.querySelectorAll("[data-ticks=after] input")) {
+        const isOffered = present.includes(field.value) && field.value !== own;
+        field.closest("label").hidden = !isOffered;
+        if (!isOffered) field.checked = false;
+      }
+    }
+  }
+
+  cards.addEventListener("change", ({ target }) => target.name === "step" && offerSteps());
+  cards.addEventListener("click", ({ target }) => {
+    if (!target.closest("[data-remove-step]")) return;
+    target.closest("[data-step]").remove();
+    offerSteps();
+  });
+  document.getElementById("add")?.addEventListener("click", () => {
+    const card = document.getElementById("new-step").content.firstElementChild.cloneNode(true);
+    const select = card.querySelector("[name=step]");
+    const free = [...select.options].find(({ value }) => !chosen().includes(value));
+    if (free) select.value = free.value;
+    cards.append(card);
+    offerSteps();
+    select.focus();
+  });
+  offerSteps();
   startEditor(form, () => {
-    const written = Object.fromEntries(table.read().map((row) => asStep(row, definition.steps || {})));
-    return { definition: { ...definition, exit: form.elements.exit.value.trim(), steps: written } };
+    const steps = [...cards.children].map((card) => readStep(card, definition.steps ?? {}));
+    const twice = steps.map(([name]) => name).find((name, at, all) => all.indexOf(name) !== at);
+    if (twice) throw new Error(t("The step {step} is there twice.", { step: cards.querySelector(`option[value="${twice}"]`).textContent }));
+    return { definition: { ...definition, exit: form.elements.exit.value, steps: Object.fromEntries(steps) } };
   });
 }
 

@@ -3,6 +3,7 @@
 import { csrfToken, isProven } from "./api.js";
 import { t } from "./i18n.js";
 import "./main-menu.js";
+import "./tables.js";
 import { toast } from "./toasts.js";
 
 const THEMES = ["auto", "light", "dark"];

@@ -1,3 +1,8 @@
+// Style sheets that are not needed to read a page hold back nothing: they are for every medium once it is drawn.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const link of document.querySelectorAll("link[data-late]")) link.media = "all";
+});
+
 // A tap on a button that is drawn before its script runs is kept, and given to it once all scripts have run:
 // the tap itself of a button that only a script knows, the sending of a form of every other.
 (() => {

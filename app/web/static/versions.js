@@ -40,87 +40,68 @@ export function startEditor(form, read) {
   });
 }
 
-/**
- * A table of text fields. `columns`: `{name, label, long, list}`; `long` fields have lines, `list` is a datalist's id.
- * `add(values)` puts a row in, `read()` gives the rows as `{name: text}`.
- */
-export class RowTable {
-  constructor(table, columns) {
-    this.columns = columns;
-    const head = table.createTHead().insertRow();
-    for (const { label } of columns) head.append(Object.assign(document.createElement("th"), { textContent: t(label), scope: "col" }));
-    head.append(document.createElement("th"));
-    this.body = table.createTBody();
-  }
+/** What is ticked in a piece made by the macro `ticks`. */
+export const ticked = (within, name) =>
+  [...within.querySelectorAll(`[data-ticks="${name}"] input:checked`)].map(({ value }) => value);
 
-  add(values = {}) {
-    const row = this.body.insertRow();
-    for (const { name, label, long, list } of this.columns) {
-      const field = document.createElement(long ? "textarea" : "input");
-      Object.assign(field, { className: "form-control", name, value: values[name] ?? "" });
-      field.setAttribute("aria-label", t(label));
-      if (long) field.rows = 2;
-      if (list) field.setAttribute("list", list);
-      row.insertCell().append(field);
-    }
-    const remove = Object.assign(document.createElement("button"), { type: "button", className: "btn btn-sm", textContent: t("Remove") });
-    remove.addEventListener("click", () => row.remove());
-    row.insertCell().append(remove);
-    return row;
-  }
+const whole = (field) => (field.value.trim() === "" ? null : Number(field.value));
 
-  read() {
-    return [...this.body.rows].map((row) =>
-      Object.fromEntries(this.columns.map(({ name }) => [name, row.querySelector(`[name="${name}"]`).value.trim()])));
-  }
+function readFact(fields) {
+  const [from, below] = ["from", "below"].map((name) => fields.querySelector(`[name=${name}]`));
+  const wanted = from
+    ? { ...(whole(from) !== null && { from: whole(from) }), ...(whole(below) !== null && { below: whole(below) }) }
+    : [...fields.querySelectorAll("input:checked")].map(({ value }) => JSON.parse(value));
+  if (!Object.keys(wanted).length) throw new Error(t("Nothing is chosen of {fact}.", { fact: fields.dataset.label }));
+  return wanted;
 }
 
-/** The words between commas and lines. */
-export const split = (text) => text.split(/[,\n]/).map((word) => word.trim()).filter(Boolean);
-
-const UNKNOWN = "?";
-const RANGE = /^\s*(?:from\s+(\d+))?\s*(?:below\s+(\d+))?\s*$/;
-
-/** A condition as lines "fact: value, value" or "fact: from 1 below 2"; with any, all or not as JSON; null as "?". */
-export function writeCondition(condition) {
-  if (condition === null) return UNKNOWN;
-  const names = Object.keys(condition ?? {});
-  if (names.some((name) => ["any", "all", "not"].includes(name))) return JSON.stringify(condition);
-  return names.map((name) => {
-    const wanted = condition[name];
-    const isRange = wanted !== null && typeof wanted === "object" && !Array.isArray(wanted);
-    const ends = isRange && ["from", "below"].filter((end) => wanted[end] != null).map((end) => `${end} ${wanted[end]}`);
-    return `${name}: ${ends ? ends.join(" ") : [wanted].flat().join(", ")}`;
-  }).join("\n");
-}
-
-function parse(word, type) {
-  if (type === "int" && /^-?\d+$/.test(word)) return Number(word);
-  return type !== "str" && ["true", "false"].includes(word) ? word === "true" : word;
-}
-
-/** What was written as a condition; `types` says of a fact that it is "int", "bool" or "str". */
-export function readCondition(text, types = {}) {
-  const unreadable = (part) => new Error(t("This cannot be read as a condition: {text}", { text: part }));
-  if (text === UNKNOWN) return null;
-  if (text.startsWith("{")) {
+/** The condition in a piece made by the macro of that name; null where it is not known for what it holds. */
+export function readCondition(within, name) {
+  const piece = within.querySelector(`[data-condition="${name}"]`);
+  const byHand = piece.querySelector("[name=by-hand]");
+  if (byHand) {
     try {
-      return JSON.parse(text);
+      return JSON.parse(byHand.value);
     } catch {
-      throw unreadable(text);
+      throw new Error(t("This cannot be read as a condition: {text}", { text: byHand.value }));
     }
   }
-  const condition = {};
-  for (const line of text.split("\n").filter((part) => part.trim())) {
-    const [, name, values] = line.match(/^\s*(\w+)\s*:(.*)$/) || [];
-    if (!name || !split(values).length) throw unreadable(line);
-    const [range, from, below] = types[name] === "int" ? values.match(RANGE) || [] : [];
-    condition[name] = range === undefined
-      ? split(values).map((word) => parse(word, types[name]))
-      : { ...(from && { from: Number(from) }), ...(below && { below: Number(below) }) };
-  }
-  return condition;
+  if (piece.querySelector("[name=unknown]")?.checked) return null;
+  return Object.fromEntries([...piece.querySelectorAll("[data-fact]")].map((fields) => [fields.dataset.fact, readFact(fields)]));
 }
+
+const plain = (value) => {
+  if (value === null || value === undefined) return null;
+  if (Array.isArray(value)) return [...value].sort();
+  if (typeof value !== "object") return [value];
+  return Object.fromEntries(Object.keys(value).sort().map((name) => [name, plain(value[name])]));
+};
+
+/** What stood before if the form says the same, however it was written: what nobody touched is no change. */
+export const asBefore = (before, now) => (JSON.stringify(plain(before)) === JSON.stringify(plain(now)) ? before : now);
+
+function offer(piece) {
+  const asked = new Set([...piece.querySelectorAll("[data-fact]")].map(({ dataset }) => dataset.fact));
+  for (const option of piece.querySelector("[data-add-fact]")?.options ?? []) option.hidden = option.disabled = asked.has(option.value);
+}
+
+document.addEventListener("change", ({ target }) => {
+  if (!target.matches("[data-add-fact]") || !target.value) return;
+  const piece = target.closest("[data-condition]");
+  const fields = document.querySelector(`[data-fact-template="${target.value}"]`).content.firstElementChild.cloneNode(true);
+  piece.querySelector("[data-facts]").append(fields);
+  target.value = "";
+  offer(piece);
+  fields.querySelector("input").focus();
+});
+document.addEventListener("click", ({ target }) => {
+  const remove = target.closest("[data-remove-fact]");
+  if (!remove) return;
+  const piece = remove.closest("[data-condition]");
+  remove.closest("[data-fact]").remove();
+  offer(piece);
+});
+document.querySelectorAll("[data-condition]").forEach(offer);
 
 for (const button of document.querySelectorAll("[data-draft]")) {
   button.addEventListener("click", () => attempt(async () => {

@@ -10,10 +10,11 @@ export const token = (name) => getComputedStyle(document.documentElement).getPro
 
 /**
  * Draws into the page; a subclass gives `options()`, and `describe()` for those who hear the chart. One that draws
- * thousands of things has `renderer = "canvas"`.
+ * thousands of things has `renderer = "canvas"`; one that needs more of ECharts sets `engine` once it has come.
  */
 export class ChartElement extends LitElement {
   renderer = "svg";
+  engine = echarts;
 
   createRenderRoot() {
     return this;
@@ -52,8 +53,8 @@ export class ChartElement extends LitElement {
 
   draw() {
     const canvas = this.querySelector(".ck-chart");
-    if (!canvas) return;
-    this.chart ??= echarts.init(canvas, null, { renderer: this.renderer, devicePixelRatio: devicePixelRatio * (this.currentCSSZoom ?? 1) });
+    if (!canvas || !this.engine) return;
+    this.chart ??= this.engine.init(canvas, null, { renderer: this.renderer, devicePixelRatio: devicePixelRatio * (this.currentCSSZoom ?? 1) });
     this.chart.setOption(this.options(), true);
   }
 }

@@ -1,0 +1,39 @@
+// A table that does not fit its box is shown row by row instead, each cell below the heading of its column.
+// Tables that label their cells themselves (data-label), or have cells over several rows, are left as they are.
+
+const watched = new WeakSet();
+const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target)));
+
+const isOurs = (table) => table?.tHead && (table.dataset.stacks || !table.querySelector("[data-label], [rowspan]"));
+
+function label(table) {
+  const headings = [...table.tHead.rows[table.tHead.rows.length - 1].cells].map((cell) => cell.textContent.trim());
+  for (const body of table.tBodies) {
+    for (const row of body.rows) {
+      for (const cell of row.cells) if (cell.colSpan === 1) cell.dataset.label = headings[cell.cellIndex] ?? "";
+    }
+  }
+  table.dataset.stacks = "true";
+}
+
+function fit(wrap) {
+  const table = wrap.querySelector(":scope > table");
+  if (!wrap.clientWidth || !isOurs(table)) return;
+  table.classList.remove("ck-stacked");
+  if (table.scrollWidth <= wrap.clientWidth + 1) return;
+  label(table);
+  table.classList.add("ck-stacked");
+}
+
+function look() {
+  for (const wrap of document.querySelectorAll(".ck-table-wrap")) {
+    fit(wrap);
+    if (watched.has(wrap)) continue;
+    watched.add(wrap);
+    sizes.observe(wrap);
+  }
+}
+
+look();
+document.addEventListener("htmx:after:swap", look);
+document.fonts?.ready.then(look); // the words are as wide as they stay
