@@ -25,6 +25,7 @@ FACTS: Final[Mapping[str, FactField]] = {
     "goods_class": FactField(N_("Kind of goods"), GoodsClass.labels()),
     "perishable": FactField(N_("Perishable"), YES_NO),
     "chilled": FactField(N_("Chilled"), YES_NO),
+    "forty_foot": FactField(N_("40-foot"), YES_NO),
     "channel": FactField(N_("Customs channel"), Channel.labels()),
     "transshipment": FactField(N_("Goods change the vehicle"), YES_NO),
     "undeclared": FactField(N_("Came undeclared"), YES_NO),
