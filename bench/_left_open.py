@@ -34,10 +34,7 @@ def left_open(page: Page, base_url: str, minutes: float, is_alive: Callable[[], 
         If what feeds the trucks stopped (`is_alive`).
     """
     devtools = page.context.new_cdp_session(page)
-    reconnected = (
-        "document.addEventListener('connection', (e) => { window.lost ??= 0; window.lost += e.detail === 'lost'; })"
-    )
-    page.evaluate(f"() => {{ {reconnected} }}")
+    page.evaluate(COUNT_LOSSES)
     samples, began = Samples(), time.monotonic()
     pause_s = max(MIN_PAUSE_S, minutes * 60.0 / SAMPLES)
     while (passed_s := time.monotonic() - began) < minutes * 60.0:
