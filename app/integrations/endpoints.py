@@ -14,7 +14,7 @@ from app.integrations.schemas import (
     DeadLetterList,
     DeadLetterOut,
     DifferenceList,
-    DifferenceOut,
+    CustomsDifferenceOut,
     NeighbourList,
     NeighbourOut,
 )
@@ -81,7 +81,7 @@ def drop_dead_letter(direction: Direction, number: Number, action: WriterAction)
 def list_differences(session: SessionDep, principal: Reader) -> DifferenceList:
     """What was done here and is said otherwise by a neighbour, those that are open first."""
     found = customs_effects.list_differences(session, principal)
-    return DifferenceList(items=[DifferenceOut.of(each) for each in found])
+    return DifferenceList(items=[CustomsDifferenceOut.of(each) for each in found])
 
 
 @router.post("/differences/{difference_id}/settle", status_code=204, responses=problems(404, 409))

@@ -72,7 +72,7 @@ class DeadLetterList(BaseModel):
     items: list[DeadLetterOut]
 
 
-class DifferenceOut(BaseModel):
+class CustomsDifferenceOut(BaseModel):
     """Something that was done here and that customs' system says otherwise; open while `settled_at` is null."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -91,7 +91,7 @@ class DifferenceOut(BaseModel):
     reason: str
 
     @classmethod
-    def of(cls, listed: ListedDifference) -> DifferenceOut:
+    def of(cls, listed: ListedDifference) -> CustomsDifferenceOut:
         """Made of a difference with the names of its trip."""
         row = listed.difference
         return cls(
@@ -113,4 +113,4 @@ class DifferenceOut(BaseModel):
 class DifferenceList(BaseModel):
     """Differences, those that are open first."""
 
-    items: list[DifferenceOut]
+    items: list[CustomsDifferenceOut]
