@@ -11,10 +11,10 @@ from app.accounts.authorisation import acting, allow
 from app.integrations import customs_effects, service
 from app.integrations.dependencies import NeighboursDep
 from app.integrations.schemas import (
+    CustomsDifferenceOut,
     DeadLetterList,
     DeadLetterOut,
     DifferenceList,
-    CustomsDifferenceOut,
     NeighbourList,
     NeighbourOut,
 )
