@@ -1,6 +1,6 @@
 """Parts of a measurement kept in a folder, so that a try of a rule costs seconds and not the drive of its days again.
 
-What is kept counts for the contents of the files that it was made with: change one, and the part is made anew.
+What is kept counts for the contents of the files that it was made with: change any, and the part is made again.
 """
 
 from __future__ import annotations
