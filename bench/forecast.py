@@ -8,7 +8,13 @@ fixes, `app.forecasting.state.compose` makes the corridor's state of them and of
 of positions through it would take an hour; `bench.days.memory` answers in the place of its queries.
 
 Days are driven and forecast side by side, a process a core; nothing waits for the clock on the wall. What is published
-of them is worked out afterwards, one day after the other, since the platform learns from each.
+of them is worked out afterwards, one day after the other, since the platform learns from each. With `--folder` all of
+it is kept: drives, what the platform saw, what it forecast, each until a file that it was made with changes, so that
+another calibration or rule of alarms is tried on the same days in seconds.
+
+Alarms are told by the platform's own rule of advice (`bench.days.alarms`). An onset is foreseen by an alarm that is
+given an hour ahead or more and stands until then; an alarm is false if the queue is not long while it stands, nor an
+hour after the time told.
 
 Scored is what people see of the queue of Hữu Nghị every half hour from 07:00 on (`bench.days.published`: calibrated by
 the layer that the doors publish with) against the queue that there was. Persistence knows the true queue of the moment,
@@ -27,6 +33,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
@@ -36,9 +43,12 @@ from numpy.typing import NDArray
 
 from app.demo.data.sumo_day import GATES
 from app.forecasting.state import CorridorNow, compose
+from app.forecasting.state_readings import Readings
 from app.gates.profile import default_profiles
+from bench.days.alarms import AHEAD_S, Alarm, tell
+from bench.days.kept import FORECAST, SEEN, kept
 from bench.days.kinds import DAY_S, KINDS, draw_day
-from bench.days.memory import Memory
+from bench.days.memory import START, Memory
 from bench.days.published import Publisher
 from bench.days.receivers import read_day
 from geo.corridor import Corridor
@@ -51,9 +61,8 @@ GATE: Final = "huu-nghi"
 FIRST_S, EVERY_S, STEP_S = 3.0 * 3600.0, 1800.0, 300.0
 HORIZONS_S: Final = (3600.0, 7200.0, 10800.0)
 RUNS: Final = 200
-ONSET_VEH: Final = 60.0
-ONSET_AHEAD_S: Final = 3600.0
-ALARM_VEH: Final = 60.0
+LONG_VEH: Final = 60.0
+"""A queue of more trucks is an onset, and what alarms tell of."""
 SEEDS_OF_KIND: Final = 2
 
 
@@ -75,11 +84,23 @@ class Score:
     true_veh: Floats
     """[F, H]"""
     onset_s: float
-    foreseen_s: float
-    """The earliest forecast that foresaw the onset, in time or not; inf = none."""
-    false_alarm: bool
+    alarms: tuple[Alarm, ...]
+    false_alarms: int
+    """How many of `alarms` told of what did not come."""
     paces: Floats
     """[F] trucks an hour that the gate was thought to let in."""
+
+
+@dataclass(frozen=True)
+class SeenDay:
+    """What the platform's stores answered at `made_s` on a day, and the queues [T, G] that there were at `time_s`."""
+
+    kind: str
+    seed: int
+    made_s: Floats
+    readings: tuple[Readings, ...]
+    time_s: Floats
+    queue_veh: Floats
 
 
 @dataclass(frozen=True)
@@ -97,27 +118,51 @@ class DayForecasts:
     """[T] the true queue of `GATE` at `time_s`."""
 
 
-def forecast_day(kind: str, seed: int, folder: Path) -> DayForecasts:
-    """Drive a day, let the platform see it, and forecast it every half hour."""
+def see_day(kind: str, seed: int, folder: Path) -> SeenDay:
+    """Drive a day and let the platform see it."""
     day = draw_day(KINDS[kind], seed)
     reports, truth = read_day(day, drive(kind, seed, folder))
+    memory = Memory(day, reports, Corridor.default())
+    made, readings = np.arange(FIRST_S, DAY_S - HORIZONS_S[0] + 1.0, EVERY_S), []
+    for at_s in made:
+        memory.advance(float(at_s))
+        readings.append(memory.readings())
+    return SeenDay(kind, seed, made, tuple(readings), truth.time_s, truth.queue_veh)
+
+
+def forecast_day(kind: str, seed: int, folder: Path) -> DayForecasts:
+    """Forecast a day every half hour; what is there of it in `folder`, made with the same sources, is used again."""
+    name = f"{kind}-{seed}"
+
+    def make() -> DayForecasts:
+        seen = kept(folder, f"{name}-every-{EVERY_S:.0f}-s", SEEN, lambda: see_day(kind, seed, folder))
+        return _forecast(seen)
+
+    return kept(folder, f"{name}-every-{EVERY_S:.0f}-s-{RUNS}-runs", FORECAST, make)
+
+
+def _forecast(seen: SeenDay) -> DayForecasts:
     corridor = Corridor.default()
     network = build_network(corridor)
     settings = tuple(s for gate_id, p in default_profiles(corridor).items() for s in p.settings(gate_id))
-    memory = Memory(day, reports, corridor)
-    made = np.arange(FIRST_S, DAY_S - HORIZONS_S[0] + 1.0, EVERY_S)
     predicted, measured, paces = [], [], []
-    for number, at_s in enumerate(made):
-        memory.advance(float(at_s))
-        now: CorridorNow = compose(memory.readings(), corridor, network, settings, memory.at(float(at_s)))
+    for number, (at_s, readings) in enumerate(zip(seen.made_s, seen.readings, strict=True)):
+        now: CorridorNow = compose(readings, corridor, network, settings, START + timedelta(seconds=float(at_s)))
         found = forecast(network, now.state, runs=RUNS, horizon_s=HORIZONS_S[-1], step_s=STEP_S, seed=number)
         predicted.append(found)
         measured.append(now.queues_veh)
         pace = now.state.pace.get(GATE)
         paces.append(np.nan if pace is None else pace.mean_veh_per_h)
-    column = [g.gate_id for g in GATES].index(GATE)
+    queue_veh = seen.queue_veh[:, [g.gate_id for g in GATES].index(GATE)]
     return DayForecasts(
-        kind, seed, made, tuple(predicted), tuple(measured), np.array(paces), truth.time_s, truth.queue_veh[:, column]
+        seen.kind,
+        seen.seed,
+        seen.made_s,
+        tuple(predicted),
+        tuple(measured),
+        np.array(paces),
+        seen.time_s,
+        queue_veh,
     )
 
 
@@ -125,18 +170,17 @@ def publish_day(day: DayForecasts, publisher: Publisher) -> Score:
     """What people saw of a day's forecasts, scored; the publisher has seen the days before."""
     publisher.begin_day()
     queue, index = day.queue_veh, [round(h / STEP_S) for h in HORIZONS_S]
-    found, raw, first, true, alarms = [], [], [], [], []
+    found, raw, first, true = [], [], [], []
+    curves = []
     for at_s, predicted, measured in zip(day.made_s, day.predicted, day.measured_veh, strict=True):
         series = publisher.publish(predicted, measured)[GATE]
         own = predicted.queue_veh[:, predicted.gate_index(GATE)]
-        found.append(series[:, index])
+        found.append(series.queue_veh[:, index])
         raw.append(own[:, index])
         first.append(own[:, 0])
         true.append([_at(day.time_s, queue, at_s + h) for h in HORIZONS_S])
-        over = np.flatnonzero(series[1] >= ALARM_VEH)
-        alarms.append(np.inf if not over.size else at_s + over[0] * STEP_S)
-    onset_s = _onset(day.time_s, queue)
-    warned = [m for m, a in zip(day.made_s, alarms, strict=True) if np.isfinite(a) and m < onset_s]
+        curves.append(series)
+    alarms = tell(day.made_s, curves, STEP_S, LONG_VEH, DAY_S)
     return Score(
         kind=day.kind,
         seed=day.seed,
@@ -147,9 +191,9 @@ def publish_day(day: DayForecasts, publisher: Publisher) -> Score:
         raw_veh=np.array(raw).transpose(1, 0, 2),
         first_veh=np.array(first).T,
         true_veh=np.array(true),
-        onset_s=onset_s,
-        foreseen_s=min(warned, default=np.inf),
-        false_alarm=bool(queue.max() < ALARM_VEH and np.isfinite(alarms).any()),
+        onset_s=_onset(day.time_s, queue),
+        alarms=alarms,
+        false_alarms=sum(alarm.is_false(day.time_s, queue, LONG_VEH) for alarm in alarms),
         paces=day.paces,
     )
 
@@ -159,8 +203,8 @@ def _at(time_s: Floats, queue: Floats, at_s: float) -> float:
 
 
 def _onset(time_s: Floats, queue: Floats) -> float:
-    """When the queue first exceeds `ONSET_VEH` after forecasts have begun to be made; inf = never."""
-    over = np.flatnonzero((queue > ONSET_VEH) & (time_s > FIRST_S))
+    """When the queue first exceeds `LONG_VEH` after forecasts have begun to be made; inf = never."""
+    over = np.flatnonzero((queue > LONG_VEH) & (time_s > FIRST_S))
     return float(time_s[over[0]]) if over.size else float("inf")
 
 
@@ -182,10 +226,10 @@ def figures(scores: Sequence[Score]) -> dict[str, Any]:
     result["coverage80_before_calibration"] = coverage([replace(s, found_veh=s.raw_veh) for s in scores])
     if unseen:
         result["gain_unseen_60"] = float(gains(unseen)[1])
-    onsets = [s for s in scores if s.onset_s - FIRST_S >= ONSET_AHEAD_S and np.isfinite(s.onset_s)]
+    onsets = [s for s in scores if s.onset_s - FIRST_S >= AHEAD_S and np.isfinite(s.onset_s)]
     result["onsets"] = len(onsets)
-    result["onsets_foreseen"] = sum(bool(s.onset_s - s.foreseen_s >= ONSET_AHEAD_S) for s in onsets)
-    result["false_alarms"] = sum(s.false_alarm for s in scores)
+    result["onsets_foreseen"] = sum(any(alarm.foresees(s.onset_s) for alarm in s.alarms) for s in onsets)
+    result["false_alarms"] = sum(s.false_alarms for s in scores)
     result["days"] = len(scores)
     for name in KINDS:
         own = [s for s in scores if s.kind == name]
@@ -224,11 +268,10 @@ def drive(kind: str, seed: int, folder: Path) -> Path:
     """Drive a day in SUMO, in a process of its own; one that is there already is used again."""
     path = folder / f"{kind}-{seed}.npz"
     if not path.exists():
-        subprocess.run(
-            [sys.executable, "-m", "bench.days.drive", kind, str(seed), str(path)],
-            check=True,
-            stderr=subprocess.DEVNULL,
-        )
+        command = [sys.executable, "-m", "bench.days.drive", kind, str(seed), str(path)]
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"The day {kind} {seed} was not driven: {done.stderr[-1000:]}")
     return path
 
 
@@ -255,9 +298,10 @@ def _line(score: Score) -> str:
     same = np.nanmean(np.abs(score.now_veh[:, None] - score.true_veh), axis=0)
     inside = (score.found_veh[0] <= score.true_veh) & (score.true_veh <= score.found_veh[2])
     covered = float(inside[np.isfinite(score.true_veh)].mean())
+    told = ", ".join(f"{a.given_s / 3600:.1f} h of {a.by_s / 3600:.1f} h" for a in score.alarms) or "never"
     return (
         f"  {score.kind} {score.seed}: error {own.round(1)} against {same.round(1)} trucks, covered {covered:.2f}, "
-        f"onset {score.onset_s / 3600:.1f} h foreseen {score.foreseen_s / 3600:.1f} h, false alarm {score.false_alarm}"
+        f"onset {score.onset_s / 3600:.1f} h, told {told}, false {score.false_alarms}"
     )
 
 
@@ -266,7 +310,7 @@ if __name__ == "__main__":
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     parser.add_argument("--kind", action="append", choices=list(KINDS), help="only days of these kinds")
     parser.add_argument("--seed", action="append", type=int, help="days of these seeds instead of fresh ones")
-    parser.add_argument("--folder", type=Path, help="keep driven days here and use those that are there")
+    parser.add_argument("--folder", type=Path, help="keep days and their forecasts here; use those there")
     given = parser.parse_args()
     outcome = run(given.kind or tuple(KINDS), given.seed, given.folder)
     for key, value in outcome.items():

@@ -21,7 +21,7 @@ from routing.demand import CorridorState, DemandModel
 from routing.measure import QueueNow
 from routing.network import Network
 from routing.runs import CorridorRuns
-from routing.series import QUANTILES, Series, rank_quantiles, series_quantiles
+from routing.series import QUANTILES, Series, rank_quantiles, reached_quantiles, series_quantiles
 from routing.simulation import ensemble
 
 CODE_VERSION = "routing 6"
@@ -33,6 +33,7 @@ class Forecast:
     """Quantiles over the runs, T samples every `step_s` from `made_at` on.
 
     `queue_veh`, `wait_s`, `tail_km` [3, G, T] by `gate_ids`; `occupancy_veh` [3, Y, T] by `yard_ids`;
+    `queue_reached_veh`, `tail_reached_km` [3, G, T], the most that a run's queue, and its tail, has come to by then;
     `truck_entrance_s` [3, N] when each truck of the state comes to where its gate serves it and `truck_free_s` [3, N]
     when it would be with nobody before it, seconds since `made_at`; inf = not, or it is through already.
     """
@@ -51,6 +52,8 @@ class Forecast:
     wait_s: FloatArray
     tail_km: FloatArray
     occupancy_veh: FloatArray
+    queue_reached_veh: FloatArray
+    tail_reached_km: FloatArray
     truck_entrance_s: FloatArray
     truck_free_s: FloatArray
     summary: Mapping[str, Any]
@@ -169,6 +172,8 @@ def forecast(
         gate_ids=network.gate_ids,
         yard_ids=network.yard_ids,
         **series._asdict(),
+        queue_reached_veh=reached_quantiles([each.queue_veh for each in results]),
+        tail_reached_km=reached_quantiles([each.tail_km for each in results]),
         truck_entrance_s=truck_entrance_s,
         truck_free_s=truck_free_s,
         pace_veh_per_h={gate_id: pace.mean_veh_per_h for gate_id, pace in state.pace.items()},

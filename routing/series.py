@@ -37,6 +37,15 @@ def series_quantiles(runs: Sequence[Series]) -> Series:
     return Series(*(rank_quantiles(np.stack(values)) for values in zip(*runs, strict=True)))
 
 
+def reached_quantiles(runs: Sequence[FloatArray]) -> FloatArray:
+    """Quantiles over runs of the most that a series [..., T] has come to by each sample: [quantile, ..., T].
+
+    One minus its level is the chance that a value is reached at some time until then. That chance is greater than the
+    greatest of the chances of single moments, since each run has its peak at another.
+    """
+    return rank_quantiles(np.fmax.accumulate(np.stack(runs), axis=-1))
+
+
 def rank_quantiles(values: NDArray[Any], quantiles: tuple[float, ...] = QUANTILES) -> FloatArray:
     """Quantiles over the first axis by nearest rank: always values that occurred, infinities included."""
     ranks = [round(q * (values.shape[0] - 1)) for q in quantiles]

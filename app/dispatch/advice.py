@@ -54,7 +54,8 @@ def _find_queue(case: Case) -> Advice | None:
     levels = (policy.queue_notice_km, policy.queue_warning_km, policy.queue_alarm_km)
     for level_km in reversed(levels):
         chance = exceedance(outlook.quantiles, gate.tail_km, level_km)
-        index = case.first(chance)
+        reached = exceedance(outlook.quantiles, gate.tail_reached_km, level_km)
+        index = case.first(chance, reached)
         if index is None:
             continue
         until, by = case.until(chance, index), outlook.at(index)
@@ -71,7 +72,7 @@ def _find_queue(case: Case) -> Advice | None:
             severity_of(level) or Severity.NOTICE,
             by,
             until,
-            float(chance[index]),
+            float(max(reached[index], chance[index]) if chance[index] >= policy.sure else reached.max()),
             Message(code, values),
             tuple(_causes(case, index)),
             tuple(find_measures(case, excess_veh, until, "queue")),

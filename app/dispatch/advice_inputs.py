@@ -24,7 +24,8 @@ MEDIAN: Final = 1
 class GateOutlook:
     """One gate's forecast, and how it works.
 
-    Arguments: `queue_veh`, `wait_s`, `tail_km`, shape (3, T); `service_veh_per_h`, what its open lanes clear;
+    Arguments: `queue_veh`, `wait_s`, `tail_km`, shape (3, T); `tail_reached_km`, (3, T), the farthest that the tail
+    has come to by then; `service_veh_per_h`, what its open lanes clear;
     `opens_at`, when it opens next (`None`: it is open); `closes_at`, when it closes next (`None`: it never does);
     `profile`, what it takes (`None`: everything).
     """
@@ -33,6 +34,7 @@ class GateOutlook:
     queue_veh: Floats
     wait_s: Floats
     tail_km: Floats
+    tail_reached_km: Floats
     lanes: int
     service_veh_per_h: float
     opens_at: datetime | None = None
@@ -140,6 +142,18 @@ def exceedance(quantiles: Sequence[float], values: Floats, threshold: float) -> 
     return 1.0 - below
 
 
+def find_first(chance: Floats, reached: Floats, needed: float, policy: AdvicePolicy) -> int | None:
+    """The sample at which a risk is sure, else the one at which it is most probable; `None`: it is not told of.
+
+    Arguments: `chance`, (T,), that it is there at each sample; `reached`, (T,), that it has been there by each, which
+    is greater: a risk is told of when this is `needed`, as it is to come true at some time and not at a certain one.
+    """
+    if not len(chance) or float(reached.max()) < needed:
+        return None
+    sure = np.flatnonzero(chance >= policy.sure)
+    return int(sure[0] if len(sure) else chance.argmax())
+
+
 @dataclass(frozen=True)
 class Case:
     outlook: Outlook
@@ -153,14 +167,11 @@ class Case:
     def place(self) -> GatePlace:
         return self.places.gates[self.gate.gate_id]
 
-    def first(self, chance: Floats) -> int | None:
-        """The sample at which a risk is sure, else the one at which it is most probable if that is enough."""
-        chance = chance[self.outlook.index(self.now) :] if len(chance) else chance
+    def first(self, chance: Floats, reached: Floats | None = None) -> int | None:
+        """The sample of `find_first` from now on."""
         offset = self.outlook.index(self.now)
-        if not len(chance) or float(chance.max()) < self.needed:
-            return None
-        sure = np.flatnonzero(chance >= self.policy.sure)
-        return offset + int(sure[0] if len(sure) else chance.argmax())
+        found = find_first(chance[offset:], (chance if reached is None else reached)[offset:], self.needed, self.policy)
+        return None if found is None else offset + found
 
     def until(self, chance: Floats, index: int) -> datetime:
         """The first sample after `index` at which the risk is improbable again, else the forecast's end."""

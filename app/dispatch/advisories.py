@@ -64,6 +64,8 @@ class ForecastLike(Protocol):
     @property
     def tail_km(self) -> FloatArray: ...
     @property
+    def tail_reached_km(self) -> FloatArray: ...
+    @property
     def occupancy_veh(self) -> FloatArray: ...
     @property
     def pace_veh_per_h(self) -> Mapping[str, float]: ...
@@ -113,6 +115,7 @@ def read_outlook(session: Session, forecast: ForecastLike, now: datetime) -> Out
             forecast.queue_veh[:, index],
             forecast.wait_s[:, index],
             forecast.tail_km[:, index],
+            forecast.tail_reached_km[:, index],
             lanes,
             forecast.pace_veh_per_h.get(gate_id, service_veh_per_h),
             profile=profile,

@@ -118,11 +118,15 @@ def publish(session: Session, corridor: CorridorNow, predicted: Forecast) -> Pub
 
     tails_km = dict(zip(corridor.gate_ids, map(float, corridor.queue.tail_km), strict=True))
     inside_veh = {yard.yard_id: float(yard.inside_veh) for yard in corridor.yards}
+    queue_veh = series(Quantity.QUEUE, predicted.gate_ids, predicted.queue_veh, corridor.queues_veh)
+    tail_km = series(Quantity.TAIL, predicted.gate_ids, predicted.tail_km, tails_km)
     calibrated = replace(
         predicted,
-        queue_veh=series(Quantity.QUEUE, predicted.gate_ids, predicted.queue_veh, corridor.queues_veh),
+        queue_veh=queue_veh,
         wait_s=series(Quantity.WAIT, predicted.gate_ids, predicted.wait_s, {}),
-        tail_km=series(Quantity.TAIL, predicted.gate_ids, predicted.tail_km, tails_km),
+        tail_km=tail_km,
+        queue_reached_veh=correct_reached(predicted.queue_reached_veh, predicted.queue_veh, queue_veh),
+        tail_reached_km=correct_reached(predicted.tail_reached_km, predicted.tail_km, tail_km),
         occupancy_veh=series(Quantity.YARD, predicted.yard_ids, predicted.occupancy_veh, inside_veh),
     )
     is_in = {(visit.trip_id, visit.gate_id) for visit in visits if visit.entered_at is not None}
@@ -140,6 +144,12 @@ def publish(session: Session, corridor: CorridorNow, predicted: Forecast) -> Pub
 def _begin_measured(first: FloatArray, measured: float) -> FloatArray:
     """[3] the first point of a series: what was measured, as unsure as the runs are of it."""
     return np.array([min(first[LOW], measured), measured, max(first[HIGH], measured)])
+
+
+def correct_reached(reached: FloatArray, raw: FloatArray, published: FloatArray) -> FloatArray:
+    """The most that a series comes to, [3, ..., T], corrected by as much as the series itself was; never below it."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.fmax.accumulate(np.fmax(reached + (published - raw), published), axis=-1))
 
 
 def truck_waits(predicted: Forecast) -> FloatArray:

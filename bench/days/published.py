@@ -10,17 +10,25 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.forecasting.skill_publish import checks_of_series, publish_curve
+from app.forecasting.skill_publish import checks_of_series, correct_reached, publish_curve
 from app.forecasting.skill_scoring import Scored, learn_standing
 from app.forecasting.skill_store import Check, SeriesLead, Standing
 from app.forecasting.skill_vocabulary import Quantity, Source
 from routing.forecast import Forecast
 
 Floats = NDArray[np.float64]
+
+
+class PublishedQueue(NamedTuple):
+    """Quantiles [3, T] of a queue as published, and of the most that it has come to by then."""
+
+    queue_veh: Floats
+    reached_veh: Floats
 
 
 @dataclass
@@ -36,8 +44,8 @@ class Publisher:
         self.waiting = []
         self.day += 1
 
-    def publish(self, predicted: Forecast, measured_veh: Mapping[str, float]) -> dict[str, Floats]:
-        """Gate -> quantiles [3, T] of its queue as published; what was forecast of this moment is scored first."""
+    def publish(self, predicted: Forecast, measured_veh: Mapping[str, float]) -> dict[str, PublishedQueue]:
+        """By gate its queue as published; what was forecast of this moment is scored first."""
         dated = replace(predicted, made_at=predicted.made_at + timedelta(days=self.day))
         self._learn(dated, measured_veh)
         lead_s = np.arange(dated.queue_veh.shape[2]) * dated.step_s
@@ -47,7 +55,8 @@ class Publisher:
             raw = dated.queue_veh[:, index]
             curve = publish_curve(self.standings, Quantity.QUEUE, gate_id, raw, lead_s, rivals)
             self.waiting += checks_of_series(curve, Quantity.QUEUE, gate_id, dated)
-            found[gate_id] = curve.published
+            reached = correct_reached(dated.queue_reached_veh[:, index], raw, curve.published)
+            found[gate_id] = PublishedQueue(curve.published, reached)
         return found
 
     def _learn(self, dated: Forecast, measured_veh: Mapping[str, float]) -> None:

@@ -55,6 +55,7 @@ def forecast_of(
 ) -> Forecast:
     """A forecast whose median queue is as given, everything else constant."""
     median = np.broadcast_to(np.asarray(queue_veh, float), (SAMPLES,))
+    most = np.maximum.accumulate(median)
 
     def band(values: Any, width: float) -> np.ndarray:
         values = np.broadcast_to(np.asarray(values, float), (SAMPLES,))
@@ -80,6 +81,8 @@ def forecast_of(
         wait_s=band(wait_s, 300.0),
         tail_km=band(1.0 + median / 50, 0.2),
         occupancy_veh=band(inside_veh, 3.0),
+        queue_reached_veh=band(most, spread),
+        tail_reached_km=band(1.0 + most / 50, 0.2),
         truck_entrance_s=trucks(entrance_s, 0.2),
         truck_free_s=trucks(free_s, 0.0),
         summary={},

@@ -43,6 +43,10 @@ class Ahead:
         return self._lines(self.to_km, 1.0)
 
     @property
+    def tail_reached_km(self) -> Floats:
+        return np.maximum.accumulate(self.tail_km, axis=-1)
+
+    @property
     def queue_veh(self) -> Floats:
         return self._lines(40 * self.to_km, 1.0)
 

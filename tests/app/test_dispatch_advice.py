@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ def gate(gate_id: str = "huu-nghi", tail: tuple[float, float] = (1.0, 1.0), **ch
         "queue_veh": 40 * (tail_km - tail_km.min()),
         "wait_s": 900 * tail_km,
         "tail_km": tail_km,
+        "tail_reached_km": np.maximum.accumulate(tail_km, axis=1),
         "lanes": 4,
         "service_veh_per_h": 60.0,
     }
@@ -123,6 +125,17 @@ def test_advice_that_stands_needs_less_to_stay() -> None:
     assert find(half, "queue") is None
     assert find(half, "queue", standing={("huu-nghi", "queue")}) is not None
     assert find(outlook(gate(tail=(1.0, 2.4))), "queue", standing={("huu-nghi", "queue")}) is None
+
+
+def test_a_queue_is_told_of_when_it_is_likely_to_come_at_some_time() -> None:
+    """At any moment km 3 is reached in half of the runs only, but nearly each run reaches it once."""
+    once = ramp(1.0, 4.0)
+    half = gate(tail=(1.0, 3.0))
+    assert find(outlook(half), "queue") is None
+    advice = find(outlook(replace(half, tail_reached_km=once)), "queue")
+    assert advice is not None
+    assert advice.probability == pytest.approx(float(exceedance(QUANTILES, once, 3.0).max()))
+    assert advice.probability >= POLICY.likely
 
 
 def test_the_cause_is_that_more_arrive_than_are_served() -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 
 from app.forecasting.state_readings import Readings
+from bench.days.alarms import Alarm, tell
+from bench.days.kept import SEEN, kept
 from bench.days.kinds import KINDS, Day, draw_day
 from bench.days.memory import START, Memory
-from bench.days.published import Publisher
+from bench.days.published import PublishedQueue, Publisher
 from bench.days.receivers import Reports
 from geo.corridor import Corridor
 
@@ -97,7 +100,7 @@ def test_what_is_published_is_calibrated_as_at_the_doors() -> None:
     for step in range(96):
         predicted = forecast_of(START + timedelta(seconds=1800.0 * step), 10.0, spread=1.0)
         published = publisher.publish(predicted, {GATE: float(rng.uniform(14.0, 18.0))})[GATE]
-        bands.append(published[:, round(3600.0 / predicted.step_s)])
+        bands.append(published.queue_veh[:, round(3600.0 / predicted.step_s)])
     first, last = bands[0], bands[-1]
     assert first[2] < 14.0
     assert last[0] < 16.0 < last[2]
@@ -105,3 +108,61 @@ def test_what_is_published_is_calibrated_as_at_the_doors() -> None:
     publisher.begin_day()
     assert publisher.waiting == []
     assert publisher.standings
+
+
+HOUR_S = 3600.0
+HALF_HOURS = np.arange(0.0, 6.0 * HOUR_S, 1800.0)
+
+
+def curves(*median_veh: float) -> list[PublishedQueue]:
+    """For each forecast a queue that stays at its median, give or take ten trucks."""
+    each = [np.repeat([[veh - 10.0], [veh], [veh + 10.0]], 37, axis=1) for veh in median_veh]
+    return [PublishedQueue(queue_veh, queue_veh) for queue_veh in each]
+
+
+def test_an_alarm_needs_more_to_come_than_to_stay() -> None:
+    """Of 60 trucks: half as likely as not is no alarm, likely is, and half as likely as not is enough to stay."""
+    told = tell(HALF_HOURS[:6], curves(60.0, 65.0, 60.0, 60.0, 40.0, 40.0), 300.0, 60.0, 6.0 * HOUR_S)
+    assert [(alarm.given_s, alarm.over_s) for alarm in told] == [(1800.0, 7200.0)]
+
+
+def test_what_is_said_of_the_time_after_a_day_is_no_alarm() -> None:
+    queue_veh = np.zeros((3, 37))
+    queue_veh[:, 20:] = 100.0
+    rising = [PublishedQueue(queue_veh, queue_veh)]
+    assert tell(HALF_HOURS[:1], rising, 300.0, 60.0, 1.5 * HOUR_S) == ()
+    (alarm,) = tell(HALF_HOURS[:1], rising, 300.0, 60.0, 2.0 * HOUR_S)
+    assert alarm.by_s == 20 * 300.0
+
+
+def test_an_alarm_foresees_what_comes_while_it_stands_and_is_false_when_nothing_does() -> None:
+    time_s = np.arange(0.0, 6.0 * HOUR_S, 300.0)
+    comes = np.where(time_s >= 3.0 * HOUR_S, 80.0, 20.0)
+    early, late = Alarm(1.0 * HOUR_S, 3.0 * HOUR_S, np.inf), Alarm(2.5 * HOUR_S, 3.0 * HOUR_S, np.inf)
+    withdrawn = Alarm(0.5 * HOUR_S, 1.0 * HOUR_S, 1.5 * HOUR_S)
+    assert early.foresees(3.0 * HOUR_S)
+    assert not late.foresees(3.0 * HOUR_S)
+    assert not withdrawn.foresees(3.0 * HOUR_S)
+    assert not early.is_false(time_s, comes, 60.0)
+    assert withdrawn.is_false(time_s, comes, 60.0)
+    assert early.is_false(time_s, np.full(time_s.size, 60.0), 60.0)
+
+
+def test_what_is_kept_is_made_once(tmp_path: Path) -> None:
+    made = []
+
+    def make() -> list[int]:
+        made.append(1)
+        return [1, 2]
+
+    assert kept(tmp_path, "day", SEEN, make) == kept(tmp_path, "day", SEEN, make) == [1, 2]
+    assert kept(tmp_path, "another", SEEN, make) == [1, 2]
+    assert len(made) == 2
+
+
+def test_an_alarm_counts_every_time_at_which_the_queue_may_be_long() -> None:
+    """At each moment half of the runs have a long queue, each run at another: that it comes at all is likely."""
+    at_times = np.repeat([[40.0], [58.0], [70.0]], 37, axis=1)
+    at_all = np.repeat([[55.0], [66.0], [80.0]], 37, axis=1)
+    assert tell(HALF_HOURS[:1], [PublishedQueue(at_times, at_times)], 300.0, 60.0, 6.0 * HOUR_S) == ()
+    assert len(tell(HALF_HOURS[:1], [PublishedQueue(at_times, at_all)], 300.0, 60.0, 6.0 * HOUR_S)) == 1

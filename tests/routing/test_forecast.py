@@ -18,6 +18,7 @@ from routing.forecast import forecast
 from routing.gates import GateSetting, Server, ServiceTime
 from routing.graph import Network, build_network
 from routing.measure import distance_to_gate, measure_queues, queued_roads
+from routing.series import rank_quantiles, reached_quantiles
 from routing.simulation import Closure
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
@@ -295,3 +296,20 @@ def test_the_model_is_a_value(network: Network) -> None:
     found = forecast(network, CorridorState(made_at=NOW), model=quiet, **FAST)
     assert found.queue_veh.max() == 0
     assert found.occupancy_veh.max() == 0
+
+
+def test_that_a_queue_comes_at_all_is_likelier_than_that_it_is_there_at_any_moment() -> None:
+    """Three runs of five have their peak of ten trucks, each at another moment: at most one in five at the same."""
+    runs = [np.zeros((1, 6)) for _ in range(5)]
+    for number in range(3):
+        runs[number][0, 1 + number] = 10.0
+    middle = 1
+    assert rank_quantiles(np.stack(runs))[middle].max() == 0.0
+    assert reached_quantiles(runs)[middle, 0].tolist() == [0.0, 0.0, 0.0, 10.0, 10.0, 10.0]
+
+
+def test_what_is_reached_only_grows_and_is_nowhere_below_the_queue(network: Network) -> None:
+    found = forecast(network, CorridorState(made_at=NOW, **on_the_road(network, 200)), horizon_s=7200.0, **FAST)
+    for most, each in ((found.queue_reached_veh, found.queue_veh), (found.tail_reached_km, found.tail_km)):
+        assert (np.diff(most, axis=-1) >= 0.0).all()
+        assert (most >= each).all()
