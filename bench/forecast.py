@@ -16,9 +16,9 @@ Alarms are told by the platform's own rule of advice (`bench.days.alarms`). An o
 given an hour ahead or more and stands until then; an alarm is false if the queue is not long while it stands, nor an
 hour after the time told.
 
-Scored is what people see of the queue of Hữu Nghị every half hour from 07:00 on (`bench.days.published`: calibrated by
-the layer that the doors publish with) against the queue that there was. Persistence knows the true queue of the moment,
-which the forecast does not.
+Scored is what people see of the queue of Hữu Nghị every ten minutes from 07:00 on (`bench.days.published`: calibrated
+by the layer that the doors publish with) against the queue that there was. Persistence knows the true queue of the
+moment, which the forecast does not.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ from routing.graph import build_network
 Floats = NDArray[np.float64]
 
 GATE: Final = "huu-nghi"
-FIRST_S, EVERY_S, STEP_S = 3.0 * 3600.0, 1800.0, 300.0
+FIRST_S, EVERY_S, STEP_S = 3.0 * 3600.0, 600.0, 300.0
 HORIZONS_S: Final = (3600.0, 7200.0, 10800.0)
 RUNS: Final = 200
 LONG_VEH: Final = 60.0
@@ -131,7 +131,7 @@ def see_day(kind: str, seed: int, folder: Path) -> SeenDay:
 
 
 def forecast_day(kind: str, seed: int, folder: Path) -> DayForecasts:
-    """Forecast a day every half hour; what is there of it in `folder`, made with the same sources, is used again."""
+    """Forecast a day every ten minutes; what is there of it in `folder`, made with the same sources, is used again."""
     name = f"{kind}-{seed}"
 
     def make() -> DayForecasts:

@@ -26,7 +26,7 @@ from geo.opening_hours import OpeningHours
 
 NOW = datetime(2026, 3, 2, 3, tzinfo=UTC)  # 10:00 in Lạng Sơn
 PLACES = Places.of(Corridor.default())
-POLICY = AdvicePolicy()
+POLICY = AdvicePolicy(likely=0.6, keep=0.4)
 STEPS = 72
 QUANTILES = (0.1, 0.5, 0.9)
 

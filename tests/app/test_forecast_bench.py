@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.dispatch.policy import AdvicePolicy
 from app.forecasting.state_readings import Readings
 from bench.days.alarms import Alarm, tell
 from bench.days.kept import SEEN, kept
@@ -111,6 +112,7 @@ def test_what_is_published_is_calibrated_as_at_the_doors() -> None:
 
 
 HOUR_S = 3600.0
+POLICY = AdvicePolicy(likely=0.6, keep=0.4)
 HALF_HOURS = np.arange(0.0, 6.0 * HOUR_S, 1800.0)
 
 
@@ -122,7 +124,7 @@ def curves(*median_veh: float) -> list[PublishedQueue]:
 
 def test_an_alarm_needs_more_to_come_than_to_stay() -> None:
     """Of 60 trucks: half as likely as not is no alarm, likely is, and half as likely as not is enough to stay."""
-    told = tell(HALF_HOURS[:6], curves(60.0, 65.0, 60.0, 60.0, 40.0, 40.0), 300.0, 60.0, 6.0 * HOUR_S)
+    told = tell(HALF_HOURS[:6], curves(60.0, 65.0, 60.0, 60.0, 40.0, 40.0), 300.0, 60.0, 6.0 * HOUR_S, POLICY)
     assert [(alarm.given_s, alarm.over_s) for alarm in told] == [(1800.0, 7200.0)]
 
 
@@ -164,5 +166,5 @@ def test_an_alarm_counts_every_time_at_which_the_queue_may_be_long() -> None:
     """At each moment half of the runs have a long queue, each run at another: that it comes at all is likely."""
     at_times = np.repeat([[40.0], [58.0], [70.0]], 37, axis=1)
     at_all = np.repeat([[55.0], [66.0], [80.0]], 37, axis=1)
-    assert tell(HALF_HOURS[:1], [PublishedQueue(at_times, at_times)], 300.0, 60.0, 6.0 * HOUR_S) == ()
-    assert len(tell(HALF_HOURS[:1], [PublishedQueue(at_times, at_all)], 300.0, 60.0, 6.0 * HOUR_S)) == 1
+    assert tell(HALF_HOURS[:1], [PublishedQueue(at_times, at_times)], 300.0, 60.0, 6.0 * HOUR_S, POLICY) == ()
+    assert len(tell(HALF_HOURS[:1], [PublishedQueue(at_times, at_all)], 300.0, 60.0, 6.0 * HOUR_S, POLICY)) == 1

@@ -282,7 +282,7 @@ def test_a_base_that_begins_now_takes_no_demand_of_its_own(planner: TestClient) 
     assert planner.post("/api/v1/scenarios", json={"scenario": {"name": "x", "world": {}}}).status_code == 422
 
 
-OTHERS = ("traffic_police", "driver", "enterprise", "yard_operator", "administrator", "auditor")
+OTHERS = ("traffic_police", "driver", "enterprise", "yard_operator", "administrator")
 
 
 @pytest.mark.parametrize("role", OTHERS)
@@ -307,6 +307,15 @@ def test_other_roles_stay_out(sign_in: SignIn, planner: TestClient, role: str) -
         "/planner/settings/yards/xuan-cuong",
     ):
         assert other.post(path, data=FORM).status_code == 403, path
+
+
+def test_the_auditor_reads_studies_and_changes_nothing(sign_in: SignIn, planner: TestClient) -> None:
+    run = queue(planner)
+    auditor = sign_in("auditor")
+    for path in ("/planner", "/planner/runs", run):
+        assert auditor.get(path).status_code == 200, path
+    for path in ("/planner", f"{run}/cancel", "/planner/settings/policy"):
+        assert auditor.post(path, data=FORM).status_code == 403, path
 
 
 def test_who_is_not_signed_in_is_sent_to_sign_in(client: TestClient) -> None:
@@ -369,7 +378,7 @@ def test_yards_and_thresholds_are_set(planner: TestClient) -> None:
     sent = {"version": "0", "queue_notice_km": "2", "yard_warning_share": "85"}
     assert planner.post("/planner/settings/policy", data=sent).status_code == 200
     stored = planner.get("/api/v1/settings/policy").json()["value"]
-    assert (stored["queue_notice_km"], stored["yard_warning_share"], stored["likely"]) == (2.0, 0.85, 0.6)
+    assert (stored["queue_notice_km"], stored["yard_warning_share"], stored["likely"]) == (2.0, 0.85, 0.4)
     assert planner.post("/planner/settings/policy", data=sent).status_code == 412
     assert planner.post("/planner/settings/trip-expiry", data={"version": "0", "after_h": "48"}).status_code == 200
     assert planner.get("/api/v1/settings/trip-expiry").json()["value"] == {"after_h": 48.0}
