@@ -16,7 +16,7 @@ from geo.database import Base, one_of
 class ExportRow(Base):
     """A version of an export declaration that was said to a neighbour (`out`) or by it (`in`).
 
-    `issued_at` is when its sender issued it, `receipt_at` when the receiver said that it has it; `digest` is of what it
+    `issued_at` is when its sender issued it, `receipt_at` when the receiver said that it has it; `sha256_digest` is of what it
     says, `trip_id` of our exports.
     """
 
@@ -35,7 +35,7 @@ class ExportRow(Base):
     reference: Mapped[str]
     version: Mapped[int]
     function: Mapped[str]
-    digest: Mapped[str] = mapped_column(server_default="")
+    sha256_digest: Mapped[str] = mapped_column(server_default="")
     trip_id: Mapped[int | None] = mapped_column(ForeignKey("app.trip.trip_id"))
     issued_at: Mapped[datetime]
     receipt_at: Mapped[datetime | None]

@@ -111,13 +111,13 @@ def _say(session: Session, trip: Trip, form: Form, function: str, now: datetime,
     except InvalidInputError as error:  # a neighbour's form stops nobody here
         log.warning("an export cannot be said", trip=trip.code, reason=str(error))
         return
-    if last is not None and last.digest == content:
+    if last is not None and last.sha256_digest == content:
         return
     for name, body in bodies.items():
         subject = f"export {record.reference} {record.version}"
         if service.send(session, name, body, about=record.reference, subject=subject, now=now):
             export_store.insert_export(
-                session, _row(name, ExportDirection.OUT, record, now, digest=content, trip_id=trip.trip_id)
+                session, _row(name, ExportDirection.OUT, record, now, sha256_digest=content, trip_id=trip.trip_id)
             )
 
 

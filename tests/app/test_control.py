@@ -231,6 +231,8 @@ def test_one_failing_step_does_not_stop_the_others(ready: Runtime, monkeypatch: 
         "driving_hours",
         "shared_places",
         "suspicions",
+        "exports",
+        "reconciliation",
         "tidy",
         "audit_heads",
         "retention",

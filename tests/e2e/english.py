@@ -8,9 +8,11 @@ from functools import cache
 
 from babel.messages.pofile import read_po
 
+from app.trips.codes import CODE_ALPHABET
 from tests.messages import LOCALE_DIR
 
 WORD = re.compile(r"[^\W\d_]+")
+CODE = re.compile(rf"\b[{CODE_ALPHABET}]{{4}}(?:-[{CODE_ALPHABET}]{{4}}){{2}}\b")
 IDENTIFIER = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 SHORTEST = 4
 """Shorter words are units, or words of both languages."""
@@ -19,12 +21,12 @@ MEANT = re.compile(
     re.IGNORECASE,
 )
 """What looks English on purpose: sources of maps and their licences, the name of the language, the mark of the
-demonstration and its user names; and a syllable of dragon fruit."""
+demonstration and its user names; and a syllable of dragon fruit. In the codes of trips four letters may be a word."""
 
 
 def machine_text(text: str, language: str) -> list[str]:
     """What of a page's text was not meant for readers of `language`, in order, each once."""
-    text = MEANT.sub(" ", text)
+    text = MEANT.sub(" ", CODE.sub(" ", text))
     english = _english_words(language)
     words = [word for word in WORD.findall(text) if word.isascii() and word.casefold() in english]
     return list(dict.fromkeys([*IDENTIFIER.findall(text), *words]))

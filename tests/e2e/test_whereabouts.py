@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from app.ops.running import find_settings
+from app.ops.embedded import ServerUrls
+from app.ops.running import read_note
 from geo.database import make_engine
 from tests.e2e.conftest import Platform, eventually
 
@@ -20,7 +21,7 @@ ENOUGH = 20
 
 
 def test_trips_of_trucks_that_stand_in_a_yard_have_come(platform: Platform) -> None:
-    engine = make_engine(find_settings(platform.data_dir).database_url.get_secret_value())
+    engine = make_engine(ServerUrls.of_environment(read_note(platform.data_dir)).owner_url)
     seen: list[tuple[int, int]] = []
 
     def have_come() -> bool:

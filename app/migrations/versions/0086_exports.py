@@ -21,7 +21,7 @@ def upgrade() -> None:
             reference text NOT NULL,
             version integer NOT NULL,
             function text NOT NULL,
-            digest text NOT NULL DEFAULT '',
+            sha256_digest text NOT NULL DEFAULT '',
             trip_id integer CONSTRAINT fk_export_exchange_trip_id_trip REFERENCES app.trip (trip_id),
             issued_at timestamptz NOT NULL,
             receipt_at timestamptz,
