@@ -16,8 +16,8 @@ from geo.database import Base, one_of
 class ExportRow(Base):
     """A version of an export declaration that was said to a neighbour (`out`) or by it (`in`).
 
-    `issued_at` is when its sender issued it, `receipt_at` when the receiver said that it has it; `sha256_digest` is of what it
-    says, `trip_id` of our exports.
+    `issued_at` is when its sender issued it, `receipt_at` when the receiver said that it has it; `sha256_digest` is of
+    what it says, `trip_id` of our exports.
     """
 
     __tablename__ = "export_exchange"
