@@ -35,18 +35,26 @@ def advise(
         if gate_id not in places.gates:
             continue
         for kind, find in (("queue", _find_queue), ("closing", _find_closing), ("release", _find_release)):
-            needed = policy.keep if (gate_id, kind) in standing else policy.likely
+            needed = _needed(policy, kind, stands=(gate_id, kind) in standing)
             advice = find(Case(outlook, gate, places, policy, now, needed))
             if advice is not None:
                 found.append(advice)
     for yard in outlook.yards.values():
         if yard.gate_id in outlook.gates and yard.gate_id in places.gates and yard.capacity_veh > 0:
             kind = f"yard:{yard.yard_id}"
-            needed = policy.keep if (yard.gate_id, kind) in standing else policy.likely
+            needed = _needed(policy, kind, stands=(yard.gate_id, kind) in standing)
             advice = _find_yard(Case(outlook, outlook.gates[yard.gate_id], places, policy, now, needed), yard)
             if advice is not None:
                 found.append(advice)
     return found
+
+
+def _needed(policy: AdvicePolicy, kind: str, *, stands: bool) -> float:
+    """How probable what an advice tells must be. Held trucks can go when a queue is less probable than one that is told
+    of needs to stay, and until it is as probable as one needs to come."""
+    if kind == "release":
+        return 1.0 - (policy.likely if stands else policy.keep)
+    return policy.keep if stands else policy.likely
 
 
 def _find_queue(case: Case) -> Advice | None:

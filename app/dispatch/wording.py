@@ -30,6 +30,13 @@ MESSAGES: Final[Mapping[str, str]] = {
     "release_slowly": N_("Let the {veh} trucks at {site} go, {group} each half hour"),
 }
 """Every message of the advice; the values in braces are those of `advice.Message`, made readable."""
+PERHAPS: Final[Mapping[str, str]] = {
+    "queue_will_reach": N_("Queue at {gate} may reach km {km} by {by} ({probability} %)"),
+    "queue_stands": N_("Queue at {gate} may stand beyond km {km} until about {until} ({probability} %)"),
+    "yard_will_fill": N_("{yard} may be {share} % full by {by} ({probability} %)"),
+    "left_at_closing": N_("{veh} trucks may still wait at {gate} when it closes at {closes_at} ({probability} %)"),
+}
+"""The same of what is told although it is less likely than not."""
 
 _TIMES = ("by", "until", "closes_at", "opens_at")
 _PLACES = {"gate_id": "gate", "yard_id": "yard", "site_id": "site"}
@@ -66,7 +73,9 @@ def render(
         filled["km"] = f"{float(str(values['km'])):g}"
     if "shorter_s" in values:
         filled["shorter"] = round(float(str(values["shorter_s"])) / 60)
-    return gettext(messages[code]).format(**filled)
+    is_doubtful = "probability" in values and float(str(values["probability"])) < 0.5
+    message = PERHAPS.get(code, messages[code]) if is_doubtful else messages[code]
+    return gettext(message).format(**filled)
 
 
 HIT_RATE: Final = N_("Advice of this kind in the last {days} days: {right} of {judged} came as told")

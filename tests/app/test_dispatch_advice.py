@@ -18,7 +18,7 @@ from app.dispatch.advice import advise
 from app.dispatch.advice_inputs import Advice, GateOutlook, Outlook, Truck, YardOutlook, exceedance
 from app.dispatch.advisories import next_hours
 from app.dispatch.policy import AdvicePolicy
-from app.dispatch.wording import MESSAGES, render
+from app.dispatch.wording import MESSAGES, PERHAPS, render
 from app.trips.places import Places
 from app.web.i18n import load_catalogues
 from geo.corridor import Corridor
@@ -228,6 +228,8 @@ def test_held_trucks_are_let_go_when_the_road_is_clear() -> None:
     assert measure.draft["parameters"]["release"] == {"veh": 30, "every_s": 1800}
     assert measure.draft["selection"] == {"site_id": "staging-lang-son", "gate_id": "huu-nghi"}
     assert find(outlook(gate(tail=(5.0, 5.0)), trucks=held), "release") is None
+    even = outlook(gate(tail=(3.0, 3.0)), trucks=held)
+    assert find(even, "release", policy=AdvicePolicy()) is None, "as likely to be long as not"
 
 
 def test_every_advice_fits_the_composer() -> None:
@@ -275,9 +277,15 @@ def test_advice_speaks_the_readers_language() -> None:
     }
 
 
+def test_what_is_less_likely_than_not_is_told_as_such() -> None:
+    values = {"gate_id": "huu-nghi", "km": 6.0, "by": "2026-03-02T08:30:00+00:00", "probability": 0.42}
+    said = render("queue_will_reach", values, load_catalogues()["vi"].gettext, PLACES, "vi", NOW)
+    assert said == "Hàng chờ Cửa khẩu Hữu Nghị có thể tới km 6 lúc 15:30 (42 %)"
+
+
 def test_every_message_is_translated() -> None:
     catalogues = load_catalogues()
-    messages = set(MESSAGES.values())
+    messages = {*MESSAGES.values(), *PERHAPS.values()}
     for path in (Path("app/trips").glob("*.py"), Path("app/dispatch").glob("*.py")):
         for file in path:
             for node in ast.walk(ast.parse(file.read_text())):
