@@ -82,7 +82,7 @@ class AdvicePolicy(BaseModel):
         description=N_("Trucks that would still wait when the gate closes."),
     )
     likely: float = Field(
-        default=0.4,
+        default=0.5,
         gt=0,
         lt=1,
         title=N_("Advise when at least this probable"),
@@ -98,7 +98,7 @@ class AdvicePolicy(BaseModel):
         json_schema_extra={"unit": "%"},
     )
     keep: float = Field(
-        default=0.25,
+        default=0.3,
         gt=0,
         lt=1,
         title=N_("Withdraw below this probability"),

@@ -378,7 +378,7 @@ def test_yards_and_thresholds_are_set(planner: TestClient) -> None:
     sent = {"version": "0", "queue_notice_km": "2", "yard_warning_share": "85"}
     assert planner.post("/planner/settings/policy", data=sent).status_code == 200
     stored = planner.get("/api/v1/settings/policy").json()["value"]
-    assert (stored["queue_notice_km"], stored["yard_warning_share"], stored["likely"]) == (2.0, 0.85, 0.4)
+    assert (stored["queue_notice_km"], stored["yard_warning_share"], stored["likely"]) == (2.0, 0.85, 0.5)
     assert planner.post("/planner/settings/policy", data=sent).status_code == 412
     assert planner.post("/planner/settings/trip-expiry", data={"version": "0", "after_h": "48"}).status_code == 200
     assert planner.get("/api/v1/settings/trip-expiry").json()["value"] == {"after_h": 48.0}
