@@ -71,10 +71,8 @@ class Minute:
     @classmethod
     def of(cls, runtime: Runtime) -> Minute:
         """Compile the corridor once."""
-        corridor, figures = (
-            runtime.corridor,
-            FigureKeeper(runtime.corridor, runtime.settings.demo, runtime.settings.public_url),
-        )
+        corridor, settings = runtime.corridor, runtime.settings
+        figures = FigureKeeper(corridor, settings.demo, settings.public_url)
         return cls(runtime, build_network(corridor), Places.of(corridor), figures)
 
     def run(self) -> Round:

@@ -102,9 +102,3 @@ def list_days(session: Session, *, limit: int) -> Sequence[ReconciliationRow]:
     """The days that were compared, the newest first."""
     query = select(ReconciliationRow).order_by(ReconciliationRow.day.desc(), ReconciliationRow.neighbour)
     return session.scalars(query.limit(limit)).all()
-
-
-def exports_of_trip(session: Session, trip_id: int) -> Sequence[ExportRow]:
-    """What was said of a trip's export, the newest first."""
-    query = select(ExportRow).where(ExportRow.trip_id == trip_id)
-    return session.scalars(query.order_by(ExportRow.version.desc(), ExportRow.neighbour)).all()

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy.orm import Session
@@ -83,6 +83,25 @@ def test_a_webhook_and_the_truck_that_arrived(
         session.commit()
     assert arrived == [(trip_id, now, None)]
     assert rows(runtime, READS) == [("29C12345", "matched", trip_id)]
+
+
+def test_a_read_that_comes_late_is_an_arrival_at_its_own_time_and_an_act_of_now(
+    runtime: Runtime, sheets: Sheets, camera: Equipment, trip_id: int
+) -> None:
+    arrived: list[tuple[int, datetime, datetime]] = []
+
+    def note_arrival(action: ActionContext, trip_id: int, at: datetime) -> None:
+        arrived.append((trip_id, action.now, at))
+
+    runtime.clock.advance(600)  # type: ignore[attr-defined]
+    now = runtime.clock.now()
+    seen_at = now - timedelta(minutes=4)
+    late = replace(LANE, decode=lambda *given: [replace(read, time=seen_at) for read in LANE.decode(*given)])
+    intake = replace(PlateIntake.of(runtime, sheets), note_arrival=note_arrival)
+    with runtime.sessions() as session:
+        intake.receive(session, late, b"in 29C12345", "text/plain", device=camera, now=now)
+        session.commit()
+    assert arrived == [(trip_id, now, seen_at)]
 
 
 def test_a_camera_named_by_its_message(runtime: Runtime, sheets: Sheets, camera: Equipment, trip_id: int) -> None:
