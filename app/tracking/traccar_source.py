@@ -54,8 +54,8 @@ class TraccarSource:
             try:
                 await self._listen(stop)
                 pause_s = FIRST_PAUSE_S
-            except (httpx.HTTPError, WebSocketException, OSError, UnavailableError) as problem:
-                log.warning("not read", server=urlsplit(self.url).hostname, reason=repr(problem)[:200])
+            except (httpx.HTTPError, WebSocketException, OSError, ValueError, UnavailableError) as problem:
+                log.warning("not read", server=urlsplit(self.url).hostname, reason=_reason(problem))
             try:
                 await asyncio.wait_for(stop.wait(), pause_s)
             except TimeoutError:
@@ -111,6 +111,13 @@ class TraccarSource:
                 raise
             except CuaKhauError as error:
                 log.info("position not accepted", reason=str(error)[:200])
+
+
+def _reason(problem: Exception) -> str:
+    """What was wrong, in words that hold no address: the one that signs in has the token in it."""
+    if isinstance(problem, httpx.HTTPStatusError):
+        return f"answered {problem.response.status_code}"
+    return type(problem).__name__
 
 
 def _objects(value: object) -> list[JsonObject]:

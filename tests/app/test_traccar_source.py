@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
+from structlog.testing import capture_logs
 
 from app.platform.runtime import Runtime
 from app.tracking.traccar_source import TraccarSource
@@ -38,6 +39,7 @@ class FakeTraccar:
         self.positions = [self.position(1, 7, 60.0), self.position(2, 8, 60.0), self.position(3, 9, 60.0)]
         self.told: list[dict[str, Any]] = []
         self.connections = self.sign_ins = 0
+        self.is_garbled = False
         routes = [Route(f"/api/{name}", self.answer) for name in ("session", "devices", "positions")]
         self.app = Starlette(routes=[*routes, WebSocketRoute("/api/socket", self.socket)])
 
@@ -63,6 +65,9 @@ class FakeTraccar:
             return answer
         if request.cookies.get("JSESSIONID") != COOKIE:
             return Response("Unauthorized", 401)
+        if self.is_garbled:
+            self.is_garbled = False
+            return Response("<html>busy</html>")
         return JSONResponse(self.devices if name == "devices" else self.positions)
 
     async def socket(self, socket: WebSocket) -> None:
@@ -135,13 +140,27 @@ def test_a_wrong_token_and_a_server_that_is_away_are_tried_again(
 
     async def story(address: str) -> None:
         stop = asyncio.Event()
-        source = TraccarSource(address, "wrong", make_intake(runtime))
+        source = TraccarSource(address, "wrong-token", make_intake(runtime))
         running = asyncio.create_task(source.run(stop))
         await asyncio.sleep(0.5)
         assert not running.done()
         stop.set()
         await running
 
-    for address in (url, "http://127.0.0.1:9"):
-        asyncio.run(story(address))
+    with capture_logs() as logged:
+        for address in (url, "http://127.0.0.1:9"):
+            asyncio.run(story(address))
+    assert {line["reason"] for line in logged} == {"answered 401", "ConnectError"}
+    assert "wrong-token" not in str(logged)
     assert (server.sign_ins, server.connections) == (0, 0)
+
+
+def test_a_server_that_answers_no_json_is_asked_again(
+    runtime: Runtime, fake: tuple[FakeTraccar, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.tracking.traccar_source.FIRST_PAUSE_S", 0.01)
+    server, url = fake
+    server.is_garbled = True
+    source = TraccarSource(url, TOKEN, make_intake(runtime))
+    asyncio.run(read_until(source, lambda: server.connections >= 2))
+    assert not server.is_garbled
