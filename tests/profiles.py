@@ -20,13 +20,15 @@ PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") 
 settings.load_profile(PROFILE)
 
 
-def examples(n: int, *, suppress: list[HealthCheck] | None = None) -> settings:
+def examples(n: int, *, together: int = 1, suppress: list[HealthCheck] | None = None) -> settings:
     """Settings of a test that draws `n` examples in CI and at most `DEV_MAX_EXAMPLES` elsewhere.
 
-    `suppress` names the health checks that do not apply to the test.
+    `together` says how many of them Hypothesis draws as one, `suppress` names the health checks that do not apply to
+    the test.
     """
+    drawn = n if PROFILE in {"ci", "search"} else min(n, DEV_MAX_EXAMPLES)
     return settings(
-        max_examples=n if PROFILE in {"ci", "search"} else min(n, DEV_MAX_EXAMPLES),
+        max_examples=-(-drawn // together),
         deadline=None,
         suppress_health_check=suppress or [],
     )

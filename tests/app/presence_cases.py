@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import strategies as st
-
 from app.trips.presence import Presence, judge
 from app.trips.presence_rules import Place, PresenceRules, Roads, Source, Spot, TripFrame, Trust, Witness
 from app.trips.presence_witnesses import (
@@ -186,7 +184,7 @@ class Drawn(drawing.Drawn):
         return self.witnesses((*DEVICES, *ACTS))
 
 
-drawn = st.binary(min_size=76, max_size=76)
+BYTES = 76
 """What `Drawn` reads: enough for two lists of witnesses and some choices."""
 
 

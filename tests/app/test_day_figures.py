@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import text
 
 from app.platform.runtime import Runtime
@@ -21,16 +19,13 @@ from app.reporting.visits import GateChange, Spell, TripRecord, Visit, visits_of
 from geo.clock import FixedClock
 from tests.app.stationing import Gate
 from tests.app.test_bulletin import DAY, Day, at, set_clock
-from tests.drawing import Drawn
-from tests.profiles import examples
+from tests.drawing import Drawn, cases
 
 SignIn = Callable[..., TestClient]
 GATES = ("huu-nghi", "tan-thanh", "coc-nam")
 GOODS = ("fresh_fruit", "ore", "empty")
 BEGIN = span_of(DAY)[0] - timedelta(days=2)
 DAYS = [DAY - timedelta(days=2) + timedelta(days=n) for n in range(6)]
-
-drawn = st.binary(min_size=200, max_size=200)
 
 
 def trips_of(read: Drawn) -> list[TripRecord]:
@@ -63,8 +58,7 @@ def trip_of(read: Drawn) -> TripRecord:
     )
 
 
-@examples(10_000)
-@given(drawn)
+@cases(10_000, 200)
 def test_what_stands_is_what_stood_and_came_less_what_went(raw: bytes) -> None:
     read = Drawn(raw)
     hour, records = read.number(24), trips_of(read)
@@ -87,8 +81,7 @@ def test_what_stands_is_what_stood_and_came_less_what_went(raw: bytes) -> None:
         assert all(figures.adds_up for figures in count(visits, day, GATES, span_of(day)[0] + timedelta(hours=hour)))
 
 
-@examples(2_000)
-@given(drawn)
+@cases(2_000, 200)
 def test_nobody_stands_at_two_gates_and_all_that_ended_went_once(raw: bytes) -> None:
     for record in trips_of(Drawn(raw)):
         visits = list(visits_of(record))

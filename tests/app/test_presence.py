@@ -13,7 +13,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given
 
 from app.trips import gps_silence, presence, presence_rules, presence_story, presence_witnesses, vocabulary
 from app.trips.presence import Presence, SheetState, history, judge, place_at, stage_of
@@ -22,6 +21,7 @@ from app.trips.vocabulary import Direction, PlaceKind, Stage, StepPlace
 from tests.app.presence_cases import (
     ACTS,
     BEGIN,
+    BYTES,
     DEVICES,
     EXPORT,
     FRAMES,
@@ -31,15 +31,14 @@ from tests.app.presence_cases import (
     RULES,
     Drawn,
     act,
-    drawn,
     exit_act,
     later,
     moment,
     trusted,
 )
-from tests.profiles import examples
+from tests.drawing import cases
 
-many = examples(10_000, suppress=list(HealthCheck))
+many = cases(10_000, BYTES)
 UNTIL = moment(MAX_MINUTES)
 
 
@@ -51,7 +50,6 @@ def told(found: Presence) -> tuple[Any, ...]:
 
 
 @many
-@given(drawn)
 def test_the_order_in_which_witnesses_become_known_does_not_count(raw: bytes) -> None:
     read = Drawn(raw)
     frame, random = FRAMES[read.direction()], Random(read.number(1 << 16))
@@ -65,7 +63,6 @@ def test_the_order_in_which_witnesses_become_known_does_not_count(raw: bytes) ->
 
 
 @many
-@given(drawn)
 def test_telling_twice_changes_nothing(raw: bytes) -> None:
     read = Drawn(raw)
     direction, again = read.direction(), [read.number(9) for _ in range(read.number(6))]
@@ -76,7 +73,6 @@ def test_telling_twice_changes_nothing(raw: bytes) -> None:
 
 
 @many
-@given(drawn)
 def test_a_truck_is_at_one_place_at_any_moment(raw: bytes) -> None:
     read = Drawn(raw)
     direction, until, asked, witnesses = read.direction(), read.minutes(), read.minutes(), read.anything()
@@ -96,7 +92,6 @@ def test_a_truck_is_at_one_place_at_any_moment(raw: bytes) -> None:
 
 
 @many
-@given(drawn)
 def test_pairs_contradict_if_and_only_if_no_truck_makes_the_way(raw: bytes) -> None:
     witnesses = Drawn(raw).anything()
     counted = [witness for witness in witnesses if witness.trust is not Trust.DOUBTFUL]
@@ -106,7 +101,8 @@ def test_pairs_contradict_if_and_only_if_no_truck_makes_the_way(raw: bytes) -> N
             continue
         gap_s = abs((a.time - b.time).total_seconds())
         spare_m = 30.0 * (gap_s + 120.0) - max(_way_m(a.spot, b.spot) - a.spot.radius_m - b.spot.radius_m, 0.0)
-        assume(abs(spare_m) > 1.0)
+        if abs(spare_m) <= 1.0:
+            return  # neither way by rounding alone
         if spare_m < 0:
             impossible.add(frozenset((a.ref, b.ref)))
     found = judge(EXPORT, witnesses, UNTIL, RULES)
@@ -131,7 +127,6 @@ def _way_m(a: Spot, b: Spot) -> float:
 
 
 @many
-@given(drawn)
 def test_more_trust_never_makes_a_witness_less_believed(raw: bytes) -> None:
     read = Drawn(raw)
     chosen, more = read.number(9), read.number(len(Trust))
@@ -148,7 +143,6 @@ def test_more_trust_never_makes_a_witness_less_believed(raw: bytes) -> None:
 
 
 @many
-@given(drawn)
 def test_devices_never_undo_an_act(raw: bytes) -> None:
     read = Drawn(raw)
     acts, devices = read.witnesses(ACTS, min_size=1, max_size=4), read.witnesses(DEVICES, max_size=7)
@@ -175,7 +169,6 @@ def _named(devices: list[Witness]) -> list[Witness]:
 
 
 @many
-@given(drawn)
 def test_no_phone_takes_a_truck_out_that_an_officer_let_in(raw: bytes) -> None:
     read = Drawn(raw)
     entered, asked, is_off = read.number(601), 601 + read.number(MAX_MINUTES - 600), read.number(2) == 1
@@ -191,7 +184,6 @@ def test_no_phone_takes_a_truck_out_that_an_officer_let_in(raw: bytes) -> None:
 
 
 @many
-@given(drawn)
 def test_a_truck_is_counted_from_its_first_barrier_to_its_exit(raw: bytes) -> None:
     read = Drawn(raw)
     direction, is_off = read.direction(), read.number(2) == 1
@@ -220,7 +212,6 @@ def test_a_truck_is_counted_from_its_first_barrier_to_its_exit(raw: bytes) -> No
 
 
 @many
-@given(drawn)
 def test_a_late_position_changes_nothing_before_its_time(raw: bytes) -> None:
     read = Drawn(raw)
     (late,) = read.witnesses(GPS, min_size=1, max_size=1)
@@ -234,7 +225,6 @@ def test_a_late_position_changes_nothing_before_its_time(raw: bytes) -> None:
 
 
 @many
-@given(drawn)
 def test_what_is_older_than_the_trip_moves_nothing(raw: bytes) -> None:
     read = Drawn(raw)
     direction, witnesses, older = read.direction(), read.anything(), read.witnesses(DEVICES, max_size=5)
@@ -245,7 +235,6 @@ def test_what_is_older_than_the_trip_moves_nothing(raw: bytes) -> None:
 
 
 @many
-@given(drawn)
 def test_what_is_doubtful_moves_nothing(raw: bytes) -> None:
     read = Drawn(raw)
     direction, witnesses, doubtful = read.direction(), read.anything(), read.witnesses(DEVICES, max_size=5)
@@ -260,7 +249,6 @@ def test_what_is_doubtful_moves_nothing(raw: bytes) -> None:
 
 
 @many
-@given(drawn)
 def test_a_place_stands_on_believed_witnesses(raw: bytes) -> None:
     read = Drawn(raw)
     direction, witnesses = read.direction(), read.anything()
@@ -272,7 +260,6 @@ def test_a_place_stands_on_believed_witnesses(raw: bytes) -> None:
 
 
 @many
-@given(drawn)
 def test_gps_alone_fills_no_yard_that_it_did_not_approach(raw: bytes) -> None:
     """The first thing that GPS shows is no yard, and yards alone however often are none."""
     read = Drawn(raw)

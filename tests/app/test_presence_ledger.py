@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given
-
 from app.trips.presence import SheetState, judge, stage_of
 from app.trips.presence_rules import TripFrame, Witness
 from app.trips.presence_store import TripSeen
@@ -18,17 +16,17 @@ from capacity.placing import Placement, moves_of
 from tests.app.presence_cases import (
     ACTS,
     BEGIN,
+    BYTES,
     DEVICES,
     FRAMES,
     HUU_NGHI,
     MAX_MINUTES,
     RULES,
     Drawn,
-    drawn,
     later,
     moment,
 )
-from tests.profiles import examples
+from tests.drawing import cases
 
 UNTIL = moment(MAX_MINUTES)
 YARDS = {"xuan-cuong": HUU_NGHI, "bao-nguyen": "tan-thanh", "huu-nghi-temporary": HUU_NGHI}
@@ -78,8 +76,7 @@ def told_in_order(read: Drawn) -> list[Witness]:
     return sorted(told, key=lambda witness: witness.known_at)
 
 
-@examples(10_000, suppress=list(HealthCheck))
-@given(drawn)
+@cases(10_000, BYTES)
 def test_place_stage_and_ledger_agree_after_everything_that_is_told(raw: bytes) -> None:
     read = Drawn(raw)
     frame = FRAMES[read.direction()]

@@ -21,9 +21,10 @@ from app.procedures.checks import FACT_VALUES, find_problems, owners
 from app.procedures.procedure import DECLARED_PARTS, Facts, IllegalActError, Procedure, Sheet
 from app.procedures.steps import Step, StepStatus
 from app.trips.vocabulary import Regime
+from tests.drawing import cases
 from tests.profiles import byte_strings, examples
 
-many = examples(10_000, suppress=list(HealthCheck))
+many, shorter = cases(10_000, 200, shortest=80), cases(10_000, 160, shortest=60)
 
 
 class Choices:
@@ -119,7 +120,6 @@ def open_steps(sheet: Sheet) -> set[str]:
 
 
 @many
-@given(byte_strings(80, 200))
 def test_no_order_of_legal_acts_ends_a_trip_with_a_step_open(raw: bytes) -> None:
     choices = Choices(raw)
     definition = draw_definition(choices)
@@ -135,7 +135,6 @@ def test_no_order_of_legal_acts_ends_a_trip_with_a_step_open(raw: bytes) -> None
 
 
 @many
-@given(byte_strings(80, 200))
 def test_there_is_always_a_way_on_and_a_returned_sheet_can_be_mended(raw: bytes) -> None:
     choices = Choices(raw)
     sheet = Sheet(Procedure.from_definition(draw_definition(choices)), draw_facts(choices))
@@ -151,8 +150,7 @@ def test_there_is_always_a_way_on_and_a_returned_sheet_can_be_mended(raw: bytes)
     assert lead_out(sheet).is_finished
 
 
-@many
-@given(byte_strings(60, 160))
+@shorter
 def test_agencies_work_at_once_where_the_graph_lets_them(raw: bytes) -> None:
     choices = Choices(raw)
     sheet = Sheet(Procedure.from_definition(draw_definition(choices)), draw_facts(choices))
@@ -282,7 +280,6 @@ def test_a_return_keeps_what_was_done_and_opens_what_was_vouched_for() -> None:
 
 
 @many
-@given(byte_strings(80, 200))
 def test_what_is_declared_otherwise_opens_again_what_vouched_for_it_and_nothing_else(raw: bytes) -> None:
     choices = Choices(raw)
     sheet = Sheet(Procedure.from_definition(draw_definition(choices)), draw_facts(choices))

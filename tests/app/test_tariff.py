@@ -18,7 +18,7 @@ from app.fees.tariff_definition import read_tariff
 from app.fees.tariffs import SHIPPED_DIR
 from app.gates.vocabulary import GoodsClass
 from geo.errors import InvalidInputError, NotFoundError
-from tests.drawing import Drawn
+from tests.drawing import Drawn, cases
 from tests.profiles import examples
 
 FILE = SHIPPED_DIR / "lang-son-1.yaml"
@@ -26,7 +26,6 @@ DEFINITION: dict[str, Any] = yaml.safe_load(FILE.read_text())
 SHIPPED = read_tariff(DEFINITION)
 LABEL = dict.fromkeys(LANGUAGES, "x")
 
-EXAMPLES = examples(10_500)
 FEWER = examples(1_000)
 
 
@@ -231,8 +230,7 @@ def load_of(read: Drawn) -> Load:
     return load(*goods, payload_kg=1 + read.number(60_000), service=read.choice(SERVICES))
 
 
-@EXAMPLES
-@given(st.binary(min_size=90, max_size=90))
+@cases(10_500, 90)
 def test_the_amount_is_exact_monotonic_and_that_of_the_highest_class(raw: bytes) -> None:
     read = Drawn(raw)
     base, more, raised_vnd, tariff = load_of(read), read.choice(CLASSES), read.number(10**6 + 1), tariff_of(read)
