@@ -26,11 +26,14 @@ def recorded() -> Iterator[tuple[str, str]]:
     """The names of acts written out where acts are recorded, and the types of their objects."""
     for path in APP.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or getattr(node.func, "attr", "") != "record":
+            if not isinstance(node, ast.Call):
                 continue
+            called = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
             texts = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-            if len(texts) >= 2 and "." in texts[0]:
+            if called == "record" and len(texts) >= 2 and "." in texts[0]:
                 yield texts[0], texts[1]
+            elif called == "write_act" and texts:  # recorded by the sheet's service
+                yield f"sheets.{texts[0]}", "trip"
 
 
 def test_what_is_recorded_has_words() -> None:

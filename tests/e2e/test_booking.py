@@ -10,11 +10,10 @@ from geo.clock import LOCAL_ZONE
 from tests.app.booking import chassis_of
 from tests.app.declaring import declaration_body
 from tests.e2e.conftest import Platform, SignedIn, eventually
+from tests.e2e.fresh import fresh_plate
 
-PLATE = "29C-781.64"
 
-
-def declare_proven(platform: Platform, plate: str = PLATE, gate_id: str = "huu-nghi") -> int:
+def declare_proven(platform: Platform, plate: str, gate_id: str = "huu-nghi") -> int:
     """A trip of a truck that is on file with its chassis number and that a desk accepted as the enterprise's."""
     arrival = datetime.now(LOCAL_ZONE) + timedelta(hours=20)
     with platform.client("enterprise") as enterprise, platform.client("support") as desk:
@@ -32,12 +31,13 @@ def declare_proven(platform: Platform, plate: str = PLATE, gate_id: str = "huu-n
 
 
 def test_an_enterprise_books_in_two_taps(platform: Platform, signed_in: SignedIn) -> None:
-    trip_id = declare_proven(platform)
+    plate = fresh_plate()
+    trip_id = declare_proven(platform, plate)
     page = signed_in("enterprise", phone=True, at=f"/bookings?trip_id={trip_id}")
     page.get_by_test_id("week").locator("button[name=starts_at]").first.click()
-    expect(page.get_by_test_id("held")).to_contain_text(PLATE)
+    expect(page.get_by_test_id("held")).to_contain_text(plate)
     page.get_by_test_id("held").get_by_test_id("confirm").click()
-    booking = page.get_by_test_id("booking").filter(has_text=PLATE)
+    booking = page.get_by_test_id("booking").filter(has_text=plate)
     expect(booking).to_have_attribute("data-state", "booked")
 
     def booked_veh() -> int:

@@ -22,8 +22,10 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
+from ingest.plates import squeeze
 from tests.app.declaring import declaration_body, declaration_line
 from tests.e2e.conftest import Platform, SignedIn, act, eventually
+from tests.e2e.fresh import fresh_chinese_plate, fresh_customs_number, fresh_plate, fresh_trailer
 from tests.e2e.test_main_job import send_as
 
 GATE = "huu-nghi"
@@ -44,16 +46,17 @@ ACCOUNT = {
 class Trip:
     """One trip of a test: what a person of a role does to it over the API while another's screen is watched."""
 
-    def __init__(self, platform: Platform, trip_id: int) -> None:
-        self.platform, self.trip_id = platform, trip_id
+    def __init__(self, platform: Platform, trip_id: int, plate: str = "") -> None:
+        self.platform, self.trip_id, self.plate = platform, trip_id, plate
 
     @classmethod
-    def declared(cls, platform: Platform, plate: str, **changes: Any) -> Trip:
-        """Declared and submitted by the enterprise."""
+    def declared(cls, platform: Platform, plate: str | None = None, **changes: Any) -> Trip:
+        """Declared and submitted by the enterprise, for a truck that nobody knows unless its plate is given."""
+        plate = plate or fresh_plate()
         with platform.client("enterprise") as enterprise:
             answer = enterprise.post("/api/v1/declarations", json={**declared(plate, **changes), "submit": True})
         assert answer.status_code == 201, answer.text
-        return cls(platform, answer.json()["trip_id"])
+        return cls(platform, answer.json()["trip_id"], plate)
 
     def get(self, path: str, role: str = "enterprise") -> Any:
         """What somebody reads."""
@@ -101,7 +104,8 @@ class Trip:
 def declared(plate: str, **changes: Any) -> dict[str, Any]:
     """A declaration whose truck arrives soon and whose papers are valid."""
     arrival = (datetime.now(UTC) + timedelta(hours=2)).replace(second=0, microsecond=0)  # what a form can hold
-    return declaration_body(arrival, **{"plate": plate, "trailer_plate": "", **LATER, **changes})
+    own = {"plate": plate, "trailer_plate": "", "customs_number": fresh_customs_number()}
+    return declaration_body(arrival, **{**own, **LATER, **changes})
 
 
 def as_typed(name: str, value: Any) -> str:
@@ -168,13 +172,14 @@ def scan(page: Page, trip: Trip, written: str) -> None:
 def test_dragon_fruit_from_declaration_to_exit(platform: Platform, signed_in: SignedIn, at_station: Counter) -> None:
     """Ten roles: enterprise, driver, traffic police, health quarantine, border guard, yard operator, plant quarantine,
     customs, the fee's collector, auditor."""
+    plate = fresh_plate()
     enterprise = signed_in("enterprise", at="/declarations/new")
-    fill_form(enterprise, declared("29C-771.01", trailer_plate="29R-771.02", container="40"))
+    fill_form(enterprise, declared(plate, trailer_plate=fresh_trailer(), container="40"))
     enterprise.get_by_test_id("submit").click()
     enterprise.wait_for_url(lambda url: url.rsplit("/", 1)[1].isdigit())
     trip = Trip(platform, int(enterprise.url.rsplit("/", 1)[1]))
 
-    vehicle_id = set_out(platform, "29C-771.01")
+    vehicle_id = set_out(platform, plate)
     driver = signed_in("driver", phone=True, account=give_to_a_driver(platform, vehicle_id))
     words = f"Đi chậm, đường ướt {uuid.uuid4().hex[:8]}"
     order(platform, vehicle_id, words)
@@ -186,7 +191,7 @@ def test_dragon_fruit_from_declaration_to_exit(platform: Platform, signed_in: Si
     scan(nurse, trip, read_qr_code(driver))
     confirm(nurse, "health")
     guard = at_station("border_guard", "barrier_1")
-    scan(guard, trip, "29c77101")  # as a person types it
+    scan(guard, trip, squeeze(plate).lower())  # as a person types it
     confirm(guard, "barrier_1")
     confirm(at_station("yard_operator", "yard", trip), "yard")
     confirm(at_station("plant_quarantine", "quarantine_plant", trip), "quarantine_plant")
@@ -214,7 +219,7 @@ def test_dragon_fruit_from_declaration_to_exit(platform: Platform, signed_in: Si
     expect(auditor.locator("table")).to_contain_text("đã xác nhận")
     passer_by = auditor.context.browser.new_page()  # type: ignore[union-attr]
     passer_by.goto(f"{platform.url}/t/{trip.get(f'/api/v1/trips/{trip.trip_id}')['code']}")
-    expect(passer_by.locator("body")).not_to_contain_text("29C-771.01")
+    expect(passer_by.locator("body")).not_to_contain_text(plate)
     expect(passer_by.get_by_test_id("stage")).to_be_visible()
     passer_by.close()
 
@@ -263,7 +268,7 @@ def test_an_import_comes_in_by_barrier_2_and_leaves_by_barrier_1(platform: Platf
     parts = declaration_line(
         hs_code="8534", description="Linh kiện điện tử", goods_class="electronics", perishable=False, temperature_c=None
     )
-    trip = Trip.declared(platform, "桂F·A7702", regime="import", refrigerated=False, lines=[parts])
+    trip = Trip.declared(platform, fresh_chinese_plate(), regime="import", refrigerated=False, lines=[parts])
     confirm(at_station("border_guard", "barrier_2", trip), "barrier_2")
     confirm(at_station("health_quarantine", "health", trip), "health")
     confirm(at_station("yard_operator", "yard", trip), "yard")
@@ -284,32 +289,33 @@ def test_an_import_comes_in_by_barrier_2_and_leaves_by_barrier_1(platform: Platf
 def test_a_return_at_barrier_1_is_redeclared_with_the_differences_shown(
     platform: Platform, signed_in: SignedIn, at_station: Counter
 ) -> None:
-    trip = Trip.declared(platform, "29C-771.03", trailer_plate="29R-771.04")
+    trailer, other = fresh_trailer(), fresh_trailer()
+    trip = Trip.declared(platform, trailer_plate=trailer)
     trip.pass_steps(("health_quarantine", "health"))
     guard = at_station("border_guard", "barrier_1", trip)
     guard.locator("[data-act=return]").click()
     guard.locator("[data-return-form] input[name=reason]").first.check()
-    guard.fill("#return-text", "Rơ-moóc thực tế là 29R-771.05")
+    guard.fill("#return-text", f"Rơ-moóc thực tế là {other}")
     guard.locator("[data-return-form] button[value=return]").click()
     expect(guard.locator(".st-sheet[data-state*='declaration:returned']")).to_be_visible()
 
     enterprise = signed_in("enterprise", at=f"/declarations/{trip.trip_id}")
-    expect(enterprise.get_by_test_id("returned")).to_contain_text("29R-771.05")
+    expect(enterprise.get_by_test_id("returned")).to_contain_text(other)
     enterprise.goto(f"{platform.url}/declarations/{trip.trip_id}/edit")
-    enterprise.fill("[name=trailer_plate]", "29R-771.05")
+    enterprise.fill("[name=trailer_plate]", other)
     enterprise.get_by_test_id("submit").click()
-    expect(enterprise.get_by_test_id("differences")).to_contain_text("29R-771.05")
+    expect(enterprise.get_by_test_id("differences")).to_contain_text(other)
 
     differences = guard.locator(".st-differences")  # the tablet was not touched since
-    expect(differences.locator("del")).to_contain_text("29R-771.04")
-    expect(differences.locator("strong")).to_contain_text("29R-771.05")
+    expect(differences.locator("del")).to_contain_text(trailer)
+    expect(differences.locator("strong")).to_contain_text(other)
     confirm(guard, "barrier_1")
 
 
 def test_an_undeclared_vehicle_is_led_aside_and_declared_by_the_desk(
     platform: Platform, signed_in: SignedIn, at_station: Counter
 ) -> None:
-    plate = "29C-771.06"
+    plate = fresh_plate()
     guard = at_station("border_guard", "barrier_1")
     guard.fill("#scan-text", plate)
     guard.keyboard.press("Enter")
@@ -336,7 +342,7 @@ def test_an_undeclared_vehicle_is_led_aside_and_declared_by_the_desk(
 def test_an_unpaid_fee_stops_at_barrier_2_until_the_bank_reports_it(
     platform: Platform, signed_in: SignedIn, at_station: Counter
 ) -> None:
-    trip = Trip.declared(platform, "29C-771.07")
+    trip = Trip.declared(platform)
     trip.pass_steps(
         ("health_quarantine", "health"),
         ("border_guard", "barrier_1"),
@@ -372,7 +378,7 @@ def test_a_tap_is_not_lost_when_the_list_changes_under_the_finger(platform: Plat
     nurse.mouse.down()
     pressed = nurse.locator("#work a[data-trip]:active").get_attribute("data-trip")
     with nurse.expect_response(lambda response: "/station/work" in response.url):  # the list is fetched again
-        Trip.declared(platform, "29C-771.11")
+        Trip.declared(platform)
     nurse.wait_for_timeout(300)
     nurse.mouse.up()
     expect(nurse.locator(f".st-sheet[data-trip='{pressed}']")).to_be_visible()

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from geo.corridor import Corridor
 from tests.e2e.conftest import Platform, SignedIn, eventually
+from tests.e2e.fresh import fresh_plate
 
 
 def test_trucks_move_within_a_minute(platform: Platform) -> None:
@@ -65,8 +66,7 @@ def test_a_fix_is_a_position_within_a_second(platform: Platform, client: str) ->
     km = 61.4
     lon, lat = (float(value[0]) for value in Corridor.default().position("QL1A", [km]))
     with platform.client("administrator") as administrator, platform.client("traffic_police") as police:
-        plate = f"29C-81{CLIENTS.index(client)}.47"
-        enrolled = administrator.post("/api/v1/devices", json={"plate": plate, "kind": "phone"})
+        enrolled = administrator.post("/api/v1/devices", json={"plate": fresh_plate(), "kind": "phone"})
         assert enrolled.status_code == 201, enrolled.text
         device, vehicle = enrolled.json()["device_id"], enrolled.json()["vehicle_id"]
         now_s = time.time()
@@ -103,9 +103,8 @@ def test_the_forecast_is_fresh_ordered_and_made_from_live_positions(platform: Pl
 
         lines = []
         for number in range(300):
-            plate = f"30H-{number:03d}.{number % 100:02d}"
-            device = administrator.post("/api/v1/devices", json={"plate": plate, "kind": "tracker"}).json()["device_id"]
-            lines.append((device, 35.0 + 0.1 * number))
+            enrolled = administrator.post("/api/v1/devices", json={"plate": fresh_plate(), "kind": "tracker"})
+            lines.append((enrolled.json()["device_id"], 35.0 + 0.1 * number))
         lon, lat = corridor.position("QL1A", [km for _, km in lines])
         body = "\n".join(
             f'{{"device":"{device}","time":"{iso(time.time())}","lat":{lat[i]},"lon":{lon[i]},"speed_mps":12,"heading_deg":30}}'

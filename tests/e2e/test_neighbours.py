@@ -18,12 +18,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from geo.clock import LOCAL_ZONE
-from tests.e2e.conftest import FEW_TRUCKS, ROOT, Platform, eventually, free_port, run_platform, signing_in
+from ingest.plates import squeeze
+from tests.e2e.conftest import FEW_TRUCKS, ROOT, eventually, free_port, run_platform, signing_in
+from tests.e2e.fresh import fresh_customs_number, fresh_plate
 from tests.e2e.test_crossing import Trip
 from tests.e2e.test_taps import open_sheet
 
-PLATE, NUMBER = "29C-714.01", "305123456780"
-OTHER_PLATE, OTHER = "29C-714.02", "305123456791"
 SOON_S = 120.0
 BEFORE_CUSTOMS = (
     ("health_quarantine", "health"),
@@ -75,16 +75,13 @@ def says(page: Page, url: str, name: str, health: str) -> bool:
     return page.locator(f"[data-neighbour={name}][data-health={health}]").count() == 1
 
 
-def declare(platform: Platform, plate: str, number: str) -> Trip:
-    return Trip.declared(platform, plate, customs_number=number)
-
-
 @pytest.mark.own_platform
 def test_one_declaration_with_customs_and_the_register_and_without_them(browser: Browser, tmp_path: Path) -> None:
     ports = {"customs": free_port(), "registration": free_port()}
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     settings = FEW_TRUCKS | {"CUAKHAU_NEIGHBOUR_URLS": json.dumps(urls)}
     tomorrow = datetime.now(UTC).astimezone(LOCAL_ZONE).date() + timedelta(days=1)
+    plate, number, other_number = fresh_plate(), fresh_customs_number(), fresh_customs_number()
     there, here = tmp_path / "there", tmp_path / "here"
     here.mkdir()
     with (
@@ -92,27 +89,27 @@ def test_one_declaration_with_customs_and_the_register_and_without_them(browser:
         run_platform(here, settings=settings) as platform,
         signing_in(browser, platform) as signed_in,
     ):
-        tell(register, "29C71401", {"inspection_expires": tomorrow.isoformat()})
+        tell(register, squeeze(plate), {"inspection_expires": tomorrow.isoformat()})
         administrator = signed_in("administrator", at=None)
         with simulated("customs", ports["customs"], there) as customs_url:
-            tell(customs_url, NUMBER, story("registered", "yellow"))
-            trip = declare(platform, PLATE, NUMBER)
+            tell(customs_url, number, story("registered", "yellow"))
+            trip = Trip.declared(platform, plate, customs_number=number)
             assert eventually(lambda: trip.sheet()["trip"]["channel"] == "yellow", within_s=SOON_S)
             customs = open_sheet(signed_in, "customs", "customs", trip)
             shown = customs.get_by_test_id("neighbours")
-            expect(shown.locator(f"[data-customs-number='{NUMBER}']")).to_contain_text("Vàng")
+            expect(shown.locator(f"[data-customs-number='{number}']")).to_contain_text("Vàng")
             expect(shown.get_by_text("Mô phỏng").first).to_be_visible()
             expect(shown.get_by_test_id("inspection-soon")).to_contain_text(tomorrow.strftime("%d/%m/%Y"))
             expect(customs.locator("[data-channel]")).to_have_count(0)
             trip.pass_steps(*BEFORE_CUSTOMS)
             customs.reload()
             expect(customs.get_by_test_id("channel-given")).to_be_visible()
-            tell(customs_url, NUMBER, story("released", "yellow"))
+            tell(customs_url, number, story("released", "yellow"))
             assert eventually(lambda: is_done(trip), within_s=SOON_S), "customs' release confirms their step"
             assert eventually(lambda: says(administrator, platform.url, "customs", "up"), within_s=SOON_S)
 
         # customs' system is away: the gate goes on
-        other = declare(platform, OTHER_PLATE, OTHER)
+        other = Trip.declared(platform, customs_number=other_number)
         assert eventually(lambda: says(administrator, platform.url, "customs", "down"), within_s=SOON_S, every_s=1.0)
         other.pass_steps(*BEFORE_CUSTOMS)
         customs = open_sheet(signed_in, "customs", "customs", other)
@@ -124,7 +121,7 @@ def test_one_declaration_with_customs_and_the_register_and_without_them(browser:
 
         # it returns, and says otherwise
         with simulated("customs", ports["customs"], there) as customs_url:
-            tell(customs_url, OTHER, story("registered", "red"))
+            tell(customs_url, other_number, story("registered", "red"))
             assert eventually(lambda: says(administrator, platform.url, "customs", "up"), within_s=SOON_S, every_s=1.0)
             difference = administrator.get_by_test_id("difference")
             assert eventually(

@@ -4,13 +4,17 @@ trailer, one truck into two, a convoy, a ban."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from ingest.plates import squeeze
 from tests.app.declaring import declaration_line
 from tests.e2e.conftest import Platform, SignedIn, act, eventually
+from tests.e2e.fresh import fresh_chinese_plate, fresh_trailer
 from tests.e2e.off_the_path import THERE, confirm_there, divert, hire, open_station
 from tests.e2e.test_crossing import (
     ACCOUNT,
@@ -25,7 +29,6 @@ from tests.e2e.test_taps import open_sheet, read_plate
 
 # A truck without GPS
 
-UNHEARD = "29C-731.40"
 HERE_SILENT = "Đang ở đây, mất tín hiệu"
 ORE = declaration_line(
     hs_code="2601.11", description="Quặng sắt", goods_class="ore", perishable=False, temperature_c=None
@@ -34,11 +37,12 @@ ORE = declaration_line(
 FIGURES = ("Xe lên trong ngày", "Xuất (sang Trung Quốc)", "Tồn lúc 20:00", "trong đó ngoài cửa khẩu")
 
 
-def ore_of_the_day(page: Page, url: str) -> tuple[int, ...]:
+def ore_of_the_day(page: Page, url: str) -> np.ndarray:
     """Arrivals, out, standing, of these outside: of ore, as the page of the day in figures has it."""
     page.goto(f"{url}/statistics/day?gate=huu-nghi")
     row = page.get_by_test_id("day").first.locator("tbody tr", has_text="Quặng")
-    return tuple(int(row.locator(f"td[data-label='{label}']").inner_text()) for label in FIGURES) if row.count() else ()
+    cells = [row.locator(f"td[data-label='{label}']") for label in FIGURES] if row.count() else []
+    return np.array([int(cell.inner_text()) for cell in cells] or [0] * len(FIGURES))
 
 
 def on_map(page: Page, vehicle_id: int) -> str | None:
@@ -47,10 +51,10 @@ def on_map(page: Page, vehicle_id: int) -> str | None:
     return None if found is None else str(found)
 
 
-def in_the_yard(page: Page, url: str) -> bool:
+def in_the_yard(page: Page, trip: Trip) -> bool:
     """Whether the yard's board lists the truck inside."""
-    page.goto(f"{url}/yard")
-    return page.locator("[data-kind=leave][data-plate='29C73140']").count() == 1
+    page.goto(f"{trip.platform.url}/yard")
+    return page.locator(f"[data-kind=leave][data-plate='{squeeze(trip.plate)}']").count() == 1
 
 
 def test_a_truck_without_gps_is_counted_from_barrier_1_to_exit(platform: Platform, signed_in: SignedIn) -> None:
@@ -59,27 +63,32 @@ def test_a_truck_without_gps_is_counted_from_barrier_1_to_exit(platform: Platfor
     police = signed_in("traffic_police", at="/police")
     expect(police.locator("#police-map[data-ready=true]")).to_be_attached()
     figures, yard = signed_in("planner", at=None), signed_in("yard_operator", at=None)
-    trip = Trip.declared(platform, UNHEARD, lines=[ORE], refrigerated=False)
+    trip = Trip.declared(platform, lines=[ORE], refrigerated=False)
     vehicle_id = int(trip.get(f"/api/v1/trips/{trip.trip_id}")["vehicle_id"])
-    assert ore_of_the_day(figures, url) == ()
+    before = ore_of_the_day(figures, url)
+
+    def ore() -> list[int]:
+        """What came to the figures with this truck."""
+        return (ore_of_the_day(figures, url) - before).tolist()
+
     trip.pass_steps(("health_quarantine", "health"))
-    assert eventually(lambda: ore_of_the_day(figures, url) == (1, 0, 1, 1), within_s=60)
+    assert eventually(lambda: ore() == [1, 0, 1, 1], within_s=60)
 
     guard = open_sheet(signed_in, "border_guard", "barrier_1", trip)
     confirm(guard, "barrier_1")
     assert trip.stage() == "in_the_yard"
-    assert ore_of_the_day(figures, url) == (1, 0, 1, 0)
-    assert not in_the_yard(yard, url)
+    assert ore() == [1, 0, 1, 0]
+    assert not in_the_yard(yard, trip)
     assert eventually(lambda: on_map(police, vehicle_id) == "here_silent", within_s=60)
     police.evaluate("id => document.getElementById('police-map').showTruck(id)", vehicle_id)
     card = police.get_by_test_id("truck-card")
-    expect(card).to_contain_text(UNHEARD)
+    expect(card).to_contain_text(trip.plate)
     expect(card).to_contain_text(HERE_SILENT)
 
     trip.pass_steps(("yard_operator", "yard"))
-    assert in_the_yard(yard, url)
-    expect(yard.locator("tr", has_text=UNHEARD)).to_contain_text("theo tác nghiệp")
-    assert ore_of_the_day(figures, url) == (1, 0, 1, 0)
+    assert in_the_yard(yard, trip)
+    expect(yard.locator("tr", has_text=trip.plate)).to_contain_text("theo tác nghiệp")
+    assert ore() == [1, 0, 1, 0]
     trip.pass_steps(("customs", "customs"))
     fee = trip.settle_amount()
     with platform.client(fee["collector"]) as collector:
@@ -89,19 +98,18 @@ def test_a_truck_without_gps_is_counted_from_barrier_1_to_exit(platform: Platfor
             headers={"If-Match": f'"{fee["version"]}"'},
         )
     assert paid.status_code == 200, paid.text
-    assert in_the_yard(yard, url)
+    assert in_the_yard(yard, trip)
 
     guard.goto(f"{url}/station?at=barrier_2&trip={trip.trip_id}")
     guard.locator("[data-act=confirm]").click()
     assert eventually(lambda: trip.stage() == "out", within_s=60), trip.stage()
-    assert not in_the_yard(yard, url)
-    assert ore_of_the_day(figures, url) == (1, 1, 0, 0)
+    assert not in_the_yard(yard, trip)
+    assert ore() == [1, 1, 0, 0]
     assert eventually(lambda: on_map(police, vehicle_id) is None, within_s=60)
 
 
 # Another gate, and what was confirmed wrongly
 
-DIVERTED = "29C-771.81"
 TO_FEE = (
     ("border_guard", "barrier_1"),
     ("yard_operator", "yard"),
@@ -111,8 +119,8 @@ TO_FEE = (
 
 
 def test_a_diverted_truck_pays_and_leaves_at_the_other_gate(platform: Platform, signed_in: SignedIn) -> None:
-    trip = Trip.declared(platform, DIVERTED)
-    vehicle_id = set_out(platform, DIVERTED)
+    trip = Trip.declared(platform)
+    vehicle_id = set_out(platform, trip.plate)
     order_id = divert(platform, vehicle_id)
     driver = signed_in("driver", phone=True, account=give_to_a_driver(platform, vehicle_id), at="/driver")
     card = driver.get_by_test_id(f"order-{order_id}")
@@ -160,7 +168,7 @@ def test_a_diverted_truck_pays_and_leaves_at_the_other_gate(platform: Platform, 
 
 
 def test_a_wrong_confirmation_is_corrected_by_two_persons(platform: Platform, signed_in: SignedIn) -> None:
-    trip = Trip.declared(platform, "29C-771.82")
+    trip = Trip.declared(platform)
     first = signed_in("health_quarantine", account=hire(platform, "health_quarantine", "huu-nghi"), at=None)
     open_station(platform, first, "health", trip.trip_id).locator("[data-act=confirm]").click()
     expect(first.locator(".st-sheet[data-state*='health:done']")).to_be_visible()
@@ -179,18 +187,7 @@ def test_a_wrong_confirmation_is_corrected_by_two_persons(platform: Platform, si
 
 # Another truck's trailer
 
-A, TRAILER_A = "29C-731.20", "29R-731.21"
-B, TRAILER_B = "12C-731.22", "12R-731.23"
 WHY = "Nghi cướp lốt, đưa vào bãi chờ làm rõ"
-
-
-def two_trips(platform: Platform) -> tuple[Trip, Trip]:
-    """Two trucks declared, each with its own trailer."""
-    other = {"driver_paper_number": "C7654321", "customs_number": "305999999990"}
-    return (
-        Trip.declared(platform, A, trailer_plate=TRAILER_A),
-        Trip.declared(platform, B, trailer_plate=TRAILER_B, **other),
-    )
 
 
 def findings(trip: Trip) -> list[str]:
@@ -212,18 +209,19 @@ def confirm_with_reason(page: Page) -> None:
 
 
 def test_a_lot_swap_is_stopped_until_somebody_decides(platform: Platform, signed_in: SignedIn) -> None:
-    own, other = two_trips(platform)
+    own, other_trailer = Trip.declared(platform, trailer_plate=fresh_trailer()), fresh_trailer()
+    other = Trip.declared(platform, trailer_plate=other_trailer)
     guard = open_sheet(signed_in, "border_guard", "barrier_1", own)
-    expect(guard.locator(".st-sheet h1")).to_contain_text(A)
+    expect(guard.locator(".st-sheet h1")).to_contain_text(own.plate)
     together = datetime.now(UTC)  # in one picture: trucks of the demonstration pass the camera as well
-    read_plate(platform, "barrier_1", A.replace("-", "").replace(".", ""), together)
-    read_plate(platform, "barrier_1", TRAILER_B.replace("-", "").replace(".", ""), together)
-    eventually(lambda: findings(own) == [TRAILER_B] and findings(other) == [A], within_s=60)
+    read_plate(platform, "barrier_1", own.plate, together)
+    read_plate(platform, "barrier_1", other_trailer, together)
+    eventually(lambda: findings(own) == [other_trailer] and findings(other) == [own.plate], within_s=60)
 
     # The alarm comes to the sheet that border guard has open, and names the other trip.
     finding = guard.get_by_test_id("finding")
-    expect(finding).to_contain_text(TRAILER_B)
-    expect(finding).to_contain_text(B)
+    expect(finding).to_contain_text(other_trailer)
+    expect(finding).to_contain_text(other.plate)
 
     # The health check is confirmed with a reason only, asked for in place.
     health = open_sheet(signed_in, "health_quarantine", "health", own)
@@ -232,11 +230,11 @@ def test_a_lot_swap_is_stopped_until_somebody_decides(platform: Platform, signed
 
     # Customs see the same on the other truck's sheet.
     customs = open_sheet(signed_in, "customs", "customs", other)
-    expect(customs.get_by_test_id("finding")).to_contain_text(A)
+    expect(customs.get_by_test_id("finding")).to_contain_text(own.plate)
 
     # A decision without a reason is none; with one it stands on the sheet, and on both.
     finding.locator("[data-act=finding-explained]").click()
-    assert findings(own) == [TRAILER_B]
+    assert findings(own) == [other_trailer]
     expect(finding.locator("[data-act=finding-explained]")).to_be_visible()
     finding.locator(".st-hand-reason").fill("Đầu kéo thay do hỏng máy, biên bản số 12")
     finding.locator("[data-act=finding-explained]").click()
@@ -247,14 +245,14 @@ def test_a_lot_swap_is_stopped_until_somebody_decides(platform: Platform, signed
 
     # The supervisor's page of the day.
     supervisor = signed_in("gate_management", at="/overrides")
-    row = supervisor.get_by_test_id("overrides").locator("tr", has_text=A)
+    row = supervisor.get_by_test_id("overrides").locator("tr", has_text=own.plate)
     expect(row.filter(has_text=WHY).first).to_be_visible()
     day = datetime.now(UTC).date().isoformat()
     assert WHY in supervisor.request.get(f"{platform.url}/overrides/day.csv").text(), day
 
 
 def test_an_officer_enters_what_stands_there(platform: Platform, signed_in: SignedIn) -> None:
-    first = Trip.declared(platform, "29C-731.30", trailer_plate="29R-731.31")
+    first, other_trailer = Trip.declared(platform, trailer_plate=fresh_trailer()), fresh_trailer()
     guard = open_sheet(signed_in, "border_guard", "barrier_1", first)
     guard.locator(".st-observe summary").click()
     guard.locator("[data-observe] [name=container_number]").fill("CSQU3054384")
@@ -263,19 +261,18 @@ def test_an_officer_enters_what_stands_there(platform: Platform, signed_in: Sign
     assert findings(first) == []
     guard.locator(".st-observe summary").click() if not guard.locator("[data-observe]").is_visible() else None
     guard.locator("[data-observe] [name=container_number]").fill("")
-    guard.locator("[data-observe] [name=trailer_plate]").fill("51R-999.99")
+    guard.locator("[data-observe] [name=trailer_plate]").fill(other_trailer)
     guard.locator("[data-observe] button").click()
-    expect(guard.get_by_test_id("finding")).to_contain_text("51R-999.99")
+    expect(guard.get_by_test_id("finding")).to_contain_text(other_trailer)
     guard.locator(".st-observe summary").click() if not guard.locator("[data-observe]").is_visible() else None
     guard.locator("[data-observe] [name=trailer_plate]").fill("-")
     guard.locator("[data-observe] button").click()
     expect(guard.get_by_test_id("finding")).to_have_count(2)
-    assert set(findings(first)) == {"51R-999.99", "–"}, "the declared trailer is not there"
+    assert set(findings(first)) == {other_trailer, "–"}, "the declared trailer is not there"
 
 
 # One truck into two
 
-PLATE, FIRST, SECOND = "29C-731.11", "桂F·K7311", "桂F·K7312"
 WAY = (
     ("health_quarantine", "health"),
     ("border_guard", "barrier_1"),
@@ -287,7 +284,7 @@ WAY = (
 def declare_past_quarantine(platform: Platform) -> Trip:
     """A load of fruit that can change vehicles."""
     line = declaration_line(packages=901, gross_weight_kg=18_001.5, net_weight_kg=17_001.5, quantity=17_001.5)
-    trip = Trip.declared(platform, PLATE, lines=[line])
+    trip = Trip.declared(platform, lines=[line])
     trip.pass_steps(*WAY)
     return trip
 
@@ -300,12 +297,13 @@ def do(page: Page, what: str) -> None:
 
 def test_one_into_two_and_each_leaves_by_its_own_sheet(platform: Platform, signed_in: SignedIn) -> None:
     giver = declare_past_quarantine(platform)
+    plates = fresh_chinese_plate(), fresh_chinese_plate()
     trip_id = giver.trip_id
     enterprise = signed_in("enterprise", at=f"/transshipments/new?trip={trip_id}")
-    enterprise.locator("[data-receiver] [name=plate]").fill(FIRST)
+    enterprise.locator("[data-receiver] [name=plate]").fill(plates[0])
     enterprise.locator("[data-add]").click()
     second = enterprise.locator("[data-receiver]").nth(1)
-    second.locator("[name=plate]").fill(SECOND)
+    second.locator("[name=plate]").fill(plates[1])
     second.locator("[name=driver_name]").fill("王伟")
     enterprise.locator("[data-row] [name=packages]").first.fill("600")
     expect(enterprise.locator("[data-left]")).to_contain_text("301")
@@ -331,23 +329,23 @@ def test_one_into_two_and_each_leaves_by_its_own_sheet(platform: Platform, signe
 
     enterprise.goto(f"{platform.url}/enterprise/trips/{trip_id}")
     vehicles = enterprise.get_by_test_id("vehicles")
-    expect(vehicles).to_contain_text(FIRST)
-    expect(vehicles).to_contain_text(SECOND)
+    expect(vehicles).to_contain_text(plates[0])
+    expect(vehicles).to_contain_text(plates[1])
     with enterprise.expect_navigation():
-        vehicles.get_by_text(SECOND).click()
-    expect(enterprise.get_by_test_id("vehicles")).to_contain_text(PLATE)
+        vehicles.get_by_text(plates[1]).click()
+    expect(enterprise.get_by_test_id("vehicles")).to_contain_text(giver.plate)
     receiver = int(enterprise.url.rsplit("/", 1)[1])
     assert receiver != trip_id
 
     customs.goto(f"{platform.url}/station?at=customs&trip={receiver}")
     sheet = customs.locator("article.st-sheet")
-    expect(sheet.get_by_test_id("vehicles")).to_contain_text(PLATE)
+    expect(sheet.get_by_test_id("vehicles")).to_contain_text(giver.plate)
     sheet.locator("[data-act=confirm]").click()
     expect(customs.locator("article.st-sheet[data-state*='customs:done']")).to_be_visible()
     Trip(platform, receiver).pass_steps(("health_quarantine", "health"))
 
     guard = signed_in("border_guard", at=f"/station?at=barrier_1&trip={trip_id}")
-    expect(guard.get_by_test_id("vehicles")).to_contain_text(FIRST)
+    expect(guard.get_by_test_id("vehicles")).to_contain_text(plates[0])
     guard.locator("[data-act=confirm]").click()
     expect(guard.locator("article.st-sheet[data-state*='barrier_1:done']")).to_be_visible()
     emptied = giver.sheet()
@@ -363,8 +361,7 @@ TRUCKS = 12
 
 @pytest.mark.one_at_a_time("transfers")
 def test_twelve_trucks_are_paid_by_one_transfer(platform: Platform, signed_in: SignedIn) -> None:
-    trips = [Trip.declared(platform, f"29C-81{number:01}.{number:02}") for number in range(10)]
-    trips += [Trip.declared(platform, f"29C-82{number:01}.{number:02}") for number in range(TRUCKS - 10)]
+    trips = [Trip.declared(platform) for _ in range(TRUCKS)]
     due_vnd = sum(trip.settle_amount()["outstanding_vnd"] for trip in trips)
     with platform.client("administrator") as administrator:
         account = administrator.post("/api/v1/payments/accounts", json={**ACCOUNT, "collector": "gate_management"})
@@ -396,8 +393,19 @@ def test_twelve_trucks_are_paid_by_one_transfer(platform: Platform, signed_in: S
 CAUSE = "Cửa khẩu bạn dừng tiếp nhận để kiểm dịch"
 
 
+@pytest.fixture
+def no_ban_left(platform: Platform) -> Iterator[None]:
+    """Whatever a test banned is let in again after it."""
+    yield
+    with platform.client("planner") as planner:
+        for notice in planner.get("/api/v1/gate-notices").json()["items"]:
+            if notice["cause"] == CAUSE:
+                where = f"/api/v1/gate-notices/{notice['notice_id']}", f"/api/v1/bans/{notice['notice_id']}/end"
+                assert act(planner, where[0], "POST", where[1], {"reason": "Đã mở lại"}).status_code == 200
+
+
 @pytest.mark.alone  # while it stands declarations are refused
-def test_a_ban_reaches_a_driver_on_the_road(platform: Platform, signed_in: SignedIn) -> None:
+def test_a_ban_reaches_a_driver_on_the_road(platform: Platform, signed_in: SignedIn, no_ban_left: None) -> None:
     driver = signed_in("driver", phone=True, at="/driver")
     expect(driver.get_by_test_id("gate-notices")).to_be_attached()
     with platform.client("driver") as client:

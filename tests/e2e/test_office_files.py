@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from app.declarations.corrections import EXAMPLE
 from app.declarations.import_columns import COLUMNS, label_of
 from tests.e2e.conftest import Platform, SignedIn
+from tests.e2e.fresh import fresh_plate
 
 TRUCKS = 180
 
@@ -29,7 +30,7 @@ def office_list(now: datetime) -> bytes:
     for number in range(1, TRUCKS + 1):
         own = {
             "reference": number,
-            "plate": f"29H-{61000 + number}",
+            "plate": fresh_plate(),
             "trailer_plate": "",
             "planned_arrival": arrival,
             "goods_class": "Hoa quả tươi",

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.app.dispatching import trip_body
 from tests.e2e.conftest import Platform, SignedIn, act, eventually
+from tests.e2e.fresh import fresh_plate
 
 RECORD = """() => {
     self.shown = [];
@@ -23,7 +24,7 @@ ALARMS = "document.addEventListener('driver-alarm', () => { window.alarms = (win
 
 def drive_a_truck(platform: Platform) -> tuple[dict[str, str], int]:
     """A driver of a truck on a trip, none of the demonstration's: the account, and the truck."""
-    plate = f"29H-{secrets.randbelow(90000) + 10000}"
+    plate = fresh_plate()
     with platform.client("enterprise") as enterprise:
         trip = enterprise.post("/api/v1/trips", json=trip_body(plate, datetime.now(UTC) + timedelta(hours=4)))
     assert trip.status_code == 201, trip.text

@@ -25,7 +25,6 @@ export class ChartElement extends LitElement {
     this.themed = () => this.draw();
     document.addEventListener("theme", this.themed);
     this.sizes = new ResizeObserver(() => this.chart?.resize());
-    this.sizes.observe(this);
   }
 
   disconnectedCallback() {
@@ -54,7 +53,10 @@ export class ChartElement extends LitElement {
   draw() {
     const canvas = this.querySelector(".ck-chart");
     if (!canvas || !this.engine) return;
-    this.chart ??= this.engine.init(canvas, null, { renderer: this.renderer, devicePixelRatio: devicePixelRatio * (this.currentCSSZoom ?? 1) });
+    if (!this.chart) {
+      this.chart = this.engine.init(canvas, null, { renderer: this.renderer, devicePixelRatio: devicePixelRatio * (this.currentCSSZoom ?? 1) });
+      this.sizes.observe(canvas); // not the element: laid out as a line of text it has no size that could change
+    }
     this.chart.setOption(this.options(), true);
   }
 }
