@@ -257,7 +257,7 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
     )
     app.state.runtime = runtime
     work_on(app, sheets)
-    assets = Assets.load()
+    assets = Assets.load(are_changing=settings.files_change)
     app.state.pages = Pages(assets, NAMES, _script_settings())
     app.state.gettext = app.state.pages.gettext
     app.state.error_page = error_page
@@ -274,7 +274,7 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
     app.state.base_map = BaseMap.of(settings.base_map_url)
     map_hosts = [*app.state.base_map.hosts, *filter(None, [origin_of(settings.satellite_url)])]
     app.add_middleware(KnownHosts, names=known_hosts(settings), apart=UNCHECKED)
-    policy = content_security_policy(map_hosts, assets.import_map())
+    policy = content_security_policy(map_hosts, [assets.import_map(), assets.first_script])
     app.add_middleware(SecurityHeaders, policy=policy, secure=settings.cookies_secure)
     app.add_middleware(AccessLog)
     app.state.request_figures = RequestFigures()

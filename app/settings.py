@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """What the database holds encrypted is read with these, separated by commas, the newest first, and `secret_key`."""
     demo: bool = False
     """Whether this is the demonstration."""
+    files_change: bool = False
+    """Scripts and style sheets change while processes run, as in development: no browser keeps them."""
     demo_every: int = Field(1, ge=1, le=50)
     """Of the trucks of the demonstration every how many-th is played, for small machines; of a new data directory."""
     host: str = "127.0.0.1"

@@ -157,6 +157,7 @@ class Supervisor:
             "OPEN_DATABASE_URL": urls.open_database_url,
             "CUAKHAU_DATA_DIR": str(self.data_dir),
             "CUAKHAU_DEMO": "1" if self.demo else "0",
+            "CUAKHAU_FILES_CHANGE": "1" if self.reload else "0",
             "CUAKHAU_HOST": self.host,
             "CUAKHAU_PORT": str(self.port),
             "PYTHONUNBUFFERED": "1",

@@ -3,29 +3,40 @@
 Those of the shell are served at `/static/`, those of a feature, `app/<feature>/static`, at `/static/<feature>/`, those
 that the reports of `maps` use as well at `/static/maps/`.
 
-A package is served at `/vendor/<name>-<version>/`, so that a browser may keep it for a year.
+A package is served at `/vendor/<name>-<version>/`, all that is ours also at `/static/<release>/`, the digest of
+all of it: a browser may keep both for a year. Pages name the latter; the import map leads there from `/static/`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from fastapi import FastAPI
+from jinja2.ext import Extension
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.settings import PROJECT_DIR
-from app.web.kit import SHEETS, Kit
+from app.web.kit import FIRST_SCRIPTS, OWN_SHEET, Kit, list_sources
 
 APP_DIR = Path(__file__).parents[1]
+FOR_A_YEAR = "public, max-age=31536000, immutable"
 SERVED_SUFFIXES = frozenset({".js", ".mjs", ".css", ".woff2"})
+
+_DEFERRED = re.compile(r"<script (src=\"[^\"]+\") defer>")
+_NAMED = re.compile(r'(\b(?:src|href)=)"/static/([\w/-]+\.(?:js|css|svg))"')
+
+MEDIA_TYPES = {".css": "text/css", ".woff": "font/woff"}
 
 PACKAGES = {
     "tabler": ("@tabler/core", "dist"),
@@ -49,12 +60,29 @@ class Assets:
     """Where the pages find their static files."""
 
     versions: dict[str, str]
+    release: str = ""
+    """The digest of all files of ours, `r-…`; empty while they change, as in development: nobody keeps them then."""
 
     @classmethod
-    def load(cls, lock_file: Path = PROJECT_DIR / "package-lock.json") -> Assets:
+    def load(cls, lock_file: Path = PROJECT_DIR / "package-lock.json", *, are_changing: bool = False) -> Assets:
         """Read the pinned versions from npm's lock file."""
-        packages = json.loads(lock_file.read_text(encoding="utf-8"))["packages"]
-        return cls({name: packages[f"node_modules/{package}"]["version"] for name, (package, _) in PACKAGES.items()})
+        lock = lock_file.read_bytes()
+        packages = json.loads(lock)["packages"]
+        versions = {name: packages[f"node_modules/{package}"]["version"] for name, (package, _) in PACKAGES.items()}
+        return cls(versions, "" if are_changing else _release(lock))
+
+    def own(self, path: str) -> str:
+        """The URL of a file of ours by its path below `/static/`."""
+        return f"/static/{self.release}/{path}" if self.release else f"/static/{path}"
+
+    def first_sheet(self, template: str) -> str:
+        """The URL of the style sheet that a page waits for before it is drawn."""
+        return self.own(f"kit/first/{template}.css")
+
+    @cached_property
+    def first_script(self) -> str:
+        """What runs before a page is drawn, within the page itself."""
+        return "".join((APP_DIR / "web" / "static" / name).read_text(encoding="utf-8") for name in FIRST_SCRIPTS)
 
     def vendor(self, name: str, path: str) -> str:
         """The URL of a file of a third-party package."""
@@ -72,10 +100,12 @@ class Assets:
             "@lit/reactive-element": self.vendor("lit-reactive-element", "reactive-element.js"),
             "@lit/reactive-element/": self.vendor("lit-reactive-element", ""),
             "maplibre-gl": self.vendor("maplibre-gl", "maplibre-gl.mjs"),
-            "echarts": "/static/charts/echarts.js",
+            "echarts": self.own("charts/echarts.js"),
             "echarts-common": self.vendor("echarts", "echarts.common.min.js"),
             "echarts-full": self.vendor("echarts", "echarts.esm.min.mjs"),
         }
+        if self.release:
+            imports |= {"/static/": self.own(""), self.own(""): self.own("")}
         return json.dumps({"imports": imports})
 
     def mount(self, app: FastAPI) -> None:
@@ -96,11 +126,54 @@ class Assets:
             for directory in sorted(APP_DIR.glob("*/static"))
             if directory.parent.name != "web"
         ]
-        kit = Route("/kit/{name}", KitSheets(Kit(folders, self.vendor)))
+        kit = Route("/kit/{name:path}", KitSheets(Kit(folders, self.vendor, self.own, is_watched=not self.release)))
         maps = Mount("/maps", OwnFiles(directory=PROJECT_DIR / "maps" / "static"))
         shell = Mount("/", OwnFiles(directory=APP_DIR / "web" / "static"))
+        own = Router([kit, *features, maps, shell])
+        released = [Mount(f"/{self.release}", ForAYear(own))] if self.release else []
         app.mount("/vendor", Router(packages))
-        app.mount("/static", Router([kit, *features, maps, shell]))
+        app.mount("/static", Router([*released, Mount("/r-{other_release}", own), Mount("/", own)]))
+
+
+def _release(lock: bytes) -> str:
+    digest = hashlib.sha256(lock)
+    for path in sorted({*list_sources(), *APP_DIR.glob("*/static/**/*"), *PROJECT_DIR.glob("maps/static/**/*")}):
+        if path.is_file():
+            digest.update(path.relative_to(PROJECT_DIR).as_posix().encode())
+            digest.update(path.read_bytes())
+    return f"r-{digest.hexdigest()[:16]}"
+
+
+class OwnAddresses(Extension):
+    """Templates name files of ours as `/static/…`: pages name the release, and wait for no style sheet but the first.
+
+    Nor for any script: early.js makes scripts of them once the page is drawn.
+    """
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002 - Jinja's
+        """A template's source with the addresses that a browser is told."""
+        assets: Assets = self.environment.assets  # type: ignore[attr-defined]
+        late = OWN_SHEET.sub(r'\g<0> media="print" data-late', source)
+        late = late.replace('<script type="module" src=', '<script type="late-module" src=')
+        late = _DEFERRED.sub(r'<script type="late" \1>', late)
+        return _NAMED.sub(lambda found: f'{found[1]}"{assets.own(found[2])}"', late)
+
+
+class ForAYear:
+    """What is found there never changes under its URL."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; who gets a file may keep it."""
+
+        async def send_to_keep(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in (200, 304):
+                MutableHeaders(scope=message)["Cache-Control"] = FOR_A_YEAR
+            await send(message)
+
+        await self.app(scope, receive, send_to_keep)
 
 
 class KitSheets:
@@ -116,13 +189,14 @@ class KitSheets:
         await response(scope, receive, send)
 
     def _answer(self, name: str, asked: Headers) -> Response:
-        if name not in SHEETS:
+        template = name.removeprefix("first/")
+        sheet = self.kit.sheet(name) if template == name else self.kit.first_sheet(template.removesuffix(".css"))
+        if sheet is None:
             return Response(status_code=404)
-        sheet = self.kit.sheet(name)
         headers = {"ETag": sheet.tag, "Cache-Control": "no-cache"}
         if sheet.tag in asked.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        return Response(sheet.body, headers=headers, media_type="text/css")
+        return Response(sheet.body, headers=headers, media_type=MEDIA_TYPES[Path(name).suffix])
 
 
 class VendorFiles(StaticFiles):
@@ -134,7 +208,7 @@ class VendorFiles(StaticFiles):
             return Response(status_code=404)
         response = await super().get_response(path, scope)
         if response.status_code == 200:
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+            response.headers["Cache-Control"] = FOR_A_YEAR
         return response
 
 

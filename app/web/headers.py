@@ -24,17 +24,18 @@ let guess (BREACH, CVE-2013-3587)."""
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/readyz/web", "/metrics"})
 
 
-def content_security_policy(map_hosts: Sequence[str] = (), import_map: str = "") -> str:
-    """The policy: own scripts and the import map, known by its digest, only; nothing else inline, no frames.
+def content_security_policy(map_hosts: Sequence[str] = (), inline: Sequence[str] = ()) -> str:
+    """The policy: own scripts, and those that stand in the page, known by their digests, only; no frames.
 
     `map_hosts` are the origins of outside maps, if any are configured; they may be asked for tiles and images.
     """
     host = "".join(f" {origin}" for origin in map_hosts)
-    digest = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in inline)
+    known = "".join(f" 'sha256-{digest}'" for digest in digests)
     return "; ".join(
         (
             "default-src 'self'",
-            f"script-src 'self' 'sha256-{digest}'",
+            f"script-src 'self'{known}",
             "style-src 'self'",  # scripts set styles by CSSOM, charts draw their tooltips
             f"img-src 'self' data: blob:{host}",
             f"connect-src 'self'{host}",

@@ -24,7 +24,7 @@ from app.platform.errors import TITLES, translate
 from app.platform.labels import N_, Vocabulary
 from app.platform.permissions import Principal, Role
 from app.web import i18n
-from app.web.assets import APP_DIR, Assets
+from app.web.assets import APP_DIR, Assets, OwnAddresses
 from geo.clock import LOCAL_ZONE
 from geo.errors import CuaKhauError, ProofNeededError, SessionLockedError
 from geo.opening_hours import OpeningHours
@@ -72,6 +72,7 @@ class Pages:
         scripts need, as `static/settings.js` reads them.
         """
         self.catalogues = i18n.load_catalogues()
+        self.assets = assets
         self.environment = _environment(assets, names)
         self.environment.globals["script_settings"] = dict(script_settings)
 
@@ -98,6 +99,7 @@ class Pages:
             "language": language,
             "translations": self.catalogues[language],
             "demo": settings.demo,
+            "first_sheet": self.assets.first_sheet(template),
         }
         html = self.environment.get_template(template).render({**shared, **context})
         return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
@@ -160,10 +162,11 @@ def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> E
         loader=_loader(),
         autoescape=True,
         undefined=StrictUndefined,
-        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do", OwnAddresses],
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.extend(assets=assets)
     environment.install_gettext_callables(  # type: ignore[attr-defined]
         pass_context(_gettext), pass_context(_ngettext), newstyle=True
     )
@@ -172,6 +175,7 @@ def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> E
         "N_": N_,
         "vendor": assets.vendor,
         "import_map": Markup(assets.import_map()),  # noqa: S704 - our own constant, no input in it
+        "first_script": Markup(assets.first_script),  # noqa: S704 - likewise
         "strings_json": strings_json,
         "vocabularies_json": vocabularies_json,
         "navigation": NAVIGATION,

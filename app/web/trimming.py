@@ -2,7 +2,7 @@
 
 A class counts as used where its name stands anywhere in our templates, scripts and vocabularies, or in the kit's own
 script; of names that are put together there (`btn-${kind}`, `ti-{{ icon }}`), every class with that beginning, and of
-icons those that are called somewhere. What has no class is kept.
+icons those that are called somewhere. Attributes count alike. What has neither is kept.
 """
 
 from __future__ import annotations
@@ -10,13 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-_CLASS: Final = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
+_NAME: Final = re.compile(r"[.[](-?[A-Za-z_][\w-]*)")
+"""Of a class, or of an attribute."""
 _WORD: Final = re.compile(r"[A-Za-z_][\w-]*")
 _BEGINNING: Final = re.compile(r"([A-Za-z][\w-]*-)(?:\{\{|\$\{|[\"'] *[~+])")
 _NEGATED: Final = re.compile(r":not\([^()]*\)")
 _COMMENT: Final = re.compile(r"/\*(?!!).*?\*/", re.DOTALL)
+_READ_PROPERTY: Final = re.compile(r"var\(\s*(--[\w-]+)")
+_CUSTOM_PROPERTY: Final = re.compile(
+    r"""(?<![\w-])(--[\w-]+)\s*:((?:"[^"]*"|'[^']*'|\((?:[^()]|\([^()]*\))*\)|[^;"'(){}])*);?"""
+)
 _NESTING: Final = ("@media", "@supports", "@layer", "@container")
 ICON: Final = "ti-"
 
@@ -38,30 +44,74 @@ class Used:
         return cls(frozenset(words), tuple(sorted(beginnings - {ICON})))
 
     def has(self, name: str) -> bool:
-        """Whether a class may be used."""
+        """Whether a class or an attribute may be used."""
         if name.startswith(ICON) and name.removeprefix(ICON) in self.words:
             return True
         return name in self.words or name.startswith(self.beginnings)
 
 
+@dataclass(frozen=True)
+class Rule:
+    """A rule of a style sheet: `text` as it is written if nothing of it is ever left out.
+
+    Else either `inner` rules in a condition, or a body after selectors, each with the classes and attributes it needs.
+    """
+
+    text: str = ""
+    condition: str = ""
+    inner: tuple[Rule, ...] = ()
+    body: str = ""
+    selectors: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def trimmed(self, used: Used) -> str:
+        """What of it can match what is used; empty if nothing."""
+        if self.inner:
+            inner = join(self.inner, used)
+            return f"{self.condition}{{{inner}}}" if inner.strip() else ""
+        selectors = [text for text, names in self.selectors if all(map(used.has, names))]
+        return f"{','.join(selectors)}{{{self.body}}}" if selectors else self.text
+
+
 def trim(style: str, used: Used) -> str:
     """A style sheet (CSS, without errors) with the rules alone that can match what is used."""
-    return "".join(_kept(_COMMENT.sub("", style), used))
+    return join(parse(style), used)
 
 
-def _kept(style: str, used: Used) -> Iterator[str]:
+def join(rules: Iterable[Rule], used: Used) -> str:
+    """The rules alone that can match what is used, as a style sheet."""
+    return "".join(rule.trimmed(used) for rule in rules)
+
+
+def without_unread_properties(style: str) -> str:
+    """A style sheet without the custom properties that it does not read itself."""
+    while True:
+        read = frozenset(_READ_PROPERTY.findall(style))
+        kept = _CUSTOM_PROPERTY.sub(partial(_if_read, read), style)
+        if kept == style:
+            return kept
+        style = kept
+
+
+def _if_read(read: frozenset[str], found: re.Match[str]) -> str:
+    return found[0] if found[1] in read else ""
+
+
+def parse(style: str) -> tuple[Rule, ...]:
+    """The rules of a style sheet (CSS, without errors)."""
+    return tuple(_parsed(_COMMENT.sub("", style)))
+
+
+def _parsed(style: str) -> Iterator[Rule]:
     for prelude, body in _rules(style):
         head = prelude.strip()
         if body is None:
-            yield f"{prelude};"
+            yield Rule(text=f"{prelude};")
         elif head.startswith(_NESTING):
-            inner = trim(body, used)
-            if inner.strip():
-                yield f"{prelude}{{{inner}}}"
+            yield Rule(condition=prelude, inner=parse(body))
         elif head.startswith("@"):
-            yield f"{prelude}{{{body}}}"
-        elif selectors := [each for each in _split(head) if _matches(each, used)]:
-            yield f"{','.join(selectors)}{{{body}}}"
+            yield Rule(text=f"{prelude}{{{body}}}")
+        else:
+            yield Rule(body=body, selectors=tuple((each, _names(each)) for each in _split(head)))
 
 
 def _rules(style: str) -> Iterator[tuple[str, str | None]]:
@@ -96,5 +146,5 @@ def _split(selectors: str) -> Iterator[str]:
     yield selectors[begin:]
 
 
-def _matches(selector: str, used: Used) -> bool:
-    return all(used.has(name) for name in _CLASS.findall(_NEGATED.sub("", selector)))
+def _names(selector: str) -> tuple[str, ...]:
+    return tuple(_NAME.findall(_NEGATED.sub("", selector)))

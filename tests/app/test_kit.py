@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 
 import pytest
 from fastapi.testclient import TestClient
+from fontTools.ttLib import TTFont
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.web.trimming import Used, trim
+from app.web.trimming import Used, trim, without_unread_properties
 
 USED = Used.of(['<a class="btn btn-primary">', "`badge-${kind}`", '"truck"'])
 
@@ -31,6 +33,7 @@ USED = Used.of(['<a class="btn btn-primary">', "`badge-${kind}`", '"truck"'])
         ("@keyframes x{0%{a:b}to{a:c}}", "@keyframes x{0%{a:b}to{a:c}}"),
         ('@charset "utf-8";.btn{a:b}', '@charset "utf-8";.btn{a:b}'),
         ("/* .x{} */.btn{a:b}", ".btn{a:b}"),
+        ("[class]{a:b}[data-x]{a:b}", "[class]{a:b}"),
     ],
 )
 def test_a_rule_stays_where_it_can_match(style: str, kept: str) -> None:
@@ -58,7 +61,25 @@ def test_sheets_are_small_and_asked_for_once(client: TestClient) -> None:
     assert again.status_code == 304
     icons = client.get("/static/kit/icons.css").text
     assert ".ti-truck:before" in icons
-    font = re.search(r'url\("(/vendor/tabler-icons-[^"?]+\.woff2)', icons)
-    assert font
-    assert client.get(font[1]).status_code == 200
     assert client.get("/static/kit/nothing.css").status_code == 404
+
+
+def test_the_font_of_the_icons_has_those_that_are_used(client: TestClient) -> None:
+    sheet, font = client.get("/static/kit/icons.css").text, client.get("/static/kit/icons.woff")
+    assert "/kit/icons.woff" in sheet
+    assert "woff2" not in sheet
+    assert font.headers["content-type"] == "font/woff"
+    signs = {int(sign, 16) for sign in re.findall(r'content:"\\([0-9a-f]+)"', sheet)}
+    assert signs <= set(TTFont(BytesIO(font.content)).getBestCmap())
+    assert len(font.content) < 100_000, "all of them have 780 kB"
+
+
+@pytest.mark.parametrize("template", ["nothing.html", "..%2fsecret.html", "driver/driver"])
+def test_there_is_no_first_sheet_without_a_template(client: TestClient, template: str) -> None:
+    assert client.get(f"/static/kit/first/{template}.css").status_code == 404
+
+
+def test_custom_properties_that_nothing_reads_are_left_out() -> None:
+    style = ":root{--a:1;--b:var(--c);--c:url('x;y');--d:2}p{color:var(--b, red);margin:var( --d)}.x--a{top:0}"
+    kept = ":root{--b:var(--c);--c:url('x;y');--d:2}p{color:var(--b, red);margin:var( --d)}.x--a{top:0}"
+    assert without_unread_properties(style) == kept

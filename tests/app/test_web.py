@@ -23,6 +23,8 @@ from geo.clock import parse_time
 
 APP = Path(i18n.__file__).parents[1]
 HTML = {"accept": "text/html"}
+MAX_FIRST_SHEET_BYTES = 20_000
+"""Packed, as it goes over the line."""
 
 
 def test_every_answer_carries_the_security_headers(client):
@@ -39,11 +41,41 @@ def test_every_answer_carries_the_security_headers(client):
         assert "unsafe-eval" not in policy
 
 
-def test_the_policy_knows_the_import_map_and_no_other_inline_script(client):
+def test_the_policy_knows_the_scripts_within_the_page_and_no_others(client):
     answer = client.get("/signin")
     allowed = re.findall(r"'sha256-([^']+)'", answer.headers["content-security-policy"])
-    (import_map,) = re.findall(r'<script type="importmap">(.*?)</script>', answer.text, re.DOTALL)
-    assert allowed == [base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()]
+    within = re.findall(r"<script(?: type=\"importmap\")?>(.*?)</script>", answer.text, re.DOTALL)
+    assert len(within) == 2
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in within)
+    assert set(allowed) == set(digests)
+
+
+def test_a_page_waits_for_a_single_sheet_before_it_is_drawn(client, sign_in):
+    for asking, path in ((client, "/signin"), (client, "/board"), (sign_in("planner"), "/planner")):
+        page = asking.get(path, headers=HTML).text
+        head = page[: page.index("</head>")]
+        sheets = [tag for tag in re.findall(r'<link rel="stylesheet"[^>]*>', head) if 'media="print"' not in tag]
+        assert len(sheets) == 1, path
+        assert not re.findall(r"<script (?:src|type=\"module\")", page), path
+        answer = asking.get(re.search(r'href="([^"]+)"', sheets[0])[1])
+        assert "immutable" in answer.headers["cache-control"]
+        assert len(gzip.compress(answer.content, 3)) < MAX_FIRST_SHEET_BYTES, path
+        assert ".ck-navbar" in answer.text
+        assert "@font-face" in answer.text
+
+
+def test_files_of_ours_are_kept_under_their_release_alone(client):
+    named = re.search(r'src="(/static/(r-[0-9a-f]{16})/app\.js)"', client.get("/signin").text)
+    kept, other, plain = (client.get(path) for path in (named[1], "/static/r-0123/app.js", "/static/app.js"))
+    assert kept.content == other.content == plain.content
+    assert "immutable" in kept.headers["cache-control"]
+    assert other.headers["cache-control"] == plain.headers["cache-control"] == "no-cache"
+    missing = client.get(f"/static/{named[2]}/nothing.js")
+    assert missing.status_code == 404
+    assert "immutable" not in missing.headers.get("cache-control", "")
+    changing = Assets.load(are_changing=True)
+    assert changing.own("app.js") == "/static/app.js"
+    assert named[2] not in changing.import_map()
 
 
 def test_a_configured_base_map_may_be_asked(client):
@@ -57,7 +89,8 @@ def test_no_template_has_an_inline_script_or_handler():
     for path in APP.glob("*/templates/*.html"):
         source = path.read_text(encoding="utf-8")
         for tag in re.findall(r"<script\b[^>]*>", source):
-            assert "src=" in tag or "application/json" in tag or "importmap" in tag, f"{path.name}: {tag}"
+            is_known = f"{tag}{{{{ first_script }}}}</script>" in source
+            assert "src=" in tag or "application/json" in tag or "importmap" in tag or is_known, f"{path.name}: {tag}"
         bare = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", "", source, flags=re.DOTALL)
         for tag in re.findall(r"<[a-z][^<>]*>", bare):
             assert not re.search(r"\son[a-z]+=", tag), f"{path.name}: {tag}"
@@ -73,7 +106,7 @@ def test_everything_in_the_import_map_is_there(client):
             answer = client.get(address)
             assert answer.status_code == 200, address
             assert "javascript" in answer.headers["content-type"]
-            assert ("immutable" in answer.headers["cache-control"]) == address.startswith("/vendor/")
+            assert "immutable" in answer.headers["cache-control"]
 
 
 ON_MAPS_ALONE = {"maplibre-gl", "echarts-full"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import json
 import os
 import secrets
@@ -105,6 +106,21 @@ def act(client: httpx.Client, at: str, method: str, url: str, body: Any) -> http
     return answer
 
 
+def until_scripts_ran(visit: Callable[..., Any]) -> Callable[..., Any]:
+    """A visit after which the scripts of a page have run, which begin when it is drawn; but for one that waits less."""
+
+    @functools.wraps(visit)
+    def visiting(page: Page, *arguments: Any, **options: Any) -> Any:
+        answer = visit(page, *arguments, **options)
+        if options.get("wait_until", "load") == "load":
+            page.wait_for_function("!document.documentElement?.dataset.scripts", timeout=60_000)
+        return answer
+
+    return visiting
+
+
+Page.goto = until_scripts_ran(Page.goto)  # type: ignore[method-assign]
+Page.reload = until_scripts_ran(Page.reload)  # type: ignore[method-assign]
 Starter = Callable[[Path], AbstractContextManager[Platform]]
 TURN = pytest.StashKey[ExitStack]()
 

@@ -135,7 +135,7 @@ def test_a_tap_on_a_button_whose_script_is_still_under_way_has_its_effect_once(
 ) -> None:
     trip = Trip.declared(platform)
     officer = signed_in("health_quarantine", at=None)
-    held = Held(officer, "**/static/stations/station.js")
+    held = Held(officer, "**/stations/station.js")
     sent: list[str] = []
     officer.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
     officer.goto(f"{platform.url}/station?at=health&trip={trip.trip_id}", wait_until="commit")
@@ -152,7 +152,7 @@ def test_a_form_sent_while_its_script_is_still_under_way_is_sent_once_and_asks_f
 ) -> None:
     trip = Trip.declared(platform)
     cashier = signed_in(trip.settle_amount()["collector"], at=None)
-    held = Held(cashier, "**/static/fees/fees.js")
+    held = Held(cashier, "**/fees/fees.js")
     asked: list[str] = []
     sent: list[str] = []
     cashier.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))

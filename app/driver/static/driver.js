@@ -137,6 +137,11 @@ if ("serviceWorker" in navigator) {
     .register("/static/service-worker.js", { scope: "/", type: "module" })
     .then(() => push.start($("push")))
     .catch((error) => console.warn("no service worker", error));
+  // What was loaded before the worker was there is given to it, so that the page opens without a line from now on.
+  navigator.serviceWorker.ready.then(({ active }) => {
+    const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+    active.postMessage({ keep: [location.origin + location.pathname, ...loaded] });
+  });
 }
 document.querySelector('form[action="/signout"]')?.addEventListener("submit", () => {
   navigator.serviceWorker?.controller?.postMessage("forget");

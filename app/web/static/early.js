@@ -1,7 +1,37 @@
-// Style sheets that are not needed to read a page hold back nothing: they are for every medium once it is drawn.
-document.addEventListener("DOMContentLoaded", () => {
-  for (const link of document.querySelectorAll("link[data-late]")) link.media = "all";
-});
+// What is not needed for the first paint holds it up neither by its way here nor by its work: once the page is drawn,
+// style sheets are for every medium, and scripts are made of what the page names as such, to run in that order.
+(() => {
+  const LONG_MS = 3000; // nobody waits longer for a paint that is not told of
+  const root = document.documentElement;
+  root.dataset.scripts = "awaited"; // until all have run
+  const wake = () => {
+    for (const link of document.querySelectorAll("link[data-late]")) link.media = "all";
+    const named = [...document.querySelectorAll('script[type^="late"]')];
+    let awaited = named.length;
+    for (const { type, src } of named) {
+      const script = document.createElement("script");
+      if (type === "late-module") script.type = "module";
+      script.async = false;
+      script.src = src;
+      script.onload = script.onerror = () => {
+        awaited -= 1;
+        if (awaited) return;
+        delete root.dataset.scripts;
+        document.dispatchEvent(new Event("scripts-run"));
+      };
+      document.body.append(script);
+    }
+  };
+  document.addEventListener("DOMContentLoaded", async () => {
+    await new Promise((drawn) => {
+      if (document.hidden) drawn(); // nothing is drawn of a page in the background
+      document.addEventListener("visibilitychange", drawn);
+      new PerformanceObserver(drawn).observe({ type: "paint", buffered: true });
+      setTimeout(drawn, LONG_MS);
+    });
+    wake();
+  });
+})();
 
 // A tap on a button that is drawn before its script runs is kept, and given to it once all scripts have run:
 // the tap itself of a button that only a script knows, the sending of a form of every other.
@@ -22,7 +52,7 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   document.addEventListener("click", keepTap, true);
   document.addEventListener("submit", keepSending, true);
-  document.addEventListener("DOMContentLoaded", () => {
+  document.addEventListener("scripts-run", () => {
     document.removeEventListener("click", keepTap, true);
     document.removeEventListener("submit", keepSending, true);
     again?.();

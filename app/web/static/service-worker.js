@@ -2,7 +2,9 @@
 
 import { send } from "/static/driver/outbox.js";
 
-const CACHE = "cuakhau-1";
+const CACHE = "cuakhau-2";
+const RELEASE = /^\/static\/r-[0-9a-f]+\//;
+const KEPT = /^\/(vendor|static\/r-[0-9a-f]+)\//; // what never changes under its address
 
 addEventListener("install", () => skipWaiting());
 addEventListener("activate", (event) =>
@@ -16,9 +18,8 @@ addEventListener("activate", (event) =>
 
 addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
-  if (event.request.method !== "GET" || url.origin !== location.origin) return;
-  if (url.pathname.startsWith("/vendor/")) event.respondWith(cacheFirst(event.request));
-  else if (url.pathname.startsWith("/static/") || url.pathname === "/driver") event.respondWith(networkFirst(event.request));
+  if (event.request.method !== "GET" || !isKept(url)) return;
+  event.respondWith(KEPT.test(url.pathname) ? cacheFirst(event.request) : networkFirst(event.request));
 });
 
 addEventListener("sync", (event) => {
@@ -26,6 +27,7 @@ addEventListener("sync", (event) => {
 });
 
 addEventListener("message", (event) => {
+  if (event.data.keep) event.waitUntil(keepAll(event.data.keep)); // what a page loaded before this worker was there
   if (event.data === "forget") event.waitUntil(Promise.all([caches.delete(CACHE), unsubscribe()])); // somebody signed out
 });
 
@@ -55,13 +57,38 @@ async function openDriver() {
   await (open ? open.focus() : clients.openWindow("/driver"));
 }
 
+async function keepAll(addresses) {
+  const cache = await caches.open(CACHE);
+  const missing = [];
+  for (const address of addresses) if (isKept(new URL(address)) && !(await cache.match(address))) missing.push(address);
+  await Promise.all(missing.map((address) => cache.add(address).catch(() => null)));
+}
+
+function isKept({ origin, pathname }) {
+  return origin === location.origin && (KEPT.test(pathname) || pathname.startsWith("/static/") || pathname === "/driver");
+}
+
 async function cacheFirst(request) {
   const cache = await caches.open(CACHE);
   const kept = await cache.match(request);
   if (kept) return kept;
   const response = await fetch(request);
-  if (response.ok) cache.put(request, response.clone());
+  if (response.ok) {
+    cache.put(request, response.clone());
+    await dropOthers(cache, new URL(request.url).pathname.match(RELEASE)?.[0]);
+  }
   return response;
+}
+
+/** With the first file of a release those of the one before go. */
+let current = null;
+async function dropOthers(cache, release) {
+  if (!release || release === current) return;
+  current = release;
+  for (const request of await cache.keys()) {
+    const other = new URL(request.url).pathname.match(RELEASE)?.[0];
+    if (other && other !== release) cache.delete(request);
+  }
 }
 
 async function networkFirst(request) {
