@@ -11,6 +11,7 @@ import typer
 from app.ops.audit_commands import audit_app
 from app.ops.backup_commands import backup, backup_secrets, base_backup, recover, restore
 from app.ops.command_options import VAR, DataDir, Json, print_result
+from app.ops.datex_commands import check_datex
 from app.ops.dead_letter_commands import dead_letters_app
 from app.ops.neighbour_commands import neighbour
 from app.ops.trace_commands import export_trace, replay
@@ -179,6 +180,7 @@ app.command(name="base-backup")(base_backup)
 app.command()(recover)
 app.command(name="plan-yards")(plan_yards)
 app.command()(neighbour)
+app.command()(check_datex)
 
 
 @app.command()

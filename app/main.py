@@ -19,7 +19,7 @@ from app.platform.runtime import Runtime
 from app.privacy.service import page_after_sign_in
 from app.procedures.steps import Step, StepStatus, VehicleRole
 from app.public.board_door import BoardDoor
-from app.settings import Settings, get_settings
+from app.settings import NeighbourSettings, Settings, get_settings
 from app.sheets.moving import TripMover
 from app.sheets.service import Sheets
 from app.tracking.event_stream import Live
@@ -163,6 +163,7 @@ ROUTERS = (
     "attachments.pages",
     "ops.first_steps_pages",
     "integrations.endpoints",
+    "integrations.push_endpoints",
     "integrations.export_pages",
     "integrations.pages",
     "privacy.endpoints",
@@ -292,6 +293,7 @@ def work_on(app: FastAPI, sheets: Sheets) -> None:
     """Let the routes of `app` act on these sheets."""
     app.state.sheets = sheets
     app.state.neighbours = make_neighbours(sheets)
+    app.state.neighbour_secrets = NeighbourSettings().neighbour_secrets
     app.state.mover = TripMover(sheets)
     app.state.vehicle_listener = partial(rejudge, sheets.presence)
 

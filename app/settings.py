@@ -157,6 +157,10 @@ class Settings(BaseSettings):
                 )
         return self
 
+    position_receiver: str = Field("", max_length=100)
+    """Whose Traccar server positions are forwarded to, as their owners read it when they agree, vehicle by vehicle;
+    its address is `traccar` of `CUAKHAU_NEIGHBOUR_URLS`. Empty: nobody is asked, nothing is forwarded."""
+
     @model_validator(mode="after")
     def _derive_secure_cookies(self) -> Settings:
         if self.public_url.lower().startswith("https://"):
@@ -301,6 +305,8 @@ class NeighbourSettings(BaseSettings):
     not named are not connected."""
     neighbour_secrets: dict[str, SecretStr] = Field(default_factory=dict)
     """What signs the messages to each, as JSON: `{"customs": "whsec_…"}` of the Standard Webhooks specification."""
+    neighbour_max_answer: int = Field(8_000_000, ge=10_000)
+    """Bytes of a neighbour's answer, unpacked, that are read at most; what is larger is a failure that says so."""
     neighbour_simulators: bool = True
     """Whether `bin/up` of the demonstration starts simulators of neighbours, where no addresses are set."""
 

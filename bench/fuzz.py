@@ -73,7 +73,8 @@ def fuzz(name: str, inputs: int, *, is_blind: bool = False) -> None:
     import atheris
 
     judging = ["ingest.traces.trace"]  # thousands of points at once: no input alone reaches its lines
-    ours, readers = ["ingest.formats", "ingest.traces", "geo.errors"], ["fitdecode", "pynmea2"]
+    ours = ["ingest.formats", "ingest.traces", "app.integrations.forms", "app.integrations.messages", "geo.errors"]
+    readers = ["fitdecode", "pynmea2"]
     watched = ["geo.errors"] if is_blind else [*ours, *readers]
     with atheris.instrument_imports(include=watched, exclude=judging):
         from bench.fuzzing.seeds import seeds_of

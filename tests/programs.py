@@ -53,6 +53,16 @@ def has_gis() -> bool:
     return find_program("ogrinfo") is not None
 
 
+SYSTEM_PYTHON = "/usr/bin/python3"
+
+
+def has_qgis() -> bool:
+    """Whether the Python of the system has QGIS' client code (Debian's `python3-qgis`)."""
+    if not Path(SYSTEM_PYTHON).exists():
+        return False
+    return subprocess.run([SYSTEM_PYTHON, "-c", "import qgis.core"], capture_output=True, check=False).returncode == 0
+
+
 def has_clients() -> bool:
     """Whether what makes and checks a TypeScript client is installed."""
     return (ROOT / "tests" / "clients" / "node_modules" / ".installed").exists()

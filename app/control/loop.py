@@ -95,7 +95,9 @@ def _lead(runtime: Runtime, sheets: Sheets, connection: Connection, stop: thread
         while not stop.is_set():
             started = time.monotonic()
             store.still_connected(connection)
-            tick.run().run("neighbours", exchanges.tell)
+            done = tick.run()
+            done.run("forwarding", exchanges.forwarder.forward)
+            done.run("neighbours", exchanges.tell)
             scenarios.tend()
             stop.wait(max(TICK_S - (time.monotonic() - started), 0.0))
     finally:

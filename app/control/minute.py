@@ -19,7 +19,7 @@ from app.forecasting import arrival_store, pace_learning, skill_scoring, skill_s
 from app.forecasting.skill_publish import Published, publish
 from app.forecasting.state import CorridorNow, assemble
 from app.gates.service import gate_settings, profiles, save_learned_places
-from app.integrations import exports, reconciliation
+from app.integrations import exports, on_sheet, reconciliation
 from app.integrations import service as integrations
 from app.measures import order_effects
 from app.measures import service as measures_service
@@ -103,6 +103,8 @@ class Minute:
         minute.run("shared_places", device_health.flag_shared_places)
         suspicions_found = minute.run("suspicions", suspicions.count)
         minute.run("exports", exports.take_back_ended)
+        minute.run("exports_unsaid", exports.say_unsaid)
+        minute.run("late_weighings", on_sheet.tell_late_weighings)
         minute.run("reconciliation", reconciliation.ask)
         minute.run("tidy", self._tidy)
         minute.run("audit_heads", self._write_heads)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.declarations import store
 from app.declarations.form import Form, Line
@@ -45,6 +46,15 @@ def declared_form(session: Session, trip_id: int) -> Form | None:
     """The declaration in force of a trip; `None` if there is none."""
     row = _in_force(session, trip_id)
     return None if row is None else Form.from_record(row.data)
+
+
+def is_declared(trip_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """The condition on a column of trips that a declaration stands behind them."""
+    return (
+        select(DeclarationRow.revision)
+        .where(DeclarationRow.trip_id == trip_id, DeclarationRow.status.in_(DeclarationStatus.declared()))
+        .exists()
+    )
 
 
 def form_of_share(given: Form, vehicle: JsonObject, lines: Sequence[Line]) -> Form:

@@ -17,7 +17,7 @@ from app.equipment.schemas import WeighingOut
 from app.equipment.tables import Equipment, Scan, SealEvent, Weighing
 from app.equipment.vocabulary import ReadStatus
 from app.fees import service as fees
-from app.gates.vocabulary import HistoryReason
+from app.gates.vocabulary import EquipmentKind, HistoryReason
 from app.platform import outbox
 from app.platform.actions import ActionContext
 from app.platform.json import JsonObject
@@ -198,6 +198,16 @@ def report_seal(
         data = {"event_id": row.event_id, "seal_number": seal_number, "status": kind}
         _publish_report(session, device, row.trip_id, "seal", data, now)
     return row
+
+
+def seal_service(session: Session, now: datetime) -> Equipment:
+    """The device that stands for the service of seals that is a neighbour: it has no key, no door takes it."""
+    found = store.find_keyless(session, EquipmentKind.SEAL)
+    if found is not None:
+        return found
+    kind = EquipmentKind.SEAL
+    device = Equipment(kind=kind, name="Electronic seals", vendor=kind.vendors[0], config={}, created_at=now)
+    return store.insert_equipment(session, device)
 
 
 # Pieces

@@ -102,6 +102,16 @@ def insert_equipment(session: Session, device: Equipment) -> Equipment:
     return device
 
 
+def find_keyless(session: Session, kind: str) -> Equipment | None:
+    """The device of a kind that has no key, the oldest: it stands for others behind it."""
+    return session.scalars(
+        select(Equipment)
+        .where(Equipment.kind == kind, Equipment.key_hash.is_(None))
+        .order_by(Equipment.equipment_id)
+        .limit(1)
+    ).one_or_none()
+
+
 def find_by_key(session: Session, key_hash: bytes) -> Equipment | None:
     """The device that bears this credential and is in use."""
     return session.scalars(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -182,3 +182,22 @@ def differences_of(session: Session, trip_id: int) -> Sequence[DifferenceRow]:
 def lock_difference(session: Session, difference_id: int) -> DifferenceRow | None:
     """A difference, locked."""
     return session.get(DifferenceRow, difference_id, with_for_update=True, populate_existing=True)
+
+
+def trips_with_untold_weighings(session: Session, since: datetime, until: datetime) -> list[int]:
+    """Trips with declarations that were weighed in a time, of which customs were not told."""
+    rows = session.execute(
+        text(
+            """
+            SELECT DISTINCT w.trip_id FROM app.weighing w
+            WHERE w.received_at BETWEEN :since AND :until
+              AND EXISTS (SELECT FROM app.trip_customs c WHERE c.trip_id = w.trip_id)
+              AND NOT EXISTS (
+                SELECT FROM app.neighbour_outbox o
+                WHERE o.neighbour = 'customs' AND o.subject = 'weighing ' || w.weighing_id)
+            ORDER BY w.trip_id LIMIT 200
+            """
+        ),
+        {"since": since, "until": until},
+    )
+    return list(rows.scalars())

@@ -9,9 +9,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
+from app.declarations import shares as declarations
 from app.integrations.export_tables import ExportRow, ReconciliationRow
 from app.integrations.vocabulary import ExportDirection
 from app.trips.service import Trip
+from app.trips.vocabulary import Direction
 
 CANCELLATION = "cancellation"
 
@@ -49,6 +51,28 @@ def ended_exports(session: Session, stages: Collection[str], since: datetime, *,
         .limit(limit)
     )
     return [trip_id for trip_id in session.scalars(query) if trip_id is not None]
+
+
+def unsaid_exports(
+    session: Session, neighbour: str, stages: Collection[str], since: datetime, *, limit: int
+) -> Sequence[int]:
+    """Declared trips out of the country in some stages of which a neighbour was told nothing; the earliest first."""
+    is_said = select(ExportRow.export_id).where(
+        ExportRow.trip_id == Trip.trip_id, ExportRow.neighbour == neighbour, ExportRow.direction == ExportDirection.OUT
+    )
+    query = (
+        select(Trip.trip_id)
+        .where(
+            Trip.direction == Direction.EXPORT,
+            Trip.stage.in_(stages),
+            Trip.created_at >= since,
+            declarations.is_declared(Trip.trip_id),
+            ~is_said.exists(),
+        )
+        .order_by(Trip.trip_id)
+        .limit(limit)
+    )
+    return session.scalars(query).all()
 
 
 def note_receipt(session: Session, neighbour: str, reference: str, version: int, at: datetime) -> bool:

@@ -52,6 +52,7 @@ DECLARING: Final = frozenset({"opened", "redeclare", "facts", "moved"})
 LOOK_BACK: Final = timedelta(days=70)
 """An export is taken back when its trip ends without crossing: no trip is planned further ahead than 60 days."""
 MAX_ENDED: Final = 200
+MAX_UNSAID: Final = 100
 
 log = structlog.get_logger("neighbours")
 
@@ -91,14 +92,37 @@ def take_back_ended(session: Session, now: datetime) -> int:
     return len(ended)
 
 
-def _say(session: Session, trip: Trip, form: Form, function: str, now: datetime, connected: list[str]) -> None:
-    """Say a version of an export, unless it says what the one before did."""
+def say_unsaid(session: Session, now: datetime) -> int:
+    """Say to each neighbour that is connected what was declared before it was; of how many trips. Called by control
+    each minute."""
+    said = 0
+    for name in _connected(session):
+        for trip_id in export_store.unsaid_exports(session, name, Stage.open(), now - LOOK_BACK, limit=MAX_UNSAID):
+            form = declarations.declared_form(session, trip_id)
+            if form is not None and not form.is_empty_run:
+                _say(session, session.get_one(Trip, trip_id), form, REPLACEMENT, now, [name], is_first=True)
+                said += 1
+    return said
+
+
+def _say(
+    session: Session,
+    trip: Trip,
+    form: Form,
+    function: str,
+    now: datetime,
+    connected: list[str],
+    *,
+    is_first: bool = False,
+) -> None:
+    """Say a version of an export, unless it says what the one before did; `is_first`: to neighbours that were told
+    nothing of it, whatever others know."""
     last = export_store.lock_exports_of_trip(session, trip.trip_id)
     exporter = find_organisation(session, trip.organisation_id)
     said = ExportedTrip(
         reference=f"VN-{trip.code}",
-        version=1 if last is None else last.version + 1,
-        function=ORIGINAL if last is None else function,
+        version=1 if last is None else last.version + (0 if is_first else 1),
+        function=ORIGINAL if last is None or is_first else function,
         issued_at=now,
         exporter="" if exporter is None else exporter.name,
         gate_id=trip.gate_id,
@@ -111,7 +135,7 @@ def _say(session: Session, trip: Trip, form: Form, function: str, now: datetime,
     except InvalidInputError as error:  # a neighbour's form stops nobody here
         log.warning("an export cannot be said", trip=trip.code, reason=str(error))
         return
-    if last is not None and last.sha256_digest == content:
+    if last is not None and last.sha256_digest == content and not is_first:
         return
     for name, body in bodies.items():
         subject = f"export {record.reference} {record.version}"

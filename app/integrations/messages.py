@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import ClassVar, Final, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from app.platform.fields import Moment, PlainText
 from app.platform.json import JsonObject
@@ -46,6 +46,15 @@ class Message(BaseModel):
     reply_to: PlainText | None = None
     version: int | None = Field(None, ge=0, le=2**62)
     body: JsonObject = Field(default_factory=dict)
+
+    @field_validator("body")
+    @classmethod
+    def _refuse_numbers_without_end(cls, body: JsonObject) -> JsonObject:
+        try:
+            json.dumps(body, allow_nan=False)
+        except ValueError:
+            raise ValueError("a number is larger than any that can be kept") from None
+        return body
 
 
 class Codec(Protocol):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from app.gates.vocabulary import System
+from app.integrations.adapter import Adapter, HttpAdapter
 from app.integrations.messages import Body, Codec, JsonCodec, Message, read_body
 from app.platform.actions import ActionContext
 from geo.errors import InvalidInputError, NotFoundError
@@ -60,6 +61,8 @@ class Neighbour:
     system: System | None = None
     is_polled: bool = True
     codec: Codec = field(default_factory=JsonCodec)
+    connect: Callable[[str, str, Codec], Adapter] = HttpAdapter
+    """Makes what carries messages to an address, signed with a secret, in the form of the codec."""
 
     def model_of(self, kind: str) -> type[Body]:
         """The model of a kind of message, either way; raises InvalidInputError if it is not of this neighbour."""

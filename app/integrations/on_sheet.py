@@ -5,7 +5,7 @@ A neighbour's outage stops none of this: messages wait, and the sheet says what 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -29,6 +29,10 @@ from ingest.tables import Vehicle
 
 ASKING: Final = frozenset({"opened", "redeclare", "undeclared", "confirm", "moved"})
 """Acts at which the register is asked for truck and trailer, if what is known of them is old."""
+LATE: Final = timedelta(days=7)
+"""So long after it a weighing is told by itself: no scale reports one later."""
+SETTLED: Final = timedelta(minutes=1)
+"""So long a weighing waits for a step that tells of it."""
 DECLARING: Final = frozenset({"opened", "redeclare", "facts"})
 """Acts that can bring other declaration numbers."""
 
@@ -48,6 +52,18 @@ def plates_of(session: Session, trip: Trip) -> list[str]:
     """The plates of a trip's truck and trailer that the country's register can know, in normal form."""
     truck = session.get_one(Vehicle, trip.vehicle_id).plate_norm
     return [plate for plate in (truck, trip.trailer_plate) if plate and country(plate) == "VN"]
+
+
+def tell_late_weighings(session: Session, now: datetime) -> int:
+    """Tell customs weighings that no confirmed step told of, after the last one say; of how many trips. Called by
+    control each minute."""
+    if CUSTOMS not in neighbour_store.connected(session):
+        return 0
+    late = customs_store.trips_with_untold_weighings(session, now - LATE, now - SETTLED)
+    for trip_id in late:
+        numbers = [each.number for each in customs_store.known_of_trip(session, trip_id)]
+        _tell_weighings(session, session.get_one(Trip, trip_id), numbers, now)
+    return len(late)
 
 
 def _follow_customs(session: Session, sheets: Sheets, change: SheetChange) -> None:

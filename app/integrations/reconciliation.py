@@ -5,21 +5,27 @@ Control asks for yesterday once it is over; a neighbour that is away is asked wh
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
+from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
 from app.integrations import export_store, service, store
 from app.integrations.export_messages import ROUTES, DayEntry, DayList, DayQuery
 from app.integrations.export_tables import ReconciliationRow
+from app.integrations.messages import Message
 from app.integrations.neighbour import Taken
+from app.integrations.tables import OutMessageRow
 from app.integrations.vocabulary import ExportDirection
 from app.platform.actions import ActionContext
+from app.platform.json import JsonObject
 from app.platform.permissions import Principal
 from geo.clock import LOCAL_ZONE
+from geo.errors import NotFoundError
 
 AFTER: Final = time(1, 0)
 """When yesterday is asked for, so that what was under way at midnight has arrived."""
@@ -71,6 +77,46 @@ def take_day(action: ActionContext, name: str, body: DayList) -> Taken:
     return Taken()
 
 
+def send_again(action: ActionContext, name: str, day: date) -> int:
+    """Say again what a compared day shows that a neighbour has not of ours, each version once a day; how many.
+
+    It gets an identity of its own, for the neighbour may know the first one without having what it said; a version
+    that did arrive acts no second time.
+
+    Raises
+    ------
+    NotFoundError
+        If the day was not compared with that neighbour.
+    """
+    action.actor.require("neighbours.write")
+    row = export_store.lock_day(action.session, name, day)
+    if row is None:
+        raise NotFoundError("The exports of {day} were not compared with {name}.", day=day.isoformat(), name=name)
+    sent = []
+    for found in missing_there(row.differences):
+        subject = f"export {found.reference} {found.here}"
+        before = store.find_out(action.session, name, subject)
+        if before is None:
+            continue
+        message = message_again(before, action.now)
+        if store.insert_out(action.session, name, f"{subject} again {day}", message, action.now):
+            sent.append(found.reference)
+    if sent:
+        after = {"neighbour": name, "day": day.isoformat(), "references": sent}
+        action.record("neighbours.send_again", "neighbour_message", f"{name} {day}", None, after)
+    return len(sent)
+
+
+def missing_there(differences: Sequence[JsonObject]) -> list[DayDifference]:
+    """Exports of ours of which the other side has not the newest version. Pure."""
+    found = [DayDifference(**each) for each in differences]  # type: ignore[arg-type]
+    return [
+        each
+        for each in found
+        if each.direction == ExportDirection.OUT and each.here is not None and (each.there or 0) < each.here
+    ]
+
+
 def compare(direction: ExportDirection, here: Mapping[str, int], there: Mapping[str, int]) -> list[DayDifference]:
     """Where the newest versions by reference differ between here and there. Pure."""
     return [
@@ -78,6 +124,11 @@ def compare(direction: ExportDirection, here: Mapping[str, int], there: Mapping[
         for reference in sorted({*here, *there})
         if here.get(reference) != there.get(reference)
     ]
+
+
+def message_again(row: OutMessageRow, now: datetime) -> Message:
+    """What was said, with an identity of its own."""
+    return Message(id=f"ck-{uuid4().hex}", kind=row.kind, about=row.about, sent_at=now, body=json.loads(row.body))
 
 
 def list_days(session: Session, principal: Principal) -> Sequence[ReconciliationRow]:

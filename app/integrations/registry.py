@@ -7,6 +7,8 @@ from app.integrations.customs import customs
 from app.integrations.exports import nanning, single_window
 from app.integrations.neighbour import Neighbours
 from app.integrations.registration import registration
+from app.integrations.seals import seals
+from app.integrations.traccar import traccar
 from app.sheets.service import Sheets
 
 
@@ -18,4 +20,6 @@ def make_neighbours(sheets: Sheets) -> Neighbours:
         single_window(),
         nanning(),
         bank(),
+        seals(),
+        traccar(),
     )

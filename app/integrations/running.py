@@ -8,9 +8,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.integrations import service, store
-from app.integrations.adapter import HttpAdapter
 from app.integrations.exchange import Exchanger
 from app.integrations.neighbour import Neighbours
+from app.integrations.traccar import Forwarder
 from app.platform.runtime import Runtime
 from app.platform.steps import gauge
 from app.settings import NeighbourSettings
@@ -33,8 +33,10 @@ class Exchanges:
         for name, url in settings.neighbour_urls.items():
             neighbour = neighbours.get(name)
             secret = settings.neighbour_secrets.get(name)
-            adapter = HttpAdapter(url, "" if secret is None else secret.get_secret_value(), neighbour.codec)
+            adapter = neighbour.connect(url, "" if secret is None else secret.get_secret_value(), neighbour.codec)
+            adapter.max_answer = settings.neighbour_max_answer
             self._exchangers.append(Exchanger(runtime, neighbour, adapter))
+        self.forwarder = Forwarder(runtime.settings.position_receiver)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 

@@ -126,6 +126,12 @@ def insert_out(session: Session, neighbour: str, subject: str, message: Message,
     return session.scalars(statement).one_or_none() is not None
 
 
+def find_out(session: Session, neighbour: str, subject: str) -> OutMessageRow | None:
+    """What was said to a neighbour of a subject, if it is not forgotten."""
+    query = select(OutMessageRow).where(OutMessageRow.neighbour == neighbour, OutMessageRow.subject == subject)
+    return session.scalars(query).one_or_none()
+
+
 def claim_out(session: Session, neighbour: str, now: datetime, *, until: datetime, limit: int) -> list[ClaimedMessage]:
     """Take messages that are due, oldest first; nobody else gets them before `until`.
 

@@ -8,7 +8,8 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import Response
 
-from app.open_data import datex, history, store
+from app.open_data import datex, datex_parking, history, store
+from app.open_data.datex_xml import MEDIA_TYPE
 from app.open_data.dictionary import HISTORIES, DataSet
 from app.open_data.history import FileFormat
 from app.open_data.pace import check_pace
@@ -35,7 +36,7 @@ FILES: Final[dict[int | str, JsonObject]] = {
     }
 }
 XML: Final[dict[int | str, JsonObject]] = {
-    200: {"description": "A DATEX II v3 payload.", "content": {datex.MEDIA_TYPE: {"schema": {"type": "string"}}}}
+    200: {"description": "A DATEX II v3 payload.", "content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}
 }
 Name = Annotated[Literal["queues", "yards", "forecasts"], Path(description="Gates, yards, or forecasts.")]
 
@@ -106,22 +107,34 @@ BoardDep = Annotated[Board, Depends(get_board)]
 
 
 def _xml(body: bytes) -> Response:
-    return Response(body, 200, {**EVERYBODY, "Cache-Control": "public, max-age=30"}, datex.MEDIA_TYPE)
+    return Response(body, 200, {**EVERYBODY, "Cache-Control": "public, max-age=30"}, MEDIA_TYPE)
 
 
 @router.get("/datex/situations", response_class=Response, responses=problems(429) | XML)
 async def read_situations(request: Request, board: BoardDep, corridor: CorridorDep) -> Response:
-    """Queues, closed gates, intake bans and outages as a DATEX II v3 SituationPublication."""
+    """Queues, closed gates, intake bans, outages and diversions as a DATEX II v3 SituationPublication."""
     others = {language: (await get_keeper(request.app).get(language)).board for language in ("en", "zh")}
     return _xml(datex.situations({"vi": board, **others}, corridor))
 
 
 @router.get("/datex/parking", response_class=Response, responses=problems(404, 429) | XML)
-async def read_parking(board: BoardDep) -> Response:
+async def read_parking(board: BoardDep, corridor: CorridorDep) -> Response:
     """Free places of the yards as a DATEX II v3 ParkingStatusPublication; 404 where there are no yards."""
+    _want_yards(board)
+    return _xml(datex_parking.parking_status(board, corridor))
+
+
+@router.get("/datex/parking-table", response_class=Response, responses=problems(404, 429) | XML)
+async def read_parking_table(board: BoardDep, corridor: CorridorDep) -> Response:
+    """The yards, their names, places and numbers of places, as a DATEX II v3 ParkingTablePublication; 404 where there
+    are none. What is free of them is in `/datex/parking`, under the same identifiers and versions."""
+    _want_yards(board)
+    return _xml(datex_parking.parking_table(board, corridor))
+
+
+def _want_yards(board: Board) -> None:
     if not any(gate.yards for gate in board.gates):
         raise NotFoundError("There are no yards yet.")
-    return _xml(datex.parking(board))
 
 
 @router.get("/datex/travel-times", response_class=Response, responses=problems(404, 429) | XML)

@@ -255,6 +255,8 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
         R.AUDITOR: _ALL,
     },
     "claims.file": {R.ENTERPRISE: _ORG},
+    "vehicles.forward": {R.ENTERPRISE: _ORG},
+    "vehicles.forward_end": {R.ENTERPRISE: _ORG},
     "claims.answer": {R.ENTERPRISE: _ORG, R.DRIVER: _OWN},
     "claims.decide": {R.SUPPORT: _ALL, R.ADMINISTRATOR: _ALL},
     "powers.read": {R.ENTERPRISE: _ORG, R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
@@ -285,6 +287,7 @@ NEEDING_PROOF: Final[Mapping[str, Collection[Role]]] = {
     "sign_in_rules.write": tuple(Role),
     "steps.act": (R.BORDER_GUARD,),  # a confirmed step opens its barrier
     "tariffs.write": tuple(Role),
+    "vehicles.forward": tuple(Role),  # positions that go out
     "webhooks.write": tuple(Role),  # an export that goes on
 }
 """Acts that change money, barriers, roles or how people sign in, that a second person must agree to, or that take data

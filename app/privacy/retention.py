@@ -157,6 +157,7 @@ _RULES: Final = (
         _aged("app.expiry_warning", "warned_at", 2 * YEAR_DAYS, _WORK),
         *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.power_of_attorney", "app.vehicle_holding", "app.webhook"),
         *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "ingest.vehicle"),
+        _aged("app.position_forwarding", "ended_at", 2 * YEAR_DAYS, _EVIDENCE, needs="ended_at"),
         *(
             _aged(f"app.registered_{name}", "removed_at", YEAR_DAYS, _WORK, needs="removed_at")
             for name in ("vehicle", "driver", "container", "document")

@@ -17,6 +17,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.bookings.service import count_expected
+from app.dispatch.diversion_store import public_diversions
 from app.dispatch.policy import POLICY, AdvicePolicy
 from app.dispatch.severity import severities
 from app.dispatch.vocabulary import Severity
@@ -115,6 +116,18 @@ class NoticeOnBoard:
 
 
 @dataclass(frozen=True)
+class DiversionOnBoard:
+    """Trucks of this gate are being sent to another, by an order of the police that stands; to how many."""
+
+    diversion_id: int
+    to_gate_id: str
+    to_name: Mapping[str, str]
+    veh: int
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
 class GateOnBoard:
     """A gate now. `hours` are those of exports on a regular day, `changes_at` when it opens or closes next.
 
@@ -140,6 +153,7 @@ class GateOnBoard:
     severity: Severity | None
     yards: tuple[YardOnBoard, ...]
     notices: tuple[NoticeOnBoard, ...]
+    diversions: tuple[DiversionOnBoard, ...]
 
     @property
     def free_veh(self) -> int:
@@ -177,12 +191,25 @@ def make_board(
     policy = POLICY.get(session).value
     booked = count_expected(session)
     yards = _YardsKnown.read(session, corridor, now)
+    diversions = public_diversions(session, now)
     gates = []
     for gate in corridor.gates():
         known = gate_now(session, gate.site_id, now)
         announced = notices.list_notices(session, now, gate_id=gate.site_id)
         profile, booked_veh = profiles.get(gate.site_id), booked.get(gate.site_id, 0)
-        gates.append(_gate(known, gate.name, profile, yards, now, policy, announced, say, booked_veh))
+        diverted = tuple(
+            DiversionOnBoard(
+                each.order_id,
+                each.to_gate_id,
+                corridor.get_site(each.to_gate_id).name,
+                each.veh,
+                each.since,
+                each.until,
+            )
+            for each in diversions
+            if each.gate_id == gate.site_id and each.to_gate_id in corridor.sites
+        )
+        gates.append(_gate(known, gate.name, profile, yards, now, policy, announced, say, booked_veh, diverted))
     notice = BOARD_NOTICE.get(session).value.text_on(now.astimezone(LOCAL_ZONE).date(), language)
     return Board(now, simulated, notice, tuple(gates))
 
@@ -273,6 +300,7 @@ def _gate(
     announced: list[GateNotice],
     say: Callable[[GateNotice], str],
     booked_veh: int,
+    diversions: tuple[DiversionOnBoard, ...],
 ) -> GateOnBoard:
     hours = None if profile is None else profile.of("export").opening_hours
     is_open = hours is not None and hours.open_at(now)
@@ -303,6 +331,7 @@ def _gate(
         severity=severity,
         yards=yards,
         notices=shown,
+        diversions=diversions,
     )
 
 

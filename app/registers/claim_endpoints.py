@@ -9,11 +9,11 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from app.accounts import powers
 from app.accounts.authorisation import acting, allow
 from app.platform.actions import ActionContext
-from app.platform.dependencies import SessionDep
+from app.platform.dependencies import RuntimeDep, SessionDep
 from app.platform.errors import problems
 from app.platform.fields import PlainText
 from app.platform.permissions import Principal, Scope
-from app.registers import claims
+from app.registers import claims, forwarding
 from app.registers.claims import VehicleListener
 from app.registers.schemas import ClaimAnswer, ClaimIn, ClaimOut, HandOnIn, HoldingOut
 
@@ -120,3 +120,29 @@ def hand_on_vehicle(vehicle_id: VehicleId, body: HandOnIn, action: OwnerAction, 
     """Give a vehicle to another enterprise."""
     to_id = body.to_id if body.to_id is not None else powers.get_company(action.session, body.name).organisation_id
     claims.hand_on(action, vehicle_id, to_id, follow=follow)
+
+
+ForwardAction = Annotated[ActionContext, Depends(acting("vehicles.forward"))]
+EndForwardAction = Annotated[ActionContext, Depends(acting("vehicles.forward_end"))]
+
+
+@router.put(
+    "/own-vehicles/{vehicle_id}/forwarding",
+    status_code=204,
+    summary="Agree that the positions of a vehicle are forwarded",
+    responses=problems(404, 409),
+)
+def agree_to_forwarding(vehicle_id: VehicleId, action: ForwardAction, runtime: RuntimeDep) -> None:
+    """Let the positions of a vehicle go to the receiver that the operator names, from now on, until taken back."""
+    forwarding.agree(action, vehicle_id, runtime.settings.position_receiver)
+
+
+@router.delete(
+    "/own-vehicles/{vehicle_id}/forwarding",
+    status_code=204,
+    summary="Take back that the positions of a vehicle are forwarded",
+    responses=problems(404),
+)
+def end_forwarding(vehicle_id: VehicleId, action: EndForwardAction) -> None:
+    """Nothing of the vehicle goes out from now on, not even what waits to."""
+    forwarding.end(action, vehicle_id)

@@ -12,7 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from app.accounts import own_accounts, powers
 from app.accounts.authorisation import acting
 from app.platform.actions import ActionContext
-from app.registers import claims, device_access
+from app.platform.dependencies import RuntimeDep
+from app.registers import claims, device_access, forwarding
 from app.registers.claim_endpoints import VehicleListenerDep
 from app.registers.pages import HOME, Said, WrittenDep, show_register
 from app.web.form_values import read_fields
@@ -25,6 +26,8 @@ ClaimAction = Annotated[ActionContext, Depends(acting("claims.file"))]
 AnswerAction = Annotated[ActionContext, Depends(acting("claims.answer"))]
 PowerAction = Annotated[ActionContext, Depends(acting("powers.grant"))]
 AccountAction = Annotated[ActionContext, Depends(acting("accounts.own"))]
+ForwardAction = Annotated[ActionContext, Depends(acting("vehicles.forward"))]
+EndForwardAction = Annotated[ActionContext, Depends(acting("vehicles.forward_end"))]
 DeviceAction = Annotated[ActionContext, Depends(acting("devices.enrol"))]
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Text = Annotated[str, Form(max_length=600)]
@@ -97,6 +100,21 @@ def hand_on(
         claims.hand_on(action, vehicle_id, to.organisation_id, follow=follow)
 
     return _done(request, action, "proven", written, act)
+
+
+@router.post("/proven/{vehicle_id}/forward")
+def agree_to_forwarding(
+    request: Request, action: ForwardAction, vehicle_id: Id, written: WrittenDep, runtime: RuntimeDep
+) -> Response:
+    """Let the positions of a vehicle go to the receiver that the operator names."""
+    receiver = runtime.settings.position_receiver
+    return _done(request, action, "proven", written, lambda: forwarding.agree(action, vehicle_id, receiver))
+
+
+@router.post("/proven/{vehicle_id}/forward-end")
+def end_forwarding(request: Request, action: EndForwardAction, vehicle_id: Id, written: WrittenDep) -> Response:
+    """Take that back."""
+    return _done(request, action, "proven", written, lambda: forwarding.end(action, vehicle_id))
 
 
 @router.post("/powers")

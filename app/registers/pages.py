@@ -14,7 +14,7 @@ from app.accounts.authorisation import acting, allow
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.permissions import Principal
-from app.registers import claims, device_access, expiry, service
+from app.registers import claims, device_access, expiry, forwarding, service
 from app.registers.container_number import show_container_number
 from app.registers.fields import CHOICES, DOCUMENT_FIELDS, FIELDS
 from app.registers.refusal_labels import REFUSAL_LABELS
@@ -77,6 +77,8 @@ def show_register(request: Request, action: ActionContext, said: Said | None = N
         register=service.read_register(session, principal, q),
         due=expiry.list_due(session, principal, action.now),
         holdings=claims.list_holdings(session, principal, q),
+        receiver=request.app.state.runtime.settings.position_receiver,
+        forwarded=forwarding.list_forwarding(session, principal),
         own_claims=claims.list_claims(session, principal, "claims.read"),
         to_answer=claims.list_claims(session, principal, "claims.answer"),
         accounts=own_accounts.list_own(session, principal),

@@ -238,6 +238,31 @@ class VehicleHolding(Base):
     ended_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
 
 
+class PositionForwarding(Base):
+    """From when to when an enterprise agreed that the positions of a vehicle that it has proven go to `receiver`."""
+
+    __tablename__ = "position_forwarding"
+    __table_args__ = (
+        Index(
+            "uq_position_forwarding_open",
+            "vehicle_id",
+            "organisation_id",
+            unique=True,
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        {"schema": "app"},
+    )
+
+    forwarding_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    vehicle_id: Mapped[int] = mapped_column(ForeignKey("ingest.vehicle.vehicle_id"))
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("app.organisation.organisation_id"))
+    receiver: Mapped[str]
+    agreed_by: Mapped[int] = mapped_column(ForeignKey("app.account.account_id"))
+    agreed_at: Mapped[datetime]
+    ended_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
+    ended_at: Mapped[datetime | None]
+
+
 class VehicleRecordRow(Base):
     """What the authority that registers and inspects vehicles said of a plate, as of when."""
 

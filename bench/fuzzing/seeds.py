@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import random
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +14,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.fuzzing.targets import ADDRESSED, BOUNDARY, CAMERA_TARGETS, GPS_TARGETS, PAYLOAD, TERMINAL_TARGETS
+from app.integrations.export_messages import ExportData, ExportReceipt
+from app.integrations.forms import codec
+from app.integrations.messages import Body, JsonCodec, Message
+from app.integrations.simulators.exports import make_export
+from bench.fuzzing.targets import (
+    ADDRESSED,
+    BOUNDARY,
+    CAMERA_TARGETS,
+    GPS_TARGETS,
+    MESSAGE_TARGETS,
+    PAYLOAD,
+    TERMINAL_TARGETS,
+)
+from geo.clock import FixedClock
 from ingest.traces.files import write_trace
 
 DATA: Final = Path(__file__).parents[2] / "tests/ingest/data"
@@ -228,10 +243,40 @@ def _trace_seeds(name: str) -> list[bytes]:
     return seeds.get(name, documents)
 
 
+def _message_seeds(name: str) -> list[bytes]:
+    """An export of the other side in both syntaxes, or as messages with those of the other neighbours."""
+    clock, moment = FixedClock(datetime(2026, 3, 2, 3, tzinfo=UTC)), "2026-03-02T03:00:00Z"
+    record = make_export(random.Random(5), clock, consignee="Nông sản", gate="huu-nghi", reference="NN00000000017")
+    if name == "message.wco-dec":
+        return [codec.write(record, "xml"), codec.write(record, "json")]
+    bodies: list[Body] = [
+        ExportData.of(record, "json"),
+        ExportData.of(record, "xml"),
+        ExportReceipt(reference=record.reference, version=1),
+    ]
+    said = [(body.KIND, body.model_dump(mode="json")) for body in bodies]
+    said += [
+        ("customs.status", {"number": "305123456780", "state": "registered", "channel": "yellow"}),
+        ("registration.record", {"plate": "29C12345", "payload_kg": 30000, "inspection_expires": "2026-12-01"}),
+        ("seal.event", {"seal_number": "VN7", "event": "locked", "at": moment, "plate": "29C12345"}),
+        (
+            "bank.transfer",
+            {"account_number": "1", "bank_ref": "2", "amount_vnd": 3, "received_at": moment, "content": "c"},
+        ),
+    ]
+    messages = [
+        Message(id=f"m{number}", kind=kind, about="a", sent_at=clock.now(), version=1, body=body)
+        for number, (kind, body) in enumerate(said)
+    ]
+    return [JsonCodec().encode_all(messages), *(JsonCodec().encode(each) for each in messages)]
+
+
 def seeds_of(name: str) -> list[bytes]:
     """Inputs for a target of `bench.fuzzing.targets`, by its name."""
     if name in GPS_TARGETS:
         return list(GPS_SEEDS)
     if name in TERMINAL_TARGETS:
         return _terminal_seeds(name)
+    if name in MESSAGE_TARGETS:
+        return _message_seeds(name)
     return _camera_seeds() if name in CAMERA_TARGETS else _trace_seeds(name)

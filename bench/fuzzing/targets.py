@@ -14,6 +14,16 @@ from typing import Final
 
 import numpy as np
 
+from app.declarations.form import Form
+from app.integrations.bank import BankTransfer
+from app.integrations.customs_messages import CustomsStatus
+from app.integrations.export_messages import DayList, ExportData, ExportReceipt
+from app.integrations.export_translation import to_form
+from app.integrations.forms import codec
+from app.integrations.forms.table import load
+from app.integrations.messages import Body, JsonCodec, read_body
+from app.integrations.registration_messages import RegistrationRecord
+from app.integrations.seals import SealEventBody
 from geo.errors import CuaKhauError
 from ingest.formats.camera_format import CameraFormat
 from ingest.formats.gps_format import Decoded, GpsFormat, RawMessage
@@ -257,9 +267,52 @@ def _trace_readers() -> dict[str, Callable[[bytes], RawPoints]]:
     return {name: read for read, name in found.items()} | {"trace.nmea-whole": _read_sentences}
 
 
+def declaration_target(data: bytes) -> int:
+    """A declaration in the names of the WCO Data Model, XML or JSON, and what it fills in of a form here."""
+    try:
+        form = to_form(codec.read(data), load())
+    except CuaKhauError as error:
+        return _said(error)
+    kept = Form.from_record(form.to_record())
+    assert Form.from_record(kept.to_record()) == kept, "what was kept is read otherwise"
+    return max(len(form.lines), 1)
+
+
+def messages_target(data: bytes) -> int:
+    """Messages of a neighbour as they come over the wire, and what each says by the model of its kind."""
+    try:
+        messages = JsonCodec().decode(data)
+    except CuaKhauError as error:
+        return _said(error)
+    for message in messages:
+        try:
+            body = read_body(BODIES[message.kind], message.body) if message.kind in BODIES else None
+            if isinstance(body, ExportData):
+                to_form(body.record(), load())
+        except CuaKhauError as error:
+            _said(error)
+    assert JsonCodec().decode(JsonCodec().encode_all(messages)) == messages
+    return len(messages)
+
+
+BODIES: Final[Mapping[str, type[Body]]] = {
+    model.KIND: model
+    for model in (CustomsStatus, RegistrationRecord, ExportData, ExportReceipt, DayList, BankTransfer, SealEventBody)
+}
+"""What neighbours say, by kind."""
+MESSAGE_TARGETS: Final[Mapping[str, Target]] = {
+    "message.wco-dec": declaration_target,
+    "message.neighbour": messages_target,
+}
 GPS_TARGETS: Final[Mapping[str, Target]] = {name: gps_target(each) for name, each in GPS_FORMATS.items()}
 TERMINAL_TARGETS: Final[Mapping[str, Target]] = {name: terminal_target(each) for name, each in TERMINAL_FORMATS.items()}
 CAMERA_TARGETS: Final[Mapping[str, Target]] = {name: camera_target(each) for name, each in CAMERA_FORMATS.items()}
 TRACE_TARGETS: Final[Mapping[str, TraceTarget]] = {name: TraceTarget(read) for name, read in _trace_readers().items()}
-TARGETS: Final[Mapping[str, Target]] = {**GPS_TARGETS, **TERMINAL_TARGETS, **CAMERA_TARGETS, **TRACE_TARGETS}
-"""Every decoder by the name of its format; a reader of traces by `trace` and an ending."""
+TARGETS: Final[Mapping[str, Target]] = {
+    **GPS_TARGETS,
+    **TERMINAL_TARGETS,
+    **CAMERA_TARGETS,
+    **TRACE_TARGETS,
+    **MESSAGE_TARGETS,
+}
+"""Every decoder by the name of its format; a reader of traces by `trace` and an ending, of messages by `message`."""

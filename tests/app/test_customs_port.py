@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.integrations import on_sheet
 from app.integrations.customs import customs
 from app.integrations.exchange import Exchanger
 from app.integrations.registration import registration
@@ -22,6 +23,7 @@ from app.platform.runtime import Runtime
 from app.sheets.service import Sheets
 from geo.errors import InvalidInputError
 from tests.app.declaring import declaration_body
+from tests.app.equipping import bearer, set_up
 from tests.app.neighbouring import connect, exchange, simulated
 from tests.app.stationing import Gate
 
@@ -174,6 +176,20 @@ def test_passages_weighings_containers_and_seals_go_to_customs_once(beside: Neig
     assert passage["container_numbers"] == ["MSKU0000006"]
     assert passage["seal_numbers"] == ["AB12345"]
     assert (passage["plate"], passage["trailer_plate"], passage["step"]) == ("29C12345", "29R01234", "barrier_1")
+    scale = set_up(gate.person("administrator"), "scale", site_id="huu-nghi")
+    weighing = {"ref": "late", "gross_kg": 41000, "plate": "29C-123.45"}
+    answer = gate.person("customs").post("/equipment/weighings", json=weighing, headers=bearer(scale))
+    assert answer.json()["trip_id"] == trip_id
+    runtime = gate.runtime
+    with runtime.sessions() as session:  # no step is confirmed any more that would tell of it
+        assert on_sheet.tell_late_weighings(session, runtime.clock.now()) == 0, "the next step may tell of it"
+        runtime.clock.advance(120)  # type: ignore[attr-defined]
+        assert on_sheet.tell_late_weighings(session, runtime.clock.now()) == 1
+        assert on_sheet.tell_late_weighings(session, runtime.clock.now()) == 0
+        session.commit()
+    beside.exchange()
+    (told,) = beside.customs.storage.acts("customs.weighing")
+    assert (told["gross_kg"], told["numbers"]) == (41000, [NUMBER])
 
 
 def test_without_customs_the_gate_goes_on_by_hand_and_is_reconciled(

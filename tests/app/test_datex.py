@@ -10,15 +10,20 @@ from fastapi.testclient import TestClient
 from lxml import etree
 from sqlalchemy import text
 
+from app.dispatch.diversion_store import MIN_PUBLIC_VEH
 from app.gates.vocabulary import GoodsClass
-from app.open_data.datex import NAMESPACES
+from app.open_data.datex_xml import NAMESPACES
+from app.ops.datex_commands import PUBLICATIONS, ROOT_SCHEMA, validate
 from app.platform.runtime import Runtime
 from app.trips.places import Places
+from geo.errors import InvalidInputError
 from tests.app.boarding import queue_at_huu_nghi
+from tests.app.dispatching import set_stage
 from tests.app.test_board import keep_fresh
 from tests.conftest import SignIn
 
-PROFILE = etree.XMLSchema(etree.parse(Path(__file__).parent / "data" / "datex" / "d2.xsd"))
+SCHEMAS = Path(__file__).parent / "data" / "datex"
+PROFILE = etree.XMLSchema(etree.parse(SCHEMAS / ROOT_SCHEMA))
 
 
 @pytest.fixture
@@ -84,6 +89,64 @@ def test_parking_has_the_free_places(client: TestClient, board: Runtime) -> None
         for each in found.iterfind("prk:parkingStatusInformation", NAMESPACES)
     }
     assert shown == {name: (yard["capacity"], yard["free"]) for name, yard in told.items()}
+    statuses = dict.fromkeys(texts(found, ".//fac:openingStatus"))
+    assert list(statuses) == ["open"]
+
+
+def test_the_parking_table_is_what_the_status_refers_to(client: TestClient, board: Runtime) -> None:
+    table, status = (read(client, name) for name in ("parking-table", "parking"))
+    places = {each.get("id"): each for each in table.iterfind(".//prk:hierarchyElementGeneral", NAMESPACES)}
+    referred = {each.get("id"): each.get("version") for each in status.iterfind(".//fac:reference", NAMESPACES)}
+    assert referred == {name: each.get("version") for name, each in places.items()}
+    of_table = status.find("prk:parkingTableReference", NAMESPACES)
+    assert of_table.get("version") == table.find("prk:parkingTable", NAMESPACES).get("version")
+    place = places["xuan-cuong"]
+    site = board.corridor.sites["xuan-cuong"]
+    assert float(place.findtext(".//loc:latitude", namespaces=NAMESPACES)) == pytest.approx(site.lat, abs=1e-5)
+    assert {value.get("lang"): value.text for value in place.iterfind("fac:name//com:value", NAMESPACES)} == site.name
+    before = place.get("version")
+    with board.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE capacity.yard SET capacity_veh = capacity_veh + 1 WHERE yard_id = 'xuan-cuong'")
+        )
+    again = read(client, "parking-table")
+    (changed,) = again.xpath(".//prk:hierarchyElementGeneral[@id='xuan-cuong']", namespaces=NAMESPACES)
+    assert changed.get("version") != before, "a place that changed is another version"
+    assert again.find("prk:parkingTable", NAMESPACES).get("version") != of_table.get("version")
+
+
+def test_a_diversion_is_told_if_it_is_of_several_trucks(client: TestClient, board: Runtime, sign_in: SignIn) -> None:
+    stage = set_stage(board, sign_in)
+
+    def divert(veh: int) -> None:
+        selection = {"gate_id": "huu-nghi", "limit_veh": veh}
+        stage.issue(kind="divert", selection=selection, parameters={"gate_id": "tan-thanh"})
+
+    divert(MIN_PUBLIC_VEH - 1)
+    assert b"Rerouting" not in etree.tostring(read(client, "situations")), "that is theirs alone"
+    divert(MIN_PUBLIC_VEH)
+    found = read(client, "situations")
+    (record,) = found.xpath(".//sit:situationRecord[@xsi:type='sit:ReroutingManagement']", namespaces=NAMESPACES)
+    lat = record.findtext("sit:destination//loc:latitude", namespaces=NAMESPACES)
+    assert float(lat) == pytest.approx(board.corridor.sites["tan-thanh"].lat, abs=1e-5)
+    ways = texts(record, "sit:reroutingItineraryDescription//com:value")
+    assert any("Hữu Nghị" in way and "Tân Thanh" in way for way in ways), ways
+    (shown,) = client.get("/api/v1/board").json()["gates"][0]["diversions"]
+    assert (shown["to_gate_id"], shown["veh"]) == ("tan-thanh", MIN_PUBLIC_VEH)
+    assert 'data-testid="board-diversion"' in client.get("/board").text
+
+
+def test_an_operator_validates_with_a_folder_of_schemas(client: TestClient, tmp_path: Path) -> None:
+    keep_fresh(client)
+    assert validate(SCHEMAS, client.get) == {name: [] if name == "situations" else None for name in PUBLICATIONS}
+    with pytest.raises(InvalidInputError, match=ROOT_SCHEMA):
+        validate(tmp_path, client.get)
+    for path in SCHEMAS.glob("*.xsd"):
+        content = path.read_text(encoding="utf-8").replace('name="publicationCreator"', 'name="supplier"')
+        (tmp_path / path.name).write_text(content, encoding="utf-8")
+    errors = validate(tmp_path, client.get)["situations"]
+    assert errors
+    assert "publicationCreator" in errors[0]
 
 
 def test_travel_times_measured_and_foreseen(client: TestClient, board: Runtime) -> None:
@@ -110,13 +173,13 @@ def test_travel_times_measured_and_foreseen(client: TestClient, board: Runtime) 
 
 def test_an_empty_platform(client: TestClient) -> None:
     assert read(client, "situations").findall("sit:situation", NAMESPACES) == []
-    for name in ("parking", "travel-times"):
+    for name in ("parking", "parking-table", "travel-times"):
         assert client.get(f"/api/v1/datex/{name}").status_code == 404
 
 
 def test_nobody_is_in_it(client: TestClient, board: Runtime) -> None:
     keep_fresh(client)
-    for name in ("situations", "parking", "travel-times"):
+    for name in PUBLICATIONS:
         body = client.get(f"/api/v1/datex/{name}").text
         assert "29C" not in body
         assert "Enterprise" not in body

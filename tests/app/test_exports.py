@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.declarations.form import Form, Line
 from app.integrations import exports, reconciliation, service
@@ -19,6 +19,7 @@ from app.integrations.export_tables import ExportRow, ReconciliationRow
 from app.integrations.export_translation import ExportedTrip, to_form, to_message
 from app.integrations.forms import codec
 from app.integrations.forms.table import load
+from app.integrations.messages import Message
 from app.integrations.simulators import exports as simulators
 from app.integrations.simulators.server import Simulator
 from app.integrations.tables import OutMessageRow
@@ -116,6 +117,13 @@ def test_nothing_is_said_of_imports_drafts_or_to_whom_nobody_connected(
     declare(enterprise, runtime, plate="29C-222.22", trailer_plate="", regime="import", customs_number="104123456789")
     declare(enterprise, runtime, plate="29C-333.33", trailer_plate="", submit=False)
     assert out_messages(runtime, ExportData.KIND, NANNING) == []
+    with runtime.sessions() as session:
+        assert exports.say_unsaid(session, runtime.clock.now()) == 1, "what was declared before is said now"
+        assert exports.say_unsaid(session, runtime.clock.now()) == 0
+        session.commit()
+    (said,) = out_messages(runtime, ExportData.KIND, NANNING)
+    record = ExportData.model_validate(said).record()
+    assert (record.function, record.version, record.tractor.plate) == ("original", 1, "29C-123.45")
 
 
 def test_an_export_comes_back_as_a_prefilled_import_by_the_single_window(
@@ -165,6 +173,9 @@ def test_each_day_is_compared_with_the_other_side(
                 issued_at=midnight - timedelta(hours=2),
             )
         )
+        lost = Message(id="ck-lost", kind=ExportData.KIND, about="VN-LOST", sent_at=midnight, body={"declaration": {}})
+        neighbour_store.insert_out(session, NANNING, "export VN-LOST 2", lost, midnight)
+        session.execute(update(OutMessageRow).where(OutMessageRow.message_id == "ck-lost").values(status="sent"))
         session.commit()
     exchange(exchanger)
     with runtime.sessions() as session:
@@ -174,8 +185,16 @@ def test_each_day_is_compared_with_the_other_side(
         {"direction": "out", "reference": "VN-LOST", "here": 2, "there": None},
         {"direction": "in", "reference": "NN00000000017", "here": None, "there": 1},
     ]
-    page = sign_in("administrator").get("/admin/neighbours/exports", headers=HTML).text
+    administrator, path = sign_in("administrator"), f"/admin/neighbours/exports/{NANNING}/{day}/send-again"
+    page = administrator.get("/admin/neighbours/exports", headers=HTML).text
     assert "VN-LOST" in page
+    assert path in page
+    for _ in range(2):
+        assert administrator.post(path, follow_redirects=False).status_code == 303
+    assert administrator.post(path.replace(NANNING, "bank")).status_code == 404
+    with runtime.sessions() as session:
+        again = session.scalars(select(OutMessageRow).where(OutMessageRow.about == "VN-LOST")).all()
+    assert [(row.status, row.message_id == "ck-lost") for row in again] == [("sent", True), ("waiting", False)]
     assert "NN00000000017" in page
     assert "/admin/neighbours/exports" in sign_in("administrator").get("/admin/neighbours", headers=HTML).text
 

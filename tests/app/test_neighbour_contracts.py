@@ -7,20 +7,27 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+from sqlalchemy import select
 
 from app.bootstrap import make_sheets
+from app.integrations import store as neighbour_store
 from app.integrations.adapter import Answer, HttpAdapter, Outcome
 from app.integrations.customs_messages import CustomsQuery
 from app.integrations.export_messages import DayQuery
@@ -31,6 +38,10 @@ from app.integrations.registry import make_neighbours
 from app.integrations.simulators.faults import Faults
 from app.integrations.simulators.registry import SIMULATED
 from app.integrations.simulators.server import Simulator
+from app.integrations.simulators.storage import Storage
+from app.integrations.tables import InMessageRow
+from app.notifications.webhooks import sign
+from app.platform.runtime import Runtime
 from geo.clock import SystemClock
 
 URLS = json.loads(os.environ.get("CUAKHAU_CONTRACT_URLS", "{}"))
@@ -48,6 +59,7 @@ QUESTIONS: dict[str, Callable[[str], Body]] = {
     "nanning": lambda about: DayQuery(day=date.fromisoformat(about)),
 }
 PATIENCE_S = 60.0
+PUSH_SECRET = "whsec_" + base64.b64encode(b"a secret of a neighbour!").decode()
 
 
 @dataclass
@@ -176,3 +188,41 @@ def test_a_body_that_is_none_is_refused(contract: Contract) -> None:
         except httpx.HTTPError:
             continue
     assert 400 <= status < 500
+
+
+@pytest.mark.parametrize("name", sorted(QUESTIONS))
+def test_what_it_pushes_comes_in_as_what_is_fetched_does(
+    runtime: Runtime, application: FastAPI, client: TestClient, name: str
+) -> None:
+    neighbour = make_neighbours(make_sheets()).get(name)
+    application.state.neighbour_secrets = {name: SecretStr(PUSH_SECRET)}
+    script, path = SIMULATED[name](5), f"/neighbours/{name}/messages"
+    question = Contract(neighbour, None, "").question()  # type: ignore[arg-type]
+    storage = Storage(runtime.settings.data_dir / f"{name}.sqlite")
+    with storage.transaction():
+        pushed = [each.message for each in script.answer(storage, question, runtime.clock, random.Random(5))]
+    storage.close()
+    body = neighbour.codec.encode_all(pushed)
+
+    def push(secret: str, *, sent_at: datetime | None = None, content: bytes = body) -> httpx.Response:
+        key = base64.b64decode(secret.removeprefix("whsec_"))
+        headers = sign(key, "push-1", sent_at or runtime.clock.now(), body.decode())
+        return client.post(path, content=content, headers=headers)
+
+    assert push(PUSH_SECRET).status_code == 401, "nobody connected it"
+    with runtime.sessions.begin() as session:
+        neighbour_store.set_connected(session, [name])
+    assert client.post(path, content=body).status_code == 401
+    assert push("whsec_" + base64.b64encode(b"another secret of 24 bytes").decode()).status_code == 401
+    assert push(PUSH_SECRET, content=body + b" ").status_code == 401, "what was changed on the way"
+    assert push(PUSH_SECRET, sent_at=runtime.clock.now() - timedelta(minutes=6)).status_code == 401, "an old one again"
+    first, again = push(PUSH_SECRET), push(PUSH_SECRET)
+    assert (first.status_code, again.status_code) == (202, 202), first.text
+    assert (first.json(), again.json()) == (
+        {"received": len(pushed), "new": len(pushed)},
+        {"received": len(pushed), "new": 0},
+    )
+    with runtime.sessions() as session:
+        inbox = session.scalars(select(InMessageRow.message_id)).all()
+    assert sorted(inbox) == sorted(each.id for each in pushed)
+    assert client.post("/neighbours/nobody/messages", content=b"").status_code == 404

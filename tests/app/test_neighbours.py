@@ -311,3 +311,22 @@ def test_the_page_says_how_each_does_and_what_was_given_up(
     read_only = sign_in("auditor").get("/admin/neighbours").text
     assert "/mend" not in read_only
     assert 'data-testid="dead-letter"' in read_only
+
+
+def test_an_answer_without_end_is_read_so_far_and_says_so(runtime: Runtime, simulator: Simulator) -> None:
+    for plate in PLATES:
+        simulator.tell(plate, {"owner": "x" * 300})
+    exchanger = connect(runtime, registration(), simulator.url)
+    exchanger.adapter.max_answer = 200
+    ask(runtime, *PLATES[:3])
+    exchange(exchanger)
+    with runtime.sessions() as session:
+        row = store.find_neighbour(session, NAME)
+    assert row is not None
+    assert "larger than 200 bytes" in row.error
+    assert "CUAKHAU_NEIGHBOUR_MAX_ANSWER" in row.error
+    assert in_rows(runtime) == []
+    exchanger.adapter.max_answer = 1_000_000
+    runtime.clock.advance(300)  # type: ignore[attr-defined]
+    exchange(exchanger)
+    assert len(in_rows(runtime)) == 3, "nothing is lost by it"

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 
+import httpx
 import psycopg2
 import pytest
 import uvicorn
@@ -22,7 +23,7 @@ from app.ops.embedded import ServerUrls
 from app.platform.runtime import Runtime
 from tests.app.boarding import queue_at_huu_nghi
 from tests.app.serving import serve
-from tests.programs import find_program, require
+from tests.programs import ROOT, SYSTEM_PYTHON, find_program, has_qgis, require
 
 ITEMS = "/ogc/collections/{}/items"
 NOT_THEIRS = (
@@ -276,6 +277,35 @@ def test_gdal_lists_the_layers_and_reads_them(url: str, board: Runtime) -> None:
     assert f"queue_veh (Real) = {queue_veh:g}" in queues.replace(".0\n", "\n")
     assert "POINT (106.7" in queues
     assert "Cửa khẩu" in queues or "Hữu Nghị" in queues
+
+
+def test_qgis_reads_every_layer_and_draws_its_tiles(url: str) -> None:
+    """By QGIS' own client code, on the Python of the system; no part of `bin/setup test`, for its size."""
+    if not has_qgis():
+        pytest.skip("needs QGIS' client code: apt-get install --no-install-recommends python3-qgis")
+    names = [data.name for data in COLLECTIONS]
+    done = subprocess.run(
+        [SYSTEM_PYTHON, ROOT / "tests" / "clients" / "qgis_session.py", f"{url}/ogc", *names],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={"PATH": "/usr/bin:/bin", "QT_QPA_PLATFORM": "offscreen", "HOME": "/tmp", "LANG": "C.UTF-8"},
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    saw = json.loads(done.stdout)
+    for data in COLLECTIONS:
+        layer = saw["layers"][data.name]
+        told = httpx.get(f"{url}{ITEMS.format(data.name)}", params={"limit": 1000}).json()
+        assert layer["valid"], layer
+        counts = {"counted": layer["counted"], "read": layer["read"], "told": told["numberMatched"]}
+        assert len(set(counts.values())) == 1, (data.name, counts)
+        assert layer["without_geometry"] == 0
+        assert 1 <= layer["in_box"] <= layer["read"]
+        assert layer["crs"] in {"EPSG:4326", "OGC:CRS84"}
+        assert {column.name for column in data.columns} <= set(layer["fields"])
+        assert saw["tiles"][data.name]["drawn_pixels"] > 0, saw["tiles"]
+    assert saw["tiles"]["roads"]["tile_bytes"] > 0, saw["tiles"]
 
 
 def test_the_api_describes_itself(client: TestClient) -> None:

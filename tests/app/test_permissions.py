@@ -48,6 +48,7 @@ PUBLIC = {
     ("GET", "/api/v1/open-data/{name}/days/{day}"): "what the board said",
     ("GET", "/api/v1/datex/situations"): "as the board",
     ("GET", "/api/v1/datex/parking"): "as the board",
+    ("GET", "/api/v1/datex/parking-table"): "as the board",
     ("GET", "/api/v1/datex/travel-times"): "as the board, and speeds of roads",
     ("GET", "/signin"): "the form",
     ("POST", "/signin"): "who knows the password",
@@ -90,6 +91,7 @@ PUBLIC = {
     ("POST", "/equipment/weighings"): "the scale's own key",
     ("POST", "/equipment/scans"): "the scanner's own key",
     ("POST", "/equipment/seal-events"): "the seal's own key",
+    ("POST", "/neighbours/{name}/messages"): "who signs with the neighbour's secret",
 }
 COMPUTING: set[str] = set()
 """Routes that take a body but change nothing."""
