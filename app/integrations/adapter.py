@@ -21,6 +21,7 @@ import httpx
 
 from app.integrations.messages import Codec, JsonCodec, Message
 from app.notifications.webhooks import SECRET_PREFIX, sign
+from app.platform.trust import trusted
 from geo.errors import InvalidInputError
 
 TRY_S: Final = 8.0
@@ -92,7 +93,7 @@ class HttpAdapter:
             ) from None
         self._url = url.rstrip("/") + "/messages"
         self._codec: Codec = codec or JsonCodec()
-        self._client = httpx.Client(timeout=TRY_S, trust_env=False, follow_redirects=False)
+        self._client = httpx.Client(verify=trusted(), timeout=TRY_S, trust_env=False, follow_redirects=False)
 
     def send(self, message: Message, now: datetime) -> Answer:
         """Send a message; never raises what the neighbour did."""
