@@ -13,7 +13,6 @@ from app.integrations.registry import make_neighbours
 from app.large_bodies import LARGE_BODIES
 from app.open_data import ogc_door
 from app.platform import errors
-from app.platform.errors import problems
 from app.platform.json import JsonObject
 from app.platform.runtime import Runtime
 from app.privacy.service import page_after_sign_in
@@ -311,9 +310,11 @@ def _describe(app: FastAPI) -> None:
 
 
 def _include_routers(app: FastAPI) -> None:
+    """Take over the routes as they are. `include_router` would analyse all of them again when the first request comes,
+    for four seconds of a processor, and look for every request's route router by router.
+    """
     for name in ROUTERS:
-        responses = problems() if name.endswith("endpoints") else None
-        app.include_router(importlib.import_module(f"app.{name}").router, responses=responses)
+        app.router.routes.extend(importlib.import_module(f"app.{name}").router.routes)
 
 
 def _script_settings() -> JsonObject:

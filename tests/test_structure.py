@@ -48,6 +48,7 @@ OTHER_EDGES = {
     "app.web.headers": "a middleware",
     "app.web.hosts": "a middleware",
     "app.web.request_metrics": "a middleware",
+    "app.web.routers": "how routes are made",
 }
 FRAMEWORKS = ("fastapi", "starlette", "jinja2")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from app.accounts import service, store
@@ -18,8 +18,9 @@ from app.platform.fields import PlainText
 from app.platform.page_links import link_next
 from app.platform.permissions import PERMISSIONS, Principal
 from app.platform.versions import ExpectedVersion, with_etag
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1", tags=["accounts"])
+router = ApiRouter(prefix="/api/v1", tags=["accounts"])
 
 Reader = Annotated[Principal, Depends(allow("accounts.read"))]
 WriterAction = Annotated[ActionContext, Depends(acting("accounts.write"))]

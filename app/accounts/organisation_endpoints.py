@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts import service, store
@@ -13,8 +13,9 @@ from app.platform.actions import ActionContext
 from app.platform.dependencies import SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/organisations", tags=["accounts"])
+router = ApiRouter(prefix="/api/v1/organisations", tags=["accounts"])
 
 
 class NewOrganisation(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts import powers
@@ -15,8 +15,9 @@ from app.platform.actions import ActionContext
 from app.platform.dependencies import SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/powers", tags=["registers"])
+router = ApiRouter(prefix="/api/v1/powers", tags=["registers"])
 
 
 class NewPower(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, File, Form, Path, Response, UploadFile
+from fastapi import Depends, File, Form, Path, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import acting, allow
@@ -20,8 +20,9 @@ from app.platform.fields import PlainText
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
 from app.trips.endpoints import TripId
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1", tags=["attachments"])
+router = ApiRouter(prefix="/api/v1", tags=["attachments"])
 
 ReaderDep = Annotated[Principal, Depends(allow("attachments.read"))]
 WriterAction = Annotated[ActionContext, Depends(acting("attachments.write"))]

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import allow
@@ -16,9 +16,10 @@ from app.platform.audit import Fault
 from app.platform.dependencies import SessionDep
 from app.platform.page_links import link_next
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 from geo.clock import parse_time
 
-router = APIRouter(prefix="/api/v1/audit", tags=["accounts"])
+router = ApiRouter(prefix="/api/v1/audit", tags=["accounts"])
 
 Reader = Annotated[Principal, Depends(allow("audit.read"))]
 

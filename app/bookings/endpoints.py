@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 
 from app.accounts.authorisation import acting, allow
 from app.bookings import service
@@ -25,9 +25,10 @@ from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
+from app.web.routers import ApiRouter
 from capacity.vocabulary import ZoneKind
 
-router = APIRouter(prefix="/api/v1", tags=["bookings"])
+router = ApiRouter(prefix="/api/v1", tags=["bookings"])
 
 Reader = Annotated[Principal, Depends(allow("bookings.read"))]
 Writer = Annotated[ActionContext, Depends(acting("bookings.write"))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 
 from app.accounts.authorisation import acting, allow
 from app.checkpoints import on_sheet, overrides, service, turns
@@ -24,9 +24,10 @@ from app.platform.errors import problems
 from app.platform.fields import PlainText
 from app.platform.permissions import Principal
 from app.trips.endpoints import TripId
+from app.web.routers import ApiRouter
 from geo.clock import LOCAL_ZONE
 
-router = APIRouter(prefix="/api/v1", tags=["checkpoints"])
+router = ApiRouter(prefix="/api/v1", tags=["checkpoints"])
 
 ReaderDep = Annotated[Principal, Depends(allow("findings.read"))]
 SupervisorDep = Annotated[Principal, Depends(allow("overrides.read"))]

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from app.accounts.authorisation import acting, allow
@@ -33,9 +33,10 @@ from app.platform.versions import ExpectedVersion, with_etag
 from app.sheets.dependencies import SheetsDep
 from app.trips.vocabulary import DeclarationStatus
 from app.web.forms import Problem
+from app.web.routers import ApiRouter
 from geo.errors import InvalidInputError
 
-router = APIRouter(prefix="/api/v1", tags=["declarations"])
+router = ApiRouter(prefix="/api/v1", tags=["declarations"])
 
 ReaderDep = Annotated[Principal, Depends(allow("declarations.read"))]
 WriterDep = Annotated[Principal, Depends(allow("declarations.write"))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Path, Query, Request, Response, UploadFile
+from fastapi import File, Form, Path, Query, Request, Response, UploadFile
 from sqlalchemy.orm import Session
 
 from app.declarations import imports
@@ -23,8 +23,9 @@ from app.platform.errors import problems
 from app.platform.idempotency_key import IdempotencyKey
 from app.platform.permissions import Principal
 from app.web.forms import Problem
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/declarations/imports", tags=["declarations"])
+router = ApiRouter(prefix="/api/v1/declarations/imports", tags=["declarations"])
 
 ImportId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 RowNumber = Annotated[int, Path(ge=1, le=100_000)]

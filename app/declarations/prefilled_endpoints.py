@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.declarations import prefilled
@@ -20,8 +20,9 @@ from app.platform.fields import PlainText
 from app.platform.idempotency_key import IdempotencyKey
 from app.platform.json import JsonObject
 from app.platform.page_links import AnswerPage, PageParams
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/declarations/prefilled", tags=["declarations"])
+router = ApiRouter(prefix="/api/v1/declarations/prefilled", tags=["declarations"])
 
 PrefilledId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 

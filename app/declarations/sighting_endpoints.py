@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict
 
 from app.accounts.authorisation import allow
@@ -13,8 +13,9 @@ from app.declarations import sightings
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1", tags=["declarations"])
+router = ApiRouter(prefix="/api/v1", tags=["declarations"])
 
 
 class RingingOut(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 
 from app.accounts.authorisation import acting
 from app.declarations import amending
@@ -17,8 +17,9 @@ from app.sheets.dependencies import SheetsDep
 from app.trips import service as trips
 from app.trips.endpoints import TripId
 from app.trips.schemas import TripChange, TripDetail
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/trips", tags=["trips"])
+router = ApiRouter(prefix="/api/v1/trips", tags=["trips"])
 
 
 def get_action(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import acting, allow
@@ -22,8 +22,9 @@ from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
 from app.platform.versions import with_etag
 from app.trips.places import Places
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/advisories", tags=["dispatch"])
+router = ApiRouter(prefix="/api/v1/advisories", tags=["dispatch"])
 
 AdvisoryId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 ReaderPrincipal = Annotated[Principal, Depends(allow("advisories.read"))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.accounts.authorisation import acting, allow
@@ -33,8 +33,9 @@ from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
 from app.trips.places import Places
 from app.trips.vocabulary import Regime, Stage
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/orders", tags=["dispatch"])
+router = ApiRouter(prefix="/api/v1/orders", tags=["dispatch"])
 
 OrderId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 
 from app.accounts.authorisation import acting, allow
 from app.dispatch.policy import POLICY, AdvicePolicy
@@ -14,8 +14,9 @@ from app.platform.errors import problems
 from app.platform.permissions import Principal
 from app.platform.policies import InForceOut
 from app.platform.versions import ExpectedVersion, with_etag
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/settings", tags=["planning"])
+router = ApiRouter(prefix="/api/v1/settings", tags=["planning"])
 
 
 class PolicyOut(InForceOut[AdvicePolicy]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import acting, allow
@@ -17,8 +17,9 @@ from app.platform.errors import problems
 from app.platform.fields import PlainText
 from app.platform.idempotency_key import IdempotencyKey
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/barriers", tags=["equipment"])
+router = ApiRouter(prefix="/api/v1/barriers", tags=["equipment"])
 
 EquipmentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 OpenerAction = Annotated[ActionContext, Depends(acting("barriers.open"))]

@@ -11,7 +11,7 @@ import base64
 import binascii
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Depends, Path, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
@@ -21,9 +21,10 @@ from app.gates.vocabulary import EquipmentKind
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
 from app.platform.errors import problems
 from app.sheets.dependencies import SheetsDep
+from app.web.routers import ApiRouter
 from ingest.formats.registry import CAMERA_FORMATS
 
-router = APIRouter(tags=["equipment"])
+router = ApiRouter(tags=["equipment"])
 
 FORMATS = {name: item for name, item in CAMERA_FORMATS.items() if item.path}
 """Those that cameras send as webhooks."""

@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import acting, allow
@@ -32,9 +32,10 @@ from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
 from app.sheets.dependencies import SheetsDep
+from app.web.routers import ApiRouter
 from geo.errors import InvalidInputError
 
-router = APIRouter(tags=["equipment"])
+router = ApiRouter(tags=["equipment"])
 
 EquipmentId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 RowId = Annotated[int, Path(ge=1, le=2**63 - 1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import allow
@@ -18,8 +18,9 @@ from app.platform.errors import problems
 from app.platform.fields import Moment, PlainText
 from app.platform.permissions import Principal
 from app.sheets.dependencies import SheetsDep
+from app.web.routers import ApiRouter
 
-router = APIRouter(tags=["equipment"])
+router = ApiRouter(tags=["equipment"])
 
 
 class SubjectIn(BaseModel):

@@ -6,7 +6,7 @@ from datetime import date
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BeforeValidator
 
 from app.accounts.authorisation import acting, allow
@@ -20,8 +20,9 @@ from app.platform.dependencies import SessionDep
 from app.platform.errors import problems
 from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/fees", tags=["fees"])
+router = ApiRouter(prefix="/api/v1/fees", tags=["fees"])
 
 PayerDep = Annotated[Principal, Depends(allow("fees.pay"))]
 ExporterDep = Annotated[Principal, Depends(allow("fees.pay", is_export=True))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 
 from app.accounts.authorisation import acting, allow
 from app.fees import payments, reading, releases, service
@@ -32,8 +32,9 @@ from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
 from app.sheets.dependencies import SheetsDep
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/fees", tags=["fees"])
+router = ApiRouter(prefix="/api/v1/fees", tags=["fees"])
 
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 ReaderDep = Annotated[Principal, Depends(allow("fees.read"))]

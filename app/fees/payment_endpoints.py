@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import Depends, Header, Path, Request, Response
 
 from app.accounts.authorisation import acting, allow
 from app.fees import bank, closing, payments, reading, receipts, releases, statement_file, statements
@@ -34,9 +34,10 @@ from app.platform.idempotency_key import IdempotencyKey
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
 from app.sheets.dependencies import SheetsDep
+from app.web.routers import ApiRouter
 from geo.errors import MalformedError
 
-router = APIRouter(prefix="/api/v1/payments", tags=["fees"])
+router = ApiRouter(prefix="/api/v1/payments", tags=["fees"])
 
 MAX_WEBHOOK_BYTES = 64 * 1024
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

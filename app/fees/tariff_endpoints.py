@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from sqlalchemy.orm import Session
 
 from app.accounts.authorisation import acting, allow
@@ -18,8 +18,9 @@ from app.platform.dependencies import SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/tariffs", tags=["fees"])
+router = ApiRouter(prefix="/api/v1/tariffs", tags=["fees"])
 
 ReaderDep = Annotated[Principal, Depends(allow("tariffs.read"))]
 WriterAction = Annotated[ActionContext, Depends(acting("tariffs.write"))]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import numpy as np
 import orjson
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 
 from app.accounts.authorisation import allow
 from app.dispatch.policy import POLICY
@@ -31,11 +31,12 @@ from app.platform.errors import problems
 from app.platform.fields import Moment
 from app.platform.json import JsonObject
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 from capacity import store as capacity_store
 from geo.errors import InvalidInputError
 from routing import store as routing_store
 
-router = APIRouter(prefix="/api/v1/forecasts", tags=["forecasts"])
+router = ApiRouter(prefix="/api/v1/forecasts", tags=["forecasts"])
 
 Reader = Annotated[Principal, Depends(allow("forecasts.read"))]
 Gate = Annotated[str, Query(description="The gate.", examples=["huu-nghi"], max_length=60)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import acting, allow
@@ -19,8 +19,9 @@ from app.platform.errors import problems
 from app.platform.fields import Moment, PlainText
 from app.platform.idempotency_key import IdempotencyKey
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/demand-events", tags=["forecasts"])
+router = ApiRouter(prefix="/api/v1/demand-events", tags=["forecasts"])
 
 Reader = Annotated[Principal, Depends(allow("skill.read"))]
 Writer = Annotated[ActionContext, Depends(acting("demand_events.write"))]

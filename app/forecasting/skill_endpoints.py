@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 
 from app.accounts.authorisation import allow
 from app.forecasting.skill import MAX_DAYS, RECENT_DAYS, read_skill
@@ -15,8 +15,9 @@ from app.gates.service import get_gate_id
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/forecasts", tags=["forecasts"])
+router = ApiRouter(prefix="/api/v1/forecasts", tags=["forecasts"])
 
 Reader = Annotated[Principal, Depends(allow("forecasts.read"))]
 Gate = Annotated[str, Query(description="The gate.", examples=["huu-nghi"], max_length=60)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from app.accounts.authorisation import allow
 from app.forecasting.space_time import SpaceTime, SpeedHistory, draw_space_time
@@ -14,8 +14,9 @@ from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
 from app.trips.places import Places
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/space-time", tags=["forecasts"])
+router = ApiRouter(prefix="/api/v1/space-time", tags=["forecasts"])
 
 
 def get_history(request: Request) -> SpeedHistory:

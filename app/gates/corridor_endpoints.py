@@ -6,13 +6,14 @@ from hashlib import blake2b
 from typing import Annotated, Literal
 
 import orjson
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from app.gates.tile_endpoints import BaseMapDep, IfNoneMatch, Reader
 from app.platform.dependencies import CorridorDep, RuntimeDep
+from app.web.routers import ApiRouter
 from maps.layers import style
 
-router = APIRouter(prefix="/api/v1/corridor", tags=["map"])
+router = ApiRouter(prefix="/api/v1/corridor", tags=["map"])
 
 
 @router.get(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import Depends, Path, Response
 from pydantic import BaseModel, ConfigDict
 
 from app.accounts.authorisation import acting, allow
@@ -17,9 +17,10 @@ from app.platform.errors import problems
 from app.platform.fields import Moment
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, etag
+from app.web.routers import ApiRouter
 from capacity.store import list_yards
 
-router = APIRouter(prefix="/api/v1/gates", tags=["gates"])
+router = ApiRouter(prefix="/api/v1/gates", tags=["gates"])
 
 ReaderDep = Annotated[Principal, Depends(allow("gates.read"))]
 WriterAction = Annotated[ActionContext, Depends(acting("gates.write"))]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import Depends, Header, Request, Response
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import SessionDep
 from app.platform.json import JsonObject
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 from geo.errors import NotFoundError
 from maps.base_map import BaseMap
 from maps.tiles import MEDIA_TYPE, Tile, TileCache, check_address
 
-router = APIRouter(tags=["map"])
+router = ApiRouter(tags=["map"])
 
 CACHE_CONTROL = "private, max-age=3600, stale-while-revalidate=86400"
 """Private, because tiles are for people who have signed in; the corridor changes at most when it is imported again."""

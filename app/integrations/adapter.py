@@ -21,6 +21,7 @@ import httpx
 
 from app.integrations.messages import Codec, JsonCodec, Message
 from app.notifications.webhooks import SECRET_PREFIX, sign
+from app.platform.trust import trusted
 from geo.errors import InvalidInputError
 
 TRY_S: Final = 8.0
@@ -108,7 +109,7 @@ class Carrier:
                 "The secret of the neighbour at {host} is not whsec_ and base64.", host=parts.hostname
             ) from None
         self.url = url.rstrip("/")
-        self.client = httpx.Client(timeout=TRY_S, trust_env=False, follow_redirects=False)
+        self.client = httpx.Client(verify=trusted(), timeout=TRY_S, trust_env=False, follow_redirects=False)
 
     def close(self) -> None:
         """Give connections back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import acting, allow
@@ -23,8 +23,9 @@ from app.platform.dependencies import SessionDep
 from app.platform.errors import problems
 from app.platform.fields import PlainText
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/neighbours", tags=["neighbours"])
+router = ApiRouter(prefix="/api/v1/neighbours", tags=["neighbours"])
 
 Reader = Annotated[Principal, Depends(allow("neighbours.read"))]
 WriterAction = Annotated[ActionContext, Depends(acting("neighbours.write"))]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from app.accounts.authorisation import allow
@@ -21,9 +21,10 @@ from app.platform.errors import problems
 from app.platform.fields import PlainText
 from app.platform.permissions import Principal
 from app.trips.places import Places
+from app.web.routers import ApiRouter
 from routing.acts import Trial
 
-router = APIRouter(prefix="/api/v1/measures", tags=["dispatch"])
+router = ApiRouter(prefix="/api/v1/measures", tags=["dispatch"])
 
 ReaderDep = Annotated[Principal, Depends(allow("advisories.read"))]
 IssuerDep = Annotated[Principal, Depends(allow("orders.issue"))]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 
 from app.accounts.authorisation import acting, allow
 from app.gates.notice import GateNotice
@@ -30,8 +30,9 @@ from app.platform.fields import PlainText
 from app.platform.idempotency_key import IdempotencyKey
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1", tags=["gates"])
+router = ApiRouter(prefix="/api/v1", tags=["gates"])
 
 ReaderDep = Annotated[Principal, Depends(allow("notices.read"))]
 TripReaderDep = Annotated[Principal, Depends(allow("trips.read"))]

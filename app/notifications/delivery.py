@@ -25,6 +25,7 @@ from app.notifications.vocabulary import DeliveryStatus
 from app.notifications.webhooks import check_url, secret_of, sign
 from app.platform.retrying import Pauses, Rounds
 from app.platform.runtime import Runtime
+from app.platform.trust import trusted
 from geo.errors import CuaKhauError, InvalidInputError
 
 RETRIES: Final = Pauses.of_seconds((10, 60, 300, 1800, 7200, 21_600, 43_200, 86_400))
@@ -94,7 +95,9 @@ def outcome(answer: Answer, tries: int, now: datetime) -> store.Outcome:
 async def _send_all(runtime: Runtime, claimed: Sequence[store.ClaimedDelivery], now: datetime) -> list[Answer]:
     timeout = httpx.Timeout(TRY_S, connect=TRY_S / MAX_ADDRESSES)
     limits = httpx.Limits(max_connections=MAX_AT_ONCE, max_keepalive_connections=0)
-    async with httpx.AsyncClient(timeout=timeout, limits=limits, trust_env=False, follow_redirects=False) as client:
+    async with httpx.AsyncClient(
+        verify=trusted(), timeout=timeout, limits=limits, trust_env=False, follow_redirects=False
+    ) as client:
         return await asyncio.gather(*(_send(client, runtime, row, now) for row in claimed))
 
 

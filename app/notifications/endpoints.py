@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import allow
@@ -16,8 +16,9 @@ from app.platform.errors import problems
 from app.platform.page_links import AnswerPage, page_of
 from app.platform.paging import PageRequest
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/notifications", tags=["following"])
+router = ApiRouter(prefix="/api/v1/notifications", tags=["following"])
 
 ReaderDep = Annotated[Principal, Depends(allow("notifications.read"))]
 OwnDep = Annotated[Principal, Depends(allow("account.own"))]

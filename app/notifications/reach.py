@@ -29,6 +29,7 @@ from app.notifications.vocabulary import MessageStatus, ReachChannel, ReachKind
 from app.platform.permissions import Principal
 from app.platform.retrying import Pauses, Rounds
 from app.platform.runtime import Runtime
+from app.platform.trust import trusted
 from app.registers.service import Contact, Reaching, find_contacts
 from app.settings import Settings
 from app.web.i18n import DEFAULT_LANGUAGE, LANGUAGES, load_catalogues
@@ -136,7 +137,7 @@ async def _send_all(
     settings: Settings, texts: TextPort | None, messages: Sequence[_Prepared], now: datetime
 ) -> list[Problem | None]:
     timeout = httpx.Timeout(delivery.TRY_S, connect=delivery.TRY_S / delivery.MAX_ADDRESSES)
-    async with httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False) as client:
+    async with httpx.AsyncClient(verify=trusted(), timeout=timeout, trust_env=False, follow_redirects=False) as client:
         return await asyncio.gather(
             *(
                 _push(client, settings, each, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import acting, allow
@@ -15,8 +15,9 @@ from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1", tags=["dispatch"])
+router = ApiRouter(prefix="/api/v1", tags=["dispatch"])
 
 DriverDep = Annotated[Principal, Depends(allow("orders.respond"))]
 DriverAction = Annotated[ActionContext, Depends(acting("orders.respond"))]

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from app.notifications.webhooks import SECRET_PREFIX, sign
+from app.platform.trust import trusted
 from app.settings import Settings
 from geo.errors import InvalidInputError, UnavailableError
 
@@ -75,7 +76,9 @@ class HttpTexts:
             **(sign(self.secret, message.id, now, body) if self.secret else {}),
         }
         try:
-            answer = httpx.post(self.url, content=body.encode(), headers=headers, timeout=SEND_S, trust_env=False)
+            answer = httpx.post(
+                self.url, content=body.encode(), headers=headers, timeout=SEND_S, verify=trusted(), trust_env=False
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnavailableError("The gateway of text messages: {reason}", reason=type(error).__name__) from None
         if not answer.is_success:

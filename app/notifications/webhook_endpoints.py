@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.accounts.authorisation import acting, allow
@@ -16,8 +16,9 @@ from app.platform.errors import problems
 from app.platform.fields import PlainText
 from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/webhooks", tags=["following"])
+router = ApiRouter(prefix="/api/v1/webhooks", tags=["following"])
 
 WriterDep = Annotated[Principal, Depends(allow("webhooks.write"))]
 WriterAction = Annotated[ActionContext, Depends(acting("webhooks.write"))]

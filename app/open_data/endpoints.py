@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 from starlette.responses import Response
 
 from app.open_data import datex, datex_parking, history, store
@@ -19,6 +19,7 @@ from app.platform.errors import problems
 from app.platform.json import JsonObject
 from app.public.board import Board
 from app.public.board_answers import get_keeper
+from app.web.routers import ApiRouter
 from geo.clock import LOCAL_ZONE
 from geo.errors import NotFoundError
 
@@ -26,7 +27,7 @@ ROOT: Final = "/api/v1/open-data"
 EVERYBODY: Final = {"Access-Control-Allow-Origin": "*"}
 MINUTE_S, DAY_S = 60, 86_400
 
-router = APIRouter(prefix="/api/v1", tags=["open data"], dependencies=[Depends(check_pace)])
+router = ApiRouter(prefix="/api/v1", tags=["open data"], dependencies=[Depends(check_pace)])
 
 _FILE: Final[JsonObject] = {"schema": {"type": "string", "format": "binary"}}
 FILES: Final[dict[int | str, JsonObject]] = {

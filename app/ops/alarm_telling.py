@@ -27,6 +27,7 @@ from app.ops import alarm_store
 from app.ops.tables import AlarmRow
 from app.ops.vocabulary import AlarmKind
 from app.platform.labels import N_
+from app.platform.trust import trusted
 from app.settings import OperationsSettings
 from app.web.i18n import format_time, load_catalogues
 from geo.errors import InvalidInputError, UnavailableError
@@ -135,7 +136,7 @@ class Teller:
         if not url:
             return
         secret = self.operations.alarm_webhook_secret.get_secret_value()
-        with httpx.Client(timeout=SEND_S, trust_env=False) as client:
+        with httpx.Client(verify=trusted(), timeout=SEND_S, trust_env=False) as client:
             for each in messages:
                 body = json.dumps(each.model_dump(mode="json"), ensure_ascii=False)
                 name = f"alarm_{each.alarm_id}_{each.state}" + (f"_{now:%Y%m%dT%H}" if each.state == "lasts" else "")

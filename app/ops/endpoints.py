@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Header, Request
+from fastapi import Header, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from redis import Redis
 from redis.exceptions import RedisError
@@ -18,10 +18,11 @@ from app.ops.migrate import is_current
 from app.platform.dependencies import RuntimeDep, client_address
 from app.platform.runtime import Runtime
 from app.web.draining import is_draining
+from app.web.routers import ApiRouter
 from geo.database import is_alive
 from geo.errors import ForbiddenError
 
-router = APIRouter(tags=["health"])
+router = ApiRouter(tags=["health"])
 log = structlog.get_logger("health")
 
 

@@ -6,7 +6,7 @@ import uuid
 from datetime import time
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from app.accounts.authorisation import acting, allow
@@ -20,12 +20,13 @@ from app.platform.json import JsonObject
 from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
+from app.web.routers import ApiRouter
 from routing import store as routing_store
 from routing.gates import Direction
 from routing.scenario import Scenario, library
 from routing.tables import ScenarioRunRow
 
-router = APIRouter(prefix="/api/v1", tags=["planning"])
+router = ApiRouter(prefix="/api/v1", tags=["planning"])
 
 Reader = Annotated[Principal, Depends(allow("scenarios.read"))]
 Planner = Annotated[Principal, Depends(allow("scenarios.run"))]

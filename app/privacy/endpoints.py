@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 from fastapi.responses import JSONResponse
 
 from app.accounts.authorisation import acting, allow
@@ -23,8 +23,9 @@ from app.privacy.schemas import (
     RequestOut,
     RetentionRuleOut,
 )
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1", tags=["privacy"])
+router = ApiRouter(prefix="/api/v1", tags=["privacy"])
 
 Reader = Annotated[Principal, Depends(allow("privacy.read"))]
 WriterAction = Annotated[ActionContext, Depends(acting("privacy.write"))]

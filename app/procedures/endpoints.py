@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.accounts.authorisation import acting, allow
@@ -22,8 +22,9 @@ from app.procedures.store import EVERY_GATE
 from app.procedures.tables import ProcedureRow
 from app.trips.declaration import check_gate
 from app.trips.vocabulary import Direction, Regime
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/procedures", tags=["procedures"])
+router = ApiRouter(prefix="/api/v1/procedures", tags=["procedures"])
 
 ReaderDep = Annotated[Principal, Depends(allow("procedures.read"))]
 WriterAction = Annotated[ActionContext, Depends(acting("procedures.write"))]

@@ -17,10 +17,11 @@ from app.platform.errors import problems
 from app.platform.permissions import Principal
 from app.public.board import Board
 from app.public.board_answers import JSON_PATH, SCREENS, answer_board, get_keeper, route_of
+from app.web.api_description import operation_id
 from app.web.pages import render
 from geo.errors import NotFoundError
 
-router = APIRouter(tags=["board"])
+router = APIRouter(tags=["board"], generate_unique_id_function=operation_id)
 
 MaybePrincipal = Annotated[Principal | None, Depends(find_principal)]
 GateId = Annotated[str, Path(max_length=60)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 
 from app.accounts import powers
 from app.accounts.authorisation import acting, allow
@@ -16,8 +16,9 @@ from app.platform.permissions import Principal, Scope
 from app.registers import claims, forwarding
 from app.registers.claims import VehicleListener
 from app.registers.schemas import ClaimAnswer, ClaimIn, ClaimOut, HandOnIn, HoldingOut
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1", tags=["registers"])
+router = ApiRouter(prefix="/api/v1", tags=["registers"])
 
 
 async def get_vehicle_listener(request: Request) -> VehicleListener:

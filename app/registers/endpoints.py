@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 from pydantic import BaseModel
 
 from app.accounts import own_accounts
@@ -36,8 +36,9 @@ from app.registers.schemas import (
     VehicleOut,
 )
 from app.registers.vocabulary import Subject
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1", tags=["registers"])
+router = ApiRouter(prefix="/api/v1", tags=["registers"])
 
 ReaderDep = Annotated[Principal, Depends(allow("registers.read"))]
 WriterAction = Annotated[ActionContext, Depends(acting("registers.write"))]

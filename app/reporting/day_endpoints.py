@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel, ConfigDict
 
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
@@ -12,8 +12,9 @@ from app.platform.errors import problems
 from app.platform.table_answers import CSV, WantsCsv, csv_answer
 from app.reporting import day_figures
 from app.reporting.endpoints import Gate, ReaderDep, Since, Until, days_of
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/statistics", tags=["following"])
+router = ApiRouter(prefix="/api/v1/statistics", tags=["following"])
 
 
 class FiguresOut(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
@@ -15,9 +15,10 @@ from app.platform.permissions import Principal
 from app.platform.table_answers import CSV, WantsCsv, csv_answer, table_answer
 from app.reporting import bulletin, statistics
 from app.reporting.schemas import BulletinOut, Bulletins, StepTimeOut, StepTimes, WaitOut, Waits
+from app.web.routers import ApiRouter
 from geo.errors import InvalidInputError
 
-router = APIRouter(prefix="/api/v1/statistics", tags=["following"])
+router = ApiRouter(prefix="/api/v1/statistics", tags=["following"])
 
 ReaderDep = Annotated[Principal, Depends(allow("statistics.read"))]
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 
 from app.accounts.authorisation import acting, allow
 from app.platform import idempotency
@@ -19,8 +19,9 @@ from app.sheets.dependencies import SheetsDep
 from app.sheets.endpoints import StepName
 from app.sheets.schemas import CorrectionIn, CorrectionList, CorrectionOut, DecisionIn
 from app.trips.endpoints import TripId
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1", tags=["sheets"])
+router = ApiRouter(prefix="/api/v1", tags=["sheets"])
 
 CorrectorDep = Annotated[Principal, Depends(allow("corrections.write"))]
 CorrectorAction = Annotated[ActionContext, Depends(acting("corrections.write"))]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import Depends, Path, Request, Response
 from fastapi.encoders import jsonable_encoder
 
 from app.accounts.authorisation import acting, allow
@@ -22,9 +22,10 @@ from app.sheets.dependencies import SheetsDep
 from app.sheets.schemas import ConfirmIn, ReturnIn, SheetOut
 from app.sheets.service import PaperAct, Sheets
 from app.trips.endpoints import TripId
+from app.web.routers import ApiRouter
 from geo.errors import StaleError
 
-router = APIRouter(prefix="/api/v1/trips", tags=["sheets"])
+router = ApiRouter(prefix="/api/v1/trips", tags=["sheets"])
 
 ReaderDep = Annotated[Principal, Depends(allow("sheets.read"))]
 ActorAction = Annotated[ActionContext, Depends(acting("steps.act"))]

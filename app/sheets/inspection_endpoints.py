@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, SessionDep
@@ -13,8 +13,9 @@ from app.platform.permissions import Principal
 from app.sheets import service
 from app.sheets.schemas import WorkList
 from app.sheets.stations import STATIONS
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/inspections", tags=["sheets"])
+router = ApiRouter(prefix="/api/v1/inspections", tags=["sheets"])
 
 InspectorDep = Annotated[Principal, Depends(allow("inspections.read"))]
 StationName = Annotated[

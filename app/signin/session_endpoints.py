@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, Field, SecretStr
 from starlette.responses import Response
 
@@ -17,9 +17,10 @@ from app.platform.permissions import Principal
 from app.signin import attempts, passkeys, service
 from app.signin.dependencies import DoorDep
 from app.signin.proofs import WaysToProve, ways_to_prove
+from app.web.routers import ApiRouter
 from geo.errors import InvalidInputError, TooManyRequestsError
 
-router = APIRouter(prefix="/api/v1/session", tags=["accounts"])
+router = ApiRouter(prefix="/api/v1/session", tags=["accounts"])
 
 Own = Annotated[Principal, Depends(allow("session.own"))]
 OwnAction = Annotated[ActionContext, Depends(acting("session.own"))]

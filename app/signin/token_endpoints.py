@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import Depends, Form, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -14,9 +14,10 @@ from app.platform.actions import ActionContext
 from app.platform.errors import answer_own, problems
 from app.signin import service
 from app.signin.dependencies import DoorDep
+from app.web.routers import ApiRouter
 from geo.errors import InvalidInputError, TooManyRequestsError, UnauthenticatedError
 
-router = APIRouter(prefix="/api/v1/tokens", tags=["accounts"])
+router = ApiRouter(prefix="/api/v1/tokens", tags=["accounts"])
 
 
 class Token(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from app.accounts.authorisation import acting, allow
 from app.platform.actions import ActionContext
@@ -21,8 +21,9 @@ from app.stations.schemas import ChannelIn, ChannelOut, ClosedList, FoundList, P
 from app.stations.search import search, written_plate
 from app.trips.codes import MAX_TEXT_LENGTH, find_code
 from app.trips.endpoints import TripId
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1", tags=["trips"])
+router = ApiRouter(prefix="/api/v1", tags=["trips"])
 
 ReaderDep = Annotated[Principal, Depends(allow("inspections.read"))]
 TakerAction = Annotated[ActionContext, Depends(acting("trips.take_over"))]

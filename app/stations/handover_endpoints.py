@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import acting, allow
@@ -21,8 +21,9 @@ from app.platform.permissions import Principal
 from app.sheets.stations import get_station
 from app.stations import handover
 from app.stations.handover import MAX_OPEN, PAGE, HandoverList, OpenPoints, Point, Wording
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/handovers", tags=["sheets"])
+router = ApiRouter(prefix="/api/v1/handovers", tags=["sheets"])
 
 ReaderDep = Annotated[Principal, Depends(allow("handovers.read"))]
 WriterAction = Annotated[ActionContext, Depends(acting("handovers.write"))]

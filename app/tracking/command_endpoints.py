@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict
 
 from app.accounts.authorisation import allow
@@ -14,8 +14,9 @@ from app.platform.errors import problems
 from app.platform.permissions import Principal
 from app.tracking import commands
 from app.tracking.vocabulary import CommandStatus
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/device-commands", tags=["devices"])
+router = ApiRouter(prefix="/api/v1/device-commands", tags=["devices"])
 
 
 class DeviceCommandItem(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import allow
@@ -15,9 +15,10 @@ from app.platform.permissions import Principal
 from app.registers.claim_endpoints import VehicleListenerDep
 from app.tracking import enrolment
 from app.tracking.terminal_state import forget_unknown, list_unknown
+from app.web.routers import ApiRouter
 from ingest.formats.report import RefusalReason
 
-router = APIRouter(prefix="/api/v1/devices", tags=["devices"])
+router = ApiRouter(prefix="/api/v1/devices", tags=["devices"])
 
 
 class NewDevice(BaseModel):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import Depends, Header, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import client_address
 from app.platform.permissions import Principal
 from app.tracking.event_stream import Live, parse_id
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/events", tags=["events"])
+router = ApiRouter(prefix="/api/v1/events", tags=["events"])
 
 KEEP_ALIVE_S = 15
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
 from app.platform.errors import problems
 from app.tracking.gps_door import answer_message, names_device
+from app.web.routers import ApiRouter
 from ingest.formats.gps_format import GpsFormat
 from ingest.formats.registry import GPS_FORMATS
 
@@ -35,9 +36,9 @@ class _QueryRoute(APIRoute):
         return super().matches(scope)
 
 
-def make_router(formats: Iterable[GpsFormat]) -> APIRouter:
+def make_router(formats: Iterable[GpsFormat]) -> ApiRouter:
     """The routes of each format."""
-    router = APIRouter(tags=["gps"])
+    router = ApiRouter(tags=["gps"])
     for gps_format in formats:
         for path in gps_format.routes:
             router.add_api_route(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.authorisation import acting, allow
@@ -14,10 +14,11 @@ from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
 from app.tracking import enrolment, health
+from app.web.routers import ApiRouter
 from ingest.formats.report import RefusalReason
 from ingest.speeds import SpeedUnit
 
-router = APIRouter(prefix="/api/v1/devices", tags=["devices"])
+router = ApiRouter(prefix="/api/v1/devices", tags=["devices"])
 
 
 class _FromRow(BaseModel):

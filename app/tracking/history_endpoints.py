@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 
 from app.accounts.authorisation import acting, allow
 from app.platform.actions import ActionContext
@@ -12,9 +12,10 @@ from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
 from app.tracking import positions, traces
+from app.web.routers import ApiRouter
 from geo.clock import parse_time
 
-router = APIRouter(prefix="/api/v1", tags=["map"])
+router = ApiRouter(prefix="/api/v1", tags=["map"])
 Reader = Annotated[Principal, Depends(allow("history.read"))]
 Moment = Annotated[str, Query(description="RFC 3339 time with offset", examples=["2026-03-02T10:00:00+07:00"])]
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.tracking import positions
+from app.web.routers import ApiRouter
 from geo.clock import parse_time
 
-router = APIRouter(prefix="/api/v1", tags=["map"])
+router = ApiRouter(prefix="/api/v1", tags=["map"])
 GEOJSON = "application/geo+json"
 
 

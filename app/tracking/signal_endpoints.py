@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import Depends, Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from app.accounts.authorisation import acting, allow
@@ -17,8 +17,9 @@ from app.platform.paging import paginate
 from app.platform.permissions import Principal
 from app.tracking import signals
 from app.tracking.vocabulary import DeviceEventKind
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/device-events", tags=["devices"])
+router = ApiRouter(prefix="/api/v1/device-events", tags=["devices"])
 
 
 class DeviceEventItem(BaseModel):

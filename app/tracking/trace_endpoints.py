@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Path, Query, Request, UploadFile
+from fastapi import Depends, File, Path, Query, Request, UploadFile
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
@@ -16,8 +16,9 @@ from app.platform.errors import problem, problems
 from app.platform.permissions import Principal
 from app.tracking import trace_upload, traces
 from app.tracking.fix_intake import shared_intake
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1", tags=["traces"])
+router = ApiRouter(prefix="/api/v1", tags=["traces"])
 
 
 class _FromRow(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 from sqlalchemy.orm import Session
 
 from app.accounts.authorisation import acting, allow
@@ -21,8 +21,9 @@ from app.sheets.dependencies import SheetsDep
 from app.transshipments import service
 from app.transshipments.schemas import CarriedOut, Refusal, TransshipmentIn, TransshipmentList, TransshipmentOut
 from app.transshipments.vocabulary import TransshipmentStatus
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/transshipments", tags=["trips"])
+router = ApiRouter(prefix="/api/v1/transshipments", tags=["trips"])
 
 ReaderDep = Annotated[Principal, Depends(allow("sheets.read"))]
 RegistrantAction = Annotated[ActionContext, Depends(acting("transshipments.register"))]

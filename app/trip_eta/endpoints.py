@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
@@ -17,9 +17,10 @@ from app.trip_eta.reasons import Wording
 from app.trip_eta.schemas import QueuePlaceOut, TripOutlooks
 from app.trip_eta.service import list_outlooks
 from app.trips.places import Places
+from app.web.routers import ApiRouter
 from geo.corridor import Corridor
 
-router = APIRouter(prefix="/api/v1/outlooks", tags=["trips"])
+router = ApiRouter(prefix="/api/v1/outlooks", tags=["trips"])
 
 ReaderDep = Annotated[Principal, Depends(allow("trips.read"))]
 

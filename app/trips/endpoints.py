@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 
 from app.accounts.authorisation import acting, allow
 from app.platform import idempotency
@@ -22,8 +22,9 @@ from app.trips.declaration import Declaration
 from app.trips.schemas import DriverToCall, TripDetail, TripIn, TripPage
 from app.trips.store import TripFilter
 from app.trips.vocabulary import Stage
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1/trips", tags=["trips"])
+router = ApiRouter(prefix="/api/v1/trips", tags=["trips"])
 
 ReaderDep = Annotated[Principal, Depends(allow("trips.read"))]
 TripId = Annotated[int, Path(ge=1, le=2**31 - 1)]

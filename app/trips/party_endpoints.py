@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts import powers
@@ -20,8 +20,9 @@ from app.trips import parties
 from app.trips.endpoints import TripId
 from app.trips.schemas import PartOut
 from app.trips.vocabulary import PartyRole
+from app.web.routers import ApiRouter
 
-router = APIRouter(prefix="/api/v1", tags=["trips"])
+router = ApiRouter(prefix="/api/v1", tags=["trips"])
 
 AnswerAction = Annotated[ActionContext, Depends(acting("vehicles.answer"))]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import Depends, Path, Request, Response
 
 from app.accounts.authorisation import acting, allow
 from app.gates.service import gate_name
@@ -17,6 +17,7 @@ from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
 from app.sheets.dependencies import SheetsDep
 from app.trip_eta.endpoints import WordingDep
+from app.web.routers import ApiRouter
 from app.yards import assignments, service
 from app.yards.schemas import (
     AssignmentList,
@@ -36,7 +37,7 @@ from capacity import store as capacity_store
 from geo.errors import NotFoundError
 from ingest.plates import display_plate, normalise_plate
 
-router = APIRouter(prefix="/api/v1", tags=["yards"])
+router = ApiRouter(prefix="/api/v1", tags=["yards"])
 
 Reader = Annotated[Principal, Depends(allow("yards.read"))]
 OperatorAction = Annotated[ActionContext, Depends(acting("yards.move"))]

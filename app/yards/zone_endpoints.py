@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 
 from app.accounts.authorisation import acting, allow
 from app.platform.actions import ActionContext
@@ -12,10 +12,11 @@ from app.platform.dependencies import ClockDep, CorridorDep, RedisDep, SessionDe
 from app.platform.errors import problems
 from app.platform.idempotency_key import IdempotencyKey
 from app.platform.permissions import Principal
+from app.web.routers import ApiRouter
 from app.yards import closure_trial, zones
 from app.yards.zone_schemas import ClosureIn, ClosureOut, ClosureTrial, PriceIn, YardPlaces, ZoneId, ZoneIn, ZoneOut
 
-router = APIRouter(prefix="/api/v1/yards/{yard_id}", tags=["yards"])
+router = ApiRouter(prefix="/api/v1/yards/{yard_id}", tags=["yards"])
 
 Writer = Annotated[Principal, Depends(allow("yards.write"))]
 WriterAction = Annotated[ActionContext, Depends(acting("yards.write"))]

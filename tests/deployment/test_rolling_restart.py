@@ -26,7 +26,7 @@ from app.accounts.store import list_organisations
 from app.platform import outbox
 from app.platform.outbox import Audience
 from app.platform.runtime import Runtime
-from bench.chaos.platform import ROOT, free_port
+from bench.chaos.platform import ROOT, TRUST, free_port
 from tests.app.serving import ADMINISTRATOR, create_administrator
 from tests.deployment.proxies import Proxy, run_caddy, run_nginx
 
@@ -64,7 +64,7 @@ class WebProcess:
 
     def _is_ready(self) -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5).status_code == 200
+            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5, verify=TRUST).status_code == 200
         except httpx.HTTPError:
             return False
 
