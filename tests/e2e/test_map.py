@@ -25,6 +25,12 @@ RUN = """async ([source, trucks, zoom, scale]) => {
 }"""
 
 
+LOOK_ALIKE = """async ([source, bins, before]) => {
+  const { looksAlike } = await import("data:text/javascript;charset=utf-8," + encodeURIComponent(source));
+  return looksAlike(bins, before, ([x, y]) => ({ x, y }));
+}"""
+
+
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
@@ -75,6 +81,26 @@ def test_no_truck_is_lost_and_no_disc_covers_another(page: Page, trucks: list[di
         for other in found[:i]:
             gap = ((disc["at"]["x"] - other["at"]["x"]) ** 2 + (disc["at"]["y"] - other["at"]["y"]) ** 2) ** 0.5
             assert gap >= min(disc["radius"], other["radius"])
+
+
+def disc(x: float = 10.0, count: int = 5, state: str = "moving") -> dict[str, Any]:
+    return {"properties": {"count": count, "state": state}, "geometry": {"coordinates": [x, 20.0]}}
+
+
+@pytest.mark.parametrize(
+    ("now", "is_alike"),
+    [
+        ([disc(10.4)], True),
+        ([disc(10.6)], False),
+        ([disc(count=6)], False),
+        ([disc(state="queued")], False),
+        ([disc(), disc(30.0)], False),
+    ],
+)
+def test_discs_are_drawn_again_where_something_is_to_be_seen(
+    page: Page, now: list[dict[str, Any]], is_alike: bool
+) -> None:
+    assert page.evaluate(LOOK_ALIKE, [MODULE, now, [disc()]]) is is_alike
 
 
 def test_the_strip_tells_the_queue_that_the_figures_tell(signed_in: SignedIn) -> None:

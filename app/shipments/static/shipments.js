@@ -7,6 +7,8 @@ import { formatClock, formatDayClock, formatDuration, formatNumber, language, t 
 import { released } from "../swap.js";
 import { group, names } from "../vocabulary.js";
 
+const GATHER_MS = 400; // a forecast brings many events at once
+const REST_MS = 3000; // of many trucks something happens every second
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const sites = read("sites");
 const map = document.getElementById("map");
@@ -139,9 +141,11 @@ async function showGates() {
 }
 
 let waiting = 0;
+let restUntil = 0;
 const refreshSoon = () => {
   clearTimeout(waiting);
-  waiting = setTimeout(() => refresh().catch(() => {}), 400); // a forecast brings many events at once
+  const wait = Math.max(GATHER_MS, restUntil - performance.now());
+  waiting = setTimeout(() => refresh().catch(() => {}).finally(() => { restUntil = performance.now() + REST_MS; }), wait);
 };
 
 show();

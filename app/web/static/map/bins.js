@@ -3,6 +3,7 @@
 
 export const BIN_ZOOM = 11;
 const FEW = 60; // so many can be drawn one by one at any zoom
+const MOVED_PX = 0.5; // less is not seen
 const QUEUE_SHARE = 0.3; // from here on a stretch is told by those who wait on it
 const SIZES_KM = [[8, 20], [9.3, 10], [10.2, 5], [Infinity, 2]]; // below a zoom, a bin this long
 const KM_A_DEGREE = 111.2; // of latitude, mean sphere
@@ -63,21 +64,47 @@ export function mergeNear(bins, project) {
   return kept.map(({ type, properties, geometry }) => ({ type, properties, geometry }));
 }
 
+/** Whether discs look like those of before: as many, with the same counts and states, none moved by what can be seen. */
+export function looksAlike(bins, before, project) {
+  return bins.length === before.length && bins.every(({ properties, geometry }, i) => {
+    const { properties: old, geometry: stood } = before[i];
+    if (properties.count !== old.count || properties.state !== old.state) return false;
+    const [at, was] = [project(geometry.coordinates), project(stood.coordinates)];
+    return Math.hypot(at.x - was.x, at.y - was.y) < MOVED_PX;
+  });
+}
+
 /** Shows bins or trucks on a map, whichever fits its zoom and their number. */
 export class BinLayer {
-  /** `isPicking()` says whether a tool has the map: then a press is the tool's. */
-  constructor(isPicking) {
+  /**
+   * `isPicking()` says whether a tool has the map: then a press is the tool's; `onSwitch()` is called when trucks are
+   * drawn one by one from now on.
+   */
+  constructor(isPicking, onSwitch) {
     this.isPicking = isPicking;
+    this.onSwitch = onSwitch;
     this.trucks = [];
+    this.shown = [];
     this.isBinned = false;
+  }
+
+  /** Whether discs stand for trucks. */
+  get hidesTrucks() {
+    return this.isBinned && this.map.getZoom() < BIN_ZOOM;
   }
 
   attach(map) {
     this.map = map;
     this.isBinned = false;
+    this.shown = null;
     this.draw();
     if (this.watched === map) return;
     this.watched = map;
+    let hidden = true;
+    map.on("zoom", () => {
+      if (hidden && !this.hidesTrucks) this.onSwitch();
+      hidden = this.hidesTrucks;
+    });
     map.on("zoomend", () => this.draw());
     map.on("click", "truck-bin", ({ lngLat }) => {
       if (!this.isPicking()) map.easeTo({ center: lngLat, zoom: Math.max(BIN_ZOOM + 0.5, map.getZoom() + 2), duration: 600 });
@@ -94,13 +121,15 @@ export class BinLayer {
   draw() {
     const source = this.map?.getSource("bins");
     if (!source) return;
-    const zoom = this.map.getZoom();
     const isBinned = this.trucks.length > FEW;
     if (isBinned !== this.isBinned) {
       this.isBinned = isBinned;
       this.map.setLayerZoomRange("truck", isBinned ? BIN_ZOOM : 0, 24);
     }
-    const features = isBinned && zoom < BIN_ZOOM ? mergeNear(binTrucks(this.trucks, zoom), (lonlat) => this.map.project(lonlat)) : [];
+    const project = (lonlat) => this.map.project(lonlat);
+    const features = this.hidesTrucks ? mergeNear(binTrucks(this.trucks, this.map.getZoom()), project) : [];
+    if (this.shown && looksAlike(features, this.shown, project)) return;
+    this.shown = features;
     source.setData({ type: "FeatureCollection", features });
   }
 }

@@ -59,9 +59,9 @@ export class LiveMap extends LitElement {
 
   constructor() {
     super();
-    this.trucks = new Trucks(() => this.trucksChanged());
+    this.trucks = new Trucks(() => this.trucksChanged(), () => !this.bins.hidesTrucks);
     this.flow = new FlowLayer();
-    this.bins = new BinLayer(() => Boolean(this.tool));
+    this.bins = new BinLayer(() => Boolean(this.tool), () => this.trucks.schedule(true));
     this.tails = {};
     this.selection = null;
     this.trail = [];
@@ -245,6 +245,7 @@ export class LiveMap extends LitElement {
   }
 
   setTails(tails) {
+    if (JSON.stringify(tails) === JSON.stringify(this.tails)) return;
     this.tails = tails;
     this.drawTails();
   }

@@ -1,5 +1,6 @@
-// The trucks on the map: one GeoJSON source, changed at most once a second and only where something changed. A machine
-// that takes long to draw is given longer: a third of its time at most goes into drawing, the rest is free for people.
+// The trucks on the map: one GeoJSON source, changed at most once a second and only where something changed, while
+// trucks are drawn one by one or one of them has a ring. A machine that takes long to draw is given longer: a third of
+// its time at most goes into drawing, the rest is free for people.
 
 import { settings } from "../settings.js";
 import { distanceM } from "./corridor.js";
@@ -13,8 +14,9 @@ const DRAWN = ["state", "heading_deg", "plate"];
 const lonlatOf = (truck) => [truck.lon, truck.lat];
 
 export class Trucks {
-  /** `onChange` is called after each change that reached the map. */
-  constructor(onChange) {
+  /** `onChange` is called after each change; `isDrawn()` says whether trucks are drawn one by one. */
+  constructor(onChange, isDrawn) {
+    this.isDrawn = isDrawn;
     this.byId = new Map();
     this.marked = new Set();
     this.focus = null;
@@ -22,6 +24,7 @@ export class Trucks {
     this.changed = new Set();
     this.removed = new Set();
     this.whole = true;
+    this.isAsked = false;
     this.map = null;
     this.timer = 0;
     this.flushedAt = 0;
@@ -123,6 +126,7 @@ export class Trucks {
 
   schedule(soon = false) {
     if (soon) {
+      this.isAsked = true;
       clearTimeout(this.timer);
       this.timer = 0;
     }
@@ -148,16 +152,21 @@ export class Trucks {
     this.flushedAt = performance.now();
     const source = this.map?.getSource("trucks");
     if (!source) return;
+    this.onChange?.();
+    if (this.isAsked || this.isDrawn() || this.marked.size || this.focus !== null) this.draw(source);
+    if (!this.map.loaded()) this.pace();
+  }
+
+  /** Bring to the map what changed since it was last done. */
+  draw(source) {
     if (this.whole) {
       source.setData({ type: "FeatureCollection", features: [...this.byId.values()].map((truck) => this.feature(truck)) });
     } else if (this.changed.size || this.removed.size) {
       const add = [...this.changed].filter((id) => this.byId.has(id)).map((id) => this.feature(this.byId.get(id)));
       source.updateData({ add, remove: [...this.removed] });
     }
-    this.pace();
-    this.whole = false;
+    this.whole = this.isAsked = false;
     this.changed.clear();
     this.removed.clear();
-    this.onChange?.();
   }
 }
