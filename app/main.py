@@ -138,6 +138,7 @@ ROUTERS = (
     "planning.calibration_pages",
     "planning.pages",
     "planning.settings_pages",
+    "gates.map_pages",
     "gates.pages",
     "notices.pages",
     "gates.priority_pages",

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import yaml
 from babel.messages.catalog import Catalog
 from babel.messages.frontend import CommandLineInterface
 from babel.messages.pofile import read_po, write_po
@@ -26,6 +27,9 @@ PACKAGES = ("app", "geo", "ingest", "routing", "capacity", "maps")
 NOT_SOURCES = ".venv node_modules var tests bench docs .git"
 INTERFACE_KEYWORDS = ("N_",)
 SCRIPT_KEYWORDS = ("t",)
+
+
+SHIPPED = "*/*/**/*.yaml"
 
 
 NO_MESSAGES = {"code"}
@@ -48,7 +52,18 @@ def interface_messages() -> dict[str, Message]:
         for text, message in _extract(SCRIPT_KEYWORDS).items()
         if all(".js:" in place for place in message.places)
     }
-    return _extract(INTERFACE_KEYWORDS, defaults=True) | scripts
+    return _extract(INTERFACE_KEYWORDS, defaults=True) | scripts | _shipped()
+
+
+def _shipped() -> dict[str, Message]:
+    """Where the procedures and tariffs that are shipped come from, and what they assume."""
+    found: dict[str, Message] = {}
+    for path in sorted((ROOT / "app").glob(SHIPPED)):
+        definition = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if isinstance(definition, dict) and {"steps", "rates"} & set(definition):
+            told = [definition.get("source"), *definition.get("sources", ()), *definition.get("assumptions", ())]
+            found |= {text: Message(text, (f"{path.relative_to(ROOT)}:1",)) for text in told if text}
+    return found
 
 
 @cache

@@ -247,3 +247,11 @@ KIND_NAMES: Final[Mapping[ZoneKind, str]] = {
     ZoneKind.TEMPORARY: N_("Temporary"),
 }
 """How the kinds of places in yards are called."""
+
+SITE_KIND_NAMES: Final[Mapping[str, str]] = {
+    "yard": N_("Yard"),
+    "temporary_yard": N_("Temporary yard"),
+    "staging": N_("Staging area"),
+    "gate": N_("Gate"),
+}
+"""The kinds of sites that are placed on the map, and how they are called."""

@@ -203,3 +203,78 @@ def test_a_file_that_cannot_be_is_refused_in_words_and_changes_nothing(kept: Run
     with kept.sessions() as session:
         assert "coc-nam" not in load_corridor(session).sites
     assert sign_in("customs", gate_id="huu-nghi").post("/admin/gates", files={"file": ("a", b"{}")}).status_code == 403
+
+
+MAP = "/admin/gates/map"
+BESIDE_QL1A = {"lon": "106.7030", "lat": "21.9420"}
+NAMES = {"name_vi": "Bãi Đồng Đăng", "name_en": "Dong Dang yard", "name_zh": "同登停车场"}
+
+
+def token_of(client: TestClient) -> str:
+    """What forms of the page of the map carry."""
+    return str(re.search(r'name="csrf_token" value="([^"]*)"', client.get(MAP).text)[1])  # type: ignore[index]
+
+
+def test_a_yard_and_a_gate_are_placed_on_the_map_and_moved(kept: Runtime, sign_in: Any) -> None:
+    client = sign_in("administrator", locale="en")
+    token = {"csrf_token": token_of(client)}
+    yard = token | NAMES | BESIDE_QL1A | {"kind": "yard", "gate_id": "huu-nghi", "capacity_veh": "120"}
+    page = client.post(MAP, data=yard)
+    assert "Dong Dang yard stands at QL1A" in unescape(page.text)
+    assert "started again" in page.text
+    assert client.post(MAP, data=yard).status_code == 422, "there already"
+    profile = client.get("/api/v1/gates/huu-nghi/profile").json()
+    assert "dong-dang-yard" in {each["yard_id"] for each in profile["yards"]}
+    gate = token | BESIDE_QL1A | {"kind": "gate", "name_vi": "Cửa Mới", "name_en": "New gate", "name_zh": "新口岸"}
+    assert client.post(MAP, data=gate).status_code == 200
+    with kept.sessions() as session:
+        before = load_corridor(session)
+        placed = before.sites["dong-dang-yard"]
+        assert (placed.road, placed.gate_id, placed.capacity_veh) == ("QL1A", "huu-nghi", 120)
+        assert len(before.barriers("new-gate")) == 2
+        assert default_profiles(before)["new-gate"].exports.lanes == 2
+    moved = client.post(f"{MAP}/dong-dang-yard", data=token | {"lon": "106.7048", "lat": "21.9676"})
+    assert moved.status_code == 200
+    with kept.sessions() as session:
+        after = load_corridor(session)
+    assert after.sites["dong-dang-yard"].km < placed.km - 1
+    assert after.sites["dong-dang-yard"].geofence.area == pytest.approx(placed.geofence.area, rel=0.01)
+    assert after.sites["new-gate"] == before.sites["new-gate"]
+    auditor = sign_in("auditor")
+    for act, number in (("gate.place", 2), ("gate.move_site", 1)):
+        assert len(auditor.get(f"/api/v1/audit?action={act}").json()) == number
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"lon": "105.0", "lat": "21.0"}, "from the nearest road"),
+        ({"lon": "nan"}, "is no place"),
+        ({"gate_id": "nowhere"}, "Choose the gate"),
+        ({"capacity_veh": "0"}, "how many trucks"),
+        ({"name_zh": " "}, "all three languages"),
+        ({"name_en": "Xuan Cuong"}, "already"),
+    ],
+)
+def test_what_cannot_be_placed_is_refused_in_words(
+    kept: Runtime, sign_in: Any, corridor: Corridor, wrong: dict[str, str], why: str
+) -> None:
+    client = sign_in("administrator", locale="en")
+    yard = NAMES | BESIDE_QL1A | {"kind": "yard", "gate_id": "huu-nghi", "capacity_veh": "120"}
+    answer = client.post(MAP, data={"csrf_token": token_of(client)} | yard | wrong)
+    assert answer.status_code == 422
+    assert why in answer.text
+    with kept.sessions() as session:
+        assert set(load_corridor(session).sites) == set(corridor.sites)
+
+
+def test_a_camera_is_not_moved_and_the_auditor_only_looks(kept: Runtime, sign_in: Any) -> None:
+    client = sign_in("administrator", locale="en")
+    place = {"csrf_token": token_of(client)} | BESIDE_QL1A
+    assert client.post(f"{MAP}/camera-dong-dang", data=place).status_code == 422
+    assert client.post(f"{MAP}/nowhere", data=place).status_code == 404
+    auditor = sign_in("auditor")
+    page = auditor.get(MAP)
+    assert page.status_code == 200
+    assert "data-places" not in page.text
+    assert auditor.post(f"{MAP}/huu-nghi", data=place).status_code == 403

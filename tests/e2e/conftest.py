@@ -113,7 +113,7 @@ def until_scripts_ran(visit: Callable[..., Any]) -> Callable[..., Any]:
     def visiting(page: Page, *arguments: Any, **options: Any) -> Any:
         answer = visit(page, *arguments, **options)
         if options.get("wait_until", "load") == "load":
-            page.wait_for_function("!document.documentElement?.dataset.scripts", timeout=60_000)
+            page.wait_for_selector(":root:not([data-scripts])", state="attached", timeout=60_000)
         return answer
 
     return visiting

@@ -14,7 +14,8 @@ const root = document.getElementById("driver");
 const places = JSON.parse(document.getElementById("places").textContent);
 const $ = (id) => document.getElementById(id);
 let outlook = JSON.parse(document.getElementById("outlook").textContent);
-let queue = null;
+const QUEUE_KEPT = "ck-queue";
+let queue = keptQueue();
 
 const name = (site) => places[site]?.name[language] || places[site]?.name.vi || site;
 const range = (values, format) =>
@@ -75,13 +76,36 @@ async function refresh() {
     outlook = current;
     if (outlook) {
       const forecast = await api("GET", `/api/v1/forecasts/latest?gate=${encodeURIComponent(outlook.gate_id)}`).catch(() => null);
-      queue = forecast?.now ? { now: forecast.now.tail_km, later: laterTail(forecast), count: forecast.now.queue_veh } : null;
+      if (forecast?.now) {
+        queue = { now: forecast.now.tail_km, later: laterTail(forecast), count: forecast.now.queue_veh, at: forecast.now.time, isOld: false };
+        localStorage.setItem(QUEUE_KEPT, JSON.stringify({ ...queue, gate: outlook.gate_id }));
+      } else forget();
     }
     show();
   } catch {
-    /* the banner tells that the line is down; what was shown stays */
+    forget(); // the banner tells that the line is down; what was shown stays
+    show();
   }
 }
+
+/** What was known of the queue is old from now on; null: it is not known. */
+function forget() {
+  if (queue) queue.isOld = true;
+  else queue = null;
+}
+
+/** The last queue that was known of this trip's gate, from before the page was opened; undefined until it is asked for. */
+function keptQueue() {
+  const kept = JSON.parse(localStorage.getItem(QUEUE_KEPT) ?? "null");
+  return kept && kept.gate === outlook?.gate_id ? { ...kept, isOld: true } : undefined;
+}
+
+/** Without a line what was known grows old: it stays, and says of when it is. */
+document.addEventListener("connection", ({ detail }) => {
+  if (detail !== "lost") return;
+  forget();
+  show();
+});
 
 /** The median tail when this truck is expected there. */
 function laterTail(forecast) {

@@ -1,6 +1,6 @@
 // The road ahead as a strip: the border at the top, the truck below, the queue where it stands.
 
-import { formatNumber, t } from "../i18n.js";
+import { formatClock, formatNumber, t } from "../i18n.js";
 
 const WIDTH = 360;
 const HEIGHT = 300;
@@ -10,7 +10,10 @@ const X = 140;
 const LINE_HEIGHT = 19;
 const NS = "http://www.w3.org/2000/svg";
 
-/** Draw into `box`: outlook of the trip, queue {now, later: km from the border, count}, places by id, name(site) → text. */
+/**
+ * Draw into `box`: outlook of the trip, queue {now, later: km from the border, count, at, isOld}, places by id,
+ * name(site) → text. Without a queue, or with an old one, nobody knows whether the road is free: it is grey.
+ */
 export function drawRoad(box, { outlook, queue, places, name }) {
   const inbound = outlook.direction === "import";
   const mine = outlook.to_gate_km;
@@ -20,12 +23,14 @@ export function drawRoad(box, { outlook, queue, places, name }) {
   const notes = []; // on the right: what concerns this truck
 
   svg.append(stroke("line behind", X, TOP, BOTTOM));
-  if (mine !== null) svg.append(stroke("line", X, TOP, y(mine)));
+  const isKnown = queue && !queue.isOld;
+  const when = queue?.isOld ? t("Queue at {time}", { time: formatClock(queue.at) }) : t("Queue now");
+  if (mine !== null) svg.append(stroke(isKnown || inbound ? "line" : "line unknown", X, TOP, y(mine)));
   if (queue?.now > 0 && !inbound) {
-    svg.append(stroke("queue", X, TOP, y(queue.now)));
-    notes.push({ y: y(queue.now), text: `${t("Queue now")} · km ${formatNumber(queue.now, 1)}` });
-  }
-  if (queue?.later > 0 && !inbound) {
+    svg.append(stroke(queue.isOld ? "queue old" : "queue", X, TOP, y(queue.now)));
+    notes.push({ y: y(queue.now), text: `${when} · km ${formatNumber(queue.now, 1)}` });
+  } else if (queue === null && !inbound) notes.push({ y: TOP + 4, text: t("Queue not known now"), cls: "soft" });
+  if (isKnown && queue.later > 0 && !inbound) {
     svg.append(stroke("queue-later", X + 13, TOP, y(queue.later)));
     notes.push({ y: y(queue.later), text: `${t("Queue when you arrive")} · km ${formatNumber(queue.later, 1)}`, cls: "soft" });
   }
@@ -44,7 +49,7 @@ export function drawRoad(box, { outlook, queue, places, name }) {
   }
   svg.append(...apart(notes).map((note) => label(X + 28, note.y + 5, note.text, note.cls)));
   box.replaceChildren(svg);
-  const words = !queue ? [] : [queue.now > 0 ? t("Queue: {count} trucks, to km {km}", { count: formatNumber(queue.count), km: formatNumber(queue.now, 1) }) : t("No queue now")];
+  const words = !isKnown ? [queue?.now > 0 ? `${when}: km ${formatNumber(queue.now, 1)}` : t("Queue not known now")] : [queue.now > 0 ? t("Queue: {count} trucks, to km {km}", { count: formatNumber(queue.count), km: formatNumber(queue.now, 1) }) : t("No queue now")];
   if (mine !== null) words.push(t("{km} km to go", { km: formatNumber(mine, 1) }));
   box.setAttribute("aria-label", words.join(". "));
 }

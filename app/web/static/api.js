@@ -5,7 +5,14 @@ import { t } from "./i18n.js";
 const AGAIN_MS = 1_000;
 const PROVABLE = ["proof_needed", "session_locked"];
 
-export const csrfToken = document.querySelector('meta[name="csrf-token"]')?.content || "";
+const kept = document.querySelector('meta[name="csrf-token"]');
+export let csrfToken = kept?.content || "";
+
+/** The token of another session of the same person, for whatever the page sends from now on. */
+export function renewToken(token) {
+  csrfToken = kept.content = token;
+  for (const field of document.querySelectorAll('input[name="csrf_token"]')) field.value = token;
+}
 
 /** An answer that was no success; `message` is the problem's detail, ready to show. */
 export class ApiError extends Error {

@@ -1,6 +1,7 @@
 // What every page does: menu, theme switch, htmx with CSRF, connection banner, sign-out notice.
 
 import { csrfToken, isProven } from "./api.js";
+import { connectionStatus } from "./events.js";
 import { t } from "./i18n.js";
 import "./main-menu.js";
 import "./tables.js";
@@ -57,17 +58,21 @@ document.addEventListener("htmx:response:error", async (event) => {
 document.addEventListener("htmx:error", () => toast(t("No connection to the server."), "danger"));
 
 let bannerDelay = 0;
-document.addEventListener("connection", (event) => {
+function showConnection(status) {
   const banner = document.getElementById("connection-banner");
   clearTimeout(bannerDelay);
-  if (event.detail === "lost") {
+  if (status === "lost") {
     bannerDelay = setTimeout(() => { banner.hidden = false; }, 1500); // a blink is not worth a banner
   } else {
     banner.hidden = true;
   }
-});
+}
+document.addEventListener("connection", ({ detail }) => showConnection(detail));
+showConnection(connectionStatus()); // it may have been lost before this was here
 
-document.addEventListener("signed-out", () => {
+document.addEventListener("signed-out", async () => {
+  const { signInAgain } = await import("./prove.js");
+  if (document.getElementById("prove") && (await signInAgain())) return;
   location.assign(`/signin?next=${encodeURIComponent(location.pathname)}`);
 });
 

@@ -109,7 +109,13 @@ export function on(type, listener) {
 /** "connecting", "open" or "lost"; changes are also document events "connection". */
 export const connectionStatus = () => status;
 
-document.addEventListener("proven", () => source?.readyState === EventSource.CLOSED && (clearTimeout(watchdog), connect()));
+document.addEventListener("proven", () => {
+  if (!listeners.size || (source && source.readyState !== EventSource.CLOSED)) return;
+  attempts += 1; // what happened meanwhile is fetched
+  clearTimeout(watchdog);
+  connect();
+});
 addEventListener("online", () => status === "lost" && (clearTimeout(watchdog), connect()));
+addEventListener("offline", () => source && status !== "lost" && reconnect()); // a stream that hears nothing more tells nothing
 addEventListener("pagehide", stop);
 addEventListener("pageshow", (event) => event.persisted && listeners.size && connect());

@@ -1,10 +1,11 @@
 // Asks who it is, over whatever is on the page, which stays as it is: the password or a passkey, and the page goes on.
 
-import { api } from "./api.js";
+import { api, renewToken } from "./api.js";
 import { t } from "./i18n.js";
 import { hasPasskeys, showPasskey } from "./passkeys.js";
 
 const LOCKED = "session_locked";
+const ENDED = "session_ended";
 
 let pending = null; // one question at a time, however many requests wait for its answer
 
@@ -14,12 +15,32 @@ export function prove(code) {
   return pending;
 }
 
+/** Whether the person whose session ended is signed in again; what the page shows is hidden until then, and stays. */
+export const signInAgain = () => prove(ENDED);
+
+/** Begin a new session by a password; whether more is asked for, which the sign-in page in another window does. */
+async function signIn(form) {
+  const answer = await fetch("/signin", { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "text/html" } });
+  return answer.redirected && !new URL(answer.url).pathname.startsWith("/signin");
+}
+
+/** Whether somebody is signed in; another person than before gets a page of their own. */
+async function isBack(username) {
+  const answer = await fetch("/account", { headers: { Accept: "text/html" } });
+  if (!answer.ok || new URL(answer.url).pathname !== "/account") return false;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (page.querySelector("#prove [name=username]")?.value !== username) location.reload();
+  else renewToken(page.querySelector('meta[name="csrf-token"]').content);
+  return true;
+}
+
 async function ask(code) {
   const dialog = document.getElementById("prove");
   const form = dialog.querySelector("form");
   const problem = dialog.querySelector("[role=alert]");
-  const isLocked = code === LOCKED;
-  const { ways } = await api("GET", "/api/v1/session");
+  const hasEnded = code === ENDED;
+  const isLocked = code === LOCKED || hasEnded;
+  const { ways } = hasEnded ? { ways: { password: true } } : await api("GET", "/api/v1/session");
   for (const element of dialog.querySelectorAll("[data-why]")) element.hidden = element.dataset.why !== code;
   for (const element of dialog.querySelectorAll("[data-way]")) {
     element.hidden = !ways[element.dataset.way] || (element.dataset.way === "passkey" && !hasPasskeys);
@@ -41,7 +62,8 @@ async function ask(code) {
     };
     const send = async (proof) => {
       try {
-        await api("POST", "/api/v1/session/proof", proof);
+        if (!hasEnded) await api("POST", "/api/v1/session/proof", proof);
+        else if (!(await signIn(form)) || !(await isBack(form.elements.username.value))) throw new Error(t("That did not sign you in. Try again, or sign in in a new window."));
         end(true);
       } catch (error) {
         problem.textContent = error.message;
@@ -57,6 +79,10 @@ async function ask(code) {
       }
     };
     const cameBack = async () => {
+      if (hasEnded) {
+        if (await isBack(form.elements.username.value)) end(true);
+        return;
+      }
       const { is_locked: stillLocked, is_proven: isProven } = await api("GET", "/api/v1/session");
       if (isLocked ? !stillLocked : isProven) end(true); // proven in another window
     };
@@ -67,6 +93,7 @@ async function ask(code) {
       send({ password: form.elements.password.value });
     }, { signal });
     dialog.querySelector("[data-act=passkey]").addEventListener("click", usePasskey, { signal });
+    dialog.querySelector("[data-act=leave]").addEventListener("click", () => end(false), { signal });
     dialog.querySelector("[data-act=cancel]").addEventListener("click", () => end(false), { signal });
     dialog.addEventListener("cancel", (event) => {
       event.preventDefault();

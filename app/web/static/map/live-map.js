@@ -379,7 +379,7 @@ export class LiveMap extends LitElement {
       ${this.legend && !this.problem ? this.renderLegend() : nothing}
       ${this.opened ? renderTruckCard(this, this.opened) : nothing}
       ${this.notice ? html`<p class="ck-map-note" data-testid="map-notice" role="alert"><i class="ti ti-alert-circle" aria-hidden="true"></i> ${this.notice}</p>` : nothing}
-      ${this.count === 0 && !this.past && !this.notice ? html`<p class="ck-map-note" data-testid="map-empty" role="status">
+      ${this.live && this.count === 0 && !this.past && !this.notice ? html`<p class="ck-map-note" data-testid="map-empty" role="status">
         <i class="ti ti-truck-off" aria-hidden="true"></i> ${t("No truck reports its position now.")}</p>` : nothing}
       ${this.problem ? html`<div class="ck-map-problem" data-testid="map-error" role="alert">
         <i class="ti ti-map-off" aria-hidden="true"></i><p>${t("The map could not be loaded.")} ${this.problem}</p>
