@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Depends, Path, Request
 from pydantic import BaseModel
 
 from app.integrations import push
 from app.integrations.dependencies import NeighboursDep, SecretsDep
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.errors import problems
+from app.web.routers import ApiRouter
 
-router = APIRouter(tags=["neighbours"])
+router = ApiRouter(tags=["neighbours"])
 
 
 class Pushed(BaseModel):
