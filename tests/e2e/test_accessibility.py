@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import DESKTOP, PHONE, Platform, SignedIn, eventually
+from tests.e2e.conftest import DESKTOP, MAP_MS, PHONE, Platform, SignedIn, eventually
 from tests.e2e.english import machine_text
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
@@ -162,7 +162,7 @@ def test_every_page_of_a_role(platform: Platform, signed_in: SignedIn, role: str
         page.goto(platform.url + path, wait_until="networkidle")  # whatever the scripts ask for has come
         expect(page.locator("main")).to_be_visible()
         for drawn in page.locator("live-map").all():
-            expect(drawn).to_have_attribute("data-ready", "true")
+            expect(drawn).to_have_attribute("data-ready", "true", timeout=MAP_MS)
         assert not failed
         for width in (360, 390) if phone else (820, 1440):
             page.set_viewport_size({"width": width, "height": 844})
