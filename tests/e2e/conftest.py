@@ -29,6 +29,10 @@ PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1440, "height": 900}
 expect.set_options(timeout=60_000)
 """What a loaded machine may take; a test that measures seconds says which."""
+MAP_MS = 180_000
+"""What a map may take on a loaded machine: drawn in software, its first picture is ten times the work of a page."""
+COARSE = "Object.defineProperty(window, 'devicePixelRatio', { get: () => 0.25 })"
+"""Maps and charts on a canvas draw a sixteenth of the pixels, which no test looks at; the page is laid out as ever."""
 FEW_TRUCKS = {"CUAKHAU_DEMO_EVERY": "8", "CUAKHAU_FORECAST_RUNS": "24"}
 """Settings of a platform on which nothing is asked of traffic and forecasts but that there are some."""
 TRUST = ssl.create_default_context()
@@ -165,7 +169,14 @@ def hold(stack: ExitStack, file: Path, *, is_shared: bool = False) -> None:
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Platform]:
     """The demo day on servers of its own, one for all processes of a run."""
-    with one_for_all(tmp_path_factory, worker_id, "platform", run_platform) as running:
+    with one_for_all(tmp_path_factory, worker_id, "platform", run_demo_day) as running:
+        yield running
+
+
+@contextmanager
+def run_demo_day(data_dir: Path) -> Iterator[Platform]:
+    """The demo day with every other of its trucks: hundreds on the move, queues, and yards that fill."""
+    with run_platform(data_dir, settings={"CUAKHAU_DEMO_EVERY": "2", "CUAKHAU_FORECAST_RUNS": "60"}) as running:
         yield running
 
 
@@ -318,6 +329,7 @@ def signing_in(browser: Browser, platform: Platform) -> Iterator[SignedIn]:
             **options,
         )
         context.set_default_timeout(60_000)
+        context.add_init_script(COARSE)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(f"{role}: {error}"))

@@ -17,11 +17,12 @@ IDENTIFIER = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 SHORTEST = 4
 """Shorter words are units, or words of both languages."""
 MEANT = re.compile(
-    r"[^\n]*©[^\n]*|English|Simulated data|\bdemo\.\w+|\blong\b",
+    r"[^\n]*©[^\n]*|Mozilla/[^\n]*|English|Simulated data|\bdemo\.\w+|\blong\b",
     re.IGNORECASE,
 )
-"""What looks English on purpose: sources of maps and their licences, the name of the language, the mark of the
-demonstration and its user names; and a syllable of dragon fruit. In the codes of trips four letters may be a word."""
+"""What looks English on purpose: sources of maps and their licences, what a browser calls itself, the name of the
+language, the mark of the demonstration and its user names; and a syllable of dragon fruit. In the codes of trips four
+letters may be a word."""
 
 
 def machine_text(text: str, language: str) -> list[str]:

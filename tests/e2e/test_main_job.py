@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from geo.corridor import Corridor
-from tests.e2e.conftest import Platform, SignedIn, eventually
+from tests.e2e.conftest import MAP_MS, Platform, SignedIn, eventually
 from tests.e2e.fresh import fresh_plate
 
 
@@ -159,7 +159,7 @@ def test_an_order_reaches_a_driver_who_confirms_it(platform: Platform, signed_in
 def pick_stretch(page: Page, road: str, km_from: float, km_to: float) -> None:
     """Pick a stretch of road in the order composer with two clicks on the map, as an officer does."""
     page.get_by_test_id("tab-composer").click()
-    page.wait_for_selector("live-map[data-ready=true]", timeout=60_000)
+    page.wait_for_selector("live-map[data-ready=true]", timeout=MAP_MS)
     page.get_by_test_id("kind-hold").check(force=True)
     page.get_by_test_id("tool-stretch").click()
     for km in (km_from, km_to):

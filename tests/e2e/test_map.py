@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import SignedIn
+from tests.e2e.conftest import MAP_MS, SignedIn
 
 MODULE = (Path(__file__).parents[2] / "app/web/static/map/bins.js").read_text(encoding="utf-8")
 RUN = """async ([source, trucks, zoom, scale]) => {
@@ -105,7 +105,7 @@ def test_discs_are_drawn_again_where_something_is_to_be_seen(
 
 def test_the_strip_tells_the_queue_that_the_figures_tell(signed_in: SignedIn) -> None:
     police = signed_in("traffic_police", at="/police")
-    police.wait_for_selector("live-map[data-ready=true]", timeout=60_000)
+    police.wait_for_selector("live-map[data-ready=true]", timeout=MAP_MS)
     lane = police.get_by_test_id("road-strip-huu-nghi")
     expect(lane.locator(".ck-road-truck").first).to_be_attached(timeout=60_000)
     police.wait_for_function(  # both follow the same forecast; the strip is drawn up to two seconds later
@@ -124,7 +124,7 @@ def test_the_strip_tells_the_queue_that_the_figures_tell(signed_in: SignedIn) ->
 
 def test_a_truck_is_found_followed_back_and_ordered(signed_in: SignedIn) -> None:
     page = signed_in("traffic_police")
-    expect(page.locator("body")).to_have_attribute("data-ready", "true")
+    expect(page.locator("body")).to_have_attribute("data-ready", "true", timeout=MAP_MS)
     plate = page.evaluate(
         """() => [...document.getElementById("police-map").trucks.byId.values()].find(({ trip_id: id }) => id).plate"""
     )
@@ -147,7 +147,7 @@ def test_a_truck_is_found_followed_back_and_ordered(signed_in: SignedIn) -> None
 
 def test_kilometre_by_time_is_drawn_for_each_gate(signed_in: SignedIn) -> None:
     page = signed_in("traffic_police")
-    expect(page.locator("body")).to_have_attribute("data-ready", "true")
+    expect(page.locator("body")).to_have_attribute("data-ready", "true", timeout=MAP_MS)
     page.get_by_test_id("heat-toggle").click()
     for gate in ("huu-nghi", "tan-thanh"):
         drawn = page.get_by_test_id(f"heat-{gate}")

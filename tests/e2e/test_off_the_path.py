@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from ingest.plates import squeeze
 from tests.app.declaring import declaration_line
-from tests.e2e.conftest import Platform, SignedIn, act, eventually
+from tests.e2e.conftest import MAP_MS, Platform, SignedIn, act, eventually
 from tests.e2e.fresh import fresh_chinese_plate, fresh_trailer
 from tests.e2e.off_the_path import THERE, confirm_there, divert, hire, open_station
 from tests.e2e.test_crossing import (
@@ -61,7 +61,7 @@ def test_a_truck_without_gps_is_counted_from_barrier_1_to_exit(platform: Platfor
     """No device, no camera, no yard's hand: acts of officers alone."""
     url = platform.url
     police = signed_in("traffic_police", at="/police")
-    expect(police.locator("#police-map[data-ready=true]")).to_be_attached()
+    expect(police.locator("#police-map[data-ready=true]")).to_be_attached(timeout=MAP_MS)
     figures, yard = signed_in("planner", at=None), signed_in("yard_operator", at=None)
     trip = Trip.declared(platform, lines=[ORE], refrigerated=False)
     vehicle_id = int(trip.get(f"/api/v1/trips/{trip.trip_id}")["vehicle_id"])
@@ -360,6 +360,7 @@ TRUCKS = 12
 
 
 @pytest.mark.one_at_a_time("transfers")
+@pytest.mark.one_at_a_time("bills")
 def test_twelve_trucks_are_paid_by_one_transfer(platform: Platform, signed_in: SignedIn) -> None:
     trips = [Trip.declared(platform) for _ in range(TRUCKS)]
     due_vnd = sum(trip.settle_amount()["outstanding_vnd"] for trip in trips)
@@ -367,7 +368,7 @@ def test_twelve_trucks_are_paid_by_one_transfer(platform: Platform, signed_in: S
         account = administrator.post("/api/v1/payments/accounts", json={**ACCOUNT, "collector": "gate_management"})
     assert account.status_code == 201, account.text
 
-    enterprise = signed_in("enterprise", at="/enterprise")
+    enterprise = signed_in("enterprise", at=f"/enterprise?q={trips[0].plate}")
     row = enterprise.locator(f"tr[data-trip='{trips[0].trip_id}']")
     expect(row.get_by_test_id("pay-fee")).to_contain_text("Nộp")
     enterprise.locator("#bills").click()
@@ -381,8 +382,9 @@ def test_twelve_trucks_are_paid_by_one_transfer(platform: Platform, signed_in: S
     expect(enterprise.get_by_test_id("vietqr")).to_have_count(0)  # the page followed
 
     cashier = signed_in("gate_management", at="/fees")
-    cashier.get_by_test_id("confirm-transfer").first.click()
-    expect(cashier.get_by_test_id("confirm-transfer")).to_have_count(0)
+    transfer = cashier.locator(".fee-item", has_text=trips[0].plate).get_by_test_id("confirm-transfer")
+    transfer.click()
+    expect(transfer).to_have_count(0)
     fees = [trip.fee() for trip in trips]
     assert {fee["status"] for fee in fees} == {"paid"}
     assert len({fee["payments"][0]["receipt_number"] for fee in fees}) == TRUCKS

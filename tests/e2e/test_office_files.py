@@ -57,6 +57,7 @@ def send_list(page: Page, platform: Platform) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.one_at_a_time("bills")  # of the enterprise, whose page has the newest 200
 def test_an_offices_list_is_asked_about_mended_and_declared(platform: Platform, signed_in: SignedIn) -> None:
     page = signed_in("enterprise", at=None)
     send_list(page, platform)
