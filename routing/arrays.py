@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+NumberArray = NDArray[np.uint32]
+"""Numbers of trucks and stations. Never negative, so that Numba need not ask at each access whether they count from the
+end; in half the memory of `IntArray`."""
 
 ARRIVED = -2
 """In `LinkArrays.next_hop`: the link ends at the destination."""
@@ -51,15 +54,15 @@ class LinkArrays(NamedTuple):
     headway_s: FloatArray
     """Least time between two trucks through either end: 1 / capacity."""
     storage_veh: IntArray
-    ring_start: IntArray
+    ring_start: NumberArray
     """Where the link's record of departures starts; element i + 1 is where it ends."""
     closed_from_s: FloatArray
     closed_to_s: FloatArray
     """Nobody enters in [closed_from_s, closed_to_s)."""
     priority: FloatArray
     """Weight at a merge, for the link and (second half) for the source that feeds into it."""
-    feeder_start: IntArray
-    feeder: IntArray
+    feeder_start: NumberArray
+    feeder: NumberArray
     """Stations that feed link j: feeder[feeder_start[j]:feeder_start[j + 1]]."""
     next_hop: IntArray
     """[link, destination]: the next link, ARRIVED or NO_WAY. Destinations: gates first, then ways out."""

@@ -16,7 +16,7 @@ Prepared = Callable[[int, int], None]
 
 SOURCES: Final = ("arrays", "compiling", "engine", "link_rules", "queue_tail", "run_state", "simulation")
 """Modules whose contents the compiled code depends on."""
-PARTS: Final = 46
+PARTS: Final = 56
 """Functions that Numba compiles for the engine, its own included, where nothing is kept (measured, Numba 0.68)."""
 
 

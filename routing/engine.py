@@ -38,7 +38,7 @@ from routing.link_rules import (
     wake,
 )
 from routing.queue_tail import sample
-from routing.run_state import State, pop, push, set_key
+from routing.run_state import State, first, pop, push, set_key
 
 
 class Event(IntEnum):
@@ -56,19 +56,19 @@ class Event(IntEnum):
 def _plan_lanes(state: State, links: LinkArrays, gates: GateArrays, gate: int) -> None:
     """The entrance's next event: the first lane whose check ends, or the next turn of a yard's entrance that has a
     place for a truck that waits in a lane."""
-    first = NEVER
+    soonest = NEVER
     is_blocked = False
     for lane in range(state.lane_truck.shape[1]):
         if state.lane_truck[gate, lane] >= 0:
             if state.lane_blocked[gate, lane] == 0:
-                first = min(first, state.lane_end_s[gate, lane])
+                soonest = min(soonest, state.lane_end_s[gate, lane])
             else:
                 is_blocked = True
     if is_blocked:
         for yard in gates.yard[gates.yard_start[gate] : gates.yard_start[gate + 1]]:
             if gates.yard_entrance_s[yard] > 0.0 and state.occupancy[yard] < gates.yard_capacity_veh[yard]:
-                first = min(first, state.yard_entered_s[yard] + gates.yard_entrance_s[yard])
-    set_key(state, 2 * links.length_m.size + gate, first)
+                soonest = min(soonest, state.yard_entered_s[yard] + gates.yard_entrance_s[yard])
+    set_key(state, 2 * links.length_m.size + gate, soonest)
 
 
 @rule
@@ -160,7 +160,8 @@ def _admit_one(
 @rule
 def _put_trucks(links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: State) -> None:
     """Before the first event: trucks in their places, nothing planned."""
-    for truck in fleet.on_road:
+    for number in fleet.on_road:
+        truck = np.uint32(number)
         append(state, fleet.link[truck], truck)
         count_entry(links, state, fleet.link[truck])
         out.unhindered_s[truck] = free_rest(links, fleet, truck, state.destination[truck], fleet.ready_s[truck])
@@ -199,9 +200,9 @@ def _move(
 ) -> None:
     """The first truck of a link or source goes where it is bound for."""
     n_links = links.length_m.size
-    first = state.head[station]
-    held = station < n_links and state.hold_link[first] == station
-    j = station - n_links if station >= n_links else links.next_hop[station, state.destination[first]]
+    truck = first(state, station)
+    held = station < n_links and state.hold_link[truck] == station
+    j = station - n_links if station >= n_links else links.next_hop[station, state.destination[truck]]
     if j >= 0 and not held:
         if links.feeder_start[j + 1] - links.feeder_start[j] > 1:
             station = fairest(links, state, station, j, now_s)
@@ -344,14 +345,14 @@ def run(
             break
         if event != Event.STATION:
             if event == Event.APPEARANCE:
-                truck = fleet.to_come[upcoming]
+                truck = np.uint32(fleet.to_come[upcoming])
                 upcoming += 1
                 state.balance[Balance.APPEARED] += 1
                 link = fleet.link[truck]
                 at = now_s + links.free_time_s[link] * fleet.slowness[truck]
                 out.unhindered_s[truck] = free_rest(links, fleet, truck, state.destination[truck], at)
             else:
-                truck = state.later_truck[0]
+                truck = np.uint32(state.later_truck[0])
                 pop(state.later_key, state.later_truck, state.later_count[0])
                 state.later_count[0] -= 1
                 state.balance[Balance.HELD] -= 1

@@ -5,9 +5,22 @@ See `routing.engine` for the model and its sources.
 
 from __future__ import annotations
 
-from routing.arrays import ARRIVED, NEVER, NO_WAY, UNBOUNDED, FleetArrays, FloatArray, GateArrays, IntArray, LinkArrays
+import numpy as np
+
+from routing.arrays import (
+    ARRIVED,
+    NEVER,
+    NO_WAY,
+    UNBOUNDED,
+    FleetArrays,
+    FloatArray,
+    GateArrays,
+    IntArray,
+    LinkArrays,
+    NumberArray,
+)
 from routing.compiling import rule
-from routing.run_state import State, set_key
+from routing.run_state import State, first, line_of, set_key
 
 
 @rule
@@ -46,8 +59,8 @@ def _entry_time(links: LinkArrays, state: State, j: int) -> float:
 @rule
 def departure(links: LinkArrays, gates: GateArrays, state: State, station: int, now_s: float) -> float:
     """When the first truck of a link or source can go on; NEVER while it is blocked or nobody is there."""
-    truck = state.head[station]
-    if truck < 0:
+    truck = first(state, station)
+    if truck >= state.destination.size:
         return NEVER
     n_links = links.length_m.size
     at = max(state.ready_s[truck], now_s)
@@ -58,9 +71,9 @@ def departure(links: LinkArrays, gates: GateArrays, state: State, station: int, 
         if state.hold_link[truck] == station:
             return float(at)
         j = links.next_hop[station, state.destination[truck]]
-        if j == NO_WAY:
-            return NEVER
-        if j == ARRIVED:
+        if j < 0:
+            if j == NO_WAY:
+                return NEVER
             gate = state.destination[truck]
             if gate < state.idle.size:
                 if state.idle[gate] == 0:
@@ -73,27 +86,20 @@ def departure(links: LinkArrays, gates: GateArrays, state: State, station: int, 
 
 
 @rule
-def append(state: State, station: int, truck: int) -> bool:
+def append(state: State, station: int, truck: int | np.uint32) -> bool:
     """Put a truck into a station's line by when it would reach the end; tells whether it is the first there.
 
     On the open road a faster truck passes slower ones; who stands keeps its place, for its time has come before.
     """
     state.waiting[station] += 1
-    ahead = state.tail[station]
     ready = state.ready_s[truck]
-    while ahead >= 0 and state.ready_s[ahead] > ready:
+    ahead = state.preceding[line_of(state, station)]
+    while state.ready_s[ahead] > ready:
         ahead = state.preceding[ahead]
-    behind = state.following[ahead] if ahead >= 0 else state.head[station]
+    behind = state.following[ahead]
     state.preceding[truck], state.following[truck] = ahead, behind
-    if behind >= 0:
-        state.preceding[behind] = truck
-    else:
-        state.tail[station] = truck
-    if ahead >= 0:
-        state.following[ahead] = truck
-        return False
-    state.head[station] = truck
-    return True
+    state.preceding[behind] = state.following[ahead] = truck
+    return bool(ahead >= state.destination.size)
 
 
 @rule
@@ -105,23 +111,20 @@ def count_entry(links: LinkArrays, state: State, j: int) -> None:
 
 
 @rule
-def wake(links: LinkArrays, gates: GateArrays, state: State, feeders: IntArray, now_s: float) -> None:
+def wake(links: LinkArrays, gates: GateArrays, state: State, feeders: IntArray | NumberArray, now_s: float) -> None:
     """Look again at stations that were blocked."""
     for station in feeders:
-        if state.head[station] >= 0 and state.key[station] == NEVER:
+        if state.key[station] == NEVER and first(state, station) < state.destination.size:
             set_key(state, station, departure(links, gates, state, station, now_s))
 
 
 @rule
 def take_first(links: LinkArrays, state: State, station: int, now_s: float) -> int:
     """Remove the first truck of a link or source; the gap it leaves starts its way upstream."""
-    truck = state.head[station]
+    line = line_of(state, station)
+    truck: int = state.following[line]
     behind = state.following[truck]
-    state.head[station] = behind
-    if behind >= 0:
-        state.preceding[behind] = -1
-    else:
-        state.tail[station] = -1
+    state.following[line], state.preceding[behind] = behind, line
     state.waiting[station] -= 1
     if station < links.length_m.size:
         storage = links.storage_veh[station]
@@ -135,8 +138,8 @@ def take_first(links: LinkArrays, state: State, station: int, now_s: float) -> i
             state.due_veh[station] -= 1
             state.due_bound_veh[station, state.destination[truck]] -= 1
             if state.due_last[station] == truck:
-                state.due_last[station] = -1
-    return int(truck)
+                state.due_last[station] = line
+    return truck
 
 
 @rule
@@ -155,11 +158,12 @@ def fairest(links: LinkArrays, state: State, station: int, j: int, now_s: float)
     n_links = links.length_m.size
     best_tag = max(state.tag[station], state.virtual[j])
     for other in links.feeder[links.feeder_start[j] : links.feeder_start[j + 1]]:
-        if other == station or state.key[other] > now_s or state.head[other] < 0:
+        if other == station or state.key[other] > now_s:
             continue
-        first = state.head[other]
-        if other < n_links and (
-            state.hold_link[first] == other or links.next_hop[other, state.destination[first]] != j
+        truck = first(state, other)
+        if truck >= state.destination.size or (
+            other < n_links
+            and (state.hold_link[truck] == other or links.next_hop[other, state.destination[truck]] != j)
         ):
             continue
         tag = max(state.tag[other], state.virtual[j])
@@ -171,7 +175,7 @@ def fairest(links: LinkArrays, state: State, station: int, j: int, now_s: float)
 
 
 @rule
-def free_rest(links: LinkArrays, fleet: FleetArrays, truck: int, destination: int, at: float) -> float:
+def free_rest(links: LinkArrays, fleet: FleetArrays, truck: int | np.uint32, destination: int, at: float) -> float:
     """When a truck that reaches the end of its link at `at` would be at its destination with nobody before it
     (holds included)."""
     link = fleet.link[truck]

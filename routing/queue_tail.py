@@ -6,7 +6,7 @@ import numpy as np
 
 from routing.arrays import UNBOUNDED, GateArrays, LinkArrays, RunOutput
 from routing.compiling import rule
-from routing.run_state import State
+from routing.run_state import State, first
 
 
 @rule
@@ -17,8 +17,8 @@ def _count_due(state: State, link: int, now_s: float) -> None:
     whoever came since is not due before now.
     """
     last = state.due_last[link]
-    truck = state.following[last] if last >= 0 else state.head[link]
-    while truck >= 0 and state.ready_s[truck] <= now_s:
+    truck = state.following[last]
+    while truck < state.destination.size and state.ready_s[truck] <= now_s:
         last = truck
         state.due_veh[link] += 1
         state.due_bound_veh[link, state.destination[truck]] += 1
@@ -38,8 +38,8 @@ def _gaps(links: LinkArrays, state: State, link: int, ahead: int, gaps: int, now
         return gaps
     spacing_s = links.spacing_m[link] * (links.wave_time_s[link] / links.length_m[link])
     known = min(state.left[link], storage)
-    ring = links.ring_start[link]
-    newest = ring + (state.left_place[link] - 1 if state.left_place[link] > 0 else storage - 1)
+    ring = np.int64(links.ring_start[link])
+    newest = ring + (np.int64(state.left_place[link]) - 1 if state.left_place[link] > 0 else storage - 1)
     while gaps < known:
         at = newest - gaps
         left_s = state.ring_s[at if at >= ring else at + storage]
@@ -57,7 +57,7 @@ def standing_trucks(links: LinkArrays, gates: GateArrays, state: State, gate: in
     gaps that departures of the last x / w seconds have sent upstream lie between it and the end. It stands when
     driving freely would have brought it beyond that place.
     """
-    total = 0
+    total, n_trucks = 0, state.destination.size
     start, end = gates.feeder_start[gate], gates.feeder_start[gate + 1]
     tail_km = gates.tail_km[gate, gates.feeder[start]] if end > start else 0.0
     nearest_km = tail_km
@@ -86,10 +86,10 @@ def standing_trucks(links: LinkArrays, gates: GateArrays, state: State, gate: in
             last_place = (ahead - 1 - others + gaps) * spacing
         if ahead > 0:
             gaps = _gaps(links, state, link, ahead - 1, gaps, now_s)
-        truck = state.following[state.due_last[link]] if ahead > 0 else state.head[link]
+        truck = state.following[state.due_last[link]]
         all_stand = True
-        moving = -1
-        while truck >= 0:
+        moving = truck
+        while truck < n_trucks:
             gaps = _gaps(links, state, link, ahead, gaps, now_s)
             place = (ahead + gaps) * spacing
             if (state.ready_s[truck] - now_s) * speed > place + 1e-6 or speed == 0.0:
@@ -109,23 +109,23 @@ def standing_trucks(links: LinkArrays, gates: GateArrays, state: State, gate: in
         goes_on = False
         for station in links.feeder[links.feeder_start[link] : links.feeder_start[link + 1]]:
             if station < links.length_m.size:
-                first = state.head[station]
+                nearest = first(state, station)
                 # Within two places of the line: it closes up to the one that just went on.
                 near_s = 2.0 * links.spacing_m[station] * links.free_time_s[station] / links.length_m[station]
-                if first >= 0 and state.ready_s[first] <= now_s + near_s:
+                if nearest < n_trucks and state.ready_s[nearest] <= now_s + near_s:
                     stack[depth] = station
                     depth += 1
                     goes_on = True
             elif all_stand:
                 # Trucks that want to enter here but find no place: they stand where the road begins.
-                truck = state.head[station]
-                while truck >= 0:
+                truck = first(state, station)
+                while truck < n_trucks:
                     total += state.destination[truck] == gate
                     truck = state.following[truck]
         if goes_on and not all_stand:
             # Those that have just moved up between two standing parts belong to the queue.
             truck = moving
-            while truck >= 0:
+            while truck < n_trucks:
                 total += state.destination[truck] == gate
                 truck = state.following[truck]
     return total, max(tail_km, nearest_km)

@@ -10,8 +10,9 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from routing.arrays import N_BALANCE, NEVER, FleetArrays, FloatArray, GateArrays, IntArray, LinkArrays
+from routing.arrays import N_BALANCE, NEVER, FleetArrays, FloatArray, GateArrays, IntArray, LinkArrays, NumberArray
 from routing.compiling import rule
 
 
@@ -22,22 +23,23 @@ class State(NamedTuple):
     key_bits: IntArray
     """`key` as integers, in the same memory: the bits of numbers that are not negative are ordered as they are
     (IEEE 754), and integers are compared in a quarter of the time."""
-    tree: IntArray
-    head: IntArray
-    tail: IntArray
-    following: IntArray
-    preceding: IntArray
+    tree: NumberArray
+    following: NumberArray
+    """[truck, then link and source] the truck behind each, and after the last the number of its line, which is that of
+    its station after all trucks: circular lists (D. E. Knuth, The Art of Computer Programming 1, 2.2.5)."""
+    preceding: NumberArray
+    """The truck ahead of each, and before the first its line."""
     waiting: IntArray
     entered: IntArray
     left: IntArray
-    entered_place: IntArray
+    entered_place: NumberArray
     """[link] `entered` modulo its storage, where its ring holds when the truck left that makes place for the next."""
-    left_place: IntArray
+    left_place: NumberArray
     """[link] `left` modulo its storage, where its ring takes when the next truck leaves."""
     due_until_s: FloatArray
     """[link] the time of the last sample at which its trucks were counted that were due at its end."""
-    due_last: IntArray
-    """[link] the last of those that are still there, -1 = none is."""
+    due_last: NumberArray
+    """[link] the last of those that are still there; the link's line: none is."""
     due_veh: IntArray
     """[link] how many of them are still there."""
     due_bound_veh: IntArray
@@ -46,10 +48,11 @@ class State(NamedTuple):
     last_exit_s: FloatArray
     ring_s: FloatArray
     ready_s: FloatArray
+    """[truck, then link and source] of a truck, when it would reach the end freely; of a line before all trucks."""
     tag: FloatArray
     virtual: FloatArray
-    destination: IntArray
-    hold_link: IntArray
+    destination: NumberArray
+    hold_link: NDArray[np.int32]
     lane_truck: IntArray
     lane_end_s: FloatArray
     lane_blocked: IntArray
@@ -75,6 +78,19 @@ class State(NamedTuple):
     balance: IntArray
     """[5] by `Balance`."""
     stack: IntArray
+
+
+@rule
+def line_of(state: State, station: int) -> int:
+    """The number of a link's or source's line, which stands before its first truck and behind its last."""
+    return np.uint32(state.destination.size + station)  # type: ignore[return-value]
+
+
+@rule
+def first(state: State, station: int) -> int:
+    """The first truck of a link or source; where nobody is, no truck's number but a line's."""
+    truck: int = state.following[line_of(state, station)]
+    return truck
 
 
 @rule
@@ -132,10 +148,10 @@ def pop(keys: FloatArray, items: IntArray, size: int) -> None:
 
 
 @cache
-def _blank_tree(stations: int) -> IntArray:
+def _blank_tree(stations: int) -> NumberArray:
     """The winner tree of stations without an event; leaves beyond them point at one that never has any."""
     leaves = 1 << stations.bit_length()
-    tree = np.zeros(2 * leaves, np.int64)
+    tree = np.zeros(2 * leaves, np.uint32)
     tree[leaves:] = np.minimum(np.arange(leaves), stations)
     while leaves > 1:
         leaves //= 2
@@ -150,19 +166,21 @@ def blank_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays) -> Sta
     lanes = int(gates.entrance_lanes.max(initial=1))
     crosses = fleet.gate >= 0
     max_stays = int(np.bincount(fleet.gate[crosses]).max(initial=1))
-    following, preceding, later_link = np.full((3, n_trucks), -1, np.int64)
+    later_link = np.full(n_trucks, -1, np.int64)
+    following, preceding = np.empty((2, n_trucks + 2 * n_links), np.uint32)
+    following[n_trucks:] = preceding[n_trucks:] = np.arange(n_trucks, n_trucks + 2 * n_links)
+    ready_s = np.full(n_trucks + 2 * n_links, -NEVER)
+    ready_s[:n_trucks] = fleet.ready_s
     waiting = np.zeros(2 * n_links, np.int64)
-    entered, left, entered_place, left_place = np.zeros((4, n_links), np.int64)
+    entered, left = np.zeros((2, n_links), np.int64)
+    entered_place, left_place = np.zeros((2, n_links), np.uint32)
     last_entry_s, last_exit_s = np.full((2, n_links), -NEVER)
-    head, tail = np.full((2, 2 * n_links), -1, np.int64)
     tag, virtual = np.zeros((2, 2 * n_links))
     key = np.full(stations + 1, NEVER)
     return State(
         key=key,
         key_bits=key.view(np.int64),
         tree=_blank_tree(stations).copy(),
-        head=head,
-        tail=tail,
         following=following,
         preceding=preceding,
         waiting=waiting,
@@ -171,17 +189,17 @@ def blank_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays) -> Sta
         entered_place=entered_place,
         left_place=left_place,
         due_until_s=np.full(n_links, -NEVER),
-        due_last=np.full(n_links, -1, np.int64),
+        due_last=np.arange(n_trucks, n_trucks + n_links, dtype=np.uint32),
         due_veh=np.zeros(n_links, np.int64),
         due_bound_veh=np.zeros(links.next_hop.shape, np.int64),
         last_entry_s=last_entry_s,
         last_exit_s=last_exit_s,
         ring_s=np.empty(links.ring_start[n_links]),
-        ready_s=fleet.ready_s.copy(),
+        ready_s=ready_s,
         tag=tag,
         virtual=virtual[:n_links],
-        destination=np.where(crosses, fleet.gate, fleet.way_out),
-        hold_link=fleet.hold_link.copy(),
+        destination=np.where(crosses, fleet.gate, fleet.way_out).astype(np.uint32),
+        hold_link=fleet.hold_link.astype(np.int32),
         lane_truck=np.full((n_gates, lanes), -1, np.int64),
         lane_end_s=np.zeros((n_gates, lanes)),
         lane_blocked=np.zeros((n_gates, lanes), np.int64),

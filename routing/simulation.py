@@ -123,12 +123,12 @@ def link_arrays(
         spacing_m=spacing,
         headway_s=network.headway_s,
         storage_veh=storage,
-        ring_start=ring_start,
+        ring_start=ring_start.astype(np.uint32),
         closed_from_s=closed_from,
         closed_to_s=closed_to,
         priority=network.priority,
-        feeder_start=network.feeder_start,
-        feeder=network.feeder,
+        feeder_start=network.feeder_start.astype(np.uint32),
+        feeder=network.feeder.astype(np.uint32),
         next_hop=network.next_hop,
     )
 
