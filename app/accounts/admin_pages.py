@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.accounts import service, store
+from app.accounts import service, store, tax_numbers
 from app.accounts.authorisation import acting, allow
 from app.accounts.tables import ORGANISATION_KINDS
 from app.platform.actions import ActionContext
@@ -94,8 +94,22 @@ def list_organisations(request: Request, session: SessionDep, _principal: Reader
 
 @router.post("/admin/organisations")
 def create_organisation(
-    action: WriterAction, name: Annotated[str, Form(max_length=200)], kind: Annotated[str, Form()]
+    action: WriterAction,
+    name: Annotated[str, Form(max_length=200)],
+    kind: Annotated[str, Form()],
+    tax_number: Annotated[str, Form(max_length=40)] = "",
 ) -> Response:
     """Make an organisation."""
-    service.create_organisation(action, name=name, kind=kind)
+    service.create_organisation(action, name=name, kind=kind, tax_number=tax_number)
+    return RedirectResponse("/admin/organisations", 303)
+
+
+@router.post("/admin/organisations/{organisation_id}/tax-number")
+def set_tax_number(
+    action: WriterAction,
+    organisation_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    tax_number: Annotated[str, Form(max_length=40)] = "",
+) -> Response:
+    """Set the tax number of an organisation, or clear it."""
+    tax_numbers.set_tax_number(action, organisation_id, tax_number)
     return RedirectResponse("/admin/organisations", 303)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.accounts import service, store
+from app.accounts import service, store, tax_numbers
 from app.accounts.authorisation import acting, allow
 from app.platform.actions import ActionContext
 from app.platform.dependencies import SessionDep
@@ -23,6 +23,7 @@ class NewOrganisation(BaseModel):
 
     name: str = Field(min_length=1, max_length=200, examples=["Công ty TNHH Xuất nhập khẩu Lạng Sơn"])
     kind: str = Field(description="authority, enterprise, customs_agent or yard", examples=["enterprise"])
+    tax_number: str = Field("", max_length=40, description="Ten digits, of a branch thirteen.", examples=["0100109106"])
 
 
 class OrganisationRecord(NewOrganisation):
@@ -35,11 +36,13 @@ class OrganisationRecord(NewOrganisation):
 
 
 class Authorisation(BaseModel):
-    """Whether customs recognise an organisation as an authorised economic operator."""
+    """Whether customs recognise an organisation as an authorised economic operator, and its tax number; what is left
+    out stays."""
 
     model_config = ConfigDict(extra="forbid")
 
-    is_authorised_operator: bool
+    is_authorised_operator: bool | None = None
+    tax_number: str | None = Field(None, max_length=40)
 
 
 @router.get("", summary="All organisations")
@@ -55,17 +58,23 @@ def create_organisation(
     body: NewOrganisation, action: Annotated[ActionContext, Depends(acting("accounts.write"))]
 ) -> OrganisationRecord:
     """Make an organisation that accounts, vehicles and trips can belong to."""
-    organisation = service.create_organisation(action, name=body.name, kind=body.kind)
+    organisation = service.create_organisation(action, name=body.name, kind=body.kind, tax_number=body.tax_number)
     return OrganisationRecord.model_validate(organisation)
 
 
-@router.patch("/{organisation_id}", summary="Authorised economic operator or not", responses=problems(404))
+@router.patch(
+    "/{organisation_id}", summary="Authorised economic operator or not, tax number", responses=problems(404, 409)
+)
 def authorise_organisation(
     organisation_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
     body: Authorisation,
+    session: SessionDep,
     action: Annotated[ActionContext, Depends(acting("accounts.write"))],
 ) -> OrganisationRecord:
-    """Note that customs recognise an organisation as an authorised economic operator: its trucks go first."""
-    is_authorised = body.is_authorised_operator
-    organisation = service.set_authorised(action, organisation_id, is_authorised=is_authorised)
-    return OrganisationRecord.model_validate(organisation)
+    """Note that customs recognise an organisation as an authorised economic operator: its trucks go first; or its tax
+    number."""
+    if body.is_authorised_operator is not None:
+        service.set_authorised(action, organisation_id, is_authorised=body.is_authorised_operator)
+    if body.tax_number is not None:
+        tax_numbers.set_tax_number(action, organisation_id, body.tax_number)
+    return OrganisationRecord.model_validate(service.get_organisation(session, organisation_id))

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.accounts import passwords, persons, store
+from app.accounts import passwords, persons, store, tax_numbers
 from app.accounts.passwords import check_password
 from app.accounts.sessions import find_acting as find_acting
 from app.accounts.sessions import hash_secret
@@ -22,6 +22,7 @@ from app.accounts.store import delete_expired_sessions as delete_expired_session
 from app.accounts.store import find_account_by_name as find_account_by_name
 from app.accounts.store import find_organisation as find_organisation
 from app.accounts.store import find_organisation_by_name as find_organisation_by_name
+from app.accounts.store import find_organisation_by_tax_number as find_organisation_by_tax_number
 from app.accounts.store import get_account as get_account
 from app.accounts.store import list_yard_companies as list_yard_companies
 from app.accounts.tables import LOCALES, ORGANISATION_KINDS
@@ -320,24 +321,33 @@ def short_of(row: SessionRow) -> str:
     return row.session_hash.hex()[:16]
 
 
-def create_organisation(action: ActionContext, *, name: str, kind: str) -> Organisation:
+def create_organisation(action: ActionContext, *, name: str, kind: str, tax_number: str = "") -> Organisation:
     """Make an organisation of `kind` authority, enterprise, customs_agent or yard.
 
     Raises
     ------
     InvalidInputError, ConflictError
-        If a value cannot be accepted, or the name is taken.
+        If a value cannot be accepted, or the name or the tax number is taken.
     """
     name = name.strip()
     if not name:
         raise InvalidInputError("An organisation needs a name.", field="name")
     if store.find_organisation_by_name(action.session, name) is not None:
         raise ConflictError("There is already an organisation {value}.", field="name", value=name)
-    organisation = Organisation(name=name, kind=_one_of(kind, ORGANISATION_KINDS, "kind"))
+    number = tax_numbers.free_tax_number(action.session, tax_number, None)
+    organisation = Organisation(name=name, kind=_one_of(kind, ORGANISATION_KINDS, "kind"), tax_number=number)
     action.session.add(organisation)
     action.session.flush()
-    after = {"name": organisation.name, "kind": organisation.kind}
+    after = {"name": organisation.name, "kind": organisation.kind, "tax_number": number}
     action.record("organisations.create", "organisation", organisation.organisation_id, None, after)
+    return organisation
+
+
+def get_organisation(session: Session, organisation_id: int) -> Organisation:
+    """An organisation by its number; raises NotFoundError."""
+    organisation = store.find_organisation(session, organisation_id)
+    if organisation is None:
+        raise NotFoundError("There is no organisation {organisation_id}.", organisation_id=organisation_id)
     return organisation
 
 
@@ -349,9 +359,7 @@ def set_authorised(action: ActionContext, organisation_id: int, *, is_authorised
     NotFoundError
         If there is no such organisation.
     """
-    organisation = store.find_organisation(action.session, organisation_id)
-    if organisation is None:
-        raise NotFoundError("There is no organisation {organisation_id}.", organisation_id=organisation_id)
+    organisation = get_organisation(action.session, organisation_id)
     if organisation.is_authorised_operator != is_authorised:
         before = {"is_authorised_operator": organisation.is_authorised_operator}
         organisation.is_authorised_operator = is_authorised

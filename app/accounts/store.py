@@ -274,6 +274,11 @@ def find_organisation_by_name(session: Session, name: str) -> Organisation | Non
     return session.scalars(select(Organisation).where(Organisation.name == name)).one_or_none()
 
 
+def find_organisation_by_tax_number(session: Session, tax_number: str) -> Organisation | None:
+    """An organisation by its tax number in usual form."""
+    return session.scalars(select(Organisation).where(Organisation.tax_number == tax_number)).one_or_none()
+
+
 def list_organisations(session: Session) -> Sequence[Organisation]:
     """All organisations by name."""
     return session.scalars(select(Organisation).order_by(Organisation.name)).all()

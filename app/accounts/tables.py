@@ -20,13 +20,19 @@ class Organisation(Base):
     """A company or an authority that accounts, vehicles and trips belong to."""
 
     __tablename__ = "organisation"
-    __table_args__ = (CheckConstraint(one_of("kind", ORGANISATION_KINDS), name="kind"), {"schema": "app"})
+    __table_args__ = (
+        CheckConstraint(one_of("kind", ORGANISATION_KINDS), name="kind"),
+        Index("uq_organisation_tax_number", "tax_number", unique=True, postgresql_where=text("tax_number <> ''")),
+        {"schema": "app"},
+    )
 
     organisation_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]
     is_authorised_operator: Mapped[bool] = mapped_column(server_default=text("false"))
     """Recognised by customs as an authorised economic operator."""
+    tax_number: Mapped[str] = mapped_column(server_default="")
+    """In its usual form (`app.accounts.tax_number`); empty: not known."""
 
 
 class PowerOfAttorney(Base):

@@ -191,6 +191,7 @@ VERBS: Final[Mapping[str, str]] = {
     "send_away": N_("sent away"),
     "send_on": N_("sent on"),
     "set_person": N_("put to a person"),
+    "set_tax_number": N_("tax number set"),
     "set_speed_unit": N_("unit of speed set"),
     "setting": N_("changed"),
     "settle": N_("settled"),

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import service as accounts
 from app.accounts.store import find_company
+from app.accounts.tax_numbers import find_by_tax_number
 from app.declarations import hs, prefilled_store, service
 from app.declarations.differences import Difference, differences
 from app.declarations.form import Form
@@ -236,11 +237,15 @@ def _empty(now: datetime) -> JsonObject:
 
 
 def _organisation_for(session: Session, prefill: Prefill) -> int | None:
-    """Whose goods these are: as the last time for this consignee, else the one enterprise of its name."""
+    """Whose goods these are: as the last time for this consignee, else the enterprise of its tax number, else the only
+    one of its name."""
     if prefill.consignee_number:
         known = prefilled_store.organisation_of_consignee(session, prefill.consignee_number)
         if known is not None:
             return known
+        owner = find_by_tax_number(session, prefill.consignee_number)
+        if owner is not None:
+            return owner.organisation_id
     found = find_company(session, prefill.consignee) if prefill.consignee else ()
     return found[0].organisation_id if len(found) == 1 else None
 

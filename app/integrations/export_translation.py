@@ -45,6 +45,7 @@ class ExportedTrip:
     function: str
     issued_at: datetime
     exporter: str
+    exporter_number: str
     gate_id: str
     planned_arrival: datetime
 
@@ -67,7 +68,7 @@ def to_message(form: Form, trip: ExportedTrip, table: FormTable) -> DeclarationM
         planned_arrival=trip.planned_arrival.replace(microsecond=0),
         trailer=_means(trailer),
         exit_office=table.code_of("gate", trip.gate_id) or trip.gate_id[:17],
-        exporter=Party(name=trip.exporter[:256], country=HERE),
+        exporter=Party(name=trip.exporter[:256], number=trip.exporter_number, country=HERE),
         in_container=form.container not in ("", "none"),
         containers=_containers(form, table),
         destination=THERE,

@@ -125,6 +125,7 @@ def _say(
         function=ORIGINAL if last is None or is_first else function,
         issued_at=now,
         exporter="" if exporter is None else exporter.name,
+        exporter_number="" if exporter is None else exporter.tax_number,
         gate_id=trip.gate_id,
         planned_arrival=trip.planned_arrival,
     )

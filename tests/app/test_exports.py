@@ -218,7 +218,9 @@ def test_goods_go_through_the_message_as_they_were_declared(runtime: Runtime) ->
             Line("0714.10", "Sắn lát", "", 12.0, "tonne", 12000.0, 12000.0, None, "bulk"),
         ),
     )
-    trip = ExportedTrip("VN-1", 1, "original", runtime.clock.now(), CONSIGNEE, "tan-thanh", runtime.clock.now())
+    trip = ExportedTrip(
+        "VN-1", 1, "original", runtime.clock.now(), CONSIGNEE, "0100109106", "tan-thanh", runtime.clock.now()
+    )
     record = to_message(form, trip, load())
     assert [seal.number for seal in record.containers[0].seals] == ["VN1", "VN2", "VN3"]
     assert record.trailer.country == "VN"
