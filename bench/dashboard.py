@@ -220,7 +220,9 @@ def _page(base_url: str, password: str, feeder: Feeder, minutes: float | None) -
     """The page in a browser: time to the map, then frames while nothing and while everything moves."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page = browser.new_page(
+            viewport={"width": 1440, "height": 900}, bypass_csp=True
+        )  # what is waited for is evaluated
         page.goto(f"{base_url}/signin?next=/police")
         page.fill("[name=username]", "officer")
         page.fill("[name=password]", password)
