@@ -15,7 +15,7 @@ from app.gates.profile import default_profiles
 from app.gates.service import publish_simulated
 from app.platform.runtime import Runtime
 from capacity.vocabulary import ZoneKind
-from tests.app.booking import HERE, Desk
+from tests.app.booking import HERE, PLATE, THERE, Desk
 from tests.app.declaring import declaration_body, declaration_line
 from tests.app.test_diverting import on_the_road
 
@@ -163,10 +163,17 @@ def test_dangerous_goods_are_booked_and_planned_to_places_of_their_own_and_offic
     assert "UN 1203, class 3" in " ".join(sheet.split())
     assert "Flammable liquids" in sheet
     with desk.runtime.sessions.begin() as session:
-        values = default_profiles(desk.runtime.corridor)[HERE].values()
-        assert publish_simulated(
-            session, HERE, values.model_copy(update={"hazards": ("9",)}), now=desk.runtime.clock.now()
-        )
+        for gate_id in (HERE, THERE):
+            values = default_profiles(desk.runtime.corridor)[gate_id].values().model_copy(update={"hazards": ("9",)})
+            assert publish_simulated(session, gate_id, values, now=desk.runtime.clock.now())
+    order = {
+        "kind": "divert",
+        "selection": {"gate_id": HERE},
+        "parameters": {"gate_id": THERE, "reason": "shorter_wait"},
+        "valid_to": desk.hour(2).isoformat(),
+    }
+    diverted = desk.gate.sign_in("traffic_police").post("/api/v1/orders/preview", json=order)
+    assert (diverted.status_code, PLATE in diverted.json()["detail"]) == (422, True)
     body = declaration_body(desk.hour(5), plate="29C-900.01", lines=[petrol])
     refused = desk.enterprise.post("/api/v1/declarations", json={**body, "submit": True})
     assert refused.status_code == 422
