@@ -13,13 +13,15 @@ from typing import Any, Final
 
 import numpy as np
 
+from app.yards.plan import DRAWN_DAYS, REPLAN_BUDGET_S
 from bench.yard_days.days import DAYS, draw_document
-from bench.yard_days.playing import OnTheRoad, play_day
+from bench.yard_days.playing import LATENESS_SD_S, SHOW_UP, OnTheRoad, play_day
 from bench.yard_days.reads import CAPACITY_VEH, play_month
 from bench.yard_days.rules import first_come, greedy, nearest_yard
 from capacity.compiling import compile_document
 from capacity.plan import YardPlan, make_plan
 from capacity.problem import YardProblem
+from capacity.scenarios import ArrivalError, DrawnDay, hedge, play
 
 JAM: Final = "december_2021"
 RULES: Final = {"first_come": first_come, "nearest_yard": nearest_yard, "greedy": greedy}
@@ -27,6 +29,7 @@ MOVED_SHARE: Final = 0.02
 """Share of the trucks whose arrival another minute moves, by `MOVED_S`."""
 MOVED_S: Final = 1200.0
 HOUR_S: Final = 3600.0
+FRESH_DAYS: Final = 30
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,38 @@ def a_minute_later(problem: YardProblem, plan: YardPlan, rng: np.random.Generato
     )
 
 
+@dataclass(frozen=True)
+class Hedged:
+    """The plan that the platform would take, by days drawn, and what it costs on other days against the plain plan."""
+
+    plan: YardPlan
+    reserve_share: float
+    tried: int
+    wall_s: float
+    cost_ratio: float
+
+    @classmethod
+    def of(cls, problem: YardProblem, plain: YardPlan, seed: int) -> Hedged:
+        """Hedge as the minute does, and play both plans on days that it has not seen."""
+        N = len(problem.truck_ids)
+        error = ArrivalError(np.full(N, LATENESS_SD_S), np.full(N, 1.0 - SHOW_UP))
+        began = time.perf_counter()
+        found = hedge(problem, error, count=DRAWN_DAYS, seed=seed, budget_s=REPLAN_BUDGET_S)
+        wall_s = time.perf_counter() - began
+        rng = np.random.default_rng(seed + 1000)
+        days = [DrawnDay.draw(error, rng) for _ in range(FRESH_DAYS)]
+        cost = [np.mean([play(problem, plan, day).cost for day in days]) for plan in (found.plan, plain)]
+        return cls(found.plan, found.reserve_share, found.tried, wall_s, float(cost[0] / max(cost[1], 1e-9)))
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        return (
+            f"hedged: {self.tried} plans tried in {self.wall_s:.1f} s, {self.reserve_share:.0%} of the places held "
+            f"back, {self.cost_ratio:.3f} of the plain plan's cost on {FRESH_DAYS} other days"
+        )
+
+
 def run(seed: int = 1) -> dict[str, Any]:
     """Plan each day, plan it again, and compare."""
     rng = np.random.default_rng(seed)
@@ -88,6 +123,7 @@ def run(seed: int = 1) -> dict[str, Any]:
     again: dict[str, Timed] = {}
     moved: dict[str, float] = {}
     played: dict[str, dict[str, OnTheRoad]] = {}
+    hedges: dict[str, Hedged] = {}
     for name, day in DAYS.items():
         document = draw_document(name, seed)
         compiled = compile_document(document)
@@ -99,11 +135,15 @@ def run(seed: int = 1) -> dict[str, Any]:
         placed = (settled.plan.yard >= 0) & (again[name].plan.yard >= 0)
         changed = placed & (settled.plan.yard != again[name].plan.yard)
         moved[name] = float(changed.sum() / max(placed.sum(), 1))
+        hedges[name] = Hedged.of(problem, first[name].plan, seed)
+        print(f"  {name:<14} {hedges[name].told}", flush=True)
         judged = {"plan": Judged.of(problem, first[name].plan)}
         judged |= {rule: Judged.of(problem, make(problem)) for rule, make in RULES.items()}
         days[name] = judged
         if not day.lost:  # the engine's yards keep their places all day
             played[name] = play_day(name, document, compiled, first[name].plan, seed)
+            hedged_plan = hedges[name].plan
+            played[name]["hedged"] = play_day(name, document, compiled, hedged_plan, seed)["plan"]
             for rule, road in played[name].items():
                 print(
                     f"  {name:<14} {rule:<13} played through the traffic engine: in queues on the road "
@@ -125,6 +165,8 @@ def run(seed: int = 1) -> dict[str, Any]:
             for name, rules in played.items()
             for rule, road in rules.items()
         },
+        "hedged_cost_ratio": max(each.cost_ratio for each in hedges.values()),
+        "hedge_s": max(each.wall_s for each in hedges.values()),
         "occupancy_error": float(error.mean()),
         "occupancy_error_95": float(np.quantile(error, 0.95)),
         "occupancy_error_list": float(np.abs(month.list_error_veh).mean() / CAPACITY_VEH),

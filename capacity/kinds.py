@@ -8,7 +8,7 @@ are taken. A yard without zones has places that are good for all.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from capacity.vocabulary import ZoneKind
@@ -28,8 +28,13 @@ MAY_USE: Final[Mapping[ZoneKind, frozenset[ZoneKind]]] = {
 that how many still fit follows from sums alone (Hall 1935, doi:10.1112/jlms/s1-10.37.26)."""
 
 
-def kind_needed(*, live_animals: bool, chilled: bool, transshipment: bool, forty_foot: bool) -> ZoneKind:
-    """The kind of place that a truck needs by what is declared of it; goods that die or spoil come first."""
+def kind_needed(
+    *, live_animals: bool, chilled: bool, transshipment: bool, forty_foot: bool, dangerous: bool = False
+) -> ZoneKind:
+    """The kind of place that a truck needs by what is declared of it: what is a danger to others comes first, then what
+    dies or spoils."""
+    if dangerous:
+        return K.DANGEROUS
     if live_animals:
         return K.LIVESTOCK
     if chilled:
@@ -39,12 +44,30 @@ def kind_needed(*, live_animals: bool, chilled: bool, transshipment: bool, forty
     return K.FORTY_FOOT if forty_foot else K.STANDARD
 
 
-def may_use(need: ZoneKind, places: Mapping[ZoneKind, int]) -> frozenset[ZoneKind]:
+def may_use(need: ZoneKind, places: Collection[ZoneKind]) -> frozenset[ZoneKind]:
     """The kinds on which a truck may stand in a yard with such places; where no 40-foot ones are set apart, its
     standard ones are long enough."""
     if need is K.FORTY_FOOT and K.FORTY_FOOT not in places:
         return MAY_USE[K.STANDARD]
     return MAY_USE[need]
+
+
+def may_stand_on(need: ZoneKind, yards: Iterable[Collection[ZoneKind]]) -> list[frozenset[ZoneKind]]:
+    """The kinds on which a truck that has no booking may stand in each of some yards, by the kinds of place that they
+    have, none where a yard has no zones.
+
+    A refrigerated truck has a generator of its own: where none of them has plugs, it stands as a standard one does.
+    """
+    known = list(yards)
+    found = [may_use(need, kinds) for kinds in known]
+    if need is K.REEFER and all(kinds and own.isdisjoint(kinds) for own, kinds in zip(found, known, strict=True)):
+        return [may_use(K.STANDARD, kinds) for kinds in known]
+    return found
+
+
+def preference(need: ZoneKind, kind: ZoneKind) -> int:
+    """How a truck that needs a kind of place likes another, 0 the best: its own first, then in the order of kinds."""
+    return 0 if kind is need else 1 + list(K).index(kind)
 
 
 def left_for(need: ZoneKind, places: Mapping[ZoneKind, int], taken: Mapping[ZoneKind, int]) -> int:

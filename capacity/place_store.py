@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Integer, ScalarSelect, cast, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from capacity.records import ReasonRecord
 from capacity.tables import AssignmentRow, PlanRow
+
+NO_ZONE: Final[Mapping[str, None]] = {"zone_id": None, "place_kind": None}
+"""In which zone a place is that was moved, the next plan says."""
 
 
 def move_place(session: Session, trip_id: int, yard_id: str, free_veh: int) -> bool:
@@ -17,7 +22,7 @@ def move_place(session: Session, trip_id: int, yard_id: str, free_veh: int) -> b
     query = (
         update(AssignmentRow)
         .where(AssignmentRow.trip_id == trip_id, AssignmentRow.plan_id == _newest_plan())
-        .values(yard_id=yard_id, place_free_at=AssignmentRow.arrive_at, wait_s=0, reason=reason)
+        .values(yard_id=yard_id, place_free_at=AssignmentRow.arrive_at, wait_s=0, reason=reason, **NO_ZONE)
         .returning(AssignmentRow.trip_id)
     )
     return session.scalars(query.execution_options(synchronize_session=False)).one_or_none() is not None
@@ -37,6 +42,7 @@ def rebook(session: Session, trip_id: int, yard_id: str, starts_at: datetime) ->
             place_free_at=place_free_at,
             wait_s=wait_s,
             reason=func.jsonb_build_object("code", "booked", "wait_s", wait_s, "until", until),
+            **NO_ZONE,
         )
         .returning(AssignmentRow.trip_id)
     )

@@ -84,7 +84,9 @@ class YardProblem:
     that the last plan gave; `opens` (Y, T), whether a yard takes trucks in a step; `convoy` (N,), trucks with the
     same number of 0 or more get places in one yard and step; `waiting`, where trucks wait; `shared`, limits that
     yards share; `cleared_veh` (G, T), how many trucks each gate can let out of its yards from the beginning to the
-    start of each step: however short their stays, no more leave.
+    start of each step: however short their stays, no more leave; `site` (Y,), rows with the same number are zones of
+    one yard; `held_back_veh` (Y, T), places beside `capacity_veh` that are kept for who comes sooner or stays longer
+    than expected.
 
     Raises
     ------
@@ -117,6 +119,8 @@ class YardProblem:
     waiting: WaitingSpace | None = None
     shared: SharedLimit | None = None
     cleared_veh: Floats | None = None
+    site: Ints | None = None
+    held_back_veh: Floats | None = None
 
     def __post_init__(self) -> None:
         N, (Y, T) = len(self.truck_ids), self.capacity_veh.shape
@@ -140,6 +144,8 @@ class YardProblem:
             ("opens", (Y, T)),
             ("convoy", (N,)),
             ("cleared_veh", (G, T)),
+            ("site", (Y,)),
+            ("held_back_veh", (Y, T)),
         )
         for name, shape in own:
             self._require_shape(name, getattr(self, name), shape)
@@ -178,6 +184,10 @@ class YardProblem:
     def stay_classes(self) -> Ints:
         """The class of stay of each truck, shape (N,)."""
         return np.zeros(len(self.truck_ids), np.int64) if self.stay_class is None else self.stay_class
+
+    def sites(self) -> Ints:
+        """The yard that each row is a zone of, shape (Y,); each row its own where nothing is said."""
+        return np.arange(len(self.yard_ids)) if self.site is None else self.site
 
     def is_open(self) -> Bools:
         """Whether a yard takes trucks in a step, shape (Y, T)."""

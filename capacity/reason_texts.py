@@ -23,13 +23,20 @@ SENTENCES: Final[Mapping[str, str]] = {
     "other_gate_sooner": N_("The line of trucks at that gate is shorter; you are expected to be through sooner."),
     "wait_for_place": N_("It is expected to be full from when you arrive until then."),
     "wait_for_entry": N_("There are places, but its entrance takes no more trucks until then."),
+    "wait_for_held": N_(
+        "Until then its last places ({held}) are kept for trucks that come sooner or stay longer than expected."
+    ),
     "wait_turn": N_("Until then its places and its entrance are taken."),
     "wait_for_room": N_("Until then it has no place for as long as you stay."),
     "closed": N_("It is closed when you arrive, and opens before then."),
     "perishable_first": N_("{perishable} trucks with perishable goods that come after you go in first."),
     "no_yard": N_("No yard can be reached from here."),
+    "no_kind": N_("No yard that can be reached from here has places of the kind that the truck needs."),
     "no_opening": N_("No yard that suits you opens until {until}."),
     "no_place": N_("All places that suit you are expected to be taken until {until}."),
+    "no_held": N_(
+        "Until {until} the last places that suit you are kept for trucks that come sooner or stay longer than expected."
+    ),
     "no_entry": N_("There are places, but the entrances take no more trucks until {until}."),
     "no_turn": N_("Until {until} the places and entrances that suit you are taken by trucks that go in before you."),
 }
@@ -42,7 +49,9 @@ def say_reason(code: str, values: Mapping[str, Any], until: str, translate: Call
     template = SENTENCES[code]
     if code == "free_on_arrival" and not free:
         template = SENTENCES["kept"]
-    said = translate(template).format(free=free, perishable=values.get("perishable_veh"), until=until)
+    said = translate(template).format(
+        free=free, perishable=values.get("perishable_veh"), until=until, held=values.get("held_veh")
+    )
     if code.startswith("wait_") and before:
         said += " " + translate(BEFORE).format(before=before)
     return said

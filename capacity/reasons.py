@@ -45,6 +45,8 @@ class _Explanation:
     """Places that nobody is expected in."""
     is_open: Bools
     is_full: Bools
+    is_held: Bools
+    """Whether it is full only because places are held back."""
     is_entrance_taken: Bools
     fits: Bools
     """Whether one more truck could come in and stay as long as the longest."""
@@ -62,7 +64,9 @@ class _Explanation:
         is_open = problem.is_open()
         fits = ~short.any(axis=2) & ~taken & is_open
         arrival = problem.arrival_steps()
-        return cls(problem, yard, step, arrival, spare, is_open, spare < 1.0 - EXACT, taken, np.asarray(fits))
+        full = spare < 1.0 - EXACT
+        held = np.zeros_like(full) if problem.held_back_veh is None else full & (spare + problem.held_back_veh >= 1.0)
+        return cls(problem, yard, step, arrival, spare, is_open, full, held, taken, np.asarray(fits))
 
     def reason(self, i: int) -> Reason:
         problem, j, t = self.problem, int(self.yard[i]), int(self.step[i])
@@ -93,6 +97,8 @@ class _Explanation:
         values = {"until_s": T * self.problem.step_s}
         if not there.any():
             return Reason("no_opening", values)
+        if self.is_held[yards][there].any():
+            return Reason("no_held", values)
         if self.is_full[yards][there].all():
             return Reason("no_place", values)
         if self.is_entrance_taken[yards][there & ~self.is_full[yards]].all():
@@ -112,6 +118,10 @@ class _Explanation:
         taken = self.is_entrance_taken[j, came:t]
         if not is_open.any():
             return Reason("closed", values)
+        held_back = self.problem.held_back_veh
+        if held_back is not None and self.is_held[j, came:t][is_open].any():
+            values["held_veh"] = int(np.ceil(held_back[j, came:t].max()))
+            return Reason("wait_for_held", values)
         if full[is_open].all():
             return Reason("wait_for_place", values)
         if (taken & ~full)[is_open].all():
@@ -128,11 +138,11 @@ class _Explanation:
 
     def alternative(self, i: int) -> ReasonValues:
         """The best other yard, and how much later (s) it would have a place; none within the horizon is `None`."""
-        problem, j = self.problem, int(self.yard[i])
+        problem, j, sites = self.problem, int(self.yard[i]), self.problem.sites()
         own_s = max(self.step[i] * problem.step_s, float(problem.arrive_s[i, j]))
         best: tuple[float, int] | None = None
         for other in np.flatnonzero(self.arrival[i] < problem.steps):
-            if other == j:
+            if sites[other] == sites[j]:
                 continue
             came = int(self.arrival[i, other])
             open_steps = np.flatnonzero(self.fits[other, came:])

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NotRequired, TypedDict
 
+from capacity.vocabulary import ZoneKind
+
 
 @dataclass(frozen=True)
 class Yard:
@@ -41,6 +43,7 @@ class ReasonValues(TypedDict, total=False):
     perishable_veh: int
     before_veh: int
     free_veh: int
+    held_veh: int
     until_s: float
 
 
@@ -58,7 +61,9 @@ class ReasonRecord(_Code, total=False):
     perishable_veh: int
     before_veh: int
     free_veh: int
+    held_veh: int
     until: str
+    need: ZoneKind
     staging_id: str | None
 
 
@@ -92,7 +97,8 @@ class PlanInSum:
 class Assignment:
     """What the newest plan says about a trip. `yard_id` is empty if there is no place within the horizon.
 
-    `reason` holds `code` and the numbers the interface's sentence needs.
+    `reason` holds `code` and the numbers the interface's sentence needs; `zone_id` and `place_kind`, in which zone of
+    the yard its place is and of what kind, where the yard has zones.
     """
 
     plan_id: int
@@ -104,3 +110,5 @@ class Assignment:
     place_free_at: datetime
     wait_s: int
     reason: ReasonRecord
+    zone_id: str | None = None
+    place_kind: ZoneKind | None = None

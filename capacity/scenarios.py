@@ -10,6 +10,7 @@ Shapiro and T. Homem-de-Mello 2002, doi:10.1137/S1052623499363220, here over one
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -60,11 +61,13 @@ class Played:
 
 @dataclass(frozen=True)
 class HedgedPlan:
-    """The plan that costs least on the days drawn, the share of places it holds back, and how it fared on each day."""
+    """The plan that costs least on the days drawn, the share of places it holds back, how it fared on each day, and how
+    many plans were tried."""
 
     plan: YardPlan
     reserve_share: float
     days: Sequence[Played]
+    tried: int = 1
 
 
 def hedge(
@@ -75,23 +78,37 @@ def hedge(
     seed: int,
     time_limit_s: float = 10.0,
     mip_gap: float = 0.01,
+    budget_s: float = np.inf,
 ) -> HedgedPlan:
-    """The best of plans that hold back `RESERVES`, by `count` days drawn from `seed`."""
+    """The best of plans that hold back `RESERVES`, by `count` days drawn from `seed`.
+
+    Within `budget_s`, as far as can be told beforehand: a plan is not tried if it would end later, should it take as
+    long as the one before. The first is always made, as `make_plan` makes it.
+    """
+    began = time.perf_counter()
     rng = np.random.default_rng(seed)
     drawn = [DrawnDay.draw(error, rng) for _ in range(count)]
     best: HedgedPlan | None = None
-    warm = None
+    warm, count_tried, last = None, 0, began
     for reserve in RESERVES:
-        held = replace(problem, capacity_veh=np.floor(problem.capacity_veh * (1.0 - reserve)))
-        plan = make_plan(
-            held if reserve else problem, time_limit_s=time_limit_s / len(RESERVES), mip_gap=mip_gap, warm=warm
-        )
-        warm = plan.warm
+        now = time.perf_counter()
+        if count_tried and now + (now - last) - began > budget_s:
+            break
+        last = now
+        held = hold_back(problem, reserve) if reserve else problem
+        plan = make_plan(held, time_limit_s=time_limit_s / len(RESERVES), mip_gap=mip_gap, warm=warm)
+        warm, count_tried = plan.warm, count_tried + 1
         tried = HedgedPlan(plan, reserve, [play(problem, plan, day) for day in drawn])
         if best is None or _mean_cost(tried) < _mean_cost(best):
             best = tried
     assert best is not None
-    return best
+    return replace(best, tried=count_tried)
+
+
+def hold_back(problem: YardProblem, share: float) -> YardProblem:
+    """The problem with a share of all places kept, in whole places rounded up."""
+    capacity = np.floor(problem.capacity_veh * (1.0 - share))
+    return replace(problem, capacity_veh=capacity, held_back_veh=problem.capacity_veh - capacity)
 
 
 def _mean_cost(hedged: HedgedPlan) -> float:

@@ -207,6 +207,10 @@ class YardHour:
         more = {"priority": self.load.priority + 1} if is_priority else {"ordinary": self.load.ordinary + 1}
         return replace(self, load=replace(self.load, **more), taken={**self.taken, need: self.taken.get(need, 0) + 1})
 
+    def empty(self) -> YardHour:
+        """The hour as if nobody had a place."""
+        return YardHour(HourLoad(self.load.places), self.kinds)
+
     def without(self, seated: Iterable[Seated]) -> YardHour:
         """The hour as if some trucks had no place."""
         load, taken = self.load, dict(self.taken)

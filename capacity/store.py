@@ -29,6 +29,7 @@ from capacity.tables import (
     YardRow,
     YardStateRow,
 )
+from capacity.vocabulary import ZoneKind
 from capacity.zone_store import places_ahead
 from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
@@ -375,7 +376,8 @@ def save_plan(
     summary: Mapping[str, object],
     assignments: Sequence[Mapping[str, object]],
 ) -> int:
-    """Keep a plan and its assignments (`trip_id vehicle_id yard_id arrive_at place_free_at wait_s reason`); its id."""
+    """Keep a plan and its assignments (`trip_id vehicle_id yard_id arrive_at place_free_at wait_s reason`, in
+    yards with zones `zone_id place_kind`); its id."""
     plan_id = session.execute(
         insert(PlanRow)
         .values(
@@ -410,6 +412,8 @@ def assignments(session: Session, trip_ids: Sequence[int] | None = None) -> dict
             place_free_at=row.place_free_at,
             wait_s=row.wait_s,
             reason=row.reason,
+            zone_id=row.zone_id,
+            place_kind=None if row.place_kind is None else ZoneKind(row.place_kind),
         )
         for row, made_at in session.execute(rows)
     }

@@ -175,6 +175,8 @@ class AssignmentRow(Base):
     place_free_at: Mapped[datetime]
     wait_s: Mapped[int]
     reason: Mapped[ReasonRecord] = mapped_column(JSONB)
+    zone_id: Mapped[str | None]
+    place_kind: Mapped[str | None]
 
 
 class ZoneRow(Base):

@@ -27,12 +27,24 @@ class FreeWindow:
     has_room_before: bool = False
 
 
+MANY_VEH = 1e9
+"""As many as an entrance takes that nothing limits."""
+
+
 class FreePlaces(NamedTuple):
     """For newcomers, shape (Y, T): how many more trucks could go in and get a place, and whether there is room for one
-    whatever the entrance takes."""
+    whatever the entrance takes; `entry_veh`, how many its entrance and its gate still take."""
 
     veh: Ints
     has_room: Bools
+    entry_veh: Ints
+
+    def together(self, rows: Sequence[int]) -> tuple[list[int], list[bool]]:
+        """`veh` and `has_room` of a yard whose zones are some rows: they share its entrance and its gate."""
+        zones = list(rows)
+        veh = np.minimum(self.veh[zones].sum(axis=0), self.entry_veh[zones].max(axis=0, initial=0))
+        has_room = self.has_room[zones].max(axis=0)
+        return [int(each) for each in veh], [bool(each) for each in has_room]
 
 
 def free_places(problem: YardProblem, yard: Ints, step: Ints) -> FreePlaces:
@@ -46,7 +58,10 @@ def free_places(problem: YardProblem, yard: Ints, step: Ints) -> FreePlaces:
     for k, j, t in zip(problem.stay_classes(), yard, step, strict=True):
         if j >= 0:
             room.take(int(k), int(j), int(t), 1)
-    free = FreePlaces(np.zeros(is_open.shape, np.int64), np.zeros(is_open.shape, bool))
+    gate_veh = np.minimum.accumulate(room.gate_veh[:, ::-1], axis=1)[:, ::-1][problem.gate]
+    entry_veh = np.clip(np.minimum(room.intake_veh[problem.entrance], gate_veh) + SLACK, 0.0, MANY_VEH)
+    shape = is_open.shape
+    free = FreePlaces(np.zeros(shape, np.int64), np.zeros(shape, bool), entry_veh.astype(np.int64))
     for j, t in np.argwhere(is_open).tolist():
         free.veh[j, t] = max(0, min(room.fits(k, j, t) for k in classes))
         free.has_room[j, t] = min(room.room_for(k, j, t) for k in classes) >= 1.0 - SLACK

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from capacity.tables import ClosureRow, PriceRow, YardRow, ZonePlacesRow, ZoneRow
 from capacity.vocabulary import PriceUnit, ZoneKind
-from capacity.zones import Closure, PlacesChange, Price, Zone, kinds_at, places_at
+from capacity.zones import Closure, PlacesChange, Price, Zone, ZoneAhead, kinds_at, places_at, zones_at
 from geo.errors import ConflictError, NotFoundError
 from geo.opening_hours import OpeningHours
 
@@ -229,6 +229,24 @@ def kinds_ahead(
         yard_id: [kinds_at(moment, zones=own, closures=closures.get(yard_id, ())) for moment in moments]
         for yard_id, own in zones.items()
     }
+
+
+def zones_ahead(
+    session: Session, now: datetime, step_s: float, steps: int, *, beside: Sequence[Closure] = ()
+) -> dict[str, list[ZoneAhead]]:
+    """The zones of each yard that has any, as `places_ahead`; those that have places at some time."""
+    zones, closures = _by_yard(list_zones(session)), _by_yard([*list_closures(session, now), *beside])
+    moments = [now + timedelta(seconds=step * step_s) for step in range(steps)]
+    found: dict[str, list[ZoneAhead]] = {}
+    for yard_id, own in zones.items():
+        places = [zones_at(moment, zones=own, closures=closures.get(yard_id, ())) for moment in moments]
+        known = {zone_id for each in places for zone_id in each}
+        found[yard_id] = [
+            ZoneAhead(yard_id, zone.zone_id, zone.kind, [each.get(zone.zone_id, 0) for each in places])
+            for zone in own
+            if zone.zone_id in known
+        ]
+    return found
 
 
 def _by_yard(found: Sequence[OfYard]) -> Mapping[str, list[OfYard]]:

@@ -106,32 +106,62 @@ class Closure:
         return self.since <= moment and (self.until is None or moment < self.until)
 
 
+@dataclass(frozen=True)
+class ZoneAhead:
+    """A zone, and how many places it has now and at the start of each step that follows."""
+
+    yard_id: str
+    zone_id: str
+    kind: ZoneKind
+    places_veh: Sequence[int]
+
+    @property
+    def key(self) -> str:
+        """The zone and its yard in one word; no identifier of a zone has a stroke in it."""
+        return f"{self.yard_id}/{self.zone_id}"
+
+
+def yard_of(key: str) -> str:
+    """The yard of `ZoneAhead.key`, or that of a yard that has no zones."""
+    return key.partition("/")[0]
+
+
 def places_at(moment: datetime, *, whole_veh: int, zones: Sequence[Zone], closures: Sequence[Closure]) -> int:
     """Places of a yard at a moment.
 
     Arguments: `whole_veh`, of a yard without zones; `zones` and `closures` of the yard.
     """
-    total = sum(kinds_at(moment, zones=zones, closures=closures).values()) if zones else whole_veh
+    total = sum(zones_at(moment, zones=zones, closures=closures).values()) if zones else whole_veh
     return min([total, *_left_of_whole(moment, closures)])
 
 
-def kinds_at(moment: datetime, *, zones: Sequence[Zone], closures: Sequence[Closure]) -> dict[ZoneKind, int]:
-    """Places of a yard with zones by their kind at a moment; one that is partly closed as a whole leaves each kind its
-    share, whole places of the largest first."""
+def zones_at(moment: datetime, *, zones: Sequence[Zone], closures: Sequence[Closure]) -> dict[str, int]:
+    """Places of each zone of a yard at a moment, by `zone_id`, those left out that have none even without closures; a
+    yard that is partly closed as a whole leaves each zone its share, whole places of the largest first."""
     closed = [closure for closure in closures if closure.holds_at(moment)]
-    kinds: dict[ZoneKind, int] = {}
+    found: dict[str, int] = {}
     for zone in zones:
         if not (places := zone.places_at(moment)):
             continue
         left = [closure.places_left_veh for closure in closed if closure.zone_id == zone.zone_id]
-        kinds[zone.kind] = kinds.get(zone.kind, 0) + min([places, *left])
-    total = sum(kinds.values())
+        found[zone.zone_id] = min([places, *left])
+    total = sum(found.values())
     stay = min([total, *_left_of_whole(moment, closures)])
     if stay < total:
-        shares = {kind: places * stay // total for kind, places in kinds.items()}
-        for kind in sorted(kinds, key=lambda each: -kinds[each])[: stay - sum(shares.values())]:
-            shares[kind] += 1
+        shares = {zone_id: places * stay // total for zone_id, places in found.items()}
+        for zone_id in sorted(found, key=lambda each: -found[each])[: stay - sum(shares.values())]:
+            shares[zone_id] += 1
         return shares
+    return found
+
+
+def kinds_at(moment: datetime, *, zones: Sequence[Zone], closures: Sequence[Closure]) -> dict[ZoneKind, int]:
+    """Places of a yard with zones by their kind at a moment, as `zones_at`."""
+    places = zones_at(moment, zones=zones, closures=closures)
+    kinds: dict[ZoneKind, int] = {}
+    for zone in zones:
+        if zone.zone_id in places:
+            kinds[zone.kind] = kinds.get(zone.kind, 0) + places[zone.zone_id]
     return kinds
 
 

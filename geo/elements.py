@@ -50,9 +50,9 @@ class Road:
 class SiteAttributes(TypedDict, total=False):
     """What a corridor's file may say of a site besides its place; others are kept, and nobody reads them.
 
-    Of a gate: `lanes`, its hours (see `Site.opening_hours`), what it does not take (`regimes_closed`, `goods_closed`),
-    who collects fees, and its traffic. Of a barrier its `number` counted from the border's far side; of yards and
-    staging areas their places.
+    Of a gate: `lanes`, its hours (see `Site.opening_hours`), what it does not take (`regimes_closed`, `goods_closed`,
+    `hazards_closed`), who collects fees, and its traffic. Of a barrier its `number` counted from the border's far
+    side; of yards and staging areas their places.
     """
 
     lanes: int
@@ -62,6 +62,7 @@ class SiteAttributes(TypedDict, total=False):
     holidays: dict[str, str]
     regimes_closed: list[str]
     goods_closed: list[str]
+    hazards_closed: list[str]
     collectors: list[str]
     cleared_veh_per_day: float
     exports_veh_per_day: float

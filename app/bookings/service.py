@@ -140,13 +140,15 @@ def confirm(action: ActionContext, booking_id: int) -> Booking:
 def extend(action: ActionContext, booking_id: int, hours: int) -> Booking:
     """Let a booked truck come up to `hours` later, once; again by the same, nothing changes.
 
+    It takes a place in each of these hours then.
+
     Raises
     ------
     NotFoundError, ConflictError, InvalidInputError
-        If there is no such booking of the caller, it was extended already or called up, or the length is none of those
-        that are set.
+        If there is no such booking of the caller, it was extended already or called up, an hour has no place left, or
+        the length is none of those that are set.
     """
-    booking = _lock(action, booking_id)
+    booking = _lock_with_gate(action, booking_id)
     rules = rules_in_force(action.session)
     if hours not in rules.extensions_h:
         raise InvalidInputError(
@@ -162,8 +164,23 @@ def extend(action: ActionContext, booking_id: int, hours: int) -> Booking:
         raise ConflictError("The booking was extended already; that can be done once.")
     if booking.state == S.CALLED_UP:
         raise ConflictError("The truck is called up; it is too late to extend the booking.")
+    _check_later_hours(action, booking, until)
     apply(action, booking, SlotAct.EXTEND, {"until": until})
     return booking
+
+
+def _check_later_hours(action: ActionContext, booking: Booking, until: datetime) -> None:
+    """That others do not fill the yard of a booking in the hours after its own, up to `until`; in hours without places,
+    such as those in which the gate is closed, nobody takes one from anybody."""
+    hours = round((until - booking.until) / HOUR)
+    for supply in hours_of_gate(action.session, booking.gate_id, booking.until, hours, action.now):
+        yard = supply.yards.get(booking.yard_id or "")
+        if yard is not None and yard.empty().room(booking.need) and not yard.room(booking.need):
+            raise ConflictError(
+                "No place is left in the hour of {time}; extend by less, or cancel and book another hour.",
+                field="hours",
+                time=show_moment(supply.starts_at),
+            )
 
 
 def cancel(action: ActionContext, booking_id: int) -> Booking:
@@ -175,16 +192,13 @@ def cancel(action: ActionContext, booking_id: int) -> Booking:
     NotFoundError, ConflictError
         If there is no such booking of the caller, or its truck has come or did not come.
     """
-    known = store.find_booking(action.session, visible_bookings(action.actor, "bookings.write"), booking_id)
-    if known is None:
-        raise _no_booking(booking_id)
-    store.lock_gates(action.session, [known.booking.gate_id])
-    booking = _lock(action, booking_id)
+    booking = _lock_with_gate(action, booking_id)
     if booking.state in (S.CANCELLED_IN_TIME, S.CANCELLED_LATE):
         return booking
     rules = rules_in_force(action.session)
     apply(action, booking, cancelling(booking, action.now, rules))
-    settle_hour(action, booking.gate_id, booking.starts_at, rules)
+    for n in range(round((booking.until - booking.starts_at) / HOUR)):
+        settle_hour(action, booking.gate_id, booking.starts_at + n * HOUR, rules)
     return booking
 
 
@@ -396,6 +410,15 @@ def _lock(action: ActionContext, booking_id: int) -> Booking:
     if booking is None:
         raise _no_booking(booking_id)
     return booking
+
+
+def _lock_with_gate(action: ActionContext, booking_id: int) -> Booking:
+    """A booking whose places are given away or taken back: its gate is locked first."""
+    known = store.find_booking(action.session, visible_bookings(action.actor, "bookings.write"), booking_id)
+    if known is None:
+        raise _no_booking(booking_id)
+    store.lock_gates(action.session, [known.booking.gate_id])
+    return _lock(action, booking_id)
 
 
 def _check_text(text: str, field: str) -> str:

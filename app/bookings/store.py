@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select, text, true, update
+from sqlalchemy import ColumnElement, case, func, or_, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,7 @@ from app.trips.place_need import need_of
 from app.trips.scope import vehicle_is_agreed
 from app.trips.service import Trip
 from app.trips.vocabulary import Direction, Stage
-from capacity.slots import COUNTING_AGAINST, KEPT, OPEN, TAKING, SlotState
+from capacity.slots import COUNTING_AGAINST, HOUR, KEPT, OPEN, TAKING, SlotState
 from capacity.vocabulary import ZoneKind
 from ingest.tables import Vehicle
 
@@ -72,11 +72,12 @@ class Taken:
 
 @dataclass(frozen=True)
 class KeptPlace:
-    """A place that somebody relies on, and the truck that it is for."""
+    """A place that somebody relies on, and the truck that it is for, with the kind of place that it needs."""
 
     trip_id: int
     yard_id: str
     starts_at: datetime
+    need: ZoneKind = ZoneKind.STANDARD
 
 
 def lock_gates(session: Session, gate_ids: Collection[str]) -> None:
@@ -201,23 +202,37 @@ def strikes_of(session: Session, chassis_number: str, since: datetime) -> list[d
 
 
 def taken(session: Session, gate_ids: Collection[str], since: datetime, until: datetime) -> list[Taken]:
-    """Places taken by yard, hour and kind, of hours that begin in [since, until)."""
-    rows = session.execute(
+    """Places taken by yard, hour and kind, of hours that begin in [since, until).
+
+    A truck that may still come takes a place in each hour in which it may: one that was extended, in several.
+    """
+    last = case((Booking.state.in_(KEPT), Booking.until - HOUR), else_=Booking.starts_at)
+    each = (
         select(
             Booking.yard_id,
-            Booking.starts_at,
+            func.generate_series(Booking.starts_at, last, HOUR).label("hour"),
             Booking.place_kind,
-            func.count().filter(Booking.is_priority),
-            func.count().filter(~Booking.is_priority),
+            Booking.is_priority,
         )
         .where(
             Booking.gate_id.in_(gate_ids),
-            Booking.starts_at >= since,
+            Booking.until > since,
             Booking.starts_at < until,
             Booking.state.in_(TAKING),
             Booking.yard_id.is_not(None),
         )
-        .group_by(Booking.yard_id, Booking.starts_at, Booking.place_kind)
+        .subquery()
+    )
+    rows = session.execute(
+        select(
+            each.c.yard_id,
+            each.c.hour,
+            each.c.place_kind,
+            func.count().filter(each.c.is_priority),
+            func.count().filter(~each.c.is_priority),
+        )
+        .where(each.c.hour >= since, each.c.hour < until)
+        .group_by(each.c.yard_id, each.c.hour, each.c.place_kind)
     )
     return [
         Taken(yard_id, starts_at, ZoneKind(kind), priority, ordinary)
@@ -274,12 +289,16 @@ def kept_places(session: Session) -> list[KeptPlace]:
     """Places that the yard plan keeps: of trucks that are expected, and of those that wait before the gate."""
     waits = (Booking.state == SlotState.ARRIVED) & (Trip.stage == Stage.QUEUED)
     rows = session.execute(
-        select(Booking.trip_id, Booking.yard_id, Booking.starts_at)
+        select(Booking.trip_id, Booking.yard_id, Booking.starts_at, Booking.place_kind)
         .join(Trip, Trip.trip_id == Booking.trip_id)
         .where(or_(Booking.state.in_(KEPT), waits), Booking.yard_id.is_not(None))
         .order_by(Booking.starts_at, Booking.booking_id)
     )
-    return [KeptPlace(trip_id, yard_id, starts_at) for trip_id, yard_id, starts_at in rows if yard_id is not None]
+    return [
+        KeptPlace(trip_id, yard_id, starts_at, ZoneKind(kind))
+        for trip_id, yard_id, starts_at, kind in rows
+        if yard_id is not None
+    ]
 
 
 def count_called_up(session: Session) -> dict[str, dict[ZoneKind, int]]:

@@ -39,7 +39,7 @@ from app.trips.places import Places
 from app.trips.yard_ledger import EVERYBODY, publish_yards
 from app.yards import closure_trial
 from app.yards import plan as yards_plan
-from app.yards.service import free_kinds
+from app.yards.service import fills_by_yard, free_kinds
 from app.yards.weights import WEIGHTS
 from capacity import store as capacity_store
 from capacity import zone_store
@@ -187,6 +187,8 @@ class Minute:
             places_veh,
             kept_places(session),
             opens,
+            zone_store.zones_ahead(session, now, yards_plan.STEP_S, yards_plan.STEPS),
+            fills_by_yard(session, now),
         )
         closure_trial.keep_problem(self.runtime.redis, given.problem, now)
         plan = yards_plan.plan_yards(session, given, previous, self.places, self.tails_km, now)

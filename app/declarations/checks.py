@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from app.declarations import hs
 from app.declarations.form import Form, Line
+from app.gates.hazards import is_number
 from app.gates.holidays import unsettled
 from app.gates.profile import GateValues
 from app.registers import papers
@@ -160,7 +161,8 @@ def _check_bans(form: Form, gate: GateValues, around: Surroundings) -> Iterator[
 
 def _check_taken(form: Form, gate: GateValues) -> Iterator[Problem]:
     goods = {f"lines.{number}.goods_class": line.goods_class for number, line in enumerate(form.lines, 1)}
-    for error in gate.refusals(form.gate_id, form.regime, goods):
+    hazards = {f"lines.{number}.hazard_class": line.hazard for number, line in enumerate(form.lines, 1)}
+    for error in gate.refusals(form.gate_id, form.regime, goods, hazards):
         yield Problem(error.field or "", error.message, error.values)
 
 
@@ -317,6 +319,23 @@ def _check_line(line: Line, form: Form) -> Iterator[Problem]:
         )
     elif line.temperature_c is None and line.spoils and form.refrigerated:
         yield Problem("temperature_c", "No transport temperature is given for goods that spoil.", is_note=True)
+
+    yield from _check_hazard(line)
+
+
+def _check_hazard(line: Line) -> Iterator[Problem]:
+    """Dangerous goods have a UN number and a class; one of them alone says too little."""
+    number, written = line.un_number, line.hazard_class
+    if number and not is_number(number):
+        message = "{value} is not a UN number; write its four digits, such as 1203."
+        yield Problem("un_number", message, {"value": number})
+    elif written and not number:
+        yield _missing("un_number", "Give the UN number of the dangerous goods.")
+    if written and line.hazard is None:
+        message = "{value} is no class of dangerous goods; write 1 to 9, or a division such as 2.1."
+        yield Problem("hazard_class", message, {"value": written})
+    elif number and not written:
+        yield _missing("hazard_class", "Give the class of the dangerous goods.")
 
 
 def _check_code(line: Line) -> Iterator[Problem]:

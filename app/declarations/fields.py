@@ -104,6 +104,12 @@ LINE_FIELDS: Final[dict[str, DeclaredField]] = {
         kind="flag", label=N_("Perishable"), part="goods", empty=N_("As the kind of goods says")
     ),
     "temperature_c": DeclaredField(kind="decimal", label=N_("Transport temperature (°C)"), part="goods"),
+    "un_number": DeclaredField(
+        kind="text", label=N_("UN number (dangerous goods)"), part="goods", length=10, placeholder="UN 1203"
+    ),
+    "hazard_class": DeclaredField(
+        kind="text", label=N_("Class of dangerous goods"), part="goods", length=20, placeholder="3"
+    ),
 }
 MAX_LINES: Final = 50
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, MAX_LINES
+from app.gates.hazards import HazardClass, find_class, tidy_class, tidy_number
 from app.gates.vocabulary import GoodsClass
 from app.platform.json import JsonObject
 from app.web.form_values import is_given, read_fields
@@ -29,6 +30,13 @@ class Line:
     packaging: str = ""
     perishable: bool | None = None
     temperature_c: float | None = None
+    un_number: str = ""
+    hazard_class: str = ""
+
+    @property
+    def hazard(self) -> HazardClass | None:
+        """The class of dangerous goods that it is of, by what is written of it; `None` if of none."""
+        return find_class(self.hazard_class)
 
     @property
     def spoils(self) -> bool:
@@ -116,7 +124,9 @@ def read(written: Mapping[str, Any]) -> tuple[Form, list[Problem]]:
             )
         )
     for number, line in enumerate(given[:MAX_LINES], 1):
-        lines.append(Line(**read_fields(LINE_FIELDS, line, problems, prefix=f"lines.{number}.")))
+        found = Line(**read_fields(LINE_FIELDS, line, problems, prefix=f"lines.{number}."))
+        un_number, hazard = tidy_number(found.un_number), tidy_class(found.hazard_class)
+        lines.append(replace(found, un_number=un_number, hazard_class=hazard))
     return Form(**head, lines=tuple(lines)), problems
 
 

@@ -80,6 +80,8 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "packaging": ("loại bao bì", "quy cách đóng gói"),
     "perishable": ("dễ hỏng", "hàng mau hỏng", "易腐"),
     "temperature_c": ("nhiệt độ", "nhiệt độ bảo quản", "温度"),
+    "un_number": ("số un", "mã un", "số liên hợp quốc", "un", "un no", "un no.", "un number", "联合国编号"),
+    "hazard_class": ("loại hàng nguy hiểm", "nhóm nguy hiểm", "hazard class", "imo class", "危险货物类别"),
     "service": ("dịch vụ",),
 }
 """What columns are headed by beside the names and labels of their fields."""

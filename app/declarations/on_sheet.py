@@ -37,6 +37,7 @@ def facts_of(form: Form) -> Facts:
         perishable=any(line.spoils for line in form.lines),
         chilled=bool(form.refrigerated),
         forty_foot=form.container in LONG_CONTAINERS,
+        hazard_class=frozenset(str(line.hazard) for line in form.lines if line.hazard is not None),
     )
 
 

@@ -71,6 +71,10 @@ class LineIn(BaseModel):
     packaging: Text80 = ""
     perishable: bool | None = None
     temperature_c: Amount = None
+    un_number: PlainText = Field("", max_length=10, description="Of dangerous goods: four digits, such as 1203.")
+    hazard_class: PlainText = Field(
+        "", max_length=20, description="Of dangerous goods: UN class 1 to 9, or division such as 2.1."
+    )
 
 
 def _field_in(declared: DeclaredField) -> tuple[Any, Any]:

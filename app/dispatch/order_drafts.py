@@ -16,6 +16,7 @@ from app.dispatch.selection import Selection, check_selection, take_nearest
 from app.dispatch.selection_store import SelectedTruck, select_vehicles
 from app.dispatch.vocabulary import OrderKind
 from app.gates.service import profiles
+from app.trips.place_need import hazards_of
 from app.trips.places import Places
 from geo.errors import InvalidInputError
 
@@ -229,7 +230,10 @@ def _check_gate_takes(session: Session, gate_id: str, trucks: Sequence[SelectedT
     """Refuse to divert trucks to a gate that does not take what they carry, or the regime it goes under."""
     profile = profiles(session, now).get(gate_id)
     refused = [
-        truck.plate for truck in trucks if profile is not None and not profile.takes(truck.regime, truck.goods_class)
+        truck.plate
+        for truck in trucks
+        if profile is not None
+        and not profile.takes(truck.regime, truck.goods_class, hazards=hazards_of(truck.facts or {}))
     ]
     if refused:
         raise InvalidInputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,6 +40,8 @@ class SelectedTruck:
     position_time: datetime | None
     lon: float | None
     lat: float | None
+    facts: Mapping[str, object] | None = None
+    """What the declaration of its trip says beside the class of its goods."""
 
 
 def select_vehicles(session: Session, wanted: Selection, now: datetime) -> list[SelectedTruck]:
@@ -66,6 +69,7 @@ def select_vehicles(session: Session, wanted: Selection, now: datetime) -> list[
             LastPosition.time.label("position_time"),
             func.ST_X(LastPosition.geom).label("lon"),
             func.ST_Y(LastPosition.geom).label("lat"),
+            Trip.facts,
         )
         .outerjoin(LastPosition, LastPosition.vehicle_id == Vehicle.vehicle_id)
         .outerjoin(RoadRow, RoadRow.road_id == LastPosition.road_id)

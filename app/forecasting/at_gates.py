@@ -71,4 +71,5 @@ def _standing(truck: TruckAtGate, gate: GatePlace, corridor: Corridor, now: date
         driver_id=truck.driver_id,
         hold_until=None,
         by_gps=False,
+        facts=truck.facts,
     )

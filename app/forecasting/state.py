@@ -35,7 +35,9 @@ from app.forecasting.stays import with_stays
 from app.forecasting.store import DeclaredTrip, TruckInside, TruckSeen
 from app.forecasting.waiting import Waiting, find_waiting
 from app.gates.served_place import ServedPlace
+from app.trips.place_need import hazards_of, need_of
 from capacity.ledger import YardState
+from capacity.vocabulary import ZoneKind
 from geo.corridor import Corridor
 from routing.arrays import FloatArray, IntArray
 from routing.demand import CorridorState, beside_each_seen
@@ -64,6 +66,10 @@ class ComingTruck:
     km: float | None = None
     site_id: str | None = None
     """The geofence around it."""
+    need: ZoneKind = ZoneKind.STANDARD
+    """The kind of place in a yard that it needs."""
+    hazards: frozenset[str] = frozenset()
+    """Classes of the dangerous goods that it carries."""
 
 
 @dataclass(frozen=True)
@@ -290,6 +296,8 @@ def _on_the_road(seen: Sequence[TruckSeen], corridor: Corridor) -> list[ComingTr
                 road=road.road,
                 km=truck.km,
                 site_id=truck.site_id,
+                need=need_of(truck.goods_class, truck.facts or {}),
+                hazards=hazards_of(truck.facts or {}),
             )
         )
     return found
@@ -308,6 +316,8 @@ def _not_on_the_road(trip: DeclaredTrip) -> ComingTruck:
         planned_arrival=trip.planned_arrival,
         organisation_id=trip.organisation_id,
         driver_id=trip.driver_id,
+        need=need_of(trip.goods_class, trip.facts or {}),
+        hazards=hazards_of(trip.facts or {}),
     )
 
 

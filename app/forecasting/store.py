@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,6 +40,8 @@ class TruckSeen:
     """Its place is that of its GPS, not where others saw it."""
     channel: str | None = None
     """Customs' channel of its trip, where it has one."""
+    facts: Mapping[str, object] | None = None
+    """What its declaration says of it beside the class of its goods."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class TruckAtGate:
     driver_id: int | None
     since: datetime | None = None
     """When it came to where it stands."""
+    facts: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class DeclaredTrip:
     created_at: datetime
     organisation_id: int
     driver_id: int | None
+    facts: Mapping[str, object] | None = None
 
 
 def trucks_seen(session: Session, *, since: datetime, now: datetime) -> list[TruckSeen]:
@@ -98,7 +103,7 @@ def trucks_seen(session: Session, *, since: datetime, now: datetime) -> list[Tru
             """
             SELECT p.vehicle_id, p.time, p.road_id, p.offset_m, p.speed_mps, p.km, t.trip_id, t.gate_id,
                    coalesce(t.perishable, false), t.goods_class, t.regime, t.direction, t.created_at,
-                   t.organisation_id, t.driver_id, h.hold_until, p.site_id, true, t.channel
+                   t.organisation_id, t.driver_id, h.hold_until, p.site_id, true, t.channel, t.facts
             FROM ingest.last_position p
             LEFT JOIN app.trip t ON t.vehicle_id = p.vehicle_id
                 AND t.trip_id IN (SELECT trip_id FROM app.current_trip)
@@ -152,7 +157,7 @@ def trucks_at_gates(session: Session) -> list[TruckAtGate]:
         text(
             """
             SELECT t.vehicle_id, w.kind, coalesce(w.source = :gps, false), t.trip_id, t.gate_id, t.perishable,
-                   t.goods_class, t.regime, t.created_at, t.organisation_id, t.driver_id, w.began_at
+                   t.goods_class, t.regime, t.created_at, t.organisation_id, t.driver_id, w.began_at, t.facts
             FROM app.trip_place w JOIN app.trip t USING (trip_id)
             WHERE w.ended_at IS NULL AND w.kind = ANY(:kinds) AND w.gate_id = t.gate_id
                 AND t.trip_id IN (SELECT trip_id FROM app.current_trip) AND t.direction = :export
@@ -174,7 +179,7 @@ def declared_trips(session: Session, *, earliest: datetime, latest: datetime) ->
         text(
             """
             SELECT t.trip_id, t.vehicle_id, t.gate_id, t.perishable, t.goods_class, t.regime, t.planned_arrival,
-                   t.created_at, t.organisation_id, t.driver_id
+                   t.created_at, t.organisation_id, t.driver_id, t.facts
             FROM app.trip t
             WHERE t.stage = :planned AND t.direction = :export AND t.planned_arrival BETWEEN :earliest AND :latest
             ORDER BY t.trip_id

@@ -18,7 +18,7 @@ from app.web.forms import Field, Problem, Reading, RecordForm, Written, fields_o
 from geo.errors import InvalidInputError
 from geo.opening_hours import parse_intervals
 
-LISTS: Final = ("regimes", "goods", "collectors")
+LISTS: Final = ("regimes", "goods", "hazards", "collectors")
 DIRECTIONS: Final = {"exports": N_("Exports: to China"), "imports": N_("Imports: to Viet Nam")}
 NUMBERS: Final = fields_of(DirectionProfile)
 HOURS: Final = {

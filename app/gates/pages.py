@@ -15,6 +15,7 @@ from app.accounts.authorisation import acting, allow
 from app.accounts.service import account_names
 from app.gates import adding, service
 from app.gates.form import DIRECTIONS, EFFECTIVE_FROM, HOLIDAY, HOURS, NUMBERS, SERVED, GateForm
+from app.gates.hazards import HazardClass
 from app.gates.profile import GateValues, Source
 from app.gates.store import StoredProfile
 from app.gates.vocabulary import Collector, GoodsClass, Regime
@@ -206,8 +207,14 @@ def _page(
         strips=_strips(shown.profile),
         sources=SOURCE_NAMES,
         statuses=STATUS_NAMES,
-        choices={"regimes": tuple(Regime), "goods": tuple(GoodsClass), "collectors": tuple(Collector)},
+        choices={
+            "regimes": tuple(Regime),
+            "goods": tuple(GoodsClass),
+            "hazards": tuple(HazardClass),
+            "collectors": tuple(Collector),
+        },
         goods_labels=GoodsClass.labels(),
+        hazard_labels=HazardClass.labels(),
     )
 
 

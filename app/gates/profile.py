@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
 
+from app.gates.hazards import HazardClass
 from app.gates.notice import GateNotice, find_ban, show_moment
 from app.gates.priority import PriorityLanes
 from app.gates.vocabulary import Collector, GoodsClass, Regime
@@ -24,6 +25,8 @@ from geo.errors import InvalidInputError
 from geo.opening_hours import DAY_S, Interval, OpeningHours, format_intervals
 from routing.gates import Direction, GateSetting, Server, ServiceTime, assumed_settings, default_setting
 
+VALUES: Final = ("regimes", "goods", "hazards", "collectors", "priority", "served_km")
+"""What a profile says of a gate beside its directions."""
 DIRECTIONS: Final[tuple[Direction, ...]] = ("export", "import")
 MAX_HOURS_CHARACTERS: Final = 200
 MAX_HOLIDAYS: Final = 400
@@ -173,7 +176,8 @@ def lanes_factor(before: DirectionProfile, after: DirectionProfile) -> float:
 class GateValues(BaseModel):
     """The values of a profile as people edit them, without where they come from.
 
-    Arguments: `regimes` and `goods`, the regimes and classes of goods that the gate takes; `collectors`, who collects
+    Arguments: `regimes`, `goods` and `hazards`, the regimes and classes of goods that the gate takes, and of goods that
+    are dangerous which UN classes; `collectors`, who collects
     fees there; `priority`, who may use which lanes first, left out: as before, or none; `served_km`, the kilometre of
     the gate's road where exports are served, left out: as learned from where trucks stood last, else at the barrier.
     """
@@ -187,6 +191,9 @@ class GateValues(BaseModel):
     imports: DirectionProfile
     regimes: Annotated[tuple[str, ...], _members_of(tuple(Regime), "regimes")] = tuple(Regime)
     goods: Annotated[tuple[str, ...], _members_of(tuple(GoodsClass), "classes of goods")] = tuple(GoodsClass)
+    hazards: Annotated[tuple[str, ...], _members_of(tuple(HazardClass), "classes of dangerous goods")] = tuple(
+        HazardClass
+    )
     collectors: Annotated[tuple[str, ...], _members_of(tuple(Collector), "collectors")] = tuple(Collector)
     priority: PriorityLanes | None = None
     served_km: float | None = Field(None, ge=0, le=MAX_SERVED_KM, allow_inf_nan=False)
@@ -203,13 +210,16 @@ class GateValues(BaseModel):
         """Whether goods of a class may cross here; a class nobody has named yet may."""
         return not goods_class or goods_class in self.goods
 
-    def takes(self, regime: str | None, goods_class: str | None, at: datetime | None = None) -> bool:
+    def takes(
+        self, regime: str | None, goods_class: str | None, at: datetime | None = None, *, hazards: Collection[str] = ()
+    ) -> bool:
         """Whether a truck may be sent here with what it carries: the gate takes it, and no ban stands then.
 
-        Arguments: `at`, when it comes; left out: when the profile was read.
+        Arguments: `at`, when it comes; left out: when the profile was read; `hazards`, the classes of the dangerous
+        goods that it carries.
         """
         goods = () if goods_class is None else (goods_class,)
-        is_taken = self.takes_regime(regime) and self.takes_goods(goods_class)
+        is_taken = self.takes_regime(regime) and self.takes_goods(goods_class) and set(hazards) <= set(self.hazards)
         return is_taken and self.find_ban(regime, goods, at) is None
 
     def find_ban(self, regime: str | None, goods: Collection[str], at: datetime | None = None) -> GateNotice | None:
@@ -229,11 +239,15 @@ class GateValues(BaseModel):
         return found
 
     def refusals(
-        self, gate_id: str, regime: str | None, goods: Mapping[str, str | None]
+        self,
+        gate_id: str,
+        regime: str | None,
+        goods: Mapping[str, str | None],
+        hazards: Mapping[str, HazardClass | None] | None = None,
     ) -> Iterator[InvalidInputError]:
         """What of a truck's regime (`field` is `regime`) and goods this gate, `gate_id`, does not take, each an error.
 
-        Arguments: `goods`, the name of the field that says it → class of goods.
+        Arguments: `goods`, the name of the field that says it → class of goods; `hazards`, likewise of dangerous goods.
         """
         if not self.takes_regime(regime):
             yield InvalidInputError(
@@ -251,6 +265,16 @@ class GateValues(BaseModel):
                     gate=gate_id,
                     goods=goods_class,
                     taken=", ".join(self.goods) or "–",
+                )
+
+        for field, hazard in (hazards or {}).items():
+            if hazard is not None and hazard not in self.hazards:
+                yield InvalidInputError(
+                    "The gate {gate} takes no dangerous goods of class {hazard}, only {taken}; choose another gate.",
+                    field=field,
+                    gate=gate_id,
+                    hazard=str(hazard),
+                    taken=", ".join(self.hazards) or "–",
                 )
 
     def ban_refusal(
@@ -287,7 +311,7 @@ class GateValues(BaseModel):
         for name in ("exports", "imports"):
             part = getattr(self, name)
             yield from ((f"{name}.{field}", getattr(part, field)) for field in DirectionProfile.model_fields)
-        yield from ((name, getattr(self, name)) for name in ("regimes", "goods", "collectors", "priority", "served_km"))
+        yield from ((name, getattr(self, name)) for name in VALUES)
 
 
 class GateProfile(GateValues):
@@ -327,7 +351,8 @@ def default_profiles(corridor: Corridor) -> dict[str, GateProfile]:
     """The profile of each gate as its site in the corridor describes it; what the site does not say is assumed.
 
     Attributes of a site that are read: `lanes`, `opens`, `closes`, `cleared_veh_per_day` (see
-    `routing.gates.assumed_settings`), `regimes_closed`, `goods_closed`, `collectors`, `served_km`.
+    `routing.gates.assumed_settings`), `regimes_closed`, `goods_closed`, `hazards_closed`, `collectors`,
+    `served_km`.
     """
     settings = {(setting.gate_id, setting.direction): setting for setting in assumed_settings(corridor)}
     found = {}
@@ -337,12 +362,14 @@ def default_profiles(corridor: Corridor) -> dict[str, GateProfile]:
         closed = {
             "regimes": set(site.attributes.get("regimes_closed", ())),
             "goods": set(site.attributes.get("goods_closed", ())),
+            "hazards": set(site.attributes.get("hazards_closed", ())),
         }
         values = GateValues(
             exports=DirectionProfile.of(parts[0]),
             imports=DirectionProfile.of(parts[1]),
             regimes=tuple(name for name in Regime if name not in closed["regimes"]),
             goods=tuple(name for name in GoodsClass if name not in closed["goods"]),
+            hazards=tuple(name for name in HazardClass if name not in closed["hazards"]),
             collectors=tuple(site.attributes.get("collectors", Collector)),
             served_km=site.attributes.get("served_km"),
         )
@@ -353,7 +380,12 @@ def default_profiles(corridor: Corridor) -> dict[str, GateProfile]:
 
 def _source(site: Site, name: str) -> Source:
     """What the corridor says of a value: shipped if it was surveyed or derived, else assumed."""
-    attribute = {"hours": "opens", "regimes": "regimes_closed", "goods": "goods_closed"}.get(name, name)
+    attribute = {
+        "hours": "opens",
+        "regimes": "regimes_closed",
+        "goods": "goods_closed",
+        "hazards": "hazards_closed",
+    }.get(name, name)
     known = site.provenance.get(attribute)
     return Source.SHIPPED if known in {"surveyed", "derived"} else Source.ASSUMED
 

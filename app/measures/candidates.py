@@ -201,7 +201,7 @@ def _diverts(situation: Situation) -> Found:
         able = [
             truck
             for truck in before
-            if profile is None or profile.takes(truck.regime, truck.goods_class, situation.now)
+            if profile is None or profile.takes(truck.regime, truck.goods_class, situation.now, hazards=truck.hazards)
         ]
         if not able:
             yield Impossible(MeasureKind.DIVERT, Message("gate_takes_none", {"gate_id": other_id}))

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import networkx as nx
 
+from app.gates.hazards import HazardClass
 from app.gates.vocabulary import EquipmentKind, GoodsClass
 from app.platform.permissions import Role
 from app.procedures.procedure import DECLARED_PARTS, Facts, Procedure, facts_in
@@ -24,6 +25,7 @@ FACT_VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
     "perishable": _YES_NO,
     "chilled": _YES_NO,
     "forty_foot": _YES_NO,
+    "hazard_class": tuple(HazardClass),
     "channel": tuple(Channel),
     "equipment": tuple(EquipmentKind),
     "transshipment": _YES_NO,

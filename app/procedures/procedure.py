@@ -25,7 +25,8 @@ DECLARED_PARTS: Final = ("goods", "vehicle", "driver", "health", "customs")
 class Facts:
     """What conditions ask of a trip.
 
-    `goods_class` are the classes of all its goods (a mixed load needs what each of them needs), `channel` is customs'
+    `goods_class` are the classes of all its goods (a mixed load needs what each of them needs), `hazard_class` those of
+    dangerous goods among them (`HazardClass`; none: nothing is dangerous), `channel` is customs'
     (`None` until they give one), `equipment` what stands at the gate and works, `fee_due` true until somebody found
     that nothing is, `collector` the role that takes the fee, `undeclared` that no declaration stands behind the trip,
     `vehicle_role` what a transshipment made of the trip's vehicle (`VehicleRole`).
@@ -37,6 +38,7 @@ class Facts:
     perishable: bool = False
     chilled: bool = False
     forty_foot: bool = False
+    hazard_class: frozenset[str] = frozenset()
     channel: str | None = None
     equipment: frozenset[str] = frozenset()
     transshipment: bool = False
@@ -51,7 +53,8 @@ class Facts:
         values = {name: record[name] for name in _FACTS & set(record)}
         classes = record["goods_class"]
         values["goods_class"] = frozenset([classes] if isinstance(classes, str) else classes)
-        values["equipment"] = frozenset(record.get("equipment") or ())
+        for name in ("equipment", "hazard_class"):
+            values[name] = frozenset(record.get(name) or ())
         return cls(**values)
 
     def to_record(self) -> dict[str, object]:
@@ -70,7 +73,7 @@ def plain(facts: Mapping[str, Any]) -> dict[str, object]:
 Condition = Mapping[str, Any]
 """Facts and the value or values wanted of each, all to hold together; `any`, `all` and `not` combine conditions.
 
-Of a fact that is a set (`goods_class`, `equipment`) one of the values wanted must be in it."""
+Of a fact that is a set (`goods_class`, `hazard_class`, `equipment`) one of the values wanted must be in it."""
 
 
 def holds(condition: Condition | None, facts: Facts) -> bool:

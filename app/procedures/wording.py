@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from app.gates.hazards import HazardClass
 from app.gates.vocabulary import EquipmentKind, GoodsClass
 from app.platform.labels import N_
 from app.platform.permissions import Role
@@ -26,6 +27,7 @@ FACTS: Final[Mapping[str, FactField]] = {
     "perishable": FactField(N_("Perishable"), YES_NO),
     "chilled": FactField(N_("Chilled"), YES_NO),
     "forty_foot": FactField(N_("40-foot"), YES_NO),
+    "hazard_class": FactField(N_("Class of dangerous goods"), HazardClass.labels()),
     "channel": FactField(N_("Customs channel"), Channel.labels()),
     "transshipment": FactField(N_("Goods change the vehicle"), YES_NO),
     "undeclared": FactField(N_("Came undeclared"), YES_NO),

@@ -28,7 +28,7 @@ from app.gates.service import profiles_without_bans
 from app.gates.vocabulary import NoticeKind, NoticeState
 from app.notices import service as notices
 from app.notices.board_notice import BOARD_NOTICE
-from app.yards.service import fill_now
+from app.yards.service import fills_by_yard
 from app.yards.zone_fill import ZoneFill
 from capacity import store as capacity_store
 from capacity import zone_store
@@ -230,10 +230,7 @@ class _YardsKnown:
         if plan is not None and now - plan.made_at > FORECAST_WITHIN:
             plan = None
         hours = {yard.yard_id: yard.opening_hours for yard in capacity_store.list_yards(session)}
-        zoned = {zone.yard_id for zone in zone_store.list_zones(session)}
-        states = capacity_store.yard_states(session, now) if zoned else []
-        fills = {state.yard_id: fill_now(session, state, now) for state in states if state.yard_id in zoned}
-        return cls(corridor, fills, hours, zone_store.list_closures(session, now), plan)
+        return cls(corridor, fills_by_yard(session, now), hours, zone_store.list_closures(session, now), plan)
 
     def show(self, yard: YardState, now: datetime) -> YardOnBoard:
         """A yard as everybody sees it."""

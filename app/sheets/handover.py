@@ -77,6 +77,7 @@ def open_receiver(action: ActionContext, sheets: Sheets, trip: Trip, origin: Ori
         perishable=share.perishable,
         chilled=share.chilled,
         forty_foot=share.forty_foot,
+        hazard_class=share.hazard_class,
         transshipment=True,
         fee_due=True,
         collector=None,
@@ -123,6 +124,7 @@ def add_received(action: ActionContext, sheets: Sheets, trip: Trip, origin: Orig
         perishable=load.perishable,
         chilled=load.chilled,
         forty_foot=load.forty_foot,
+        hazard_class=load.hazard_class,
         channel=channel,
         transshipment=True,
     )

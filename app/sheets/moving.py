@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import true
 
+from app.gates.hazards import find_class
 from app.gates.service import profiles
 from app.platform.actions import ActionContext
 from app.platform.outbox import Audience
@@ -25,6 +26,7 @@ from app.procedures.vehicle_roles import procedure_of
 from app.sheets import acts, guards, standing, store
 from app.sheets.service import Sheets, load_sheet
 from app.trips import service as trips
+from app.trips.place_need import hazards_of
 from app.trips.service import Trip
 from app.trips.timeline import TimelineEntry
 from geo.corridor import Corridor
@@ -148,6 +150,8 @@ def _check_taken(action: ActionContext, trip: Trip, gate_id: str, corridor: Corr
     refused = list(profile.refusals(gate_id, trip.regime, {"goods_class": classes[0]}))
     for other in classes[1:]:
         refused += profile.refusals(gate_id, None, {"goods_class": other})
+    for hazard in sorted(hazards_of(trip.facts)):
+        refused += profile.refusals(gate_id, None, {}, {"hazard_class": find_class(hazard)})
     bans = (profile.ban_refusal(gate_id, trip.regime, goods_class, coming_at) for goods_class in classes)
     refused += [ban for ban in bans if ban is not None]
     if refused:

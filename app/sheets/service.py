@@ -46,7 +46,7 @@ from app.trips.vocabulary import Stage
 from geo.errors import InvalidInputError
 from geo.versions import check_version
 
-DECLARED_FACTS: Final = ("direction", "regime", "goods_class", "perishable", "chilled", "forty_foot")
+DECLARED_FACTS: Final = ("direction", "regime", "goods_class", "perishable", "chilled", "forty_foot", "hazard_class")
 """Facts that the declaration gives; the others belong to whoever finds them and survive a new declaration."""
 
 

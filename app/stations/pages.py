@@ -18,6 +18,7 @@ from app.fees.vocabulary import FeeStatus
 from app.forecasting.service import gate_now
 from app.forecasting.skill import Fallback
 from app.forecasting.skill_endpoints import wording_of
+from app.gates.hazards import HazardClass
 from app.gates.profile import GateProfile
 from app.gates.service import profiles
 from app.gates.vocabulary import GoodsClass, HistoryReason, PriorityClass, ScanResult, SealState, WeighingVerdict
@@ -272,6 +273,7 @@ def _render(request: Request, corridor: Corridor, template: str, **context: Any)
         correction_kinds=tuple(CorrectionKind),
         read=read,
         goods_classes=GoodsClass.by_name(),
+        hazards=HazardClass.labels(),
         sites=corridor.sites,
         **context,
     )

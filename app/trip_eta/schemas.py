@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.trip_eta.vocabulary import MoveKind
+from capacity.vocabulary import ZoneKind
 
 
 class PositionOut(BaseModel):
@@ -32,6 +33,8 @@ class YardPlaceOut(BaseModel):
     arrive_at: datetime
     place_free_at: datetime
     reason: str
+    zone_id: str | None = None
+    place_kind: ZoneKind | None = None
 
 
 class QueueMoveOut(BaseModel):

@@ -14,6 +14,7 @@ from app.trip_eta.schemas import PositionOut, TripOutlook, YardPlaceOut
 from app.trip_eta.store import TripAhead, YardPlace
 from app.trips.scope import visible_positions, visible_trips
 from app.trips.service import Trip, holds
+from capacity.vocabulary import ZoneKind
 
 RECENT = timedelta(hours=24)
 """How long a trip that is out stays on the lists."""
@@ -80,5 +81,7 @@ def _yard(place: YardPlace, wording: Wording) -> YardPlaceOut:
         yard_id=place.yard_id,
         arrive_at=place.arrive_at,
         place_free_at=place.place_free_at,
-        reason=wording.reason(place.reason),
+        reason=wording.reason(place),
+        zone_id=place.zone_id,
+        place_kind=None if place.place_kind is None else ZoneKind(place.place_kind),
     )

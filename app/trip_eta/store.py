@@ -58,6 +58,8 @@ class YardPlace:
     arrive_at: datetime
     place_free_at: datetime
     reason: Mapping[str, Any]
+    zone_id: str | None
+    place_kind: str | None
 
 
 @dataclass(frozen=True)
@@ -123,10 +125,14 @@ def trips_ahead(
             plate,
             LastSeen(*seen) if seen[0] is not None else None,
             _eta(eta) if eta is not None else None,
-            YardPlace(place.yard_id, place.arrive_at, place.place_free_at, place.reason) if place is not None else None,
+            _place(place) if place is not None else None,
         )
         for trip, plate, *seen, eta, place in rows
     ]
+
+
+def _place(row: AssignmentRow) -> YardPlace:
+    return YardPlace(row.yard_id, row.arrive_at, row.place_free_at, row.reason, row.zone_id, row.place_kind)
 
 
 def _eta(row: OutlookRow) -> TripEta:

@@ -45,6 +45,6 @@ def visible_assignments(
     found = capacity_store.assignments(session, trip_ids)
     in_order = sorted(found.values(), key=lambda truck: (truck.place_free_at, truck.trip_id))
     return [
-        AssignmentOut.model_validate({**vars(assignment), "text": wording.reason(assignment.reason)})
+        AssignmentOut.model_validate({**vars(assignment), "text": wording.reason(assignment)})
         for assignment in in_order
     ]

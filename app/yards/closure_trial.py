@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from app.yards.zones import ACT, check_end
 from capacity import problem_archive, zone_store
 from capacity.plan import YardPlan, make_plan
 from capacity.problem import Floats, YardProblem
-from capacity.zones import Closure
+from capacity.zones import Closure, yard_of
 from geo.corridor import Corridor
 from geo.errors import UnavailableError
 
@@ -59,30 +60,41 @@ def try_closure(
     check_end(values, now)
     archive = redis.get(KEY)
     kept = problem_archive.unpack(archive) if isinstance(archive, bytes) else None
-    if kept is None or yard_id not in kept.problem.yard_ids:
+    own = [] if kept is None else _rows(kept.problem, yard_id)
+    if kept is None or not own:
         raise UnavailableError("No yard plan was made in the last minutes; try again in a minute.", retry_after_s=60)
     since = values.since or now
     closure = Closure(0, yard_id, values.zone_id, since, values.until, values.places_left_veh, values.reason, now)
     before = kept.problem
-    lost_veh = _lost_places(session, closure, kept.made_at, before.step_s, before.steps)
+    keys = [before.yard_ids[j] for j in own]
+    lost_veh = _lost_places(session, closure, keys, kept.made_at, before.step_s, before.steps)
     if since <= now:  # the plan's first step began a little earlier
-        lost_veh[0] = _lost_places(session, closure, now, before.step_s, 1)[0]
+        lost_veh[:, :1] = _lost_places(session, closure, keys, now, before.step_s, 1)
     capacity = before.capacity_veh.copy()
-    row = before.yard_ids.index(yard_id)
-    capacity[row] = np.maximum(capacity[row] - lost_veh, 0.0)  # the problem has no places that are booked
+    capacity[own] = np.maximum(capacity[own] - lost_veh, 0.0)  # the problem has no places that are booked
     after = replace(before, capacity_veh=capacity)
     plans = [make_plan(problem, time_limit_s=TIME_LIMIT_S) for problem in (before, after)]
     trial = _compare(kept.made_at, (before, plans[0]), (after, plans[1]))
     return trial.model_copy(update={"played": closure_play.play(session, corridor, closure, now)})
 
 
-def _lost_places(session: Session, closure: Closure, begin: datetime, step_s: float, steps: int) -> Floats:
-    """Places that a yard would have without a closure and not with it, by step."""
-    whole, left = (
-        zone_store.places_ahead(session, begin, step_s, steps, beside=beside)[closure.yard_id]
-        for beside in ([], [closure])
-    )
-    return np.subtract(whole, left, dtype=float)
+def _rows(problem: YardProblem, yard_id: str) -> list[int]:
+    """The rows that stand for a yard and its zones."""
+    return [j for j, key in enumerate(problem.yard_ids) if yard_of(key) == yard_id]
+
+
+def _lost_places(
+    session: Session, closure: Closure, keys: Sequence[str], begin: datetime, step_s: float, steps: int
+) -> Floats:
+    """Places that each of some rows of a yard would have without a closure and not with it, by step."""
+
+    def places(beside: Sequence[Closure]) -> Floats:
+        whole = zone_store.places_ahead(session, begin, step_s, steps, beside=beside)
+        zones = zone_store.zones_ahead(session, begin, step_s, steps, beside=beside).get(closure.yard_id, ())
+        known = {closure.yard_id: whole[closure.yard_id]} | {zone.key: zone.places_veh for zone in zones}
+        return np.array([known.get(key, [0] * steps) for key in keys], float)
+
+    return np.subtract(places([]), places([closure]), dtype=float)
 
 
 def _compare(
@@ -100,15 +112,17 @@ def _compare(
     def count(values: list[float]) -> BeforeAfter:
         return BeforeAfter(before=round(values[0], 1), after=round(values[1], 1))
 
-    moved = (before[1].yard != after[1].yard) & (after[1].yard >= 0)
+    site = before[0].sites()
+    moved = (site[before[1].yard] != site[after[1].yard]) & (before[1].yard >= 0) | (before[1].yard < 0)
+    moved &= after[1].yard >= 0
     yards = [
         YardInTrial(
             yard_id=yard_id,
-            sent_veh=count([float((plan.yard == j).sum()) for _, plan in both]),
-            fullest_veh=count([float(plan.occupancy_veh[j].max()) for _, plan in both]),
-            least_places_veh=count([float(problem.capacity_veh[j].min()) for problem, _ in both]),
+            sent_veh=count([float(np.isin(plan.yard, own).sum()) for _, plan in both]),
+            fullest_veh=count([float(plan.occupancy_veh[own].sum(axis=0).max()) for _, plan in both]),
+            least_places_veh=count([float(problem.capacity_veh[own].sum(axis=0).min()) for problem, _ in both]),
         )
-        for j, yard_id in enumerate(before[0].yard_ids)
+        for yard_id, own in ((each, _rows(before[0], each)) for each in dict.fromkeys(map(yard_of, before[0].yard_ids)))
     ]
     return ClosureTrial(
         made_at=made_at,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -15,14 +16,20 @@ from app.gates.profile import GateProfile
 from app.platform import outbox
 from app.platform.json import JsonObject
 from app.trips.places import Places, StagingArea
+from app.yards.booked_places import PlannedPlace, split_booked
+from app.yards.plan_rows import PlanRow, PlanRows
+from app.yards.zone_fill import ZoneFill
 from capacity import store as capacity_store
 from capacity.keeping import keep_places, kept_veh
 from capacity.ledger import YardState
-from capacity.plan import YardPlan, make_plan
+from capacity.plan import YardPlan
 from capacity.problem import PlanWeights, WaitingSpace, YardProblem, cleared_by, whole_trucks
+from capacity.records import YardOccupancy
+from capacity.scenarios import ArrivalError, hedge
 from capacity.stays import expected_stays
 from capacity.store import Assignment
-from capacity.windows import free_places
+from capacity.windows import FreePlaces, free_places
+from capacity.zones import ZoneAhead
 from geo.opening_hours import DAY_S, OpeningHours
 from routing.forecast import Forecast
 from routing.gates import GateSetting, Server
@@ -34,43 +41,38 @@ DRIVE_MPS = 11.0
 """A loaded truck's pace on QL1A over longer stretches, 40 km/h (assumed), where the forecast gives no time."""
 CHANGE_OF_GATE_S = 3600.0
 """What going to another gate than the declared one costs beside the way: papers are amended (assumed)."""
+CENTRAL_SD = 2.563
+"""The central 80 % of a normal distribution in standard deviations."""
 WORTH_TELLING = timedelta(minutes=15)
 """A place that moves by less than this is not told again."""
 PLAN_TIME_LIMIT_S = 15.0
 """The minute has this long for its plan; on a free machine it needs a second."""
+REPLAN_BUDGET_S = 1.0
+"""Plans that hold places back for what is not certain are tried as long as they are ready by then."""
+DRAWN_DAYS = 8
+"""Days out of the forecast's uncertainty on which plans are played."""
+DAYS_KEPT_S = 3600.0
+"""So long the days are drawn from the same random numbers, that plans do not change by chance from minute to minute."""
 STAGING_WAIT_S = 1800.0
 """Who waits longer than this is shown a staging area to wait at."""
 
 
 @dataclass(frozen=True)
-class PlannedPlace:
-    """The place that a plan gives to a trip; without a yard there is none within the horizon.
-
-    `reason` holds `code` and the numbers that the interface's sentence needs.
-    """
-
-    trip_id: int
-    vehicle_id: int
-    yard_id: str | None
-    arrive_at: datetime
-    place_free_at: datetime
-    wait_s: int
-    reason: JsonObject
-
-
-@dataclass(frozen=True)
 class PlanInput:
-    """The problem, and the trucks its rows stand for.
+    """The problem, the trucks its rows stand for, and the zones that its yards stand for.
 
     `booked` are trucks with a booked place, which the problem leaves out; `kept_veh` (Y, T) the trucks expected in the
-    places that are kept for bookings, for which the problem has fewer.
+    places that are kept for bookings, for which the problem has fewer; `has_no_kind` (N,), trucks that could go to a
+    yard, of which none has a place of the kind that they need; `error`, how uncertain their arrivals are.
     """
 
     problem: YardProblem
     trucks: tuple[ComingTruck, ...]
-    yards: tuple[YardState, ...]
+    rows: PlanRows
     booked: tuple[tuple[ComingTruck, PlannedPlace], ...]
     kept_veh: np.ndarray
+    has_no_kind: np.ndarray
+    error: ArrivalError
 
 
 def build_problem(
@@ -83,8 +85,11 @@ def build_problem(
     places_veh: Mapping[str, Sequence[int]] | None = None,
     kept: Sequence[KeptPlace] = (),
     opens: Mapping[str, Sequence[bool]] | None = None,
+    zones: Mapping[str, Sequence[ZoneAhead]] | None = None,
+    fills: Mapping[str, Sequence[ZoneFill]] | None = None,
 ) -> PlanInput:
-    """The yard problem of the next day; `places_veh`, of each yard by step, where they are not as now all day.
+    """The yard problem of the next day; `places_veh`, of each yard by step, where they are not as now all day; `zones`
+    of yards that have any, and how each fills now.
 
     `kept` are booked places: their trucks get them in their hour, whatever else comes, and the problem is what is left.
     `opens`: whether each yard takes trucks in a step; left out: always.
@@ -98,57 +103,58 @@ def build_problem(
     arrivals = [(truck, _arrivals(truck, yards, forecast, places, now)) for truck in corridor.coming]
     booked, promised = split_booked(arrivals, kept, [yard.yard_id for yard in yards], now)
     has_place = {place.trip_id for _, place in booked}
+    found = PlanRows.of(yards, zones or {}, fills or {})
+    rows, site = found.rows, found.site
     arrivals = [
-        (truck, reach_s)
+        (truck, [reach_s[n] for n in site])
         for truck, reach_s in arrivals
         if np.nanmin([*reach_s, np.inf]) < end_s and truck.trip_id not in has_place
     ]
     trucks = tuple(truck for truck, _ in arrivals)
-    N, Y = len(trucks), len(yards)
+    N, Y = len(trucks), len(rows)
+    gate_of = [row.yard.gate_id for row in rows]
     arrive_s = np.array([reach_s for _, reach_s in arrivals], float).reshape(N, Y)
-    allowed = np.array([[_allowed(truck, yard, profiles) for yard in yards] for truck in trucks], bool).reshape(N, Y)
-    own = np.array([[yard.gate_id == truck.gate_id for yard in yards] for truck in trucks], bool).reshape(N, Y)
+    open_to = found.open_to(trucks, profiles) & np.isfinite(arrive_s)
+    suited = found.suited(trucks, open_to)
+    own = np.array([[gate_id == truck.gate_id for gate_id in gate_of] for truck in trucks], bool).reshape(N, Y)
     own_s = np.where(own, arrive_s, np.inf).min(axis=1, initial=np.inf)[:, None]
     reachable = np.isfinite(own_s) & np.isfinite(arrive_s)
     extra_s = np.subtract(arrive_s, own_s, out=np.zeros((N, Y)), where=reachable)
     extra_s = np.maximum(extra_s, 0.0) + CHANGE_OF_GATE_S
     exports = {setting.gate_id: setting for setting in corridor.state.gate_settings if setting.direction == "export"}
     hours = {gate_id: profile.exports.opening_hours for gate_id, profile in profiles.items()}
-    server = [exports.get(yard.gate_id) for yard in yards]
+    server = [exports.get(gate_id) for gate_id in gate_of]
     gate_ids = sorted({yard.gate_id for yard in yards})
-    inside = np.array([float(yard.inside_veh) for yard in yards])
+    gate = np.array([gate_ids.index(gate_id) for gate_id in gate_of], np.int64)
     remaining, share = expected_stays(
-        inside_veh=inside,
+        inside_veh=np.array([row.inside_veh for row in rows]),
         dwell_s=np.array([setting.dwell.mean_s if setting else 5400.0 for setting in server]),
         release_veh_per_s=np.array([_rate(setting.crossing) if setting else 0.01 for setting in server]),
-        working_s=np.array([open_seconds(hours.get(yard.gate_id), now) for yard in yards]),
-        gate=np.array([gate_ids.index(yard.gate_id) for yard in yards], np.int64),
+        working_s=np.array([open_seconds(hours.get(gate_id), now) for gate_id in gate_of]).reshape(Y, STEPS),
+        gate=gate,
     )
-    ways_in = [(yard.gate_id, yard.kind) for yard in yards]  # yards of a gate and kind share the entrance of the first
+    ways_in = [(row.yard.gate_id, row.yard.kind) for row in rows]  # yards of a gate and kind share the first's entrance
     unlimited = np.full(STEPS, np.inf)
     intake = [np.full(STEPS, STEP_S * _rate(setting.entrance)) if setting else unlimited for setting in server]
-    index = {yard.yard_id: j for j, yard in enumerate(yards)}
     told = [previous.get(truck.trip_id) if truck.trip_id is not None else None for truck in trucks]
     problem = YardProblem(
         step_s=STEP_S,
         truck_ids=np.array([truck.vehicle_id for truck in trucks], np.int64),
         perishable=np.array([truck.perishable for truck in trucks], bool),
         declared_s=np.array([_since(truck.declared_at, now) for truck in trucks], float),
-        allowed=allowed & np.isfinite(arrive_s),
+        allowed=suited,
         arrive_s=np.where(np.isfinite(arrive_s), arrive_s, 2 * end_s),
-        detour_s=np.where(own | ~reachable, 0.0, extra_s),
+        detour_s=np.where(own | ~reachable, 0.0, extra_s) + found.liked_s(trucks),
         previous_step=np.array([_step_of(assignment, now) for assignment in told], np.int64),
-        previous_yard=np.array(
-            [index.get(assignment.yard_id or "", -1) if assignment else -1 for assignment in told], np.int64
-        ),
-        yard_ids=tuple(index),
-        capacity_veh=np.array([_places(yard, places_veh or {}) for yard in yards], float).reshape(Y, STEPS),
-        opens=np.array([(opens or {}).get(yard.yard_id, [True] * STEPS) for yard in yards], bool).reshape(Y, STEPS),
+        previous_yard=np.array([found.find(place.yard_id, place.zone_id) if place else -1 for place in told], np.int64),
+        yard_ids=tuple(row.key for row in rows),
+        capacity_veh=np.array([_places(row, places_veh or {}) for row in rows], float).reshape(Y, STEPS),
+        opens=np.array([(opens or {}).get(row.yard.yard_id, [True] * STEPS) for row in rows], bool).reshape(Y, STEPS),
         remaining_veh=remaining,
         stay_share=share,
-        entrance=np.array([ways_in.index((yard.gate_id, yard.kind)) for yard in yards], np.int64),
+        entrance=np.array([ways_in.index(way) for way in ways_in], np.int64),
         intake_veh=whole_trucks(np.array(intake).reshape(Y, STEPS)),
-        gate=np.array([gate_ids.index(yard.gate_id) for yard in yards], np.int64),
+        gate=gate,
         crossing_s=np.array([_seconds_per_truck(profiles.get(gate_id)) for gate_id in gate_ids]),
         weights=weights or PlanWeights(),
         waiting=_waiting_space(trucks, places, gate_ids),
@@ -158,52 +164,35 @@ def build_problem(
                 [open_seconds(hours.get(gate_id), now) * _rate_of(exports.get(gate_id)) for gate_id in gate_ids]
             ).reshape(len(gate_ids), STEPS)
         ),
+        site=site,
     )
-    yard_of = np.array([index[yard_id] for yard_id, _ in promised], np.int64)
-    step_of = np.array([free_s // STEP_S for _, free_s in promised], np.int64)
-    kept_problem = keep_places(problem, yard_of, step_of)
-    return PlanInput(kept_problem, trucks, yards, tuple(booked), kept_veh(problem, yard_of, step_of))
+    row_of, step_of = found.seat(promised, problem)
+    standing = tuple((truck, place.standing(rows[j])) for (truck, place), j in zip(booked, row_of, strict=False))
+    kept_problem = keep_places(problem, row_of, step_of)
+    error = arrival_error(trucks, corridor, forecast)
+    has_no_kind = open_to.any(axis=1) & ~suited.any(axis=1)
+    return PlanInput(kept_problem, trucks, found, standing, kept_veh(problem, row_of, step_of), has_no_kind, error)
 
 
-def split_booked(
-    arrivals: Sequence[tuple[ComingTruck, Sequence[float]]],
-    kept: Sequence[KeptPlace],
-    yard_ids: Sequence[str],
-    now: datetime,
-) -> tuple[list[tuple[ComingTruck, PlannedPlace]], list[tuple[str, float]]]:
-    """Trucks with their booked places, and the yard and time (s from now) of every place to keep.
+def arrival_error(trucks: Sequence[ComingTruck], corridor: CorridorNow, forecast: Forecast) -> ArrivalError:
+    """How uncertain the arrival of each truck is: on the road by the spread of the forecast's ensemble, at home by how
+    its enterprise keeps its plans."""
+    state = corridor.state
+    declared = [truck for truck in corridor.coming if truck.index < 0 and truck.gate_id in corridor.gate_ids]
+    at_home = {truck.trip_id: n for n, truck in enumerate(declared)}
+    spread_s, no_show = np.zeros(len(trucks)), np.zeros(len(trucks))
+    for i, truck in enumerate(trucks):
+        if truck.index >= 0:
+            low_s, _, high_s = forecast.truck_free_s[:, truck.index]
+            spread_s[i] = (high_s - low_s) / CENTRAL_SD if np.isfinite(high_s - low_s) else 0.0
+        elif (row := at_home.get(truck.trip_id)) is not None:
+            spread_s[i] = _of(state.declared_lateness_sd_s, row)
+            no_show[i] = 1.0 - _of(state.declared_show_up, row, 1.0)
+    return ArrivalError(spread_s, no_show)
 
-    A truck that comes before its hour waits for it; one that comes later goes in when it comes. One that is not on the
-    road yet is expected for its hour. A truck that the road no longer leads there has no booked place.
-    """
-    reach_of = {truck.trip_id: (truck, reach_s) for truck, reach_s in arrivals if truck.trip_id is not None}
-    booked: list[tuple[ComingTruck, PlannedPlace]] = []
-    promised: list[tuple[str, float]] = []
-    for place in kept:
-        if place.yard_id not in yard_ids:
-            continue
-        starts_s = max((place.starts_at - now).total_seconds(), 0.0)
-        if place.trip_id not in reach_of:
-            promised.append((place.yard_id, starts_s))
-            continue
-        truck, reach_s = reach_of[place.trip_id]
-        arrive_s = float(reach_s[yard_ids.index(place.yard_id)]) if truck.index >= 0 else starts_s
-        if not np.isfinite(arrive_s):
-            continue
-        free_s = max(starts_s, arrive_s)
-        wait_s = round(free_s - arrive_s)
-        planned = PlannedPlace(
-            trip_id=place.trip_id,
-            vehicle_id=truck.vehicle_id,
-            yard_id=place.yard_id,
-            arrive_at=now + timedelta(seconds=arrive_s),
-            place_free_at=now + timedelta(seconds=free_s),
-            wait_s=wait_s,
-            reason={"code": "booked", "wait_s": wait_s, "until": place.starts_at.isoformat()},
-        )
-        booked.append((truck, planned))
-        promised.append((place.yard_id, free_s))
-    return booked, promised
+
+def _of(values: np.ndarray | None, row: int, default: float = 0.0) -> float:
+    return default if values is None else float(values[row])
 
 
 def plan_yards(
@@ -215,7 +204,17 @@ def plan_yards(
     now: datetime,
 ) -> YardPlan:
     """Make the plan, keep it, and tell those whose place changed."""
-    plan = make_plan(given.problem, time_limit_s=PLAN_TIME_LIMIT_S)
+    began = time.perf_counter()
+    seed = int(now.timestamp() // DAYS_KEPT_S)
+    hedged = hedge(
+        given.problem,
+        given.error,
+        count=DRAWN_DAYS,
+        seed=seed,
+        time_limit_s=PLAN_TIME_LIMIT_S,
+        budget_s=REPLAN_BUDGET_S,
+    )
+    plan = replace(hedged.plan, duration_s=time.perf_counter() - began)
     found = [
         _assignment(given, plan, i, truck.trip_id, places, tails_km, now)
         for i, truck in enumerate(given.trucks)
@@ -229,12 +228,7 @@ def plan_yards(
         "placed": int((plan.yard >= 0).sum()) + len(given.booked),
         "waiting": int((plan.wait_s > STEP_S).sum()),
         "yards": {
-            yard_id: {
-                "occupancy_veh": np.round(occupancy_veh[j], 1).tolist(),
-                "free_veh": free.veh[j].tolist(),
-                "has_room": free.has_room[j].tolist(),
-            }
-            for j, yard_id in enumerate(given.problem.yard_ids)
+            yard.yard_id: _in_sum(given.rows.of_yard(yard.yard_id), occupancy_veh, free) for yard in given.rows.yards
         },
         "step_s": STEP_S,
     }
@@ -253,6 +247,15 @@ def plan_yards(
         if _is_news(place, previous.get(place.trip_id)):
             _publish_assignment(session, truck_of[place.trip_id], place, now)
     return plan
+
+
+def _in_sum(own: Sequence[int], occupancy_veh: np.ndarray, free: FreePlaces) -> YardOccupancy:
+    veh, has_room = free.together(own)
+    return {
+        "occupancy_veh": np.round(occupancy_veh[list(own)].sum(axis=0), 1).tolist(),
+        "free_veh": veh,
+        "has_room": has_room,
+    }
 
 
 def open_seconds(hours: OpeningHours | None, now: datetime) -> np.ndarray:
@@ -293,25 +296,17 @@ def _has_left(truck: ComingTruck, gate_id: str, places: Places) -> bool:
     )
 
 
-def _allowed(truck: ComingTruck, yard: YardState, profiles: Mapping[str, GateProfile]) -> bool:
-    if truck.trip_id is None:
-        return yard.kind == "temporary_yard"
-    if yard.kind != "yard":
-        return False
-    if yard.gate_id == truck.gate_id:
-        return True
-    other = profiles.get(yard.gate_id)
-    return other is not None and other.takes(truck.regime, truck.goods_class)
-
-
 def _assignment(
     given: PlanInput, plan: YardPlan, i: int, trip_id: int, places: Places, tails_km: Mapping[str, float], now: datetime
 ) -> PlannedPlace:
     truck, j = given.trucks[i], int(plan.yard[i])
     arrive_at = now + timedelta(seconds=float(plan.arrive_s[i]))
     place_free_at = now + timedelta(seconds=float(plan.place_s[i]))
-    yard_id = given.problem.yard_ids[j] if j >= 0 else None
+    row = given.rows.rows[j] if j >= 0 else None
     numbers = dict(plan.reasons[i].values)
+    if "other_yard" in numbers:
+        other = given.problem.yard_ids.index(str(numbers["other_yard"]))
+        numbers["other_yard"] = given.rows.rows[other].yard.yard_id
     if "until_s" in numbers:
         numbers["until"] = (now + timedelta(seconds=float(numbers.pop("until_s")))).isoformat()
     reason: JsonObject = {
@@ -319,18 +314,22 @@ def _assignment(
         **numbers,
         "wait_s": round(float(plan.wait_s[i])),
     }
+    if given.has_no_kind[i]:
+        reason |= {"code": "no_kind", "need": truck.need}
     if plan.wait_s[i] >= STAGING_WAIT_S or j < 0:
-        gate_id = given.yards[j].gate_id if j >= 0 else truck.gate_id
+        gate_id = row.yard.gate_id if row is not None else truck.gate_id
         planned = list(places.staging)[plan.staging[i]] if plan.staging[i] >= 0 else None
         reason["staging_id"] = staging_before(truck, gate_id, places, tails_km, planned)
     return PlannedPlace(
         trip_id=trip_id,
         vehicle_id=truck.vehicle_id,
-        yard_id=yard_id,
+        yard_id=None if row is None else row.yard.yard_id,
         arrive_at=arrive_at,
         place_free_at=place_free_at,
         wait_s=round(float(plan.wait_s[i])),
         reason=reason,
+        zone_id=None if row is None else row.zone_id,
+        place_kind=None if row is None else row.kind,
     )
 
 
@@ -361,7 +360,7 @@ def staging_before(
 
 
 def _is_news(place: PlannedPlace, told: Assignment | None) -> bool:
-    if told is None or told.yard_id != place.yard_id:
+    if told is None or (told.yard_id, told.zone_id) != (place.yard_id, place.zone_id):
         return True
     return abs(told.place_free_at - place.place_free_at) >= WORTH_TELLING
 
@@ -375,6 +374,7 @@ def _publish_assignment(session: Session, truck: ComingTruck, place: PlannedPlac
     data = {
         "trip_id": place.trip_id,
         "yard_id": place.yard_id,
+        "zone_id": place.zone_id,
         "place_free_at": place.place_free_at.isoformat(),
         "wait_s": place.wait_s,
         "reason": place.reason["code"],
@@ -415,8 +415,10 @@ def _leads_to(places: Places, gate_id: str, area: StagingArea) -> bool:
     return places.gates[gate_id].distance_km(area.road, area.km) is not None
 
 
-def _places(yard: YardState, places_veh: Mapping[str, Sequence[int]]) -> Sequence[int]:
-    return places_veh.get(yard.yard_id) or [yard.capacity_veh] * STEPS
+def _places(row: PlanRow, places_veh: Mapping[str, Sequence[int]]) -> Sequence[int]:
+    if row.zone is not None:
+        return row.zone.places_veh
+    return places_veh.get(row.yard.yard_id) or [row.yard.capacity_veh] * STEPS
 
 
 def _step_of(told: Assignment | None, now: datetime) -> int:

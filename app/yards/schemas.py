@@ -12,6 +12,7 @@ from app.platform.fields import Moment
 from app.platform.json import JsonObject
 from app.platform.labels import N_
 from capacity.ledger import YardState
+from capacity.vocabulary import ZoneKind
 from geo.errors import InvalidInputError
 from geo.opening_hours import format_intervals, parse_intervals
 from routing.store import YardForecast as StoredForecast
@@ -178,11 +179,14 @@ class CapacityIn(BaseModel):
 
 
 class AssignmentOut(BaseModel):
-    """A trip's place in the newest yard plan. Without a yard there is no place within the horizon."""
+    """A trip's place in the newest yard plan. Without a yard there is no place within the horizon; a yard without zones
+    has no `zone_id`."""
 
     trip_id: int
     vehicle_id: int
     yard_id: str | None
+    zone_id: str | None
+    place_kind: ZoneKind | None
     arrive_at: AwareDatetime
     place_free_at: AwareDatetime
     wait_s: int

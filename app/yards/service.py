@@ -193,15 +193,20 @@ def fill_now(session: Session, state: YardState, now: datetime) -> list[ZoneFill
     )
 
 
+def fills_by_yard(session: Session, now: datetime) -> dict[str, list[ZoneFill]]:
+    """Each zone as it fills, of the yards that have zones."""
+    zoned = {zone.yard_id for zone in zone_store.list_zones(session)}
+    states = capacity_store.yard_states(session, now) if zoned else ()
+    return {state.yard_id: fill_now(session, state, now) for state in states if state.yard_id in zoned}
+
+
 def free_kinds(session: Session, now: datetime) -> dict[str, dict[ZoneKind, int]]:
     """Places of each kind that are free now, of yards with zones."""
-    zoned = {zone.yard_id for zone in zone_store.list_zones(session)}
     found: dict[str, dict[ZoneKind, int]] = {}
-    for state in capacity_store.yard_states(session, now) if zoned else ():
-        if state.yard_id in zoned:
-            kinds = found.setdefault(state.yard_id, {})
-            for zone in fill_now(session, state, now):
-                kinds[zone.kind] = kinds.get(zone.kind, 0) + max(0, zone.open_veh - zone.inside_veh)
+    for yard_id, fills in fills_by_yard(session, now).items():
+        kinds = found.setdefault(yard_id, {})
+        for zone in fills:
+            kinds[zone.kind] = kinds.get(zone.kind, 0) + max(0, zone.open_veh - zone.inside_veh)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,6 +47,7 @@ class InsideKind:
     chilled: bool
     transshipment: str | None
     trucks_veh: int
+    hazard_class: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class ExpectedTruck:
     goods: str
     perishable: bool
     stage: str
+    zone_id: str | None
 
 
 def passages_after(session: Session, event_id: int) -> list[YardPassage]:
@@ -130,7 +133,8 @@ def expected_trucks(session: Session, yard_id: str, *, limit: int) -> list[Expec
     rows = session.execute(
         text(
             """
-            SELECT a.trip_id, v.plate_norm, a.arrive_at, a.place_free_at, a.wait_s, t.goods, t.perishable, t.stage
+            SELECT a.trip_id, v.plate_norm, a.arrive_at, a.place_free_at, a.wait_s, t.goods, t.perishable, t.stage,
+                a.zone_id
             FROM capacity.assignment a
             JOIN app.trip t USING (trip_id)
             JOIN ingest.vehicle v ON v.vehicle_id = a.vehicle_id
@@ -151,13 +155,14 @@ def inside_kinds(session: Session, yard_id: str) -> list[InsideKind]:
     rows = session.execute(
         text(
             """
-            SELECT t.goods_class, coalesce(t.facts ->> 'chilled' = 'true', false), s.status, count(*)
+            SELECT t.goods_class, coalesce(t.facts ->> 'chilled' = 'true', false), s.status, count(*),
+                coalesce(t.facts -> 'hazard_class', '[]')
             FROM capacity.presence p
             LEFT JOIN app.current_trip c ON c.vehicle_id = p.vehicle_id
             LEFT JOIN app.trip t ON t.trip_id = c.trip_id
             LEFT JOIN app.trip_step s ON s.trip_id = t.trip_id AND s.step = :transshipment
             WHERE p.yard_id = :yard_id AND p.left_at IS NULL
-            GROUP BY 1, 2, 3
+            GROUP BY 1, 2, 3, 5
             """
         ),
         {"yard_id": yard_id, "transshipment": Step.TRANSSHIPMENT},

@@ -17,9 +17,9 @@ from app.yards.store import InsideKind
 from capacity.vocabulary import ZoneKind
 from capacity.zones import Closure, Zone, places_at
 
-ORDER: Final = (ZoneKind.DOCK, ZoneKind.LIVESTOCK, ZoneKind.REEFER)
+ORDER: Final = (ZoneKind.DANGEROUS, ZoneKind.DOCK, ZoneKind.LIVESTOCK, ZoneKind.REEFER)
 """Kinds that some trucks need, in the order in which they get their places."""
-REST: Final = (ZoneKind.STANDARD, ZoneKind.FORTY_FOOT, ZoneKind.TEMPORARY, *ORDER, ZoneKind.DANGEROUS)
+REST: Final = (ZoneKind.STANDARD, ZoneKind.FORTY_FOOT, ZoneKind.TEMPORARY, *ORDER[1:], ORDER[0])
 """Where the others stand, and who found no place of the kind that is needed."""
 
 
@@ -50,7 +50,7 @@ def kind_needed(inside: InsideKind) -> ZoneKind:
     """The kind of place that a truck stands on by what is declared of it: at a dock while it is unloaded."""
     if inside.transshipment in StepStatus.open():
         return ZoneKind.DOCK
-    return need_of(inside.goods_class, {"chilled": inside.chilled})
+    return need_of(inside.goods_class, {"chilled": inside.chilled, "hazard_class": inside.hazard_class})
 
 
 def fill_zones(

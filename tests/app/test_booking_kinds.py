@@ -10,9 +10,14 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.bookings import keeping
+from app.control.minute import Minute
+from app.gates.profile import default_profiles
+from app.gates.service import publish_simulated
 from app.platform.runtime import Runtime
 from capacity.vocabulary import ZoneKind
-from tests.app.booking import HERE, Desk
+from tests.app.booking import HERE, PLATE, THERE, Desk
+from tests.app.declaring import declaration_body, declaration_line
+from tests.app.test_diverting import on_the_road
 
 SignIn = Callable[..., TestClient]
 OTHER = "29C-222.22"
@@ -119,3 +124,57 @@ def test_goods_that_change_need_another_kind_of_place(desk: Desk) -> None:
     assert desk.minute().moved == 1
     after = desk.state(booking_id)
     assert (after["place_kind"], after["starts_at"]) == ("reefer", "2026-03-02T07:00:00Z")
+
+
+def test_who_has_no_booking_is_planned_to_a_zone_of_its_kind_and_every_answer_names_it(desk: Desk) -> None:
+    set_zones(desk, standard=3, reefer=2)
+    desk.runtime.settings.forecast_runs = 8
+    cold = desk.trip()
+    on_the_road(desk.gate)
+    assert not Minute.of(desk.runtime).run().failed
+    place = desk.enterprise.get("/api/v1/assignments", params={"trip_id": cold}).json()["items"][0]
+    assert (place["yard_id"], place["zone_id"], place["place_kind"]) == ("xuan-cuong", "reefer", "reefer")
+    assert place["text"].startswith("The place is in zone reefer (Reefer plugs).")
+    outlook = desk.enterprise.get("/api/v1/outlooks", params={"trip_id": cold}).json()["items"][0]
+    assert (outlook["yard"]["zone_id"], outlook["yard"]["reason"]) == ("reefer", place["text"])
+    assert "zone reefer" in desk.gate.person("yard_operator").get("/yard").text
+    closure = {"zone_id": "reefer", "reason": "Mất điện"}
+    trial = desk.gate.person("yard_operator").post("/api/v1/yards/xuan-cuong/closures/trial", json=closure)
+    assert trial.status_code == 200, trial.text
+    yard = next(yard for yard in trial.json()["yards"] if yard["yard_id"] == "xuan-cuong")
+    assert yard["least_places_veh"] == {"before": 5.0, "after": 3.0}, "zones of a yard are counted together"
+    assert yard["sent_veh"] == {"before": 1.0, "after": 0.0}, "without a plug there is no place for it here"
+
+
+def test_dangerous_goods_are_booked_and_planned_to_places_of_their_own_and_officers_see_what_they_are(
+    desk: Desk,
+) -> None:
+    set_zones(desk, standard=3, dangerous=2)
+    desk.runtime.settings.forecast_runs = 8
+    petrol = declaration_line(hs_code="2710.12", goods_class="general", un_number="UN 1203", hazard_class="3")
+    booked = desk.hold(desk.trip(OTHER, lines=[petrol]), 3)
+    assert (booked.status_code, booked.json()["place_kind"]) == (201, "dangerous")
+    trip_id = desk.trip(lines=[petrol])
+    on_the_road(desk.gate)
+    assert not Minute.of(desk.runtime).run().failed
+    place = desk.enterprise.get("/api/v1/assignments", params={"trip_id": trip_id}).json()["items"][0]
+    assert (place["zone_id"], place["place_kind"]) == ("dangerous", "dangerous")
+    sheet = desk.gate.person("border_guard").get(f"/station/sheet/{trip_id}?at=barrier_1").text
+    assert "UN 1203, class 3" in " ".join(sheet.split())
+    assert "Flammable liquids" in sheet
+    with desk.runtime.sessions.begin() as session:
+        for gate_id in (HERE, THERE):
+            values = default_profiles(desk.runtime.corridor)[gate_id].values().model_copy(update={"hazards": ("9",)})
+            assert publish_simulated(session, gate_id, values, now=desk.runtime.clock.now())
+    order = {
+        "kind": "divert",
+        "selection": {"gate_id": HERE},
+        "parameters": {"gate_id": THERE, "reason": "shorter_wait"},
+        "valid_to": desk.hour(2).isoformat(),
+    }
+    diverted = desk.gate.sign_in("traffic_police").post("/api/v1/orders/preview", json=order)
+    assert (diverted.status_code, PLATE in diverted.json()["detail"]) == (422, True)
+    body = declaration_body(desk.hour(5), plate="29C-900.01", lines=[petrol])
+    refused = desk.enterprise.post("/api/v1/declarations", json={**body, "submit": True})
+    assert refused.status_code == 422
+    assert "takes no dangerous goods of class 3" in str(refused.json())

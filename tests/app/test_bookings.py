@@ -20,7 +20,7 @@ from app.forecasting.state import ComingTruck
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal, Role
 from app.platform.runtime import Runtime
-from app.yards import plan as yards_plan
+from app.yards.booked_places import split_booked
 from geo.errors import ConflictError
 from tests.app.booking import HERE, PLATE, THERE, Desk, chassis_of, other_enterprise
 from tests.app.test_diverting import on_the_road, order_divert
@@ -228,17 +228,6 @@ def test_two_late_cancellations_block_the_vehicle_and_an_appeal_frees_it(desk: D
     assert desk.hold(trip_id, 5).status_code == 201
 
 
-def test_an_extension_is_one_of_the_set_lengths_and_once(desk: Desk) -> None:
-    booking_id = desk.book(desk.trip(), 5)
-    assert desk.act(booking_id, "extend", hours=3).status_code == 422
-    for _ in range(2):
-        extended = desk.act(booking_id, "extend", hours=4).json()
-        assert extended["state"] == "extended"
-        length = datetime.fromisoformat(extended["until"]) - datetime.fromisoformat(extended["starts_at"])
-        assert length == timedelta(hours=5)
-    assert desk.act(booking_id, "extend", hours=2).status_code == 409
-
-
 def test_called_up_when_the_way_is_free_and_missed_only_after_that(desk: Desk) -> None:
     booking_id = desk.book(desk.trip(), 2)
     assert desk.minute().called_up == 0, "its hour is not near"
@@ -393,14 +382,14 @@ def test_the_plan_tells_a_booked_truck_its_hour_and_keeps_its_place(desk: Desk) 
         (coming(5, 3), [np.inf, 900.0]),  # the road no longer leads there
     ]
     kept = [KeptPlace(trip_id, "xuan-cuong", starts_at) for trip_id in (1, 2, 3, 5, 6)]
-    booked, promised = yards_plan.split_booked(arrivals, kept, yard_ids, now)
+    booked, promised = split_booked(arrivals, kept, yard_ids, now)
     told = {place.trip_id: (place.place_free_at - now, place.wait_s, place.reason["code"]) for _, place in booked}
     assert told == {
         1: (timedelta(hours=3), 7200, "booked"),
         2: (timedelta(hours=5), 0, "booked"),
         3: (timedelta(hours=3), 0, "booked"),
     }
-    assert sorted(free_s for _, free_s in promised) == [10800.0, 10800.0, 10800.0, 18000.0], (
+    assert sorted(place.free_s for place in promised) == [10800.0, 10800.0, 10800.0, 18000.0], (
         "and that of a truck unseen"
     )
 

@@ -22,10 +22,12 @@ from app.declarations.service import complete
 from app.gates.profile import default_profiles
 from app.gates.vocabulary import GoodsClass
 from app.procedures import return_reasons
+from app.trips.place_need import need_of
 from app.web.i18n import load_catalogues
+from capacity.vocabulary import ZoneKind
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError
-from tests.app.declaring import declaration_body
+from tests.app.declaring import declaration_body, declaration_line
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 GATES = default_profiles(Corridor.default())
@@ -115,12 +117,32 @@ WRONG_LINE: list[tuple[dict[str, Any], str]] = [
     ({"net_weight_kg": -1.0}, "net_weight_kg"),
     ({"net_weight_kg": 19_501.0}, "net_weight_kg"),
     ({"temperature_c": 120.0}, "temperature_c"),
+    ({"un_number": "12", "hazard_class": "3"}, "un_number"),
+    ({"un_number": "0002", "hazard_class": "1.1"}, "un_number"),
+    ({"hazard_class": "3"}, "un_number"),
+    ({"un_number": "1203"}, "hazard_class"),
+    ({"un_number": "1203", "hazard_class": "10"}, "hazard_class"),
+    ({"un_number": "1203", "hazard_class": "3.1"}, "hazard_class"),
+    ({"un_number": "1203", "hazard_class": "2.4"}, "hazard_class"),
 ]
 
 
 @pytest.mark.parametrize(("changes", "field"), WRONG_LINE)
 def test_a_wrong_field_of_the_goods_is_named(changes, field):
     assert fields_refused(with_line(**changes)) == [f"lines.1.{field}"]
+
+
+@pytest.mark.parametrize(
+    ("number", "hazard", "read_as"),
+    [("UN 1203", "Lớp 3", ("1203", "3")), ("un0336", "class 1.4", ("0336", "1.4")), ("1017", "2,3", ("1017", "2.3"))],
+)
+def test_dangerous_goods_are_read_as_people_write_them(number: str, hazard: str, read_as: tuple[str, str]) -> None:
+    line = declaration_line(un_number=number, hazard_class=hazard)
+    form, problems = read({"lines": [line]})
+    assert not problems
+    assert (form.lines[0].un_number, form.lines[0].hazard_class) == read_as
+    assert facts_of(form).hazard_class == {read_as[1][0]}
+    assert need_of("general", facts_of(form).to_record()) is ZoneKind.DANGEROUS
 
 
 def test_a_gate_that_takes_no_cars_says_so():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from capacity.plan import YardPlan, make_plan
 from capacity.problem import YardProblem
 from capacity.reason_texts import SENTENCES
+from capacity.scenarios import hold_back
 from tests.capacity.test_plan import problem, random_problem
 from tests.profiles import examples
 
@@ -23,6 +24,7 @@ def contradictions(problem: YardProblem, plan: YardPlan) -> list[str]:
     spare = problem.capacity_veh - plan.occupancy_veh
     left = problem.intake_veh.copy()
     placed = plan.yard >= 0
+    held = problem.held_back_veh if problem.held_back_veh is not None else np.zeros_like(spare)
     np.subtract.at(left, (problem.entrance[plan.yard[placed]], step[placed]), 1.0)
     left = left[problem.entrance]
     for i, reason in enumerate(plan.reasons):
@@ -37,6 +39,7 @@ def contradictions(problem: YardProblem, plan: YardPlan) -> list[str]:
                 "no_opening": bool(yards) and not there,
                 "no_place": bool(there) and not room,
                 "no_entry": bool(room) and all(left[y, t] < 1.0 for y, t in room),
+                "no_held": any(spare[y, t] < 1.0 <= spare[y, t] + held[y, t] for y, t in there),
                 "no_turn": bool(room) and any(left[y, t] >= 1.0 for y, t in room),
             }
         else:
@@ -53,6 +56,7 @@ def contradictions(problem: YardProblem, plan: YardPlan) -> list[str]:
                 "closed": t > came and not wait,
                 "wait_for_place": bool(wait) and all(spare[j, s] < 1.0 for s in wait),
                 "wait_for_entry": bool(wait) and all(left[j, s] < 1.0 <= spare[j, s] + 1e-6 for s in wait),
+                "wait_for_held": any(spare[j, s] < 1.0 <= spare[j, s] + held[j, s] for s in wait),
                 "wait_turn": t > came and before > 0,
                 "wait_for_room": t > came,
                 "perishable_first": int(later.sum()) == values.get("perishable_veh"),
@@ -110,3 +114,19 @@ def test_a_closed_yard_is_not_called_full() -> None:
     assert (plan.place_s.tolist(), plan.reasons[0].code) == ([3600.0], "closed")
     never = replace(closed, opens=np.zeros((1, 4), bool))
     assert make_plan(never).reasons[0].code == "no_opening"
+
+
+@examples(20)
+@given(st.integers(0, 10_000), st.integers(1, 40), st.integers(1, 3), st.integers(2, 8))
+def test_places_that_are_held_back_are_said_to_be(seed: int, trucks: int, yards: int, steps: int) -> None:
+    held = hold_back(random_problem(seed, trucks, yards, steps), 0.3)
+    plan = make_plan(held, time_limit_s=60.0)
+    assert contradictions(held, plan) == []
+
+
+def test_a_place_that_is_held_back_makes_a_truck_wait_and_it_is_told_so() -> None:
+    held = hold_back(problem([0, 0], [2]), 0.3)
+    plan = make_plan(held)
+    code, values = next((each.code, each.values) for each in plan.reasons if each.code.endswith("_held"))
+    assert code in SENTENCES
+    assert values.get("held_veh", 1) == 1

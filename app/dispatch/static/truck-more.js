@@ -75,11 +75,12 @@ class TruckMore extends LitElement {
   }
 
   render() {
-    const { arrive_at: arrive, wait_s: wait } = this.outlook ?? {};
+    const { arrive_at: arrive, wait_s: wait, yard } = this.outlook ?? {};
     return html`<dl>
         ${this.trip?.driver ? html`<dt>${t("Driver")}</dt><dd>${this.trip.driver}<br>${this.renderTelephone()}</dd>` : nothing}
         ${arrive?.[1] ? html`<dt>${t("Arrival at the queue")}</dt><dd data-testid="truck-arrival">${formatClock(arrive[1])}</dd>` : nothing}
         ${wait?.[1] != null ? html`<dt>${t("Expected wait")}</dt><dd>${formatDuration(wait[1])}</dd>` : nothing}
+        ${yard ? html`<dt>${t("Place in a yard")}</dt><dd data-testid="truck-yard">${yard.yard_id ? html`${this.console.nameOfSite(yard.yard_id)} · ${formatClock(yard.place_free_at)}<br>` : nothing}<span class="ck-muted">${yard.reason}</span></dd>` : nothing}
       </dl>
       <p class="ck-truck-acts">
         <button type="button" class="btn btn-sm btn-primary ck-act" data-testid="truck-order" @click=${this.order}><i class="ti ti-send" aria-hidden="true"></i> ${t("Order to this truck")}</button>
