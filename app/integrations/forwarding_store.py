@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from app.integrations.tables import OutMessageRow
@@ -52,6 +52,16 @@ def unsent_fixes(session: Session, neighbour: str, begins: Mapping[int, datetime
         },
     )
     return [UnsentFix(*row) for row in rows]
+
+
+def refused(session: Session, neighbour: str) -> set[str]:
+    """What messages that a neighbour refused, and nobody has mended yet, are about."""
+    found = session.scalars(
+        select(OutMessageRow.about)
+        .where(OutMessageRow.neighbour == neighbour, OutMessageRow.status == OutStatus.DEAD)
+        .distinct()
+    )
+    return set(found)
 
 
 def drop_waiting(session: Session, neighbour: str, about: Collection[str], now: datetime) -> None:

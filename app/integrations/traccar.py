@@ -107,10 +107,14 @@ class Forwarder:
     def forward(self, session: Session, now: datetime) -> int:
         """Put down what is new of the vehicles whose owner agreed; how many positions.
 
-        What waits of a vehicle whose owner agrees no more is dropped first.
+        What waits of a vehicle whose owner agrees no more is dropped first. A vehicle whose position was refused, as by
+        a server that does not know its device, has to wait until a person sends that again or drops it; what it
+        missed within `WHOLE` goes out with the next whole round.
         """
         agreed = forwarding.agreed_for(session, self.receiver) if self.receiver else []
         forwarding_store.drop_waiting(session, NAME, [each.plate for each in agreed], now)
+        refused = forwarding_store.refused(session, NAME)
+        agreed = [each for each in agreed if each.plate not in refused]
         if not agreed:
             return 0
         is_whole = self._whole_at is None or now - self._whole_at >= WHOLE_EVERY

@@ -192,3 +192,9 @@ def test_the_owner_says_it_and_another_receiver_is_another_word(
     assert [(row.status, row.error[:3]) for row in rows(runtime)] == [("dead", "400")], (
         "a person sees that it is unknown"
     )
+    runtime.settings.position_receiver = RECEIVER
+    put_fix(runtime, vehicle_id, runtime.clock.now() + timedelta(seconds=2))
+    assert forward(runtime, Forwarder(RECEIVER)) == 0, "one dead letter of an unknown device, not one a position"
+    with runtime.sessions.begin() as session:
+        session.execute(text("UPDATE app.neighbour_outbox SET status = 'dropped'"))
+    assert forward(runtime, Forwarder(RECEIVER)) == 1, "once a person has seen to it, what was missed goes out"
