@@ -206,7 +206,7 @@ def erase(engine: Engine) -> None:
     from sqlalchemy import text
 
     with engine.begin() as connection:
-        connection.execute(text("SELECT public.erase_after_a_test()"))
+        connection.execute(text("SELECT app.erase_after_a_test()"))
 
 
 def make_eraser(engine: Engine) -> None:
@@ -227,7 +227,7 @@ def make_eraser(engine: Engine) -> None:
         found = connection.execute(text(listed), {"schemas": list(SCHEMAS)}).all()
         steps = [(restart if kind == "S" else empty).format(name) for name, kind in found]
         connection.exec_driver_sql(f"""
-            CREATE OR REPLACE FUNCTION public.erase_after_a_test() RETURNS void LANGUAGE plpgsql AS $$
+            CREATE OR REPLACE FUNCTION app.erase_after_a_test() RETURNS void LANGUAGE plpgsql AS $$
             BEGIN
                 {" ".join(steps)}
                 UPDATE app.shared_fact SET version = gen_random_uuid();  -- as the triggers would have

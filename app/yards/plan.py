@@ -184,7 +184,7 @@ def arrival_error(trucks: Sequence[ComingTruck], corridor: CorridorNow, forecast
     for i, truck in enumerate(trucks):
         if truck.index >= 0:
             low_s, _, high_s = forecast.truck_free_s[:, truck.index]
-            spread_s[i] = (high_s - low_s) / CENTRAL_SD if np.isfinite(high_s - low_s) else 0.0
+            spread_s[i] = (high_s - low_s) / CENTRAL_SD if np.isfinite([low_s, high_s]).all() else 0.0
         elif (row := at_home.get(truck.trip_id)) is not None:
             spread_s[i] = _of(state.declared_lateness_sd_s, row)
             no_show[i] = 1.0 - _of(state.declared_show_up, row, 1.0)

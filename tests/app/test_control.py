@@ -232,6 +232,8 @@ def test_one_failing_step_does_not_stop_the_others(ready: Runtime, monkeypatch: 
         "shared_places",
         "suspicions",
         "exports",
+        "exports_unsaid",
+        "late_weighings",
         "reconciliation",
         "tidy",
         "audit_heads",

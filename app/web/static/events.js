@@ -111,7 +111,7 @@ export const connectionStatus = () => status;
 
 document.addEventListener("proven", () => {
   if (!listeners.size || (source && source.readyState !== EventSource.CLOSED)) return;
-  attempts += 1; // what happened meanwhile is fetched
+  attempts += 1; // what happened in between is fetched
   clearTimeout(watchdog);
   connect();
 });
