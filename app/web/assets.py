@@ -27,12 +27,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.settings import PROJECT_DIR
-from app.web.kit import FIRST_SCRIPTS, OWN_SHEET, Kit, list_sources
+from app.web.kit import FIRST_SCRIPTS, Kit, list_sources
 
 APP_DIR = Path(__file__).parents[1]
 FOR_A_YEAR = "public, max-age=31536000, immutable"
 SERVED_SUFFIXES = frozenset({".js", ".mjs", ".css", ".woff2"})
 
+_LATE_SHEET = re.compile(r'<link rel="stylesheet"(?! href="\{\{ first_sheet)')
 _DEFERRED = re.compile(r"<script (src=\"[^\"]+\") defer>")
 _NAMED = re.compile(r'(\b(?:src|href)=)"/static/([\w/-]+\.(?:js|css|svg))"')
 
@@ -147,13 +148,14 @@ def _release(lock: bytes) -> str:
 class OwnAddresses(Extension):
     """Templates name files of ours as `/static/…`: pages name the release, and wait for no style sheet but the first.
 
-    Nor for any script: early.js makes scripts of them once the page is drawn.
+    Nor for any script. A browser that is told of a sheet fetches and reads it before it draws, whatever its medium, so
+    they are named as links of no known kind: early.js makes sheets and scripts of them once the page is drawn.
     """
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002 - Jinja's
         """A template's source with the addresses that a browser is told."""
         assets: Assets = self.environment.assets  # type: ignore[attr-defined]
-        late = OWN_SHEET.sub(r'\g<0> media="print" data-late', source)
+        late = _LATE_SHEET.sub('<link rel="late"', source)
         late = late.replace('<script type="module" src=', '<script type="late-module" src=')
         late = _DEFERRED.sub(r'<script type="late" \1>', late)
         return _NAMED.sub(lambda found: f'{found[1]}"{assets.own(found[2])}"', late)

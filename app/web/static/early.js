@@ -1,12 +1,25 @@
 // What is not needed for the first paint holds it up neither by its way here nor by its work: once the page is drawn,
-// style sheets are for every medium, and scripts are made of what the page names as such, to run in that order.
+// style sheets and then scripts are made of what the page names as such, scripts to run in that order.
 (() => {
-  const LONG_MS = 3000; // nobody waits longer for a paint that is not told of
+  const LONG_MS = 3000; // nobody waits longer for a paint that is not told of, or for a sheet that does not come
   const root = document.documentElement;
   root.dataset.scripts = "awaited"; // until all have run
-  const wake = () => {
-    for (const link of document.querySelectorAll("link[data-late]")) link.media = "all";
+  const arrived = (link) => new Promise((done) => {
+    link.onload = link.onerror = done;
+    link.rel = "stylesheet";
+  });
+  const fetchEarly = (script) => {
+    const link = document.createElement("link");
+    link.rel = script.type === "late-module" ? "modulepreload" : "preload";
+    if (link.rel === "preload") link.as = "script";
+    link.href = script.src;
+    document.head.append(link);
+  };
+  const wake = async () => {
     const named = [...document.querySelectorAll('script[type^="late"]')];
+    named.forEach(fetchEarly);
+    const sheets = [...document.querySelectorAll('link[rel="late"]')].map(arrived);
+    await Promise.race([Promise.all(sheets), new Promise((given) => setTimeout(given, LONG_MS))]); // as in any page
     let awaited = named.length;
     for (const { type, src } of named) {
       const script = document.createElement("script");
