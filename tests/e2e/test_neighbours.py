@@ -123,7 +123,7 @@ def test_one_declaration_with_customs_and_the_register_and_without_them(browser:
         with simulated("customs", ports["customs"], there) as customs_url:
             tell(customs_url, other_number, story("registered", "red"))
             assert eventually(lambda: says(administrator, platform.url, "customs", "up"), within_s=SOON_S, every_s=1.0)
-            difference = administrator.get_by_test_id("difference")
+            difference = administrator.get_by_test_id("difference").filter(has_text=other_number)
             assert eventually(
                 lambda: says(administrator, platform.url, "customs", "up") and difference.count() == 1,
                 within_s=SOON_S,
@@ -132,5 +132,6 @@ def test_one_declaration_with_customs_and_the_register_and_without_them(browser:
             expect(difference).to_contain_text("ở đây Xanh, bên kia Đỏ")
             difference.get_by_role("textbox").fill("Đã kiểm hóa bổ sung, hồ sơ giấy đủ")
             difference.get_by_role("button").click()
-            expect(administrator.locator("[data-testid=difference][data-open=no]")).to_contain_text("kiểm hóa bổ sung")
+            expect(difference).to_have_attribute("data-open", "no")
+            expect(difference).to_contain_text("kiểm hóa bổ sung")
             assert other.sheet()["neighbours"]["declarations"][0]["channel"] == "red"
