@@ -31,7 +31,7 @@ function mark(site) {
   const icon = document.createElement("i");
   icon.className = `ti ti-${ICONS[site.kind]}`;
   icon.ariaHidden = "true";
-  element.append(icon, nameOf(site));
+  element.append(icon, ...(site.kind === "staging" ? [] : [nameOf(site)])); // the map itself names those
   new Marker({ element, anchor: "left" }).setLngLat(site.lonlat).addTo(map.map);
 }
 
