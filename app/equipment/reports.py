@@ -36,6 +36,8 @@ JUST_READ: Final = timedelta(minutes=5)
 NAMED_PLATE: Final = 0.95
 """How far a plate that another system names is believed."""
 ALARMED: Final = (str(Role.CUSTOMS), str(Role.BORDER_GUARD))
+SEAL_SERVICE: Final = "Niêm phong điện tử"
+"""What the device is called that stands for the service of seals, in the language of the offices."""
 
 Reported = TypeVar("Reported", Weighing, Scan, SealEvent)
 
@@ -206,7 +208,7 @@ def seal_service(session: Session, now: datetime) -> Equipment:
     if found is not None:
         return found
     kind = EquipmentKind.SEAL
-    device = Equipment(kind=kind, name="Electronic seals", vendor=kind.vendors[0], config={}, created_at=now)
+    device = Equipment(kind=kind, name=SEAL_SERVICE, vendor=kind.vendors[0], config={}, created_at=now)
     return store.insert_equipment(session, device)
 
 

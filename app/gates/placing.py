@@ -68,7 +68,7 @@ def place_site(action: ActionContext, placing: Placing) -> Site:
 
 
 def move_site(action: ActionContext, site_id: str, lon: float, lat: float) -> Site:
-    """Put a site elsewhere, its outline with it; the site.
+    """Put a site elsewhere, its outline with it, and of a gate the barriers whose places are assumed; the site.
 
     Raises
     ------
@@ -94,7 +94,10 @@ def move_site(action: ActionContext, site_id: str, lon: float, lat: float) -> Si
         | {"position": "derived", "road": "derived", "km": "derived", "geofence": "assumed"},
         geofence=_carried(before, lon, lat),
     )
-    replace_corridor(action.session, replace(present, sites=present.sites | {site_id: moved}), now=action.now)
+    barriers = present.barriers(site_id) if moved.kind == "gate" else ()
+    taken_along = [_taken_along(present, each, before, moved) for each in barriers if _is_assumed(each)]
+    sites = present.sites | {each.site_id: each for each in (moved, *taken_along)}
+    replace_corridor(action.session, replace(present, sites=sites), now=action.now)
     action.record("gate.move_site", "site", site_id, _told(before), _told(moved))
     return moved
 
@@ -147,9 +150,7 @@ def _site(present: Corridor, placing: Placing) -> Site:
 
 
 def _barrier(present: Corridor, gate: Site, number: int) -> Site:
-    least, most = present.km_span(gate.road)
-    km = min(max(gate.km + BARRIERS_KM[number], least), most)
-    lon, lat = present.position(gate.road, km)
+    km, lon, lat = _on_road(present, gate.road, gate.km + BARRIERS_KM[number])
     return Site(
         site_id=f"{gate.site_id}-barrier-{number}",
         kind="barrier",
@@ -157,12 +158,31 @@ def _barrier(present: Corridor, gate: Site, number: int) -> Site:
         name={language: f"{text} {number}" for language, text in gate.name.items()},
         road=gate.road,
         km=km,
-        lon=float(lon[0]),
-        lat=float(lat[0]),
+        lon=lon,
+        lat=lat,
         attributes={"number": number},
         source="assumed",
         provenance={"position": "assumed"},
     )
+
+
+def _is_assumed(barrier: Site) -> bool:
+    """Whether nobody has said where a barrier is but by where its gate is."""
+    return barrier.provenance.get("position") == "assumed"
+
+
+def _taken_along(present: Corridor, barrier: Site, gate: Site, moved: Site) -> Site:
+    """A barrier as far from its moved gate as it was before."""
+    km, lon, lat = _on_road(present, moved.road, moved.km + barrier.km - gate.km)
+    return replace(barrier, road=moved.road, km=km, lon=lon, lat=lat)
+
+
+def _on_road(present: Corridor, road: str, km: float) -> tuple[float, float, float]:
+    """A kilometre of a road, the nearest that there is, with its place in degrees."""
+    least, most = present.km_span(road)
+    nearest = min(max(km, least), most)
+    lon, lat = present.position(road, nearest)
+    return nearest, float(lon[0]), float(lat[0])
 
 
 def _circle(lon: float, lat: float, radius_m: float) -> Polygon:

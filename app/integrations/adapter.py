@@ -8,7 +8,6 @@ identity in `Idempotency-Key`. A neighbour whose answers say `Simulated: true` i
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from app.integrations.messages import Codec, JsonCodec, Message
-from app.notifications.webhooks import SECRET_PREFIX, sign
+from app.notifications.webhooks import parse_secret, sign
 from app.platform.trust import trusted
 from geo.errors import InvalidInputError
 
@@ -103,7 +102,7 @@ class Carrier:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InvalidInputError("{value} is no address of a neighbour; write https://host/path.", value=url[:100])
         try:
-            self.secret = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+            self.secret = parse_secret(secret)
         except ValueError:
             raise InvalidInputError(
                 "The secret of the neighbour at {host} is not whsec_ and base64.", host=parts.hostname

@@ -6,7 +6,6 @@ own identity, however often it comes and by whichever way; it is taken in as wha
 
 from __future__ import annotations
 
-import base64
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.integrations import store
 from app.integrations.neighbour import Neighbour
-from app.notifications.webhooks import SECRET_PREFIX, sign
+from app.notifications.webhooks import parse_secret, sign
 from geo.errors import InvalidInputError, UnauthenticatedError
 
 TOLERANCE: Final = timedelta(minutes=5)
@@ -44,10 +43,13 @@ def check_signature(secret: SecretStr | None, headers: Mapping[str, str], body: 
         If it was not, or there is no secret.
     """
     message_id, written = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    if secret is None or not message_id or not (written.isascii() and written.isdigit() and len(written) <= 12):
+    try:
+        key = parse_secret("" if secret is None else secret.get_secret_value())
+        signed_at = datetime.fromtimestamp(int(written), UTC)
+    except (ValueError, OverflowError, OSError):  # no base64, no number, or no time that there is
+        raise UnauthenticatedError(WRONG) from None
+    if not key or not message_id:
         raise UnauthenticatedError(WRONG)
-    signed_at = datetime.fromtimestamp(int(written), UTC)
-    key = base64.b64decode(secret.get_secret_value().removeprefix(SECRET_PREFIX))
     expected = sign(key, message_id, signed_at, body.decode("utf-8", "replace"))["webhook-signature"]
     given = headers.get("webhook-signature", "").split()
     is_known = any([hmac.compare_digest(expected.encode(), each.encode()) for each in given])

@@ -6,7 +6,6 @@ say, which an operator's gateway turns into what its provider takes.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from app.notifications.webhooks import SECRET_PREFIX, sign
+from app.notifications.webhooks import parse_secret, sign
 from app.platform.trust import trusted
 from app.settings import Settings
 from geo.errors import InvalidInputError, UnavailableError
@@ -100,9 +99,8 @@ def open_port(settings: Settings) -> TextPort | None:
     if parts.scheme == "file" and parts.path:
         return FileTexts(Path(unquote(parts.path)))
     if parts.scheme in ("http", "https") and parts.hostname:
-        secret = settings.text_messages_secret.get_secret_value().removeprefix(SECRET_PREFIX)
         try:
-            return HttpTexts(url, base64.b64decode(secret, validate=True))
+            return HttpTexts(url, parse_secret(settings.text_messages_secret.get_secret_value()))
         except ValueError:
             raise InvalidInputError(
                 "CUAKHAU_TEXT_MESSAGES_SECRET is not whsec_ and base64.", field="text_messages_secret"

@@ -163,6 +163,12 @@ def format_secret(secret: bytes) -> str:
     return SECRET_PREFIX + base64.b64encode(secret).decode()
 
 
+def parse_secret(written: str) -> bytes:
+    """The secret that somebody entered as `format_secret` writes it, its beginning left out or not; raises ValueError
+    if it is not base64."""
+    return base64.b64decode(written.removeprefix(SECRET_PREFIX), validate=True)
+
+
 def sign(secret: bytes, message_id: str, sent_at: datetime, body: str) -> dict[str, str]:
     """The headers that show where a message comes from and that nobody changed it."""
     sent_at = sent_at.astimezone(UTC)  # the library takes the clock time of any zone for UTC

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import smtplib
 import ssl
@@ -22,7 +20,7 @@ from babel.support import NullTranslations
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from app.notifications.webhooks import sign
+from app.notifications.webhooks import parse_secret, sign
 from app.ops import alarm_store
 from app.ops.tables import AlarmRow
 from app.ops.vocabulary import AlarmKind
@@ -33,7 +31,6 @@ from app.web.i18n import format_time, load_catalogues
 from geo.errors import InvalidInputError, UnavailableError
 
 SEND_S: Final = 15.0
-SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how the specification marks a secret
 
 log = structlog.get_logger("alarms")
 
@@ -197,8 +194,8 @@ def read_secret(text: str) -> bytes:
         If it is none: unsigned alarms could be anybody's.
     """
     try:
-        key = base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
-    except binascii.Error:
+        key = parse_secret(text)
+    except ValueError:
         key = b""
     if len(key) < 16:
         raise InvalidInputError(

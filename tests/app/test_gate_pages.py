@@ -240,8 +240,16 @@ def test_a_yard_and_a_gate_are_placed_on_the_map_and_moved(kept: Runtime, sign_i
     assert after.sites["dong-dang-yard"].km < placed.km - 1
     assert after.sites["dong-dang-yard"].geofence.area == pytest.approx(placed.geofence.area, rel=0.01)
     assert after.sites["new-gate"] == before.sites["new-gate"]
+    apart_km = [barrier.km - before.sites["new-gate"].km for barrier in before.barriers("new-gate")]
+    assert client.post(f"{MAP}/new-gate", data=token | {"lon": "106.7048", "lat": "21.9676"}).status_code == 200
+    with kept.sessions() as session:
+        after = load_corridor(session)
+    gate_km = after.sites["new-gate"].km
+    assert gate_km < placed.km - 1
+    assert [barrier.km - gate_km for barrier in after.barriers("new-gate")] == pytest.approx(apart_km)
+    assert after.barriers("huu-nghi") == before.barriers("huu-nghi")
     auditor = sign_in("auditor")
-    for act, number in (("gate.place", 2), ("gate.move_site", 1)):
+    for act, number in (("gate.place", 2), ("gate.move_site", 2)):
         assert len(auditor.get(f"/api/v1/audit?action={act}").json()) == number
 
 

@@ -216,6 +216,13 @@ def test_what_it_pushes_comes_in_as_what_is_fetched_does(
     assert push("whsec_" + base64.b64encode(b"another secret of 24 bytes").decode()).status_code == 401
     assert push(PUSH_SECRET, content=body + b" ").status_code == 401, "what was changed on the way"
     assert push(PUSH_SECRET, sent_at=runtime.clock.now() - timedelta(minutes=6)).status_code == 401, "an old one again"
+    for moment in ("999999999999", "9" * 30, "-1", "soon", ""):
+        told = {"webhook-id": "push-1", "webhook-timestamp": moment, "webhook-signature": "v1,AAAA"}
+        assert client.post(path, content=body, headers=told).status_code == 401, moment
+    for unusable in ("", "whsec_", "whsec_no base64"):
+        application.state.neighbour_secrets = {name: SecretStr(unusable)}
+        assert push(PUSH_SECRET).status_code == 401, "what is no secret signs nothing"
+    application.state.neighbour_secrets = {name: SecretStr(PUSH_SECRET)}
     first, again = push(PUSH_SECRET), push(PUSH_SECRET)
     assert (first.status_code, again.status_code) == (202, 202), first.text
     assert (first.json(), again.json()) == (

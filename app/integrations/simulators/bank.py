@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from app.integrations.messages import Message
-from app.integrations.simulators.storage import Planned, Storage
+from app.integrations.simulators.storage import Planned, Storage, Unasked
 from app.platform.json import JsonObject
 from geo.clock import Clock
-from geo.errors import InvalidInputError
 
 NAME: Final = "bank"
 KIND: Final = "bank.transfer"
 
 
 @dataclass(frozen=True)
-class BankScript:
+class BankScript(Unasked):
     """A bank at which money comes in when somebody says so."""
 
     seed: int = 0
     name: str = NAME
-
-    def answer(
-        self, _storage: Storage, message: Message, _clock: Clock, _generator: random.Random
-    ) -> Sequence[Planned]:
-        """It is asked nothing."""
-        raise InvalidInputError("There is no message {kind}.", kind=message.kind)
 
     def keep(self, storage: Storage, key: str, data: JsonObject, clock: Clock) -> Sequence[Planned]:
         """Money came in under the bank's reference `key`: `account_number amount_vnd content payer`."""

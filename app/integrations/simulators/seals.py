@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from app.integrations.messages import Message
-from app.integrations.simulators.storage import Planned, Storage
+from app.integrations.simulators.storage import Planned, Storage, Unasked
 from app.platform.json import JsonObject
 from geo.clock import Clock
-from geo.errors import InvalidInputError
 
 NAME: Final = "seals"
 KIND: Final = "seal.event"
 
 
 @dataclass(frozen=True)
-class SealsScript:
+class SealsScript(Unasked):
     """Seals at which something happens when somebody says so."""
 
     seed: int = 0
     name: str = NAME
-
-    def answer(
-        self, _storage: Storage, message: Message, _clock: Clock, _generator: random.Random
-    ) -> Sequence[Planned]:
-        """It is asked nothing."""
-        raise InvalidInputError("There is no message {kind}.", kind=message.kind)
 
     def keep(self, storage: Storage, key: str, data: JsonObject, clock: Clock) -> Sequence[Planned]:
         """Something happened at the seal `key`: `event` (locked, opened, tampered), `plate`, `lon`, `lat`; or several

@@ -14,6 +14,8 @@ from typing import Final
 
 from app.integrations.messages import Message
 from app.platform.json import JsonObject
+from geo.clock import Clock
+from geo.errors import InvalidInputError
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS received (message_id TEXT PRIMARY KEY, about TEXT NOT NULL, times INTEGER NOT NULL);
@@ -46,6 +48,16 @@ class Figures:
     acted: int
     acted_twice: int
     waiting: int
+
+
+class Unasked:
+    """A simulated neighbour that is asked nothing: it says what it is told to say."""
+
+    def answer(
+        self, _storage: Storage, message: Message, _clock: Clock, _generator: random.Random
+    ) -> Sequence[Planned]:
+        """It knows no question; raises InvalidInputError."""
+        raise InvalidInputError("There is no message {kind}.", kind=message.kind)
 
 
 class Storage:
