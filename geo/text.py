@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Final
 
+UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Characters that no XML document can hold."""
 _MARKS = re.compile("[\u0300-\u036f]")
 """Combining diacritical marks, the block that `app.fold` removes."""
 

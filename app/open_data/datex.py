@@ -54,7 +54,7 @@ def situations(boards: Mapping[str, Board], corridor: Corridor) -> bytes:
                 language: other.text
                 for language, each in boards.items()
                 for other in each.gates[number].notices
-                if (other.kind, other.starts_at, other.cause) == (notice.kind, notice.starts_at, notice.cause)
+                if other.notice_id == notice.notice_id
             }
             _notice(root, board, gate, site, notice, texts)
     return write(root)
@@ -80,9 +80,13 @@ def _record(
     return record
 
 
-def _validity(record: Element, since: datetime, until: datetime | None, *, is_active: bool) -> None:
+def _validity(
+    record: Element, since: datetime, until: datetime | None, *, is_active: bool, is_late: bool = False
+) -> None:
     validity = add(record, "sit:validity")
     add(validity, "com:validityStatus", "active" if is_active else "definedByValidityTimeSpec")
+    if is_late:
+        add(validity, "com:overrunning", True)
     period = add(validity, "com:validityTimeSpecification")
     add(period, "com:overallStartTime", moment(since))
     if until is not None:
@@ -108,8 +112,8 @@ def _diversion(
 def _queue(root: Element, board: Board, gate: GateOnBoard, corridor: Corridor, site: Site) -> None:
     measured_at = gate.measured_at or board.made_at
     situation = _situation(root, board, f"{gate.gate_id}-queue")
-    severity = SEVERITIES.get(gate.severity, "lowest") if gate.severity is not None else "lowest"
-    record = _record(situation, "AbnormalTraffic", measured_at, measured_at, severity=severity, probability="certain")
+    severity = "" if gate.forecast_made_at is None else "lowest" if gate.severity is None else SEVERITIES[gate.severity]
+    record = _record(situation, "AbnormalTraffic", measured_at, board.made_at, severity=severity, probability="certain")
     _validity(record, measured_at, None, is_active=True)
     if gate.wait_s is not None and gate.wait_s[1] is not None:
         delays = add(add(record, "sit:impact"), "sit:delays")
@@ -138,12 +142,13 @@ def _closure(root: Element, board: Board, gate: GateOnBoard, site: Site) -> None
 def _notice(
     root: Element, board: Board, gate: GateOnBoard, site: Site, notice: NoticeOnBoard, texts: Mapping[str, str]
 ) -> None:
-    begins = int(notice.starts_at.timestamp())
-    situation = _situation(root, board, f"{gate.gate_id}-{notice.kind}-{begins}")
+    situation = _situation(root, board, f"{gate.gate_id}-{notice.kind}-{notice.notice_id}")
     record = _record(
-        situation, "GeneralInstructionOrMessageToRoadUsers", notice.starts_at, board.made_at, probability="certain"
+        situation, "GeneralInstructionOrMessageToRoadUsers", notice.announced_at, board.made_at, probability="certain"
     )
-    _validity(record, notice.starts_at, notice.ends_at, is_active=notice.state == NoticeState.IN_FORCE)
+    is_active = notice.state == NoticeState.IN_FORCE
+    is_late = is_active and notice.ends_at is not None and notice.ends_at <= board.made_at
+    _validity(record, notice.starts_at, notice.ends_at, is_active=is_active, is_late=is_late)
     add_point(record, "sit:locationReference", site)
     add(record, "sit:complianceOption", "mandatory" if notice.kind == "ban" else "advisory")
     say(add(record, "sit:generalMessageToRoadUsers"), texts)

@@ -42,11 +42,13 @@ def parking_status(board: Board, corridor: Corridor) -> bytes:
         version = _place_version(yard, corridor)
         add(status, "fac:reference", id=yard.yard_id, version=version, targetClass="fac:FacilityObject")
         add(status, "fac:lastUpdated", moment(board.made_at))
-        add(status, "fac:openingStatus", "open" if yard.is_open else "closed")
+        opening = "open" if yard.is_open else "temporarilyClosed" if yard.is_shut else "closed"
+        add(status, "fac:openingStatus", opening)
         occupancy = add(status, "prk:occupancy")
         add(occupancy, "prk:numberOfSpacesOverride", yard.capacity)
         add(occupancy, "prk:numberOfVacantSpaces", yard.free)
-        add(status, "prk:status", "spacesAvailable" if yard.free > 0 else "full")
+        if yard.is_open:
+            add(status, "prk:status", "spacesAvailable" if yard.free > 0 else "full")
     return write(root)
 
 

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from app.public.board import Board
 from geo.corridor import Corridor, Site
+from geo.text import UNWRITABLE
 
 MEDIA_TYPE: Final = "application/xml"
 BASE: Final = "http://datex2.eu/schema/3/"
@@ -73,10 +74,10 @@ def header(parent: Element, written: str, board: Board) -> None:
 
 
 def say(parent: Element, texts: Mapping[str, str]) -> None:
-    """The values of a `com:MultilingualString`, by language."""
+    """The values of a `com:MultilingualString`, by language; without what no XML can hold, however it got there."""
     values = add(parent, "com:values")
     for language, text in texts.items():
-        add(values, "com:value", text[:MAX_TEXT], lang=language)
+        add(values, "com:value", UNWRITABLE.sub("", text)[:MAX_TEXT], lang=language)
 
 
 def write(root: Element) -> bytes:
@@ -102,7 +103,8 @@ def add_point(parent: Element, written: str, site: Site) -> None:
 
 
 def add_stretch(parent: Element, written: str, corridor: Corridor, site: Site, length_km: float) -> None:
-    """The last `length_km` of a gate's road, toward it."""
+    """The last `length_km` of a gate's road, toward it; of what reaches beyond the road as much as is on it."""
+    length_km = min(length_km, corridor.km_span(site.road)[1] - site.km)
     steps = max(1, round(length_km / LINE_STEP_KM))
     kms = [site.km + length_km * (steps - step) / steps for step in range(steps + 1)]
     lon, lat = corridor.position_on(*corridor.place_at(site.road, kms))

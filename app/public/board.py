@@ -70,6 +70,11 @@ class ClosureOnBoard:
     places_left: int
     is_in_force: bool
 
+    @property
+    def shuts(self) -> bool:
+        """Whether it leaves the whole yard no place now."""
+        return self.is_in_force and self.zone is None and self.places_left == 0
+
 
 @dataclass(frozen=True)
 class KindOnBoard:
@@ -102,15 +107,22 @@ class YardOnBoard:
     next_free: FreeWindow | None
     closures: tuple[ClosureOnBoard, ...]
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether a closure leaves it no place now, whatever its hours."""
+        return any(each.shuts for each in self.closures)
+
 
 @dataclass(frozen=True)
 class NoticeOnBoard:
-    """An intake ban or outage, in force or announced; `text` says it in the reader's language."""
+    """An intake ban or outage, in force or announced at `announced_at`; `text` says it in the reader's language."""
 
+    notice_id: int
     kind: NoticeKind
     state: NoticeState
     text: str
     cause: str
+    announced_at: datetime
     starts_at: datetime
     ends_at: datetime | None
 
@@ -235,9 +247,12 @@ class _YardsKnown:
     def show(self, yard: YardState, now: datetime) -> YardOnBoard:
         """A yard as everybody sees it."""
         closures = [closure for closure in self.closures if closure.yard_id == yard.yard_id]
-        is_closed = any(each.zone_id is None and each.places_left_veh == 0 and each.holds_at(now) for each in closures)
+        shown = tuple(
+            ClosureOnBoard(each.zone_id, each.reason, each.since, each.until, each.places_left_veh, each.holds_at(now))
+            for each in closures
+        )
         hours = self.hours.get(yard.yard_id, "")
-        is_open = zone_store.hours_of(hours).open_at(now) and not is_closed
+        is_open = zone_store.hours_of(hours).open_at(now) and not any(each.shuts for each in shown)
         planned = None if self.plan is None else self.plan.summary["yards"].get(yard.yard_id)
         is_planned, window = False, None
         if self.plan is not None and planned is not None and "free_veh" in planned and "has_room" in planned:
@@ -257,12 +272,7 @@ class _YardsKnown:
             _kinds(self.fills.get(yard.yard_id, ()), max(0, yard.free_veh)),
             is_planned,
             window,
-            tuple(
-                ClosureOnBoard(
-                    each.zone_id, each.reason, each.since, each.until, each.places_left_veh, each.holds_at(now)
-                )
-                for each in closures
-            ),
+            shown,
         )
 
 
@@ -307,7 +317,14 @@ def _gate(
     yards = tuple(yards_known.show(yard, now) for yard in known.yards if yard.yard_id in yards_known.corridor.sites)
     shown = tuple(
         NoticeOnBoard(
-            NoticeKind(notice.kind), notice.state(now), say(notice), notice.cause, notice.starts_at, notice.ends_at
+            notice.notice_id,
+            NoticeKind(notice.kind),
+            notice.state(now),
+            say(notice),
+            notice.cause,
+            notice.created_at or notice.starts_at,
+            notice.starts_at,
+            notice.ends_at,
         )
         for notice in announced
     )

@@ -14,9 +14,10 @@ from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 from app.integrations.forms.record import DeclarationMessage, Value
 from app.integrations.forms.table import Entry, FormTable, Leaf, Step
-from app.integrations.forms.tree import UNWRITABLE, Node, tidy
+from app.integrations.forms.tree import Node, tidy
 from app.platform.labels import N_
 from geo.errors import InvalidInputError, RefusedError
+from geo.text import UNWRITABLE
 
 DECIMAL: Final = re.compile(r"-?\d{1,16}(\.\d{1,6})?", re.ASCII)
 """As the data model's format n..16,6."""

@@ -27,8 +27,6 @@ MAX_NODES: Final = 50_000
 Json: TypeAlias = "str | int | bool | Decimal | list[Json] | dict[str, Json] | None"
 _BLANKS = re.compile(r"[\t\n\r ]+")
 """What XML takes for white space; the wide blank of Chinese text is a character like others."""
-UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""Characters that no XML document can hold."""
 
 
 @dataclass
