@@ -173,6 +173,8 @@ def test_formats_are_local():
     assert format_duration(4800, catalogues["vi"]) == "1 giờ 20 phút"
     assert format_duration(4800, catalogues["en"]) == "1 h 20 min"
     assert format_duration(59 * 60 + 40, catalogues["en"]) == "1 h 00 min"
+    assert format_duration((47 * 60 + 59) * 60, catalogues["en"]) == "47 h 59 min"
+    assert format_duration((74 * 60 + 29) * 60, catalogues["vi"]) == "3 ngày 2 giờ"
     assert format_duration(None, catalogues["en"]) == "–"
 
 
