@@ -31,7 +31,7 @@ from geo.opening_hours import OpeningHours
 
 NAVIGATION = (
     ("pages.police", "/police", N_("Live map"), "map-2"),
-    ("pages.driver", "/driver", N_("My trip"), "truck"),
+    ("orders.respond", "/driver", N_("My trip"), "truck"),
     ("pages.enterprise", "/enterprise", N_("Shipments"), "packages"),
     ("pages.enterprise", "/declarations", N_("Declarations"), "file-text"),
     ("bookings.write", "/bookings", N_("Bookings"), "calendar-clock"),
@@ -52,6 +52,7 @@ NAVIGATION = (
     ("equipment.read", "/equipment", N_("Equipment"), "device-cctv"),
     ("gates.write", "/admin/gates", N_("Gates"), "building-arch"),
     ("accounts.read", "/admin", N_("Accounts"), "users"),
+    ("audit.read", "/driver", N_("Driver"), "steering-wheel"),
     ("audit.read", "/audit", N_("Audit log"), "shield-check"),
 )
 """Act needed, address, label, icon of each entry of the main menu."""
