@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from babel.support import NullTranslations
@@ -26,7 +26,7 @@ from app.platform.permissions import Principal, Role
 from app.web import i18n
 from app.web.assets import APP_DIR, Assets, OwnAddresses
 from geo.clock import LOCAL_ZONE
-from geo.errors import CuaKhauError, ProofNeededError, SessionLockedError
+from geo.errors import CuaKhauError, ForbiddenError, ProofNeededError, SessionLockedError
 from geo.opening_hours import OpeningHours
 
 NAVIGATION = (
@@ -56,6 +56,9 @@ NAVIGATION = (
     ("audit.read", "/audit", N_("Audit log"), "shield-check"),
 )
 """Act needed, address, label, icon of each entry of the main menu."""
+
+
+NOT_FOR_ROLE: Final = N_("Your role does not allow this.")
 
 
 class Pages:
@@ -128,7 +131,9 @@ def error_page(request: Request, status: int, error: Exception) -> Response:
     if isinstance(error, ProofNeededError | SessionLockedError):
         return _prove_page(request, status, error)
     detail = ""
-    if isinstance(error, CuaKhauError):
+    if isinstance(error, ForbiddenError) and "act" in error.values:
+        detail = request.app.state.pages.gettext(request, NOT_FOR_ROLE)  # people know no acts by name
+    elif isinstance(error, CuaKhauError):
         detail = translate(request, error)
     elif isinstance(error, HTTPException):
         detail = "" if str(error.detail).lower() == TITLES.get(status, "").lower() else str(error.detail)
