@@ -263,6 +263,8 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "powers.grant": {R.ENTERPRISE: _ORG},
     # pages; the auditor reads those of work, and each act on them is asked for by its own name
     "pages.police": {R.TRAFFIC_POLICE: _ALL, R.AUDITOR: _ALL},
+    "pages.claims": {R.SUPPORT: _ALL, R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    "pages.appeals": {R.GATE_MANAGEMENT: _GATE, R.AUDITOR: _ALL},
     "pages.driver": {R.DRIVER: _OWN, R.AUDITOR: _ALL},
     "pages.enterprise": {R.ENTERPRISE: _ORG, R.AUDITOR: _ALL},
     "pages.planner": {R.PLANNER: _ALL, R.AUDITOR: _ALL},
