@@ -43,7 +43,7 @@ class Role(Vocabulary):
     CUSTOMS = "customs", N_("Customs"), "/station", True
     GATE_MANAGEMENT = "gate_management", N_("Gate management center"), "/station", True
     TAX = "tax", N_("Tax office"), "/station", True
-    SUPPORT = "support", N_("Support desk"), "/station", True
+    SUPPORT = "support", N_("Support desk"), "/support", True
     ADMINISTRATOR = "administrator", N_("Administrator"), "/admin"
     AUDITOR = "auditor", N_("Auditor"), "/audit"
 

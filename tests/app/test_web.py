@@ -229,6 +229,7 @@ def test_errors_are_pages_to_browsers_and_problems_to_programs(client, sign_in):
     refused = sign_in("driver").get("/admin", headers=HTML)
     assert refused.status_code == 403
     assert "Không được phép" in refused.text
+    assert "accounts.read" not in refused.text  # what programs call it
 
 
 def test_who_is_not_signed_in_is_led_to_sign_in_and_back(client):
@@ -247,6 +248,7 @@ def test_every_role_has_a_start_page_it_may_see(role, sign_in):
         "/planner": "pages.planner",
         "/yard": "pages.yard",
         "/station": "pages.station",
+        "/support": "pages.support",
         "/admin": "accounts.read",
         "/audit": "audit.read",
     }
