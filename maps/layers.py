@@ -196,6 +196,10 @@ def _fences(theme: Theme) -> list[Json]:
     ]
 
 
+APART_ZOOM: Final = 11.0
+"""Below it trucks are discs (`static/map/bins.js`), under which a tail and its label would be lost."""
+
+
 def _tail(theme: Theme, locale: str) -> list[Json]:
     """Queue tails: `what` is now, p10, p50 or p90; lines lie outside the road, points carry the label."""
     line: Json = {"type": "line", "source": "tail", "layout": {"line-cap": "butt", "line-join": "round"}}
@@ -243,6 +247,7 @@ def _tail(theme: Theme, locale: str) -> list[Json]:
             "id": "tail-label",
             "type": "symbol",
             "source": "tail",
+            "minzoom": APART_ZOOM,
             "filter": ["==", ["geometry-type"], "Point"],
             "layout": {
                 "text-field": ["get", "label"],

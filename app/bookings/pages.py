@@ -37,7 +37,7 @@ router = APIRouter(include_in_schema=False)
 
 Enterprise = Annotated[Principal, Depends(allow("bookings.write"))]
 Writer = Annotated[ActionContext, Depends(acting("bookings.write"))]
-Decider = Annotated[Principal, Depends(allow("bookings.decide"))]
+AppealsReader = Annotated[Principal, Depends(allow("pages.appeals"))]
 DecideAction = Annotated[ActionContext, Depends(acting("bookings.decide"))]
 BookingId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 TripId = Annotated[int, Form(ge=1, le=2**31 - 1)]
@@ -158,7 +158,7 @@ def appeal(
 
 
 @router.get("/appeals")
-def show_appeals(request: Request, principal: Decider, session: SessionDep) -> Response:
+def show_appeals(request: Request, principal: AppealsReader, session: SessionDep) -> Response:
     """Appeals that wait for a decision at the gate."""
     return _appeals(request, principal, session)
 

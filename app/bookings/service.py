@@ -301,9 +301,9 @@ def list_bookings(
 
 
 def list_appeals(session: Session, principal: Principal) -> list[NamedBooking]:
-    """Appeals that the caller may decide, the newest first."""
+    """Appeals that wait, of those whose page the caller may open, the newest first."""
     waits = and_(Booking.appealed_at.is_not(None), Booking.appeal_decided_at.is_(None))
-    return store.list_bookings(session, visible_bookings(principal, "bookings.decide"), waits, limit=MAX_LISTED)
+    return store.list_bookings(session, visible_bookings(principal, "pages.appeals"), waits, limit=MAX_LISTED)
 
 
 def list_trips(session: Session, principal: Principal) -> list[store.TripToBook]:

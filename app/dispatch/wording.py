@@ -11,6 +11,7 @@ from app.dispatch.texts import format_until
 from app.dispatch.vocabulary import Severity
 from app.platform.labels import N_
 from app.trips.places import Places
+from app.web.i18n import say_duration
 
 Gettext = Callable[[str], str]
 
@@ -89,8 +90,8 @@ def say_hit_rate(right: int, judged: int, days: int, gettext: Gettext) -> str:
 SINCE: Final = N_("Changed at {time}: {changes}")
 SEVERITY_CHANGED: Final = N_("{before} → {after}")
 KM_CHANGED: Final = N_("km {before} → km {after}")
-COMES_SOONER: Final = N_("{minutes} min sooner")
-COMES_LATER: Final = N_("{minutes} min later")
+COMES_SOONER: Final = N_("{time} sooner")
+COMES_LATER: Final = N_("{time} later")
 SURE_CHANGED: Final = N_("sure to {before} → {after} %")
 
 
@@ -109,8 +110,9 @@ def say_change(
         parts.append(gettext(KM_CHANGED).format(before=was_km, after=is_km))
     if "by" in change:
         first, last = (datetime.fromisoformat(time) for time in change["by"])
-        minutes = round((last - first).total_seconds() / 60)
-        parts.append(gettext(COMES_LATER if minutes > 0 else COMES_SOONER).format(minutes=abs(minutes)))
+        later_s = (last - first).total_seconds()
+        moved = say_duration(abs(later_s), gettext)
+        parts.append(gettext(COMES_LATER if later_s > 0 else COMES_SOONER).format(time=moved))
     if "probability" in change:
         was, is_now = (round(100 * share) for share in change["probability"])
         parts.append(gettext(SURE_CHANGED).format(before=was, after=is_now))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypedDict
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from app.accounts.authorisation import allow
@@ -46,9 +46,11 @@ def show_driver(
     clock: ClockDep,
     naming: NamingDep,
     moved: MovedDep,
+    trip: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    text: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
-    """The page a driver keeps open on the phone."""
-    outlook = find_current(session, principal, wording)
+    """The page a driver keeps open on the phone; who reads it for others finds a trip by what its list finds it by."""
+    outlook = find_current(session, principal, wording, text.replace("\x00", ""), trip_id=trip)
     steps = current_steps(session, outlook.trip_id) if outlook else []
     places = _sites(corridor, wording.places)
     now = clock.now()
@@ -57,6 +59,8 @@ def show_driver(
     return render(
         request,
         "driver/driver.html",
+        here=f"/driver?trip={outlook.trip_id}" if outlook and not principal.may("orders.respond") else "/driver",
+        text=text,
         outlook=outlook,
         queue_place=queue.find_place(session, outlook.trip_id, wording) if outlook else None,
         profile=profile,

@@ -43,7 +43,7 @@ class Role(Vocabulary):
     CUSTOMS = "customs", N_("Customs"), "/station", True
     GATE_MANAGEMENT = "gate_management", N_("Gate management center"), "/station", True
     TAX = "tax", N_("Tax office"), "/station", True
-    SUPPORT = "support", N_("Support desk"), "/station", True
+    SUPPORT = "support", N_("Support desk"), "/support", True
     ADMINISTRATOR = "administrator", N_("Administrator"), "/admin"
     AUDITOR = "auditor", N_("Auditor"), "/audit"
 
@@ -128,7 +128,7 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "overrides.read": {R.GATE_MANAGEMENT: _GATE, R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
     "handovers.read": dict.fromkeys(_STATIONS, _GATE),
     "handovers.write": dict.fromkeys(_STATIONS, _GATE),
-    "inspections.read": dict.fromkeys(_STATIONS, _GATE),
+    "inspections.read": {**dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL},
     "declarations.read": {R.ENTERPRISE: _ORG, **dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL},
     "declarations.write": {R.ENTERPRISE: _ORG, R.SUPPORT: _GATE},
     "undeclared.write": {R.SUPPORT: _GATE},
@@ -263,12 +263,14 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "powers.grant": {R.ENTERPRISE: _ORG},
     # pages; the auditor reads those of work, and each act on them is asked for by its own name
     "pages.police": {R.TRAFFIC_POLICE: _ALL, R.AUDITOR: _ALL},
-    "pages.driver": {R.DRIVER: _OWN},
+    "pages.claims": {R.SUPPORT: _ALL, R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    "pages.appeals": {R.GATE_MANAGEMENT: _GATE, R.AUDITOR: _ALL},
+    "pages.driver": {R.DRIVER: _OWN, R.AUDITOR: _ALL},
     "pages.enterprise": {R.ENTERPRISE: _ORG, R.AUDITOR: _ALL},
     "pages.planner": {R.PLANNER: _ALL, R.AUDITOR: _ALL},
     "pages.yard": {R.YARD_OPERATOR: _GATE, R.AUDITOR: _ALL},
     "pages.support": {R.SUPPORT: _GATE, R.AUDITOR: _ALL},
-    "pages.station": dict.fromkeys(_STATIONS, _GATE),
+    "pages.station": {**dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL},
 }
 
 NEEDING_PROOF: Final[Mapping[str, Collection[Role]]] = {

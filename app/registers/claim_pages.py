@@ -19,7 +19,7 @@ from geo.errors import CuaKhauError
 
 router = APIRouter(include_in_schema=False, prefix="/claims")
 
-DeskDep = Annotated[Principal, Depends(allow("claims.decide"))]
+DeskDep = Annotated[Principal, Depends(allow("pages.claims"))]
 DeskAction = Annotated[ActionContext, Depends(acting("claims.decide"))]
 AnswererDep = Annotated[Principal, Depends(allow("claims.answer"))]
 AnswerAction = Annotated[ActionContext, Depends(acting("claims.answer"))]

@@ -27,6 +27,7 @@ from app.stations import handover_store as store
 from app.stations.handover_store import NamedHandover
 from app.stations.tables import PointRecord
 from app.stations.vocabulary import PointKind
+from app.web.i18n import say_duration
 from geo.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 
 MAX_POINTS: Final = 60
@@ -153,7 +154,7 @@ def open_points(
         *(
             Point(
                 kind=PointKind.UNDECLARED,
-                text=f"{entry.plate} · {_shown_minutes(now, entry.since)}",
+                text=f"{entry.plate} · {_say_since(now, entry.since, wording.gettext)}",
                 trip_id=entry.trip_id,
             )
             for entry in work.undeclared
@@ -161,7 +162,7 @@ def open_points(
         *(
             Point(
                 kind=PointKind.WAITING,
-                text=f"{entry.plate} · {_shown_minutes(now, entry.since)} · {entry.goods}"[:500],
+                text=f"{entry.plate} · {_say_since(now, entry.since, wording.gettext)} · {entry.goods}"[:500],
                 trip_id=entry.trip_id,
             )
             for entry in longest
@@ -307,6 +308,5 @@ def _done_otherwise(
     ]
 
 
-def _shown_minutes(now: datetime, since: datetime) -> str:
-    hours, minutes = divmod(max(int((now - since).total_seconds() // 60), 0), 60)
-    return f"{hours}:{minutes:02d} h"
+def _say_since(now: datetime, since: datetime, gettext: Callable[[str], str]) -> str:
+    return say_duration(max((now - since).total_seconds(), 0.0), gettext)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 
@@ -20,11 +20,11 @@ from app.forecasting.skill import Fallback
 from app.forecasting.skill_endpoints import wording_of
 from app.gates.hazards import HazardClass
 from app.gates.profile import GateProfile
-from app.gates.service import profiles
+from app.gates.service import get_gate_id, profiles
 from app.gates.vocabulary import GoodsClass, HistoryReason, PriorityClass, ScanResult, SealState, WeighingVerdict
 from app.notices.endpoints import Naming
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
-from app.platform.permissions import Principal
+from app.platform.permissions import Principal, Scope
 from app.procedures.steps import StepStatus
 from app.sheets.dependencies import SheetsDep
 from app.sheets.service import Sheets
@@ -46,7 +46,20 @@ from routing.store import GateForecast, QueueObservation
 
 router = APIRouter(include_in_schema=False, prefix="/station")
 
-StationDep = Annotated[Principal, Depends(allow("pages.station"))]
+GateQuery = Annotated[str | None, Query(max_length=60, description="Whose pages who reads all gates looks at.")]
+
+
+def stand_at(
+    corridor: CorridorDep, principal: Annotated[Principal, Depends(allow("pages.station"))], gate: GateQuery = None
+) -> Principal:
+    """The caller as somebody at a gate: officers at their own; who reads those of all gates at one of them."""
+    if principal.scope("pages.station") is not Scope.ALL:
+        return principal
+    first, *_ = corridor.gates()
+    return replace(principal, gate_id=first.site_id if gate is None else get_gate_id(corridor, gate))
+
+
+StationDep = Annotated[Principal, Depends(stand_at)]
 AtQuery = Annotated[str | None, Query(max_length=40)]
 TripQuery = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 DateQuery = Annotated[str, Query(max_length=10)]
@@ -94,6 +107,7 @@ def show_station(
     return _render(
         request,
         corridor,
+        principal,
         "stations/station.html",
         stations=stations_of(principal),
         station=station,
@@ -116,7 +130,9 @@ def show_work(
     """The work list alone."""
     station, now = get_station(principal, at), clock.now()
     work = view.view_work(session, principal, station, now=now)
-    return _render(request, corridor, "stations/work.html", station=station, work=work, now=now, trip_id=None)
+    return _render(
+        request, corridor, principal, "stations/work.html", station=station, work=work, now=now, trip_id=None
+    )
 
 
 @router.get("/sheet/{trip_id}")
@@ -133,7 +149,7 @@ def show_sheet(
     """The sheet of a trip alone."""
     station, now = get_station(principal, at), clock.now()
     found = view.view_sheet(session, sheets, principal, trip_id, station, now=now)
-    return _render(request, corridor, "stations/sheet.html", station=station, view=found, now=now)
+    return _render(request, corridor, principal, "stations/sheet.html", station=station, view=found, now=now)
 
 
 @router.get("/find")
@@ -156,6 +172,7 @@ def find_trips(
     return _render(
         request,
         corridor,
+        principal,
         "stations/found.html",
         station=station,
         found=found,
@@ -186,9 +203,10 @@ def show_closed(
     return _render(
         request,
         corridor,
+        principal,
         "stations/closed.html",
         stations=stations_of(principal),
-        own_station=get_station(principal, at),
+        station=get_station(principal, at),
         found=found,
         is_short=is_short,
         asked={"text": text, "since": since, "until": until},
@@ -207,6 +225,7 @@ def show_gates(
         boards=boards,
         sites=corridor.sites,
         stations=stations_of(principal),
+        here={} if principal.scope("pages.station") is not Scope.ALL else {"gate": principal.gate_id},
         wording=wording_of(request),
     )
 
@@ -248,11 +267,20 @@ def _find_sheet(
         return None
 
 
-def _render(request: Request, corridor: Corridor, template: str, **context: Any) -> Response:
-    """Answer with a page, or a part of it, that shows a work list or a sheet."""
+def _render(
+    request: Request, corridor: Corridor, principal: Principal, template: str, *, station: Station, **context: Any
+) -> Response:
+    """Answer with a page, or a part of it, that shows a work list or a sheet; `here` is how links lead back to it."""
+    here = {"at": station.name}
+    if principal.scope("pages.station") is Scope.ALL:
+        here["gate"] = str(principal.gate_id)
     return render(
         request,
         template,
+        principal=principal,
+        station=station,
+        here=here,
+        gates=corridor.gates(),
         naming=Naming.of(request),
         step_statuses=StepStatus.by_name(),
         channels=Channel.by_name(),

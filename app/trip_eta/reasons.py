@@ -12,13 +12,14 @@ from app.dispatch.wording import Gettext
 from app.gates.vocabulary import KIND_NAMES
 from app.platform.labels import N_
 from app.trips.places import Places
+from app.web.i18n import say_duration
 from capacity.reason_texts import say_reason
 from capacity.vocabulary import ZoneKind
 
 WAIT_AT: Final = N_("Wait at {site} until then.")
 ZONE: Final = N_("The place is in zone {zone} ({kind}).")
 NEED: Final = N_("Needed: {kind}.")
-OTHER: Final = N_("{yard} would be {minutes} min later.")
+OTHER: Final = N_("{yard} would be {time} later.")
 
 
 class PlannedPlace(Protocol):
@@ -52,9 +53,9 @@ class Wording:
         if reason.get("need"):
             sentences.append(self.gettext(NEED).format(kind=self._kind(reason["need"])))
         if reason.get("other_yard") and (reason.get("other_later_s") or 0) >= 60:
-            minutes = round(reason["other_later_s"] / 60)
+            later = say_duration(reason["other_later_s"], self.gettext)
             yard = self.places.name(reason["other_yard"], self.locale)
-            sentences.append(self.gettext(OTHER).format(yard=yard, minutes=minutes))
+            sentences.append(self.gettext(OTHER).format(yard=yard, time=later))
         if reason.get("staging_id"):
             sentences.append(self.gettext(WAIT_AT).format(site=self.places.name(reason["staging_id"], self.locale)))
         return " ".join(sentences)

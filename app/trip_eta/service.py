@@ -27,20 +27,28 @@ def list_outlooks(
 
     Narrowed by words to search, or to one trip.
     """
-    visible = visible_trips(principal, "trips.read")
-    if trip_id is not None:
-        visible = and_(visible, Trip.trip_id == trip_id)
-    if query:
-        visible = and_(visible, holds(query))
+    visible = _narrowed(principal, query, trip_id)
     found = store.trips_ahead(session, visible, sight=_sight(principal), out_since=wording.now - RECENT)
     return [_outlook(ahead, wording) for ahead in found]
 
 
-def find_current(session: Session, principal: Principal, wording: Wording) -> TripOutlook | None:
-    """The open trip of a driver, the earliest if there were several; `None` if there is none."""
-    visible = visible_trips(principal, "trips.read")
+def find_current(
+    session: Session, principal: Principal, wording: Wording, query: str = "", *, trip_id: int | None = None
+) -> TripOutlook | None:
+    """The open trip of a driver, the earliest if there were several; `None` if there is none.
+
+    Narrowed as `list_outlooks` for who sees more than the own.
+    """
+    visible = _narrowed(principal, query, trip_id)
     found = store.trips_ahead(session, visible, sight=_sight(principal), out_since=None, limit=1)
     return _outlook(found[0], wording) if found else None
+
+
+def _narrowed(principal: Principal, query: str, trip_id: int | None) -> ColumnElement[bool]:
+    visible = visible_trips(principal, "trips.read")
+    if trip_id is not None:
+        visible = and_(visible, Trip.trip_id == trip_id)
+    return and_(visible, holds(query)) if query else visible
 
 
 def _sight(principal: Principal) -> ColumnElement[bool]:

@@ -307,7 +307,7 @@ def events_of(session: Session, trip_id: int) -> list[TimelineLine]:
         select(TripEvent.at, TripEvent.kind, TripEvent.data, Account.full_name)
         .outerjoin(Account, Account.account_id == TripEvent.actor_id)
         .where(TripEvent.trip_id == trip_id)
-        .order_by(TripEvent.event_id)
+        .order_by(TripEvent.at, TripEvent.event_id)  # what is entered later stands where it belongs
     )
     return [TimelineLine(*row) for row in session.execute(query)]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -30,6 +30,8 @@ SOURCE_LANGUAGE = "en"
 """Of the message ids."""
 LANGUAGE_COOKIE = "language"
 LOCALE_DIR = Path(__file__).with_name("locale")
+DAYS_FROM_H: Final = 48
+"""So long a duration is told in days."""
 
 
 _FORMS: Final = re.compile(r"\{(\w+):([^|{}]*)\|([^|{}]*)\}")
@@ -140,14 +142,20 @@ def format_hours(hours: OpeningHours, translations: NullTranslations) -> str:
 
 
 def format_duration(duration_s: float | None, translations: NullTranslations) -> str:
-    """A duration in hours and minutes, such as "1 h 20 min"; an en dash for none."""
-    if duration_s is None:
-        return "–"
+    """A duration as `say_duration` puts it; an en dash for none."""
+    return "–" if duration_s is None else say_duration(duration_s, translations.gettext)
+
+
+def say_duration(duration_s: float, gettext: Callable[[str], str]) -> str:
+    """A duration in hours and minutes, such as "1 h 20 min", from two days on in days and hours."""
     minutes = round(duration_s / 60.0)
     hours, rest = divmod(minutes, 60)
     if hours == 0:
-        return translations.gettext("%(minutes)d min") % {"minutes": rest}
-    return translations.gettext("%(hours)d h %(minutes)02d min") % {"hours": hours, "minutes": rest}
+        return gettext("%(minutes)d min") % {"minutes": rest}
+    if hours < DAYS_FROM_H:
+        return gettext("%(hours)d h %(minutes)02d min") % {"hours": hours, "minutes": rest}
+    days, rest = divmod(round(minutes / 60), 24)
+    return gettext("%(days)d d %(hours)d h") % {"days": days, "hours": rest}
 
 
 def format_wait(wait_s: float | None, reach_s: float, language: str, translations: NullTranslations) -> str:

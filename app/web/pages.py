@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from babel.support import NullTranslations
@@ -26,12 +26,12 @@ from app.platform.permissions import Principal, Role
 from app.web import i18n
 from app.web.assets import APP_DIR, Assets, OwnAddresses
 from geo.clock import LOCAL_ZONE
-from geo.errors import CuaKhauError, ProofNeededError, SessionLockedError
+from geo.errors import CuaKhauError, ForbiddenError, ProofNeededError, SessionLockedError
 from geo.opening_hours import OpeningHours
 
 NAVIGATION = (
     ("pages.police", "/police", N_("Live map"), "map-2"),
-    ("pages.driver", "/driver", N_("My trip"), "truck"),
+    ("orders.respond", "/driver", N_("My trip"), "truck"),
     ("pages.enterprise", "/enterprise", N_("Shipments"), "packages"),
     ("pages.enterprise", "/declarations", N_("Declarations"), "file-text"),
     ("bookings.write", "/bookings", N_("Bookings"), "calendar-clock"),
@@ -39,22 +39,26 @@ NAVIGATION = (
     ("device_health.read", "/devices/health", N_("Health of devices"), "heartbeat"),
     ("fees.pay", "/fees/bills", N_("Bills"), "receipt"),
     ("pages.support", "/support", N_("Support desk"), "lifebuoy"),
-    ("claims.decide", "/claims", N_("Claims"), "certificate"),
+    ("pages.claims", "/claims", N_("Claims"), "certificate"),
     ("pages.planner", "/planner", N_("What-if"), "chart-histogram"),
     ("skill.read", "/forecast/skill", N_("Forecast check"), "target-arrow"),
     ("pages.yard", "/yard", N_("Yard"), "parking"),
     ("pages.station", "/station", N_("Station"), "building-community"),
     ("fees.collect", "/fees", N_("Fees"), "cash"),
     ("statistics.read", "/statistics", N_("Figures"), "chart-bar"),
-    ("bookings.decide", "/appeals", N_("Appeals"), "scale"),
+    ("pages.appeals", "/appeals", N_("Appeals"), "scale"),
     ("overrides.read", "/overrides", N_("Overrides"), "alert-square-rounded"),
     ("pages.notices", "/gate-notices", N_("Bans and outages"), "ban"),
     ("equipment.read", "/equipment", N_("Equipment"), "device-cctv"),
     ("gates.write", "/admin/gates", N_("Gates"), "building-arch"),
     ("accounts.read", "/admin", N_("Accounts"), "users"),
+    ("audit.read", "/driver", N_("Driver"), "steering-wheel"),
     ("audit.read", "/audit", N_("Audit log"), "shield-check"),
 )
 """Act needed, address, label, icon of each entry of the main menu."""
+
+
+NOT_FOR_ROLE: Final = N_("Your role does not allow this.")
 
 
 class Pages:
@@ -127,7 +131,9 @@ def error_page(request: Request, status: int, error: Exception) -> Response:
     if isinstance(error, ProofNeededError | SessionLockedError):
         return _prove_page(request, status, error)
     detail = ""
-    if isinstance(error, CuaKhauError):
+    if isinstance(error, ForbiddenError) and "act" in error.values:
+        detail = request.app.state.pages.gettext(request, NOT_FOR_ROLE)  # people know no acts by name
+    elif isinstance(error, CuaKhauError):
         detail = translate(request, error)
     elif isinstance(error, HTTPException):
         detail = "" if str(error.detail).lower() == TITLES.get(status, "").lower() else str(error.detail)

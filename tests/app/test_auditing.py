@@ -79,7 +79,10 @@ def test_acts_have_words_in_every_language(language: str) -> None:
     assert {text for text in texts if catalogue.gettext(text) == text} == set()
 
 
-PAGES_OF_OTHERS = ("/police", "/police/wall", "/planner", "/planner/settings", "/yard", "/support", "/enterprise")
+PAGES_OF_OTHERS = (
+    *("/police", "/police/wall", "/planner", "/planner/settings", "/yard", "/support", "/enterprise", "/station"),
+    *("/station/gates", "/station/closed", "/driver", "/claims", "/appeals"),
+)
 OWN = {"account.own", "session.own", "factors.own"}
 
 

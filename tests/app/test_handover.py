@@ -45,9 +45,9 @@ def test_the_list_is_begun_with_what_is_open(gate: Gate, clock: FixedClock) -> N
     points = officer.get(f"{ADDRESS}/open-points").json()["items"]
     assert [point["kind"] for point in points] == ["notice", "waiting"]
     assert "Hỏng máy soi" in points[0]["text"]
-    assert points[1]["text"].startswith("29C-123.45 · 1:30 h")
+    assert points[1]["text"].startswith("29C-123.45 · 1 h 30 min")
     page = officer.get("/station/handover").text
-    assert "29C-123.45 · 1:30 h" in page
+    assert "29C-123.45 · 1 h 30 min" in page
     assert "29C-555.55" not in page
 
 

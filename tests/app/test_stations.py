@@ -63,6 +63,26 @@ def test_the_sheet_shows_the_declaration_and_the_acts_of_its_station(gate):
     assert gate.person("customs", "tan-thanh").get(f"/station?trip={trip_id}", headers=HTML).status_code == 200
 
 
+def test_the_auditor_reads_every_station_of_every_gate_and_the_drivers_page_and_acts_at_none(gate):
+    trip_id = gate.declare("29C-123.45")
+    gate.arrive("29C-123.45")
+    auditor = gate.sign_in("auditor", locale="en")
+    here = auditor.get("/station?at=health", headers=HTML).text
+    assert f'data-trip="{trip_id}"' in here
+    elsewhere = auditor.get("/station?at=health&gate=tan-thanh", headers=HTML).text
+    assert f'data-trip="{trip_id}"' not in elsewhere
+    assert 'href="/station?at=health&amp;gate=huu-nghi"' in elsewhere
+    assert auditor.get("/station?gate=nowhere", headers=HTML).status_code == 404
+    sheet = auditor.get(f"/station/sheet/{trip_id}?at=health&gate=huu-nghi", headers=HTML).text
+    assert "Nguyễn Văn An" in sheet
+    assert "data-act=" not in sheet
+    driver = auditor.get("/driver?text=29C-123", headers=HTML).text
+    assert f'data-trip="{trip_id}" data-reading' in driver
+    assert f'hx-get="/driver?trip={trip_id}"' in driver
+    assert 'id="share"' not in driver
+    assert "No open trip has this plate" in auditor.get("/driver?text=99Z-000.00", headers=HTML).text
+
+
 def test_a_station_sees_that_a_position_is_overdue_and_acts_all_the_same(gate):
     trip_id = gate.declare("29C-123.45")
     gate.arrive("29C-123.45")

@@ -173,6 +173,8 @@ def test_formats_are_local():
     assert format_duration(4800, catalogues["vi"]) == "1 giờ 20 phút"
     assert format_duration(4800, catalogues["en"]) == "1 h 20 min"
     assert format_duration(59 * 60 + 40, catalogues["en"]) == "1 h 00 min"
+    assert format_duration((47 * 60 + 59) * 60, catalogues["en"]) == "47 h 59 min"
+    assert format_duration((74 * 60 + 29) * 60, catalogues["vi"]) == "3 ngày 2 giờ"
     assert format_duration(None, catalogues["en"]) == "–"
 
 
@@ -227,6 +229,7 @@ def test_errors_are_pages_to_browsers_and_problems_to_programs(client, sign_in):
     refused = sign_in("driver").get("/admin", headers=HTML)
     assert refused.status_code == 403
     assert "Không được phép" in refused.text
+    assert "accounts.read" not in refused.text  # what programs call it
 
 
 def test_who_is_not_signed_in_is_led_to_sign_in_and_back(client):
@@ -245,6 +248,7 @@ def test_every_role_has_a_start_page_it_may_see(role, sign_in):
         "/planner": "pages.planner",
         "/yard": "pages.yard",
         "/station": "pages.station",
+        "/support": "pages.support",
         "/admin": "accounts.read",
         "/audit": "audit.read",
     }

@@ -88,7 +88,7 @@ PAGES = {
         "/equipment",
         "/claims",
     ),
-    "auditor": ("/audit", "/police", "/yard", "/enterprise"),
+    "auditor": ("/audit", "/police", "/yard", "/enterprise", "/station", "/driver", "/claims", "/appeals"),
     "border_guard": ("/station?at=barrier_1", "/station?at=barrier_2", "/station/gates", "/station/handover"),
     "health_quarantine": ("/station",),
     "animal_quarantine": ("/station",),

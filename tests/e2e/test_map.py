@@ -145,6 +145,25 @@ def test_a_truck_is_found_followed_back_and_ordered(signed_in: SignedIn) -> None
     assert page.evaluate("document.getElementById('police-map').trail.length") == 0  # it goes with the card
 
 
+def test_the_past_is_shown_with_its_own_figures_and_obeys_the_keys(signed_in: SignedIn) -> None:
+    page = signed_in("traffic_police")
+    expect(page.locator("body")).to_have_attribute("data-ready", "true", timeout=MAP_MS)
+    shown, state = page.locator("body"), page.get_by_test_id("timeline-state")
+    page.get_by_test_id("timeline-back").click()
+    expect(shown).to_have_class(re.compile("ck-shows-past"))
+    expect(page.get_by_test_id("past-note")).to_be_visible()
+    expect(page.locator("release-plan, [data-testid$=-take]")).to_have_count(0)  # nothing of the past can be done
+    first = state.inner_text()
+    page.get_by_test_id("timeline-slider").focus()
+    page.keyboard.press(".")
+    expect(state).not_to_have_text(first)
+    figures = page.get_by_test_id("strip-huu-nghi").locator(".ck-strip-figures > span")
+    expect(figures).to_have_count(3)  # queue, wait, free places of then; no growth
+    page.keyboard.press("L")
+    expect(shown).not_to_have_class(re.compile("ck-shows-past"))
+    expect(page.locator("release-plan").first).to_be_attached()
+
+
 def test_kilometre_by_time_is_drawn_for_each_gate(signed_in: SignedIn) -> None:
     page = signed_in("traffic_police")
     expect(page.locator("body")).to_have_attribute("data-ready", "true", timeout=MAP_MS)

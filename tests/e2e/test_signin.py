@@ -48,6 +48,7 @@ def test_a_passkey_signs_in_unlocks_and_proves(browser: Browser, runtime: Runtim
     page.get_by_label("Name of the passkey").fill("My laptop")
     page.get_by_role("button", name="Add a passkey").click()
     expect(page.locator(".ck-codes code")).to_have_count(10)
+    recovery_code = page.locator(".ck-codes code").first.inner_text()
     page.get_by_role("button", name="I have kept them").click()
     page.wait_for_url("**/admin/first-steps")
 
@@ -88,6 +89,24 @@ def test_a_passkey_signs_in_unlocks_and_proves(browser: Browser, runtime: Runtim
     page.wait_for_url(lambda address: "/signin" not in address)
     page.goto(f"{url}/account")
     expect(page.locator("tbody tr").first).to_contain_text("Passkey")
+
+    page.goto(f"{url}/admin/accounts/new")
+    write_account(page)
+    context.clear_cookies()  # as if the session had been ended elsewhere
+    page.locator("#account-form button[type=submit]").click()
+    expect(dialog).to_contain_text("has ended")
+    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Go on").click()
+    dialog.get_by_label("recovery code").fill("not-this-one")
+    dialog.get_by_role("button", name="Go on").click()
+    expect(dialog.get_by_role("alert")).not_to_be_empty()
+    dialog.get_by_label("recovery code").fill(recovery_code)
+    dialog.get_by_role("button", name="Go on").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#account-form [name=username]")).to_have_value("thu.phi")
+    page.locator("#account-form [name=username]").fill("thu.phi.2")
+    page.locator("#account-form button[type=submit]").click()
+    page.wait_for_url(lambda address: address.rsplit("/", 1)[1].isdigit())
     context.close()
 
 

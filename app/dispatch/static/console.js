@@ -10,7 +10,7 @@ import { loadCorridor } from "/static/map/corridor.js";
 import { peakOf } from "/static/map/marks.js";
 import { stepAt, timesOf, valuesAt, worstStep } from "./forecast.js";
 import { Store } from "./store.js";
-import "./road-strip.js";
+import { AWAY } from "./road-strip.js";
 import "./heat.js";
 import "./strip.js";
 import "./situation.js";
@@ -21,6 +21,7 @@ import "./find.js";
 import "./truck-more.js";
 
 const HISTORY_CACHE = 60; // moments of the past kept ready
+const TYPED_INTO = "input:not([type=range], [type=checkbox], [type=radio]), textarea, select, dialog"; // keys belong to it
 const byId = (id) => document.getElementById(id);
 
 class Console {
@@ -94,7 +95,8 @@ class Console {
       this.map.past = "forecast";
     } else {
       this.map.past = "past";
-      this.store.loadKept(this.now()).catch((error) => toast(error.message, "danger"));
+      this.showsHistory = true;
+      await this.store.past.load(this.now()).catch((error) => toast(error.message, "danger"));
       await this.loadPast(moment);
     }
     this.drawMap();
@@ -120,7 +122,6 @@ class Console {
   async loadPast(moment) {
     const key = moment.toISOString();
     this.wanted = key;
-    this.showsHistory = true;
     try {
       if (!this.history.has(key)) {
         this.history.set(key, await api("GET", `/api/v1/history/positions?at=${encodeURIComponent(key)}`));
@@ -138,8 +139,18 @@ class Console {
   asOfThen(properties, { coordinates: [lon, lat] }) {
     const { road, km, direction, speed_mps: speed } = properties;
     const { stopped_mps: stoppedMps, free_mps: freeMps } = settings.motion;
-    const state = speed == null || speed >= freeMps ? "moving" : speed < stoppedMps ? "stopped" : "slow";
+    const isFree = speed == null || speed >= freeMps;
+    const state = isFree ? "moving" : this.isInQueue(road, km, direction) ? "queued" : speed < stoppedMps ? "stopped" : "slow";
     return { ...properties, lon, lat, state: properties.state || state, edge_id: km == null ? null : this.corridor.edgeAt(road, km, direction) };
+  }
+
+  /** Whether a place lies in a gate's queue as it was measured at the moment shown. */
+  isInQueue(road, km, direction) {
+    if (km == null || direction === AWAY) return false;
+    return this.gates.some((gate) => {
+      const tail = gate.road === road ? this.store.valuesOf(gate.site_id)?.tail_km[1] : null;
+      return tail != null && km >= gate.km && km <= tail;
+    });
   }
 
   // The map
@@ -161,18 +172,21 @@ class Console {
     this.map.setTails(tails);
     byId("police-road").drawSoon();
     this.countQueues();
-    this.map.setYards(store.moment !== null ? {} : Object.fromEntries((store.yards || []).map((yard) => [yard.yard_id, { inside: yard.inside, capacity: yard.capacity, peak: peakOf(yard.forecast) }])));
+    this.map.setYards(Object.fromEntries(store.yardsShown.map(({ yard_id: id, inside, free, capacity, forecast }) => [id, { inside, free, capacity, peak: peakOf(forecast) }])));
+    document.body.classList.toggle("ck-shows-past", store.isPast);
     byId("police-forecast-note").hidden = this.map.past !== "forecast";
     byId("police-past-note").hidden = this.map.past !== "past";
-    document.title = document.title.replace(/^(\(\d+\) )?/, store.openAdvice.length ? `(${store.openAdvice.length}) ` : "");
     byId("tab-advice-count").textContent = store.openAdvice.length || "";
     byId("tab-orders-count").textContent = (store.orders || []).filter(({ status }) => status === "active").length || "";
     this.announce();
   }
 
-  /** Say new alarms aloud to those who do not look. */
+  /** Say new alarms aloud to those who do not look, and their number in the title; those of the past are none. */
   announce() {
-    const worst = this.store.openAdvice[0];
+    if (this.store.isPast) return;
+    const { openAdvice } = this.store;
+    document.title = document.title.replace(/^(\(\d+\) )?/, openAdvice.length ? `(${openAdvice.length}) ` : "");
+    const worst = openAdvice[0];
     const text = worst && worst.severity !== "notice" ? worst.text : "";
     if (text !== byId("police-announcer").textContent) byId("police-announcer").textContent = text;
   }
@@ -292,7 +306,7 @@ class Console {
       else this.sheet("peek");
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(TYPED_INTO)) return;
     const gate = this.gates?.[Number(event.key) - 1];
     const actions = {
       a: () => this.open("situation"), n: () => this.compose({}), o: () => this.open("orders"), l: () => this.goLive(),
@@ -300,7 +314,7 @@ class Console {
       "/": () => byId("police-find").focusField(),
       ",": () => byId("police-timeline").step(-15), ".": () => byId("police-timeline").step(15),
     };
-    const action = gate ? () => this.showGate(gate.site_id) : actions[event.key];
+    const action = gate ? () => this.showGate(gate.site_id) : actions[event.key.toLowerCase()];
     if (!action) return;
     event.preventDefault();
     action();

@@ -40,6 +40,13 @@ export function valuesAt(forecast, step) {
   return { queue: of("queue_veh"), wait_s: of("wait_s"), tail_km: of("tail_km"), severity: forecast.severity[step], reach_s: forecast.horizon_s };
 }
 
+/** How many trucks a yard's forecast (null: none) expects inside at a moment, by its median; null outside of it. */
+export function expectedInside(forecast, moment) {
+  const median = forecast?.occupancy_veh[forecast.quantiles.indexOf(0.5)];
+  const value = median?.[Math.round((moment - Date.parse(forecast.made_at)) / (forecast.step_s * 1000))];
+  return value == null ? null : Math.round(value);
+}
+
 /** How the median queue changes within the next hour: `{change, direction}` with up, down or flat. */
 export function trend(forecast) {
   const median = series(forecast, "queue_veh", 0.5);

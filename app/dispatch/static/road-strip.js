@@ -12,7 +12,7 @@ const LANE_PX = 40;
 const LEFT_PX = 172; // names of the gates
 const RIGHT_PX = 16;
 const NARROW_PX = 600;
-const AWAY = -1; // direction of travel from the border; 0 is not known
+export const AWAY = -1; // direction of travel from the border; 0 is not known
 
 /** Kilometres the strip spans: 20, or as far as the longest tail reaches, in whole fives. */
 export function spanKm(tails) {

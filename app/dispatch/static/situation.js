@@ -28,6 +28,7 @@ class PoliceSituation extends ConsoleElement {
   }
 
   renderAdvice() {
+    if (this.store.isPast) return this.renderPastAdvice();
     const { advisories, openAdvice } = this.store;
     const problem = this.store.problemText("advisories");
     if (problem) return html`<p class="ck-problem" role="alert"><i class="ti ti-alert-circle" aria-hidden="true"></i> ${problem}</p>`;
@@ -44,6 +45,20 @@ class PoliceSituation extends ConsoleElement {
       ${this.store.stories.map(({ main, also }) => this.renderCard(main, also))}
       ${taken.map((advisory) => html`<p class="ck-taken" data-testid=${`advisory-${advisory.advisory_id}`}><i class="ti ti-check" aria-hidden="true"></i>
         <span>${advisory.text}<small>${t("{name} takes care of it since {time}", { name: advisory.decided_by, time: formatClock(advisory.decided_at) })}</small></span></p>`)}`;
+  }
+
+  /** Advice that stood at the moment shown: nothing of it can be done any more. */
+  renderPastAdvice() {
+    const { openAdvice } = this.store;
+    if (!openAdvice.length) return html`<p class="ck-muted" data-testid="advice-none-then">${t("No advice is kept of this moment.")}</p>`;
+    return html`${openAdvice.map((advisory) => {
+      const { icon, label } = SEVERITY[advisory.severity];
+      return html`<article class=${`ck-advice ck-severity ck-severity-${advisory.severity}`} data-testid=${`advisory-${advisory.advisory_id}`}>
+        <header><i class=${`ti ti-${icon}`} aria-hidden="true"></i> <b class="ck-severity-word">${label}</b>
+          <span class="ck-muted">${t("advised from {from} to {to}", { from: formatClock(advisory.made_at), to: formatClock(advisory.seen_at) })}</span></header>
+        <p class="ck-advice-head">${advisory.text}</p></article>`;
+    })}
+      <p class="ck-source">${t("In the words in which it was told last.")}</p>`;
   }
 
   /** One story a gate: what, until when, how sure, what changed; what else is advised there stands below it. */
@@ -115,16 +130,21 @@ class PoliceSituation extends ConsoleElement {
           @click=${() => this.console.showGate(gate.site_id)}><i class="ti ti-map-pin" aria-hidden="true"></i></button></header>
       ${forecast ? this.renderForecast(gate, forecast) : html`<p class="ck-muted">${problem || (forecast === null ? t("No forecast has been made yet.") : t("Loading…"))}</p>`}
       ${this.renderYards(gate)}
-      <release-plan .gate=${gate.site_id} .take=${(draft) => this.console.compose({ measure: { draft } })}></release-plan>
+      ${this.store.isPast ? nothing : html`<release-plan .gate=${gate.site_id} .take=${(draft) => this.console.compose({ measure: { draft } })}></release-plan>`}
     </article>`;
   }
 
   renderForecast(gate, forecast) {
     const values = this.store.valuesOf(gate.site_id);
-    const now = this.store.moment === null ? Date.parse(forecast.made_at) : this.store.moment.getTime();
-    const chart = (name, unit, label, digits = 0) => html`<figure><figcaption>${label}</figcaption>
-      <fan-chart data-testid=${`fan-${gate.site_id}-${name}`} .label=${`${gate.name}, ${label}`}
-        .fan=${{ ...forecast, now, unit, digits, fans: [{ values: forecast[name] }] }}></fan-chart></figure>`;
+    const { isPast, moment, past } = this.store;
+    const now = moment === null ? Date.parse(forecast.made_at) : moment.getTime();
+    const nowText = moment === null ? t("now") : formatClock(now);
+    const chart = (name, unit, label, digits = 0) => {
+      const fan = isPast ? past.fanOf(gate.site_id, name) : { ...forecast, fans: [{ values: forecast[name] }] };
+      return fan && html`<figure><figcaption>${label}</figcaption>
+        <fan-chart data-testid=${`fan-${gate.site_id}-${name}`} .label=${`${gate.name}, ${label}`}
+          .fan=${{ ...fan, now, now_text: nowText, unit, digits }}></fan-chart></figure>`;
+    };
     return html`
       <dl class="ck-gate-figures">
         <div><dt>${t("Queue")}</dt><dd>${values ? formatNumber(values.queue[1]) : "–"}</dd></div>
@@ -133,6 +153,12 @@ class PoliceSituation extends ConsoleElement {
       </dl>
       ${chart("queue_veh", t("trucks"), t("Trucks waiting"))}
       ${chart("tail_km", "km", t("Tail of the queue, km"), 1)}
+      ${isPast ? html`<p class="ck-source">${t("As measured in the past day")}</p>` : this.renderQuality(gate, forecast)}`;
+  }
+
+  /** What is to be known of a forecast: how good it is, of when, what stands in its place. */
+  renderQuality(gate, forecast) {
+    return html`
       ${(forecast.fallbacks ?? []).map((lost) => html`<p class="ck-severity ck-severity-warning" data-testid="skill-lost">
         <i class="ti ti-alert-triangle" aria-hidden="true"></i> <span>${lost.message}</span></p>`)}
       <p class="ck-gate-skill"><a href=${`/forecast/skill?gate=${gate.site_id}`} data-testid=${`skill-${gate.site_id}`}>
@@ -145,11 +171,13 @@ class PoliceSituation extends ConsoleElement {
     if (problem) return html`<p class="ck-problem" role="alert">${problem}</p>`;
     const yards = [...this.store.yardsOf(gate.site_id), ...this.store.yardsOf(gate.site_id, "temporary_yard")];
     return yards.map((yard) => {
-      const { share, level } = fullness(yard.inside, yard.capacity);
+      const taken = yard.inside ?? (yard.free == null ? null : yard.capacity - yard.free);
+      const { share, level } = fullness(taken, yard.capacity);
       const peak = peakOf(yard.forecast);
+      const free = level === "full" ? t("full") : yard.free == null ? "" : t("{count} free", { count: formatNumber(yard.free) });
       return html`<div class="ck-yard" data-testid=${`yard-${yard.yard_id}`}>
         <span class="ck-yard-name">${this.console.nameOfSite(yard.yard_id)}</span>
-        <span class="ck-yard-count"><b>${formatNumber(yard.inside)}</b>/${formatNumber(yard.capacity)} · ${level === "full" ? t("full") : t("{count} free", { count: formatNumber(yard.free) })}</span>
+        <span class="ck-yard-count"><b>${yard.inside == null ? "–" : formatNumber(yard.inside)}</b>/${formatNumber(yard.capacity)}${free ? ` · ${free}` : ""}</span>
         <span class=${`ck-bar ck-bar-${level}`}><span .style=${`width:${Math.min(100, share * 100)}%`}></span></span>
         ${peak && peak.most > yard.inside ? html`<span class="ck-source" data-testid=${`yard-peak-${yard.yard_id}`}>${t("{count} expected at {time}", { count: formatNumber(Math.round(peak.most)), time: formatClock(peak.at) })}</span>` : nothing}
       </div>`;

@@ -4,14 +4,13 @@ import { api } from "/static/api.js";
 import { on } from "/static/events.js";
 import { t } from "/static/i18n.js";
 import { names } from "/static/vocabulary.js";
-import { isOld, stepAt, stepNow, valuesAt } from "./forecast.js";
+import { expectedInside, isOld, stepAt, stepNow, valuesAt } from "./forecast.js";
+import { Past } from "./past.js";
 
 const SEVERITIES = Object.keys(names("Severity")); // least first
 const REFRESH_MS = 60_000; // events come at once; this mends what a lost event would leave wrong
 
 const PREPARING_MS = 5_000; // while there is no forecast at all
-const DAY_MS = 24 * 3600_000;
-const KEPT_MS = 10 * 60_000; // kept forecasts are asked for again after this, and hold for a moment this near
 
 export class Store {
   /** `now()` is the platform's present in ms. */
@@ -24,7 +23,7 @@ export class Store {
     this.measures = {};
     this.record = "";
     this.orders = null;
-    this.kept = {};
+    this.past = new Past(gateIds);
     this.problems = {};
     this.moment = null; // null is live, else the Date that the time slider shows
     this.listeners = new Set();
@@ -111,17 +110,9 @@ export class Store {
     this.advisories = advice.items;
   }
 
-  /** The forecasts kept of the past day: what was measured when each was made. */
-  async loadKept(now) {
-    if (now - this.keptAt < KEPT_MS) return;
-    this.keptAt = now;
-    const span = `from=${encodeURIComponent(new Date(now - DAY_MS).toISOString())}&to=${encodeURIComponent(new Date(now).toISOString())}`;
-    await Promise.all(this.gateIds.map(async (gate) => {
-      const { items, lead_s: leadS } = await api("GET", `/api/v1/forecasts?gate=${encodeURIComponent(gate)}&${span}&every=5`);
-      this.kept[gate] = items;
-      this.keptReachS = leadS.at(-1);
-    }));
-    this.changed();
+  /** Whether the time slider stands in the past: nothing shown may then be of now. */
+  get isPast() {
+    return this.moment !== null && this.moment.getTime() <= this.now();
   }
 
   /** Queue, wait and tail of a gate, each [p10, p50, p90], at the moment shown; null where nothing is known. */
@@ -135,11 +126,7 @@ export class Store {
       const measured = forecast.now; // null: not of late, and nobody is shown a guess in its place
       return { ...values, queue: Array(3).fill(measured?.queue_veh ?? null), tail_km: Array(3).fill(measured?.tail_km ?? null) };
     }
-    const distance = (kept) => Math.abs(Date.parse(kept.made_at) - this.moment);
-    const nearest = (this.kept[gate] || []).reduce((best, kept) => (!best || distance(kept) < distance(best) ? kept : best), null);
-    if (isLive || !nearest || distance(nearest) > KEPT_MS) return null;
-    const first = (name) => nearest[name].map((row) => row[0]);
-    return { queue: first("queue_veh"), wait_s: first("wait_s"), tail_km: first("tail_km"), severity: nearest.severity[0], reach_s: this.keptReachS };
+    return this.isPast ? this.past.valuesOf(gate, this.moment.getTime()) : null;
   }
 
   takeYard(event) {
@@ -153,14 +140,28 @@ export class Store {
     this.changed();
   }
 
+  /**
+   * The yards at the moment shown: `inside`, `free`, `capacity` and `forecast` as far as they are known of it. Of the
+   * past that is how many places were told to be free, of the hours ahead how many trucks are expected inside.
+   */
+  get yardsShown() {
+    const known = this.yards || [];
+    if (this.moment === null) return known;
+    const moment = this.moment.getTime();
+    return known.map((yard) => {
+      const bare = { ...yard, inside: null, free: null, forecast: null };
+      return this.isPast ? { ...bare, ...this.past.yardOf(yard.yard_id, moment) } : { ...bare, inside: expectedInside(yard.forecast, moment) };
+    });
+  }
+
   yardsOf(gate, kind = "yard") {
-    return (this.yards || []).filter((yard) => yard.gate_id === gate && (yard.kind || "yard") === kind);
+    return this.yardsShown.filter((yard) => yard.gate_id === gate && (yard.kind || "yard") === kind);
   }
 
   /** Open advice, the worst first; that trucks may go again comes after every danger. */
   get openAdvice() {
-    return (this.advisories || [])
-      .filter(({ status }) => status === "open")
+    const known = this.isPast ? this.past.adviceAt(this.moment.getTime()) : (this.advisories || []).filter(({ status }) => status === "open");
+    return known
       .sort((a, b) => SEVERITIES.indexOf(b.severity) - SEVERITIES.indexOf(a.severity)
         || (a.kind === "release") - (b.kind === "release") || b.probability - a.probability);
   }

@@ -12,6 +12,8 @@ const TREND = {
   flat: { icon: "minus", word: () => t("steady") },
 };
 
+const NONE_THEN = () => ({ level: "notice", icon: "history", text: t("No advice is kept of this moment.") });
+
 class PoliceStrip extends ConsoleElement {
   render() {
     if (!this.store) return nothing;
@@ -24,7 +26,7 @@ class PoliceStrip extends ConsoleElement {
     const { openAdvice } = this.store;
     const worst = openAdvice[0];
     if (!worst) {
-      const { level, icon, text } = this.store.calm(this.console.now());
+      const { level, icon, text } = this.store.isPast ? NONE_THEN() : this.store.calm(this.console.now());
       return html`<button type="button" class=${`ck-strip-advice ck-severity ck-severity-${level}`} data-testid="strip-advice"
         @click=${() => this.console.open("situation")}><i class=${`ti ti-${icon}`} aria-hidden="true"></i><span>${text}</span></button>`;
     }
@@ -42,7 +44,8 @@ class PoliceStrip extends ConsoleElement {
     const values = this.store.valuesOf(gate.site_id);
     const way = forecast && this.store.moment === null ? trend(forecast) : null;
     const yards = this.store.yardsOf(gate.site_id);
-    const free = yards.reduce((sum, yard) => sum + Math.max(0, yard.free ?? 0), 0);
+    const known = yards.filter(({ free }) => free != null);
+    const free = known.length ? formatNumber(known.reduce((sum, yard) => sum + Math.max(0, yard.free), 0)) : "–";
     const level = values ? (values.severity ?? "ok") : "";
     return html`<button type="button" class=${`ck-strip-gate ck-strip-${level}`} data-testid=${`strip-${gate.site_id}`}
       @click=${() => this.console.showGate(gate.site_id)}>
@@ -52,8 +55,8 @@ class PoliceStrip extends ConsoleElement {
         <span><b class="ck-strip-big">${values ? formatNumber(values.queue[1]) : "–"}</b><small>${t("trucks waiting")}</small></span>
         <span><b>${waitText(values)}</b><small>${t("wait")}</small></span>
         ${way ? html`<span class=${`ck-trend ck-trend-${way.direction}`}><b><i class=${`ti ti-${TREND[way.direction].icon}`} aria-hidden="true"></i>
-          ${way.change > 0 ? "+" : ""}${formatNumber(way.change)}</b><small>${TREND[way.direction].word()} / 1 h</small></span>` : nothing}
-        ${this.store.moment === null ? html`<span><b>${yards.length ? formatNumber(free) : "–"}</b><small>${t("free in yards")}</small></span>` : nothing}
+          ${way.change > 0 ? "+" : ""}${formatNumber(way.change)}</b><small>${TREND[way.direction].word()} / ${t("{hours} h", { hours: 1 })}</small></span>` : nothing}
+        ${this.store.moment === null || this.store.isPast ? html`<span><b>${free}</b><small>${t("free in yards")}</small></span>` : nothing}
       </span>
     </button>`;
   }

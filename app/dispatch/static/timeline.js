@@ -9,7 +9,10 @@ import { localMidnight } from "./local-time.js";
 const HOUR_MS = 3600_000;
 const STEP_MS = 60_000;
 const PAST_H = 24;
+const BACK_H = 2; // where play begins: what led to now
 const PLAY_MS = 700; // one step of play
+const LABELS_H = [3, 6, 12, 24]; // hours from one label to the next: the first for which there is room
+const LABEL_PX = 52;
 const SPEEDS = [5, 15, 60]; // minutes that one step of play covers
 
 class PoliceTimeline extends ConsoleElement {
@@ -18,6 +21,16 @@ class PoliceTimeline extends ConsoleElement {
   constructor() {
     super();
     this.speed = SPEEDS[0];
+  }
+
+  firstUpdated() {
+    this.sizes = new ResizeObserver(() => this.requestUpdate());
+    this.sizes.observe(this);
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    this.sizes?.disconnect();
   }
 
   /** Now, floored to a minute, in ms. */
@@ -36,6 +49,10 @@ class PoliceTimeline extends ConsoleElement {
     else this.console.goTo(new Date(Math.min(this.end, Math.max(now - PAST_H * HOUR_MS, time))));
   }
 
+  goBack() {
+    this.go(this.present - BACK_H * HOUR_MS);
+  }
+
   step(minutes) {
     this.go((this.store.moment?.getTime() ?? this.present) + minutes * 60_000);
   }
@@ -45,7 +62,7 @@ class PoliceTimeline extends ConsoleElement {
       this.stop();
       return;
     }
-    if (this.store.moment === null) this.go(this.present - PAST_H * HOUR_MS);
+    if (!this.store.isPast) this.goBack();
     this.playing = setInterval(async () => {
       if (this.moving) return; // the last step is still loading
       const next = (this.store.moment?.getTime() ?? this.present) + this.speed * 60_000;
@@ -73,12 +90,16 @@ class PoliceTimeline extends ConsoleElement {
     const share = (time) => `${(((time - start) / (end - start)) * 100).toFixed(2)}%`;
     const hours = [];
     const midnight = localMidnight(start);
-    for (let time = midnight; time <= end; time += 3 * HOUR_MS) if (time >= start) hours.push({ time, minor: ((time - midnight) / HOUR_MS) % 6 !== 0 });
+    const room = (this.querySelector(".ck-time-track")?.clientWidth ?? 0) / LABEL_PX; // none before it is drawn
+    const stepH = LABELS_H.find((each) => (end - start) / HOUR_MS / each < room) ?? LABELS_H.at(-1);
+    for (let time = midnight; time <= end; time += stepH * HOUR_MS) if (time >= start) hours.push(time);
     return html`
       <div class="ck-time-controls">
-        <button type="button" class="btn btn-icon" data-testid="timeline-play" aria-label=${this.playing ? t("Pause") : t("Play the past 24 hours")}
-          title=${this.playing ? t("Pause") : t("Play the past 24 hours")} @click=${() => this.toggle()}>
+        <button type="button" class="btn btn-icon" data-testid="timeline-play" aria-label=${this.playing ? t("Pause") : t("Play from {hours} h back", { hours: BACK_H })}
+          title=${this.playing ? t("Pause") : t("Play from {hours} h back", { hours: BACK_H })} @click=${() => this.toggle()}>
           <i class=${`ti ti-player-${this.playing ? "pause" : "play"}`} aria-hidden="true"></i></button>
+        <button type="button" class="btn ck-time-back" data-testid="timeline-back" title=${t("{hours} h back", { hours: BACK_H })}
+          aria-label=${t("{hours} h back", { hours: BACK_H })} @click=${() => { this.stop(); this.goBack(); }}>−${t("{hours} h", { hours: BACK_H })}</button>
         ${this.playing ? html`<select class="form-select ck-time-speed" aria-label=${t("Speed of play")} @change=${(event) => { this.speed = Number(event.target.value); }}>
           ${SPEEDS.map((speed) => html`<option value=${speed} ?selected=${speed === this.speed}>${t("{minutes} min a step", { minutes: speed })}</option>`)}</select>` : nothing}
       </div>
@@ -86,7 +107,7 @@ class PoliceTimeline extends ConsoleElement {
         <div class="ck-time-ground" aria-hidden="true">
           <span class="ck-time-future" .style=${`left:${share(now)};right:0`}><em>${t("forecast")}</em></span>
           <span class="ck-time-now" .style=${`left:${share(now)}`}></span>
-          ${hours.map(({ time, minor }) => html`<span class=${`ck-time-hour ${minor ? "ck-time-hour-minor" : ""}`} .style=${`left:${share(time)}`}>${formatClock(time)}</span>`)}
+          ${hours.map((time) => html`<span class="ck-time-hour" .style=${`left:${share(time)}`}>${formatClock(time)}</span>`)}
         </div>
         <input type="range" data-testid="timeline-slider" min=${start} max=${end} step=${STEP_MS} .value=${String(at)}
           aria-label=${t("Moment shown")} aria-valuetext=${mode === "live" ? t("Live") : formatDayClock(at)}

@@ -14,7 +14,9 @@ const root = document.getElementById("driver");
 const places = JSON.parse(document.getElementById("places").textContent);
 const $ = (id) => document.getElementById(id);
 let outlook = JSON.parse(document.getElementById("outlook").textContent);
+const isReading = "reading" in root.dataset; // somebody looks at what a driver sees, and answers nothing
 const QUEUE_KEPT = "ck-queue";
+const POLL_MS = 30_000; // beside the events: a phone's line drops them silently
 let queue = keptQueue();
 
 const name = (site) => places[site]?.name[language] || places[site]?.name.vi || site;
@@ -70,7 +72,7 @@ function showYard() {
 
 async function refresh() {
   try {
-    const mine = (await api("GET", "/api/v1/outlooks")).items;
+    const mine = (await api("GET", isReading ? `/api/v1/outlooks?trip_id=${root.dataset.trip || 0}` : "/api/v1/outlooks")).items;
     const current = mine.find((item) => item.trip_id === outlook?.trip_id) || mine[0] || null;
     if (current?.trip_id !== outlook?.trip_id) return renew(); // another trip: another page
     outlook = current;
@@ -138,25 +140,33 @@ function showSharing(state) {
 document.body.dataset.account = root.dataset.account;
 document.body.dataset.plate = root.dataset.plate;
 show();
-refresh();
-const orders = new Orders($("orders"), $("refusal"));
-const recalls = new Recalls($("recall"));
-const refreshOrders = () => Promise.all([orders.refresh(), recalls.refresh()]);
-refreshOrders();
-for (const type of ["order", "reconnected", "resync"]) on(type, refreshOrders);
+if (root.dataset.trip || !isReading) refresh();
 for (const type of ["trip", "forecast", "yard", "booking", "reconnected", "resync"]) on(type, refresh);
 on("booking", () => document.getElementById("booking")?.dispatchEvent(new Event("renew")));
-setInterval(() => {
-  refresh();
-  refreshOrders();
-}, 30_000); // polling beside the events: a phone's line drops them silently
+setInterval(refresh, POLL_MS);
+if (!isReading) serveDriver();
 
-if (root.dataset.plate) {
+/** What only the driver of the trip has: orders to answer, the own position, the page without a line. */
+function serveDriver() {
+  const orders = new Orders($("orders"), $("refusal"));
+  const recalls = new Recalls($("recall"));
+  const refreshOrders = () => Promise.all([orders.refresh(), recalls.refresh()]);
+  refreshOrders();
+  for (const type of ["order", "reconnected", "resync"]) on(type, refreshOrders);
+  setInterval(refreshOrders, POLL_MS);
+  share();
+  keepWithoutLine();
+}
+
+function share() {
+  if (!root.dataset.plate) return;
   sharing.start(showSharing);
   $("share").addEventListener("change", (event) => (event.target.checked ? sharing.turnOn() : sharing.turnOff()));
 }
 
-if ("serviceWorker" in navigator) {
+function keepWithoutLine() {
+  offerInstalling();
+  if (!("serviceWorker" in navigator)) return;
   navigator.serviceWorker
     .register("/static/service-worker.js", { scope: "/", type: "module" })
     .then(() => push.start($("push")))
@@ -171,13 +181,15 @@ document.querySelector('form[action="/signout"]')?.addEventListener("submit", ()
   navigator.serviceWorker?.controller?.postMessage("forget");
 });
 
-let prompt = null;
-addEventListener("beforeinstallprompt", (event) => {
-  event.preventDefault();
-  prompt = event;
-  $("install").hidden = false;
-});
-$("install").addEventListener("click", async () => {
-  await prompt?.prompt();
-  $("install").hidden = true;
-});
+function offerInstalling() {
+  let prompt = null;
+  addEventListener("beforeinstallprompt", (event) => {
+    event.preventDefault();
+    prompt = event;
+    $("install").hidden = false;
+  });
+  $("install").addEventListener("click", async () => {
+    await prompt?.prompt();
+    $("install").hidden = true;
+  });
+}

@@ -38,7 +38,7 @@ if (form) {
     return {
       rules: {
         ...rules, valid_from: from.value, valid_to: to.value || null, complete: complete.value === "yes",
-        combine_factors: combine.value === "yes", source: source.value.trim(), rounding_unit_vnd: whole(unit.value),
+        combine_factors: combine.value === "yes", source: source.value === source.defaultValue ? rules.source : source.value.trim(), rounding_unit_vnd: whole(unit.value),
         ...Object.fromEntries(PARTS.map((part) => [part, read(part)])),
       },
     };

@@ -20,7 +20,7 @@ const work = document.getElementById("work");
 const detail = document.getElementById("detail");
 const scan = document.getElementById("scan");
 const field = document.getElementById("scan-text");
-const query = `at=${encodeURIComponent(station)}`;
+const query = page.dataset.here; // which station of which gate
 const waiting = { work: 0, sheet: 0 };
 let acting = false;
 let opening = 0; // requests of the officer's own for the detail pane that are on their way

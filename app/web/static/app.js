@@ -52,7 +52,8 @@ document.addEventListener("htmx:response:error", async (event) => {
     else ctx.sourceElement.click();
     return;
   }
-  toast(problem.detail || t("The request failed ({status}).", { status: ctx.response.status }), "danger");
+  if (ctx.response.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
+  else toast(problem.detail || t("The request failed ({status}).", { status: ctx.response.status }), "danger");
 });
 
 document.addEventListener("htmx:error", () => toast(t("No connection to the server."), "danger"));

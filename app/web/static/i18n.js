@@ -38,11 +38,17 @@ export const formatNumber = (value, digits = 0) =>
 /** Metres as kilometres with one decimal. */
 export const formatKm = (metres) => (metres == null ? "–" : `${formatNumber(metres / 1000, 1)} km`);
 
-/** Seconds as hours and minutes. */
+const DAYS_FROM_H = 48;
+
+/** Seconds as hours and minutes, from two days on as days and hours: as `say_duration` (`app/web/i18n.py`). */
 export function formatDuration(seconds) {
   if (seconds == null) return "–";
   const minutes = Math.round(seconds / 60);
   const hours = Math.floor(minutes / 60);
+  if (hours >= DAYS_FROM_H) {
+    const whole = Math.round(minutes / 60);
+    return t("{days} d {hours} h", { days: Math.floor(whole / 24), hours: whole % 24 });
+  }
   return hours
     ? t("{hours} h {minutes} min", { hours, minutes: String(minutes % 60).padStart(2, "0") })
     : t("{minutes} min", { minutes });

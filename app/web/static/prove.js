@@ -1,8 +1,8 @@
 // Asks who it is, over whatever is on the page, which stays as it is: the password or a passkey, and the page goes on.
 
-import { api, renewToken } from "./api.js";
-import { t } from "./i18n.js";
+import { api } from "./api.js";
 import { hasPasskeys, showPasskey } from "./passkeys.js";
+import { SignInAgain } from "./sign-in-again.js";
 
 const LOCKED = "session_locked";
 const ENDED = "session_ended";
@@ -18,39 +18,29 @@ export function prove(code) {
 /** Whether the person whose session ended is signed in again; what the page shows is hidden until then, and stays. */
 export const signInAgain = () => prove(ENDED);
 
-/** Begin a new session by a password; whether more is asked for, which the sign-in page in another window does. */
-async function signIn(form) {
-  const answer = await fetch("/signin", { method: "POST", body: new URLSearchParams(new FormData(form)), headers: { Accept: "text/html" } });
-  return answer.redirected && !new URL(answer.url).pathname.startsWith("/signin");
-}
-
-/** Whether somebody is signed in; another person than before gets a page of their own. */
-async function isBack(username) {
-  const answer = await fetch("/account", { headers: { Accept: "text/html" } });
-  if (!answer.ok || new URL(answer.url).pathname !== "/account") return false;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (page.querySelector("#prove [name=username]")?.value !== username) location.reload();
-  else renewToken(page.querySelector('meta[name="csrf-token"]').content);
-  return true;
-}
-
 async function ask(code) {
   const dialog = document.getElementById("prove");
   const form = dialog.querySelector("form");
   const problem = dialog.querySelector("[role=alert]");
   const hasEnded = code === ENDED;
   const isLocked = code === LOCKED || hasEnded;
-  const { ways } = hasEnded ? { ways: { password: true } } : await api("GET", "/api/v1/session");
+  const signing = hasEnded ? new SignInAgain(form.elements.username.value) : null;
   for (const element of dialog.querySelectorAll("[data-why]")) element.hidden = element.dataset.why !== code;
-  for (const element of dialog.querySelectorAll("[data-way]")) {
-    element.hidden = !ways[element.dataset.way] || (element.dataset.way === "passkey" && !hasPasskeys);
-  }
-  form.elements.password.required = ways.password;
-  form.elements.password.value = "";
+  const offer = (ways) => {
+    for (const element of dialog.querySelectorAll("[data-way]")) {
+      element.hidden = !element.dataset.way.split(" ").some((way) => ways[way]) || (element.dataset.way === "passkey" && !hasPasskeys);
+    }
+    for (const name of ["password", "code"]) {
+      form.elements[name].required = Boolean(ways[name]);
+      form.elements[name].value = "";
+      if (ways[name] && dialog.open) form.elements[name].focus();
+    }
+  };
+  const { ways } = signing ?? (await api("GET", "/api/v1/session"));
   problem.textContent = "";
   document.body.classList.toggle("ck-locked", isLocked);
   dialog.showModal();
-  if (ways.password) form.elements.password.focus();
+  offer(ways);
 
   return new Promise((resolve) => {
     const end = (isProven) => {
@@ -62,25 +52,27 @@ async function ask(code) {
     };
     const send = async (proof) => {
       try {
-        if (!hasEnded) await api("POST", "/api/v1/session/proof", proof);
-        else if (!(await signIn(form)) || !(await isBack(form.elements.username.value))) throw new Error(t("That did not sign you in. Try again, or sign in in a new window."));
+        problem.textContent = "";
+        if (!signing) await api("POST", "/api/v1/session/proof", proof);
+        else if (!(await signing.send(proof))) return; // more is asked for
         end(true);
       } catch (error) {
         problem.textContent = error.message;
-        form.elements.password.select();
+      } finally {
+        if (dialog.open) offer(signing?.ways ?? ways);
       }
     };
     const usePasskey = async () => {
       try {
-        const credential = await showPasskey(await api("POST", "/api/v1/session/passkey-options"));
+        const credential = await showPasskey(await api("POST", signing ? "/signin/passkey/options" : "/api/v1/session/passkey-options"));
         if (credential) await send({ credential });
       } catch (error) {
         problem.textContent = error.message;
       }
     };
     const cameBack = async () => {
-      if (hasEnded) {
-        if (await isBack(form.elements.username.value)) end(true);
+      if (signing) {
+        if (await signing.isBack()) end(true);
         return;
       }
       const { is_locked: stillLocked, is_proven: isProven } = await api("GET", "/api/v1/session");
@@ -90,7 +82,8 @@ async function ask(code) {
     const { signal } = listening;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      send({ password: form.elements.password.value });
+      const { password, code: written } = form.elements;
+      send(written.required ? { code: written.value } : { password: password.value });
     }, { signal });
     dialog.querySelector("[data-act=passkey]").addEventListener("click", usePasskey, { signal });
     dialog.querySelector("[data-act=leave]").addEventListener("click", () => end(false), { signal });

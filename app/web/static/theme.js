@@ -2,6 +2,7 @@
 (() => {
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
+  const paper = matchMedia("print"); // is white, whatever the screen
   const read = () => {
     try {
       return localStorage.getItem("theme") || "auto";
@@ -12,7 +13,8 @@
   const apply = () => {
     const choice = read();
     root.dataset.themeChoice = choice;
-    root.dataset.bsTheme = choice === "auto" ? (system.matches ? "dark" : "light") : choice;
+    const isDark = !paper.matches && (choice === "auto" ? system.matches : choice === "dark");
+    root.dataset.bsTheme = isDark ? "dark" : "light";
   };
   apply();
   const announce = () => {
@@ -24,6 +26,7 @@
     document.dispatchEvent(new CustomEvent("theme", { detail: root.dataset.bsTheme }));
   };
   system.addEventListener("change", announce);
+  paper.addEventListener("change", announce);
   addEventListener("storage", (event) => event.key === "theme" && announce());
   addEventListener("theme-choice", (event) => {
     try {

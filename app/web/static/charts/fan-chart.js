@@ -1,7 +1,7 @@
 // <fan-chart>: quantiles over time as a line in a band, of one forecast or of a base and its variant.
 //
 // Properties: `fan`, the data as maps/static/fan-option.js describes it (as an attribute: JSON), with `made_at`
-// (RFC 3339) or `start` ("HH:MM"), and `now`, a moment (RFC 3339 or ms) where a dashed line stands; `label`, what the
+// (RFC 3339) or `start` ("HH:MM"), and `now`, a moment (RFC 3339 or ms) where a dashed line stands, with `now_text` ("now"); `label`, what the
 // chart shows, for those who hear it; `heading`, the same above the chart. Include CHART_STRINGS of chart.html.
 // In HTML that is swapped, say hx-morph-skip-children.
 
@@ -22,7 +22,7 @@ class FanChart extends ChartElement {
 
   /** The data as it is drawn: local start, hours to now. */
   get drawn() {
-    const { made_at: madeAt, now, ...fan } = this.fan;
+    const { made_at: madeAt, now, now_text: _, ...fan } = this.fan;
     if (!madeAt) return fan;
     const nowH = now == null ? null : (new Date(now) - new Date(madeAt)) / 3600e3;
     return { ...fan, start: formatClock(madeAt), now_h: nowH };
@@ -61,7 +61,7 @@ class FanChart extends ChartElement {
   options() {
     if (!this.isDrawable) return {};
     return fanOption(this.drawn, looks(), {
-      number: formatNumber, range: (low, high) => t("{low} to {high}", { low, high }), day: this.day, now: t("now"),
+      number: formatNumber, range: (low, high) => t("{low} to {high}", { low, high }), day: this.day, now: this.fan.now_text ?? t("now"),
     });
   }
 }

@@ -2,7 +2,7 @@
 //
 // Attributes: `live` loads /api/v1/positions and follows the event stream; `compact` starts without the legend
 // and is for small maps; `label` is the accessible name; `trip-href` links trips, as "/enterprise/trips/{trip_id}".
-// Methods: setTrucks(features), patchTrucks(list), setYards({id: {inside, capacity, peak}}), setQueues({gate: n}),
+// Methods: setTrucks(features), patchTrucks(list), setYards({id: {inside, free, capacity, peak}}), setQueues({gate: n}),
 // setTails({gate: {now_km, p10_km, p50_km, p90_km, when}}), mark(ids), setSelection(selection), setTrail([[lon, lat]]),
 // startTool(kind), stopTool(), finishTool(), fitCorridor(), showGate(id), showTruck(id), showStretch(road, kmA, kmB).
 // Properties: `trucks` (a Trucks), `corridor`, `tool`, `past` (greys trucks and says so), `ready` (a promise), `cardMore`

@@ -26,8 +26,9 @@ export function peakOf(forecast) {
 }
 
 /** A yard as a box filled from below, with its numbers; a dashed line and a number say the most that is expected. */
-export function yardShape({ inside, capacity, peak = null }) {
-  const { share, level } = fullness(inside, capacity);
+export function yardShape({ inside, free = null, capacity, peak = null }) {
+  const onlyFree = inside == null && free != null; // as of the past: how many places were told to be free
+  const { share, level } = fullness(onlyFree ? capacity - free : inside, capacity);
   const height = heightOf(share);
   const most = Math.round(peak?.most ?? 0);
   const rises = capacity && most > (inside ?? most);
@@ -39,7 +40,7 @@ export function yardShape({ inside, capacity, peak = null }) {
       ${rises ? svg`<line class="ck-fill-ahead" x1="2" x2="22" y1=${ahead} y2=${ahead}></line>` : nothing}
       <rect class="ck-fill-edge" x="2" y="2" width="20" height="20" rx="3"></rect>
     </svg>
-    <b>${inside == null ? "–" : formatNumber(inside)}</b><span class="ck-fill-of">/${capacity ? formatNumber(capacity) : "–"}</span>
+    ${onlyFree ? html`<b>${t("{count} free", { count: formatNumber(free) })}</b>` : html`<b>${inside == null ? "–" : formatNumber(inside)}</b><span class="ck-fill-of">/${capacity ? formatNumber(capacity) : "–"}</span>`}
     ${rises ? html`<span class="ck-fill-peak"><i class="ti ti-arrow-up-right" aria-hidden="true"></i>${formatNumber(most)}${most >= capacity ? " !" : ""}</span>` : nothing}
   </span>`;
 }
@@ -78,7 +79,7 @@ export class SiteMarks {
     this.draw(true);
   }
 
-  /** Occupancy of the yards: `{yard_id: {inside, capacity, peak}}`, `peak` as `peakOf` says it. */
+  /** Occupancy of the yards: `{yard_id: {inside, free, capacity, peak}}`, `peak` as `peakOf` says it; `free` is shown where `inside` is null. */
   setYards(yards) {
     this.yards = new Map(Object.entries(yards));
     this.draw(true);
@@ -94,22 +95,29 @@ export class SiteMarks {
     return { capacity: site.attributes.capacity_veh, inside: null, ...this.yards.get(site.site_id) };
   }
 
-  /** Marks that would cover each other go apart, up or down: the nearest free place, on the map if there is one. */
+  /**
+   * Marks of what is seen stay whole on the map, beside its buttons. Those that would cover each other go apart, up or
+   * down: the nearest free place, on the map if there is one.
+   */
   spread() {
     const placed = [];
-    const bottom = this.map.getContainer().clientHeight;
+    const container = this.map.getContainer();
+    const { clientWidth: right, clientHeight: bottom } = container;
+    const left = container.querySelector(".maplibregl-ctrl-top-left")?.offsetWidth ?? 0; // its buttons
     for (const { site, element, marker, offset, toRight } of this.marks) {
       if (element.hidden) continue;
       const { offsetWidth: width, offsetHeight: height } = element;
       const point = this.map.project(site.lonlat);
-      const x = point.x + offset[0] - (toRight ? 0 : width);
+      const wantedX = point.x + offset[0] - (toRight ? 0 : width);
+      const isSeen = point.x >= 0 && point.x <= right;
+      const x = isSeen ? Math.max(Math.min(wantedX, right - width - APART_PX), left + APART_PX) : wantedX;
       const wanted = point.y + offset[1] - (site.kind === "yard" ? 0 : height);
       const beside = placed.filter((one) => x < one.x + one.width && one.x < x + width);
       const isFree = (y) => beside.every((one) => y >= one.y + one.height || one.y >= y + height);
       const cost = (y) => Math.abs(y - wanted) + (y < 0 || y + height > bottom ? bottom : 0);
       const places = [wanted, ...beside.flatMap((one) => [one.y - height - APART_PX, one.y + one.height + APART_PX])];
       const y = places.filter(isFree).sort((a, b) => cost(a) - cost(b))[0] ?? wanted;
-      marker.setOffset([offset[0], offset[1] + y - wanted]);
+      marker.setOffset([offset[0] + x - wantedX, offset[1] + y - wanted]);
       placed.push({ x, y, width, height });
     }
   }
