@@ -25,7 +25,7 @@ LOW, MIDDLE, HIGH = 0, 1, 2
 OUTSIDE: Final = 0.1
 """Share wanted beyond each side of the 80 % band."""
 HALF_LIFE_H: Final = 36.0
-PRIOR_H, PRIOR_LEADS = 0.25, 2.0
+PRIOR_H, PRIOR_LEADS = 0.25, 4.0
 """After so many hours and horizons of evidence errors count as much as the forecast's own band, and soon far more."""
 ERRORS_A_LEAD: Final = 3.0
 """Errors of a horizon that overlap are taken for so many that do not."""
@@ -37,7 +37,7 @@ MIDDLE_LEVELS: Final = (0.3, 0.7)
 """The median stays where it is while it lies between these quantiles of what came, and so far as few errors tell."""
 STRETCH: Final = 5.0
 """How quickly a band grows beyond the largest error remembered, where even that does not hold enough."""
-MIN_WIDTH_SHARE: Final = 0.25
+MIN_WIDTH_SHARE: Final = 0.6
 """Of the mean absolute error: a width to stretch where the ensemble is certain."""
 MAX_GAP_H: Final = 1.0
 """An observation stands for the time since the one before, but not for a longer gap."""
@@ -87,6 +87,10 @@ class Track:
         """The least width of a side; `unit` is the smallest difference that matters."""
         return max(unit, MIN_WIDTH_SHARE * self.mean_error)
 
+    def usual_error(self, unit: float) -> float:
+        """What a forecast is off by on average; `unit` is the smallest difference that matters."""
+        return max(unit, self.mean_error)
+
     def offsets(self, lead_h: float, *, moves_middle: bool) -> FloatArray:
         """Where the quantiles 0.1, 0.5, 0.9 lie, in widths from the forecast's median, [3].
 
@@ -123,6 +127,10 @@ def calibrate_curve(
 ) -> tuple[FloatArray, FloatArray]:
     """A forecast's quantiles [3, T] corrected, and the widths below and above they were corrected in, [2, T].
 
+    Within a band's own width it is corrected in proportion to that; what goes beyond is added in usual errors. An
+    ensemble that is ten times as wide as at another time does not err ten times as much: errors of ten widths, of a
+    certain forecast that lanes closed upon, would make an unsure one of another day wider than any queue.
+
     Between the horizons `nodes_s` of the tracks the correction goes linearly; at lead 0 nothing is corrected, since
     that is measured. What is not finite stays.
 
@@ -140,9 +148,11 @@ def calibrate_curve(
     ]
     offsets = np.array([np.interp(lead_s, nodes, values) for values in np.array([_RAW_OFFSETS, *known]).T])
     least = np.interp(lead_s, nodes, [0.0, *(track.min_width(unit) for track in tracks)])
+    usual = np.interp(lead_s, nodes, [0.0, *(track.usual_error(unit) for track in tracks)])
     with np.errstate(invalid="ignore"):
         widths = np.maximum(np.diff(raw, axis=0), least)
-        found = raw[MIDDLE] + np.where(offsets < 0.0, offsets * widths[0], offsets * widths[1])
+        own, inner = np.where(offsets < 0.0, widths[0], widths[1]), np.clip(offsets, -1.0, 1.0)
+        found = raw[MIDDLE] + inner * own + (offsets - inner) * np.minimum(own, usual)
     found = np.maximum.accumulate(np.maximum(found, 0.0), axis=0)
     return np.where(np.isfinite(raw).all(axis=0), found, raw), widths
 

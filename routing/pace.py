@@ -207,9 +207,10 @@ def learn_pace(
     n_busy = np.histogram(known_s[while_busy], edges)[0]
     n_idle = np.histogram(known_s[~while_busy], edges)[0]
     busy_h = overlap(busy_spans, edges) / 3600.0
+    work_h = seen.at_work(busy_spans, edges) / 3600.0
     # Counts of which each truck is seen with probability p: their variance to mean is 1 - p (1 - phi).
     dispersion = 1.0 - seen_share * (1.0 - max(MIN_DISPERSION, service_cv**2))
-    log_likelihood = busy_evidence(n_busy, busy_h * seen_share, GRID, dispersion)
+    log_likelihood = busy_evidence(n_busy, work_h * seen_share, GRID, dispersion)
     log_likelihood[IDLE_STEPS - 1 :: IDLE_STEPS] += idle_evidence(
         n_idle.reshape(-1, IDLE_STEPS).sum(axis=1),
         (overlap(np.array([[edges[0], -latency_s]]), edges) / 3600.0 - busy_h).reshape(-1, IDLE_STEPS).sum(axis=1)

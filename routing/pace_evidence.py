@@ -3,9 +3,11 @@
 Three kinds of time are told apart by how many trucks seemed to wait:
 
 - *Busy.* n passages in busy time e have the quasi-Poisson likelihood (n log(r e) - r e) / phi (P. McCullagh and
-  J. Nelder, Generalized Linear Models, 2nd ed., chapter 9). phi is the ratio of variance to mean: the squared
-  coefficient of variation of a lane's service times (D. R. Cox, Renewal Theory, 1962, section 3.3), not below
-  `MIN_DISPERSION`, because a passage is known to some minutes only.
+  J. Nelder, Generalized Linear Models, 2nd ed., chapter 9). Time in which only some of the lanes have a truck counts
+  for as much as their share of all (`Passages.lanes_s`): who seems to wait beside a free lane only drives up to it.
+  Taken for a whole gate at work, the first trucks of a queue would show one that is slower than it is.
+  phi is the ratio of variance to mean: the squared coefficient of variation of a lane's service times (D. R. Cox,
+  Renewal Theory, 1962, section 3.3), not below `MIN_DISPERSION`, because a passage is known to some minutes only.
 - *Idle.* n passages while nobody waited say that the gate could serve n at least: the chance that a gate of rate r
   serves n in that time.
 - *Busy, and nobody passed.* Some minutes are lost at any gate that works (`LOST_SHARE`: shifts change, a truck does not
@@ -36,17 +38,47 @@ closed 789 were noticed within 45 min, as before."""
 class Passages:
     """What was seen at a gate: `time_s` [n] when a truck passed, and `busy_s` [m, 2] when somebody waited.
 
+    `lanes_s`, of each lane the spans [k, 2] in which there was a truck for it; empty: all work while somebody waits.
     Seconds relative to now, none later; overlapping spans count once.
     """
 
     time_s: FloatArray
     busy_s: FloatArray
+    lanes_s: tuple[FloatArray, ...] = ()
 
     @classmethod
-    def of(cls, time_s: Iterable[float], busy: Iterable[tuple[float, float]]) -> Passages:
+    def of(
+        cls, time_s: Iterable[float], busy: Iterable[tuple[float, float]], lanes_s: Iterable[FloatArray] = ()
+    ) -> Passages:
         """From any times and spans."""
         spans = np.array(sorted(span for span in busy if span[1] > span[0]), float).reshape(-1, 2)
-        return cls(np.sort(np.array(list(time_s), float)), merged(spans))
+        return cls(np.sort(np.array(list(time_s), float)), merged(spans), tuple(lanes_s))
+
+    def at_work(self, spans: FloatArray, edges: FloatArray) -> FloatArray:
+        """[len(edges) - 1] of disjoint `spans`, what lies between each two edges, times the share of lanes at work."""
+        if not self.lanes_s:
+            return overlap(spans, edges)
+        return np.asarray(np.mean([overlap(common(spans, lane), edges) for lane in self.lanes_s], axis=0))
+
+
+def lanes_taken(spans: Iterable[tuple[float, float]], lanes: int, seen_share: float) -> list[FloatArray]:
+    """Of each lane, when there was a truck for it: the k-th works when k trucks or more are at the gate.
+
+    Arguments: `spans`, when each truck that was seen was at the gate, before its check or in it; `seen_share`, the
+    share of trucks that are seen.
+    """
+    known = [(begin, end) for begin, end in spans if end > begin]
+    steps = np.array(sorted([(begin, 1.0) for begin, _ in known] + [(end, -1.0) for _, end in known])).reshape(-1, 2)
+    pieces, there = np.column_stack((steps[:-1, 0], steps[1:, 0])), steps[:-1, 1].cumsum()
+    return [merged(pieces[there >= min(seen_share, 1.0) * lane - 1e-9]) for lane in range(1, lanes + 1)]
+
+
+def common(spans: FloatArray, others: FloatArray) -> FloatArray:
+    """What lies in both of two sets of disjoint spans."""
+    edges = np.unique(np.concatenate((spans.ravel(), others.ravel())))
+    pieces = np.column_stack((edges[:-1], edges[1:]))
+    middle = pieces.mean(axis=1)
+    return merged(pieces[within(middle, spans) & within(middle, others)])
 
 
 def merged(spans: FloatArray) -> FloatArray:

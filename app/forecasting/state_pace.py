@@ -11,9 +11,10 @@ from typing import Final
 from app.forecasting.state_store import GateExit, GatePassage
 from app.gates.profile import DeclaredLanes
 from app.gates.served_place import ServedPlace
+from routing.arrays import FloatArray
 from routing.gates import GateSetting
 from routing.pace import MAX_RATE_VEH_PER_H, GatePace, LaneChange, learn_pace, usual_rate
-from routing.pace_evidence import Passages
+from routing.pace_evidence import Passages, lanes_taken
 
 MIN_WAIT_S: Final = 180.0
 MAX_ALONE_S: Final = 900.0
@@ -80,6 +81,7 @@ def gate_paces(
             Passages.of(
                 (_seconds(passage.time, now) for passage in over),
                 _crowded(spans, lanes[setting.gate_id] * share) if has_line else _waited(spans),
+                () if place is None else _lanes_taken(place, own, queue, lanes[setting.gate_id], share, now),
             ),
             usual_veh_per_h=usual_rate(setting),
             service_cv=setting.entrance.service.cv,
@@ -148,6 +150,28 @@ def _over_at(place: ServedPlace, passage: GatePassage, now: datetime) -> GatePas
 def _stood_about(place: ServedPlace, passage: GatePassage) -> bool:
     """Whether a truck's last stop is known and about where trucks are served."""
     return passage.stop_km is not None and passage.stop_km <= place.km + ABOUT_KM
+
+
+def _lanes_taken(
+    place: ServedPlace,
+    passages: Sequence[GatePassage],
+    waiting: Iterable[datetime],
+    lanes: int,
+    noticed: float,
+    now: datetime,
+) -> list[FloatArray]:
+    """When each of a gate's lanes had a truck, by who was before the place where it serves, or stood there.
+
+    Of trucks that only a camera noticed nobody knows since when they were there.
+    """
+    since = [(passage.waited_since, _over_at(place, passage, now)) for passage in passages]
+    spans = [
+        (_seconds(begin, now), 0.0 if over is None else _seconds(over.time, now))
+        for begin, over in since
+        if begin is not None
+    ]
+    known_share = noticed * len(spans) / len(passages) if passages else 1.0
+    return lanes_taken([*spans, *((_seconds(begin, now), 0.0) for begin in waiting)], lanes, known_share)
 
 
 def served_at_a_time(settings: Iterable[GateSetting]) -> dict[str, int]:

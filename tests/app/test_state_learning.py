@@ -25,6 +25,7 @@ from app.forecasting.state_readings import Readings
 from app.forecasting.state_store import GateExit, GatePassage, Punctuality, SeenCount
 from app.forecasting.store import TruckSeen
 from app.gates.profile import DeclaredLanes
+from app.gates.served_place import ServedPlace
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.opening_hours import OpeningHours
@@ -91,6 +92,25 @@ def test_trucks_that_come_alone_and_slowly_show_no_stop() -> None:
         means.append(found.mean_veh_per_h)
     # Now and then some of them stand side by side, which looks like a small queue.
     assert np.median(means) > 19.0
+
+
+def test_a_truck_that_dawdles_before_free_lanes_shows_no_slow_gate() -> None:
+    """Three an hour stand for a quarter of an hour, each alone at a gate of four lanes: a quarter of it at most."""
+    four = replace(HUU_NGHI, entrance=replace(HUU_NGHI.entrance, lanes=4))
+    seen = [
+        replace(
+            passage,
+            waited_since=passage.time - timedelta(seconds=1000),
+            stop_km=1.0,
+            served_since=passage.time,
+            served_until=passage.time + timedelta(seconds=190),
+        )
+        for passage in passages(1200.0, 6.0)
+    ]
+    anywhere = gate_paces(seen, [], {}, (four,), NOW)["huu-nghi"]
+    known = gate_paces(seen, [], {}, (four,), NOW, places={"huu-nghi": ServedPlace(1.0)})["huu-nghi"]
+    assert anywhere.mean_veh_per_h < 5.0
+    assert known.mean_veh_per_h > 2.5 * anywhere.mean_veh_per_h
 
 
 @pytest.mark.parametrize("was_read", [False, True])

@@ -134,6 +134,19 @@ def test_without_evidence_the_forecasts_own_band_holds_and_what_is_measured_stay
     np.testing.assert_allclose(quantiles, raw)
 
 
+def test_errors_of_a_certain_forecast_do_not_stretch_an_unsure_one_as_much() -> None:
+    """Lanes closed upon a band of two trucks, and the queue came to 30; the day after the band is 32 wide by itself."""
+    came, track = 30.0, Track.empty()
+    for step in range(24):
+        narrow = np.array([[0.0], [1.0], [3.0]])
+        quantiles, widths = calibrate_curve(narrow, np.array([3600.0]), [3600.0], [track], unit=0.5, moves_middle=True)
+        track = learn(track, [Band(*quantiles[:, 0], *widths[:, 0])], [1.0], [came], step / 4)
+    assert quantiles[HIGH, 0] >= came, "the narrow band has learned"
+    wide = np.array([[0.0], [5.0], [37.0]])
+    stretched, _ = calibrate_curve(wide, np.array([3600.0]), [3600.0], [track], unit=0.5, moves_middle=True)
+    assert 37.0 < stretched[HIGH, 0] < 37.0 + 2.0 * came
+
+
 def test_what_is_beyond_the_horizon_stays_so() -> None:
     raw = np.array([[100.0], [np.inf], [np.inf]])
     track = learn(Track.empty(), [Band(0, 1, 2, 1, 1)], [1.0], [50.0], 1.0)

@@ -25,7 +25,7 @@ from routing.pace import (
     read_pace,
     usual_rate,
 )
-from routing.pace_evidence import Passages
+from routing.pace_evidence import Passages, common, lanes_taken
 from routing.runs import complete_settings
 from routing.simulation import gate_arrays, link_arrays, simulate
 from routing.trucks import TruckBatch, sample_fleet
@@ -58,6 +58,33 @@ def gates() -> Iterator[np.random.Generator]:
     hundred hours, and then a stop is what is to be believed. So the tests say of how many it holds.
     """
     return map(np.random.default_rng, range(200))
+
+
+def test_lanes_without_a_truck_say_nothing_of_the_pace() -> None:
+    """Two of four lanes have a truck for three hours, each followed by the next: half of what the gate can serve."""
+    errors = []
+    for rng in list(gates())[:50]:
+        times = lanes_at_work(rng, [(-3 * HOUR, 0.0, 2)])
+        there = [(-3 * HOUR, 0.0), (-3 * HOUR, 0.0)]
+        alone = learned(times, there[:1])
+        pace = learn_pace(
+            Passages.of(times, there[:1], lanes_taken(there, 4, 1.0)), usual_veh_per_h=40.0, service_cv=0.4
+        )
+        assert pace.sd_veh_per_h > alone.sd_veh_per_h, "half the lanes say less than all"
+        errors.append([alone.mean_veh_per_h - 41.7, pace.mean_veh_per_h - 41.7])
+    assert np.mean(errors, axis=0) == pytest.approx([-20.0, 0.0], abs=3.0)
+
+
+def test_lanes_are_taken_one_after_the_other_and_by_unseen_trucks_as_well() -> None:
+    there = [(0.0, 100.0), (20.0, 80.0), (40.0, 60.0)]
+    lanes = lanes_taken(there, 4, 1.0)
+    assert [lane.tolist() for lane in lanes] == [[[0.0, 100.0]], [[20.0, 80.0]], [[40.0, 60.0]], []]
+    assert lanes_taken(there, 4, 0.5)[3].tolist() == [[20.0, 80.0]], "beside each that is seen there is another"
+    assert all(lane.size == 0 for lane in lanes_taken([], 4, 1.0))
+    spans = np.array([[10.0, 30.0], [70.0, 120.0]])
+    assert common(spans, lanes[1]).tolist() == [[20.0, 30.0], [70.0, 80.0]]
+    edges = np.array([0.0, 50.0, 100.0, 150.0])
+    np.testing.assert_allclose(Passages.of([], [], lanes).at_work(spans, edges), [7.5, 10.0, 0.0])
 
 
 def test_a_steady_gate_is_found_whatever_the_profile_says() -> None:
