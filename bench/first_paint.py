@@ -35,8 +35,10 @@ PAGES: Final[Mapping[str, tuple[str, str]]] = {
     "driver": ("/driver", "#road, .dr-trip"),
     "board": ("/board", "[data-testid=board-queue]"),
     "signin": ("/signin", "input[name=username]"),
+    "floor": ("/healthz", "pre"),
 }
-"""Each page: its address, and what it is opened for."""
+"""Each page: its address, and what it is opened for. `floor` is a few lines of text without style or script: what the
+line, the browser and the machine take for any page."""
 PAINTS: Final = """() => {
   const first = performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? null;
   return { first, useful: window.usefulAt ?? null };
