@@ -133,6 +133,8 @@ class Settings(BaseSettings):
     """What signs them: `whsec_…` of the Standard Webhooks specification."""
     text_messages_channel: str = Field("sms", pattern="^(sms|zalo)$")
     """By what the gateway sends them."""
+    text_messages_keep_days: int = Field(7, ge=1, le=90)
+    """How many days they are kept, encrypted, after they were sent or given up."""
     base_map_url: str = ""
     """What the map draws below the corridor: the path of a PMTiles archive in Protomaps' schema, the address of a
     TileJSON document of such tiles (.json), or a raster template such as https://tile.example/{z}/{x}/{y}.png. Empty:

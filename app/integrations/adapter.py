@@ -151,6 +151,19 @@ class Carrier:
         return httpx.Response(response.status_code, headers=headers, content=bytes(content), request=request)
 
 
+def nothing(_response: httpx.Response) -> list[Message]:
+    """The messages in an answer of which nothing but its status is looked at: none."""
+    return []
+
+
+class OneWayCarrier(Carrier):
+    """A carrier to somebody who keeps nothing for us; raises InvalidInputError as `Carrier`."""
+
+    def fetch(self, cursor: str, now: datetime) -> Answer:  # noqa: ARG002 - as every adapter
+        """Nothing."""
+        return Answer(Outcome.TAKEN, 0)
+
+
 class HttpAdapter(Carrier):
     """The adapter over HTTP; raises InvalidInputError as `Carrier`."""
 

@@ -17,11 +17,12 @@ from typing import Final
 
 import structlog
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app.integrations import store
 from app.integrations.adapter import Adapter, Answer, Outcome
 from app.integrations.circuit import OPEN_AFTER, Circuit
-from app.integrations.neighbour import Neighbour
+from app.integrations.neighbour import Neighbour, Tried
 from app.integrations.store import ClaimedMessage, Settled
 from app.integrations.tables import NeighbourRow
 from app.integrations.vocabulary import InStatus, OutStatus
@@ -167,12 +168,29 @@ class Exchanger:
             circuit = self._note(kept=row, answers=answers, now=now)
             settled = [self._settled(each, answer, now, circuit) for each, answer in zip(claimed, answers, strict=True)]
             store.settle_out(session, settled, now)
+            self._tell_tried(session, claimed, settled, now)
             for answer in answers:
                 store.receive(session, self.neighbour.name, answer.messages, now)
             if row.returned_at == now:
                 store.hurry_out(session, self.neighbour.name, now)
             session.commit()
         self._measure(answers)
+
+    def _tell_tried(
+        self, session: Session, claimed: Sequence[ClaimedMessage], settled: Sequence[Settled], now: datetime
+    ) -> None:
+        """Tell whoever wants to know how tries went; what is wrong there must not make a message be sent again."""
+        if self.neighbour.tried is None:
+            return
+        for each, how in zip(claimed, settled, strict=True):
+            is_sent, is_over = how.status is OutStatus.SENT, how.status is not OutStatus.WAITING
+            try:
+                with session.begin_nested():
+                    self.neighbour.tried(session, Tried(each.subject, is_sent, is_over, how.error), now)
+            except OperationalError:
+                raise
+            except Exception:
+                log.exception("a try cannot be noted", neighbour=self.neighbour.name, message=each.message.id)
 
     def _settled(self, claimed: ClaimedMessage, answer: Answer, now: datetime, retry_at: datetime | None) -> Settled:
         tries = claimed.tries

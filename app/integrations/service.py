@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
@@ -22,7 +22,8 @@ from app.integrations.tables import InMessageRow, NeighbourRow, OutMessageRow
 from app.integrations.vocabulary import Health, InStatus, OutStatus
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
-from geo.errors import ConflictError, InvalidInputError, NotFoundError
+from app.platform.personal_fields import mask, replace_personal
+from geo.errors import ConflictError, CuaKhauError, InvalidInputError, NotFoundError
 
 MAX_LISTED: Final = 200
 KEEP: Final = timedelta(days=90)
@@ -127,11 +128,16 @@ def gauges(found: Sequence[NeighbourCondition]) -> Mapping[str, float]:
     return values
 
 
-def list_dead(session: Session, principal: Principal) -> list[DeadLetter]:
-    """What was given up, the oldest first; raises ForbiddenError if the caller may not see it."""
+def list_dead(session: Session, neighbours: Neighbours, principal: Principal) -> list[DeadLetter]:
+    """What was given up, the oldest first; raises ForbiddenError if the caller may not see it.
+
+    Who may not mend it sees it without what is personal in it.
+    """
     principal.require("neighbours.read")
     letters = [_dead_out(row) for row in store.list_dead_out(session, limit=MAX_LISTED)]
     letters += [_dead_in(row) for row in store.list_dead_in(session, limit=MAX_LISTED)]
+    if not principal.may("neighbours.write"):
+        letters = [replace(letter, body=_masked(neighbours, letter)) for letter in letters]
     return sorted(letters, key=lambda letter: letter.at)[:MAX_LISTED]
 
 
@@ -170,9 +176,11 @@ def drop(action: ActionContext, direction: str, number: int) -> None:
     _record(action, "neighbours.drop", row)
 
 
-def prune(session: Session, now: datetime) -> None:
-    """Forget what has come to its end long ago."""
+def prune(session: Session, now: datetime, *, keep_out: Mapping[str, timedelta]) -> None:
+    """Forget what has come to its end long ago; of the neighbours in `keep_out` what was sent or given up sooner."""
     store.prune(session, now - KEEP)
+    for neighbour, keep in keep_out.items():
+        store.forget_out(session, neighbour, now - keep)
 
 
 # Pieces
@@ -243,6 +251,15 @@ def _dead_in(row: InMessageRow) -> DeadLetter:
         row.tries,
         row.note,
     )
+
+
+def _masked(neighbours: Neighbours, letter: DeadLetter) -> str:
+    try:
+        personal = neighbours.get(letter.neighbour).model_of(letter.kind).PERSONAL
+    except CuaKhauError:  # of a neighbour or kind that there is no more: whatever it says may be personal
+        return ""
+    body = {name: mask(value) if name in personal else value for name, value in json.loads(letter.body).items()}
+    return json.dumps(replace_personal(body, lambda _, value: mask(value)), ensure_ascii=False, indent=2)
 
 
 def _pretty(body: str) -> str:
