@@ -306,7 +306,8 @@ class NeighbourSettings(BaseSettings):
     """The address of each neighbour, as JSON: `{"customs": "https://…", "registration": "https://…"}`; those that are
     not named are not connected."""
     neighbour_secrets: dict[str, SecretStr] = Field(default_factory=dict)
-    """What signs the messages to each, as JSON: `{"customs": "whsec_…"}` of the Standard Webhooks specification."""
+    """What signs the messages to each and of each, as JSON: `{"customs": "whsec_…"}` of the Standard Webhooks
+    specification. One without an address pushes to us, and is neither asked nor told."""
     neighbour_max_answer: int = Field(8_000_000, ge=10_000)
     """Bytes of a neighbour's answer, unpacked, that are read at most; what is larger is a failure that says so."""
     neighbour_simulators: bool = True

@@ -52,11 +52,14 @@ log = structlog.get_logger("neighbours")
 
 @dataclass
 class Exchanger:
-    """Exchanges with one neighbour; several may run at once, on one machine or many."""
+    """Exchanges with one neighbour; several may run at once, on one machine or many.
+
+    Without an `adapter` it is neither told nor asked: what it pushes is taken in.
+    """
 
     runtime: Runtime
     neighbour: Neighbour
-    adapter: Adapter
+    adapter: Adapter | None
     generator: random.Random = field(default_factory=random.Random)
 
     def run(self, stop: threading.Event) -> None:
@@ -72,7 +75,8 @@ class Exchanger:
                 has_worked = False
             if not has_worked:
                 stop.wait(PAUSE_S)
-        self.adapter.close()
+        if self.adapter is not None:
+            self.adapter.close()
 
     def run_round(self) -> bool:
         """Send, fetch, take in; whether there was anything to do."""
@@ -82,6 +86,8 @@ class Exchanger:
 
     def send_due(self) -> int:
         """Send what is due unless the neighbour is left alone for now; how many messages were settled."""
+        if (adapter := self.adapter) is None:
+            return 0
         now = self.runtime.clock.now()
         with self.runtime.sessions() as session:
             row = store.find_neighbour(session, self.neighbour.name)
@@ -94,13 +100,13 @@ class Exchanger:
         if not claimed:
             return 0
         with ThreadPoolExecutor(min(SENDERS, len(claimed)), thread_name_prefix="neighbour") as pool:
-            answers = list(pool.map(lambda each: self.adapter.send(each.message, now), claimed))
+            answers = list(pool.map(lambda each: adapter.send(each.message, now), claimed))
         self._settle(claimed, answers)
         return sum(answer.outcome is not Outcome.AWAY for answer in answers)
 
     def fetch(self) -> int:
         """Fetch what the neighbour keeps for us; how many messages were new."""
-        if not self.neighbour.is_polled:
+        if self.adapter is None or not self.neighbour.is_polled:
             return 0
         now = self.runtime.clock.now()
         with self.runtime.sessions() as session:

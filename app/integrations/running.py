@@ -38,7 +38,7 @@ def addresses(settings: Settings, of_neighbours: NeighbourSettings) -> dict[str,
 
 
 class Exchanges:
-    """Exchanges with all neighbours that are connected.
+    """Exchanges with all neighbours that are connected; takes in what those push whose secret alone is named.
 
     Raises
     ------
@@ -54,6 +54,10 @@ class Exchanges:
             adapter = neighbour.connect(address.url, address.secret, neighbour.codec)
             adapter.max_answer = settings.neighbour_max_answer
             self._exchangers.append(Exchanger(runtime, neighbour, adapter))
+        told = {exchanger.neighbour.name for exchanger in self._exchangers}
+        for name in settings.neighbour_secrets.keys() - told:
+            if (neighbour := neighbours.get(name)).takes:
+                self._exchangers.append(Exchanger(runtime, neighbour, None))
         self.forwarder = Forwarder(runtime.settings.position_receiver)
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -61,7 +65,9 @@ class Exchanges:
     def start(self) -> None:
         """Say who is connected, and begin."""
         with self.runtime.sessions() as session:
-            store.set_connected(session, [exchanger.neighbour.name for exchanger in self._exchangers])
+            connected = [each.neighbour.name for each in self._exchangers if each.adapter is not None]
+            pushing = [each.neighbour.name for each in self._exchangers if each.adapter is None]
+            store.set_connected(session, connected, pushing)
             session.commit()
         for exchanger in self._exchangers:
             name = f"neighbour-{exchanger.neighbour.name}"

@@ -36,7 +36,7 @@ NONE: Final = Counts()
 class NeighbourCondition:
     """How a neighbour does and what waits: to it (`out`) and of it (`coming`); `since` when it is down.
 
-    `away_since` until `returned_at` it was away the last time.
+    `away_since` until `returned_at` it was away the last time; `pushed_at` when it last pushed.
     """
 
     neighbour: Neighbour
@@ -50,6 +50,7 @@ class NeighbourCondition:
     error: str = ""
     away_since: datetime | None = None
     returned_at: datetime | None = None
+    pushed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,13 @@ def send(session: Session, neighbour: str, body: Body, *, about: str, subject: s
 def health_of(session: Session, neighbour: str) -> Health:
     """How a neighbour does."""
     row = store.find_neighbour(session, neighbour)
-    return Health.OFF if row is None else store.circuit_of(row).health(is_connected=row.is_connected)
+    return Health.OFF if row is None else _health(row)
 
 
 def down_since(session: Session, neighbour: str) -> datetime | None:
     """Since when a neighbour does not answer; `None` while it does, or is not connected."""
     row = store.find_neighbour(session, neighbour)
-    if row is None or store.circuit_of(row).health(is_connected=row.is_connected) is not Health.DOWN:
+    if row is None or _health(row) is not Health.DOWN:
         return None
     return row.down_since
 
@@ -122,7 +123,8 @@ def gauges(found: Sequence[NeighbourCondition]) -> Mapping[str, float]:
         if each.health is Health.OFF:
             continue
         label = f'{{neighbour="{each.neighbour.name}"}}'
-        values[f"neighbour_up{label}"] = float(each.health is not Health.DOWN)
+        if each.health.is_asked:
+            values[f"neighbour_up{label}"] = float(each.health is not Health.DOWN)
         values[f"neighbour_waiting{label}"] = float(each.out.waiting + each.coming.waiting)
         values[f"neighbour_dead{label}"] = float(each.out.dead + each.coming.dead)
     return values
@@ -189,7 +191,7 @@ def prune(session: Session, now: datetime, *, keep_out: Mapping[str, timedelta])
 def _condition(neighbour: Neighbour, row: NeighbourRow | None, out: Counts, coming: Counts) -> NeighbourCondition:
     if row is None:
         return NeighbourCondition(neighbour, Health.OFF, out=out, coming=coming)
-    health = store.circuit_of(row).health(is_connected=row.is_connected)
+    health = _health(row)
     return NeighbourCondition(
         neighbour,
         health,
@@ -202,7 +204,14 @@ def _condition(neighbour: Neighbour, row: NeighbourRow | None, out: Counts, comi
         row.error,
         row.away_since,
         row.returned_at,
+        row.pushed_at,
     )
+
+
+def _health(row: NeighbourRow) -> Health:
+    if row.is_pushing and not row.is_connected:
+        return Health.PUSHING
+    return store.circuit_of(row).health(is_connected=row.is_connected)
 
 
 def _lock_dead(session: Session, direction: str, number: int) -> OutMessageRow | InMessageRow:

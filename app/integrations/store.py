@@ -79,10 +79,26 @@ def connected(session: Session) -> set[str]:
     return set(session.scalars(select(NeighbourRow.name).where(NeighbourRow.is_connected)))
 
 
-def set_connected(session: Session, names: Collection[str]) -> None:
-    """Say which neighbours are connected, and that no others are."""
-    for name in sorted(names):
+def may_push(session: Session, name: str) -> bool:
+    """Whether what a neighbour pushes is taken."""
+    query = select(NeighbourRow.is_connected | NeighbourRow.is_pushing).where(NeighbourRow.name == name)
+    return bool(session.scalar(query))
+
+
+def note_push(session: Session, name: str, now: datetime) -> None:
+    """Note that a neighbour pushed."""
+    session.execute(update(NeighbourRow).where(NeighbourRow.name == name).values(pushed_at=now))
+
+
+def set_connected(session: Session, names: Collection[str], pushing: Collection[str] = ()) -> None:
+    """Say which neighbours are connected and which push without being so, and that no others are or do."""
+    for name in sorted({*names, *pushing}):
         session.execute(insert(NeighbourRow).values(name=name).on_conflict_do_nothing())
+    session.execute(
+        update(NeighbourRow)
+        .values(is_pushing=NeighbourRow.name.in_(pushing))
+        .execution_options(synchronize_session=False)
+    )
     changed = NeighbourRow.is_connected != NeighbourRow.name.in_(names)
     session.execute(
         update(NeighbourRow)

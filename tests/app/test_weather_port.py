@@ -1,4 +1,4 @@
-"""A weather service as a neighbour: what it warns of is announced of the gates, once, in any order; nobody is stopped."""
+"""A weather service as a neighbour: what it warns of is announced of gates, once, in any order; nobody is stopped."""
 
 from __future__ import annotations
 
