@@ -52,6 +52,23 @@ class NeighbourCondition:
     returned_at: datetime | None = None
     pushed_at: datetime | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Messages that wait, either way."""
+        return self.out.waiting + self.coming.waiting
+
+    @property
+    def dead(self) -> int:
+        """Messages that were given up, either way."""
+        return self.out.dead + self.coming.dead
+
+    @property
+    def rank(self) -> int:
+        """What a person looks at first: who is down, then whose messages were given up; who is not connected last."""
+        if self.health is Health.DOWN:
+            return 0
+        return 3 if self.health is Health.OFF else 1 if self.dead else 2
+
 
 @dataclass(frozen=True)
 class DeadLetter:
@@ -125,8 +142,8 @@ def gauges(found: Sequence[NeighbourCondition]) -> Mapping[str, float]:
         label = f'{{neighbour="{each.neighbour.name}"}}'
         if each.health.is_asked:
             values[f"neighbour_up{label}"] = float(each.health is not Health.DOWN)
-        values[f"neighbour_waiting{label}"] = float(each.out.waiting + each.coming.waiting)
-        values[f"neighbour_dead{label}"] = float(each.out.dead + each.coming.dead)
+        values[f"neighbour_waiting{label}"] = float(each.waiting)
+        values[f"neighbour_dead{label}"] = float(each.dead)
     return values
 
 
