@@ -171,10 +171,14 @@ def test_the_gate_goes_on_for_an_hour_without_any_neighbour_and_all_is_reconcile
         "Customs' system does not answer since",
         "The register of vehicles does not answer since",
         "The gate goes on: what is missing is decided by hand with a reason",
+        f"The service of electronic seals does not answer since {since:%H:%M %d/%m}. Look at the seal itself",
         "No answer of customs' system yet",
         "National customs system (VNACCS) out from",
     ):
         assert sentence in sheet, (sentence, sheet)
+    assert "The bank does not answer" not in sheet, "which is no matter of customs"
+    cashier = words(gate.person("gate_management").get(f"/station/sheet/{other}").text)
+    assert f"The bank does not answer since {since:%H:%M %d/%m}. Transfers that come in now are shown" in cashier
     headers = {"If-Match": f'"{gate.sheet(other)["version"]}"'}
     by_hand = {"channel": "yellow", "reason": "xem tờ khai giấy"}
     answer = gate.person("customs").put(f"/api/v1/trips/{other}/channel", json=by_hand, headers=headers)
@@ -204,6 +208,7 @@ def test_the_gate_goes_on_for_an_hour_without_any_neighbour_and_all_is_reconcile
     assert "ở đây Vàng, bên kia Đỏ" in words(administrator.get("/admin/neighbours").text)
     shown = gate.person("customs").get(f"/api/v1/trips/{other}/sheet").json()["neighbours"]
     assert (shown["customs_health"], shown["declarations"][0]["channel"]) == ("up", "red")
+    assert shown["away"] == []
     assert [record["found"] for record in shown["records"]] == [True]
     assert counter.fee(fee["trip_id"])["outstanding_vnd"] == 0
     assert [amount for amount, *_ in counter.money()] == [100_000], "the bank's word counts once"
