@@ -26,8 +26,9 @@ from geo.errors import InvalidInputError
 TRY_S: Final = 8.0
 FETCH_LIMIT: Final = 200
 MAX_ERROR: Final = 300
-AWAY: Final = frozenset({429, 502, 503, 504})
-"""What is answered of a neighbour that is away or asks for a pause: no fault of the message."""
+AWAY: Final = frozenset({401, 407, 408, 429, 502, 503, 504})
+"""What is answered of a neighbour that is away, asks for a pause, or does not know us, as after a change of secrets: no
+fault of the message."""
 
 ENCODING_HEADERS: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """What no longer holds of an answer whose body was decoded while it was read."""

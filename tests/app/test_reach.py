@@ -328,13 +328,16 @@ def test_the_gateway_is_posted_to_and_tried_again(stage: Stage, service: PushSer
     with_phone(stage)
     order_id = stage.issue()
     gateway = connect(stage.runtime, text_messages(), f"{service.origin}/sms", "whsec_" + "c3Nz" * 8)
+    service.status = 401
+    assert send(stage, gateway, after_s=121) == 0
+    assert states(stage, order_id) == [("trying", "401")], "a wrong secret is no fault of the message"
     service.status = 500
-    send(stage, gateway, after_s=121)
+    send(stage, gateway, after_s=3)
     assert states(stage, order_id) == [("trying", "500")]
     service.status = 202
     assert send(stage, gateway, after_s=3) == 1
-    first, second = service.got
-    assert first.body == second.body, "the same message, known by its id"
+    zeroth, first, second = service.got
+    assert zeroth.body == first.body == second.body, "the same message, known by its id"
     assert set(json.loads(second.body)) == {"id", "channel", "to", "text"}
     assert second.headers["idempotency-key"] == second.headers["webhook-id"] == json.loads(second.body)["id"]
     assert second.headers["webhook-signature"].startswith("v1,")
