@@ -133,6 +133,8 @@ class Settings(BaseSettings):
     """What signs them: `whsec_…` of the Standard Webhooks specification."""
     text_messages_channel: str = Field("sms", pattern="^(sms|zalo)$")
     """By what the gateway sends them."""
+    text_messages_keep_days: int = Field(7, ge=1, le=90)
+    """How many days they are kept, encrypted, after they were sent or given up."""
     base_map_url: str = ""
     """What the map draws below the corridor: the path of a PMTiles archive in Protomaps' schema, the address of a
     TileJSON document of such tiles (.json), or a raster template such as https://tile.example/{z}/{x}/{y}.png. Empty:
@@ -304,7 +306,8 @@ class NeighbourSettings(BaseSettings):
     """The address of each neighbour, as JSON: `{"customs": "https://…", "registration": "https://…"}`; those that are
     not named are not connected."""
     neighbour_secrets: dict[str, SecretStr] = Field(default_factory=dict)
-    """What signs the messages to each, as JSON: `{"customs": "whsec_…"}` of the Standard Webhooks specification."""
+    """What signs the messages to each and of each, as JSON: `{"customs": "whsec_…"}` of the Standard Webhooks
+    specification. One without an address pushes to us, and is neither asked nor told."""
     neighbour_max_answer: int = Field(8_000_000, ge=10_000)
     """Bytes of a neighbour's answer, unpacked, that are read at most; what is larger is a failure that says so."""
     neighbour_simulators: bool = True

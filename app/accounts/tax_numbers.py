@@ -40,9 +40,11 @@ def free_tax_number(session: Session, written: str, but: int | None) -> str:
 
 
 def find_by_tax_number(session: Session, written: str) -> Organisation | None:
-    """The organisation of a tax number as somebody else wrote it; `None` if it is none, or nobody's here."""
+    """The enterprise or customs agent of a tax number as somebody else wrote it; `None` if it is none, or nobody's
+    here."""
     try:
         number = normalise_tax_number(written)
     except InvalidInputError:
         return None
-    return store.find_organisation_by_tax_number(session, number) if number else None
+    found = store.find_organisation_by_tax_number(session, number) if number else None
+    return found if found is not None and found.kind in store.COMPANY_KINDS else None

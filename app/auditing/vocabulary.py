@@ -36,6 +36,7 @@ SUBJECTS: Final[Mapping[str, str]] = {
     "orders": N_("Orders to trucks"),
     "organisations": N_("Organisations"),
     "outages": N_("Outages"),
+    "weather": N_("Weather warnings"),
     "payments": N_("Payments"),
     "plates": N_("Plate reads"),
     "policies": N_("Policies"),

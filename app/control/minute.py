@@ -21,6 +21,7 @@ from app.forecasting.state import CorridorNow, assemble
 from app.gates.service import gate_settings, profiles, save_learned_places
 from app.integrations import exports, on_sheet, reconciliation
 from app.integrations import service as integrations
+from app.integrations.text_messages import NAME as TEXT_MESSAGES
 from app.measures import order_effects
 from app.measures import service as measures_service
 from app.notifications import service as notifications
@@ -234,7 +235,8 @@ class Minute:
         idempotency.forget(session, now)
         Pictures.of(self.runtime.settings.data_dir).drop_old(now)
         notifications.prune(session, now)
-        integrations.prune(session, now)
+        keep_texts = timedelta(days=self.runtime.settings.text_messages_keep_days)
+        integrations.prune(session, now, keep_out={TEXT_MESSAGES: keep_texts})
         signals.prune(session, now)
         commands.prune(session, now)
         progress.prune(session, now)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.control import store
 from app.dispatch import orders
 from app.equipment import service as equipment
+from app.integrations.text_messages import OutboxTexts
 from app.notices import service as notices
 from app.notifications import feed
 from app.notifications.delivery import Deliverer
@@ -56,7 +57,7 @@ class Tick:
 
     def __post_init__(self) -> None:
         self.deliverer = Deliverer(self.runtime)
-        self.reacher = Reacher(self.runtime)
+        self.reacher = Reacher(self.runtime, OutboxTexts())
         self.signals = SignalReader(self.runtime.redis)
         self.commands = CommandQueue(self.runtime.redis)
 

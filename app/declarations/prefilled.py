@@ -168,7 +168,7 @@ def assign(action: ActionContext, prefilled_id: int, name: str) -> None:
         raise InvalidInputError(
             "There is no enterprise {value}; write its name as it is kept.", field="name", value=name
         )
-    row.organisation_id = found[0].organisation_id
+    row.organisation_id, row.assigned_at = found[0].organisation_id, action.now
     _record(action, "assign", row, None)
 
 
@@ -237,7 +237,7 @@ def _empty(now: datetime) -> JsonObject:
 
 
 def _organisation_for(session: Session, prefill: Prefill) -> int | None:
-    """Whose goods these are: as the last time for this consignee, else the enterprise of its tax number, else the only
+    """Whose goods these are: as a desk said for this consignee, else the enterprise of its tax number, else the only
     one of its name."""
     if prefill.consignee_number:
         known = prefilled_store.organisation_of_consignee(session, prefill.consignee_number)

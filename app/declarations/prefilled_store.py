@@ -46,10 +46,10 @@ def list_visible(
 
 
 def organisation_of_consignee(session: Session, consignee_number: str) -> int | None:
-    """Whom goods for a consignee with this number were given to the last time."""
+    """Whom a desk gave goods for a consignee with this number to the last time."""
     query = (
         select(PrefilledRow.organisation_id)
-        .where(PrefilledRow.consignee_number == consignee_number, PrefilledRow.organisation_id.is_not(None))
+        .where(PrefilledRow.consignee_number == consignee_number, PrefilledRow.assigned_at.is_not(None))
         .order_by(PrefilledRow.prefilled_id.desc())
         .limit(1)
     )

@@ -40,6 +40,8 @@ class PrefilledRow(Base):
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("app.organisation.organisation_id"))
     consignee: Mapped[str] = mapped_column(server_default="")
     consignee_number: Mapped[str] = mapped_column(server_default="")
+    assigned_at: Mapped[datetime | None]
+    """When a desk said whose these goods are; `None` where number or name did."""
     consignor: Mapped[str] = mapped_column(server_default="")
     gate_id: Mapped[str] = mapped_column(server_default="")
     plate: Mapped[str] = mapped_column(server_default="")

@@ -1,7 +1,8 @@
-"""Announcements of a gate: what it does not take for a time (intake ban), and what is out there (outage). Pure.
+"""Announcements of a gate: what it does not take for a time (intake ban), what is out there (outage), weather. Pure.
 
 A ban stops goods of some classes, under some regimes, from its beginning to its end; `GateProfile.takes` asks it. An
-outage stops nothing by itself: steps that need what is out are blocked unless they may be done on paper.
+outage stops nothing by itself: steps that need what is out are blocked unless they may be done on paper. A weather
+warning stops nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class GateNotice:
 
     Arguments: `ends_at`, when it is expected to end, `None` until further notice; `over_at`, when it did end before or
     without that (`over_reason` says why). Of a ban: `goods` and `regimes`, empty for all. Of an outage: `system`, what
-    is out, and `paper_mode`, whether steps that need it may be done on paper.
+    is out, and `paper_mode`, whether steps that need it may be done on paper. Of a weather warning: `is_simulated`, if
+    a simulator told it.
     """
 
     notice_id: int
@@ -42,13 +44,14 @@ class GateNotice:
     created_role: str = ""
     created_at: datetime | None = None
     over_by: int | None = None
+    is_simulated: bool = False
     version: int = 1
 
     @property
     def end(self) -> datetime | None:
         """When it stops to hold, as far as that is known.
 
-        A ban ends by itself; an outage is over when somebody says so, however late.
+        A ban and a weather warning end by themselves; an outage is over when somebody says so, however late.
         """
         if self.kind == NoticeKind.OUTAGE or self.over_at is not None:
             return self.over_at
@@ -66,7 +69,7 @@ class GateNotice:
 
     def is_over(self, at: datetime) -> bool:
         """Whether it holds no more at a moment and never will again; `notice_store` asks the database the same."""
-        has_ended = self.kind == NoticeKind.BAN and self.ends_at is not None and self.ends_at <= at
+        has_ended = self.kind != NoticeKind.OUTAGE and self.ends_at is not None and self.ends_at <= at
         return has_ended or (self.over_at is not None and self.over_at <= at)
 
     def is_overdue(self, at: datetime) -> bool:
@@ -105,6 +108,7 @@ class GateNotice:
             "regimes": list(self.regimes),
             "system": self.system,
             "paper_mode": self.paper_mode,
+            "is_simulated": self.is_simulated,
             "version": self.version,
         }
 
@@ -127,6 +131,7 @@ class GateNotice:
             regimes=tuple(map(str, regimes)),
             system=None if record["system"] is None else str(record["system"]),
             paper_mode=bool(record["paper_mode"]),
+            is_simulated=bool(record.get("is_simulated")),
             version=int(str(record["version"])),
         )
 
@@ -141,6 +146,8 @@ def find_ban(
 
 BAN: Final = N_("{gate} takes no {goods} ({regimes}) from {since} {until}. Cause: {cause}")
 OUTAGE: Final = N_("{gate}: {system} out from {since}, {until}. Cause: {cause}")
+WEATHER: Final = N_("{gate}: weather warning from {since} {until}. {cause}")
+SIMULATED: Final = N_("Simulated")
 PAPER: Final = N_("Steps that need it are done on paper.")
 OVER: Final = N_("Over since {over}: {reason}")
 
@@ -157,6 +164,10 @@ def describe(notice: GateNotice, gate: str, gettext: Callable[[str], str]) -> st
         goods = ", ".join(gettext(GoodsClass.get(name).label) for name in notice.goods) or gettext(N_("goods"))
         regimes = ", ".join(gettext(Regime.get(name).label) for name in notice.regimes) or gettext(N_("all regimes"))
         text = gettext(BAN).format(goods=goods, regimes=regimes, **values)
+    elif notice.kind == NoticeKind.WEATHER:
+        text = gettext(WEATHER).format(**values)
+        if notice.is_simulated:
+            text = f"[{gettext(SIMULATED)}] {text}"
     else:
         system = System.lookup(notice.system)
         name = gettext(system.label) if system is not None else "–"
@@ -177,7 +188,7 @@ def show_moment(moment: datetime) -> str:
 def _until(notice: GateNotice, gettext: Callable[[str], str]) -> str:
     if notice.ends_at is None:
         return gettext(N_("until further notice"))
-    template = N_("until {time}") if notice.kind == NoticeKind.BAN else N_("expected to end {time}")
+    template = N_("expected to end {time}") if notice.kind == NoticeKind.OUTAGE else N_("until {time}")
     return gettext(template).format(time=show_moment(notice.ends_at))
 
 

@@ -48,6 +48,13 @@ def find_notice(session: Session, notice_id: int) -> GateNotice | None:
     return None if row is None else _read(row)
 
 
+def notices_of_source(session: Session, source_ref: str) -> dict[str, tuple[GateNotice, int]]:
+    """What a service announced under one name, with the version of its newest word: by gate, locked."""
+    query = select(GateNoticeRow).where(GateNoticeRow.source_ref == source_ref).with_for_update()
+    rows = session.scalars(query.execution_options(populate_existing=True))
+    return {row.gate_id: (_read(row), row.source_version) for row in rows}
+
+
 def insert_notice(session: Session, values: Mapping[str, object]) -> GateNotice:
     """A new announcement."""
     row = GateNoticeRow(**values)
@@ -86,7 +93,7 @@ def notices_to_announce(session: Session, now: datetime) -> list[tuple[GateNotic
         GateNoticeRow.announced == NoticeChange.PLANNED, GateNoticeRow.starts_at <= now, GateNoticeRow.over_at.is_(None)
     )
     ends = and_(
-        GateNoticeRow.kind == NoticeKind.BAN,
+        GateNoticeRow.kind != NoticeKind.OUTAGE,
         GateNoticeRow.announced != NoticeChange.OVER,
         GateNoticeRow.over_at.is_(None),
         GateNoticeRow.ends_at <= now,
@@ -99,8 +106,8 @@ def notices_to_announce(session: Session, now: datetime) -> list[tuple[GateNotic
 
 
 def _ends_after(moment: datetime) -> ColumnElement[bool]:
-    ban_ends = and_(GateNoticeRow.kind == NoticeKind.BAN, GateNoticeRow.ends_at <= moment)
-    return and_(or_(GateNoticeRow.over_at.is_(None), GateNoticeRow.over_at > moment), func.coalesce(~ban_ends, True))
+    has_ended = and_(GateNoticeRow.kind != NoticeKind.OUTAGE, GateNoticeRow.ends_at <= moment)
+    return and_(or_(GateNoticeRow.over_at.is_(None), GateNoticeRow.over_at > moment), func.coalesce(~has_ended, True))
 
 
 _NAMES: Final[Sequence[str]] = tuple(field.name for field in fields(GateNotice))

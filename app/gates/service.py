@@ -23,6 +23,7 @@ from app.gates.notice_store import find_notice as find_notice
 from app.gates.notice_store import insert_notice as insert_notice
 from app.gates.notice_store import known_notices as known_notices
 from app.gates.notice_store import mark_announced as mark_announced
+from app.gates.notice_store import notices_of_source as notices_of_source
 from app.gates.notice_store import notices_to_announce as notices_to_announce
 from app.gates.notice_store import update_notice as update_notice
 from app.gates.priority import PriorityLanes

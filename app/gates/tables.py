@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Identity, Index, Text, UniqueConstraint, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKey, Identity, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -58,7 +58,9 @@ class GateServedPlaceRow(Base):
 
 
 class GateNoticeRow(Base):
-    """An intake ban or an outage of a gate (`app.gates.notice.GateNotice`).
+    """An intake ban or an outage of a gate, or a weather warning (`app.gates.notice.GateNotice`).
+
+    `source_ref` and `source_version` are what the service that warns calls it and its newest word.
 
     `announced` is what people were told of it last: control tells of its beginning and of an end that comes by itself.
     """
@@ -68,7 +70,9 @@ class GateNoticeRow(Base):
         CheckConstraint(one_of("kind", NoticeKind), name="kind"),
         CheckConstraint(one_of("system", System), name="system"),
         CheckConstraint("(kind = 'outage') = (system IS NOT NULL)", name="outage"),
+        CheckConstraint("(kind = 'weather') = (source_ref IS NOT NULL)", name="weather"),
         CheckConstraint("ends_at > starts_at", name="ends_at"),
+        UniqueConstraint("source_ref", "gate_id"),
         CheckConstraint(one_of("announced", NoticeChange), name="announced"),
         Index("ix_gate_notice_not_over", "gate_id", "starts_at", postgresql_where=text("over_at IS NULL")),
         {"schema": "app"},
@@ -87,8 +91,11 @@ class GateNoticeRow(Base):
     system: Mapped[str | None]
     paper_mode: Mapped[bool] = mapped_column(server_default=text("false"))
     announced: Mapped[str]
-    created_by: Mapped[int] = mapped_column(ForeignKey(Account.account_id))
+    created_by: Mapped[int | None] = mapped_column(ForeignKey(Account.account_id))
     created_role: Mapped[str]
     created_at: Mapped[datetime]
+    source_ref: Mapped[str | None]
+    source_version: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    is_simulated: Mapped[bool] = mapped_column(server_default=text("false"))
     over_by: Mapped[int | None] = mapped_column(ForeignKey(Account.account_id))
     version: Mapped[int] = mapped_column(server_default=text("1"))

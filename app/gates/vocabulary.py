@@ -178,10 +178,11 @@ class HistoryReason(Vocabulary):
 
 
 class NoticeKind(Vocabulary):
-    """What is announced of a gate."""
+    """What is announced of a gate; weather warnings are a weather service's, not people's."""
 
     BAN = "ban", N_("Intake ban"), "ban", "alarm"
     OUTAGE = "outage", N_("Outage"), "plug-connected-x", "warning"
+    WEATHER = "weather", N_("Weather warning"), "cloud-storm", "warning"
 
 
 class NoticeState(Vocabulary):

@@ -26,8 +26,9 @@ from geo.errors import InvalidInputError
 TRY_S: Final = 8.0
 FETCH_LIMIT: Final = 200
 MAX_ERROR: Final = 300
-AWAY: Final = frozenset({429, 502, 503, 504})
-"""What is answered of a neighbour that is away or asks for a pause: no fault of the message."""
+AWAY: Final = frozenset({401, 407, 408, 429, 502, 503, 504})
+"""What is answered of a neighbour that is away, asks for a pause, or does not know us, as after a change of secrets: no
+fault of the message."""
 
 ENCODING_HEADERS: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """What no longer holds of an answer whose body was decoded while it was read."""
@@ -149,6 +150,19 @@ class Carrier:
             response.close()
         headers = [(name, value) for name, value in response.headers.multi_items() if name not in ENCODING_HEADERS]
         return httpx.Response(response.status_code, headers=headers, content=bytes(content), request=request)
+
+
+def nothing(_response: httpx.Response) -> list[Message]:
+    """The messages in an answer of which nothing but its status is looked at: none."""
+    return []
+
+
+class OneWayCarrier(Carrier):
+    """A carrier to somebody who keeps nothing for us; raises InvalidInputError as `Carrier`."""
+
+    def fetch(self, cursor: str, now: datetime) -> Answer:  # noqa: ARG002 - as every adapter
+        """Nothing."""
+        return Answer(Outcome.TAKEN, 0)
 
 
 class HttpAdapter(Carrier):

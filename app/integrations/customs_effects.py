@@ -46,7 +46,7 @@ def word_of_customs(session: Session, trip: Trip) -> ChannelWord | None:
     """What customs' system says of the channel of a trip, for whoever would set it by hand; `None` where nobody asks
     it: not connected, or no declaration number."""
     health = service.health_of(session, NAME)
-    known = [] if health is Health.OFF else customs_store.known_of_trip(session, trip.trip_id)
+    known = customs_store.known_of_trip(session, trip.trip_id) if health.is_asked else []
     if not known:
         return None
     channel = strictest(known)

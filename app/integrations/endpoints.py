@@ -59,9 +59,9 @@ def list_neighbours(session: SessionDep, neighbours: NeighboursDep, principal: R
 
 
 @router.get("/dead-letters", responses=problems())
-def list_dead_letters(session: SessionDep, principal: Reader) -> DeadLetterList:
+def list_dead_letters(session: SessionDep, neighbours: NeighboursDep, principal: Reader) -> DeadLetterList:
     """Messages that were given up, the oldest first."""
-    return DeadLetterList(items=[DeadLetterOut.of(each) for each in service.list_dead(session, principal)])
+    return DeadLetterList(items=[DeadLetterOut.of(each) for each in service.list_dead(session, neighbours, principal)])
 
 
 @router.post("/dead-letters/{direction}/{number}/mend", status_code=204, responses=problems(404, 409))

@@ -17,11 +17,12 @@ from typing import Final
 
 import structlog
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app.integrations import store
 from app.integrations.adapter import Adapter, Answer, Outcome
 from app.integrations.circuit import OPEN_AFTER, Circuit
-from app.integrations.neighbour import Neighbour
+from app.integrations.neighbour import Neighbour, Tried
 from app.integrations.store import ClaimedMessage, Settled
 from app.integrations.tables import NeighbourRow
 from app.integrations.vocabulary import InStatus, OutStatus
@@ -51,11 +52,14 @@ log = structlog.get_logger("neighbours")
 
 @dataclass
 class Exchanger:
-    """Exchanges with one neighbour; several may run at once, on one machine or many."""
+    """Exchanges with one neighbour; several may run at once, on one machine or many.
+
+    Without an `adapter` it is neither told nor asked: what it pushes is taken in.
+    """
 
     runtime: Runtime
     neighbour: Neighbour
-    adapter: Adapter
+    adapter: Adapter | None
     generator: random.Random = field(default_factory=random.Random)
 
     def run(self, stop: threading.Event) -> None:
@@ -71,7 +75,8 @@ class Exchanger:
                 has_worked = False
             if not has_worked:
                 stop.wait(PAUSE_S)
-        self.adapter.close()
+        if self.adapter is not None:
+            self.adapter.close()
 
     def run_round(self) -> bool:
         """Send, fetch, take in; whether there was anything to do."""
@@ -81,6 +86,8 @@ class Exchanger:
 
     def send_due(self) -> int:
         """Send what is due unless the neighbour is left alone for now; how many messages were settled."""
+        if (adapter := self.adapter) is None:
+            return 0
         now = self.runtime.clock.now()
         with self.runtime.sessions() as session:
             row = store.find_neighbour(session, self.neighbour.name)
@@ -93,13 +100,13 @@ class Exchanger:
         if not claimed:
             return 0
         with ThreadPoolExecutor(min(SENDERS, len(claimed)), thread_name_prefix="neighbour") as pool:
-            answers = list(pool.map(lambda each: self.adapter.send(each.message, now), claimed))
+            answers = list(pool.map(lambda each: adapter.send(each.message, now), claimed))
         self._settle(claimed, answers)
         return sum(answer.outcome is not Outcome.AWAY for answer in answers)
 
     def fetch(self) -> int:
         """Fetch what the neighbour keeps for us; how many messages were new."""
-        if not self.neighbour.is_polled:
+        if self.adapter is None or not self.neighbour.is_polled:
             return 0
         now = self.runtime.clock.now()
         with self.runtime.sessions() as session:
@@ -167,12 +174,29 @@ class Exchanger:
             circuit = self._note(kept=row, answers=answers, now=now)
             settled = [self._settled(each, answer, now, circuit) for each, answer in zip(claimed, answers, strict=True)]
             store.settle_out(session, settled, now)
+            self._tell_tried(session, claimed, settled, now)
             for answer in answers:
                 store.receive(session, self.neighbour.name, answer.messages, now)
             if row.returned_at == now:
                 store.hurry_out(session, self.neighbour.name, now)
             session.commit()
         self._measure(answers)
+
+    def _tell_tried(
+        self, session: Session, claimed: Sequence[ClaimedMessage], settled: Sequence[Settled], now: datetime
+    ) -> None:
+        """Tell whoever wants to know how tries went; what is wrong there must not make a message be sent again."""
+        if self.neighbour.tried is None:
+            return
+        for each, how in zip(claimed, settled, strict=True):
+            is_sent, is_over = how.status is OutStatus.SENT, how.status is not OutStatus.WAITING
+            try:
+                with session.begin_nested():
+                    self.neighbour.tried(session, Tried(each.subject, is_sent, is_over, how.error), now)
+            except OperationalError:
+                raise
+            except Exception:
+                log.exception("a try cannot be noted", neighbour=self.neighbour.name, message=each.message.id)
 
     def _settled(self, claimed: ClaimedMessage, answer: Answer, now: datetime, retry_at: datetime | None) -> Settled:
         tries = claimed.tries

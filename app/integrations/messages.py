@@ -23,12 +23,14 @@ MAX_ABOUT: Final = 200
 class Body(BaseModel):
     """What a message of one kind says. `KIND` names it on the wire, `customs.status` say.
 
-    What a neighbour sends beyond the fields that are known is left aside.
+    What a neighbour sends beyond the fields that are known is left aside. `PERSONAL` are fields that those alone see
+    who mend such messages, beside those whose name says that they are personal.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     KIND: ClassVar[str]
+    PERSONAL: ClassVar[frozenset[str]] = frozenset()
 
 
 class Message(BaseModel):

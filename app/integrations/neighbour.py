@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, TypeVar
+
+from sqlalchemy.orm import Session
 
 from app.gates.vocabulary import System
 from app.integrations.adapter import Adapter, HttpAdapter
@@ -45,6 +48,19 @@ class Incoming(Generic[B]):
 
 
 @dataclass(frozen=True)
+class Tried:
+    """How a try to send a message went: it was taken (`is_sent`), given up (`is_over` alone), or comes again.
+
+    `subject` is what it was put down under.
+    """
+
+    subject: str
+    is_sent: bool
+    is_over: bool
+    error: str
+
+
+@dataclass(frozen=True)
 class Neighbour:
     """A system of somebody else that the platform exchanges messages with.
 
@@ -63,6 +79,8 @@ class Neighbour:
     codec: Codec = field(default_factory=JsonCodec)
     connect: Callable[[str, str, Codec], Adapter] = HttpAdapter
     """Makes what carries messages to an address, signed with a secret, in the form of the codec."""
+    tried: Callable[[Session, Tried, datetime], None] | None = None
+    """Told of each try to send a message, in the transaction that notes it."""
 
     def model_of(self, kind: str) -> type[Body]:
         """The model of a kind of message, either way; raises InvalidInputError if it is not of this neighbour."""

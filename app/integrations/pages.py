@@ -90,7 +90,7 @@ def _show(
         "integrations/neighbours.html",
         status=200 if wrong is None else 422,
         conditions=service.conditions(session, neighbours, principal),
-        letters=service.list_dead(session, principal),
+        letters=service.list_dead(session, neighbours, principal),
         differences=customs_effects.list_differences(session, principal),
         difference_kinds=DifferenceKind.by_name(),
         said_values=Channel.labels() | CustomsState.labels(),

@@ -65,9 +65,9 @@ def receive(session: Session, neighbour: Neighbour, body: bytes, now: datetime) 
     InvalidInputError
         If it cannot be read, is of no kind that is known of this neighbour, or too many at once.
     UnauthenticatedError
-        If the neighbour is not connected.
+        If settings name neither an address nor the secret of the neighbour.
     """
-    if not store.is_connected(session, neighbour.name):
+    if not store.may_push(session, neighbour.name):
         raise UnauthenticatedError(WRONG)
     messages = neighbour.codec.decode(body)
     if len(messages) > MAX_MESSAGES:
@@ -78,4 +78,5 @@ def receive(session: Session, neighbour: Neighbour, body: bytes, now: datetime) 
             raise InvalidInputError(
                 "There is no message {kind}; known are {known}.", kind=message.kind, known=", ".join(sorted(known))
             )
+    store.note_push(session, neighbour.name, now)
     return Received(len(messages), store.receive(session, neighbour.name, messages, now))

@@ -8,7 +8,9 @@ from app.integrations.exports import nanning, single_window
 from app.integrations.neighbour import Neighbours
 from app.integrations.registration import registration
 from app.integrations.seals import seals
+from app.integrations.text_messages import text_messages
 from app.integrations.traccar import traccar
+from app.integrations.weather import weather
 from app.sheets.service import Sheets
 
 
@@ -21,5 +23,7 @@ def make_neighbours(sheets: Sheets) -> Neighbours:
         nanning(),
         bank(),
         seals(),
+        text_messages(),
+        weather(),
         traccar(),
     )

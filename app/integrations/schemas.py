@@ -12,7 +12,8 @@ from app.integrations.service import DeadLetter, NeighbourCondition
 
 
 class NeighbourOut(BaseModel):
-    """How a neighbour does: `off unknown up slow down`, what waits, what was given up."""
+    """How a neighbour does: `off pushing unknown up slow down`, what waits, what was given up; `pushing` is neither
+    asked nor told, and pushed last at `last_pushed_at`."""
 
     name: str = Field(examples=["customs"])
     health: str = Field(examples=["down"])
@@ -22,6 +23,7 @@ class NeighbourOut(BaseModel):
     dead: int
     last_exchange_at: datetime | None
     took_ms: int | None
+    last_pushed_at: datetime | None
 
     @classmethod
     def of(cls, found: NeighbourCondition) -> NeighbourOut:
@@ -31,10 +33,11 @@ class NeighbourOut(BaseModel):
             health=found.health,
             simulated=found.is_simulated,
             down_since=found.since,
-            waiting=found.out.waiting + found.coming.waiting,
-            dead=found.out.dead + found.coming.dead,
+            waiting=found.waiting,
+            dead=found.dead,
             last_exchange_at=found.ok_at,
             took_ms=found.took_ms,
+            last_pushed_at=found.pushed_at,
         )
 
 

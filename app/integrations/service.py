@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
@@ -22,7 +22,8 @@ from app.integrations.tables import InMessageRow, NeighbourRow, OutMessageRow
 from app.integrations.vocabulary import Health, InStatus, OutStatus
 from app.platform.actions import ActionContext
 from app.platform.permissions import Principal
-from geo.errors import ConflictError, InvalidInputError, NotFoundError
+from app.platform.personal_fields import mask, replace_personal
+from geo.errors import ConflictError, CuaKhauError, InvalidInputError, NotFoundError
 
 MAX_LISTED: Final = 200
 KEEP: Final = timedelta(days=90)
@@ -35,7 +36,7 @@ NONE: Final = Counts()
 class NeighbourCondition:
     """How a neighbour does and what waits: to it (`out`) and of it (`coming`); `since` when it is down.
 
-    `away_since` until `returned_at` it was away the last time.
+    `away_since` until `returned_at` it was away the last time; `pushed_at` when it last pushed.
     """
 
     neighbour: Neighbour
@@ -49,6 +50,24 @@ class NeighbourCondition:
     error: str = ""
     away_since: datetime | None = None
     returned_at: datetime | None = None
+    pushed_at: datetime | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Messages that wait, either way."""
+        return self.out.waiting + self.coming.waiting
+
+    @property
+    def dead(self) -> int:
+        """Messages that were given up, either way."""
+        return self.out.dead + self.coming.dead
+
+    @property
+    def rank(self) -> int:
+        """What a person looks at first: who is down, then whose messages were given up; who is not connected last."""
+        if self.health is Health.DOWN:
+            return 0
+        return 3 if self.health is Health.OFF else 1 if self.dead else 2
 
 
 @dataclass(frozen=True)
@@ -85,13 +104,13 @@ def send(session: Session, neighbour: str, body: Body, *, about: str, subject: s
 def health_of(session: Session, neighbour: str) -> Health:
     """How a neighbour does."""
     row = store.find_neighbour(session, neighbour)
-    return Health.OFF if row is None else store.circuit_of(row).health(is_connected=row.is_connected)
+    return Health.OFF if row is None else _health(row)
 
 
 def down_since(session: Session, neighbour: str) -> datetime | None:
     """Since when a neighbour does not answer; `None` while it does, or is not connected."""
     row = store.find_neighbour(session, neighbour)
-    if row is None or store.circuit_of(row).health(is_connected=row.is_connected) is not Health.DOWN:
+    if row is None or _health(row) is not Health.DOWN:
         return None
     return row.down_since
 
@@ -121,17 +140,23 @@ def gauges(found: Sequence[NeighbourCondition]) -> Mapping[str, float]:
         if each.health is Health.OFF:
             continue
         label = f'{{neighbour="{each.neighbour.name}"}}'
-        values[f"neighbour_up{label}"] = float(each.health is not Health.DOWN)
-        values[f"neighbour_waiting{label}"] = float(each.out.waiting + each.coming.waiting)
-        values[f"neighbour_dead{label}"] = float(each.out.dead + each.coming.dead)
+        if each.health.is_asked:
+            values[f"neighbour_up{label}"] = float(each.health is not Health.DOWN)
+        values[f"neighbour_waiting{label}"] = float(each.waiting)
+        values[f"neighbour_dead{label}"] = float(each.dead)
     return values
 
 
-def list_dead(session: Session, principal: Principal) -> list[DeadLetter]:
-    """What was given up, the oldest first; raises ForbiddenError if the caller may not see it."""
+def list_dead(session: Session, neighbours: Neighbours, principal: Principal) -> list[DeadLetter]:
+    """What was given up, the oldest first; raises ForbiddenError if the caller may not see it.
+
+    Who may not mend it sees it without what is personal in it.
+    """
     principal.require("neighbours.read")
     letters = [_dead_out(row) for row in store.list_dead_out(session, limit=MAX_LISTED)]
     letters += [_dead_in(row) for row in store.list_dead_in(session, limit=MAX_LISTED)]
+    if not principal.may("neighbours.write"):
+        letters = [replace(letter, body=_masked(neighbours, letter)) for letter in letters]
     return sorted(letters, key=lambda letter: letter.at)[:MAX_LISTED]
 
 
@@ -170,9 +195,11 @@ def drop(action: ActionContext, direction: str, number: int) -> None:
     _record(action, "neighbours.drop", row)
 
 
-def prune(session: Session, now: datetime) -> None:
-    """Forget what has come to its end long ago."""
+def prune(session: Session, now: datetime, *, keep_out: Mapping[str, timedelta]) -> None:
+    """Forget what has come to its end long ago; of the neighbours in `keep_out` what was sent or given up sooner."""
     store.prune(session, now - KEEP)
+    for neighbour, keep in keep_out.items():
+        store.forget_out(session, neighbour, now - keep)
 
 
 # Pieces
@@ -181,7 +208,7 @@ def prune(session: Session, now: datetime) -> None:
 def _condition(neighbour: Neighbour, row: NeighbourRow | None, out: Counts, coming: Counts) -> NeighbourCondition:
     if row is None:
         return NeighbourCondition(neighbour, Health.OFF, out=out, coming=coming)
-    health = store.circuit_of(row).health(is_connected=row.is_connected)
+    health = _health(row)
     return NeighbourCondition(
         neighbour,
         health,
@@ -194,7 +221,14 @@ def _condition(neighbour: Neighbour, row: NeighbourRow | None, out: Counts, comi
         row.error,
         row.away_since,
         row.returned_at,
+        row.pushed_at,
     )
+
+
+def _health(row: NeighbourRow) -> Health:
+    if row.is_pushing and not row.is_connected:
+        return Health.PUSHING
+    return store.circuit_of(row).health(is_connected=row.is_connected)
 
 
 def _lock_dead(session: Session, direction: str, number: int) -> OutMessageRow | InMessageRow:
@@ -243,6 +277,15 @@ def _dead_in(row: InMessageRow) -> DeadLetter:
         row.tries,
         row.note,
     )
+
+
+def _masked(neighbours: Neighbours, letter: DeadLetter) -> str:
+    try:
+        personal = neighbours.get(letter.neighbour).model_of(letter.kind).PERSONAL
+    except CuaKhauError:  # of a neighbour or kind that there is no more: whatever it says may be personal
+        return ""
+    body = {name: mask(value) if name in personal else value for name, value in json.loads(letter.body).items()}
+    return json.dumps(replace_personal(body, lambda _, value: mask(value)), ensure_ascii=False, indent=2)
 
 
 def _pretty(body: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -10,9 +10,11 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from app.integrations import customs_store, service, store
+from app.integrations.bank import NAME as BANK
 from app.integrations.customs_messages import NAME as CUSTOMS
 from app.integrations.on_sheet import plates_of
 from app.integrations.registration_messages import NAME as REGISTRATION
+from app.integrations.seals import NAME as SEALS
 from app.platform.json import JsonObject
 from app.platform.permissions import Principal, Role
 from app.registers import official
@@ -22,6 +24,11 @@ from ingest.plates import display_plate
 READERS: Final = frozenset(
     {*(role for role in Role if role.is_at_gate), Role.ENTERPRISE, Role.DRIVER, Role.AUDITOR, Role.TRAFFIC_POLICE}
 )
+AWAY_READERS: Final[Mapping[str, frozenset[Role]]] = {
+    BANK: frozenset({Role.GATE_MANAGEMENT, Role.TAX, Role.SUPPORT, Role.ENTERPRISE, Role.AUDITOR}),
+    SEALS: frozenset({Role.CUSTOMS, Role.BORDER_GUARD, Role.AUDITOR}),
+}
+"""Who is told that a neighbour is away that says something of trips unasked: it may be missing to them."""
 OWNER_READERS: Final = frozenset({Role.BORDER_GUARD, Role.CUSTOMS, Role.TRAFFIC_POLICE, Role.AUDITOR})
 """Who reads whose a vehicle is by the register."""
 
@@ -72,8 +79,16 @@ class DifferenceShown(BaseModel):
     settled_at: datetime | None
 
 
+class AwayShown(BaseModel):
+    """A neighbour (`bank`, `seals`) that does not answer: what it has to say of the trip may be missing."""
+
+    name: str
+    since: datetime
+
+
 class NeighboursShown(BaseModel):
-    """What the neighbours said of a trip; `…_health` is how each does, `…_down_since` since when it is away."""
+    """What the neighbours said of a trip; `…_health` is how each does, `…_down_since` since when it is away, `away` the
+    others that are."""
 
     customs_health: str
     customs_down_since: datetime | None
@@ -82,12 +97,13 @@ class NeighboursShown(BaseModel):
     registration_down_since: datetime | None
     records: list[RecordShown]
     differences: list[DifferenceShown]
+    away: list[AwayShown]
 
 
 def show(session: Session, principal: Principal, trip: Trip) -> NeighboursShown | None:
-    """The sheet's part `neighbours`; `None` where no neighbour is connected, or for whom it is not."""
+    """The sheet's part `neighbours`; `None` where none of these is connected, or for whom it is not."""
     connected = store.connected(session)
-    if principal.role not in READERS or not connected & {CUSTOMS, REGISTRATION}:
+    if principal.role not in READERS or not connected & {CUSTOMS, REGISTRATION, *AWAY_READERS}:
         return None
     return NeighboursShown(
         customs_health=service.health_of(session, CUSTOMS),
@@ -99,6 +115,12 @@ def show(session: Session, principal: Principal, trip: Trip) -> NeighboursShown 
         differences=[
             DifferenceShown.model_validate(row, from_attributes=True)
             for row in customs_store.differences_of(session, trip.trip_id)
+        ],
+        away=[
+            AwayShown(name=name, since=since)
+            for name, readers in AWAY_READERS.items()
+            if principal.role in readers and name in connected
+            if (since := service.down_since(session, name)) is not None
         ],
     )
 

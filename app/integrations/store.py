@@ -25,6 +25,7 @@ class ClaimedMessage:
 
     out_id: int
     tries: int
+    subject: str
     message: Message
 
 
@@ -78,10 +79,26 @@ def connected(session: Session) -> set[str]:
     return set(session.scalars(select(NeighbourRow.name).where(NeighbourRow.is_connected)))
 
 
-def set_connected(session: Session, names: Collection[str]) -> None:
-    """Say which neighbours are connected, and that no others are."""
-    for name in sorted(names):
+def may_push(session: Session, name: str) -> bool:
+    """Whether what a neighbour pushes is taken."""
+    query = select(NeighbourRow.is_connected | NeighbourRow.is_pushing).where(NeighbourRow.name == name)
+    return bool(session.scalar(query))
+
+
+def note_push(session: Session, name: str, now: datetime) -> None:
+    """Note that a neighbour pushed."""
+    session.execute(update(NeighbourRow).where(NeighbourRow.name == name).values(pushed_at=now))
+
+
+def set_connected(session: Session, names: Collection[str], pushing: Collection[str] = ()) -> None:
+    """Say which neighbours are connected and which push without being so, and that no others are or do."""
+    for name in sorted({*names, *pushing}):
         session.execute(insert(NeighbourRow).values(name=name).on_conflict_do_nothing())
+    session.execute(
+        update(NeighbourRow)
+        .values(is_pushing=NeighbourRow.name.in_(pushing))
+        .execution_options(synchronize_session=False)
+    )
     changed = NeighbourRow.is_connected != NeighbourRow.name.in_(names)
     session.execute(
         update(NeighbourRow)
@@ -146,7 +163,7 @@ def claim_out(session: Session, neighbour: str, now: datetime, *, until: datetim
                 ORDER BY out_id LIMIT :limit FOR UPDATE SKIP LOCKED
             )
             UPDATE app.neighbour_outbox o SET next_try_at = :until FROM due WHERE o.out_id = due.out_id
-            RETURNING o.out_id, o.tries, o.message_id, o.kind, o.about, o.created_at, o.body
+            RETURNING o.out_id, o.tries, o.subject, o.message_id, o.kind, o.about, o.created_at, o.body
             """
         ).columns(body=EncryptedText),
         {"neighbour": neighbour, "now": now, "until": until, "limit": limit},
@@ -155,6 +172,7 @@ def claim_out(session: Session, neighbour: str, now: datetime, *, until: datetim
         ClaimedMessage(
             row.out_id,
             row.tries,
+            row.subject,
             Message(
                 id=row.message_id, kind=row.kind, about=row.about, sent_at=row.created_at, body=json.loads(row.body)
             ),
@@ -182,6 +200,20 @@ def settle_out(session: Session, settled: Sequence[Settled], now: datetime) -> N
             .values(**values)
             .execution_options(synchronize_session=False)
         )
+
+
+def drop_waiting(session: Session, neighbour: str, subjects: Collection[str], now: datetime) -> None:
+    """Let go of messages to a neighbour that wait, by what they were put down under."""
+    session.execute(
+        update(OutMessageRow)
+        .where(
+            OutMessageRow.neighbour == neighbour,
+            OutMessageRow.subject.in_(subjects),
+            OutMessageRow.status == OutStatus.WAITING,
+        )
+        .values(status=OutStatus.DROPPED, mended_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def hurry_out(session: Session, neighbour: str, now: datetime) -> None:
@@ -310,3 +342,9 @@ def prune(session: Session, before: datetime) -> None:
     session.execute(delete(OutMessageRow).where(OutMessageRow.created_at < before, OutMessageRow.status.not_in(waits)))
     open_in = (InStatus.WAITING, InStatus.DEAD)
     session.execute(delete(InMessageRow).where(InMessageRow.received_at < before, InMessageRow.status.not_in(open_in)))
+
+
+def forget_out(session: Session, neighbour: str, before: datetime) -> None:
+    """Forget messages to a neighbour that are older than a time and do not wait, those that were given up as well."""
+    query = delete(OutMessageRow).where(OutMessageRow.neighbour == neighbour, OutMessageRow.created_at < before)
+    session.execute(query.where(OutMessageRow.status != OutStatus.WAITING))

@@ -13,7 +13,8 @@ from geo.database import Base, one_of
 
 
 class NeighbourRow(Base):
-    """How a neighbour does; `is_connected` says whether settings name an address of it.
+    """How a neighbour does; `is_connected` says whether settings name an address of it, `is_pushing` that they name its
+    secret alone: it is asked and told nothing, what it pushes is taken in.
 
     `cursor` is how far its messages were fetched, as it says itself.
     """
@@ -23,6 +24,9 @@ class NeighbourRow(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     is_connected: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_pushing: Mapped[bool] = mapped_column(server_default=text("false"))
+    pushed_at: Mapped[datetime | None]
+    """When it last pushed."""
     is_simulated: Mapped[bool] = mapped_column(server_default=text("false"))
     cursor: Mapped[str] = mapped_column(server_default="")
     failures: Mapped[int] = mapped_column(server_default=text("0"))

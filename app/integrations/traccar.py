@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
-import httpx
 from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.integrations import forwarding_store, service
-from app.integrations.adapter import Answer, Carrier, Outcome
+from app.integrations.adapter import Answer, OneWayCarrier, nothing
 from app.integrations.messages import Body, Codec, Message, read_body
 from app.integrations.neighbour import Neighbour
 from app.platform.fields import Moment, PlainText
@@ -47,22 +46,14 @@ class Position(Body):
     accuracy_m: float | None = None
 
 
-class OsmandAdapter(Carrier):
+class OsmandAdapter(OneWayCarrier):
     """The adapter to a server that speaks the OsmAnd protocol; raises InvalidInputError as `Carrier`."""
 
     def send(self, message: Message, now: datetime) -> Answer:  # noqa: ARG002 - nothing is signed with it
         """Send a position; a device that the server does not know is refused by it (400)."""
         position = read_body(Position, message.body)
         assert isinstance(position, Position)
-        return self.exchange(self.client.build_request("POST", self.url, params=as_query(position)), _nothing)
-
-    def fetch(self, cursor: str, now: datetime) -> Answer:  # noqa: ARG002 - as every adapter
-        """Nothing: such a server keeps nothing for us."""
-        return Answer(Outcome.TAKEN, 0)
-
-
-def _nothing(_response: httpx.Response) -> list[Message]:
-    return []
+        return self.exchange(self.client.build_request("POST", self.url, params=as_query(position)), nothing)
 
 
 def as_query(position: Position) -> Mapping[str, str]:

@@ -28,10 +28,16 @@ class Health(Vocabulary):
     """How a neighbour does."""
 
     OFF = "off", N_("Not connected"), "plug-connected-x", ""
+    PUSHING = "pushing", N_("Pushes to us"), "arrow-bar-to-down", "notice"
     UNKNOWN = "unknown", N_("Not asked yet"), "help-circle", "notice"
     UP = "up", N_("Works"), "circle-check", "ok"
     SLOW = "slow", N_("Slow"), "clock-exclamation", "warning"
     DOWN = "down", N_("Does not answer"), "alert-triangle", "alarm"
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the neighbour has an address, where it is asked and told."""
+        return self not in (Health.OFF, Health.PUSHING)
 
 
 class CustomsState(Vocabulary):

@@ -277,6 +277,8 @@ def _holidays(session: SessionDep, corridor: CorridorDep, now: datetime) -> list
 
 
 def may_announce(principal: Principal, kind: str, gate_id: str) -> bool:
-    """Whether a person may announce something of this kind of a gate."""
+    """Whether a person may announce something of this kind of a gate; weather warnings are their service's."""
+    if kind == NoticeKind.WEATHER:
+        return False
     scope = principal.scope("bans.write" if kind == NoticeKind.BAN else "outages.write")
     return scope is not None and (scope is not Scope.OWN_GATE or principal.gate_id == gate_id)

@@ -92,6 +92,7 @@ class NoticeOut(BaseModel):
     regimes: list[str]
     system: str | None
     paper_mode: bool
+    is_simulated: bool
     is_overdue: bool
     created_role: str
     created_at: datetime | None

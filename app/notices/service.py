@@ -35,6 +35,7 @@ MAX_LATE: Final = timedelta(days=7)
 MAX_AHEAD: Final = timedelta(days=366)
 CLOCK_ERROR: Final = timedelta(minutes=5)
 MAX_LISTED: Final = 500
+AUDITED: Final = {NoticeKind.BAN: "bans", NoticeKind.OUTAGE: "outages", NoticeKind.WEATHER: "weather"}
 MAX_TRIPS: Final = 5000
 """More trips than ever stood before one gate."""
 WATCHING: Final = (
@@ -162,8 +163,8 @@ def change_notice(
         return before
     concerned = store.trips_concerned(action.session, before, true(), action.now)
     after = gate_service.update_notice(action.session, notice_id, values)
-    _record(action, "change", before, after)
-    _tell(action, after, NoticeChange.CHANGED, earlier=concerned)
+    record(action, "change", before, after)
+    tell(action, after, NoticeChange.CHANGED, earlier=concerned)
     return after
 
 
@@ -191,8 +192,8 @@ def end_notice(
     concerned = store.trips_concerned(action.session, before, true(), action.now)
     values = {"over_at": over_at, "over_reason": _check_cause(reason, "reason"), "over_by": action.actor_id}
     after = gate_service.update_notice(action.session, notice_id, values)
-    _record(action, "end", before, after)
-    _tell(action, after, NoticeChange.OVER, earlier=concerned)
+    record(action, "end", before, after)
+    tell(action, after, NoticeChange.OVER, earlier=concerned)
     return after
 
 
@@ -200,7 +201,7 @@ def follow(session: Session, now: datetime) -> int:
     """Tell of what begins or ends by its time; how many announcements. Control calls this every tick."""
     found = gate_service.notices_to_announce(session, now)
     for notice, change in found:
-        _tell(ActionContext(session, None, now), notice, change)
+        tell(ActionContext(session, None, now), notice, change)
     return len(found)
 
 
@@ -301,8 +302,8 @@ def _announce_new(
         "created_at": action.now,
     }
     notice = gate_service.insert_notice(action.session, {**common, **values})
-    _record(action, "create", None, notice)
-    _tell(action, notice, change)
+    record(action, "create", None, notice)
+    tell(action, notice, change)
     return notice.notice_id
 
 
@@ -345,6 +346,8 @@ def _past(field: str, value: datetime) -> InvalidInputError:
 
 def _lock(action: ActionContext, notice_id: int, expected_version: int) -> GateNotice:
     notice = get_notice(action.session, notice_id)
+    if notice.kind == NoticeKind.WEATHER:
+        raise ForbiddenError("A weather warning is changed and ended by the service that gave it.")
     act = "bans.write" if notice.kind == NoticeKind.BAN else "outages.write"
     _check_gate(action.actor, act, notice.gate_id, (notice.gate_id,))
     own = AGENCY_GOODS.get(action.actor.role)
@@ -356,13 +359,14 @@ def _lock(action: ActionContext, notice_id: int, expected_version: int) -> GateN
     return notice
 
 
-def _record(action: ActionContext, verb: str, before: GateNotice | None, after: GateNotice) -> None:
-    name = "bans" if after.kind == NoticeKind.BAN else "outages"
+def record(action: ActionContext, verb: str, before: GateNotice | None, after: GateNotice) -> None:
+    """Keep in the audit log what became of an announcement."""
+    name = AUDITED[NoticeKind(after.kind)]
     old = None if before is None else before.to_record()
     action.record(f"{name}.{verb}", "gate_notice", after.notice_id, old, after.to_record())
 
 
-def _tell(
+def tell(
     action: ActionContext, notice: GateNotice, change: NoticeChange, *, earlier: Sequence[ConcernedTrip] = ()
 ) -> None:
     """Tell those who watch the gate, and each enterprise and driver of their own trips.

@@ -86,6 +86,11 @@ def trips_concerned(
     return [ConcernedTrip(row[0], row[1], display_plate(row[2]), *row[3:]) for row in session.execute(query)]
 
 
+def gate_ids(session: Session) -> set[str]:
+    """The gates there are."""
+    return set(session.scalars(select(SiteRow.site_id).where(SiteRow.kind == "gate")))
+
+
 def gate_name(session: Session, gate_id: str) -> str:
     """The Vietnamese name of a gate, its id if there is none."""
     return session.scalar(select(SiteRow.name_vi).where(SiteRow.site_id == gate_id)) or gate_id

@@ -1,7 +1,8 @@
 """Reaching drivers whose page is closed: push at once, a text message if nobody has looked, and who was not reached.
 
-Control puts down every few seconds whom an order, its recall, or news of their booking has not reached; a thread sends
-what is due. What is put down twice has one effect: a message is known by its subject, truck, kind and browser.
+Control puts down every few seconds whom an order, its recall, or news of their booking has not reached. A thread pushes
+what is due; text messages are handed to a port, which sends them and says how that went (`note_text`). What is put down
+twice has one effect: a message is known by its subject, truck, kind and browser.
 """
 
 from __future__ import annotations
@@ -23,85 +24,111 @@ from app.notifications import delivery, push, reach_store
 from app.notifications.push_crypto import BrowserKeys, encrypt, sender_headers
 from app.notifications.reach_store import DueMessage, ReachLine, Settled
 from app.notifications.reach_tables import PushSubscription
-from app.notifications.text_messages import MAX_LENGTH, TextMessage, TextPort, open_port
+from app.notifications.text_messages import TextMessage, TextPort
 from app.notifications.texts import text_of
 from app.notifications.vocabulary import MessageStatus, ReachChannel, ReachKind
 from app.platform.permissions import Principal
 from app.platform.retrying import Pauses, Rounds
 from app.platform.runtime import Runtime
 from app.platform.trust import trusted
-from app.registers.service import Contact, Reaching, find_contacts
+from app.registers.service import Reaching, find_contacts
 from app.settings import Settings
 from app.web.i18n import DEFAULT_LANGUAGE, LANGUAGES, load_catalogues
-from geo.errors import CuaKhauError, UnavailableError
+from geo.errors import CuaKhauError, InvalidInputError
 
 TEXT_AFTER: Final = timedelta(minutes=2)
 """A driver who has not looked so long after being told gets a text message."""
 RETRIES: Final = Pauses.of_seconds((10, 60, 300))
 LEASE: Final = timedelta(seconds=60)
 MAX_AT_ONCE: Final = 40
+MAX_TEXTS: Final = 500
+"""Text messages that are handed over in one round."""
+TEXT_TRIED: Final = timedelta(minutes=7)
+"""A text message that has not left so long after it was put down does not count as being tried."""
+NEEDLESS: Final = "It was read, taken back or over before it could leave."
+NO_TELEPHONE: Final = "The register has no telephone of the driver."
+TEXT_ID: Final = "reach_"
 RECALL_LASTS: Final = timedelta(hours=24)
 GONE: Final = frozenset({404, 410})
 """What a push service answers of a browser that takes no more messages (RFC 8030, section 7.3)."""
 
 
-def put_down(session: Session, now: datetime, *, with_texts: bool) -> int:
-    """Put down what is to be sent; how many messages. Called every few seconds."""
+def put_down(session: Session, now: datetime, texts: TextPort, *, channel: str) -> int:
+    """Put down what is to be sent, by `channel` (`sms`, `zalo`) what is text; how many messages. Called every few
+    seconds."""
     recalled_since = now - order_answers.RECALL_TOLD
     found = reach_store.add_pushes(session, now, recalled_since=recalled_since)
-    if with_texts:
+    if texts.is_open(session):
         found += reach_store.add_texts(session, now, unread_since=now - TEXT_AFTER, recalled_since=recalled_since)
+        needless = reach_store.end_needless_texts(session, now, recalled_since=recalled_since, error=NEEDLESS)
+        if needless:
+            texts.withdraw(session, [f"{TEXT_ID}{message_id}" for message_id in needless], now)
+        _hand_over(session, now, texts, channel)
     return found
+
+
+def _hand_over(session: Session, now: datetime, texts: TextPort, channel: str) -> None:
+    """Give the text messages that were put down to the port, in the words and the language that they have now."""
+    due = reach_store.claim_due(session, ReachChannel.TEXT, now, until=now + RECALL_LASTS, limit=MAX_TEXTS)
+    whose = {each.message_id: Reaching(each.vehicle_id, each.driver_id, each.organisation_id) for each in due}
+    contacts = find_contacts(session, whose.values())
+    for each in due:
+        contact = contacts.get(whose[each.message_id])
+        if contact is None:
+            reach_store.settle_text(session, each.message_id, MessageStatus.FAILED, NO_TELEPHONE, now)
+            continue
+        language = _shown(contact.language)
+        said = f"{title_of(each.kind, language)}: {text_in(each, language)}"
+        try:
+            texts.send(session, TextMessage(f"{TEXT_ID}{each.message_id}", channel, contact.phone, said), now)
+        except InvalidInputError as error:
+            reach_store.settle_text(session, each.message_id, MessageStatus.FAILED, str(error), now)
+
+
+def note_text(session: Session, text_id: str, *, is_sent: bool, is_over: bool, error: str, now: datetime) -> None:
+    """Note how a try to send a text message went: it left, was given up (`is_over`), or will be tried again."""
+    number = text_id.removeprefix(TEXT_ID)
+    if number == text_id or not number.isdecimal():
+        return  # somebody else's
+    status = MessageStatus.SENT if is_sent else MessageStatus.FAILED if is_over else MessageStatus.WAITING
+    row = reach_store.settle_text(session, int(number), status, error or None, now)
+    if row is not None and is_sent and row.order_id is not None:
+        order_answers.note_messaged(session, row.order_id, row.vehicle_id, now=now)
 
 
 class Reacher(Rounds):
     """Sends what is due, round after round."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.texts = open_port(runtime.settings)
-        super().__init__("reach", lambda: send_due(runtime, self.texts, runtime.clock.now()))
+    def __init__(self, runtime: Runtime, texts: TextPort) -> None:
+        self._texts, self._channel = texts, runtime.settings.text_messages_channel
+        super().__init__("reach", lambda: send_due(runtime, runtime.clock.now()))
 
     def put_down(self, session: Session, now: datetime) -> int:
         """Put down what is to be sent."""
-        return put_down(session, now, with_texts=self.texts is not None)
+        return put_down(session, now, self._texts, channel=self._channel)
 
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A message with all that sending it needs: the browser and the platform's key, or the telephone."""
+    """A message with all that pushing it needs: the browser and the platform's key."""
 
     due: DueMessage
     browser: PushSubscription | None
-    contact: Contact | None
     key: str
 
 
-def send_due(runtime: Runtime, texts: TextPort | None, now: datetime) -> int:
-    """Send the messages that are due at `now`, each once; how many were taken."""
+def send_due(runtime: Runtime, now: datetime) -> int:
+    """Push the messages that are due at `now`, each once; how many were taken."""
     with runtime.sessions() as session:
-        due = reach_store.claim_due(session, now, until=now + LEASE, limit=MAX_AT_ONCE)
+        due = reach_store.claim_due(session, ReachChannel.PUSH, now, until=now + LEASE, limit=MAX_AT_ONCE)
         browsers = reach_store.find_subscriptions(session, {message.subscription_id for message in due})
-        whose = {
-            message.message_id: Reaching(message.vehicle_id, message.driver_id, message.organisation_id)
-            for message in due
-            if message.channel == ReachChannel.TEXT
-        }
-        contacts = find_contacts(session, whose.values())
         key = push.get_key(session, now) if due else ""
-        prepared = [
-            _Prepared(
-                message,
-                browsers.get(message.subscription_id),
-                contacts.get(whose[message.message_id]) if message.message_id in whose else None,
-                key,
-            )
-            for message in due
-        ]
+        prepared = [_Prepared(message, browsers.get(message.subscription_id), key) for message in due]
         session.commit()
         session.expunge_all()
     if not prepared:
         return 0
-    problems = asyncio.run(_send_all(runtime.settings, texts, prepared, now))
+    problems = asyncio.run(_push_all(runtime.settings, prepared, now))
     with runtime.sessions() as session:
         settled = [outcome(each.due, problem, now) for each, problem in zip(prepared, problems, strict=True)]
         reach_store.settle(session, settled, now)
@@ -133,19 +160,10 @@ def outcome(due: DueMessage, problem: Problem | None, now: datetime) -> Settled:
     return Settled(due.message_id, MessageStatus.WAITING, problem.text, next_try_at)
 
 
-async def _send_all(
-    settings: Settings, texts: TextPort | None, messages: Sequence[_Prepared], now: datetime
-) -> list[Problem | None]:
+async def _push_all(settings: Settings, messages: Sequence[_Prepared], now: datetime) -> list[Problem | None]:
     timeout = httpx.Timeout(delivery.TRY_S, connect=delivery.TRY_S / delivery.MAX_ADDRESSES)
     async with httpx.AsyncClient(verify=trusted(), timeout=timeout, trust_env=False, follow_redirects=False) as client:
-        return await asyncio.gather(
-            *(
-                _push(client, settings, each, now)
-                if each.due.channel == ReachChannel.PUSH
-                else asyncio.to_thread(_text, settings, texts, each, now)
-                for each in messages
-            )
-        )
+        return await asyncio.gather(*(_push(client, settings, each, now) for each in messages))
 
 
 async def _push(client: httpx.AsyncClient, settings: Settings, each: _Prepared, now: datetime) -> Problem | None:
@@ -179,21 +197,6 @@ async def _push(client: httpx.AsyncClient, settings: Settings, each: _Prepared, 
     is_gone = answer.status_code in GONE
     is_final = is_gone or (400 <= answer.status_code < 500 and answer.status_code != 429)
     return Problem(f"The push service answered {answer.status_code}.", is_final=is_final, is_gone=is_gone)
-
-
-def _text(settings: Settings, texts: TextPort | None, each: _Prepared, now: datetime) -> Problem | None:
-    if texts is None:
-        return Problem("No gateway of text messages is set.", is_final=True)
-    if each.contact is None:
-        return Problem("The register has no telephone of the driver.", is_final=True)
-    language = _shown(each.contact.language)
-    text = f"{title_of(each.due.kind, language)}: {text_in(each.due, language)}"[:MAX_LENGTH]
-    message = TextMessage(f"reach_{each.due.message_id}", settings.text_messages_channel, each.contact.phone, text)
-    try:
-        texts.send(message, now)
-    except UnavailableError as error:
-        return Problem(str(error))
-    return None
 
 
 def title_of(kind: str, language: str) -> str:
@@ -259,7 +262,7 @@ def list_reached(session: Session, principal: Principal, order_id: int, kind: st
     principal.require("orders.issue")
     return [
         Reached(line.vehicle_id, line.plate, state_of(line, now), line.error or "")
-        for line in reach_store.reach_of(session, order_id, kind)
+        for line in reach_store.reach_of(session, order_id, kind, texts_since=now - TEXT_TRIED)
     ]
 
 

@@ -132,8 +132,26 @@ def add_texts(session: Session, now: datetime, *, unread_since: datetime, recall
     )
 
 
+def end_needless_texts(session: Session, now: datetime, *, recalled_since: datetime, error: str) -> list[int]:
+    """Note of text messages that did not leave yet that nobody needs them any more; which."""
+    statement = f"""
+        UPDATE app.reach_message m SET status = :failed, error = :error
+        WHERE m.status = :waiting AND m.channel = :text AND NOT EXISTS (
+            SELECT FROM ({_UNREAD}) u
+            WHERE u.order_id IS NOT DISTINCT FROM m.order_id AND u.vehicle_id = m.vehicle_id
+                AND u.notification_id IS NOT DISTINCT FROM m.notification_id AND u.kind = m.kind)
+        RETURNING m.message_id
+        """  # noqa: S608 - constants of this module
+    values = {**_values(now, recalled_since=recalled_since), "error": error}
+    return [row.message_id for row in session.execute(text(statement), values)]
+
+
 def _add(session: Session, statement: str, now: datetime, **values: datetime) -> int:
-    given: dict[str, object] = {
+    return len(session.execute(text(f"{statement} RETURNING 1"), _values(now, **values)).all())
+
+
+def _values(now: datetime, **values: datetime) -> dict[str, object]:
+    return {
         "now": now,
         "order": ReachKind.ORDER,
         "recall": ReachKind.RECALL,
@@ -146,9 +164,10 @@ def _add(session: Session, statement: str, now: datetime, **values: datetime) ->
         "cancelled": OrderStatus.CANCELLED,
         "sent": RecipientStatus.SENT,
         "taken_back": RecipientStatus.CANCELLED,
+        "waiting": MessageStatus.WAITING,
+        "failed": MessageStatus.FAILED,
         **values,
     }
-    return len(session.execute(text(f"{statement} RETURNING 1"), given).all())
 
 
 @dataclass(frozen=True)
@@ -174,14 +193,16 @@ class DueMessage:
     data: JsonObject | None
 
 
-def claim_due(session: Session, now: datetime, *, until: datetime, limit: int) -> list[DueMessage]:
-    """Messages to be sent now, nobody else's until a time; their number of tries counts this."""
+def claim_due(
+    session: Session, channel: ReachChannel, now: datetime, *, until: datetime, limit: int
+) -> list[DueMessage]:
+    """Messages to be sent now by a channel, nobody else's until a time; their number of tries counts this."""
     rows = session.execute(
         text(
             """
             WITH due AS (
                 SELECT message_id FROM app.reach_message
-                WHERE status = :waiting AND next_try_at <= :now
+                WHERE status = :waiting AND channel = :channel AND next_try_at <= :now
                 ORDER BY next_try_at, message_id LIMIT :limit FOR UPDATE SKIP LOCKED
             ), claimed AS (
                 UPDATE app.reach_message m SET tries = tries + 1, next_try_at = :until
@@ -199,7 +220,7 @@ def claim_due(session: Session, now: datetime, *, until: datetime, limit: int) -
             ORDER BY c.message_id
             """
         ),
-        {"waiting": MessageStatus.WAITING, "now": now, "until": until, "limit": limit},
+        {"waiting": MessageStatus.WAITING, "channel": channel, "now": now, "until": until, "limit": limit},
     )
     return records(DueMessage, rows)
 
@@ -231,9 +252,29 @@ def settle(session: Session, settled: Sequence[Settled], now: datetime) -> None:
         )
 
 
+def settle_text(
+    session: Session, message_id: int, status: str, error: str | None, now: datetime
+) -> ReachMessage | None:
+    """Note how a try to send a text message went, unless it is known to have left; the message, if noted."""
+    sent = {"sent_at": now} if status == MessageStatus.SENT else {}
+    return session.scalars(
+        update(ReachMessage)
+        .where(
+            ReachMessage.message_id == message_id,
+            ReachMessage.channel == ReachChannel.TEXT,
+            ReachMessage.status != MessageStatus.SENT,
+        )
+        .values(status=status, error=error, **sent)
+        .returning(ReachMessage)
+    ).one_or_none()
+
+
 @dataclass(frozen=True)
 class ReachLine:
-    """What was tried to reach a truck with an order or its recall; `is_read`: the driver's page showed it."""
+    """What was tried to reach a truck with an order or its recall; `is_read`: the driver's page showed it.
+
+    `waiting` counts what is being tried: of text messages those that were put down since `texts_since`.
+    """
 
     vehicle_id: int
     plate: str
@@ -245,7 +286,7 @@ class ReachLine:
     error: str | None
 
 
-def reach_of(session: Session, order_id: int, kind: str) -> list[ReachLine]:
+def reach_of(session: Session, order_id: int, kind: str, *, texts_since: datetime) -> list[ReachLine]:
     """Of each truck that an order was told to, or taken back from, how far that has come."""
     rows = session.execute(
         text(
@@ -256,8 +297,9 @@ def reach_of(session: Session, order_id: int, kind: str) -> list[ReachLine]:
                         ELSE r.delivered_at IS NOT NULL END AS is_read,
                    max(m.sent_at) FILTER (WHERE m.channel = :push) AS pushed_at,
                    max(m.sent_at) FILTER (WHERE m.channel = :text) AS texted_at,
-                   count(m.message_id) FILTER (WHERE m.status = :waiting) AS waiting,
-                   max(m.error) FILTER (WHERE m.status = :failed) AS error
+                   count(m.message_id) FILTER (
+                       WHERE m.status = :waiting AND (m.channel <> :text OR m.made_at > :texts_since)) AS waiting,
+                   max(m.error) FILTER (WHERE m.status <> :sent) AS error
             FROM app.order_recipient r JOIN app.dispatch_order o USING (order_id)
             JOIN ingest.vehicle v ON v.vehicle_id = r.vehicle_id
             LEFT JOIN app.reach_message m ON m.order_id = r.order_id AND m.vehicle_id = r.vehicle_id AND m.kind = :kind
@@ -274,7 +316,8 @@ def reach_of(session: Session, order_id: int, kind: str) -> list[ReachLine]:
             "push": ReachChannel.PUSH,
             "text": ReachChannel.TEXT,
             "waiting": MessageStatus.WAITING,
-            "failed": MessageStatus.FAILED,
+            "sent": MessageStatus.SENT,
+            "texts_since": texts_since,
             "untold": RecipientStatus.WAITING,
         },
     )

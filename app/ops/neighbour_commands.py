@@ -9,7 +9,12 @@ import typer
 
 
 def neighbour(
-    name: Annotated[str, typer.Argument(help="Which: customs, registration, bank, single-window, nanning, seals.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Which: customs, registration, bank, single-window, nanning, seals, text-messages, weather."
+        ),
+    ],
     port: Annotated[int, typer.Option(help="Port of this machine; 0: a free one, which is printed.")] = 0,
     data_dir: Annotated[Path, typer.Option(help="Where its own storage is kept.")] = Path("var"),
     seed: Annotated[int, typer.Option(help="Seed of what it makes up and of how it misbehaves.")] = 0,

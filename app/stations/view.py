@@ -208,9 +208,10 @@ def view_work(session: Session, principal: Principal, station: Station, *, now: 
 
 
 def _concerns(notice: GateNotice, station: str) -> bool:
-    """Whether a station has to know of an announcement about its trip: every ban, and outages of what it needs."""
+    """Whether a station has to know of an announcement about its trip: every ban and warning, and outages of what
+    it needs."""
     step = Step.lookup(station)
-    return notice.kind == NoticeKind.BAN or (step is not None and notice.system in step.spec.needs)
+    return notice.kind != NoticeKind.OUTAGE or (step is not None and notice.system in step.spec.needs)
 
 
 def _get_sheet(session: Session, sheets: Sheets, principal: Principal, trip_id: int, now: datetime) -> SheetOut:

@@ -260,6 +260,16 @@ def _message_seeds(name: str) -> list[bytes]:
         ("registration.record", {"plate": "29C12345", "payload_kg": 30000, "inspection_expires": "2026-12-01"}),
         ("seal.event", {"seal_number": "VN7", "event": "locked", "at": moment, "plate": "29C12345"}),
         (
+            "weather.warning",
+            {
+                "identifier": "1",
+                "headline": "Mưa to",
+                "onset": moment,
+                "expires": "2026-03-02T09:00:00Z",
+                "gates": ["a"],
+            },
+        ),
+        (
             "bank.transfer",
             {"account_number": "1", "bank_ref": "2", "amount_vnd": 3, "received_at": moment, "content": "c"},
         ),

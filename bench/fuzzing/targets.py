@@ -24,6 +24,7 @@ from app.integrations.forms.table import load
 from app.integrations.messages import Body, JsonCodec, read_body
 from app.integrations.registration_messages import RegistrationRecord
 from app.integrations.seals import SealEventBody
+from app.integrations.weather import WeatherWarningBody
 from geo.errors import CuaKhauError
 from ingest.formats.camera_format import CameraFormat
 from ingest.formats.gps_format import Decoded, GpsFormat, RawMessage
@@ -297,7 +298,16 @@ def messages_target(data: bytes) -> int:
 
 BODIES: Final[Mapping[str, type[Body]]] = {
     model.KIND: model
-    for model in (CustomsStatus, RegistrationRecord, ExportData, ExportReceipt, DayList, BankTransfer, SealEventBody)
+    for model in (
+        CustomsStatus,
+        RegistrationRecord,
+        ExportData,
+        ExportReceipt,
+        DayList,
+        BankTransfer,
+        SealEventBody,
+        WeatherWarningBody,
+    )
 }
 """What neighbours say, by kind."""
 MESSAGE_TARGETS: Final[Mapping[str, Target]] = {

@@ -181,9 +181,10 @@ class Counter:
             return list(session.execute(text(query), parameters).all())
 
 
-def open_counter(runtime: Runtime, sheets: Sheets, sign_in: SignIn) -> Counter:
-    """Prepare a `Counter`."""
-    organisation_id = add_organisation(runtime, "Nông sản Lạng Sơn")
+def open_counter(runtime: Runtime, sheets: Sheets, sign_in: SignIn, *, organisation_id: int | None = None) -> Counter:
+    """Prepare a `Counter`, for an enterprise of its own unless one is given."""
+    if organisation_id is None:
+        organisation_id = add_organisation(runtime, "Nông sản Lạng Sơn")
     counter = Counter(
         runtime,
         sheets,

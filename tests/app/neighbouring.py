@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.integrations import store
-from app.integrations.adapter import HttpAdapter
 from app.integrations.exchange import Exchanger
 from app.integrations.neighbour import Neighbour
 from app.integrations.simulators.faults import Faults
@@ -30,13 +29,13 @@ def simulated(runtime: Runtime, script: Script, folder: Path, **options: object)
         thread.join()
 
 
-def connect(runtime: Runtime, neighbour: Neighbour, url: str) -> Exchanger:
+def connect(runtime: Runtime, neighbour: Neighbour, url: str, secret: str = "") -> Exchanger:
     """Connect a neighbour, beside those that are, and exchange with it by hand, round after round."""
     with runtime.sessions() as session:
         names = {name for name, row in store.list_neighbours(session).items() if row.is_connected}
         store.set_connected(session, names | {neighbour.name})
         session.commit()
-    return Exchanger(runtime, neighbour, HttpAdapter(url, codec=neighbour.codec), random.Random(7))
+    return Exchanger(runtime, neighbour, neighbour.connect(url, secret, neighbour.codec), random.Random(7))
 
 
 def exchange(exchanger: Exchanger, *, rounds: int = 3) -> None:

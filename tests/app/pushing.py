@@ -72,11 +72,11 @@ class Pushed:
 
 
 class PushService:
-    """Takes messages, answers `status`."""
+    """Takes messages, answers `status`, and `says` it."""
 
     def __init__(self) -> None:
         self.got: list[Pushed] = []
-        self.status = 201
+        self.status, self.says = 201, b""
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -85,8 +85,9 @@ class PushService:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 service.got.append(Pushed(self.path, headers, body))
                 self.send_response(service.status)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(service.says)))
                 self.end_headers()
+                self.wfile.write(service.says)
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -10,10 +10,12 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
+from app.integrations.exchange import Exchanger
+from app.integrations.text_messages import OutboxTexts, text_messages
 from app.notifications import feed, reach
-from app.notifications.text_messages import FileTexts, TextPort
 from app.platform.runtime import Runtime
 from tests.app.booking import PLATE, Desk
+from tests.app.neighbouring import connect
 from tests.app.pushing import Browser, PushService, base64url
 
 SignIn = Callable[..., TestClient]
@@ -53,15 +55,15 @@ def close_yard(desk: Desk) -> None:
     assert closed.status_code == 201, closed.text
 
 
-def send(desk: Desk, texts: TextPort | None = None, after_s: float = 0.0) -> int:
+def send(desk: Desk, gateway: Exchanger | None = None, after_s: float = 0.0) -> int:
     """Let time pass, then what control does every few seconds; how many messages left."""
     desk.advance(after_s / 3600.0)
     now = desk.runtime.clock.now()
     for _ in range(2):  # put down twice, sent once
         with desk.runtime.sessions.begin() as session:
             feed.follow(session, now)
-            reach.put_down(session, now, with_texts=texts is not None)
-    return reach.send_due(desk.runtime, texts, now)
+            reach.put_down(session, now, OutboxTexts(), channel="sms")
+    return reach.send_due(desk.runtime, now) + (0 if gateway is None else gateway.send_due())
 
 
 def test_a_closed_page_hears_of_a_closed_yard_in_the_words_of_the_pages(
@@ -85,11 +87,11 @@ def test_a_closed_page_hears_of_a_closed_yard_in_the_words_of_the_pages(
 
     contact = {"full_name": "Lò Văn Tài", "phone": "0912 345 678", "account_id": driver.account_id, "language": "zh"}  # type: ignore[attr-defined]
     assert desk.enterprise.post("/api/v1/registers/drivers", json=contact).status_code == 201
-    texts = FileTexts(tmp_path / "texts.jsonl")
-    assert send(desk, texts, after_s=121) == 1
+    gateway = connect(desk.runtime, text_messages(), f"file://{tmp_path}/texts.jsonl")
+    assert send(desk, gateway, after_s=121) == 1
     written = json.loads((tmp_path / "texts.jsonl").read_text(encoding="utf-8"))["text"]
     assert written.startswith("您预约的车位: 29C-123.45：Xuân Cương 停车场已关闭（Ngập nước）")
-    assert send(desk, texts, after_s=121) == 0
+    assert send(desk, gateway, after_s=121) == 0
 
 
 def test_what_was_read_behind_the_bell_is_not_sent(desk: Desk, push_service: PushService, tmp_path: Path) -> None:
@@ -97,13 +99,13 @@ def test_what_was_read_behind_the_bell_is_not_sent(desk: Desk, push_service: Pus
     desk.book(trip_id, 3)
     driver = driver_of(desk, trip_id)
     close_yard(desk)
-    texts = FileTexts(tmp_path / "texts.jsonl")
-    assert send(desk, texts) == 0
+    gateway = connect(desk.runtime, text_messages(), f"file://{tmp_path}/texts.jsonl")
+    assert send(desk, gateway) == 0
     newest = driver.get("/api/v1/notifications").json()["items"][0]
     assert newest["text"] == SAID
     assert driver.post("/api/v1/notifications/read", json={"until": newest["notification_id"]}).status_code == 200
     subscribe(driver, push_service, Browser())
-    assert send(desk, texts, after_s=300) == 0
+    assert send(desk, gateway, after_s=300) == 0
 
 
 def test_a_yard_closed_for_good_says_so_when_the_place_is_lost(desk: Desk) -> None:

@@ -317,6 +317,7 @@ def test_an_answer_without_end_is_read_so_far_and_says_so(runtime: Runtime, simu
     for plate in PLATES:
         simulator.tell(plate, {"owner": "x" * 300})
     exchanger = connect(runtime, registration(), simulator.url)
+    assert exchanger.adapter is not None
     exchanger.adapter.max_answer = 200
     ask(runtime, *PLATES[:3])
     exchange(exchanger)

@@ -13,14 +13,17 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app.accounts.service import Organisation
 from app.declarations import prefilled
 from app.declarations.form import Form
 from app.declarations.prefilled_tables import PrefilledRow
 from app.declarations.tables import DeclarationRow
 from app.integrations import exports
+from app.integrations import store as neighbour_store
 from app.integrations.exchange import Exchanger
-from app.integrations.export_messages import ExportReceipt
+from app.integrations.export_messages import NANNING, ExportReceipt
 from app.integrations.export_tables import ExportRow
+from app.integrations.forms.record import Party
 from app.integrations.messages import Message
 from app.integrations.simulators import exports as simulators
 from app.integrations.simulators.server import Simulator
@@ -250,6 +253,52 @@ def test_only_whom_it_concerns_sees_it_and_a_desk_says_whose_it_is(
     send(simulator, say(runtime, replace(record, reference="NN00000000018", consignee=unknown)))
     exchange(exchanger)
     assert len(enterprise.get("/api/v1/declarations/prefilled").json()["items"]) == 2, "known by its number now"
+
+
+def test_a_consignee_is_found_by_its_tax_number(runtime: Runtime, exchanger: Exchanger, organisation_id: int) -> None:
+    named, numbered, unknown = organisation_id, add_organisation(runtime, "Vận tải Đồng Đăng"), "谅山农产品公司"
+    cases = {
+        (unknown, "0100109106"): numbered,
+        (unknown, " 0100 109 106 "): numbered,
+        (CONSIGNEE, "0100109106"): numbered,  # its number is surer than a name
+        (CONSIGNEE, "0100109107"): named,  # the check digit is wrong: no number
+        (CONSIGNEE, "0100109106-001"): named,  # a branch is another one
+        (CONSIGNEE, "91450100MA5KXXXX00"): named,  # a Chinese number
+        (unknown, "0100109106-001"): None,
+        (unknown, "0300588569"): None,  # of no company: of a yard's operator
+        (unknown, ""): None,
+    }
+    with runtime.sessions() as session:
+        session.get_one(Organisation, numbered).tax_number = "0100109106"
+        session.add(Organisation(name="Bến xe", kind="yard", tax_number="0300588569"))
+        for place, (name, number) in enumerate(cases):
+            consignee = Party(name=name, number=number, country="VN")
+            record = replace(pears(runtime), reference=f"NN{place:011d}", consignee=consignee)
+            neighbour_store.receive(session, NANNING, [say(runtime, record)], runtime.clock.now())
+        session.commit()
+    exchanger.take_in()
+    found = {row.reference: row.organisation_id for row in prefilled_rows(runtime)}
+    assert [found[f"NN{place:011d}"] for place in range(len(cases))] == list(cases.values())
+
+
+def test_what_a_desk_said_of_a_consignee_counts_before_its_tax_number(
+    runtime: Runtime, simulator: Simulator, exchanger: Exchanger, enterprise: Any, sign_in: Any
+) -> None:
+    record = pears(runtime)
+    consignee = Party(name="谅山农产品公司", number="0100109106", country="VN")
+    send(simulator, say(runtime, replace(record, consignee=consignee)))
+    exchange(exchanger)
+    (row,) = prefilled_rows(runtime)
+    assert row.organisation_id is None, "nobody has this number yet"
+    desk, path = sign_in("support", gate_id="huu-nghi"), f"/api/v1/declarations/prefilled/{row.prefilled_id}/assign"
+    assert desk.post(path, json={"name": CONSIGNEE}).status_code == 204
+    later = add_organisation(runtime, "Vận tải Đồng Đăng")
+    with runtime.sessions() as session:
+        session.get_one(Organisation, later).tax_number = "0100109106"
+        session.commit()
+    send(simulator, say(runtime, replace(record, reference="NN00000000018", consignee=consignee)))
+    exchange(exchanger)
+    assert len(enterprise.get("/api/v1/declarations/prefilled").json()["items"]) == 2
 
 
 def test_a_message_that_cannot_be_read_is_given_up_with_path_and_value_and_taken_in_once_mended(

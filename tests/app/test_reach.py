@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,25 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.event import listen
 
+from app.integrations.adapter import Outcome
+from app.integrations.circuit import OPEN_AFTER
+from app.integrations.exchange import Exchanger
+from app.integrations.messages import JsonCodec, Message
+from app.integrations.running import addresses
+from app.integrations.service import health_of, prune
+from app.integrations.simulators.text_messages import GatewayCodec, TextMessagesScript
+from app.integrations.text_messages import NAME, FileAdapter, OutboxTexts, text_messages
+from app.integrations.vocabulary import Health
 from app.notifications import reach
 from app.notifications.push_crypto import MAX_BYTES, BrowserKeys, encrypt
-from app.notifications.text_messages import FileTexts, HttpTexts, TextMessage, TextPort, open_port
+from app.notifications.reach import NEEDLESS
 from app.platform.runtime import Runtime
 from app.registers.service import Contact, Reaching, find_contacts
 from app.registers.tables import RegisteredDriver
-from app.settings import Settings
-from geo.errors import InvalidInputError, UnavailableError
+from app.settings import NeighbourSettings, Settings
+from geo.errors import InvalidInputError
 from tests.app.dispatching import Stage, add_organisation, set_stage
+from tests.app.neighbouring import connect, simulated
 from tests.app.pushing import Browser, PushService, base64url, check_sender, unbase64url
 from tests.app.test_orders import own
 from tests.conftest import NOW
@@ -58,15 +69,26 @@ def subscribe(stage: Stage, service: PushService, browser: Browser, path: str = 
     return int(answer.json()["subscription_id"])
 
 
-def send(stage: Stage, texts: TextPort | None = None, after_s: float = 0.0) -> int:
+def send(stage: Stage, gateway: Exchanger | None = None, after_s: float = 0.0) -> int:
     """Let time pass, then what control does; how many messages were taken."""
     stage.runtime.clock.advance(after_s)  # type: ignore[attr-defined]
     now = stage.runtime.clock.now()
     for _ in range(2):  # put down twice, sent once
         with stage.runtime.sessions() as session:
-            reach.put_down(session, now, with_texts=texts is not None)
+            reach.put_down(session, now, OutboxTexts(), channel="sms")
             session.commit()
-    return reach.send_due(stage.runtime, texts, now)
+    pushed = reach.send_due(stage.runtime, now)
+    return pushed + (0 if gateway is None else gateway.send_due())
+
+
+def to_file(stage: Stage, folder: Path) -> Exchanger:
+    """What sends text messages to `texts.jsonl` of a folder."""
+    return connect(stage.runtime, text_messages(), f"file://{folder}/texts.jsonl")
+
+
+def texts_in(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "texts.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def states(stage: Stage, order_id: int, kind: str = "order") -> list[tuple[str, str]]:
@@ -230,32 +252,38 @@ def with_phone(stage: Stage) -> None:
 def test_who_does_not_look_gets_a_text_message(stage: Stage, tmp_path: Path) -> None:
     with_phone(stage)
     order_id = stage.issue()
-    texts = FileTexts(tmp_path / "texts.jsonl")
-    assert send(stage, texts) == 0, "the page may be open"
+    gateway = to_file(stage, tmp_path)
+    assert send(stage, gateway) == 0, "the page may be open"
     assert states(stage, order_id) == [("trying", "")]
-    assert send(stage, texts, after_s=121) == 1
-    assert send(stage, texts, after_s=60) == 0
-    (line,) = (tmp_path / "texts.jsonl").read_text(encoding="utf-8").splitlines()
-    message = json.loads(line)
+    assert send(stage, gateway, after_s=121) == 1
+    assert send(stage, gateway, after_s=60) == 0
+    (message,) = texts_in(tmp_path)
     assert (message["channel"], message["to"]) == ("sms", PHONE)
     assert message["text"].startswith("Lệnh của cảnh sát giao thông: Dừng chờ tại")
     assert states(stage, order_id) == [("texted", "")]
     recall(stage, order_id)
-    assert send(stage, texts, after_s=121) == 1
-    assert "thu hồi" in (tmp_path / "texts.jsonl").read_text(encoding="utf-8").splitlines()[1]
+    assert send(stage, gateway, after_s=121) == 1
+    assert "thu hồi" in texts_in(tmp_path)[1]["text"]
 
 
 def test_who_looks_gets_none(stage: Stage, tmp_path: Path) -> None:
     with_phone(stage)
     stage.issue()
     own(stage.driver)
-    assert send(stage, FileTexts(tmp_path / "texts.jsonl"), after_s=300) == 0
+    assert send(stage, to_file(stage, tmp_path), after_s=300) == 0
+
+
+def test_without_a_gateway_no_text_is_put_down(stage: Stage) -> None:
+    with_phone(stage)
+    stage.issue()
+    send(stage, after_s=300)
+    with stage.runtime.sessions() as session:
+        assert session.scalar(text("SELECT count(*) FROM app.reach_message")) == 0
 
 
 def test_without_a_telephone_nobody_is_reached_and_the_police_see_it(stage: Stage, tmp_path: Path) -> None:
     order_id = stage.issue()
-    texts = FileTexts(tmp_path / "texts.jsonl")
-    send(stage, texts, after_s=121)
+    send(stage, to_file(stage, tmp_path), after_s=121)
     assert states(stage, order_id) == [("unreached", "The register has no telephone of the driver.")]
     assert stage.enterprise.get(f"/api/v1/orders/{order_id}/reach").status_code == 403
 
@@ -267,7 +295,7 @@ def test_another_enterprise_gets_no_messages_for_a_truck(stage: Stage, tmp_path:
         session.add(RegisteredDriver(organisation_id=other, usual_vehicle_id=stage.vehicle_id, **created))
         session.commit()
     stage.issue()
-    assert send(stage, FileTexts(tmp_path / "texts.jsonl"), after_s=121) == 0
+    assert send(stage, to_file(stage, tmp_path), after_s=121) == 0
 
 
 def test_who_has_no_account_is_written_to_in_their_language(stage: Stage, tmp_path: Path) -> None:
@@ -278,8 +306,8 @@ def test_who_has_no_account_is_written_to_in_their_language(stage: Stage, tmp_pa
         session.add(RegisteredDriver(**whose, **created))
         session.commit()
     stage.issue()
-    assert send(stage, FileTexts(tmp_path / "texts.jsonl"), after_s=121) == 1
-    assert "请在谅山待行区停车等候" in (tmp_path / "texts.jsonl").read_text(encoding="utf-8")
+    assert send(stage, to_file(stage, tmp_path), after_s=121) == 1
+    assert "请在谅山待行区停车等候" in texts_in(tmp_path)[0]["text"]
 
 
 def test_however_many_are_texted_their_telephones_are_one_question(stage: Stage) -> None:
@@ -299,27 +327,115 @@ def test_however_many_are_texted_their_telephones_are_one_question(stage: Stage)
 def test_the_gateway_is_posted_to_and_tried_again(stage: Stage, service: PushService) -> None:
     with_phone(stage)
     order_id = stage.issue()
-    texts = HttpTexts(f"{service.origin}/sms", b"s" * 32)
+    gateway = connect(stage.runtime, text_messages(), f"{service.origin}/sms", "whsec_" + "c3Nz" * 8)
+    service.status = 401
+    assert send(stage, gateway, after_s=121) == 0
+    assert states(stage, order_id) == [("trying", "401")], "a wrong secret is no fault of the message"
     service.status = 500
-    assert send(stage, texts, after_s=121) == 0
-    assert states(stage, order_id) == [("trying", "")]
+    send(stage, gateway, after_s=3)
+    assert states(stage, order_id) == [("trying", "500")]
     service.status = 202
-    assert send(stage, texts, after_s=11) == 1
-    first, second = service.got
-    assert first.body == second.body, "the same message, known by its id"
-    assert second.headers["webhook-id"] == json.loads(second.body)["id"]
+    assert send(stage, gateway, after_s=3) == 1
+    zeroth, first, second = service.got
+    assert zeroth.body == first.body == second.body, "the same message, known by its id"
+    assert set(json.loads(second.body)) == {"id", "channel", "to", "text"}
+    assert second.headers["idempotency-key"] == second.headers["webhook-id"] == json.loads(second.body)["id"]
     assert second.headers["webhook-signature"].startswith("v1,")
+    assert states(stage, order_id) == [("texted", "")]
 
 
-def test_the_port_is_what_the_settings_say(tmp_path: Path) -> None:
-    def port(url: str, secret: str = "") -> Any:
-        return open_port(Settings(text_messages_url=SecretStr(url), text_messages_secret=SecretStr(secret)))
+def test_a_text_outlasts_an_outage_and_a_process_that_dies_and_is_one_text(stage: Stage, tmp_path: Path) -> None:
+    """The gateway takes it, and the sender dies before it could note that: it comes again under the same identity."""
+    with_phone(stage)
+    order_id = stage.issue()
+    with simulated(stage.runtime, TextMessagesScript(), tmp_path, codec=GatewayCodec()) as simulator:
+        gateway = connect(stage.runtime, text_messages(), "http://127.0.0.1:9/sms")
+        for _ in range(OPEN_AFTER):
+            send(stage, gateway, after_s=121)
+        with stage.runtime.sessions() as session:
+            assert health_of(session, NAME) is Health.DOWN
+        assert states(stage, order_id)[0][0] == "trying"
+        gateway = connect(stage.runtime, text_messages(), simulator.url)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(gateway, "_settle", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                send(stage, gateway, after_s=240)
+        assert states(stage, order_id)[0][0] == "unreached", "7 minutes, and as far as is known nothing left"
+        assert send(stage, gateway, after_s=61) == 1
+        figures = simulator.storage.figures()
+        assert (figures.received, figures.repeats, figures.acted) == (1, 1, 1)
+        assert states(stage, order_id) == [("texted", "")]
 
-    assert port("") is None
-    assert port("file:///var/lib/a%20b.jsonl") == FileTexts(Path("/var/lib/a b.jsonl"))
-    assert port("https://sms.example/send", "whsec_c3Nz") == HttpTexts("https://sms.example/send", b"sss")
+
+def test_what_is_needless_when_the_gateway_returns_is_not_sent(stage: Stage, tmp_path: Path) -> None:
+    with_phone(stage)
+    order_id = stage.issue()
+    send(stage, connect(stage.runtime, text_messages(), "http://127.0.0.1:9/sms"), after_s=121)
+    recall(stage, order_id)
+    gateway = to_file(stage, tmp_path)
+    for _ in range(3):
+        send(stage, gateway, after_s=61)
+    assert texts_in(tmp_path) == [], "nobody had been told of the order, so nobody is told that it was taken back"
+    assert states(stage, order_id) == [("unreached", NEEDLESS)]
+
+
+def test_a_refused_text_is_mended_by_the_administrator_and_nobody_else_sees_it(
+    stage: Stage, service: PushService, sign_in: SignIn
+) -> None:
+    with_phone(stage)
+    order_id = stage.issue()
+    gateway = connect(stage.runtime, text_messages(), f"{service.origin}/sms")
+    service.status, service.says = 422, f"{PHONE} is no telephone".encode()
+    send(stage, gateway, after_s=121)
+    assert states(stage, order_id) == [("unreached", "422 … is no telephone")]
+    administrator, auditor = sign_in("administrator"), sign_in("auditor")
+    path = "/api/v1/neighbours/dead-letters"
+    ((seen,), (masked,)) = (who.get(path).json()["items"] for who in (administrator, auditor))
+    assert json.loads(seen["body"])["to"] == PHONE
+    assert "Dừng chờ" in seen["body"]
+    page = auditor.get("/admin/neighbours").text
+    for secret in (PHONE, PHONE[:8], "Dừng chờ"):
+        assert secret not in masked["body"] + masked["about"] + masked["error"] + page, secret
+    with stage.runtime.sessions() as session:
+        (lying,) = session.execute(text("SELECT o::text FROM app.neighbour_outbox o")).scalars()
+        assert PHONE not in lying
+        assert "Dừng" not in lying
+    mended = {**json.loads(seen["body"]), "to": "0912 000 111"}
+    service.status = 202
+    again = administrator.post(f"{path}/out/{seen['number']}/mend", json={"body": json.dumps(mended)})
+    assert again.status_code == 204, again.text
+    assert send(stage, gateway) == 1
+    assert json.loads(service.got[-1].body)["to"] == "0912 000 111"
+    assert states(stage, order_id) == [("texted", "")]
+
+
+def test_texts_are_kept_as_long_as_is_set_and_those_that_wait_until_they_left(stage: Stage, tmp_path: Path) -> None:
+    with_phone(stage)
+    stage.issue()
+    send(stage, to_file(stage, tmp_path), after_s=121)
+    counted = text("SELECT count(*) FROM app.neighbour_outbox")
+    now = stage.runtime.clock.now()
+    with stage.runtime.sessions() as session:
+        for keep, status, left in ((2, "sent", 1), (0, "waiting", 1), (0, "dead", 0)):
+            session.execute(text("UPDATE app.neighbour_outbox SET status = :status"), {"status": status})
+            prune(session, now + timedelta(days=1), keep_out={NAME: timedelta(days=keep)})
+            assert session.scalar(counted) == left, (keep, status)
+
+
+def test_the_gateway_is_what_the_settings_say(tmp_path: Path) -> None:
+    def found(url: str, secret: str = "") -> Any:
+        settings = Settings(text_messages_url=SecretStr(url), text_messages_secret=SecretStr(secret))
+        address = addresses(settings, NeighbourSettings()).get(NAME)
+        return None if address is None else text_messages().connect(address.url, address.secret, JsonCodec())
+
+    assert found("") is None
+    assert found("file:///var/lib/a%20b.jsonl") == FileAdapter(Path("/var/lib/a b.jsonl"))
+    gateway = found("https://sms.example/send/", "whsec_c3Nz")
+    assert (gateway.url, gateway.secret) == ("https://sms.example/send/", b"sss")
     for url, secret in (("ftp://x/y", ""), ("sms", ""), ("https://sms.example/", "whsec_?")):
         with pytest.raises(InvalidInputError):
-            port(url, secret)
-    with pytest.raises(UnavailableError):
-        FileTexts(tmp_path / "none" / "x").send(TextMessage("1", "sms", PHONE, "x"), NOW)
+            found(url, secret)
+    body = {"channel": "sms", "to": PHONE, "text": "x"}
+    message = Message(id="1", kind="text.message", about="…678", sent_at=NOW, body=body)
+    answer = FileAdapter(tmp_path / "none" / "x").send(message, NOW)
+    assert (answer.outcome, "cannot be written" in answer.error) == (Outcome.AWAY, True)

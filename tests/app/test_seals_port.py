@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import base64
+import time
+from datetime import datetime
 from pathlib import Path
 
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
 from sqlalchemy import text
 
+from app.bootstrap import make_sheets
 from app.checkpoints import store as checkpoint_store
 from app.checkpoints.warnings import warnings_at
+from app.integrations import service, store
+from app.integrations.messages import JsonCodec, Message
+from app.integrations.registry import make_neighbours
+from app.integrations.running import Exchanges
 from app.integrations.seals import seals
 from app.integrations.simulators.seals import SealsScript
+from app.notifications.webhooks import sign
 from app.platform.runtime import Runtime
 from app.procedures.steps import Step
+from app.settings import NeighbourSettings
+from geo.clock import LOCAL_ZONE
 from tests.app.dispatching import set_stage
 from tests.app.neighbouring import connect, exchange, simulated
 from tests.conftest import SignIn
@@ -49,3 +63,55 @@ def test_what_a_service_of_seals_says_reaches_customs_and_the_barrier(
         assert "seal_tampered:VN7" in {
             each.identity for each in warnings_at(step, case, today=runtime.clock.now().date())
         }
+
+
+def test_a_service_that_only_pushes_needs_no_address(
+    runtime: Runtime, application: FastAPI, client: TestClient, sign_in: SignIn
+) -> None:
+    set_stage(runtime, sign_in)
+    administrator = sign_in("administrator", locale="vi")
+
+    def card() -> str:
+        page = administrator.get("/admin/neighbours").text
+        return page.split('data-neighbour="seals"')[1].split("</section>")[0]
+
+    assert 'data-health="off"' in card()
+    secret = SecretStr("whsec_" + base64.b64encode(b"a secret of a neighbour!").decode())
+    application.state.neighbour_secrets = {"seals": secret}
+    settings = NeighbourSettings(neighbour_secrets={"seals": secret, "traccar": secret})
+    exchanges = Exchanges(runtime, make_neighbours(make_sheets()), settings)
+    exchanges.start()
+    try:
+        assert 'data-health="pushing"' in card()
+        assert "Tự gửi sang" in card()
+        assert "chưa gửi gì" in card()
+        now = runtime.clock.now()
+        said = {"seal_number": "VN 7", "event": "locked", "at": now.isoformat(), "plate": "29C-123.45"}
+        message = Message(id="s-1", kind="seal.event", about="VN 7", sent_at=now, body=said)
+        body = JsonCodec().encode(message)
+        headers = sign(b"a secret of a neighbour!", "push-1", now, body.decode())
+        assert client.post("/neighbours/seals/messages", content=body, headers=headers).status_code == 202
+        until = time.monotonic() + 60.0
+        while not (kept := _kept(runtime)) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert kept == 1
+        assert now.astimezone(LOCAL_ZONE).strftime("%H:%M") in card()
+        assert 'data-health="pushing"' in card(), "it is not asked, and so never down"
+        (shown,) = [each for each in administrator.get("/api/v1/neighbours").json()["items"] if each["name"] == "seals"]
+        assert (shown["health"], shown["last_exchange_at"]) == ("pushing", None)
+        assert datetime.fromisoformat(shown["last_pushed_at"]) == now
+        with runtime.sessions() as session:
+            figures = service.gauges(service.read_conditions(session, exchanges.neighbours))
+            assert 'neighbour_up{neighbour="seals"}' not in figures
+            assert 'neighbour_dead{neighbour="seals"}' in figures
+    finally:
+        exchanges.stop()
+    with runtime.sessions() as session:
+        store.set_connected(session, [])
+        session.commit()
+    assert client.post("/neighbours/seals/messages", content=body, headers=headers).status_code == 401
+
+
+def _kept(runtime: Runtime) -> int:
+    with runtime.sessions() as session:
+        return int(session.scalar(text("SELECT count(*) FROM app.seal_event")) or 0)

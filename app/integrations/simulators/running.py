@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from app.integrations.simulators.faults import Faults
-from app.integrations.simulators.registry import SIMULATED
+from app.integrations.simulators.registry import CODECS, SIMULATED
 from app.integrations.simulators.server import Simulator
 from geo.clock import Clock
 from geo.errors import NotFoundError
@@ -33,7 +33,8 @@ def run_simulator(
     if name not in SIMULATED:
         raise NotFoundError("There is no neighbour {name}; known are {known}.", name=name, known=", ".join(SIMULATED))
     script = SIMULATED[name](seed)
-    simulator = Simulator(script, storage_path(data_dir, name), clock, port=port, faults=faults, seed=seed)
+    path = storage_path(data_dir, name)
+    simulator = Simulator(script, path, clock, port=port, faults=faults, seed=seed, codec=CODECS.get(name))
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         threading.Thread(target=simulator.server.shutdown).start()
