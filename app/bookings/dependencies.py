@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from fastapi import Depends, Request
 
 from app.bookings.news import moved_text
 from app.bookings.store import NamedBooking
+from app.bookings.vocabulary import BookingState
 from app.platform.dependencies import CorridorDep
 
 SayMoved = Callable[[NamedBooking], str]
@@ -24,3 +26,20 @@ def moved_in_words(request: Request, corridor: CorridorDep) -> SayMoved:
 
 
 MovedDep = Annotated[SayMoved, Depends(moved_in_words)]
+
+
+@dataclass(frozen=True)
+class SayBooking:
+    """A booking in the words of the request's language: how it stands, where to and why it was moved."""
+
+    state: SayMoved
+    moved: SayMoved
+
+
+def booking_in_words(request: Request, moved: MovedDep) -> SayBooking:
+    """Says how a booking stands and what became of it."""
+    gettext = partial(request.app.state.gettext, request)
+    return SayBooking(lambda named: gettext(BookingState.get(named.booking.state).label), moved)
+
+
+SayDep = Annotated[SayBooking, Depends(booking_in_words)]

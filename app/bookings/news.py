@@ -12,6 +12,12 @@ Names = Mapping[str, Mapping[str, str]]
 """Sites with their names by language."""
 
 
+def sites_of(booking: Booking) -> set[str]:
+    """The sites that are named when something of a booking is told."""
+    named = (booking.yard_id, booking.moved_from, booking.gate_id, booking.offered_from)
+    return {site_id for site_id in named if site_id is not None}
+
+
 def news_of(booking: Booking, plate: str, names: Names) -> JsonObject:
     """What the sentences about a booking are made of (`app.notifications.texts`)."""
     return {
@@ -22,6 +28,9 @@ def news_of(booking: Booking, plate: str, names: Names) -> JsonObject:
         "reason": booking.reason,
         "yard": _name(booking.yard_id, names),
         "from_yard": _name(booking.moved_from, names),
+        "gate": _name(booking.gate_id, names),
+        "from_gate": _name(booking.offered_from, names),
+        "held_until": None if booking.held_until is None else booking.held_until.isoformat(),
     }
 
 

@@ -109,6 +109,7 @@ def test_what_was_read_behind_the_bell_is_not_sent(desk: Desk, push_service: Pus
 def test_a_yard_closed_for_good_says_so_when_the_place_is_lost(desk: Desk) -> None:
     trip_id = desk.trip()
     desk.book(trip_id, 3)
+    desk.set_places(0, "bao-nguyen")  # and no other gate has a place
     body = {"until": desk.hour(24 * 7).isoformat(), "reason": "Sạt lở"}
     closed = desk.gate.person("yard_operator").post("/api/v1/yards/xuan-cuong/closures", json=body)
     assert closed.status_code == 201, closed.text
