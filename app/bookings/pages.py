@@ -22,6 +22,7 @@ from app.checkpoints.turns import priority_of
 from app.forecasting.pace_learning import UsualPace
 from app.gates.service import gate_name
 from app.gates.vocabulary import KIND_NAMES
+from app.notifications.reach import reached_of_bookings
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import translate
@@ -257,6 +258,7 @@ def _page(
         now=now,
         message=message,
         moved=moved_in_words(request, corridor),
+        reached=reached_of_bookings(session, {named.booking.trip_id for named in bookings}, now),
     )
 
 

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
 from app.control import store
+from app.declarations.contacts import declared_telephones
 from app.dispatch import orders
 from app.equipment import service as equipment
 from app.notices import service as notices
@@ -56,7 +57,7 @@ class Tick:
 
     def __post_init__(self) -> None:
         self.deliverer = Deliverer(self.runtime)
-        self.reacher = Reacher(self.runtime)
+        self.reacher = Reacher(self.runtime, declared_telephones)
         self.signals = SignalReader(self.runtime.redis)
         self.commands = CommandQueue(self.runtime.redis)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from gettext import NullTranslations
@@ -26,6 +26,7 @@ from app.notifications.reach_tables import PushSubscription
 from app.notifications.text_messages import MAX_LENGTH, TextMessage, TextPort, open_port
 from app.notifications.texts import text_of
 from app.notifications.vocabulary import MessageStatus, ReachChannel, ReachKind
+from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.platform.retrying import Pauses, Rounds
 from app.platform.runtime import Runtime
@@ -41,6 +42,9 @@ RETRIES: Final = Pauses.of_seconds((10, 60, 300))
 LEASE: Final = timedelta(seconds=60)
 MAX_AT_ONCE: Final = 40
 RECALL_LASTS: Final = timedelta(hours=24)
+DeclaredTelephones = Callable[[Session, Collection[int]], Mapping[int, str]]
+"""The telephone of each trip's driver as declared, by trip."""
+NO_TELEPHONE: Final = N_("Neither the declaration nor the register has a telephone of the driver.")
 GONE: Final = frozenset({404, 410})
 """What a push service answers of a browser that takes no more messages (RFC 8030, section 7.3)."""
 
@@ -57,9 +61,9 @@ def put_down(session: Session, now: datetime, *, with_texts: bool) -> int:
 class Reacher(Rounds):
     """Sends what is due, round after round."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, declared: DeclaredTelephones) -> None:
         self.texts = open_port(runtime.settings)
-        super().__init__("reach", lambda: send_due(runtime, self.texts, runtime.clock.now()))
+        super().__init__("reach", lambda: send_due(runtime, self.texts, runtime.clock.now(), declared))
 
     def put_down(self, session: Session, now: datetime) -> int:
         """Put down what is to be sent."""
@@ -76,8 +80,14 @@ class _Prepared:
     key: str
 
 
-def send_due(runtime: Runtime, texts: TextPort | None, now: datetime) -> int:
-    """Send the messages that are due at `now`, each once; how many were taken."""
+def send_due(
+    runtime: Runtime, texts: TextPort | None, now: datetime, declared: DeclaredTelephones = lambda _session, _ids: {}
+) -> int:
+    """Send the messages that are due at `now`, each once; how many were taken.
+
+    A text goes to the telephone that the register has of the account that drives; without an account to the one that
+    was declared, which is this trip's, else to that of who usually drives the truck.
+    """
     with runtime.sessions() as session:
         due = reach_store.claim_due(session, now, until=now + LEASE, limit=MAX_AT_ONCE)
         browsers = reach_store.find_subscriptions(session, {message.subscription_id for message in due})
@@ -87,12 +97,15 @@ def send_due(runtime: Runtime, texts: TextPort | None, now: datetime) -> int:
             if message.channel == ReachChannel.TEXT
         }
         contacts = find_contacts(session, whose.values())
+        telephones = declared(session, {each.trip_id for each in due if each.trip_id and each.message_id in whose})
         key = push.get_key(session, now) if due else ""
         prepared = [
             _Prepared(
                 message,
                 browsers.get(message.subscription_id),
-                contacts.get(whose[message.message_id]) if message.message_id in whose else None,
+                _contact(message, contacts.get(whose[message.message_id]), telephones.get(message.trip_id or 0))
+                if message.message_id in whose
+                else None,
                 key,
             )
             for message in due
@@ -112,6 +125,12 @@ def send_due(runtime: Runtime, texts: TextPort | None, now: datetime) -> int:
                 reach_store.delete_subscription(session, each.due.subscription_id)
         session.commit()
     return sum(problem is None for problem in problems)
+
+
+def _contact(due: DueMessage, registered: Contact | None, telephone: str | None) -> Contact | None:
+    if telephone is None or (registered is not None and due.driver_id is not None):
+        return registered
+    return Contact(telephone, DEFAULT_LANGUAGE if registered is None else registered.language)
 
 
 @dataclass(frozen=True)
@@ -185,7 +204,7 @@ def _text(settings: Settings, texts: TextPort | None, each: _Prepared, now: date
     if texts is None:
         return Problem("No gateway of text messages is set.", is_final=True)
     if each.contact is None:
-        return Problem("The register has no telephone of the driver.", is_final=True)
+        return Problem(NO_TELEPHONE, is_final=True)
     language = _shown(each.contact.language)
     text = f"{title_of(each.due.kind, language)}: {text_in(each.due, language)}"[:MAX_LENGTH]
     message = TextMessage(f"reach_{each.due.message_id}", settings.text_messages_channel, each.contact.phone, text)
@@ -261,6 +280,20 @@ def list_reached(session: Session, principal: Principal, order_id: int, kind: st
         Reached(line.vehicle_id, line.plate, state_of(line, now), line.error or "")
         for line in reach_store.reach_of(session, order_id, kind)
     ]
+
+
+@dataclass(frozen=True)
+class DriverReached:
+    """How far the newest news of a trip's booking has come to its driver; `error` why the last message failed."""
+
+    state: ReachState
+    error: str
+
+
+def reached_of_bookings(session: Session, trip_ids: Collection[int], now: datetime) -> dict[int, DriverReached]:
+    """How far the newest news of bookings has come to the drivers, by trip, of news of the last hours."""
+    lines = reach_store.reach_of_bookings(session, trip_ids, since=now - order_answers.RECALL_TOLD)
+    return {trip_id: DriverReached(state_of(line, now), line.error or "") for trip_id, line in lines.items()}
 
 
 def state_of(line: ReachLine, now: datetime) -> ReachState:

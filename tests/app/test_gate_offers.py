@@ -74,7 +74,7 @@ def test_a_place_at_another_gate_is_held_and_one_press_declares_for_it(desk: Des
     booked = desk.state(booking_id)
     assert (booked["state"], booked["gate_id"], booked["offered_from"]) == ("booked", THERE, None)
     assert trip_of(desk, trip_id)["gate_id"] == THERE
-    assert desk.enterprise.get(f"/api/v1/trips/{trip_id}/declaration").json()["data"]["gate_id"] == THERE
+    assert desk.enterprise.get(f"/api/v1/declarations/{trip_id}").json()["data"]["gate_id"] == THERE
     assert f"the declaration names {THERE_NAME}" in desk.told()[0]
     again = desk.act(booking_id, "accept")
     assert (again.status_code, again.json()["state"]) == (200, "booked")

@@ -256,7 +256,7 @@ def test_without_a_telephone_nobody_is_reached_and_the_police_see_it(stage: Stag
     order_id = stage.issue()
     texts = FileTexts(tmp_path / "texts.jsonl")
     send(stage, texts, after_s=121)
-    assert states(stage, order_id) == [("unreached", "The register has no telephone of the driver.")]
+    assert states(stage, order_id) == [("unreached", reach.NO_TELEPHONE)]
     assert stage.enterprise.get(f"/api/v1/orders/{order_id}/reach").status_code == 403
 
 
