@@ -76,7 +76,7 @@ def test_without_any_stay_seen_stays_are_assumed() -> None:
 
 
 def test_a_yard_whose_records_began_two_hours_ago_does_not_lose_those_who_stay_longer() -> None:
-    """Ninety came in the first hours, ten of them have left: all stays seen are short, for others cannot be seen yet."""
+    """Ninety are inside since the first hours, forty have left: all stays seen are short, longer ones cannot be yet."""
     ages = np.linspace(600.0, 2.5 * 3600.0, 90)
     short = np.linspace(1200.0, 4000.0, 40)
     entries = np.concatenate([ages, np.linspace(3600.0, 2.4 * 3600.0, 40)])
