@@ -100,8 +100,10 @@ def estimate(reads: Reads) -> Occupancy:
     longer = longer_share(reads.stay_s, reads.open_age_s, records_s=reads.records_s)
     unmatched = _unmatched_exits(reads)
     share = longer / np.maximum(longer + unmatched * (1.0 - longer), 1e-12)
-    exits_without = reads.unmatched_exits + ASSUMED_MISSED * MIN_MATCHES
-    missed = exits_without / (reads.exits + MIN_MATCHES) - 2.0 * reads.false_share
+    # Who leaves soon after the records began came in before them, and was not missed.
+    known = min(reads.records_s / MIN_RECORDS_S, 1.0)
+    exits_without = known * reads.unmatched_exits + ASSUMED_MISSED * MIN_MATCHES
+    missed = exits_without / (known * reads.exits + MIN_MATCHES) - 2.0 * reads.false_share
     missed = float(np.clip(missed, 0.0, 0.5))
     listed = float(share.sum())
     unseen = listed * missed / (1.0 - missed)
