@@ -28,6 +28,10 @@ ASSUMED_MEAN_S = 5 * 3600.0
 """Mean stay before any has been seen from end to end (assumed), exponential."""
 MIN_STAYS = 30
 """From so many stays on the learned distribution stands for itself."""
+MIN_RECORDS_S = 4.0 * ASSUMED_MEAN_S
+"""A stay longer than the records cannot have been seen from end to end: those seen in short records are the short ones
+(right censoring; J. P. Klein and M. L. Moeschberger, *Survival Analysis*, 2nd ed., section 3.2). From records so long
+on they stand for themselves."""
 OLD_SHARE = 0.002
 """An entry so old that no more than this share of the stays is longer tells of exits that were missed."""
 ASSUMED_MISSED = 0.05
@@ -52,6 +56,11 @@ class Reads:
     false_share: float = 0.02
     """Share of reads with a wrong plate; each makes an exit without an entry, at either end."""
 
+    @property
+    def records_s(self) -> float:
+        """How far back entries are known."""
+        return float(np.max(self.entry_age_s, initial=0.0))
+
 
 @dataclass(frozen=True)
 class Occupancy:
@@ -74,24 +83,27 @@ class Occupancy:
         return round(self.inside_veh + 1.96 * self.spread_veh)
 
 
-def longer_share(stay_s: Floats, age_s: Floats) -> Floats:
-    """Share of stays longer than each age; assumed stays fill up where fewer than `MIN_STAYS` were seen."""
+def longer_share(stay_s: Floats, age_s: Floats, *, records_s: float = np.inf) -> Floats:
+    """Share of stays longer than each age; assumed stays fill up where fewer than `MIN_STAYS` were seen, or the records
+    that they were seen in, `records_s` long, are shorter than `MIN_RECORDS_S`."""
     assumed = np.exp(-np.maximum(age_s, 0.0) / ASSUMED_MEAN_S)
     if not len(stay_s):
         return np.asarray(assumed, np.float64)
     ordered = np.sort(stay_s)
     seen = 1.0 - np.searchsorted(ordered, age_s, side="right") / len(ordered)
-    known = min(len(ordered) / MIN_STAYS, 1.0)
+    known = min(len(ordered) / MIN_STAYS, 1.0) * min(records_s / MIN_RECORDS_S, 1.0)
     return np.asarray(known * seen + (1.0 - known) * assumed, np.float64)
 
 
 def estimate(reads: Reads) -> Occupancy:
     """The trucks inside, from what was read."""
-    longer = longer_share(reads.stay_s, reads.open_age_s)
+    longer = longer_share(reads.stay_s, reads.open_age_s, records_s=reads.records_s)
     unmatched = _unmatched_exits(reads)
     share = longer / np.maximum(longer + unmatched * (1.0 - longer), 1e-12)
-    exits_without = reads.unmatched_exits + ASSUMED_MISSED * MIN_MATCHES
-    missed = exits_without / (reads.exits + MIN_MATCHES) - 2.0 * reads.false_share
+    # Who leaves soon after the records began came in before them, and was not missed.
+    known = min(reads.records_s / MIN_RECORDS_S, 1.0)
+    exits_without = known * reads.unmatched_exits + ASSUMED_MISSED * MIN_MATCHES
+    missed = exits_without / (known * reads.exits + MIN_MATCHES) - 2.0 * reads.false_share
     missed = float(np.clip(missed, 0.0, 0.5))
     listed = float(share.sum())
     unseen = listed * missed / (1.0 - missed)
@@ -101,7 +113,9 @@ def estimate(reads: Reads) -> Occupancy:
 
 def _unmatched_exits(reads: Reads) -> float:
     """Share of the trucks that left and whose exit matches no entry, by entries nobody of whom can still be inside."""
-    is_old = longer_share(reads.stay_s, reads.entry_age_s) <= OLD_SHARE
-    open_is_old = longer_share(reads.stay_s, reads.open_age_s) <= OLD_SHARE
+    is_old, open_is_old = (
+        longer_share(reads.stay_s, age_s, records_s=reads.records_s) <= OLD_SHARE
+        for age_s in (reads.entry_age_s, reads.open_age_s)
+    )
     assumed = ASSUMED_MISSED * MIN_MATCHES
     return float((open_is_old.sum() + assumed) / (is_old.sum() + MIN_MATCHES))

@@ -43,6 +43,7 @@ class SlotAct(StrEnum):
     """What can happen to a booking."""
 
     OFFER = "offer"
+    OFFER_GATE = "offer_gate"
     CONFIRM = "confirm"
     EXTEND = "extend"
     CALL_UP = "call_up"
@@ -58,6 +59,7 @@ class SlotAct(StrEnum):
 S, A = SlotState, SlotAct
 _LEAVES: Final = {A.CANCEL: S.CANCELLED_IN_TIME, A.RELEASE: S.RELEASED}
 _COMES: Final = {A.ARRIVE: S.ARRIVED, A.CANCEL_LATE: S.CANCELLED_LATE}
+_MOVES: Final = {A.OFFER_GATE: S.HELD}
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,14 @@ class StateSpec:
 
 SPECS: Final[Mapping[SlotState, StateSpec]] = {
     S.STANDBY: StateSpec({A.OFFER: S.HELD, A.LAPSE: S.LAPSED, **_LEAVES}, is_open=True),
-    S.HELD: StateSpec({A.CONFIRM: S.BOOKED, A.LAPSE: S.LAPSED, **_LEAVES}, takes_place=True, is_open=True),
+    S.HELD: StateSpec({A.CONFIRM: S.BOOKED, A.LAPSE: S.LAPSED, **_MOVES, **_LEAVES}, takes_place=True, is_open=True),
     S.BOOKED: StateSpec(
-        {A.EXTEND: S.EXTENDED, A.CALL_UP: S.CALLED_UP, **_COMES, **_LEAVES}, takes_place=True, is_open=True
+        {A.EXTEND: S.EXTENDED, A.CALL_UP: S.CALLED_UP, **_COMES, **_MOVES, **_LEAVES}, takes_place=True, is_open=True
     ),
-    S.EXTENDED: StateSpec({A.CALL_UP: S.CALLED_UP, **_COMES, **_LEAVES}, takes_place=True, is_open=True),
-    S.CALLED_UP: StateSpec({A.MISS: S.NO_SHOW, A.RELEASE: S.RELEASED, **_COMES}, takes_place=True, is_open=True),
+    S.EXTENDED: StateSpec({A.CALL_UP: S.CALLED_UP, **_COMES, **_MOVES, **_LEAVES}, takes_place=True, is_open=True),
+    S.CALLED_UP: StateSpec(
+        {A.MISS: S.NO_SHOW, A.RELEASE: S.RELEASED, **_COMES, **_MOVES}, takes_place=True, is_open=True
+    ),
     S.ARRIVED: StateSpec(takes_place=True),
     S.NO_SHOW: StateSpec({A.EXCUSE: S.EXCUSED}, takes_place=True, counts_against=True),
     S.CANCELLED_IN_TIME: StateSpec(),
@@ -118,6 +122,7 @@ class SlotRules:
     """
 
     hold: timedelta = timedelta(minutes=10)
+    gate_offer: timedelta = timedelta(minutes=60)
     ahead: timedelta = timedelta(hours=72)
     unreserved_share: float = 0.3
     priority_share: float = 0.2

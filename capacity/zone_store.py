@@ -12,6 +12,7 @@ from sqlalchemy import insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
+from capacity import zones as zones_module
 from capacity.tables import ClosureRow, PriceRow, YardRow, ZonePlacesRow, ZoneRow
 from capacity.vocabulary import PriceUnit, ZoneKind
 from capacity.zones import Closure, PlacesChange, Price, Zone, ZoneAhead, kinds_at, places_at, zones_at
@@ -215,6 +216,24 @@ def places_ahead(
             for moment in moments
         ]
         for yard_id, places in whole.items()
+    }
+
+
+def places_until(
+    session: Session, begin: datetime, end: datetime, *, beside: Sequence[Closure] = (), closures_hold: bool = True
+) -> dict[str, list[tuple[datetime, int]]]:
+    """Places of each yard at `begin` and, in order, whenever they change before `end`.
+
+    Arguments: `beside` as of `places_ahead`; `closures_hold`, whether closures that were made count.
+    """
+    whole = session.execute(select(YardRow.yard_id, YardRow.capacity_veh))
+    listed = list_closures(session, begin) if closures_hold else []
+    zones, closures = _by_yard(list_zones(session)), _by_yard([*listed, *beside])
+    return {
+        yard_id: zones_module.places_until(
+            begin, end, whole_veh=places, zones=zones.get(yard_id, ()), closures=closures.get(yard_id, ())
+        )
+        for yard_id, places in whole
     }
 
 

@@ -135,6 +135,25 @@ def places_at(moment: datetime, *, whole_veh: int, zones: Sequence[Zone], closur
     return min([total, *_left_of_whole(moment, closures)])
 
 
+def places_until(
+    begin: datetime, end: datetime, *, whole_veh: int, zones: Sequence[Zone], closures: Sequence[Closure]
+) -> list[tuple[datetime, int]]:
+    """Places of a yard from `begin` on and, in order, whenever they change before `end`; arguments as `places_at`."""
+    moments = {begin}
+    for closure in closures:
+        moments.update(moment for moment in (closure.since, closure.until) if moment is not None)
+    for change in (change for zone in zones for change in zone.changes if change.undone_at is None):
+        moments.add(change.since)
+        if change.hours is not None:
+            moments.update(edge for span in change.hours.spans(begin, end) for edge in span)
+    found: list[tuple[datetime, int]] = []
+    for moment in sorted(each for each in moments if begin <= each < end):
+        places_veh = places_at(moment, whole_veh=whole_veh, zones=zones, closures=closures)
+        if not found or places_veh != found[-1][1]:
+            found.append((moment, places_veh))
+    return found
+
+
 def zones_at(moment: datetime, *, zones: Sequence[Zone], closures: Sequence[Closure]) -> dict[str, int]:
     """Places of each zone of a yard at a moment, by `zone_id`, those left out that have none even without closures; a
     yard that is partly closed as a whole leaves each zone its share, whole places of the largest first."""

@@ -22,6 +22,7 @@ from routing.runs import CorridorRuns, DrawnRun
 from routing.series import Series
 from routing.simulation import RunResult, ensemble
 from routing.trucks import TruckBatch
+from routing.yard_places import PlacesFrom, with_places
 
 MAX_COUNTED_S: Final = 24.0 * 3600.0
 """A truck's hours count until it is out of the corridor, no longer than this after the horizon: a night included."""
@@ -78,10 +79,10 @@ class Banned:
 
 @dataclass(frozen=True)
 class Closed:
-    """A yard has so many places from now on to the end; who is inside stays until it leaves."""
+    """A yard has these places and no others; who is inside stays until it leaves."""
 
     yard_id: str
-    places_veh: int
+    places: tuple[PlacesFrom, ...]
 
 
 Step: TypeAlias = Held | Released | Diverted | Worked | Banned | Closed
@@ -341,13 +342,8 @@ def _open_longer(gates: GateArrays, network: Network, act: Act) -> GateArrays:
 
 def _with_places(gates: GateArrays, network: Network, act: Act) -> GateArrays:
     """The gates with the places that an act leaves their yards."""
-    places = {step.yard_id: step.places_veh for step in act if isinstance(step, Closed)}
-    if not places:
-        return gates
-    capacity = gates.yard_capacity_veh.copy()
-    for yard_id, left in places.items():
-        capacity[network.yard_ids.index(yard_id)] = left
-    return gates._replace(yard_capacity_veh=capacity)
+    places = {step.yard_id: step.places for step in act if isinstance(step, Closed)}
+    return with_places(gates, network.yard_ids, places) if places else gates
 
 
 def _extended(spans: FloatArray, gate: int, longer_s: float) -> FloatArray:

@@ -85,7 +85,13 @@ class GateArrays(NamedTuple):
     yard: IntArray
     """Yards of gate g: yard[yard_start[g]:yard_start[g + 1]], one or more."""
     yard_capacity_veh: IntArray
-    """One element a yard."""
+    """[yard] at the start."""
+    yard_change_s: FloatArray
+    """When a yard gets other places than it had, in order and after the start."""
+    yard_change: IntArray
+    """Which yard that is."""
+    yard_change_veh: IntArray
+    """How many places it then has; who is inside stays."""
     yard_entrance_s: FloatArray
     """[yard] least time between two trucks through its entrance, whichever gates they come from; 0 = none."""
     yard_exit_s: FloatArray

@@ -12,6 +12,7 @@ from routing.arrays import BoolArray, FloatArray, IntArray
 from routing.gates import GateDemand, GateSetting
 from routing.pace import GatePace
 from routing.simulation import Closure
+from routing.yard_places import YardPlaces
 
 
 def _ints() -> IntArray:
@@ -56,6 +57,8 @@ class CorridorState:
     """[Y] trucks inside by the ledger, known or not; None = those known."""
     yard_capacity_veh: FloatArray | None = None
     """[Y] None, NaN = never full."""
+    yard_changes: YardPlaces = field(default_factory=dict)
+    """yard_id -> how its places change from what they are now."""
     declared_s: FloatArray = field(default_factory=_floats)
     """[M] planned arrival at the gate of declared trucks that have not been seen on the road yet."""
     declared_gate: IntArray = field(default_factory=_ints)

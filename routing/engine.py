@@ -9,7 +9,8 @@ earliest time at which
 
 So a full link holds back the one before it and gaps travel upstream at finite speed. No time step: each link, source
 and server is a station with at most one next event, kept in a winner tree over the stations, so the cost of an
-event depends on the number of stations and not on the number of trucks.
+event depends on the number of stations and not on the number of trucks. The last station is the next change of a
+yard's places.
 
 Sources: G. F. Newell, "A simplified theory of kinematic waves in highway traffic", Transportation Research B 27
 (1993); I. Yperman, "The link transmission model" (KU Leuven, 2007). Merges by start-time fair queueing
@@ -45,7 +46,7 @@ class Event(IntEnum):
     """What happens next."""
 
     STATION = 0
-    """A link, source, entrance or crossing is due."""
+    """A link, source, entrance or crossing is due, or a yard's places change."""
     APPEARANCE = 1
     """A truck comes into the corridor."""
     RETURN = 2
@@ -66,7 +67,7 @@ def _plan_lanes(state: State, links: LinkArrays, gates: GateArrays, gate: int) -
                 is_blocked = True
     if is_blocked:
         for yard in gates.yard[gates.yard_start[gate] : gates.yard_start[gate + 1]]:
-            if gates.yard_entrance_s[yard] > 0.0 and state.occupancy[yard] < gates.yard_capacity_veh[yard]:
+            if gates.yard_entrance_s[yard] > 0.0 and state.occupancy[yard] < state.yard_places_veh[yard]:
                 soonest = min(soonest, state.yard_entered_s[yard] + gates.yard_entrance_s[yard])
     set_key(state, 2 * links.length_m.size + gate, soonest)
 
@@ -91,7 +92,7 @@ def _roomiest_yard(gates: GateArrays, state: State, gate: int, now_s: float) -> 
     none."""
     best, most_free = NO_YARD, 0
     for yard in gates.yard[gates.yard_start[gate] : gates.yard_start[gate + 1]]:
-        free = gates.yard_capacity_veh[yard] - state.occupancy[yard]
+        free = state.yard_places_veh[yard] - state.occupancy[yard]
         if free > most_free and state.yard_entered_s[yard] + gates.yard_entrance_s[yard] <= now_s:
             best, most_free = yard, free
     return int(best)
@@ -294,8 +295,16 @@ def _cross(
         state.balance[Balance.HELD] += 1
         push(state.later_key, state.later_truck, state.later_count[0], done, truck)
         state.later_count[0] += 1
+    _fill(links, gates, fleet, out, state, yard, now_s)
+
+
+@rule
+def _fill(
+    links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: State, yard: int, now_s: float
+) -> None:
+    """Let those who wait for a place in a yard take those that have become free."""
     while (
-        state.occupancy[yard] < gates.yard_capacity_veh[yard]
+        state.occupancy[yard] < state.yard_places_veh[yard]
         and state.yard_entered_s[yard] + gates.yard_entrance_s[yard] <= now_s
         and _admit_one(links, gates, fleet, out, state, yard, now_s)
     ):
@@ -305,6 +314,27 @@ def _cross(
         for other in range(state.idle.size):
             if _has_yard(gates, other, yard):
                 _plan_lanes(state, links, gates, other)
+
+
+@rule
+def _change_places(
+    links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: State, now_s: float
+) -> None:
+    """A yard has other places from now on."""
+    change = state.yard_changes[0]
+    yard = gates.yard_change[change]
+    state.yard_places_veh[yard] = gates.yard_change_veh[change]
+    state.yard_changes[0] += 1
+    _plan_places(links, gates, state)
+    _fill(links, gates, fleet, out, state, yard, now_s)
+
+
+@rule
+def _plan_places(links: LinkArrays, gates: GateArrays, state: State) -> None:
+    """The next change of a yard's places, the event of the last station."""
+    change = state.yard_changes[0]
+    at = gates.yard_change_s[change] if change < gates.yard_change_s.size else NEVER
+    set_key(state, 2 * links.length_m.size + 2 * state.idle.size, at)
 
 
 @uncounted
@@ -329,6 +359,7 @@ def run(
         set_key(state, station, departure(links, gates, state, station, 0.0))
     for gate in range(n_gates):
         _plan_crossing(state, links, gates, gate, 0.0)
+    _plan_places(links, gates, state)
     upcoming, sampled, samples = int(np.int64(0)), int(np.int64(0)), out.on_road_veh.size
     while True:
         station = state.tree[1]
@@ -368,7 +399,9 @@ def run(
                 _move(links, gates, fleet, out, state, station, now_s)
         elif station < 2 * n_links + n_gates:
             _check_done(links, gates, fleet, out, state, station - 2 * n_links, now_s)
-        else:
+        elif station < 2 * n_links + 2 * n_gates:
             _cross(links, gates, fleet, out, state, station - 2 * n_links - n_gates, now_s)
+        else:
+            _change_places(links, gates, fleet, out, state, now_s)
     state.balance[Balance.ON_ROAD] = np.sum(state.waiting)
     state.balance[Balance.IN_GATES] = np.sum(gates.entrance_lanes) - np.sum(state.idle) + np.sum(state.stay_count)

@@ -60,6 +60,10 @@ class State(NamedTuple):
     """[1] how many entrance lanes are blocked, all gates together."""
     idle: IntArray
     occupancy: IntArray
+    yard_places_veh: IntArray
+    """[yard] how many places it has now."""
+    yard_changes: IntArray
+    """[1] how many changes of places have come."""
     truck_yard: IntArray
     yard_entered_s: FloatArray
     """[yard] when its entrance let in the last truck."""
@@ -162,7 +166,7 @@ def _blank_tree(stations: int) -> NumberArray:
 def blank_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays) -> State:
     """The state of an empty road and empty yards, nothing planned, with places for the trucks of a run."""
     n_links, n_gates, n_trucks = links.length_m.size, gates.entrance_lanes.size, fleet.gate.size
-    stations = 2 * n_links + 2 * n_gates
+    stations = 2 * n_links + 2 * n_gates + 1
     lanes = int(gates.entrance_lanes.max(initial=1))
     crosses = fleet.gate >= 0
     max_stays = int(np.bincount(fleet.gate[crosses]).max(initial=1))
@@ -206,6 +210,8 @@ def blank_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays) -> Sta
         blocked_lanes=np.zeros(1, np.int64),
         idle=gates.entrance_lanes.copy(),
         occupancy=np.zeros(gates.yard_capacity_veh.size, np.int64),
+        yard_places_veh=gates.yard_capacity_veh.copy(),
+        yard_changes=np.zeros(1, np.int64),
         truck_yard=fleet.yard.copy(),
         yard_entered_s=np.full(gates.yard_capacity_veh.size, -NEVER),
         yard_exit_free_s=np.full(gates.yard_capacity_veh.size, -NEVER),

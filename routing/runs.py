@@ -93,6 +93,7 @@ class CorridorRuns:
             network,
             self.settings,
             yard_capacity_veh=state.yard_capacity_veh,
+            yard_changes=state.yard_changes,
             start=state.made_at,
             hours_until_s=horizon_s + LIMIT_S,
         )

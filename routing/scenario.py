@@ -41,6 +41,7 @@ from routing.scenario_inputs import (
 from routing.scenario_records import ResultRecord, TotalRecord, VariantRecord, Worlds
 from routing.series import QUANTILES, Series, rank_quantiles
 from routing.study import TOTALS, Spread, StudyInputs, run_in_threads, worlds_of
+from routing.yard_places import PlacesFrom, YardPlaces
 
 __all__ = [
     "Ban",
@@ -153,7 +154,7 @@ def study_inputs(
     *,
     seed: int,
     settings: Sequence[GateSetting] | None = None,
-    yard_capacity_veh: Mapping[str, float] | None = None,
+    yard_places: YardPlaces | None = None,
     state: CorridorState | None = None,
 ) -> StudyInputs:
     """What the runs of a scenario depend on; arguments as of `run_scenario`.
@@ -165,14 +166,15 @@ def study_inputs(
     """
     extended = extend(corridor, scenario.additions)
     network = build_network(extended)
-    known = {y: extended.sites[y].capacity_veh for y in network.yard_ids} | dict(yard_capacity_veh or {})
+    drawn = {yard_id: extended.sites[yard_id].capacity_veh for yard_id in network.yard_ids}
+    known = {yard_id: (PlacesFrom(0.0, np.nan if veh is None else float(veh)),) for yard_id, veh in drawn.items()}
     return StudyInputs(
         corridor=extended,
         scenario=scenario,
         seed=seed,
         settings=_settings(corridor, extended, settings),
         added=frozenset(extended.sites) - frozenset(corridor.sites),
-        yard_capacity_veh={yard: np.nan if capacity is None else capacity for yard, capacity in known.items()},
+        yard_places={yard_id: (yard_places or {}).get(yard_id, own) for yard_id, own in known.items()},
         state=state,
     )
 
@@ -184,7 +186,7 @@ def run_scenario(
     seed: int,
     runs: int = 200,
     settings: Sequence[GateSetting] | None = None,
-    yard_capacity_veh: Mapping[str, float] | None = None,
+    yard_places: YardPlaces | None = None,
     progress: Callable[[float], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     threads: int | None = None,
@@ -194,7 +196,7 @@ def run_scenario(
     """Run base and variant `runs` times each and compare; None if `cancelled()` became true before the end.
 
     Arguments: `settings`, how gates work where the scenario does not say (None: assumed from the corridor);
-    `yard_capacity_veh`, by yard_id (missing ones from the corridor's sites); `progress` is told the share done;
+    `yard_places`, from the start on (missing ones from the corridor's sites); `progress` is told the share done;
     `state`, the corridor now, with which a scenario of `world.begins` "now" begins; `spread`, where the runs are done
     (None: in `threads` of this process). The result does not depend on where.
 
@@ -204,9 +206,7 @@ def run_scenario(
         If the scenario names what the corridor does not have, or begins now and no state is given.
     """
     began = time.perf_counter()
-    inputs = study_inputs(
-        corridor, scenario, seed=seed, settings=settings, yard_capacity_veh=yard_capacity_veh, state=state
-    )
+    inputs = study_inputs(corridor, scenario, seed=seed, settings=settings, yard_places=yard_places, state=state)
     network = build_network(inputs.corridor)
     spread = run_in_threads(threads) if spread is None else spread
     chunks = spread(inputs, runs, progress=progress, cancelled=cancelled)

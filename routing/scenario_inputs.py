@@ -158,9 +158,17 @@ class DemandChange(_Checked):
 
 
 class YardChange(_Checked):
-    """A yard's capacity."""
+    """A yard's capacity in some hours since the start, or to the end."""
 
     capacity_veh: Annotated[int, Field(ge=0, le=20000)]
+    from_h: Annotated[float, Field(ge=0.0)] = 0.0
+    to_h: Annotated[float, Field(gt=0.0)] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> YardChange:
+        if self.to_h is not None and self.to_h <= self.from_h:
+            raise ValueError(f"the yard's change ends ({self.to_h} h) before it begins ({self.from_h} h)")
+        return self
 
 
 class RoadClosure(_Checked):

@@ -22,10 +22,12 @@ from routing.scenario_records import StateRecord
 from routing.scenario_trucks import SampledTrucks
 from routing.scenario_worlds import GOODS
 from routing.trucks import TruckBatch
+from routing.yard_places import PlacesFrom
 
 INTEGERS: Final = frozenset({"road_id", "gate", "yard", "declared_gate"})
 BOOLEANS: Final = frozenset({"perishable", "declared_perishable", "is_declared"})
 PACES: Final = frozenset({"pace", "import_pace"})
+PLACES: Final = "yard_changes"
 NOT_KEPT: Final = frozenset({"gate_settings", "closures"})
 """How gates work is read when a run starts; what is closed is the scenario's to say."""
 
@@ -150,6 +152,8 @@ def state_record(state: CorridorState) -> StateRecord:
             ]
         elif each.name in PACES:
             record[each.name] = pace_record(value)
+        elif each.name == PLACES:
+            record[each.name] = {yard_id: [list(own) for own in places] for yard_id, places in value.items()}
         elif each.name not in NOT_KEPT and value is not None:
             record[each.name] = value.isoformat() if isinstance(value, datetime) else dict(value)
     return record
@@ -164,6 +168,9 @@ def read_state(record: StateRecord, settings: Sequence[GateSetting]) -> Corridor
             values[name] = np.array([np.nan if number is None else number for number in value], kind)
         elif name in PACES:
             values[name] = read_pace(cast(PaceRecord, value))
+        elif name == PLACES:
+            places = cast(Mapping[str, list[list[float]]], value)
+            values[name] = {yard_id: tuple(PlacesFrom(*own) for own in each) for yard_id, each in places.items()}
         else:
             values[name] = datetime.fromisoformat(str(value)) if name == "made_at" else value
     return CorridorState(**values, gate_settings=tuple(settings))

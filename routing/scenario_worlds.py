@@ -18,6 +18,7 @@ from routing.network import Network
 from routing.runs import as_seen, complete_settings, links_now
 from routing.scenario_inputs import HOURS, Ban, Change, DemandChange, Diversion, GateChange, Hold, RoadClosure, Scenario
 from routing.simulation import LIMIT_S, Closure, gate_arrays, link_arrays
+from routing.yard_places import YardPlaces, replaced
 
 GOODS: Final = ("perishable", "other")
 """Second axis of `CompiledWorld.hourly_veh`."""
@@ -155,7 +156,7 @@ def compile_world(
     scenario: Scenario,
     network: Network,
     settings: Sequence[GateSetting],
-    capacity_veh: FloatArray,
+    places: YardPlaces,
     closures: Sequence[Closure],
     *,
     change: Change,
@@ -164,8 +165,8 @@ def compile_world(
 ) -> CompiledWorld:
     """The base with a `change` (an empty one: the base itself) as the engine takes it.
 
-    Arguments: `road_time_s`, by road, where it differs from free flow on the network; with a `state` it begins with
-    that.
+    Arguments: `places`, of all yards, from the start on; `road_time_s`, by road, where it differs from free flow on the
+    network; with a `state` it begins with that.
     """
     world = scenario.world
     own = []
@@ -183,9 +184,12 @@ def compile_world(
             shares = np.array([world.perishable_share, 1.0 - world.perishable_share])
             hourly[g] = shares[:, None] * np.array(world.gates[gate_id].hourly())
     hourly *= demand_factor(network, change.demand)
-    capacity = capacity_veh.copy()
-    for yard_id, yard in change.yards.items():
-        capacity[network.yard_ids.index(yard_id)] = yard.capacity_veh
+    changed = {
+        yard_id: replaced(
+            places[yard_id], yard.capacity_veh, yard.from_h * 3600.0, None if yard.to_h is None else yard.to_h * 3600.0
+        )
+        for yard_id, yard in change.yards.items()
+    }
     return CompiledWorld(
         settings=tuple(own),
         links=link_arrays(network, road_time_s=road_time_s, closures=closures)
@@ -194,7 +198,7 @@ def compile_world(
         gates=gate_arrays(
             network,
             own,
-            yard_capacity_veh=capacity,
+            yard_changes={**places, **changed},
             start=plain_day(day_seconds(scenario.start)) if state is None else state.made_at,
             hours_until_s=scenario.horizon_h * 3600.0 + LIMIT_S,
         ),

@@ -30,6 +30,7 @@ from routing.gates import GateSetting, plain_day
 from routing.link_rules import next_open
 from routing.network import Network, wave_times
 from routing.run_state import blank_state
+from routing.yard_places import YardPlaces, places_arrays
 
 LIMIT_S = 14 * 86400.0
 """How long after the horizon a run may go on, and the longest wait reported."""
@@ -138,19 +139,21 @@ def gate_arrays(
     settings: Sequence[GateSetting],
     *,
     yard_capacity_veh: Sequence[float] | NDArray[np.float64] | None = None,
+    yard_changes: YardPlaces | None = None,
     start: datetime | None = None,
     hours_until_s: float = MAX_HORIZON_S + LIMIT_S,
 ) -> GateArrays:
     """The network's gates for a run.
 
     Arguments: `settings`, one for each of `network.gates`, in any order; `yard_capacity_veh`, one for each of
-    `network.yard_ids` (None, NaN: never full); `start`, the moment of the run's start (None: midnight of a day without
-    a date); `hours_until_s`, how far after the start opening hours are worked out.
+    `network.yard_ids` (None, NaN: never full); `yard_changes`, where they do not stay so; `start`, the moment of the
+    run's start (None: midnight of a day without a date); `hours_until_s`, how far after the start opening hours are
+    worked out.
 
     Raises
     ------
     InvalidInputError
-        If a gate has no setting, or a capacity is negative.
+        If a gate has no setting, a capacity is negative, or places change of a yard that the network does not have.
     """
     start = start or plain_day(0.0)
     by_gate = {(s.gate_id, s.direction): s for s in settings}
@@ -167,18 +170,6 @@ def gate_arrays(
         ordered.append(setting)
     servers = [s.servers() for s in ordered]
     n_yards = len(network.yard_ids) + len(ordered)
-    capacity = np.full(n_yards, UNBOUNDED, np.int64)
-    if yard_capacity_veh is not None:
-        for i, value in enumerate(np.asarray(yard_capacity_veh, dtype=float)):
-            if value < 0.0:
-                raise InvalidInputError(
-                    "Yard {yard} cannot hold {value} trucks; give 0 or more.",
-                    field="yard_capacity_veh",
-                    yard=network.yard_ids[i],
-                    value=value,
-                )
-            if np.isfinite(value):
-                capacity[i] = int(value)
     yard_headway_s = np.zeros((2, n_yards))
     yard_headway_s[:, : len(network.yard_ids)] = network.yard_headway_s
     return GateArrays(
@@ -190,7 +181,7 @@ def gate_arrays(
         entrance_change=np.ones(len(ordered)),
         yard_start=network.gate_yard_start,
         yard=network.gate_yard,
-        yard_capacity_veh=capacity,
+        **places_arrays(network.yard_ids, n_yards, yard_capacity_veh, yard_changes or {})._asdict(),
         yard_entrance_s=yard_headway_s[0],
         yard_exit_s=yard_headway_s[1],
         onward_link=network.onward_link,

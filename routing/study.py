@@ -6,7 +6,7 @@ numbers: whoever works on them, in whatever order, with however many repeats, th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -30,6 +30,7 @@ from routing.scenario_worlds import CompiledWorld, closed_roads, compile_world, 
 from routing.series import Series
 from routing.simulation import Closure, RunResult, ensemble, simulate
 from routing.trucks import TruckBatch, sample_fleet, select_fleet
+from routing.yard_places import PlacesFrom, YardPlaces, places_at
 
 CHUNK_RUNS = 10
 """Runs of a chunk: some 0.1 s of work, so that a lost worker loses little."""
@@ -54,14 +55,15 @@ Cancelled = Callable[[], bool]
 class StudyInputs:
     """All that a run depends on beside its number; can be pickled and sent.
 
-    `yard_capacity_veh` by yard_id, nan where unlimited; `code_version` of who asks, checked by who works.
+    `yard_places` of all yards; of a scenario that begins now those of its `state` hold instead. `code_version` of who
+    asks, checked by who works.
     """
 
     corridor: Corridor
     scenario: Scenario
     seed: int
     settings: tuple[GateSetting, ...]
-    yard_capacity_veh: Mapping[str, float]
+    yard_places: YardPlaces
     state: CorridorState | None = None
     added: frozenset[str] = frozenset()
     """Yards that the base does not have."""
@@ -132,19 +134,18 @@ class Study:
         self.network: Network = build_network(corridor, alone={c.road_id for own in closures for c in own})
         network = self.network
         check_names(scenario, network.gate_ids, network.yard_ids, tuple(network.staging_link))
-        self.capacity_veh = np.array([inputs.yard_capacity_veh[y] for y in network.yard_ids], float)
-        added = [i for i, yard in enumerate(network.yard_ids) if yard in inputs.added]
-        self.base_capacity_veh = self.capacity_veh.copy()
-        self.base_capacity_veh[added] = 0.0
+        places = {**inputs.yard_places, **(_places_now(network, state) if state is not None else {})}
+        base_places = {yard: (PlacesFrom(0.0, 0.0),) if yard in inputs.added else places[yard] for yard in places}
+        self.base_capacity_veh = np.array([places_at(base_places[yard], 0.0) for yard in network.yard_ids])
 
         road_time_s = free_road_times(corridor, scenario.world.free_speed_mps)
 
-        def compiled(change: Change, capacity_veh: FloatArray, closed: Sequence[Closure]) -> CompiledWorld:
+        def compiled(change: Change, places: YardPlaces, closed: Sequence[Closure]) -> CompiledWorld:
             return compile_world(
                 scenario,
                 network,
                 inputs.settings,
-                capacity_veh,
+                places,
                 closed,
                 change=change,
                 road_time_s=road_time_s,
@@ -152,11 +153,8 @@ class Study:
             )
 
         self.worlds = (
-            compiled(Change(), self.base_capacity_veh, ()),
-            *(
-                compiled(variant.change, self.capacity_veh, own)
-                for variant, own in zip(compared, closures, strict=True)
-            ),
+            compiled(Change(), base_places, ()),
+            *(compiled(variant.change, places, own) for variant, own in zip(compared, closures, strict=True)),
         )
         factors = [demand_factor(network, variant.change.demand) for variant in compared]
         self.present = None if state is None else PresentTrucks(network, state, factors, horizon_s=self.horizon_s)
@@ -210,6 +208,16 @@ class Study:
             ),
             totals=np.stack([totals for _, totals in found]),
         )
+
+
+def _places_now(network: Network, state: CorridorState) -> YardPlaces:
+    """The places that yards have and will have as the state knows them."""
+    if state.yard_capacity_veh is None:
+        return {}
+    return {
+        yard_id: (PlacesFrom(0.0, float(places_veh)), *state.yard_changes.get(yard_id, ()))
+        for yard_id, places_veh in zip(network.yard_ids, state.yard_capacity_veh, strict=True)
+    }
 
 
 def work_on(inputs: StudyInputs, numbers: range) -> Chunk:

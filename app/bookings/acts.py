@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.bookings import store
-from app.bookings.news import news_of
+from app.bookings.news import news_of, sites_of
 from app.bookings.supply import HourSupply, hour_of_gate
 from app.bookings.tables import Booking
 from app.platform.actions import ActionContext, Event
@@ -46,17 +46,26 @@ def apply(
 
 
 def change(action: ActionContext, booking: Booking, name: str, values: Mapping[str, object], *, told: str) -> None:
-    """Change columns of a locked booking, and tell of it as `told`."""
+    """Change columns of a locked booking, and tell of it as `told`; of what goes with another change nothing is."""
     before = summary(booking)
     store.update_booking(action.session, booking, values)
     action.record(f"bookings.{name}", "booking", booking.booking_id, before, summary(booking))
-    tell(action, booking, told)
+    if told:
+        tell(action, booking, told)
+
+
+def lapse(action: ActionContext, booking: Booking) -> None:
+    """End a locked booking that nobody confirmed in time; of a place at another gate people are told."""
+    if booking.offered_from is None:
+        apply(action, booking, SlotAct.LAPSE)
+    else:
+        apply(action, booking, SlotAct.LAPSE, {"moved": "offer_lapsed"}, told="offer_lapsed")
 
 
 def tell(action: ActionContext, booking: Booking, told: str) -> None:
     """Let the enterprise, the driver and the gate know."""
     trip, plate = store.trip_and_plate(action.session, booking)
-    names = find_site_names(action.session, {booking.yard_id, booking.moved_from} - {None})
+    names = find_site_names(action.session, sites_of(booking))
     data = {
         **news_of(booking, plate, names),
         "trip_id": booking.trip_id,
@@ -71,7 +80,18 @@ def tell(action: ActionContext, booking: Booking, told: str) -> None:
 def summary(booking: Booking) -> JsonObject:
     """What the audit log keeps of a booking."""
     moments = {name: getattr(booking, name) for name in ("starts_at", "until", "held_until", "called_up_at")}
-    kept = ("trip_id", "gate_id", "yard_id", "chassis_number", "state", "is_priority", "reason", "moved", "moved_from")
+    kept = (
+        "trip_id",
+        "gate_id",
+        "yard_id",
+        "chassis_number",
+        "state",
+        "is_priority",
+        "reason",
+        "moved",
+        "moved_from",
+        "offered_from",
+    )
     return {
         **{name: getattr(booking, name) for name in kept},
         **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
@@ -88,7 +108,7 @@ def settle_hour(action: ActionContext, gate_id: str, starts_at: datetime, rules:
     in_hour = (Booking.gate_id == gate_id, Booking.starts_at == starts_at)
     ran_out = (Booking.state == SlotState.HELD, Booking.held_until <= now)
     for booking in store.lock_bookings(session, *in_hour, *ran_out):
-        apply(action, booking, SlotAct.LAPSE)
+        lapse(action, booking)
     supply = hour_of_gate(session, gate_id, starts_at, now)
     standing_by = store.lock_bookings(session, *in_hour, Booking.state == SlotState.STANDBY)
     for booking in in_turn(standing_by):

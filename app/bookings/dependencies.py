@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.bookings.news import moved_text
-from app.bookings.store import NamedBooking
+from app.bookings.news import SayBooking, SayMoved, moved_text
+from app.bookings.vocabulary import BookingState
 from app.platform.dependencies import CorridorDep
-
-SayMoved = Callable[[NamedBooking], str]
 
 
 def moved_in_words(request: Request, corridor: CorridorDep) -> SayMoved:
@@ -24,3 +21,12 @@ def moved_in_words(request: Request, corridor: CorridorDep) -> SayMoved:
 
 
 MovedDep = Annotated[SayMoved, Depends(moved_in_words)]
+
+
+def booking_in_words(request: Request, moved: MovedDep) -> SayBooking:
+    """Says how a booking stands and what became of it."""
+    gettext = partial(request.app.state.gettext, request)
+    return SayBooking(lambda named: gettext(BookingState.get(named.booking.state).label), moved)
+
+
+SayDep = Annotated[SayBooking, Depends(booking_in_words)]

@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Query, Response
 
 from app.accounts.authorisation import acting, allow
 from app.bookings import service
+from app.bookings.dependencies import SayDep
 from app.bookings.rules import RULES, BookingRules
 from app.bookings.schemas import (
     AppealIn,
@@ -39,12 +40,13 @@ BookingId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 def list_bookings(
     session: SessionDep,
     principal: Reader,
+    say: SayDep,
     open_only: bool = False,
     trip_id: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> BookingList:
     """The caller's bookings, the newest first, at most 500."""
     found = service.list_bookings(session, principal, open_only=open_only, trip_id=trip_id)
-    return BookingList(items=[BookingOut.of(named) for named in found])
+    return BookingList(items=[BookingOut.of(named, say) for named in found])
 
 
 @router.get("/gates/{gate_id}/booking-hours", responses=problems(404))

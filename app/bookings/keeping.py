@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 from typing import Final
 
 from sqlalchemy.orm import Session
 
-from app.bookings import store
-from app.bookings.acts import apply, change, locked_hours, settle_hour
-from app.bookings.rules import RULES
+from app.bookings import gate_offers, store
+from app.bookings.acts import apply, change, lapse, locked_hours, settle_hour
+from app.bookings.gate_offers import HoursAhead
+from app.bookings.rules import rules_in_force
 from app.bookings.service import cancelling
 from app.bookings.store import TripNow
 from app.bookings.supply import HourSupply, hours_of_gate, next_hour
@@ -47,7 +49,7 @@ def keep_up(
     """The minute of all bookings; `queues_veh` is the measured queue of each gate, `free_kinds` the places of each kind
     that are free now in yards with zones."""
     action = ActionContext(session, None, now)
-    rules = RULES.get(session).value.to_slots()
+    rules = rules_in_force(session)
     gate_ids = sorted(set(capacity_store.gates_of_yards(session).values()))
     store.lock_gates(session, gate_ids)
     followed = _follow_trips(action, rules)
@@ -66,10 +68,14 @@ def _follow_trips(action: ActionContext, rules: SlotRules) -> int:
     found = 0
     for booking, trip in store.lock_with_trips(action.session):
         act = _what_happened(booking, trip, action.now, rules)
-        if act is not None:
+        if act is SlotAct.LAPSE:
+            lapse(action, booking)
+        elif act is not None:
             apply(action, booking, act)
-        elif trip.gate_id != booking.gate_id:
+        elif trip.gate_id not in (booking.gate_id, booking.offered_from):
             go_along(action, booking, trip.gate_id)
+        elif booking.offered_from is not None and trip.gate_id == booking.gate_id:
+            gate_offers.take(action, booking)
         elif trip.need is not booking.need:
             change(action, booking, "kind", {"place_kind": trip.need}, told="kind_changed")
         else:
@@ -130,6 +136,8 @@ def go_along(action: ActionContext, booking: Booking, gate_id: str) -> None:
     if booking.state == S.STANDBY:
         apply(action, booking, SlotAct.RELEASE)
         return
+    if booking.offered_from is not None:
+        change(action, booking, "refuse_offer", {"offered_from": None}, told="")
     seat(action, booking, gate_id, hours_ahead(action, gate_id), told="gate_moved")
 
 
@@ -140,14 +148,17 @@ def move_from_full(action: ActionContext, gate_ids: Collection[str], reason: str
     """Give those another place whose yard has fewer places in their hour than are booked; how many.
 
     Another yard of the gate in the same hour, else the next hour with a place; without any within the time that is
-    booked ahead the booking is released, which counts against nobody. `reason` is told to them.
+    booked ahead a place at another gate is held and offered, and without that the booking is released, which counts
+    against nobody. `reason` is told to them.
     """
-    store.lock_gates(action.session, gate_ids)
-    return sum(_move_from_full(action, gate_id, reason) for gate_id in sorted(gate_ids))
+    store.lock_gates(action.session, {*gate_ids, *capacity_store.gates_of_yards(action.session).values()})
+    ahead = cache(partial(hours_ahead, action))
+    return sum(_move_from_full(action, gate_id, reason, ahead) for gate_id in sorted(gate_ids))
 
 
-def _move_from_full(action: ActionContext, gate_id: str, reason: str) -> int:
-    ahead = hours_ahead(action, gate_id)
+def _move_from_full(action: ActionContext, gate_id: str, reason: str, hours: HoursAhead) -> int:
+    ahead = hours(gate_id)
+    rules = rules_in_force(action.session)
     if not ahead:
         return 0
     kept = store.lock_bookings(
@@ -162,14 +173,20 @@ def _move_from_full(action: ActionContext, gate_id: str, reason: str) -> int:
         for yard_id, hour in list(supply.yards.items()):
             own = booked.get((yard_id, supply.starts_at), [])
             for booking in slots.to_move(own, hour):
-                seat(action, booking, gate_id, ahead, told="yard_closed" if reason else "moved", reason=reason)
+                told = "yard_closed" if reason else "moved"
+                if booking.offered_from is not None:  # still an offer, at another hour of that gate
+                    told = booking.moved
+                if not take_seat(action, booking, gate_id, ahead, told=told, reason=reason) and not gate_offers.offer(
+                    action, booking, hours, rules, reason=reason
+                ):
+                    release(action, booking, gate_id, reason=reason)
                 found += 1
     return found
 
 
 def hours_ahead(action: ActionContext, gate_id: str) -> list[HourSupply]:
     """The hours of a gate from the present one on, a day further than places are booked."""
-    rules = RULES.get(action.session).value.to_slots()
+    rules = rules_in_force(action.session)
     hours = int(rules.ahead / HOUR) + 24
     return hours_of_gate(action.session, gate_id, next_hour(action.now) - HOUR, hours, action.now)
 
@@ -183,7 +200,28 @@ def seat(
     told: str,
     reason: str = "",
 ) -> None:
-    """Give a locked booking the first place that a locked gate has from its hour on; else release it.
+    """Give a locked booking the first place that a locked gate has from its hour on (`take_seat`); else release it."""
+    if not take_seat(action, booking, gate_id, ahead, told=told, reason=reason):
+        release(action, booking, gate_id, reason=reason)
+
+
+def release(action: ActionContext, booking: Booking, gate_id: str, *, reason: str = "") -> None:
+    """End a locked booking for which no place is left at all; that counts against nobody."""
+    told = "released_closed" if reason else "released"
+    values = {"gate_id": gate_id, "reason": reason, "moved_from": booking.yard_id, "moved": told}
+    apply(action, booking, SlotAct.RELEASE, values, told=told)
+
+
+def take_seat(
+    action: ActionContext,
+    booking: Booking,
+    gate_id: str,
+    ahead: Sequence[HourSupply],
+    *,
+    told: str,
+    reason: str = "",
+) -> bool:
+    """Give a locked booking the first place that a locked gate has from its hour on; whether there was one.
 
     It may use the places of those without booking too: it was promised one. What the newest plan says of the truck
     follows at once. Arguments: `ahead`, the hours of the gate, in which the place is then taken; `told`, what is said
@@ -198,7 +236,7 @@ def seat(
         supply.take(yard_id, booking.need, is_priority=booking.is_priority)
         place = {"yard_id": yard_id, "starts_at": supply.starts_at, "until": supply.starts_at + length}
         change(action, booking, "move", {**values, **place, "moved": told}, told=told)
-        place_store.rebook(action.session, booking.trip_id, yard_id, supply.starts_at)
-        return
-    told = "released_closed" if reason else "released"
-    apply(action, booking, SlotAct.RELEASE, {**values, "moved": told}, told=told)
+        if booking.offered_from is None:
+            place_store.rebook(action.session, booking.trip_id, yard_id, supply.starts_at)
+        return True
+    return False

@@ -1,15 +1,33 @@
-"""What is told of a booking: numbers and names of its sentences, the same for bell, push message and pages. Pure."""
+"""What is told of a booking: numbers and names of its sentences, the same for bell, push message and pages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
 
+from app.bookings.store import NamedBooking
 from app.bookings.tables import Booking
 from app.notifications.texts import text_of
 from app.platform.json import JsonObject
 
 Names = Mapping[str, Mapping[str, str]]
 """Sites with their names by language."""
+SayMoved: TypeAlias = Callable[[NamedBooking], str]
+
+
+@dataclass(frozen=True)
+class SayBooking:
+    """A booking in the words of the reader's language: how it stands, where to and why it was moved."""
+
+    state: SayMoved
+    moved: SayMoved
+
+
+def sites_of(booking: Booking) -> set[str]:
+    """The sites that are named when something of a booking is told."""
+    named = (booking.yard_id, booking.moved_from, booking.gate_id, booking.offered_from)
+    return {site_id for site_id in named if site_id is not None}
 
 
 def news_of(booking: Booking, plate: str, names: Names) -> JsonObject:
@@ -22,6 +40,9 @@ def news_of(booking: Booking, plate: str, names: Names) -> JsonObject:
         "reason": booking.reason,
         "yard": _name(booking.yard_id, names),
         "from_yard": _name(booking.moved_from, names),
+        "gate": _name(booking.gate_id, names),
+        "from_gate": _name(booking.offered_from, names),
+        "held_until": None if booking.held_until is None else booking.held_until.isoformat(),
     }
 
 

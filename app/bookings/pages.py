@@ -22,6 +22,7 @@ from app.checkpoints.turns import priority_of
 from app.forecasting.pace_learning import UsualPace
 from app.gates.service import gate_name
 from app.gates.vocabulary import KIND_NAMES
+from app.notifications.reach import reached_of_bookings
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import translate
@@ -122,19 +123,19 @@ def hold(
         moment = _read_moment(starts_at or stand_by)
         service.hold(action, trip_id, moment, stand_by=bool(stand_by))
 
-    return _answer(request, action, corridor, act, trip_id=trip_id)
+    return answer(request, action, corridor, act, trip_id=trip_id)
 
 
 @router.post(URL + "/{booking_id}/confirm")
 def confirm(request: Request, action: Writer, corridor: CorridorDep, booking_id: BookingId) -> Response:
     """Book what is held."""
-    return _answer(request, action, corridor, lambda: service.confirm(action, booking_id))
+    return answer(request, action, corridor, lambda: service.confirm(action, booking_id))
 
 
 @router.post(URL + "/{booking_id}/cancel")
 def cancel(request: Request, action: Writer, corridor: CorridorDep, booking_id: BookingId) -> Response:
     """Give a place back."""
-    return _answer(request, action, corridor, lambda: service.cancel(action, booking_id))
+    return answer(request, action, corridor, lambda: service.cancel(action, booking_id))
 
 
 @router.post(URL + "/{booking_id}/extend")
@@ -146,7 +147,7 @@ def extend(
     hours: Annotated[int, Form(ge=0, le=1000)],
 ) -> Response:
     """Let the truck come later."""
-    return _answer(request, action, corridor, lambda: service.extend(action, booking_id, hours))
+    return answer(request, action, corridor, lambda: service.extend(action, booking_id, hours))
 
 
 @router.post(URL + "/{booking_id}/appeal")
@@ -154,7 +155,7 @@ def appeal(
     request: Request, action: Writer, corridor: CorridorDep, booking_id: BookingId, text: Words = ""
 ) -> Response:
     """Say why it should not count."""
-    return _answer(request, action, corridor, lambda: service.appeal(action, booking_id, text))
+    return answer(request, action, corridor, lambda: service.appeal(action, booking_id, text))
 
 
 @router.get("/appeals")
@@ -191,7 +192,7 @@ def _appeals(request: Request, principal: Principal, session: SessionDep, *, mes
     )
 
 
-def _answer(
+def answer(
     request: Request,
     action: ActionContext,
     corridor: Corridor,
@@ -257,6 +258,7 @@ def _page(
         now=now,
         message=message,
         moved=moved_in_words(request, corridor),
+        reached=reached_of_bookings(session, {named.booking.trip_id for named in bookings}, now),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 
 from app.platform.labels import N_
 from app.platform.policies import Policy
@@ -34,6 +35,14 @@ class BookingRules(BaseModel):
         le=60,
         title=N_("A place is held for"),
         description=N_("Until it is confirmed."),
+        json_schema_extra={"unit": N_("min")},
+    )
+    gate_offer_min: int = Field(
+        default=60,
+        ge=5,
+        le=24 * 60,
+        title=N_("A place at another gate is held for"),
+        description=N_("Offered where the own gate has none left, until the enterprise accepts it."),
         json_schema_extra={"unit": N_("min")},
     )
     ahead_h: int = Field(default=72, ge=1, le=336, title=N_("Booked ahead at most"))
@@ -85,6 +94,7 @@ class BookingRules(BaseModel):
         lengths = {self.short_extension_h, self.medium_extension_h, self.long_extension_h}
         return SlotRules(
             hold=timedelta(minutes=self.hold_min),
+            gate_offer=timedelta(minutes=self.gate_offer_min),
             ahead=timedelta(hours=self.ahead_h),
             unreserved_share=self.unreserved_share,
             priority_share=self.priority_share,
@@ -103,3 +113,8 @@ class BookingRules(BaseModel):
 
 
 RULES: Final = Policy("booking_rules", BookingRules, "settings.booking_rules")
+
+
+def rules_in_force(session: Session) -> SlotRules:
+    """The rules that planners set."""
+    return RULES.get(session).value.to_slots()

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from app.bookings.news import SayBooking
 from app.bookings.rules import BookingRules
 from app.bookings.service import Calendar
 from app.bookings.store import NamedBooking
@@ -77,18 +78,26 @@ class BookingOut(BaseModel):
     state_since: datetime
     is_priority: bool
     held_until: datetime | None
+    offered_from: str | None = Field(
+        description="The gate that the trip is declared for, while a place at another one (`gate_id`) is held for it."
+    )
     called_up_at: datetime | None
     reason: str
     appeal: str
     appealed_at: datetime | None
     appeal_answer: str
     appeal_decided_at: datetime | None
+    state_text: str = Field("", description="The state in words.")
+    text: str = Field("", description="Where to and why the platform moved it last, as people were told.")
+    is_shown: bool = Field(False, description="Whether it is what people see of its trip: it stands, or was lost.")
 
     @classmethod
-    def of(cls, named: NamedBooking) -> Self:
-        """With plate and trip code."""
-        found = cls.model_validate(named.booking)
-        return found.model_copy(update={"plate": named.plate, "code": named.code})
+    def of(cls, named: NamedBooking, say: SayBooking | None = None) -> Self:
+        """With plate and trip code, and in words where somebody reads it."""
+        more = {"plate": named.plate, "code": named.code}
+        if say is not None:
+            more |= {"state_text": say.state(named), "text": say.moved(named)}
+        return cls.model_validate(named.booking).model_copy(update=more)
 
 
 class BookingList(BaseModel):

@@ -13,9 +13,9 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.orm import Session
 
-from app.bookings import store
-from app.bookings.acts import apply, change, settle_hour, summary, tell
-from app.bookings.rules import RULES
+from app.bookings import gate_offers, store
+from app.bookings.acts import apply, change, lapse, settle_hour, summary, tell
+from app.bookings.rules import rules_in_force as rules_in_force
 from app.bookings.scope import visible_bookings
 from app.bookings.store import KeptPlace as KeptPlace
 from app.bookings.store import NamedBooking as NamedBooking
@@ -130,6 +130,7 @@ def confirm(action: ActionContext, booking_id: int) -> Booking:
     booking = _lock(action, booking_id)
     if booking.state == S.BOOKED:
         return booking
+    gate_offers.check_own_gate(booking)
     ran_out = booking.state == S.HELD and booking.held_until is not None and booking.held_until <= action.now
     if ran_out or booking.state == S.LAPSED:
         raise ConflictError("The place was held until {time}; take it again.", time=_written(booking.held_until))
@@ -276,11 +277,6 @@ class Calendar:
         return supply.free(self.rules, need, is_priority=is_priority)
 
 
-def rules_in_force(session: Session) -> SlotRules:
-    """The rules that planners set."""
-    return RULES.get(session).value.to_slots()
-
-
 def read_calendar(session: Session, gate_id: str, start: datetime, now: datetime) -> Calendar:
     """A week of a gate from a whole hour on; raises NotFoundError if there is no such gate."""
     hours, pace = hours_of_gate(session, gate_id, start, CALENDAR_HOURS, now), pace_of_gate(session, gate_id, now)
@@ -298,6 +294,14 @@ def list_bookings(
         conditions.append(Booking.trip_id == trip_id)
     visible = visible_bookings(principal, "bookings.read")
     return store.list_bookings(session, visible, *conditions, limit=MAX_LISTED)
+
+
+def get_own(action: ActionContext, booking_id: int) -> NamedBooking:
+    """A booking of the caller's own, as it stands; raises NotFoundError if there is none."""
+    found = store.find_booking(action.session, visible_bookings(action.actor, "bookings.write"), booking_id)
+    if found is None:
+        raise _no_booking(booking_id)
+    return found
 
 
 def list_appeals(session: Session, principal: Principal) -> list[NamedBooking]:
@@ -328,7 +332,9 @@ def list_of_yard(session: Session, yard_id: str, since: datetime, until: datetim
 def find_of_trip(session: Session, trip_id: int) -> NamedBooking | None:
     """The newest booking of a trip that somebody relies on, that waits, or whose place was lost; `None` if there is
     none."""
-    shown = or_(Booking.state.in_([*OPEN, S.ARRIVED]), and_(Booking.state == S.RELEASED, Booking.moved != ""))
+    shown = or_(
+        Booking.state.in_([*OPEN, S.ARRIVED]), and_(Booking.state.in_([S.RELEASED, S.LAPSED]), Booking.moved != "")
+    )
     found = store.list_bookings(session, store.EVERYTHING, Booking.trip_id == trip_id, shown, limit=1)
     return found[0] if found else None
 
@@ -377,7 +383,7 @@ def _make_way(action: ActionContext, trip: Trip, chassis_number: str, starts_at:
     for booking in store.open_of_vehicle(action.session, trip.trip_id, trip.vehicle_id, chassis_number):
         ran_out = booking.held_until is not None and booking.held_until <= action.now
         if booking.state == S.HELD and ran_out:
-            apply(action, booking, SlotAct.LAPSE)
+            lapse(action, booking)
         elif booking.trip_id != trip.trip_id:
             raise _is_booked(trip)
         elif booking.starts_at == starts_at and booking.gate_id == trip.gate_id:
@@ -414,10 +420,7 @@ def _lock(action: ActionContext, booking_id: int) -> Booking:
 
 def _lock_with_gate(action: ActionContext, booking_id: int) -> Booking:
     """A booking whose places are given away or taken back: its gate is locked first."""
-    known = store.find_booking(action.session, visible_bookings(action.actor, "bookings.write"), booking_id)
-    if known is None:
-        raise _no_booking(booking_id)
-    store.lock_gates(action.session, [known.booking.gate_id])
+    store.lock_gates(action.session, [get_own(action, booking_id).booking.gate_id])
     return _lock(action, booking_id)
 
 

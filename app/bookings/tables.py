@@ -20,7 +20,8 @@ class Booking(Base):
 
     `until` is the end of its time, an hour after `starts_at` unless it was extended; `reason` why it was moved or
     released, in the words of who closed the yard. `moved` is what was told when the platform moved it last
-    (`app.notifications.texts`), `moved_from` the yard that it was booked in before.
+    (`app.notifications.texts`), `moved_from` the yard that it was booked in before. `offered_from` is the gate that its
+    trip is declared for, while it is held a place at another one (`app.bookings.gate_offers`).
     """
 
     __tablename__ = "booking"
@@ -62,6 +63,7 @@ class Booking(Base):
     reason: Mapped[str] = mapped_column(server_default="")
     moved: Mapped[str] = mapped_column(server_default="")
     moved_from: Mapped[str | None] = mapped_column(ForeignKey("capacity.yard.yard_id"))
+    offered_from: Mapped[str | None]
     created_at: Mapped[datetime]
     created_by: Mapped[int | None] = mapped_column(ForeignKey("app.account.account_id"))
     appeal: Mapped[str] = mapped_column(server_default="")
@@ -74,3 +76,9 @@ class Booking(Base):
     def need(self) -> ZoneKind:
         """The kind of place that its truck needs."""
         return ZoneKind(self.place_kind)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether it is what people see of its trip: somebody relies on it, it waits, or its place was lost."""
+        was_lost = self.state in (SlotState.RELEASED, SlotState.LAPSED) and self.moved != ""
+        return self.state in (*OPEN, SlotState.ARRIVED) or was_lost

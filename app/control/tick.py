@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
 from app.control import store
+from app.declarations.contacts import declared_telephones
 from app.dispatch import orders
 from app.equipment import service as equipment
 from app.integrations.text_messages import OutboxTexts
@@ -57,7 +58,7 @@ class Tick:
 
     def __post_init__(self) -> None:
         self.deliverer = Deliverer(self.runtime)
-        self.reacher = Reacher(self.runtime, OutboxTexts())
+        self.reacher = Reacher(self.runtime, OutboxTexts(), declared_telephones)
         self.signals = SignalReader(self.runtime.redis)
         self.commands = CommandQueue(self.runtime.redis)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, insert, or_, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session, aliased
 
@@ -15,8 +16,10 @@ from app.accounts.service import Organisation
 from app.accounts.store import COMPANY_KINDS
 from app.declarations import personal
 from app.declarations.tables import IS_WAITING, DeclarationRow, UndeclaredArrival
+from app.platform.json import JsonObject
 from app.platform.search import matches
 from app.trips.service import IS_OPEN, Trip, is_current
+from app.trips.vocabulary import DeclarationStatus
 from geo.database import records
 from ingest.tables import Vehicle
 
@@ -75,6 +78,17 @@ def revisions_of(session: Session, trip_id: int) -> Sequence[DeclarationRow]:
         .order_by(DeclarationRow.revision.desc())
         .execution_options(populate_existing=True)
     ).all()
+
+
+def handed_in(session: Session, trip_ids: Collection[int]) -> list[tuple[int, JsonObject]]:
+    """What was handed in last of each of some trips."""
+    rows = session.execute(
+        select(DeclarationRow.trip_id, DeclarationRow.data)
+        .ext(distinct_on(DeclarationRow.trip_id))
+        .where(DeclarationRow.trip_id.in_(trip_ids), DeclarationRow.status != DeclarationStatus.DRAFT)
+        .order_by(DeclarationRow.trip_id, DeclarationRow.revision.desc())
+    )
+    return [(trip_id, data) for trip_id, data in rows]
 
 
 def find_trip(session: Session, visible: ColumnElement[bool], trip_id: int) -> NamedTrip | None:

@@ -64,6 +64,8 @@ class Truck:
     site_id: str | None = None
     regime: str | None = None
     goods_class: str | None = None
+    hazards: frozenset[str] = frozenset()
+    """Classes of the dangerous goods that it carries."""
 
 
 @dataclass(frozen=True)

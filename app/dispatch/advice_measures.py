@@ -81,7 +81,7 @@ def _divert(case: Case, excess_veh: int, until: datetime) -> Measure | None:
             and not truck.perishable
             and truck.direction == TO_BORDER
             and truck.road == road
-            and (other.profile is None or other.profile.takes(truck.regime, truck.goods_class))
+            and (other.profile is None or other.profile.takes(truck.regime, truck.goods_class, hazards=truck.hazards))
             and truck.km is not None
             and truck.km > nearest_km
             for truck in case.outlook.trucks

@@ -32,6 +32,7 @@ from app.platform.actions import ActionContext
 from app.platform.json import JsonObject
 from app.platform.outbox import Audience
 from app.platform.paging import Page, PageRequest, paginate
+from app.trips.place_need import hazards_of
 from app.trips.places import Places
 from capacity.store import list_yards
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
@@ -137,6 +138,7 @@ def read_outlook(session: Session, forecast: ForecastLike, now: datetime) -> Out
             row.site_id,
             regime=row.regime,
             goods_class=row.goods_class,
+            hazards=hazards_of(row.facts),
         )
         for row in advisory_store.trucks_ahead(session, now - SEEN_WITHIN)
     ]

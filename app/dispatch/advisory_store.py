@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.service import Account
 from app.dispatch.tables import Advisory
+from app.platform.json import JsonObject
 from app.trips.service import Trip, is_current
 from geo.tables import RoadRow
 from ingest.tables import LastPosition
@@ -36,6 +37,7 @@ class TruckAhead:
     km: float | None
     direction: int
     site_id: str | None
+    facts: JsonObject
 
 
 # Advice
@@ -113,6 +115,7 @@ def trucks_ahead(session: Session, since: datetime) -> list[TruckAhead]:
             LastPosition.km,
             LastPosition.direction,
             LastPosition.site_id,
+            Trip.facts,
         )
         .join(LastPosition, LastPosition.vehicle_id == Trip.vehicle_id)
         .join(RoadRow, RoadRow.road_id == LastPosition.road_id)

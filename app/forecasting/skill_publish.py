@@ -23,6 +23,7 @@ from app.forecasting.state import CorridorNow
 from routing.arrays import FloatArray
 from routing.calibration import HIGH, LOW, MIDDLE, Track, calibrate_curve
 from routing.forecast import Forecast
+from routing.simulation import LIMIT_S
 
 MIDDLE_LEADS_S: Final = tuple((low + high) / 2 for low, high in zip((0, *LEADS_S), LEADS_S, strict=False))
 RULES_SINCE: Final = timedelta(hours=24)
@@ -123,7 +124,7 @@ def publish(session: Session, corridor: CorridorNow, predicted: Forecast) -> Pub
     calibrated = replace(
         predicted,
         queue_veh=queue_veh,
-        wait_s=series(Quantity.WAIT, predicted.gate_ids, predicted.wait_s, {}),
+        wait_s=_beyond(predicted.wait_s, series(Quantity.WAIT, predicted.gate_ids, predicted.wait_s, {})),
         tail_km=tail_km,
         queue_reached_veh=correct_reached(predicted.queue_reached_veh, predicted.queue_veh, queue_veh),
         tail_reached_km=correct_reached(predicted.tail_reached_km, predicted.tail_km, tail_km),
@@ -150,6 +151,11 @@ def correct_reached(reached: FloatArray, raw: FloatArray, published: FloatArray)
     """The most that a series comes to, [3, ..., T], corrected by as much as the series itself was; never below it."""
     with np.errstate(invalid="ignore"):
         return np.asarray(np.fmax.accumulate(np.fmax(reached + (published - raw), published), axis=-1))
+
+
+def _beyond(predicted_s: FloatArray, published_s: FloatArray) -> FloatArray:
+    """Published waits, infinite where nobody was let in as long as runs went on: behind a yard that stays closed."""
+    return np.where(predicted_s >= LIMIT_S, np.inf, published_s)
 
 
 def truck_waits(predicted: Forecast) -> FloatArray:

@@ -192,6 +192,11 @@ def compose(
         ),
         yard_inside_veh=_per_yard(yards, network, lambda yard: yard.inside_veh, missing=0.0),
         yard_capacity_veh=_per_yard(yards, network, lambda yard: yard.capacity_veh, missing=np.nan),
+        yard_changes={
+            yard_id: tuple(each for each in places if each.from_s > 0.0)
+            for yard_id, places in readings.yard_places.items()
+            if yard_id in yard_index
+        },
         declared_s=_floats(_until_s(trip.planned_arrival, now) for trip in expected),
         declared_gate=_ints(gate_index[trip.gate_id] for trip in expected),
         declared_perishable=np.array([trip.perishable for trip in expected], bool),

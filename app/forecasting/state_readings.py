@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.forecasting import arrival_store, event_store, state_store, stay_store, store
 from app.forecasting.arrival_store import HourCount
 from app.forecasting.demand_events import DemandEvent
+from app.forecasting.places_ahead import places_ahead
 from app.forecasting.state_pace import LOOK_BACK
 from app.forecasting.state_store import GateExit, GatePassage, Punctuality, SeenCount
 from app.forecasting.stays import StayEstimate
@@ -24,6 +25,7 @@ from app.gates.vocabulary import NoticeKind
 from capacity import store as capacity_store
 from capacity.ledger import YardState
 from geo.motion import is_queueing
+from routing.yard_places import YardPlaces
 
 SEEN_WITHIN: Final = timedelta(hours=1)
 """A truck not heard of for longer is no longer known to be where it was; standing trackers report every 15 min."""
@@ -46,6 +48,8 @@ class Readings:
     """What was read at one moment, nothing judged yet."""
 
     yards: tuple[YardState, ...] = ()
+    yard_places: YardPlaces = field(default_factory=dict)
+    """How many places yards have from now on, closures and hours of zones in it."""
     inside: tuple[TruckInside, ...] = ()
     seen: tuple[TruckSeen, ...] = ()
     at_gates: tuple[TruckAtGate, ...] = ()
@@ -80,6 +84,7 @@ def read(session: Session, now: datetime, *, horizon: timedelta = HORIZON) -> Re
     settled = now - SETTLED_AFTER
     return Readings(
         yards=tuple(capacity_store.yard_states(session, now)),
+        yard_places=places_ahead(session, now, horizon),
         inside=tuple(store.trucks_inside(session)),
         seen=tuple(seen),
         at_gates=tuple(store.trucks_at_gates(session)),

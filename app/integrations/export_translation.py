@@ -14,6 +14,7 @@ from typing import Final
 from app.declarations import hs
 from app.declarations.fields import MAX_LINES
 from app.declarations.form import Form, Line
+from app.gates.hazards import tidy_class, tidy_number
 from app.integrations.forms.record import (
     Container,
     DeclarationMessage,
@@ -117,6 +118,8 @@ def _goods(line: Line, table: FormTable) -> GoodsLine:
     return GoodsLine(
         description=line.description,
         hs_code=hs.squeeze(line.hs_code),
+        un_number=line.un_number,
+        hazard_class=line.hazard_class,
         gross_weight_kg=_decimal(line.gross_weight_kg),
         net_weight_kg=_decimal(line.net_weight_kg),
         quantity=_decimal(line.quantity),
@@ -132,6 +135,8 @@ def _line(goods: GoodsLine, table: FormTable) -> Line:
     return Line(
         hs_code=hs.show(code) if hs.is_well_formed(code) else "",
         description=goods.description[:300],
+        un_number=tidy_number(goods.un_number),
+        hazard_class=tidy_class(goods.hazard_class),
         quantity=_float(goods.quantity),
         unit=table.name_of("unit", goods.unit),
         gross_weight_kg=_float(goods.gross_weight_kg),

@@ -65,7 +65,10 @@ REGISTER_SUBJECT: Final = (
 """What tells one thing that happened to the registers from another of its kind."""
 EMERGENCIES: Final = frozenset({"sos", "accident"})
 NOTIFIED_OF_EMERGENCIES: Final = (Role.TRAFFIC_POLICE.value,)
-BOOKING_TOLD: Final = ("booking_id", "plate", "starts_at", "until", "reason", "yard", "from_yard")
+BOOKING_TOLD: Final = (
+    *("booking_id", "plate", "starts_at", "until", "reason"),
+    *("yard", "from_yard", "gate", "from_gate", "held_until"),
+)
 OF_TRIP: Final = frozenset({"trip_agreed", "trip_refused"})
 """What of the registers is told to those who may open the trip."""
 

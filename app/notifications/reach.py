@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from gettext import NullTranslations
-from typing import Final
+from typing import Final, TypeAlias
 
 import httpx
 from sqlalchemy.orm import Session
@@ -27,11 +27,12 @@ from app.notifications.reach_tables import PushSubscription
 from app.notifications.text_messages import TextMessage, TextPort
 from app.notifications.texts import text_of
 from app.notifications.vocabulary import MessageStatus, ReachChannel, ReachKind
+from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.platform.retrying import Pauses, Rounds
 from app.platform.runtime import Runtime
 from app.platform.trust import trusted
-from app.registers.service import Reaching, find_contacts
+from app.registers.service import Contact, Reaching, find_contacts
 from app.settings import Settings
 from app.web.i18n import DEFAULT_LANGUAGE, LANGUAGES, load_catalogues
 from geo.errors import CuaKhauError, InvalidInputError
@@ -46,16 +47,22 @@ MAX_TEXTS: Final = 500
 TEXT_TRIED: Final = timedelta(minutes=7)
 """A text message that has not left so long after it was put down does not count as being tried."""
 NEEDLESS: Final = "It was read, taken back or over before it could leave."
-NO_TELEPHONE: Final = "The register has no telephone of the driver."
 TEXT_ID: Final = "reach_"
 RECALL_LASTS: Final = timedelta(hours=24)
+DeclaredTelephones: TypeAlias = Callable[[Session, Collection[int]], Mapping[int, str]]
+"""The telephone of each trip's driver as declared, by trip."""
+NO_TELEPHONE: Final = N_("Neither the declaration nor the register has a telephone of the driver.")
 GONE: Final = frozenset({404, 410})
 """What a push service answers of a browser that takes no more messages (RFC 8030, section 7.3)."""
 
 
-def put_down(session: Session, now: datetime, texts: TextPort, *, channel: str) -> int:
+def put_down(session: Session, now: datetime, texts: TextPort, *, channel: str, declared: DeclaredTelephones) -> int:
     """Put down what is to be sent, by `channel` (`sms`, `zalo`) what is text; how many messages. Called every few
-    seconds."""
+    seconds.
+
+    A text goes to the telephone that the register has of the account that drives; without an account to the one that
+    was declared, which is this trip's, else to that of who usually drives the truck.
+    """
     recalled_since = now - order_answers.RECALL_TOLD
     found = reach_store.add_pushes(session, now, recalled_since=recalled_since)
     if texts.is_open(session):
@@ -63,17 +70,18 @@ def put_down(session: Session, now: datetime, texts: TextPort, *, channel: str) 
         needless = reach_store.end_needless_texts(session, now, recalled_since=recalled_since, error=NEEDLESS)
         if needless:
             texts.withdraw(session, [f"{TEXT_ID}{message_id}" for message_id in needless], now)
-        _hand_over(session, now, texts, channel)
+        _hand_over(session, now, texts, channel, declared)
     return found
 
 
-def _hand_over(session: Session, now: datetime, texts: TextPort, channel: str) -> None:
+def _hand_over(session: Session, now: datetime, texts: TextPort, channel: str, declared: DeclaredTelephones) -> None:
     """Give the text messages that were put down to the port, in the words and the language that they have now."""
     due = reach_store.claim_due(session, ReachChannel.TEXT, now, until=now + RECALL_LASTS, limit=MAX_TEXTS)
     whose = {each.message_id: Reaching(each.vehicle_id, each.driver_id, each.organisation_id) for each in due}
     contacts = find_contacts(session, whose.values())
+    telephones = declared(session, {each.trip_id for each in due if each.trip_id})
     for each in due:
-        contact = contacts.get(whose[each.message_id])
+        contact = _contact(each, contacts.get(whose[each.message_id]), telephones.get(each.trip_id or 0))
         if contact is None:
             reach_store.settle_text(session, each.message_id, MessageStatus.FAILED, NO_TELEPHONE, now)
             continue
@@ -99,13 +107,14 @@ def note_text(session: Session, text_id: str, *, is_sent: bool, is_over: bool, e
 class Reacher(Rounds):
     """Sends what is due, round after round."""
 
-    def __init__(self, runtime: Runtime, texts: TextPort) -> None:
+    def __init__(self, runtime: Runtime, texts: TextPort, declared: DeclaredTelephones) -> None:
         self._texts, self._channel = texts, runtime.settings.text_messages_channel
+        self._declared = declared
         super().__init__("reach", lambda: send_due(runtime, runtime.clock.now()))
 
     def put_down(self, session: Session, now: datetime) -> int:
         """Put down what is to be sent."""
-        return put_down(session, now, self._texts, channel=self._channel)
+        return put_down(session, now, self._texts, channel=self._channel, declared=self._declared)
 
 
 @dataclass(frozen=True)
@@ -139,6 +148,12 @@ def send_due(runtime: Runtime, now: datetime) -> int:
                 reach_store.delete_subscription(session, each.due.subscription_id)
         session.commit()
     return sum(problem is None for problem in problems)
+
+
+def _contact(due: DueMessage, registered: Contact | None, telephone: str | None) -> Contact | None:
+    if telephone is None or (registered is not None and due.driver_id is not None):
+        return registered
+    return Contact(telephone, DEFAULT_LANGUAGE if registered is None else registered.language)
 
 
 @dataclass(frozen=True)
@@ -264,6 +279,20 @@ def list_reached(session: Session, principal: Principal, order_id: int, kind: st
         Reached(line.vehicle_id, line.plate, state_of(line, now), line.error or "")
         for line in reach_store.reach_of(session, order_id, kind, texts_since=now - TEXT_TRIED)
     ]
+
+
+@dataclass(frozen=True)
+class DriverReached:
+    """How far the newest news of a trip's booking has come to its driver; `error` why the last message failed."""
+
+    state: ReachState
+    error: str
+
+
+def reached_of_bookings(session: Session, trip_ids: Collection[int], now: datetime) -> dict[int, DriverReached]:
+    """How far the newest news of bookings has come to the drivers, by trip, of news of the last hours."""
+    lines = reach_store.reach_of_bookings(session, trip_ids, since=now - order_answers.RECALL_TOLD)
+    return {trip_id: DriverReached(state_of(line, now), line.error or "") for trip_id, line in lines.items()}
 
 
 def state_of(line: ReachLine, now: datetime) -> ReachState:

@@ -95,6 +95,18 @@ _UNREAD: Final = """
     WHERE n.kind = ANY(:pushed) AND n.at >= :recalled_since AND n.read_at IS NULL
 """
 """Drivers who have not seen an order, that it was taken back, or what became of their booking."""
+_UNTOLD: Final = """
+    SELECT NULL::bigint AS order_id, min(n.notification_id) AS notification_id, t.vehicle_id, NULL::bigint AS driver_id,
+        :booking AS kind, '-infinity'::timestamptz AS since
+    FROM app.notification n
+    JOIN app.account a ON a.account_id = n.account_id
+    JOIN app.trip t ON t.trip_id = n.trip_id
+    WHERE n.kind = ANY(:pushed) AND n.at >= :recalled_since
+    GROUP BY n.trip_id, n.subject, t.vehicle_id
+    HAVING NOT bool_or(a.role = :driver)
+"""
+"""Trucks whose booking changed and whose driver has no account that was told: nobody can look, a text goes at once."""
+_NEWS_BY_TEXT: Final = f"{_UNREAD} UNION ALL {_UNTOLD}"
 
 
 def add_pushes(session: Session, now: datetime, *, recalled_since: datetime) -> int:
@@ -123,7 +135,7 @@ def add_texts(session: Session, now: datetime, *, unread_since: datetime, recall
         f"""
         INSERT INTO app.reach_message (order_id, notification_id, vehicle_id, kind, channel, made_at, next_try_at)
         SELECT u.order_id, u.notification_id, u.vehicle_id, u.kind, :text, :now, :now
-        FROM ({_UNREAD}) u WHERE u.since <= :unread_since
+        FROM ({_NEWS_BY_TEXT}) u WHERE u.since <= :unread_since
         ON CONFLICT DO NOTHING
         """,  # noqa: S608 - constants of this module
         now,
@@ -137,7 +149,7 @@ def end_needless_texts(session: Session, now: datetime, *, recalled_since: datet
     statement = f"""
         UPDATE app.reach_message m SET status = :failed, error = :error
         WHERE m.status = :waiting AND m.channel = :text AND NOT EXISTS (
-            SELECT FROM ({_UNREAD}) u
+            SELECT FROM ({_NEWS_BY_TEXT}) u
             WHERE u.order_id IS NOT DISTINCT FROM m.order_id AND u.vehicle_id = m.vehicle_id
                 AND u.notification_id IS NOT DISTINCT FROM m.notification_id AND u.kind = m.kind)
         RETURNING m.message_id
@@ -183,6 +195,7 @@ class DueMessage:
     vehicle_id: int
     driver_id: int | None
     organisation_id: int | None
+    trip_id: int | None
     kind: str
     channel: str
     subscription_id: int
@@ -209,18 +222,26 @@ def claim_due(
                 FROM due WHERE m.message_id = due.message_id RETURNING m.*
             )
             SELECT c.message_id, c.order_id, c.vehicle_id,
-                   coalesce(n.account_id, r.driver_id, (SELECT min(account_id) FROM app.account a
+                   coalesce(d.account_id, r.driver_id, (SELECT min(account_id) FROM app.account a
                        WHERE a.vehicle_id = c.vehicle_id AND a.disabled_at IS NULL)) AS driver_id,
-                   t.organisation_id, c.kind, c.channel,
+                   t.organisation_id, t.trip_id, c.kind, c.channel,
                    c.subscription_id, c.tries, o.text, o.valid_to, n.kind AS news, n.data
             FROM claimed c LEFT JOIN app.dispatch_order o USING (order_id)
             LEFT JOIN app.order_recipient r ON r.order_id = c.order_id AND r.vehicle_id = c.vehicle_id
             LEFT JOIN app.notification n USING (notification_id)
+            LEFT JOIN app.account d ON d.account_id = n.account_id AND d.role = :driver
             LEFT JOIN app.trip t ON t.trip_id = coalesce(n.trip_id, r.trip_id)
             ORDER BY c.message_id
             """
         ),
-        {"waiting": MessageStatus.WAITING, "channel": channel, "now": now, "until": until, "limit": limit},
+        {
+            "waiting": MessageStatus.WAITING,
+            "channel": channel,
+            "now": now,
+            "until": until,
+            "limit": limit,
+            "driver": Role.DRIVER,
+        },
     )
     return records(DueMessage, rows)
 
@@ -322,3 +343,42 @@ def reach_of(session: Session, order_id: int, kind: str, *, texts_since: datetim
         },
     )
     return records(ReachLine, rows)
+
+
+def reach_of_bookings(session: Session, trip_ids: Collection[int], *, since: datetime) -> dict[int, ReachLine]:
+    """How far the newest news of trips' bookings has come to their drivers, of news told since a time; by trip."""
+    rows = session.execute(
+        text(
+            """
+            WITH newest AS (
+                SELECT DISTINCT ON (trip_id) trip_id, subject, at FROM app.notification
+                WHERE trip_id = ANY(:trip_ids) AND kind = ANY(:pushed) AND at >= :since
+                ORDER BY trip_id, at DESC, notification_id DESC
+            )
+            SELECT w.trip_id, t.vehicle_id, v.plate, w.at AS told_at,
+                   coalesce(bool_or(a.role = :driver AND n.read_at IS NOT NULL), false) AS is_read,
+                   max(m.sent_at) FILTER (WHERE m.channel = :push) AS pushed_at,
+                   max(m.sent_at) FILTER (WHERE m.channel = :text) AS texted_at,
+                   count(m.message_id) FILTER (WHERE m.status = :waiting) AS waiting,
+                   max(m.error) FILTER (WHERE m.status = :failed) AS error
+            FROM newest w
+            JOIN app.notification n ON n.subject = w.subject AND n.trip_id = w.trip_id AND n.at >= :since
+            JOIN app.account a ON a.account_id = n.account_id
+            JOIN app.trip t ON t.trip_id = w.trip_id
+            JOIN ingest.vehicle v ON v.vehicle_id = t.vehicle_id
+            LEFT JOIN app.reach_message m ON m.notification_id = n.notification_id
+            GROUP BY w.trip_id, t.vehicle_id, v.plate, w.at
+            """
+        ),
+        {
+            "trip_ids": list(trip_ids),
+            "pushed": sorted(PUSHED),
+            "since": since,
+            "driver": Role.DRIVER,
+            "push": ReachChannel.PUSH,
+            "text": ReachChannel.TEXT,
+            "waiting": MessageStatus.WAITING,
+            "failed": MessageStatus.FAILED,
+        },
+    )
+    return {trip_id: ReachLine(*rest) for trip_id, *rest in rows}

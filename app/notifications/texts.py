@@ -55,6 +55,20 @@ TEXTS: Final = {
     "booking.released_closed": N_(
         "{plate}: {from_yard} was closed ({reason}), and no other place is free; the booking counts against nobody"
     ),
+    "booking.gate_offered": N_(
+        "{plate}: {from_gate} has no place left; a place at {gate} is held until {held_until}: {yard}, {starts_at}. "
+        "If the enterprise accepts it, the declaration names {gate}"
+    ),
+    "booking.gate_offered_closed": N_(
+        "{plate}: {from_yard} was closed ({reason}) and {from_gate} has no place left; a place at {gate} is held until "
+        "{held_until}: {yard}, {starts_at}. If the enterprise accepts it, the declaration names {gate}"
+    ),
+    "booking.offer_taken": N_(
+        "{plate}: the place at {gate} is booked: {yard}, {starts_at}; the declaration names {gate}"
+    ),
+    "booking.offer_lapsed": N_(
+        "{plate}: nobody accepted the place at {gate} in time; the booking is over and counts against nobody"
+    ),
     "booking.no_show": N_("{plate} was called up and did not come; that counts against the vehicle. You can appeal."),
     "booking.cancelled_in_time": N_("{plate}: the booking of {starts_at} was cancelled"),
     "booking.cancelled_late": N_("{plate}: the booking of {starts_at} was cancelled late; it counts. You can appeal."),
@@ -87,6 +101,10 @@ URGENT: Final = frozenset(
         "booking.gate_moved",
         "booking.released",
         "booking.released_closed",
+        "booking.gate_offered",
+        "booking.gate_offered_closed",
+        "booking.offer_taken",
+        "booking.offer_lapsed",
         "booking.no_show",
         "notice.begun",
         "prefilled.change",
@@ -145,7 +163,7 @@ class _Told(dict[str, str]):
             self["what"] = gettext(document.label)
         if "expires_on" in self:
             self["expires_on"] = date.fromisoformat(self["expires_on"]).strftime("%d/%m/%Y")
-        for name in ("starts_at", "until"):
+        for name in ("starts_at", "until", "held_until"):
             if "T" in self.get(name, ""):
                 self[name] = show_moment(datetime.fromisoformat(self[name]))
 

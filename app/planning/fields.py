@@ -139,7 +139,15 @@ STUDY_FIELDS: Final = {
 }
 WORLD_FIELDS: Final = fields_of(World, {"perishable_share": N_("Share of perishable goods")})
 VARIANT_NAME: Final = fields_of(Variant, {"name": N_("Name of the variant")}, name={"required": True})["name"]
-YARD_FIELD: Final = fields_of(YardChange, {"capacity_veh": N_("Places for trucks")})["capacity_veh"]
+YARD_FIELDS: Final = fields_of(
+    YardChange,
+    {
+        "capacity_veh": N_("Places for trucks"),
+        "from_h": N_("From hour after the start"),
+        "to_h": N_("Until hour after the start"),
+    },
+    from_h={"placeholder": "0"},
+)
 
 CHOICES: Final = {
     "goods": {"perishable": N_("Perishable goods"), "other": N_("Other goods")},
@@ -156,7 +164,7 @@ STUDY_FORM: Final = RecordForm(
         **GATE_FIELDS,
         **STUDY_FIELDS,
         **WORLD_FIELDS,
-        "capacity_veh": YARD_FIELD,
+        "capacity_veh": YARD_FIELDS["capacity_veh"],
     },
     rules=(
         Rule(

@@ -10,10 +10,10 @@ import uuid
 from app.forecasting.stay_learning import settings_now
 from app.ops import logs
 from app.planning.scenarios import NICENESS, publish_progress
+from app.planning.service import places_of
 from app.platform import outbox
 from app.platform.runtime import Runtime
 from app.settings import get_settings
-from capacity import store as capacity_store
 from geo.errors import CuaKhauError
 from routing import store as routing_store
 from routing.scenario import parse_scenario, run_scenario
@@ -55,7 +55,7 @@ def work(runtime: Runtime, run_id: uuid.UUID) -> None:
         row = routing_store.get_scenario_run(session, run_id)
         inputs, seed = row.inputs, row.seed
         settings = settings_now(session, runtime.clock.now())
-        capacities = {yard.yard_id: float(yard.capacity_veh) for yard in capacity_store.list_yards(session)}
+        places = places_of(session, parse_scenario(inputs["scenario"]), runtime.clock.now())
     reporter = Reporter(runtime, run_id)
     result, error = None, None
     try:
@@ -65,7 +65,7 @@ def work(runtime: Runtime, run_id: uuid.UUID) -> None:
             seed=seed,
             runs=int(inputs["runs"]),
             settings=settings,
-            yard_capacity_veh=capacities,
+            yard_places=places,
             progress=reporter.progress,
             cancelled=reporter.cancelled,
             threads=1,

@@ -8,17 +8,18 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from app.forecasting.places_ahead import places_ahead
 from app.forecasting.state import assemble
 from app.forecasting.state_readings import HORIZON
 from app.forecasting.stay_learning import settings_now
 from app.planning.scenarios import PLANNERS
 from app.platform.outbox import publish_event
 from app.platform.permissions import Principal
-from capacity import store as capacity_store
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError
 from routing import store as routing_store
+from routing.gates import day_seconds
 from routing.graph import build_network
 from routing.scenario import Scenario, parse_scenario, study_inputs
 from routing.scenario_additions import extend
@@ -27,6 +28,7 @@ from routing.scenario_now import read_state, state_record
 from routing.scenario_records import RunInputs, StateRecord
 from routing.study import StudyInputs
 from routing.tables import ScenarioRunRow
+from routing.yard_places import YardPlaces
 
 MAX_QUEUED = 10
 """Scenario runs one planner may have waiting."""
@@ -87,14 +89,25 @@ def queue_scenario(
 def inputs_of(session: Session, corridor: Corridor, row: ScenarioRunRow, now: datetime) -> StudyInputs:
     """What the runs of a stored scenario depend on: its own inputs, and how gates and yards are now."""
     settings = settings_now(session, now)
+    scenario = parse_scenario(row.inputs["scenario"])
     return study_inputs(
         corridor,
-        parse_scenario(row.inputs["scenario"]),
+        scenario,
         seed=row.seed,
         settings=settings,
-        yard_capacity_veh={yard.yard_id: float(yard.capacity_veh) for yard in capacity_store.list_yards(session)},
+        yard_places=places_of(session, scenario, now),
         state=read_state(row.inputs["state"], settings) if "state" in row.inputs else None,
     )
+
+
+def places_of(session: Session, scenario: Scenario, now: datetime) -> YardPlaces:
+    """The places that yards are set to have today, from when a scenario starts, with the hours of their zones.
+
+    What is closed now is not part of a day that is described; one that begins now has its own places in its state.
+    """
+    midnight = now.astimezone(LOCAL_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+    start = midnight + timedelta(seconds=day_seconds(scenario.start))
+    return places_ahead(session, start, timedelta(hours=scenario.horizon_h), closures_hold=False)
 
 
 def cancel_scenario(session: Session, run_id: uuid.UUID, now: datetime) -> ScenarioRunRow:

@@ -126,6 +126,15 @@ def add_shipped(session: Session, now: datetime) -> None:
     store.insert_shipped(session, rows)
 
 
+def has_procedure(session: Session, key: Key, now: datetime) -> bool:
+    """Whether one is in force for a gate, direction and regime."""
+    try:
+        get_current(session, key, now)
+    except ConflictError:
+        return False
+    return True
+
+
 def get_current(session: Session, key: Key, now: datetime) -> ProcedureRow:
     """The procedure in force for a gate, direction and regime: the gate's own, else the one for every gate.
 

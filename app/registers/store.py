@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Final, cast
 
 from sqlalchemy import ColumnElement, Integer, and_, column, false, func, or_, select, text, values
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -179,8 +180,9 @@ def find_contacts(session: Session, wanted: Collection[Reaching]) -> dict[Reachi
         column("organisation_id", Integer),
         name="asked",
     ).data([(n, each.vehicle_id, each.account_id, each.organisation_id) for n, each in enumerate(numbered)])
-    enterprise = func.coalesce(asked.c.organisation_id, holder_of(Vehicle.vehicle_id))
-    is_driver = RegisteredDriver.account_id == asked.c.account_id
+    # Where nobody has an account or an enterprise, PostgreSQL takes a column of nothing but NULL for text.
+    enterprise = func.coalesce(sql_cast(asked.c.organisation_id, Integer), holder_of(Vehicle.vehicle_id))
+    is_driver = RegisteredDriver.account_id == sql_cast(asked.c.account_id, Integer)
     rows = session.execute(
         select(asked.c.number, RegisteredDriver.phone, RegisteredDriver.language)
         .join(Vehicle, Vehicle.vehicle_id == asked.c.vehicle_id)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import true
+from sqlalchemy.orm import Session
 
 from app.gates.hazards import find_class
 from app.gates.service import profiles
@@ -30,7 +31,7 @@ from app.trips.place_need import hazards_of
 from app.trips.service import Trip
 from app.trips.timeline import TimelineEntry
 from geo.corridor import Corridor
-from geo.errors import RefusedError
+from geo.errors import InvalidInputError, RefusedError
 
 OF_THE_GATE: Final = frozenset({"collector", "equipment", "channel", "fee_due"})
 """Facts that were found at one gate and are found again at another."""
@@ -84,7 +85,8 @@ def move_trip(
         return
     standing.check_changes(action.session, trip, {change}, fields={change: "gate_id"})
     coming_at = action.now if change is Change.TAKE_OVER else max(action.now, trip.planned_arrival)
-    _check_taken(action, trip, gate_id, corridor, coming_at)
+    if refused := refusals_at(action.session, action.now, trip, gate_id, coming_at, corridor):
+        raise RefusedError(refused)
     before, left = trips.summary(trip), trip.gate_id
     trips.update_trip(action.session, trip_id, {"gate_id": gate_id, "arrived_at": None})
     TimelineEntry(trip_id, "gate_changed", {"before": left, "after": gate_id, **said}).write(action)
@@ -142,9 +144,18 @@ def restart(
     return version
 
 
-def _check_taken(action: ActionContext, trip: Trip, gate_id: str, corridor: Corridor, coming_at: datetime) -> None:
-    """That a gate takes the trip's regime and each class of its goods when it comes: by profile, and by no ban."""
-    profile = profiles(action.session, action.now, corridor)[gate_id]
+def refusals_at(
+    session: Session,
+    now: datetime,
+    trip: Trip,
+    gate_id: str,
+    coming_at: datetime,
+    corridor: Corridor | None = None,
+) -> list[InvalidInputError]:
+    """Why a gate does not take the trip's regime or a class of its goods when it comes, by profile or by ban; empty if
+    it does. `corridor` as of `app.gates.service.profiles`.
+    """
+    profile = profiles(session, now, corridor)[gate_id]
     named = trip.facts.get("goods_class")
     classes = sorted(str(each) for each in named) if isinstance(named, list) and named else [trip.goods_class]
     refused = list(profile.refusals(gate_id, trip.regime, {"goods_class": classes[0]}))
@@ -153,9 +164,7 @@ def _check_taken(action: ActionContext, trip: Trip, gate_id: str, corridor: Corr
     for hazard in sorted(hazards_of(trip.facts)):
         refused += profile.refusals(gate_id, None, {}, {"hazard_class": find_class(hazard)})
     bans = (profile.ban_refusal(gate_id, trip.regime, goods_class, coming_at) for goods_class in classes)
-    refused += [ban for ban in bans if ban is not None]
-    if refused:
-        raise RefusedError(refused)
+    return [*refused, *(ban for ban in bans if ban is not None)]
 
 
 def _tell_gates(action: ActionContext, trip: Trip, left: str) -> None:

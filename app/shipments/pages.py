@@ -14,6 +14,7 @@ from app.bookings.vocabulary import BookingState
 from app.gates.vocabulary import GoodsClass
 from app.notices import service as notices
 from app.notices.endpoints import NamingDep
+from app.notifications.reach import reached_of_bookings
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.procedures.return_reasons import ReturnReason
@@ -84,6 +85,7 @@ def show_trip(
         booking=find_of_trip(session, trip_id),
         booking_states=BookingState.by_name(),
         moved_booking=moved_in_words,
+        reached=reached_of_bookings(session, {trip_id}, clock.now()).get(trip_id),
         graph=sheet.graph,
         fee=sheet.part("fee"),
         moved=sheet.part("transshipment"),

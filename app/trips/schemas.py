@@ -164,9 +164,11 @@ class TripPage(BaseModel):
 
 
 class TripDetail(TripOut):
-    """A trip with its timeline, devices and parties; `vehicle_agreed`: its vehicle is open to the caller."""
+    """A trip with its timeline, devices and parties; `vehicle_agreed`: its vehicle is open to the caller;
+    `hazard_classes` of the dangerous goods on board."""
 
     timeline: list[TimelineOut]
     devices: list[DeviceOut]
     parties: list[PartOut]
     vehicle_agreed: bool
+    hazard_classes: list[str]

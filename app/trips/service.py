@@ -27,6 +27,7 @@ from app.trips import declaration as checks
 from app.trips.codes import new_code
 from app.trips.declaration import Declaration
 from app.trips.handing_on import hand_to_next
+from app.trips.place_need import hazards_of
 from app.trips.place_store import begin_places as begin_places
 from app.trips.place_store import end_places as end_places
 from app.trips.place_store import is_handled as is_handled
@@ -271,6 +272,7 @@ def get_trip(session: Session, principal: Principal, trip_id: int) -> TripDetail
         devices=[DeviceOut.model_validate(device) for device in devices],
         parties=[PartOut.model_validate(part) for part in parties.parties_of(session, trip_id)],
         vehicle_agreed=found.is_seen,
+        hazard_classes=sorted(hazards_of(found.trip.facts)),
     )
 
 

@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 from sqlalchemy.orm import Session
 
+from app.forecasting.places_ahead import places_ahead
 from app.measures.order_effects import look
 from app.trips.places import Places
 from app.yards.zone_schemas import BeforeAfter, MaybeBeforeAfter, PlayedClosure
 from capacity import store as capacity_store
-from capacity import zone_store
 from capacity.zones import Closure
 from geo.corridor import Corridor
 from routing.acts import MAX_COUNTED_S, Closed, Laboratory, Trial
@@ -26,23 +26,33 @@ MAX_WAIT_H: Final = MAX_COUNTED_S / 3600.0
 
 
 def play(session: Session, corridor: Corridor, closure: Closure, now: datetime) -> PlayedClosure | None:
-    """What becomes of queue and wait at the gate of a yard; `None` if nobody looks at the corridor now.
-
-    The engine knows a yard's places, not when they change: a closure is played as if it held all the time looked ahead.
-    """
+    """What becomes of queue and wait at the gate of a yard; `None` if nobody looks at the corridor now."""
     found = look(session, corridor, Places.of(corridor), now)
     if isinstance(found, str) or closure.yard_id not in found.laboratory.network.yard_ids:
         return None
     laboratory = found.laboratory
-    at = max(closure.since, now)
-    places = zone_store.places_ahead(session, at, 0.0, 1, beside=[closure])[closure.yard_id][0]
+    begin = laboratory.state.made_at
+    places = places_ahead(session, begin, timedelta(seconds=laboratory.horizon_s), beside=[closure])
     end = now + timedelta(seconds=laboratory.horizon_s)
-    is_whole = closure.since <= now and (closure.until is None or closure.until >= end)
     gate_id = capacity_store.get_yard(session, closure.yard_id).gate_id
-    return compare(laboratory, gate_id, Closed(closure.yard_id, places), is_whole=is_whole)
+    return compare(
+        laboratory,
+        gate_id,
+        Closed(closure.yard_id, places[closure.yard_id]),
+        is_whole=closure.since <= now and (closure.until is None or closure.until >= end),
+        begins_later=closure.since >= end,
+    )
 
 
-def compare(laboratory: Laboratory, gate_id: str, closed: Closed, *, is_whole: bool, runs: int = RUNS) -> PlayedClosure:
+def compare(
+    laboratory: Laboratory,
+    gate_id: str,
+    closed: Closed,
+    *,
+    is_whole: bool,
+    begins_later: bool = False,
+    runs: int = RUNS,
+) -> PlayedClosure:
     """Both worlds side by side, on the same random numbers."""
     trial = laboratory.run([(), (closed,)], runs)
     gate = trial.gate_ids.index(gate_id)
@@ -54,6 +64,7 @@ def compare(laboratory: Laboratory, gate_id: str, closed: Closed, *, is_whole: b
         runs=runs,
         horizon_h=laboratory.horizon_s / 3600.0,
         is_whole=is_whole,
+        begins_later=begins_later,
         longest_queue_veh=_rounded(queues),
         longest_wait_h=_waits(trial, gate),
         queue_h=_rounded(hours),

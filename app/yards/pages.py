@@ -15,6 +15,7 @@ from app.accounts.authorisation import allow
 from app.accounts.service import account_names
 from app.bookings.service import NamedBooking, list_of_yard
 from app.bookings.vocabulary import BookingState
+from app.forecasting.places_ahead import places_ahead
 from app.forecasting.skill import Fallback, list_fallbacks
 from app.forecasting.skill_endpoints import wording_of
 from app.forecasting.stay_learning import find_estimate
@@ -41,6 +42,7 @@ from geo.corridor import Corridor
 from geo.errors import NotFoundError
 from ingest.plates import display_plate
 from routing.store import YardForecast, latest_yard_forecast
+from routing.yard_places import PlacesFrom
 
 router = APIRouter(include_in_schema=False)
 
@@ -178,7 +180,7 @@ def _board(session: Session, corridor: Corridor, state: YardState, now: datetime
         inside=[(truck, now - truck.entered_at) for truck in inside],
         expected=store.expected_trucks(session, state.yard_id, limit=30),
         bookings=list_of_yard(session, state.yard_id, today, today + timedelta(days=1)),
-        chart=draw(forecast, state) if forecast else None,
+        chart=draw(forecast, state, _places_ahead(session, forecast)) if forecast else None,
         contradictions=[
             (contradiction.code, CONTRADICTIONS[contradiction.code], _words(contradiction.values))
             for contradiction in state.contradictions
@@ -193,8 +195,15 @@ def _board(session: Session, corridor: Corridor, state: YardState, now: datetime
     )
 
 
-def draw(forecast: YardForecast, state: YardState) -> Chart:
-    """The forecast as the data of a fan chart, with the yard's capacity and what is inside now."""
+def _places_ahead(session: Session, forecast: YardForecast) -> Sequence[PlacesFrom]:
+    """The places that a yard has from when a forecast was made to its end."""
+    horizon_s = forecast.step_s * (forecast.occupancy_veh.shape[1] - 1)
+    found = places_ahead(session, forecast.made_at, timedelta(seconds=horizon_s))[forecast.yard_id]
+    return [each for each in found if each.from_s < horizon_s]
+
+
+def draw(forecast: YardForecast, state: YardState, places: Sequence[PlacesFrom]) -> Chart:
+    """The forecast as the data of a fan chart, with the places of the yard, closures ahead too, and what is inside."""
     low, middle, high = (forecast.occupancy_veh[forecast.quantiles.index(q)] for q in BAND)
     peak = int(middle.argmax())
     fan: JsonObject = {
@@ -202,7 +211,7 @@ def draw(forecast: YardForecast, state: YardState) -> Chart:
         "step_s": forecast.step_s,
         "quantiles": BAND,
         "fans": [{"values": [curve.round(1).tolist() for curve in (low, middle, high)]}],
-        "level": state.capacity_veh,
+        "level": [[each.from_s / 3600.0, each.places_veh] for each in places],
         "counted": state.inside_veh,
     }
     peak_at = forecast.made_at + timedelta(seconds=peak * forecast.step_s)

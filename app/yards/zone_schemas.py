@@ -115,8 +115,10 @@ class MaybeBeforeAfter(BaseModel):
 
 
 class PlayedClosure(BaseModel):
-    """The closure played through the traffic engine on the corridor now, in `runs` runs of the forecast's own worlds,
-    as if it held from now on for `horizon_h` (`is_whole`: it does).
+    """The closure played through the traffic engine on the corridor now from its start to its end, in `runs` runs of
+    the forecast's own worlds.
+
+    `is_whole`: it holds all of the `horizon_h` that is looked ahead; `begins_later`: not before that is over.
 
     At its gate, medians of the runs: the longest queue, the longest wait. `queue_h`, truck-hours in the queue on
     average; `more_h`, truck-hours more on the corridor, with the range of 8 in 10 runs.
@@ -125,6 +127,7 @@ class PlayedClosure(BaseModel):
     runs: int
     horizon_h: float
     is_whole: bool
+    begins_later: bool = False
     longest_queue_veh: BeforeAfter
     longest_wait_h: MaybeBeforeAfter
     queue_h: BeforeAfter

@@ -13,7 +13,8 @@
 //   digits     decimals shown (0)
 //   unit       shown after a value ("")
 //   now_h      hours after the start at which a dashed line says `words.now` (none)
-//   level      a value drawn dashed across, such as a yard's capacity, in the unit shown (none)
+//   level      a value drawn dashed across, such as a yard's capacity, in the unit shown; where it changes, its
+//              steps [[hours after the start, value], …] (none)
 //   counted    a value known for the start, drawn as a point, in the unit shown (none)
 //
 // `looks`: colours {ink, muted, line, surface, level, counted} and fans: {base: {line, band}, variant: {line, band}}.
@@ -123,7 +124,9 @@ export function fanOption(fan, looks, words) {
   const marks = [];
   if (fan.level != null) {
     const lineStyle = { color: looks.level, width: 1.5, type: [6, 5] };
-    marks.push({ ...plain, data: [[start, fan.level], [end, fan.level]], lineStyle });
+    const steps = Array.isArray(fan.level) ? fan.level : [[0, fan.level]];
+    const until = (i) => (i + 1 < steps.length ? start + steps[i + 1][0] : end);
+    marks.push({ ...plain, data: steps.flatMap(([h, value], i) => [[start + h, value], [until(i), value]]), lineStyle });
   }
   if (fan.counted != null) {
     const itemStyle = { color: looks.counted, borderColor: looks.surface, borderWidth: 2 };

@@ -159,6 +159,8 @@ def test_dangerous_goods_are_booked_and_planned_to_places_of_their_own_and_offic
     assert not Minute.of(desk.runtime).run().failed
     place = desk.enterprise.get("/api/v1/assignments", params={"trip_id": trip_id}).json()["items"][0]
     assert (place["zone_id"], place["place_kind"]) == ("dangerous", "dangerous")
+    police = desk.gate.sign_in("traffic_police")
+    assert police.get(f"/api/v1/trips/{trip_id}").json()["hazard_classes"] == ["3"]
     sheet = desk.gate.person("border_guard").get(f"/station/sheet/{trip_id}?at=barrier_1").text
     assert "UN 1203, class 3" in " ".join(sheet.split())
     assert "Flammable liquids" in sheet
@@ -172,7 +174,7 @@ def test_dangerous_goods_are_booked_and_planned_to_places_of_their_own_and_offic
         "parameters": {"gate_id": THERE, "reason": "shorter_wait"},
         "valid_to": desk.hour(2).isoformat(),
     }
-    diverted = desk.gate.sign_in("traffic_police").post("/api/v1/orders/preview", json=order)
+    diverted = police.post("/api/v1/orders/preview", json=order)
     assert (diverted.status_code, PLATE in diverted.json()["detail"]) == (422, True)
     body = declaration_body(desk.hour(5), plate="29C-900.01", lines=[petrol])
     refused = desk.enterprise.post("/api/v1/declarations", json={**body, "submit": True})

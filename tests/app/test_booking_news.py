@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from app.declarations.contacts import declared_telephones
+from app.declarations.tables import DeclarationRow
 from app.integrations.exchange import Exchanger
 from app.integrations.text_messages import OutboxTexts, text_messages
 from app.notifications import feed, reach
@@ -62,7 +64,7 @@ def send(desk: Desk, gateway: Exchanger | None = None, after_s: float = 0.0) -> 
     for _ in range(2):  # put down twice, sent once
         with desk.runtime.sessions.begin() as session:
             feed.follow(session, now)
-            reach.put_down(session, now, OutboxTexts(), channel="sms")
+            reach.put_down(session, now, OutboxTexts(), channel="sms", declared=declared_telephones)
     return reach.send_due(desk.runtime, now) + (0 if gateway is None else gateway.send_due())
 
 
@@ -94,6 +96,48 @@ def test_a_closed_page_hears_of_a_closed_yard_in_the_words_of_the_pages(
     assert send(desk, gateway, after_s=121) == 0
 
 
+def test_a_driver_without_account_hears_of_a_move_and_a_call_up_by_text_once_each(desk: Desk, tmp_path: Path) -> None:
+    trip_id = desk.trip()
+    booking_id = desk.book(trip_id, 3)
+    close_yard(desk)
+    file = tmp_path / "texts.jsonl"
+    texts = connect(desk.runtime, text_messages(), f"file://{file}")
+    assert send(desk, texts) == 1, "at once: nobody could look"
+    assert send(desk, texts, after_s=300) == 0
+    (moved,) = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    declared = desk.enterprise.get(f"/api/v1/declarations/{trip_id}").json()["data"]["driver_phone"]
+    assert moved["to"] == declared
+    assert "Ngập nước" in moved["text"]
+    page = desk.enterprise.get(f"/enterprise/trips/{trip_id}").text
+    assert 'data-testid="driver-reached"' in page
+    assert "text message sent" in page
+    assert "text message sent" in desk.enterprise.get("/bookings").text
+
+    desk.advance(6.0)  # the yard is open again
+    desk.minute()
+    assert desk.state(booking_id)["state"] == "called_up"
+    assert send(desk, texts) == 1
+    assert send(desk, texts, after_s=300) == 0
+    called = json.loads(file.read_text(encoding="utf-8").splitlines()[-1])
+    assert (called["to"], called["id"] != moved["id"]) == (declared, True)
+
+
+def test_who_has_no_telephone_is_shown_to_the_enterprise(desk: Desk, tmp_path: Path) -> None:
+    trip_id = desk.trip()
+    desk.book(trip_id, 3)
+    with desk.runtime.sessions.begin() as session:
+        row = session.scalars(select(DeclarationRow).where(DeclarationRow.trip_id == trip_id)).one()
+        row.data = {**row.data, "driver_phone": ""}
+    close_yard(desk)
+    texts = connect(desk.runtime, text_messages(), f"file://{tmp_path}/texts.jsonl")
+    assert send(desk, texts) == 0
+    desk.advance(0.1)
+    for page in (f"/enterprise/trips/{trip_id}", "/bookings"):
+        shown = desk.enterprise.get(page).text
+        assert "cannot be reached" in shown, page
+        assert "Neither the declaration nor the register has a telephone" in shown, page
+
+
 def test_what_was_read_behind_the_bell_is_not_sent(desk: Desk, push_service: PushService, tmp_path: Path) -> None:
     trip_id = desk.trip()
     desk.book(trip_id, 3)
@@ -111,6 +155,7 @@ def test_what_was_read_behind_the_bell_is_not_sent(desk: Desk, push_service: Pus
 def test_a_yard_closed_for_good_says_so_when_the_place_is_lost(desk: Desk) -> None:
     trip_id = desk.trip()
     desk.book(trip_id, 3)
+    desk.set_places(0, "bao-nguyen")  # and no other gate has a place
     body = {"until": desk.hour(24 * 7).isoformat(), "reason": "Sạt lở"}
     closed = desk.gate.person("yard_operator").post("/api/v1/yards/xuan-cuong/closures", json=body)
     assert closed.status_code == 201, closed.text

@@ -345,6 +345,7 @@ def test_a_gate_without_any_place_releases_and_nothing_counts(desk: Desk) -> Non
     trip_id = desk.trip()
     booking_id = desk.book(trip_id, 3)
     desk.set_places(0)
+    desk.set_places(0, "bao-nguyen")  # and no other gate has a place
     assert desk.minute().moved == 1
     assert desk.state(booking_id)["state"] == "released"
     desk.set_places(9)

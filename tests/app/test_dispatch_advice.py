@@ -19,6 +19,7 @@ from app.dispatch.advice_inputs import Advice, GateOutlook, Outlook, Truck, Yard
 from app.dispatch.advisories import next_hours
 from app.dispatch.policy import AdvicePolicy
 from app.dispatch.wording import MESSAGES, PERHAPS, render
+from app.gates.in_force import defaults_of
 from app.trips.places import Places
 from app.web.i18n import load_catalogues
 from geo.corridor import Corridor
@@ -190,6 +191,16 @@ def test_what_does_not_spoil_goes_where_the_wait_is_shorter(other_km: float, div
         assert draft["parameters"]["gate_id"] == "tan-thanh"
         assert (draft["selection"]["perishable"], draft["selection"]["limit_veh"]) == (False, 30)
         assert draft["selection"]["stretch"]["km_from"] == pytest.approx(4.045, abs=0.01)
+
+
+def test_dangerous_goods_are_not_sent_to_a_gate_that_does_not_take_them() -> None:
+    profile = defaults_of(Corridor.default())["tan-thanh"].model_copy(update={"hazards": ("9",)})
+    other = gate("tan-thanh", profile=profile)
+    for hazard, diverted in (("3", False), ("9", True)):
+        trucks = tuple(replace(truck, hazards=frozenset({hazard})) for truck in FAR)
+        advice = find(outlook(gate(tail=(1.0, 9.0)), other, trucks=trucks), "queue")
+        assert advice is not None
+        assert ("divert" in drafts(advice)) is diverted, hazard
 
 
 def test_nobody_is_sent_to_a_closed_gate() -> None:

@@ -216,6 +216,7 @@ def test_goods_go_through_the_message_as_they_were_declared(runtime: Runtime) ->
         lines=(
             Line("0810.90", "Thanh long tươi", "fresh_fruit", 18000.5, "kg", 19500.25, 18000.0, 900, "carton"),
             Line("0714.10", "Sắn lát", "", 12.0, "tonne", 12000.0, 12000.0, None, "bulk"),
+            Line("3814.00", "Dung môi", "", 400.0, "kg", 420.0, 400.0, 4, "carton", un_number="1263", hazard_class="3"),
         ),
     )
     trip = ExportedTrip(
@@ -229,7 +230,9 @@ def test_goods_go_through_the_message_as_they_were_declared(runtime: Runtime) ->
     assert [getattr(back, name) for name in same] == [getattr(form, name) for name in same]
     assert back.seal_numbers == "VN1, VN2, VN3"
     told = replace(form.lines[0], goods_class="", perishable=None, temperature_c=None)
-    assert back.lines == (told, form.lines[1])
+    assert back.lines == (told, *form.lines[1:])
+    assert [(line.un_number, line.hazard_class) for line in record.lines] == [("", ""), ("", ""), ("1263", "3")]
+    assert b"UNDGID>1263<" in codec.write(record)
 
 
 def test_the_neighbours_are_known(runtime: Runtime) -> None:

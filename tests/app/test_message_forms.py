@@ -154,7 +154,7 @@ SIGNS = st.sampled_from("桂粤挂港澳·鲜梨鮮ÁắđĐıİßſＡａ１㈱
 )
 TEXTS = st.text(SIGNS, max_size=12).map(tree.tidy)
 LENGTHS = {"country": 2, "destination": 2, "export_country": 2, "border_mode": 1, "type": 3, "size_type": 4}
-LENGTHS |= {"origin": 2, "postcode": 9, "current": 7, "previous": 7, "unit": 8}
+LENGTHS |= {"origin": 2, "postcode": 9, "current": 7, "previous": 7, "unit": 8, "un_number": 4, "hazard_class": 7}
 
 
 @st.composite

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.event import listen
 
+from app.declarations.contacts import declared_telephones
 from app.integrations.adapter import Outcome
 from app.integrations.circuit import OPEN_AFTER
 from app.integrations.exchange import Exchanger
@@ -75,7 +76,7 @@ def send(stage: Stage, gateway: Exchanger | None = None, after_s: float = 0.0) -
     now = stage.runtime.clock.now()
     for _ in range(2):  # put down twice, sent once
         with stage.runtime.sessions() as session:
-            reach.put_down(session, now, OutboxTexts(), channel="sms")
+            reach.put_down(session, now, OutboxTexts(), channel="sms", declared=declared_telephones)
             session.commit()
     pushed = reach.send_due(stage.runtime, now)
     return pushed + (0 if gateway is None else gateway.send_due())
@@ -284,7 +285,7 @@ def test_without_a_gateway_no_text_is_put_down(stage: Stage) -> None:
 def test_without_a_telephone_nobody_is_reached_and_the_police_see_it(stage: Stage, tmp_path: Path) -> None:
     order_id = stage.issue()
     send(stage, to_file(stage, tmp_path), after_s=121)
-    assert states(stage, order_id) == [("unreached", "The register has no telephone of the driver.")]
+    assert states(stage, order_id) == [("unreached", reach.NO_TELEPHONE)]
     assert stage.enterprise.get(f"/api/v1/orders/{order_id}/reach").status_code == 403
 
 

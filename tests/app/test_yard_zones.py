@@ -8,14 +8,19 @@ from datetime import timedelta
 import pytest
 
 from app.control.minute import Minute
+from app.forecasting.state import assemble
 from app.gates.service import seed_profiles
+from app.planning.service import places_of
 from app.platform.runtime import Runtime
 from app.yards import closure_trial
 from capacity import problem_archive, zone_store
 from capacity import store as capacity_store
+from routing.graph import build_network
+from routing.scenario import parse_scenario
 from tests.app.dispatching import add_organisation, trip_body
 
 URL = "/api/v1/yards/xuan-cuong"
+NOON = {"gates": {"huu-nghi": {"exports_veh_per_day": 100}}}
 
 
 @pytest.fixture
@@ -41,6 +46,23 @@ def test_a_sudden_closure_is_in_the_free_places_and_the_plan_at_once_and_can_be_
     assert ended.status_code == 200
     assert operator.get(URL).json()["free"] == 450
     assert operator.post(f"{URL}/closures/{made.json()['closure_id']}/end").status_code == 409
+
+
+def test_the_engine_gets_places_with_their_beginning_and_end(ready: Runtime, sign_in) -> None:
+    operator, now = sign_in("yard_operator", gate_id="huu-nghi"), ready.clock.now()
+    operator.put(f"{URL}/zones/main", json={"places_veh": 240})
+    operator.put(f"{URL}/zones/main", json={"places_veh": 170, "hours": "13:15-14:30"})
+    since, until = (now + timedelta(minutes=minutes) for minutes in (37, 91))
+    body = {"places_left_veh": 35, "since": since.isoformat(), "until": until.isoformat(), "reason": "Ngập"}
+    assert operator.post(f"{URL}/closures", json=body).status_code == 201
+    with ready.sessions() as session:
+        state = assemble(session, ready.corridor, build_network(ready.corridor), (), now).state
+        described = places_of(session, parse_scenario({"name": "day", "start": "13:00", "world": NOON}), now)
+    steps = [(each.from_s / 60.0, each.places_veh) for each in state.yard_changes["xuan-cuong"]]
+    assert steps[:4] == [(37.0, 35.0), (91.0, 240.0), (195.0, 170.0), (270.0, 240.0)]  # it is ten in the morning
+    assert state.yard_changes["bao-nguyen"] == ()
+    shown = [(each.from_s / 60.0, each.places_veh) for each in described["xuan-cuong"]]
+    assert shown[:3] == [(0.0, 240.0), (15.0, 170.0), (90.0, 240.0)], "what is closed today is no part of a day drawn"
 
 
 def test_zones_have_effect_from_their_time(ready: Runtime, sign_in) -> None:
@@ -171,7 +193,12 @@ def test_a_closure_is_tried_before_it_is_made(ready: Runtime, sign_in) -> None:
     assert played["more_h_low"] <= played["more_h"] <= played["more_h_high"]
     assert played["queue_h"]["after"] >= played["queue_h"]["before"]
     soon_over = {**body, "until": (ready.clock.now() + timedelta(hours=1)).isoformat()}
-    assert operator.post(trial, json=soon_over).json()["played"]["is_whole"] is False
+    briefly = operator.post(trial, json=soon_over).json()["played"]
+    assert (briefly["is_whole"], briefly["begins_later"]) == (False, False)
+    assert briefly["more_h"] < played["more_h"], "trucks come when it is over"
+    tomorrow = {**body, "since": (ready.clock.now() + timedelta(hours=7)).isoformat()}
+    later = operator.post(trial, json=tomorrow).json()["played"]
+    assert (later["begins_later"], later["queue_h"]["after"]) == (True, later["queue_h"]["before"])
     elsewhere = found["moved_veh"] + found["unplaced_veh"]["after"]
     assert elsewhere == 6
     assert operator.get(URL).json()["free"] == 450  # nothing was made of it

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from capacity.vocabulary import ZoneKind
-from capacity.zones import Closure, PlacesChange, Zone, places_at
+from capacity.zones import Closure, PlacesChange, Zone, places_at, places_until
+from geo.opening_hours import OpeningHours
 
 NOON = datetime(2026, 1, 30, 5, 0, tzinfo=UTC)
 
@@ -45,6 +46,21 @@ def test_closures_take_places_while_they_hold() -> None:
     assert not of_zone.holds_at(hours(3))
     assert closure(1, 2, 0).is_planned
     assert not closure(0, 2, 0).is_planned
+
+
+def test_places_change_when_a_closure_begins_and_ends_and_with_the_hours_of_a_zone() -> None:
+    night = PlacesChange(NOON, 20, hours(1), hours=OpeningHours.parse("22:00–04:30"))
+    taken_back = PlacesChange(hours(2), 7, hours(1), undone_at=hours(1.5))
+    yard = Zone("xuan-cuong", "plain", ZoneKind.STANDARD, (*PLAIN.changes, night, taken_back))  # noon is local
+    closures = (closure(-3, 1.25, 90), closure(40, None, 0))
+    found = places_until(NOON, hours(30), whole_veh=450, zones=(yard,), closures=closures)
+    assert [((moment - NOON) / timedelta(hours=1), veh) for moment, veh in found] == [
+        (0.0, 90),
+        (1.25, 300),
+        (10.0, 20),
+        (16.5, 300),
+    ]
+    assert places_until(NOON, hours(30), whole_veh=450, zones=(), closures=()) == [(NOON, 450)]
 
 
 def test_a_closure_never_adds_places() -> None:

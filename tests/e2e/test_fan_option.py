@@ -85,6 +85,8 @@ def test_capacity_count_and_now_have_their_marks(page: Page) -> None:
     *_, median, level, counted = found["series"]
     assert median["now"] == 23
     assert level["data"] == [[22.5, 10], [23.5, 10]]
+    steps = option(page, fans=[{"values": [[0, 0]] * 3}], level=[[0, 450], [0.25, 40]])["series"][-1]
+    assert steps["data"] == [[22.5, 450], [22.75, 450], [22.75, 40], [23.5, 40]]
     assert counted["data"] == [[22.5, 4]]
 
 

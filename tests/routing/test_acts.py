@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from geo.corridor import Corridor
+from geo.errors import InvalidInputError
 from routing.acts import Banned, Closed, Diverted, Held, Laboratory, Released, Worked
 from routing.demand import CorridorState
 from routing.forecast import forecast
 from routing.gates import Server, ServiceTime, StayFactors, assumed_settings
 from routing.graph import build_network
+from routing.yard_places import PlacesFrom
 
 CORRIDOR = Corridor.default()
 NETWORK = build_network(CORRIDOR)
@@ -179,12 +181,64 @@ def test_held_trucks_go_when_they_are_released(laboratory: Laboratory) -> None:
     assert first[1] == pytest.approx(way_s, rel=0.5)
 
 
+def closed(*places: tuple[float, float], yard_id: str = "xuan-cuong") -> Closed:
+    return Closed(yard_id, tuple(PlacesFrom(hours * 3600.0, veh) for hours, veh in places))
+
+
 def test_a_closed_yard_sends_the_queue_back_and_one_with_its_places_changes_nothing(laboratory: Laboratory) -> None:
-    (yard_id,) = (yard for yard in NETWORK.yard_ids if yard == "xuan-cuong")
-    trial = laboratory.run([(), (Closed(yard_id, 350),), (Closed(yard_id, 0),)], RUNS)
+    trial = laboratory.run([(), (closed((0, 350)),), (closed((0, 0)),)], RUNS)
     assert np.array_equal(trial.queue_veh[:, 0], trial.queue_veh[:, 1])
-    queue, closed = (np.median(trial.queue_veh[:, world, HUU_NGHI], axis=0).max() for world in (0, 2))
-    assert closed > queue
+    queue, without = (np.median(trial.queue_veh[:, world, HUU_NGHI], axis=0).max() for world in (0, 2))
+    assert without > queue
     assert (trial.hours[:, 2] > trial.hours[:, 0]).all()
     with pytest.raises(KeyError):
-        laboratory.run([(Closed("nowhere", 1),)], 1)
+        laboratory.run([(closed((0, 1), yard_id="nowhere"),)], 1)
+
+
+ALONE = replace(state_at(), yard_capacity_veh=np.array([60.0 if y == "xuan-cuong" else 0.0 for y in NETWORK.yard_ids]))
+"""The gate has this yard alone, and more trucks than it holds."""
+
+
+def test_a_yard_closes_and_opens_in_the_course_of_a_run() -> None:
+    laboratory = Laboratory(NETWORK, ALONE, seed=7)
+    yard = NETWORK.yard_ids.index("xuan-cuong")
+    for_an_hour = closed((0, 60), (1.5, 20), (3, 80))
+    acts = [(), (for_an_hour,), (closed((0, 60), (1.5, 20)),), (closed((0, 60), (1.5, 60)),)]
+    trial = laboratory.run(acts, RUNS)
+    base, hour, to_the_end, same = (trial.occupancy_veh[:, world, yard] for world in range(4))
+    assert np.array_equal(base, same)
+    shuts, opens = round(1.5 * 3600 / trial.step_s), round(3 * 3600 / trial.step_s)
+    before = trial.queue_veh[:, :, :, :shuts]
+    assert np.array_equal(before[:, 0], before[:, 1])
+    emptying = hour[:, shuts:opens]
+    full = emptying[:, 1:] <= 20.0
+    assert ((np.diff(emptying) <= 0.0) | full).all(), "nobody comes in while more are inside than there are places"
+    assert full.any()
+    assert not full.all()
+    assert np.array_equal(hour[:, :opens], to_the_end[:, :opens])
+    assert (hour[:, shuts - 1] > 45.0).all()
+    assert (hour[:, opens + 6] > emptying[:, -1]).all(), "those who waited at the entrance come in"
+    assert 60.0 < hour.max() <= 80.0
+    assert (to_the_end[:, opens + 12 :] <= np.maximum(20.0, to_the_end[:, opens, None])).all()
+    none, some, most = trial.queue_hours[:, :3, HUU_NGHI].mean(axis=0)
+    assert none < some < most
+
+
+def test_places_that_the_state_knows_to_change_are_those_of_a_closure_that_is_tried() -> None:
+    steps = closed((0, 60), (0.75, 0), (2.25, 45))
+    known = replace(ALONE, yard_changes={"xuan-cuong": steps.places[1:]})
+    made = Laboratory(NETWORK, known, seed=7).run([()], 4)
+    tried = Laboratory(NETWORK, ALONE, seed=7).run([(steps,)], 4)
+    for name in ("queue_veh", "wait_s", "occupancy_veh", "hours"):
+        assert np.array_equal(getattr(made, name), getattr(tried, name)), name
+    back = Laboratory(NETWORK, known, seed=7).run([(closed((0, 60)),)], 4)
+    never = Laboratory(NETWORK, ALONE, seed=7).run([()], 4)
+    assert np.array_equal(back.queue_veh, never.queue_veh)
+
+
+def test_places_that_cannot_be_are_refused() -> None:
+    for places, message in ((closed((0, 60), (1, -3)), "cannot hold -3"), (closed((-1, -2)), "cannot hold -2")):
+        with pytest.raises(InvalidInputError, match=message):
+            Laboratory(NETWORK, replace(ALONE, yard_changes={"xuan-cuong": places.places}), seed=1)
+    with pytest.raises(InvalidInputError, match="no yard nowhere"):
+        Laboratory(NETWORK, replace(ALONE, yard_changes={"nowhere": (PlacesFrom(0.0, 1.0),)}), seed=1)

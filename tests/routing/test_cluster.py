@@ -154,7 +154,7 @@ def test_a_worker_of_another_version_refuses(corridor: Corridor) -> None:
         SCENARIO,
         seed=1,
         settings=tuple(assumed_settings(corridor)),
-        yard_capacity_veh={},
+        yard_places={},
         code_version="older",
     )
     with pytest.raises(ConflictError, match="older"):

@@ -18,10 +18,21 @@ from routing.graph import build_network
 from routing.measure import measure_queues
 from routing.pace import GatePace
 from routing.runs import as_seen, complete_settings
-from routing.scenario import Change, DemandChange, GateChange, Hold, Scenario, ScenarioResult, World, run_scenario
+from routing.scenario import (
+    Change,
+    DemandChange,
+    GateChange,
+    Hold,
+    Scenario,
+    ScenarioResult,
+    World,
+    YardChange,
+    run_scenario,
+)
 from routing.scenario_now import PresentTrucks, read_state, state_record
 from routing.scenario_worlds import demand_factor
 from routing.study import StudyInputs
+from routing.yard_places import PlacesFrom
 
 CORRIDOR = Corridor.default()
 NETWORK = build_network(CORRIDOR)
@@ -64,6 +75,32 @@ def test_a_state_survives_being_written_down(state: CorridorState) -> None:
         assert np.array_equal(getattr(back, name), value, equal_nan=name == "speed_mps"), name
         if isinstance(value, np.ndarray):
             assert getattr(back, name).dtype == value.dtype, name
+
+
+def test_places_that_will_change_survive_being_written_down(state: CorridorState) -> None:
+    known = replace(state, yard_changes={"xuan-cuong": (PlacesFrom(1800.0, 12.0), PlacesFrom(5400.0, 350.0))})
+    back = read_state(json.loads(json.dumps(state_record(known))), SETTINGS)
+    assert back.yard_changes == known.yard_changes
+    assert back.yard_changes["xuan-cuong"][0].from_s == 1800.0
+
+
+def test_a_base_that_begins_now_has_the_places_of_its_state_and_a_variant_its_own_for_its_hours(
+    state: CorridorState,
+) -> None:
+    crowded = replace(state, yard_capacity_veh=np.where(np.array(NETWORK.yard_ids) == "xuan-cuong", 45.0, 0.0))
+    lost = Change(yards={"xuan-cuong": YardChange(capacity_veh=5, from_h=1, to_h=2)})
+    made = replace(crowded, yard_changes={"xuan-cuong": (PlacesFrom(3600.0, 5.0), PlacesFrom(7200.0, 45.0))})
+    found, known = run(crowded, lost), run(made)
+    assert np.array_equal(found.queue_veh[1], known.queue_veh[0])
+    assert np.array_equal(found.occupancy_veh[1], known.occupancy_veh[0])
+    steps = round(3600 / found.step_s)
+    assert np.array_equal(found.queue_veh[0, :, :, :steps], found.queue_veh[1, :, :, :steps])
+    queued = found.totals["waiting_truck_hours"].mean(axis=1)
+    assert queued[1] > queued[0]
+    to_the_end = run(crowded, Change(yards={"xuan-cuong": YardChange(capacity_veh=5, from_h=1)}))
+    assert to_the_end.totals["waiting_truck_hours"].mean(axis=1)[1] > queued[1]
+    with pytest.raises(ValueError, match="before it begins"):
+        YardChange(capacity_veh=5, from_h=3, to_h=2)
 
 
 def test_the_base_is_the_live_forecast(state: CorridorState) -> None:

@@ -10,7 +10,7 @@ const DAY_MS = 24 * 3600_000;
 class TruckMore extends LitElement {
   static properties = {
     truck: { attribute: false }, trip: { attribute: false }, console: { attribute: false },
-    outlook: { state: true }, telephone: { state: true }, hasTrail: { state: true }, busy: { state: true },
+    outlook: { state: true }, booking: { state: true }, telephone: { state: true }, hasTrail: { state: true }, busy: { state: true },
   };
 
   createRenderRoot() {
@@ -20,15 +20,23 @@ class TruckMore extends LitElement {
   willUpdate(changed) {
     if (!changed.has("truck") || changed.get("truck")?.vehicle_id === this.truck.vehicle_id) return;
     this.outlook = null;
+    this.booking = null;
     this.telephone = null;
     this.hasTrail = false;
     this.loadOutlook(this.truck.trip_id);
+    this.loadBooking(this.truck.trip_id);
   }
 
   async loadOutlook(tripId) {
     if (!tripId) return;
     const { items } = await api("GET", `/api/v1/outlooks?trip_id=${tripId}`).catch(() => ({ items: [] })); // the card stands without it
     if (this.truck.trip_id === tripId) this.outlook = items[0] ?? null;
+  }
+
+  async loadBooking(tripId) {
+    if (!tripId) return;
+    const { items } = await api("GET", `/api/v1/bookings?trip_id=${tripId}`).catch(() => ({ items: [] })); // the card stands without it
+    if (this.truck.trip_id === tripId) this.booking = items.find((each) => each.is_shown) ?? null;
   }
 
   async call() {
@@ -81,11 +89,18 @@ class TruckMore extends LitElement {
         ${arrive?.[1] ? html`<dt>${t("Arrival at the queue")}</dt><dd data-testid="truck-arrival">${formatClock(arrive[1])}</dd>` : nothing}
         ${wait?.[1] != null ? html`<dt>${t("Expected wait")}</dt><dd>${formatDuration(wait[1])}</dd>` : nothing}
         ${yard ? html`<dt>${t("Place in a yard")}</dt><dd data-testid="truck-yard">${yard.yard_id ? html`${this.console.nameOfSite(yard.yard_id)} · ${formatClock(yard.place_free_at)}<br>` : nothing}<span class="ck-muted">${yard.reason}</span></dd>` : nothing}
+        ${this.renderBooking()}
       </dl>
       <p class="ck-truck-acts">
         <button type="button" class="btn btn-sm btn-primary ck-act" data-testid="truck-order" @click=${this.order}><i class="ti ti-send" aria-hidden="true"></i> ${t("Order to this truck")}</button>
         <button type="button" class="btn btn-sm" data-testid="truck-trail" aria-pressed=${String(Boolean(this.hasTrail))} ?disabled=${this.busy} @click=${this.toggleTrail}>
           <i class="ti ti-route" aria-hidden="true"></i> ${t("Trail of 24 h")}</button></p>`;
+  }
+
+  renderBooking() {
+    const { booking } = this;
+    if (!booking) return nothing;
+    return html`<dt>${t("Booking")}</dt><dd data-testid="truck-booking"><strong>${booking.state_text}</strong><br>${booking.yard_id ? `${this.console.nameOfSite(booking.yard_id)} · ` : ""}${formatClock(booking.starts_at)}–${formatClock(booking.until)}${booking.text ? html`<br><span class="ck-muted">${booking.text}</span>` : nothing}</dd>`;
   }
 
   renderTelephone() {

@@ -74,6 +74,8 @@ class GoodsLine:
     description: str = ""
     hs_code: str = ""
     tariff_code: str = ""
+    un_number: str = ""
+    hazard_class: str = ""
     gross_weight_kg: Decimal | None = None
     net_weight_kg: Decimal | None = None
     quantity: Decimal | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0105"
-down_revision = "0100"
+down_revision = "0101"
 branch_labels = None
 depends_on = None
 

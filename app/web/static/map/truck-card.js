@@ -23,7 +23,8 @@ export function renderTruckCard(map, truck) {
       <dt>${t("Speed")}</dt><dd>${truck.speed_mps == null ? "–" : `${formatNumber(truck.speed_mps * 3.6)} km/h`}</dd>
       <dt>${t("Gate")}</dt><dd>${truck.gate ? map.siteName(truck.gate) : "–"}</dd>
       <dt>${t("Goods")}</dt><dd>${trip?.goods || truck.goods_class || "–"}${truck.perishable ? html` <span
-        class="badge bg-orange-lt"><i class="ti ti-snowflake" aria-hidden="true"></i> ${t("perishable")}</span>` : nothing}</dd>
+        class="badge bg-orange-lt"><i class="ti ti-snowflake" aria-hidden="true"></i> ${t("perishable")}</span>` : nothing}${trip?.hazard_classes?.length ? html`<br><span class="ck-severity-alarm" data-testid="truck-hazard"><i
+        class="ti ti-alert-triangle" aria-hidden="true"></i> ${t("Dangerous goods, class {classes}", { classes: trip.hazard_classes.join(", ") })}</span>` : nothing}</dd>
       <dt>${t("Last fix")}</dt><dd>${age < 86400 ? t("{age} ago", { age: age < 60 ? `${Math.round(age)} s` : formatDuration(age) }) : formatDayClock(truck.time)}</dd>
       ${truck.trip_id ? html`<dt>${t("Trip")}</dt><dd data-testid="truck-trip">${map.tripHref
         ? html`<a href=${map.tripHref.replace("{trip_id}", truck.trip_id)}>${code}</a>` : code}${trip ? html`<br><small>${trip.organisation}</small>` : nothing}</dd>` : nothing}
