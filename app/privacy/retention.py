@@ -42,6 +42,9 @@ class RetentionRule:
 _CUSTOMS = N_("customs dossiers, five years")
 _ACCOUNTING = N_("accounting documents, ten years")
 _WORK = N_("work of the day and complaints about it")
+_EXCHANGE = N_(
+    "work of the day and complaints about it; text messages to drivers for a week, unless settings name other days"
+)
 _MOVEMENTS = N_("movements of trucks, for complaints and learning")
 _PLATFORM = N_("what the platform needs to run")
 _EVIDENCE = N_("evidence of who did what")
@@ -187,7 +190,8 @@ _RULES: Final = (
     ),
     *_about(
         N_("Exchange with neighbouring systems"),
-        *_by("app.integrations.service", 90, _WORK, "app.neighbour_outbox", "app.neighbour_inbox"),
+        *_by("app.integrations.service", 90, _EXCHANGE, "app.neighbour_outbox"),
+        *_by("app.integrations.service", 90, _WORK, "app.neighbour_inbox"),
         *_kept(RetentionBasis.STATE, _PLATFORM, "app.neighbour"),
         *_with("app.trip", _CUSTOMS, "app.trip_customs", "app.neighbour_difference"),
         _aged("app.customs_declaration", "as_of", CUSTOMS_DAYS, _CUSTOMS),

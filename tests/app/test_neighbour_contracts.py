@@ -41,6 +41,7 @@ from app.integrations.simulators.server import Simulator
 from app.integrations.simulators.storage import Storage
 from app.integrations.tables import InMessageRow
 from app.notifications.webhooks import sign
+from app.platform.json import JsonObject
 from app.platform.runtime import Runtime
 from geo.clock import SystemClock
 
@@ -58,6 +59,12 @@ QUESTIONS: dict[str, Callable[[str], Body]] = {
     "single-window": lambda about: DayQuery(day=date.fromisoformat(about)),
     "nanning": lambda about: DayQuery(day=date.fromisoformat(about)),
 }
+TOLD: dict[str, JsonObject] = {
+    "bank": {"account_number": "0011001234567", "amount_vnd": 50_000, "content": "AAAA-AAAA-0001", "payer": "Minh An"},
+    "seals": {"event": "locked", "plate": "29C-123.45", "lon": 106.7, "lat": 21.9},
+    "weather": {"headline": "Mưa lớn", "gates": ["huu-nghi"]},
+}
+"""What a simulator that is asked nothing is told to say."""
 PATIENCE_S = 60.0
 PUSH_SECRET = "whsec_" + base64.b64encode(b"a secret of a neighbour!").decode()
 
@@ -190,18 +197,23 @@ def test_a_body_that_is_none_is_refused(contract: Contract) -> None:
     assert 400 <= status < 500
 
 
-@pytest.mark.parametrize("name", sorted(QUESTIONS))
+@pytest.mark.parametrize("name", sorted({**QUESTIONS, **TOLD}))
 def test_what_it_pushes_comes_in_as_what_is_fetched_does(
     runtime: Runtime, application: FastAPI, client: TestClient, name: str
 ) -> None:
     neighbour = make_neighbours(make_sheets()).get(name)
     application.state.neighbour_secrets = {name: SecretStr(PUSH_SECRET)}
     script, path = SIMULATED[name](5), f"/neighbours/{name}/messages"
-    question = Contract(neighbour, None, "").question()  # type: ignore[arg-type]
     storage = Storage(runtime.settings.data_dir / f"{name}.sqlite")
     with storage.transaction():
-        pushed = [each.message for each in script.answer(storage, question, runtime.clock, random.Random(5))]
+        if name in TOLD:
+            said = script.keep(storage, "1", TOLD[name], runtime.clock)
+        else:
+            question = Contract(neighbour, None, "").question()  # type: ignore[arg-type]
+            said = script.answer(storage, question, runtime.clock, random.Random(5))
     storage.close()
+    pushed = [each.message for each in said]
+    assert all(read_body(neighbour.model_of(each.kind), each.body) for each in pushed)
     body = neighbour.codec.encode_all(pushed)
 
     def push(secret: str, *, sent_at: datetime | None = None, content: bytes = body) -> httpx.Response:
