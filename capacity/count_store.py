@@ -114,8 +114,8 @@ def find_occupancy(session: Session, yard_id: str, now: datetime) -> Occupancy |
         ),
         {"yard_id": yard_id, "since": now - REMEMBERED, "now": now},
     ).all()
-    exits = sum(row.kind == "leave" for row in rows)
-    if exits < MIN_EXITS:
+    exits = [float(row.age_s) for row in rows if row.kind == "leave"]
+    if len(exits) < MIN_EXITS:
         return None
     entries = [row for row in rows if row.kind == "enter"]
     return estimate(
@@ -123,7 +123,7 @@ def find_occupancy(session: Session, yard_id: str, now: datetime) -> Occupancy |
             open_age_s=np.array([float(row.age_s) for row in entries if not row.is_matched]),
             stay_s=np.array([float(row.stay_s) for row in entries if row.is_matched]),
             entry_age_s=np.array([float(row.age_s) for row in entries]),
-            exits=exits,
+            exit_age_s=np.array(exits),
             unmatched_exits=sum(row.is_unmatched for row in rows),
         )
     )

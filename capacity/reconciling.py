@@ -12,8 +12,9 @@ there. By Bayes' rule it is still inside with probability
 
 Of the trucks that came in, a share `m` was not read at all; they stay as long as the others, so that there are
 `m / (1 − m)` of them for each that was read and is still inside. `m` follows from exits without an entry, less those
-that misread plates make. The variance is that of independent trucks: Σ p (1 − p), and that of the unseen as of a
-Poisson number (D. R. Cox, *Renewal Theory*, 1962, section 7).
+that misread plates make and those of trucks that came in before the records begin: who left `b` after that came in
+before it with probability `S(b)`. The variance is that of independent trucks, Σ p (1 − p), that of the unseen as of a
+Poisson number (D. R. Cox, *Renewal Theory*, 1962, section 7), and that of `m` as of a share of so many exits.
 """
 
 from __future__ import annotations
@@ -44,22 +45,22 @@ class Reads:
     """What the reads of a yard tell, at a moment: all times in s before it.
 
     `open_age_s`, of each truck on the list, since it was seen coming in; `stay_s`, of stays whose both ends were seen
-    lately; `exits` and `unmatched_exits`, of which no entry was seen, in the same time; `entry_age_s`, of all entries
-    in the time that is remembered, matched or not.
+    lately; `exit_age_s`, of all exits in the time that is remembered, `unmatched_exits` of them without an entry in it;
+    `entry_age_s`, of all entries in that time, matched or not.
     """
 
     open_age_s: Floats
     stay_s: Floats
     entry_age_s: Floats
-    exits: int
+    exit_age_s: Floats
     unmatched_exits: int
     false_share: float = 0.02
     """Share of reads with a wrong plate; each makes an exit without an entry, at either end."""
 
     @property
     def records_s(self) -> float:
-        """How far back entries are known."""
-        return float(np.max(self.entry_age_s, initial=0.0))
+        """How far back the records go."""
+        return float(max(np.max(self.entry_age_s, initial=0.0), np.max(self.exit_age_s, initial=0.0)))
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,10 @@ def estimate(reads: Reads) -> Occupancy:
     longer = longer_share(reads.stay_s, reads.open_age_s, records_s=reads.records_s)
     unmatched = _unmatched_exits(reads)
     share = longer / np.maximum(longer + unmatched * (1.0 - longer), 1e-12)
-    # Who leaves soon after the records began came in before them, and was not missed.
-    known = min(reads.records_s / MIN_RECORDS_S, 1.0)
-    exits_without = known * reads.unmatched_exits + ASSUMED_MISSED * MIN_MATCHES
-    missed = exits_without / (known * reads.exits + MIN_MATCHES) - 2.0 * reads.false_share
-    missed = float(np.clip(missed, 0.0, 0.5))
     listed = float(share.sum())
+    missed, missed_spread = _missed_entries(reads)
     unseen = listed * missed / (1.0 - missed)
-    variance = float((share * (1.0 - share)).sum()) + unseen
+    variance = float((share * (1.0 - share)).sum()) + unseen + (listed * missed_spread / (1.0 - missed) ** 2) ** 2
     return Occupancy(listed + unseen, float(np.sqrt(variance)), unseen, missed, np.asarray(share, np.float64))
 
 
@@ -119,3 +116,14 @@ def _unmatched_exits(reads: Reads) -> float:
     )
     assumed = ASSUMED_MISSED * MIN_MATCHES
     return float((open_is_old.sum() + assumed) / (is_old.sum() + MIN_MATCHES))
+
+
+def _missed_entries(reads: Reads) -> tuple[float, float]:
+    """Share of the entries that were not read, and its standard deviation."""
+    left_after_s = reads.records_s - reads.exit_age_s
+    came_before = longer_share(reads.stay_s, left_after_s, records_s=reads.records_s)
+    known = float((1.0 - came_before).sum()) + MIN_MATCHES
+    without = max(0.0, reads.unmatched_exits - float(came_before.sum())) + ASSUMED_MISSED * MIN_MATCHES
+    share = min(without / known, 1.0)
+    missed = float(np.clip(share - 2.0 * reads.false_share, 0.0, 0.5))
+    return missed, float(np.sqrt(share * (1.0 - share) / known))

@@ -41,21 +41,22 @@ def play_month(seed: int, *, missed: float = 0.05, false: float = 0.02, days: in
     matched = read_in & read_out & ~wrong_in & ~wrong_out
     seen_enter = enter[read_in]
     seen_leave = np.where(matched, leave, np.inf)[read_in]
-    exit_read = np.sort(leave[read_out])
-    exit_unmatched = np.sort(leave[read_out & ~matched])
+    seen_exit = leave[read_out]
+    entry_of_exit = np.where(matched, enter, -np.inf)[read_out]
     errors, list_errors, covered = [], [], []
     for now in np.arange(2 * DAY_S, days * DAY_S, 3600.0):
         since = now - REMEMBERED_S
         here = (seen_enter <= now) & (seen_enter > since)
         is_open = here & (seen_leave > now)
         done = here & (seen_leave <= now)
+        gone = (seen_exit > since) & (seen_exit <= now)
         found = estimate(
             Reads(
                 open_age_s=now - seen_enter[is_open],
                 stay_s=(seen_leave - seen_enter)[done],
                 entry_age_s=now - seen_enter[here],
-                exits=int(((exit_read > since) & (exit_read <= now)).sum()),
-                unmatched_exits=int(((exit_unmatched > since) & (exit_unmatched <= now)).sum()),
+                exit_age_s=now - seen_exit[gone],
+                unmatched_exits=int((entry_of_exit[gone] <= since).sum()),
                 false_share=false,
             )
         )

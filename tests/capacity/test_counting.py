@@ -63,7 +63,7 @@ def test_who_came_long_ago_is_hardly_inside_and_who_came_now_is() -> None:
     stays = np.linspace(3600.0, 10 * 3600.0, 200)
     ages = np.array([600.0, 5 * 3600.0, 20 * 3600.0])
     entries = np.concatenate([ages, np.full(400, 30 * 3600.0)])
-    found = estimate(Reads(ages, stays, entries, exits=500, unmatched_exits=20))
+    found = estimate(Reads(ages, stays, entries, np.linspace(0.0, 20 * 3600.0, 500), unmatched_exits=20))
     assert found.inside_share[0] > 0.99
     assert found.inside_share[1] > 0.9
     assert found.inside_share[2] == 0.0
@@ -71,7 +71,7 @@ def test_who_came_long_ago_is_hardly_inside_and_who_came_now_is() -> None:
 
 def test_without_any_stay_seen_stays_are_assumed() -> None:
     assert longer_share(np.empty(0), np.array([0.0, 5 * 3600.0])).tolist() == pytest.approx([1.0, np.exp(-1.0)])
-    nothing = estimate(Reads(np.empty(0), np.empty(0), np.empty(0), exits=0, unmatched_exits=0))
+    nothing = estimate(Reads(np.empty(0), np.empty(0), np.empty(0), np.empty(0), unmatched_exits=0))
     assert (nothing.inside_veh, nothing.low_veh, nothing.high_veh) == (0.0, 0, 0)
 
 
@@ -80,9 +80,10 @@ def test_a_yard_whose_records_began_two_hours_ago_does_not_lose_those_who_stay_l
     ages = np.linspace(600.0, 2.5 * 3600.0, 90)
     short = np.linspace(1200.0, 4000.0, 40)
     entries = np.concatenate([ages, np.linspace(3600.0, 2.4 * 3600.0, 40)])
-    found = estimate(Reads(ages, short, entries, exits=100, unmatched_exits=60))  # sixty came in before that
+    exits = np.linspace(60.0, 2.4 * 3600.0, 100)
+    found = estimate(Reads(ages, short, entries, exits, unmatched_exits=60))  # sixty came in before that
     assert found.low_veh <= 90 <= found.high_veh
-    assert found.inside_veh == pytest.approx(90, abs=6)
+    assert found.inside_veh == pytest.approx(90, abs=3)
     days = np.concatenate([entries, np.full(400, 30 * 3600.0)])
-    later = estimate(Reads(ages, short, days, exits=440, unmatched_exits=20))
+    later = estimate(Reads(ages, short, days, np.linspace(60.0, 29 * 3600.0, 440), unmatched_exits=20))
     assert later.inside_veh < 50, "records of a day tell how long trucks stay"
