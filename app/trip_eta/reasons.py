@@ -19,12 +19,18 @@ from capacity.vocabulary import ZoneKind
 WAIT_AT: Final = N_("Wait at {site} until then.")
 ZONE: Final = N_("The place is in zone {zone} ({kind}).")
 NEED: Final = N_("Needed: {kind}.")
+OTHER_GATE: Final = N_(
+    "This yard is at {gate}. It is a suggestion: the gate is changed only by order of the police or when the "
+    "enterprise declares the trip for it."
+)
 OTHER: Final = N_("{yard} would be {time} later.")
 
 
 class PlannedPlace(Protocol):
     """A place as a plan gives it."""
 
+    @property
+    def yard_id(self) -> str | None: ...
     @property
     def zone_id(self) -> str | None: ...
     @property
@@ -42,14 +48,22 @@ class Wording:
     places: Places
     now: datetime
 
-    def reason(self, place: PlannedPlace) -> str:
-        """The sentences of a place in the plan: its zone, and its reason's code and numbers in words."""
+    def is_of_another_gate(self, place: PlannedPlace, gate_id: str) -> bool:
+        """Whether a place in the plan is in a yard of another gate than the declared one."""
+        return place.yard_id is not None and self.places.yard_gates.get(place.yard_id, gate_id) != gate_id
+
+    def reason(self, place: PlannedPlace, gate_id: str) -> str:
+        """The sentences of a place in the plan for a trip that is declared for a gate: whether it is at another, its
+        zone, and its reason's code and numbers in words."""
         reason = place.reason
         until = self._time(reason.get("until"))
         sentences = [say_reason(reason["code"], reason, until, self.gettext)]
         if place.zone_id is not None and place.place_kind is not None:
             kind = self._kind(place.place_kind)
             sentences.insert(0, self.gettext(ZONE).format(zone=place.zone_id, kind=kind))
+        if place.yard_id is not None and self.is_of_another_gate(place, gate_id):
+            gate = self.places.name(self.places.yard_gates[place.yard_id], self.locale)
+            sentences.insert(0, self.gettext(OTHER_GATE).format(gate=gate))
         if reason.get("need"):
             sentences.append(self.gettext(NEED).format(kind=self._kind(reason["need"])))
         if reason.get("other_yard") and (reason.get("other_later_s") or 0) >= 60:

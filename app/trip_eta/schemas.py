@@ -27,7 +27,10 @@ class PositionOut(BaseModel):
 
 
 class YardPlaceOut(BaseModel):
-    """The place a trip gets, with the reason as a sentence in the reader's language."""
+    """The place a trip gets, with the reason as sentences in the reader's language.
+
+    `is_of_another_gate`: a suggestion, in a yard of another gate than the declared one; `reason` says so first.
+    """
 
     yard_id: str | None
     arrive_at: datetime
@@ -35,6 +38,7 @@ class YardPlaceOut(BaseModel):
     reason: str
     zone_id: str | None = None
     place_kind: ZoneKind | None = None
+    is_of_another_gate: bool = False
 
 
 class QueueMoveOut(BaseModel):

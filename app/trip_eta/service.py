@@ -80,16 +80,17 @@ def _outlook(ahead: TripAhead, wording: Wording) -> TripOutlook:
         arrive_at=eta.arrive_at if eta else None,
         enter_at=eta.enter_at if eta else None,
         wait_s=eta.wait_s if eta else None,
-        yard=_yard(ahead.place, wording) if ahead.place else None,
+        yard=_yard(ahead.place, trip.gate_id, wording) if ahead.place else None,
     )
 
 
-def _yard(place: YardPlace, wording: Wording) -> YardPlaceOut:
+def _yard(place: YardPlace, gate_id: str, wording: Wording) -> YardPlaceOut:
     return YardPlaceOut(
         yard_id=place.yard_id,
         arrive_at=place.arrive_at,
         place_free_at=place.place_free_at,
-        reason=wording.reason(place),
+        reason=wording.reason(place, gate_id),
+        is_of_another_gate=wording.is_of_another_gate(place, gate_id),
         zone_id=place.zone_id,
         place_kind=None if place.place_kind is None else ZoneKind(place.place_kind),
     )

@@ -41,10 +41,10 @@ def visible_assignments(
 ) -> list[AssignmentOut]:
     """Places of the trips that `principal` may see (of one trip), each with its reason in words."""
     sight = visible_positions(principal, Trip.vehicle_id)  # when it arrives tells where the truck is
-    trip_ids = store.open_trip_ids(session, and_(visible_trips(principal, "trips.read"), sight), trip_id)
-    found = capacity_store.assignments(session, trip_ids)
+    gates = store.open_trip_gates(session, and_(visible_trips(principal, "trips.read"), sight), trip_id)
+    found = capacity_store.assignments(session, list(gates))
     in_order = sorted(found.values(), key=lambda truck: (truck.place_free_at, truck.trip_id))
     return [
-        AssignmentOut.model_validate({**vars(assignment), "text": wording.reason(assignment)})
-        for assignment in in_order
+        AssignmentOut.model_validate({**vars(truck), "text": wording.reason(truck, gates[truck.trip_id])})
+        for truck in in_order
     ]

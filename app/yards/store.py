@@ -186,9 +186,9 @@ def find_trip_at_yard(session: Session, plate_norm: str) -> TripAtYard | None:
     return None if row is None else TripAtYard(*row)
 
 
-def open_trip_ids(session: Session, visible: ColumnElement[bool], trip_id: int | None) -> list[int]:
-    """Trips among `visible` that are not over; only `trip_id` if given."""
-    query = select(Trip.trip_id).where(visible, Trip.stage.in_(Stage.open()))
+def open_trip_gates(session: Session, visible: ColumnElement[bool], trip_id: int | None) -> dict[int, str]:
+    """The gates of trips among `visible` that are not over, by trip; only `trip_id` if given."""
+    query = select(Trip.trip_id, Trip.gate_id).where(visible, Trip.stage.in_(Stage.open()))
     if trip_id is not None:
         query = query.where(Trip.trip_id == trip_id)
-    return list(session.scalars(query))
+    return {row.trip_id: row.gate_id for row in session.execute(query)}

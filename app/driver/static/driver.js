@@ -61,13 +61,12 @@ function showYard() {
   const yard = outlook.yard;
   if (!yard) return line(t("No yard assigned yet."), "ck-muted");
   if (!yard.yard_id) return line(yard.reason, "ck-figure");
-  const gate = places[yard.yard_id]?.gate_id;
-  const isOther = gate && gate !== outlook.gate_id; // its own gate's yard in large type, never that of another
-  if (isOther) line(t("This yard is at {gate}. It is a suggestion: change gate only by order of the police or with your enterprise.", { gate: name(gate) }), "dr-note");
+  const isOther = yard.is_of_another_gate; // its own gate's yard in large type, never that of another
+  if (isOther) line(yard.reason, "dr-note");
   line(name(yard.yard_id), isOther ? "" : "ck-figure");
   const waits = yard.place_free_at && new Date(yard.place_free_at) > new Date(yard.arrive_at);
   line(waits ? t("Place frees up at {time}", { time: formatClock(yard.place_free_at) }) : t("A place is free when you arrive"));
-  if (yard.reason) line(yard.reason, "ck-muted");
+  if (yard.reason && !isOther) line(yard.reason, "ck-muted");
 }
 
 async function refresh() {

@@ -58,7 +58,7 @@ function row(item) {
     : [t("no position yet"), ""];
   if (item.position && item.position.km == null) place[0] = item.position.site ? name(item.position.site) : "–";
   const arrive = item.arrive_at?.[1] ? formatClock(item.arrive_at[1]) : known ? t("beyond the next 6 hours") : "–";
-  const yard = item.yard?.yard_id ? [name(item.yard.yard_id), t("place at {time}", { time: formatClock(item.yard.place_free_at) }), item.yard.zone_id ? t("zone {zone}", { zone: item.yard.zone_id }) : ""] : [item.yard?.reason || "–", ""];
+  const yard = item.yard?.yard_id ? [name(item.yard.yard_id), t("place at {time}", { time: formatClock(item.yard.place_free_at) }), item.yard.is_of_another_gate ? t("at another gate, a suggestion") : item.yard.zone_id ? t("zone {zone}", { zone: item.yard.zone_id }) : ""] : [item.yard?.reason || "–", ""];
   const { label, icon } = STAGES[item.stage];
   const cells = [
     [link, item.code],
