@@ -6,7 +6,7 @@ Arrays are those of the forecast: quantiles by time, shape (3, T), one sample ev
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -24,37 +24,29 @@ def advise(
     policy: AdvicePolicy,
     places: Places,
     now: datetime,
-    standing: Collection[tuple[str, str]] = (),
+    standing: Mapping[tuple[str, str], float] | None = None,
 ) -> list[Advice]:
     """All advice that the forecast gives now.
 
-    Arguments: `standing`, gate and kind of the advice that stands: it needs less probability to stay than to come.
+    Arguments: `standing`, of the advice that stands, by gate and kind, what it tells of (`place_and_threshold`): that
+    needs less probability to stay than to come, and what is worse as much as if nothing stood.
     """
-    found: list[Advice] = []
+    told, found = standing or {}, list[Advice]()
     for gate_id, gate in outlook.gates.items():
         if gate_id not in places.gates:
             continue
         for kind, find in (("queue", _find_queue), ("closing", _find_closing), ("release", _find_release)):
-            needed = _needed(policy, kind, stands=(gate_id, kind) in standing)
-            advice = find(Case(outlook, gate, places, policy, now, needed))
+            advice = find(Case(outlook, gate, places, policy, now, told.get((gate_id, kind))))
             if advice is not None:
                 found.append(advice)
     for yard in outlook.yards.values():
         if yard.gate_id in outlook.gates and yard.gate_id in places.gates and yard.capacity_veh > 0:
             kind = f"yard:{yard.yard_id}"
-            needed = _needed(policy, kind, stands=(yard.gate_id, kind) in standing)
-            advice = _find_yard(Case(outlook, outlook.gates[yard.gate_id], places, policy, now, needed), yard)
+            stands = told.get((yard.gate_id, kind))
+            advice = _find_yard(Case(outlook, outlook.gates[yard.gate_id], places, policy, now, stands), yard)
             if advice is not None:
                 found.append(advice)
     return found
-
-
-def _needed(policy: AdvicePolicy, kind: str, *, stands: bool) -> float:
-    """How probable what an advice tells must be. Held trucks can go when a queue is less probable than one that is told
-    of needs to stay, and until it is as probable as one needs to come."""
-    if kind == "release":
-        return 1.0 - (policy.likely if stands else policy.keep)
-    return policy.keep if stands else policy.likely
 
 
 def _find_queue(case: Case) -> Advice | None:
@@ -63,7 +55,7 @@ def _find_queue(case: Case) -> Advice | None:
     for level_km in reversed(levels):
         chance = exceedance(outlook.quantiles, gate.tail_km, level_km)
         reached = exceedance(outlook.quantiles, gate.tail_reached_km, level_km)
-        index = case.first(chance, reached)
+        index = case.first(level_km, chance, reached)
         if index is None:
             continue
         until, by = case.until(chance, index), outlook.at(index)
@@ -96,7 +88,7 @@ def _find_yard(case: Case, yard: YardOutlook) -> Advice | None:
         (Severity.WARNING, policy.yard_warning_share),
     ):
         chance = exceedance(outlook.quantiles, yard.occupancy_veh, share * yard.capacity_veh)
-        index = case.first(chance)
+        index = case.first(share * yard.capacity_veh, chance)
         if index is None:
             continue
         until, by = case.until(chance, index), outlook.at(index)
@@ -125,7 +117,7 @@ def _find_closing(case: Case) -> Advice | None:
     if index >= gate.queue_veh.shape[1]:
         return None
     chance = float(exceedance(outlook.quantiles, gate.queue_veh[:, [index]], limit_veh)[0])
-    if chance < case.needed:
+    if chance < case.needed(limit_veh):
         return None
     left_veh = math.ceil(float(np.nan_to_num(gate.queue_veh[MEDIAN, index])))
     until = outlook.at(gate.queue_veh.shape[1] - 1)
@@ -149,7 +141,11 @@ def _find_closing(case: Case) -> Advice | None:
 
 
 def _find_release(case: Case) -> Advice | None:
-    """Trucks are held although the queue ahead stays short: they can go."""
+    """Trucks are held although the queue ahead stays short: they can go.
+
+    They can when a queue is less probable than one that is told of needs to stay, and until it is as probable as one
+    needs to come.
+    """
     outlook, gate, policy = case.outlook, case.gate, case.policy
     if gate.opens_at is not None and gate.opens_at > case.now:
         return None
@@ -157,7 +153,8 @@ def _find_release(case: Case) -> Advice | None:
     end = outlook.index(case.now + timedelta(seconds=4 * HALF_HOUR_S)) + 1
     risk = exceedance(outlook.quantiles, gate.tail_km, policy.queue_notice_km)[start:end]
     measure = release(case, case.now)
-    if measure is None or not len(risk) or 1.0 - float(risk.max()) < case.needed:
+    most = policy.keep if case.told is None else policy.likely
+    if measure is None or not len(risk) or float(risk.max()) > most:
         return None
     values = {**measure.message.values, "gate_id": gate.gate_id, "km": policy.queue_notice_km}
     return Advice(

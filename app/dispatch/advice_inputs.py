@@ -158,21 +158,29 @@ def find_first(chance: Floats, reached: Floats, needed: float, policy: AdvicePol
 
 @dataclass(frozen=True)
 class Case:
+    """A gate's outlook, looked through for one kind of risk; `told` is how much the advice that stands tells of."""
+
     outlook: Outlook
     gate: GateOutlook
     places: Places
     policy: AdvicePolicy
     now: datetime
-    needed: float
+    told: float | None
 
     @property
     def place(self) -> GatePlace:
         return self.places.gates[self.gate.gate_id]
 
-    def first(self, chance: Floats, reached: Floats | None = None) -> int | None:
-        """The sample of `find_first` from now on."""
+    def needed(self, level: float) -> float:
+        """How probable it must be that `level` is reached: less for what is told of already than for what is worse."""
+        stands = self.told is not None and level <= self.told + 1e-9
+        return self.policy.keep if stands else self.policy.likely
+
+    def first(self, level: float, chance: Floats, reached: Floats | None = None) -> int | None:
+        """The sample of `find_first` from now on, of the risk that `level` is reached."""
         offset = self.outlook.index(self.now)
-        found = find_first(chance[offset:], (chance if reached is None else reached)[offset:], self.needed, self.policy)
+        known = (chance if reached is None else reached)[offset:]
+        found = find_first(chance[offset:], known, self.needed(level), self.policy)
         return None if found is None else offset + found
 
     def until(self, chance: Floats, index: int) -> datetime:

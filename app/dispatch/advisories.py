@@ -89,7 +89,9 @@ def refresh(
         for advisory in advisory_store.standing_advisories(session, lock=True)
     }
     still = {
-        key for key, advisory in standing.items() if now - advisory.seen_at <= timedelta(seconds=policy.clear_after_s)
+        key: advice_outcomes.place_and_threshold(advisory.kind, advisory.gate_id, advisory.values)[1]
+        for key, advisory in standing.items()
+        if now - advisory.seen_at <= timedelta(seconds=policy.clear_after_s)
     }
     found = advise(read_outlook(session, forecast, now), policy, places, now, still)
     news = 0

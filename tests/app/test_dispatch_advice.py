@@ -58,7 +58,7 @@ def outlook(*gates: GateOutlook, yards: tuple[YardOutlook, ...] = (), trucks: tu
     )
 
 
-def find(given_: Outlook, kind: str, standing: Any = (), policy: AdvicePolicy = POLICY) -> Advice | None:
+def find(given_: Outlook, kind: str, standing: Any = None, policy: AdvicePolicy = POLICY) -> Advice | None:
     return next((advisory for advisory in advise(given_, policy, PLACES, NOW, standing) if advisory.kind == kind), None)
 
 
@@ -124,8 +124,17 @@ def test_the_time_named_is_when_the_queue_is_sure() -> None:
 def test_advice_that_stands_needs_less_to_stay() -> None:
     half = outlook(gate(tail=(1.0, 3.0)))  # reaches km 3 with 50 %
     assert find(half, "queue") is None
-    assert find(half, "queue", standing={("huu-nghi", "queue")}) is not None
-    assert find(outlook(gate(tail=(1.0, 2.4))), "queue", standing={("huu-nghi", "queue")}) is None
+    assert find(half, "queue", standing={("huu-nghi", "queue"): 3.0}) is not None
+    assert find(outlook(gate(tail=(1.0, 2.4))), "queue", standing={("huu-nghi", "queue"): 3.0}) is None
+
+
+def test_what_is_worse_than_what_stands_must_be_as_likely_as_if_nothing_stood() -> None:
+    """Km 6 is reached with somewhat less than 50 %: not told of beside km 3 that stands, kept once it was told of."""
+    somewhat_less = outlook(gate(tail=(1.0, 5.8)))
+    for told, km in ((None, 3.0), (3.0, 3.0), (6.0, 6.0), (10.0, 6.0)):
+        advice = find(somewhat_less, "queue", standing={} if told is None else {("huu-nghi", "queue"): told})
+        assert advice is not None
+        assert advice.message.values["km"] == km, told
 
 
 def test_a_queue_is_told_of_when_it_is_likely_to_come_at_some_time() -> None:
