@@ -24,13 +24,13 @@ def examples(n: int, *, together: int = 1, suppress: list[HealthCheck] | None = 
     """Settings of a test that draws `n` examples in CI and at most `DEV_MAX_EXAMPLES` elsewhere.
 
     `together` says how many of them Hypothesis draws as one, `suppress` names the health checks that do not apply to
-    the test.
+    the test. That drawing is slow is none: a machine is at times.
     """
     drawn = n if PROFILE in {"ci", "search"} else min(n, DEV_MAX_EXAMPLES)
     return settings(
         max_examples=-(-drawn // together),
         deadline=None,
-        suppress_health_check=suppress or [],
+        suppress_health_check={HealthCheck.too_slow, *(suppress or [])},
     )
 
 
