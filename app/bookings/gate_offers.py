@@ -17,6 +17,7 @@ from app.bookings.supply import HourSupply
 from app.bookings.tables import Booking
 from app.gates.service import profiles
 from app.platform.actions import ActionContext
+from app.platform.shared_facts import asked_once
 from app.procedures.service import has_procedure
 from app.sheets.moving import refusals_at
 from capacity.slots import SlotAct, SlotRules
@@ -34,21 +35,18 @@ def find_place(action: ActionContext, booking: Booking, hours_ahead: HoursAhead)
     """
     session, now = action.session, action.now
     trip, _ = store.trip_and_plate(session, booking)
+    since = max(booking.starts_at, now + CHANGE_OF_GATE)
     found = []
-    for gate_id in sorted(profiles(session, now)):
-        if gate_id == trip.gate_id or not has_procedure(session, (gate_id, trip.direction, trip.regime), now):
-            continue
-        for supply in hours_ahead(gate_id):
-            if supply.starts_at < max(booking.starts_at, now + CHANGE_OF_GATE):
+    with asked_once(session):  # of each hour it is asked what gates take
+        for gate_id in sorted(profiles(session, now)):
+            if gate_id == trip.gate_id or not has_procedure(session, (gate_id, trip.direction, trip.regime), now):
                 continue
-            yard_id = supply.roomiest(booking.need)
-            if yard_id is not None and not refusals_at(session, now, trip, gate_id, supply.starts_at):
-                found.append((supply.starts_at, gate_id, yard_id, supply))
-                break
-    if not found:
-        return None
-    _, gate_id, yard_id, supply = min(found, key=lambda each: each[:2])
-    return gate_id, yard_id, supply
+            for supply in hours_ahead(gate_id):
+                yard_id = supply.roomiest(booking.need) if supply.starts_at >= since else None
+                if yard_id is not None and not refusals_at(session, now, trip, gate_id, supply.starts_at):
+                    found.append((gate_id, yard_id, supply))
+                    break
+    return min(found, key=lambda place: (place[2].starts_at, place[0]), default=None)
 
 
 def offer(action: ActionContext, booking: Booking, hours_ahead: HoursAhead, rules: SlotRules, *, reason: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import Session
 
 from app.bookings import gate_offers, store
@@ -22,7 +22,7 @@ from app.bookings.store import NamedBooking as NamedBooking
 from app.bookings.store import count_expected as count_expected
 from app.bookings.store import kept_places as kept_places
 from app.bookings.supply import HourSupply, hours_of_gate, pace_of_gate
-from app.bookings.tables import Booking
+from app.bookings.tables import IS_SHOWN, Booking
 from app.checkpoints.turns import priority_of
 from app.forecasting.pace_learning import UsualPace
 from app.gates.notice import show_moment
@@ -332,10 +332,7 @@ def list_of_yard(session: Session, yard_id: str, since: datetime, until: datetim
 def find_of_trip(session: Session, trip_id: int) -> NamedBooking | None:
     """The newest booking of a trip that somebody relies on, that waits, or whose place was lost; `None` if there is
     none."""
-    shown = or_(
-        Booking.state.in_([*OPEN, S.ARRIVED]), and_(Booking.state.in_([S.RELEASED, S.LAPSED]), Booking.moved != "")
-    )
-    found = store.list_bookings(session, store.EVERYTHING, Booking.trip_id == trip_id, shown, limit=1)
+    found = store.list_bookings(session, store.EVERYTHING, Booking.trip_id == trip_id, IS_SHOWN, limit=1)
     return found[0] if found else None
 
 

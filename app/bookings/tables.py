@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Identity, Index, and_, or_, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from capacity.slots import COUNTING_AGAINST, OPEN, SlotState
@@ -12,6 +13,8 @@ from capacity.vocabulary import ZoneKind
 from geo.database import Base, one_of
 
 _IS_OPEN = text(one_of("state", OPEN))
+_STANDS = (*OPEN, SlotState.ARRIVED)
+_ENDED = (SlotState.RELEASED, SlotState.LAPSED)
 WITHOUT_YARD = (SlotState.STANDBY, SlotState.LAPSED, SlotState.CANCELLED_IN_TIME, SlotState.RELEASED)
 
 
@@ -80,5 +83,10 @@ class Booking(Base):
     @property
     def is_shown(self) -> bool:
         """Whether it is what people see of its trip: somebody relies on it, it waits, or its place was lost."""
-        was_lost = self.state in (SlotState.RELEASED, SlotState.LAPSED) and self.moved != ""
-        return self.state in (*OPEN, SlotState.ARRIVED) or was_lost
+        return self.state in _STANDS or (self.state in _ENDED and self.moved != "")
+
+
+IS_SHOWN: Final[ColumnElement[bool]] = or_(
+    Booking.state.in_(_STANDS), and_(Booking.state.in_(_ENDED), Booking.moved != "")
+)
+"""`Booking.is_shown`, of rows."""

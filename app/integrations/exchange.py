@@ -195,7 +195,7 @@ class Exchanger:
                     self.neighbour.tried(session, Tried(each.subject, is_sent, is_over, how.error), now)
             except OperationalError:
                 raise
-            except Exception:
+            except Exception:  # the message has left: to undo that would send it again
                 log.exception("a try cannot be noted", neighbour=self.neighbour.name, message=each.message.id)
 
     def _settled(self, claimed: ClaimedMessage, answer: Answer, now: datetime, retry_at: datetime | None) -> Settled:

@@ -263,7 +263,7 @@ def test_a_consignee_is_found_by_its_tax_number(runtime: Runtime, exchanger: Exc
         (CONSIGNEE, "0100109106"): numbered,  # its number is surer than a name
         (CONSIGNEE, "0100109107"): named,  # the check digit is wrong: no number
         (CONSIGNEE, "0100109106-001"): named,  # a branch is another one
-        (CONSIGNEE, "91450100MA5KXXXX00"): named,  # a Chinese number
+        (CONSIGNEE, "91450100MA5KC1T700"): named,  # a Chinese number
         (unknown, "0100109106-001"): None,
         (unknown, "0300588569"): None,  # of no company: of a yard's operator
         (unknown, ""): None,
