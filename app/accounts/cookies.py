@@ -6,7 +6,6 @@ A request that changes something and comes with the cookie must also carry the s
 
 from __future__ import annotations
 
-import hmac
 from urllib.parse import urlsplit
 
 from anyio import from_thread
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
 from app.accounts.sessions import Client, Opened, resume_session
+from app.platform import csrf
 from app.platform.dependencies import client_address
 from app.platform.permissions import Principal
 from app.settings import Settings
@@ -71,7 +71,7 @@ def find_principal(session: Session, request: Request, clock: Clock) -> Principa
     if principal is None:
         return None
     if _bearer_token(request) is None and request.method not in SAFE_METHODS:
-        check_csrf(request, principal.csrf_token)
+        check_csrf(request, principal.csrf_secret)
     request.state.principal = principal
     return principal
 
@@ -96,8 +96,8 @@ def find_caller(session: Session, request: Request, clock: Clock) -> Principal |
     return principal
 
 
-def check_csrf(request: Request, expected: str) -> None:
-    """Compare the request's CSRF token with the session's.
+def check_csrf(request: Request, secret: str) -> None:
+    """Compare the request's CSRF token with the session's secret.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def check_csrf(request: Request, expected: str) -> None:
     given = request.headers.get("x-csrf-token", "")
     if not given and has_form(request):
         given = str(from_thread.run(_read_form, request).get("csrf_token", ""))
-    if not hmac.compare_digest(given.encode(), expected.encode()):
+    if not csrf.stands_for(given, secret):
         raise ForbiddenError("The form is out of date (CSRF token missing or wrong). Reload the page and try again.")
 
 

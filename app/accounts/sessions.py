@@ -173,7 +173,7 @@ def principal_of(
         vehicle_id=account.vehicle_id,
         locale=account.locale,
         session_hash=row.session_hash,
-        csrf_token=row.csrf_token,
+        csrf_secret=row.csrf_token,
         acts_for=acts_for,
         state=state,
     )

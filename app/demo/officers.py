@@ -343,7 +343,7 @@ def hire(session: Session, corridor: Corridor, fleet: Fleet, now: datetime) -> P
             vehicle_id=None,
             locale="vi",
             session_hash=b"",
-            csrf_token="",
+            csrf_secret="",
         )
         for key, person in wanted.items()
     }

@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from app.platform import csrf
 from app.platform.labels import N_, Vocabulary
 from geo.errors import ForbiddenError, ProofNeededError, SessionLockedError
 
@@ -341,10 +342,16 @@ class Principal:
     vehicle_id: int | None
     locale: str
     session_hash: bytes
-    csrf_token: str
+    csrf_secret: str
+    """Never shown as it is: pages carry `csrf_token`."""
     acts_for: frozenset[int] = frozenset()
     """Other organisations whose power of attorney this one holds today."""
     state: SessionState = SessionState()
+
+    @property
+    def csrf_token(self) -> str:
+        """What a page carries, and its forms bring back; another one each time."""
+        return csrf.mask(self.csrf_secret)
 
     @property
     def organisation_ids(self) -> frozenset[int]:

@@ -18,8 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 log = structlog.get_logger("access")
 
 COMPRESSED_PREFIXES = ("/static/", "/vendor/", "/api/", "/tiles/", "/ogc/")
-"""Pages are left out: a page holds the CSRF token beside text a stranger may choose, which compression would
-let guess (BREACH, CVE-2013-3587)."""
+"""Besides pages, whose session's secret is masked for it (`app.platform.csrf`)."""
 
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/readyz/web", "/metrics"})
 
@@ -103,18 +102,19 @@ def is_signed_in(scope: Scope) -> bool:
 
 
 class SelectiveGZip:
-    """Compresses static files, API answers and tiles; event streams pass untouched."""
+    """Compresses pages, static files, API answers and tiles; event streams pass untouched."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.compressing = GZipMiddleware(app, minimum_size=1500, compresslevel=3)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Choose by path."""
-        chosen = self.app
-        if scope["type"] == "http" and scope["path"].startswith(COMPRESSED_PREFIXES):
-            chosen = self.compressing
-        await chosen(scope, receive, send)
+        """Choose by path, or by what is asked for."""
+        is_compressed = scope["type"] == "http" and (
+            scope["path"].startswith(COMPRESSED_PREFIXES)
+            or any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
+        )
+        await (self.compressing if is_compressed else self.app)(scope, receive, send)
 
 
 class AccessLog:

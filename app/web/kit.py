@@ -40,6 +40,8 @@ ICON_FONT: Final = "icons.woff"
 _ICON_FONT_FILE: Final = "fonts/tabler-icons.ttf"
 _ICON_FONT_SOURCE: Final = re.compile(r"src:url\([^;}]*")
 _ICON_SIGN: Final = re.compile(r"content:\"\\([0-9a-f]+)\"")
+_FACE: Final = re.compile(r"@font-face *\{[^}]*\}")
+_OLD_FONT: Final = re.compile(r", *url\([^)]*\.woff\) format\('woff'\)")
 _RELATIVE_URL: Final = re.compile(r"url\((['\"]?)\./")
 _TEXT_OF_PYTHON: Final = re.compile(r"[\"']([\w -]*)[\"']")
 _OTHER_TEMPLATE: Final = re.compile(r"\{%-?\s*(?:extends|include|from|import)\s+\"([^\"]+)\"")
@@ -115,7 +117,9 @@ class Kit:
         for package, file in SHEETS[name]:
             style = (self.folders[package] / file).read_text(encoding="utf-8")
             here = self.address(package, file).rsplit("/", 1)[0]
-            if package == "tabler-icons":
+            if package == "be-vietnam-pro":
+                style = _order_faces(style)
+            elif package == "tabler-icons":
                 style = _ICON_FONT_SOURCE.sub(f'src:url("{self.own(f"kit/{ICON_FONT}")}") format("woff")', style)
             parts.append(_RELATIVE_URL.sub(rf"url(\1{here}/", trim(style, used)))
         return "\n".join(parts)
@@ -146,6 +150,14 @@ class Kit:
             style = self._made[kit].body.decode() if kit != name else _own_file(name).read_text(encoding="utf-8")
             self._rules[name] = parse(style)
         return self._rules[name]
+
+
+def _order_faces(style: str) -> str:
+    """The files of a typeface, that of Vietnamese last: of several that have a sign browsers load the last one (CSS
+    Fonts 4, 5.1). The package has it first, so that ă, đ, ơ and ư came from that of other Latin letters: a file more
+    for each weight. Files of the older form, which no browser that runs our scripts needs, are left out.
+    """
+    return "\n".join(_OLD_FONT.sub("", face) for face in reversed(_FACE.findall(style)))
 
 
 def list_sources() -> list[Path]:

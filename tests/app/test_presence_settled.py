@@ -127,7 +127,7 @@ class Life:
             vehicle_id=None,
             locale="vi",
             session_hash=b"",
-            csrf_token="",
+            csrf_secret="",
         )
         return ActionContext(session, officer, self.now)
 
