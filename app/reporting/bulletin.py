@@ -22,7 +22,7 @@ from app.platform.labels import N_
 from app.platform.pdf_languages import writable
 from app.platform.permissions import Principal
 from app.reporting import store
-from app.reporting.statistics import KEPT, LATE_DAYS, begin_of, check_days, local_day, own_gate, sum_day
+from app.reporting.statistics import KEPT, LATE_DAYS, begin_of, check_days, local_day, own_gates, sum_day
 from app.reporting.tables import BulletinFigures
 
 STANDING_AT: Final = time(20, 0)
@@ -82,8 +82,7 @@ def list_bulletins(
         If the days cannot be accepted, or the caller may see another gate only.
     """
     check_days(first, last)
-    chosen = own_gate(principal, gate_id)
-    shown = [gate for gate in gates if chosen in {None, gate}]
+    shown = own_gates(principal, gates, gate_id)
     kept = [
         Bulletin(
             row.day,

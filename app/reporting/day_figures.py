@@ -23,7 +23,7 @@ from app.platform.pdf_languages import writable
 from app.platform.permissions import Principal
 from app.reporting import day_store as store
 from app.reporting.bulletin import AGAIN_AFTER, MAX_DAYS_A_ROUND, STANDING_AT
-from app.reporting.statistics import KEPT, LATE_DAYS, begin_of, check_days, local_day, own_gate
+from app.reporting.statistics import KEPT, LATE_DAYS, begin_of, check_days, local_day, own_gates
 from app.reporting.store import first_stay
 from app.reporting.visits import Visit, visits_of
 from app.reporting.vocabulary import Leaving
@@ -189,8 +189,7 @@ def list_days(
         If the days cannot be accepted, or the caller may see another gate only.
     """
     check_days(first, last)
-    chosen = own_gate(principal, gate_id)
-    shown = [gate for gate in gates if chosen in {None, gate}]
+    shown = own_gates(principal, gates, gate_id)
     newest = min(last, notice_day(now))
     known: dict[date, list[Figures]] = {}
     for row in store.list_figures(session, first - timedelta(days=1), last, shown):

@@ -11,10 +11,9 @@ from starlette.responses import Response
 
 from app.gates.vocabulary import GoodsClass
 from app.platform.dependencies import CorridorDep, SessionDep
-from app.platform.pdf_languages import writable
 from app.platform.permissions import Principal
 from app.reporting import day_figures
-from app.reporting.pages import MEDIA_TYPES, Chosen, ReaderDep, chosen_until, gate_names, own_gates
+from app.reporting.pages import Chosen, ReaderDep, chosen_until, file_answer, own_gates
 from app.web.pages import render
 
 router = APIRouter(include_in_schema=False, prefix="/statistics")
@@ -51,19 +50,9 @@ def send_day(
     chosen: NoticesDep,
 ) -> Response:
     """The same as CSV, or as a document in Vietnamese or English."""
-    found, pages = _days(session, principal, corridor, chosen), request.app.state.pages
-    language = pages.language(request)
-    if kind == "csv":
-        gettext = partial(request.app.state.gettext, request)
-        content = day_figures.to_csv(found, gate_names(corridor, language), gettext).encode()
-    else:
-        language = writable(language)
-        gettext = pages.catalogues[language].gettext
-        names = gate_names(corridor, language)
-        content = day_figures.to_pdf(found, names, gettext, language=language, made_at=chosen.now)
-    name = f"day-in-figures-{chosen.first}-{chosen.last}.{kind}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return Response(content, 200, headers, MEDIA_TYPES[kind])
+    found = _days(session, principal, corridor, chosen)
+    writers = partial(day_figures.to_csv, found), partial(day_figures.to_pdf, found)
+    return file_answer(request, corridor, "day-in-figures", kind, chosen, *writers)
 
 
 def _days(session: Session, principal: Principal, corridor: CorridorDep, chosen: Chosen) -> list[day_figures.GateDay]:

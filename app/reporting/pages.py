@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -31,6 +31,8 @@ router = APIRouter(include_in_schema=False)
 ReaderDep = Annotated[Principal, Depends(allow("statistics.read"))]
 Gate = Annotated[PlainText, Query(max_length=60)]
 MEDIA_TYPES: Final = {"csv": "text/csv; charset=utf-8", "pdf": "application/pdf"}
+GateNames = Mapping[str, str]
+Gettext = Callable[[str], str]
 NAMES = {**Stage.labels(), **Step.labels()}
 
 
@@ -131,19 +133,9 @@ def send_bulletin(
     chosen: ChosenDep,
 ) -> Response:
     """The bulletins as a table for spreadsheets, or as a document in Vietnamese or English."""
-    found, pages = _bulletins(session, principal, corridor, chosen), request.app.state.pages
-    language = pages.language(request)
-    if kind == "csv":
-        gettext = partial(request.app.state.gettext, request)
-        content = bulletin.to_csv(found, gate_names(corridor, language), gettext).encode()
-    else:
-        language = writable(language)
-        gettext = pages.catalogues[language].gettext
-        names = gate_names(corridor, language)
-        content = bulletin.to_pdf(found, names, gettext, language=language, made_at=chosen.now)
-    name = f"bulletin-{chosen.first}-{chosen.last}.{kind}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return Response(content, 200, headers, MEDIA_TYPES[kind])
+    found = _bulletins(session, principal, corridor, chosen)
+    writers = partial(bulletin.to_csv, found), partial(bulletin.to_pdf, found)
+    return file_answer(request, corridor, "bulletin", kind, chosen, *writers)
 
 
 def _bulletins(
@@ -160,10 +152,36 @@ def _day(written: str) -> date | None:
     return moment.date() if moment else None
 
 
+def file_answer(
+    request: Request,
+    corridor: CorridorDep,
+    name: str,
+    kind: Literal["csv", "pdf"],
+    chosen: Chosen,
+    to_csv: Callable[[GateNames, Gettext], str],
+    to_pdf: Callable[..., bytes],
+) -> Response:
+    """The figures of the days chosen, to keep: a table in the reader's language, or a document in one we can write.
+
+    `to_pdf` takes what `to_csv` takes, and `language` and `made_at`.
+    """
+    pages = request.app.state.pages
+    language = pages.language(request)
+    if kind == "csv":
+        content = to_csv(gate_names(corridor, language), partial(request.app.state.gettext, request)).encode()
+    else:
+        language = writable(language)
+        gettext = pages.catalogues[language].gettext
+        content = to_pdf(gate_names(corridor, language), gettext, language=language, made_at=chosen.now)
+    file = f"{name}-{chosen.first}-{chosen.last}.{kind}"
+    headers = {"Content-Disposition": f'attachment; filename="{file}"', "Cache-Control": "no-store"}
+    return Response(content, 200, headers, MEDIA_TYPES[kind])
+
+
 def own_gates(principal: Principal, corridor: CorridorDep) -> dict[str, dict[str, str]]:
     """The gates whose figures a person may see, with their names by language."""
-    own = statistics.own_gate(principal, None)
-    return {site.site_id: dict(site.name) for site in corridor.gates() if own in {None, site.site_id}}
+    names = {site.site_id: dict(site.name) for site in corridor.gates()}
+    return {gate_id: names[gate_id] for gate_id in statistics.own_gates(principal, names, None)}
 
 
 def gate_names(corridor: CorridorDep, language: str) -> dict[str, str]:

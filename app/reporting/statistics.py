@@ -200,3 +200,15 @@ def own_gate(principal: Principal, gate_id: str | None) -> str | None:
     if principal.gate_id is None or gate_id not in {None, principal.gate_id}:
         raise ForbiddenError("Your station sees the figures of its own gate only.", field="gate")
     return principal.gate_id
+
+
+def own_gates(principal: Principal, gates: Iterable[str], gate_id: str | None) -> list[str]:
+    """Of `gates` those to look at (`own_gate`), in their order.
+
+    Raises
+    ------
+    ForbiddenError
+        If another one than the own is asked for, or the account has none.
+    """
+    chosen = own_gate(principal, gate_id)
+    return [gate for gate in gates if chosen in {None, gate}]
