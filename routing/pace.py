@@ -145,6 +145,11 @@ class GatePace:
         """The chance that the gate works as usual now."""
         return float(self.weight @ self.is_usual)
 
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether the gate more likely does not work as usual now than that it does."""
+        return self.usual_chance < 0.5
+
     def draw(self, rng: np.random.Generator) -> PaceDraw:
         """One course of the pace: the rate now, when it changes and to what."""
         index = int(rng.choice(self.weight.size, p=self.weight))
