@@ -51,6 +51,7 @@ from bench.days.kinds import DAY_S, KINDS, draw_day
 from bench.days.memory import START, Memory
 from bench.days.published import Publisher
 from bench.days.receivers import read_day
+from bench.skill_picture import draw_skill
 from geo.corridor import Corridor
 from routing.forecast import Forecast, forecast
 from routing.graph import build_network
@@ -208,11 +209,24 @@ def _onset(time_s: Floats, queue: Floats) -> float:
     return float(time_s[over[0]]) if over.size else float("inf")
 
 
-def gains(scores: Sequence[Score]) -> Floats:
-    """[H] how much smaller the mean error is than that of persistence."""
+def mean_errors(scores: Sequence[Score]) -> tuple[Floats, Floats]:
+    """[H] the mean error in trucks of persistence, and of what was published."""
     own = np.concatenate([np.abs(s.found_veh[1] - s.true_veh) for s in scores])
     same = np.concatenate([np.abs(s.now_veh[:, None] - s.true_veh) for s in scores])
-    return np.asarray(1.0 - np.nanmean(own, axis=0) / np.nanmean(same, axis=0))
+    return np.nanmean(same, axis=0), np.nanmean(own, axis=0)
+
+
+def gains(scores: Sequence[Score]) -> Floats:
+    """[H] how much smaller the mean error is than that of persistence."""
+    same, own = mean_errors(scores)
+    return np.asarray(1.0 - own / same)
+
+
+def draw(scores: Sequence[Score], path: Path) -> None:
+    """Draw the mean errors by kind of day into a PNG file."""
+    by_kind = {kind: [s for s in scores if s.kind == kind] for kind in KINDS}
+    errors = {kind: mean_errors(own) for kind, own in by_kind.items() if own}
+    draw_skill(errors, [s / 60.0 for s in HORIZONS_S], path)
 
 
 def figures(scores: Sequence[Score]) -> dict[str, Any]:
@@ -276,7 +290,10 @@ def drive(kind: str, seed: int, folder: Path) -> Path:
 
 
 def run(
-    kinds: Sequence[str] = tuple(KINDS), seeds: Sequence[int] | None = None, folder: Path | None = None
+    kinds: Sequence[str] = tuple(KINDS),
+    seeds: Sequence[int] | None = None,
+    folder: Path | None = None,
+    picture: Path | None = None,
 ) -> dict[str, Any]:
     """Drive and score days; without `seeds` fresh ones are drawn."""
     drawn = [int.from_bytes(os.urandom(3)) for _ in range(SEEDS_OF_KIND)] if seeds is None else seeds
@@ -290,6 +307,8 @@ def run(
                 score = publish_day(day.result(), publisher)
                 print(_line(score), flush=True)
                 scores.append(score)
+    if picture is not None:
+        draw(scores, picture)
     return figures(scores) | {"seeds": ", ".join(str(seed) for seed in drawn), "took_s": time.perf_counter() - began}
 
 
@@ -311,8 +330,9 @@ if __name__ == "__main__":
     parser.add_argument("--kind", action="append", choices=list(KINDS), help="only days of these kinds")
     parser.add_argument("--seed", action="append", type=int, help="days of these seeds instead of fresh ones")
     parser.add_argument("--folder", type=Path, help="keep days and their forecasts here; use those there")
+    parser.add_argument("--picture", type=Path, help="draw the mean errors by kind of day into this PNG file")
     given = parser.parse_args()
-    outcome = run(given.kind or tuple(KINDS), given.seed, given.folder)
+    outcome = run(given.kind or tuple(KINDS), given.seed, given.folder, given.picture)
     for key, value in outcome.items():
         print(f"{key:<34} {value:.4g}" if isinstance(value, float) else f"{key:<34} {value}")
     if given.json:

@@ -218,7 +218,7 @@ class Laboratory(CorridorRuns):
         time_s = np.arange(series.queue_veh.shape[1]) * self.step_s
         spans = gates.entrance_open_s[:n_gates]
         is_open = ((spans[:, :, :1] <= time_s) & (time_s < spans[:, :, 1:])).any(axis=1)
-        empty = np.where(is_open, np.clip(1.0 - series.queue_veh / lanes, 0.0, None), 0.0)
+        empty = np.where(is_open, np.clip(1.0 - result.checked_veh[:n_gates] / lanes, 0.0, None), 0.0)
         own = (fleet.gate >= 0) & (fleet.gate < n_gates) & (fleet.link >= 0)
         return _World(
             hours=float(hours.sum()),

@@ -81,6 +81,8 @@ class GateArrays(NamedTuple):
     entrance_change_s: FloatArray
     """[gate] when checks at the entrance begin to take `entrance_change` times as long; inf = never."""
     entrance_change: FloatArray
+    entrance_busy_s: FloatArray
+    """[gate, lane] until when a lane of the entrance has a truck that was there before the start; 0 = it has none."""
     yard_start: IntArray
     yard: IntArray
     """Yards of gate g: yard[yard_start[g]:yard_start[g + 1]], one or more."""

@@ -178,7 +178,8 @@ def _put_trucks(links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: R
         out.yard_in_s[truck] = 0.0
         push(state.stay_key[gate], state.stay_truck[gate], state.stay_count[gate], fleet.ready_s[truck], truck)
         state.stay_count[gate] += 1
-    state.balance[Balance.APPEARED] = fleet.on_road.size + fleet.in_yard.size
+    busy = np.sum(gates.entrance_lanes) - np.sum(state.idle)
+    state.balance[Balance.APPEARED] = fleet.on_road.size + fleet.in_yard.size + busy
 
 
 @rule
@@ -245,15 +246,25 @@ def _move(
 def _check_done(
     links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: RunOutput, state: State, gate: int, now_s: float
 ) -> None:
-    """A check at the entrance ends: into the yard, or wait in the lane for a place."""
+    """A check at the entrance ends: into the yard, or wait in the lane for a place. Who was checked before the start is
+    not of this run, and is counted in its yard already."""
+    is_freed = False
     for lane in range(gates.entrance_lanes[gate]):
         if (
             state.lane_truck[gate, lane] >= 0
             and state.lane_blocked[gate, lane] == 0
             and state.lane_end_s[gate, lane] <= now_s
         ):
-            state.lane_blocked[gate, lane] = 1
-            state.blocked_lanes[0] += 1
+            if state.lane_truck[gate, lane] < state.destination.size:
+                state.lane_blocked[gate, lane] = 1
+                state.blocked_lanes[0] += 1
+            else:
+                state.lane_truck[gate, lane] = -1
+                state.idle[gate] += 1
+                state.balance[Balance.LEFT] += 1
+                is_freed = True
+    if is_freed:
+        wake(links, gates, state, gates.feeder[gates.feeder_start[gate] : gates.feeder_start[gate + 1]], now_s)
     yard = _roomiest_yard(gates, state, gate, now_s)
     while yard != NO_YARD and _admit_one(links, gates, fleet, out, state, yard, now_s):
         yard = _roomiest_yard(gates, state, gate, now_s)
@@ -359,6 +370,7 @@ def run(
         set_key(state, station, departure(links, gates, state, station, 0.0))
     for gate in range(n_gates):
         _plan_crossing(state, links, gates, gate, 0.0)
+        _plan_lanes(state, links, gates, gate)
     _plan_places(links, gates, state)
     upcoming, sampled, samples = int(np.int64(0)), int(np.int64(0)), out.on_road_veh.size
     while True:

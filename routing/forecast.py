@@ -24,7 +24,7 @@ from routing.runs import CorridorRuns
 from routing.series import QUANTILES, Series, rank_quantiles, reached_quantiles, series_quantiles
 from routing.simulation import ensemble
 
-CODE_VERSION = "routing 6"
+CODE_VERSION = "routing 7"
 """Stored with every forecast and scenario; raised when equal inputs give different results."""
 
 
@@ -59,6 +59,8 @@ class Forecast:
     summary: Mapping[str, Any]
     pace_veh_per_h: Mapping[str, float] = field(default_factory=dict)
     """gate_id → trucks an hour that it is expected to let in while somebody waits, where that was filtered."""
+    disturbed_gates: frozenset[str] = frozenset()
+    """Gates that more likely do not work as usual now than that they do."""
 
     def gate_index(self, gate_id: str) -> int:
         """Index of a gate on the second axis.
@@ -177,6 +179,7 @@ def forecast(
         truck_entrance_s=truck_entrance_s,
         truck_free_s=truck_free_s,
         pace_veh_per_h={gate_id: pace.mean_veh_per_h for gate_id, pace in state.pace.items()},
+        disturbed_gates=frozenset(gate_id for gate_id, pace in state.pace.items() if pace.is_disturbed),
         summary={
             "trucks": state.n_trucks,
             "on_road": int((sampler.link >= 0).sum()),

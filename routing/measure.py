@@ -11,6 +11,8 @@ from routing.arrays import BoolArray, FloatArray, IntArray
 from routing.demand import CorridorState, beside_each_seen
 from routing.network import Network
 
+AT_END_KM = 0.01
+"""Trucks that are served within this of the network's end are served at it: receivers err by as much."""
 MAX_GAP_M = 400.0
 """A longer stretch without a slow truck ends the queue; not every truck reports its position."""
 
@@ -36,6 +38,17 @@ class QueueNow:
     """[N] metres to the entrance of that gate; inf = no way."""
     worth_veh: FloatArray = field(default_factory=lambda: np.zeros(0))
     """[N] for how many trucks each stands: those beside it that nobody saw included."""
+
+    @property
+    def serves_beyond(self) -> BoolArray:
+        """[G] whether trucks are served nearer the border than the network ends: who is being checked there is behind
+        the end of the road, and is not counted in the queue."""
+        return np.asarray(self.served_offset_km < -AT_END_KM)
+
+    @property
+    def checks_others(self) -> BoolArray:
+        """[G] whether each lane of a gate has a truck that is not counted in the queue: while somebody waits."""
+        return np.asarray(self.serves_beyond & (self.queue_veh >= 1.0))
 
 
 def distance_to_gate(network: Network, road_id: IntArray, offset_m: FloatArray, gate: int) -> FloatArray:

@@ -42,6 +42,9 @@ from routing.pace_evidence import (
 STEP_S: Final = 300.0
 IDLE_STEPS: Final = 12
 """Idle time is judged by the hour: a few trucks at once find free lanes, however slow these are."""
+KNOWN_SHARE: Final = 0.75
+"""Assumed: of the passages of the last `latency_s` so many are known. Acts and cameras tell at once, receivers after
+any part of that time as likely as after another."""
 USUAL_H, DISTURBED_H = 15.0, 3.0
 """Assumed: how long on average a gate keeps its usual pace, and any other: closed lanes and stops are mended sooner."""
 BACK_SHARE: Final = 0.85
@@ -145,6 +148,11 @@ class GatePace:
         """The chance that the gate works as usual now."""
         return float(self.weight @ self.is_usual)
 
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether the gate more likely does not work as usual now than that it does."""
+        return self.usual_chance < 0.5
+
     def draw(self, rng: np.random.Generator) -> PaceDraw:
         """One course of the pace: the rate now, when it changes and to what."""
         index = int(rng.choice(self.weight.size, p=self.weight))
@@ -191,30 +199,30 @@ def learn_pace(
     Arguments: `usual_veh_per_h` and `service_cv`, what its profile says; `seen_share`, the share of
     trucks whose passage is seen; `closed_s`, spans in which the gate is closed:
     if it really lets nobody in then, they say nothing of its pace; `latency_s`, how long a passage may take to become
-    known: what was seen of that time says nothing yet; `declared`, changes of lanes before now and later: the gate's
+    known: that time counts for as much as is known of it; `declared`, changes of lanes before now and later: the gate's
     usual rate is then expected to be so much more, and what disturbed it to be over or to be just that.
     """
     usual = float(np.clip(usual_veh_per_h, GRID[1], MAX_RATE_VEH_PER_H))
     keeps_hours, busy_spans = without_closed(seen, closed_s)
     served_veh = float(within(seen.time_s, busy_spans).sum())
     busy_s = float((busy_spans[:, 1] - busy_spans[:, 0]).sum())
-    busy_spans = np.minimum(busy_spans, -latency_s)
-    known_s = seen.time_s[seen.time_s <= -latency_s]
     steps = max(1, round(window_s / STEP_S))
     steps += -steps % IDLE_STEPS
     edges = np.linspace(-steps * STEP_S, 0.0, steps + 1)
-    while_busy = within(known_s, busy_spans)
-    n_busy = np.histogram(known_s[while_busy], edges)[0]
-    n_idle = np.histogram(known_s[~while_busy], edges)[0]
-    busy_h = overlap(busy_spans, edges) / 3600.0
-    work_h = seen.at_work(busy_spans, edges) / 3600.0
+    while_busy = within(seen.time_s, busy_spans)
+    n_busy = np.histogram(seen.time_s[while_busy], edges)[0]
+    n_idle = np.histogram(seen.time_s[~while_busy], edges)[0]
+    # Of the last minutes some passages are known and others are not: they count for as much as is known of them.
+    old, fresh = np.minimum(busy_spans, -latency_s), np.maximum(busy_spans, -latency_s)
+    busy_h = (overlap(old, edges) + KNOWN_SHARE * overlap(fresh, edges)) / 3600.0
+    work_h = (seen.at_work(old, edges) + KNOWN_SHARE * seen.at_work(fresh, edges)) / 3600.0
     # Counts of which each truck is seen with probability p: their variance to mean is 1 - p (1 - phi).
+    known_h = np.diff(np.where(edges <= -latency_s, edges, -latency_s + KNOWN_SHARE * (edges + latency_s))) / 3600.0
     dispersion = 1.0 - seen_share * (1.0 - max(MIN_DISPERSION, service_cv**2))
     log_likelihood = busy_evidence(n_busy, work_h * seen_share, GRID, dispersion)
     log_likelihood[IDLE_STEPS - 1 :: IDLE_STEPS] += idle_evidence(
         n_idle.reshape(-1, IDLE_STEPS).sum(axis=1),
-        (overlap(np.array([[edges[0], -latency_s]]), edges) / 3600.0 - busy_h).reshape(-1, IDLE_STEPS).sum(axis=1)
-        * seen_share,
+        (known_h - busy_h).reshape(-1, IDLE_STEPS).sum(axis=1) * seen_share,
         GRID,
         dispersion,
     )

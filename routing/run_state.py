@@ -181,6 +181,11 @@ def blank_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays) -> Sta
     last_entry_s, last_exit_s = np.full((2, n_links), -NEVER)
     tag, virtual = np.zeros((2, 2 * n_links))
     key = np.full(stations + 1, NEVER)
+    # In a lane that is busy at the start stands nobody of the run: a number that no truck has.
+    busy = gates.entrance_busy_s > 0.0
+    lane_truck, lane_end_s = np.full((n_gates, lanes), -1, np.int64), np.zeros((n_gates, lanes))
+    lane_truck[:, : busy.shape[1]][busy] = n_trucks
+    lane_end_s[:, : busy.shape[1]][busy] = gates.entrance_busy_s[busy]
     return State(
         key=key,
         key_bits=key.view(np.int64),
@@ -204,11 +209,11 @@ def blank_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays) -> Sta
         virtual=virtual[:n_links],
         destination=np.where(crosses, fleet.gate, fleet.way_out).astype(np.uint32),
         hold_link=fleet.hold_link.astype(np.int32),
-        lane_truck=np.full((n_gates, lanes), -1, np.int64),
-        lane_end_s=np.zeros((n_gates, lanes)),
+        lane_truck=lane_truck,
+        lane_end_s=lane_end_s,
         lane_blocked=np.zeros((n_gates, lanes), np.int64),
         blocked_lanes=np.zeros(1, np.int64),
-        idle=gates.entrance_lanes.copy(),
+        idle=gates.entrance_lanes - busy.sum(axis=1),
         occupancy=np.zeros(gates.yard_capacity_veh.size, np.int64),
         yard_places_veh=gates.yard_capacity_veh.copy(),
         yard_changes=np.zeros(1, np.int64),

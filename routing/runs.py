@@ -37,6 +37,7 @@ class _Stream(IntEnum):
     STAY = 4
     CROSSING = 5
     ERROR = 6
+    CHECK = 7
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class DrawnRun:
     """What was drawn for a run: how gates work and how their pace changes, the links, the trucks.
 
     The first `n_state` of `trucks` are those of the state; `more_veh` [G], how many trucks more than were seen stand in
-    each gate's queue.
+    each gate's queue; `busy_s` [gates, lanes], how long lanes go on checking trucks that are in them now.
     """
 
     number: int
@@ -54,6 +55,7 @@ class DrawnRun:
     trucks: TruckBatch
     n_state: int
     more_veh: FloatArray
+    busy_s: FloatArray
 
 
 class CorridorRuns:
@@ -99,6 +101,7 @@ class CorridorRuns:
         )
         self._speed_sd = float(np.sqrt(np.log1p(self.model.speed_cv**2)))
         self._unnoticed_veh = unnoticed_veh(network, state, self.queue)
+        self._checks_others = bool(self.queue.checks_others.any())
 
     def draw(self, number: int) -> DrawnRun:
         """What is uncertain, for the run of this number."""
@@ -109,6 +112,9 @@ class CorridorRuns:
         error_veh = np.zeros_like(self._unnoticed_veh)
         if self._unnoticed_veh.any():
             error_veh = measurement_error(self._rng(number, _Stream.ERROR), self._unnoticed_veh)
+        busy_s = self.gates.entrance_busy_s
+        if self._checks_others:
+            busy_s = checks_left(self._rng(number, _Stream.CHECK), self.network, today, self.queue)
         return DrawnRun(
             number=number,
             settings=today,
@@ -117,6 +123,7 @@ class CorridorRuns:
             trucks=drawn.trucks,
             n_state=drawn.n_state,
             more_veh=drawn.unseen_queue_veh + error_veh,
+            busy_s=busy_s,
         )
 
     def gates_at(self, courses: Mapping[str, PaceDraw]) -> GateArrays:
@@ -141,6 +148,7 @@ class CorridorRuns:
         fleet = sample_fleet(self.network, trucks, settings, services, start_of_day_s=start_s)
         if self.state.check_factor is not None:  # the trucks of the state come first, in its order
             fleet.entrance_s[: drawn.n_state] *= self.state.check_factor[self.sampler.known]
+        gates = gates._replace(entrance_busy_s=drawn.busy_s)
         result = simulate(
             drawn.links, gates, fleet, horizon_s=self.horizon_s, step_s=self.step_s, until_started=until_started
         )
@@ -236,7 +244,7 @@ def links_now(
 
 def begin_measured(result: RunResult, queue: QueueNow, more_veh: FloatArray) -> None:
     """Let the series of a run begin with the queue that was measured: the engine knows of one only once it has moved.
-    And let its end be where trucks stand, which wait where they are served.
+    And let its end be where trucks stand, which wait where they are served, and count whom the measurement counts.
 
     Arguments: `more_veh` [G], how many trucks more than were seen stand in each gate's queue, as this run drew them:
     those nobody saw, and by how much the measurement is off.
@@ -244,8 +252,27 @@ def begin_measured(result: RunResult, queue: QueueNow, more_veh: FloatArray) -> 
     gates = queue.queue_veh.size
     # The engine's queues begin where the network ends.
     result.tail_km[:gates] += queue.served_offset_km[:, None]
+    for g in np.flatnonzero(queue.serves_beyond):
+        result.queue_veh[g] -= result.checked_veh[g]
     result.queue_veh[:gates, 0] = np.maximum(queue.seen_veh + more_veh, 0.0)
     result.tail_km[:gates, 0] = queue.tail_km
+
+
+def checks_left(
+    rng: np.random.Generator, network: Network, settings: Sequence[GateSetting], queue: QueueNow
+) -> FloatArray:
+    """[gates, lanes] how long lanes of each gate's entrance go on checking the trucks that are in them now, seconds.
+
+    While somebody waits there is a truck in every lane, seen at a moment of its check that is as likely as any other.
+    At gates whose measured queue counts those being checked they are its first trucks, and lanes begin empty.
+    """
+    by_gate = {(setting.gate_id, setting.direction): setting.servers()[0] for setting in settings}
+    servers = [by_gate[place.gate_id, place.direction] for place in network.gates]
+    left_s = np.zeros((len(servers), max((server.lanes for server in servers), default=1)))
+    for g in np.flatnonzero(queue.checks_others):
+        lanes = servers[g].lanes
+        left_s[g, :lanes] = servers[g].service.sample(rng, lanes) * rng.uniform(size=lanes)
+    return left_s
 
 
 def unnoticed_veh(network: Network, state: CorridorState, queue: QueueNow) -> FloatArray:

@@ -64,6 +64,8 @@ class RunResult:
     tail_km: FloatArray
     occupancy_veh: FloatArray
     on_road_veh: FloatArray
+    checked_veh: FloatArray
+    """[gate, T] those of `queue_veh` that are in the entrance's lanes."""
     unhindered_s: FloatArray
     """When each truck would have reached its destination's entrance with nobody before it."""
     entrance_start_s: FloatArray
@@ -179,6 +181,7 @@ def gate_arrays(
         crossing_open_s=open_spans([b.hours for _, b in servers], start, hours_until_s),
         entrance_change_s=np.full(len(ordered), np.inf),
         entrance_change=np.ones(len(ordered)),
+        entrance_busy_s=np.zeros((len(ordered), max((a.lanes for a, _ in servers), default=1))),
         yard_start=network.gate_yard_start,
         yard=network.gate_yard,
         **places_arrays(network.yard_ids, n_yards, yard_capacity_veh, yard_changes or {})._asdict(),
@@ -289,6 +292,7 @@ def simulate(
         tail_km=out.tail_km,
         occupancy_veh=out.occupancy_veh,
         on_road_veh=out.on_road_veh,
+        checked_veh=out.queue_veh - out.standing,
         unhindered_s=out.unhindered_s,
         entrance_start_s=out.entrance_start_s,
         yard_in_s=out.yard_in_s,

@@ -22,7 +22,7 @@ from routing.gates import GateSetting, day_seconds
 from routing.graph import build_network
 from routing.network import Network
 from routing.pace import changing
-from routing.runs import begin_measured
+from routing.runs import begin_measured, checks_left
 from routing.scenario_inputs import Change, Scenario, check_names
 from routing.scenario_now import PresentTrucks
 from routing.scenario_trucks import SampledTrucks, apply_orders, not_banned, sample_trucks
@@ -175,7 +175,9 @@ class Study:
             if present is not None:
                 courses = present.courses(pace_rng)
                 settings = present.paced(settings, courses, present.import_rates(pace_rng))
-                gates = changing(gates, network, courses)
+                check_rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number, 4)))
+                busy_s = checks_left(check_rng, network, settings, present.queue)
+                gates = changing(gates, network, courses)._replace(entrance_busy_s=busy_s)
             ordered = apply_orders(network, world, sampled, comes)
             keep = comes & not_banned(network, world, sampled, ordered)
             fleet = sample_fleet(network, ordered, settings, services, start_of_day_s=day_seconds(self.scenario.start))

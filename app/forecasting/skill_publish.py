@@ -110,7 +110,10 @@ def publish(session: Session, corridor: CorridorNow, predicted: Forecast) -> Pub
             if quantity is Quantity.WAIT:
                 says = {**rules[place_id].waits_s()}
             rivals = {source: np.full(lead_s.size, value) for source, value in says.items() if value is not None}
-            curve = publish_curve(standings, quantity, place_id, arrays[:, index], lead_s, rivals)
+            is_disturbed = place_id in predicted.disturbed_gates
+            curve = publish_curve(
+                standings, quantity, place_id, arrays[:, index], lead_s, rivals, is_disturbed=is_disturbed
+            )
             found[:, index] = curve.published
             if place_id in now_is:  # "it stays as it is" begins with the same number
                 found[:, index, 0] = _begin_measured(curve.published[:, 0], now_is[place_id])
@@ -173,12 +176,16 @@ def publish_curve(
     lead_s: FloatArray,
     rivals: Mapping[Source, FloatArray],
     at_least: FloatArray | float = 0.0,
+    *,
+    is_disturbed: bool = False,
 ) -> Curve:
     """Every source's quantiles at `lead_s`, and of them what is published; none is below `at_least`.
 
     A track of trucks is of all leads up to its own, from the one before on: it stands in the middle of those.
 
-    A rival says one value; its spread is the model's until its own errors are known.
+    A rival says one value; its spread is the model's until its own errors are known. While a gate is disturbed the
+    model's own band is published: how it erred while the gate worked as usual says nothing of how long lanes stay shut,
+    which the ensemble has in it.
     """
     at = {lead: standings.get(SeriesLead(quantity, place_id, lead), Standing({})) for lead in LEADS_S}
     chosen = {lead: choice.published if choice.published in rivals else Source.MODEL for lead, choice in at.items()}
@@ -188,7 +195,8 @@ def publish_curve(
     published = np.zeros_like(raw)
     for source in (Source.MODEL, *rivals):
         own = raw if source is Source.MODEL else np.maximum(rivals[source] + spread, 0.0)
-        tracks = [state.tracks.get(source, Track.empty()) for state in at.values()]
+        is_own = is_disturbed and source is Source.MODEL
+        tracks = [Track.empty() if is_own else state.tracks.get(source, Track.empty()) for state in at.values()]
         quantiles, widths = calibrate_curve(
             own, lead_s, nodes_s, tracks, unit=quantity.unit, moves_middle=source is Source.MODEL
         )

@@ -53,7 +53,10 @@ class Publisher:
         for index, gate_id in enumerate(dated.gate_ids):
             rivals = {Source.PERSISTENCE: np.full(lead_s.size, measured_veh[gate_id])}
             raw = dated.queue_veh[:, index]
-            curve = publish_curve(self.standings, Quantity.QUEUE, gate_id, raw, lead_s, rivals)
+            is_disturbed = gate_id in dated.disturbed_gates
+            curve = publish_curve(
+                self.standings, Quantity.QUEUE, gate_id, raw, lead_s, rivals, is_disturbed=is_disturbed
+            )
             self.waiting += checks_of_series(curve, Quantity.QUEUE, gate_id, dated)
             reached = correct_reached(dated.queue_reached_veh[:, index], raw, curve.published)
             found[gate_id] = PublishedQueue(curve.published, reached)

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from app.dispatch.policy import AdvicePolicy
+from app.forecasting.skill_publish import publish_curve
+from app.forecasting.skill_vocabulary import Quantity
 from app.forecasting.state_readings import Readings
 from bench.days.alarms import Alarm, tell
 from bench.days.kept import SEEN, kept
@@ -106,6 +108,14 @@ def test_what_is_published_is_calibrated_as_at_the_doors() -> None:
     assert first[2] < 14.0
     assert last[0] < 16.0 < last[2]
     assert last[2] - last[0] < 8.0
+    # While the gate is disturbed the ensemble's own band counts, whatever was learned.
+    raw, lead_s = predicted.queue_veh[:, 0], np.arange(predicted.queue_veh.shape[2]) * predicted.step_s
+    learned, own = (
+        publish_curve(publisher.standings, Quantity.QUEUE, GATE, raw, lead_s, {}, is_disturbed=is_disturbed)
+        for is_disturbed in (False, True)
+    )
+    assert learned.published[2, -1] > raw[2, -1] + 1.0
+    np.testing.assert_allclose(own.published, raw)
     publisher.begin_day()
     assert publisher.waiting == []
     assert publisher.standings

@@ -100,6 +100,44 @@ def test_behind_the_barrier_trucks_drive_on_to_where_they_are_served(network: Ne
     np.testing.assert_allclose(later.truck_free_s - at_end.truck_free_s - more_s, 0.0, atol=0.02)
 
 
+def test_whom_the_measured_queue_does_not_count_the_forecast_does_not_count(network: Network) -> None:
+    """Behind the barrier four lanes check a truck in four minutes each: those in them do not wait, and are there."""
+    gate = (GateSetting("huu-nghi", "export", Server(8, ServiceTime(1.0)), Server(4, ServiceTime(240.0, 0.0))),)
+    last = int(network.gate_feeder[network.gate_feeder_start[0]])
+    beyond_km = np.array([network.tail_km[0, last] - 0.04, np.nan])
+    model = {"model": DemandModel(undeclared_factor=0.0, service_strength_veh=1e9)}
+    long = CorridorState(made_at=NOW, **standing(network, 80), gate_settings=gate, served_km=beyond_km)
+    found = forecast(network, long, **FAST, **model, horizon_s=3600.0)
+    # Sixty trucks an hour go in from the first minute on, and not four at once.
+    expected = 80.0 - np.arange(13) * 5.0
+    np.testing.assert_allclose(found.queue_veh[1, 0], expected, atol=1.5)
+    at_end = forecast(network, replace(long, served_km=None), **FAST, **model, horizon_s=3600.0)
+    assert at_end.queue_veh[1, 0, 1] == 76, "where the queue counts its first trucks while they are checked"
+    # Thirty an hour keep two of the four lanes busy, and nobody waits.
+    few = CorridorState(
+        made_at=NOW, declared_s=600.0 + np.arange(40) * 120.0, declared_gate=np.zeros(40, np.int64), gate_settings=gate
+    )
+    model = {"model": DemandModel(undeclared_factor=0.0, service_strength_veh=1e9, lateness_sd_s=1.0, show_up=1.0)}
+    nobody = forecast(network, replace(few, served_km=beyond_km), **FAST, **model, horizon_s=5400.0)
+    in_lanes = forecast(network, few, **FAST, **model, horizon_s=5400.0)
+    assert nobody.queue_veh[2, 0].max() == 0
+    assert in_lanes.queue_veh[1, 0].max() >= 2
+
+
+def test_a_lane_that_is_busy_when_its_gate_has_stopped_loses_nobody(network: Network) -> None:
+    gate = (GateSetting("huu-nghi", "export", Server(8, ServiceTime(1.0)), Server(4, ServiceTime(1e7, 0.0))),)
+    last = int(network.gate_feeder[network.gate_feeder_start[0]])
+    state = CorridorState(
+        made_at=NOW,
+        **standing(network, 30),
+        gate_settings=gate,
+        served_km=np.array([network.tail_km[0, last] - 0.04, np.nan]),
+    )
+    model = DemandModel(undeclared_factor=0.0, service_strength_veh=1e9)
+    found = forecast(network, state, **FAST, model=model, horizon_s=3600.0)
+    assert (found.queue_veh[1, 0] == 30).all()
+
+
 def test_an_empty_corridor_is_a_forecast_too(network: Network) -> None:
     found = forecast(network, CorridorState(made_at=NOW), **FAST)
     assert (found.queue_veh[:, :, 0] == 0).all()

@@ -301,3 +301,24 @@ def test_a_check_that_has_begun_goes_on_at_the_new_pace(corridor: Corridor) -> N
     assert starts[0] < 60.0
     assert np.diff(starts[1:]) == pytest.approx(100.0)
     assert starts[1] == pytest.approx(3600.0 + (1e6 - 3600.0 + starts[0]) * 1e-4, abs=1.0)
+
+
+def test_who_passed_in_the_last_minutes_shows_that_the_gate_has_not_stopped() -> None:
+    # Minutes ago, at a gate that stood still for nine of them by chance and works.
+    ago = [0.2, 1.0, 1.0, 10.1, 10.5, 12.0, 14.7, 15.2, 17.1, 19.6, 20.4, 20.7, 25.0, 26.5, 28.7, 30.0, 34.6, 37.0]
+    times = -60.0 * np.array([*ago, *(37.0 + 2.0 * np.arange(1, 60))])
+    pace = learned(times, [(-2.5 * HOUR, 0.0)], usual_veh_per_h=30.0, latency_s=120.0)
+    assert not pace.is_disturbed
+    assert pace.mean_veh_per_h > 25.0
+    nobody_since = learned(times[3:], [(-2.5 * HOUR, 0.0)], usual_veh_per_h=30.0, latency_s=120.0)
+    assert nobody_since.is_disturbed
+
+
+def test_passages_that_become_known_late_do_not_make_a_gate_slower_or_faster() -> None:
+    ratios = []
+    for rng in gates():
+        times = lanes_at_work(rng, [(0.0, 4.0 * HOUR, 4)]) - 4.0 * HOUR
+        # By acts and cameras half of them at once, the others within two minutes.
+        known = times[times + rng.choice([0.0, 1.0], times.size) * rng.uniform(0.0, 120.0, times.size) <= 0.0]
+        ratios.append(learned(known, [(-4.0 * HOUR, 0.0)], latency_s=120.0).mean_veh_per_h / (4.0 * 3600.0 / 345.0))
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.03)
