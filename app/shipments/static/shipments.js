@@ -3,7 +3,7 @@
 import "/static/map/live-map.js";
 import { api } from "../api.js";
 import { on } from "../events.js";
-import { formatClock, formatDayClock, formatDuration, formatNumber, language, t } from "../i18n.js";
+import { formatClock, formatDayClock, formatDuration, formatNumber, formatRange, language, t } from "../i18n.js";
 import { released } from "../swap.js";
 import { group, names } from "../vocabulary.js";
 
@@ -66,8 +66,8 @@ function row(item) {
     [name(item.gate_id), item.direction === "import" ? t("Import") : t("Export")],
     [iconText(icon, label), t("since {time}", { time: formatDayClock(item.stage_since) }), payLink(item)],
     place,
-    [arrive, spread(item.arrive_at, formatClock), late(item)],
-    [item.wait_s?.[1] != null ? formatDuration(item.wait_s[1]) : "–", spread(item.wait_s, formatDuration)],
+    [arrive, formatRange(item.arrive_at, formatClock), late(item)],
+    [item.wait_s?.[1] != null ? formatDuration(item.wait_s[1]) : "–", formatRange(item.wait_s, formatDuration)],
     yard,
   ];
   cells.forEach((parts, i) => {
@@ -84,9 +84,6 @@ function row(item) {
   });
   return tr;
 }
-
-const spread = (values, format) =>
-  values && values[0] != null && values[2] != null ? t("{from} to {to}", { from: format(values[0]), to: format(values[2]) }) : "";
 
 /** How much later than planned the truck is expected, if by more than half an hour. */
 function late(item) {
