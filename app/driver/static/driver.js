@@ -2,7 +2,7 @@
 
 import { api } from "../api.js";
 import { on } from "../events.js";
-import { formatClock, formatDuration, formatNumber, formatRange, language, t } from "../i18n.js";
+import { formatClock, formatDuration, formatNumber, formatRange, formatWait, language, t } from "../i18n.js";
 import { renew } from "../swap.js";
 import { Orders } from "./orders.js";
 import * as push from "./push.js";
@@ -39,7 +39,7 @@ function show() {
   $("arrive").textContent = middle(outlook.arrive_at, formatClock, known ? t("beyond the next 6 hours") : t("not known yet"));
   $("arrive").classList.toggle("dr-words", !outlook.arrive_at?.[1]);
   $("arrive-range").textContent = formatRange(outlook.arrive_at, formatClock);
-  $("wait").textContent = middle(outlook.wait_s, formatDuration, t("not known yet"));
+  $("wait").textContent = formatWait(outlook.wait_s) || t("not known yet");
   $("wait-range").textContent = formatRange(outlook.wait_s, formatDuration);
   drawRoad($("road"), { outlook, queue, places, name });
   const heard = outlook.position ? t("last position {time}", { time: formatClock(outlook.position.time) }) : t("no position yet");

@@ -3,7 +3,7 @@
 import "/static/map/live-map.js";
 import { api } from "../api.js";
 import { on } from "../events.js";
-import { formatClock, formatDayClock, formatDuration, formatNumber, formatRange, language, t } from "../i18n.js";
+import { formatClock, formatDayClock, formatDuration, formatNumber, formatRange, formatWait, language, t } from "../i18n.js";
 import { released } from "../swap.js";
 import { group, names } from "../vocabulary.js";
 
@@ -67,7 +67,7 @@ function row(item) {
     [iconText(icon, label), t("since {time}", { time: formatDayClock(item.stage_since) }), payLink(item)],
     place,
     [arrive, formatRange(item.arrive_at, formatClock), late(item)],
-    [item.wait_s?.[1] != null ? formatDuration(item.wait_s[1]) : "–", formatRange(item.wait_s, formatDuration)],
+    [formatWait(item.wait_s) || "–", formatRange(item.wait_s, formatDuration)],
     yard,
   ];
   cells.forEach((parts, i) => {

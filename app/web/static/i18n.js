@@ -27,6 +27,12 @@ export const formatClock = (time) => clock.format(new Date(time));
 /** Hour, minute, day and month at the border, as the server writes them (`format_time`): 10:04 02/03. */
 export const formatDayClock = (time) => `${formatClock(time)} ${day.format(new Date(time))}`;
 
+const REACH_H = 6;
+
+/** The middle of three quantiles of a wait; of one that the forecast does not see the end of, that it is longer. */
+export const formatWait = (values) =>
+  values == null ? "" : values[1] == null ? t("more than {hours} h", { hours: REACH_H }) : formatDuration(values[1]);
+
 /** The outer of three quantiles in words, "from … to …"; nothing where they read the same, or one is not known. */
 export function formatRange(values, format) {
   if (values?.[0] == null || values[2] == null) return "";
