@@ -251,11 +251,13 @@ def summarise(
     reserved_veh: int,
     as_of: datetime,
     version: int = 1,
+    is_closed: bool = False,
 ) -> YardState:
     """The state of a yard and everything in its ledger that contradicts.
 
     Arguments: `identified_veh`, stays without an end; `flagged`, for each flag the names (plates, or
-    ledger names) of the trucks whose stays carry it.
+    ledger names) of the trucks whose stays carry it; `is_closed`, whether a closure
+    holds: trucks that stood there before stay, and contradict nothing.
     """
     raw_veh = identified_veh + balance.unidentified_veh
     contradictions = [
@@ -280,7 +282,7 @@ def summarise(
     if raw_veh < 0:
         contradictions.append(Contradiction("below_zero", {"inside_veh": raw_veh}))
     inside_veh = max(raw_veh, 0)
-    if inside_veh > capacity_veh:
+    if inside_veh > capacity_veh and not is_closed:
         contradictions.append(
             Contradiction(
                 "over_capacity",

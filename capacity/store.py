@@ -30,7 +30,7 @@ from capacity.tables import (
     YardStateRow,
 )
 from capacity.vocabulary import ZoneKind
-from capacity.zone_store import places_ahead
+from capacity.zone_store import list_closures, places_ahead
 from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
 from geo.versions import stale
@@ -286,6 +286,7 @@ def yard_states(session: Session, now: datetime, *, gate_id: str | None = None) 
             flagged[yard_id][flag].append(name)
     reserved = _reserved(session)
     places = places_ahead(session, now, 0.0, 1)
+    closed = {closure.yard_id for closure in list_closures(session, now) if closure.holds_at(now)}
     return [
         ledger.summarise(
             yard_id=yard.yard_id,
@@ -298,6 +299,7 @@ def yard_states(session: Session, now: datetime, *, gate_id: str | None = None) 
             reserved_veh=reserved.get(yard.yard_id, 0),
             as_of=now,
             version=yard.version,
+            is_closed=yard.yard_id in closed,
         )
         for yard, state in rows
     ]

@@ -45,6 +45,13 @@ def list_closures(session: Session, now: datetime, yard_id: str | None = None) -
     return [_closure(row) for row in session.scalars(rows.order_by(ClosureRow.since, ClosureRow.closure_id))]
 
 
+def closures_of_gate(session: Session, now: datetime, gate_id: str) -> list[Closure]:
+    """Closures of the yards of a gate that are not over, by their beginning."""
+    own = set(session.scalars(select(YardRow.yard_id).where(YardRow.gate_id == gate_id)))
+    found = [closure for closure in list_closures(session, now) if closure.yard_id in own]
+    return sorted(found, key=lambda closure: (closure.since, closure.closure_id))
+
+
 def set_places(
     session: Session,
     yard_id: str,

@@ -64,7 +64,7 @@ INPUT_NAMES: Final = {
     "imports_veh_per_day": "Imports a day",
     "standing_veh": "Trucks standing at the start",
     "cleared_exports_veh_per_day": "Exports cleared a day",
-    "lanes": "Lanes",
+    "lanes": "Lanes at the crossing",
     "reversed_lanes": "Import lanes reversed for exports",
     "opens": "Opens",
     "closes": "Closes",
@@ -136,14 +136,17 @@ class Conclusion:
     def said(self, translate: Callable[[str], str], number: Callable[[float, int], str]) -> str:
         """The sentence in a language; `number` writes a value with so many decimals."""
 
-        def told(figures: Sequence[Figure]) -> str:
-            return "; ".join(
-                f"{translate(figure.label)} {number(figure.base, figure.digits)} → "
-                f"{number(figure.variant, figure.digits)} {translate(figure.unit)}"
-                for figure in figures
-            )
+        better, worse = (self.told(figures, translate, number) for figures in (self.better, self.worse))
+        return translate(self.sentence).format(better=better, worse=worse)
 
-        return translate(self.sentence).format(better=told(self.better), worse=told(self.worse))
+    @staticmethod
+    def told(figures: Sequence[Figure], translate: Callable[[str], str], number: Callable[[float, int], str]) -> str:
+        """Figures as part of a sentence, each from base to variant."""
+        return "; ".join(
+            f"{translate(figure.label)} {number(figure.base, figure.digits)} → "
+            f"{number(figure.variant, figure.digits)} {translate(figure.unit)}"
+            for figure in figures
+        )
 
 
 HELPS: Final = "The variant helps: {better}."

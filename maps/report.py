@@ -20,10 +20,11 @@ import folium
 from babel.numbers import format_decimal
 from branca.element import Element, Figure
 
-from geo.corridor import Corridor, Road, Site
+from geo.corridor import Corridor, Site
 from geo.errors import UnavailableError
-from maps import comparison
+from maps import comparison, variants
 from maps.comparison import WORLDS, Record
+from maps.queue_line import queue_line
 from maps.report_charts import chart_scripts, echarts_version, fan_chart
 
 LEAFLET_DIR: Final = Path(__file__).resolve().parents[1] / "node_modules" / "leaflet"
@@ -56,8 +57,12 @@ SERIES: Final = (
 Translate = Callable[[str], str]
 
 
-def scenario_report(corridor: Corridor, record: Record, *, locale: str, translate: Translate) -> str:
+def scenario_report(
+    corridor: Corridor, record: Record, *, locale: str, translate: Translate, variant: int | None = None
+) -> str:
     """A run's report as one self-contained HTML document.
+
+    Totals of all variants; map and curves of one: `variant`, counted from 0, or of the best.
 
     Arguments: `record`, what the simulation wrote (see `maps.comparison`), with `scenario`, `seed`, `runs` and
     `code_version`; `locale`, "vi", "en" or "zh"; `translate` gives a gettext id in that language.
@@ -67,7 +72,8 @@ def scenario_report(corridor: Corridor, record: Record, *, locale: str, translat
     UnavailableError
         If the files of Leaflet or ECharts are not installed.
     """
-    return _Report(corridor, record, locale, translate).render()
+    number = variants.ranking(record)[0] if variant is None else variant
+    return _Report(corridor, variants.as_of(record, number), record, number, locale, translate).render()
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,11 @@ class _Verbatim(Element):
 class _Report:
     corridor: Corridor
     record: Record
+    """As of the variant that is drawn."""
+    study: Record
+    """With all variants."""
+    drawn: int
+    """Which variant is drawn, from 0."""
     locale: str
     translate: Translate
 
@@ -125,12 +136,12 @@ class _Report:
     def _opening(self) -> str:
         scenario = self.record["scenario"]
         described = self.text(str(scenario.get("description", "")).strip())
-        concluded = comparison.conclude(comparison.key_figures(self.record)).said(self.text, self.number)
+        concluded = escape(variants.say_conclusion(self.study, self.locale, self.translate, self.number), quote=False)
         return (
             f'<main><header><p class="brand">Cửa Khẩu Số · {self.text("Scenario report")}</p><h1>{self._title()}</h1>'
             f'<p class="label">{self.text(SIMULATED)}</p>'
             f"{f'<p>{described}</p>' if described else ''}</header>"
-            f"<h2>{self.text('Key figures')}</h2><p><strong>{concluded}</strong></p>{self._figures()}"
+            f"<h2>{self.text('Key figures')}</h2><p><strong>{concluded}</strong></p>{self._all_figures()}"
             f"<h2>{self.text('The queue at its longest')}</h2>"
             f"{self._legend()}"
         )
@@ -143,9 +154,19 @@ class _Report:
             f"<h2>{self.text('Sources and licences')}</h2>{self._sources()}</main>"
         )
 
-    def _figures(self) -> str:
+    @property
+    def _titles(self) -> list[str]:
+        return [escape(title) for title in variants.titles_of(self.study, self.locale, self.translate)]
+
+    def _all_figures(self) -> str:
+        order = variants.ranking(self.study)
+        if len(order) == 1:
+            return self._figures(self.study)
+        return "".join(f"<h3>{self._titles[i]}</h3>{self._figures(variants.as_of(self.study, i))}" for i in order)
+
+    def _figures(self, record: Record) -> str:
         rows = []
-        for figure in comparison.key_figures(self.record):
+        for figure in comparison.key_figures(record):
             sign, word = DIRECTIONS[figure.direction]
             interval = ""
             if figure.interval95 is not None:
@@ -174,12 +195,18 @@ class _Report:
     def _key(self) -> str:
         return "".join(
             f'<span class="key {world}"><svg viewBox="0 0 40 10" aria-hidden="true"><path class="median {world}" '
-            f'd="M0 5L40 5"/></svg>{self.text(WORLD_NAMES[world])}</span>'
+            f'd="M0 5L40 5"/></svg>{self._world_name(world)}</span>'
             for world in WORLDS
         )
 
+    def _world_name(self, world: str) -> str:
+        """What a world is called, the variant by its own title where there are several."""
+        return (
+            self._titles[self.drawn] if world == "variant" and len(self._titles) > 1 else self.text(WORLD_NAMES[world])
+        )
+
     def _charts(self) -> Iterator[str]:
-        names = {world: self.text(name) for world, name in WORLD_NAMES.items()}
+        names = {world: self._world_name(world) for world in WORLDS}
 
         def chart(title: str, worlds: Mapping[str, Any], scale: float = 1.0, digits: int = 0) -> str:
             drawn = fan_chart(
@@ -218,8 +245,10 @@ class _Report:
             "Version of the model": self.record["code_version"],
         }
         listed = "".join(f"<dt>{self.text(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items())
-        parts = {"Base": scenario.get("world", {}), "Variant: what is changed": scenario.get("change", {})}
-        details = "".join(f"<h3>{self.text(name)}</h3><ul>{self._listed(part)}</ul>" for name, part in parts.items())
+        changes = variants.changes_of(self.study)
+        heads = self._titles if len(changes) > 1 else [self.text("Variant: what is changed")]
+        parts = [(self.text("Base"), scenario.get("world", {})), *zip(heads, changes, strict=True)]
+        details = "".join(f"<h3>{head}</h3><ul>{self._listed(part)}</ul>" for head, part in parts)
         return f"<dl>{listed}</dl>{details}"
 
     def _listed(self, values: Mapping[str, Any]) -> str:
@@ -282,7 +311,7 @@ class _Report:
             if len(line) > 1:
                 features.append(_Feature(self._queue_numbers(world, gate_id, *tail), "LineString", line))
                 points += [(lat, lon) for lon, lat in line]
-        layer = folium.FeatureGroup(name=f"{self.text(WORLD_NAMES[world])}: {self.text('queue at its longest')}")
+        layer = folium.FeatureGroup(name=f"{self._world_name(world)}: {self.text('queue at its longest')}")
         if features:
             style = {"color": COLOURS[world], **LINES[world]}
             self._add_features(layer, features, lambda _: style)
@@ -294,7 +323,7 @@ class _Report:
         low, high = (series["tail_km"][world][row][index] or 0.0 for row in (0, -1))
         return {
             self.text("Gate"): self._name(gate_id),
-            self.text("World"): self.text(WORLD_NAMES[world]),
+            self.text("World"): self._world_name(world),
             self.text("Tail, km"): f"{self.number(tail_km, 1)} ({self.number(low, 1)}–{self.number(high, 1)})",
             self.text("Time"): self._clock(index),
             self.text("Longest queue, trucks"): self._most(series["queue_veh"], world),
@@ -327,7 +356,7 @@ class _Report:
             ("longest queue, trucks", queues["queue_veh"] if queues else {}),
         ):
             for world in worlds:
-                numbers[f"{self.text(WORLD_NAMES[world])}: {self.text(label)}"] = self._most(worlds, world)
+                numbers[f"{self._world_name(world)}: {self.text(label)}"] = self._most(worlds, world)
         return numbers
 
     def _add_features(
@@ -384,36 +413,6 @@ class _Report:
     def _title(self) -> str:
         scenario = self.record["scenario"]
         return escape(str(scenario.get("title", {}).get(self.locale) or scenario["name"]))
-
-
-def queue_line(corridor: Corridor, gate_id: str, tail_km: float) -> list[tuple[float, float]]:
-    """Where a queue of a gate stands: points (lon, lat) from its barrier inland to the tail.
-
-    Kilometres go on along the road that leads to the gate's own: where it begins, upstream pieces are added until
-    `tail_km` is reached. One point or none if there is no queue.
-    """
-    gate = corridor.get_site(gate_id)
-    barrier = next((b for b in corridor.barriers(gate_id) if b.attributes.get("number") == 1), gate)
-    pieces = [r for r in corridor.roads if r.direction == "to_border"]
-    piece = next((r for r in pieces if r.road == barrier.road and r.km_to <= barrier.km < r.km_from), None)
-    km, near_km = barrier.km, barrier.km
-    line: list[tuple[float, float]] = []
-    while piece is not None and km < tail_km:
-        far_km = km + piece.km_from - near_km
-        share = min(1.0, (tail_km - km) / max(far_km - km, 1e-9))
-        kms = [near_km + (piece.km_from - near_km) * share * i / 20 for i in range(21)]
-        lon, lat = corridor.position(piece.road, kms)
-        line += [(round(float(a), 6), round(float(b), 6)) for a, b in zip(lon, lat, strict=True)]
-        km = far_km
-        piece = _upstream(pieces, piece)
-        near_km = piece.km_to if piece is not None else 0.0
-    return line
-
-
-def _upstream(pieces: list[Road], piece: Road) -> Road | None:
-    """The piece that leads into `piece`, of the same road if there is one."""
-    leading = [r for r in pieces if r.to_node == piece.from_node]
-    return min(leading, key=lambda r: r.road != piece.road, default=None)
 
 
 def _read(name: str) -> bytes:

@@ -117,10 +117,10 @@ class ScenarioResult:
 
     def to_record(self) -> ResultRecord:
         """The result as plain JSON values."""
+        names = ("base", "variant", *(variant.name for variant in self.scenario.compared()[1:]))
 
         def worlds(values: FloatArray, digits: int) -> Worlds:
-            base, variant = (np.round(world, digits).tolist() for world in values[:2])
-            return {"base": base, "variant": variant}
+            return {name: np.round(world, digits).tolist() for name, world in zip(names, values, strict=True)}
 
         return {
             "scenario": self.scenario.to_record(),

@@ -79,7 +79,7 @@ class GateChange(_Checked):
 
     lanes: Annotated[int, Field(ge=1, le=64)] | None = None
     reversed_lanes: Annotated[int, Field(ge=0, le=63)] = 0
-    """Lanes of the crossing that its imports give to its exports."""
+    """Lanes that its imports give to its exports, through entrance and crossing."""
     opens: DayTime | None = None
     closes: DayTime | None = None
     service_mean_s: Annotated[float, Field(gt=0.0, le=86400.0)] | None = None

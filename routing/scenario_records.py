@@ -43,11 +43,8 @@ class RunInputs(_Wanted, total=False):
     state: StateRecord
 
 
-class Worlds(TypedDict):
-    """One quantity in both worlds."""
-
-    base: Curves
-    variant: Curves
+Worlds: TypeAlias = dict[str, Curves]
+"""One quantity by world: `base`; `variant`, the first; further ones by their names (older records: none)."""
 
 
 class TotalRecord(TypedDict):

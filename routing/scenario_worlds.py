@@ -63,8 +63,8 @@ def _changed(setting: GateSetting, change: GateChange | None) -> GateSetting:
         service = replace(service, mean_s=lanes * hours.daily_open_s / change.cleared_exports_veh_per_day)
     if change.service_cv is not None:
         service = replace(service, cv=change.service_cv)
-    if change.entrance_lanes is not None:
-        entrance = replace(entrance, lanes=change.entrance_lanes)
+    if change.entrance_lanes is not None or change.reversed_lanes:
+        entrance = replace(entrance, lanes=(change.entrance_lanes or entrance.lanes) + change.reversed_lanes)
     if change.entrance_service_mean_s is not None:
         entrance = replace(entrance, service=replace(entrance.service, mean_s=change.entrance_service_mean_s))
     if change.entrance_service_cv is not None:

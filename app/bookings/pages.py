@@ -15,7 +15,7 @@ from app.bookings import service
 from app.bookings.dependencies import moved_in_words
 from app.bookings.service import Calendar
 from app.bookings.store import TripToBook
-from app.bookings.supply import HourSupply, next_hour
+from app.bookings.supply import OPEN_ENDED, HourSupply, next_hour
 from app.bookings.tables import Booking
 from app.bookings.vocabulary import BookingState
 from app.checkpoints.turns import priority_of
@@ -28,6 +28,7 @@ from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import translate
 from app.platform.permissions import Principal
 from app.web.pages import render
+from capacity import zone_store
 from capacity.slots import COUNTING_AGAINST, OPEN
 from capacity.vocabulary import ZoneKind
 from geo.clock import LOCAL_ZONE
@@ -244,6 +245,8 @@ def _page(
         trips=trips,
         shown=shown,
         week=week,
+        closures=[] if shown is None else zone_store.closures_of_gate(session, now, shown.gate_id),
+        closed_until=next_hour(now + OPEN_ENDED),
         held=held,
         bookings=bookings,
         open_states=OPEN,

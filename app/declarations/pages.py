@@ -82,6 +82,7 @@ def show_list(
         items=page.items,
         after=page.next_before,
         statuses=DeclarationStatus.by_name(),
+        reasons=ReturnReason.by_name(),
         sites=corridor.sites,
     )
 

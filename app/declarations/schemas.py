@@ -183,7 +183,7 @@ class DeclarationOut(_FromRow):
 
 
 class DeclarationItem(_FromRow):
-    """A declaration in a list."""
+    """A declaration in a list; `return_reasons` has `step reasons text`."""
 
     trip_id: int
     revision: int
@@ -199,6 +199,7 @@ class DeclarationItem(_FromRow):
     simulated: bool
     submitted_at: datetime | None
     returned_at: datetime | None
+    return_reasons: JsonObject | None
 
 
 class DeclarationPage(BaseModel):

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from app.accounts.service import Organisation
 from app.accounts.store import COMPANY_KINDS
 from app.declarations import personal
+from app.declarations.documents import ReturnReasons
 from app.declarations.tables import IS_WAITING, DeclarationRow, UndeclaredArrival
 from app.platform.json import JsonObject
 from app.platform.search import matches
@@ -43,6 +44,7 @@ class ListedDeclaration:
     version: int
     submitted_at: datetime | None
     returned_at: datetime | None
+    return_reasons: ReturnReasons | None
     code: str
     goods: str
     gate_id: str
@@ -115,6 +117,7 @@ def list_latest(
             DeclarationRow.version,
             DeclarationRow.submitted_at,
             DeclarationRow.returned_at,
+            DeclarationRow.return_reasons,
             Trip.code,
             Trip.goods,
             Trip.gate_id,

@@ -29,6 +29,7 @@ from app.trip_eta.service import find_current
 from app.trips.places import Places
 from app.trips.vocabulary import Direction, Stage
 from app.web.pages import render
+from capacity import zone_store
 from geo.corridor import Corridor
 
 router = APIRouter(include_in_schema=False)
@@ -76,6 +77,7 @@ def show_driver(
         priority_classes=PriorityClass.by_name(),
         notices=[naming(notice.notice) for notice in announced],
         driving=find_driving(session, outlook.vehicle_id, now) if outlook else None,
+        closures=zone_store.closures_of_gate(session, now, outlook.gate_id) if outlook else [],
         now=now,
         vocabularies=(OrderKind, RecipientStatus),
     )

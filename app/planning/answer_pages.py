@@ -33,7 +33,9 @@ def show_answers(
         description=pages.gettext(request, scenario.description.strip()),
         sources=[pages.gettext(request, source) for source in scenario.sources],
         run=row,
-        found=answers.rank_variants(row.result, language) if row is not None and row.result else None,
+        found=answers.rank_variants(row.result, language, lambda text: pages.gettext(request, text))
+        if row is not None and row.result
+        else None,
         runs=answers.RUNS,
     )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from sqlalchemy.orm import Session
 
-from app.planning.exports import variants_of
 from geo.errors import NotFoundError
+from maps.variants import ranking, titles_of, variants_of
 from routing import store as routing_store
 from routing.scenario import Scenario, library, parse_scenario
 from routing.scenario_records import ResultRecord, TotalRecord
@@ -31,9 +32,9 @@ class Saving:
 
     @classmethod
     def of(cls, total: TotalRecord, divisor: float = 1.0) -> Saving:
-        """Base less variant, in units of `divisor`."""
+        """Base less variant, in units of `divisor`; what is nothing of whole units is no difference."""
         low, high = (0.0 - value / divisor for value in reversed(total["interval95"]))
-        if low == high == 0.0:
+        if round(low) == round(high) == 0:
             verdict: Verdict = "same"
         elif not total["significant"]:
             verdict = "unclear"
@@ -46,6 +47,8 @@ class Saving:
 class Answer:
     """One variant: what it saves of truck-hours, spoiled goods and cost, and how many more trucks cross."""
 
+    number: int
+    """Which of the study's variants, from 0."""
     title: str
     truck_hours: Saving
     share: float
@@ -85,16 +88,18 @@ def find_run(session: Session, scenario: Scenario) -> ScenarioRunRow | None:
     return None
 
 
-def rank_variants(record: ResultRecord, language: str) -> Answers:
+def rank_variants(record: ResultRecord, language: str, translate: Callable[[str], str]) -> Answers:
     """What the variants of a finished study save, titles in the reader's language."""
     found = []
-    for variant in variants_of(record):
-        summary = variant["summary"]
+    variants, titles = variants_of(record), titles_of(record, language, translate)
+    for number in ranking(record):
+        summary = variants[number]["summary"]
         hours = Saving.of(summary["truck_hours"])
         base = summary["truck_hours"]["base"]
         found.append(
             Answer(
-                title=variant["title"].get(language) or variant["title"].get("en") or variant["name"],
+                number=number,
+                title=titles[number],
                 truck_hours=hours,
                 share=hours.mean / base if base else 0.0,
                 spoiled_t=Saving.of(summary["spoiled_t"]),
@@ -102,7 +107,7 @@ def rank_variants(record: ResultRecord, language: str) -> Answers:
                 more_crossed_veh=summary["crossed_veh"]["difference"],
             )
         )
-    ranked = tuple(sorted(found, key=lambda answer: -answer.truck_hours.mean))
+    ranked = tuple(found)
     first = record["summary"]
     return Answers(
         ranked=ranked,

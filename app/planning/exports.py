@@ -11,8 +11,9 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from maps.comparison import WORLDS, local_clock
-from routing.scenario_records import ResultRecord, VariantRecord
+from maps.comparison import local_clock
+from maps.variants import variants_of
+from routing.scenario_records import ResultRecord
 from routing.study import StudyInputs
 from routing.sumo_export import sumo_files
 
@@ -40,8 +41,8 @@ def _series_rows(record: ResultRecord) -> Iterator[tuple[object, ...]]:
     for kind, places in (("gate", record["gates"]), ("yard", record["yards"])):
         for place, measures in places.items():
             for measure, worlds in measures.items():
-                for world in WORLDS:
-                    for i, values in enumerate(zip(*worlds[world], strict=True)):
+                for world, curves in worlds.items():
+                    for i, values in enumerate(zip(*curves, strict=True)):
                         moment = round(i * record["step_s"])
                         yield (moment, local_clock(record, i), kind, place, measure, world, *values)
 
@@ -63,11 +64,6 @@ def series_parquet(record: ResultRecord) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     return buffer.getvalue()
-
-
-def variants_of(record: ResultRecord) -> list[VariantRecord]:
-    """What was compared with the base; of an older result, its one variant."""
-    return record.get("variants") or [{"name": "variant", "title": {}, "summary": record["summary"]}]
 
 
 def totals_csv(record: ResultRecord) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from app.planning.endpoints import ScenarioIn
@@ -23,7 +24,7 @@ from routing.scenario_inputs import (
 GATE_FIELDS: Final = fields_of(
     GateWorld,
     {
-        "lanes": N_("Lanes"),
+        "lanes": N_("Lanes at the crossing"),
         "reversed_lanes": N_("Import lanes reversed for exports"),
         "opens": N_("Opens"),
         "closes": N_("Closes"),
@@ -139,6 +140,7 @@ STUDY_FIELDS: Final = {
 }
 WORLD_FIELDS: Final = fields_of(World, {"perishable_share": N_("Share of perishable goods")})
 VARIANT_NAME: Final = fields_of(Variant, {"name": N_("Name of the variant")}, name={"required": True})["name"]
+CHANGE_TITLE: Final = replace(VARIANT_NAME, required=False)
 YARD_FIELDS: Final = fields_of(
     YardChange,
     {

@@ -172,7 +172,8 @@ def edit_variants(fields: Iterable[tuple[str, str]], act: str) -> Written:
             for name, value in written.items()
             if name.startswith(source)
         }
-        name = written.get(f"variants.{which}.name", "")
+        titles = (value for key, value in written.items() if value and key.startswith("change_title."))
+        name = next(titles, "") if which == "change" else written.get(f"variants.{which}.name", "")
         return written | {f"variants.{more}.name": f"{name} ({more + 2})" if name else ""} | copied
     if verb == "remove" and which.isdigit():
         return renumber({name: value for name, value in written.items() if not name.startswith(f"variants.{which}.")})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import allow
@@ -31,15 +31,19 @@ from app.web.i18n import format_number
 from app.web.pages import Pages, render
 from geo.clock import Clock
 from geo.corridor import Corridor
-from geo.errors import CuaKhauError
-from maps.comparison import INPUT_NAMES, Figure, conclude, describe_inputs, key_figures
+from geo.errors import CuaKhauError, NotFoundError
+from maps.comparison import INPUT_NAMES, Record, describe_inputs, key_figures
+from maps.variants import as_of, changes_of, ranking, say_conclusion, titles_of, variants_of
 from routing import store as routing_store
 from routing.scenario import library, parse_scenario
+from routing.scenario_records import ResultRecord
 
 router = APIRouter(include_in_schema=False, prefix="/planner")
 
 Viewer = Annotated[Principal, Depends(allow("pages.planner"))]
 Planner = Annotated[Principal, Depends(allow("scenarios.run"))]
+VariantNumber = Annotated[int | None, Query(ge=0, le=99)]
+"""Of the variants of a study, from 0."""
 DEFAULT_RUNS = "200"
 
 
@@ -111,26 +115,37 @@ def list_runs(request: Request, _principal: Viewer, session: SessionDep) -> Resp
 
 @router.get("/runs/{run_id}")
 def show_run(
-    request: Request, run_id: uuid.UUID, _principal: Viewer, session: SessionDep, corridor: CorridorDep
+    request: Request,
+    run_id: uuid.UUID,
+    _principal: Viewer,
+    session: SessionDep,
+    corridor: CorridorDep,
+    variant: VariantNumber = None,
 ) -> Response:
-    """One run: how far it is, or base and variant side by side."""
+    """One run: how far it is, or base and variants side by side, figures and curves of one of these."""
     row = routing_store.get_scenario_run(session, run_id)
     names = account_names(session, [row.created_by])
     record = row.result
-    figures = key_figures(record) if record else []
+    language, translate = _language(request), _translator(request)
+    shown = None if record is None else _find_variant(record, variant)
+    drawn = None if record is None or shown is None else as_of(record, shown)
+    scenario = row.inputs["scenario"]
+    study: Record = record or {"scenario": scenario, "summary": {}}
     return render(
         request,
         "planning/run.html",
         run=runs.summarise(row, names, _language(request)),
-        figures=figures,
-        conclusion=_conclude(request, figures),
-        found=answers.rank_variants(record, _language(request)) if record and record.get("variants") else None,
-        data=runs.chart_data(record) if record else None,
-        inputs={name: list(describe_inputs(row.inputs["scenario"].get(name, {}))) for name in ("world", "change")},
+        figures=[] if drawn is None else key_figures(drawn),
+        conclusion=None if record is None else say_conclusion(record, language, translate, _number_in(language)),
+        found=answers.rank_variants(record, language, translate) if record and record.get("variants") else None,
+        shown=shown,
+        titles=titles_of(study, language, translate),
+        data=None if drawn is None else runs.chart_data(drawn),
+        inputs=[list(describe_inputs(part)) for part in (scenario.get("world", {}), *changes_of(study))],
         sites=_names(corridor),
         words=INPUT_NAMES,
-        sources=_translated(request, row.inputs["scenario"].get("sources", ())),
-        description=_translated(request, [row.inputs["scenario"].get("description", "").strip()])[0],
+        sources=_translated(request, scenario.get("sources", ())),
+        description=_translated(request, [scenario.get("description", "").strip()])[0],
         status_names=runs.STATUS_NAMES,
         status_icons=runs.STATUS_ICONS,
     )
@@ -169,15 +184,22 @@ def download_totals(run_id: uuid.UUID, _principal: Viewer, session: SessionDep) 
 
 
 @router.get("/runs/{run_id}/variants.png")
-def download_picture(request: Request, run_id: uuid.UUID, _principal: Viewer, session: SessionDep) -> Response:
+def download_picture(
+    request: Request, run_id: uuid.UUID, _principal: Viewer, session: SessionDep, corridor: CorridorDep
+) -> Response:
     """A finished run as one picture."""
     row = routing_store.get_scenario_run(session, run_id)
     record = runs.get_result(row)
     pages = _pages(request)
     from maps.study_chart import study_png  # noqa: PLC0415 - brings Matplotlib, which no other page needs
 
+    language = pages.language(request)
     picture = study_png(
-        record, locale=pages.language(request), translate=lambda message: pages.gettext(request, message)
+        record,
+        title=runs.title_of(row, language),
+        places={site_id: names[language] for site_id, names in _names(corridor).items()},
+        locale=language,
+        translate=_translator(request),
     )
     return _download(picture, runs.file_name(row, "png"), "image/png")
 
@@ -195,7 +217,12 @@ def download_sumo(
 
 @router.get("/runs/{run_id}/report")
 def download_report(
-    request: Request, run_id: uuid.UUID, _principal: Viewer, session: SessionDep, corridor: CorridorDep
+    request: Request,
+    run_id: uuid.UUID,
+    _principal: Viewer,
+    session: SessionDep,
+    corridor: CorridorDep,
+    variant: VariantNumber = None,
 ) -> Response:
     """The report of a finished run: one HTML file with its map."""
     row = routing_store.get_scenario_run(session, run_id)
@@ -204,7 +231,11 @@ def download_report(
     from maps.report import scenario_report  # noqa: PLC0415 - brings Folium and pandas, which no other page needs
 
     html = scenario_report(
-        corridor, record, locale=pages.language(request), translate=lambda message: pages.gettext(request, message)
+        corridor,
+        record,
+        locale=pages.language(request),
+        translate=_translator(request),
+        variant=_find_variant(record, variant),
     )
     return _download(html, runs.file_name(row, "html"), "text/html; charset=utf-8")
 
@@ -260,6 +291,13 @@ def _form(
         gates=extended.gates(),
         yards=settings_pages.list_yards(session, extended),
         settings={setting.gate_id: setting for setting in settings if setting.direction == "export"},
+        rates={
+            setting.gate_id: (setting.entrance.rate_veh_per_h(), setting.crossing.rate_veh_per_h())
+            for setting in gates.gate_settings(session, clock.now())
+            if setting.direction == "export" and setting.entrance.service.mean_s > 0.0
+        }
+        if begins_now
+        else {},
         stretches=runs.list_stretches(corridor),
         spans={road: extended.km_span(road) for road in extended.road_names()},
         runs=runs.list_runs(session, _language(request)),
@@ -268,13 +306,22 @@ def _form(
     )
 
 
-def _conclude(request: Request, figures: Sequence[Figure]) -> str:
-    """What the figures come to, in the reader's language."""
+def _find_variant(record: ResultRecord, variant: int | None) -> int:
+    """The variant that is asked for, counted from 0, else the best; raises NotFoundError."""
+    if variant is None:
+        return ranking(record)[0]
+    if variant >= len(variants_of(record)):
+        raise NotFoundError("The study has no variant {number}.", number=variant + 1)
+    return variant
+
+
+def _number_in(language: str) -> Callable[[float, int], str]:
+    return lambda value, digits: format_number(value, language, digits)
+
+
+def _translator(request: Request) -> Callable[[str], str]:
     pages = _pages(request)
-    language = pages.language(request)
-    return conclude(figures).said(
-        lambda message: pages.gettext(request, message), lambda value, digits: format_number(value, language, digits)
-    )
+    return lambda message: pages.gettext(request, message)
 
 
 def _names(corridor: Corridor) -> dict[str, dict[str, str]]:

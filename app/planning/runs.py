@@ -19,6 +19,7 @@ from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import ConflictError
 from geo.text import fold
+from maps.comparison import Record
 from routing import store as routing_store
 from routing.scenario import Scenario, World
 from routing.scenario_records import PlaceCurves, ResultRecord
@@ -78,12 +79,17 @@ def file_name(row: ScenarioRunRow, ending: str, part: str = "") -> str:
     return "-".join(filter(None, (study, day, part))) + f".{ending}"
 
 
+def title_of(row: ScenarioRunRow, language: str) -> str:
+    """What a run is called in a language."""
+    scenario = row.inputs["scenario"]
+    return scenario.get("title", {}).get(language) or scenario.get("name", "")
+
+
 def summarise(row: ScenarioRunRow, names: Mapping[int, str], language: str) -> RunSummary:
     """A run in a line, in the reader's language."""
-    scenario = row.inputs["scenario"]
     return RunSummary(
         run_id=row.run_id,
-        title=scenario.get("title", {}).get(language) or scenario.get("name", ""),
+        title=title_of(row, language),
         created_by=names.get(row.created_by, ""),
         status=row.status,
         progress=row.progress,
@@ -135,7 +141,7 @@ class ChartData(TypedDict):
     yards: dict[str, PlaceCurves]
 
 
-def chart_data(record: ResultRecord) -> ChartData:
+def chart_data(record: Record) -> ChartData:
     """What the charts of a run need."""
     return {
         "start": record["start"],

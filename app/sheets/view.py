@@ -39,6 +39,7 @@ from app.sheets.store import NEAR_KM, ListedTruck, NamedStep
 from app.sheets.undo_rule import undo_until
 from app.trips import service
 from app.trips.service import NamedTrip, Trip
+from app.trips.vocabulary import Stage
 from geo.errors import ForbiddenError
 
 AHEAD: Final = timedelta(hours=12)
@@ -166,10 +167,10 @@ def work_list(
 ) -> WorkList:
     """Who is at a station of the caller's gate, and who comes next.
 
-    `here`: trips whose step can be done and whose truck is at the gate, those with priority first, then the longest
-    waiting; `next`: trips whose step comes later or whose truck is on its way, those at the gate first, then by
-    expected arrival, with the steps they wait for; `undeclared`: trucks at the gate that nobody declared, for the
-    temporary yard. Of each kind at most so many.
+    `here`: trips whose step can be done and whose truck is at the gate, at a barrier those that stand before it before
+    those inside that are to leave, then those with priority, then the longest waiting; `next`: trips whose step comes
+    later or whose truck is on its way, those at the gate first, then by expected arrival, with the steps they wait for;
+    `undeclared`: trucks at the gate that nobody declared, for the temporary yard. Of each kind at most so many.
 
     Raises
     ------
@@ -205,7 +206,8 @@ def work_list(
         return *_LISTED(truck), sees_findings and truck.has_finding, priority.first, priority.lane, *more
 
     here = [Entry(*values_of(truck)) for truck in trucks if truck.is_work]
-    here.sort(key=lambda each: not each.priority)
+    is_barrier = station in (Step.BARRIER_1, Step.BARRIER_2)
+    here.sort(key=lambda each: (is_barrier and each.stage == Stage.IN_THE_YARD, not each.priority))
     return WorkList(
         station=station,
         gate_id=gate_id,

@@ -53,7 +53,7 @@ def show_shipments(
         q=q,
         outlooks=records,
         sites=_site_names(corridor),
-        vocabularies=(Stage,),
+        vocabularies=(Stage, ReturnReason),
         notices=[naming(notice) for notice in announced],
     )
 

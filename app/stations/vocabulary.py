@@ -8,7 +8,7 @@ from app.platform.labels import N_, Vocabulary
 class PointKind(Vocabulary):
     """Why something is told to the next shift."""
 
-    WAITING = "waiting", N_("Waiting longest"), "hourglass"
+    WAITING = "waiting", N_("Waiting here"), "hourglass"
     UNDECLARED = "undeclared", N_("Undeclared"), "file-alert"
     ALARM = "alarm", N_("Alarm"), "alert-triangle"
     OVERRIDE = "override", N_("Done otherwise"), "hand-stop"

@@ -74,7 +74,8 @@ class QueuePlaceOut(BaseModel):
 
 
 class TripOutlook(BaseModel):
-    """One trip and what is known ahead of it; quantiles 0.1, 0.5, 0.9 in lists."""
+    """One trip and what is known ahead of it; quantiles 0.1, 0.5, 0.9 in lists. `arrive_at`, when it reaches the queue:
+    of a trip that stands in it, since when it does."""
 
     trip_id: int
     code: str

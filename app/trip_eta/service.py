@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import Session
@@ -11,9 +11,10 @@ from app.platform.permissions import Principal
 from app.trip_eta import store
 from app.trip_eta.reasons import Wording
 from app.trip_eta.schemas import PositionOut, TripOutlook, YardPlaceOut
-from app.trip_eta.store import TripAhead, YardPlace
+from app.trip_eta.store import TripAhead, TripEta, YardPlace
 from app.trips.scope import visible_positions, visible_trips
 from app.trips.service import Trip, holds
+from app.trips.vocabulary import Stage
 from capacity.vocabulary import ZoneKind
 
 RECENT = timedelta(hours=24)
@@ -77,11 +78,18 @@ def _outlook(ahead: TripAhead, wording: Wording) -> TripOutlook:
         position=PositionOut.model_validate(seen) if seen else None,
         to_gate_km=gate.distance_km(road, km) if gate else None,
         forecast_at=eta.made_at if eta else None,
-        arrive_at=eta.arrive_at if eta else None,
+        arrive_at=_arrive_at(trip, eta),
         enter_at=eta.enter_at if eta else None,
         wait_s=eta.wait_s if eta else None,
         yard=_yard(ahead.place, trip.gate_id, wording) if ahead.place else None,
     )
+
+
+def _arrive_at(trip: Trip, eta: TripEta | None) -> list[datetime | None] | None:
+    """When the trip reaches the queue; of who stands in it, when that was."""
+    if eta is None:
+        return None
+    return [trip.stage_since] * 3 if trip.stage == Stage.QUEUED else eta.arrive_at
 
 
 def _yard(place: YardPlace, gate_id: str, wording: Wording) -> YardPlaceOut:

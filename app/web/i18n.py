@@ -117,11 +117,12 @@ def format_time(moment: datetime | None, language: str, pattern: str = "HH:mm dd
 
 
 def format_number(value: float | None, language: str, digits: int = 0) -> str:
-    """A number with the language's separators and exactly `digits` decimals; an en dash for none."""
+    """A number with the language's separators and so many decimals, zero without a sign; an en dash for none."""
     if value is None:
         return "–"
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
-    return str(numbers.format_decimal(value, pattern, locale=language))
+    written = str(numbers.format_decimal(value, pattern, locale=language))
+    return written if any("1" <= sign <= "9" for sign in written) else written.removeprefix("-")
 
 
 def format_exactly(value: Decimal | float | None, language: str) -> str:

@@ -221,7 +221,9 @@ def _gettext_with(context: Context, message: str, /, **values: object) -> Markup
 
 
 def _ngettext(context: Context, singular: str, plural: str, n: int) -> str:
-    return str(_translations(context).ngettext(singular, plural, n))
+    """The form for a count, its number written as the language writes numbers."""
+    found = str(_translations(context).ngettext(singular, plural, n))
+    return found.replace("%(num)d", i18n.format_number(n, str(context["language"])))
 
 
 @pass_context

@@ -14,17 +14,20 @@ from app.trips.service import Trip
 from app.yards import store
 from app.yards.schemas import AssignmentOut, YardForecast, YardOut
 from capacity import store as capacity_store
+from capacity import zone_store
 from geo.corridor import Corridor
 from routing import store as routing_store
 
 
 def describe_yards(session: Session, corridor: Corridor, now: datetime, *, gate_id: str | None = None) -> list[YardOut]:
     """All yards (of a gate) as of now, each with its names and the forecast of its occupancy if there is one."""
+    closed = [closure for closure in zone_store.list_closures(session, now) if closure.holds_at(now)]
     return [
         YardOut.of(
             state,
             name=corridor.sites[state.yard_id].name if state.yard_id in corridor.sites else None,
             forecast=find_yard_forecast(session, state.yard_id),
+            closures=[closure for closure in closed if closure.yard_id == state.yard_id],
         )
         for state in capacity_store.yard_states(session, now, gate_id=gate_id)
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from app.platform.json import JsonObject
 from app.platform.labels import N_
 from capacity.ledger import YardState
 from capacity.vocabulary import ZoneKind
+from capacity.zones import Closure
 from geo.errors import InvalidInputError
 from geo.opening_hours import format_intervals, parse_intervals
 from routing.store import YardForecast as StoredForecast
@@ -56,6 +58,17 @@ class YardForecast(BaseModel):
         )
 
 
+class ClosedNow(BaseModel):
+    """What is closed of a yard now, the whole or a zone: why, and until when, if that is known."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    zone_id: str | None
+    reason: str
+    until: datetime | None
+    places_left_veh: int
+
+
 class YardOut(BaseModel):
     """A yard as of now. free = capacity − inside; reserved are trucks on their way with a place in the plan."""
 
@@ -71,12 +84,18 @@ class YardOut(BaseModel):
     version: int
     contradictions: list[Contradiction]
     forecast: YardForecast | None = None
+    closures: list[ClosedNow] = Field(default_factory=list)
 
     @classmethod
     def of(
-        cls, state: YardState, *, name: Mapping[str, str] | None = None, forecast: YardForecast | None = None
+        cls,
+        state: YardState,
+        *,
+        name: Mapping[str, str] | None = None,
+        forecast: YardForecast | None = None,
+        closures: Sequence[Closure] = (),
     ) -> Self:
-        """The state of a yard, with its names and the forecast of its occupancy."""
+        """The state of a yard, with its names, the forecast of its occupancy, and what is closed."""
         return cls.model_validate(
             {
                 "yard_id": state.yard_id,
@@ -91,6 +110,7 @@ class YardOut(BaseModel):
                 "version": state.version,
                 "contradictions": [{"code": found.code, **found.values} for found in state.contradictions],
                 "forecast": forecast,
+                "closures": [ClosedNow.model_validate(closure) for closure in closures],
             }
         )
 

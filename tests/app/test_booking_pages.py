@@ -8,8 +8,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
+from app.bookings.supply import OPEN_ENDED, next_hour
 from app.platform.runtime import Runtime
 from app.registers.chassis_number import normalise_chassis_number
+from geo.clock import LOCAL_ZONE
 from geo.errors import InvalidInputError
 from tests.app.booking import HERE, PLATE, Desk
 
@@ -77,6 +79,15 @@ def test_an_enterprise_books_in_two_taps_and_everybody_sees_it(desk: Desk) -> No
     driver = desk.gate.sign_in("driver", organisation_id=desk.gate.organisation_id, vehicle_id=vehicle_id, locale="en")
     assert "My booking" in driver.get("/driver").text
     assert driver.get("/api/v1/bookings").json()["items"][0]["booking_id"] == booking_id
+    closed = operator.post("/api/v1/yards/xuan-cuong/closures", json={"reason": "Sập cổng"})
+    assert closed.status_code == 201, closed.text
+    until = next_hour(desk.runtime.clock.now() + OPEN_ENDED).astimezone(LOCAL_ZONE)
+    desk.trip("29C-777.77")
+    for reader, where, more in ((driver, "/driver", ""), (desk.enterprise, "/bookings", f"{until:%H:%M %d/%m}")):
+        told = reader.get(where).text.split('data-testid="yard-closure"')[1].split("</div>")[0]
+        assert "Sập cổng" in told
+        assert "end not known yet" in told
+        assert more in told
 
 
 def test_appeals_are_decided_on_their_page(desk: Desk) -> None:

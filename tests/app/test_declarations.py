@@ -188,6 +188,11 @@ def test_a_returned_declaration_is_made_anew_and_the_officer_sees_what_changed(e
         "reasons": ["driver_differs"],
         "text": "Người khác lái",
     }
+    (listed,) = enterprise.get(f"{DECLARATIONS}?status=returned").json()["items"]
+    assert listed["return_reasons"] == returned.json()["revisions"][0]["return_reasons"]
+    told = enterprise.get("/declarations").text.split('data-testid="return-reasons"')[1].split("</td>")[0]
+    assert "Người khác lái" in told
+    assert f'href="/declarations/{trip_id}/edit"' in told
     assert enterprise.put(where, json=body, headers=match(made)).status_code == 412
     runtime.clock.advance(6 * 3600.0)  # the planned arrival is long over, and nobody asks for it again
     changed = {**body, "driver_name": "Trần Văn Bình", "driver_paper_number": "C7654321"}

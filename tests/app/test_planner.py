@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import uuid
 import zipfile
@@ -404,7 +405,7 @@ def test_december_2021_answers_in_one_page(planner: TestClient, runtime: Runtime
     html = planner.get(page).text
     headline = html[html.index('data-testid="headline"') :]
     assert "Giảm được nhiều nhất: Một nửa số xe ở lại và thông quan gấp đôi" in headline
-    rows = re.findall(r'<th scope="row">([^<]+?)\s*<svg', html)
+    rows = re.findall(r'<th scope="row"><a [^>]+>([^<]+)</a>\s*<svg', html)
     assert len(rows) == 8
     assert rows[-1] == "Nửa số xe mới đi Tân Thanh sang Hữu Nghị"  # both gates are full
     assert html.count("chắc chắn: tốt hơn") == 7
@@ -413,6 +414,14 @@ def test_december_2021_answers_in_one_page(planner: TestClient, runtime: Runtime
     assert planner.get("/planner/library/moon").status_code == 404
     whole = planner.get(address).text
     assert whole[whole.index('data-testid="answers"') :].count('<svg class="pl-saving') == 8
+    assert "Trong 8 phương án, tốt nhất là Một nửa số xe ở lại và thông quan gấp đôi: " in whole
+    assert re.search(r'<h2 class="pl-heading" id="shown">.*Một nửa số xe ở lại và thông quan gấp đôi</h2>', whole)
+    other = planner.get(f"{address}?variant=1").text
+    assert "Cửa khẩu thông quan gấp đôi</h2>" in other
+    drawn = [json.loads(html.split('id="result">')[1].split("</script>")[0])["gates"] for html in (whole, other)]
+    assert drawn[0]["huu-nghi"]["queue_veh"]["base"] == drawn[1]["huu-nghi"]["queue_veh"]["base"]
+    assert drawn[0]["huu-nghi"]["queue_veh"]["variant"] != drawn[1]["huu-nghi"]["queue_veh"]["variant"]
+    assert planner.get(f"{address}?variant=8").status_code == 404
 
 
 def test_a_study_with_variants_is_repeated_with_them(planner: TestClient) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
 
 from app.control.minute import Minute
 from app.gates.service import seed_profiles
@@ -39,3 +41,13 @@ def test_position_arrival_wait_and_yard_of_a_trip(runtime: Runtime, sign_in) -> 
     page = sign_in("driver", vehicle_id=far).get("/driver", headers={"accept": "text/html"})
     assert page.status_code == 200
     assert '"arrive_at": ["2026-' in page.text
+    since = now - timedelta(minutes=25)
+    with runtime.sessions() as session:
+        session.execute(
+            text("UPDATE app.trip SET stage = 'queued', stage_since = :since WHERE vehicle_id = :vehicle_id"),
+            {"since": since, "vehicle_id": near},
+        )
+        session.commit()
+    (queued,) = sign_in("driver", vehicle_id=near).get("/api/v1/outlooks").json()["items"]
+    assert [datetime.fromisoformat(moment) for moment in queued["arrive_at"]] == [since] * 3
+    assert queued["wait_s"] == own["wait_s"]

@@ -24,6 +24,7 @@ from app.equipment.vocabulary import CommandStatus, ReadStatus
 from app.fees.vocabulary import FeeStatus, PaymentStatus, ReleaseStatus
 from app.notifications.vocabulary import DeliveryStatus
 from app.platform.labels import DocumentStatus, Vocabulary
+from app.procedures.return_reasons import ReturnReason
 from app.procedures.steps import Step, StepStatus
 from app.tracking.positions import MOTIONS_ON_ROAD, state
 from app.transshipments.vocabulary import TransshipmentStatus
@@ -94,7 +95,7 @@ def test_no_script_writes_a_vocabulary_down() -> None:
             (MeasureKind, OrderKind, OrderStatus, ReachState, RecipientStatus, Severity, AdvisoryStatus, Stage),
         ),
         ("driver", "/driver", (OrderKind, RecipientStatus)),
-        ("enterprise", "/enterprise", (Stage,)),
+        ("enterprise", "/enterprise", (Stage, ReturnReason)),
     ],
 )
 def test_pages_carry_the_vocabularies_that_their_scripts_ask_for(sign_in, role, address, vocabularies) -> None:  # type: ignore[no-untyped-def]
@@ -120,7 +121,16 @@ def test_what_scripts_ask_for_is_there() -> None:
         asked |= set(re.findall(r"\bgroup\(\"(\w+)\", \"(\w+)\"\)", text))
     vocabularies = {
         vocabulary.__name__: vocabulary
-        for vocabulary in (MeasureKind, OrderKind, OrderStatus, ReachState, RecipientStatus, Severity, Stage)
+        for vocabulary in (
+            MeasureKind,
+            OrderKind,
+            OrderStatus,
+            ReachState,
+            RecipientStatus,
+            ReturnReason,
+            Severity,
+            Stage,
+        )
     }
     assert {name for name, _ in asked} == set(vocabularies)
     assert [

@@ -168,6 +168,8 @@ def test_formats_are_local():
     assert format_time(moment, "vi") == "10:04 02/03"
     assert format_number(12345.6, "vi", 1) == "12.345,6"
     assert format_number(12345.6, "en", 1) == "12,345.6"
+    assert format_number(-0.2, "vi") == "0"
+    assert format_number(-0.2, "vi", 1) == "-0,2"
     assert format_km(6540.0, "vi") == "6,5 km"
     catalogues = load_catalogues()
     assert format_duration(4800, catalogues["vi"]) == "1 giờ 20 phút"

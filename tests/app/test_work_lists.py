@@ -61,6 +61,18 @@ def test_nobody_waits_before_the_truck_is_there(border: Border) -> None:
     assert border.act("health_quarantine", late, "health").status_code == 200
     (stay,) = border.rows("SELECT ended_at - began_at AS lasted FROM app.stay WHERE name = 'health'")
     assert stay.lasted == timedelta(seconds=600)
+    clock.advance(60)
+    assert border.act("health_quarantine", early, "health").status_code == 200
+
+    def at_barrier() -> list[int]:
+        listed = border.officer("border_guard").get("/api/v1/inspections", params={"station": "barrier_1"}).json()
+        return [trip["trip_id"] for trip in listed["here"]]
+
+    assert at_barrier() == [late, early], "the longest waiting first"
+    with border.runtime.sessions() as session:
+        session.execute(text("UPDATE app.trip SET stage = 'in_the_yard' WHERE trip_id = :id"), {"id": late})
+        session.commit()
+    assert at_barrier() == [early, late], "who stands before the barrier, then who is inside"
 
 
 def test_what_a_trip_left_open_does_not_stay_on_the_lists(border: Border) -> None:

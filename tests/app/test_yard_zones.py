@@ -38,13 +38,16 @@ def test_a_sudden_closure_is_in_the_free_places_and_the_plan_at_once_and_can_be_
     until = (now + timedelta(hours=2)).isoformat()
     made = operator.post(f"{URL}/closures", json={"places_left_veh": 100, "until": until, "reason": "Ngập"})
     assert (made.status_code, made.json()["is_planned"]) == (201, False)
-    assert operator.get(URL).json()["free"] == 100
+    found = operator.get(URL).json()
+    assert found["free"] == 100
+    assert [(each["reason"], each["places_left_veh"]) for each in found["closures"]] == [("Ngập", 100)]
     with ready.sessions() as session:
         ahead = zone_store.places_ahead(session, now, 1800.0, 6)["xuan-cuong"]
     assert ahead == [100, 100, 100, 100, 450, 450]
     ended = operator.post(f"{URL}/closures/{made.json()['closure_id']}/end")
     assert ended.status_code == 200
-    assert operator.get(URL).json()["free"] == 450
+    found = operator.get(URL).json()
+    assert (found["free"], found["closures"]) == (450, [])
     assert operator.post(f"{URL}/closures/{made.json()['closure_id']}/end").status_code == 409
 
 

@@ -39,6 +39,7 @@ def test_yards_as_seeded(ready: Runtime, sign_in) -> None:
         "as_of": 0,
         "version": 1,
         "contradictions": [],
+        "closures": [],
         "forecast": None,
         "name": {"vi": "Bến bãi Xuân Cương", "en": "Xuân Cương yard", "zh": "Xuân Cương 停车场"},
     }

@@ -60,7 +60,7 @@ class Yard:
     def raw_veh(self) -> int:
         return sum(stay.is_open for stay in self.stays.values()) + self.balance.unidentified_veh
 
-    def state(self):
+    def state(self, *, is_closed=False):
         flagged = {flag: [k for k, s in self.stays.items() if s.flag is flag] for flag in Flag}
         return summarise(
             yard_id="xuan-cuong",
@@ -72,6 +72,7 @@ class Yard:
             flagged=flagged,
             reserved_veh=0,
             as_of=at(10_000),
+            is_closed=is_closed,
         )
 
     def codes(self) -> dict[str, dict]:
@@ -125,6 +126,7 @@ def test_more_inside_than_places_is_told_and_free_is_not_negative() -> None:
         yard.apply(move(truck, "enter", truck))
     assert (yard.state().inside_veh, yard.state().free_veh) == (5, 0)
     assert yard.codes() == {"over_capacity": {"inside_veh": 5, "capacity_veh": 2, "over_veh": 3}}
+    assert yard.state(is_closed=True).contradictions == (), "who stood there before it closed"
 
 
 def test_a_count_that_differs_is_told_and_followed() -> None:

@@ -277,6 +277,7 @@ def test_a_closed_yard_moves_a_booking_and_everybody_is_told_the_same(enlarged: 
             at=f"/yard/{closed}/places",
             account=make_account(enlarged, role="yard_operator", gate_id=GATE),
         )
+        operator.on("dialog", lambda dialog: dialog.accept())
         form = operator.get_by_test_id("form-closure")
         form.locator("[name=reason]").fill(cause)
         form.locator("button[value=close]").click()

@@ -9,8 +9,9 @@ import pytest
 
 from app.web.i18n import load_catalogues
 from geo.corridor import Corridor
-from maps import comparison
-from maps.report import leaflet_css, queue_line, scenario_report
+from maps import comparison, variants
+from maps.queue_line import queue_line
+from maps.report import leaflet_css, scenario_report
 from routing.scenario import parse_scenario, run_scenario
 
 SCENARIO = {
@@ -45,7 +46,7 @@ def test_it_holds_figures_inputs_sources_and_labels(report: str, record: dict[st
     assert '<html lang="en">' in report
     assert "Simulated: what a model answers" in report
     assert "Trucks that crossed" in report
-    assert "Huu Nghi border gate › Lanes: <b>12</b>" in report
+    assert "Huu Nghi border gate › Lanes at the crossing: <b>12</b>" in report
     assert f"<dd>{record['seed']}</dd>" in report
     assert f"<dd>{record['code_version']}</dd>" in report
     assert "OpenStreetMap" in report
@@ -167,8 +168,49 @@ def test_what_a_comparison_says_is_translated(language: str) -> None:
     measures = [text for measure in comparison.MEASURES for text in (measure.label, measure.unit)]
     units = [unit for unit, _ in comparison.TIME_UNITS]
     catalogue = load_catalogues()[language]
-    texts = {*measures, *units, *comparison.CONCLUSIONS, comparison.FARTHEST_TAIL, comparison.FULLEST_YARD} - {"s"}
+    of_several = {variants.BEST, variants.BEST_WITH_HARM, variants.NONE_HELPS, *variants.OTHERS.values()}
+    of_several |= {variants.ONLY, variants.NUMBERED}
+    texts = of_several | {
+        *measures,
+        *units,
+        *comparison.CONCLUSIONS,
+        comparison.FARTHEST_TAIL,
+        comparison.FULLEST_YARD,
+    } - {"s"}
     assert {text for text in texts if catalogue.gettext(text) == text} == set()
+
+
+STUDY: dict[str, Any] = {
+    **SCENARIO,
+    "change_title": {},
+    "variants": [
+        {"name": "Cấm", "change": {"bans": [{"gate": "huu-nghi", "to_h": 8}]}},
+        {"name": "Few lanes", "change": {"gates": {"huu-nghi": {"lanes": 1}}}},
+    ],
+}
+
+
+def test_a_study_of_several_variants_speaks_of_all_of_them() -> None:
+    result = run_scenario(Corridor.default(), parse_scenario(STUDY), seed=5, runs=4, threads=1)
+    assert result is not None
+    record: dict[str, Any] = result.to_record()
+    assert variants.titles_of(record, "en", str) == ["Variant 1", "Cấm", "Few lanes"]
+    best = variants.ranking(record)[0]
+    assert best != 2
+    said = variants.say_conclusion(record, "en", str, lambda value, digits: f"{value:.{digits}f}")
+    assert said.startswith(f"Of 3 variants the best is {['Variant 1', 'Cấm'][best]}: ")
+    assert "Worse: Few lanes." in said
+    for number, key in enumerate(("variant", "Cấm", "Few lanes")):
+        alone = variants.as_of(record, number)
+        assert alone["gates"]["huu-nghi"]["queue_veh"]["variant"] == record["gates"]["huu-nghi"]["queue_veh"][key]
+        assert alone["summary"] == record["variants"][number]["summary"]
+        assert comparison.key_figures(alone)
+    assert [list(change) for change in variants.changes_of(record)] == [["gates", "yards"], ["bans"], ["gates"]]
+    report = scenario_report(Corridor.default(), record, locale="en", translate=str, variant=2)
+    assert report.count("<th scope='row'>Trucks that crossed") == 3
+    assert "Few lanes: queue at its longest" in report
+    older = {**record, "gates": {"huu-nghi": {"queue_veh": {"base": [[1.0]], "variant": [[2.0]]}}}, "yards": {}}
+    assert variants.as_of(older, 1)["gates"] == {}
 
 
 def test_a_queue_lies_on_the_road_and_goes_on_where_roads_meet() -> None:

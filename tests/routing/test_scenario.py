@@ -215,6 +215,12 @@ def test_reversed_lanes_go_from_imports_to_exports(corridor: Corridor) -> None:
     assert helped is not None
     base, variant = helped.totals["crossed_veh"].mean(axis=1)
     assert variant == pytest.approx(1.5 * base, rel=0.12)  # six lanes for four
+    slow = {"huu-nghi": {"exports_veh_per_day": 900, "entrance_lanes": 4, "entrance_service_mean_s": 600}}
+    entrance = with_more(scenario(gates={"huu-nghi": {"reversed_lanes": 1}}), world={"gates": slow})
+    helped = run_scenario(corridor, entrance, seed=3, runs=4)
+    assert helped is not None
+    base, variant = helped.totals["crossed_veh"].mean(axis=1)
+    assert variant > 1.1 * base, "a lane goes through the entrance, too"
     with pytest.raises(InvalidInputError, match="huu-nghi has 4 lanes for imports; 4 cannot be reversed"):
         run(corridor, gates={"huu-nghi": {"reversed_lanes": 4}})
 

@@ -28,6 +28,7 @@ const REASONS = {
 const NO_CRITERIA = { stretch: null, area: null, gate_id: null, site_id: null, goods_classes: null, regimes: null, perishable: null, limit_veh: null, stages: null };
 const TYPED_KM = 10; // a stretch that is typed begins as that from the border to here
 
+const NAMED = 3; // so few trucks are named where an order is confirmed
 const fresh = () => ({ kind: "hold", selection: {}, parameters: {}, text: {}, edited: {}, advisory_id: null, when: usualTime() });
 
 class PoliceComposer extends ConsoleElement {
@@ -330,11 +331,18 @@ class PoliceComposer extends ConsoleElement {
         }}></textarea></fieldset>`;
   }
 
+  /** Plates of a few recipients: whoever sends sees to whom. */
+  get platesToName() {
+    const recipients = this.preview?.recipients ?? [];
+    return recipients.length <= NAMED ? recipients.map(({ plate }) => plate) : [];
+  }
+
   renderSend() {
     const words = describeSelection(this.draft.selection, this.console);
     if (this.confirming) {
       return html`<div class="ck-send ck-confirm" role="alertdialog" aria-labelledby="confirm-text" data-testid="confirm">
-        <p id="confirm-text"><b>${t("Send “{kind}” to {count} trucks?", { kind: KINDS[this.draft.kind].label, count: formatNumber(this.count) })}</b><br>${words}</p>
+        <p id="confirm-text"><b>${t("Send “{kind}” to {count} trucks?", { kind: KINDS[this.draft.kind].label, count: formatNumber(this.count) })}</b><br>${words}${this.platesToName.map((plate) => html` <span class="ck-plate">${plate}</span>`)}
+          <br><q data-testid="confirm-words">${this.draft.text[this.textLanguage]}</q></p>
         <button type="button" class="btn btn-danger" data-testid="send-confirm" ?disabled=${this.sending} @click=${() => this.send()}>
           <i class="ti ti-send" aria-hidden="true"></i>${this.sending ? t("Sending…") : t("Send to {count} trucks", { count: formatNumber(this.count) })}</button>
         <button type="button" class="btn" @click=${() => { this.confirming = false; }}>${t("Back")}</button></div>`;

@@ -1,7 +1,7 @@
 // Advice, then each gate: queue now and forecast, yards.
 
 import { html, nothing } from "lit";
-import { formatClock, formatDuration, formatNumber, t } from "/static/i18n.js";
+import { formatClock, formatDayClock, formatDuration, formatNumber, t } from "/static/i18n.js";
 import { toast } from "/static/toasts.js";
 import { fullness, peakOf } from "/static/map/marks.js";
 import { SEVERITY, causes, percent } from "./advice-text.js";
@@ -179,6 +179,7 @@ class PoliceSituation extends ConsoleElement {
         <span class="ck-yard-name">${this.console.nameOfSite(yard.yard_id)}</span>
         <span class="ck-yard-count"><b>${yard.inside == null ? "–" : formatNumber(yard.inside)}</b>/${formatNumber(yard.capacity)}${free ? ` · ${free}` : ""}</span>
         <span class=${`ck-bar ck-bar-${level}`}><span .style=${`width:${Math.min(100, share * 100)}%`}></span></span>
+        ${(yard.closures ?? []).map((closed) => html`<span class="ck-source" data-testid=${`yard-closed-${yard.yard_id}`}><i class="ti ti-lock" aria-hidden="true"></i> <strong>${closed.zone_id ? `${t("zone {zone}", { zone: closed.zone_id })} · ` : ""}${t("closed now")}</strong>: ${closed.reason} · ${closed.until ? t("until {time}", { time: formatDayClock(closed.until) }) : t("end not known yet")}</span>`)}
         ${peak && peak.most > yard.inside ? html`<span class="ck-source" data-testid=${`yard-peak-${yard.yard_id}`}>${t("{count} expected at {time}", { count: formatNumber(Math.round(peak.most)), time: formatClock(peak.at) })}</span>` : nothing}
       </div>`;
     });

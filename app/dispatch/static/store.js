@@ -131,10 +131,12 @@ export class Store {
 
   takeYard(event) {
     const yard = this.yards?.find(({ yard_id: id }) => id === event.yard_id);
-    if (!yard) {
-      this.load("yards");
+    if (!yard || (new Date(event.as_of) > new Date(yard.as_of) && (event.capacity ?? yard.capacity) !== yard.capacity)) {
+      this.load("yards"); // another yard, or one with other places: closed or opened again
       return;
     }
+    if (event.as_of && yard.as_of && new Date(event.as_of) < new Date(yard.as_of)) return; // told late
+    if (event.as_of) yard.as_of = event.as_of;
     if (event.inside !== undefined) yard.inside = event.inside;
     if (event.free !== undefined) yard.free = event.free;
     this.changed();

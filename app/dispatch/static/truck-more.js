@@ -2,7 +2,7 @@
 
 import { LitElement, html, nothing } from "lit";
 import { api } from "/static/api.js";
-import { formatClock, formatDuration, t } from "/static/i18n.js";
+import { formatClock, formatWait, t } from "/static/i18n.js";
 import { toast } from "/static/toasts.js";
 
 const DAY_MS = 24 * 3600_000;
@@ -87,7 +87,7 @@ class TruckMore extends LitElement {
     return html`<dl>
         ${this.trip?.driver ? html`<dt>${t("Driver")}</dt><dd>${this.trip.driver}<br>${this.renderTelephone()}</dd>` : nothing}
         ${arrive?.[1] ? html`<dt>${t("Arrival at the queue")}</dt><dd data-testid="truck-arrival">${formatClock(arrive[1])}</dd>` : nothing}
-        ${wait?.[1] != null ? html`<dt>${t("Expected wait")}</dt><dd>${formatDuration(wait[1])}</dd>` : nothing}
+        ${wait ? html`<dt>${t("Expected wait")}</dt><dd>${formatWait(wait)}</dd>` : nothing}
         ${yard ? html`<dt>${t("Place in a yard")}</dt><dd data-testid="truck-yard">${yard.yard_id ? html`${this.console.nameOfSite(yard.yard_id)} · ${formatClock(yard.place_free_at)}<br>` : nothing}<span class="ck-muted">${yard.reason}</span></dd>` : nothing}
         ${this.renderBooking()}
       </dl>

@@ -2,7 +2,7 @@
 
 import { api } from "../api.js";
 import { on } from "../events.js";
-import { formatClock, formatDuration, formatNumber, language, t } from "../i18n.js";
+import { formatClock, formatDuration, formatNumber, formatRange, formatWait, language, t } from "../i18n.js";
 import { renew } from "../swap.js";
 import { Orders } from "./orders.js";
 import * as push from "./push.js";
@@ -20,8 +20,6 @@ const POLL_MS = 30_000; // beside the events: a phone's line drops them silently
 let queue = keptQueue();
 
 const name = (site) => places[site]?.name[language] || places[site]?.name.vi || site;
-const range = (values, format) =>
-  values && values[0] != null && values[2] != null ? t("{from} to {to}", { from: format(values[0]), to: format(values[2]) }) : "";
 const middle = (values, format, missing) => (values && values[1] != null ? format(values[1]) : missing);
 
 function show() {
@@ -40,9 +38,9 @@ function show() {
   const known = outlook.forecast_at !== null;
   $("arrive").textContent = middle(outlook.arrive_at, formatClock, known ? t("beyond the next 6 hours") : t("not known yet"));
   $("arrive").classList.toggle("dr-words", !outlook.arrive_at?.[1]);
-  $("arrive-range").textContent = range(outlook.arrive_at, formatClock);
-  $("wait").textContent = middle(outlook.wait_s, formatDuration, t("not known yet"));
-  $("wait-range").textContent = range(outlook.wait_s, formatDuration);
+  $("arrive-range").textContent = formatRange(outlook.arrive_at, formatClock);
+  $("wait").textContent = formatWait(outlook.wait_s) || t("not known yet");
+  $("wait-range").textContent = formatRange(outlook.wait_s, formatDuration);
   drawRoad($("road"), { outlook, queue, places, name });
   const heard = outlook.position ? t("last position {time}", { time: formatClock(outlook.position.time) }) : t("no position yet");
   $("as-of").textContent = known ? `${heard} · ${t("as of {time}", { time: formatClock(outlook.forecast_at) })}` : heard;

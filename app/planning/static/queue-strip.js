@@ -57,7 +57,7 @@ class QueueStrip extends ChartElement {
         axisLabel: { ...axis.axisLabel, show: gridIndex === 1, interval: every - 1, formatter: (hour) => clockAt(Number(hour)) },
       })),
       yAxis: [0, 1].map((gridIndex) => ({
-        type: "value", gridIndex, ...axis, min: Math.floor(near), max: Math.ceil(far), name: t(WORLDS[gridIndex][1]),
+        type: "value", gridIndex, ...axis, min: Math.floor(near), max: Math.ceil(far), minInterval: 1, name: t(WORLDS[gridIndex][1]),
         nameLocation: "middle", nameGap: 34, nameTextStyle: { color: token("--ck-text"), fontWeight: 600, fontSize: 11 },
         axisTick: { show: false }, axisLabel: { ...axis.axisLabel, formatter: (km) => formatNumber(km, 0) },
       })),

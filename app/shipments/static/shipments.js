@@ -3,7 +3,7 @@
 import "/static/map/live-map.js";
 import { api } from "../api.js";
 import { on } from "../events.js";
-import { formatClock, formatDayClock, formatDuration, formatNumber, language, t } from "../i18n.js";
+import { formatClock, formatDayClock, formatDuration, formatNumber, formatRange, formatWait, language, t } from "../i18n.js";
 import { released } from "../swap.js";
 import { group, names } from "../vocabulary.js";
 
@@ -13,9 +13,11 @@ const read = (id) => JSON.parse(document.getElementById(id).textContent);
 const sites = read("sites");
 const map = document.getElementById("map");
 const STAGES = names("Stage"); // in the order of a trip
+const REASONS = names("ReturnReason");
 const headings = [...document.querySelectorAll(".en-table th")].map((cell) => cell.textContent);
 let items = read("outlooks");
 let filter = null;
+let returned = new Map(); // trip → why its declaration was returned
 let dues = new Map(); // trip → what of its fee is still to be paid
 
 const name = (id) => sites[id]?.[language] || sites[id]?.vi || id;
@@ -33,6 +35,7 @@ function show() {
 /** What is stuck first, then what comes, what is planned, what is over; within each the earlier first. */
 const URGENCY = group("Stage", "by_urgency");
 const byUrgency = (a, b) =>
+  returned.has(b.trip_id) - returned.has(a.trip_id) ||
   URGENCY.indexOf(a.stage) - URGENCY.indexOf(b.stage) ||
   (a.arrive_at?.[1] || a.planned_arrival).localeCompare(b.arrive_at?.[1] || b.planned_arrival);
 
@@ -64,10 +67,10 @@ function row(item) {
     [link, item.code],
     [item.goods, item.perishable ? t("Perishable") : ""],
     [name(item.gate_id), item.direction === "import" ? t("Import") : t("Export")],
-    [iconText(icon, label), t("since {time}", { time: formatDayClock(item.stage_since) }), payLink(item)],
+    [iconText(icon, label), t("since {time}", { time: formatDayClock(item.stage_since) }), returnNote(item), payLink(item)],
     place,
-    [arrive, spread(item.arrive_at, formatClock), late(item)],
-    [item.wait_s?.[1] != null ? formatDuration(item.wait_s[1]) : "–", spread(item.wait_s, formatDuration)],
+    [arrive, formatRange(item.arrive_at, formatClock), late(item)],
+    [formatWait(item.wait_s) || "–", formatRange(item.wait_s, formatDuration)],
     yard,
   ];
   cells.forEach((parts, i) => {
@@ -85,14 +88,24 @@ function row(item) {
   return tr;
 }
 
-const spread = (values, format) =>
-  values && values[0] != null && values[2] != null ? t("{from} to {to}", { from: format(values[0]), to: format(values[2]) }) : "";
-
 /** How much later than planned the truck is expected, if by more than half an hour. */
 function late(item) {
   if (!item.arrive_at?.[1] || !group("Stage", "before_yard").includes(item.stage)) return "";
   const seconds = (new Date(item.arrive_at[1]) - new Date(item.planned_arrival)) / 1000;
   return seconds > 1800 ? element("small", { class: "en-late" }, t("late by {time}", { time: formatDuration(seconds) })) : "";
+}
+
+/** Why a sheet came back, and the way to mend it. */
+function returnNote(item) {
+  const why = returned.get(item.trip_id);
+  if (why === undefined) return "";
+  const reasons = [...(why?.reasons ?? []).map((code) => REASONS[code]?.label ?? code), why?.text].filter(Boolean).join("; ");
+  const note = element("span", { class: "en-returned", "data-testid": "returned" });
+  note.append(
+    iconText("arrow-back-up", `${t("Returned")}${reasons ? `: ${reasons}` : ""}`),
+    element("a", { href: `/declarations/${item.trip_id}/edit`, class: "btn btn-sm btn-primary mt-1 ck-act" }, t("Declare again")),
+  );
+  return note;
 }
 
 function payLink(item) {
@@ -119,8 +132,16 @@ async function refresh() {
   items = (await api("GET", "/api/v1/outlooks")).items;
   await released();
   show();
+  await loadReturned();
   await loadDues();
   await showGates();
+}
+
+/** What was returned and not declared again, as many as a page has. */
+async function loadReturned() {
+  const found = (await api("GET", "/api/v1/declarations?status=returned&limit=200")).items;
+  returned = new Map(found.map(({ trip_id: trip, return_reasons: why }) => [trip, why]));
+  show();
 }
 
 /** What is to be paid: the newest open bills, as many as a page has. */
@@ -149,7 +170,8 @@ const refreshSoon = () => {
 };
 
 show();
+loadReturned().catch(() => {});
 loadDues().catch(() => {});
 showGates().catch(() => {});
-for (const type of ["trip", "fee", "forecast", "yard", "reconnected", "resync"]) on(type, refreshSoon);
+for (const type of ["trip", "sheet", "fee", "forecast", "yard", "reconnected", "resync"]) on(type, refreshSoon);
 setInterval(refreshSoon, 30_000);

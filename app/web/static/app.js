@@ -27,11 +27,13 @@ document.addEventListener("click", (event) => {
 });
 showTheme();
 
-// A form or button with data-confirm asks first.
+// A form or button with data-confirm asks first, before what scripts do when it is sent.
 document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm || event.target.dataset.confirm;
-  if (question && !confirm(question)) event.preventDefault();
-});
+  if (!question || confirm(question)) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, { capture: true });
 
 document.addEventListener("htmx:config:request", (event) => {
   const { request } = event.detail.ctx;

@@ -19,15 +19,26 @@ const TAGS = { vi: "vi-VN", en: "en-GB", zh: "zh-CN" };
 const ZONE = "Asia/Ho_Chi_Minh";
 const tag = TAGS[language] || language;
 const clock = new Intl.DateTimeFormat(tag, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: ZONE });
-const dayClock = new Intl.DateTimeFormat(tag, {
-  day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false, timeZone: ZONE,
-});
+const day = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "2-digit", timeZone: ZONE });
 
 /** Hour and minute at the border, of anything `new Date` understands. */
 export const formatClock = (time) => clock.format(new Date(time));
 
-/** Day, month, hour and minute at the border. */
-export const formatDayClock = (time) => dayClock.format(new Date(time));
+/** Hour, minute, day and month at the border, as the server writes them (`format_time`): 10:04 02/03. */
+export const formatDayClock = (time) => `${formatClock(time)} ${day.format(new Date(time))}`;
+
+const REACH_H = 6;
+
+/** The middle of three quantiles of a wait; of one that the forecast does not see the end of, that it is longer. */
+export const formatWait = (values) =>
+  values == null ? "" : values[1] == null ? t("more than {hours} h", { hours: REACH_H }) : formatDuration(values[1]);
+
+/** The outer of three quantiles in words, "from … to …"; nothing where they read the same, or one is not known. */
+export function formatRange(values, format) {
+  if (values?.[0] == null || values[2] == null) return "";
+  const [from, to] = [format(values[0]), format(values[2])];
+  return from === to ? "" : t("{from} to {to}", { from, to });
+}
 
 /** A number with the language's separators. */
 export const formatNumber = (value, digits = 0) =>

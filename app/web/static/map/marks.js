@@ -10,8 +10,8 @@ const nameOf = (site) => site.name[language] || site.name.vi;
 
 /** Share of places taken, and how that is told: ok, tight, full or unknown. */
 export function fullness(inside, capacity) {
-  if (inside == null || !capacity) return { share: 0, level: "unknown" };
-  const share = inside / capacity;
+  if (inside == null || capacity == null) return { share: 0, level: "unknown" };
+  const share = capacity ? inside / capacity : 1; // closed: there is no place
   return { share, level: share >= 1 ? "full" : share >= 0.85 ? "tight" : "ok" };
 }
 
@@ -40,7 +40,7 @@ export function yardShape({ inside, free = null, capacity, peak = null }) {
       ${rises ? svg`<line class="ck-fill-ahead" x1="2" x2="22" y1=${ahead} y2=${ahead}></line>` : nothing}
       <rect class="ck-fill-edge" x="2" y="2" width="20" height="20" rx="3"></rect>
     </svg>
-    ${onlyFree ? html`<b>${t("{count} free", { count: formatNumber(free) })}</b>` : html`<b>${inside == null ? "–" : formatNumber(inside)}</b><span class="ck-fill-of">/${capacity ? formatNumber(capacity) : "–"}</span>`}
+    ${onlyFree ? html`<b>${t("{count} free", { count: formatNumber(free) })}</b>` : html`<b>${inside == null ? "–" : formatNumber(inside)}</b><span class="ck-fill-of">/${formatNumber(capacity)}</span>`}
     ${rises ? html`<span class="ck-fill-peak"><i class="ti ti-arrow-up-right" aria-hidden="true"></i>${formatNumber(most)}${most >= capacity ? " !" : ""}</span>` : nothing}
   </span>`;
 }
