@@ -25,6 +25,7 @@ from app.platform.labels import N_, Vocabulary
 from app.platform.permissions import Principal, Role
 from app.web import i18n
 from app.web.assets import APP_DIR, Assets, OwnAddresses
+from app.web.viewpoint import find_viewpoint
 from geo.clock import LOCAL_ZONE
 from geo.errors import CuaKhauError, ForbiddenError, ProofNeededError, SessionLockedError
 from geo.opening_hours import OpeningHours
@@ -34,17 +35,17 @@ NAVIGATION = (
     ("orders.respond", "/driver", N_("My trip"), "truck"),
     ("pages.enterprise", "/enterprise", N_("Shipments"), "packages"),
     ("pages.enterprise", "/declarations", N_("Declarations"), "file-text"),
-    ("bookings.write", "/bookings", N_("Bookings"), "calendar-clock"),
-    ("registers.write", "/enterprise/register", N_("On file"), "folders"),
+    ("pages.enterprise", "/bookings", N_("Bookings"), "calendar-clock"),
+    ("pages.enterprise", "/enterprise/register", N_("On file"), "folders"),
     ("device_health.read", "/devices/health", N_("Health of devices"), "heartbeat"),
-    ("fees.pay", "/fees/bills", N_("Bills"), "receipt"),
+    ("pages.enterprise", "/fees/bills", N_("Bills"), "receipt"),
     ("pages.support", "/support", N_("Support desk"), "lifebuoy"),
     ("pages.claims", "/claims", N_("Claims"), "certificate"),
     ("pages.planner", "/planner", N_("What-if"), "chart-histogram"),
     ("skill.read", "/forecast/skill", N_("Forecast check"), "target-arrow"),
     ("pages.yard", "/yard", N_("Yard"), "parking"),
     ("pages.station", "/station", N_("Station"), "building-community"),
-    ("fees.collect", "/fees", N_("Fees"), "cash"),
+    ("pages.fees", "/fees", N_("Fees"), "cash"),
     ("statistics.read", "/statistics", N_("Figures"), "chart-bar"),
     ("pages.appeals", "/appeals", N_("Appeals"), "scale"),
     ("overrides.read", "/overrides", N_("Overrides"), "alert-square-rounded"),
@@ -103,6 +104,7 @@ class Pages:
             "language": language,
             "translations": self.catalogues[language],
             "demo": settings.demo,
+            "viewpoint": find_viewpoint(request),
             "first_sheet": self.assets.first_sheet(template),
         }
         html = self.environment.get_template(template).render({**shared, **context})
@@ -163,6 +165,21 @@ def _loader() -> BaseLoader:
     return ChoiceLoader([folders.pop("web"), PrefixLoader(folders)])
 
 
+@pass_context
+def _at(context: Context, address: str) -> str:
+    """`address` of the same viewpoint as the page."""
+    viewpoint = context.get("viewpoint")
+    return address if viewpoint is None else viewpoint.keep(address)
+
+
+@pass_context
+def _menu_address(context: Context) -> str:
+    """The entry of the menu that a page belongs to: of the caller's, the longest that its address begins with."""
+    principal, path = context["principal"], context["request"].url.path
+    entries = (address for act, address, *_ in NAVIGATION if principal.may(act) and path.startswith(address))
+    return max(entries, key=len, default="")
+
+
 def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> Environment:
     environment = Environment(
         loader=_loader(),
@@ -177,6 +194,7 @@ def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> E
         pass_context(_gettext), pass_context(_ngettext), newstyle=True
     )
     environment.globals["gettext"] = _gettext_with
+    environment.globals |= {"at": _at, "menu_address": _menu_address}
     environment.globals |= {
         "N_": N_,
         "vendor": assets.vendor,

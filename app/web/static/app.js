@@ -27,6 +27,16 @@ document.addEventListener("click", (event) => {
 });
 showTheme();
 
+// Who reads the pages of others' work (base.html, theme.css) has nothing to press there, and nothing to fill in.
+function onlyShow() {
+  const forms = 'main form:not([method="get"], [method="dialog"], [role="search"])';
+  for (const form of document.querySelectorAll(`.ck-reading ${forms}`)) {
+    for (const field of form.elements) if (field.type !== "hidden") field.disabled = true;
+  }
+}
+document.addEventListener("htmx:after:swap", onlyShow);
+onlyShow();
+
 // A form or button with data-confirm asks first.
 document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm || event.target.dataset.confirm;
