@@ -27,7 +27,7 @@ from app.web import i18n
 from app.web.assets import APP_DIR, Assets, OwnAddresses
 from app.web.viewpoint import find_viewpoint
 from geo.clock import LOCAL_ZONE
-from geo.errors import CuaKhauError, ForbiddenError, ProofNeededError, SessionLockedError
+from geo.errors import CuaKhauError, ForbiddenError, ProofNeededError, SessionLockedError, StaleFormError
 from geo.opening_hours import OpeningHours
 
 NAVIGATION = (
@@ -59,6 +59,10 @@ NAVIGATION = (
 """Act needed, address, label, icon of each entry of the main menu."""
 
 
+ENDED: Final = "session_ended"
+"""Why who it is is asked for (`static/prove.js`): the session that a form was sent in is over."""
+STALE: Final = "form_stale"
+"""The form was sent in another session than it was made in: whoever is signed in now looks at it once more."""
 NOT_FOR_ROLE: Final = N_("Your role does not allow this.")
 
 
@@ -131,7 +135,12 @@ def error_page(request: Request, status: int, error: Exception) -> Response:
     if status == 401 and request.method == "GET":
         return RedirectResponse(f"/signin?next={quote(request.url.path)}", 303)
     if isinstance(error, ProofNeededError | SessionLockedError):
-        return _prove_page(request, status, error)
+        return _prove_page(request, status, error, error.code)
+    if getattr(request.state, "sent_form", None) is not None:
+        if status == 401:
+            return _prove_page(request, status, error, ENDED)
+        if isinstance(error, StaleFormError):
+            return _prove_page(request, status, error, STALE)
     detail = ""
     if isinstance(error, ForbiddenError) and "act" in error.values:
         detail = request.app.state.pages.gettext(request, NOT_FOR_ROLE)  # people know no acts by name
@@ -143,16 +152,16 @@ def error_page(request: Request, status: int, error: Exception) -> Response:
     return render(request, "error.html", status=status, code=status, title=title, detail=detail)
 
 
-def _prove_page(request: Request, status: int, error: ProofNeededError | SessionLockedError) -> Response:
-    """The page that asks who it is, and then sends again what was sent."""
+def _prove_page(request: Request, status: int, error: Exception, code: str | None) -> Response:
+    """The page that asks who it is (`code` says why), and then sends again what was sent."""
     sent: FormData | None = getattr(request.state, "sent_form", None)
     query = f"?{request.url.query}" if request.url.query else ""
     return render(
         request,
         "prove_page.html",
         status=status,
-        code=error.code,
-        detail=translate(request, error),
+        code=code,
+        detail=translate(request, error) if isinstance(error, CuaKhauError) else "",
         address=request.url.path + query,
         kept=None if sent is None else [(name, value) for name, value in sent.multi_items() if isinstance(value, str)],
         has_files=sent is not None and any(not isinstance(value, str) for _, value in sent.multi_items()),
