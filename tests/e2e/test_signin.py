@@ -111,7 +111,7 @@ def test_a_passkey_signs_in_unlocks_and_proves(browser: Browser, runtime: Runtim
     page.goto(f"{url}/admin/organisations")
     page.locator("main form [name=name]").fill("Công ty Sau Cùng")
     context.clear_cookies()  # before the page is told of it: the browser itself sends this form
-    page.locator("main form button[type=submit]").last.click()
+    page.locator("main form:has([name=name]) button[type=submit]").click()
     expect(dialog).to_contain_text("has ended")
     dialog.get_by_label("User name").fill("chi.huy")
     dialog.get_by_label("Password").fill(PASSWORD)
