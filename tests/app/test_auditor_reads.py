@@ -55,6 +55,10 @@ PARTS = {
 }
 """Pages without a number in their address that no link leads to."""
 
+ACTS = ("data-act", "data-undo", "data-settle", "hx-post")
+ELSEWHERE = {"", "passkey", "provider", "cancel", "leave", "print"}
+"""Buttons of the dialog that asks who it is, and what changes nothing."""
+
 
 def pages(app: Any) -> list[tuple[str, set[str]]]:
     """Address and acts of every page: what is read in a browser, not by programs."""
@@ -73,6 +77,7 @@ class Read(HTMLParser):
         super().__init__()
         self.addresses: set[str] = set()
         self.is_reading = False
+        self.acts: set[str] = set()
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -80,6 +85,8 @@ class Read(HTMLParser):
         classes = named.get("class", "").split()
         if tag == "body":
             self.is_reading = "ck-reading" in classes
+        if tag == "button" and "ck-act" not in classes and named.get("data-act", "") not in ELSEWHERE:
+            self.acts |= {f"{name}={named[name]}" for name in ACTS if name in named}
         addresses = (named.get(name, "") for name in ("href", "hx-get", "data-board", "data-address"))
         self.addresses |= {address for address in addresses if address.startswith("/") and "ck-act" not in classes}
 
@@ -118,6 +125,7 @@ def test_the_auditor_is_led_to_every_page_and_each_only_shows(
         page = Read(answer.text)
         if "<body" in answer.text and not page.is_reading and not path.startswith("/account"):
             faults.add(f"{address} shows what changes")
+        faults |= {f"{address} shows a button that acts: {act}" for act in page.acts}
         ahead += [(path, found) for found in sorted(page.addresses)]
     wanted = {path for path, acts in named.items() if may(Role.AUDITOR, acts) and not re.search(r"[{.]", path)}
     faults |= {f"no link leads to {path}" for path in wanted - seen - set(PARTS)}
