@@ -87,15 +87,15 @@ document.addEventListener("signed-out", async () => {
   location.assign(`/signin?next=${encodeURIComponent(location.pathname)}`);
 });
 
-// A table that is wider than its place is moved by the keyboard too: its frame can be reached, as long as there is more.
+// A table that is larger than its place is moved by the keyboard too: its frame can be reached, as long as there is more.
 const frames = new ResizeObserver((changed) => {
   for (const { target } of changed) {
-    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    if (target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight) target.tabIndex = 0;
     else target.removeAttribute("tabindex");
   }
 });
 function watchFrames(within) {
-  for (const frame of within.querySelectorAll(".ck-table-wrap:not([tabindex])")) frames.observe(frame);
+  for (const frame of within.querySelectorAll(":is(.ck-table-wrap, .rg-scroll):not([tabindex])")) frames.observe(frame);
 }
 watchFrames(document);
 document.addEventListener("htmx:after:swap", () => watchFrames(document));
