@@ -44,6 +44,10 @@ class ForbiddenError(CuaKhauError):
     """Somebody is signed in but may not do this."""
 
 
+class StaleFormError(ForbiddenError):
+    """A form of another session than the one that sends it."""
+
+
 class ProofNeededError(ForbiddenError):
     """The caller may do this, after proving once more who it is; `code` is how programs know."""
 

@@ -74,10 +74,18 @@ def error_messages() -> dict[str, Message]:
 
 def known_messages(language: str) -> set[str]:
     """The ids that have a translation in any catalogue of `language`."""
-    found: set[str] = set()
+    return set(translations(language))
+
+
+def translations(language: str) -> dict[str, tuple[str, ...]]:
+    """What the catalogues of `language` say, by id: one text, or one for each form."""
+    found: dict[str, tuple[str, ...]] = {}
     for path in sorted((LOCALE_DIR / language).glob("*.po")):
         with path.open("rb") as file:
-            found |= {_id(message.id) for message in read_po(file) if message.id and message.string}
+            for message in read_po(file):
+                if message.id and message.string:
+                    said = message.string
+                    found[_id(message.id)] = (said,) if isinstance(said, str) else tuple(said)
     return found
 
 

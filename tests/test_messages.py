@@ -15,7 +15,7 @@ from app.web.i18n import CountedText, load_catalogues
 from app.web.pages import Pages
 from ingest.traces.trace import FaultReason
 from tests.counting import counted_by, counted_without_form
-from tests.messages import ROOT, TRANSLATED, error_messages, interface_messages, known_messages
+from tests.messages import ROOT, TRANSLATED, error_messages, interface_messages, known_messages, translations
 
 MAX_UNTRANSLATED_ERRORS = 133
 """Errors that only operators of the command line or programs see stay English. The number may fall, not grow."""
@@ -108,3 +108,9 @@ def test_a_text_of_a_page_names_its_values_as_pages_fill_them_in() -> None:
     filled = re.compile(r"""_\((["'])[^"']*\{[a-z_]+\}[^"']*\1, *[a-z_]+=""")
     pages = [path for path in (ROOT / "app").rglob("*.html") if filled.search(path.read_text("utf-8"))]
     assert pages == []
+
+
+def test_chinese_is_punctuated_as_chinese() -> None:
+    half = re.compile(r"[\u3400-\u9fff][,;:?!](?![\w/])")
+    said = (text for texts in translations("zh").values() for text in texts)
+    assert [text for text in said if half.search(text)] == []

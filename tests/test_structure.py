@@ -19,6 +19,8 @@ OTHER_EDGES = {
     "app.large_bodies": "who may send large bodies",
     "app.main": "puts the application together",
     "app.accounts.authorisation": "guards routes",
+    "app.accounts.viewpoints": "what pages of enterprises are given",
+    "app.web.viewpoint": "whose page it is, kept with the request",
     "app.accounts.cookies": "how sessions travel",
     "app.bookings.dependencies": "what pages that show a booking are given",
     "app.dispatch.dependencies": "what routes that answer orders are given",

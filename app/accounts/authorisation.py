@@ -41,16 +41,18 @@ def allow(act: str, *, is_export: bool = False) -> Callable[..., Awaitable[Princ
         raise KeyError(act)
 
     async def authorise(request: Request, principal: Annotated[Principal | None, Depends(find_principal)]) -> Principal:
+        is_change = request.method not in cookies.SAFE_METHODS
         if principal is None:
+            if is_change:
+                await cookies.keep_form(request)
             raise UnauthenticatedError("Sign in first.")
         request.state.account_id = principal.account_id  # for the log, if it is refused
         principal.require(act)
-        is_change = request.method not in cookies.SAFE_METHODS
         try:
             principal.check_session(act, is_change=is_change, is_export=is_export)
         except (ProofNeededError, SessionLockedError):
-            if is_change and cookies.has_form(request):
-                request.state.sent_form = await request.form()  # what the page that asks for a proof keeps
+            if is_change:
+                await cookies.keep_form(request)
             raise
         return principal
 

@@ -19,7 +19,7 @@ from app.platform.dependencies import client_address
 from app.platform.permissions import Principal
 from app.settings import Settings
 from geo.clock import Clock
-from geo.errors import ForbiddenError, UnauthenticatedError
+from geo.errors import ForbiddenError, StaleFormError, UnauthenticatedError
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -70,9 +70,9 @@ def find_principal(session: Session, request: Request, clock: Clock) -> Principa
     principal = find_caller(session, request, clock)
     if principal is None:
         return None
+    request.state.principal = principal
     if _bearer_token(request) is None and request.method not in SAFE_METHODS:
         check_csrf(request, principal.csrf_secret)
-    request.state.principal = principal
     return principal
 
 
@@ -101,14 +101,15 @@ def check_csrf(request: Request, secret: str) -> None:
 
     Raises
     ------
-    ForbiddenError
+    StaleFormError
         If it is missing or wrong.
     """
     given = request.headers.get("x-csrf-token", "")
     if not given and has_form(request):
         given = str(from_thread.run(_read_form, request).get("csrf_token", ""))
     if not csrf.stands_for(given, secret):
-        raise ForbiddenError("The form is out of date (CSRF token missing or wrong). Reload the page and try again.")
+        from_thread.run(keep_form, request)
+        raise StaleFormError("The form is out of date (CSRF token missing or wrong). Reload the page and try again.")
 
 
 def has_form(request: Request) -> bool:
@@ -134,13 +135,23 @@ def check_same_origin(request: Request) -> None:
     ForbiddenError
         If the browser names another origin.
     """
+    if _is_foreign(request):
+        raise ForbiddenError("This form was sent from another site.")
+
+
+async def keep_form(request: Request) -> None:
+    """Let the page that answers a refused form of ours keep what was written in it (`app.web.pages`)."""
+    if has_form(request) and not _is_foreign(request):
+        request.state.sent_form = await request.form()
+
+
+def _is_foreign(request: Request) -> bool:
+    """Whether the browser says that another site sends this."""
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
-    foreign = site in ("cross-site", "same-site") or (
+    return site in ("cross-site", "same-site") or (
         site is None and origin is not None and urlsplit(origin).netloc != request.headers.get("host")
     )
-    if foreign:
-        raise ForbiddenError("This form was sent from another site.")
 
 
 async def _read_form(request: Request) -> FormData:

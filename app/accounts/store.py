@@ -284,6 +284,16 @@ def list_organisations(session: Session) -> Sequence[Organisation]:
     return session.scalars(select(Organisation).order_by(Organisation.name)).all()
 
 
+def search_enterprises(session: Session, query: str, *, limit: int) -> Sequence[Organisation]:
+    """Enterprises and customs agents whose name holds the words asked for."""
+    return session.scalars(
+        select(Organisation)
+        .where(Organisation.kind.in_(COMPANY_KINDS), matches(query, Organisation.name))
+        .order_by(Organisation.name)
+        .limit(limit)
+    ).all()
+
+
 def list_yard_companies(session: Session) -> Sequence[Organisation]:
     """Companies that run yards, by name."""
     return session.scalars(select(Organisation).where(Organisation.kind == "yard").order_by(Organisation.name)).all()

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import acting, allow
+from app.accounts.viewpoints import of_enterprise
 from app.bookings import service
 from app.bookings.dependencies import moved_in_words
 from app.bookings.service import Calendar
@@ -37,7 +38,6 @@ from geo.errors import CuaKhauError, InvalidInputError
 
 router = APIRouter(include_in_schema=False)
 
-Enterprise = Annotated[Principal, Depends(allow("bookings.write"))]
 Writer = Annotated[ActionContext, Depends(acting("bookings.write"))]
 AppealsReader = Annotated[Principal, Depends(allow("pages.appeals"))]
 DecideAction = Annotated[ActionContext, Depends(acting("bookings.decide"))]
@@ -47,6 +47,7 @@ Words = Annotated[str, Form(max_length=2000)]
 LEVELS: Final = 4
 """Steps of the heat table, from empty to full."""
 URL: Final = "/bookings"
+Enterprise = Annotated[Principal, Depends(of_enterprise(URL))]
 DAYS: Final = 7
 
 

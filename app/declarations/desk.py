@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, false, true
 from sqlalchemy.orm import Session
 
 from app.accounts import service as accounts
+from app.accounts import store as account_store
 from app.accounts.service import Organisation
 from app.declarations import service, sightings, store
 from app.declarations.form import Form
@@ -277,7 +278,7 @@ def list_arrivals(
 
 def find_enterprises(session: Session, query: str) -> list[Organisation]:
     """Enterprises to declare for whose name holds the words asked for."""
-    return list(store.search_enterprises(session, query, limit=MAX_FOUND))
+    return list(account_store.search_enterprises(session, query, limit=MAX_FOUND))
 
 
 def temporary_yard(corridor: Corridor, gate_id: str | None) -> Site:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import APIRouter, Depends, Form, Path, Request
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
+from app.accounts.viewpoints import of_enterprise
 from app.declarations import form as forms
 from app.declarations import prefilled
-from app.declarations.endpoints import DeclarantAction, WriterDep
+from app.declarations.endpoints import DeclarantAction
 from app.declarations.pages import Written, WrittenDep, as_written, show_form, with_blank_line
 from app.declarations.prefilled import Prefilled
 from app.platform.dependencies import CorridorDep, SessionDep
@@ -25,12 +26,13 @@ from geo.errors import CuaKhauError
 
 router = APIRouter(include_in_schema=False, prefix="/declarations/prefilled")
 
+PageDep = Annotated[Principal, Depends(of_enterprise("/declarations/prefilled", "pages.prefilled"))]
 PrefilledId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 @router.get("")
 def show_list(
-    request: Request, principal: WriterDep, session: SessionDep, corridor: CorridorDep, before: int | None = None
+    request: Request, principal: PageDep, session: SessionDep, corridor: CorridorDep, before: int | None = None
 ) -> Response:
     """What was sent for the enterprise, or what comes to the desk's gate."""
     return _list(request, principal, session, corridor, before=before)
@@ -38,7 +40,7 @@ def show_list(
 
 @router.get("/{prefilled_id}")
 def show(
-    request: Request, principal: WriterDep, session: SessionDep, corridor: CorridorDep, prefilled_id: PrefilledId
+    request: Request, principal: PageDep, session: SessionDep, corridor: CorridorDep, prefilled_id: PrefilledId
 ) -> Response:
     """The form, filled in; each field that was says by whom."""
     found = prefilled.get(session, principal, prefilled_id)

@@ -13,12 +13,10 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts.service import Organisation
-from app.accounts.store import COMPANY_KINDS
 from app.declarations import personal
 from app.declarations.documents import ReturnReasons
 from app.declarations.tables import IS_WAITING, DeclarationRow, UndeclaredArrival
 from app.platform.json import JsonObject
-from app.platform.search import matches
 from app.trips.service import IS_OPEN, Trip, is_current
 from app.trips.vocabulary import DeclarationStatus
 from geo.database import records
@@ -252,13 +250,3 @@ def mark_arrived(session: Session, trip_id: int, arrived_at: datetime) -> None:
         ),
         {"at": arrived_at, "since": arrived_at.isoformat(), "trip_id": trip_id},
     )
-
-
-def search_enterprises(session: Session, query: str, *, limit: int) -> Sequence[Organisation]:
-    """Enterprises and customs agents whose name holds the words asked for."""
-    return session.scalars(
-        select(Organisation)
-        .where(Organisation.kind.in_(COMPANY_KINDS), matches(query, Organisation.name))
-        .order_by(Organisation.name)
-        .limit(limit)
-    ).all()

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy.orm import Session
 
-from app.dispatch import advice_outcomes, advisory_store, wording
+from app.dispatch import advice_outcomes, advice_tellings, advisory_store, wording
 from app.dispatch.advice import advise
 from app.dispatch.advice_changes import find_change, told_of
 from app.dispatch.advice_inputs import Advice, GateOutlook, Message, Outlook, Truck, YardOutlook
@@ -20,9 +20,9 @@ from app.dispatch.advice_outcomes import HitRate
 from app.dispatch.advisory_store import AdvisoryLine
 from app.dispatch.policy import POLICY
 from app.dispatch.records import MeasureRecord, MessageRecord
-from app.dispatch.schemas import AdvisoryColumns, AdvisoryOut, CauseOut, HitRateOut, MeasureOut
+from app.dispatch.schemas import AdvisoryColumns, AdvisoryOut, CauseOut, HitRateOut, MeasureOut, TellingOut
 from app.dispatch.severity import steady_severity
-from app.dispatch.tables import Advisory
+from app.dispatch.tables import AdviceTelling, Advisory
 from app.dispatch.vocabulary import AdviceKind, AdvisoryStatus, Severity
 from app.dispatch.wording import Gettext
 from app.gates.profile import GateProfile
@@ -179,6 +179,7 @@ def _keep(session: Session, present: Advisory | None, advice: Advice, forecast_i
         fresh = {**values, "made_at": now, "seen_at": now, "status": AdvisoryStatus.OPEN, "told": told_of(advice)}
         advisory_id = advisory_store.insert_advisory(session, fresh)
         advice_outcomes.keep(session, advisory_id, advice, now)
+        advice_tellings.keep(session, advisory_id, fresh, now, is_news=True)
         _emit(session, advisory_id, advice.gate_id, AdvisoryStatus.OPEN, now)
         return 1
     is_news = present.severity != advice.severity or values["values"].get("by") != present.values.get("by")
@@ -188,6 +189,7 @@ def _keep(session: Session, present: Advisory | None, advice: Advice, forecast_i
     change = find_change(present.told, told, now)
     news: dict[str, object] = {} if change is None else {"told": told, "change": change, "changed_at": now}
     advisory_store.update_advisory(session, present.advisory_id, {**values, **news, "seen_at": now})
+    advice_tellings.keep(session, present.advisory_id, values, now, is_news=change is not None)
     if is_news and present.status != AdvisoryStatus.DISMISSED:
         _emit(session, present.advisory_id, advice.gate_id, present.status, now)
         return 1
@@ -256,6 +258,11 @@ def list_advisories(
         session, standing_only=current, gate_id=gate_id, before=page.before, limit=page.fetch
     )
     return paginate(rows, page, "advisory_id", reader.describe)
+
+
+def list_tellings(session: Session, reader: Reader, begin: datetime, end: datetime) -> list[TellingOut]:
+    """What advice told in a time, as `advice_tellings.list_tellings` has it."""
+    return [reader.describe_telling(told) for told in advice_tellings.list_tellings(session, begin, end)]
 
 
 def get_advisory(session: Session, reader: Reader, advisory_id: int) -> AdvisoryOut:
@@ -333,6 +340,18 @@ class Reader:
             decided_by=line.decider,
             hit_rate=self.hit_rate(AdviceKind.of(advisory.kind)),
             change=wording.say_change(advisory.change, advisory.changed_at, self.gettext, self.locale, self.now),
+        )
+
+    def describe_telling(self, told: AdviceTelling) -> TellingOut:
+        """What an advisory told, in the words of its time."""
+        values = {**told.values, "probability": told.probability, "until": told.until.isoformat()}
+        code = str(told.values["code"])
+        return TellingOut(
+            advisory_id=told.advisory_id,
+            told_at=told.told_at,
+            severity=Severity.get(told.severity),
+            probability=told.probability,
+            text=wording.render(code, values, self.gettext, self.places, self.locale, told.told_at),
         )
 
     def hit_rate(self, kind: AdviceKind) -> HitRateOut | None:

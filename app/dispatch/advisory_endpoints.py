@@ -12,12 +12,12 @@ from app.accounts.authorisation import acting, allow
 from app.dispatch import advisories
 from app.dispatch.advice_outcomes import hit_rates
 from app.dispatch.advisories import Reader
-from app.dispatch.schemas import AdvisoryOut, AdvisoryPage
+from app.dispatch.schemas import AdvisoryOut, AdvisoryPage, TellingList
 from app.dispatch.vocabulary import AdvisoryStatus
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import problems
-from app.platform.fields import PlainText
+from app.platform.fields import Moment, PlainText
 from app.platform.page_links import AnswerPage, PageParams
 from app.platform.permissions import Principal
 from app.platform.versions import with_etag
@@ -63,6 +63,18 @@ def list_advisories(
     """Advice, newest first."""
     found = advisories.list_advisories(session, reader, current=current, gate_id=gate, page=page)
     return AdvisoryPage.model_validate(answer(found))
+
+
+@router.get("/tellings", responses=problems(422))
+def list_tellings(
+    from_: Annotated[Moment, Query(alias="from")],
+    to: Moment,
+    reader: ReaderDep,
+    _principal: ReaderPrincipal,
+    session: SessionDep,
+) -> TellingList:
+    """What advice told in a time of at most 25 hours, in the words of that time, and what stood at its beginning."""
+    return TellingList(items=advisories.list_tellings(session, reader, from_, to))
 
 
 @router.get("/{advisory_id}", responses=problems(404))

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.service import Account
-from app.dispatch.tables import Advisory
+from app.dispatch.tables import AdviceTelling, Advisory
 from app.platform.json import JsonObject
 from app.trips.service import Trip, is_current
 from geo.tables import RoadRow
@@ -101,6 +101,37 @@ def update_advisory(session: Session, advisory_id: int, values: Mapping[str, obj
         .values(**values)
         .execution_options(synchronize_session="fetch")
     )
+
+
+def last_telling(session: Session, advisory_id: int) -> AdviceTelling | None:
+    """What an advisory told last."""
+    query = select(AdviceTelling).where(AdviceTelling.advisory_id == advisory_id)
+    return session.scalars(query.order_by(AdviceTelling.told_at.desc()).limit(1)).one_or_none()
+
+
+def insert_telling(session: Session, values: Mapping[str, object]) -> None:
+    """Keep what an advisory tells."""
+    session.execute(insert(AdviceTelling).values(**values))
+
+
+def list_tellings(session: Session, begin: datetime, end: datetime) -> list[AdviceTelling]:
+    """What was told from `begin` until before `end`, and before it last of what stood then; oldest first."""
+    before = (
+        select(AdviceTelling.advisory_id, func.max(AdviceTelling.told_at).label("told_at"))
+        .join(Advisory, Advisory.advisory_id == AdviceTelling.advisory_id)
+        .where(AdviceTelling.told_at < begin, or_(Advisory.over_at.is_(None), Advisory.over_at > begin))
+        .group_by(AdviceTelling.advisory_id)
+        .subquery()
+    )
+    is_last_before = and_(before.c.advisory_id == AdviceTelling.advisory_id, before.c.told_at == AdviceTelling.told_at)
+    query = (
+        select(AdviceTelling)
+        .outerjoin(before, is_last_before)
+        .where(or_(before.c.advisory_id.is_not(None), AdviceTelling.told_at.between(begin, end)))
+        .where(AdviceTelling.told_at < end)
+        .order_by(AdviceTelling.told_at, AdviceTelling.advisory_id)
+    )
+    return list(session.scalars(query))
 
 
 def trucks_ahead(session: Session, since: datetime) -> list[TruckAhead]:

@@ -85,6 +85,22 @@ class AdvisoryOut(AdvisoryColumns):
     change: str
 
 
+class TellingOut(BaseModel):
+    """What an advisory told from `told_at` on, until its next telling; `text` is in the caller's language."""
+
+    advisory_id: int
+    told_at: datetime
+    severity: Severity
+    probability: float
+    text: str
+
+
+class TellingList(BaseModel):
+    """What advice told in a time, oldest first."""
+
+    items: list[TellingOut]
+
+
 class AdvisoryPage(_FromRow):
     """A page of advisories, newest first; the header `Link` points to the next."""
 

@@ -71,6 +71,26 @@ class Advisory(Base):
     changed_at: Mapped[datetime | None]
 
 
+class AdviceTelling(Base):
+    """What an advice told from `told_at` on, until its next telling: what its words are made of."""
+
+    __tablename__ = "advice_telling"
+    __table_args__ = (
+        CheckConstraint(one_of("severity", Severity), name="severity"),
+        Index("ix_advice_telling_told_at", "told_at"),
+        {"schema": "app"},
+    )
+
+    advisory_id: Mapped[int] = mapped_column(
+        ForeignKey("app.advisory.advisory_id", ondelete="CASCADE"), primary_key=True
+    )
+    told_at: Mapped[datetime] = mapped_column(primary_key=True)
+    severity: Mapped[str]
+    until: Mapped[datetime]
+    probability: Mapped[float]
+    values: Mapped[JsonObject] = mapped_column(JSONB)
+
+
 class AdviceOutcome(Base):
     """An advice as it was first given (`advice_outcome_store.GivenAdvice`), and what became of it (null: open)."""
 

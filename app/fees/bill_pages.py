@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from app.accounts.viewpoints import of_enterprise
 from app.fees import bills, remittances
-from app.fees.bill_endpoints import PayerDep, PeriodDep
+from app.fees.bill_endpoints import PeriodDep
 from app.fees.bills import BillState
 from app.fees.endpoints import Id, ReaderDep
 from app.fees.pages import WORDS
 from app.platform.dependencies import CorridorDep, SessionDep
+from app.platform.permissions import Principal
 from app.web.pages import render
 
 router = APIRouter(include_in_schema=False, prefix="/fees")
 
+PayerPageDep = Annotated[Principal, Depends(of_enterprise("/fees/bills"))]
 MAX_LISTED: Final = 200
 
 
 @router.get("/bills")
 def show_bills(
     request: Request,
-    principal: PayerDep,
+    principal: PayerPageDep,
     session: SessionDep,
     corridor: CorridorDep,
     period: PeriodDep,

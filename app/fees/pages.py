@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
@@ -19,12 +20,14 @@ from app.gates.vocabulary import GoodsClass
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.paging import PageRequest
-from app.platform.permissions import Principal
+from app.platform.permissions import Principal, Scope
+from app.procedures.steps import Step
 from app.trips.vocabulary import Regime
 from app.web.pages import render
+from app.web.viewpoint import Viewpoint, set_viewpoint
 from geo.clock import Clock
 from geo.corridor import Corridor
-from geo.errors import ConflictError
+from geo.errors import ConflictError, NotFoundError
 
 router = APIRouter(include_in_schema=False, prefix="/fees")
 
@@ -78,9 +81,33 @@ WORDS: Final[Mapping[str, Any]] = {
 MAX_LISTED: Final = 100
 
 
+def at_office(
+    request: Request,
+    corridor: CorridorDep,
+    principal: Annotated[Principal, Depends(allow("pages.fees"))],
+    office: Annotated[str, Query(max_length=100)] = "",
+) -> Principal:
+    """As whom the counter is read: collectors at their own, who reads those of all at one of them (`ROLE:GATE`)."""
+    if principal.scope("pages.fees") is not Scope.ALL:
+        return principal
+    language = request.app.state.pages.language(request)
+    gettext = partial(request.app.state.pages.gettext, request)
+    offices = {f"{role}:{gate.site_id}": (role, gate) for gate in corridor.gates() for role in Step.FEE.spec.roles}
+    if office and office not in offices:
+        raise NotFoundError("There is no office {value}.", field="office", value=office)
+    chosen = office or next(iter(offices))
+    labels = [(key, f"{gettext(role.label)} · {gate.name[language]}") for key, (role, gate) in offices.items()]
+    set_viewpoint(request, Viewpoint("/fees", "office", N_("Office whose counter this is"), chosen, labels))
+    role, gate = offices[chosen]
+    return principal.look_as(role, gate_id=gate.site_id)
+
+
+OfficeDep = Annotated[Principal, Depends(at_office)]
+
+
 @router.get("")
 def show_counter(
-    request: Request, principal: CollectorDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep
+    request: Request, principal: OfficeDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep
 ) -> Response:
     """The collector's page."""
     return render(request, "fees/fees.html", **_counter(session, principal, clock, corridor))
@@ -88,7 +115,7 @@ def show_counter(
 
 @router.get("/board")
 def show_board(
-    request: Request, principal: CollectorDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep
+    request: Request, principal: OfficeDep, session: SessionDep, clock: ClockDep, corridor: CorridorDep
 ) -> Response:
     """The moving part of the collector's page alone."""
     return render(request, "fees/board.html", **_counter(session, principal, clock, corridor))
@@ -126,6 +153,7 @@ def _counter(session: Session, principal: Principal, clock: Clock, corridor: Cor
     site = corridor.sites.get(principal.gate_id or "")
     return {
         "gate": site.name if site else None,
+        "office": principal.role,
         "ready": fees(FeeStatus.DUE, ready=True),
         "early": fees(FeeStatus.DUE, ready=False),
         "questions": fees(FeeStatus.OPEN_QUESTION),

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import acting, allow
+from app.accounts.viewpoints import of_enterprise
 from app.notifications import service, texts, webhooks
 from app.notifications.vocabulary import DeliveryStatus
 from app.notifications.webhook_endpoints import DeliveryId, WebhookId
@@ -24,6 +25,7 @@ router = APIRouter(include_in_schema=False)
 ReaderDep = Annotated[Principal, Depends(allow("notifications.read"))]
 OwnDep = Annotated[Principal, Depends(allow("account.own"))]
 WebhooksDep = Annotated[Principal, Depends(allow("webhooks.write"))]
+WebhooksPageDep = Annotated[Principal, Depends(of_enterprise("/enterprise/webhooks"))]
 WebhooksAction = Annotated[ActionContext, Depends(acting("webhooks.write"))]
 PAGE_SIZE = 30
 Before = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
@@ -56,7 +58,7 @@ def mark_read(
 
 
 @router.get("/enterprise/webhooks")
-def show_webhooks(request: Request, principal: WebhooksDep, session: SessionDep) -> Response:
+def show_webhooks(request: Request, principal: WebhooksPageDep, session: SessionDep) -> Response:
     """The webhooks of the enterprise, each with the end of its log."""
     return _show(request, principal, session)
 
@@ -85,7 +87,7 @@ def create_webhook(
 
 @router.get("/enterprise/webhooks/{webhook_id}")
 def show_log(
-    request: Request, webhook_id: WebhookId, principal: WebhooksDep, session: SessionDep, before: Before = None
+    request: Request, webhook_id: WebhookId, principal: WebhooksPageDep, session: SessionDep, before: Before = None
 ) -> Response:
     """The log of one webhook."""
     webhook = webhooks.get_webhook(session, principal, webhook_id)

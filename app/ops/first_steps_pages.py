@@ -22,7 +22,7 @@ def show(
     session: SessionDep,
     corridor: CorridorDep,
     clock: ClockDep,
-    _principal: Annotated[Principal, Depends(allow("accounts.write"))],
+    _principal: Annotated[Principal, Depends(allow("condition.read"))],
 ) -> Response:
     """What is there, what is missing, and where each is done."""
     steps = first_steps(session, corridor, clock.now())

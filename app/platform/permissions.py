@@ -8,7 +8,7 @@ table is denied.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -127,7 +127,7 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "findings.decide": {R.BORDER_GUARD: _GATE, R.CUSTOMS: _GATE},
     "priority.give": {R.BORDER_GUARD: _GATE, R.CUSTOMS: _GATE},
     "overrides.read": {R.GATE_MANAGEMENT: _GATE, R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
-    "handovers.read": dict.fromkeys(_STATIONS, _GATE),
+    "handovers.read": {**dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL},
     "handovers.write": dict.fromkeys(_STATIONS, _GATE),
     "inspections.read": {**dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL},
     "declarations.read": {R.ENTERPRISE: _ORG, **dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL},
@@ -190,6 +190,7 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     # yards
     "yards.move": {R.YARD_OPERATOR: _GATE},
     # zones, closures, prices
+    "yard_places.read": {R.YARD_OPERATOR: _GATE, R.PLANNER: _ALL, R.AUDITOR: _ALL},
     "yards.write": {R.YARD_OPERATOR: _GATE, R.PLANNER: _ALL},
     # planning
     "settings.read": {R.PLANNER: _ALL, R.TRAFFIC_POLICE: _ALL, R.AUDITOR: _ALL},
@@ -265,9 +266,12 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     # pages; the auditor reads those of work, and each act on them is asked for by its own name
     "pages.police": {R.TRAFFIC_POLICE: _ALL, R.AUDITOR: _ALL},
     "pages.claims": {R.SUPPORT: _ALL, R.ADMINISTRATOR: _ALL, R.AUDITOR: _ALL},
+    "pages.fees": {R.GATE_MANAGEMENT: _GATE, R.TAX: _GATE, R.AUDITOR: _ALL},
     "pages.appeals": {R.GATE_MANAGEMENT: _GATE, R.AUDITOR: _ALL},
     "pages.driver": {R.DRIVER: _OWN, R.AUDITOR: _ALL},
     "pages.enterprise": {R.ENTERPRISE: _ORG, R.AUDITOR: _ALL},
+    "pages.prefilled": {R.ENTERPRISE: _ORG, R.SUPPORT: _GATE, R.AUDITOR: _ALL},
+    "pages.asked_trips": {R.ENTERPRISE: _ORG, R.DRIVER: _OWN, R.AUDITOR: _ALL},
     "pages.planner": {R.PLANNER: _ALL, R.AUDITOR: _ALL},
     "pages.yard": {R.YARD_OPERATOR: _GATE, R.AUDITOR: _ALL},
     "pages.support": {R.SUPPORT: _GATE, R.AUDITOR: _ALL},
@@ -357,6 +361,13 @@ class Principal:
     def organisation_ids(self) -> frozenset[int]:
         """The organisations that the account acts for: its own, and those of powers of attorney."""
         return self.acts_for if self.organisation_id is None else self.acts_for | {self.organisation_id}
+
+    def look_as(self, role: Role, *, organisation_id: int | None = None, gate_id: str | None = None) -> Principal:
+        """As whom a page is read that shows only what is of `role` somewhere, by who reads the pages of all.
+
+        For routes that only read: what is done, and who is said to have looked, is the account's all the same.
+        """
+        return replace(self, role=role, organisation_id=organisation_id, gate_id=gate_id, acts_for=frozenset())
 
     def scope(self, act: str) -> Scope | None:
         """How far this principal may do `act`; `None` means not at all."""

@@ -143,6 +143,7 @@ _RULES: Final = (
         *_with("app.dispatch_order", _EVIDENCE, "app.order_recipient", "app.order_effect"),
         _aged("app.reach_message", "made_at", 2 * YEAR_DAYS, _EVIDENCE),
         _aged("app.advisory", "made_at", 2 * YEAR_DAYS, _EVIDENCE),
+        _aged("app.advice_telling", "told_at", 30, _WORK),
         *_with("app.advisory", _EVIDENCE, "app.advice_outcome", "app.tried_measures"),
         *_by("app.notifications.service", 30, _WORK, "app.notification", "app.webhook_delivery"),
     ),

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.accounts import own_accounts, powers
 from app.accounts.authorisation import acting, allow
+from app.accounts.viewpoints import of_enterprise
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.permissions import Principal
@@ -26,10 +27,11 @@ from geo.errors import CuaKhauError, NotFoundError, RefusedError
 
 router = APIRouter(include_in_schema=False, prefix="/enterprise/register")
 
+HOME = "/enterprise/register"
+ReaderDep = Annotated[Principal, Depends(of_enterprise(HOME))]
 KeeperDep = Annotated[Principal, Depends(allow("registers.write"))]
 KeeperAction = Annotated[ActionContext, Depends(acting("registers.write"))]
 EntryId = Annotated[int, Path(ge=1, le=2**31 - 1)]
-HOME = "/enterprise/register"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ WrittenDep = Annotated[dict[str, str], Depends(read_written)]
 @router.get("")
 def show(
     request: Request,
-    principal: KeeperDep,
+    principal: ReaderDep,
     session: SessionDep,
     clock: ClockDep,
     q: Annotated[str, Query(max_length=100)] = "",
@@ -73,6 +75,7 @@ def show_register(request: Request, action: ActionContext, said: Said | None = N
         "registers/register.html",
         status=422 if said.error else 200,
         said=said,
+        own_organisation_id=principal.organisation_id,
         q=q,
         register=service.read_register(session, principal, q),
         due=expiry.list_due(session, principal, action.now),
@@ -118,7 +121,7 @@ def add(request: Request, action: KeeperAction, subject: Subject, written: Writt
 
 @router.get("/{subject}s/{entry_id}")
 def show_entry(
-    request: Request, principal: KeeperDep, session: SessionDep, subject: Subject, entry_id: EntryId
+    request: Request, principal: ReaderDep, session: SessionDep, subject: Subject, entry_id: EntryId
 ) -> Response:
     """An entry with its documents."""
     return _show_form(request, session, principal, subject, None, entry_id=entry_id)

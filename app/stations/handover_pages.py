@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
-from app.accounts.authorisation import acting, allow
+from app.accounts.authorisation import acting
 from app.notices.endpoints import Naming
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, SessionDep
@@ -18,14 +18,13 @@ from app.sheets.stations import get_station, stations_of
 from app.stations import handover
 from app.stations.handover import MAX_OPEN, PAGE, OpenPoints, Point
 from app.stations.handover_endpoints import HandoverId, wording_of
-from app.stations.pages import AtQuery
+from app.stations.pages import AtQuery, StationDep, here_of
 from app.stations.vocabulary import PointKind
 from app.web.pages import render
 from geo.errors import CuaKhauError, InvalidInputError
 
 router = APIRouter(include_in_schema=False, prefix="/station/handover")
 
-ReaderDep = Annotated[Principal, Depends(allow("handovers.read"))]
 AfterQuery = Annotated[int, Query(ge=0, le=MAX_OPEN)]
 WriterAction = Annotated[ActionContext, Depends(acting("handovers.write"))]
 
@@ -45,7 +44,7 @@ async def read_points(request: Request) -> list[Point]:
 @router.get("")
 def show_handover(
     request: Request,
-    principal: ReaderDep,
+    principal: StationDep,
     session: SessionDep,
     clock: ClockDep,
     at: AtQuery = None,
@@ -119,6 +118,7 @@ def _page(
         "stations/handover.html",
         status=422 if message else 200,
         station=station,
+        here=here_of(principal, station),
         stations=stations_of(principal),
         waiting=next((shift for shift in known if shift.taken_at is None), None),
         handovers=known,

@@ -270,16 +270,13 @@ def _find_sheet(
 def _render(
     request: Request, corridor: Corridor, principal: Principal, template: str, *, station: Station, **context: Any
 ) -> Response:
-    """Answer with a page, or a part of it, that shows a work list or a sheet; `here` is how links lead back to it."""
-    here = {"at": station.name}
-    if principal.scope("pages.station") is Scope.ALL:
-        here["gate"] = str(principal.gate_id)
+    """Answer with a page, or a part of it, that shows a work list or a sheet; links lead back by `here`."""
     return render(
         request,
         template,
         principal=principal,
         station=station,
-        here=here,
+        here=here_of(principal, station),
         gates=corridor.gates(),
         naming=Naming.of(request),
         step_statuses=StepStatus.by_name(),
@@ -305,6 +302,14 @@ def _render(
         sites=corridor.sites,
         **context,
     )
+
+
+def here_of(principal: Principal, station: Station) -> dict[str, str]:
+    """What leads back to where one is: the station, and of who reads those of all gates the gate."""
+    here = {"at": station.name}
+    if principal.scope("pages.station") is Scope.ALL:
+        here["gate"] = str(principal.gate_id)
+    return here
 
 
 def _board(session: Session, gate: Site, profile: GateProfile, now: datetime) -> GateBoard:

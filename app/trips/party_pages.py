@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts import powers
-from app.accounts.authorisation import acting, allow
+from app.accounts.authorisation import acting
+from app.accounts.viewpoints import of_enterprise
 from app.platform.actions import ActionContext
 from app.platform.dependencies import SessionDep
 from app.platform.permissions import Principal
@@ -20,11 +21,11 @@ from app.web.pages import render
 
 router = APIRouter(include_in_schema=False)
 
+AskedDep = Annotated[Principal, Depends(of_enterprise("/asked-trips", "pages.asked_trips"))]
+
 
 @router.get("/asked-trips")
-def show_asked(
-    request: Request, session: SessionDep, principal: Annotated[Principal, Depends(allow("vehicles.answer"))]
-) -> Response:
+def show_asked(request: Request, session: SessionDep, principal: AskedDep) -> Response:
     """Trips that others declared for the caller's own vehicles."""
     return render(request, "trips/asked.html", asked=parties.list_asked(session, principal))
 

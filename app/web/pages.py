@@ -25,8 +25,9 @@ from app.platform.labels import N_, Vocabulary
 from app.platform.permissions import Principal, Role
 from app.web import i18n
 from app.web.assets import APP_DIR, Assets, OwnAddresses
+from app.web.viewpoint import find_viewpoint
 from geo.clock import LOCAL_ZONE
-from geo.errors import CuaKhauError, ForbiddenError, ProofNeededError, SessionLockedError
+from geo.errors import CuaKhauError, ForbiddenError, ProofNeededError, SessionLockedError, StaleFormError
 from geo.opening_hours import OpeningHours
 
 NAVIGATION = (
@@ -34,17 +35,17 @@ NAVIGATION = (
     ("orders.respond", "/driver", N_("My trip"), "truck"),
     ("pages.enterprise", "/enterprise", N_("Shipments"), "packages"),
     ("pages.enterprise", "/declarations", N_("Declarations"), "file-text"),
-    ("bookings.write", "/bookings", N_("Bookings"), "calendar-clock"),
-    ("registers.write", "/enterprise/register", N_("On file"), "folders"),
+    ("pages.enterprise", "/bookings", N_("Bookings"), "calendar-clock"),
+    ("pages.enterprise", "/enterprise/register", N_("On file"), "folders"),
     ("device_health.read", "/devices/health", N_("Health of devices"), "heartbeat"),
-    ("fees.pay", "/fees/bills", N_("Bills"), "receipt"),
+    ("pages.enterprise", "/fees/bills", N_("Bills"), "receipt"),
     ("pages.support", "/support", N_("Support desk"), "lifebuoy"),
     ("pages.claims", "/claims", N_("Claims"), "certificate"),
     ("pages.planner", "/planner", N_("What-if"), "chart-histogram"),
     ("skill.read", "/forecast/skill", N_("Forecast check"), "target-arrow"),
     ("pages.yard", "/yard", N_("Yard"), "parking"),
     ("pages.station", "/station", N_("Station"), "building-community"),
-    ("fees.collect", "/fees", N_("Fees"), "cash"),
+    ("pages.fees", "/fees", N_("Fees"), "cash"),
     ("statistics.read", "/statistics", N_("Figures"), "chart-bar"),
     ("pages.appeals", "/appeals", N_("Appeals"), "scale"),
     ("overrides.read", "/overrides", N_("Overrides"), "alert-square-rounded"),
@@ -58,6 +59,10 @@ NAVIGATION = (
 """Act needed, address, label, icon of each entry of the main menu."""
 
 
+ENDED: Final = "session_ended"
+"""Why who it is is asked for (`static/prove.js`): the session that a form was sent in is over."""
+STALE: Final = "form_stale"
+"""The form was sent in another session than it was made in: whoever is signed in now looks at it once more."""
 NOT_FOR_ROLE: Final = N_("Your role does not allow this.")
 
 
@@ -103,6 +108,7 @@ class Pages:
             "language": language,
             "translations": self.catalogues[language],
             "demo": settings.demo,
+            "viewpoint": find_viewpoint(request),
             "first_sheet": self.assets.first_sheet(template),
         }
         html = self.environment.get_template(template).render({**shared, **context})
@@ -129,7 +135,12 @@ def error_page(request: Request, status: int, error: Exception) -> Response:
     if status == 401 and request.method == "GET":
         return RedirectResponse(f"/signin?next={quote(request.url.path)}", 303)
     if isinstance(error, ProofNeededError | SessionLockedError):
-        return _prove_page(request, status, error)
+        return _prove_page(request, status, error, error.code)
+    if getattr(request.state, "sent_form", None) is not None:
+        if status == 401:
+            return _prove_page(request, status, error, ENDED)
+        if isinstance(error, StaleFormError):
+            return _prove_page(request, status, error, STALE)
     detail = ""
     if isinstance(error, ForbiddenError) and "act" in error.values:
         detail = request.app.state.pages.gettext(request, NOT_FOR_ROLE)  # people know no acts by name
@@ -141,16 +152,16 @@ def error_page(request: Request, status: int, error: Exception) -> Response:
     return render(request, "error.html", status=status, code=status, title=title, detail=detail)
 
 
-def _prove_page(request: Request, status: int, error: ProofNeededError | SessionLockedError) -> Response:
-    """The page that asks who it is, and then sends again what was sent."""
+def _prove_page(request: Request, status: int, error: Exception, code: str | None) -> Response:
+    """The page that asks who it is (`code` says why), and then sends again what was sent."""
     sent: FormData | None = getattr(request.state, "sent_form", None)
     query = f"?{request.url.query}" if request.url.query else ""
     return render(
         request,
         "prove_page.html",
         status=status,
-        code=error.code,
-        detail=translate(request, error),
+        code=code,
+        detail=translate(request, error) if isinstance(error, CuaKhauError) else "",
         address=request.url.path + query,
         kept=None if sent is None else [(name, value) for name, value in sent.multi_items() if isinstance(value, str)],
         has_files=sent is not None and any(not isinstance(value, str) for _, value in sent.multi_items()),
@@ -161,6 +172,21 @@ def _loader() -> BaseLoader:
     """Templates of the shell by their name, those of a feature, `app/<feature>/templates`, as `<feature>/<name>`."""
     folders = {folder.parent.name: FileSystemLoader(folder) for folder in APP_DIR.glob("*/templates")}
     return ChoiceLoader([folders.pop("web"), PrefixLoader(folders)])
+
+
+@pass_context
+def _at(context: Context, address: str) -> str:
+    """`address` of the same viewpoint as the page."""
+    viewpoint = context.get("viewpoint")
+    return address if viewpoint is None else viewpoint.keep(address)
+
+
+@pass_context
+def _menu_address(context: Context) -> str:
+    """The entry of the menu that a page belongs to: of the caller's, the longest that its address begins with."""
+    principal, path = context["principal"], context["request"].url.path
+    entries = (address for act, address, *_ in NAVIGATION if principal.may(act) and path.startswith(address))
+    return max(entries, key=len, default="")
 
 
 def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> Environment:
@@ -177,6 +203,7 @@ def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> E
         pass_context(_gettext), pass_context(_ngettext), newstyle=True
     )
     environment.globals["gettext"] = _gettext_with
+    environment.globals |= {"at": _at, "menu_address": _menu_address}
     environment.globals |= {
         "N_": N_,
         "vendor": assets.vendor,

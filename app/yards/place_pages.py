@@ -21,12 +21,13 @@ from geo.corridor import Corridor
 
 router = APIRouter(include_in_schema=False)
 
-Writer = Annotated[Principal, Depends(allow("yards.write"))]
+Reader = Annotated[Principal, Depends(allow(zones.READ))]
+Writer = Annotated[Principal, Depends(allow(zones.ACT))]
 
 
 @router.get("/yard/{yard_id}/places")
 def show_places(
-    yard_id: str, request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: Writer
+    yard_id: str, request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: Reader
 ) -> Response:
     """Zones, closures and prices of a yard, with forms to set them."""
     return _render(request, "yards/places.html", session, corridor, clock, principal, yard_id)
@@ -34,7 +35,7 @@ def show_places(
 
 @router.get("/yard/{yard_id}/places/now")
 def show_places_now(
-    yard_id: str, request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: Writer
+    yard_id: str, request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: Reader
 ) -> Response:
     """What is set alone, without the forms."""
     return _render(request, "yards/places_now.html", session, corridor, clock, principal, yard_id)
@@ -67,7 +68,7 @@ def _render(
     principal: Principal,
     yard_id: str,
 ) -> Response:
-    yard = require_own_yard(session, principal, yard_id, zones.ACT)
+    yard = require_own_yard(session, principal, yard_id, zones.READ)
     site = corridor.sites.get(yard_id)
     return render(
         request,

@@ -18,13 +18,14 @@ from app.yards.zone_schemas import ClosureIn, ClosureOut, ClosureTrial, PriceIn,
 
 router = ApiRouter(prefix="/api/v1/yards/{yard_id}", tags=["yards"])
 
+Reader = Annotated[Principal, Depends(allow(zones.READ))]
 Writer = Annotated[Principal, Depends(allow("yards.write"))]
 WriterAction = Annotated[ActionContext, Depends(acting("yards.write"))]
 EntryId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 @router.get("/places", responses=problems(404))
-def read_places(yard_id: str, session: SessionDep, clock: ClockDep, _principal: Writer) -> YardPlaces:
+def read_places(yard_id: str, session: SessionDep, clock: ClockDep, _principal: Reader) -> YardPlaces:
     """The zones of a yard with what was set of their places and by whom, closures that hold now or will, prices."""
     return zones.describe_places(session, yard_id, clock.now())
 

@@ -23,6 +23,7 @@ from capacity.zones import Closure, PlacesChange, Price, Zone, prices_at
 from geo.errors import InvalidInputError
 
 ACT = "yards.write"
+READ = "yard_places.read"
 Names = dict[int, str]
 
 

@@ -65,6 +65,10 @@ KINDS: Final[dict[tuple[str, str], tuple[str, str, str | None]]] = {
 """(layer, class) of the source → layer, `kind`, `kind_detail` of the tiles. The old gate tower at the pass is left out:
 the corridor has the gate itself."""
 
+DRAWN_AS: Final = {"北𣴓": "北件"}
+"""Names with a character that the typeface of the map does not have (`tests/maps/test_names.py`), and the other name
+that Chinese maps have for the place: Bắc Kạn."""
+
 MIN_ZOOM: Final = {"city": 6, "town": 8, "village": 10, "suburb": 10}
 """From which zoom a place is in the tiles."""
 
@@ -94,7 +98,7 @@ def read_land(path: Path) -> geopandas.GeoDataFrame:
     )
     found["name"] = source["name_vi"]
     found["name:en"] = source["name_en"]
-    found["name:zh-Hans"] = source["name_zh"]
+    found["name:zh-Hans"] = source["name_zh"].replace(DRAWN_AS)
     found["ref"] = source["ref"]
     found["population_rank"] = 6 - pandas.to_numeric(source["rank"]).fillna(5)
     found["from_zoom"] = [MIN_ZOOM.get(detail, 6) for detail in found["kind_detail"]]

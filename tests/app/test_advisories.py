@@ -204,3 +204,31 @@ def test_a_changed_advice_says_what_changed_and_does_not_pile_up(stage: Stage) -
     refresh(stage, 16.0, after_min=1)
     (third,) = standing(stage)
     assert third["change"] == second["change"], "what was told last stays told"
+
+
+def tellings(stage: Stage, begin: datetime, end: datetime) -> list[dict[str, Any]]:
+    span = {"from": begin.isoformat(), "to": end.isoformat()}
+    answer = stage.police.get("/api/v1/advisories/tellings", params=span)
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+def test_the_past_has_the_words_of_its_time(stage: Stage) -> None:
+    clock = stage.runtime.clock
+    began = clock.now()
+    said: dict[datetime, str] = {}
+    for to_km, after_min in ((9.0, 0), (9.2, 1), (16.0, 2), (16.0, 1), (16.2, 6)):
+        refresh(stage, to_km, after_min=after_min)
+        (advice,) = standing(stage)
+        said[clock.now()] = advice["text"]
+    moments = list(said)
+    told = tellings(stage, began, clock.now() + timedelta(seconds=1))
+    assert [datetime.fromisoformat(each["told_at"]) for each in told] == [moments[0], moments[2], moments[4]]
+    assert [each["text"] for each in told] == [said[moments[0]], said[moments[2]], said[moments[4]]]
+    assert [each["severity"] for each in told] == ["warning", "alarm", "alarm"]
+    later = tellings(stage, moments[3], moments[4])
+    assert [each["text"] for each in later] == [said[moments[2]]], "what stood when the time began"
+    for begin, end in ((began, began), (began, began + timedelta(hours=26))):
+        span = {"from": begin.isoformat(), "to": end.isoformat()}
+        assert stage.police.get("/api/v1/advisories/tellings", params=span).status_code == 422

@@ -163,6 +163,13 @@ def test_the_past_is_shown_with_its_own_figures_and_obeys_the_keys(signed_in: Si
     expect(shown).not_to_have_class(re.compile("ck-shows-past"))
     expect(page.locator("release-plan").first).to_be_attached()
 
+    page.evaluate("() => dispatchEvent(new CustomEvent('theme-choice', { detail: 'dark' }))")
+    expect(page.locator("live-map")).to_have_attribute("data-drawn", "dark")
+    page.emulate_media(media="print")  # paper is light, and a printer waits for no style
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+    expect(page.locator("live-map .maplibregl-canvas")).to_have_css("filter", "invert(1) hue-rotate(180deg)")
+    expect(page.locator("live-map")).to_have_attribute("data-drawn", "dark")
+
 
 def test_kilometre_by_time_is_drawn_for_each_gate(signed_in: SignedIn) -> None:
     page = signed_in("traffic_police")

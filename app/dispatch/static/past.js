@@ -26,13 +26,14 @@ export class Past {
     this.forecasts = {};
     this.yards = new Map();
     this.advisories = [];
+    this.tellings = new Map();
   }
 
   /** Fetch the day before `now`, unless that was done of late. */
   load(now) {
     if (!(now - this.loadedAt < REFRESH_MS)) {
       this.loadedAt = now;
-      this.loading = Promise.all([this.loadForecasts(now), this.loadYards(now), this.loadAdvice()]).catch((error) => {
+      this.loading = Promise.all([this.loadForecasts(now), this.loadYards(now), this.loadAdvice(now)]).catch((error) => {
         this.loadedAt = undefined;
         throw error;
       });
@@ -60,8 +61,14 @@ export class Past {
     this.yards = Map.groupBy(rows, ({ yard_id: yard }) => yard);
   }
 
-  async loadAdvice() {
-    this.advisories = (await api("GET", "/api/v1/advisories?current=false&limit=200")).items;
+  async loadAdvice(now) {
+    const [from, to] = [now - DAY_MS, now].map((time) => encodeURIComponent(new Date(time).toISOString()));
+    const [{ items: advisories }, { items: told }] = await Promise.all([
+      api("GET", "/api/v1/advisories?current=false&limit=200"),
+      api("GET", `/api/v1/advisories/tellings?from=${from}&to=${to}`),
+    ]);
+    this.advisories = advisories;
+    this.tellings = Map.groupBy(told, ({ advisory_id: id }) => id);
   }
 
   /** Queue, wait and tail of a gate, each [p10, p50, p90], as a forecast had them when it was made; null: not known. */
@@ -78,9 +85,12 @@ export class Past {
     return told ? { free: told.free_veh, capacity: told.capacity_veh } : {};
   }
 
-  /** Advice that stood at a moment, in the words in which it was told last. */
+  /** Advice that stood at a moment, with weight and words of then; `is_later`: only its last words are kept. */
   adviceAt(moment) {
-    return this.advisories.filter(({ made_at: from, over_at: to }) => Date.parse(from) <= moment && !(Date.parse(to) <= moment));
+    return this.advisories.filter(({ made_at: from, over_at: to }) => Date.parse(from) <= moment && !(Date.parse(to) <= moment)).map((advisory) => {
+      const told = (this.tellings.get(advisory.advisory_id) || []).findLast(({ told_at: at }) => Date.parse(at) <= moment);
+      return told ? { ...advisory, ...told } : { ...advisory, is_later: true };
+    });
   }
 
   /** The past day of a gate as data of a fan chart: what was measured, of `queue_veh` or `tail_km`; null: nothing. */

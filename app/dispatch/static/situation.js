@@ -58,7 +58,7 @@ class PoliceSituation extends ConsoleElement {
           <span class="ck-muted">${t("advised from {from} to {to}", { from: formatClock(advisory.made_at), to: formatClock(advisory.seen_at) })}</span></header>
         <p class="ck-advice-head">${advisory.text}</p></article>`;
     })}
-      <p class="ck-source">${t("In the words in which it was told last.")}</p>`;
+      ${openAdvice.some((advisory) => advisory.is_later) ? html`<p class="ck-source">${t("In the words in which it was told last.")}</p>` : nothing}`;
   }
 
   /** One story a gate: what, until when, how sure, what changed; what else is advised there stands below it. */

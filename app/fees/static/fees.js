@@ -19,7 +19,7 @@ let waiting = 0;
 async function refresh() {
   waiting = 0;
   if (board.contains(document.activeElement) && document.activeElement.matches("input")) return soon();
-  const response = await fetch("/fees/board", { headers: { Accept: "text/html" } });
+  const response = await fetch(board.dataset.board, { headers: { Accept: "text/html" } });
   if (!response.ok || response.redirected) return;
   const html = await response.text();
   await released();

@@ -10,8 +10,9 @@ export let csrfToken = kept?.content || "";
 
 /** The token of another session of the same person, for whatever the page sends from now on. */
 export function renewToken(token) {
-  csrfToken = kept.content = token;
-  for (const field of document.querySelectorAll('input[name="csrf_token"]')) field.value = token;
+  csrfToken = token;
+  if (kept) kept.content = token;
+  for (const field of document.querySelectorAll('[name="csrf_token"]')) field.value = token;
 }
 
 /** An answer that was no success; `message` is the problem's detail, ready to show. */

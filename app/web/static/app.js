@@ -27,6 +27,16 @@ document.addEventListener("click", (event) => {
 });
 showTheme();
 
+// Who reads the pages of others' work (base.html, theme.css) has nothing to press there, and nothing to fill in.
+function onlyShow() {
+  const forms = 'main form:not([method="get"], [method="dialog"], [role="search"])';
+  for (const form of document.querySelectorAll(`.ck-reading ${forms}`)) {
+    for (const field of form.elements) if (field.type !== "hidden") field.disabled = true;
+  }
+}
+document.addEventListener("htmx:after:swap", onlyShow);
+onlyShow();
+
 // A form or button with data-confirm asks first, before what scripts do when it is sent.
 document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm || event.target.dataset.confirm;
@@ -79,15 +89,15 @@ document.addEventListener("signed-out", async () => {
   location.assign(`/signin?next=${encodeURIComponent(location.pathname)}`);
 });
 
-// A table that is wider than its place is moved by the keyboard too: its frame can be reached, as long as there is more.
+// A table that is larger than its place is moved by the keyboard too: its frame can be reached, as long as there is more.
 const frames = new ResizeObserver((changed) => {
   for (const { target } of changed) {
-    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    if (target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight) target.tabIndex = 0;
     else target.removeAttribute("tabindex");
   }
 });
 function watchFrames(within) {
-  for (const frame of within.querySelectorAll(".ck-table-wrap:not([tabindex])")) frames.observe(frame);
+  for (const frame of within.querySelectorAll(":is(.ck-table-wrap, .rg-scroll):not([tabindex])")) frames.observe(frame);
 }
 watchFrames(document);
 document.addEventListener("htmx:after:swap", () => watchFrames(document));

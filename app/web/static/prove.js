@@ -24,7 +24,8 @@ async function ask(code) {
   const problem = dialog.querySelector("[role=alert]");
   const hasEnded = code === ENDED;
   const isLocked = code === LOCKED || hasEnded;
-  const signing = hasEnded ? new SignInAgain(form.elements.username.value) : null;
+  const { username } = form.elements;
+  const signing = hasEnded ? new SignInAgain(username.type === "hidden" ? username.value : null) : null;
   for (const element of dialog.querySelectorAll("[data-why]")) element.hidden = element.dataset.why !== code;
   const offer = (ways) => {
     for (const element of dialog.querySelectorAll("[data-way]")) {
@@ -54,7 +55,7 @@ async function ask(code) {
       try {
         problem.textContent = "";
         if (!signing) await api("POST", "/api/v1/session/proof", proof);
-        else if (!(await signing.send(proof))) return; // more is asked for
+        else if (!(await signing.send({ username: username.value, ...proof }))) return; // more is asked for
         end(true);
       } catch (error) {
         problem.textContent = error.message;

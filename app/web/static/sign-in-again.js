@@ -6,6 +6,7 @@ import { t } from "./i18n.js";
 const FIRST = "/signin";
 const SECOND = "/signin/second-factor";
 
+/** `username` of who sat here before, null on a page that does not know. */
 export class SignInAgain {
   constructor(username) {
     this.username = username;
@@ -21,7 +22,7 @@ export class SignInAgain {
   async send(fields) {
     const isAlone = this.path === FIRST && "credential" in fields;
     const answer = await fetch(isAlone ? `${FIRST}/passkey` : this.path, {
-      method: "POST", body: new URLSearchParams({ username: this.username, ...fields }), headers: { Accept: "text/html" },
+      method: "POST", body: new URLSearchParams(fields), headers: { Accept: "text/html" },
     });
     const { pathname } = new URL(answer.url);
     const isSignedIn = answer.redirected && !pathname.startsWith(FIRST);
@@ -44,7 +45,8 @@ export class SignInAgain {
     const answer = await fetch("/account", { headers: { Accept: "text/html" } });
     if (!answer.ok || new URL(answer.url).pathname !== "/account") return false;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (page.querySelector("#prove [name=username]")?.value !== this.username) location.reload();
+    const found = page.querySelector("#prove [name=username]")?.value;
+    if (this.username !== null && found !== this.username) location.reload();
     else renewToken(page.querySelector('meta[name="csrf-token"]').content);
     return true;
   }

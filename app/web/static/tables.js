@@ -1,16 +1,18 @@
 // A table that does not fit its box is shown row by row instead, each cell below the heading of its column.
-// Tables that label their cells themselves (data-label), or have cells over several rows, are left as they are.
+// Tables that label their cells themselves (data-label), or have cells over several rows, are left as they are; words of Chinese may be cut there.
 
 const watched = new WeakSet();
 const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target)));
 
 const isOurs = (table) => table?.tHead && (table.dataset.stacks || !table.querySelector("[data-label], [rowspan]"));
 
+const isBlank = (cell) => !cell.childElementCount && !cell.textContent.trim();
+
 function label(table) {
   const headings = [...table.tHead.rows[table.tHead.rows.length - 1].cells].map((cell) => cell.textContent.trim());
   for (const body of table.tBodies) {
     for (const row of body.rows) {
-      for (const cell of row.cells) if (cell.colSpan === 1) cell.dataset.label = headings[cell.cellIndex] ?? "";
+      for (const cell of row.cells) if (cell.colSpan === 1) cell.dataset.label = isBlank(cell) ? "" : headings[cell.cellIndex] ?? "";
     }
   }
   table.dataset.stacks = "true";
@@ -18,9 +20,11 @@ function label(table) {
 
 function fit(wrap) {
   const table = wrap.querySelector(":scope > table");
-  if (!wrap.clientWidth || !isOurs(table)) return;
-  table.classList.remove("ck-stacked");
+  if (!wrap.clientWidth || !table) return;
+  table.classList.remove("ck-stacked", "ck-tight");
   if (table.scrollWidth <= wrap.clientWidth + 1) return;
+  table.classList.add("ck-tight");
+  if (!isOurs(table)) return;
   label(table);
   table.classList.add("ck-stacked");
 }

@@ -35,9 +35,8 @@ const LEGEND_KEPT = "ck-legend";
 const BIN_OPACITIES = [["truck-bin", "circle-opacity"], ["truck-bin", "circle-stroke-opacity"], ["truck-bin-count", "text-opacity"]];
 const AT_GATE = new Set(["queued", "in_the_yard"]);
 const RETRY_MS = 10_000;
+const paper = matchMedia("print");
 const collection = (features) => ({ type: "FeatureCollection", features });
-
-const names = (corridor) => corridor.sites.map(({ name }) => name.zh ?? "").join("");
 
 export class LiveMap extends LitElement {
   static properties = {
@@ -77,7 +76,8 @@ export class LiveMap extends LitElement {
 
   connectedCallback() {
     super.connectedCallback();
-    this.themeListener = () => this.map && this.restyle();
+    // On paper a dark map is turned light as it stands (live-map.css): a style would come too late for the printer.
+    this.themeListener = () => this.map && !paper.matches && document.documentElement.dataset.bsTheme !== this.dataset.drawn && this.restyle();
     document.addEventListener("theme", this.themeListener);
   }
 
@@ -103,7 +103,6 @@ export class LiveMap extends LitElement {
       const fonts = document.fonts.load("600 16px 'Be Vietnam Pro'", "Đồng Đăng"); // labels are drawn from it
       const [corridor, style] = await Promise.all([loadCorridor(), loadStyle(), fonts.catch(() => null)]);
       this.corridor = corridor;
-      if (language === "zh") await document.fonts.load("16px 'Noto Sans SC Variable'", names(corridor)).catch(() => null);
       this.begin(style);
       if (this.live) await this.follow();
     } catch (error) {
@@ -112,6 +111,7 @@ export class LiveMap extends LitElement {
   }
 
   begin(style) {
+    this.dataset.drawn = style.metadata["cuakhau:theme"];
     this.map = new GlMap({
       container: this.querySelector(".ck-map-canvas"),
       style,
@@ -174,6 +174,7 @@ export class LiveMap extends LitElement {
   async restyle() {
     const style = await loadStyle();
     this.legend = style.metadata["cuakhau:legend"];
+    this.dataset.drawn = style.metadata["cuakhau:theme"];
     this.map.setStyle(style, { diff: false });
   }
 
