@@ -52,7 +52,7 @@ def allow(act: str, *, is_export: bool = False) -> Callable[..., Awaitable[Princ
             principal.check_session(act, is_change=is_change, is_export=is_export)
         except (ProofNeededError, SessionLockedError):
             if is_change:
-                await cookies.keep_form(request)
+                await cookies.keep_form(request, is_ours=True)
             raise
         return principal
 

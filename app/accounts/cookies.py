@@ -22,6 +22,8 @@ from geo.clock import Clock
 from geo.errors import ForbiddenError, StaleFormError, UnauthenticatedError
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SECRET_FIELDS = frozenset({"password", "repeated", "old_password", "new_password", "config.secret"})
+"""Of forms: what no page that answers repeats."""
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -139,10 +141,22 @@ def check_same_origin(request: Request) -> None:
         raise ForbiddenError("This form was sent from another site.")
 
 
-async def keep_form(request: Request) -> None:
-    """Let the page that answers a refused form of ours keep what was written in it (`app.web.pages`)."""
-    if has_form(request) and not _is_foreign(request):
-        request.state.sent_form = await request.form()
+async def keep_form(request: Request, *, is_ours: bool = False) -> None:
+    """Let the page that answers a refused form keep what was written in it (`app.web.pages`).
+
+    Kept are forms of ours alone: the browser says so, or their token was right (`is_ours`); none with a password.
+    """
+    if not has_form(request) or not (is_ours or _is_own(request)):
+        return
+    sent = await request.form()
+    if not SECRET_FIELDS.intersection(sent):
+        request.state.sent_form = sent
+
+
+def _is_own(request: Request) -> bool:
+    """Whether the browser says that a page of ours sends this."""
+    says = request.headers.get("sec-fetch-site") == "same-origin" or "origin" in request.headers
+    return says and not _is_foreign(request)
 
 
 def _is_foreign(request: Request) -> bool:
