@@ -281,6 +281,7 @@ def _first_point(scores: Sequence[Score]) -> dict[str, Any]:
 def drive(kind: str, seed: int, folder: Path) -> Path:
     """Drive a day in SUMO, in a process of its own; one that is there already is used again."""
     path = folder / f"{kind}-{seed}.npz"
+    folder.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         command = [sys.executable, "-m", "bench.days.drive", kind, str(seed), str(path)]
         done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)

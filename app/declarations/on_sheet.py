@@ -100,11 +100,11 @@ def show(session: Session, principal: Principal, trip: Trip) -> JsonObject | Non
         return None
     latest, earlier = rows[0], rows[1] if len(rows) > 1 else None
     changed = differences(earlier.data, latest.data) if earlier else []
-    changed = personal.project_differences(changed, principal.role)
+    changed = personal.project_differences(changed, principal.reader)
     return {
         "revision": latest.revision,
         "status": latest.status,
-        "data": personal.project(latest.data, principal.role),
+        "data": personal.project(latest.data, principal.reader),
         "submitted_at": latest.submitted_at.isoformat() if latest.submitted_at else None,
         "return_reasons": (latest if latest.returned_at or earlier is None else earlier).return_reasons,
         "compared_with": earlier.revision if earlier else None,

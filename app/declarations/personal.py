@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from app.declarations.differences import Difference
+from app.declarations.documents import ReturnReasons
 from app.declarations.fields import HEAD_FIELDS
 from app.platform.json import JsonObject
 from app.platform.permissions import Role
 from app.platform.personal_fields import digest, mask, name_digests
-from app.procedures.readers import reads_in_clear
+from app.procedures.readers import project_noted, reads_in_clear
 from app.registers.container_number import squeeze
 
 NUMBERS: Final = frozenset({"driver_phone", "driver_paper_number", "driver_licence_number"})
@@ -52,6 +53,14 @@ def project_differences(found: Iterable[Difference], role: Role) -> list[Differe
         for each in found
         if each.field not in hidden
     ]
+
+
+def project_reasons(why: ReturnReasons | None, role: Role) -> ReturnReasons | None:
+    """Why a declaration was returned, as a role reads it: what was said of health is for those who read health."""
+    if why is None:
+        return None
+    told = project_noted({**why}, role)
+    return ReturnReasons(step=why["step"], reasons=why["reasons"], text=str(told.get("text", "")))
 
 
 def may_read(field: str, role: Role) -> bool:

@@ -8,7 +8,7 @@ declared.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.accounts import service as accounts
 from app.accounts.store import find_company
 from app.accounts.tax_numbers import find_by_tax_number
-from app.declarations import hs, prefilled_store, service
+from app.declarations import hs, personal, prefilled_store, service
 from app.declarations.differences import Difference, differences
 from app.declarations.form import Form
 from app.declarations.prefilled_tables import PrefilledRow
@@ -124,7 +124,8 @@ def list_prefilled(session: Session, principal: Principal, page: PageRequest) ->
 
 def get(session: Session, principal: Principal, prefilled_id: int) -> Prefilled:
     """One that concerns the caller; raises NotFoundError otherwise."""
-    return _shown(session, _get(session, principal, prefilled_id))
+    found = _shown(session, _get(session, principal, prefilled_id))
+    return replace(found, data=personal.project(found.data, principal.reader))
 
 
 def take_over(action: DeclarationAction, prefilled_id: int, written: Mapping[str, object], *, submit: bool) -> int:

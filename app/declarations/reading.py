@@ -80,7 +80,7 @@ def get(session: Session, principal: Principal, trip_id: int, *, now: datetime) 
     rows = _shown(principal, store.revisions_of(session, trip_id)) if found else []
     if found is None or not rows:
         raise NotFoundError("There is no declaration of trip {trip_id} that you may see.", trip_id=trip_id)
-    latest, trip, role = rows[0], found.trip, principal.role
+    latest, trip, role = rows[0], found.trip, principal.reader
     why_not = why_closed(session, trip, latest)
     is_draft = latest.status == DeclarationStatus.DRAFT
     data = latest.data if is_draft else {**latest.data, **of_the_trip(trip)}
@@ -119,7 +119,10 @@ def list_declarations(
     """The declarations the caller may see, newest trip first."""
     visible = visible_trips(principal, "declarations.read")
     rows = store.list_latest(session, visible, status=status, before=page.before, limit=page.fetch)
-    return Page.of(rows, page, lambda row: row.trip_id)
+    shown = [
+        replace(row, return_reasons=personal.project_reasons(row.return_reasons, principal.reader)) for row in rows
+    ]
+    return Page.of(shown, page, lambda row: row.trip_id)
 
 
 def copy(session: Session, principal: Principal, trip_id: int) -> Form:
@@ -134,7 +137,7 @@ def copy(session: Session, principal: Principal, trip_id: int) -> Form:
     rows = store.revisions_of(session, trip_id) if found else []
     if not rows:
         raise NotFoundError("There is no declaration of trip {trip_id} that you may see.", trip_id=trip_id)
-    form = Form.from_record(personal.project(rows[0].data, principal.role))
+    form = Form.from_record(personal.project(rows[0].data, principal.reader))
     once = {"planned_arrival": None, "customs_number": "", "health_symptoms": "", "health_note": ""}
     return replace(form, **once, health_temperature_c=None)  # type: ignore[arg-type]
 
@@ -188,6 +191,6 @@ def _show(row: DeclarationRow, names: Mapping[int, str], role: Role) -> ShownRev
         submitted_by=names.get(row.submitted_by or 0),
         returned_at=row.returned_at,
         returned_by=names.get(row.returned_by or 0),
-        return_reasons=row.return_reasons,
+        return_reasons=personal.project_reasons(row.return_reasons, role),
         data=personal.project(row.data, role),
     )

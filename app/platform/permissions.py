@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from app.platform import csrf
+from app.platform.csrf import mask
 from app.platform.labels import N_, Vocabulary
 from geo.errors import ForbiddenError, ProofNeededError, SessionLockedError
 
@@ -351,11 +351,23 @@ class Principal:
     acts_for: frozenset[int] = frozenset()
     """Other organisations whose power of attorney this one holds today."""
     state: SessionState = SessionState()
+    looks_from: Role | None = None
+    """The account's own role where a page of another one is only read (`look_as`)."""
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether a page of another role is only read: personal data that are that role's own are masked."""
+        return self.looks_from is not None
+
+    @property
+    def reader(self) -> Role:
+        """The role by which personal data are shown, whosever page it is."""
+        return self.looks_from or self.role
 
     @property
     def csrf_token(self) -> str:
         """What a page carries, and its forms bring back; another one each time."""
-        return csrf.mask(self.csrf_secret)
+        return mask(self.csrf_secret)
 
     @property
     def organisation_ids(self) -> frozenset[int]:
@@ -367,7 +379,14 @@ class Principal:
 
         For routes that only read: what is done, and who is said to have looked, is the account's all the same.
         """
-        return replace(self, role=role, organisation_id=organisation_id, gate_id=gate_id, acts_for=frozenset())
+        return replace(
+            self,
+            role=role,
+            organisation_id=organisation_id,
+            gate_id=gate_id,
+            acts_for=frozenset(),
+            looks_from=self.reader,
+        )
 
     def scope(self, act: str) -> Scope | None:
         """How far this principal may do `act`; `None` means not at all."""

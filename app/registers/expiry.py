@@ -65,7 +65,9 @@ def list_due(session: Session, principal: Principal, now: datetime) -> Sequence[
     """What expires within the furthest distance, and what has, of the caller's organisations; the nearest first."""
     today = _today(now)
     until = today + timedelta(days=max(DAYS_AHEAD))
-    found = store.expiring(session, today - SHOWN_PAST, until, principal.organisation_ids, numbered=True)
+    found = store.expiring(
+        session, today - SHOWN_PAST, until, principal.organisation_ids, numbered=not principal.is_looking
+    )
     return [Due(entry, (entry.expires_on - today).days) for entry in found]
 
 

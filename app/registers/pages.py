@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -15,10 +15,12 @@ from app.accounts.viewpoints import of_enterprise
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.permissions import Principal
+from app.platform.personal_fields import mask
 from app.registers import claims, device_access, expiry, forwarding, service
 from app.registers.container_number import show_container_number
 from app.registers.fields import CHOICES, DOCUMENT_FIELDS, FIELDS
 from app.registers.refusal_labels import REFUSAL_LABELS
+from app.registers.tables import NUMBERS
 from app.registers.vocabulary import ClaimStatus, DocumentKind, Proof, Subject, VehicleClass
 from app.web.forms import Problem, problems_by_field
 from app.web.pages import render
@@ -99,6 +101,7 @@ def show_register(request: Request, action: ActionContext, said: Said | None = N
         documents=DocumentKind.by_name(),
         refusal_labels=REFUSAL_LABELS,
         show_number=show_container_number,
+        personal=_shown_to(principal),
     )
 
 
@@ -213,6 +216,7 @@ def _show_form(
         document_written={**dict.fromkeys(DOCUMENT_FIELDS, ""), **document_written},
         document_by_field=problems_by_field(_problems(document_error)),
         kinds=DocumentKind.by_name(),
+        personal=_shown_to(principal),
     )
 
 
@@ -228,7 +232,14 @@ def _as_written(session: SessionDep, principal: Principal, subject: Subject, ent
         entry = service.get_container(session, principal, entry_id)
         shown = {"number": show_container_number(entry.number)}
     values = {name: getattr(entry, name, None) for name in (*FIELDS[subject], "version")} | shown
+    if principal.is_looking and subject is Subject.DRIVER:
+        values |= {name: _shown_to(principal)(_as_text(values[name])) for name in NUMBERS} | {"note": ""}
     return {name: _as_text(value) for name, value in values.items()}
+
+
+def _shown_to(principal: Principal) -> Callable[[str], str]:
+    """How a number of a driver's is shown: who only looks at the register reads its end."""
+    return (lambda number: mask(number) if number else "") if principal.is_looking else str
 
 
 def _as_text(value: object) -> str:

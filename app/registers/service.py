@@ -78,7 +78,7 @@ def read_register(
         store.drivers(session, owners, query),
         store.containers(session, owners, query),
         store.documents(session, owners),
-        is_own=principal.require("registers.read") is Scope.OWN_ORGANISATION,
+        is_own=principal.require("registers.read") is Scope.OWN_ORGANISATION and not principal.is_looking,
     )
 
 

@@ -88,7 +88,7 @@ def describe(
         is_finished=loaded is not None and loaded.sheet.is_finished,
         steps=steps,
         graph=GraphOut(nodes=[], edges=[], layers=0) if loaded is None else _graph(loaded.sheet, steps),
-        corrections=[CorrectionOut.of(row, own).for_role(principal.role) for row in corrected],
+        corrections=[CorrectionOut.of(row, own).for_role(principal.reader) for row in corrected],
         may=_may(loaded.sheet, principal) if loaded is not None and is_open else {"confirm": [], "return": []},
         **{"declaration": None, **parts},
     )
@@ -119,7 +119,7 @@ def _steps(loaded: LoadedSheet, principal: Principal) -> list[StepOut]:
 
 
 def _noted(step: str, data: JsonObject, principal: Principal) -> JsonObject:
-    return project_noted(data, principal.role, step)
+    return project_noted(data, principal.reader, step)
 
 
 def _graph(sheet: Sheet, steps: Sequence[StepOut]) -> GraphOut:

@@ -49,7 +49,7 @@ def find_closed(
         text=text,
         since=since,
         until=until,
-        by_number=reads_in_clear(principal.role, "driver"),
+        by_number=reads_in_clear(principal.reader, "driver"),
         limit=MAX_FOUND,
     )
     return [

@@ -316,7 +316,7 @@ def test_facts_survive_their_json() -> None:
         (procedure, {"app.procedures.steps"}),
         (steps, {"app.gates.vocabulary", "app.platform.labels", "app.platform.permissions", "app.trips.vocabulary"}),
         (labels, {"app.platform.json", "geo.errors"}),
-        (permissions, {"app.platform.labels", "geo.errors"}),
+        (permissions, {"app.platform.csrf", "app.platform.labels", "geo.errors"}),
     ],
 )
 def test_the_core_needs_nothing_but_the_standard_library_and_the_vocabulary(module: Any, known: set[str]) -> None:

@@ -148,9 +148,12 @@ def test_queues_and_tails_begin_at_the_place(corridor: Corridor, network: Networ
         forecast(network, now_with(corridor, network, kms, served_km=km).state, runs=4, horizon_s=1800.0, seed=1)
         for km in (None, 0.55)
     )
-    assert np.array_equal(far.queue_veh, near.queue_veh)
     assert near.tail_km[:, 0, 0] == pytest.approx(far.tail_km[:, 0, 0])
-    assert near.tail_km[:, 0, 1:] == pytest.approx(far.tail_km[:, 0, 1:] - 0.5, abs=1e-3)
+    assert np.array_equal(far.queue_veh[:, :, 0], near.queue_veh[:, :, 0])
+    assert (near.queue_veh <= far.queue_veh).all(), "behind the barrier who is being checked waits no more"
+    # Its lanes begin with trucks in them, so that the tail comes by as many later: two of 20 m.
+    assert near.tail_km[:, 0, 1:] == pytest.approx(far.tail_km[:, 0, 1:] - 0.5, abs=0.05)
+    assert near.tail_km[:, 0, -1] == pytest.approx(0.55)
 
 
 def test_behind_a_place_inland_of_the_barrier_nobody_waits(corridor: Corridor, network: Network) -> None:
