@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from app.bootstrap import web
+from app.declarations.personal import project
 from app.gates.service import seed_profiles
-from app.platform.permissions import PERMISSIONS, Role
+from app.platform.permissions import PERMISSIONS, Principal, Role
 from app.platform.runtime import Runtime
 from app.settings import Settings
 from app.web.pages import NAVIGATION
@@ -179,3 +180,13 @@ def test_reading_as_others_do_is_no_act_of_theirs(runtime: Runtime, sign_in: Sig
     for address, sent in unsafe:
         query = {"enterprise": gate.organisation_id, "office": "tax:huu-nghi", "gate": "huu-nghi"}
         assert auditor.post(address, params=query, data=sent).status_code == 403, address
+
+
+def test_whose_page_it_is_gives_no_right_to_personal_data() -> None:
+    auditor = Principal(1, "a", "A", Role.AUDITOR, None, None, None, "vi", b"", "")
+    looking = auditor.look_as(Role.ENTERPRISE, organisation_id=3)
+    assert (looking.role, looking.reader, looking.is_looking) == (Role.ENTERPRISE, Role.AUDITOR, True)
+    assert looking.look_as(Role.YARD_OPERATOR).reader is Role.AUDITOR
+    assert (auditor.reader, auditor.is_looking) == (Role.AUDITOR, False)
+    told = project({"driver_phone": "0987654321", "health_note": "Sốt", "goods": "Mít"}, looking.reader)
+    assert told == {"driver_phone": "…4321", "goods": "Mít"}
