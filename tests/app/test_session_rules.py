@@ -89,9 +89,12 @@ def test_a_desk_that_nobody_touches_locks_and_keeps_what_was_written(enter: Any,
     page = browser.get("/account", headers=HTML)
     assert page.status_code == 403
     assert 'data-prove="session_locked"' in page.text
-    kept = browser.post("/account/password", headers=HTML, data={"old_password": 'a"<b', "new_password": "c"})
+    kept = browser.post("/account/password", headers=HTML, data={"note": 'a"<b'})
     assert 'data-prove="session_locked"' in kept.text
-    assert 'name="old_password">\na&#34;&lt;b</textarea>' in kept.text
+    assert 'name="note">\na&#34;&lt;b</textarea>' in kept.text
+    secret = browser.post("/account/password", headers=HTML, data={"old_password": 'a"<b', "new_password": "c"})
+    assert 'data-prove="session_locked"' in secret.text
+    assert "textarea" not in secret.text, "a password is written again"
     assert browser.post("/api/v1/session/activity").status_code == 204
     assert code_of(browser.get("/api/v1/me")) == (403, "session_locked"), "being there opens no lock"
     assert browser.get("/api/v1/session").json()["is_locked"] is True
