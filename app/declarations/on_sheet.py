@@ -106,7 +106,9 @@ def show(session: Session, principal: Principal, trip: Trip) -> JsonObject | Non
         "status": latest.status,
         "data": personal.project(latest.data, principal.reader),
         "submitted_at": latest.submitted_at.isoformat() if latest.submitted_at else None,
-        "return_reasons": (latest if latest.returned_at or earlier is None else earlier).return_reasons,
+        "return_reasons": personal.project_reasons(
+            (latest if latest.returned_at or earlier is None else earlier).return_reasons, principal.reader
+        ),
         "compared_with": earlier.revision if earlier else None,
         "differences": [asdict(each) for each in changed],
     }

@@ -17,6 +17,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.declarations.personal import project_reasons
 from app.platform.permissions import Role
 from app.platform.runtime import Runtime
 from app.procedures.readers import project_noted, reads_in_clear
@@ -107,6 +108,19 @@ def test_no_answer_tells_a_role_what_it_must_not_read(filled: Filled, sign_in: C
     assert {NUMBERS[2], "39.83", HEALTH[3]} <= told["health_quarantine"]
     assert {NUMBERS[2], NUMBERS[5]} <= told["border_guard"]
     assert not told["stranger"] | told["driver"]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_why_a_declaration_was_returned_keeps_what_was_said_of_health(role: Role) -> None:
+    of_health = project_reasons({"step": "health", "reasons": ["symptoms"], "text": "Sốt"}, role)
+    assert of_health == {
+        "step": "health",
+        "reasons": ["symptoms"],
+        "text": "Sốt" if reads_in_clear(role, "health") else "",
+    }
+    of_papers = project_reasons({"step": "customs", "reasons": ["weight"], "text": "Sai cân"}, role)
+    assert of_papers is not None
+    assert of_papers["text"] == "Sai cân"
 
 
 @pytest.mark.parametrize("role", list(Role))
