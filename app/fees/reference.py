@@ -13,11 +13,19 @@ LENGTH: Final = 8
 _PATTERN: Final = re.compile(rf"{PREFIX}(?=([{CHARACTERS}]{{{LENGTH}}}))")
 """Looks ahead: `CKS` that a payer writes before a reference takes none of its characters."""
 
+_BEGINNINGS: Final = tuple(PREFIX[:length] for length in range(1, len(PREFIX)))
+
 
 def new_reference() -> str:
-    """A reference: `CKS`, seven random characters and a check character."""
-    random = "".join(secrets.choice(CHARACTERS) for _ in range(LENGTH - 1))
-    return f"{PREFIX}{random}{check_character(random)}"
+    """A reference: `CKS`, seven random characters and a check character.
+
+    No other can begin within it: `CKS` stands at its beginning only, and its end is not how `CKS` begins.
+    """
+    while True:
+        random = "".join(secrets.choice(CHARACTERS) for _ in range(LENGTH - 1))
+        characters = random + check_character(random)
+        if PREFIX not in characters and not characters.endswith(_BEGINNINGS):
+            return PREFIX + characters
 
 
 def check_character(characters: str) -> str:
@@ -37,11 +45,14 @@ def find_references(content: str) -> list[str]:
     """The references in the text of a transfer, each once.
 
     Banks add their own words, change case, and put spaces or dots between: all but letters and digits is passed over.
+    Of two that share characters the latter is meant: what is written before a reference can look like the beginning of
+    one whose check character is right by chance, but none begins within a reference.
     """
     squeezed = re.sub(r"[^A-Z0-9]", "", content.upper())
-    found = [
-        f"{PREFIX}{characters}"
-        for characters in _PATTERN.findall(squeezed)
-        if check_character(characters[:-1]) == characters[-1]
-    ]
-    return list(dict.fromkeys(found))
+    found: dict[int, str] = {}
+    for match in _PATTERN.finditer(squeezed):
+        characters = match[1]
+        if check_character(characters[:-1]) == characters[-1]:
+            found = {at: known for at, known in found.items() if at + len(known) <= match.start()}
+            found[match.start()] = PREFIX + characters
+    return list(dict.fromkeys(found.values()))

@@ -259,6 +259,16 @@ def test_references_are_found_in_what_banks_make_of_them() -> None:
     assert find_references(f"{reference} {reference}") == [reference]
 
 
+def test_what_stands_before_a_reference_hides_none_whatever_its_characters() -> None:
+    assert find_references("CKSCKSCKSCY85MF8E") == ["CKSCY85MF8E"], "the check character is right by chance"
+    for _ in range(2000):
+        reference, other = new_reference(), new_reference()
+        for before in ("CKSCKS", "CKSCKSCKS", f"CKS{reference[3:6]}"):
+            assert find_references(before + reference) == [reference]
+        assert find_references(f"{reference}KSA{reference[3:]}") == [reference], "none begins within another"
+        assert find_references(reference + other) == [reference, other]
+
+
 def test_a_wrong_character_is_noticed() -> None:
     for _ in range(200):
         characters = new_reference()[3:]

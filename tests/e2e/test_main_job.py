@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from datetime import UTC, datetime
@@ -98,7 +99,7 @@ def test_the_forecast_is_fresh_ordered_and_made_from_live_positions(platform: Pl
         age_s = time.time() - datetime.fromisoformat(before["made_at"]).timestamp()
         assert age_s < 120
         for name in ("queue_veh", "wait_s", "tail_km"):
-            low, middle, high = before[name]
+            low, middle, high = ([math.inf if each is None else each for each in values] for values in before[name])
             assert all(a <= b <= c for a, b, c in zip(low, middle, high, strict=True)), name
 
         lines = []
