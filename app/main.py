@@ -261,7 +261,10 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
     app.state.runtime = runtime
     work_on(app, sheets)
     assets = Assets.load(are_changing=settings.files_change)
-    app.state.pages = Pages(assets, NAMES, _script_settings())
+    app.state.base_map = BaseMap.of(settings.base_map_url)
+    map_hosts = [*app.state.base_map.hosts, *filter(None, [origin_of(settings.satellite_url)])]
+    policy = partial(content_security_policy, map_hosts, [assets.import_map(), assets.first_script])
+    app.state.pages = Pages(assets, NAMES, policy, _script_settings())
     app.state.gettext = app.state.pages.gettext
     app.state.error_page = error_page
     app.state.after_signin = partial(page_after_sign_in, demo=settings.demo)
@@ -274,11 +277,8 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
     app.mount(ogc_door.PATH, ogc_door.OgcDoor(), name="ogc")
     _describe(app)
     app.add_middleware(SelectiveGZip)
-    app.state.base_map = BaseMap.of(settings.base_map_url)
-    map_hosts = [*app.state.base_map.hosts, *filter(None, [origin_of(settings.satellite_url)])]
     app.add_middleware(KnownHosts, names=known_hosts(settings), apart=UNCHECKED)
-    policy = content_security_policy(map_hosts, [assets.import_map(), assets.first_script])
-    app.add_middleware(SecurityHeaders, policy=policy, secure=settings.cookies_secure)
+    app.add_middleware(SecurityHeaders, policy=policy(), secure=settings.cookies_secure)
     app.add_middleware(AccessLog)
     app.state.request_figures = RequestFigures()
     app.add_middleware(

@@ -7,10 +7,12 @@ import os
 import re
 import shutil
 import subprocess
+from functools import partial
 
 import pytest
 
 from app.web.assets import Assets
+from app.web.headers import content_security_policy
 from app.web.i18n import CountedText, load_catalogues
 from app.web.pages import Pages
 from ingest.traces.trace import FaultReason
@@ -84,7 +86,7 @@ def test_a_counted_message_is_said_by_every_way_of_saying_it(number: int, said: 
     assert catalogues["en"].gettext(text).format_map(values) == said
     for language in TRANSLATED:
         assert str(number) in catalogues[language].gettext(text).format(**values)
-    pages = Pages(Assets.load(), {})
+    pages = Pages(Assets.load(), {}, partial(content_security_policy, (), ()))
     page = pages.environment.from_string("{{ _('learned from %(count)s trucks', count=number) }} {{ _('<b>') }}")
     shown = page.render(number=number, translations=catalogues["en"], language="en")
     assert shown == f"learned from {number} {'truck' if number == 1 else 'trucks'} <b>"

@@ -30,18 +30,21 @@ log = structlog.get_logger("board")
 
 @dataclass(frozen=True)
 class KeptBody:
-    """A page of the board as it goes over the wire: plain, packed with gzip, and its entity tag (weak: it is both)."""
+    """A page of the board as it goes over the wire: plain, packed with gzip, its entity tag (weak: it is both), and its
+    own Content-Security-Policy if it has one.
+    """
 
     content_type: str
     plain: bytes
     packed: bytes
     etag: str
+    policy: str | None = None
 
     @classmethod
-    def of(cls, content_type: str, plain: bytes) -> KeptBody:
+    def of(cls, content_type: str, plain: bytes, policy: str | None = None) -> KeptBody:
         """The forms of a body."""
         digest = hashlib.blake2b(plain, digest_size=12).hexdigest()
-        return cls(content_type, plain, gzip.compress(plain, PACK_LEVEL, mtime=0), f'W/"{digest}"')
+        return cls(content_type, plain, gzip.compress(plain, PACK_LEVEL, mtime=0), f'W/"{digest}"', policy)
 
 
 Make = Callable[[str], Board]

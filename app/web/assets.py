@@ -54,6 +54,7 @@ PACKAGES = {
     "jsqr": ("jsqr", "dist"),
 }
 """URL name → package, and the folder of it that is served."""
+FOLDERS = {name: PROJECT_DIR / "node_modules" / package / folder for name, (package, folder) in PACKAGES.items()}
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,16 @@ class Assets:
     def first_sheet(self, template: str) -> str:
         """The URL of the style sheet that a page waits for before it is drawn."""
         return self.own(f"kit/first/{template}.css")
+
+    def first_rules(self, template: str) -> str:
+        """What stands in that sheet; empty if there is no such template."""
+        sheet = self.kit.first_sheet(template)
+        return "" if sheet is None else sheet.body.decode()
+
+    @cached_property
+    def kit(self) -> Kit:
+        """The sheets that are made by machine."""
+        return Kit(FOLDERS, self.vendor, self.own, is_watched=not self.release)
 
     @cached_property
     def first_script(self) -> str:
@@ -115,19 +126,16 @@ class Assets:
         To be called before the routes are included: a page asks for dozens of files, and each would be compared with
         hundreds of routes first.
         """
-        folders = {
-            name: PROJECT_DIR / "node_modules" / package / folder for name, (package, folder) in PACKAGES.items()
-        }
         packages = [
             Mount(f"/{name}-{self.versions[name]}", VendorFiles(directory=folder, check_dir=False))
-            for name, folder in folders.items()
+            for name, folder in FOLDERS.items()
         ]
         features = [
             Mount(f"/{directory.parent.name}", OwnFiles(directory=directory))
             for directory in sorted(APP_DIR.glob("*/static"))
             if directory.parent.name != "web"
         ]
-        kit = Route("/kit/{name:path}", KitSheets(Kit(folders, self.vendor, self.own, is_watched=not self.release)))
+        kit = Route("/kit/{name:path}", KitSheets(self.kit))
         maps = Mount("/maps", OwnFiles(directory=PROJECT_DIR / "maps" / "static"))
         shell = Mount("/", OwnFiles(directory=APP_DIR / "web" / "static"))
         own = Router([kit, *features, maps, shell])

@@ -23,19 +23,19 @@ COMPRESSED_PREFIXES = ("/static/", "/vendor/", "/api/", "/tiles/", "/ogc/")
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/readyz/web", "/metrics"})
 
 
-def content_security_policy(map_hosts: Sequence[str] = (), inline: Sequence[str] = ()) -> str:
-    """The policy: own scripts, and those that stand in the page, known by their digests, only; no frames.
+def content_security_policy(
+    map_hosts: Sequence[str] = (), scripts: Sequence[str] = (), styles: Sequence[str] = ()
+) -> str:
+    """The policy: own scripts and styles, and those that stand in the page, known by their digests, only; no frames.
 
     `map_hosts` are the origins of outside maps, if any are configured; they may be asked for tiles and images.
     """
     host = "".join(f" {origin}" for origin in map_hosts)
-    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in inline)
-    known = "".join(f" 'sha256-{digest}'" for digest in digests)
     return "; ".join(
         (
             "default-src 'self'",
-            f"script-src 'self'{known}",
-            "style-src 'self'",  # scripts set styles by CSSOM, charts draw their tooltips
+            f"script-src 'self'{_known(scripts)}",
+            f"style-src 'self'{_known(styles)}",  # scripts set styles by CSSOM, charts draw their tooltips
             f"img-src 'self' data: blob:{host}",
             f"connect-src 'self'{host}",
             "font-src 'self'",
@@ -49,8 +49,13 @@ def content_security_policy(map_hosts: Sequence[str] = (), inline: Sequence[str]
     )
 
 
+def _known(sources: Sequence[str]) -> str:
+    digests = (base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() for source in sources)
+    return "".join(f" 'sha256-{digest}'" for digest in digests)
+
+
 class SecurityHeaders:
-    """Adds the security headers to every answer; `policy` is the Content-Security-Policy."""
+    """Adds the security headers to every answer; `policy` is the Content-Security-Policy of those without their own."""
 
     def __init__(self, app: ASGIApp, *, policy: str, secure: bool = False) -> None:
         self.app = app

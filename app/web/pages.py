@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -25,6 +25,7 @@ from app.platform.labels import N_, Vocabulary
 from app.platform.permissions import Principal, Role
 from app.web import i18n
 from app.web.assets import APP_DIR, Assets, OwnAddresses
+from app.web.first_sheet import FirstSheet
 from app.web.viewpoint import find_viewpoint
 from geo.clock import LOCAL_ZONE
 from geo.errors import CuaKhauError, ForbiddenError, ProofNeededError, SessionLockedError, StaleFormError
@@ -73,15 +74,18 @@ class Pages:
         self,
         assets: Assets,
         names: Mapping[str, Mapping[str, object]],
+        policy: Callable[[Sequence[str]], str],
         script_settings: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """What the features give every template.
 
-        `names` are their vocabularies, by what templates call them; `script_settings` the platform's numbers that
+        `names` are their vocabularies, by what templates call them; `policy` says the Content-Security-Policy of a page
+        in which these style sheets stand; `script_settings` the platform's numbers that
         scripts need, as `static/settings.js` reads them.
         """
         self.catalogues = i18n.load_catalogues()
         self.assets = assets
+        self.policy = policy
         self.environment = _environment(assets, names)
         self.environment.globals["script_settings"] = dict(script_settings)
 
@@ -98,10 +102,16 @@ class Pages:
         """`message` in the language of this request."""
         return self.catalogues[self.language(request)].gettext(message) if message else ""
 
+    def first_sheet(self, request: Request, template: str) -> FirstSheet:
+        """The style sheet that the page of a template waits for, as this caller needs it."""
+        return FirstSheet.of(self.assets, template, request)
+
     def render(self, request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
         """Answer with `template`; see docs/pages.md for what every template can use."""
         language = self.language(request)
         settings = request.app.state.runtime.settings
+        first_sheet = self.first_sheet(request, template)
+        rules = self.assets.first_rules(template) if first_sheet.is_brought else ""
         shared = {
             "request": request,
             "principal": find_principal(request),
@@ -109,10 +119,14 @@ class Pages:
             "translations": self.catalogues[language],
             "demo": settings.demo,
             "viewpoint": find_viewpoint(request),
-            "first_sheet": self.assets.first_sheet(template),
+            "first_sheet": first_sheet,
+            "first_rules": Markup(rules),  # noqa: S704 - our own sheets
         }
         html = self.environment.get_template(template).render({**shared, **context})
-        return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+        headers = {"Cache-Control": "no-store"}
+        if first_sheet.is_brought:
+            headers["Content-Security-Policy"] = self.policy([rules])
+        return HTMLResponse(html, status, headers)
 
 
 def render(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:

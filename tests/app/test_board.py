@@ -169,7 +169,7 @@ def test_who_has_it_is_told_so_and_it_is_packed_for_who_can_unpack(client: TestC
         assert packed.headers["content-encoding"] == "gzip"
         assert int(packed.headers["content-length"]) < len(plain.content) / 2
         assert packed.content == plain.content
-        assert packed.headers["vary"] == "Accept-Encoding, Accept-Language, Cookie"
+        assert packed.headers["vary"] == "Accept-Encoding, Accept-Language, Sec-Fetch-Dest, Cookie"
         known = client.get(path, headers={"If-None-Match": f'W/"other", {plain.headers["etag"]}'})
         assert (known.status_code, known.content) == (304, b"")
         assert client.get(path, headers={"If-None-Match": 'W/"other"'}).status_code == 200

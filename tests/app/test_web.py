@@ -64,6 +64,33 @@ def test_a_page_waits_for_a_single_sheet_before_it_is_drawn(client, sign_in):
         assert "@font-face" in answer.text
 
 
+@pytest.mark.parametrize("path", ["/signin", "/board", "/board/huu-nghi"])
+def test_a_page_brings_its_sheet_to_who_has_not_kept_it_and_to_nobody_else(client, path):
+    opened = HTML | {"Sec-Fetch-Dest": "document"}
+    first = client.get(path, headers=opened)
+    assert '<link rel="stylesheet"' not in first.text
+    brought = re.search(r'<style data-sheet="([^"]+)" data-key="([^"]+)">(.*?)</style>', first.text, re.DOTALL)
+    url, key, rules = brought.groups()
+    assert rules == client.get(url).text, "the same rules"
+    digest = base64.b64encode(hashlib.sha256(rules.encode()).digest()).decode()
+    policy = first.headers["content-security-policy"]
+    assert f"style-src 'self' 'sha256-{digest}';" in policy
+    named = f'<link rel="stylesheet" href="{url}">'
+    asked = (
+        opened | {"Cookie": f"sheets=0011aabb.{key}"},
+        HTML | {"Sec-Fetch-Dest": "empty"},  # a script takes a part out of it
+        HTML,
+    )
+    for headers in asked:
+        again = client.get(path, headers=headers)
+        assert named in again.text, headers
+        assert "<style" not in again.text, headers
+        assert "style-src 'self';" in again.headers["content-security-policy"]
+        assert re.search("script-src[^;]*", policy)[0] in again.headers["content-security-policy"]
+    other = client.get(path, headers=opened | {"Cookie": "sheets=0011aabb"})
+    assert rules in other.text, "another page's sheet is not this one's"
+
+
 def test_files_of_ours_are_kept_under_their_release_alone(client):
     named = re.search(r'src="(/static/(r-[0-9a-f]{16})/app\.js)"', client.get("/signin").text)
     kept, other, plain = (client.get(path) for path in (named[1], "/static/r-0123/app.js", "/static/app.js"))

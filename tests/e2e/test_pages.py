@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import Platform, SignedIn
+from tests.e2e.conftest import Platform, SignedIn, eventually
 from tests.e2e.fresh import fresh_plate
 from tests.e2e.test_crossing import declared, fill_form
 
@@ -34,3 +34,29 @@ def test_a_phone_keeps_positions_without_a_line_and_sends_them_later(platform: P
     page.context.unroute("**/gps/batch")
     page.evaluate("dispatchEvent(new Event('online'))")
     expect(unsent).to_have_attribute("data-unsent", "0")
+
+
+def test_a_phone_without_a_line_says_so_and_opens_the_trip_from_the_first_visit_on(
+    platform: Platform, signed_in: SignedIn
+) -> None:
+    page = signed_in("driver", phone=True)
+    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    assert eventually(lambda: page.evaluate("caches.match('/driver').then(Boolean)"), within_s=60, every_s=0.5)
+    assert eventually(lambda: "sheets=" in page.evaluate("document.cookie"), within_s=60, every_s=0.5)
+    page.context.set_offline(True)
+    lost = page.locator("#connection-banner")
+    for _ in range(2):
+        expect(lost).to_be_visible()
+        expect(page.locator("#trip-title")).to_be_visible()
+        road = page.locator("#road")
+        expect(road.locator(".line.unknown, .line.behind").first).to_be_attached()
+        expect(road.locator(".queue:not(.old), .queue-later")).to_have_count(0)
+        expect(road.locator(".line:not(.unknown):not(.behind)")).to_have_count(0)
+        bare = page.evaluate(
+            "[...document.querySelectorAll('link[rel=stylesheet]')].filter((link) => !link.sheet).length"
+        )
+        assert bare == 0, "every style sheet is there"
+        page.reload()
+    page.context.set_offline(False)
+    page.reload()
+    expect(lost).to_be_hidden()

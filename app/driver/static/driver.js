@@ -171,7 +171,9 @@ function keepWithoutLine() {
   // What was loaded before the worker was there is given to it, so that the page opens without a line from now on.
   navigator.serviceWorker.ready.then(({ active }) => {
     const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
-    active.postMessage({ keep: [location.origin + location.pathname, ...loaded] });
+    const brought = document.querySelector("style[data-sheet]"); // within the page, which without a line is another
+    const sheets = brought ? [location.origin + brought.dataset.sheet] : [];
+    active.postMessage({ keep: [location.origin + location.pathname, ...sheets, ...loaded] });
   });
 }
 document.querySelector('form[action="/signout"]')?.addEventListener("submit", () => {

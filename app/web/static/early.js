@@ -15,9 +15,24 @@
     link.href = script.src;
     document.head.append(link);
   };
+  // A page brings its first sheet to a browser that has not kept it. It is fetched for the next time, and the server
+  // told of it.
+  const keepFirstSheet = async () => {
+    const brought = document.querySelector("style[data-sheet]");
+    if (!brought) return;
+    const { sheet, key } = brought.dataset;
+    const answer = await fetch(sheet, { priority: "low" }).catch(() => null);
+    if (!answer?.ok) return;
+    await answer.arrayBuffer();
+    const kept = document.cookie.match(/(?:^|; )sheets=([^;]*)/)?.[1].split(".") ?? [];
+    const keys = [key, ...kept.filter((other) => other !== key)].slice(0, 24);
+    const attributes = `Path=/; Max-Age=31536000; SameSite=Lax${location.protocol === "https:" ? "; Secure" : ""}`;
+    document.cookie = `sheets=${keys.join(".")}; ${attributes}`;
+  };
   const wake = async () => {
     const named = [...document.querySelectorAll('script[type^="late"]')];
     named.forEach(fetchEarly);
+    keepFirstSheet();
     const sheets = [...document.querySelectorAll('link[rel="late"]')].map(arrived);
     await Promise.race([Promise.all(sheets), new Promise((given) => setTimeout(given, LONG_MS))]); // as in any page
     let awaited = named.length;

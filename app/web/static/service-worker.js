@@ -6,12 +6,24 @@ const CACHE = "cuakhau-2";
 const RELEASE = /^\/static\/r-[0-9a-f]+\//;
 const KEPT = /^\/(vendor|static\/r-[0-9a-f]+)\//; // what never changes under its address
 
-addEventListener("install", () => skipWaiting());
+// Nobody waits for this worker to start: what it does not keep passes it by, and the driver's page is asked for
+// meanwhile. Where browsers cannot pass it by, every page would be asked for twice.
+const CAN_PASS_BY = "addRoutes" in (self.InstallEvent?.prototype ?? {});
+const ROUTES = [
+  ...["/driver", "/static/*", "/vendor/*"].map((pathname) => [pathname, "fetch-event"]),
+  ["/*", "network"],
+].map(([pathname, source]) => ({ condition: { urlPattern: { pathname } }, source }));
+
+addEventListener("install", (event) => {
+  skipWaiting();
+  if (CAN_PASS_BY) event.waitUntil(event.addRoutes(ROUTES));
+});
 addEventListener("activate", (event) =>
   event.waitUntil(
     caches
       .keys()
       .then((names) => Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name))))
+      .then(() => CAN_PASS_BY && registration.navigationPreload?.enable())
       .then(() => clients.claim()),
   ),
 );
@@ -19,7 +31,7 @@ addEventListener("activate", (event) =>
 addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   if (event.request.method !== "GET" || !isKept(url)) return;
-  event.respondWith(KEPT.test(url.pathname) ? cacheFirst(event.request) : networkFirst(event.request));
+  event.respondWith(KEPT.test(url.pathname) ? cacheFirst(event.request) : networkFirst(event));
 });
 
 addEventListener("sync", (event) => {
@@ -91,10 +103,10 @@ async function dropOthers(cache, release) {
   }
 }
 
-async function networkFirst(request) {
+async function networkFirst({ request, preloadResponse }) {
   const cache = await caches.open(CACHE);
   try {
-    const response = await fetch(request);
+    const response = (await preloadResponse) ?? (await fetch(request));
     if (response.ok && !response.redirected) cache.put(request, response.clone());
     return response;
   } catch (error) {
