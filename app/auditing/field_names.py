@@ -1,0 +1,262 @@
+"""What the log's fields are called, and those of their values that are names (gettext keys). Pure.
+
+Each name is taken from where its feature has it; here stand those that only the log shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import BaseModel
+
+from app.attachments.vocabulary import AttachmentKind
+from app.bookings.rules import BookingRules
+from app.bookings.vocabulary import BookingState
+from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS
+from app.dispatch.order_policy import OrderPolicy
+from app.dispatch.policy import AdvicePolicy
+from app.dispatch.vocabulary import AdvisoryStatus, MeasureKind, OrderKind, OrderStatus
+from app.fees.vocabulary import FeeStatus, PaymentMethod, PaymentSource, PaymentStatus, ReleaseKind, ReleaseStatus
+from app.gates.profile import DirectionProfile
+from app.gates.vocabulary import SITE_KIND_NAMES, PriorityClass, System
+from app.notices.board_notice import BoardNotice
+from app.platform.labels import N_, Vocabulary
+from app.procedures.wording import NAMES as PROCEDURE_NAMES
+from app.registers.fields import DOCUMENT_FIELDS
+from app.registers.fields import FIELDS as REGISTER_FIELDS
+from app.registers.vocabulary import DocumentKind, IdentityPaper, VehicleClass
+from app.sheets.vocabulary import CorrectionKind, CorrectionStatus
+from app.signin.vocabulary import Failure
+from app.trips.expiry import TripExpiry
+from app.trips.vocabulary import DeclarationStatus, Stage
+from app.yards.weights import YardPlanWeights
+from maps.comparison import INPUT_NAMES
+
+_VOCABULARIES: Final[tuple[type[Vocabulary], ...]] = (
+    Failure,
+    AttachmentKind,
+    DocumentKind,
+    IdentityPaper,
+    VehicleClass,
+    BookingState,
+    CorrectionKind,
+    CorrectionStatus,
+    AdvisoryStatus,
+    MeasureKind,
+    OrderKind,
+    OrderStatus,
+    ReleaseKind,
+    ReleaseStatus,
+    PaymentMethod,
+    PaymentSource,
+    PaymentStatus,
+    FeeStatus,
+    DeclarationStatus,
+    System,
+    PriorityClass,
+    Stage,
+)
+"""Where values come from; of a name that several have, the last."""
+_POLICIES: Final[tuple[type[BaseModel], ...]] = (
+    TripExpiry,
+    YardPlanWeights,
+    OrderPolicy,
+    AdvicePolicy,
+    BookingRules,
+    BoardNotice,
+    DirectionProfile,
+)
+
+
+def _titles(model: type[BaseModel]) -> dict[str, str]:
+    return {name: field.title for name, field in model.model_fields.items() if field.title}
+
+
+OWN_NAMES: Final[Mapping[str, str]] = {
+    "abandoned": N_("Given up"),
+    "account_id": N_("Account"),
+    "account_number": N_("Account number"),
+    "action": N_("Action"),
+    "address": N_("Address"),
+    "alarm_since": N_("Alarm since"),
+    "amount_vnd": N_("Amount, đồng"),
+    "applied_vnd": N_("Paid of it, đồng"),
+    "answer": N_("Answer"),
+    "answers": N_("Answers"),
+    "approved": N_("approved"),
+    "arrival_id": N_("Undeclared arrival"),
+    "arrived_at": N_("Arrived"),
+    "assumed": N_("assumed"),
+    "at": N_("Time"),
+    "bank_bin": N_("Bank code"),
+    "bank_name": N_("Bank"),
+    "bank_ref": N_("Bank's reference"),
+    "begin": N_("From"),
+    "breaks": N_("Breaks"),
+    "by": N_("By"),
+    "capacity_veh": N_("Places for trucks"),
+    "cause": N_("Cause"),
+    "chassis_number": N_("Chassis number"),
+    "client": N_("Program"),
+    "code": N_("Code"),
+    "collector": N_("Who collects the fee"),
+    "collectors": N_("Who collects there"),
+    "combine_factors": N_("Several shares multiply"),
+    "complete": N_("Every load has a rate"),
+    "conditions": N_("Conditions"),
+    "config": N_("Set-up"),
+    "content": N_("Text"),
+    "created_at": N_("Made at"),
+    "created_by": N_("Made by"),
+    "data": N_("Data"),
+    "day": N_("Day"),
+    "deadline": N_("Deadline"),
+    "declaration_id": N_("Declaration"),
+    "definition": N_("Definition"),
+    "denominator": N_("Denominator"),
+    "derivation": N_("How it was reckoned"),
+    "derived": N_("derived"),
+    "description": N_("Description"),
+    "detail": N_("Detail"),
+    "device_id": N_("Device"),
+    "device": N_("Device"),
+    "disabled_at": N_("Switched off at"),
+    "driver_id": N_("Driver's account"),
+    "end": N_("End"),
+    "ends_at": N_("End"),
+    "edit": N_("Times changed"),
+    "en": N_("English"),
+    "error": N_("Error"),
+    "equipment_id": N_("Device"),
+    "exports": N_("Exports"),
+    "factor": N_("Share"),
+    "factors": N_("Shares"),
+    "facts": N_("Facts"),
+    "fee_id": N_("Fee"),
+    "field": N_("Field"),
+    "fields": N_("Fields"),
+    "file_name": N_("File"),
+    "flag": N_("Mark"),
+    "from": N_("From"),
+    "full_name": N_("Name"),
+    "gate_ids": N_("Gates"),
+    "gps": N_("GPS"),
+    "hazards": N_("Dangerous goods"),
+    "held_until": N_("Held until"),
+    "holidays": N_("Holidays"),
+    "hours": N_("Hours"),
+    "identifier": N_("Identifier"),
+    "imports": N_("Imports"),
+    "inside_veh": N_("Trucks inside"),
+    "intervals": N_("Open"),
+    "is_priority": N_("Priority"),
+    "issued_at": N_("Given at"),
+    "km": N_("Kilometre"),
+    "kind": N_("Kind"),
+    "label": N_("Label"),
+    "last_seen_at": N_("Heard last"),
+    "lat": N_("Latitude"),
+    "lines": N_("Lines"),
+    "locale": N_("Language"),
+    "lon": N_("Longitude"),
+    "message": N_("Message"),
+    "method": N_("Method"),
+    "moved": N_("Moved"),
+    "must_change_password": N_("Has to change the password"),
+    "name": N_("Name"),
+    "names": N_("Names"),
+    "new": N_("New"),
+    "note": N_("Note"),
+    "number": N_("Number"),
+    "numerator": N_("Numerator"),
+    "old": N_("Former"),
+    "order_id": N_("Order"),
+    "organisation_id": N_("Organisation"),
+    "organisation_ids": N_("Organisations"),
+    "outcome": N_("Outcome"),
+    "part": N_("Part"),
+    "payment_id": N_("Payment"),
+    "person_id": N_("Person"),
+    "places": N_("Places"),
+    "points": N_("Points"),
+    "priority": N_("Priority lanes"),
+    "procedure_id": N_("Procedure"),
+    "published_at": N_("Published at"),
+    "published_by": N_("Published by"),
+    "purpose": N_("Purpose"),
+    "question": N_("Question"),
+    "rate": N_("Rate"),
+    "rates": N_("Rates"),
+    "read_at": N_("Time of the read"),
+    "reason": N_("Reason"),
+    "received_at": N_("Received at"),
+    "reference": N_("Reference"),
+    "refunded_vnd": N_("Given back, đồng"),
+    "regimes": N_("Regimes"),
+    "released": N_("Released"),
+    "remark": N_("Remark"),
+    "result": N_("Result"),
+    "road": N_("Road"),
+    "role": N_("Role"),
+    "roles": N_("Roles"),
+    "rounding_unit_vnd": N_("Rounded to a multiple of"),
+    "routing": N_("Who collects"),
+    "seal_number": N_("Seal number"),
+    "served_km": N_("Where trucks are served, kilometre"),
+    "set": N_("set"),
+    "shipped": N_("as shipped"),
+    "simulated": N_("Simulated"),
+    "site_id": N_("Site"),
+    "site_ids": N_("Sites"),
+    "sites": N_("Sites"),
+    "source": N_("Source"),
+    "stage": N_("Stage"),
+    "stage_since": N_("In this stage since"),
+    "starts_at": N_("Begin"),
+    "state": N_("State"),
+    "station": N_("Station"),
+    "status": N_("Status"),
+    "step": N_("Step"),
+    "tariff": N_("Tariff"),
+    "tariff_id": N_("Tariff"),
+    "tax_number": N_("Tax number"),
+    "text": N_("Text"),
+    "time": N_("Time"),
+    "title": N_("Title"),
+    "to": N_("To"),
+    "transport_temperature_c": N_("Temperature in transport (°C)"),
+    "trip_id": N_("Trip"),
+    "trips": N_("Trips"),
+    "trucks": N_("Trucks"),
+    "unit": N_("Unit"),
+    "until": N_("Until"),
+    "updated_at": N_("Changed at"),
+    "url": N_("Web address"),
+    "username": N_("User name"),
+    "valid_from": N_("In force from"),
+    "valid_to": N_("Until the day before"),
+    "value": N_("Value"),
+    "values": N_("Values"),
+    "vehicle_id": N_("Vehicle"),
+    "vendor": N_("Maker or driver"),
+    "version": N_("Version"),
+    "vi": N_("Vietnamese"),
+    "why": N_("Why"),
+    "yard_id": N_("Yard"),
+    "zh": N_("Chinese"),
+    "zone_id": N_("Zone"),
+}
+NAMES: Final[Mapping[str, str]] = {
+    **INPUT_NAMES,
+    **SITE_KIND_NAMES,
+    **{str(name): text for each in _VOCABULARIES for name, text in each.labels().items() if text},
+    **{name: title for each in _POLICIES for name, title in _titles(each).items()},
+    **{name: field.label for fields in REGISTER_FIELDS.values() for name, field in fields.items()},
+    **{name: field.label for name, field in DOCUMENT_FIELDS.items()},
+    **OWN_NAMES,
+    **{name: field.label for fields in (LINE_FIELDS, HEAD_FIELDS) for name, field in fields.items()},
+    **PROCEDURE_NAMES,
+    **{name: text for name, text in INPUT_NAMES.items() if name.endswith("_s")},
+}
+"""Of a field or a value that several features have, the one that people see most: those of procedures before others."""
