@@ -12,11 +12,15 @@ from app.auditing.field_names import NAMES
 from app.gates.vocabulary import Regime
 from app.platform.labels import N_, Vocabulary
 from app.platform.permissions import Role
+from app.platform.personal_fields import DIGEST_MARK
 from app.platform.tables import AuditRow
 from app.web.i18n import format_exactly, format_time
 from app.web.versions import list_changes
 
+SEPARATOR: Final = " › "
+_PATH: Final = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 NOTHING: Final = "–"
+WITHHELD: Final = N_("personal, kept as a mark")
 YES, NO = N_("Yes"), N_("No")
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 _ACCOUNTS: Final = ("created_by", "published_by", "updated_by", "decided_by", "asked_by", "driver_id", "account_id")
@@ -81,7 +85,10 @@ class _Teller:
 
     def name(self, part: str) -> str:
         called = self.names.get("site_id", {}).get(part)
-        return called or (self.say(NAMES[part]) if part in NAMES else part)
+        if called or part in NAMES:
+            return called or self.say(NAMES[part])
+        whole = _PATH.fullmatch(part)  # "exports.lanes"
+        return SEPARATOR.join(self.name(name) for name in part.split(".")) if whole else part
 
     def value(self, field: str, value: object) -> str:
         if value is None or value in ("", [], {}):
@@ -100,6 +107,8 @@ class _Teller:
     def _text(self, field: str, text: str) -> str:
         if field in _VOCABULARY_OF and (named := _VOCABULARY_OF[field].lookup(text)) is not None:
             return self.say(named.label)
+        if text.startswith(DIGEST_MARK):
+            return f"{self.say(WITHHELD)} ({text.removeprefix(DIGEST_MARK)[:4]})"
         if _MOMENT.fullmatch(text):
             return format_time(datetime.fromisoformat(text), self.language, "HH:mm:ss dd/MM/yyyy")
         return self.name(text)
@@ -115,8 +124,8 @@ def _tell(path: tuple[str, ...], before: object, after: object, teller: _Teller)
             for key, part in whole.items()
             for told in _tell((*path, str(key)), None if is_made else part, part if is_made else None, teller)
         ]
-    field = next((part for part in reversed(path) if not part.isdigit()), "")
+    field = next((part for part in reversed(path) if not part.isdigit()), "").rpartition(".")[2]
     said = ToldChange(
-        " › ".join(teller.name(part) for part in path), teller.value(field, before), teller.value(field, after)
+        SEPARATOR.join(teller.name(part) for part in path), teller.value(field, before), teller.value(field, after)
     )
     return [] if said.before == said.after == NOTHING else [said]

@@ -87,7 +87,9 @@ def tell(session: Session, rows: Sequence[AuditRow], say: Say, sites: Mapping[st
         kind = say(OBJECTS[row.object_type]) if row.object_type in OBJECTS else row.object_type
         names = {"vehicle": vehicles, "account": accounts}.get(row.object_type, {})
         name = names.get(int(row.object_id)) if row.object_id.isdigit() else None
-        name = name or _own_name(row, say) or _site_name(row, say, sites)
+        if site := _site_name(row, say, sites):
+            return site
+        name = name or _own_name(row, say)
         trip = trips.get(trip_of.get(row.audit_id, 0))
         if row.object_type in OF_A_TRIP and trip is not None:
             return f"{kind} {trip}"

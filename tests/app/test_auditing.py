@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -74,7 +74,11 @@ def act(before: object, after: object) -> AuditRow:
     return AuditRow(before=before, after=after)
 
 
-NAMED = {"site_id": {"huu-nghi": "Hữu Nghị"}, "organisation_id": {5: "Nông sản Lạng Sơn"}, "account_id": {7: "lan"}}
+NAMED: Mapping[str, Mapping[object, str]] = {
+    "site_id": {"huu-nghi": "Hữu Nghị"},
+    "organisation_id": {5: "Nông sản Lạng Sơn"},
+    "account_id": {7: "lan"},
+}
 
 
 @pytest.mark.parametrize(
@@ -104,6 +108,7 @@ NAMED = {"site_id": {"huu-nghi": "Hữu Nghị"}, "organisation_id": {5: "Nông 
             None,
             [("Tắt lúc", "21:00:00 30/11/2026", "–"), ("Số tiền, đồng", "1.200.000", "–")],
         ),
+        ({"exports.lanes": 3}, {"exports.lanes": 4}, [("Xuất khẩu › Số làn", "3", "4")]),
         ({"lanes": 3}, {"lanes": 3}, []),
     ],
 )
