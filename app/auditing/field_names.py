@@ -170,7 +170,7 @@ OWN_NAMES: Final[Mapping[str, str]] = {
     "identifier": N_("Identifier"),
     "imports": N_("Imports"),
     "inside_veh": N_("Trucks inside"),
-    "intervals": N_("Open"),
+    "intervals": N_("Time"),
     "is_priority": N_("Priority"),
     "issued_at": N_("Given at"),
     "jump": N_("Jump of the position"),
