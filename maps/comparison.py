@@ -269,4 +269,4 @@ def describe_inputs(values: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[t
         if isinstance(value, Mapping | list | tuple):
             yield from describe_inputs(value, here)
         else:
-            yield here, f"{value:g}" if isinstance(value, float) else value
+            yield here, int(value) if isinstance(value, float) and value.is_integer() else value

@@ -279,6 +279,13 @@ def find_organisation_by_tax_number(session: Session, tax_number: str) -> Organi
     return session.scalars(select(Organisation).where(Organisation.tax_number == tax_number)).one_or_none()
 
 
+def organisation_names(session: Session, organisation_ids: Collection[int]) -> dict[int, str]:
+    """What organisations are called, by number."""
+    query = select(Organisation.organisation_id, Organisation.name)
+    rows = session.execute(query.where(Organisation.organisation_id.in_(organisation_ids)))
+    return {organisation_id: name for organisation_id, name in rows}
+
+
 def list_organisations(session: Session) -> Sequence[Organisation]:
     """All organisations by name."""
     return session.scalars(select(Organisation).order_by(Organisation.name)).all()

@@ -17,7 +17,7 @@ from app.accounts.authorisation import allow
 from app.auditing import reading
 from app.auditing.vocabulary import SUBJECTS
 from app.platform import audit, audit_store
-from app.platform.dependencies import SessionDep
+from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.platform.written_times import local_day
 from app.web.pages import Pages, render
@@ -47,6 +47,7 @@ Reader = Annotated[Principal, Depends(allow("audit.read"))]
 def show_audit(
     request: Request,
     session: SessionDep,
+    corridor: CorridorDep,
     _principal: Reader,
     q: Annotated[str, Query(max_length=100)] = "",
     action: Annotated[str, Query(max_length=50)] = "",
@@ -55,6 +56,9 @@ def show_audit(
     before: int | None = None,
 ) -> Response:
     """The log, newest first; `since` and `until` are local days."""
+    pages: Pages = request.app.state.pages
+    language = pages.language(request)
+    sites = {site.site_id: site.name[language] for site in corridor.sites.values()}
     acts = reading.search(
         session,
         _say(request),
@@ -64,12 +68,14 @@ def show_audit(
         until=local_day(until, days=1),
         before=before,
         limit=PAGE_SIZE,
+        sites=sites,
     )
     following = acts[-1].row.audit_id if len(acts) == PAGE_SIZE else None
     return render(
         request,
         "auditing/audit.html",
         acts=acts,
+        changes=reading.changes_of(session, [act.row for act in acts], _say(request), language, sites),
         subjects=SUBJECTS,
         q=q,
         action=action,

@@ -63,7 +63,7 @@ def place_site(action: ActionContext, placing: Placing) -> Site:
     added = [site, *(_barrier(present, site, number) for number in BARRIERS_KM if site.kind == "gate")]
     sites = present.sites | {each.site_id: each for each in added}
     replace_corridor(action.session, replace(present, sites=sites), now=action.now)
-    action.record("gate.place", "site", site.site_id, None, _told(site))
+    action.record("gate.place", "site", site.site_id, None, tell_site(site))
     return site
 
 
@@ -98,7 +98,7 @@ def move_site(action: ActionContext, site_id: str, lon: float, lat: float) -> Si
     taken_along = [_taken_along(present, each, before, moved) for each in barriers if _is_assumed(each)]
     sites = present.sites | {each.site_id: each for each in (moved, *taken_along)}
     replace_corridor(action.session, replace(present, sites=sites), now=action.now)
-    action.record("gate.move_site", "site", site_id, _told(before), _told(moved))
+    action.record("gate.move_site", "site", site_id, tell_site(before), tell_site(moved))
     return moved
 
 
@@ -203,7 +203,8 @@ def _carried(site: Site, lon: float, lat: float) -> Polygon | None:
     return outline
 
 
-def _told(site: Site) -> dict[str, object]:
+def tell_site(site: Site) -> dict[str, object]:
+    """What the audit log keeps of a site."""
     return {
         "kind": site.kind,
         "name": dict(site.name),

@@ -40,6 +40,8 @@ _OF_HEALTH: Final = re.compile(r"(^|_)(health\w*|symptoms?|temperature_c)$|^heal
 _IS_NUMBER: Final = re.compile(r"(^|_)(phone|telephone|passport|(paper|licence|identity|id_card)_number)$|^driver$")
 SHOWN_END: Final = 4
 DIGEST_CHARACTERS: Final = 24
+DIGEST_MARK: Final = "hmac:"
+"""Before what the log keeps of a personal value: a digest, of which a few signs tell two values apart."""
 _NAME_WORD: Final = "a word of a name: "
 """Before a word that is digested, so that a word of a name is never found as a number."""
 
@@ -164,4 +166,4 @@ def _digested(value: object) -> object:
         return {name: _digested(inner) for name, inner in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_digested(inner) for inner in value]
-    return f"hmac:{digest(value)}"
+    return f"{DIGEST_MARK}{digest(value)}"

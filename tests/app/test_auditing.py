@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from app.auditing.vocabulary import OBJECTS, SUBJECTS, VERBS
+from app.accounts.service import Account, describe
+from app.auditing.changes import tell_changes
+from app.auditing.field_names import NAMES
+from app.auditing.vocabulary import OBJECTS, POLICIES, SUBJECTS, VERBS
+from app.equipment.schemas import EquipmentOut
+from app.fees.schemas import TariffOut
+from app.fees.vocabulary import ReleaseKind, ReleaseStatus
+from app.gates.placing import tell_site
+from app.gates.priority import PriorityLanes
+from app.gates.profile import DirectionProfile, GateProfile, Hours
 from app.platform.permissions import PERMISSIONS, Role
 from app.platform.runtime import Runtime
+from app.platform.tables import AuditRow
 from app.web.i18n import load_catalogues
 from capacity.store import seed_yards
+from geo.elements import Site
 from tests.app.dispatching import add_organisation, trip_body
 from tests.conftest import SignIn
 
@@ -32,6 +43,8 @@ def recorded() -> Iterator[tuple[str, str]]:
             texts = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
             if called == "record" and len(texts) >= 2 and "." in texts[0]:
                 yield texts[0], texts[1]
+            elif called == "Policy" and len(texts) == 2:
+                yield texts[1], "policy"
             elif called == "write_act" and texts:  # recorded by the sheet's service
                 yield f"sheets.{texts[0]}", "trip"
 
@@ -42,6 +55,83 @@ def test_what_is_recorded_has_words() -> None:
     assert {action for action, _ in found if action.partition(".")[0] not in SUBJECTS} == set()
     assert {action for action, _ in found if action.partition(".")[2] not in VERBS} == set()
     assert {kind for _, kind in found if kind not in OBJECTS} == set()
+
+
+def test_policies_and_releases_have_words() -> None:
+    policies = {
+        node.args[0].value
+        for path in APP.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Policy" and node.args
+        if isinstance(node.args[0], ast.Constant)
+    }
+    assert policies == set(POLICIES)
+    assert {f"{kind}.{status}" for kind in ReleaseKind for status in ReleaseStatus} <= set(VERBS)
+
+
+def act(before: object, after: object) -> AuditRow:
+    """A row of the log as `tell_changes` reads it."""
+    return AuditRow(before=before, after=after)
+
+
+NAMED: Mapping[str, Mapping[object, str]] = {
+    "site_id": {"huu-nghi": "Hữu Nghị"},
+    "organisation_id": {5: "Nông sản Lạng Sơn"},
+    "account_id": {7: "lan"},
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            {"exports": {"lanes": 3, "hours": {"intervals": "07:00–19:00"}}, "served_km": None},
+            {"exports": {"lanes": 4, "hours": {"intervals": "07:00–19:00"}}, "served_km": 1.25},
+            [("Xuất khẩu › Số làn", "3", "4"), ("Nơi làm thủ tục cho xe, km", "–", "1,25")],
+        ),
+        (
+            None,
+            {"name": {"vi": "Bãi mới"}, "gate_id": "huu-nghi", "note": "", "refrigerated": True},
+            [("Tên › Tiếng Việt", "–", "Bãi mới"), ("Cửa khẩu", "–", "Hữu Nghị"), ("Có làm lạnh", "–", "Có")],
+        ),
+        (
+            {"role": "customs", "organisation_id": 5, "created_by": 7, "regimes": ["export", "transit"]},
+            {"role": "tax", "organisation_id": 6, "created_by": 7, "regimes": ["export"]},
+            [
+                ("Vai trò", "Hải quan", "Cơ quan thuế"),
+                ("Tổ chức", "Nông sản Lạng Sơn", "6"),
+                ("Loại hình", "Xuất khẩu, Quá cảnh", "Xuất khẩu"),
+            ],
+        ),
+        (
+            {"disabled_at": "2026-11-30T14:00:00+00:00", "amount_vnd": 1200000},
+            None,
+            [("Tắt lúc", "21:00:00 30/11/2026", "–"), ("Số tiền, đồng", "1.200.000", "–")],
+        ),
+        ({"exports.lanes": 3}, {"exports.lanes": 4}, [("Xuất khẩu › Số làn", "3", "4")]),
+        ({"lanes": 3}, {"lanes": 3}, []),
+    ],
+)
+def test_a_change_is_told_in_words(before: object, after: object, told: list[tuple[str, str, str]]) -> None:
+    say = load_catalogues()["vi"].gettext
+    found = [
+        (change.where, change.before, change.after) for change in tell_changes(act(before, after), say, "vi", NAMED)
+    ]
+    assert found == told
+
+
+def test_the_fields_that_administrators_change_have_names() -> None:
+    fields = {
+        *GateProfile.model_fields,
+        *DirectionProfile.model_fields,
+        *Hours.model_fields,
+        *PriorityLanes.model_fields,
+        *EquipmentOut.model_fields,
+        *TariffOut.model_fields,
+        *describe(Account()),
+        *tell_site(Site("a", "yard", None, {}, "QL.1", 1.0, 0.0, 0.0, {}, "", {})),
+    }
+    assert fields - set(NAMES) == set()
 
 
 @pytest.fixture

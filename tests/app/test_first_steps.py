@@ -119,6 +119,19 @@ def test_the_page_says_what_is_missing(runtime: Runtime, sign_in: SignIn) -> Non
         assert first_steps(session, runtime.corridor, now).enterprises == 1
 
 
+@pytest.mark.parametrize("role", ["administrator", "auditor"])
+def test_the_page_leads_nowhere_that_its_reader_may_not_go(sign_in: SignIn, role: str) -> None:
+    reader = sign_in(role)
+    content = reader.get("/admin/first-steps").text.partition("<main")[2].partition("</main>")[0]
+    content = re.sub(r"<a [^>]*ck-act[^>]*>", "", content)  # not shown to who only reads
+    addresses = set(re.findall(r'href="(/[^"#?]*)"', content))
+    assert len(addresses) > 8
+    refused = {
+        address: answer.status_code for address in addresses if (answer := reader.get(address)).status_code != 200
+    }
+    assert refused == {}
+
+
 def test_a_role_counts_at_its_gate() -> None:
     everybody = {(role, "a") for role in OF_EACH_GATE} | {(Role.TRAFFIC_POLICE, None), (Role.PLANNER, None)}
     assert missing_roles(["a"], everybody) == {}

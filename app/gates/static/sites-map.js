@@ -18,10 +18,20 @@ let pin = null;
 function show() {
   const lonlat = coordinates(inUse);
   if (!lonlat.every(Number.isFinite) || !map.map) return;
-  pin ??= new Marker({ draggable: false });
+  if (!pin) {
+    pin = new Marker({ draggable: true });
+    pin.on("dragend", () => write(pin.getLngLat()));
+  }
   pin.setLngLat(lonlat).addTo(map.map);
   const { road, km } = map.corridor.nearest(lonlat);
   inUse.querySelector("[data-snapped]").textContent = t("{road}, km {km}", { road, km: formatNumber(km, 2) });
+}
+
+/** Put a place into the form in use. */
+function write({ lng, lat }) {
+  inUse.elements.lon.value = lng.toFixed(6);
+  inUse.elements.lat.value = lat.toFixed(6);
+  inUse.elements.lat.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 function mark(site) {
@@ -38,9 +48,17 @@ function mark(site) {
 for (const form of forms) {
   form.addEventListener("focusin", () => { inUse = form; });
   form.addEventListener("input", show);
+  form.querySelector("[data-middle]").addEventListener("click", () => { inUse = form; write(map.map.getCenter()); });
 }
 
 const moving = document.querySelector("form[data-moves]");
+document.getElementById("moved")?.addEventListener("change", ({ target }) => {
+  const site = sites.find(({ site_id: id }) => id === target.value);
+  if (!site || !map.map) return;
+  inUse = moving;
+  map.map.jumpTo({ center: site.lonlat, zoom: Math.max(map.map.getZoom(), 14) });
+  write({ lng: site.lonlat[0], lat: site.lonlat[1] });
+});
 moving?.addEventListener("input", () => {
   const site = sites.find(({ site_id: id }) => id === document.getElementById("moved").value);
   const lonlat = coordinates(moving);
@@ -59,10 +77,7 @@ for (const site of sites) {
 }
 if (inUse) map.map.getCanvas().style.cursor = "crosshair";
 map.map.on("click", ({ lngLat }) => {
-  if (!inUse) return;
-  inUse.elements.lon.value = lngLat.lng.toFixed(6);
-  inUse.elements.lat.value = lngLat.lat.toFixed(6);
-  inUse.elements.lat.dispatchEvent(new Event("input", { bubbles: true }));
+  if (inUse) write(lngLat);
 });
 show();
 document.body.dataset.ready = "true";

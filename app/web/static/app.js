@@ -2,7 +2,7 @@
 
 import { csrfToken, isProven } from "./api.js";
 import { connectionStatus } from "./events.js";
-import { t } from "./i18n.js";
+import { formatDuration, t } from "./i18n.js";
 import "./main-menu.js";
 import "./tables.js";
 import { toast } from "./toasts.js";
@@ -26,6 +26,12 @@ document.addEventListener("click", (event) => {
   showTheme();
 });
 showTheme();
+
+// A time that is typed in seconds is told in hours and minutes too (form.html).
+document.addEventListener("input", ({ target }) => {
+  const told = target.closest(".ck-field")?.querySelector("[data-duration]");
+  if (told) told.textContent = Number(target.value) >= 60 ? formatDuration(Number(target.value)) : "";
+});
 
 // Who reads the pages of others' work (base.html, theme.css) has nothing to press there, and nothing to fill in.
 function onlyShow() {

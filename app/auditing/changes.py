@@ -1,0 +1,131 @@
+"""What an act changed, in words: each field that differs, before and after. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from app.auditing.field_names import NAMES
+from app.gates.vocabulary import Regime
+from app.platform.labels import N_, Vocabulary
+from app.platform.permissions import Role
+from app.platform.personal_fields import DIGEST_MARK
+from app.platform.tables import AuditRow
+from app.web.i18n import format_exactly, format_time
+from app.web.versions import list_changes
+
+SEPARATOR: Final = " › "
+_PATH: Final = re.compile(r"[a-z_]+(\.[a-z_]+)+")
+NOTHING: Final = "–"
+WITHHELD: Final = N_("personal, kept as a mark")
+YES, NO = N_("Yes"), N_("No")
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
+_ACCOUNTS: Final = ("created_by", "published_by", "updated_by", "decided_by", "asked_by", "driver_id", "account_id")
+_OBJECTS: Final = {"organisation_ids": "organisation_id"} | dict.fromkeys(_ACCOUNTS, "account_id")
+"""Of a field with a number, the field that says of what it is the number."""
+_VOCABULARY_OF: Final[Mapping[str, type[Vocabulary]]] = {
+    **dict.fromkeys(("role", "roles", "owner", "collector", "collectors"), Role),
+    **dict.fromkeys(("regime", "regimes"), Regime),
+}
+"""Of fields whose values are called otherwise elsewhere."""
+
+Say = Callable[[str], str]
+Names = Mapping[str, Mapping[Any, str]]
+"""What things are called, by the field that has their number or id: `organisation_id`, `account_id`, `gate_id`, …"""
+
+
+@dataclass(frozen=True)
+class ToldChange:
+    """A field that an act changed, or the values that it began or ended with; `–` where there was or is nothing."""
+
+    where: str
+    before: str
+    after: str
+
+
+def tell_changes(row: AuditRow, say: Say, language: str, names: Names) -> list[ToldChange]:
+    """What differs between before and after, in a reader's language; of what was made or taken away, all of it."""
+    before, after = ({} if value is None else value for value in (row.before, row.after))
+    teller = _Teller(say, language, names)
+    return [
+        told
+        for change in list_changes(before, after)
+        for told in _tell(change.path, change.before, change.after, teller)
+    ]
+
+
+def numbers_named(rows: Sequence[AuditRow]) -> dict[str, set[int]]:
+    """The numbers that rows hold, by what they are of, for `Names`."""
+    found: dict[str, set[int]] = {}
+
+    def collect(name: str, value: object) -> None:
+        if isinstance(value, Mapping):
+            for key, part in value.items():
+                collect(str(key), part)
+        elif isinstance(value, list):
+            for part in value:
+                collect(name, part)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            found.setdefault(_OBJECTS.get(name, name), set()).add(value)
+
+    for row in rows:
+        collect("", row.before)
+        collect("", row.after)
+    return found
+
+
+@dataclass(frozen=True)
+class _Teller:
+    say: Say
+    language: str
+    names: Names
+
+    def name(self, part: str) -> str:
+        called = self.names.get("site_id", {}).get(part)
+        if called or part in NAMES:
+            return called or self.say(NAMES[part])
+        whole = _PATH.fullmatch(part)  # "exports.lanes"
+        return SEPARATOR.join(self.name(name) for name in part.split(".")) if whole else part
+
+    def value(self, field: str, value: object) -> str:
+        if value is None or value in ("", [], {}):
+            return NOTHING
+        if isinstance(value, bool):
+            return self.say(YES if value else NO)
+        if isinstance(value, list):
+            return ", ".join(self.value(field, part) for part in value)
+        if isinstance(value, Mapping):
+            return "; ".join(f"{self.name(str(key))}: {self.value(str(key), part)}" for key, part in value.items())
+        if isinstance(value, int | float):
+            called = self.names.get(_OBJECTS.get(field, field), {}).get(int(value))
+            return called or (str(value) if field.endswith("_id") else format_exactly(value, self.language))
+        return self._text(field, str(value))
+
+    def _text(self, field: str, text: str) -> str:
+        if field in _VOCABULARY_OF and (named := _VOCABULARY_OF[field].lookup(text)) is not None:
+            return self.say(named.label)
+        if text.startswith(DIGEST_MARK):
+            return f"{self.say(WITHHELD)} ({text.removeprefix(DIGEST_MARK)[:4]})"
+        if _MOMENT.fullmatch(text):
+            return format_time(datetime.fromisoformat(text), self.language, "HH:mm:ss dd/MM/yyyy")
+        return self.name(text)
+
+
+def _tell(path: tuple[str, ...], before: object, after: object, teller: _Teller) -> list[ToldChange]:
+    """A change, part by part where a mapping came or went."""
+    whole = after if before is None else before if after is None else None
+    if isinstance(whole, Mapping) and whole:
+        is_made = before is None
+        return [
+            told
+            for key, part in whole.items()
+            for told in _tell((*path, str(key)), None if is_made else part, part if is_made else None, teller)
+        ]
+    field = next((part for part in reversed(path) if not part.isdigit()), "").rpartition(".")[2]
+    said = ToldChange(
+        SEPARATOR.join(teller.name(part) for part in path), teller.value(field, before), teller.value(field, after)
+    )
+    return [] if said.before == said.after == NOTHING else [said]
