@@ -243,14 +243,13 @@ def _gettext(context: Context, message: str) -> str:
 def _gettext_with(context: Context, message: str, /, **values: object) -> Markup:
     """As Jinja's own, with the forms of a text that fit the numbers in it."""
     found = _translations(context).gettext(message) if message else ""
-    template = found.counting(values) if isinstance(found, i18n.CountedText) else found
-    return Markup(template) % values  # noqa: S704 - our own text; the values are escaped
+    if isinstance(found, i18n.CountedText):
+        return Markup(found.counting(values)) % found.written(values)  # noqa: S704 - our own text; the values are escaped
+    return Markup(found) % values  # noqa: S704 - our own text; the values are escaped
 
 
 def _ngettext(context: Context, singular: str, plural: str, n: int) -> str:
-    """The form for a count, its number written as the language writes numbers."""
-    found = str(_translations(context).ngettext(singular, plural, n))
-    return found.replace("%(num)d", i18n.format_number(n, str(context["language"])))
+    return str(_translations(context).ngettext(singular, plural, n))
 
 
 @pass_context
