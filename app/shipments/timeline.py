@@ -49,8 +49,14 @@ def tell(
         written[line.at].add(_name(line))
     shown: list[TimelineOut] = []
     last: dict[str, object] = {}
+    is_declared = False  # who declares what is entered later, as from paper, has made the trip already
     for line in lines:
-        if line.kind == STAGE or any(_name(line) in SAID_BY.get(other, ()) for other in written[line.at]):
+        is_declared = is_declared or line.kind == "declared"
+        if (
+            line.kind == STAGE
+            or (line.kind == "created" and is_declared)
+            or any(_name(line) in SAID_BY.get(other, ()) for other in written[line.at])
+        ):
             continue
         if line.kind in STANDING:
             if last.get(line.kind) == line.data:

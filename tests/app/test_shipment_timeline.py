@@ -31,13 +31,14 @@ def names(lines: list[TimelineOut]) -> list[str]:
 def test_an_act_that_several_parts_wrote_down_is_told_once() -> None:
     declared = [line("created"), line("declared", revision=1), line("sheet", act="opened")]
     again = [line("amended", 5), line("redeclared", 5, revision=2), line("sheet", 5, act="redeclare")]
-    apart = [line("sheet", 7, act="facts"), line("created", 8)]
+    apart = [line("sheet", 7, act="facts"), line("created", 8)]  # declared on paper, entered later
     assert names(tell(declared + again + apart, NO_STAGES, is_cancelled=False)) == [
         "declared",
         "redeclared",
         "sheet.facts",
-        "created",
     ]
+    entered = [line("created"), line("declared", 3)]
+    assert names(tell(entered, NO_STAGES, is_cancelled=False)) == ["created", "declared"]
 
 
 def test_a_fee_that_stands_as_it_stood_is_told_once() -> None:
