@@ -134,11 +134,17 @@ def test_every_count_is_written_as_the_reader_writes_numbers() -> None:
     pages = Pages(Assets.load(), {}).environment
     page = pages.from_string(
         "{{ _('%(count)s more', count=n) }}; {{ ngettext('%(num)s truck', '%(num)s trucks', n) }}; "
-        "{{ ngettext('%(num)d account', '%(num)d accounts', n) }}; {{ _('version %(number)s', number=n) }}"
+        "{{ ngettext('%(num)d account', '%(num)d accounts', n) }}; {{ _('{count} trips').format(count=n) }}; "
+        "{{ _('All goods together weigh {value:.0f} kg; check that they are kilograms.').format(value=n) }}; "
+        "{{ _('version %(number)s', number=n) }}"
     )
     for language, number in (("vi", "54.321"), ("en", "54,321"), ("zh", "54,321")):
         shown = page.render(n=many, translations=catalogues[language], language=language)
-        assert [number in said for said in shown.split("; ")] == [True, True, True, False], shown
+        said = [number in part for part in shown.replace("；", "; ").split("; ") if "54" in part]
+        assert said == [True, True, True, True, True, False], shown
+    for language, weight in (("vi", "1.234.567 kg"), ("en", "1,234,567 kg")):
+        text = "{value:.0f} kg are more than any truck carries; check that they are kilograms."
+        assert catalogues[language].gettext(text).format(value=1_234_567.4).startswith(weight)
 
 
 def test_a_text_of_a_page_names_its_values_as_pages_fill_them_in() -> None:

@@ -42,11 +42,14 @@ _COUNT_NAMES: Final = """
 COUNTS: Final = frozenset(_COUNT_NAMES.split())
 """What messages call their counts; a number that names something, such as a trip's, has another name."""
 _FORMS: Final = re.compile(r"\{(\w+):([^|{}]*)\|([^|{}]*)\}")
+_DECIMALS: Final = re.compile(r"\{(\w+):\.(\d)f\}")
 _PLAIN: Final = re.compile(r"\{(\w+)(?:\}|:[^|{}]*\|)|%\((\w+)\)s")
 
 
 class CountedText(str):
     """A text with counts: they are written as its language writes numbers, and its words follow them.
+
+    So are measures that are given with their decimals, as in `{value:.0f} kg`.
 
     `{count} {count:truck|trucks}` says 1 truck, 2 trucks and 1,000 trucks. The first form is for 1, the second for
     every other number. Only languages with a plural need it: the catalogue of English has such texts for messages whose
@@ -59,23 +62,29 @@ class CountedText(str):
     @classmethod
     def of(cls, text: str, language: str) -> str:
         """A text of a language, counted if it has a count in it."""
-        if not any((found[1] or found[2]) in COUNTS for found in _PLAIN.finditer(text)) and not _FORMS.search(text):
+        has_count = any((found[1] or found[2]) in COUNTS for found in _PLAIN.finditer(text))
+        if not (has_count or _FORMS.search(text) or _DECIMALS.search(text)):
             return text
         counted = cls(text)
         counted.language = language
         return counted
 
     def counting(self, values: Mapping[str, object]) -> str:
-        """The text with the forms that fit the values, which are still to be put in."""
-        return _FORMS.sub(lambda found: found[2] if str(values.get(found[1])) == "1" else found[3], str(self))
+        """The text with the forms that fit the values, which are still to be put in as they are `written`."""
+        formed = _FORMS.sub(lambda found: found[2] if str(values.get(found[1])) == "1" else found[3], str(self))
+        return _DECIMALS.sub(r"{\1}", formed)
 
     def written(self, values: Mapping[str, object]) -> dict[str, object]:
-        """The values, whole numbers that are counts as the language writes them."""
+        """The values, counts that are whole numbers and measures as the language writes them."""
         plain = {found[1] or found[2] for found in _PLAIN.finditer(self)} & COUNTS
-        return {
-            name: format_number(value, self.language) if name in plain and type(value) is int else value
-            for name, value in values.items()
-        }
+        digits = {found[1]: int(found[2]) for found in _DECIMALS.finditer(self)}
+
+        def write(name: str, value: object) -> object:
+            if name in digits and isinstance(value, int | float):
+                return format_number(value, self.language, digits[name])
+            return format_number(value, self.language) if name in plain and type(value) is int else value
+
+        return {name: write(name, value) for name, value in values.items()}
 
     def format(self, *args: object, **values: object) -> str:
         """As `str.format`, with the counts and the forms that fit."""
