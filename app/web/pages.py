@@ -262,7 +262,7 @@ class _CountedMarkup(Markup):
         made.counted = i18n.CountedText.of(str(made), text.language)
         return made
 
-    def format(self, *args: Any, **values: Any) -> Markup:
+    def format(self, *args: Any, **values: Any) -> Markup:  # type: ignore[override]  # no more counts in it
         """As `Markup.format`, with the counts and the forms that fit."""
         if not isinstance(self.counted, i18n.CountedText):
             return super().format(*args, **values)
