@@ -9,6 +9,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from app.fees.vocabulary import FeeStatus
 from app.integrations.registry import make_neighbours
 from app.large_bodies import LARGE_BODIES
 from app.open_data import ogc_door
@@ -178,6 +179,7 @@ asked for most comes first, for all that are tried before cost a millisecond."""
 NAMES: Mapping[str, Mapping[str, object]] = {
     "stage_names": Stage.labels(),
     "stage_specs": Stage.by_name(),
+    "fee_statuses": FeeStatus.by_name(),
     "step_names": Step.labels(),
     "step_statuses": StepStatus.by_name(),
     "vehicle_roles": VehicleRole.by_name(),

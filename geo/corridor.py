@@ -194,7 +194,7 @@ class Corridor:
         inside = (kms[:, None] >= low - tolerance_km) & (kms[:, None] <= high + tolerance_km)
         if not inside.any(axis=1).all():
             raise InvalidInputError(
-                "{road} has no kilometre {km:.3f}; it runs from {low:.3f} to {high:.3f}.",
+                "{road} has no kilometre {km:.2f}; it runs from {low:.2f} to {high:.2f}.",
                 field="km",
                 road=road,
                 km=float(kms[~inside.any(axis=1)][0]),

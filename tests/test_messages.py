@@ -13,12 +13,14 @@ import pytest
 
 from app.web.assets import Assets
 from app.web.headers import content_security_policy
-from app.web.i18n import CountedText, load_catalogues
+from app.web.i18n import COUNTS, LANGUAGES, CountedText, format_number, load_catalogues
 from app.web.pages import Pages
 from ingest.traces.trace import FaultReason
 from tests.counting import counted_by, counted_without_form
 from tests.messages import ROOT, TRANSLATED, error_messages, interface_messages, known_messages, translations
 
+MEASURES = frozenset(["base", "hours", "load", "mean", "minutes", "shelf", "spoiled", "value"])
+"""Measures, written with their decimals by whoever gives them, and what a caller gave, told as it was given."""
 MAX_UNTRANSLATED_ERRORS = 133
 """Errors that only operators of the command line or programs see stay English. The number may fall, not grow."""
 
@@ -92,17 +94,59 @@ def test_a_counted_message_is_said_by_every_way_of_saying_it(number: int, said: 
     assert shown == f"learned from {number} {'truck' if number == 1 else 'trucks'} <b>"
 
 
-def test_scripts_say_forms_too() -> None:
-    strings = json.dumps({"{count} trips": str(load_catalogues()["en"].gettext("{count} trips"))})
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ["1 trip", "2 trips", "{a}", "12,345 trips", "1.5 x", "advice 12345"]),
+        ("vi", ["1 chuyến", "2 chuyến", "{a}", "12.345 chuyến", "1,5 x", "advice 12345"]),
+    ],
+)
+def test_scripts_say_forms_and_separators_too(language: str, said: list[str]) -> None:
+    strings = json.dumps({"{count} trips": str(load_catalogues()[language].gettext("{count} trips"))})
+    page = f"{{ getElementById: () => ({{ textContent: {strings!r} }}), documentElement: {{ lang: '{language}' }} }}"
     script = (ROOT / "app/web/static/i18n.js").read_text(encoding="utf-8")
-    function = script[script.index("export function t(") :].split("\n}\n", 1)[0].removeprefix("export ")
-    asked = "console.log(JSON.stringify([t('{count} trips', {count: 1}), t('{count} trips', {count: '2'}), t('{a}')]))"
+    counts = ", ".join(f"t('{{count}} trips', {{ count: {count} }})" for count in ("1", "'2'"))
+    more = "t('{a}'), t('{count} trips', { count: 12345 }), t('{far} x', { far: 1.5 }), t('advice {id}', { id: 12345 })"
+    asked = f"console.log(JSON.stringify([{counts}, {more}]))"
     node = shutil.which("node", path=f"{ROOT / '.venv/bin'}:{os.environ['PATH']}")
     assert node is not None
     done = subprocess.run(
-        [node, "-e", f"const strings = {strings};\n{function}\n}}\n{asked}"], capture_output=True, text=True, check=True
+        [node, "--input-type=module", "-e", f"globalThis.document = {page};\n{script}\n{asked}"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert json.loads(done.stdout) == ["1 trip", "2 trips", "{a}"]
+    assert json.loads(done.stdout) == said
+
+
+def test_every_count_is_written_as_the_reader_writes_numbers() -> None:
+    """By every way of saying a message, those to come as well: a count has a name that says so."""
+    many, catalogues = 54_321, load_catalogues()
+    unnamed, unmarked = {}, []
+    for text in interface_messages() | error_messages():
+        names = set(counted_by(text)) - MEASURES
+        if names - COUNTS:
+            unnamed[text] = names - COUNTS
+        for language in LANGUAGES if names & COUNTS else ():
+            said = catalogues[language].gettext(text)
+            assert isinstance(said, CountedText), text
+            written = said.written(dict.fromkeys(names & COUNTS, many))
+            unmarked += [text for value in written.values() if value != format_number(many, language)]
+    assert (unnamed, unmarked) == ({}, [])
+    pages = Pages(Assets.load(), {}).environment
+    page = pages.from_string(
+        "{{ _('%(count)s more', count=n) }}; {{ ngettext('%(num)s truck', '%(num)s trucks', n) }}; "
+        "{{ ngettext('%(num)d account', '%(num)d accounts', n) }}; {{ _('{count} trips').format(count=n) }}; "
+        "{{ _('All goods together weigh {value:.0f} kg; check that they are kilograms.').format(value=n) }}; "
+        "{{ _('version %(number)s', number=n) }}"
+    )
+    for language, number in (("vi", "54.321"), ("en", "54,321"), ("zh", "54,321")):
+        shown = page.render(n=many, translations=catalogues[language], language=language)
+        said = [number in part for part in shown.replace("；", "; ").split("; ") if "54" in part]
+        assert said == [True, True, True, True, True, False], shown
+    for language, weight in (("vi", "1.234.567 kg"), ("en", "1,234,567 kg")):
+        text = "{value:.0f} kg are more than any truck carries; check that they are kilograms."
+        assert catalogues[language].gettext(text).format(value=1_234_567.4).startswith(weight)
 
 
 def test_a_text_of_a_page_names_its_values_as_pages_fill_them_in() -> None:

@@ -12,6 +12,7 @@ from app.bookings import store
 from app.bookings.news import news_of, sites_of
 from app.bookings.supply import HourSupply, hour_of_gate
 from app.bookings.tables import Booking
+from app.bookings.ways import ways_of
 from app.platform.actions import ActionContext, Event
 from app.platform.json import JsonObject
 from app.platform.permissions import Role
@@ -67,7 +68,7 @@ def tell(action: ActionContext, booking: Booking, told: str) -> None:
     trip, plate = store.trip_and_plate(action.session, booking)
     names = find_site_names(action.session, sites_of(booking))
     data = {
-        **news_of(booking, plate, names),
+        **news_of(booking, plate, names, None if booking.offered_from is None else ways_of(action.session)),
         "trip_id": booking.trip_id,
         "gate_id": booking.gate_id,
         "yard_id": booking.yard_id,

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from app.bookings.news import SayBooking, SayMoved, moved_text
 from app.bookings.vocabulary import BookingState
 from app.platform.dependencies import CorridorDep
+from routing.ways import Ways
 
 
 def moved_in_words(request: Request, corridor: CorridorDep) -> SayMoved:
@@ -17,7 +18,8 @@ def moved_in_words(request: Request, corridor: CorridorDep) -> SayMoved:
     language = request.app.state.pages.language(request)
     gettext = partial(request.app.state.gettext, request)
     names = {site_id: site.name for site_id, site in corridor.sites.items()}
-    return lambda named: moved_text(named.booking, named.plate, names, gettext, language)
+    ways = Ways(corridor)
+    return lambda named: moved_text(named.booking, named.plate, names, ways, gettext, language)
 
 
 MovedDep = Annotated[SayMoved, Depends(moved_in_words)]

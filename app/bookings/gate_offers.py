@@ -7,6 +7,7 @@ that is changed, and the place is booked when the trip has moved.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
@@ -15,6 +16,7 @@ from app.bookings import store
 from app.bookings.acts import apply, lapse
 from app.bookings.supply import HourSupply
 from app.bookings.tables import Booking
+from app.bookings.ways import ways_of
 from app.gates.service import profiles
 from app.platform.actions import ActionContext
 from app.platform.shared_facts import asked_once
@@ -23,24 +25,30 @@ from app.sheets.moving import refusals_at
 from capacity.slots import SlotAct, SlotRules
 from geo.errors import ConflictError
 
-CHANGE_OF_GATE: Final = timedelta(hours=1)
-"""The way round to another gate, as the yard plan has it (assumed)."""
+SEEN_WITHIN: Final = timedelta(hours=1)
+"""From a place that is older a truck's way is not counted."""
 HoursAhead = Callable[[str], Sequence[HourSupply]]
 
 
 def find_place(action: ActionContext, booking: Booking, hours_ahead: HoursAhead) -> tuple[str, str, HourSupply] | None:
     """Gate, yard and hour of the first place at another gate that takes the trip's regime and goods in that hour.
 
+    The truck must be able to be there: from where it is, else from its own gate, by the corridor's roads.
+
     Arguments: `hours_ahead`, the hours of a locked gate, in which the place is not taken yet.
     """
     session, now = action.session, action.now
     trip, _ = store.trip_and_plate(session, booking)
-    since = max(booking.starts_at, now + CHANGE_OF_GATE)
+    ways, seen = ways_of(session), store.find_place_of_truck(session, trip, now - SEEN_WITHIN)
     found = []
     with asked_once(session):  # of each hour it is asked what gates take
         for gate_id in sorted(profiles(session, now)):
             if gate_id == trip.gate_id or not has_procedure(session, (gate_id, trip.direction, trip.regime), now):
                 continue
+            way_s = ways.between_gates_s(trip.gate_id, gate_id) if seen is None else ways.to_gate_s(*seen, gate_id)
+            if not math.isfinite(way_s):
+                continue
+            since = max(booking.starts_at, now + timedelta(seconds=way_s))
             for supply in hours_ahead(gate_id):
                 yard_id = supply.roomiest(booking.need) if supply.starts_at >= since else None
                 if yard_id is not None and not refusals_at(session, now, trip, gate_id, supply.starts_at):

@@ -18,11 +18,12 @@ from sqlalchemy.orm import Session
 from app.bookings.tables import Booking
 from app.trips.place_need import need_of
 from app.trips.scope import vehicle_is_agreed
-from app.trips.service import Trip
+from app.trips.service import Trip, is_on_now
 from app.trips.vocabulary import Direction, Stage
 from capacity.slots import COUNTING_AGAINST, HOUR, KEPT, OPEN, TAKING, SlotState
 from capacity.vocabulary import ZoneKind
-from ingest.tables import Vehicle
+from geo.tables import RoadRow
+from ingest.tables import LastPosition, Vehicle
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,19 @@ def trip_and_plate(session: Session, booking: Booking) -> tuple[Trip, str]:
     )
     trip, plate = session.execute(query).one()
     return trip, plate
+
+
+def find_place_of_truck(session: Session, trip: Trip, since: datetime) -> tuple[str, float] | None:
+    """Road and kilometre where the truck of a trip was last seen, not before a time and on that trip."""
+    query = (
+        select(RoadRow.road, LastPosition.km)
+        .join(RoadRow, RoadRow.road_id == LastPosition.road_id)
+        .join(Trip, Trip.vehicle_id == LastPosition.vehicle_id)
+        .where(Trip.trip_id == trip.trip_id, Trip.stage != Stage.PLANNED, is_on_now())
+        .where(LastPosition.time >= since, LastPosition.km.is_not(None))
+    )
+    found = session.execute(query).one_or_none()
+    return None if found is None else (found.road, float(found.km))
 
 
 def open_of_trip(session: Session, trip_id: int) -> Booking | None:

@@ -17,7 +17,16 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from app.declarations.documents import StoredProblem
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, field_of
-from app.declarations.import_columns import COLUMNS, MAX_ROWS, REASON, REFERENCE, ROW_KEY, label_of, shown_choices
+from app.declarations.import_columns import (
+    COLUMNS,
+    MAX_ROWS,
+    REASON,
+    REFERENCE,
+    ROW_KEY,
+    in_words,
+    label_of,
+    shown_choices,
+)
 from app.platform.json import JsonObject
 from app.platform.labels import N_
 from app.web.i18n import load_catalogues
@@ -219,7 +228,7 @@ def _reason(problems: Sequence[StoredProblem], language: str) -> str:
     said = []
     for problem in problems:
         said_in_english = problem["message"]
-        message = text.gettext(said_in_english).format(**problem["values"])
+        message = text.gettext(said_in_english).format(**in_words(problem["field"], problem["values"], language, {}))
         field = field_of(problem["field"])
         said.append(f"{text.gettext(field.label)}: {message}" if field else message)
     return "\n".join(said)

@@ -276,6 +276,15 @@ def shown_choices(name: str, language: str) -> dict[str, str]:
     return {value: text.gettext(label) for value, label in CHOICES.get(name, {}).items()}
 
 
+def in_words(field: str, values: Mapping[str, object], language: str, gates: Mapping[str, str]) -> Mapping[str, object]:
+    """The values of a problem of a field with what may be chosen by the names that people know; `gates`: id → name."""
+    known = values.get("known")
+    if not isinstance(known, str):
+        return values
+    names = gates if field == "gate_id" else shown_choices(field.rsplit(".", 1)[-1], language)
+    return {**values, "known": ", ".join(names.get(value, value) for value in known.split(", "))}
+
+
 def message_of(name: str) -> str:
     """How a column is headed, as a key of the translations."""
     field = HEAD_FIELDS.get(name) or LINE_FIELDS.get(name)

@@ -18,7 +18,15 @@ from app.declarations.import_endpoints import refused_answer
 from app.declarations.import_schemas import Doubles, Hidden
 from app.declarations.import_work import MAX_ROWS_AT_ONCE
 from app.declarations.importing import Answers
-from app.declarations.pages import Written, WrittenDep, as_written, show_form, shown_name, with_blank_line
+from app.declarations.pages import (
+    Written,
+    WrittenDep,
+    as_written,
+    show_form,
+    shown_name,
+    stored_in_words,
+    with_blank_line,
+)
 from app.declarations.tables import DeclarationImportRow
 from app.declarations.vocabulary import ImportStatus, RowState
 from app.platform.dependencies import CorridorDep, SessionDep
@@ -208,4 +216,5 @@ def _show(
         label_of=message_of,
         error=error,
         shown_name=shown_name,
+        in_words=stored_in_words(request),
     )

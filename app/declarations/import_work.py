@@ -140,7 +140,7 @@ def check_row(
     def check() -> None:
         form, all_found = service.check_written(action, row.written, found.organisation_id, around)
         row.plate = form.plate
-        row.goods = "; ".join(line.description for line in form.lines)
+        row.goods = "; ".join(line.description for line in form.lines if line.description)
         earlier = _find_again(action.session, row, form)
         if earlier is not None:
             message = "{plate} is already in row {row} of this file, for the same time."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, TypeAlias
@@ -18,8 +18,10 @@ from app.accounts.store import find_organisation as get_name
 from app.declarations import form as forms
 from app.declarations import hs, prefilled, reading, service
 from app.declarations.declared import CHOICES, read
+from app.declarations.documents import StoredProblem
 from app.declarations.endpoints import DeclarantAction, ReaderDep, WriterDep
 from app.declarations.fields import HEAD_FIELDS, LINE_FIELDS, field_of
+from app.declarations.import_columns import in_words
 from app.gates.service import profiles
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
@@ -200,6 +202,7 @@ def show_form(
         error = service.refusal_of(session, form, unreadable, corridor, now)
     found_errors = error.problems if isinstance(error, RefusedError) else [error] if error else []
     errors = [Problem(error.field or "", error.message, error.values) for error in found_errors] + (refused or [])
+    errors = [replace(each, values=in_words(each.field, each.values, *_reader(request, corridor))) for each in errors]
     returned = _returned(found) if found is not None else None
     context = {
         "written": {**dict.fromkeys((*HEAD_FIELDS, *PICKS), ""), "version": "", "organisation_id": "", **written},
@@ -306,6 +309,22 @@ def _returned(found: reading.ShownDeclaration) -> reading.ShownRevision | None:
         if row.status == DeclarationStatus.RETURNED:
             return row
     return None
+
+
+def _reader(request: Request, corridor: Corridor) -> tuple[str, dict[str, str]]:
+    """The reader's language, and the names of the gates in it."""
+    language = request.app.state.pages.language(request)
+    return language, {gate.site_id: gate.name[language] for gate in corridor.gates()}
+
+
+def stored_in_words(request: Request) -> Callable[[StoredProblem], StoredProblem]:
+    """Puts what may be chosen in a field by the names that the reader knows, in problems as they are kept."""
+    reader = _reader(request, request.app.state.runtime.corridor)
+
+    def put(problem: StoredProblem) -> StoredProblem:
+        return {**problem, "values": dict(in_words(problem["field"], problem["values"], *reader))}
+
+    return put
 
 
 def shown_name(name: str) -> tuple[str, str]:

@@ -69,6 +69,7 @@ def show_driver(
         booking_states=BookingState.by_name(),
         moved=moved,
         places=places,
+        site_names=wording.places.names,
         stages=Stage.way(Direction.EXPORT),
         steps=steps,
         lost=list_fallbacks_of_drivers(session, outlook.gate_id) if outlook else (),

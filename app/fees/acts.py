@@ -55,5 +55,6 @@ def announce(action: ActionContext, fee: FeeRow) -> None:
     if fee.status == FeeStatus.DUE and fee.amount_vnd is not None:
         received_vnd = payment_store.kept_vnd(action.session, fee.fee_id)
         data |= {"amount_vnd": fee.amount_vnd, "outstanding_vnd": max(fee.amount_vnd - received_vnd, 0)}
+    line = {"status": fee.status, "amount_vnd": fee.amount_vnd, "outstanding_vnd": data.get("outstanding_vnd")}
     action.publish_event(Event("fee", audience, data))
-    TimelineEntry(fee.trip_id, "fee", {"status": fee.status, "amount_vnd": fee.amount_vnd}).write(action)
+    TimelineEntry(fee.trip_id, "fee", line).write(action)

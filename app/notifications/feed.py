@@ -67,7 +67,7 @@ EMERGENCIES: Final = frozenset({"sos", "accident"})
 NOTIFIED_OF_EMERGENCIES: Final = (Role.TRAFFIC_POLICE.value,)
 BOOKING_TOLD: Final = (
     *("booking_id", "plate", "starts_at", "until", "reason"),
-    *("yard", "from_yard", "gate", "from_gate", "held_until"),
+    *("yard", "from_yard", "gate", "from_gate", "held_until", "way_s"),
 )
 OF_TRIP: Final = frozenset({"trip_agreed", "trip_refused"})
 """What of the registers is told to those who may open the trip."""

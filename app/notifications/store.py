@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from sqlalchemy import and_, any_, false, func, literal, or_, select, text, update
+from sqlalchemy import and_, any_, false, func, literal, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -175,17 +175,18 @@ def insert_notifications(session: Session, rows: Sequence[NewNotification]) -> s
 
 
 def list_notifications(session: Session, account_id: int, *, before: int | None, limit: int) -> list[FeedLine]:
-    """What an account was told, newest first."""
+    """What an account was told, by when it happened, the newest first; `before`: what follows that one."""
     query = (
         select(NotificationRow, Trip.code, Vehicle.plate, Trip.gate_id)
         .outerjoin(Trip, Trip.trip_id == NotificationRow.trip_id)
         .outerjoin(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
         .where(NotificationRow.account_id == account_id)
-        .order_by(NotificationRow.notification_id.desc())
+        .order_by(NotificationRow.at.desc(), NotificationRow.notification_id.desc())
         .limit(limit)
     )
-    if before is not None:
-        query = query.where(NotificationRow.notification_id < before)
+    if before is not None:  # what is told late stands where it belongs
+        last = select(NotificationRow.at).where(NotificationRow.notification_id == before).scalar_subquery()
+        query = query.where(tuple_(NotificationRow.at, NotificationRow.notification_id) < tuple_(last, before))
     return [FeedLine(*row) for row in session.execute(query.execution_options(populate_existing=True))]
 
 

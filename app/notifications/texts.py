@@ -11,6 +11,7 @@ from app.platform.labels import N_
 from app.procedures.return_reasons import ReturnReason
 from app.procedures.steps import Step
 from app.registers.vocabulary import DocumentKind
+from app.web.i18n import say_duration
 
 TEXTS: Final = {
     "trip.queued": N_("The truck is in the queue"),
@@ -57,11 +58,13 @@ TEXTS: Final = {
     ),
     "booking.gate_offered": N_(
         "{plate}: {from_gate} has no place left; a place at {gate} is held until {held_until}: {yard}, {starts_at}. "
+        "The way there from {from_gate} takes about {way} on a free road. "
         "If the enterprise accepts it, the declaration names {gate}"
     ),
     "booking.gate_offered_closed": N_(
         "{plate}: {from_yard} was closed ({reason}) and {from_gate} has no place left; a place at {gate} is held until "
-        "{held_until}: {yard}, {starts_at}. If the enterprise accepts it, the declaration names {gate}"
+        "{held_until}: {yard}, {starts_at}. The way there from {from_gate} takes about {way} on a free road. "
+        "If the enterprise accepts it, the declaration names {gate}"
     ),
     "booking.offer_taken": N_(
         "{plate}: the place at {gate} is booked: {yard}, {starts_at}; the declaration names {gate}"
@@ -163,6 +166,8 @@ class _Told(dict[str, str]):
             self["what"] = gettext(document.label)
         if "expires_on" in self:
             self["expires_on"] = date.fromisoformat(self["expires_on"]).strftime("%d/%m/%Y")
+        if "way_s" in self:
+            self["way"] = say_duration(float(self["way_s"]), gettext)
         for name in ("starts_at", "until", "held_until"):
             if "T" in self.get(name, ""):
                 self[name] = show_moment(datetime.fromisoformat(self[name]))

@@ -13,6 +13,7 @@ from app.gates.service import profiles_without_bans
 from app.notices import service as notices
 from app.notices.endpoints import NamingDep
 from app.platform.dependencies import ClockDep, CorridorDep, RedisDep, RuntimeDep, SessionDep, client_address
+from app.platform.labels import N_
 from app.public import service
 from app.trip_eta import queue
 from app.trip_eta.endpoints import wording_of as trip_wording_of
@@ -33,7 +34,8 @@ def show_search(request: Request, code: Annotated[str, Query(max_length=200)] = 
     found = find_code(code)
     if found is not None:
         return RedirectResponse(f"/t/{found}", 303)
-    return render(request, "public/search.html", written=code, status=404 if code else 200)
+    problem = N_("That is no trip code. A code has twelve characters, such as 7KMD-2XRT-9PQW.") if code else ""
+    return render(request, "public/search.html", written=code, problem=problem, status=404 if code else 200)
 
 
 @router.get("/t/{written}.svg")
@@ -60,7 +62,10 @@ def show_trip(
 
     All of it, not what is about the trip's goods: these stay untold.
     """
-    trip = service.view(session, redis, written, address=client_address(request), now=clock.now())
+    try:
+        trip = service.view(session, redis, written, address=client_address(request), now=clock.now())
+    except NotFoundError as error:  # the code stays in its field, to be mended
+        return render(request, "public/search.html", written=written, problem=error.message, status=404)
     stages = service.progress(trip.direction, trip.stage)
     site = corridor.sites.get(trip.gate_id)
     answer = render(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.accounts.authorisation import allow
@@ -20,12 +23,16 @@ from app.platform.permissions import Principal
 from app.procedures.return_reasons import ReturnReason
 from app.sheets.current import current_steps
 from app.sheets.dependencies import SheetsDep
+from app.sheets.vocabulary import CorrectionStatus
+from app.shipments import timeline
 from app.trip_eta import queue
 from app.trip_eta.endpoints import WordingDep
 from app.trip_eta.service import list_outlooks
 from app.trips import service
 from app.trips.vocabulary import PartyRole, Stage
 from app.web.pages import render
+from capacity import zone_store
+from capacity.zones import Closure
 from geo.corridor import Corridor
 
 router = APIRouter(include_in_schema=False, prefix="/enterprise")
@@ -46,15 +53,18 @@ def show_shipments(
 ) -> Response:
     """All shipments of the enterprise, or those that words are found in: with what is announced."""
     announced = notices.list_of_own_trips(session, principal, clock.now())
-    records = [outlook.model_dump(mode="json") for outlook in list_outlooks(session, principal, wording, q)]
+    outlooks = list_outlooks(session, principal, wording, q)
+    gates = {outlook.gate_id for outlook in outlooks if outlook.stage in Stage.open()}
     return render(
         request,
         "shipments/shipments.html",
         q=q,
-        outlooks=records,
+        outlooks=[outlook.model_dump(mode="json") for outlook in outlooks],
         sites=_site_names(corridor),
         vocabularies=(Stage, ReturnReason),
         notices=[naming(notice) for notice in announced],
+        closures=_closures(session, clock.now(), gates),
+        now=clock.now(),
     )
 
 
@@ -79,6 +89,9 @@ def show_trip(
         request,
         "shipments/trip.html",
         trip=trip,
+        timeline=timeline.tell(
+            trip.timeline, service.list_stages(session, trip_id), is_cancelled=trip.stage == Stage.CANCELLED
+        ),
         planned_arrival=trip.planned_arrival,
         steps=steps,
         queue_place=queue.find_place(session, trip_id, wording),
@@ -94,11 +107,18 @@ def show_trip(
         return_reasons=ReturnReason.by_name(),
         now=clock.now(),
         notices=[naming(affected.notice) for affected in notices.notices_of_trip(session, trip_id, clock.now())],
+        closures=_closures(session, clock.now(), {trip.gate_id} if trip.stage in Stage.open() else ()),
+        correction_statuses=CorrectionStatus.by_name(),
         goods_classes=GoodsClass.by_name(),
         sites=_site_names(corridor),
         open_stages=Stage.open(),
         roles=tuple(PartyRole),
     )
+
+
+def _closures(session: Session, now: datetime, gates: Collection[str]) -> list[Closure]:
+    """What is closed of the yards of some gates, now or soon, with its cause."""
+    return [closure for gate_id in sorted(gates) for closure in zone_store.closures_of_gate(session, now, gate_id)]
 
 
 def _site_names(corridor: Corridor) -> dict[str, dict[str, str]]:

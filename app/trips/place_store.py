@@ -200,6 +200,27 @@ def find_present(session: Session, trip_id: int) -> PresentPlace | None:
     return None if row is None else PresentPlace(*row)
 
 
+def list_stages(session: Session, trip_id: int) -> list[tuple[Stage, datetime]]:
+    """The stages of a trip as the places of its truck are judged now, each with its begin, oldest first.
+
+    Places of the same stage follow each other; last stands the stage of a trip that was ended otherwise.
+    """
+    rows = session.execute(
+        text(
+            f"""
+            SELECT {stage_of_place("p", "t")}, p.began_at
+            FROM app.trip_place p JOIN app.trip t USING (trip_id) WHERE t.trip_id = :trip_id ORDER BY p.began_at
+            """  # noqa: S608 - constants of this package
+        ),
+        {"trip_id": trip_id},
+    )
+    found = [(Stage(stage), began_at) for stage, began_at in rows]
+    now = session.execute(select(Trip.stage, Trip.stage_since).where(Trip.trip_id == trip_id)).one_or_none()
+    if now is not None and (not found or found[-1][0] != now.stage):
+        found.append((Stage(now.stage), now.stage_since))
+    return found
+
+
 def is_handled(session: Session, trip_id: int) -> bool:
     """Whether an officer has acted on a trip where its truck was."""
     query = select(TripPlace.trip_id).where(TripPlace.trip_id == trip_id, TripPlace.trust == Trust.OFFICER).limit(1)

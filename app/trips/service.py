@@ -31,6 +31,7 @@ from app.trips.place_need import hazards_of
 from app.trips.place_store import begin_places as begin_places
 from app.trips.place_store import end_places as end_places
 from app.trips.place_store import is_handled as is_handled
+from app.trips.place_store import list_stages as list_stages
 from app.trips.place_store import may_reopen as may_reopen
 from app.trips.place_store import stage_of_place as stage_of_place
 from app.trips.presence import SheetState, stage_at

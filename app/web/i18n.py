@@ -34,38 +34,81 @@ DAYS_FROM_H: Final = 48
 """So long a duration is told in days."""
 
 
+_COUNT_NAMES: Final = """
+    ahead arrivals before capacity changed complied count days drives engine_parts exports free given group groups
+    held inside judged lanes least left length limit max most n num packages parts perishable points queue reached
+    reasons recipients right runs size standing told total trips trucks veh waiting wanted with without
+"""
+COUNTS: Final = frozenset(_COUNT_NAMES.split())
+"""What messages call their counts; a number that names something, such as a trip's, has another name."""
 _FORMS: Final = re.compile(r"\{(\w+):([^|{}]*)\|([^|{}]*)\}")
+_DECIMALS: Final = re.compile(r"\{(\w+):\.(\d)f\}")
+_PLAIN: Final = re.compile(r"\{(\w+)(?:\}|:[^|{}]*\|)|%\((\w+)\)s")
 
 
 class CountedText(str):
-    """A text whose words follow its numbers: `{count} {count:truck|trucks}` says 1 truck and 2 trucks.
+    """A text with counts: they are written as its language writes numbers, and its words follow them.
 
-    The first form is for 1, the second for every other number. Only languages with a plural need it: the catalogue of
-    English has such texts for messages whose id is the plural; `static/i18n.js` reads the same form.
+    So are measures that are given with their decimals, as in `{value:.0f} kg`.
+
+    `{count} {count:truck|trucks}` says 1 truck, 2 trucks and 1,000 trucks. The first form is for 1, the second for
+    every other number. Only languages with a plural need it: the catalogue of English has such texts for messages whose
+    id is the plural; `static/i18n.js` reads the same form.
     """
 
-    __slots__ = ()
+    __slots__ = ("language",)
+    language: str
+
+    @classmethod
+    def of(cls, text: str, language: str) -> str:
+        """A text of a language, counted if it has a count in it."""
+        has_count = any((found[1] or found[2]) in COUNTS for found in _PLAIN.finditer(text))
+        if not (has_count or _FORMS.search(text) or _DECIMALS.search(text)):
+            return text
+        counted = cls(text)
+        counted.language = language
+        return counted
 
     def counting(self, values: Mapping[str, object]) -> str:
-        """The text with the forms that fit the values, which are still to be put in."""
-        return _FORMS.sub(lambda found: found[2] if str(values.get(found[1])) == "1" else found[3], self)
+        """The text with the forms that fit the values, which are still to be put in as they are `written`."""
+        formed = _FORMS.sub(lambda found: found[2] if str(values.get(found[1])) == "1" else found[3], str(self))
+        return _DECIMALS.sub(r"{\1}", formed)
+
+    def written(self, values: Mapping[str, object]) -> dict[str, object]:
+        """The values, counts that are whole numbers and measures as the language writes them."""
+        plain = {found[1] or found[2] for found in _PLAIN.finditer(self)} & COUNTS
+        digits = {found[1]: int(found[2]) for found in _DECIMALS.finditer(self)}
+
+        def write(name: str, value: object) -> object:
+            if name in digits and isinstance(value, int | float):
+                return format_number(value, self.language, digits[name])
+            return format_number(value, self.language) if name in plain and type(value) is int else value
+
+        return {name: write(name, value) for name, value in values.items()}
 
     def format(self, *args: object, **values: object) -> str:
-        """As `str.format`, with the forms that fit."""
-        return self.counting(values).format(*args, **values)
+        """As `str.format`, with the counts and the forms that fit."""
+        return self.counting(values).format(*args, **self.written(values))
 
     def format_map(self, values: Mapping[str, object], /) -> str:  # type: ignore[override]
-        """As `str.format_map`, with the forms that fit."""
+        """As `str.format_map`, with the forms that fit; the counts are text already."""
         return self.counting(values).format_map(values)
 
 
 class CountingTranslations(Translations):
-    """Translations of which some are counted texts."""
+    """Translations of which some are counted texts; `language` says how they write numbers."""
+
+    language = SOURCE_LANGUAGE
 
     def gettext(self, message: str) -> str:
-        """The translation; with forms for one and for several it is a `CountedText`."""
+        """The translation, of a text with counts a `CountedText`."""
         found: str = super().gettext(message)
-        return CountedText(found) if "|" in found and _FORMS.search(found) else found
+        return CountedText.of(found, self.language) if "{" in found or "%(" in found else found
+
+    def ngettext(self, singular: str, plural: str, n: int) -> str:
+        """The form for a count, its `%(num)s` written as the language writes numbers."""
+        found: str = super().ngettext(singular, plural, n)
+        return re.sub(r"%\(num\)[ds]", format_number(n, self.language), found)
 
 
 @cache
@@ -82,7 +125,8 @@ def _load(paths: Iterable[Path]) -> NullTranslations:
         compiled = io.BytesIO()
         write_mo(compiled, catalogue)
         compiled.seek(0)
-        translations = CountingTranslations(compiled) if path.parent.name == SOURCE_LANGUAGE else Translations(compiled)
+        translations = CountingTranslations(compiled)
+        translations.language = path.parent.name
         if isinstance(merged, Translations):
             merged.merge(translations)
         else:

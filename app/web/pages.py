@@ -257,14 +257,34 @@ def _gettext(context: Context, message: str) -> str:
 def _gettext_with(context: Context, message: str, /, **values: object) -> Markup:
     """As Jinja's own, with the forms of a text that fit the numbers in it."""
     found = _translations(context).gettext(message) if message else ""
-    template = found.counting(values) if isinstance(found, i18n.CountedText) else found
-    return Markup(template) % values  # noqa: S704 - our own text; the values are escaped
+    if isinstance(found, i18n.CountedText) and not values:
+        return _CountedMarkup.of(found)
+    if isinstance(found, i18n.CountedText):
+        return Markup(found.counting(values)) % found.written(values)  # noqa: S704 - our own text; the values are escaped
+    return Markup(found) % values  # noqa: S704 - our own text; the values are escaped
+
+
+class _CountedMarkup(Markup):
+    """A text with counts that a template formats itself: `_(message).format(count=2)`."""
+
+    counted: str
+
+    @classmethod
+    def of(cls, text: i18n.CountedText) -> Markup:
+        """The text, its values still to be put in."""
+        made = cls(str(text) % {})
+        made.counted = i18n.CountedText.of(str(made), text.language)
+        return made
+
+    def format(self, *args: Any, **values: Any) -> Markup:  # type: ignore[override]  # no more counts in it
+        """As `Markup.format`, with the counts and the forms that fit."""
+        if not isinstance(self.counted, i18n.CountedText):
+            return super().format(*args, **values)
+        return Markup(self.counted.counting(values)).format(*args, **self.counted.written(values))  # noqa: S704 - likewise
 
 
 def _ngettext(context: Context, singular: str, plural: str, n: int) -> str:
-    """The form for a count, its number written as the language writes numbers."""
-    found = str(_translations(context).ngettext(singular, plural, n))
-    return found.replace("%(num)d", i18n.format_number(n, str(context["language"])))
+    return str(_translations(context).ngettext(singular, plural, n))
 
 
 @pass_context

@@ -83,7 +83,13 @@ def test_an_enterprise_books_in_two_taps_and_everybody_sees_it(desk: Desk) -> No
     assert closed.status_code == 201, closed.text
     until = next_hour(desk.runtime.clock.now() + OPEN_ENDED).astimezone(LOCAL_ZONE)
     desk.trip("29C-777.77")
-    for reader, where, more in ((driver, "/driver", ""), (desk.enterprise, "/bookings", f"{until:%H:%M %d/%m}")):
+    told_on = (
+        (driver, "/driver", ""),
+        (desk.enterprise, "/bookings", f"{until:%H:%M %d/%m}"),
+        (desk.enterprise, "/enterprise", ""),
+        (desk.enterprise, f"/enterprise/trips/{trip_id}", ""),
+    )
+    for reader, where, more in told_on:
         told = reader.get(where).text.split('data-testid="yard-closure"')[1].split("</div>")[0]
         assert "Sập cổng" in told
         assert "end not known yet" in told

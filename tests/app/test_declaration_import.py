@@ -12,7 +12,7 @@ import pytest
 from openpyxl import Workbook, load_workbook
 
 from app.declarations.corrections import EXAMPLE, make_template
-from app.declarations.import_columns import COLUMNS, MAX_FILE_BYTES, MAX_ROWS
+from app.declarations.import_columns import COLUMNS, MAX_FILE_BYTES, MAX_ROWS, in_words
 from app.declarations.importing import Sheet, read_file
 from app.platform.table_cells import MAX_UNPACKED_BYTES
 from app.procedures import service as procedures
@@ -186,3 +186,13 @@ def test_an_import_is_its_enterprises(enterprise, table, runtime, sign_in):
 def test_no_file_at_all_is_said(enterprise):
     assert send(enterprise, b"\x00").status_code == 400
     assert enterprise.post(IMPORTS).status_code == 422
+
+
+def test_what_may_be_chosen_is_said_by_the_names_that_people_know() -> None:
+    said = in_words("regime", {"value": "xyz", "known": "export, import"}, "vi", {})
+    assert said["known"] == "Xuất khẩu, Nhập khẩu"
+    goods = in_words("lines.2.goods_class", {"value": "?", "known": "fresh_fruit, nothing_known"}, "en", {})
+    assert goods["known"] == "Fresh fruit, nothing_known"
+    gates = in_words("gate_id", {"value": "noi-bai", "known": "huu-nghi"}, "vi", {"huu-nghi": "Cửa khẩu Hữu Nghị"})
+    assert gates["known"] == "Cửa khẩu Hữu Nghị"
+    assert in_words("plate", {"value": "29C-12"}, "vi", {}) == {"value": "29C-12"}

@@ -54,6 +54,7 @@ def test_a_place_at_another_gate_is_held_and_one_press_declares_for_it(desk: Des
     said = (
         f"{PLATE}: Xuân Cương yard was closed (Sạt lở) and {HERE_NAME} has no place left; a place at {THERE_NAME} "
         "is held until 11:00 02/03: Bảo Nguyên yard, 13:00 02/03. "
+        f"The way there from {HERE_NAME} takes about 22 min on a free road. "
         f"If the enterprise accepts it, the declaration names {THERE_NAME}"
     )
     assert desk.told()[0] == said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -129,6 +130,28 @@ def test_the_list_comes_in_pages(stage: Stage) -> None:
     second = stage.enterprise.get(link)
     assert [len(answer.json()["items"]) for answer in (first, second)] == [3, 2]
     assert "link" not in second.headers
+
+
+def test_what_is_told_late_stands_where_it_happened(stage: Stage) -> None:
+    now = stage.runtime.clock.now()
+    audience = Audience(organisations=(stage.organisation_id,))
+    for ago in (20, 40, 10, 30):
+        data = {"trip_id": stage.trip_id, "step": "health", "status": "returned", "version": ago}
+        with stage.runtime.sessions() as session:
+            outbox.publish_event(session, "sheet", audience, data, at=now - timedelta(minutes=ago))
+            session.commit()
+        follow(stage.runtime)
+    seen, address = [], "/api/v1/notifications?limit=1"
+    while address:
+        answer = stage.enterprise.get(address)
+        seen += [notification["at"] for notification in answer.json()["items"]]
+        address = answer.links.get("next", {}).get("url", "")
+    assert len(seen) == 4
+    assert seen == sorted(seen, reverse=True)
+    page = stage.enterprise.get("/notifications").text
+    until = page.partition('name="until" value="')[2].partition('"')[0]
+    stage.enterprise.post("/notifications/read", data={"until": until})
+    assert stage.enterprise.get("/api/v1/notifications").json()["unread"] == 0
 
 
 def test_the_page_shows_the_list(stage: Stage) -> None:

@@ -149,7 +149,7 @@ def test_a_form_becomes_a_run_and_a_run_a_form(planner: TestClient) -> None:
         ("change.diversions.0.share", "một nửa", "Hãy nhập số."),
         ("change.closures.0.to_h", "0", "Hãy nhập lớn hơn 0."),
         ("change.closures.0.from_h", "3", "Thời điểm hết cấm phải sau"),
-        ("change.closures.0.km_to", "500", "QL1A không có km 500.000"),
+        ("change.closures.0.km_to", "500", "QL1A không có km 500,00"),
         ("change.gates.huu-nghi.cleared_exports_veh_per_day", "nhiều", "Hãy nhập số."),
         ("name", "", "Hãy nhập giá trị."),
         ("runs", "0", "Hãy nhập từ 1 trở lên."),

@@ -69,6 +69,14 @@ def test_a_trip_long_over_is_not_shown(client: TestClient, runtime: Runtime, cod
     assert client.get(f"/t/{code}").status_code == 404
 
 
+def test_a_code_that_is_wrong_stays_in_its_field(client: TestClient) -> None:
+    for address, written in (("/t/ABCD-EFGH-JKMN", "ABCD-EFGH-JKMN"), ("/t?code=7KM", "7KM")):
+        page = client.get(address, headers={"accept": "text/html"})
+        assert page.status_code == 404
+        assert f'name="code" value="{written}"' in page.text
+        assert 'role="alert"' in page.text
+
+
 def test_trying_codes_is_stopped(client: TestClient, code: str) -> None:
     unknown = ["ABCD-EFGH-JKMN"] * public.MISSES.amount
     assert {client.get(f"/t/{unknown_code}").status_code for unknown_code in unknown} == {404}

@@ -106,7 +106,7 @@ def test_only_one_at_a_time_and_the_same_request_is_one(gate, trip_id):
         ({"to_plate": "xyz"}, "not a Vietnamese or Chinese plate"),
         ({"from_plate": "29C-555.55"}, "no vehicle of this trip"),
         ({"line": 2}, "no line 2"),
-        ({"packages": 1001}, "1000 packages"),
+        ({"packages": 1001}, "1,000 packages"),
     ],
 )
 def test_what_cannot_be_registered_says_why(gate, trip_id, changed, words):

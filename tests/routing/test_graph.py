@@ -10,6 +10,7 @@ import pytest
 from geo.corridor import Corridor
 from geo.errors import InvalidInputError
 from routing.graph import GatePlace, Link, Network, assemble, build_graph, build_network
+from routing.ways import Ways
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +81,26 @@ def test_what_cannot_be_compiled_is_named() -> None:
         assemble([Link("x", "a", "b", 10.0, 10.0, 100.0, 10)], [GatePlace("g", "export", "nowhere")])
     with pytest.raises(InvalidInputError, match="no export gate y"):
         assemble([Link("x", "a", "b", 10.0, 10.0, 100.0, 10)], [GatePlace("g", "export", "b")]).gate_number("y")
+
+
+def test_the_way_between_two_gates_is_that_of_the_roads(corridor: Corridor) -> None:
+    ways = Ways(corridor)
+    here, there = corridor.get_site("huu-nghi"), corridor.get_site("tan-thanh")
+
+    def along_s(road: str, km_a: float, km_b: float) -> float:
+        """Piece by piece, in one direction of travel."""
+        pieces = [piece for piece in corridor.roads if piece.road == road and piece.direction == "to_border"]
+        low, high = sorted((km_a, km_b))
+        on_way = [(min(high, max(p.km_from, p.km_to)) - max(low, min(p.km_from, p.km_to)), p) for p in pieces]
+        return sum(km * 1000.0 / piece.free_speed_mps for km, piece in on_way if km > 0.0)
+
+    fork, fork_there = 4.0452, 13.13801
+    expected = along_s("QL1A", here.km, fork) + along_s("QL4A", fork_there, there.km)
+    assert ways.between_gates_s("huu-nghi", "tan-thanh") == pytest.approx(expected, rel=0.02)
+    assert ways.between_gates_s("tan-thanh", "huu-nghi") == pytest.approx(expected, rel=0.02)
+    assert 900.0 < expected < 2400.0
+    for gate_id in ("huu-nghi", "tan-thanh"):  # before the fork the road is the same
+        shared_s = ways.to_gate_s("QL1A", 40.0, gate_id) - ways.to_gate_s("QL1A", 20.0, gate_id)
+        assert shared_s == pytest.approx(along_s("QL1A", 20.0, 40.0), rel=0.02)
+    assert ways.to_gate_s("QL1A", 0.55, "huu-nghi") == 0.0
+    assert ways.to_gate_s("QL99", 3.0, "huu-nghi") == float("inf")

@@ -278,7 +278,7 @@ class PoliceComposer extends ConsoleElement {
 
   renderParameters() {
     const { kind, parameters } = this.draft;
-    const pick = (name, label, options) => html`<label class="form-label">${label}<select class="form-select" required data-testid=${`parameter-${name}`}
+    const pick = (name, label, options) => html`<label class="form-label ck-wide">${label}<select class="form-select" required data-testid=${`parameter-${name}`}
       @change=${(event) => this.setParameter(name, event.target.value)}><option value="" ?selected=${!parameters[name]}>${t("choose…")}</option>
       ${options.map(([key, word]) => html`<option value=${key} ?selected=${parameters[name] === key}>${word}</option>`)}</select></label>`;
     const parts = {

@@ -5,12 +5,18 @@ const strings = element ? JSON.parse(element.textContent) : {};
 
 export const language = document.documentElement.lang || "vi";
 
+const NAMING = new Set(["id", "number", "row", "status"]);
+
+/** A value as it is put into a message: a number with the language's separators, unless it names something. */
+const written = (name, value) =>
+  typeof value === "number" && !NAMING.has(name) ? plainNumber.format(value) : String(value);
+
 /** The translation of `message`, with `{name}` filled from `params`. */
 export function t(message, params = {}) {
   const template = strings[message] || message;
   return template.replace(/\{(\w+)(?::([^|{}]*)\|([^|{}]*))?\}/g, (whole, name, single, several) => {
     if (!(name in params)) return whole;
-    if (several === undefined) return String(params[name]);
+    if (several === undefined) return written(name, params[name]);
     return String(params[name]) === "1" ? single : several;
   });
 }
@@ -18,6 +24,7 @@ export function t(message, params = {}) {
 const TAGS = { vi: "vi-VN", en: "en-GB", zh: "zh-CN" };
 const ZONE = "Asia/Ho_Chi_Minh";
 const tag = TAGS[language] || language;
+const plainNumber = new Intl.NumberFormat(tag, { maximumFractionDigits: 3 });
 const clock = new Intl.DateTimeFormat(tag, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: ZONE });
 const day = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "2-digit", timeZone: ZONE });
 

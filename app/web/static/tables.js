@@ -1,10 +1,13 @@
 // A table that does not fit its box is shown row by row instead, each cell below the heading of its column.
-// Tables that label their cells themselves (data-label), or have cells over several rows, are left as they are; words of Chinese may be cut there.
+// Tables that label their cells themselves (data-label), have cells over several rows, or a layout of their own at this width are left as they are; words of Chinese may be cut there.
 
 const watched = new WeakSet();
 const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target)));
 
 const isOurs = (table) => table?.tHead && (table.dataset.stacks || !table.querySelector("[data-label], [rowspan]"));
+
+/** Whether a sheet of styles lays out its rows: two ways of showing them would cut both. */
+const isLaidOut = (table) => [...table.tBodies].some((body) => body.rows[0] && getComputedStyle(body.rows[0]).display !== "table-row");
 
 const isBlank = (cell) => !cell.childElementCount && !cell.textContent.trim();
 
@@ -24,7 +27,7 @@ function fit(wrap) {
   table.classList.remove("ck-stacked", "ck-tight");
   if (table.scrollWidth <= wrap.clientWidth + 1) return;
   table.classList.add("ck-tight");
-  if (!isOurs(table)) return;
+  if (!isOurs(table) || isLaidOut(table)) return;
   label(table);
   table.classList.add("ck-stacked");
 }
