@@ -335,11 +335,11 @@ class GateProfile(GateValues):
         """The values with one direction changed.
 
         Arguments: `changes`, fields of `DirectionProfile`; `open_from` and `open_to` (`datetime.time`) stand for one
-        interval in place of the regular ones.
+        interval in place of the regular ones, unless they are what these begin and end with.
         """
         part = self.of(direction)
         plain = part.model_dump() | {name: value for name, value in changes.items() if not name.startswith("open_")}
-        if changes.keys() & {"open_from", "open_to"}:
+        if any(changes.get(name, getattr(part, name)) != getattr(part, name) for name in ("open_from", "open_to")):
             opens_s, closes_s = (_of_day(changes.get(name, getattr(part, name))) for name in ("open_from", "open_to"))
             interval = Interval(opens_s, closes_s or DAY_S)
             plain["hours"] = {**plain["hours"], "intervals": format_intervals([interval])}

@@ -26,6 +26,7 @@ class GateSettingOut(_FromRow):
     lanes: int
     open_from: time
     open_to: time
+    hours: str
     service_mean_s: float
     service_cv: float
     entrance_lanes: int
@@ -41,7 +42,7 @@ class GateSettingOut(_FromRow):
     def of(cls, stored: StoredProfile, direction: Direction, version: int) -> Self:
         """One direction of a profile; `version` is the gate's revision, for `If-Match`.
 
-        Of several intervals of opening hours, they are the first and the last.
+        Of several intervals of opening hours, `open_from` and `open_to` are the first and the last; `hours` are all.
         """
         part = stored.profile.of(direction)
         return cls(
@@ -49,6 +50,7 @@ class GateSettingOut(_FromRow):
             direction=direction,
             open_from=part.open_from,
             open_to=part.open_to,
+            hours=str(part.opening_hours),
             version=version,
             updated_at=stored.published_at or stored.created_at,
             updated_by=stored.published_by,

@@ -62,6 +62,8 @@ class Card:
     updated_at: datetime | None
     updated_by: str | None
     page: str = ""
+    hours: str = ""
+    """When it is open, where that is more than one interval."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,7 @@ def gate_cards(session: Session, corridor: Corridor, language: str, now: datetim
             version=setting.version,
             updated_at=setting.updated_at,
             updated_by=names.get(setting.updated_by or 0),
+            hours=setting.hours if "," in setting.hours else "",
         )
         for setting in stored
     ]

@@ -65,6 +65,14 @@ def test_an_edit_changes_the_source_of_what_it_changes(profile: GateProfile) -> 
     assert edited.exports == profile.exports
 
 
+def test_hours_that_are_written_as_they_are_keep_their_breaks(profile: GateProfile) -> None:
+    broken = profile.exports.model_copy(update={"hours": Hours(intervals="07:00–11:30, 13:00–19:00")})
+    split = profile.edited(profile.values().model_copy(update={"exports": broken}))
+    unchanged = {"lanes": 9, "open_from": time(7), "open_to": time(19)}
+    assert str(split.with_direction("export", unchanged).exports.opening_hours) == "07:00–11:30, 13:00–19:00"
+    assert str(split.with_direction("export", {"open_to": time(18)}).exports.opening_hours) == "07:00–18:00"
+
+
 def test_equal_times_are_round_the_clock(profile: GateProfile) -> None:
     values = profile.with_direction("export", {"open_from": time(0), "open_to": time(0)})
     assert values.exports.opening_hours.is_always_open
