@@ -26,6 +26,11 @@ CLOSED_AGE_H = 24.0
 """The middle of the last bracket, which has no end, h."""
 
 
+LINE_FACTOR = 4.0
+"""What of a truck in the line counts for more than of a perishable load that comes later: more than its growth within a
+day (assumed)."""
+
+
 @dataclass(frozen=True)
 class TruckClasses:
     """The classes of a problem: C classes, U units, Y yards, T steps.
@@ -77,6 +82,7 @@ class TruckClasses:
                 detour_min,
                 size,
                 problem.perishable[first],
+                problem.stands_in_line()[first],
                 home[first],
                 problem.stay_classes()[first],
             ]
@@ -91,7 +97,13 @@ class TruckClasses:
         unit_class[reachable] = inverse.ravel()
         weights = problem.weights
         weight = np.where(problem.perishable[of_class], weights.perishable, weights.ordinary)
-        cost = weights.detour * detour_min[reachable[rows]] * 60.0
+        # Who stands in the line is weighed alike whatever is loaded; all that it costs grows by as much as its waiting,
+        # so that another gate is worth to it what it would be to anybody.
+        highest = LINE_FACTOR * max(weights.perishable, weights.ordinary)
+        in_line = problem.stands_in_line()[of_class] & (weight > 0.0)
+        factor = np.where(in_line, highest / np.where(in_line, weight, 1.0), 1.0)
+        weight = weight * factor
+        cost = weights.detour * detour_min[reachable[rows]] * 60.0 * factor[:, None]
         come = np.zeros((len(rows), T))
         np.add.at(come, (unit_class[reachable], unit_step[reachable]), size[reachable].astype(float))
         told = np.zeros((len(rows), Y))

@@ -86,7 +86,8 @@ class YardProblem:
     yards share; `cleared_veh` (G, T), how many trucks each gate can let out of its yards from the beginning to the
     start of each step: however short their stays, no more leave; `site` (Y,), rows with the same number are zones of
     one yard; `held_back_veh` (Y, T), places beside `capacity_veh` that are kept for who comes sooner or stays longer
-    than expected.
+    than expected; `in_line` (N,), trucks that stand in the line before their gate, where nobody passes them: they go
+    before all that come later, perishable or not, and among themselves by `declared_s`, which gives their order.
 
     Raises
     ------
@@ -121,6 +122,7 @@ class YardProblem:
     cleared_veh: Floats | None = None
     site: Ints | None = None
     held_back_veh: Floats | None = None
+    in_line: Bools | None = None
 
     def __post_init__(self) -> None:
         N, (Y, T) = len(self.truck_ids), self.capacity_veh.shape
@@ -146,6 +148,7 @@ class YardProblem:
             ("cleared_veh", (G, T)),
             ("site", (Y,)),
             ("held_back_veh", (Y, T)),
+            ("in_line", (N,)),
         )
         for name, shape in own:
             self._require_shape(name, getattr(self, name), shape)
@@ -184,6 +187,10 @@ class YardProblem:
     def stay_classes(self) -> Ints:
         """The class of stay of each truck, shape (N,)."""
         return np.zeros(len(self.truck_ids), np.int64) if self.stay_class is None else self.stay_class
+
+    def stands_in_line(self) -> Bools:
+        """Whether each truck stands in the line before its gate, shape (N,)."""
+        return np.zeros(len(self.truck_ids), bool) if self.in_line is None else self.in_line
 
     def sites(self) -> Ints:
         """The yard that each row is a zone of, shape (Y,); each row its own where nothing is said."""

@@ -82,6 +82,11 @@ class ScaledClock:
         return self.origin + (datetime.now(UTC) - self.origin) * self.speed
 
 
+def speed_of(clock: Clock) -> float:
+    """How many times faster than a watch a clock runs."""
+    return clock.speed if isinstance(clock, ScaledClock) else 1.0
+
+
 @dataclass
 class FixedClock:
     """A clock that stands still until it is moved."""

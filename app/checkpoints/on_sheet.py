@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.checkpoints import service, store, turns
 from app.checkpoints.case import StandingFinding
+from app.checkpoints.overrides import overrides_of
 from app.checkpoints.personal import project_finding, project_warnings
-from app.checkpoints.schemas import CheckpointOut, FindingOut, WarningOut
+from app.checkpoints.schemas import CheckpointOut, FindingOut, OverrideOut, WarningOut
 from app.checkpoints.vocabulary import WarningKind
 from app.checkpoints.warnings import all_warnings
 from app.platform.permissions import PERMISSIONS, Principal
@@ -41,6 +42,7 @@ def show(session: Session, principal: Principal, trip: Trip, judge: Judge, now: 
             if sees_scans or each.kind is not WarningKind.SCAN_SUSPICIOUS
         ],
         findings=describe_findings(session, principal, case.findings),
+        overrides=[OverrideOut.of(each) for each in overrides_of(session, principal, [trip.trip_id])],
         priority=[str(each) for each in priority.first],
         priority_lane=priority.lane,
     )

@@ -11,12 +11,12 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from app.checkpoints import override_store, store
+from app.checkpoints import override_store
 from app.checkpoints.override_store import LoggedOverride
-from app.checkpoints.personal import project_override
+from app.checkpoints.personal import project_override, project_overrides_of_trips
 from app.checkpoints.vocabulary import WarningKind
 from app.platform.labels import N_
-from app.platform.permissions import Principal, Role
+from app.platform.permissions import PERMISSIONS, Principal, Role
 from app.procedures.steps import Step
 from geo.clock import LOCAL_ZONE
 from geo.errors import InvalidInputError
@@ -76,12 +76,15 @@ def list_overrides(session: Session, principal: Principal, wanted: Wanted) -> Se
     return [project_override(each, principal.role) for each in found]
 
 
-def overridden(session: Session, trip_ids: Collection[int]) -> list[tuple[int, str, WarningKind]]:
-    """Against what trips were handled: trip, step and kind of the warning, each once; jumps are no warning."""
+def overrides_of(session: Session, principal: Principal, trip_ids: Collection[int]) -> list[LoggedOverride]:
+    """What was done on trips against warnings or before others, as the reader of their sheets may see it; by trip,
+    oldest first."""
+    sees_scans = principal.role in PERMISSIONS["scans.read"]
+    logged = override_store.list_of_trips(session, trip_ids)
     return [
-        (trip_id, step, WarningKind.get(kind))
-        for trip_id, step, kind in store.overrides_of(session, trip_ids)
-        if kind != WarningKind.JUMP
+        each
+        for each in project_overrides_of_trips(logged, principal.role)
+        if sees_scans or each.kind != WarningKind.SCAN_SUSPICIOUS
     ]
 
 

@@ -10,7 +10,7 @@ from app.checkpoints.override_store import LoggedOverride
 from app.checkpoints.vocabulary import Part, WarningKind
 from app.checkpoints.warnings import OF_DRIVER, StepWarning
 from app.platform.permissions import Role
-from app.platform.personal_fields import mask
+from app.platform.personal_fields import is_health_step, mask
 from app.procedures.readers import reads_in_clear
 
 
@@ -40,3 +40,14 @@ def project_override(logged: LoggedOverride, role: Role) -> LoggedOverride:
     if logged.identity.startswith(OF_DRIVER) and not reads_in_clear(role, "driver"):
         return replace(logged, details={name: mask(value) for name, value in logged.details.items()})
     return logged
+
+
+def project_overrides_of_trips(logged: Iterable[LoggedOverride], role: Role) -> list[LoggedOverride]:
+    """What sheets tell a role of overrides: of a step that looks at health nothing to who does not
+    read health, for its reason may say what was seen."""
+    health = reads_in_clear(role, "health")
+    return [
+        project_override(each, role)
+        for each in logged
+        if health or not (each.kind == WarningKind.SYMPTOMS or is_health_step(each.step))
+    ]

@@ -93,14 +93,41 @@ class FindingOut(BaseModel):
         )
 
 
+class OverrideOut(BaseModel):
+    """An override: who did what on which trip against which warning, and why."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    override_id: int
+    at: datetime
+    gate_id: str
+    step: str
+    kind: WarningKind
+    message: str
+    details: JsonObject
+    reason: str
+    trip_id: int
+    code: str
+    plate: str
+    full_name: str
+    role: str
+
+    @classmethod
+    def of(cls, found: LoggedOverride) -> Self:
+        """A line of the log."""
+        return cls.model_validate(found)
+
+
 class CheckpointOut(BaseModel):
     """What a sheet says to those who compare: warnings, findings, and its truck's priority.
 
-    `priority` are the classes by which it goes first, `priority_lane` says why it may use the priority lanes.
+    `priority` are the classes by which it goes first, `priority_lane` says why it may use the priority lanes;
+    `overrides` what was done on it against warnings, with the reasons, oldest first.
     """
 
     warnings: list[WarningOut]
     findings: list[FindingOut]
+    overrides: list[OverrideOut] = Field(default_factory=list)
     priority: list[str]
     priority_lane: str | None = None
 
@@ -146,31 +173,6 @@ class PriorityIn(BaseModel):
 
     is_given: bool
     reason: Reason
-
-
-class OverrideOut(BaseModel):
-    """An override: who did what on which trip against which warning, and why."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    override_id: int
-    at: datetime
-    gate_id: str
-    step: str
-    kind: WarningKind
-    message: str
-    details: JsonObject
-    reason: str
-    trip_id: int
-    code: str
-    plate: str
-    full_name: str
-    role: str
-
-    @classmethod
-    def of(cls, found: LoggedOverride) -> Self:
-        """A line of the log."""
-        return cls.model_validate(found)
 
 
 class OverrideList(BaseModel):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -362,13 +362,6 @@ def insert_overrides(session: Session, rows: Sequence[JsonObject]) -> None:
     """Keep what was done against warnings, or before others."""
     if rows:
         session.execute(insert(OverrideRow), rows)
-
-
-def overrides_of(session: Session, trip_ids: Collection[int]) -> list[tuple[int, str, str]]:
-    """Trip, step and kind of what trips were handled against, each once, by trip."""
-    query = select(OverrideRow.trip_id, OverrideRow.step, OverrideRow.kind).where(OverrideRow.trip_id.in_(trip_ids))
-    rows = session.execute(query.distinct().order_by(OverrideRow.trip_id, OverrideRow.step, OverrideRow.kind))
-    return [(row.trip_id, row.step, row.kind) for row in rows]
 
 
 def put_priority(session: Session, values: Mapping[str, object]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -26,6 +25,7 @@ from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.permissions import Principal
 from app.trips.vocabulary import Regime, Stage
 from app.web.pages import render
+from geo.clock import Clock, speed_of
 from geo.corridor import Corridor
 
 router = APIRouter(include_in_schema=False)
@@ -41,7 +41,7 @@ def show_police(
     principal: Annotated[Principal, Depends(allow("pages.police"))],
 ) -> Response:
     """The control room's page."""
-    return _render(request, session, corridor, clock.now(), naming, principal)
+    return _render(request, session, corridor, clock, naming, principal)
 
 
 @router.get("/police/wall")
@@ -54,24 +54,26 @@ def show_wall(
     principal: Annotated[Principal, Depends(allow("pages.police"))],
 ) -> Response:
     """The same for a wall, read from five metres: without menu, panel and time slider."""
-    return _render(request, session, corridor, clock.now(), naming, principal, wall=True)
+    return _render(request, session, corridor, clock, naming, principal, wall=True)
 
 
 def _render(
     request: Request,
     session: Session,
     corridor: Corridor,
-    now: datetime,
+    clock: Clock,
     naming: Naming,
     principal: Principal,
     *,
     wall: bool = False,
 ) -> Response:
+    now = clock.now()
     announced = notices.list_notices(session, now)
     return render(
         request,
         "dispatch/police.html",
         wall=wall,
+        clock={"now_ms": round(now.timestamp() * 1000.0), "speed": speed_of(clock)},
         gates=corridor.gates(),
         notices=[(naming(notice), len(notices.trips_of(session, principal, notice, now))) for notice in announced],
         goods_labels=GoodsClass.labels(),

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from app.accounts import persons
-from app.checkpoints.overrides import overridden
+from app.checkpoints.overrides import overrides_of
 from app.checkpoints.vocabulary import WarningKind
 from app.gates.notice import GateNotice
 from app.notices.service import list_notices
@@ -290,22 +290,18 @@ def _alarms(
 def _done_otherwise(
     session: Session, principal: Principal, plates: Mapping[int, str], gettext: Callable[[str], str]
 ) -> list[Point]:
-    """What was confirmed against a warning, and what was done on paper and entered later."""
-    done = [
-        (trip_id, step, kind.label)
-        for trip_id, step, kind in overridden(session, plates)
-        if kind is not WarningKind.SCAN_SUSPICIOUS or principal.may("scans.read")
-    ]
+    """What was confirmed against a warning, with the reason, and what was done on paper and entered later."""
+    done: dict[tuple[int, str, str], str] = {}  # of what was answered again the last reason
+    for each in overrides_of(session, principal, plates):
+        if each.kind != WarningKind.JUMP:  # a jump is no warning
+            done[each.trip_id, each.step, WarningKind.get(each.kind).label] = each.reason
     label = N_("a step was done otherwise or entered later")
-    done += [(trip_id, step, label) for trip_id, step in store.entered_later(session, plates)]
-    return [
-        Point(
-            kind=PointKind.OVERRIDE,
-            text=f"{plates[trip_id]} · {gettext(label)} · {gettext(Step.get(step).label)}",
-            trip_id=trip_id,
-        )
-        for trip_id, step, label in done
-    ]
+    done |= {(trip_id, step, label): "" for trip_id, step in store.entered_later(session, plates)}
+    found = []
+    for (trip_id, step, label), reason in done.items():
+        said = [plates[trip_id], gettext(label), gettext(Step.get(step).label), *([reason] if reason else [])]
+        found.append(Point(kind=PointKind.OVERRIDE, text=" · ".join(said)[:500], trip_id=trip_id))
+    return found
 
 
 def _say_since(now: datetime, since: datetime, gettext: Callable[[str], str]) -> str:

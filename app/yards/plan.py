@@ -96,7 +96,8 @@ def build_problem(
 
     Declared trucks go to the yards of their gate (of any that takes their goods under their regime, if the road still
     leads there); trucks without a trip to the temporary yards, where they are declared with help. The median forecast
-    says when each could be there; waiting before the entrance is then the plan's own doing.
+    says when each could be there; waiting before the entrance is then the plan's own doing. Who stands in the line of a
+    gate, or is being served, goes before all that come later, in the order of the line.
     """
     now, yards = corridor.state.made_at, corridor.yards
     end_s = STEP_S * STEPS
@@ -123,6 +124,12 @@ def build_problem(
     extra_s = np.maximum(extra_s, 0.0) + CHANGE_OF_GATE_S
     exports = {setting.gate_id: setting for setting in corridor.state.gate_settings if setting.direction == "export"}
     hours = {gate_id: profile.exports.opening_hours for gate_id, profile in profiles.items()}
+    lined_up = {each.vehicle_id for each in corridor.waiting.trucks if each.held_until is None}
+    served = corridor.waiting.went_in.keys() - corridor.waiting.seen
+    is_served = np.array([truck.vehicle_id in served for truck in trucks], bool)
+    in_line = is_served | np.array([truck.vehicle_id in lined_up for truck in trucks], bool)
+    turn_s = np.where(is_served, -1.0, own_s[:, 0])
+    declared_s = np.array([_since(truck.declared_at, now) for truck in trucks], float)
     server = [exports.get(gate_id) for gate_id in gate_of]
     gate_ids = sorted({yard.gate_id for yard in yards})
     gate = np.array([gate_ids.index(gate_id) for gate_id in gate_of], np.int64)
@@ -141,7 +148,7 @@ def build_problem(
         step_s=STEP_S,
         truck_ids=np.array([truck.vehicle_id for truck in trucks], np.int64),
         perishable=np.array([truck.perishable for truck in trucks], bool),
-        declared_s=np.array([_since(truck.declared_at, now) for truck in trucks], float),
+        declared_s=np.where(in_line & np.isfinite(turn_s), turn_s, declared_s),
         allowed=suited,
         arrive_s=np.where(np.isfinite(arrive_s), arrive_s, 2 * end_s),
         detour_s=np.where(own | ~reachable, 0.0, extra_s) + found.liked_s(trucks),
@@ -165,6 +172,7 @@ def build_problem(
             ).reshape(len(gate_ids), STEPS)
         ),
         site=site,
+        in_line=in_line,
     )
     row_of, step_of = found.seat(promised, problem)
     standing = tuple((truck, place.standing(rows[j])) for (truck, place), j in zip(booked, row_of, strict=False))

@@ -161,6 +161,20 @@ def test_a_minute_makes_forecast_plan_and_advice(ready: Runtime) -> None:
     assert {"forecast", "yard", "assignment"} <= types
 
 
+def test_the_plan_lets_nobody_pass_who_stands_in_the_queue(ready: Runtime) -> None:
+    line = put_trucks(ready, list(np.linspace(0.75, 1.9, 48)), speed_mps=0.0)  # an entrance for 60 in half an hour
+    fruit = put_trucks(ready, list(np.linspace(3, 8, 60)), perishable=True, first=1000)
+    assert Minute.of(ready).run().failed == []
+    with ready.sessions() as session:
+        told = {each.vehicle_id: each for each in capacity_store.assignments(session).values()}
+    assert {told[vehicle_id].reason["code"] for vehicle_id in fruit} > {"free_on_arrival"}, "not all find a turn"
+    half_hour, now = timedelta(minutes=30), ready.clock.now()
+    queued = [(told[vehicle_id].place_free_at - now) // half_hour for vehicle_id in line]
+    assert queued == sorted(queued), "places follow the order of the line"
+    assert max(queued) <= min((told[vehicle_id].place_free_at - now) // half_hour for vehicle_id in fruit)
+    assert "perishable_first" not in {told[vehicle_id].reason["code"] for vehicle_id in line}
+
+
 def test_an_empty_corridor_has_a_forecast_too(ready: Runtime) -> None:
     done = Minute.of(ready).run()
     assert done.failed == []

@@ -89,6 +89,10 @@ def test_what_was_noted_is_corrected_and_the_old_stays(gate: Gate) -> None:
     step = next(step for step in sheet["steps"] if step["step"] == "health")
     assert (step["status"], step["data"]) == ("done", {"temperature_c": 36.9})
     assert sheet["corrections"][0]["old"]["data"] == {"temperature_c": 39.9}
+    page = first.get(f"/station/sheet/{trip_id}?at=health", headers={"accept": "text/html"}).text
+    assert "<del>Body temperature (°C): 39.9</del>" in page
+    assert "<strong>Body temperature (°C): 36.9</strong>" in page
+    assert "temperature_c" not in page
 
 
 def test_a_refused_correction_changes_nothing(gate: Gate) -> None:

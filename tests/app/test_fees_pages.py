@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -96,3 +97,18 @@ def test_simulated_accounts_are_entered_once(counter: Counter) -> None:
         added = [bank.seed_simulated_accounts(session, gates, secret_key="x" * 32, now=now) for _ in range(2)]
         session.rollback()
     assert added == [2 * len(gates) - 2, 0]
+
+
+def test_what_is_missing_or_too_much_is_said(counter: Counter) -> None:
+    def shown(fee: dict[str, Any]) -> set[str]:
+        found = page(counter.cashier, f"/fees/{fee['fee_id']}", "en")
+        return {name for name in ("received", "missing", "over") if f'data-testid="{name}"' in found}
+
+    under, over = counter.due("29C-111.11"), counter.due("29C-222.22")
+    assert shown(under) == set()
+    counter.pay(60_000, under["reference"])
+    assert shown(under) == {"received", "missing"}
+    assert "40.000 đ" in page(counter.cashier, f"/fees/{under['fee_id']}")
+    counter.pay(130_000, over["reference"])
+    assert shown(over) == {"received", "over"}
+    assert "30.000 đ" in page(counter.cashier, f"/fees/{over['fee_id']}")

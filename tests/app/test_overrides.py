@@ -40,6 +40,29 @@ def test_symptoms_declared_or_measured(gate):
     assert [override["kind"] for override in overrides(gate)] == ["symptoms", "symptoms"]
 
 
+def test_the_reason_stands_where_the_act_stands_for_those_who_may_read_it(gate):
+    ill, light = "Khám lại: 37,1 độ, cho đi", "Xe rơ-moóc đổi, có biên bản"
+    trip_id = gate.declare(health_symptoms="some", health_note="ho")
+    assert gate.act("health_quarantine", trip_id, "health", reason=ill).status_code == 200
+    noted = {"data": {"trailer_plate": "29R-111.11"}, "reason": light}
+    assert gate.act("border_guard", trip_id, "barrier_1", **noted).status_code == 200
+
+    def told(role):
+        kept = gate.person(role).get(f"/api/v1/trips/{trip_id}/sheet").json()["checkpoint"]["overrides"]
+        return [(each["step"], each["kind"], each["reason"]) for each in kept]
+
+    trailer = ("barrier_1", "combination", light)
+    assert told("border_guard") == told("customs") == [trailer]
+    assert told("health_quarantine") == [("health", "symptoms", ill), trailer]
+    for role, station, reads in (("border_guard", "barrier_1", False), ("health_quarantine", "health", True)):
+        page = gate.person(role).get(f"/station/sheet/{trip_id}?at={station}", headers=HTML).text
+        assert f"Reason: {light}" in page
+        assert (ill in page) is reads, "a reason given at the health check may say what was seen"
+    points = gate.person("border_guard").get("/api/v1/handovers/open-points?station=barrier_2").json()["items"]
+    said = [point["text"] for point in points if point["kind"] == "override"]
+    assert said == [f"29C-123.45 · Does not belong together · Barrier 1 · {light}"]
+
+
 def test_no_warning_needs_no_reason_and_leaves_no_override(gate):
     trip_id = gate.declare()
     gate.after_quarantine(trip_id)

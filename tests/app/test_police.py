@@ -6,12 +6,14 @@ import base64
 import hashlib
 import json
 import re
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
 
 from app.platform.permissions import PERMISSIONS, Role
 from app.web.i18n import load_catalogues
+from geo.clock import FixedClock, ScaledClock, speed_of
 from tests.conftest import SignIn
 
 PARTS = ("police-strip", "police-map", "police-situation", "police-composer", "police-orders", "police-timeline")
@@ -51,3 +53,11 @@ def test_choices_of_the_composer_are_in_the_page(sign_in: SignIn) -> None:
     choices = json.loads(data)
     assert "fresh_fruit" in choices["goods"]
     assert set(choices["regimes"]) >= {"export", "import", "transit"}
+
+
+def test_the_page_brings_the_platforms_clock(sign_in: SignIn, clock: FixedClock) -> None:
+    page = sign_in("traffic_police").get("/police", headers=PAGE).text
+    (data,) = re.findall(r'<script type="application/json" id="police-data">(.*?)</script>', page, re.DOTALL)
+    assert json.loads(data)["clock"] == {"now_ms": clock.now().timestamp() * 1000, "speed": 1.0}
+    scaled = ScaledClock(datetime.now(UTC), 10.0)
+    assert speed_of(scaled) == 10.0

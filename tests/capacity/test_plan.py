@@ -104,6 +104,30 @@ def test_perishable_goods_that_come_later_overtake() -> None:
     assert plan.reasons[0].values["perishable_veh"] == 1
 
 
+def test_nobody_passes_who_stands_in_the_line() -> None:
+    # An entrance for one truck each half hour. Ordinary loads stand in the line, the later declared before the other,
+    # fruit comes behind them each half hour: without the line it overtakes, in the line nobody does.
+    on_the_road = problem(
+        [0, 0, 30, 60, 90], [9], perishable=[False, False, True, True, True], intake=[1], declared=[2, 1, 0, 0, 0]
+    )
+    assert make_plan(on_the_road).step.tolist() == [4, 0, 1, 2, 3]
+    line = replace(on_the_road, in_line=np.array([1, 1, 0, 0, 0], bool), declared_s=np.array([10.0, 20.0, 0, 0, 0]))
+    plan = make_plan(line)
+    assert plan.status == "optimal"
+    assert plan.step.tolist() == [0, 1, 2, 3, 4]
+    assert {reason.code for reason in plan.reasons} <= {"free_on_arrival", "wait_for_entry", "wait_turn"}
+    fruit_in_line = replace(line, perishable=np.array([0, 1, 1, 1, 1], bool))
+    assert make_plan(fruit_in_line).step.tolist()[2:] == [2, 3, 4], "what is loaded gives no turn in the line"
+
+
+@pytest.mark.parametrize("in_line", [False, True])
+def test_another_gate_is_worth_to_the_line_what_it_is_worth_to_anybody(in_line: bool) -> None:
+    # A place here after 30 min, one elsewhere at once: a way of 20 min is worth it, one of 40 is not.
+    for detour_min, yard in ((20, 1), (40, 0)):
+        alone = problem([[0, 0]], [1, 1], remaining=[[1, 0, 0, 0, 0, 0], [0] * 6], detour_min=[[0, detour_min]])
+        assert make_plan(replace(alone, in_line=np.array([in_line]))).yard.tolist() == [yard]
+
+
 def test_a_place_that_frees_is_waited_for_and_said_so() -> None:
     plan = make_plan(problem([0], [5], remaining=[[5, 5, 3, 3, 3, 3]]))
     assert plan.place_s.tolist() == [3600]

@@ -340,7 +340,7 @@ class PoliceComposer extends ConsoleElement {
   renderSend() {
     const words = describeSelection(this.draft.selection, this.console);
     if (this.confirming) {
-      return html`<div class="ck-send ck-confirm" role="alertdialog" aria-labelledby="confirm-text" data-testid="confirm">
+      return html`<div class="ck-send ck-confirm" role="alertdialog" tabindex="-1" aria-labelledby="confirm-text" data-testid="confirm" data-asked-by="send">
         <p id="confirm-text"><b>${t("Send “{kind}” to {count} trucks?", { kind: KINDS[this.draft.kind].label, count: formatNumber(this.count) })}</b><br>${words}${this.platesToName.map((plate) => html` <span class="ck-plate">${plate}</span>`)}
           <br><q data-testid="confirm-words">${this.draft.text[this.textLanguage]}</q></p>
         <button type="button" class="btn btn-danger" data-testid="send-confirm" ?disabled=${this.sending} @click=${() => this.send()}>

@@ -28,6 +28,7 @@ class Console {
   constructor(map) {
     this.map = map;
     this.data = JSON.parse(byId("police-data").textContent);
+    this.opened = performance.timeOrigin + performance.getEntriesByType("navigation")[0].responseEnd;
     this.parts = ["strip", "road", "heat", "situation", "composer", "orders", "timeline", "find"].map((name) => byId(`police-${name}`));
     this.history = new Map();
     this.tool = "";
@@ -81,11 +82,10 @@ class Console {
 
   // Time
 
-  /** The platform's present in ms; a demonstration's clock may run faster than this machine's. */
+  /** The platform's present in ms, by its clock as the page brought it: goes on though nothing new comes in. */
   now() {
-    const made = Object.values(this.store?.forecasts || {}).filter(Boolean).map((forecast) => Date.parse(forecast.made_at));
-    const newest = Math.max(this.liveTime || 0, ...made);
-    return Math.abs(newest - Date.now()) > 10 * 60_000 && newest ? newest : Date.now();
+    const { now_ms: then, speed } = this.data.clock;
+    return then + (Date.now() - this.opened) * speed;
   }
 
   async goTo(moment) {
@@ -193,9 +193,6 @@ class Console {
 
   /** Trucks waiting at each gate at the moment shown: the number that every page shows, or none; nothing is counted here. */
   countQueues() {
-    let newest = 0;
-    for (const { time } of this.map.trucks.byId.values()) newest = Math.max(newest, Date.parse(time) || 0);
-    if (!this.showsHistory) this.liveTime = newest;
     this.map.setQueues(Object.fromEntries(this.gates.map(({ site_id: id }) => [id, this.store.valuesOf(id)?.queue[1] ?? null])));
   }
 

@@ -15,6 +15,17 @@ export class ConsoleElement extends LitElement {
       this.unsubscribe?.();
       this.unsubscribe = this.store.subscribe(() => this.requestUpdate());
     }
+    this.followQuestion();
+  }
+
+  /** A question that takes the place of the button that was pressed takes the keyboard too, and gives it back. */
+  followQuestion() {
+    const question = this.querySelector("[role=alertdialog]");
+    if (question && !this.question) question.focus();
+    if (!question && this.question && document.activeElement === document.body) {
+      this.querySelector(`[data-testid="${this.question}"]`)?.focus();
+    }
+    this.question = question?.dataset.askedBy ?? null;
   }
 
   disconnectedCallback() {

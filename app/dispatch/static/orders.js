@@ -184,7 +184,7 @@ class PoliceOrders extends ConsoleElement {
       return html`<button type="button" class="btn btn-sm btn-outline-danger ck-act" data-testid=${`order-${order.order_id}-cancel`}
         @click=${() => { this.cancelling = order.order_id; }}><i class="ti ti-ban" aria-hidden="true"></i> ${t("Cancel order…")}</button>`;
     }
-    return html`<span class="ck-confirm" role="alertdialog" aria-label=${t("Cancel order…")}>${t("Tell {count} trucks that it no longer holds?", { count: countsOf(order).total })}
+    return html`<span class="ck-confirm" role="alertdialog" tabindex="-1" aria-label=${t("Cancel order…")} data-asked-by=${`order-${order.order_id}-cancel`}>${t("Tell {count} trucks that it no longer holds?", { count: countsOf(order).total })}
       <button type="button" class="btn btn-sm btn-danger" data-testid=${`order-${order.order_id}-cancel-confirm`} @click=${() => this.cancel(order)}>${t("Yes, cancel it")}</button>
       <button type="button" class="btn btn-sm" @click=${() => { this.cancelling = null; }}>${t("No")}</button></span>`;
   }

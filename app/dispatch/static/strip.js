@@ -50,7 +50,7 @@ class PoliceStrip extends ConsoleElement {
     return html`<button type="button" class=${`ck-strip-gate ck-strip-${level}`} data-testid=${`strip-${gate.site_id}`}
       @click=${() => this.console.showGate(gate.site_id)}>
       <span class="ck-strip-name">${gate.name}
-        ${forecast?.made_at && isOld(forecast, this.console.now()) ? html`<i class="ti ti-clock-exclamation" title=${t("The forecast is old: {time}", { time: formatClock(forecast.made_at) })}></i>` : nothing}</span>
+        ${forecast?.made_at && isOld(forecast, this.console.now()) ? html`<small class="ck-strip-old" data-testid=${`strip-${gate.site_id}-old`}><i class="ti ti-clock-exclamation" aria-hidden="true"></i> ${t("The forecast is old: {time}", { time: formatClock(forecast.made_at) })}</small>` : nothing}</span>
       <span class="ck-strip-figures">
         <span><b class="ck-strip-big">${values ? formatNumber(values.queue[1]) : "–"}</b><small>${t("trucks waiting")}</small></span>
         <span><b>${waitText(values)}</b><small>${t("wait")}</small></span>
