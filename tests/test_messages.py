@@ -133,7 +133,7 @@ def test_every_count_is_written_as_the_reader_writes_numbers() -> None:
             written = said.written(dict.fromkeys(names & COUNTS, many))
             unmarked += [text for value in written.values() if value != format_number(many, language)]
     assert (unnamed, unmarked) == ({}, [])
-    pages = Pages(Assets.load(), {}).environment
+    pages = Pages(Assets.load(), {}, partial(content_security_policy, (), ())).environment
     page = pages.from_string(
         "{{ _('%(count)s more', count=n) }}; {{ ngettext('%(num)s truck', '%(num)s trucks', n) }}; "
         "{{ ngettext('%(num)d account', '%(num)d accounts', n) }}; {{ _('{count} trips').format(count=n) }}; "

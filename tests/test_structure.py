@@ -47,6 +47,7 @@ OTHER_EDGES = {
     "app.web.assets": "serves files",
     "app.web.bodies": "a middleware",
     "app.web.draining": "a middleware",
+    "app.web.first_sheet": "in which form a page is asked for",
     "app.web.headers": "a middleware",
     "app.web.hosts": "a middleware",
     "app.web.request_metrics": "a middleware",

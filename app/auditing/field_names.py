@@ -289,7 +289,7 @@ OWN_NAMES: Final[Mapping[str, str]] = {
     "value": N_("Value"),
     "values": N_("Values"),
     "vehicle_id": N_("Vehicle"),
-    "vendor": N_("Maker or driver"),
+    "vendor": N_("Maker or protocol"),
     "version": N_("Version"),
     "vi": N_("Vietnamese"),
     "warnings": N_("Warnings"),

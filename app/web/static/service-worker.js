@@ -6,8 +6,8 @@ const CACHE = "cuakhau-2";
 const RELEASE = /^\/static\/r-[0-9a-f]+\//;
 const KEPT = /^\/(vendor|static\/r-[0-9a-f]+)\//; // what never changes under its address
 
-// Nobody waits for this worker to start: what it does not keep passes it by, and the driver's page is asked for
-// meanwhile. Where browsers cannot pass it by, every page would be asked for twice.
+// Nobody waits for this worker to start: what it does not keep passes it by, and while it starts the driver's page is
+// asked for. Where browsers cannot pass it by, every page would be asked for twice.
 const CAN_PASS_BY = "addRoutes" in (self.InstallEvent?.prototype ?? {});
 const ROUTES = [
   ...["/driver", "/static/*", "/vendor/*"].map((pathname) => [pathname, "fetch-event"]),
