@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from sqlalchemy.orm import Session
@@ -45,10 +46,10 @@ def show_privacy(
     clock: ClockDep,
     runtime: RuntimeDep,
     _principal: Reader,
-    saved: bool = False,
+    saved: Annotated[str, Query(max_length=80)] = "",
 ) -> Response:
-    """Requests, holds, how long each table is kept."""
-    return _show(request, session, clock.now(), runtime.settings.retention_days, has_saved=saved)
+    """Requests, holds, how long each table is kept; `saved`: the table whose days were set."""
+    return _show(request, session, clock.now(), runtime.settings.retention_days, saved=saved)
 
 
 def _show(
@@ -59,7 +60,7 @@ def _show(
     *,
     sought: tuple[str, str] = ("", ""),
     found: Found | None = None,
-    has_saved: bool = False,
+    saved: str = "",
     refused: tuple[CuaKhauError, str, int] | None = None,
 ) -> Response:
     """The page; `refused`: why the days of a table were not set, which table, what was written."""
@@ -78,10 +79,10 @@ def _show(
         ages_version=ages.version,
         year_days=YEAR_DAYS,
         most_days=MAX_DAYS,
-        has_saved=has_saved,
+        told_table=table if error else saved,
         problem=translate(request, error) if error else "",
         # after a change by somebody else the new state is shown, not what was written for the old
-        written=None if isinstance(error, StaleError) else (table, days),
+        written_days=days if error and not isinstance(error, StaleError) else None,
         holds=holds,
         requests=requests,
         names=service.names_of(session, holds, requests),
@@ -125,7 +126,7 @@ def set_retention(
     except (InvalidInputError, StaleError) as error:
         return _show(request, action.session, action.now, setting, refused=(error, table, days))
     if asked is None:
-        return RedirectResponse(f"{PAGE}?saved=true#retention", 303)
+        return RedirectResponse(f"{PAGE}?{urlencode({'saved': table})}#{table}", 303)
     return render(
         request,
         "privacy/shortening.html",
