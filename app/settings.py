@@ -81,7 +81,8 @@ class Settings(BaseSettings):
     keep_far_fixes: bool = False
     """Whether positions more than some 50 km outside the corridor's surroundings are stored."""
     retention_days: dict[str, int] = Field(default_factory=dict)
-    """Other ages, by table, at which upkeep deletes: `{"app.plate_read": 30}`; never less than a law wants."""
+    """Other ages, by table, at which upkeep deletes: `{"app.plate_read": 30}`; never less than a law wants. What an
+    administrator sets on the page of personal data goes over them."""
     ingest_shards: int = 2
     """How many streams positions are spread over; at least one a worker."""
     ingest_max_stream_mb: int = 256

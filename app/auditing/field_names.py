@@ -23,6 +23,8 @@ from app.gates.profile import DirectionProfile
 from app.gates.vocabulary import SITE_KIND_NAMES, PriorityClass, System
 from app.notices.board_notice import BoardNotice
 from app.platform.labels import N_, Vocabulary
+from app.privacy.ages import RetentionDays
+from app.privacy.retention import rules as retention_rules
 from app.procedures.steps import StepStatus
 from app.procedures.wording import NAMES as PROCEDURE_NAMES
 from app.registers.fields import DOCUMENT_FIELDS
@@ -70,6 +72,7 @@ _POLICIES: Final[tuple[type[BaseModel], ...]] = (
     BookingRules,
     BoardNotice,
     DirectionProfile,
+    RetentionDays,
 )
 
 
@@ -302,6 +305,7 @@ OWN_NAMES: Final[Mapping[str, str]] = {
 NAMES: Final[Mapping[str, str]] = {
     **INPUT_NAMES,
     **SITE_KIND_NAMES,
+    **{rule.table: rule.called for rule in retention_rules() if rule.called},
     **{str(name): text for each in _VOCABULARIES for name, text in each.labels().items() if text},
     **{name: title for each in _POLICIES for name, title in _titles(each).items()},
     **{name: field.label for fields in REGISTER_FIELDS.values() for name, field in fields.items()},

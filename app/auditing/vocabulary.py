@@ -193,6 +193,7 @@ VERBS: Final[Mapping[str, str]] = {
     "rename": N_("renamed"),
     "reopen": N_("opened again"),
     "reset_password": N_("password reset"),
+    "retention": N_("time of keeping changed"),
     "return": N_("returned"),
     "revoke": N_("revoked"),
     "save": N_("saved"),
@@ -294,6 +295,7 @@ POLICIES: Final[Mapping[str, str]] = {
     "board_notice": N_("Notice on the public board"),
     "booking_rules": N_("Rules of bookings"),
     "orders": N_("Rules of orders"),
+    "retention": N_("How long data are kept"),
     "trip_expiry": N_("When trips expire"),
     "yard_plan": N_("Weights of the yard plan"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Response
 from fastapi.responses import JSONResponse
 
 from app.accounts.authorisation import acting, allow
@@ -12,7 +12,9 @@ from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
 from app.platform.errors import problems
 from app.platform.permissions import Principal
+from app.platform.versions import ExpectedVersion, with_etag
 from app.privacy import drivers, service
+from app.privacy.ages import RETENTION, RetentionDays, set_days
 from app.privacy.schemas import (
     Decision,
     DriverFound,
@@ -21,6 +23,7 @@ from app.privacy.schemas import (
     NewHold,
     NewRequest,
     RequestOut,
+    RetentionDaysOut,
     RetentionRuleOut,
 )
 from app.web.routers import ApiRouter
@@ -61,9 +64,29 @@ def export_driver(body: DriverIn, action: WriterAction) -> JSONResponse:
 
 
 @router.get("/privacy/retention", summary="How long each table is kept", responses=problems())
-def list_rules(runtime: RuntimeDep, _principal: Reader) -> list[RetentionRuleOut]:
-    """The rule of each table of the database."""
-    return [RetentionRuleOut.model_validate(rule) for rule in service.list_rules(runtime.settings.retention_days)]
+def list_rules(session: SessionDep, runtime: RuntimeDep, _principal: Reader) -> list[RetentionRuleOut]:
+    """The rule of each table of the database, with the days in force."""
+    listed = service.list_rules(session, runtime.settings.retention_days)
+    return [RetentionRuleOut.model_validate(rule) for rule in listed]
+
+
+@router.get("/privacy/retention/days", summary="How long administrators set tables to be kept", responses=problems())
+def read_days(response: Response, session: SessionDep, _principal: Reader) -> RetentionDaysOut:
+    """Days by table; of others the setting of the installation holds."""
+    return with_etag(response, RetentionDaysOut.model_validate(RETENTION.get(session)))
+
+
+@router.put("/privacy/retention/days", summary="Set how long tables are kept", responses=problems(412, 428))
+def replace_days(
+    body: RetentionDays,
+    response: Response,
+    action: WriterAction,
+    runtime: RuntimeDep,
+    expected_version: ExpectedVersion,
+) -> RetentionDaysOut:
+    """Of tables that are deleted by age, never fewer days than a law wants; what is older then goes within the hour."""
+    found = set_days(action, runtime.settings.retention_days, body, expected_version)
+    return with_etag(response, RetentionDaysOut.model_validate(found))
 
 
 @router.get("/privacy/holds", summary="Legal holds in force", responses=problems())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from sqlalchemy.orm import Session
@@ -13,14 +14,17 @@ from starlette.responses import RedirectResponse, Response
 from app.accounts.authorisation import acting, allow, find_principal
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, RuntimeDep, SessionDep
+from app.platform.errors import status_of, translate
 from app.platform.permissions import Principal
 from app.privacy import service
+from app.privacy.ages import COUNTED, MAX_DAYS, ages_in_force, change_term
 from app.privacy.drivers import Driver, Found
-from app.privacy.retention import YEAR_DAYS, by_subject, rules
+from app.privacy.retention import YEAR_DAYS
 from app.privacy.vocabulary import HoldSubject, RequestKind, RequestStatus
 from app.signin.dependencies import local_path
 from app.web.pages import render
 from geo.clock import LOCAL_ZONE
+from geo.errors import CuaKhauError, InvalidInputError, StaleError
 
 router = APIRouter(include_in_schema=False)
 
@@ -37,31 +41,48 @@ PAGE = "/admin/privacy"
 
 @router.get(PAGE)
 def show_privacy(
-    request: Request, session: SessionDep, clock: ClockDep, runtime: RuntimeDep, _principal: Reader
+    request: Request,
+    session: SessionDep,
+    clock: ClockDep,
+    runtime: RuntimeDep,
+    _principal: Reader,
+    saved: Annotated[str, Query(max_length=80)] = "",
 ) -> Response:
-    """Requests, holds, how long each table is kept."""
-    return _show(request, session, clock.now(), runtime.settings.retention_days)
+    """Requests, holds, how long each table is kept; `saved`: the table whose days were set."""
+    return _show(request, session, clock.now(), runtime.settings.retention_days, saved=saved)
 
 
 def _show(
     request: Request,
     session: Session,
     now: datetime,
-    days: Mapping[str, int],
+    setting: Mapping[str, int],
     *,
     sought: tuple[str, str] = ("", ""),
     found: Found | None = None,
+    saved: str = "",
+    refused: tuple[CuaKhauError, str, int] | None = None,
 ) -> Response:
+    """The page; `refused`: why the days of a table were not set, which table, what was written."""
+    ages = ages_in_force(session, setting)
+    error, table, days = refused or (None, "", 0)
     holds, requests = service.list_holds(session, now), service.list_requests(session)
     number, name = sought
     return render(
         request,
         "privacy/privacy.html",
+        status=status_of(error) if error else 200,
         number=number,
         name=name,
         found=found,
-        kept_subjects=by_subject(rules(days)),
+        kept_subjects=ages.subjects(),
+        ages_version=ages.version,
         year_days=YEAR_DAYS,
+        most_days=MAX_DAYS,
+        told_table=table if error else saved,
+        problem=translate(request, error) if error else "",
+        # after a change by somebody else the new state is shown, not what was written for the old
+        written_days=days if error and not isinstance(error, StaleError) else None,
         holds=holds,
         requests=requests,
         names=service.names_of(session, holds, requests),
@@ -77,8 +98,8 @@ def find_driver(
 ) -> Response:
     """What is kept of a driver who may have no account; sent by a form, so that no number stands in an address."""
     found = service.find_driver(action, Driver.of([number], name))
-    days = runtime.settings.retention_days
-    return _show(request, action.session, action.now, days, sought=(number, name), found=found)
+    setting = runtime.settings.retention_days
+    return _show(request, action.session, action.now, setting, sought=(number, name), found=found)
 
 
 @router.post(f"{PAGE}/drivers/requests")
@@ -86,6 +107,35 @@ def ask_for_erasure_of_driver(action: WriterAction, number: Name, name: Name = "
     """Another administrator decides."""
     service.ask(action, RequestKind.ERASURE, Driver.of([number], name), reason)
     return RedirectResponse(PAGE, 303)
+
+
+@router.post(f"{PAGE}/retention")
+def set_retention(
+    request: Request,
+    action: WriterAction,
+    runtime: RuntimeDep,
+    table: Name,
+    days: Annotated[int, Form()],
+    version: Annotated[int, Form()],
+    confirmed: Annotated[bool, Form()] = False,
+) -> Response:
+    """Set how long a table, and what is kept as it is, stays; fewer days than now are asked about first."""
+    setting = runtime.settings.retention_days
+    try:
+        asked = change_term(action, setting, table, days, version, is_confirmed=confirmed)
+    except (InvalidInputError, StaleError) as error:
+        return _show(request, action.session, action.now, setting, refused=(error, table, days))
+    if asked is None:
+        return RedirectResponse(f"{PAGE}?{urlencode({'saved': table})}#{table}", 303)
+    return render(
+        request,
+        "privacy/shortening.html",
+        asked=asked,
+        table=table,
+        version=version,
+        counted=COUNTED,
+        year_days=YEAR_DAYS,
+    )
 
 
 @router.post(f"{PAGE}/holds")

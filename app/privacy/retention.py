@@ -25,7 +25,8 @@ class RetentionRule:
 
     `days` is how old a row may become by its `column` (of the parent's, where it goes with one); `parent` the table
     it goes with; `kept_by` the module that deletes where a feature does; `needs` a column that must be set before a
-    row may go; `subject` what people call what stands in it, a gettext key.
+    row may go; `subject` what people call what stands in it, `called` the table by itself where people set its days:
+    gettext keys.
     """
 
     table: str
@@ -37,6 +38,16 @@ class RetentionRule:
     kept_by: str = ""
     needs: str = ""
     subject: str = ""
+    called: str = ""
+
+    @property
+    def can_be_set(self) -> bool:
+        """Whether people say how many days."""
+        return self.basis in (RetentionBasis.AGE, RetentionBasis.TRIP)
+
+    def kept_for(self, days: int) -> RetentionRule:
+        """The rule with other days."""
+        return replace(self, days=days)
 
 
 _CUSTOMS = N_("customs dossiers, five years")
@@ -48,10 +59,11 @@ _EXCHANGE = N_(
 _MOVEMENTS = N_("movements of trucks, for complaints and learning")
 _PLATFORM = N_("what the platform needs to run")
 _EVIDENCE = N_("evidence of who did what")
+_TRIPS = N_("Trips with all that is theirs")
 
 
-def _aged(table: str, column: str, days: int, reason: str, *, needs: str = "") -> RetentionRule:
-    return RetentionRule(table, RetentionBasis.AGE, reason, days, column, needs=needs)
+def _aged(table: str, column: str, days: int, reason: str, called: str, *, needs: str = "") -> RetentionRule:
+    return RetentionRule(table, RetentionBasis.AGE, reason, days, column, needs=needs, called=called)
 
 
 def _with(parent: str, reason: str, *tables: str) -> list[RetentionRule]:
@@ -73,28 +85,30 @@ def _about(subject: str, *given: RetentionRule) -> list[RetentionRule]:
 _RULES: Final = (
     *_about(
         N_("Trips: declarations, sheets, findings, files"),
-        RetentionRule("app.trip", RetentionBasis.TRIP, _CUSTOMS, CUSTOMS_DAYS, "stage_since"),
+        RetentionRule("app.trip", RetentionBasis.TRIP, _CUSTOMS, CUSTOMS_DAYS, "stage_since", called=_TRIPS),
         *_with("app.trip", _CUSTOMS, "app.declaration", "app.trip_step", "app.trip_event", "app.trip_party"),
         *_with("app.trip", _CUSTOMS, "app.trip_place", "app.trip_vehicle_answer", "app.observation", "app.finding"),
         *_with("app.trip", _CUSTOMS, "app.override", "app.correction", "app.priority_by_hand", "app.transshipment"),
         *_with("app.trip", _CUSTOMS, "app.outlook", "app.misdated_witness"),
         *_with("app.trip", _WORK, "app.booking"),
         *_with("app.transshipment", _CUSTOMS, "app.transshipment_move", "app.transshipment_receiver"),
-        *(_aged(f"app.{name}", "received_at", CUSTOMS_DAYS, _CUSTOMS) for name in ("weighing", "scan", "seal_event")),
+        _aged("app.weighing", "received_at", CUSTOMS_DAYS, _CUSTOMS, N_("Weighings")),
+        _aged("app.scan", "received_at", CUSTOMS_DAYS, _CUSTOMS, N_("Scans")),
+        _aged("app.seal_event", "received_at", CUSTOMS_DAYS, _CUSTOMS, N_("Reports of seals")),
         *_by("app.attachments.service", 365, _CUSTOMS, "app.attachment"),
-        _aged("app.declaration_import", "created_at", YEAR_DAYS, _WORK),
+        _aged("app.declaration_import", "created_at", YEAR_DAYS, _WORK, N_("Files of declarations taken in")),
         *_with("app.declaration_import", _WORK, "app.declaration_import_row"),
     ),
     *_about(
         N_("Fees and payments"),
         *_with("app.trip", _ACCOUNTING, "app.fee"),
         *_with("app.fee", _ACCOUNTING, "app.remittance_fee"),
-        _aged("app.fee_release", "asked_at", ACCOUNTING_DAYS, _ACCOUNTING),
-        _aged("app.payment", "recorded_at", ACCOUNTING_DAYS, _ACCOUNTING),
-        _aged("app.remittance", "created_at", ACCOUNTING_DAYS, _ACCOUNTING),
-        _aged("app.bank_transfer", "received_at", ACCOUNTING_DAYS, _ACCOUNTING),
+        _aged("app.fee_release", "asked_at", ACCOUNTING_DAYS, _ACCOUNTING, N_("Waivers, refunds, corrections")),
+        _aged("app.payment", "recorded_at", ACCOUNTING_DAYS, _ACCOUNTING, N_("Payments")),
+        _aged("app.remittance", "created_at", ACCOUNTING_DAYS, _ACCOUNTING, N_("Remittances")),
+        _aged("app.bank_transfer", "received_at", ACCOUNTING_DAYS, _ACCOUNTING, N_("Bank transfers")),
         *_with("app.bank_transfer", _ACCOUNTING, "app.bank_report"),
-        _aged("app.closing", "closed_at", ACCOUNTING_DAYS, _ACCOUNTING),
+        _aged("app.closing", "closed_at", ACCOUNTING_DAYS, _ACCOUNTING, N_("Closings of accounts")),
         *_kept(RetentionBasis.SETTINGS, _ACCOUNTING, "app.receipt_series", "app.collecting_account", "app.tariff"),
         *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.bank_gateway"),
     ),
@@ -102,28 +116,28 @@ _RULES: Final = (
         N_("Where trucks were seen"),
         *_by("ingest.fix_store", 30, _MOVEMENTS, "ingest.fix", "ingest.last_position", "ingest.device_trait"),
         *_by("app.trips.progress", 30, _MOVEMENTS, "app.trip_sight"),
-        _aged("ingest.site_event", "time", 180, _MOVEMENTS),
-        _aged("ingest.faked_fix", "received_at", 30, _MOVEMENTS),
-        _aged("app.plate_read", "received_at", 180, _MOVEMENTS),
-        _aged("app.undeclared_sighting", "seen_at", 180, _WORK),
-        _aged("app.undeclared_arrival", "arrived_at", 2 * YEAR_DAYS, _WORK),
+        _aged("ingest.site_event", "time", 180, _MOVEMENTS, N_("Arrivals at sites and departures")),
+        _aged("ingest.faked_fix", "received_at", 30, _MOVEMENTS, N_("Positions taken for false")),
+        _aged("app.plate_read", "received_at", 180, _MOVEMENTS, N_("Plates read by cameras")),
+        _aged("app.undeclared_sighting", "seen_at", 180, _WORK, N_("Plates seen without a declaration")),
+        _aged("app.undeclared_arrival", "arrived_at", 2 * YEAR_DAYS, _WORK, N_("Trucks that came undeclared")),
         *_by("app.trip_eta.queue", 1, _MOVEMENTS, "app.queue_place"),
-        _aged("app.driving_spell", "moved_at", 30, _WORK),
+        _aged("app.driving_spell", "moved_at", 30, _WORK, N_("Driving times")),
     ),
     *_about(
         N_("GPS devices"),
-        _aged("ingest.way_to_retrace", "until", 30, _PLATFORM),
-        _aged("ingest.dead_letter", "died_at", 90, _PLATFORM),
-        _aged("ingest.device_refusal", "last_at", 90, _PLATFORM),
-        _aged("ingest.device", "revoked_at", 2 * YEAR_DAYS, _EVIDENCE, needs="revoked_at"),
+        _aged("ingest.way_to_retrace", "until", 30, _PLATFORM, N_("Ways to be worked out again")),
+        _aged("ingest.dead_letter", "died_at", 90, _PLATFORM, N_("Positions that could not be stored")),
+        _aged("ingest.device_refusal", "last_at", 90, _PLATFORM, N_("Refused reports of devices")),
+        _aged("ingest.device", "revoked_at", 2 * YEAR_DAYS, _EVIDENCE, N_("Withdrawn devices"), needs="revoked_at"),
         *_by("app.tracking.signals", 90, _WORK, "app.device_event"),
         *_by("app.tracking.commands", 90, _WORK, "app.device_command"),
     ),
     *_about(
         N_("Yards and who stood there"),
-        _aged("capacity.movement", "time", YEAR_DAYS, _MOVEMENTS),
-        _aged("capacity.count", "time", YEAR_DAYS, _WORK),
-        _aged("capacity.closure", "until", 2 * YEAR_DAYS, _WORK, needs="until"),
+        _aged("capacity.movement", "time", YEAR_DAYS, _MOVEMENTS, N_("Entries to yards and exits")),
+        _aged("capacity.count", "time", YEAR_DAYS, _WORK, N_("Counts of trucks in yards")),
+        _aged("capacity.closure", "until", 2 * YEAR_DAYS, _WORK, N_("Closures of yards that are over"), needs="until"),
         *_by("capacity.store", 1, _MOVEMENTS, "capacity.presence", "capacity.assignment"),
         *_by("capacity.store", 30, _MOVEMENTS, "capacity.plan"),
         *_by("app.reporting.bulletin", 62, _WORK, "app.stay"),
@@ -133,45 +147,51 @@ _RULES: Final = (
     ),
     *_about(
         N_("Work of the stations"),
-        _aged("app.step_day", "day", 3 * YEAR_DAYS, _WORK),
-        _aged("app.barrier_command", "requested_at", 2 * YEAR_DAYS, _EVIDENCE),
-        _aged("app.shift_handover", "handed_at", 2 * YEAR_DAYS, _WORK),
+        _aged("app.step_day", "day", 3 * YEAR_DAYS, _WORK, N_("Figures of steps by day")),
+        _aged("app.barrier_command", "requested_at", 2 * YEAR_DAYS, _EVIDENCE, N_("Orders to barriers")),
+        _aged("app.shift_handover", "handed_at", 2 * YEAR_DAYS, _WORK, N_("Shift handovers")),
     ),
     *_about(
         N_("Orders, advice, messages"),
-        _aged("app.dispatch_order", "issued_at", 2 * YEAR_DAYS, _EVIDENCE),
+        _aged("app.dispatch_order", "issued_at", 2 * YEAR_DAYS, _EVIDENCE, N_("Orders to trucks")),
         *_with("app.dispatch_order", _EVIDENCE, "app.order_recipient", "app.order_effect"),
-        _aged("app.reach_message", "made_at", 2 * YEAR_DAYS, _EVIDENCE),
-        _aged("app.advisory", "made_at", 2 * YEAR_DAYS, _EVIDENCE),
-        _aged("app.advice_telling", "told_at", 30, _WORK),
+        _aged("app.reach_message", "made_at", 2 * YEAR_DAYS, _EVIDENCE, N_("Messages to drivers")),
+        _aged("app.advisory", "made_at", 2 * YEAR_DAYS, _EVIDENCE, N_("Advice")),
+        _aged("app.advice_telling", "told_at", 30, _WORK, N_("Wordings of advice")),
         *_with("app.advisory", _EVIDENCE, "app.advice_outcome", "app.tried_measures"),
         *_by("app.notifications.service", 30, _WORK, "app.notification", "app.webhook_delivery"),
     ),
     *_about(
         N_("Accounts and sign-in"),
-        _aged("app.session", "expires_at", 30, _EVIDENCE),
+        _aged("app.session", "expires_at", 30, _EVIDENCE, N_("Sessions that ended")),
         *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.account", "app.organisation", "app.consent"),
         *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.authenticator_app", "app.passkey", "app.recovery_code"),
         *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.provider_identity"),
         *_kept(RetentionBasis.ACCOUNT, _WORK, "app.push_subscription"),
-        _aged("app.factor_reset", "decided_at", 2 * YEAR_DAYS, _EVIDENCE, needs="decided_at"),
+        _aged(
+            "app.factor_reset", "decided_at", 2 * YEAR_DAYS, _EVIDENCE, N_("Second factors reset"), needs="decided_at"
+        ),
     ),
     *_about(
         N_("Vehicles, drivers and papers on file"),
-        _aged("app.expiry_warning", "warned_at", 2 * YEAR_DAYS, _WORK),
+        _aged("app.expiry_warning", "warned_at", 2 * YEAR_DAYS, _WORK, N_("Warnings of what expires")),
         *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.power_of_attorney", "app.vehicle_holding", "app.webhook"),
         *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "ingest.vehicle"),
-        _aged("app.position_forwarding", "ended_at", 2 * YEAR_DAYS, _EVIDENCE, needs="ended_at"),
-        *(
-            _aged(f"app.registered_{name}", "removed_at", YEAR_DAYS, _WORK, needs="removed_at")
-            for name in ("vehicle", "driver", "container", "document")
+        _aged(
+            "app.position_forwarding", "ended_at", 2 * YEAR_DAYS, _EVIDENCE, N_("Ended forwardings"), needs="ended_at"
         ),
+        _aged("app.registered_vehicle", "removed_at", YEAR_DAYS, _WORK, N_("Vehicles removed"), needs="removed_at"),
+        _aged("app.registered_driver", "removed_at", YEAR_DAYS, _WORK, N_("Drivers removed"), needs="removed_at"),
+        _aged("app.registered_container", "removed_at", YEAR_DAYS, _WORK, N_("Containers removed"), needs="removed_at"),
+        _aged("app.registered_document", "removed_at", YEAR_DAYS, _WORK, N_("Papers removed"), needs="removed_at"),
         *_kept(RetentionBasis.ACCOUNT, _EVIDENCE, "app.vehicle_claim"),
     ),
     *_about(
         N_("Requests about personal data"),
-        _aged("app.privacy_request", "decided_at", 5 * YEAR_DAYS, _EVIDENCE, needs="decided_at"),
-        _aged("app.legal_hold", "ended_at", 5 * YEAR_DAYS, _EVIDENCE, needs="ended_at"),
+        _aged(
+            "app.privacy_request", "decided_at", 5 * YEAR_DAYS, _EVIDENCE, N_("Decided requests"), needs="decided_at"
+        ),
+        _aged("app.legal_hold", "ended_at", 5 * YEAR_DAYS, _EVIDENCE, N_("Legal holds that ended"), needs="ended_at"),
     ),
     *_about(
         N_("Who did what (audit log)"),
@@ -185,9 +205,11 @@ _RULES: Final = (
         *_kept(RetentionBasis.FIGURES, _PLATFORM, "app.bulletin", "app.day_figure", "app.arrival_hour"),
         *_kept(RetentionBasis.FIGURES, _PLATFORM, "routing.queue_observation"),
         *_kept(RetentionBasis.STATE, _PLATFORM, "app.learned_pace"),
-        *(_aged(f"app.public_{name}", "slot", 2 * YEAR_DAYS, _PLATFORM) for name in ("gate", "yard", "forecast")),
-        _aged("routing.scenario_run", "created_at", 2 * YEAR_DAYS, _WORK),
-        _aged("routing.calibration", "made_at", 3 * YEAR_DAYS, _PLATFORM),
+        _aged("app.public_gate", "slot", 2 * YEAR_DAYS, _PLATFORM, N_("Public figures of gates")),
+        _aged("app.public_yard", "slot", 2 * YEAR_DAYS, _PLATFORM, N_("Public figures of yards")),
+        _aged("app.public_forecast", "slot", 2 * YEAR_DAYS, _PLATFORM, N_("Public forecasts")),
+        _aged("routing.scenario_run", "created_at", 2 * YEAR_DAYS, _WORK, N_("Studies")),
+        _aged("routing.calibration", "made_at", 3 * YEAR_DAYS, _PLATFORM, N_("Calibrations")),
     ),
     *_about(
         N_("Exchange with neighbouring systems"),
@@ -195,11 +217,11 @@ _RULES: Final = (
         *_by("app.integrations.service", 90, _WORK, "app.neighbour_inbox"),
         *_kept(RetentionBasis.STATE, _PLATFORM, "app.neighbour"),
         *_with("app.trip", _CUSTOMS, "app.trip_customs", "app.neighbour_difference"),
-        _aged("app.customs_declaration", "as_of", CUSTOMS_DAYS, _CUSTOMS),
-        _aged("app.vehicle_record", "as_of", YEAR_DAYS, _WORK),
-        _aged("app.export_exchange", "issued_at", CUSTOMS_DAYS, _CUSTOMS),
-        _aged("app.export_reconciliation", "asked_at", YEAR_DAYS, _WORK),
-        _aged("app.prefilled_declaration", "changed_at", CUSTOMS_DAYS, _CUSTOMS),
+        _aged("app.customs_declaration", "as_of", CUSTOMS_DAYS, _CUSTOMS, N_("Customs declarations")),
+        _aged("app.vehicle_record", "as_of", YEAR_DAYS, _WORK, N_("Answers of the vehicle register")),
+        _aged("app.export_exchange", "issued_at", CUSTOMS_DAYS, _CUSTOMS, N_("Exports told and heard")),
+        _aged("app.export_reconciliation", "asked_at", YEAR_DAYS, _WORK, N_("Comparisons of exports by day")),
+        _aged("app.prefilled_declaration", "changed_at", CUSTOMS_DAYS, _CUSTOMS, N_("Pre-filled declarations")),
     ),
     *_about(
         N_("Settings, gates, roads"),
@@ -209,49 +231,73 @@ _RULES: Final = (
     ),
     *_about(
         N_("Running of the platform"),
-        _aged("app.outbox", "at", 30, _PLATFORM, needs="relayed_at"),
+        _aged("app.outbox", "at", 30, _PLATFORM, N_("Events passed on"), needs="relayed_at"),
         *_by("app.platform.idempotency", 2, _PLATFORM, "app.idempotency"),
-        _aged("app.alarm", "ended_at", 2 * YEAR_DAYS, _EVIDENCE, needs="ended_at"),
-        _aged("app.backup", "ended_at", 2 * YEAR_DAYS, _EVIDENCE),
+        _aged("app.alarm", "ended_at", 2 * YEAR_DAYS, _EVIDENCE, N_("Alarms that ended"), needs="ended_at"),
+        _aged("app.backup", "ended_at", 2 * YEAR_DAYS, _EVIDENCE, N_("Notes of backups")),
         *_kept(RetentionBasis.SETTINGS, _PLATFORM, "app.push_key"),
         *_kept(RetentionBasis.STATE, _PLATFORM, "app.event_feed", "capacity.feed", "app.shared_fact"),
     ),
 )
-LAWFUL_DAYS: Final = {"app.trip": CUSTOMS_DAYS}
-"""What a setting may lengthen and not shorten."""
+_SHIPPED: Final = {rule.table: rule for rule in _RULES}
 
 
 def rules(days: Mapping[str, int] | None = None) -> tuple[RetentionRule, ...]:
-    """The rule of each table, with the days that an installation sets for tables that are deleted by age.
+    """The rule of each table, with the days that are set for tables that are deleted by age.
 
-    What the law wants kept is kept at least as long, whatever the setting says.
+    What the law wants kept is kept at least as long, whatever is set.
     """
     set_days = days or {}
     return tuple(
-        replace(rule, days=max(set_days[rule.table], _least_days(rule)))
-        if rule.table in set_days and rule.basis in (RetentionBasis.AGE, RetentionBasis.TRIP)
+        rule.kept_for(max(set_days[rule.table], least_days(rule.table)))
+        if rule.table in set_days and rule.can_be_set
         else rule
         for rule in _RULES
     )
 
 
+def least_days(table: str) -> int:
+    """The fewest days that can be set for a table: what a law wants it kept, or one."""
+    rule = _SHIPPED[table]
+    return (rule.days or 1) if rule.reason in (_CUSTOMS, _ACCOUNTING) else 1
+
+
+@dataclass(frozen=True)
+class KeptTerm:
+    """Data of a subject that are kept alike: how long, how they go, why (gettext key), and the rules of their tables.
+
+    `least_days` is the fewest days that can be set, `None` where nobody sets them.
+    """
+
+    days: int | None
+    basis: RetentionBasis
+    reason: str
+    least_days: int | None
+    rules: Sequence[RetentionRule]
+
+
 @dataclass(frozen=True)
 class KeptSubject:
-    """What people call some data, and how long, how and why the tables with them are kept."""
+    """What people call some data, and how the tables with them are kept."""
 
     subject: str
-    terms: Mapping[tuple[int | None, RetentionBasis, str], Sequence[str]]
-    """Days, how it goes, why (gettext key) → tables."""
+    terms: Sequence[KeptTerm]
 
 
 def by_subject(given: Sequence[RetentionRule]) -> list[KeptSubject]:
-    """Rules as people ask for them: what is kept, for how long and why."""
-    found: dict[str, dict[tuple[int | None, RetentionBasis, str], list[str]]] = {}
+    """Rules as people ask for them: what is kept, for how long and why.
+
+    Tables that are shipped with other days stay apart when they are set to the same, so that they can be set apart
+    again.
+    """
+    found: dict[str, dict[tuple[object, ...], list[RetentionRule]]] = {}
     for rule in given:
-        terms = found.setdefault(rule.subject, {})
-        terms.setdefault((rule.days, rule.basis, rule.reason), []).append(rule.table)
-    return [KeptSubject(subject, terms) for subject, terms in found.items()]
+        alike = (rule.days, rule.basis, rule.reason, rule.can_be_set and _SHIPPED[rule.table].days)
+        found.setdefault(rule.subject, {}).setdefault(alike, []).append(rule)
+    return [KeptSubject(subject, [_term(each) for each in terms.values()]) for subject, terms in found.items()]
 
 
-def _least_days(rule: RetentionRule) -> int:
-    return (rule.days or 1) if rule.reason in (_CUSTOMS, _ACCOUNTING) else 1
+def _term(alike: Sequence[RetentionRule]) -> KeptTerm:
+    first = alike[0]
+    least = max(least_days(rule.table) for rule in alike) if first.can_be_set else None
+    return KeptTerm(first.days, first.basis, first.reason, least, alike)

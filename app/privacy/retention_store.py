@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, TableClause, and_, column, delete, func, literal, or_, select, table, text, update
 from sqlalchemy.orm import Session
 
-from app.privacy.retention import RetentionRule
+from app.privacy.retention import ACCOUNTING_DAYS, RetentionRule
+from app.privacy.vocabulary import RetentionBasis
 from app.trips.vocabulary import Stage
 
 SCHEMAS = ("geo", "routing", "capacity", "ingest", "app")
@@ -96,40 +97,36 @@ def read_shape(session: Session) -> Shape:
     )
 
 
-def delete_old(session: Session, shape: Shape, rule: RetentionRule, before: datetime, held: Held, *, limit: int) -> int:
-    """Delete up to `limit` rows of a table that are older than `before` and held by nothing; how many."""
+def delete_due(session: Session, shape: Shape, rule: RetentionRule, now: datetime, held: Held, *, limit: int) -> int:
+    """Delete up to `limit` rows of a table whose time is over, with all that belongs to them; how many."""
+    rows, due = _due(shape, rule, now, held)
+    return _delete(session, shape, rule.table, rows, due, limit)
+
+
+def count_due(session: Session, shape: Shape, rule: RetentionRule, now: datetime, held: Held, *, limit: int) -> int:
+    """How many rows of a table `delete_due` would find, up to `limit`."""
+    rows, condition = _due(shape, rule, now, held)
+    due = select(rows.c[rule.column]).where(condition).limit(limit).subquery()
+    return session.execute(select(func.count()).select_from(due)).scalar_one()
+
+
+def _due(shape: Shape, rule: RetentionRule, now: datetime, held: Held) -> tuple[TableClause, ColumnElement[bool]]:
+    """A table, and of its rows those that are older than their rule says and held by nothing.
+
+    A trip is old when so long has passed since its end; one that had to pay is kept as long as its fee.
+    """
+    assert rule.days is not None
     columns = shape.columns[rule.table]
     rows = _table(rule.table, *columns)
-    free = [rows.c[rule.column] < before, *_free(rows, columns, held)]
+    due = [rows.c[rule.column] < now - timedelta(days=rule.days), *_free(rows, columns, held)]
     if rule.needs:
-        free.append(rows.c[rule.needs].is_not(None))
-    return _delete(session, shape, rule.table, rows, and_(*free), limit)
-
-
-def delete_trips(
-    session: Session, shape: Shape, before: datetime, fees_before: datetime, held: Held, *, limit: int
-) -> int:
-    """Delete up to `limit` trips that ended before a moment, with all that belongs to them; how many.
-
-    One that had to pay is kept until `fees_before`.
-    """
-    columns = shape.columns["app.trip"]
-    rows, fees = _table("app.trip", *columns), _table("app.fee", "trip_id", "opened_at")
-    has_fee = select(fees.c.trip_id).where(fees.c.trip_id == rows.c.trip_id, fees.c.opened_at >= fees_before).exists()
-    ended = [stage.value for stage in Stage if stage not in Stage.open()]
-    free = _free(rows, columns, held)
-    condition = and_(rows.c.stage.in_(ended), rows.c.stage_since < before, ~has_fee, *free)
-    return _delete(session, shape, "app.trip", rows, condition, limit)
-
-
-def count_due(session: Session, shape: Shape, rule: RetentionRule, before: datetime) -> int:
-    """How many rows of a table are older than `before`, up to a thousand."""
-    rows = _table(rule.table, *shape.columns[rule.table])
-    condition = [rows.c[rule.column] < before]
-    if rule.needs:
-        condition.append(rows.c[rule.needs].is_not(None))
-    due = select(rows.c[rule.column]).where(*condition).limit(1000).subquery()
-    return session.execute(select(func.count()).select_from(due)).scalar_one()
+        due.append(rows.c[rule.needs].is_not(None))
+    if rule.basis is RetentionBasis.TRIP:
+        fees_before = now - timedelta(days=max(ACCOUNTING_DAYS, rule.days))
+        fees = _table("app.fee", "trip_id", "opened_at")
+        has_fee = select(fees.c.trip_id).where(fees.c.trip_id == rows.c.trip_id, fees.c.opened_at >= fees_before)
+        due += [rows.c.stage.in_([stage.value for stage in Stage if stage not in Stage.open()]), ~has_fee.exists()]
+    return rows, and_(*due)
 
 
 def _free(rows: TableClause, columns: frozenset[str], held: Held) -> list[ColumnElement[bool]]:

@@ -9,6 +9,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from app.platform.fields import PlainText
 from app.platform.json import JsonObject
+from app.platform.policies import InForceOut
+from app.privacy.ages import RetentionDays
 from app.privacy.drivers import Driver
 from app.privacy.vocabulary import HoldSubject, RequestKind, RequestStatus, RetentionBasis
 
@@ -25,6 +27,10 @@ class RetentionRuleOut(_FromRow):
     days: int | None
     parent: str
     reason: str
+
+
+class RetentionDaysOut(InForceOut[RetentionDays]):
+    """The days that administrators set; version 0 while nobody has."""
 
 
 class NewHold(BaseModel):

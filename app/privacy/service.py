@@ -22,9 +22,10 @@ from app.platform.encryption import key_ring
 from app.platform.json import JsonObject
 from app.platform.sealed_json import unseal_object
 from app.privacy import drivers, retention_store, store
+from app.privacy.ages import ages_in_force
 from app.privacy.drivers import Driver, Found
 from app.privacy.personal_data import PERSONAL_DATA, PersonalData
-from app.privacy.retention import ACCOUNTING_DAYS, RetentionRule, rules
+from app.privacy.retention import RetentionRule
 from app.privacy.tables import Consent, LegalHold, PrivacyRequest
 from app.privacy.vocabulary import HoldSubject, RequestKind, RequestStatus, RetentionBasis
 from app.trips.codes import find_code
@@ -48,7 +49,7 @@ RECTIFIED: Final = ("full_name", "locale")
 def enforce_retention(
     session: Session,
     now: datetime,
-    days: Mapping[str, int] | None = None,
+    setting: Mapping[str, int] | None = None,
     *,
     looked: MutableMapping[str, datetime] | None = None,
 ) -> dict[str, int]:
@@ -60,20 +61,15 @@ def enforce_retention(
     """
     started, found = time.monotonic(), {}
     shape, held = retention_store.read_shape(session), store.held(session, now)
-    due = [rule for rule in rules(days) if rule.basis in (RetentionBasis.AGE, RetentionBasis.TRIP)]
+    due = [rule for rule in ages_in_force(session, setting or {}).rules if rule.can_be_set]
     first = int(now.timestamp() // 60) % len(due)
     for rule in due[first:] + due[:first]:
         if time.monotonic() - started > BUDGET_S:
             break
         if looked is not None and rule.table in looked and abs(now - looked[rule.table]) < LOOK_AGAIN:
             continue
-        assert rule.days is not None
-        before, limit = now - timedelta(days=rule.days), BATCH
-        if rule.basis is RetentionBasis.TRIP:
-            fees_before, limit = now - timedelta(days=max(ACCOUNTING_DAYS, rule.days)), BATCH // 10
-            count = retention_store.delete_trips(session, shape, before, fees_before, held, limit=limit)
-        else:
-            count = retention_store.delete_old(session, shape, rule, before, held, limit=limit)
+        limit = BATCH // 10 if rule.basis is RetentionBasis.TRIP else BATCH
+        count = retention_store.delete_due(session, shape, rule, now, held, limit=limit)
         if looked is not None and count < limit:
             looked[rule.table] = now
         if count:
@@ -81,9 +77,9 @@ def enforce_retention(
     return found
 
 
-def list_rules(days: Mapping[str, int] | None = None) -> Sequence[RetentionRule]:
+def list_rules(session: Session, setting: Mapping[str, int]) -> Sequence[RetentionRule]:
     """The rule of each table, by name."""
-    return sorted(rules(days), key=lambda rule: rule.table)
+    return sorted(ages_in_force(session, setting).rules, key=lambda rule: rule.table)
 
 
 # Holds

@@ -1,0 +1,167 @@
+"""An administrator sets how long data are kept: never less than a law wants, and asked first where data would go."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from app.platform.runtime import Runtime
+from app.privacy import ages, service
+from app.privacy.ages import MAX_DAYS, ages_in_force
+from app.privacy.retention import ACCOUNTING_DAYS, CUSTOMS_DAYS, by_subject, rules
+from tests.app.test_retention import PERSON, fill, insert_trip
+from tests.conftest import NOW, SignIn
+
+PAGE, DAYS = "/admin/privacy", "/api/v1/privacy/retention/days"
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "BUDGET_S", 60.0)
+
+
+@pytest.fixture
+def events(runtime: Runtime) -> Runtime:
+    """Events of two vehicles at a site 100 days ago, and one of today; a hold on the first's trip keeps its own."""
+    with runtime.sessions.begin() as session:
+        fill(session)
+        insert_trip(session, 2, days_ago=10)  # of vehicle 1
+        insert_trip(session, 3, days_ago=10)  # of vehicle 2
+        add = text(
+            "INSERT INTO ingest.site_event (vehicle_id, site_id, kind, time, source) "
+            "VALUES (:vehicle, 's', 'enter', :at, 'gps')"
+        )
+        old = NOW - timedelta(days=100)
+        session.execute(add, [{"vehicle": 1, "at": old}, {"vehicle": 2, "at": old}, {"vehicle": 2, "at": NOW}])
+        session.execute(
+            text(
+                "INSERT INTO app.legal_hold (subject, subject_id, reason, placed_by, placed_at, until) "
+                "VALUES ('trip', 2, 'accident', :by, :now, :until)"
+            ),
+            {"by": PERSON, "now": NOW, "until": NOW + timedelta(days=1)},
+        )
+    return runtime
+
+
+def ask(client: TestClient, table: str, days: int, version: int = 0, **more: str) -> tuple[int, str]:
+    form = {"table": table, "days": str(days), "version": str(version)} | more
+    answer = client.post(f"{PAGE}/retention", data=form, headers={"accept": "text/html"}, follow_redirects=False)
+    return answer.status_code, answer.text
+
+
+def days_now(client: TestClient) -> dict[str, int | None]:
+    return {rule["table"]: rule["days"] for rule in client.get("/api/v1/privacy/retention").json()}
+
+
+def seen(runtime: Runtime) -> list[int]:
+    """The vehicles of the events at sites that are left, after upkeep."""
+    with runtime.sessions.begin() as session:
+        service.enforce_retention(session, NOW)
+        return list(session.scalars(text("SELECT vehicle_id FROM ingest.site_event ORDER BY vehicle_id, time")))
+
+
+def test_fewer_days_are_asked_about_and_delete_what_no_hold_keeps(sign_in: SignIn, events: Runtime) -> None:
+    administrator = sign_in("administrator")
+    status, page = ask(administrator, "ingest.site_event", 90)
+    assert status == 200
+    counts = dict(re.findall(r'<td>([^<]+)</td><td class="ck-num">([^<]+)</td>', page))
+    assert counts == {"Lượt xe đến và rời các điểm": "1", "Biển số do camera đọc": "0"}
+    assert days_now(administrator)["ingest.site_event"] == 180, "nothing is set before the answer"
+    assert seen(events) == [1, 2, 2]
+    assert ask(administrator, "ingest.site_event", 90, confirmed="true")[0] == 303
+    found = days_now(administrator)
+    assert (found["ingest.site_event"], found["app.plate_read"], found["app.undeclared_sighting"]) == (90, 90, 180)
+    assert seen(events) == [1, 2], "what is held, and what is of today"
+
+
+def test_where_very_much_would_go_it_says_more_than(
+    sign_in: SignIn, events: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ages.COUNTED == 1000
+    monkeypatch.setattr(ages, "COUNTED", 0)
+    monkeypatch.setattr("app.privacy.pages.COUNTED", 0)
+    assert "hơn 0" in ask(sign_in("administrator"), "ingest.site_event", 90)[1]
+
+
+def test_more_days_need_no_question_and_terms_stay_apart(sign_in: SignIn, runtime: Runtime) -> None:
+    administrator = sign_in("administrator")
+    assert ask(administrator, "ingest.faked_fix", 180)[0] == 303
+    assert days_now(administrator)["ingest.faked_fix"] == 180
+    assert ask(administrator, "ingest.site_event", 200, 1)[0] == 303
+    found = days_now(administrator)
+    assert (found["ingest.faked_fix"], found["ingest.site_event"], found["app.plate_read"]) == (180, 200, 200)
+
+
+def test_what_a_law_wants_kept_is_refused_with_its_least(sign_in: SignIn) -> None:
+    administrator = sign_in("administrator")
+    status, page = ask(administrator, "app.bank_transfer", 30, confirmed="true")
+    assert status == 422
+    assert f"Quá ít ngày: 30. Luật yêu cầu lưu dữ liệu này từ {ACCOUNTING_DAYS} ngày trở lên." in page
+    assert 'value="30"' in page, "what was written stays"
+    refused = administrator.put(DAYS, json={"keep_days": {"app.trip": 365}}, headers={"If-Match": '"0"'})
+    assert refused.status_code == 422
+    assert refused.json()["field"] == "keep_days.app.trip"
+    assert str(CUSTOMS_DAYS) in refused.json()["detail"]
+    for table, days in (("app.plate_read", 0), ("app.plate_read", MAX_DAYS + 1), ("ingest.fix", 5), ("app.no", 5)):
+        answer = administrator.put(DAYS, json={"keep_days": {table: days}}, headers={"If-Match": '"0"'})
+        assert answer.status_code == 422, table
+    assert ask(administrator, "ingest.fix", 5)[0] == 404
+    assert ask(administrator, "app.plate_read", 10**30)[0] == 422
+    assert days_now(administrator) == {rule.table: rule.days for rule in rules()}
+
+
+def test_who_may_only_read_sees_no_form(sign_in: SignIn) -> None:
+    auditor, form = sign_in("auditor"), 'action="/admin/privacy/retention'
+    assert form in sign_in("administrator").get(PAGE).text
+    page = auditor.get(PAGE).text
+    assert "Biển số do camera đọc" in page
+    assert form not in page
+    assert auditor.get(DAYS).json()["version"] == 0
+    assert ask(auditor, "app.plate_read", 200)[0] == 403
+    assert auditor.put(DAYS, json={"keep_days": {}}, headers={"If-Match": '"0"'}).status_code == 403
+
+
+def test_two_administrators_do_not_overwrite_each_other(sign_in: SignIn) -> None:
+    first, second = sign_in("administrator"), sign_in("administrator")
+    assert ask(first, "app.plate_read", 200)[0] == 303
+    status, page = ask(second, "app.session", 60)
+    assert status == 412
+    assert 'id="retention-problem"' in page
+    assert 'name="version" value="1"' in page, "the new state is shown"
+    assert ask(second, "app.session", 10)[0] == 412, "before it is asked about"
+    stale = second.put(DAYS, json={"keep_days": {"app.session": 60}}, headers={"If-Match": '"0"'})
+    assert stale.status_code == 412
+    put = second.put(DAYS, json={"keep_days": {"app.session": 60}}, headers={"If-Match": '"1"'})
+    assert (put.status_code, put.headers["ETag"]) == (200, '"2"')
+    found = days_now(first)
+    assert (found["app.session"], found["app.plate_read"]) == (60, 180), "the whole of it was replaced"
+
+
+def test_what_people_set_goes_over_the_setting(sign_in: SignIn, runtime: Runtime) -> None:
+    administrator = sign_in("administrator")
+    setting = {"app.plate_read": 40, "app.alarm": 50, "ingest.site_event": 40}
+    administrator.put(DAYS, json={"keep_days": {"app.plate_read": 30}}, headers={"If-Match": '"0"'})
+    with runtime.sessions() as session:
+        days = ages_in_force(session, setting).days()
+    assert (days["app.plate_read"], days["ingest.site_event"], days["app.alarm"]) == (30, 40, 50)
+
+
+def test_the_audit_log_tells_it_in_words(sign_in: SignIn) -> None:
+    administrator = sign_in("administrator")
+    ask(administrator, "app.plate_read", 200)
+    page = sign_in("auditor").get("/audit").text
+    assert "Dữ liệu cá nhân: đổi thời hạn lưu" in page
+    assert "Số ngày lưu › Biển số do camera đọc" in page
+    assert "app.plate_read" not in page
+
+
+def test_what_can_be_set_has_a_name_and_only_that() -> None:
+    assert [rule.table for rule in rules() if bool(rule.called) != rule.can_be_set] == []
+    names = [rule.called for rule in rules() if rule.called]
+    assert len(names) == len(set(names)) > 40
+    terms = [term for kept in by_subject(rules()) for term in kept.terms]
+    assert sorted(rule.table for term in terms for rule in term.rules) == sorted(rule.table for rule in rules())
