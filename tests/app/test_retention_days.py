@@ -13,6 +13,7 @@ from app.platform.runtime import Runtime
 from app.privacy import ages, service
 from app.privacy.ages import MAX_DAYS, ages_in_force
 from app.privacy.retention import ACCOUNTING_DAYS, CUSTOMS_DAYS, by_subject, rules
+from app.web.i18n import format_number
 from tests.app.test_retention import PERSON, fill, insert_trip
 from tests.conftest import NOW, SignIn
 
@@ -100,12 +101,14 @@ def test_what_a_law_wants_kept_is_refused_with_its_least(sign_in: SignIn) -> Non
     administrator = sign_in("administrator")
     status, page = ask(administrator, "app.bank_transfer", 30, confirmed="true")
     assert status == 422
-    assert f"Quá ít ngày: 30. Luật yêu cầu lưu dữ liệu này từ {ACCOUNTING_DAYS} ngày trở lên." in page
+    assert (
+        f"Quá ít ngày: 30. Luật yêu cầu lưu dữ liệu này từ {format_number(ACCOUNTING_DAYS, 'vi')} ngày trở lên." in page
+    )
     assert 'value="30"' in page, "what was written stays"
     refused = administrator.put(DAYS, json={"keep_days": {"app.trip": 365}}, headers={"If-Match": '"0"'})
     assert refused.status_code == 422
     assert refused.json()["field"] == "keep_days.app.trip"
-    assert str(CUSTOMS_DAYS) in refused.json()["detail"]
+    assert format_number(CUSTOMS_DAYS, "vi") in refused.json()["detail"]
     for table, days in (("app.plate_read", 0), ("app.plate_read", MAX_DAYS + 1), ("ingest.fix", 5), ("app.no", 5)):
         answer = administrator.put(DAYS, json={"keep_days": {table: days}}, headers={"If-Match": '"0"'})
         assert answer.status_code == 422, table
