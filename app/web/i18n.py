@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,8 @@ SOURCE_LANGUAGE = "en"
 """Of the message ids."""
 LANGUAGE_COOKIE = "language"
 LOCALE_DIR = Path(__file__).with_name("locale")
+MAX_DIGITS: Final = 5000
+"""Python reads no whole number of more than 4,300."""
 DAYS_FROM_H: Final = 48
 """So long a duration is told in days."""
 
@@ -165,13 +167,20 @@ def format_number(value: float | None, language: str, digits: int = 0) -> str:
     if value is None:
         return "–"
     pattern = "#,##0" + ("." + "0" * digits if digits else "")
-    written = str(numbers.format_decimal(value, pattern, locale=language))
+    written = _separated(value, pattern, language)
     return written if any("1" <= sign <= "9" for sign in written) else written.removeprefix("-")
 
 
 def format_exactly(value: Decimal | float | None, language: str) -> str:
     """A number with the language's separators and as many decimals as it has, up to six; an en dash for none."""
-    return "–" if value is None else str(numbers.format_decimal(value, "#,##0.######", locale=language))
+    return "–" if value is None else _separated(value, "#,##0.######", language)
+
+
+def _separated(value: Decimal | float, pattern: str, language: str) -> str:
+    """Babel rounds in the context of the thread, which refuses what has more than 28 digits: what is told of a value
+    that was refused may have more."""
+    with localcontext(prec=MAX_DIGITS):
+        return str(numbers.format_decimal(value, pattern, locale=language))
 
 
 def format_km(length_m: float | None, language: str) -> str:

@@ -18,7 +18,15 @@ from app.platform.permissions import PERMISSIONS, Role
 from app.web import i18n
 from app.web.assets import Assets
 from app.web.headers import content_security_policy
-from app.web.i18n import choose_language, format_duration, format_km, format_number, format_time, load_catalogues
+from app.web.i18n import (
+    choose_language,
+    format_duration,
+    format_exactly,
+    format_km,
+    format_number,
+    format_time,
+    load_catalogues,
+)
 from geo.clock import parse_time
 
 APP = Path(i18n.__file__).parents[1]
@@ -195,6 +203,10 @@ def test_formats_are_local():
     assert format_time(moment, "vi") == "10:04 02/03"
     assert format_number(12345.6, "vi", 1) == "12.345,6"
     assert format_number(12345.6, "en", 1) == "12,345.6"
+    assert format_number(10**30, "vi") == "1" + ".000" * 10
+    assert format_number(-(10**4000), "en", 1) == "-10" + ",000" * 1333 + ".0"
+    assert len(format_exactly(1e308, "vi")) > 308
+    assert (format_number(float("inf"), "vi"), format_exactly(float("nan"), "vi")) == ("∞", "NaN")
     assert format_number(-0.2, "vi") == "0"
     assert format_number(-0.2, "vi", 1) == "-0,2"
     assert format_km(6540.0, "vi") == "6,5 km"
