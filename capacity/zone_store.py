@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import Select, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
@@ -39,17 +39,21 @@ def list_zones(session: Session, yard_id: str | None = None) -> list[Zone]:
 
 def list_closures(session: Session, now: datetime, yard_id: str | None = None) -> list[Closure]:
     """Closures (of a yard) that hold now or will."""
-    rows = select(ClosureRow).where(or_(ClosureRow.until.is_(None), ClosureRow.until > now))
+    rows = _not_over(now)
     if yard_id is not None:
         rows = rows.where(ClosureRow.yard_id == yard_id)
-    return [_closure(row) for row in session.scalars(rows.order_by(ClosureRow.since, ClosureRow.closure_id))]
+    return [_closure(row) for row in session.scalars(rows)]
 
 
-def closures_of_gate(session: Session, now: datetime, gate_id: str) -> list[Closure]:
-    """Closures of the yards of a gate that are not over, by their beginning."""
-    own = set(session.scalars(select(YardRow.yard_id).where(YardRow.gate_id == gate_id)))
-    found = [closure for closure in list_closures(session, now) if closure.yard_id in own]
-    return sorted(found, key=lambda closure: (closure.since, closure.closure_id))
+def closures_of_gates(session: Session, now: datetime, gate_ids: Collection[str]) -> list[Closure]:
+    """Closures of the yards of some gates that are not over, by their beginning."""
+    own = select(YardRow.yard_id).where(YardRow.gate_id.in_(gate_ids))
+    return [_closure(row) for row in session.scalars(_not_over(now).where(ClosureRow.yard_id.in_(own)))]
+
+
+def _not_over(now: datetime) -> Select[ClosureRow]:
+    rows = select(ClosureRow).where(or_(ClosureRow.until.is_(None), ClosureRow.until > now))
+    return rows.order_by(ClosureRow.since, ClosureRow.closure_id)
 
 
 def set_places(

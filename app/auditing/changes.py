@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.auditing.field_names import NAMES
+from app.gates.hazards import HazardClass
 from app.gates.vocabulary import Regime
 from app.platform.labels import N_, Vocabulary
 from app.platform.permissions import Role
@@ -29,8 +30,9 @@ _OBJECTS: Final = {"organisation_ids": "organisation_id"} | dict.fromkeys(_ACCOU
 _VOCABULARY_OF: Final[Mapping[str, type[Vocabulary]]] = {
     **dict.fromkeys(("role", "roles", "owner", "collector", "collectors"), Role),
     **dict.fromkeys(("regime", "regimes"), Regime),
+    **dict.fromkeys(("hazards", "hazard_class"), HazardClass),
 }
-"""Of fields whose values are called otherwise elsewhere."""
+"""Of fields whose values are called otherwise elsewhere, or are digits, which name nothing by themselves."""
 
 Say = Callable[[str], str]
 Names = Mapping[str, Mapping[Any, str]]
@@ -124,7 +126,7 @@ def _tell(path: tuple[str, ...], before: object, after: object, teller: _Teller)
             for key, part in whole.items()
             for told in _tell((*path, str(key)), None if is_made else part, part if is_made else None, teller)
         ]
-    field = next((part for part in reversed(path) if not part.isdigit()), "").rpartition(".")[2]
+    field = next((part for part in reversed(path) if not part.rstrip(".").isdigit()), "").rpartition(".")[2]
     said = ToldChange(
         SEPARATOR.join(teller.name(part) for part in path), teller.value(field, before), teller.value(field, after)
     )

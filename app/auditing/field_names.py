@@ -312,7 +312,7 @@ NAMES: Final[Mapping[str, str]] = {
     **{name: field.label for name, field in DOCUMENT_FIELDS.items()},
     **OWN_NAMES,
     **{name: field.label for fields in (LINE_FIELDS, HEAD_FIELDS) for name, field in fields.items()},
-    **PROCEDURE_NAMES,
+    **{name: text for name, text in PROCEDURE_NAMES.items() if not name.isdigit()},
     **{name: text for name, text in INPUT_NAMES.items() if name.endswith("_s")},
 }
 """Of a field or a value that several features have, the one that people see most: those of procedures before others."""

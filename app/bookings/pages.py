@@ -246,7 +246,7 @@ def _page(
         trips=trips,
         shown=shown,
         week=week,
-        closures=[] if shown is None else zone_store.closures_of_gate(session, now, shown.gate_id),
+        closures=[] if shown is None else zone_store.closures_of_gates(session, now, [shown.gate_id]),
         closed_until=next_hour(now + OPEN_ENDED),
         held=held,
         bookings=bookings,

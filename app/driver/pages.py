@@ -78,7 +78,7 @@ def show_driver(
         priority_classes=PriorityClass.by_name(),
         notices=[naming(notice.notice) for notice in announced],
         driving=find_driving(session, outlook.vehicle_id, now) if outlook else None,
-        closures=zone_store.closures_of_gate(session, now, outlook.gate_id) if outlook else [],
+        closures=zone_store.closures_of_gates(session, now, [outlook.gate_id]) if outlook else [],
         now=now,
         vocabularies=(OrderKind, RecipientStatus),
     )

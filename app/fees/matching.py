@@ -130,9 +130,14 @@ class Money:
         return max(self.amount_vnd - self.applied_vnd - self.refunded_vnd, 0)
 
     @property
+    def held_vnd(self) -> int:
+        """What came in and was not given back."""
+        return self.amount_vnd - self.refunded_vnd
+
+    @property
     def kept_vnd(self) -> int:
         """What still pays the fee: what is given back is first what is over."""
-        return min(self.applied_vnd, self.amount_vnd - self.refunded_vnd)
+        return min(self.applied_vnd, self.held_vnd)
 
 
 def fit(fee_status: str, fee_vnd: int, payments: Sequence[Money]) -> list[PaymentStatus]:
@@ -160,3 +165,8 @@ def fit(fee_status: str, fee_vnd: int, payments: Sequence[Money]) -> list[Paymen
 def overpaid_vnd(fee_vnd: int | None, payments: Collection[Money]) -> int:
     """What payments keep beyond a fee that was corrected to less; nothing while the fee is not known."""
     return 0 if fee_vnd is None else max(sum(payment.kept_vnd for payment in payments) - fee_vnd, 0)
+
+
+def excess_vnd(fee_vnd: int | None, payments: Collection[Money]) -> int:
+    """What of a fee's payments is to be given back: what pays nothing, and what they keep beyond the fee."""
+    return sum(payment.over_vnd for payment in payments) + overpaid_vnd(fee_vnd, payments)

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import Session
 
 from app.fees import payment_store, store, vietqr
+from app.fees.matching import excess_vnd
 from app.fees.schemas import (
     CodeOut,
     CorrectionOut,
@@ -23,6 +24,7 @@ from app.fees.schemas import (
 )
 from app.fees.store import TripFee
 from app.fees.tables import FeeRow
+from app.fees.transfers import money
 from app.fees.vocabulary import FeeStatus
 from app.platform.paging import Page, PageRequest
 from app.platform.permissions import Principal, Scope
@@ -129,10 +131,13 @@ def _read(session: Session, principal: Principal, condition: ColumnElement[bool]
     found = store.find_fee(session, condition)
     if found is None:
         raise NotFoundError(message, name=name)
-    payments = payment_store.payments_of(session, found.fee.fee_id)
+    fee, payments = found.fee, payment_store.payments_of(session, found.fee.fee_id)
+    amounts = list(map(money, payments))
     shows_names = principal.may("fees.collect") or principal.scope("fees.read") is Scope.ALL
     return FeeDetail(
         **dict(describe(found)),
+        held_vnd=sum(amount.held_vnd for amount in amounts),
+        excess_vnd=excess_vnd(fee.amount_vnd if fee.status in FeeStatus.paying() else None, amounts),
         payments=[PaymentOut.model_validate(payment) for payment in payments],
         corrections=[
             CorrectionOut(

@@ -183,7 +183,7 @@ def _check_waivable(session: Session, fee: FeeRow) -> None:
 
 def _check_refundable(session: Session, payment: Payment, amount_vnd: int) -> int:
     """How much of a refund had paid a fee."""
-    left_vnd = payment.amount_vnd - payment.refunded_vnd
+    left_vnd = money(payment).held_vnd
     if not 1 <= amount_vnd <= left_vnd:
         raise InvalidInputError(
             "At most {left} đ can be given back of this payment.", field="amount_vnd", left=left_vnd

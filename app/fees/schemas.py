@@ -100,8 +100,13 @@ class FeeOut(FeeColumns):
 
 
 class FeeDetail(FeeOut):
-    """A fee with its payments, and the corrections that were asked for, oldest first."""
+    """A fee with its payments, and the corrections that were asked for, oldest first.
 
+    `held_vnd` came in and was not given back; `excess_vnd` of it is to be given back.
+    """
+
+    held_vnd: int
+    excess_vnd: int
     payments: list[PaymentOut]
     corrections: list[CorrectionOut]
 

@@ -140,7 +140,10 @@ def change_term(
     if days < term.days and not is_confirmed:
         return Shortening(subject, term, days, _count_going(action, term, days))
     if days != term.days:
-        keep_days = RETENTION.get(action.session).value.keep_days | {rule.table: days for rule in term.rules}
+        # Of what was set before: as it is in force, of tables that still have days to set.
+        in_force, was_set = present.days(), RETENTION.get(action.session).value.keep_days
+        keep_days = {other: in_force[other] for other in was_set if other in in_force}
+        keep_days |= {rule.table: days for rule in term.rules}
         set_days(action, setting, RetentionDays(keep_days=keep_days), expected_version)
     return None
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.accounts.authorisation import allow
@@ -32,7 +29,6 @@ from app.trips import service
 from app.trips.vocabulary import PartyRole, Stage
 from app.web.pages import render
 from capacity import zone_store
-from capacity.zones import Closure
 from geo.corridor import Corridor
 
 router = APIRouter(include_in_schema=False, prefix="/enterprise")
@@ -63,7 +59,7 @@ def show_shipments(
         sites=_site_names(corridor),
         vocabularies=(Stage, ReturnReason),
         notices=[naming(notice) for notice in announced],
-        closures=_closures(session, clock.now(), gates),
+        closures=zone_store.closures_of_gates(session, clock.now(), gates),
         now=clock.now(),
     )
 
@@ -107,18 +103,15 @@ def show_trip(
         return_reasons=ReturnReason.by_name(),
         now=clock.now(),
         notices=[naming(affected.notice) for affected in notices.notices_of_trip(session, trip_id, clock.now())],
-        closures=_closures(session, clock.now(), {trip.gate_id} if trip.stage in Stage.open() else ()),
+        closures=zone_store.closures_of_gates(
+            session, clock.now(), [trip.gate_id] if trip.stage in Stage.open() else []
+        ),
         correction_statuses=CorrectionStatus.by_name(),
         goods_classes=GoodsClass.by_name(),
         sites=_site_names(corridor),
         open_stages=Stage.open(),
         roles=tuple(PartyRole),
     )
-
-
-def _closures(session: Session, now: datetime, gates: Collection[str]) -> list[Closure]:
-    """What is closed of the yards of some gates, now or soon, with its cause."""
-    return [closure for gate_id in sorted(gates) for closure in zone_store.closures_of_gate(session, now, gate_id)]
 
 
 def _site_names(corridor: Corridor) -> dict[str, dict[str, str]]:

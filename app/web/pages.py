@@ -80,8 +80,8 @@ class Pages:
         """What the features give every template.
 
         `names` are their vocabularies, by what templates call them; `policy` says the Content-Security-Policy of a page
-        in which these style sheets stand; `script_settings` the platform's numbers that
-        scripts need, as `static/settings.js` reads them.
+        in which these style sheets stand; `script_settings` are the platform's numbers that scripts need, as
+        `static/settings.js` reads them.
         """
         self.catalogues = i18n.load_catalogues()
         self.assets = assets

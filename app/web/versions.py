@@ -13,7 +13,10 @@ MISSING: Final = object()
 
 @dataclass(frozen=True)
 class Change:
-    """What stands somewhere in a document, before and after; `None` where there was or is nothing."""
+    """What stands somewhere in a document, before and after; `None` where there was or is nothing.
+
+    An entry of a list that nothing names stands in the path by its place, "2.": no name of anything is written so.
+    """
 
     path: tuple[str, ...]
     before: object
@@ -43,7 +46,7 @@ def _parts(value: object) -> dict[str, object] | None:
     if isinstance(value, list) and value and all(isinstance(part, Mapping) for part in value):
         parts: dict[str, object] = {}
         for number, part in enumerate(value, 1):
-            name = next((str(part[key]) for key in NAMING_KEYS if key in part), str(number))
+            name = next((str(part[key]) for key in NAMING_KEYS if key in part), f"{number}.")
             parts[name if name not in parts else f"{name} {number}"] = part
         return parts
     return None

@@ -90,6 +90,16 @@ NAMED: Mapping[str, Mapping[object, str]] = {
             [("Xuất khẩu › Số làn", "3", "4"), ("Nơi làm thủ tục cho xe, km", "–", "1,25")],
         ),
         (
+            {"lines": [{"net_weight_kg": 16750, "hazard_class": "3", "packages": "3"}], "hazards": ["1", "3"]},
+            {"lines": [{"net_weight_kg": 16250, "hazard_class": "1", "packages": "2"}], "hazards": ["1"]},
+            [
+                ("Các dòng › 1. › Trọng lượng tịnh (kg)", "16.750", "16.250"),
+                ("Các dòng › 1. › Loại hàng nguy hiểm", "Chất lỏng dễ cháy", "Chất nổ"),
+                ("Các dòng › 1. › Số kiện", "3", "2"),
+                ("Hàng nguy hiểm", "Chất nổ, Chất lỏng dễ cháy", "Chất nổ"),
+            ],
+        ),
+        (
             None,
             {"name": {"vi": "Bãi mới"}, "gate_id": "huu-nghi", "note": "", "refrigerated": True},
             [("Tên › Tiếng Việt", "–", "Bãi mới"), ("Cửa khẩu", "–", "Hữu Nghị"), ("Có làm lạnh", "–", "Có")],

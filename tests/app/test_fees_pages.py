@@ -112,3 +112,8 @@ def test_what_is_missing_or_too_much_is_said(counter: Counter) -> None:
     counter.pay(130_000, over["reference"])
     assert shown(over) == {"received", "over"}
     assert "30.000 đ" in page(counter.cashier, f"/fees/{over['fee_id']}")
+    told = [counter.fee(fee["trip_id"]) for fee in (under, over)]
+    assert [(fee["held_vnd"], fee["excess_vnd"], fee["outstanding_vnd"]) for fee in told] == [
+        (60_000, 0, 40_000),
+        (130_000, 30_000, 0),
+    ]

@@ -79,6 +79,24 @@ def test_fewer_days_are_asked_about_and_delete_what_no_hold_keeps(sign_in: SignI
     assert seen(events) == [1, 2], "what is held, and what is of today"
 
 
+def test_days_that_an_earlier_version_set_are_in_nobodys_way(sign_in: SignIn, runtime: Runtime) -> None:
+    """A table that is gone, and one for which a law has come to want more."""
+    with runtime.sessions.begin() as session:
+        session.execute(
+            text(
+                "INSERT INTO app.policy (key, value, version, updated_at) "
+                """VALUES ('retention', '{"keep_days": {"app.gone": 5, "app.trip": 5}}', 1, :now)"""
+            ),
+            {"now": NOW},
+        )
+    administrator = sign_in("administrator")
+    assert days_now(administrator)["app.trip"] == CUSTOMS_DAYS
+    assert ask(administrator, "app.plate_read", 200, 1)[0] == 303
+    found = administrator.get(DAYS).json()["value"]["keep_days"]
+    assert found.keys() == {"app.trip", "app.plate_read", "ingest.site_event"}
+    assert found["app.trip"] == CUSTOMS_DAYS
+
+
 def test_where_very_much_would_go_it_says_more_than(
     sign_in: SignIn, events: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,3 +95,4 @@ def test_an_entry_put_before_the_others_is_the_only_change() -> None:
         Change(("note",), "x", None),
     ]
     assert list_changes(new, new) == []
+    assert list_changes({"lines": [{"kg": 1}]}, {"lines": [{"kg": 2}]}) == [Change(("lines", "1.", "kg"), 1, 2)]
