@@ -97,16 +97,18 @@ def test_a_counted_message_is_said_by_every_way_of_saying_it(number: int, said: 
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        ("en", ["1 trip", "2 trips", "{a}", "12,345 trips", "1.5 x", "advice 12345"]),
-        ("vi", ["1 chuyến", "2 chuyến", "{a}", "12.345 chuyến", "1,5 x", "advice 12345"]),
+        ("en", ["1 trip", "2 trips", "{a}", "12,345 trips", "1.5 x", "From advice 12345"]),
+        ("vi", ["1 chuyến", "2 chuyến", "{a}", "12.345 chuyến", "1,5 x", "Theo khuyến nghị 12345"]),
     ],
 )
 def test_scripts_say_forms_and_separators_too(language: str, said: list[str]) -> None:
-    strings = json.dumps({"{count} trips": str(load_catalogues()[language].gettext("{count} trips"))})
+    shown = '{{ strings_json(["{count} trips", "From advice {id}"]) }}'
+    pages = Pages(Assets.load(), {}, partial(content_security_policy, (), ())).environment
+    strings = pages.from_string(shown).render(translations=load_catalogues()[language], language=language)
     page = f"{{ getElementById: () => ({{ textContent: {strings!r} }}), documentElement: {{ lang: '{language}' }} }}"
     script = (ROOT / "app/web/static/i18n.js").read_text(encoding="utf-8")
     counts = ", ".join(f"t('{{count}} trips', {{ count: {count} }})" for count in ("1", "'2'"))
-    more = "t('{a}'), t('{count} trips', { count: 12345 }), t('{far} x', { far: 1.5 }), t('advice {id}', { id: 12345 })"
+    more = "t('{a}'), t('{count} trips', { count: 12345 }), t('{far} x', { far: 1.5 }), t('From advice {id}', { id: 12345 })"
     asked = f"console.log(JSON.stringify([{counts}, {more}]))"
     node = shutil.which("node", path=f"{ROOT / '.venv/bin'}:{os.environ['PATH']}")
     assert node is not None

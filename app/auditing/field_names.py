@@ -276,7 +276,6 @@ OWN_NAMES: Final[Mapping[str, str]] = {
     "title": N_("Title"),
     "to": N_("To"),
     "transfer_id": N_("Transfer"),
-    "transport_temperature_c": N_("Temperature in transport (°C)"),
     "trip_id": N_("Trip"),
     "trips": N_("Trips"),
     "trucks": N_("Trucks"),

@@ -1,4 +1,4 @@
-"""Names of fields that hold what identifies or concerns a person's body, and digests that stand for their values.
+"""The fields that hold what identifies or concerns a person's body, and digests that stand for their values.
 
 The audit log can never be changed, so what is in it cannot be erased: it says that such a field changed, with a keyed
 digest by which two values can be told apart or found equal, and not the value. The same digest finds an exact number
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final
@@ -21,23 +21,56 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from app.settings import get_settings
 from geo.text import fold
 
-PERSONAL_NAME: Final = re.compile(
-    r"(^|_)(phone|telephone|email|passport|full_name|birth\w*|health\w*|symptoms?|temperature_c|payer)$"
-    r"|^health_|^driver(_(name|phone|paper_number|licence_number))?$|^(paper|licence|identity|id_card)_number$"
+
+
+class Concern(StrEnum):
+    """What a personal field says of a person."""
+
+    NAME = "name"
+    NUMBER = "number"
+    """By which a person is found: of a telephone or a paper."""
+    PAPER = "paper"
+    HEALTH = "health"
+
+
+def _all(concern: Concern, names: str) -> dict[str, Concern]:
+    return dict.fromkeys(names.split(), concern)
+
+
+PERSONAL_FIELDS: Final[Mapping[str, Concern]] = (
+    _all(Concern.NAME, "full_name driver_name payer username")
+    | _all(Concern.NUMBER, "phone telephone driver_phone passport driver paper_number driver_paper_number")
+    | _all(Concern.NUMBER, "licence_number driver_licence_number")
+    | _all(Concern.PAPER, "driver_paper driver_paper_expires driver_licence_expires paper_expires licence_expires")
+    | _all(Concern.HEALTH, "health_symptoms health_temperature_c health_note health_remark")
+    | _all(Concern.HEALTH, "temperature_c body_temperature_c symptoms health quarantine_health")
 )
-"""Of a value that the log holds as a digest."""
-NOT_PERSONAL: Final = frozenset({"transport_temperature_c"})
-_OF_A_DRIVER: Final = re.compile(r"^driver_(paper|licence)(_number|_expires)?$")
-"""Names of what a declaration says of a driver's papers: encrypted where it is kept; the log says what changed."""
+"""The platform's fields that concern persons. In the goods of a declaration none does: `GOODS`; where steps stand by
+their names, a state of a step does not: `STEPS`."""
+OTHER_FIELDS: Final = frozenset(
+    """
+    customs_health health_incomplete health_quarantine of_health registration_health
+    """.split()
+)
+"""The platform's fields that sound as if they did: steps, a role, how a neighbour does."""
+_FOREIGN: Final = re.compile(
+    r"(^|_)(phone|telephone|email|passport|full_name|birth\w*|health\w*|symptoms?|temperature_c|payer)$"
+    r"|^health_|^driver_(name|phone|paper|licence)|^(identity|id_card)_number$"
+)
+"""What an officer's program sends in an act may have names that are no field of the platform's: rather withheld."""
+_OF_HEALTH: Final = re.compile(r"(^|_)(health\w*|symptoms?|temperature_c)$|^health_")
+_OF_NUMBER: Final = re.compile(r"(^|_)(phone|telephone|passport|number)$")
+GOODS: Final = "lines"
+"""Under this name stand goods: their temperature is that of the transport."""
+STEPS: Final = ("steps", "changed")
+"""Under these names steps stand with their states."""
 _NAMING: Final = ("field", "name", "part")
 QUOTING: Final = ("old", "new", "before", "after", "value", "values", "vals", "seen", "declared")
 """Beside `field`, `name` or `part`: what a correction or an observation says of the field that it names."""
 OFFICERS_TEXT: Final = ("note", "notes", "remarks", "text")
 """Under these names an officer writes what no field is for: a health step's remark is of a person's health."""
-_HEALTH_STEP: Final = re.compile(r"^(quarantine_)?health$")
+_HEALTH_STEPS: Final = frozenset({"health", "quarantine_health"})
 REMARK: Final = "health_remark"
-_OF_HEALTH: Final = re.compile(r"(^|_)(health\w*|symptoms?|temperature_c)$|^health_")
-_IS_NUMBER: Final = re.compile(r"(^|_)(phone|telephone|passport|(paper|licence|identity|id_card)_number)$|^driver$")
 SHOWN_END: Final = 4
 DIGEST_CHARACTERS: Final = 24
 DIGEST_MARK: Final = "hmac:"
@@ -77,15 +110,22 @@ def person_digest(numbers: Iterable[str], name: str) -> str:
     return digest("".join(sorted(digest(number) for number in numbers)) + fold(name))
 
 
+def concern_of(name: object) -> Concern | None:
+    """What a field says of a person; `None` if it concerns nobody. `lines.2.temperature_c` is of goods."""
+    path = str(name).split(".")
+    bare = path[-1]
+    if path[0] == GOODS or bare in OTHER_FIELDS:
+        return None
+    if bare in PERSONAL_FIELDS:
+        return PERSONAL_FIELDS[bare]
+    if not _FOREIGN.search(bare):
+        return None
+    return Concern.HEALTH if _OF_HEALTH.search(bare) else Concern.NUMBER if _OF_NUMBER.search(bare) else Concern.NAME
+
+
 def is_personal(name: object) -> bool:
     """Whether a field of this name holds personal values."""
-    bare = str(name).rpartition(".")[2]
-    return bare not in NOT_PERSONAL and PERSONAL_NAME.search(bare) is not None
-
-
-def is_sealed(name: object) -> bool:
-    """Whether a JSON document keeps a field of this name encrypted."""
-    return is_personal(name) or _OF_A_DRIVER.match(str(name)) is not None
+    return concern_of(name) is not None
 
 
 def quoted_field(value: Mapping[str, object]) -> str | None:
@@ -100,26 +140,35 @@ class Left(Enum):
     OUT = "out"
 
 
-def replace_personal(value: object, become: Callable[[str, object], object], *, of_health: bool = False) -> object:
+def is_state(name: str, inner: object, within: str) -> bool:
+    """Whether an entry of what stands under the name `within` is the state of a step."""
+    return within in STEPS and is_health_step(name) and isinstance(inner, str)
+
+
+def replace_personal(
+    value: object, become: Callable[[str, object], object], *, of_health: bool = False, within: str = ""
+) -> object:
     """A JSON value whose personal entries, however deep, are what `become` makes of a field's name and its value.
 
     Where an object names a field and quotes it beside, the name is that field's. `of_health`: it belongs to a health
     step, or an object around it names one as its `step`; then an officer's own words are personal as well, and their
-    name is `REMARK`.
+    name is `REMARK`. `within`: the name under which it stands.
     """
     if isinstance(value, Mapping):
         quoted = quoted_field(value)
         of_health = of_health or is_health_step(value.get("step"))
         found: dict[str, object] = {}
         for name, inner in value.items():
-            if is_sealed(name):
+            if name == GOODS or is_state(name, inner, within):
+                after = inner
+            elif is_personal(name):
                 after = become(name, inner)
             elif quoted is not None and name in QUOTING:
                 after = become(quoted, inner)
             elif of_health and name in OFFICERS_TEXT:
                 after = become(REMARK, inner)
             else:
-                after = replace_personal(inner, become, of_health=of_health)
+                after = replace_personal(inner, become, of_health=of_health, within=name)
             if after is not Left.OUT:
                 found[name] = after
         return found
@@ -140,17 +189,17 @@ def without_persons(value: object, *, of_health: bool = False) -> object:
 
 def is_health_step(name: object) -> bool:
     """Whether a step of a sheet looks at a person's health."""
-    return _HEALTH_STEP.match(str(name)) is not None
+    return name in _HEALTH_STEPS
 
 
 def is_of_health(name: str) -> bool:
     """Whether a personal field is of a person's body."""
-    return name == REMARK or _OF_HEALTH.search(name.rpartition(".")[2]) is not None
+    return concern_of(name) is Concern.HEALTH
 
 
 def is_number(name: str) -> bool:
     """Whether a personal field is a number that identifies a person: of a telephone or a paper."""
-    return _IS_NUMBER.search(name.rpartition(".")[2]) is not None
+    return concern_of(name) is Concern.NUMBER
 
 
 def mask(value: object) -> str:

@@ -21,12 +21,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
 from app.platform.encryption import KeyRing, key_ring
-from app.platform.personal_fields import QUOTING, is_sealed, quoted_field
+from app.platform.personal_fields import GOODS, QUOTING, is_personal, is_state, quoted_field
 from geo.text import nfc
 
 SEALED: Final = "~sealed"
-GOODS: Final = "lines"
-"""Under this name stand goods: their temperature is that of the transport."""
 
 
 class SealedJson(TypeDecorator[object]):
@@ -52,18 +50,25 @@ class SealedJson(TypeDecorator[object]):
         return unseal(value)
 
 
-def seal(value: object, also: Sequence[str] = (), ring: KeyRing | None = None) -> object:
-    """A JSON value with its personal entries encrypted, however deep; what is sealed already is sealed once more."""
+def seal(value: object, also: Sequence[str] = (), ring: KeyRing | None = None, *, within: str = "") -> object:
+    """A JSON value with its personal entries encrypted, however deep; what is sealed already is sealed once more.
+
+    `within`: the name under which it stands.
+    """
     if isinstance(value, Mapping):
         quotes = quoted_field(value) is not None
         private = {
             name: inner
             for name, inner in value.items()
             if name == SEALED
-            or (inner not in (None, "", [], {}) and (is_sealed(name) or name in also or (quotes and name in QUOTING)))
+            or (
+                inner not in (None, "", [], {})
+                and not is_state(name, inner, within)
+                and (is_personal(name) or name in also or (quotes and name in QUOTING))
+            )
         }
         public = {
-            name: inner if name == GOODS else seal(inner, also, ring)
+            name: inner if name == GOODS else seal(inner, also, ring, within=name)
             for name, inner in value.items()
             if name not in private
         }

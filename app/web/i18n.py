@@ -46,6 +46,7 @@ COUNTS: Final = frozenset(_COUNT_NAMES.split())
 _FORMS: Final = re.compile(r"\{(\w+):([^|{}]*)\|([^|{}]*)\}")
 _DECIMALS: Final = re.compile(r"\{(\w+):\.(\d)f\}")
 _PLAIN: Final = re.compile(r"\{(\w+)(?:\}|:[^|{}]*\|)|%\((\w+)\)s")
+_FILLED: Final = re.compile(r"\{(\w+)\}")
 
 
 class CountedText(str):
@@ -95,6 +96,11 @@ class CountedText(str):
     def format_map(self, values: Mapping[str, object], /) -> str:  # type: ignore[override]
         """As `str.format_map`, with the forms that fit; the counts are text already."""
         return self.counting(values).format_map(values)
+
+
+def mark_counts(text: str) -> str:
+    """A text for `static/i18n.js`, its counts marked as `{count:,}`: scripts know no names of counts of their own."""
+    return _FILLED.sub(lambda found: f"{{{found[1]}:,}}" if found[1] in COUNTS else found[0], text)
 
 
 class CountingTranslations(Translations):

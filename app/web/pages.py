@@ -289,8 +289,9 @@ def _ngettext(context: Context, singular: str, plural: str, n: int) -> str:
 
 @pass_context
 def strings_json(context: Context, messages: list[str]) -> Markup:
-    """The JSON that `static/i18n.js` reads: message → translation, safe inside a script element."""
-    strings = {message: _gettext(context, message) for message in messages}
+    """The JSON that `static/i18n.js` reads: message → translation with its counts marked, safe inside a script
+    element."""
+    strings = {message: i18n.mark_counts(_gettext(context, message)) for message in messages}
     return Markup(json.dumps(strings, ensure_ascii=False).replace("<", "\\u003c"))  # noqa: S704 - escaped just here
 
 

@@ -5,18 +5,17 @@ const strings = element ? JSON.parse(element.textContent) : {};
 
 export const language = document.documentElement.lang || "vi";
 
-const NAMING = new Set(["id", "number", "row", "status"]);
-
-/** A value as it is put into a message: a number with the language's separators, unless it names something. */
-const written = (name, value) =>
-  typeof value === "number" && !NAMING.has(name) ? plainNumber.format(value) : String(value);
+/** A value as it is put into a message: fractions and what is marked as a count (`mark_counts`, `app/web/i18n.py`)
+ * are written as the language writes numbers; a whole number else names something. */
+const written = (value, isCount) =>
+  typeof value === "number" && (isCount || !Number.isInteger(value)) ? plainNumber.format(value) : String(value);
 
 /** The translation of `message`, with `{name}` filled from `params`. */
 export function t(message, params = {}) {
   const template = strings[message] || message;
-  return template.replace(/\{(\w+)(?::([^|{}]*)\|([^|{}]*))?\}/g, (whole, name, single, several) => {
+  return template.replace(/\{(\w+)(?::(,)|:([^|{}]*)\|([^|{}]*))?\}/g, (whole, name, mark, single, several) => {
     if (!(name in params)) return whole;
-    if (several === undefined) return written(name, params[name]);
+    if (several === undefined) return written(params[name], mark !== undefined);
     return String(params[name]) === "1" ? single : several;
   });
 }
