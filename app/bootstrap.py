@@ -94,6 +94,7 @@ def serving_web(settings: Settings) -> FastAPI:
             ) from None
         runtime = Runtime.open(settings, part="web")
         app = web(runtime)
+        app.state.follows_corridor = True
         trace(app, runtime.engine, operations)
     else:
         app = web(settings=settings)
@@ -137,7 +138,7 @@ def run_mqtt_gateway(settings: Settings, broker: str, *, plates_only: bool = Fal
     from app.equipment import frigate_gateway
     from app.ops.migrate import check_schema
     from app.platform.collector import spare_what_stays
-    from app.platform.runtime import Runtime
+    from app.platform.runtime import Runtime, following_corridor
     from app.tracking import mqtt_gateway
     from app.tracking.fix_intake import open_command_desk, open_fix_intake
 
@@ -151,7 +152,8 @@ def run_mqtt_gateway(settings: Settings, broker: str, *, plates_only: bool = Fal
         if not plates_only:
             desk, intake = open_command_desk(runtime, "owntracks"), open_fix_intake(runtime)
             gateway.subscriptions.append(mqtt_gateway.owntracks_subscription(intake, desk, gateway.publish))
-        await mqtt_gateway.run_until_signal(gateway)
+        async with following_corridor(runtime):
+            await mqtt_gateway.run_until_signal(gateway)
 
     spare_what_stays()
     asyncio.run(listen())

@@ -15,7 +15,7 @@ from app.large_bodies import LARGE_BODIES
 from app.open_data import ogc_door
 from app.platform import errors
 from app.platform.json import JsonObject
-from app.platform.runtime import Runtime
+from app.platform.runtime import Runtime, following_corridor
 from app.privacy.service import page_after_sign_in
 from app.procedures.steps import Step, StepStatus, VehicleRole
 from app.public.board_door import BoardDoor
@@ -246,6 +246,8 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
                 stack.callback(opened.close)
                 stack.push_async_callback(opened.async_redis.aclose)
             stack.push_async_callback(ogc_door.close_pool, app)
+            if app.state.follows_corridor:
+                await stack.enter_async_context(following_corridor(opened))
             app.state.live = await stack.enter_async_context(Live(opened))
             yield
 
@@ -261,6 +263,7 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
         lifespan=lifespan,
     )
     app.state.runtime = runtime
+    app.state.follows_corridor = runtime is None
     work_on(app, sheets)
     assets = Assets.load(are_changing=settings.files_change)
     app.state.base_map = BaseMap.of(settings.base_map_url)

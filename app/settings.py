@@ -171,6 +171,12 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def kept_days(self) -> dict[str, int]:
+        """How many days tables are kept by the installation's settings, by table."""
+        positions = ("ingest.fix", "ingest.last_position", "ingest.device_trait")
+        return self.retention_days | dict.fromkeys(positions, self.fix_retention_days)
+
+    @property
     def owner_database_url(self) -> str:
         """The database as who may change its schema."""
         return (self.migration_database_url.get_secret_value() or self.database_url.get_secret_value()).strip()

@@ -62,13 +62,21 @@ def legend(theme: Theme) -> Json:
     }
 
 
-def style(theme: str, base_map: BaseMap, *, locale: str = "vi", satellite_url: str = "", attribution: str = "") -> Json:
+def style(
+    theme: str,
+    base_map: BaseMap,
+    *,
+    locale: str = "vi",
+    satellite_url: str = "",
+    attribution: str = "",
+    version: str = "",
+) -> Json:
     """The MapLibre style of the live map (style specification v8).
 
     Arguments: `theme`, light or dark; `base_map`, drawn below everything; `locale` of the labels; `satellite_url`, a
-    raster tile template that a page may show instead, or empty; `attribution` of the corridor's data. Live data
-    (trucks, queue tails, selection) are empty GeoJSON sources that pages fill; the legend rides along as
-    `metadata["cuakhau:legend"]`. Tile addresses are absolute paths: a page puts its own origin before them.
+    raster tile template that a page may show instead, or empty; `attribution` of the corridor's data, and its `version`, which
+    tile addresses carry. Live data (trucks, queue tails, selection) are empty GeoJSON sources that pages fill; the
+    legend rides along as `metadata["cuakhau:legend"]`. Tile addresses are absolute paths: a page puts its own origin before them.
 
     Raises
     ------
@@ -79,7 +87,7 @@ def style(theme: str, base_map: BaseMap, *, locale: str = "vi", satellite_url: s
         raise InvalidInputError("There is no theme {value}; use light or dark.", field="theme", value=theme)
     shade: Theme = "dark" if theme == "dark" else "light"
     sources: dict[str, Json] = {
-        layer: _vector(layer, attribution, minzoom=minzoom)
+        layer: _vector(layer, attribution, version, minzoom=minzoom)
         for layer, minzoom in (("roads", 0), ("sites", 0), ("geofences", 9), ("posts", 7))
     }
     sources["roads"]["promoteId"] = {"roads": "edge_id"}
@@ -122,8 +130,8 @@ def _ground(base_map: BaseMap, satellite_url: str, theme: Theme, locale: str) ->
     return sources, [*layers, *names]
 
 
-def _vector(layer: str, attribution: str, *, minzoom: int) -> Json:
-    tiles = [f"/tiles/{layer}/{{z}}/{{x}}/{{y}}"]
+def _vector(layer: str, attribution: str, version: str, *, minzoom: int) -> Json:
+    tiles = [f"/tiles/{layer}/{{z}}/{{x}}/{{y}}" + (f"?of={version}" if version else "")]
     found: Json = {"type": "vector", "tiles": tiles, "minzoom": minzoom, "maxzoom": TILE_MAX_ZOOM}
     return found | ({"attribution": attribution} if layer == "roads" and attribution else {})
 

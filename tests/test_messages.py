@@ -108,7 +108,8 @@ def test_scripts_say_forms_and_separators_too(language: str, said: list[str]) ->
     page = f"{{ getElementById: () => ({{ textContent: {strings!r} }}), documentElement: {{ lang: '{language}' }} }}"
     script = (ROOT / "app/web/static/i18n.js").read_text(encoding="utf-8")
     counts = ", ".join(f"t('{{count}} trips', {{ count: {count} }})" for count in ("1", "'2'"))
-    more = "t('{a}'), t('{count} trips', { count: 12345 }), t('{far} x', { far: 1.5 }), t('From advice {id}', { id: 12345 })"
+    more = "t('{a}'), t('{count} trips', { count: 12345 }), t('{far} x', { far: 1.5 }), "
+    more += "t('From advice {id}', { id: 12345 })"
     asked = f"console.log(JSON.stringify([{counts}, {more}]))"
     node = shutil.which("node", path=f"{ROOT / '.venv/bin'}:{os.environ['PATH']}")
     assert node is not None

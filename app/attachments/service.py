@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -41,7 +42,7 @@ class AttachmentPolicy(BaseModel):
 
     max_size_mb: int = Field(default=10, ge=1, le=MAX_SIZE_MB)
     max_per_trip: int = Field(default=30, ge=1, le=200)
-    kept_days: int = Field(default=365, ge=1, le=3660)
+    kept_days: int = Field(default=365, ge=1, le=36_600)
 
 
 @dataclass(frozen=True)
@@ -150,17 +151,28 @@ def remove(action: ActionContext, attachment_id: int, reason: str) -> int:
         raise ForbiddenError("Only those who attached a file may remove it.")
     if trip.stage not in Stage.open():
         raise ConflictError("The trip {code} is over; its files stay until their time is over.", code=trip.code)
-    _erase(action, row, text)
+    _erase(action, row, {"reason": text})
     return trip.trip_id
 
 
-def forget(session: Session, now: datetime) -> int:
-    """Erase files whose time is over; how many. For control."""
-    policy = POLICY.get(session).value
-    rows = store.list_expired(session, now - timedelta(days=policy.kept_days), MAX_ERASED_AT_ONCE)
+def forget(session: Session, now: datetime, kept: Collection[int] = ()) -> int:
+    """Erase files whose time is over, but of the trips `kept`; how many. For control."""
+    days = POLICY.get(session).value.kept_days
+    rows = store.list_expired(session, now - timedelta(days=days), MAX_ERASED_AT_ONCE, kept)
     for row in rows:
-        _erase(ActionContext(session, None, now), row, f"kept for {policy.kept_days} days")
+        _erase(ActionContext(session, None, now), row, {"kept_days": days})
     return len(rows)
+
+
+def count_expired(session: Session, now: datetime, days: int, limit: int, kept: Collection[int] = ()) -> int:
+    """How many files would be erased were they kept for so many days; not more than `limit`."""
+    return len(store.list_expired(session, now - timedelta(days=days), limit, kept))
+
+
+def keep_for(action: ActionContext, days: int) -> None:
+    """Set for how many days after its trip a file is kept."""
+    present = POLICY.get(action.session)
+    POLICY.set(action, present.value.model_copy(update={"kept_days": days}), present.version)
 
 
 def may_read(principal: Principal, row: AttachmentRow) -> bool:
@@ -206,10 +218,11 @@ def _find(session: Session, principal: Principal, attachment_id: int) -> tuple[A
     return named.row, found.trip
 
 
-def _erase(action: ActionContext, row: AttachmentRow, reason: str) -> None:
+def _erase(action: ActionContext, row: AttachmentRow, why: JsonObject) -> None:
     before = {"trip_id": row.trip_id, "kind": row.kind, "sha256": row.sha256.hex()}
+    reason = str(why.get("reason", ""))
     store.erase_content(action.session, row.attachment_id, at=action.now, by=action.actor_id, reason=reason)
-    action.record("attachments.remove", "attachment", row.attachment_id, before, {"reason": reason})
+    action.record("attachments.remove", "attachment", row.attachment_id, before, why)
 
 
 def _no_trip(trip_id: int) -> NotFoundError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -84,12 +84,13 @@ def erase_content(session: Session, attachment_id: int, *, at: datetime, by: int
     )
 
 
-def list_expired(session: Session, before: datetime, limit: int) -> list[AttachmentRow]:
-    """Attachments of trips that were over before a moment."""
+def list_expired(session: Session, before: datetime, limit: int, kept: Collection[int] = ()) -> list[AttachmentRow]:
+    """Attachments of trips that were over before a moment, without those of the trips `kept`."""
     query = (
         select(AttachmentRow)
         .join(Trip, Trip.trip_id == AttachmentRow.trip_id)
         .where(AttachmentRow.removed_at.is_(None), Trip.stage.not_in(Stage.open()), Trip.stage_since < before)
+        .where(AttachmentRow.trip_id.not_in(kept))
         .order_by(AttachmentRow.attachment_id)
         .limit(limit)
     )

@@ -42,7 +42,8 @@ BATCH_PAUSE_S = 0.05
 def run_control(runtime: Runtime, sheets: Sheets, *, stop: threading.Event | None = None) -> None:
     """Lead whenever nobody else does, until told to stop (SIGTERM, SIGINT, or `stop`).
 
-    Outlives restarts of PostgreSQL and Redis. The first forecast is made at once.
+    Outlives restarts of PostgreSQL and Redis. The first forecast is made at once. When the corridor was
+    changed, it ends what it does and leads again on the new one.
     """
     stop = stop or threading.Event()
     if threading.current_thread() is threading.main_thread():
@@ -51,6 +52,7 @@ def run_control(runtime: Runtime, sheets: Sheets, *, stop: threading.Event | Non
         try:
             with _leadership(runtime) as connection:
                 if connection is not None:
+                    runtime.take_up_corridor()
                     log.info("leading")
                     _lead(runtime, sheets, connection, stop)
         except SQLAlchemyError as error:
@@ -99,6 +101,8 @@ def _lead(runtime: Runtime, sheets: Sheets, connection: Connection, stop: thread
             done.run("forwarding", exchanges.forwarder.forward)
             done.run("neighbours", exchanges.tell)
             scenarios.tend()
+            if runtime.take_up_corridor():
+                break  # what was made of the old one goes with this lead
             stop.wait(max(TICK_S - (time.monotonic() - started), 0.0))
     finally:
         over.set()

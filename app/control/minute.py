@@ -45,6 +45,7 @@ from app.yards.weights import WEIGHTS
 from capacity import store as capacity_store
 from capacity import zone_store
 from capacity.plan import YardPlan
+from geo.corridor import Corridor
 from routing import store as routing_store
 from routing.arrays import FloatArray
 from routing.forecast import Forecast, forecast
@@ -63,6 +64,7 @@ class Minute:
     """
 
     runtime: Runtime
+    corridor: Corridor
     network: Network
     places: Places
     figures: FigureKeeper
@@ -74,7 +76,7 @@ class Minute:
         """Compile the corridor once."""
         corridor, settings = runtime.corridor, runtime.settings
         figures = FigureKeeper(corridor, settings.demo, settings.public_url)
-        return cls(runtime, build_network(corridor), Places.of(corridor), figures)
+        return cls(runtime, corridor, build_network(corridor), Places.of(corridor), figures)
 
     def run(self) -> Round:
         """One minute; what became of its steps."""
@@ -118,7 +120,7 @@ class Minute:
         return gate_settings(session, now)
 
     def _assemble(self, session: Session, now: datetime, settings: tuple[GateSetting, ...]) -> CorridorNow:
-        return assemble(session, self.runtime.corridor, self.network, settings, now)
+        return assemble(session, self.corridor, self.network, settings, now)
 
     def _learn_stays(self, session: Session, now: datetime, settings: tuple[GateSetting, ...]) -> int:
         return stay_learning.learn(session, settings, now)
@@ -211,13 +213,13 @@ class Minute:
             published.forecast,
             now,
             network=self.network,
-            geo=self.runtime.corridor,
+            geo=self.corridor,
             places=self.places,
             seed=int(now.timestamp()),
         )
 
     def _enforce_retention(self, session: Session, now: datetime) -> int:
-        deleted = privacy.enforce_retention(session, now, self.runtime.settings.retention_days, looked=self.looked)
+        deleted = privacy.enforce_retention(session, now, self.runtime.settings.kept_days, looked=self.looked)
         if deleted:
             log.info("retention", **{name.replace(".", "_"): count for name, count in deleted.items()})
         return sum(deleted.values())
@@ -240,7 +242,7 @@ class Minute:
         signals.prune(session, now)
         commands.prune(session, now)
         progress.prune(session, now)
-        attachments.forget(session, now)
+        attachments.forget(session, now, privacy.held_trips(session, now))
 
 
 def measures(

@@ -29,13 +29,13 @@ log = structlog.get_logger("equipment")
 
 @dataclass(frozen=True)
 class PlateGateway:
-    """Hands each message of a broker to the plate intake.
+    """Hands each message of a broker to the plate intake of its moment.
 
     `sessions` opens database sessions; `after_commit` publishes what a committed session left in the outbox.
     """
 
     camera_format: CameraFormat
-    intake: PlateIntake
+    intake: Callable[[], PlateIntake]
     sessions: Callable[[], AbstractContextManager[Session]]
     clock: Clock
     after_commit: Callable[[Session], object]
@@ -45,7 +45,7 @@ class PlateGateway:
         """That of a process."""
         return cls(
             camera_format,
-            PlateIntake.of(runtime, sheets),
+            lambda: PlateIntake.of(runtime, sheets),  # on the corridor of the moment
             runtime.sessions,
             runtime.clock,
             lambda session: outbox.relay_after_commit(session, runtime.redis),
@@ -63,7 +63,7 @@ class PlateGateway:
         """
         try:
             with self.sessions() as session:
-                received = self.intake.receive(
+                received = self.intake().receive(
                     session, self.camera_format, payload, "", device=None, now=self.clock.now()
                 )
                 session.commit()

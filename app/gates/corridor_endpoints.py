@@ -46,6 +46,7 @@ def read_style(
         locale=locale or principal.locale,
         satellite_url=runtime.settings.satellite_url,
         attribution=runtime.corridor.attribution,
+        version=str(runtime.corridor_version or "")[:8],
     )
     return _answer(orjson.dumps(found), "application/json", if_none_match)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Header, Request, Response
 
 from app.accounts.authorisation import allow
-from app.platform.dependencies import SessionDep
+from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.json import JsonObject
 from app.platform.permissions import Principal
 from app.web.routers import ApiRouter
@@ -18,14 +18,15 @@ from maps.tiles import MEDIA_TYPE, Tile, TileCache, check_address
 router = ApiRouter(tags=["map"])
 
 CACHE_CONTROL = "private, max-age=3600, stale-while-revalidate=86400"
-"""Private, because tiles are for people who have signed in; the corridor changes at most when it is imported again."""
+"""Private, because tiles are for people who have signed in; the style gives them other addresses
+once the corridor was changed."""
 
 
-def get_tile_cache(request: Request) -> TileCache:
-    """The tiles this process has already made."""
+def get_tile_cache(request: Request, corridor: CorridorDep) -> TileCache:
+    """The tiles this process has already made of the corridor."""
     state = request.app.state
-    if not hasattr(state, "tile_cache"):
-        state.tile_cache = TileCache()
+    if getattr(state, "tiles_of", None) is not corridor:
+        state.tiles_of, state.tile_cache = corridor, TileCache()
     cache: TileCache = state.tile_cache
     return cache
 

@@ -47,7 +47,8 @@ class OgcDoor:
             state = self._ogc.state
             if getattr(outer.state, "open_pool", None) is None:
                 outer.state.open_pool = await ogc.open_pool(runtime.settings.open_database_url.get_secret_value())
-                state.collection_catalog = ogc.catalog_of(runtime.corridor)
+            if getattr(state, "corridor", None) is not runtime.corridor:
+                state.corridor, state.collection_catalog = runtime.corridor, ogc.catalog_of(runtime.corridor)
             state.runtime, state.pool = runtime, ogc.ImpatientPool(outer.state.open_pool)
             state.gettext = outer.state.gettext
             return self._ogc

@@ -22,7 +22,6 @@ from app.settings import get_settings
 from geo.text import fold
 
 
-
 class Concern(StrEnum):
     """What a personal field says of a person."""
 
@@ -48,9 +47,7 @@ PERSONAL_FIELDS: Final[Mapping[str, Concern]] = (
 """The platform's fields that concern persons. In the goods of a declaration none does: `GOODS`; where steps stand by
 their names, a state of a step does not: `STEPS`."""
 OTHER_FIELDS: Final = frozenset(
-    """
-    customs_health health_incomplete health_quarantine of_health registration_health
-    """.split()
+    ["customs_health", "health_incomplete", "health_quarantine", "of_health", "registration_health"]
 )
 """The platform's fields that sound as if they did: steps, a role, how a neighbour does."""
 _FOREIGN: Final = re.compile(

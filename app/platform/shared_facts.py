@@ -3,7 +3,7 @@
 Triggers of the database give a fact a new version, a random one, in the transaction that changes it, whoever does so.
 Readers ask for the versions, one small query, and for the rest only if theirs is another. So nobody is told what was
 true before a commit, not even for a moment; a transaction sees its own changes, and what is rolled back is gone. Facts
-and their tables: migration 0041.
+and their tables: migrations 0041 and 0109.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class SharedFact(StrEnum):
     GATE_NOTICES = "gate_notice"
     FORECASTS = "forecast"
     FORECAST_TRACKS = "forecast_track"
+    CORRIDOR = "corridor"
 
 
 @dataclass(frozen=True, slots=True)

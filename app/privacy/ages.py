@@ -9,11 +9,21 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
+from app.attachments import service as attachments
 from app.platform.actions import ActionContext
 from app.platform.labels import N_
 from app.platform.policies import InForce, Policy, set_value
 from app.privacy import retention_store, store
-from app.privacy.retention import YEAR_DAYS, KeptSubject, KeptTerm, RetentionRule, by_subject, least_days, rules
+from app.privacy.retention import (
+    ATTACHMENTS,
+    YEAR_DAYS,
+    KeptSubject,
+    KeptTerm,
+    RetentionRule,
+    by_subject,
+    least_days,
+    rules,
+)
 from geo.errors import InvalidInputError, NotFoundError
 from geo.versions import check_version
 
@@ -79,7 +89,8 @@ class Shortening:
 def ages_in_force(session: Session, setting: Mapping[str, int]) -> Ages:
     """How long each table is kept now; `setting` is the installation's, days by table."""
     set_by_people = RETENTION.get(session)
-    return Ages(rules({**setting, **set_by_people.value.keep_days}), set_by_people.version)
+    files = {ATTACHMENTS: attachments.POLICY.get(session).value.kept_days}
+    return Ages(rules({**setting, **files, **set_by_people.value.keep_days}), set_by_people.version)
 
 
 def set_days(
@@ -139,7 +150,9 @@ def change_term(
     check_days(days, term.least_days, field="days")
     if days < term.days and not is_confirmed:
         return Shortening(subject, term, days, _count_going(action, term, days))
-    if days != term.days:
+    if table == ATTACHMENTS:
+        attachments.keep_for(action, days)
+    elif days != term.days:
         # Of what was set before: as it is in force, of tables that still have days to set.
         in_force, was_set = present.days(), RETENTION.get(action.session).value.keep_days
         keep_days = {other: in_force[other] for other in was_set if other in in_force}
@@ -167,6 +180,8 @@ def _count_going(action: ActionContext, term: KeptTerm, days: int) -> list[tuple
     """Of each table how many rows are older than so many days and held by nothing."""
     session, now = action.session, action.now
     shape, held = retention_store.read_shape(session), store.held(session, now)
+    if term.rules[0].table == ATTACHMENTS:
+        return [(term.rules[0], attachments.count_expired(session, now, days, COUNTED + 1, held.trip_ids))]
     return [
         (rule, retention_store.count_due(session, shape, rule.kept_for(days), now, held, limit=COUNTED + 1))
         for rule in term.rules

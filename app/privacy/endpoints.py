@@ -66,7 +66,7 @@ def export_driver(body: DriverIn, action: WriterAction) -> JSONResponse:
 @router.get("/privacy/retention", summary="How long each table is kept", responses=problems())
 def list_rules(session: SessionDep, runtime: RuntimeDep, _principal: Reader) -> list[RetentionRuleOut]:
     """The rule of each table of the database, with the days in force."""
-    listed = service.list_rules(session, runtime.settings.retention_days)
+    listed = service.list_rules(session, runtime.settings.kept_days)
     return [RetentionRuleOut.model_validate(rule) for rule in listed]
 
 
@@ -85,7 +85,7 @@ def replace_days(
     expected_version: ExpectedVersion,
 ) -> RetentionDaysOut:
     """Of tables that are deleted by age, never fewer days than a law wants; what is older then goes within the hour."""
-    found = set_days(action, runtime.settings.retention_days, body, expected_version)
+    found = set_days(action, runtime.settings.kept_days, body, expected_version)
     return with_etag(response, RetentionDaysOut.model_validate(found))
 
 

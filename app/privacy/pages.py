@@ -49,7 +49,7 @@ def show_privacy(
     saved: Annotated[str, Query(max_length=80)] = "",
 ) -> Response:
     """Requests, holds, how long each table is kept; `saved`: the table whose days were set."""
-    return _show(request, session, clock.now(), runtime.settings.retention_days, saved=saved)
+    return _show(request, session, clock.now(), runtime.settings.kept_days, saved=saved)
 
 
 def _show(
@@ -98,7 +98,7 @@ def find_driver(
 ) -> Response:
     """What is kept of a driver who may have no account; sent by a form, so that no number stands in an address."""
     found = service.find_driver(action, Driver.of([number], name))
-    setting = runtime.settings.retention_days
+    setting = runtime.settings.kept_days
     return _show(request, action.session, action.now, setting, sought=(number, name), found=found)
 
 
@@ -120,7 +120,7 @@ def set_retention(
     confirmed: Annotated[bool, Form()] = False,
 ) -> Response:
     """Set how long a table, and what is kept as it is, stays; fewer days than now are asked about first."""
-    setting = runtime.settings.retention_days
+    setting = runtime.settings.kept_days
     try:
         asked = change_term(action, setting, table, days, version, is_confirmed=confirmed)
     except (InvalidInputError, StaleError) as error:
@@ -178,10 +178,20 @@ def decide(
 
 
 @router.get("/privacy")
-def show_notice(request: Request, session: SessionDep, principal: MaybePrincipal, next: Target = "/") -> Response:
+def show_notice(
+    request: Request, session: SessionDep, runtime: RuntimeDep, principal: MaybePrincipal, next: Target = "/"
+) -> Response:
     """How data are used; whoever is signed in can confirm it."""
     confirmed = principal is not None and service.has_consented(session, principal.account_id)
-    return render(request, "privacy/notice.html", version=service.NOTICE_VERSION, confirmed=confirmed, next=next)
+    return render(
+        request,
+        "privacy/notice.html",
+        version=service.NOTICE_VERSION,
+        confirmed=confirmed,
+        next=next,
+        position_days=runtime.settings.fix_retention_days,
+        year_days=YEAR_DAYS,
+    )
 
 
 @router.post("/privacy/consent")

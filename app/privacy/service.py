@@ -85,6 +85,11 @@ def list_rules(session: Session, setting: Mapping[str, int]) -> Sequence[Retenti
 # Holds
 
 
+def held_trips(session: Session, now: datetime) -> Collection[int]:
+    """The trips that holds in force keep, with those of the persons they keep."""
+    return store.held(session, now).trip_ids
+
+
 def place_hold(action: ActionContext, subject: str, subject_id: int, reason: str, until: datetime) -> LegalHold:
     """Keep a trip, or what is kept of a person, whatever its age, until a moment.
 

@@ -22,9 +22,11 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from app.platform.runtime import Runtime
+from app.platform.runtime import FOLLOW_S, Runtime
+from geo.corridor import Corridor
 from geo.matching import Matcher
 from ingest import dead_letter_store, dead_letters, fix_store, pipeline, trait_store
+from ingest.device_traits import DeviceTraits
 from ingest.leases import ShardLeases
 from ingest.mending import Mender
 from ingest.stream import FixReader, StreamEntry, stream_key
@@ -73,15 +75,7 @@ class Worker:
         settings = runtime.settings
         self.leases = ShardLeases(runtime.redis, settings.ingest_shards, self.name)
         self.reader = FixReader(runtime.redis, settings.ingest_shards, self.name)
-        self.context = pipeline.Context(
-            engine=runtime.engine,
-            redis=runtime.redis,
-            clock=runtime.clock,
-            matcher=Matcher(runtime.corridor),
-            retention_days=settings.fix_retention_days,
-            keep_far=settings.keep_far_fixes,
-        )
-        self.mender = Mender(runtime.engine, self.context.matcher)
+        self._place_on(runtime.corridor)
         self._stopping = threading.Event()
         self._upkept_on: date | None = None
         self._upkeep_at = -1e9
@@ -90,7 +84,28 @@ class Worker:
         self._fixes_per_entry = 1.0
         self._groups_made = False
         self._on_trial: list[StreamEntry] = []
+        self._looked_at = time.monotonic()
+
+    def _place_on(self, corridor: Corridor, traits: DeviceTraits | None = None) -> None:
+        """Place fixes on a corridor from now on; what was made of another is forgotten, not what devices are like."""
+        runtime, settings = self.runtime, self.runtime.settings
+        self.context = pipeline.Context(
+            engine=runtime.engine,
+            redis=runtime.redis,
+            clock=runtime.clock,
+            matcher=Matcher(corridor),
+            retention_days=settings.fix_retention_days,
+            keep_far=settings.keep_far_fixes,
+            traits=traits or DeviceTraits(),
+        )
+        self.mender = Mender(runtime.engine, self.context.matcher)
         self.context.matcher.prepare()
+
+    def _follow_corridor(self) -> None:
+        """Take up the corridor if it was changed; another worker of this process may have read it already."""
+        self.runtime.take_up_corridor()
+        if self.context.matcher.corridor is not self.runtime.corridor:
+            self._place_on(self.runtime.corridor, self.context.traits)
 
     def stop(self) -> None:
         """Finish the present batch and return from `run`."""
@@ -123,6 +138,9 @@ class Worker:
     def step(self, block_ms: int = BLOCK_MS) -> int:
         """One round: upkeep when due, leases, one micro-batch; how many entries were processed."""
         now = time.monotonic()
+        if now - self._looked_at >= FOLLOW_S:  # between batches: each is placed on one corridor
+            self._follow_corridor()
+            self._looked_at = now
         today = self.runtime.clock.now().date()
         if today != self._upkept_on or now >= self._upkeep_at:
             self.keep_partitions()

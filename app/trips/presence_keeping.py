@@ -8,7 +8,7 @@ report the control loop does, many trips at once (`app.trips.progress`).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.platform.actions import ActionContext, Event
 from app.platform.json import JsonObject
 from app.platform.permissions import Role
+from app.platform.shared_facts import SharedFact, read_shared
 from app.trips import place_store, presence_store, yard_ledger
 from app.trips.handing_on import hand_to_next
 from app.trips.place_store import PlaceRow, StageUpdate
@@ -65,13 +66,10 @@ class PresenceKeeper:
     """Keeps up where trips' trucks are; `steps` says where the steps of procedures are done."""
 
     steps: StepPlaces
-    _geography: Geography | None = field(default=None, init=False)
 
     def geography(self, session: Session) -> Geography:
-        """The corridor as the judgement needs it, read once a process."""
-        if self._geography is None:
-            self._geography = Geography.of(load_corridor(session))
-        return self._geography
+        """The corridor as the judgement needs it, read again when it was changed."""
+        return read_shared(session, SharedFact.CORRIDOR, "geography", lambda: Geography.of(load_corridor(session)))
 
     def judge_trips(self, session: Session, trips: Sequence[TripSeen], now: datetime) -> dict[int, Presence]:
         """Where the trucks of trips are now, by trip; nothing is written."""

@@ -120,7 +120,11 @@ def test_a_gateway_commits_publishes_and_goes_on_after_a_fault(
 ) -> None:
     published: list[Session] = []
     gateway = PlateGateway(
-        LANE_OVER_MQTT, PlateIntake.of(runtime, sheets), runtime.sessions, runtime.clock, after_commit=published.append
+        LANE_OVER_MQTT,
+        lambda: PlateIntake.of(runtime, sheets),
+        runtime.sessions,
+        runtime.clock,
+        after_commit=published.append,
     )
     payloads = (b"in ", b"out 29C12345", b"in 29C12345", b"in 29C12345")
     assert [gateway.receive(payload) for payload in payloads] == [0, 0, 1, 0]

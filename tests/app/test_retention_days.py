@@ -9,11 +9,23 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
+from app.attachments import service as attachments
+from app.attachments.tables import AttachmentRow
+from app.control import minute
+from app.forecasting import skill_scoring
+from app.integrations import service as integrations
+from app.notifications import service as notifications
+from app.platform import idempotency
 from app.platform.runtime import Runtime
 from app.privacy import ages, service
 from app.privacy.ages import MAX_DAYS, ages_in_force
 from app.privacy.retention import ACCOUNTING_DAYS, CUSTOMS_DAYS, by_subject, rules
+from app.privacy.vocabulary import RetentionBasis
+from app.reporting import statistics
+from app.tracking import commands, signals
+from app.trips import progress
 from app.web.i18n import format_number
+from capacity import store as capacity_store
 from tests.app.test_retention import PERSON, fill, insert_trip
 from tests.conftest import NOW, SignIn
 
@@ -180,9 +192,62 @@ def test_the_audit_log_tells_it_in_words(sign_in: SignIn) -> None:
     assert "app.plate_read" not in page
 
 
-def test_what_can_be_set_has_a_name_and_only_that() -> None:
-    assert [rule.table for rule in rules() if bool(rule.called) != rule.can_be_set] == []
-    names = [rule.called for rule in rules() if rule.called]
+def test_what_can_be_set_has_a_name_of_its_own() -> None:
+    assert [rule.table for rule in rules() if not rule.called] == []
+    names = [rule.called for rule in rules() if rule.has_days_to_set]
     assert len(names) == len(set(names)) > 40
     terms = [term for kept in by_subject(rules()) for term in kept.terms]
     assert sorted(rule.table for term in terms for rule in term.rules) == sorted(rule.table for rule in rules())
+
+
+def test_every_line_of_the_page_says_of_what_it_is() -> None:
+    assert [term for kept in by_subject(rules()) for term in kept.terms if not all(term.called)] == []
+
+
+def test_the_days_that_features_keep_are_those_that_are_told() -> None:
+    told = {rule.table: timedelta(days=rule.days or 0) for rule in rules() if rule.basis is RetentionBasis.FEATURE}
+    kept = {
+        "app.trip_sight": progress.KEEP_SIGHTS,
+        "app.device_event": signals.KEPT,
+        "app.device_command": commands.KEPT,
+        "capacity.presence": capacity_store.KEEP_STAYS,
+        "capacity.plan": capacity_store.KEEP_PLANS,
+        "app.stay": statistics.KEPT,
+        "app.notification": notifications.KEPT,
+        "routing.forecast": minute.KEEP_FORECASTS,
+        "app.forecast_skill": skill_scoring.KEEP_SCORES,
+        "app.neighbour_outbox": integrations.KEEP,
+        "app.neighbour_inbox": integrations.KEEP,
+        "app.idempotency": idempotency.KEPT,
+    }
+    assert {table: told[table] for table in kept} == kept
+    assert timedelta(0) <= told["app.forecast_check"] - skill_scoring.KEEP_CHECKS < timedelta(days=1)
+    assert told["app.attachment"].days == attachments.AttachmentPolicy().kept_days
+
+
+def test_positions_are_told_as_the_installation_keeps_them(sign_in: SignIn, runtime: Runtime) -> None:
+    runtime.settings.fix_retention_days = 45
+    administrator = sign_in("administrator")
+    found = days_now(administrator)
+    assert {found[table] for table in ("ingest.fix", "ingest.last_position", "ingest.device_trait")} == {45}
+    assert found["app.trip_sight"] == 30
+    assert "CUAKHAU_FIX_RETENTION_DAYS" in administrator.get(PAGE).text
+    assert "thời gian chờ: 45 ngày." in administrator.get("/privacy").text
+
+
+def test_files_are_kept_as_the_page_says_and_as_long_as_a_hold_wants(sign_in: SignIn, events: Runtime) -> None:
+    with events.sessions.begin() as session:
+        for trip_id in (2, 3):
+            about = {"kind": "photo", "name": "a", "media_type": "image/png", "size_bytes": 1, "content": b"a"}
+            by = {"uploaded_at": NOW, "uploaded_by": PERSON, "uploaded_role": "driver"}
+            session.add(AttachmentRow(trip_id=trip_id, sha256=bytes([trip_id]) * 32, **about, **by))
+    administrator = sign_in("administrator")
+    status, page = ask(administrator, "app.attachment", 9)
+    assert status == 200
+    assert dict(re.findall(r'<td>([^<]+)</td><td class="ck-num">([^<]+)</td>', page)) == {"Tệp đính kèm": "1"}
+    assert ask(administrator, "app.attachment", 9, confirmed="true")[0] == 303
+    assert days_now(administrator)["app.attachment"] == 9
+    with events.sessions.begin() as session:
+        assert attachments.forget(session, NOW, service.held_trips(session, NOW)) == 1
+        left = session.scalars(text("SELECT trip_id FROM app.attachment WHERE removed_at IS NULL")).all()
+    assert left == [2], "a hold keeps the files of its trip"
