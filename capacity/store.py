@@ -279,11 +279,10 @@ def yard_states(session: Session, now: datetime, *, gate_id: str | None = None) 
     present = select(PresenceRow.yard_id, func.count()).where(PresenceRow.left_at.is_(None))
     inside = {yard_id: count for yard_id, count in session.execute(present.group_by(PresenceRow.yard_id))}
     flagged: dict[str, dict[Flag, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for flag in ledger.CONTRADICTORY:
-        odd = select(PresenceRow.yard_id, func.coalesce(PresenceRow.plate_norm, PresenceRow.truck_key))
-        odd = odd.where(PresenceRow.flag == flag.value, _recent(now)).order_by(PresenceRow.truck_key)
-        for yard_id, name in session.execute(odd):
-            flagged[yard_id][flag].append(name)
+    odd = select(PresenceRow.yard_id, PresenceRow.flag, func.coalesce(PresenceRow.plate_norm, PresenceRow.truck_key))
+    odd = odd.where(PresenceRow.flag.in_([flag.value for flag in ledger.CONTRADICTORY]), _recent(now))
+    for yard_id, flag, name in session.execute(odd.order_by(PresenceRow.truck_key)):
+        flagged[yard_id][Flag(str(flag))].append(name)
     reserved = _reserved(session)
     places = places_ahead(session, now, 0.0, 1)
     closed = {closure.yard_id for closure in list_closures(session, now) if closure.holds_at(now)}

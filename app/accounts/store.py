@@ -281,6 +281,8 @@ def find_organisation_by_tax_number(session: Session, tax_number: str) -> Organi
 
 def organisation_names(session: Session, organisation_ids: Collection[int]) -> dict[int, str]:
     """What organisations are called, by number."""
+    if not organisation_ids:
+        return {}
     query = select(Organisation.organisation_id, Organisation.name)
     rows = session.execute(query.where(Organisation.organisation_id.in_(organisation_ids)))
     return {organisation_id: name for organisation_id, name in rows}
@@ -329,5 +331,7 @@ def has_vehicle(session: Session, vehicle_id: int) -> bool:
 
 def account_names(session: Session, account_ids: Collection[int]) -> dict[int, str]:
     """Full names by account."""
+    if not account_ids:
+        return {}
     query = select(Account.account_id, Account.full_name).where(Account.account_id.in_(account_ids))
     return {account_id: full_name for account_id, full_name in session.execute(query)}

@@ -7,15 +7,14 @@ declared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.orm import Session
 
-from app.accounts import service as accounts
-from app.accounts.store import find_company
+from app.accounts.store import find_company, organisation_names
 from app.accounts.tax_numbers import find_by_tax_number
 from app.declarations import hs, personal, prefilled_store, service
 from app.declarations.differences import Difference, differences
@@ -119,12 +118,12 @@ def withdraw(action: ActionContext, source: PrefillSource, reference: str, versi
 def list_prefilled(session: Session, principal: Principal, page: PageRequest) -> Page[Prefilled]:
     """Those that concern the caller, newest first."""
     rows = prefilled_store.list_visible(session, _visible(principal), before=page.before, limit=page.fetch)
-    return Page.of([_shown(session, row) for row in rows], page, lambda shown: shown.prefilled_id)
+    return Page.of(_shown(session, rows), page, lambda shown: shown.prefilled_id)
 
 
 def get(session: Session, principal: Principal, prefilled_id: int) -> Prefilled:
     """One that concerns the caller; raises NotFoundError otherwise."""
-    found = _shown(session, _get(session, principal, prefilled_id))
+    (found,) = _shown(session, [_get(session, principal, prefilled_id)])
     return replace(found, data=personal.project(found.data, principal.reader))
 
 
@@ -176,7 +175,7 @@ def assign(action: ActionContext, prefilled_id: int, name: str) -> None:
 def of_trip(session: Session, trip_id: int) -> Prefilled | None:
     """What a trip was declared with; whoever may read the declaration may read it."""
     row = prefilled_store.find_of_trip(session, trip_id)
-    return None if row is None else _shown(session, row)
+    return None if row is None else _shown(session, [row])[0]
 
 
 def deviations(filled: Mapping[str, object], declared: Mapping[str, object]) -> list[Difference]:
@@ -266,9 +265,14 @@ def _record(action: ActionContext, act: str, row: PrefilledRow, before: JsonObje
     action.record(f"declarations.{act}", "prefilled_declaration", row.prefilled_id, before, row.data, event=event)
 
 
-def _shown(session: Session, row: PrefilledRow) -> Prefilled:
+def _shown(session: Session, rows: Sequence[PrefilledRow]) -> list[Prefilled]:
+    owners = {row.organisation_id for row in rows if row.organisation_id is not None}
+    names = organisation_names(session, owners)
+    return [_prefilled(row, names.get(row.organisation_id or 0, "")) for row in rows]
+
+
+def _prefilled(row: PrefilledRow, organisation: str) -> Prefilled:
     form = Form.from_record(row.data)
-    known = accounts.find_organisation(session, row.organisation_id) if row.organisation_id is not None else None
     return Prefilled(
         prefilled_id=row.prefilled_id,
         source=_source(row),
@@ -277,7 +281,7 @@ def _shown(session: Session, row: PrefilledRow) -> Prefilled:
         version=row.version,
         number=row.number,
         organisation_id=row.organisation_id,
-        organisation="" if known is None else known.name,
+        organisation=organisation,
         consignee=row.consignee,
         consignor=row.consignor,
         gate_id=row.gate_id,

@@ -7,18 +7,17 @@ decides on a doubtful read has the same effects as a certain one.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import structlog
-from redis import Redis
 from sqlalchemy.orm import Session
 
 from app.equipment import read_store, service, store
-from app.equipment.effects import take_effect
+from app.equipment.effects import ReadEffects
 from app.equipment.passages import KeptRead, keep_read
 from app.equipment.pictures import Pictures
 from app.equipment.reads import CLOCK_TOLERANCE
@@ -28,7 +27,6 @@ from app.gates.vocabulary import HistoryReason
 from app.platform.actions import ActionContext
 from app.platform.runtime import Runtime
 from app.sheets.service import Sheets
-from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError, MalformedError, NotFoundError
 from ingest.formats.camera_format import CameraFormat
 from ingest.formats.plate_read import PlateRead
@@ -51,23 +49,17 @@ class ReceivedPlates:
 
 @dataclass(frozen=True)
 class PlateIntake:
-    """Takes in the messages of plate cameras from any transport; holds what reads are judged and kept with.
+    """Takes in the messages of plate cameras from any transport."""
 
-    `note_arrival(action, trip_id, at)` is called for a truck that a camera saw at its gate, with the time of that.
-    """
-
-    corridor: Corridor
     pictures: Pictures
-    redis: Redis
-    shards: int
-    note_arrival: Callable[[ActionContext, int, datetime], object]
+    effects: ReadEffects
 
     @classmethod
     def of(cls, runtime: Runtime, sheets: Sheets) -> PlateIntake:
         """That of a process."""
         settings = runtime.settings
-        pictures = Pictures.of(settings.data_dir)
-        return cls(runtime.corridor, pictures, runtime.redis, settings.ingest_shards, sheets.note_arrival)
+        effects = ReadEffects(runtime.corridor, runtime.redis, settings.ingest_shards, sheets.note_arrival)
+        return cls(Pictures.of(settings.data_dir), effects)
 
     def receive(
         self,
@@ -111,7 +103,7 @@ def _accept(
     device = store.lock_equipment(session, device.equipment_id)
     service.heard(session, device, now)
     camera_id = device.config.get("camera_id")
-    site = intake.corridor.sites.get(device.site_id or "")
+    site = intake.effects.corridor.sites.get(device.site_id or "")
     kept: list[KeptRead] = []
     for read in found:
         if camera_id and read.camera and read.camera != camera_id:
@@ -120,7 +112,7 @@ def _accept(
         new = keep_read(session, device, site, read, intake.pictures, now)
         if new is not None:
             kept.append(new)
-    take_effect(session, device, kept, intake, now)
+    intake.effects.take(session, device, kept, now)
     return [read.row for read in kept]
 
 
@@ -164,7 +156,7 @@ def decide(
     if trip is not None and row.time < trip.began_at - CLOCK_TOLERANCE:
         row.status, row.history_reason, trip = ReadStatus.HISTORY, HistoryReason.OLDER_THAN_TRIP, None
     action.session.flush()
-    take_effect(action.session, device, [KeptRead(row, trip, superseded=(row,))], intake, action.now)
+    intake.effects.take(action.session, device, [KeptRead(row, trip, superseded=(row,))], action.now)
     after = {"status": row.status, "plate": row.plate_norm, "trip_id": row.trip_id}
     action.record("plates.decide", "plate_read", read_id, before, after)
     return row

@@ -9,12 +9,14 @@ negative number of the camera as device. So it is placed, judged for jumps, stor
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 import numpy as np
 import structlog
+from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
@@ -32,16 +34,13 @@ from app.trips.service import insert_events
 from app.trips.yard_ledger import publish_yards
 from capacity import store as capacity_store
 from capacity.ledger import LedgerTruck, Movement
-from geo.corridor import Site
+from geo.corridor import Corridor, Site
 from ingest import dead_letters
 from ingest.fixes import FIX, FLAG_CAMERA, pack
 from ingest.formats.report import AttributeValues, to_microseconds
 from ingest.plates import find_plate
 from ingest.store import find_vehicle
 from ingest.stream import stream_key
-
-if TYPE_CHECKING:
-    from app.equipment.cameras import PlateIntake
 
 READERS: Final = tuple(
     str(role)
@@ -66,49 +65,77 @@ JUST_NOW: Final = timedelta(minutes=5)
 log = structlog.get_logger("equipment")
 
 
-def take_effect(
-    session: Session, device: Equipment, kept: Sequence[KeptRead], intake: PlateIntake, now: datetime
-) -> None:
-    """Timeline, map, yard, event, arrival and ring of the reads that count; repeats and history have none.
+@dataclass(frozen=True)
+class ReadEffects:
+    """Lets plate reads have their effects.
 
-    Locks are taken in the order in which officers' acts take them, trips, yards, audit, so that none waits for another
-    in a circle.
+    `note_arrival(action, trip_id, at)` is called for a truck that a camera saw at its gate, with the time of that.
     """
-    site = intake.corridor.sites.get(device.site_id or "")
-    idle = {ReadStatus.REPEAT, ReadStatus.HISTORY}
-    counted = [(read.row, read.trip) for read in kept if read.row.status not in idle]
-    certain = [(row, trip) for row, trip in counted if trip is not None and row.status == ReadStatus.MATCHED]
-    store.lock_trips(session, sorted({trip.trip_id for _, trip in certain}))
-    for row, trip in certain:
-        data = {
-            "read_id": row.read_id,
-            "station": device.station,
-            "site_id": device.site_id,
-            "probability": round(row.probability or 0.0, 4),
-            "by_person": row.decided_by is not None,
-        }
-        line = {"trip_id": trip.trip_id, "at": row.time, "kind": "plate", "data": data, "actor_id": row.decided_by}
-        insert_events(session, [line])
-        if site is not None and site.kind == "camera":
-            _place(intake, session, device, site, row, trip.vehicle_id, now)
-    for row, likely in counted:
-        _move_yard(session, device, site, row, likely, now)
-        _publish_read(session, device, row, now)
-    for row, trip in certain:
-        # The first read at its gate is the truck's arrival there.
-        if device.gate_id is not None and device.gate_id == trip.gate_id:
-            intake.note_arrival(ActionContext(session, None, now), trip.trip_id, row.time)
-    repeated = [read.row.passage_id for read in kept if read.row.status == ReadStatus.REPEAT]
-    leads = [session.get_one(PlateReadRow, read_id).trip_id for read_id in repeated if read_id is not None]
-    for trip_id in sorted(
-        {trip.trip_id for _, trip in certain} | {trip_id for trip_id in leads if trip_id is not None}
-    ):
-        checkpoints.compare_trip(ActionContext(session, None, now), trip_id)
-    sightings.withdraw(session, [old.read_id for read in kept for old in read.superseded], now)
-    pictured = [read.row.passage_id for read in kept if read.row.image_ref is not None]
-    sightings.note_pictures(session, [read_id for read_id in pictured if read_id is not None])
-    for row, likely in counted:
-        _ring(session, device, row, likely, now)
+
+    corridor: Corridor
+    redis: Redis
+    shards: int
+    note_arrival: Callable[[ActionContext, int, datetime], object]
+
+    def take(self, session: Session, device: Equipment, kept: Sequence[KeptRead], now: datetime) -> None:
+        """Timeline, map, yard, event, arrival and ring of the reads that count; repeats and history have none.
+
+        Locks are taken in the order in which officers' acts take them, trips, yards, audit, so that none waits for
+        another in a circle.
+        """
+        site = self.corridor.sites.get(device.site_id or "")
+        idle = {ReadStatus.REPEAT, ReadStatus.HISTORY}
+        counted = [(read.row, read.trip) for read in kept if read.row.status not in idle]
+        certain = [(row, trip) for row, trip in counted if trip is not None and row.status == ReadStatus.MATCHED]
+        store.lock_trips(session, sorted({trip.trip_id for _, trip in certain}))
+        for row, trip in certain:
+            data = {
+                "read_id": row.read_id,
+                "station": device.station,
+                "site_id": device.site_id,
+                "probability": round(row.probability or 0.0, 4),
+                "by_person": row.decided_by is not None,
+            }
+            line = {"trip_id": trip.trip_id, "at": row.time, "kind": "plate", "data": data, "actor_id": row.decided_by}
+            insert_events(session, [line])
+            if site is not None and site.kind == "camera":
+                self._place(session, device, site, row, trip.vehicle_id, now)
+        for row, likely in counted:
+            _move_yard(session, device, site, row, likely, now)
+            _publish_read(session, device, row, now)
+        for row, trip in certain:
+            # The first read at its gate is the truck's arrival there.
+            if device.gate_id is not None and device.gate_id == trip.gate_id:
+                self.note_arrival(ActionContext(session, None, now), trip.trip_id, row.time)
+        repeated = [read.row.passage_id for read in kept if read.row.status == ReadStatus.REPEAT]
+        leads = [session.get_one(PlateReadRow, read_id).trip_id for read_id in repeated if read_id is not None]
+        for trip_id in sorted(
+            {trip.trip_id for _, trip in certain} | {trip_id for trip_id in leads if trip_id is not None}
+        ):
+            checkpoints.compare_trip(ActionContext(session, None, now), trip_id)
+        sightings.withdraw(session, [old.read_id for read in kept for old in read.superseded], now)
+        pictured = [read.row.passage_id for read in kept if read.row.image_ref is not None]
+        sightings.note_pictures(session, [read_id for read_id in pictured if read_id is not None])
+        for row, likely in counted:
+            _ring(session, device, row, likely, now)
+
+    def _place(
+        self, session: Session, device: Equipment, site: Site, row: PlateReadRow, vehicle_id: int, now: datetime
+    ) -> None:
+        """Append the read to the stream of fixes. Repeating it does no harm: a vehicle has one fix at a time."""
+        fix = np.zeros(1, FIX)
+        fix["vehicle_id"], fix["device_id"] = vehicle_id, -device.equipment_id
+        fix["time_us"], fix["received_us"] = to_microseconds(row.time), to_microseconds(now)
+        fix["lon"], fix["lat"], fix["accuracy_m"] = site.lon, site.lat, CAMERA_ACCURACY_M
+        fix["speed_mps"], fix["heading_deg"], fix["flags"] = math.nan, math.nan, FLAG_CAMERA
+        attributes: AttributeValues = {"source": "camera", "equipment_id": device.equipment_id, "read_id": row.read_id}
+        shard = vehicle_id % self.shards
+        fields = cast("dict[bytes, bytes]", {b"d": CAMERA_DOOR, **pack(fix, {0: attributes})})
+        try:
+            self.redis.xadd(stream_key(shard), fields)  # type: ignore[arg-type]
+        except RedisError:
+            log.warning("Redis is away: a camera's read is placed on the map later", read_id=row.read_id)
+            dead_letters.keep_unsent(session, shard, f"read-{row.read_id}", fields, CAMERA_DOOR.decode(), now)
 
 
 def _ring(session: Session, device: Equipment, row: PlateReadRow, trip: store.TripRow | None, now: datetime) -> None:
@@ -139,31 +166,6 @@ def _publish_read(session: Session, device: Equipment, row: PlateReadRow, now: d
             "is_late": row.time < now - JUST_NOW,
         }
         outbox.publish_event(session, "plate", service.audience_of(device, READERS), data, at=now)
-
-
-def _place(
-    intake: PlateIntake,
-    session: Session,
-    device: Equipment,
-    site: Site,
-    row: PlateReadRow,
-    vehicle_id: int,
-    now: datetime,
-) -> None:
-    """Append the read to the stream of fixes. Repeating it does no harm: a vehicle has one fix at a time."""
-    fix = np.zeros(1, FIX)
-    fix["vehicle_id"], fix["device_id"] = vehicle_id, -device.equipment_id
-    fix["time_us"], fix["received_us"] = to_microseconds(row.time), to_microseconds(now)
-    fix["lon"], fix["lat"], fix["accuracy_m"] = site.lon, site.lat, CAMERA_ACCURACY_M
-    fix["speed_mps"], fix["heading_deg"], fix["flags"] = math.nan, math.nan, FLAG_CAMERA
-    attributes: AttributeValues = {"source": "camera", "equipment_id": device.equipment_id, "read_id": row.read_id}
-    shard = vehicle_id % intake.shards
-    fields = cast("dict[bytes, bytes]", {b"d": CAMERA_DOOR, **pack(fix, {0: attributes})})
-    try:
-        intake.redis.xadd(stream_key(shard), fields)  # type: ignore[arg-type]
-    except RedisError:
-        log.warning("Redis is away: a camera's read is placed on the map later", read_id=row.read_id)
-        dead_letters.keep_unsent(session, shard, f"read-{row.read_id}", fields, CAMERA_DOOR.decode(), now)
 
 
 def _move_yard(

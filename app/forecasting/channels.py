@@ -15,13 +15,11 @@ from typing import Final
 
 import numpy as np
 
-from app.forecasting.state_store import GatePassage
+from app.forecasting.state_store import STOP_ERROR_KM, GatePassage
 from app.gates.served_place import ServedPlace
 from routing.arrays import FloatArray
 
 STRENGTH_TRUCKS: Final = 20.0
-ABOUT_KM: Final = 0.15
-"""Receivers in hills are off by up to so much now and then: a last stop within this was for the check."""
 MIN_CHECK_S, MAX_CHECK_S = 20.0, 3600.0
 """Shorter ones were not noticed to begin or end, longer ones were something else."""
 OUTLYING: Final = 2.0
@@ -41,7 +39,7 @@ def channel_factors(
         if place is None or since is None or until is None or passage.stop_km is None:
             continue
         check_s = (until - since).total_seconds()
-        if abs(passage.stop_km - place.km) <= ABOUT_KM and MIN_CHECK_S <= check_s <= MAX_CHECK_S:
+        if abs(passage.stop_km - place.km) <= STOP_ERROR_KM and MIN_CHECK_S <= check_s <= MAX_CHECK_S:
             seen[passage.gate_id][passage.channel].append(float(np.log(check_s)))
     return {gate_id: _factors(own) for gate_id, own in seen.items()}
 

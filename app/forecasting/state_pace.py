@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.forecasting.state_store import GateExit, GatePassage
+from app.forecasting.state_store import STOP_ERROR_KM, GateExit, GatePassage
 from app.gates.profile import DeclaredLanes
 from app.gates.served_place import ServedPlace
 from routing.arrays import FloatArray
@@ -25,8 +25,6 @@ LATENCY_S: Final = 120.0
 """So long a passage may take to become known: trackers' reports are relayed within 2 min (TT 09/2015, article 4)."""
 SETTLING_S: Final = 1800.0
 """So long after closing those leave that were at the crossing already."""
-ABOUT_KM: Final = 0.15
-"""Receivers in hills are off by up to so much now and then: a last stop within this was for the check."""
 MAX_CHECK: Final = timedelta(hours=1)
 """Who has not been heard of for so long since it was checked has gone on unseen."""
 MIN_EXITS, MIN_EXITS_PER_H = 5, 2.0
@@ -149,7 +147,7 @@ def _over_at(place: ServedPlace, passage: GatePassage, now: datetime) -> GatePas
 
 def _stood_about(place: ServedPlace, passage: GatePassage) -> bool:
     """Whether a truck's last stop is known and about where trucks are served."""
-    return passage.stop_km is not None and passage.stop_km <= place.km + ABOUT_KM
+    return passage.stop_km is not None and passage.stop_km <= place.km + STOP_ERROR_KM
 
 
 def _lanes_taken(

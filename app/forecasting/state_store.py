@@ -18,6 +18,8 @@ from geo.motion import CREEPING_MPS, FREE_MPS
 
 NEAR_STOP_KM: Final = 0.03
 """A truck that stands within this of where it stood last has not moved since."""
+STOP_ERROR_KM: Final = 0.15
+"""Receivers in hills are off by up to so much now and then: a last stop within this of the check was for the check."""
 CERTAIN_READ: Final = 0.9
 """A plate of no trip that a camera is less sure of may be anybody's."""
 

@@ -101,18 +101,17 @@ def send(session: Session, neighbour: str, body: Body, *, about: str, subject: s
     return store.insert_out(session, neighbour, subject, message, now)
 
 
+def healths(session: Session) -> dict[str, tuple[Health, datetime | None]]:
+    """How the neighbours do that were ever connected, by name, and since when one is down that does not answer."""
+    rows = store.list_neighbours(session)
+    found = {name: _health(row) for name, row in rows.items()}
+    return {name: (health, rows[name].down_since if health is Health.DOWN else None) for name, health in found.items()}
+
+
 def health_of(session: Session, neighbour: str) -> Health:
     """How a neighbour does."""
     row = store.find_neighbour(session, neighbour)
     return Health.OFF if row is None else _health(row)
-
-
-def down_since(session: Session, neighbour: str) -> datetime | None:
-    """Since when a neighbour does not answer; `None` while it does, or is not connected."""
-    row = store.find_neighbour(session, neighbour)
-    if row is None or _health(row) is not Health.DOWN:
-        return None
-    return row.down_since
 
 
 # Looking after it

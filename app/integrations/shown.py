@@ -15,6 +15,7 @@ from app.integrations.customs_messages import NAME as CUSTOMS
 from app.integrations.on_sheet import plates_of
 from app.integrations.registration_messages import NAME as REGISTRATION
 from app.integrations.seals import NAME as SEALS
+from app.integrations.vocabulary import Health
 from app.platform.json import JsonObject
 from app.platform.permissions import Principal, Role
 from app.registers import official
@@ -29,6 +30,8 @@ AWAY_READERS: Final[Mapping[str, frozenset[Role]]] = {
     SEALS: frozenset({Role.CUSTOMS, Role.BORDER_GUARD, Role.AUDITOR}),
 }
 """Who is told that a neighbour is away that says something of trips unasked: it may be missing to them."""
+OFF: Final = (Health.OFF, None)
+"""How a neighbour does that was never connected."""
 OWNER_READERS: Final = frozenset({Role.BORDER_GUARD, Role.CUSTOMS, Role.TRAFFIC_POLICE, Role.AUDITOR})
 """Who reads whose a vehicle is by the register."""
 
@@ -102,15 +105,19 @@ class NeighboursShown(BaseModel):
 
 def show(session: Session, principal: Principal, trip: Trip) -> NeighboursShown | None:
     """The sheet's part `neighbours`; `None` where none of these is connected, or for whom it is not."""
-    connected = store.connected(session)
-    if principal.role not in READERS or not connected & {CUSTOMS, REGISTRATION, *AWAY_READERS}:
+    if principal.role not in READERS:
         return None
+    connected, healths = store.connected(session), service.healths(session)
+    if not connected & {CUSTOMS, REGISTRATION, *AWAY_READERS}:
+        return None
+    customs, customs_down = healths.get(CUSTOMS, OFF)
+    registration, registration_down = healths.get(REGISTRATION, OFF)
     return NeighboursShown(
-        customs_health=service.health_of(session, CUSTOMS),
-        customs_down_since=service.down_since(session, CUSTOMS),
+        customs_health=customs,
+        customs_down_since=customs_down,
         declarations=_declarations(session, trip) if CUSTOMS in connected else [],
-        registration_health=service.health_of(session, REGISTRATION),
-        registration_down_since=service.down_since(session, REGISTRATION),
+        registration_health=registration,
+        registration_down_since=registration_down,
         records=_records(session, principal, trip) if REGISTRATION in connected else [],
         differences=[
             DifferenceShown.model_validate(row, from_attributes=True)
@@ -120,7 +127,7 @@ def show(session: Session, principal: Principal, trip: Trip) -> NeighboursShown 
             AwayShown(name=name, since=since)
             for name, readers in AWAY_READERS.items()
             if principal.role in readers and name in connected
-            if (since := service.down_since(session, name)) is not None
+            if (since := healths.get(name, OFF)[1]) is not None
         ],
     )
 

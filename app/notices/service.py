@@ -22,6 +22,7 @@ from app.notices.store import ConcernedTrip
 from app.platform.actions import ActionContext, Event
 from app.platform.outbox import Audience
 from app.platform.permissions import Principal, Role, Scope
+from app.platform.written_times import CLOCK_ERROR
 from app.trips.scope import visible_trips
 from app.trips.service import Trip, find_trip
 from app.trips.vocabulary import Stage
@@ -33,7 +34,6 @@ CAUSE_LENGTH: Final = (3, 300)
 MAX_LATE: Final = timedelta(days=7)
 """An outage may be reported this long after it began."""
 MAX_AHEAD: Final = timedelta(days=366)
-CLOCK_ERROR: Final = timedelta(minutes=5)
 MAX_LISTED: Final = 500
 AUDITED: Final = {NoticeKind.BAN: "bans", NoticeKind.OUTAGE: "outages", NoticeKind.WEATHER: "weather"}
 MAX_TRIPS: Final = 5000

@@ -31,7 +31,6 @@ from tipg.resources.response import ORJSONResponse
 
 from app.open_data.dictionary import COLLECTIONS, DataSet
 from app.open_data.filters import read_filter
-from app.open_data.ogc_door import PATH
 from app.open_data.pace import check_pace
 from app.platform import errors
 from app.platform.labels import N_
@@ -184,8 +183,8 @@ class Features(OGCFeaturesFactory):
         )
 
 
-def make_ogc() -> FastAPI:
-    """The application below `/ogc`; `state` needs `runtime`, `pool` and `collection_catalog`."""
+def make_ogc(path: str) -> FastAPI:
+    """The application that is mounted at `path`; `state` needs `runtime`, `pool` and `collection_catalog`."""
     app = FastAPI(
         title="Cửa Khẩu Số: open data",
         version="1.0.0",
@@ -204,20 +203,20 @@ def make_ogc() -> FastAPI:
         tipg_dependencies.filter_query: read_cql,
         tipg_dependencies.TileParams: read_tile,
     }
-    features = Features(collection_dependency=get_collection, with_common=False, router_prefix=PATH)
+    features = Features(collection_dependency=get_collection, with_common=False, router_prefix=path)
     matrix_sets = TileMatrixSets({"WebMercatorQuad": tms.get("WebMercatorQuad")})
     tiles = OGCTilesFactory(
         collection_dependency=get_collection,
         supported_tms=matrix_sets,
         with_common=False,
         with_viewer=False,
-        router_prefix=PATH,
+        router_prefix=path,
     )
 
     @app.get("/", response_model=model.Landing, response_class=ORJSONResponse)
     def landing(request: Request) -> Response:
         """Where everything is."""
-        base = f"{str(request.base_url).rstrip('/')}{PATH}"
+        base = f"{str(request.base_url).rstrip('/')}{path}"
         links = [
             model.Link(href=f"{base}/", rel="self", type=MediaType.json),
             model.Link(href=f"{base}/api", rel="service-desc", type=MediaType.openapi30_json),

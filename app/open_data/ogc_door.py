@@ -43,7 +43,7 @@ class OgcDoor:
             from app.open_data import ogc  # noqa: PLC0415 - half a second that most processes can spare
 
             if self._ogc is None:
-                self._ogc = await to_thread.run_sync(ogc.make_ogc)
+                self._ogc = await to_thread.run_sync(ogc.make_ogc, PATH)
             state = self._ogc.state
             if getattr(outer.state, "open_pool", None) is None:
                 outer.state.open_pool = await ogc.open_pool(runtime.settings.open_database_url.get_secret_value())

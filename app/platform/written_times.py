@@ -16,6 +16,8 @@ from geo.clock import LOCAL_ZONE
 from geo.errors import InvalidInputError
 
 MAX_LENGTH: Final = 60
+CLOCK_ERROR: Final = timedelta(minutes=5)
+"""By so much a moment that somebody writes down may lie on the wrong side of now: clocks and watches differ."""
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAY: Final = (
     r"(?:(?P<day>\d{1,2})(?P<mark>[/.-])(?P<month>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})"

@@ -17,6 +17,7 @@ from app.gates.notice import GateNotice, show_moment
 from app.notices import service as notices
 from app.platform.json import JsonObject
 from app.platform.permissions import Principal
+from app.platform.written_times import CLOCK_ERROR
 from app.procedures.procedure import Sheet
 from app.procedures.steps import Step, StepStatus
 from app.sheets.store import NamedStep
@@ -25,7 +26,6 @@ from geo.errors import ConflictError, InvalidInputError
 
 ENTERED_WITHIN: Final = timedelta(days=7)
 """How long after an act on paper it may be entered; assumed."""
-CLOCK_ERROR: Final = timedelta(minutes=5)
 NAME_LENGTH: Final = (2, 200)
 REASON_LENGTH: Final = (3, 500)
 

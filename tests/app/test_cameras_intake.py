@@ -75,7 +75,8 @@ def test_a_webhook_and_the_truck_that_arrived(
         arrived.append((trip_id, at, action.principal))
 
     now = runtime.clock.now()
-    intake = replace(PlateIntake.of(runtime, sheets), note_arrival=note_arrival)
+    intake = PlateIntake.of(runtime, sheets)
+    intake = replace(intake, effects=replace(intake.effects, note_arrival=note_arrival))
     with runtime.sessions() as session:
         for number in (1, 0):  # the second time it is known
             received = intake.receive(session, LANE, b"in 29C12345", "text/plain", device=camera, now=now)
@@ -97,7 +98,8 @@ def test_a_read_that_comes_late_is_an_arrival_at_its_own_time_and_an_act_of_now(
     now = runtime.clock.now()
     seen_at = now - timedelta(minutes=4)
     late = replace(LANE, decode=lambda *given: [replace(read, time=seen_at) for read in LANE.decode(*given)])
-    intake = replace(PlateIntake.of(runtime, sheets), note_arrival=note_arrival)
+    intake = PlateIntake.of(runtime, sheets)
+    intake = replace(intake, effects=replace(intake.effects, note_arrival=note_arrival))
     with runtime.sessions() as session:
         intake.receive(session, late, b"in 29C12345", "text/plain", device=camera, now=now)
         session.commit()

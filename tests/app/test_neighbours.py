@@ -152,7 +152,7 @@ def test_messages_outlast_an_outage_of_any_length_and_the_neighbour_is_left_alon
         runtime.clock.advance(15 * 60)  # type: ignore[attr-defined]
     assert health(runtime) is Health.DOWN
     with runtime.sessions() as session:
-        assert service.down_since(session, NAME) == since
+        assert service.healths(session)[NAME][1] == since
     assert {(row.status, row.tries) for row in out_rows(runtime)} == {(OutStatus.WAITING, 0)}
     with simulated(runtime, RegistrationScript(), tmp_path, port=port) as simulator:
         runtime.clock.advance(90)  # type: ignore[attr-defined]

@@ -111,7 +111,7 @@ def paths_of(app: FastAPI) -> Iterator[tuple[str, str, Dependant]]:
         yield method, route.path, route.dependant
     mounted = {route.path for route in app.routes if isinstance(route, Mount)}
     assert mounted == {"/ogc", "/static", "/vendor"}, "an application below another: its routes must be walked here"
-    for method, route in routes(make_ogc()):
+    for method, route in routes(make_ogc("/ogc")):
         yield method, f"/ogc{route.path}", route.dependant
 
 

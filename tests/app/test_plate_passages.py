@@ -220,7 +220,8 @@ def test_passages_do_not_depend_on_the_order_in_which_reads_come(
 
 def take_in(session: Session, runtime: Runtime, sheets: Sheets, equipment_id: int, order) -> list[PlateReadRow]:
     """The rows that readings leave, taken in one after the other."""
-    intake = replace(PlateIntake.of(runtime, sheets), note_arrival=lambda *_: None)
+    intake = PlateIntake.of(runtime, sheets)
+    intake = replace(intake, effects=replace(intake.effects, note_arrival=lambda *_: None))
     now: datetime = runtime.clock.now() + timedelta(minutes=12)
     device: Equipment = store.lock_equipment(session, equipment_id)
     for number, (plate, time_s, confidence) in enumerate(order):
