@@ -1,6 +1,7 @@
 """A gate that comes to the corridor: the features of its file beside those that are there, its yards, its profile.
 
-Each process reads the corridor at its start; what was added counts everywhere once the platform was started again.
+What was added counts everywhere within seconds: each process takes the corridor up by itself
+(`app.platform.runtime`).
 """
 
 from __future__ import annotations
@@ -75,11 +76,3 @@ def add_gates(action: ActionContext, content: bytes) -> Sequence[Site]:
         yards = sorted(site.site_id for site in joined.sites.values() if site.gate_id == gate.site_id)
         action.record("gate.add", "gate", gate.site_id, None, {"name": dict(gate.name), "sites": yards})
     return added
-
-
-def list_waiting(session: Session, corridor: Corridor) -> list[Site]:
-    """The gates that were added since the platform was started."""
-    known = {gate.site_id for gate in corridor.gates()}
-    if set(store.revisions(session)) <= known:
-        return []
-    return [gate for gate in load_corridor(session).gates() if gate.site_id not in known]

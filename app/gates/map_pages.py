@@ -5,21 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Path, Request
-from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from app.accounts.authorisation import acting, allow
 from app.gates import placing
 from app.gates.vocabulary import SITE_KIND_NAMES
 from app.platform.actions import ActionContext
-from app.platform.dependencies import CorridorDep, SessionDep
+from app.platform.dependencies import NewestCorridorDep
 from app.platform.errors import status_of
 from app.platform.permissions import Principal
 from app.web.pages import render
 from geo.corridor import Corridor
 from geo.elements import Site
 from geo.errors import CuaKhauError
-from geo.store import load_corridor
 
 router = APIRouter(include_in_schema=False, prefix="/admin/gates/map")
 
@@ -30,18 +28,16 @@ Degrees = Annotated[float, Form()]
 
 
 @router.get("")
-def show_map(
-    request: Request, _principal: ReaderDep, session: SessionDep, corridor: CorridorDep, placed: str = ""
-) -> Response:
+def show_map(request: Request, _principal: ReaderDep, corridor: NewestCorridorDep, placed: str = "") -> Response:
     """All sites on the map, with forms to place and to move them."""
-    return _page(request, session, corridor, placed=placed)
+    return _page(request, corridor, placed=placed)
 
 
 @router.post("")
 def place(
     request: Request,
     action: WriterAction,
-    corridor: CorridorDep,
+    corridor: NewestCorridorDep,
     kind: Annotated[placing.PlacedKind, Form()],
     name_vi: Name,
     name_en: Name,
@@ -58,7 +54,7 @@ def place(
         with action.session.begin_nested():
             site = placing.place_site(action, wanted)
     except CuaKhauError as error:
-        return _page(request, action.session, corridor, error=error, sent=wanted)
+        return _page(request, corridor, error=error, sent=wanted)
     return RedirectResponse(f"/admin/gates/map?placed={site.site_id}", 303)
 
 
@@ -67,7 +63,7 @@ def move(
     request: Request,
     site_id: Annotated[str, Path(max_length=80)],
     action: WriterAction,
-    corridor: CorridorDep,
+    corridor: NewestCorridorDep,
     lon: Degrees,
     lat: Degrees,
 ) -> Response:
@@ -76,40 +72,31 @@ def move(
         with action.session.begin_nested():
             placing.move_site(action, site_id, lon, lat)
     except CuaKhauError as error:
-        return _page(request, action.session, corridor, error=error)
+        return _page(request, corridor, error=error)
     return RedirectResponse(f"/admin/gates/map?placed={site_id}", 303)
 
 
 def _page(
     request: Request,
-    session: Session,
     corridor: Corridor,
     *,
     placed: str = "",
     error: CuaKhauError | None = None,
     sent: placing.Placing | None = None,
 ) -> Response:
-    stored = load_corridor(session)
-    sites = [site for site in stored.sites.values() if site.kind in placing.PLACED_KINDS]
+    sites = [site for site in corridor.sites.values() if site.kind in placing.PLACED_KINDS]
     return render(
         request,
         "gates/map.html",
         status=status_of(error) if error else 200,
         sites=sites,
         on_map=[_on_map(site) for site in sites],
-        waiting=[site for site in sites if not _counts(site, corridor)],
-        gates=stored.gates(),
+        gates=corridor.gates(),
         kinds=SITE_KIND_NAMES,
-        placed=stored.sites.get(placed),
+        placed=corridor.sites.get(placed),
         error=error,
         sent=sent,
     )
-
-
-def _counts(site: Site, corridor: Corridor) -> bool:
-    """Whether the running processes know a site where it is."""
-    known = corridor.sites.get(site.site_id)
-    return known is not None and (known.lon, known.lat) == (site.lon, site.lat)
 
 
 def _on_map(site: Site) -> dict[str, object]:

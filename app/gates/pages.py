@@ -20,7 +20,7 @@ from app.gates.profile import GateValues, Source
 from app.gates.store import StoredProfile
 from app.gates.vocabulary import Collector, GoodsClass, Regime
 from app.platform.actions import ActionContext
-from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.dependencies import ClockDep, NewestCorridorDep, SessionDep
 from app.platform.errors import status_of
 from app.platform.labels import N_
 from app.platform.permissions import Principal
@@ -69,7 +69,7 @@ def list_gates(
     request: Request,
     _principal: ReaderDep,
     session: SessionDep,
-    corridor: CorridorDep,
+    corridor: NewestCorridorDep,
     clock: ClockDep,
     added: int = 0,
 ) -> Response:
@@ -79,7 +79,7 @@ def list_gates(
 
 @router.post("")
 def add_gates(
-    request: Request, action: WriterAction, session: SessionDep, corridor: CorridorDep, file: UploadFile
+    request: Request, action: WriterAction, session: SessionDep, corridor: NewestCorridorDep, file: UploadFile
 ) -> Response:
     """Add the gates of a corridor file."""
     content = file.file.read(adding.MAX_FILE_BYTES + 1)
@@ -115,7 +115,6 @@ def _list_page(
         learned=service.learned_places(session),
         sites=corridor.sites,
         sources=SOURCE_NAMES,
-        waiting=adding.list_waiting(session, corridor),
         is_added=is_added,
         error=error,
     )
@@ -131,7 +130,7 @@ def show_gate(
     gate_id: GateId,
     _principal: ReaderDep,
     session: SessionDep,
-    corridor: CorridorDep,
+    corridor: NewestCorridorDep,
     saved: str = "",
 ) -> Response:
     """The profile of a gate: its draft, or else what is in force."""
@@ -140,7 +139,7 @@ def show_gate(
 
 @router.post("/{gate_id}")
 def save_gate(
-    request: Request, gate_id: GateId, action: WriterAction, corridor: CorridorDep, sent: SentDep
+    request: Request, gate_id: GateId, action: WriterAction, corridor: NewestCorridorDep, sent: SentDep
 ) -> Response:
     """Save the draft of a gate's profile, and publish it if asked to."""
     refusal = _save(action, gate_id, sent, corridor)

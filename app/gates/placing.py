@@ -1,7 +1,7 @@
 """Sites put on the map by hand: a yard, a staging area or a gate, and any of them moved.
 
-As of a corridor's file, a site belongs where it is nearest to a road. Each process reads the corridor at its start;
-what was placed counts everywhere once the platform was started again.
+As of a corridor's file, a site belongs where it is nearest to a road. What was placed counts everywhere within seconds:
+each process takes the corridor up by itself (`app.platform.runtime`).
 """
 
 from __future__ import annotations

@@ -59,6 +59,12 @@ async def get_corridor(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Cor
     return runtime.corridor
 
 
+def take_up_corridor(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Corridor:
+    """The corridor as it stands in the database: for pages on which it is changed, before this process looks itself."""
+    runtime.take_up_corridor()
+    return runtime.corridor
+
+
 async def get_redis(runtime: Annotated[Runtime, Depends(get_runtime)]) -> Redis:
     """The blocking Redis client."""
     return runtime.redis
@@ -78,5 +84,6 @@ RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
 SessionDep = Annotated[Session, Depends(get_session, scope="function")]
 ClockDep = Annotated[Clock, Depends(get_clock)]
 CorridorDep = Annotated[Corridor, Depends(get_corridor)]
+NewestCorridorDep = Annotated[Corridor, Depends(take_up_corridor)]
 RedisDep = Annotated[Redis, Depends(get_redis)]
 AsyncRedisDep = Annotated[AsyncRedis, Depends(get_async_redis)]

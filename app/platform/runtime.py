@@ -61,8 +61,8 @@ class Runtime:
         engine = make_engine(settings.database_url.get_secret_value(), pool_size=10, application_name=f"cuakhau-{part}")
         sessions = make_session_factory(engine)
         redis_url = settings.redis_url.get_secret_value()
-        version, corridor = _read_corridor(sessions, None)
-        assert corridor is not None
+        with sessions() as session:
+            version, corridor = _read_corridor(session)
         return cls(
             settings=settings,
             clock=settings.clock(),
@@ -82,11 +82,12 @@ class Runtime:
         DBAPIError
             If the database is away.
         """
-        with self._taking_up:
-            version, corridor = _read_corridor(self.sessions, self.corridor_version)
-            if corridor is None:
+        with self._taking_up, self.sessions() as session:
+            if fact_versions(session).get(SharedFact.CORRIDOR) == self.corridor_version:
                 return False
-            self.corridor, self.corridor_version = corridor, version
+            session.rollback()
+            self.corridor_version, self.corridor = _read_corridor(session)
+            corridor = self.corridor
         log.info("corridor taken up", roads=len(corridor.roads), sites=len(corridor.sites))
         return True
 
@@ -115,9 +116,7 @@ async def following_corridor(runtime: Runtime) -> AsyncIterator[None]:
             await task
 
 
-def _read_corridor(sessions: sessionmaker[Session], known: UUID | None) -> tuple[UUID | None, Corridor | None]:
-    """The version of the corridor with the corridor of that version, none if it is the one that is known."""
-    with sessions() as session:
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})  # roads and sites of one moment
-        version = fact_versions(session).get(SharedFact.CORRIDOR)
-        return version, None if known is not None and version == known else load_corridor(session)
+def _read_corridor(session: Session) -> tuple[UUID | None, Corridor]:
+    """The corridor with its version: roads and sites of one moment."""
+    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    return fact_versions(session).get(SharedFact.CORRIDOR), load_corridor(session)

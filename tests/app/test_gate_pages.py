@@ -221,7 +221,7 @@ def test_a_yard_and_a_gate_are_placed_on_the_map_and_moved(kept: Runtime, sign_i
     yard = token | NAMES | BESIDE_QL1A | {"kind": "yard", "gate_id": "huu-nghi", "capacity_veh": "120"}
     page = client.post(MAP, data=yard)
     assert "Dong Dang yard stands at QL1A" in unescape(page.text)
-    assert "started again" in page.text
+    assert "everywhere within seconds" in page.text
     assert client.post(MAP, data=yard).status_code == 422, "there already"
     profile = client.get("/api/v1/gates/huu-nghi/profile").json()
     assert "dong-dang-yard" in {each["yard_id"] for each in profile["yards"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -10,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,9 +24,11 @@ from prometheus_client.multiprocess import mark_process_dead
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 
+from app.gates.adding import add_gates
 from app.ops import metrics
 from app.ops.embedded import ServerUrls
 from app.ops.web_processes import listen
+from app.platform.actions import ActionContext
 from app.platform.runtime import Runtime
 from app.settings import ProcessSettings
 from app.tracking import stream_places
@@ -33,13 +37,17 @@ from app.tracking.stream_places import GOOD_FOR_S, StreamPlaces
 from app.tracking.worker import Worker
 from bench.chaos.platform import free_port
 from geo.clock import FixedClock
+from geo.corridor import Corridor
 from geo.errors import TooManyRequestsError, UnavailableError
+from geo.store import load_corridor, save_corridor
 from ingest.devices import DeviceDirectory
 from ingest.formats.gps_format import RawMessage
 from ingest.formats.registry import GPS_FORMATS
 from tests.app.gps import drain, enrol, rows
+from tests.conftest import SignIn
 
 ACCOUNT = 7
+ADDITION = Path(__file__).parents[2] / "docs" / "recipes" / "coc-nam.geojson"
 ROOT = Path(__file__).parents[2]
 
 
@@ -162,27 +170,101 @@ def test_figures_of_all_processes_are_told_whichever_is_asked(runtime: Runtime, 
     assert "cuakhau_sse_connections 3.0" in told
 
 
-@pytest.fixture
-def served(runtime: Runtime, servers: ServerUrls, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Two web processes and their parent, and where they answer."""
-    port = free_port()
-    environment = os.environ | {
+def environment_of(servers: ServerUrls, data_dir: Path, port: int) -> dict[str, str]:
+    """What processes of the platform are started with."""
+    return os.environ | {
         "DATABASE_URL": servers.database_url,
         "REDIS_URL": servers.redis_url,
         "CUAKHAU_SECRET_KEY": "x" * 32,
-        "CUAKHAU_DATA_DIR": str(tmp_path),
+        "CUAKHAU_DATA_DIR": str(data_dir),
         "CUAKHAU_PORT": str(port),
         "CUAKHAU_WEB_PROCESSES": "2",
         "CUAKHAU_DRAIN_S": "5",
         "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, "-m", "app.cli", "serve"]
-    with (tmp_path / "web.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    yield process, f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def running(part: str, environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the platform, ended afterwards."""
+    with log.open("ab") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", part], env=environment, stdout=written, stderr=written
+        )
+    yield process
     if process.poll() is None:
-        process.kill()
-        process.wait()
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def served(runtime: Runtime, servers: ServerUrls, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Two web processes and their parent, and where they answer."""
+    port = free_port()
+    with running("serve", environment_of(servers, tmp_path, port), tmp_path / "web.log") as process:
+        yield process, f"http://127.0.0.1:{port}"
+
+
+def eventually(holds: Callable[[], bool], within_s: float = 120.0) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+@pytest.mark.long
+def test_all_processes_take_up_a_changed_corridor(
+    runtime: Runtime, servers: ServerUrls, corridor: Corridor, sign_in: SignIn, tmp_path: Path
+) -> None:
+    """Two web processes, a worker and control run on, and a gate that is added is one: asked, driven to, forecast."""
+    port, log = free_port(), tmp_path / "platform.log"
+    environment = environment_of(servers, tmp_path, port)
+    device = enrol(sign_in("administrator"))["device_id"]
+    url, gate, yard = f"http://127.0.0.1:{port}", "coc-nam", "coc-nam-1"
+
+    def answers(path: str) -> set[int]:
+        return {httpx.get(f"{url}{path}", timeout=60).status_code for _ in range(12)}  # whichever process accepts
+
+    def has(query: str, **values: object) -> bool:
+        return bool(rows(runtime, f"SELECT 1 FROM {query} LIMIT 1", **values))
+
+    def listening() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{url}/healthz").status_code == 200
+        return False
+
+    with contextlib.ExitStack() as stack:
+        processes = [stack.enter_context(running(part, environment, log)) for part in ("serve", "worker", "control")]
+        eventually(listening)
+        eventually(lambda: len(psutil.Process(processes[0].pid).children()) == 2)
+        eventually(lambda: has("routing.forecast_gate"), 300)
+        before = {child.pid for child in psutil.Process(processes[0].pid).children()}
+        assert answers(f"/board/{gate}") == {404}
+        try:
+            with runtime.sessions.begin() as session:
+                add_gates(ActionContext(session, None, runtime.clock.now()), ADDITION.read_bytes())
+                site = load_corridor(session).sites[yard]
+            eventually(lambda: answers(f"/board/{gate}") == {200}, 30)
+
+            def is_seen() -> bool:
+                place = {"id": device, "timestamp": int(time.time()), "lat": site.lat, "lon": site.lon, "speed": 0}
+                assert httpx.get(f"{url}/gps/osmand", params=place).status_code == 200
+                time.sleep(1)
+                return has(f"ingest.site_event WHERE site_id = '{yard}'")
+
+            eventually(is_seen, 60)
+            eventually(lambda: has(f"routing.forecast_gate WHERE gate_id = '{gate}'"), 300)
+        finally:
+            with runtime.sessions.begin() as session:
+                save_corridor(session, corridor)
+        eventually(lambda: answers(f"/board/{gate}") == {404}, 30)
+        assert [process.poll() for process in processes] == [None, None, None]
+        assert {child.pid for child in psutil.Process(processes[0].pid).children()} == before
 
 
 @pytest.mark.long

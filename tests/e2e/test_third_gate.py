@@ -39,13 +39,13 @@ pytestmark = [pytest.mark.own_platform, pytest.mark.xdist_group("third-gate")]
 
 @pytest.fixture(scope="module")
 def enlarged(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Platform]:
-    """A platform to which the administrator added the gate by its file; started again, as the page says."""
+    """A platform to which the administrator added the gate by its file while it runs."""
     data_dir = tmp_path_factory.mktemp("third-gate")
     settings = {**FEW_TRUCKS, "CUAKHAU_WEBHOOK_ALLOW_PRIVATE": "true"}  # the push service of a test is on this machine
-    with run_platform(data_dir, settings=settings) as before, signing_in(browser, before) as sign_in:
-        add_gate(sign_in("administrator"), before.url)
-    with run_platform(data_dir, settings=settings) as after:
-        yield after
+    with run_platform(data_dir, settings=settings) as running:
+        with signing_in(browser, running) as sign_in:
+            add_gate(sign_in("administrator"), running.url)
+        yield running
 
 
 def add_gate(administrator: Page, url: str) -> None:
@@ -59,11 +59,12 @@ def add_gate(administrator: Page, url: str) -> None:
         expect(administrator.locator(".ck-severity-alarm")).to_contain_text(refusal)
     administrator.set_input_files("#gate-file", ADDITION)
     administrator.locator(".ga-add button").click()
-    expect(administrator.get_by_test_id("waiting")).to_contain_text(NAME)
+    expect(administrator.get_by_test_id("added")).to_be_visible()
+    expect(administrator.locator("tbody a", has_text=NAME)).to_be_visible()
     administrator.set_input_files("#gate-file", ADDITION)  # a second time: nothing is doubled
     administrator.locator(".ga-add button").click()
     expect(administrator.locator(".ck-severity-alarm")).to_be_visible()
-    expect(administrator.get_by_test_id("waiting")).to_have_text(administrator.get_by_test_id("waiting").inner_text())
+    expect(administrator.locator("tbody a", has_text=NAME)).to_have_count(1)
 
 
 @pytest.fixture
