@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from app.platform.table_files import Layout, Table, read_table
 from geo.errors import ConflictError, CuaKhauError, InvalidInputError, MalformedError
 from geo.text import fold
 
+T = TypeVar("T")
 MAX_ROWS: Final = 200
 """A first password takes a twentieth of a second to keep."""
 MAX_BYTES: Final = 2**20
@@ -81,37 +82,76 @@ def read_file(content: bytes) -> Table:
 
 
 def make_accounts(action: ActionContext, table: Table, names: Names) -> tuple[list[MadeAccount], list[RowProblem]]:
-    """Make the account of each line; if one of them cannot be made, none is, and what is wrong is said of each."""
+    """Make the account of each line; if one of them cannot be made, none is, and all that is wrong is said of each."""
     made: list[MadeAccount] = []
     problems: list[RowProblem] = []
+    first_lines: dict[str, int] = {}
     with action.session.begin_nested() as savepoint:
         for line in table.lines:
             row = {name: _text(cell) for name, cell in table.named(line).items()}
-            try:
-                made.append(_make(action, row, names))
-            except (InvalidInputError, ConflictError) as error:
-                problems.append(RowProblem(line.number, row.get("username", ""), error))
+            username = row.get("username", "")
+            first = first_lines.setdefault(username.lower(), line.number)
+            found = _Reading(action.session, row, names, first if first != line.number and username else None)
+            if not found.problems:
+                try:
+                    made.append(_make(action, found))
+                except (InvalidInputError, ConflictError) as error:
+                    found.problems.append(error)
+            problems += [RowProblem(line.number, username, error) for error in found.problems]
         if problems:
             savepoint.rollback()
             made.clear()
     return made, problems
 
 
-def _make(action: ActionContext, row: Mapping[str, str], names: Names) -> MadeAccount:
+class _Reading:
+    """What a line says, and everything that is wrong in its cells."""
+
+    def __init__(self, session: Session, row: Mapping[str, str], names: Names, first_line: int | None) -> None:
+        self.problems: list[CuaKhauError] = []
+        self.full_name = row.get("full_name", "")
+        self.username = self._cell(lambda: _username(session, row.get("username", ""), first_line))
+        self.role = self._cell(lambda: _role(row.get("role", ""), names))
+        self.organisation_id = self._cell(lambda: _organisation(session, row.get("organisation", "")))
+        self.gate_id = self._cell(lambda: _gate(row.get("gate", ""), names))
+        plate = row.get("plate", "")
+        self.vehicle_id = self._cell(lambda: service.vehicle_with_plate(session, plate) if plate else None)
+        self.locale = self._cell(lambda: _locale(row.get("locale", "")))
+
+    def _cell(self, read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except (InvalidInputError, ConflictError) as error:
+            self.problems.append(error)
+            return None
+
+
+def _make(action: ActionContext, found: _Reading) -> MadeAccount:
     password = "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(4))
-    role = _role(row.get("role", ""), names)
+    assert found.username is not None
+    assert found.role is not None
+    assert found.locale is not None
     account = service.create_account(
         action,
-        username=row.get("username", ""),
+        username=found.username,
         password=password,
-        full_name=row.get("full_name", ""),
-        role=role,
-        organisation_id=_organisation(action.session, row.get("organisation", "")),
-        gate_id=_gate(row.get("gate", ""), names),
-        vehicle_id=service.vehicle_with_plate(action.session, plate) if (plate := row.get("plate", "")) else None,
-        locale=_locale(row.get("locale", "")),
+        full_name=found.full_name,
+        role=found.role,
+        organisation_id=found.organisation_id,
+        gate_id=found.gate_id,
+        vehicle_id=found.vehicle_id,
+        locale=found.locale,
     )
-    return MadeAccount(account.username, account.full_name, role, password)
+    return MadeAccount(account.username, account.full_name, found.role, password)
+
+
+def _username(session: Session, written: str, first_line: int | None) -> str:
+    if first_line is not None:
+        message = "The user name {value} stands in line {line} already."
+        raise ConflictError(message, field="username", value=written, line=first_line)
+    if not written:
+        raise InvalidInputError("The user name is missing.", field="username")
+    return service.free_username(session, written)
 
 
 def _role(written: str, names: Names) -> Role:

@@ -46,6 +46,26 @@ RIGHTS = ("role", "organisation_id", "gate_id", "vehicle_id")
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{2,63}")
 
 
+def free_username(session: Session, written: str) -> str:
+    """A user name as it is kept.
+
+    Raises
+    ------
+    InvalidInputError, ConflictError
+        If it is none, or somebody has it.
+    """
+    username = written.strip().lower()
+    if not USERNAME.fullmatch(username):
+        raise InvalidInputError(
+            "{value} is no user name: 3 to 64 small letters, digits and . _ @ -, beginning with a letter or digit.",
+            field="username",
+            value=username,
+        )
+    if store.find_account_by_name(session, username) is not None:
+        raise ConflictError("The user name {value} is taken.", field="username", value=username)
+    return username
+
+
 def create_account(
     action: ActionContext,
     *,
@@ -72,17 +92,9 @@ def create_account(
     ConflictError
         If the user name is taken.
     """
-    username = username.strip().lower()
-    if not USERNAME.fullmatch(username):
-        raise InvalidInputError(
-            "{value} is no user name: 3 to 64 small letters, digits and . _ @ -, beginning with a letter or digit.",
-            field="username",
-            value=username,
-        )
+    username = free_username(action.session, username)
     if password is not None:
         check_password(password, names=(username, full_name))
-    if store.find_account_by_name(action.session, username) is not None:
-        raise ConflictError("The user name {value} is taken.", field="username", value=username)
     has_to_change = action.principal is not None if must_change_password is None else must_change_password
     account = Account(
         username=username,

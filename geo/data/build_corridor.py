@@ -229,7 +229,7 @@ def gate_features(axis: Axis, gate_id: str, gate_km: float, *, names: Json, side
             f"{gate_id}-barrier-{number}",
             "barrier",
             km,
-            (f"Ba-ri-e {number} {vi}", f"{en} barrier {number}", f"{zh}{number}号道闸"),
+            (f"Barie {number} {vi}", f"{en} barrier {number}", f"{zh}{number}号道闸"),
             gate_id=gate_id,
             attributes={"number": number, "side": side, "cameras": 2},
         )

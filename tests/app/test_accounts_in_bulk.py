@@ -75,10 +75,19 @@ def test_one_bad_line_and_no_account_is_made(administrator: TestClient, runtime:
         "4": "Atlantis",
         "5": "Nobody",
         "6": "29C-999.99",
-        "7": "b.good",
+        "7": "dòng 2" if "dòng" in told["7"] else "line 2",
         "8": "fr",
     }.items():
         assert word in told[line]
+    assert accounts(runtime) == {}
+
+
+def test_all_that_is_wrong_in_a_line_is_said_at_once(administrator: TestClient, runtime: Runtime) -> None:
+    page = send(administrator, ";Nobody;Emperor;Nobody & Sons;Atlantis;29C-999.99;fr")
+    told = re.findall(r'<td class="ck-num">(\d+)</td><td>[^<]*</td><td>([^<]*)</td>', page)
+    assert [line for line, _ in told] == ["2"] * 6
+    for word in ("missing", "Emperor", "Nobody", "Atlantis", "29C-999.99", "fr"):
+        assert any(word in problem for _, problem in told), word
     assert accounts(runtime) == {}
 
 

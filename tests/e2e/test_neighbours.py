@@ -133,5 +133,7 @@ def test_one_declaration_with_customs_and_the_register_and_without_them(browser:
             difference.get_by_role("textbox").fill("Đã kiểm hóa bổ sung, hồ sơ giấy đủ")
             difference.get_by_role("button").click()
             expect(difference).to_have_attribute("data-open", "no")
+            expect(administrator.locator("#exports")).to_be_visible()  # a part that comes from another page
+            expect(administrator).to_have_title("Hệ thống kết nối · Cửa Khẩu Số")
             expect(difference).to_contain_text("kiểm hóa bổ sung")
             assert other.sheet()["neighbours"]["declarations"][0]["channel"] == "red"

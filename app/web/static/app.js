@@ -56,6 +56,10 @@ document.addEventListener("htmx:config:request", (event) => {
   if (request.method !== "GET") request.headers["X-CSRF-Token"] = csrfToken;
 });
 
+document.addEventListener("htmx:before:swap", (event) => {
+  event.detail.ctx.title = null; // a part that comes from another page does not name this one
+});
+
 document.addEventListener("htmx:response:error", async (event) => {
   const { ctx } = event.detail;
   let problem = {};
