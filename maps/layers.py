@@ -74,10 +74,9 @@ def style(
     """The MapLibre style of the live map (style specification v8).
 
     Arguments: `theme`, light or dark; `base_map`, drawn below everything; `locale` of the labels; `satellite_url`, a
-    raster tile template that a page may show instead, or empty; `attribution` of the corridor's data; `version` of it,
-    which tile addresses carry. Live data (trucks, queue tails, selection) are empty GeoJSON sources that pages fill;
-    the legend rides along as `metadata["cuakhau:legend"]`. Tile addresses are absolute paths: a page puts its own
-    origin before them.
+    raster tile template that a page may show instead, or empty; `attribution` and `version` of the corridor's data.
+    Live data (trucks, queue tails, selection) are empty GeoJSON sources that pages fill; the legend rides along as
+    `metadata["cuakhau:legend"]`. Tile addresses are absolute paths: a page puts its own origin before them.
 
     Raises
     ------

@@ -97,8 +97,8 @@ def test_a_counted_message_is_said_by_every_way_of_saying_it(number: int, said: 
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        ("en", ["1 trip", "2 trips", "{a}", "12,345 trips", "1.5 x", "From advice 12345"]),
-        ("vi", ["1 chuyến", "2 chuyến", "{a}", "12.345 chuyến", "1,5 x", "Theo khuyến nghị 12345"]),
+        ("en", ["1 trip", "2 trips", "{a}", "12,345 trips", "1.5 x", "From advice 12345", "0", "-1,234.5"]),
+        ("vi", ["1 chuyến", "2 chuyến", "{a}", "12.345 chuyến", "1,5 x", "Theo khuyến nghị 12345", "0", "-1.234,5"]),
     ],
 )
 def test_scripts_say_forms_and_separators_too(language: str, said: list[str]) -> None:
@@ -109,7 +109,7 @@ def test_scripts_say_forms_and_separators_too(language: str, said: list[str]) ->
     script = (ROOT / "app/web/static/i18n.js").read_text(encoding="utf-8")
     counts = ", ".join(f"t('{{count}} trips', {{ count: {count} }})" for count in ("1", "'2'"))
     more = "t('{a}'), t('{count} trips', { count: 12345 }), t('{far} x', { far: 1.5 }), "
-    more += "t('From advice {id}', { id: 12345 })"
+    more += "t('From advice {id}', { id: 12345 }), formatNumber(-0.3), formatNumber(-1234.5, 1)"
     asked = f"console.log(JSON.stringify([{counts}, {more}]))"
     node = shutil.which("node", path=f"{ROOT / '.venv/bin'}:{os.environ['PATH']}")
     assert node is not None

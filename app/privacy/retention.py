@@ -121,7 +121,7 @@ _RULES: Final = (
         _aged("app.seal_event", "received_at", CUSTOMS_DAYS, _CUSTOMS, N_("Reports of seals")),
         *_by("app.attachments.service", 365, _WORK, N_("Attached files"), ATTACHMENTS),
         _aged("app.declaration_import", "created_at", YEAR_DAYS, _WORK, N_("Files of declarations taken in")),
-        *_with("app.declaration_import", _WORK, N_("Rows of those files"), "app.declaration_import_row"),
+        *_with("app.declaration_import", _WORK, N_("Rows of files of declarations"), "app.declaration_import_row"),
     ),
     *_about(
         N_("Fees and payments"),

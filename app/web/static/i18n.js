@@ -23,7 +23,7 @@ export function t(message, params = {}) {
 const TAGS = { vi: "vi-VN", en: "en-GB", zh: "zh-CN" };
 const ZONE = "Asia/Ho_Chi_Minh";
 const tag = TAGS[language] || language;
-const plainNumber = new Intl.NumberFormat(tag, { maximumFractionDigits: 3 });
+const plainNumber = new Intl.NumberFormat(tag, { maximumFractionDigits: 3, signDisplay: "negative" });
 const clock = new Intl.DateTimeFormat(tag, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: ZONE });
 const day = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "2-digit", timeZone: ZONE });
 
@@ -50,7 +50,9 @@ export function formatRange(values, format) {
 export const formatNumber = (value, digits = 0) =>
   value == null
     ? "–"
-    : new Intl.NumberFormat(tag, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+    : new Intl.NumberFormat(tag, {
+        minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative", // no minus before 0
+      }).format(value);
 
 /** Metres as kilometres with one decimal. */
 export const formatKm = (metres) => (metres == null ? "–" : `${formatNumber(metres / 1000, 1)} km`);
