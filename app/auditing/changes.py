@@ -13,7 +13,7 @@ from app.gates.hazards import HazardClass
 from app.gates.vocabulary import Regime
 from app.platform.labels import N_, Vocabulary
 from app.platform.permissions import Role
-from app.platform.personal_fields import DIGEST_MARK
+from app.platform.personal_fields import DIGEST_MARK, GOODS
 from app.platform.tables import AuditRow
 from app.web.i18n import format_exactly, format_time
 from app.web.versions import list_changes
@@ -33,6 +33,9 @@ _VOCABULARY_OF: Final[Mapping[str, type[Vocabulary]]] = {
     **dict.fromkeys(("hazards", "hazard_class"), HazardClass),
 }
 """Of fields whose values are called otherwise elsewhere, or are digits, which name nothing by themselves."""
+
+_OF_A_PERSON: Final = {"temperature_c": "health_temperature_c"}
+"""What an officer measured of a person and what is declared of goods have one name; goods stand under `GOODS`."""
 
 Say = Callable[[str], str]
 Names = Mapping[str, Mapping[Any, str]]
@@ -116,6 +119,11 @@ class _Teller:
         return self.name(text)
 
 
+def _as_meant(path: tuple[str, ...]) -> Sequence[str]:
+    """A path with the names that say what its parts are."""
+    return path if GOODS in path else [_OF_A_PERSON.get(part, part) for part in path]
+
+
 def _tell(path: tuple[str, ...], before: object, after: object, teller: _Teller) -> list[ToldChange]:
     """A change, part by part where a mapping came or went."""
     whole = after if before is None else before if after is None else None
@@ -128,6 +136,8 @@ def _tell(path: tuple[str, ...], before: object, after: object, teller: _Teller)
         ]
     field = next((part for part in reversed(path) if not part.rstrip(".").isdigit()), "").rpartition(".")[2]
     said = ToldChange(
-        SEPARATOR.join(teller.name(part) for part in path), teller.value(field, before), teller.value(field, after)
+        SEPARATOR.join(teller.name(part) for part in _as_meant(path)),
+        teller.value(field, before),
+        teller.value(field, after),
     )
     return [] if said.before == said.after == NOTHING else [said]

@@ -209,3 +209,14 @@ def test_an_auditor_reads_the_pages_of_others_without_what_acts(
     assert 'data-tab="composer"' not in auditor.get("/police").text
     found = auditor.get("/audit", params={"q": trip["code"]}, headers={"accept": "text/html"}).text
     assert f'href="/enterprise/trips/{trip["trip_id"]}"' in found
+
+
+def test_what_is_measured_of_a_person_is_not_told_as_of_goods() -> None:
+    say = load_catalogues()["vi"].gettext
+    after = {"steps": {"health": "done"}, "data": {"temperature_c": "hmac:0123"}, "lines": [{"temperature_c": 5.0}]}
+    told = tell_changes(act({"steps": {"health": "ready"}}, after), say, "vi", NAMED)
+    assert {change.where: (change.before, change.after) for change in told} == {
+        "Các bước › Kiểm tra y tế": ("Cần làm", "Xong"),
+        "Dữ liệu › Thân nhiệt (°C)": ("–", "dữ liệu cá nhân, chỉ giữ dấu (0123)"),
+        "Các dòng": ("–", "Nhiệt độ vận chuyển (°C): 5"),
+    }
