@@ -21,8 +21,10 @@ from routing.store import GateForecast, QueueObservation
 
 MEASURED_WITHIN: Final = timedelta(minutes=10)
 """A queue measured longer ago is not shown as the present one."""
+OLD_AFTER: Final = timedelta(minutes=5)
+"""A forecast made longer ago is said to be old: one is made each minute."""
 FORECAST_WITHIN: Final = timedelta(minutes=30)
-"""A forecast made longer ago says nothing of the present."""
+"""A forecast made longer ago says nothing of the present; nor does what was made of it for a truck, or its plan."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class GateNow:
 
     def current_forecast(self, now: datetime) -> GateForecast | None:
         """The newest forecast if it is not too old to say anything of the present."""
-        return self.forecast if self.forecast is not None and is_current(self.forecast, now) else None
+        return self.forecast if self.forecast is not None and is_current(self.forecast.made_at, now) else None
 
 
 def gate_now(session: Session, gate_id: str, now: datetime) -> GateNow:
@@ -69,9 +71,9 @@ def gate_now(session: Session, gate_id: str, now: datetime) -> GateNow:
     )
 
 
-def is_current(forecast: GateForecast, now: datetime) -> bool:
-    """Whether a forecast is new enough to say something of the present."""
-    return now - forecast.made_at <= FORECAST_WITHIN
+def is_current(made_at: datetime, now: datetime) -> bool:
+    """Whether a forecast, or what was made of it, is new enough to say something of the present."""
+    return now - made_at <= FORECAST_WITHIN
 
 
 def find_queue(session: Session, gate_id: str, now: datetime) -> QueueObservation | None:

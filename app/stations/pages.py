@@ -321,12 +321,11 @@ def _board(session: Session, gate: Site, profile: GateProfile, now: datetime) ->
         queue=known.queue,
         forecast=forecast,
         wait_s=forecast.at(forecast.wait_s, now) if forecast else None,
-        ahead=[_ahead(forecast, ahead_s) for ahead_s in LOOK_AHEAD_S] if forecast else [],
+        ahead=[_ahead(forecast, now + timedelta(seconds=lead_s)) for lead_s in LOOK_AHEAD_S] if forecast else [],
         yards=known.yards,
         fallbacks=known.fallbacks,
     )
 
 
-def _ahead(forecast: GateForecast, ahead_s: float) -> Ahead:
-    at = forecast.made_at + timedelta(seconds=ahead_s)
+def _ahead(forecast: GateForecast, at: datetime) -> Ahead:
     return Ahead(at, forecast.at(forecast.queue_veh, at), forecast.at(forecast.wait_s, at))

@@ -8,7 +8,7 @@ import { toast } from "/static/toasts.js";
 import "/static/map/live-map.js";
 import { loadCorridor } from "/static/map/corridor.js";
 import { peakOf } from "/static/map/marks.js";
-import { stepAt, timesOf, valuesAt, worstStep } from "./forecast.js";
+import { stepAt, timesOf, valuesAt, worstStep } from "/static/forecasting/forecast.js";
 import { Store } from "./store.js";
 import { AWAY } from "./road-strip.js";
 import "./heat.js";
@@ -160,7 +160,7 @@ class Console {
     const { store } = this;
     const tails = {};
     for (const { site_id: gate } of this.gates) {
-      const forecast = store.forecasts[gate];
+      const forecast = store.currentForecast(gate);
       const values = store.valuesOf(gate);
       if (!values) continue;
       const shown = forecast && (store.moment === null ? worstStep(forecast) : stepAt(forecast, store.moment));
