@@ -25,7 +25,7 @@ class GateOutlook:
     """One gate's forecast, and how it works.
 
     Arguments: `queue_veh`, `wait_s`, `tail_km`, shape (3, T); `tail_reached_km`, (3, T), the farthest that the tail
-    has come to by then; `service_veh_per_h`, what its open lanes clear;
+    has come to by then; `service_veh_per_h`, what it lets in;
     `opens_at`, when it opens next (`None`: it is open); `closes_at`, when it closes next (`None`: it never does);
     `profile`, what it takes (`None`: everything).
     """
@@ -35,7 +35,6 @@ class GateOutlook:
     wait_s: Floats
     tail_km: Floats
     tail_reached_km: Floats
-    lanes: int
     service_veh_per_h: float
     opens_at: datetime | None = None
     closes_at: datetime | None = None

@@ -17,7 +17,7 @@ from capacity import store as capacity_store
 from capacity.ledger import YardState
 from routing import store as routing_store
 from routing.demand import beside_each_seen
-from routing.store import GateForecast, QueueObservation
+from routing.store import GateForecast, QueueObservation, YardForecast
 
 MEASURED_WITHIN: Final = timedelta(minutes=10)
 """A queue measured longer ago is not shown as the present one."""
@@ -74,6 +74,12 @@ def gate_now(session: Session, gate_id: str, now: datetime) -> GateNow:
 def is_current(made_at: datetime, now: datetime) -> bool:
     """Whether a forecast, or what was made of it, is new enough to say something of the present."""
     return now - made_at <= FORECAST_WITHIN
+
+
+def find_yard_forecast(session: Session, yard_id: str, now: datetime) -> YardForecast | None:
+    """The newest forecast of a yard's occupancy, if it is new enough to say something of the present."""
+    found = routing_store.latest_yard_forecast(session, yard_id)
+    return found if found is not None and is_current(found.made_at, now) else None
 
 
 def find_queue(session: Session, gate_id: str, now: datetime) -> QueueObservation | None:

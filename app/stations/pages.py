@@ -37,7 +37,9 @@ from app.stations.search import search, written_plate
 from app.trips.codes import MAX_TEXT_LENGTH, find_code
 from app.trips.vocabulary import Channel
 from app.web.pages import render
+from capacity import zone_store
 from capacity.ledger import YardState
+from capacity.zones import Closure
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor, Site
 from geo.errors import InvalidInputError, NotFoundError
@@ -86,6 +88,7 @@ class GateBoard:
     wait_s: tuple[float, float, float] | None
     ahead: Sequence[Ahead]
     yards: Sequence[YardState]
+    closures: Sequence[Closure]
     fallbacks: Sequence[Fallback]
 
 
@@ -323,6 +326,7 @@ def _board(session: Session, gate: Site, profile: GateProfile, now: datetime) ->
         wait_s=forecast.at(forecast.wait_s, now) if forecast else None,
         ahead=[_ahead(forecast, now + timedelta(seconds=lead_s)) for lead_s in LOOK_AHEAD_S] if forecast else [],
         yards=known.yards,
+        closures=zone_store.closures_of_gates(session, now, [gate.site_id]),
         fallbacks=known.fallbacks,
     )
 

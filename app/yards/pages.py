@@ -16,7 +16,7 @@ from app.accounts.service import account_names
 from app.bookings.service import NamedBooking, list_of_yard
 from app.bookings.vocabulary import BookingState
 from app.forecasting.places_ahead import places_ahead
-from app.forecasting.service import FORECAST_WITHIN
+from app.forecasting.service import FORECAST_WITHIN, find_yard_forecast
 from app.forecasting.skill import Fallback, list_fallbacks
 from app.forecasting.skill_endpoints import wording_of
 from app.forecasting.stay_learning import find_estimate
@@ -44,7 +44,7 @@ from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import NotFoundError
 from ingest.plates import display_plate
-from routing.store import YardForecast, latest_yard_forecast
+from routing.store import YardForecast
 from routing.yard_places import PlacesFrom
 
 router = APIRouter(include_in_schema=False)
@@ -83,10 +83,12 @@ SOURCES: Final = {
 
 @dataclass(frozen=True)
 class Chart:
-    """The forecast: data as `<fan-chart>` takes it, its peak (time, median, low, high) to say in words, its time."""
+    """The forecast: data as `<fan-chart>` takes it, its peak (time, median, low, high) to say in words, the places that
+    the yard has then, when it was made."""
 
     fan: JsonObject
     peak: tuple[datetime, float, float, float]
+    places_veh: float
     made_at: datetime
 
 
@@ -184,7 +186,7 @@ def _expected(session: Session, state: YardState, now: datetime) -> list[tuple[E
 
 def _board(session: Session, corridor: Corridor, state: YardState, now: datetime) -> YardBoard:
     site = corridor.sites.get(state.yard_id)
-    forecast = latest_yard_forecast(session, state.yard_id)
+    forecast = find_yard_forecast(session, state.yard_id, now)
     inside = capacity_store.list_inside(session, state.yard_id, limit=LISTED)
     counts = count_store.list_counts(session, state.yard_id, limit=1)
     counted_by = counts[0].counted_by if counts else None
@@ -230,7 +232,9 @@ def draw(forecast: YardForecast, state: YardState, places: Sequence[PlacesFrom])
         "counted": state.inside_veh,
     }
     peak_at = forecast.made_at + timedelta(seconds=peak * forecast.step_s)
-    return Chart(fan, (peak_at, float(middle[peak]), float(low[peak]), float(high[peak])), forecast.made_at)
+    then = [each.places_veh for each in places if each.from_s <= peak * forecast.step_s]
+    places_veh = then[-1] if then else state.capacity_veh
+    return Chart(fan, (peak_at, float(middle[peak]), float(low[peak]), float(high[peak])), places_veh, forecast.made_at)
 
 
 def _words(values: Mapping[str, Any]) -> JsonObject:

@@ -410,7 +410,7 @@ def _intake(setting: GateSetting, corridor: CorridorNow) -> np.ndarray:
     pace = corridor.state.pace.get(setting.gate_id)
     if pace is None:
         return np.full(STEPS, _rate(setting.entrance))
-    return pace.expected_veh_per_h((np.arange(STEPS) + 0.5) * STEP_S) / 3600.0
+    return pace.expected_veh_per_h((np.arange(STEPS, dtype=float) + 0.5) * STEP_S) / 3600.0
 
 
 def _rate_of(setting: GateSetting | None) -> float:

@@ -46,7 +46,6 @@ def gate(gate_id: str = "huu-nghi", tail: tuple[float, float] = (1.0, 1.0), **ch
         "wait_s": 900 * tail_km,
         "tail_km": tail_km,
         "tail_reached_km": np.maximum.accumulate(tail_km, axis=1),
-        "lanes": 4,
         "service_veh_per_h": 60.0,
     }
     return GateOutlook(gate_id, **{**fields, **changes})
