@@ -221,11 +221,12 @@ def show_gates(
     request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: StationDep
 ) -> Response:
     """Queues, forecasts and yards of all gates."""
-    boards = gate_boards(session, corridor, principal.gate_id, now=clock.now())
+    now = clock.now()
     return render(
         request,
         "stations/gates.html",
-        boards=boards,
+        boards=gate_boards(session, corridor, principal.gate_id, now=now),
+        now=now,
         sites=corridor.sites,
         stations=stations_of(principal),
         here={} if principal.scope("pages.station") is not Scope.ALL else {"gate": principal.gate_id},
@@ -238,8 +239,10 @@ def show_board(
     request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: StationDep
 ) -> Response:
     """The moving part of the gates' page alone."""
-    boards = gate_boards(session, corridor, principal.gate_id, now=clock.now())
-    return render(request, "stations/board.html", boards=boards, sites=corridor.sites, wording=wording_of(request))
+    now = clock.now()
+    boards = gate_boards(session, corridor, principal.gate_id, now=now)
+    wording = wording_of(request)
+    return render(request, "stations/board.html", boards=boards, now=now, sites=corridor.sites, wording=wording)
 
 
 def gate_boards(session: Session, corridor: Corridor, own_gate: str | None, *, now: datetime) -> list[GateBoard]:
