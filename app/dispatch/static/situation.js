@@ -177,10 +177,10 @@ class PoliceSituation extends ConsoleElement {
       const taken = yard.inside ?? (yard.free == null ? null : yard.capacity - yard.free);
       const { share, level } = fullness(taken, yard.capacity);
       const peak = peakOf(yard.forecast);
-      const free = level === "full" ? t("full") : yard.free == null ? "" : t("{count} free", { count: formatNumber(yard.free) });
+      const free = yard.capacity === 0 ? "" : level === "full" ? t("full") : yard.free == null ? "" : t("{count} free", { count: formatNumber(yard.free) });
       return html`<div class="ck-yard" data-testid=${`yard-${yard.yard_id}`}>
         <span class="ck-yard-name">${this.console.nameOfSite(yard.yard_id)}</span>
-        <span class="ck-yard-count"><b>${yard.inside == null ? "–" : formatNumber(yard.inside)}</b>/${formatNumber(yard.capacity)}${free ? ` · ${free}` : ""}</span>
+        <span class="ck-yard-count"><b>${yard.inside == null ? "–" : formatNumber(yard.inside)}</b>${yard.capacity === 0 ? "" : `/${formatNumber(yard.capacity)}`}${free ? ` · ${free}` : ""}</span>
         <span class=${`ck-bar ck-bar-${level}`}><span .style=${`width:${Math.min(100, share * 100)}%`}></span></span>
         ${(yard.closures ?? []).map((closed) => html`<span class="ck-source" data-testid=${`yard-closed-${yard.yard_id}`}><i class="ti ti-lock" aria-hidden="true"></i> <strong>${closed.zone_id ? `${t("zone {zone}", { zone: closed.zone_id })} · ` : ""}${t("closed now")}</strong>: ${closed.reason} · ${closed.until ? t("until {time}", { time: formatDayClock(closed.until) }) : t("end not known yet")}</span>`)}
         ${peak && peak.most > yard.inside ? html`<span class="ck-source" data-testid=${`yard-peak-${yard.yard_id}`}>${t("{count} expected at {time}", { count: formatNumber(Math.round(peak.most)), time: formatClock(peak.at) })}</span>` : nothing}
