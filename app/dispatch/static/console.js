@@ -77,6 +77,10 @@ class Console {
     byId("police-heat-toggle").addEventListener("click", () => byId("police-heat").toggle());
     byId("police-keys-open").addEventListener("click", () => byId("police-keys").showModal());
     document.addEventListener("keydown", (event) => this.press(event));
+    document.addEventListener("click", ({ target }) => {
+      const shown = target.closest("[data-show-vehicle]");
+      if (shown) this.showTruck(Number(shown.dataset.showVehicle));
+    });
     setInterval(() => byId("police-timeline").requestUpdate(), 10_000);
   }
 
