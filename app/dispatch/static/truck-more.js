@@ -30,7 +30,7 @@ class TruckMore extends LitElement {
     clearTimeout(this.renewing);
   }
 
-  /** What lies ahead is made anew each minute, with the forecasts of all gates. */
+  /** What lies ahead is made again each minute, with the forecasts of all gates. */
   renew() {
     clearTimeout(this.renewing);
     this.renewing = setTimeout(() => {
