@@ -153,6 +153,21 @@ class GatePace:
         """Whether the gate more likely does not work as usual now than that it does."""
         return self.usual_chance < 0.5
 
+    def expected_veh_per_h(self, after_s: FloatArray) -> FloatArray:
+        """The rate that is expected so long from now (s), any shape: that of now as long as the present regime lasts,
+        the usual one after it; from a declared change of lanes on, the usual one as changed."""
+        disturbed = self.weight * (1.0 - self.is_usual)
+        chance = float(disturbed.sum())
+        late = float(disturbed @ self.is_late) / chance if chance else 0.0
+        phases = after_s / (3600.0 * DISTURBED_H / 2.0)
+        lasts = np.exp(-phases) * (1.0 + (1.0 - late) * phases)
+        usual = self.usual_veh_per_h
+        kept = self.mean_veh_per_h - float(disturbed @ self.rate_veh_per_h)
+        expected = kept + lasts * float(disturbed @ self.rate_veh_per_h) + (1.0 - lasts) * chance * usual
+        if self.declared is None:
+            return expected
+        return np.where(after_s > self.declared.at_s, self._in_range(usual * self.declared.factor), expected)
+
     def draw(self, rng: np.random.Generator) -> PaceDraw:
         """One course of the pace: the rate now, when it changes and to what."""
         index = int(rng.choice(self.weight.size, p=self.weight))

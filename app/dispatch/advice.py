@@ -193,7 +193,6 @@ def _causes(case: Case, index: int) -> list[Message]:
         found.append(Message("gate_closes", values))
     if not is_closed and growth > 0.5:
         values_n = {
-            "lanes": gate.lanes,
             "service": round(gate.service_veh_per_h),
             "arrivals": round(gate.service_veh_per_h + growth),
         }

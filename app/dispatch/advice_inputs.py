@@ -18,6 +18,8 @@ from app.trips.places import TO_BORDER, GatePlace, Places
 
 Floats = npt.NDArray[np.float64]
 MEDIAN: Final = 1
+OVER_S: Final = 3600.0
+"""A risk that is improbable for so long is over; one that comes back sooner had only paused."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class GateOutlook:
     """One gate's forecast, and how it works.
 
     Arguments: `queue_veh`, `wait_s`, `tail_km`, shape (3, T); `tail_reached_km`, (3, T), the farthest that the tail
-    has come to by then; `service_veh_per_h`, what its open lanes clear;
+    has come to by then; `service_veh_per_h`, what it lets in;
     `opens_at`, when it opens next (`None`: it is open); `closes_at`, when it closes next (`None`: it never does);
     `profile`, what it takes (`None`: everything).
     """
@@ -35,7 +37,6 @@ class GateOutlook:
     wait_s: Floats
     tail_km: Floats
     tail_reached_km: Floats
-    lanes: int
     service_veh_per_h: float
     opens_at: datetime | None = None
     closes_at: datetime | None = None
@@ -184,6 +185,10 @@ class Case:
         return None if found is None else offset + found
 
     def until(self, chance: Floats, index: int) -> datetime:
-        """The first sample after `index` at which the risk is improbable again, else the forecast's end."""
-        gone = np.flatnonzero(chance[index:] < self.policy.keep)
+        """The first sample after `index` from which on the risk is improbable for `OVER_S` (or to the forecast's end),
+        else the forecast's end: one that comes back sooner is not over."""
+        stays = max(1, round(OVER_S / self.outlook.step_s))
+        probable = np.concatenate((chance[index:] >= self.policy.keep, np.zeros(stays, bool)))
+        soon = np.lib.stride_tricks.sliding_window_view(probable, stays)[: len(chance) - index].any(axis=1)
+        gone = np.flatnonzero(~soon)
         return self.outlook.at(index + int(gone[0]) if len(gone) else len(chance) - 1)

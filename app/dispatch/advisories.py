@@ -112,15 +112,13 @@ def read_outlook(session: Session, forecast: ForecastLike, now: datetime) -> Out
     for index, gate_id in enumerate(forecast.gate_ids):
         profile = known.get(gate_id)
         opens_at, closes_at = (None, None) if profile is None else next_hours(profile.exports.opening_hours, now)
-        lanes, service_veh_per_h = _service(profile)
         gates[gate_id] = GateOutlook(
             gate_id,
             forecast.queue_veh[:, index],
             forecast.wait_s[:, index],
             forecast.tail_km[:, index],
             forecast.tail_reached_km[:, index],
-            lanes,
-            forecast.pace_veh_per_h.get(gate_id, service_veh_per_h),
+            forecast.pace_veh_per_h.get(gate_id, _service(profile)),
             profile=profile,
             opens_at=opens_at,
             closes_at=closes_at,
@@ -154,12 +152,11 @@ def next_hours(hours: OpeningHours, now: datetime) -> tuple[datetime | None, dat
     return (None if opens_at == now else opens_at), closes_at
 
 
-def _service(profile: GateProfile | None) -> tuple[int, float]:
-    """Lanes and rate of the server that holds a gate up: the slower of its entrance and its crossing."""
+def _service(profile: GateProfile | None) -> float:
+    """Rate of the server that holds a gate up: the slower of its entrance and its crossing."""
     if profile is None:
-        return 1, 0.0
-    slowest = min(profile.exports.compile("", "export").servers(), key=lambda server: server.rate_veh_per_h())
-    return slowest.lanes, slowest.rate_veh_per_h()
+        return 0.0
+    return min(server.rate_veh_per_h() for server in profile.exports.compile("", "export").servers())
 
 
 def _keep(session: Session, present: Advisory | None, advice: Advice, forecast_id: int | None, now: datetime) -> int:

@@ -24,7 +24,7 @@ MESSAGES: Final[Mapping[str, str]] = {
     "road_is_clear": N_("Road to {gate} stays clear: {veh} trucks held at {site} can go ({probability} %)"),
     "gate_is_closed": N_("{gate} is closed and opens at {opens_at}."),
     "gate_closes": N_("{gate} closes at {closes_at}."),
-    "arrivals_exceed_service": N_("{arrivals} trucks an hour arrive; {lanes} lanes clear {service}."),
+    "arrivals_exceed_service": N_("{arrivals} trucks an hour arrive; the gate lets in {service}."),
     "few_places": N_("{yard} has only {free} free places left then."),
     "hold_at": N_("Hold {veh} trucks at {site} until {until}"),
     "divert_to": N_("Send {veh} trucks with goods that keep to {gate}: {shorter} min less to wait"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import Annotated
 
@@ -53,15 +54,23 @@ EXAMPLE = {
     "seed": 1772420400,
     "runs": 200,
     "code_version": "routing 1",
-    "now": {"time": "2026-03-02T03:00:00+00:00", "queue_veh": 14.0, "tail_km": 1.3, "speed_mps": 1.1},
+    "now": {
+        "time": "2026-03-02T03:00:00+00:00",
+        "queue_veh": 14.0,
+        "tail_km": 1.3,
+        "speed_mps": 1.1,
+        "current_until": "2026-03-02T03:10:00+00:00",
+    },
     "skill": "In the last 7 days the forecast of the queue for 2 h ahead was on average 8.2 trucks off; …",
     "fallbacks": [],
     "severity": [None, "notice"],
+    "old_from": "2026-03-02T03:05:00+00:00",
+    "current_until": "2026-03-02T03:30:00+00:00",
 }
 ANSWERS: dict[int | str, JsonObject] = {
     **problems(404),
     200: {"description": "Arrays are [quantile][time].", "content": {"application/json": {"example": EXAMPLE}}},
-    304: {"description": "No newer forecast than the one you have."},
+    304: {"description": "Nothing newer than what you have."},
 }
 
 
@@ -84,7 +93,7 @@ def read_latest(
     wording, now = wording_of(request), clock.now()
     skill = read_skill(session, gate, now, quantities=(Quantity.QUEUE,), by_hour=False)
     shown = ForecastOut.of(found, find_queue(session, gate, now), skill, wording, POLICY.get(session).value)
-    return answer(shown, f"{gate}-{found.forecast_id}-{wording.language}", if_none_match)
+    return answer(shown, if_none_match)
 
 
 @router.get("/yards", response_model=YardForecasts)
@@ -97,13 +106,12 @@ def read_yards(
     found = [
         latest for yard_id in yards if (latest := routing_store.latest_yard_forecast(session, yard_id)) is not None
     ]
-    newest = max((yard.forecast_id for yard in found), default=0)
     lost = [FallbackOut.of(fallback, wording) for fallback in list_fallbacks(session, yards)]
     items = [
         YardForecastOut.of(forecast, tuple(loss for loss in lost if loss.place_id == forecast.yard_id))
         for forecast in found
     ]
-    return answer(YardForecasts(items), f"yards-{newest}-{wording.language}", if_none_match)
+    return answer(YardForecasts(items), if_none_match)
 
 
 @router.get("", response_model=KeptForecasts, responses=problems(404, 422))
@@ -130,12 +138,14 @@ def dumps(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY, default=_as_list)
 
 
-def answer(value: object, tag: str, if_none_match: str) -> Response:
-    """The value with an ETag, or 304 if the caller has it."""
+def answer(value: object, if_none_match: str) -> Response:
+    """The value with an ETag of all that it says, or 304 if the caller has it."""
+    body = dumps(value)
+    tag = hashlib.blake2b(body, digest_size=16).hexdigest()
     headers = {"ETag": f'W/"{tag}"', "Cache-Control": "private, no-cache"}
     if f'"{tag}"' in if_none_match:
         return Response(status_code=304, headers=headers)
-    return Response(dumps(value), media_type="application/json", headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def _as_list(value: object) -> object:

@@ -14,6 +14,7 @@ from pydantic_core import core_schema
 from app.dispatch.policy import AdvicePolicy
 from app.dispatch.severity import severities
 from app.dispatch.vocabulary import Severity
+from app.forecasting.service import FORECAST_WITHIN, MEASURED_WITHIN, OLD_AFTER
 from app.forecasting.skill import GateSkill
 from app.forecasting.skill_schemas import FallbackOut
 from app.forecasting.skill_wording import SkillWording
@@ -35,18 +36,20 @@ Grid: TypeAlias = Annotated[
 
 @dataclass(frozen=True)
 class QueueOut:
-    """The queue of a gate as it was measured."""
+    """The queue of a gate as it was measured, which is told as the present one until `current_until`."""
 
     time: datetime
     queue_veh: float
     tail_km: float
     speed_mps: float | None
+    current_until: datetime
 
 
 @dataclass(frozen=True)
 class ForecastOut:
     """A gate's forecast as the contract names its fields; `now` is the queue as measured last.
 
+    From `old_from` on it is said to be old, and after `current_until` it says nothing of the present.
     `skill` says in a sentence how good such forecasts were ("" before any was scored), `fallbacks` where the model has
     lost its skill and what is published in its place.
     """
@@ -70,6 +73,8 @@ class ForecastOut:
     fallbacks: tuple[FallbackOut, ...]
     severity: list[Severity | None]
     """How bad the median queue is at each sample; null: no notice."""
+    old_from: datetime
+    current_until: datetime
 
     @classmethod
     def of(
@@ -96,11 +101,18 @@ class ForecastOut:
             code_version=found.code_version,
             duration_s=round(found.duration_ms / 1000.0, 3),
             made_from=dict(found.state_summary),
-            now=None if queue is None else QueueOut(queue.time, queue.queue_veh, queue.tail_km, queue.speed_mps),
+            now=None if queue is None else _measured(queue),
             skill=wording.headline(skill),
             fallbacks=tuple(FallbackOut.of(lost, wording) for lost in skill.fallbacks),
             severity=_severities(found, policy),
+            old_from=found.made_at + OLD_AFTER,
+            current_until=found.made_at + FORECAST_WITHIN,
         )
+
+
+def _measured(queue: QueueObservation) -> QueueOut:
+    until = queue.time + MEASURED_WITHIN
+    return QueueOut(queue.time, queue.queue_veh, queue.tail_km, queue.speed_mps, until)
 
 
 def _severities(found: GateForecast, policy: AdvicePolicy) -> list[Severity | None]:

@@ -17,12 +17,14 @@ from capacity import store as capacity_store
 from capacity.ledger import YardState
 from routing import store as routing_store
 from routing.demand import beside_each_seen
-from routing.store import GateForecast, QueueObservation
+from routing.store import GateForecast, QueueObservation, YardForecast
 
 MEASURED_WITHIN: Final = timedelta(minutes=10)
 """A queue measured longer ago is not shown as the present one."""
+OLD_AFTER: Final = timedelta(minutes=5)
+"""A forecast made longer ago is said to be old: one is made each minute."""
 FORECAST_WITHIN: Final = timedelta(minutes=30)
-"""A forecast made longer ago says nothing of the present."""
+"""A forecast made longer ago says nothing of the present; nor does what was made of it for a truck, or its plan."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class GateNow:
 
     def current_forecast(self, now: datetime) -> GateForecast | None:
         """The newest forecast if it is not too old to say anything of the present."""
-        return self.forecast if self.forecast is not None and is_current(self.forecast, now) else None
+        return self.forecast if self.forecast is not None and is_current(self.forecast.made_at, now) else None
 
 
 def gate_now(session: Session, gate_id: str, now: datetime) -> GateNow:
@@ -69,9 +71,15 @@ def gate_now(session: Session, gate_id: str, now: datetime) -> GateNow:
     )
 
 
-def is_current(forecast: GateForecast, now: datetime) -> bool:
-    """Whether a forecast is new enough to say something of the present."""
-    return now - forecast.made_at <= FORECAST_WITHIN
+def is_current(made_at: datetime, now: datetime) -> bool:
+    """Whether a forecast, or what was made of it, is new enough to say something of the present."""
+    return now - made_at <= FORECAST_WITHIN
+
+
+def find_yard_forecast(session: Session, yard_id: str, now: datetime) -> YardForecast | None:
+    """The newest forecast of a yard's occupancy, if it is new enough to say something of the present."""
+    found = routing_store.latest_yard_forecast(session, yard_id)
+    return found if found is not None and is_current(found.made_at, now) else None
 
 
 def find_queue(session: Session, gate_id: str, now: datetime) -> QueueObservation | None:

@@ -89,7 +89,7 @@ def draw_space_time(
     begins_at = datetime.fromtimestamp(first * STEP_S, UTC)
     measured = routing_store.queue_observations(session, place.gate_id, begins_at, now + timedelta(seconds=1))
     forecast = routing_store.latest_forecast(session, place.gate_id)
-    current = forecast if forecast is not None and is_current(forecast, now) else None
+    current = forecast if forecast is not None and is_current(forecast.made_at, now) else None
     return SpaceTime(
         gate=place.gate_id,
         gate_km=place.km,

@@ -52,7 +52,7 @@ class NotificationOut(BaseModel):
             at=row.at,
             kind=row.kind,
             text=text_of(row.kind, row.data, gettext, language),
-            urgent=row.kind in URGENT,
+            urgent=row.kind in URGENT and not line.is_settled,
             trip_id=row.trip_id,
             code=line.code,
             plate=line.plate,

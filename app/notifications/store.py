@@ -6,12 +6,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from sqlalchemy import and_, any_, false, func, literal, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, and_, any_, exists, false, func, literal, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.accounts.service import Account
 from app.notifications.tables import DeliveryRow, EventFeed, NotificationRow, WebhookRow
+from app.notifications.texts import SETTLED_BY
 from app.notifications.vocabulary import DeliveryStatus
 from app.platform.encryption import EncryptedText
 from app.platform.json import JsonObject
@@ -57,12 +58,14 @@ class NewNotification:
 
 @dataclass(frozen=True)
 class FeedLine:
-    """What an account was told, with code, plate and gate of its trip if it is about one."""
+    """What an account was told, with code, plate and gate of its trip if it is about one; `is_settled`: it asks for
+    nothing any more."""
 
     notification: NotificationRow
     code: str | None
     plate: str | None
     gate_id: str | None
+    is_settled: bool
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ def insert_notifications(session: Session, rows: Sequence[NewNotification]) -> s
 def list_notifications(session: Session, account_id: int, *, before: int | None, limit: int) -> list[FeedLine]:
     """What an account was told, by when it happened, the newest first; `before`: what follows that one."""
     query = (
-        select(NotificationRow, Trip.code, Vehicle.plate, Trip.gate_id)
+        select(NotificationRow, Trip.code, Vehicle.plate, Trip.gate_id, _is_settled())
         .outerjoin(Trip, Trip.trip_id == NotificationRow.trip_id)
         .outerjoin(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
         .where(NotificationRow.account_id == account_id)
@@ -188,6 +191,26 @@ def list_notifications(session: Session, account_id: int, *, before: int | None,
         last = select(NotificationRow.at).where(NotificationRow.notification_id == before).scalar_subquery()
         query = query.where(tuple_(NotificationRow.at, NotificationRow.notification_id) < tuple_(last, before))
     return [FeedLine(*row) for row in session.execute(query.execution_options(populate_existing=True))]
+
+
+def _is_settled() -> ColumnElement[bool]:
+    """Whether what a notification asks for is done, or holds no more, as a later one to the same account says."""
+    later = aliased(NotificationRow)
+    follows = tuple_(later.at, later.notification_id) > tuple_(NotificationRow.at, NotificationRow.notification_id)
+    same = and_(
+        later.account_id == NotificationRow.account_id,
+        later.trip_id.is_not_distinct_from(NotificationRow.trip_id),
+        follows,
+    )
+    ends = [
+        and_(
+            NotificationRow.kind == kind,
+            later.kind.in_(settling),
+            later.data[name].is_not_distinct_from(NotificationRow.data[name]),
+        )
+        for kind, (settling, name) in SETTLED_BY.items()
+    ]
+    return exists().where(same, or_(*ends))
 
 
 def count_unread(session: Session, account_id: int, *, limit: int) -> int:

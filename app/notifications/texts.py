@@ -129,6 +129,13 @@ ICONS: Final = {
     "device": "urgent",
 }
 
+SETTLED_BY: Final[Mapping[str, tuple[frozenset[str], str]]] = {
+    "order.active": (frozenset({"order.cancelled"}), "order_id"),
+    "fee.due": (frozenset({"fee.due", "fee.paid", "fee.waived"}), "trip_id"),
+    "step.returned": (frozenset({"step.done"}), "step"),
+}
+"""What asks for something until one of these kinds is told later, of the same trip and with the same field."""
+
 PUSHED: Final = frozenset(kind for kind in URGENT if kind.startswith("booking.")) - {"booking.no_show"}
 """What also reaches a driver whose page is closed: where and when to come is another than was known."""
 

@@ -21,7 +21,7 @@ from app.dispatch.diversion_store import public_diversions
 from app.dispatch.policy import POLICY, AdvicePolicy
 from app.dispatch.severity import severities
 from app.dispatch.vocabulary import Severity
-from app.forecasting.service import FORECAST_WITHIN, GateNow, gate_now
+from app.forecasting.service import GateNow, gate_now, is_current
 from app.gates.notice import GateNotice
 from app.gates.profile import GateProfile
 from app.gates.service import profiles_without_bans
@@ -239,7 +239,7 @@ class _YardsKnown:
     @classmethod
     def read(cls, session: Session, corridor: Corridor, now: datetime) -> _YardsKnown:
         plan = capacity_store.latest_plan(session)
-        if plan is not None and now - plan.made_at > FORECAST_WITHIN:
+        if plan is not None and not is_current(plan.made_at, now):
             plan = None
         hours = {yard.yard_id: yard.opening_hours for yard in capacity_store.list_yards(session)}
         return cls(corridor, fills_by_yard(session, now), hours, zone_store.list_closures(session, now), plan)

@@ -20,6 +20,7 @@ from app.trip_eta.endpoints import wording_of as trip_wording_of
 from app.trips.codes import find_code
 from app.trips.vocabulary import Stage
 from app.web.pages import render
+from capacity import zone_store
 from geo.errors import NotFoundError
 
 router = APIRouter(include_in_schema=False)
@@ -81,6 +82,8 @@ def show_trip(
         now=clock.now(),
         lost=list_fallbacks_of_drivers(session, trip.gate_id),
         say_fallback=wording_of(request).fallback,
+        closures=zone_store.closures_of_gates(session, clock.now(), [trip.gate_id]),
+        sites=corridor.sites,
         notices=[naming(notice) for notice in notices.list_notices(session, clock.now(), gate_id=trip.gate_id)],
     )
     answer.headers["X-Robots-Tag"] = "noindex"

@@ -107,7 +107,7 @@ def _expected_wait(
     session: Session, gate_id: str, now: datetime
 ) -> tuple[tuple[float, float, float] | None, GateForecast | None]:
     forecast = read_shared(session, SharedFact.FORECASTS, gate_id, lambda: latest_forecast(session, gate_id))
-    if forecast is None or not is_current(forecast, now):
+    if forecast is None or not is_current(forecast.made_at, now):
         return None, None
     return forecast.at(forecast.wait_s, now), forecast
 

@@ -37,7 +37,9 @@ from app.stations.search import search, written_plate
 from app.trips.codes import MAX_TEXT_LENGTH, find_code
 from app.trips.vocabulary import Channel
 from app.web.pages import render
+from capacity import zone_store
 from capacity.ledger import YardState
+from capacity.zones import Closure
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor, Site
 from geo.errors import InvalidInputError, NotFoundError
@@ -86,6 +88,7 @@ class GateBoard:
     wait_s: tuple[float, float, float] | None
     ahead: Sequence[Ahead]
     yards: Sequence[YardState]
+    closures: Sequence[Closure]
     fallbacks: Sequence[Fallback]
 
 
@@ -218,11 +221,12 @@ def show_gates(
     request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: StationDep
 ) -> Response:
     """Queues, forecasts and yards of all gates."""
-    boards = gate_boards(session, corridor, principal.gate_id, now=clock.now())
+    now = clock.now()
     return render(
         request,
         "stations/gates.html",
-        boards=boards,
+        boards=gate_boards(session, corridor, principal.gate_id, now=now),
+        now=now,
         sites=corridor.sites,
         stations=stations_of(principal),
         here={} if principal.scope("pages.station") is not Scope.ALL else {"gate": principal.gate_id},
@@ -235,8 +239,10 @@ def show_board(
     request: Request, session: SessionDep, corridor: CorridorDep, clock: ClockDep, principal: StationDep
 ) -> Response:
     """The moving part of the gates' page alone."""
-    boards = gate_boards(session, corridor, principal.gate_id, now=clock.now())
-    return render(request, "stations/board.html", boards=boards, sites=corridor.sites, wording=wording_of(request))
+    now = clock.now()
+    boards = gate_boards(session, corridor, principal.gate_id, now=now)
+    wording = wording_of(request)
+    return render(request, "stations/board.html", boards=boards, now=now, sites=corridor.sites, wording=wording)
 
 
 def gate_boards(session: Session, corridor: Corridor, own_gate: str | None, *, now: datetime) -> list[GateBoard]:
@@ -321,12 +327,12 @@ def _board(session: Session, gate: Site, profile: GateProfile, now: datetime) ->
         queue=known.queue,
         forecast=forecast,
         wait_s=forecast.at(forecast.wait_s, now) if forecast else None,
-        ahead=[_ahead(forecast, ahead_s) for ahead_s in LOOK_AHEAD_S] if forecast else [],
+        ahead=[_ahead(forecast, now + timedelta(seconds=lead_s)) for lead_s in LOOK_AHEAD_S] if forecast else [],
         yards=known.yards,
+        closures=zone_store.closures_of_gates(session, now, [gate.site_id]),
         fallbacks=known.fallbacks,
     )
 
 
-def _ahead(forecast: GateForecast, ahead_s: float) -> Ahead:
-    at = forecast.made_at + timedelta(seconds=ahead_s)
+def _ahead(forecast: GateForecast, at: datetime) -> Ahead:
     return Ahead(at, forecast.at(forecast.queue_veh, at), forecast.at(forecast.wait_s, at))

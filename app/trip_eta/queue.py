@@ -12,11 +12,12 @@ from app.forecasting.service import MEASURED_WITHIN
 from app.forecasting.waiting import Waiting
 from app.gates.service import declared_lanes
 from app.platform.permissions import Principal
-from app.trip_eta import queue_store, store
+from app.trip_eta import queue_store
 from app.trip_eta.queue_places import Facts, follow
 from app.trip_eta.queue_wording import describe
 from app.trip_eta.reasons import Wording
 from app.trip_eta.schemas import QueuePlaceOut
+from app.trip_eta.service import enter_times
 from app.trips.scope import visible_trips
 from geo.errors import NotFoundError
 
@@ -30,7 +31,7 @@ def keep_places(session: Session, waiting: Waiting, now: datetime) -> int:
     since = max((place.made_at for place in previous), default=now)
     trips = [truck.trip_id for truck in waiting.trucks if truck.trip_id is not None]
     first = frozenset(trip_id for trip_id, mark in marks(session, trips, now).items() if mark.priority.first)
-    enter_at = store.enter_times(session, trips, made_since=now - MEASURED_WITHIN)
+    enter_at = enter_times(session, trips, now)
     facts = Facts(first, enter_at, declared_lanes(session, since=since, until=now))
     places = follow(previous, waiting, facts, now)
     queue_store.replace_places(session, places)

@@ -29,12 +29,16 @@ class PositionOut(BaseModel):
 class YardPlaceOut(BaseModel):
     """The place a trip gets, with the reason as sentences in the reader's language.
 
-    `is_of_another_gate`: a suggestion, in a yard of another gate than the declared one; `reason` says so first.
+    `in_place_at`: when the truck is expected to have it, which is not before it is through the entrance of its gate;
+    null: later than the forecast reaches. `text` says this. `is_of_another_gate`: a suggestion, in a yard of another
+    gate than the declared one; `reason` says so first.
     """
 
     yard_id: str | None
     arrive_at: datetime
     place_free_at: datetime
+    in_place_at: datetime | None
+    text: str
     reason: str
     zone_id: str | None = None
     place_kind: ZoneKind | None = None

@@ -79,15 +79,17 @@ def trips_ahead(
     *,
     sight: ColumnElement[bool],
     out_since: datetime | None,
+    made_since: datetime,
     limit: int = 5000,
 ) -> list[TripAhead]:
     """Open trips among `visible`, and those that went out since `out_since`, each with all that is known ahead of it.
 
-    Nearest planned arrival first. What follows from where the truck is comes only with those that `sight` opens.
+    Nearest planned arrival first. What follows from where the truck is comes only with those that `sight` opens; what
+    was forecast or planned before `made_since` does not come.
     """
     is_on_it = or_(is_on_now(), Trip.stage == Stage.OUT)  # on a trip ahead its truck is nowhere yet
     sight = and_(sight, is_on_it)
-    newest_plan = select(func.max(PlanRow.plan_id)).scalar_subquery()
+    newest_plan = select(func.max(PlanRow.plan_id)).where(PlanRow.made_at >= made_since).scalar_subquery()
     wanted: ColumnElement[bool] = Trip.stage.in_(Stage.open())
     if out_since is not None:
         wanted = or_(wanted, and_(Trip.stage == Stage.OUT, Trip.stage_since >= out_since))
@@ -110,7 +112,7 @@ def trips_ahead(
         .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
         .outerjoin(LastPosition, and_(LastPosition.vehicle_id == Trip.vehicle_id, sight))
         .outerjoin(RoadRow, RoadRow.road_id == LastPosition.road_id)
-        .outerjoin(OutlookRow, and_(OutlookRow.trip_id == Trip.trip_id, sight))
+        .outerjoin(OutlookRow, and_(OutlookRow.trip_id == Trip.trip_id, OutlookRow.made_at >= made_since, sight))
         .outerjoin(
             AssignmentRow,
             and_(AssignmentRow.trip_id == Trip.trip_id, AssignmentRow.plan_id == newest_plan, sight),

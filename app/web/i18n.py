@@ -222,5 +222,5 @@ def format_wait(wait_s: float | None, reach_s: float, language: str, translation
     """A wait that a forecast gives; of none and of an infinite one, that it is longer than the forecast reaches."""
     if wait_s is None or math.isinf(wait_s):
         hours = format_number(reach_s / 3600.0, language)
-        return str(translations.gettext("over %(hours)s h") % {"hours": hours})
+        return str(translations.gettext("more than %(hours)s h") % {"hours": hours})
     return format_duration(wait_s, translations)

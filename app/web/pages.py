@@ -328,8 +328,9 @@ def _km(context: Context, length_m: float | None) -> str:
 
 
 @pass_context
-def _hours(context: Context, hours: OpeningHours) -> str:
-    return i18n.format_hours(hours, _translations(context))
+def _hours(context: Context, hours: OpeningHours | str) -> str:
+    known = OpeningHours.parse(hours) if isinstance(hours, str) else hours
+    return i18n.format_hours(known, _translations(context))
 
 
 @pass_context

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import and_
 from sqlalchemy.orm import Session
 
+from app.forecasting.service import find_yard_forecast
 from app.platform.permissions import Principal
 from app.trip_eta.reasons import Wording
 from app.trips.scope import visible_positions, visible_trips
@@ -16,7 +17,6 @@ from app.yards.schemas import AssignmentOut, YardForecast, YardOut
 from capacity import store as capacity_store
 from capacity import zone_store
 from geo.corridor import Corridor
-from routing import store as routing_store
 
 
 def describe_yards(session: Session, corridor: Corridor, now: datetime, *, gate_id: str | None = None) -> list[YardOut]:
@@ -26,16 +26,15 @@ def describe_yards(session: Session, corridor: Corridor, now: datetime, *, gate_
         YardOut.of(
             state,
             name=corridor.sites[state.yard_id].name if state.yard_id in corridor.sites else None,
-            forecast=find_yard_forecast(session, state.yard_id),
+            forecast=_forecast(session, state.yard_id, now),
             closures=[closure for closure in closed if closure.yard_id == state.yard_id],
         )
         for state in capacity_store.yard_states(session, now, gate_id=gate_id)
     ]
 
 
-def find_yard_forecast(session: Session, yard_id: str) -> YardForecast | None:
-    """The newest forecast of a yard's occupancy."""
-    found = routing_store.latest_yard_forecast(session, yard_id)
+def _forecast(session: Session, yard_id: str, now: datetime) -> YardForecast | None:
+    found = find_yard_forecast(session, yard_id, now)
     return None if found is None else YardForecast.of(found)
 
 

@@ -16,6 +16,7 @@ from app.accounts.service import account_names
 from app.bookings.service import NamedBooking, list_of_yard
 from app.bookings.vocabulary import BookingState
 from app.forecasting.places_ahead import places_ahead
+from app.forecasting.service import FORECAST_WITHIN, find_yard_forecast
 from app.forecasting.skill import Fallback, list_fallbacks
 from app.forecasting.skill_endpoints import wording_of
 from app.forecasting.stay_learning import find_estimate
@@ -25,6 +26,8 @@ from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.json import JsonObject
 from app.platform.labels import N_
 from app.platform.permissions import Principal, Scope
+from app.trip_eta.service import enter_times
+from app.trip_eta.turns import Turn, turn_of
 from app.web.pages import render
 from app.yards import store
 from app.yards.service import fill_now
@@ -41,7 +44,7 @@ from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import NotFoundError
 from ingest.plates import display_plate
-from routing.store import YardForecast, latest_yard_forecast
+from routing.store import YardForecast
 from routing.yard_places import PlacesFrom
 
 router = APIRouter(include_in_schema=False)
@@ -51,6 +54,7 @@ Operator = Annotated[Principal, Depends(allow("pages.yard"))]
 LONG_STAY = timedelta(hours=24)
 """A truck inside for longer is pointed out: its exit may have been missed."""
 LISTED = 300
+NEXT = 30
 BAND = (0.1, 0.5, 0.9)
 """The quantiles drawn: the band from the first to the last, the line in the middle."""
 
@@ -79,10 +83,12 @@ SOURCES: Final = {
 
 @dataclass(frozen=True)
 class Chart:
-    """The forecast: data as `<fan-chart>` takes it, its peak (time, median, low, high) to say in words, its time."""
+    """The forecast: data as `<fan-chart>` takes it, its peak (time, median, low, high) to say in words, the places that
+    the yard has then, when it was made."""
 
     fan: JsonObject
     peak: tuple[datetime, float, float, float]
+    places_veh: float
     made_at: datetime
 
 
@@ -93,7 +99,7 @@ class YardBoard:
     state: YardState
     name: dict[str, str]
     inside: Sequence[tuple[Inside, timedelta]]
-    expected: Sequence[ExpectedTruck]
+    expected: Sequence[tuple[ExpectedTruck, Turn]]
     bookings: Sequence[NamedBooking]
     """Today's, by their hour."""
     chart: Chart | None
@@ -167,9 +173,20 @@ def yard_boards(session: Session, corridor: Corridor, gate_id: str | None, now: 
     return [_board(session, corridor, state, now) for state in states]
 
 
+def _expected(session: Session, state: YardState, now: datetime) -> list[tuple[ExpectedTruck, Turn]]:
+    """Who comes next, with the turn that everybody is told; who is beyond the forecast's reach comes last."""
+    trucks = store.expected_trucks(session, state.yard_id, made_since=now - FORECAST_WITHIN, limit=LISTED)
+    enter_at = enter_times(session, [truck.trip_id for truck in trucks], now)
+    turns = [
+        (truck, turn_of(truck, enter_at.get(truck.trip_id), is_own=truck.gate_id == state.gate_id)) for truck in trucks
+    ]
+    turns.sort(key=lambda each: (each[1].is_beyond, each[1].in_place_at or each[1].free_at, each[0].trip_id))
+    return turns[:NEXT]
+
+
 def _board(session: Session, corridor: Corridor, state: YardState, now: datetime) -> YardBoard:
     site = corridor.sites.get(state.yard_id)
-    forecast = latest_yard_forecast(session, state.yard_id)
+    forecast = find_yard_forecast(session, state.yard_id, now)
     inside = capacity_store.list_inside(session, state.yard_id, limit=LISTED)
     counts = count_store.list_counts(session, state.yard_id, limit=1)
     counted_by = counts[0].counted_by if counts else None
@@ -178,7 +195,7 @@ def _board(session: Session, corridor: Corridor, state: YardState, now: datetime
         state=state,
         name=site.name if site else {"vi": state.yard_id, "en": state.yard_id, "zh": state.yard_id},
         inside=[(truck, now - truck.entered_at) for truck in inside],
-        expected=store.expected_trucks(session, state.yard_id, limit=30),
+        expected=_expected(session, state, now),
         bookings=list_of_yard(session, state.yard_id, today, today + timedelta(days=1)),
         chart=draw(forecast, state, _places_ahead(session, forecast)) if forecast else None,
         contradictions=[
@@ -215,7 +232,9 @@ def draw(forecast: YardForecast, state: YardState, places: Sequence[PlacesFrom])
         "counted": state.inside_veh,
     }
     peak_at = forecast.made_at + timedelta(seconds=peak * forecast.step_s)
-    return Chart(fan, (peak_at, float(middle[peak]), float(low[peak]), float(high[peak])), forecast.made_at)
+    then = [each.places_veh for each in places if each.from_s <= peak * forecast.step_s]
+    places_veh = then[-1] if then else state.capacity_veh
+    return Chart(fan, (peak_at, float(middle[peak]), float(low[peak]), float(high[peak])), places_veh, forecast.made_at)
 
 
 def _words(values: Mapping[str, Any]) -> JsonObject:

@@ -96,8 +96,9 @@ def build_problem(
 
     Declared trucks go to the yards of their gate (of any that takes their goods under their regime, if the road still
     leads there); trucks without a trip to the temporary yards, where they are declared with help. The median forecast
-    says when each could be there; waiting before the entrance is then the plan's own doing. Who stands in the line of a
-    gate, or is being served, goes before all that come later, in the order of the line.
+    says when each could be there; waiting before the entrance is then the plan's own doing, at the pace at which the
+    forecast has the gate let in. Who stands in the line of a gate, or is being served, goes before all that come later,
+    in the order of the line.
     """
     now, yards = corridor.state.made_at, corridor.yards
     end_s = STEP_S * STEPS
@@ -142,7 +143,7 @@ def build_problem(
     )
     ways_in = [(row.yard.gate_id, row.yard.kind) for row in rows]  # yards of a gate and kind share the first's entrance
     unlimited = np.full(STEPS, np.inf)
-    intake = [np.full(STEPS, STEP_S * _rate(setting.entrance)) if setting else unlimited for setting in server]
+    intake = [STEP_S * _intake(setting, corridor) if setting else unlimited for setting in server]
     told = [previous.get(truck.trip_id) if truck.trip_id is not None else None for truck in trucks]
     problem = YardProblem(
         step_s=STEP_S,
@@ -401,6 +402,15 @@ def _seconds_per_truck(profile: GateProfile | None) -> float:
 def _rate(server: Server) -> float:
     rate = server.rate_veh_per_h() / 3600.0
     return rate if np.isfinite(rate) else 1e6
+
+
+def _intake(setting: GateSetting, corridor: CorridorNow) -> np.ndarray:
+    """Trucks a second that the entrance of a gate lets in, by step: at its pace as the forecast has it, else as its
+    profile says."""
+    pace = corridor.state.pace.get(setting.gate_id)
+    if pace is None:
+        return np.full(STEPS, _rate(setting.entrance))
+    return pace.expected_veh_per_h((np.arange(STEPS, dtype=float) + 0.5) * STEP_S) / 3600.0
 
 
 def _rate_of(setting: GateSetting | None) -> float:

@@ -63,6 +63,7 @@ class ExpectedTruck:
     perishable: bool
     stage: str
     zone_id: str | None
+    gate_id: str
 
 
 def passages_after(session: Session, event_id: int) -> list[YardPassage]:
@@ -128,24 +129,25 @@ def newest_passage(session: Session) -> int:
     return int(session.execute(text("SELECT coalesce(max(event_id), 0) FROM ingest.site_event")).scalar_one())
 
 
-def expected_trucks(session: Session, yard_id: str, *, limit: int) -> list[ExpectedTruck]:
-    """Trucks the newest plan sends to a yard that are not inside it, next first."""
+def expected_trucks(session: Session, yard_id: str, *, made_since: datetime, limit: int) -> list[ExpectedTruck]:
+    """Trucks that the newest plan, made since a time, sends to a yard and that are not inside it, next first."""
     rows = session.execute(
         text(
             """
             SELECT a.trip_id, v.plate_norm, a.arrive_at, a.place_free_at, a.wait_s, t.goods, t.perishable, t.stage,
-                a.zone_id
+                a.zone_id, t.gate_id
             FROM capacity.assignment a
             JOIN app.trip t USING (trip_id)
             JOIN ingest.vehicle v ON v.vehicle_id = a.vehicle_id
-            WHERE a.plan_id = (SELECT max(plan_id) FROM capacity.plan) AND a.yard_id = :yard_id
+            WHERE a.plan_id = (SELECT max(plan_id) FROM capacity.plan WHERE made_at >= :made_since)
+                AND a.yard_id = :yard_id
                 AND NOT EXISTS (SELECT FROM capacity.presence s
                                 WHERE s.vehicle_id = a.vehicle_id AND s.left_at IS NULL)
             ORDER BY a.place_free_at, a.trip_id
             LIMIT :limit
             """
         ),
-        {"yard_id": yard_id, "limit": limit},
+        {"yard_id": yard_id, "made_since": made_since, "limit": limit},
     )
     return [ExpectedTruck(*row) for row in rows]
 

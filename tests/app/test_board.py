@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from app.platform.runtime import Runtime
 from app.public.board import Board
 from app.public.board_keeper import FRESH_S, MAX_AGE_S, BoardKeeper, KeptBody
 from capacity import store as capacity_store
-from geo.clock import parse_time
+from geo.clock import LOCAL_ZONE, parse_time
 from geo.errors import UnavailableError
 from tests.app.dispatching import add_organisation, trip_body
 from tests.app.test_control import put_trucks
@@ -85,7 +85,19 @@ def test_the_numbers_are_those_of_the_other_pages(client: TestClient, ready: Run
         assert (yard["free"], yard["capacity"]) == (yards[yard["yard_id"]]["free"], yards[yard["yard_id"]]["capacity"])
     page = client.get("/board").text.split('data-testid="board-huu-nghi"', 1)[1]
     assert re.search(rf'data-testid="board-queue">{gate["queue_veh"]:.0f}<', page)
-    assert gate["queue_veh"] == pytest.approx(figure(client.get("/board/huu-nghi").text), abs=0.5)
+    screen = client.get("/board/huu-nghi").text
+    assert gate["queue_veh"] == pytest.approx(figure(screen), abs=0.5)
+    for shown in (page, screen):  # how bad it is is told in words, not by the colour of an edge alone
+        assert f"ck-severity-{gate['severity']} ck-board-severity" in shown
+        assert "trong 6 giờ tới" in shown
+    ready.clock.advance(600)  # everybody looks ahead from now, not from when the forecast was made
+    keep_fresh(client)
+    board = client.get("/api/v1/board").json()["gates"][0]
+    station = sign_in("customs").get("/station/gates").text
+    for ahead in board["ahead"][:2]:
+        at = datetime.fromisoformat(ahead["at"]).astimezone(LOCAL_ZONE)
+        told = station.split(f"Dự báo lúc {at:%H:%M}", 1)[1].split('class="ck-figure">', 1)[1]
+        assert re.match(rf"{ahead['queue_veh'][1]:.0f} ", told), at
 
 
 def figure(page: str) -> float:
@@ -202,6 +214,13 @@ def test_a_closed_yard_says_why_and_until_when(client: TestClient, ready: Runtim
     assert re.search(r"Ngập nước\s+· expected to end 12:00 02/03", page.replace("\n", " "))
     assert "Ngập nước" in client.get("/board/huu-nghi").text
     assert "Ngập nước" not in client.get("/board/tan-thanh").text
+    assert "no places while it is closed" in page  # not "0 of 0 free"
+
+    enterprise = sign_in("enterprise", organisation_id=add_organisation(ready, "Nông sản Lạng Sơn"))
+    trip = enterprise.post("/api/v1/trips", json=trip_body("29C-123.45", ready.clock.now() + timedelta(hours=5))).json()
+    for address in (f"/t/{trip['code']}", f"/enterprise/trips/{trip['trip_id']}"):
+        assert "Ngập nước" in enterprise.get(address, headers={"Accept": "text/html"}).text, address
+    assert "Ngập nước" in sign_in("customs").get("/station/gates").text
 
 
 def test_the_next_free_place_is_the_plans(client: TestClient, ready: Runtime, sign_in: SignIn) -> None:

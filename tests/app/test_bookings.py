@@ -408,7 +408,7 @@ def test_a_minute_of_the_platform_plans_around_a_booking(desk: Desk) -> None:
         place = next(item for item in places if item["trip_id"] == trip_id)
         booking = desk.state(booking_id)
         assert (place["yard_id"], place["place_free_at"]) == (booking["yard_id"], booking["starts_at"])
-        assert place["text"].startswith("A place is booked for you from")
+        assert place["text"].startswith("A place is booked for the truck from")
         return str(booking["starts_at"])
 
     before = check_plan_and_booking_agree()

@@ -58,7 +58,7 @@ def test_what_is_kept_again_is_no_longer_refused(
     assert own["gaps"]["fixes"] == 4
     assert own["gaps"]["longest_s"] == 10
     assert own["clock_offset_s"] == pytest.approx(0, abs=1)
-    assert "10 s" in owner.get("/devices/health").text
+    assert "10 giây" in owner.get("/devices/health").text
 
 
 def test_enterprises_see_their_own_and_police_all(runtime: Runtime, sign_in: SignIn) -> None:

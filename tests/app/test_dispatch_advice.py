@@ -46,7 +46,6 @@ def gate(gate_id: str = "huu-nghi", tail: tuple[float, float] = (1.0, 1.0), **ch
         "wait_s": 900 * tail_km,
         "tail_km": tail_km,
         "tail_reached_km": np.maximum.accumulate(tail_km, axis=1),
-        "lanes": 4,
         "service_veh_per_h": 60.0,
     }
     return GateOutlook(gate_id, **{**fields, **changes})
@@ -97,6 +96,22 @@ def test_exceedance_falls_with_the_threshold(values: list[float], threshold: flo
 
 
 # What is advised
+
+
+def test_a_risk_that_comes_back_within_the_hour_has_only_paused() -> None:
+    """The median tail dips below 3 km for 40 minutes, is beyond it until 03:00 from now, and is short from then on."""
+    tail = np.full(STEPS, 3.4)
+    tail[1:9], tail[36:] = 2.4, 1.0
+    tail_km = np.vstack([tail * 0.98, tail, tail * 1.02])
+    queue = find(outlook(gate(tail_km=tail_km, tail_reached_km=np.maximum.accumulate(tail_km, axis=1))), "queue")
+    assert queue is not None
+    assert queue.until == NOW + timedelta(hours=3)
+
+    tail[9:], tail_km = 1.0, np.zeros((3, STEPS))
+    tail_km[:] = tail * np.array([[0.98], [1.0], [1.02]])
+    over = find(outlook(gate(tail_km=tail_km, tail_reached_km=np.maximum.accumulate(tail_km, axis=1))), "queue")
+    assert over is not None
+    assert over.until == NOW + timedelta(minutes=5)
 
 
 @pytest.mark.parametrize(

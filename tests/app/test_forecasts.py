@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 
 from app.control.minute import Minute
 from app.forecasting import engine_state
+from app.forecasting.service import FORECAST_WITHIN, MEASURED_WITHIN, OLD_AFTER
 from app.gates.service import seed_profiles
 from app.platform.runtime import Runtime
 from capacity import store as capacity_store
@@ -66,6 +67,18 @@ def test_the_newest_forecast_as_the_contract_names_it(ready: Runtime, sign_in) -
     assert found["now"]["tail_km"] >= 1.0
     same = driver.get("/api/v1/forecasts/latest?gate=huu-nghi", headers={"If-None-Match": answer.headers["ETag"]})
     assert same.status_code == 304
+    measured, made = found["now"], datetime.fromisoformat(found["made_at"])
+    assert (
+        datetime.fromisoformat(measured["current_until"]) == datetime.fromisoformat(measured["time"]) + MEASURED_WITHIN
+    )
+    assert datetime.fromisoformat(found["old_from"]) == made + OLD_AFTER
+    assert datetime.fromisoformat(found["current_until"]) == made + FORECAST_WITHIN
+    ready.clock.advance(MEASURED_WITHIN.total_seconds() + 1)  # nothing is measured any more, and no forecast made
+    later = driver.get("/api/v1/forecasts/latest?gate=huu-nghi", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (later.status_code, later.json()["now"]) == (
+        200,
+        None,
+    )  # what had been measured is not taken for the present
     yards = driver.get("/api/v1/forecasts/yards").json()["items"]
     assert {yard["yard_id"] for yard in yards} == {"xuan-cuong", "bao-nguyen"}
     listed = driver.get("/api/v1/yards").json()["items"]

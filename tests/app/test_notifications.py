@@ -87,7 +87,30 @@ def test_a_fee_leads_to_its_payment_and_is_told_again_when_its_amount_changes(st
     page = stage.enterprise.get("/notifications").text
     assert f'href="/fees/of-trip/{stage.trip_id}"' in page
     assert "Nộp 3.900.000 đ" in page
-    assert "Nộp 150.000 đ" in page
+    assert "Nộp 150.000 đ" not in page  # one fee has one amount to pay, the last one told
+
+
+def test_what_is_done_or_holds_no_more_asks_for_nothing(stage: Stage) -> None:
+    happen(stage, "order", order_id=7, status="active")
+    happen(stage, "order", order_id=8, status="active")
+    happen(stage, "order", order_id=7, status="cancelled")
+    happen(stage, "sheet", trip_id=stage.trip_id, step="barrier_1", status="returned", version=3)
+    happen(stage, "sheet", trip_id=stage.trip_id, step="quarantine_plant", status="returned", version=4)
+    happen(stage, "sheet", trip_id=stage.trip_id, step="barrier_1", status="done", version=5)
+    happen(stage, "fee", trip_id=stage.trip_id, status="due", amount_vnd=150_000, outstanding_vnd=150_000)
+    follow(stage.runtime)
+    asks = {
+        (each["kind"], each["data"].get("order_id", each["data"].get("step"))): each["urgent"]
+        for each in stage.enterprise.get("/api/v1/notifications").json()["items"]
+    }
+    assert {told for told, is_urgent in asks.items() if is_urgent} == {
+        ("order.active", 8),
+        ("step.returned", "quarantine_plant"),
+        ("fee.due", None),
+    }
+    happen(stage, "fee", trip_id=stage.trip_id, status="paid", amount_vnd=150_000, outstanding_vnd=0)
+    follow(stage.runtime)
+    assert 'data-testid="pay-fee"' not in stage.enterprise.get("/notifications").text
 
 
 def test_plans_and_passing_states_are_not_told(stage: Stage) -> None:

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 
 from app.control.minute import Minute
+from app.forecasting.service import FORECAST_WITHIN
 from app.gates.service import seed_profiles
 from app.platform.runtime import Runtime
 from capacity import store as capacity_store
+from geo.clock import LOCAL_ZONE
 
 from .test_control import put_trucks
 
@@ -38,6 +40,10 @@ def test_position_arrival_wait_and_yard_of_a_trip(runtime: Runtime, sign_in) -> 
     assert len(own["wait_s"]) == 3
     assert own["yard"]["yard_id"] == "xuan-cuong"
     assert own["yard"]["reason"]
+    enter = datetime.fromisoformat(own["enter_at"][1])
+    in_place = datetime.fromisoformat(own["yard"]["in_place_at"])
+    assert in_place == max(enter, datetime.fromisoformat(own["yard"]["place_free_at"]))  # not before the entrance
+    assert f"{in_place.astimezone(LOCAL_ZONE):%H:%M}" in own["yard"]["text"]
     page = sign_in("driver", vehicle_id=far).get("/driver", headers={"accept": "text/html"})
     assert page.status_code == 200
     assert '"arrive_at": ["2026-' in page.text
@@ -51,3 +57,9 @@ def test_position_arrival_wait_and_yard_of_a_trip(runtime: Runtime, sign_in) -> 
     (queued,) = sign_in("driver", vehicle_id=near).get("/api/v1/outlooks").json()["items"]
     assert [datetime.fromisoformat(moment) for moment in queued["arrive_at"]] == [since] * 3
     assert queued["wait_s"] == own["wait_s"]
+
+    runtime.clock.advance(FORECAST_WITHIN.total_seconds() - 1)
+    assert sign_in("driver", vehicle_id=near).get("/api/v1/outlooks").json()["items"][0]["wait_s"] == own["wait_s"]
+    runtime.clock.advance(2)  # what was forecast and planned says nothing of the present any more
+    (old,) = sign_in("driver", vehicle_id=near).get("/api/v1/outlooks").json()["items"]
+    assert [old[name] for name in ("forecast_at", "arrive_at", "enter_at", "wait_s", "yard")] == [None] * 5

@@ -75,6 +75,12 @@ def test_the_police_see_a_call_for_help_and_say_so(guarded: Platform, browser: B
                 time.sleep(0.5)
         expect(emergencies).to_contain_text(plate)
         expect(emergencies).to_contain_text("Gọi trợ giúp khẩn cấp (SOS)")
+        page.get_by_test_id("tab-orders").click()
+        expect(emergencies.get_by_text(plate)).to_be_visible()  # on every tab
+        wall = signed_in("traffic_police", at="/police/wall")
+        expect(wall.get_by_test_id("emergencies").get_by_text(plate)).to_be_visible()
+        emergencies.locator(".ck-severity", has_text=plate).get_by_test_id("emergency-truck").click()
+        expect(page.get_by_test_id("truck-card")).to_contain_text(plate)
         expect(page.locator("#bell-count")).to_have_text(str(rung + 1))
         emergencies.locator(".ck-severity", has_text=plate).get_by_test_id("emergency-seen").click()
         expect(emergencies).not_to_contain_text(plate)

@@ -181,3 +181,18 @@ def test_kilometre_by_time_is_drawn_for_each_gate(signed_in: SignedIn) -> None:
         expect(drawn.locator(".ck-chart")).to_have_accessible_name(re.compile(r"trong ngày qua hàng chờ kéo đến km \d"))
     page.keyboard.press("h")
     expect(page.get_by_test_id("heat-huu-nghi")).to_have_count(0)
+
+
+def test_a_stretch_that_is_typed_is_the_one_that_was_meant(signed_in: SignedIn) -> None:
+    """The lower end may be typed first though it is higher than the other end was."""
+    page = signed_in("traffic_police")
+    page.wait_for_selector("body[data-ready=true]", timeout=MAP_MS)
+    page.keyboard.press("n")
+    page.get_by_test_id("stretch-typed").click()
+    page.get_by_test_id("stretch-km_from").fill("25")
+    page.get_by_test_id("stretch-km_to").click()
+    expect(page.get_by_test_id("preview")).to_contain_text("km 10,0–25,0")  # what stands there now, in order
+    page.get_by_test_id("stretch-km_to").fill("60")
+    page.get_by_test_id("parameter-reason").click()
+    expect(page.get_by_test_id("preview")).to_contain_text("km 25,0–60,0")
+    expect(page.get_by_test_id("stretch-km_from")).to_have_value("25")

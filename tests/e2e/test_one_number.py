@@ -195,6 +195,7 @@ def agree_on_hours(client: httpx.Client, pages: Pages) -> None:
         "station": at_station(pages, ".card-body > .ck-muted").first,
         "trip": pages.trip.locator(".fo-card .ck-muted").filter(has_text=hours),
         "driver": pages.driver.locator(".dr-trip .ck-muted").filter(has_text=hours),
+        "board": on_board(pages, "hours"),
     }.items():
         expect(locator, name).to_contain_text(hours)
     for name, time in (("opens", opens), ("closes", "00:00" if closes == "24:00" else closes)):

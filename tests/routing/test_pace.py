@@ -51,6 +51,24 @@ def learned(times: np.ndarray, busy: list[tuple[float, float]], **options: objec
     return learn_pace(Passages.of(times, busy), **values)  # type: ignore[arg-type]
 
 
+def test_the_rate_that_is_expected_is_the_mean_of_the_courses_that_are_drawn() -> None:
+    rng = np.random.default_rng(7)
+    times = lanes_at_work(rng, [(-6 * HOUR, -HOUR, 4), (-HOUR, 0.0, 1)])
+    pace = learned(times, [(-6 * HOUR, 0.0)])
+    assert pace.is_disturbed
+    after_s = np.array([0.0, 0.5, 2.0, 24.0]) * HOUR
+    expected = pace.expected_veh_per_h(after_s)
+    draws = [pace.draw(rng) for _ in range(4000)]
+    drawn = [np.mean([d.rate_veh_per_h if s < d.change_s else d.next_veh_per_h for d in draws]) for s in after_s]
+    assert expected == pytest.approx(drawn, rel=0.15)
+    assert expected[0] == pytest.approx(pace.mean_veh_per_h)
+    assert expected[0] < expected[1] < expected[2] < expected[3] < 1.05 * pace.usual_veh_per_h
+
+    declared = replace(pace, declared=LaneChange(HOUR, 0.5)).expected_veh_per_h(after_s)
+    assert declared[:2] == pytest.approx(expected[:2])
+    assert declared[2:] == pytest.approx(0.5 * pace.usual_veh_per_h)
+
+
 def gates() -> Iterator[np.random.Generator]:
     """Chance for as many gates as a rule about a gate of chance is tried on, the same each time.
 

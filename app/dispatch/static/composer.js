@@ -27,9 +27,15 @@ const REASONS = {
 
 const NO_CRITERIA = { stretch: null, area: null, gate_id: null, site_id: null, goods_classes: null, regimes: null, perishable: null, limit_veh: null, stages: null };
 const TYPED_KM = 10; // a stretch that is typed begins as that from the border to here
-
 const NAMED = 3; // so few trucks are named where an order is confirmed
 const fresh = () => ({ kind: "hold", selection: {}, parameters: {}, text: {}, edited: {}, advisory_id: null, when: usualTime() });
+
+/** A selection whose stretch begins at its lower kilometre, whichever end was typed first. */
+function inOrder(selection) {
+  if (!selection.stretch) return selection;
+  const [from, to] = [selection.stretch.km_from, selection.stretch.km_to].sort((a, b) => a - b);
+  return { ...selection, stretch: { ...selection.stretch, km_from: from, km_to: to } };
+}
 
 class PoliceComposer extends ConsoleElement {
   static properties = {
@@ -125,7 +131,7 @@ class PoliceComposer extends ConsoleElement {
   body() {
     const { kind, selection, parameters, edited, advisory_id: advisory, when } = this.draft;
     return {
-      kind, selection, parameters, text: edited, ...resolveTime(when, this.console.now()),
+      kind, selection: inOrder(selection), parameters, text: edited, ...resolveTime(when, this.console.now()),
       ...(advisory ? { advisory_id: advisory } : {}),
     };
   }
@@ -250,11 +256,7 @@ class PoliceComposer extends ConsoleElement {
   }
 
   renderStretch(stretch) {
-    const set = (values) => {
-      const next = { ...stretch, ...values };
-      if (next.km_from > next.km_to) [next.km_from, next.km_to] = [next.km_to, next.km_from];
-      this.select({ stretch: next });
-    };
+    const set = (values) => this.select({ stretch: { ...stretch, ...values } }); // as typed: the other end may be still to come
     const km = (name, label) => html`<label class="form-label">${label}<input type="number" class="form-control" step="any" min="0"
       data-testid=${`stretch-${name}`} .value=${String(stretch[name])} @change=${(event) => set({ [name]: Number(event.target.value) })}></label>`;
     return html`<div class="ck-stretch" data-testid="stretch">
@@ -338,7 +340,7 @@ class PoliceComposer extends ConsoleElement {
   }
 
   renderSend() {
-    const words = describeSelection(this.draft.selection, this.console);
+    const words = describeSelection(inOrder(this.draft.selection), this.console);
     if (this.confirming) {
       return html`<div class="ck-send ck-confirm" role="alertdialog" tabindex="-1" aria-labelledby="confirm-text" data-testid="confirm" data-asked-by="send">
         <p id="confirm-text"><b>${t("Send “{kind}” to {count} trucks?", { kind: KINDS[this.draft.kind].label, count: formatNumber(this.count) })}</b><br>${words}${this.platesToName.map((plate) => html` <span class="ck-plate">${plate}</span>`)}

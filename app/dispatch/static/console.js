@@ -8,7 +8,7 @@ import { toast } from "/static/toasts.js";
 import "/static/map/live-map.js";
 import { loadCorridor } from "/static/map/corridor.js";
 import { peakOf } from "/static/map/marks.js";
-import { stepAt, timesOf, valuesAt, worstStep } from "./forecast.js";
+import { stepAt, timesOf, valuesAt, worstStep } from "/static/forecasting/forecast.js";
 import { Store } from "./store.js";
 import { AWAY } from "./road-strip.js";
 import "./heat.js";
@@ -77,6 +77,10 @@ class Console {
     byId("police-heat-toggle").addEventListener("click", () => byId("police-heat").toggle());
     byId("police-keys-open").addEventListener("click", () => byId("police-keys").showModal());
     document.addEventListener("keydown", (event) => this.press(event));
+    document.addEventListener("click", ({ target }) => {
+      const shown = target.closest("[data-show-vehicle]");
+      if (shown) this.showTruck(Number(shown.dataset.showVehicle));
+    });
     setInterval(() => byId("police-timeline").requestUpdate(), 10_000);
   }
 
@@ -160,7 +164,7 @@ class Console {
     const { store } = this;
     const tails = {};
     for (const { site_id: gate } of this.gates) {
-      const forecast = store.forecasts[gate];
+      const forecast = store.currentForecast(gate);
       const values = store.valuesOf(gate);
       if (!values) continue;
       const shown = forecast && (store.moment === null ? worstStep(forecast) : stepAt(forecast, store.moment));

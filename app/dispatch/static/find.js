@@ -19,7 +19,7 @@ const bare = (text) => text.toUpperCase().replace(/[^\p{L}\p{N}]/gu, "");
 
 class PoliceFind extends ConsoleElement {
   static properties = {
-    ...ConsoleElement.properties, found: { state: true }, chosen: { state: true }, isOpen: { state: true }, problem: { state: true },
+    ...ConsoleElement.properties, found: { state: true }, chosen: { state: true }, isOpen: { state: true }, problem: { state: true }, isTooShort: { state: true },
   };
 
   constructor() {
@@ -27,6 +27,7 @@ class PoliceFind extends ConsoleElement {
     this.found = null; // null: nothing was asked
     this.chosen = -1;
     this.problem = "";
+    this.isTooShort = false;
   }
 
   get field() {
@@ -46,8 +47,11 @@ class PoliceFind extends ConsoleElement {
     if (text.length < MIN_SIGNS) {
       this.asked = "";
       this.found = null;
+      this.problem = "";
+      this.isTooShort = text.length > 0;
       return;
     }
+    this.isTooShort = false;
     this.found = this.onMap(text);
     this.timer = setTimeout(() => this.ask(text), ASK_MS);
   }
@@ -97,6 +101,7 @@ class PoliceFind extends ConsoleElement {
   render() {
     if (!this.store) return nothing;
     const isShown = this.isOpen && (this.found !== null || this.problem);
+    const isShort = this.isOpen && this.isTooShort;
     return html`<label class="ck-find-field"><i class="ti ti-search" aria-hidden="true"></i>
         <span class="visually-hidden">${t("Find plate, trip, driver, telephone")}</span>
         <input class="form-control" type="search" role="combobox" aria-autocomplete="list" aria-expanded=${String(Boolean(isShown))} aria-controls="police-found"
@@ -105,7 +110,7 @@ class PoliceFind extends ConsoleElement {
           @focus=${() => { this.isOpen = true; }} @blur=${() => { this.isOpen = false; }}><kbd aria-hidden="true">/</kbd></label>
       <ul id="police-found" role="listbox" aria-label=${t("Found")} ?hidden=${!isShown}>
         ${(this.found ?? []).map((found, i) => this.renderFound(found, i))}</ul>
-      <p class="ck-find-none" role="status">${!isShown ? "" : this.problem || (this.found?.length ? "" : t("Nothing found."))}</p>`;
+      <p class="ck-find-none" role="status">${isShort ? t("Write at least {count} characters.", { count: MIN_SIGNS }) : !isShown ? "" : this.problem || (this.found?.length ? "" : t("Nothing found."))}</p>`;
   }
 
   renderFound(found, i) {

@@ -1,6 +1,7 @@
 // What was known in the past day: forecasts as they were made, free places as they were told, advice that stood then.
 
 import { api } from "/static/api.js";
+import { valuesAt } from "/static/forecasting/forecast.js";
 import { localMidnight, toLocal } from "./local-time.js";
 
 const DAY_MS = 24 * 3600_000;
@@ -75,8 +76,7 @@ export class Past {
   valuesOf(gate, moment) {
     const kept = nearest(this.forecasts[gate] || [], ({ at }) => at, moment);
     if (!kept) return null;
-    const first = (name) => kept[name].map((row) => row[0]);
-    return { queue: first("queue_veh"), wait_s: first("wait_s"), tail_km: first("tail_km"), severity: kept.severity[0], reach_s: this.reachS };
+    return { ...valuesAt(kept, 0), reach_s: this.reachS };
   }
 
   /** A yard's `{free, capacity}` as it was told, {} if nothing was. */

@@ -1,12 +1,11 @@
 // Advice, then each gate: queue now and forecast, yards.
 
 import { html, nothing } from "lit";
-import { formatClock, formatDayClock, formatDuration, formatNumber, t } from "/static/i18n.js";
+import { formatClock, formatDayClock, formatNumber, formatWait, t } from "/static/i18n.js";
 import { toast } from "/static/toasts.js";
 import { fullness, peakOf } from "/static/map/marks.js";
 import { SEVERITY, causes, percent } from "./advice-text.js";
 import { ConsoleElement } from "./element.js";
-import { waitText } from "./forecast.js";
 import "/static/charts/fan-chart.js";
 import "/static/measures/release-plan.js";
 import { renderTried } from "/static/measures/tried.js";
@@ -139,7 +138,9 @@ class PoliceSituation extends ConsoleElement {
     const { isPast, moment, past } = this.store;
     const now = moment === null ? Date.parse(forecast.made_at) : moment.getTime();
     const nowText = moment === null ? t("now") : formatClock(now);
+    const isKnown = isPast || this.store.currentForecast(gate.site_id) !== null;
     const chart = (name, unit, label, digits = 0) => {
+      if (!isKnown) return nothing;
       const fan = isPast ? past.fanOf(gate.site_id, name) : { ...forecast, fans: [{ values: forecast[name] }] };
       return fan && html`<figure><figcaption>${label}</figcaption>
         <fan-chart data-testid=${`fan-${gate.site_id}-${name}`} .label=${`${gate.name}, ${label}`}
@@ -148,12 +149,14 @@ class PoliceSituation extends ConsoleElement {
     return html`
       <dl class="ck-gate-figures">
         <div><dt>${t("Queue")}</dt><dd>${values ? formatNumber(values.queue[1]) : "–"}</dd></div>
-        <div><dt>${t("Wait")}</dt><dd>${waitText(values)}</dd></div>
+        <div><dt>${t("Wait")}</dt><dd>${formatWait(values?.wait_s, values?.reach_s) || "–"}</dd></div>
         <div><dt>${t("Tail")}</dt><dd>${values?.tail_km[1] == null ? "–" : `km ${formatNumber(values.tail_km[1], 1)}`}</dd></div>
       </dl>
       ${chart("queue_veh", t("trucks"), t("Trucks waiting"))}
       ${chart("tail_km", "km", t("Tail of the queue, km"), 1)}
-      ${isPast ? html`<p class="ck-source">${t("As measured in the past day")}</p>` : this.renderQuality(gate, forecast)}`;
+      ${isPast ? html`<p class="ck-source">${t("As measured in the past day")}</p>`
+        : isKnown ? this.renderQuality(gate, forecast)
+          : html`<p class="ck-muted" data-testid=${`no-forecast-${gate.site_id}`}>${t("There is no forecast now; the newest is of {time}.", { time: formatDayClock(forecast.made_at) })}</p>`}`;
   }
 
   /** What is to be known of a forecast: how good it is, of when, what stands in its place. */
@@ -174,10 +177,10 @@ class PoliceSituation extends ConsoleElement {
       const taken = yard.inside ?? (yard.free == null ? null : yard.capacity - yard.free);
       const { share, level } = fullness(taken, yard.capacity);
       const peak = peakOf(yard.forecast);
-      const free = level === "full" ? t("full") : yard.free == null ? "" : t("{count} free", { count: formatNumber(yard.free) });
+      const free = yard.capacity === 0 ? "" : level === "full" ? t("full") : yard.free == null ? "" : t("{count} free", { count: formatNumber(yard.free) });
       return html`<div class="ck-yard" data-testid=${`yard-${yard.yard_id}`}>
         <span class="ck-yard-name">${this.console.nameOfSite(yard.yard_id)}</span>
-        <span class="ck-yard-count"><b>${yard.inside == null ? "–" : formatNumber(yard.inside)}</b>/${formatNumber(yard.capacity)}${free ? ` · ${free}` : ""}</span>
+        <span class="ck-yard-count"><b>${yard.inside == null ? "–" : formatNumber(yard.inside)}</b>${yard.capacity === 0 ? "" : `/${formatNumber(yard.capacity)}`}${free ? ` · ${free}` : ""}</span>
         <span class=${`ck-bar ck-bar-${level}`}><span .style=${`width:${Math.min(100, share * 100)}%`}></span></span>
         ${(yard.closures ?? []).map((closed) => html`<span class="ck-source" data-testid=${`yard-closed-${yard.yard_id}`}><i class="ti ti-lock" aria-hidden="true"></i> <strong>${closed.zone_id ? `${t("zone {zone}", { zone: closed.zone_id })} · ` : ""}${t("closed now")}</strong>: ${closed.reason} · ${closed.until ? t("until {time}", { time: formatDayClock(closed.until) }) : t("end not known yet")}</span>`)}
         ${peak && peak.most > yard.inside ? html`<span class="ck-source" data-testid=${`yard-peak-${yard.yard_id}`}>${t("{count} expected at {time}", { count: formatNumber(Math.round(peak.most)), time: formatClock(peak.at) })}</span>` : nothing}

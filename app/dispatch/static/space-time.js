@@ -9,6 +9,7 @@ import { formatClock, formatNumber, t } from "/static/i18n.js";
 
 const ASK_MS = 60_000;
 const LABEL_H = 3;
+const LABEL_EM = 4.2; // an hour and the room beside it
 const HOUR_MS = 3600_000;
 /** Upper limits of the classes of speed, km/h; a queue moves below 10, a truck is free from 20 on. */
 const PACES = [5, 10, 20, 40, Infinity];
@@ -92,8 +93,10 @@ class SpaceTime extends ChartElement {
     const axisLabel = { ...axis.axisLabel, fontSize };
     const { begins_at: begins, step_s: stepS, now, cells, cell_km: cellKm, speed_kmh: speeds, tail_km: tails, forecast_column: from, forecast_km: ahead } = this.data;
     const columns = Math.max(speeds.length, from + ahead.length);
+    const labels = (columns * stepS * 1000) / (LABEL_H * HOUR_MS);
+    const labelH = this.clientWidth / labels < LABEL_EM * fontSize ? 2 * LABEL_H : LABEL_H; // all that have room, or every other one
     const timeOf = (column) => Date.parse(begins) + column * stepS * 1000;
-    const isLabelled = (column) => timeOf(column) % HOUR_MS === 0 && Number(formatClock(timeOf(column)).slice(0, 2)) % LABEL_H === 0;
+    const isLabelled = (column) => timeOf(column) % HOUR_MS === 0 && Number(formatClock(timeOf(column)).slice(0, 2)) % labelH === 0;
     const line = { type: "line", symbol: "none", animation: false, silent: true, step: "middle", z: 3 };
     const inCells = (km) => (km === null ? null : km / cellKm - 0.5);
     const present = Math.floor((Date.parse(now) - Date.parse(begins)) / (stepS * 1000));

@@ -4,7 +4,7 @@ import { api } from "/static/api.js";
 import { on } from "/static/events.js";
 import { t } from "/static/i18n.js";
 import { names } from "/static/vocabulary.js";
-import { expectedInside, isOld, stepAt, stepNow, valuesAt } from "./forecast.js";
+import { expectedInside, isCurrent, isOld, stepAt, valuesAt, valuesNow } from "/static/forecasting/forecast.js";
 import { Past } from "./past.js";
 
 const SEVERITIES = Object.keys(names("Severity")); // least first
@@ -117,16 +117,17 @@ export class Store {
 
   /** Queue, wait and tail of a gate, each [p10, p50, p90], at the moment shown; null where nothing is known. */
   valuesOf(gate) {
-    const forecast = this.forecasts[gate];
-    const isLive = this.moment === null;
-    const step = !forecast ? null : isLive ? stepNow(forecast, this.now()) : stepAt(forecast, this.moment);
-    if (step !== null) {
-      const values = valuesAt(forecast, step);
-      if (!isLive) return values;
-      const measured = forecast.now; // null: not of late, and nobody is shown a guess in its place
-      return { ...values, queue: Array(3).fill(measured?.queue_veh ?? null), tail_km: Array(3).fill(measured?.tail_km ?? null) };
-    }
+    const forecast = this.currentForecast(gate);
+    if (this.moment === null) return valuesNow(this.forecasts[gate], this.now());
+    const step = forecast ? stepAt(forecast, this.moment) : null;
+    if (step !== null) return valuesAt(forecast, step);
     return this.isPast ? this.past.valuesOf(gate, this.moment.getTime()) : null;
+  }
+
+  /** The newest forecast of a gate, null if it says nothing of the present any more. */
+  currentForecast(gate) {
+    const forecast = this.forecasts[gate];
+    return isCurrent(forecast, this.now()) ? forecast : null;
   }
 
   takeYard(event) {

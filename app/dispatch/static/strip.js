@@ -1,10 +1,10 @@
 // The status strip: each gate's queue, wait, trend and free yard places, and the worst advice; read in five seconds.
 
 import { html, nothing } from "lit";
-import { formatClock, formatNumber, t } from "/static/i18n.js";
+import { formatClock, formatNumber, formatWait, t } from "/static/i18n.js";
 import { SEVERITY } from "./advice-text.js";
 import { ConsoleElement } from "./element.js";
-import { isOld, trend, waitText } from "./forecast.js";
+import { isOld, trend } from "/static/forecasting/forecast.js";
 
 const TREND = {
   up: { icon: "trending-up", word: () => t("growing") },
@@ -42,18 +42,18 @@ class PoliceStrip extends ConsoleElement {
   renderGate(gate) {
     const forecast = this.store.forecasts[gate.site_id];
     const values = this.store.valuesOf(gate.site_id);
-    const way = forecast && this.store.moment === null ? trend(forecast) : null;
+    const way = forecast && this.store.moment === null ? trend(forecast, this.console.now()) : null;
     const yards = this.store.yardsOf(gate.site_id);
     const known = yards.filter(({ free }) => free != null);
     const free = known.length ? formatNumber(known.reduce((sum, yard) => sum + Math.max(0, yard.free), 0)) : "–";
-    const level = values ? (values.severity ?? "ok") : "";
+    const level = values && values.severity !== undefined ? (values.severity ?? "ok") : "";
     return html`<button type="button" class=${`ck-strip-gate ck-strip-${level}`} data-testid=${`strip-${gate.site_id}`}
       @click=${() => this.console.showGate(gate.site_id)}>
       <span class="ck-strip-name">${gate.name}
         ${forecast?.made_at && isOld(forecast, this.console.now()) ? html`<small class="ck-strip-old" data-testid=${`strip-${gate.site_id}-old`}><i class="ti ti-clock-exclamation" aria-hidden="true"></i> ${t("The forecast is old: {time}", { time: formatClock(forecast.made_at) })}</small>` : nothing}</span>
       <span class="ck-strip-figures">
         <span><b class="ck-strip-big">${values ? formatNumber(values.queue[1]) : "–"}</b><small>${t("trucks waiting")}</small></span>
-        <span><b>${waitText(values)}</b><small>${t("wait")}</small></span>
+        <span><b>${formatWait(values?.wait_s, values?.reach_s) || "–"}</b><small>${t("wait")}</small></span>
         ${way ? html`<span class=${`ck-trend ck-trend-${way.direction}`}><b><i class=${`ti ti-${TREND[way.direction].icon}`} aria-hidden="true"></i>
           ${way.change > 0 ? "+" : ""}${formatNumber(way.change)}</b><small>${TREND[way.direction].word()} / ${t("{hours} h", { hours: 1 })}</small></span>` : nothing}
         ${this.store.moment === null || this.store.isPast ? html`<span><b>${free}</b><small>${t("free in yards")}</small></span>` : nothing}

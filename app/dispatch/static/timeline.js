@@ -3,7 +3,7 @@
 import { html, nothing } from "lit";
 import { formatClock, formatDayClock, t } from "/static/i18n.js";
 import { ConsoleElement } from "./element.js";
-import { timesOf } from "./forecast.js";
+import { timesOf } from "/static/forecasting/forecast.js";
 import { localMidnight } from "./local-time.js";
 
 const HOUR_MS = 3600_000;

@@ -2,10 +2,12 @@
 
 import { LitElement, html, nothing } from "lit";
 import { api } from "/static/api.js";
+import { on } from "/static/events.js";
 import { formatClock, formatWait, t } from "/static/i18n.js";
 import { toast } from "/static/toasts.js";
 
 const DAY_MS = 24 * 3600_000;
+const GATHER_MS = 1000;
 
 class TruckMore extends LitElement {
   static properties = {
@@ -15,6 +17,26 @@ class TruckMore extends LitElement {
 
   createRenderRoot() {
     return this;
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    this.stops = ["forecast", "booking", "resync", "reconnected"].map((type) => on(type, () => this.renew()));
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    for (const stop of this.stops) stop();
+    clearTimeout(this.renewing);
+  }
+
+  /** What lies ahead is made again each minute, with the forecasts of all gates. */
+  renew() {
+    clearTimeout(this.renewing);
+    this.renewing = setTimeout(() => {
+      this.loadOutlook(this.truck.trip_id);
+      this.loadBooking(this.truck.trip_id);
+    }, GATHER_MS);
   }
 
   willUpdate(changed) {
@@ -88,7 +110,7 @@ class TruckMore extends LitElement {
         ${this.trip?.driver ? html`<dt>${t("Driver")}</dt><dd>${this.trip.driver}<br>${this.renderTelephone()}</dd>` : nothing}
         ${arrive?.[1] ? html`<dt>${t("Arrival at the queue")}</dt><dd data-testid="truck-arrival">${formatClock(arrive[1])}</dd>` : nothing}
         ${wait ? html`<dt>${t("Expected wait")}</dt><dd>${formatWait(wait)}</dd>` : nothing}
-        ${yard ? html`<dt>${t("Place in a yard")}</dt><dd data-testid="truck-yard">${yard.yard_id ? html`${this.console.nameOfSite(yard.yard_id)} · ${formatClock(yard.place_free_at)}<br>` : nothing}<span class="ck-muted">${yard.reason}</span></dd>` : nothing}
+        ${yard ? html`<dt>${t("Place in a yard")}</dt><dd data-testid="truck-yard">${yard.yard_id ? html`${this.console.nameOfSite(yard.yard_id)}<br>${yard.text}<br>` : nothing}<span class="ck-muted">${yard.reason}</span></dd>` : nothing}
         ${this.renderBooking()}
       </dl>
       <p class="ck-truck-acts">

@@ -3,6 +3,7 @@
 import { api } from "../api.js";
 import { on } from "../events.js";
 import { formatClock, formatDuration, formatNumber, formatRange, formatWait, language, t } from "../i18n.js";
+import { stepNow, tailOf, valuesAt } from "../forecasting/forecast.js";
 import { renew } from "../swap.js";
 import { Orders } from "./orders.js";
 import * as push from "./push.js";
@@ -62,8 +63,7 @@ function showYard() {
   const isOther = yard.is_of_another_gate; // its own gate's yard in large type, never that of another
   if (isOther) line(yard.reason, "dr-note");
   line(name(yard.yard_id), isOther ? "" : "ck-figure");
-  const waits = yard.place_free_at && new Date(yard.place_free_at) > new Date(yard.arrive_at);
-  line(waits ? t("Place frees up at {time}", { time: formatClock(yard.place_free_at) }) : t("A place is free when you arrive"));
+  line(yard.text);
   if (yard.reason && !isOther) line(yard.reason, "ck-muted");
 }
 
@@ -75,8 +75,10 @@ async function refresh() {
     outlook = current;
     if (outlook) {
       const forecast = await api("GET", `/api/v1/forecasts/latest?gate=${encodeURIComponent(outlook.gate_id)}`).catch(() => null);
-      if (forecast?.now) {
-        queue = { now: forecast.now.tail_km, later: laterTail(forecast), count: forecast.now.queue_veh, at: forecast.now.time, isOld: false };
+      const measured = forecast?.now; // null: not of late
+      if (measured) {
+        const { queue_veh: count, tail_km: km, time: at } = measured;
+        queue = { now: tailOf(count, km), later: laterTail(forecast), count, at, isOld: false };
         localStorage.setItem(QUEUE_KEPT, JSON.stringify({ ...queue, gate: outlook.gate_id }));
       } else forget();
     }
@@ -110,8 +112,8 @@ document.addEventListener("connection", ({ detail }) => {
 function laterTail(forecast) {
   const arrive = outlook.arrive_at?.[1];
   if (!arrive) return null;
-  const step = Math.round((new Date(arrive) - new Date(forecast.made_at)) / 1000 / forecast.step_s);
-  return forecast.tail_km[1][Math.max(0, Math.min(step, forecast.tail_km[1].length - 1))];
+  const step = stepNow(forecast, Date.parse(arrive));
+  return step === null ? null : valuesAt(forecast, step).tail_km[1];
 }
 
 const ERRORS = {

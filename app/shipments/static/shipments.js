@@ -61,7 +61,7 @@ function row(item) {
     : [t("no position yet"), ""];
   if (item.position && item.position.km == null) place[0] = item.position.site ? name(item.position.site) : "–";
   const arrive = item.arrive_at?.[1] ? formatClock(item.arrive_at[1]) : known ? t("beyond the next 6 hours") : "–";
-  const yard = item.yard?.yard_id ? [name(item.yard.yard_id), t("place at {time}", { time: formatClock(item.yard.place_free_at) }), item.yard.is_of_another_gate ? t("at another gate, a suggestion") : item.yard.zone_id ? t("zone {zone}", { zone: item.yard.zone_id }) : ""] : [item.yard?.reason || "–", ""];
+  const yard = item.yard?.yard_id ? [name(item.yard.yard_id), item.yard.text, item.yard.is_of_another_gate ? t("at another gate, a suggestion") : item.yard.zone_id ? t("zone {zone}", { zone: item.yard.zone_id }) : ""] : [item.yard?.reason || "–", ""];
   const { label, icon } = STAGES[item.stage];
   const cells = [
     [link, item.code],
@@ -158,7 +158,7 @@ async function showGates() {
   map.setYards(Object.fromEntries(yards.map((yard) => [yard.yard_id, { inside: yard.inside, capacity: yard.capacity }])));
   const gates = map.corridor.gates.map(({ site_id: id }) => id);
   const forecasts = await Promise.all(gates.map((gate) => api("GET", `/api/v1/forecasts/latest?gate=${gate}`).catch(() => null)));
-  map.setQueues(Object.fromEntries(gates.flatMap((gate, i) => (forecasts[i]?.now ? [[gate, forecasts[i].now.queue_veh]] : []))));
+  map.setQueues(Object.fromEntries(gates.map((gate, i) => [gate, forecasts[i]?.now?.queue_veh ?? null]))); // null: not measured of late
 }
 
 let waiting = 0;

@@ -23,7 +23,8 @@ export function t(message, params = {}) {
 const TAGS = { vi: "vi-VN", en: "en-GB", zh: "zh-CN" };
 const ZONE = "Asia/Ho_Chi_Minh";
 const tag = TAGS[language] || language;
-const plainNumber = new Intl.NumberFormat(tag, { maximumFractionDigits: 3, signDisplay: "negative" });
+const UNSIGNED_ZERO = { signDisplay: "negative" }; // what rounds to zero has no sign, as `format_number` (`app/web/i18n.py`)
+const plainNumber = new Intl.NumberFormat(tag, { ...UNSIGNED_ZERO, maximumFractionDigits: 3 });
 const clock = new Intl.DateTimeFormat(tag, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: ZONE });
 const day = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "2-digit", timeZone: ZONE });
 
@@ -33,11 +34,16 @@ export const formatClock = (time) => clock.format(new Date(time));
 /** Hour, minute, day and month at the border, as the server writes them (`format_time`): 10:04 02/03. */
 export const formatDayClock = (time) => `${formatClock(time)} ${day.format(new Date(time))}`;
 
-const REACH_H = 6;
+const REACH_S = 6 * 3600; // of what is made of a forecast for single trucks (`HORIZON`, `app/forecasting/state_readings.py`)
 
-/** The middle of three quantiles of a wait; of one that the forecast does not see the end of, that it is longer. */
-export const formatWait = (values) =>
-  values == null ? "" : values[1] == null ? t("more than {hours} h", { hours: REACH_H }) : formatDuration(values[1]);
+/**
+ * The middle of three quantiles of a wait; of one that the forecast does not see the end of, that it is longer than it
+ * reaches (`reachS`); nothing where no wait is known, which has no reach either.
+ */
+export function formatWait(values, reachS = REACH_S) {
+  if (values == null || reachS == null) return "";
+  return values[1] == null ? t("more than {hours} h", { hours: reachS / 3600 }) : formatDuration(values[1]);
+}
 
 /** The outer of three quantiles in words, "from … to …"; nothing where they read the same, or one is not known. */
 export function formatRange(values, format) {
@@ -50,9 +56,7 @@ export function formatRange(values, format) {
 export const formatNumber = (value, digits = 0) =>
   value == null
     ? "–"
-    : new Intl.NumberFormat(tag, {
-        minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative", // no minus before 0
-      }).format(value);
+    : new Intl.NumberFormat(tag, { ...UNSIGNED_ZERO, minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 
 /** Metres as kilometres with one decimal. */
 export const formatKm = (metres) => (metres == null ? "–" : `${formatNumber(metres / 1000, 1)} km`);

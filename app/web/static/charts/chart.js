@@ -24,12 +24,14 @@ export class ChartElement extends LitElement {
     super.connectedCallback();
     this.themed = () => this.draw();
     document.addEventListener("theme", this.themed);
+    if (this.renderer === "canvas") document.fonts.addEventListener("loadingdone", this.themed); // what stands in it keeps the typeface it was drawn with
     this.sizes = new ResizeObserver(() => this.chart?.resize());
   }
 
   disconnectedCallback() {
     super.disconnectedCallback();
     document.removeEventListener("theme", this.themed);
+    document.fonts.removeEventListener("loadingdone", this.themed);
     this.sizes.disconnect();
     this.chart?.dispose();
     this.chart = null;
@@ -57,7 +59,9 @@ export class ChartElement extends LitElement {
       this.chart = this.engine.init(canvas, null, { renderer: this.renderer, devicePixelRatio: devicePixelRatio * (this.currentCSSZoom ?? 1) });
       this.sizes.observe(canvas); // not the element: laid out as a line of text it has no size that could change
     }
-    this.chart.setOption(this.options(), true);
+    const options = this.options();
+    if (this.renderer === "canvas") options.textStyle = { ...options.textStyle, fontFamily: getComputedStyle(this).fontFamily }; // which it does not inherit
+    this.chart.setOption(options, true);
   }
 }
 

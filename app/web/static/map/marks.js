@@ -40,7 +40,7 @@ export function yardShape({ inside, free = null, capacity, peak = null }) {
       ${rises ? svg`<line class="ck-fill-ahead" x1="2" x2="22" y1=${ahead} y2=${ahead}></line>` : nothing}
       <rect class="ck-fill-edge" x="2" y="2" width="20" height="20" rx="3"></rect>
     </svg>
-    ${onlyFree ? html`<b>${t("{count} free", { count: formatNumber(free) })}</b>` : html`<b>${inside == null ? "–" : formatNumber(inside)}</b><span class="ck-fill-of">/${formatNumber(capacity)}</span>`}
+    ${onlyFree ? html`<b>${t("{count} free", { count: formatNumber(free) })}</b>` : html`<b>${inside == null ? "–" : formatNumber(inside)}</b><span class="ck-fill-of">${capacity === 0 ? ` · ${t("closed now")}` : `/${formatNumber(capacity)}`}</span>`}
     ${rises ? html`<span class="ck-fill-peak"><i class="ti ti-arrow-up-right" aria-hidden="true"></i>${formatNumber(most)}${most >= capacity ? " !" : ""}</span>` : nothing}
   </span>`;
 }
