@@ -39,8 +39,8 @@ class Passages:
     """What was seen at a gate: `time_s` [n] when a truck passed, and `busy_s` [m, 2] when somebody waited.
 
     `lanes_s`, of each lane the spans [k, 2] in which there was a truck for it; empty: all work while somebody waits.
-    `between_s` [j, 2], within which trucks passed that were not heard of in the meantime. `silent_s`, since when some of
-    the trucks that wait now have not been heard of, each `silent_share` of those that wait.
+    `between_s` [j, 2], within which trucks passed that were not heard of in the meantime. `silent_s`, since when some
+    of the trucks that wait now have not been heard of, each `silent_share` of those that wait.
     Seconds relative to now, none later; overlapping spans of `busy_s` count once.
     """
 

@@ -26,8 +26,8 @@ LATENCY_S: Final = 120.0
 SETTLING_S: Final = 1800.0
 """So long after closing those leave that were at the crossing already."""
 SILENT_S: Final = 1020.0
-"""A truck that was not heard of for longer is silent: standing ones report every 15 min (TT 09/2015, article 4), relayed
-within 2 min. It may have gone on at any time since."""
+"""A truck that was not heard of for longer is silent: those that stand report each 15 min (TT 09/2015, article 4),
+relayed within 2 min. It may have gone on at any time since."""
 MAX_CHECK: Final = timedelta(hours=1)
 """Who has not been heard of for so long since it was checked has gone on unseen."""
 MIN_EXITS, MIN_EXITS_PER_H = 5, 2.0
