@@ -47,7 +47,7 @@ from app.forecasting.state_readings import Readings
 from app.gates.profile import default_profiles
 from bench.days.alarms import AHEAD_S, Alarm, tell
 from bench.days.kept import FORECAST, SEEN, kept
-from bench.days.kinds import DAY_S, KINDS, draw_day
+from bench.days.kinds import ALL, DAY_S, KINDS, draw_day
 from bench.days.memory import START, Memory
 from bench.days.published import Publisher
 from bench.days.receivers import read_day
@@ -121,7 +121,7 @@ class DayForecasts:
 
 def see_day(kind: str, seed: int, folder: Path) -> SeenDay:
     """Drive a day and let the platform see it."""
-    day = draw_day(KINDS[kind], seed)
+    day = draw_day(ALL[kind], seed)
     reports, truth = read_day(day, drive(kind, seed, folder))
     memory = Memory(day, reports, Corridor.default())
     made, readings = np.arange(FIRST_S, DAY_S - HORIZONS_S[0] + 1.0, EVERY_S), []
@@ -224,15 +224,15 @@ def gains(scores: Sequence[Score]) -> Floats:
 
 def draw(scores: Sequence[Score], path: Path) -> None:
     """Draw the mean errors by kind of day into a PNG file."""
-    by_kind = {kind: [s for s in scores if s.kind == kind] for kind in KINDS}
+    by_kind = {kind: [s for s in scores if s.kind == kind] for kind in ALL}
     errors = {kind: mean_errors(own) for kind, own in by_kind.items() if own}
     draw_skill(errors, [s / 60.0 for s in HORIZONS_S], path)
 
 
 def figures(scores: Sequence[Score]) -> dict[str, Any]:
     """What is printed; days with unseen trucks have a figure of their own."""
-    seen = [s for s in scores if KINDS[s.kind].unseen_share == 0.0]
-    unseen = [s for s in scores if KINDS[s.kind].unseen_share > 0.0]
+    seen = [s for s in scores if ALL[s.kind].unseen_share == 0.0]
+    unseen = [s for s in scores if ALL[s.kind].unseen_share > 0.0]
     result: dict[str, Any] = {}
     if seen:
         result |= {f"mae_gain_{round(h / 60)}min": float(g) for h, g in zip(HORIZONS_S, gains(seen), strict=True)}
@@ -245,7 +245,7 @@ def figures(scores: Sequence[Score]) -> dict[str, Any]:
     result["onsets_foreseen"] = sum(any(alarm.foresees(s.onset_s) for alarm in s.alarms) for s in onsets)
     result["false_alarms"] = sum(s.false_alarms for s in scores)
     result["days"] = len(scores)
-    for name in KINDS:
+    for name in ALL:
         own = [s for s in scores if s.kind == name]
         if own:
             result |= {f"gain_{round(h / 60)}min_{name}": float(g) for h, g in zip(HORIZONS_S, gains(own), strict=True)}
@@ -328,7 +328,7 @@ def _line(score: Score) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
-    parser.add_argument("--kind", action="append", choices=list(KINDS), help="only days of these kinds")
+    parser.add_argument("--kind", action="append", choices=list(ALL), help="only days of these kinds")
     parser.add_argument("--seed", action="append", type=int, help="days of these seeds instead of fresh ones")
     parser.add_argument("--folder", type=Path, help="keep days and their forecasts here; use those there")
     parser.add_argument("--picture", type=Path, help="draw the mean errors by kind of day into this PNG file")

@@ -35,7 +35,6 @@ from routing.pace_evidence import (
     busy_evidence,
     idle_evidence,
     overlap,
-    within,
     without_closed,
 )
 
@@ -219,18 +218,16 @@ def learn_pace(
     """
     usual = float(np.clip(usual_veh_per_h, GRID[1], MAX_RATE_VEH_PER_H))
     keeps_hours, busy_spans = without_closed(seen, closed_s)
-    served_veh = float(within(seen.time_s, busy_spans).sum())
     busy_s = float((busy_spans[:, 1] - busy_spans[:, 0]).sum())
     steps = max(1, round(window_s / STEP_S))
     steps += -steps % IDLE_STEPS
     edges = np.linspace(-steps * STEP_S, 0.0, steps + 1)
-    while_busy = within(seen.time_s, busy_spans)
-    n_busy = np.histogram(seen.time_s[while_busy], edges)[0]
-    n_idle = np.histogram(seen.time_s[~while_busy], edges)[0]
+    n_busy, n_idle = seen.counts(busy_spans, edges)
+    served_veh = float(n_busy.sum())
     # Of the last minutes some passages are known and others are not: they count for as much as is known of them.
     old, fresh = np.minimum(busy_spans, -latency_s), np.maximum(busy_spans, -latency_s)
     busy_h = (overlap(old, edges) + KNOWN_SHARE * overlap(fresh, edges)) / 3600.0
-    work_h = (seen.at_work(old, edges) + KNOWN_SHARE * seen.at_work(fresh, edges)) / 3600.0
+    work_h = (seen.at_work(old, edges) + KNOWN_SHARE * seen.at_work(fresh, edges)) / 3600.0 * seen.heard(edges)
     # Counts of which each truck is seen with probability p: their variance to mean is 1 - p (1 - phi).
     known_h = np.diff(np.where(edges <= -latency_s, edges, -latency_s + KNOWN_SHARE * (edges + latency_s))) / 3600.0
     dispersion = 1.0 - seen_share * (1.0 - max(MIN_DISPERSION, service_cv**2))

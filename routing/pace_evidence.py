@@ -18,7 +18,7 @@ Three kinds of time are told apart by how many trucks seemed to wait:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -39,20 +39,61 @@ class Passages:
     """What was seen at a gate: `time_s` [n] when a truck passed, and `busy_s` [m, 2] when somebody waited.
 
     `lanes_s`, of each lane the spans [k, 2] in which there was a truck for it; empty: all work while somebody waits.
-    Seconds relative to now, none later; overlapping spans count once.
+    `between_s` [j, 2], within which trucks passed that were not heard of in the meantime. `silent_s`, since when some
+    of the trucks that wait now have not been heard of, each `silent_share` of those that wait.
+    Seconds relative to now, none later; overlapping spans of `busy_s` count once.
     """
 
     time_s: FloatArray
     busy_s: FloatArray
     lanes_s: tuple[FloatArray, ...] = ()
+    between_s: FloatArray = field(default_factory=lambda: np.zeros((0, 2)))
+    silent_s: FloatArray = field(default_factory=lambda: np.zeros(0))
+    silent_share: float = 0.0
 
     @classmethod
     def of(
-        cls, time_s: Iterable[float], busy: Iterable[tuple[float, float]], lanes_s: Iterable[FloatArray] = ()
+        cls,
+        time_s: Iterable[float],
+        busy: Iterable[tuple[float, float]],
+        lanes_s: Iterable[FloatArray] = (),
+        between: Iterable[tuple[float, float]] = (),
+        silent: Sequence[float] = (),
+        waiting_veh: int = 0,
     ) -> Passages:
-        """From any times and spans."""
+        """From any times and spans; of `waiting_veh` trucks that wait now some are `silent` since."""
         spans = np.array(sorted(span for span in busy if span[1] > span[0]), float).reshape(-1, 2)
-        return cls(np.sort(np.array(list(time_s), float)), merged(spans), tuple(lanes_s))
+        return cls(
+            np.sort(np.array(list(time_s), float)),
+            merged(spans),
+            tuple(lanes_s),
+            np.array(list(between), float).reshape(-1, 2),
+            np.array(silent, float),
+            1.0 / max(waiting_veh, len(silent), 1),
+        )
+
+    def counts(self, busy: FloatArray, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """How many trucks passed between each two edges, in `busy` spans and outside them, [len(edges) - 1] each.
+
+        One whose moment is not known passed at any time since it was last heard of, as likely as at any other: all
+        counted when they are heard of again, receivers that come back together would show a gate that none is.
+        """
+        while_busy = within(self.time_s, busy)
+        n_busy = np.histogram(self.time_s[while_busy], edges)[0].astype(float)
+        n_idle = np.histogram(self.time_s[~while_busy], edges)[0].astype(float)
+        for span in self.between_s[:, None, :]:
+            length = float(span[0, 1] - span[0, 0])
+            own = overlap(common(span, busy), edges) / length if busy.size else 0.0
+            n_busy += own
+            n_idle += overlap(span, edges) / length - own
+        return n_busy, n_idle
+
+    def heard(self, edges: FloatArray) -> FloatArray:
+        """[len(edges) - 1] the share of the trucks waiting now that were still heard of then: of the others nobody
+        knows whether they passed."""
+        middle = 0.5 * (edges[1:] + edges[:-1])
+        share = self.silent_share * (self.silent_s < middle[:, None]).sum(axis=1)
+        return np.asarray(np.maximum(1.0 - share, 0.0))
 
     def at_work(self, spans: FloatArray, edges: FloatArray) -> FloatArray:
         """[len(edges) - 1] of disjoint `spans`, what lies between each two edges, times the share of lanes at work."""

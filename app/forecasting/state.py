@@ -29,7 +29,7 @@ from app.forecasting.state_demand import (
     seen_share,
 )
 from app.forecasting.state_line import Lines, find_lines
-from app.forecasting.state_pace import gate_paces, import_paces, served_at_a_time
+from app.forecasting.state_pace import SILENT_S, gate_paces, import_paces, served_at_a_time
 from app.forecasting.state_readings import HORIZON, Readings, read
 from app.forecasting.stays import with_stays
 from app.forecasting.store import DeclaredTrip, TruckInside, TruckSeen
@@ -250,6 +250,7 @@ def _pace(
 ) -> _Pace:
     """The filtered pace of each gate, and what it stands on."""
     waiting: dict[str, list[datetime]] = {}
+    silent: dict[str, list[datetime]] = {}
     for i, truck in enumerate(lines.seen):
         since = readings.drove_freely.get(truck.vehicle_id)
         gate_id = lines.in_line.get(truck.vehicle_id)
@@ -257,6 +258,8 @@ def _pace(
             gate_id = network.gate_ids[queue.member[i]]
         if gate_id is not None and since is not None:
             waiting.setdefault(gate_id, []).append(since)
+            if (state.made_at - truck.time).total_seconds() > SILENT_S:
+                silent.setdefault(gate_id, []).append(truck.time)
     settings = state.gate_settings
     pace = gate_paces(
         [passage for passage in readings.passages if passage.vehicle_id not in lines.in_line],
@@ -268,6 +271,7 @@ def _pace(
         with_lines=set(lines.in_line.values()),
         places=places,
         declared=readings.lanes,
+        silent=silent,
     )
     lanes = {setting.gate_id: setting.entrance.lanes for setting in settings if setting.direction == "export"}
     return {

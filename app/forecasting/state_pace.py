@@ -25,6 +25,9 @@ LATENCY_S: Final = 120.0
 """So long a passage may take to become known: trackers' reports are relayed within 2 min (TT 09/2015, article 4)."""
 SETTLING_S: Final = 1800.0
 """So long after closing those leave that were at the crossing already."""
+SILENT_S: Final = 1020.0
+"""A truck that was not heard of for longer is silent: those that stand report each 15 min (TT 09/2015, article 4),
+relayed within 2 min. It may have gone on at any time since."""
 MAX_CHECK: Final = timedelta(hours=1)
 """Who has not been heard of for so long since it was checked has gone on unseen."""
 MIN_EXITS, MIN_EXITS_PER_H = 5, 2.0
@@ -41,6 +44,7 @@ def gate_paces(
     with_lines: Collection[str] = (),
     places: Mapping[str, ServedPlace] | None = None,
     declared: Iterable[DeclaredLanes] = (),
+    silent: Mapping[str, Sequence[datetime]] | None = None,
 ) -> dict[str, GatePace]:
     """How fast each gate lets exports in; gates at which nothing was seen are left out.
 
@@ -48,7 +52,8 @@ def gate_paces(
     `gps_share`, the share of undeclared trucks that send their position; `with_lines`, gates at which trucks go on to
     stand behind the barrier (`app.forecasting.state_line`): they have passed when they stand there no more; `places`,
     where they are served, if that is known: they have waited until they came to that place, and passed when they went
-    on from it; `declared`, changes of lanes by profiles, before now and later.
+    on from it; `declared`, changes of lanes by profiles, before now and later; `silent`, gate → since when those of
+    the trucks in its queue have not been heard of that are silent now.
     """
     found = {}
     changes = tuple(declared)
@@ -75,11 +80,15 @@ def gate_paces(
             if since is not None
         ]
         share = noticed_share(over, gps_share)
+        between = [None if (since := _silent_since(each)) is None else (since, each.time) for each in over]
         pace = learn_pace(
             Passages.of(
-                (_seconds(passage.time, now) for passage in over),
+                (_seconds(each.time, now) for each, unsure in zip(over, between, strict=True) if unsure is None),
                 _crowded(spans, lanes[setting.gate_id] * share) if has_line else _waited(spans),
                 () if place is None else _lanes_taken(place, own, queue, lanes[setting.gate_id], share, now),
+                [(_seconds(unsure[0], now), _seconds(unsure[1], now)) for unsure in between if unsure is not None],
+                [_seconds(since, now) for since in (silent or {}).get(setting.gate_id, ())],
+                len(queue),
             ),
             usual_veh_per_h=usual_rate(setting),
             service_cv=setting.entrance.service.cv,
@@ -143,6 +152,14 @@ def _over_at(place: ServedPlace, passage: GatePassage, now: datetime) -> GatePas
         return replace(passage, time=passage.served_until)
     begun = _begun_at(place, passage)
     return begun if now - begun.time > MAX_CHECK else None
+
+
+def _silent_since(passage: GatePassage) -> datetime | None:
+    """Since when a truck was not heard of before the fix that told that it had passed, if it was silent; else None."""
+    since, until = passage.stood_until, passage.served_until
+    if since is None or until is None or passage.time != until:
+        return None
+    return since if (until - since).total_seconds() > SILENT_S else None
 
 
 def _stood_about(place: ServedPlace, passage: GatePassage) -> bool:

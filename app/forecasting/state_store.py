@@ -28,7 +28,8 @@ CERTAIN_READ: Final = 0.9
 class GatePassage:
     """A truck was served at a gate's entrance; it had waited since `waited_since`, when it last drove freely.
 
-    `time` is when it last stood on the road, before or behind the barrier, wherever trucks are really served there.
+    `time` is when it was seen to have come in; `stood_until`, when it was last heard of standing on the road, before or
+    behind the barrier, wherever trucks are really served there.
 
     `vehicle_id` is null of a plate that only a camera at the barrier read; `was_read`, whether one did of a truck
     without a trip.
@@ -138,7 +139,7 @@ def gate_passages(session: Session, *, since: datetime, now: datetime, with_stan
                     WHERE x.vehicle_id = p.vehicle_id AND x.speed_mps >= :free
                         AND x.time < p.time AND x.time > p.time - interval '12 hours'),
                    p.is_declared, p.was_read,
-                   CASE WHEN stop.time > p.time THEN stop.time END, stop.km,
+                   stop.time, stop.km,
                    (SELECT min(x.time) FROM ingest.fix x
                     WHERE x.vehicle_id = p.vehicle_id AND x.speed_mps < :creeping AND x.time <= stop.time
                         AND x.time > coalesce(
@@ -149,7 +150,7 @@ def gate_passages(session: Session, *, since: datetime, now: datetime, with_stan
                             stop.time - interval '12 hours')),
                    (SELECT min(x.time) FROM ingest.fix x
                     WHERE x.vehicle_id = p.vehicle_id AND x.time > stop.time AND x.time <= :now
-                        AND x.time < stop.time + interval '1 hour'),
+                        AND x.time < stop.time + interval '2 hours'),
                    p.channel
             FROM (SELECT * FROM first UNION ALL SELECT * FROM passed WHERE vehicle_id IS NULL) p
             LEFT JOIN LATERAL (

@@ -25,7 +25,7 @@ from app.demo.data.sumo_day import (
     write_routes,
 )
 from bench.days.acts import HOLDS_KM, read_changes
-from bench.days.kinds import DAY_S, KINDS, Day, draw_day
+from bench.days.kinds import ALL, DAY_S, Day, draw_day
 
 CORRIDOR = Path(__file__).parents[2] / "geo" / "data" / "corridor.geojson"
 SAMPLE_S, TRUTH_S = 10, 300
@@ -51,8 +51,6 @@ def drive(day: Day, out: Path) -> None:
 
 def _run(api: Any, day: Day, network: Any) -> dict[str, Any]:
     barriers = make_barriers(api, network, day.seed)
-    for barrier in barriers:
-        barrier.model = replace(barrier.model, service_mean_s=day.service_mean_s[barrier.model.gate_id])
     changes = sorted(day.lane_changes, key=lambda change: change.at_s)
     plans = {str(plan.truck): plan for plan in day.plans}
     bound = {g.gate_id: {name for name, plan in plans.items() if plan.gate == g.gate_id} for g in GATES}
@@ -75,6 +73,7 @@ def _run(api: Any, day: Day, network: Any) -> dict[str, Any]:
                 if barrier.model.gate_id == change.gate_id:
                     barrier.model = replace(barrier.model, lanes=change.lanes)
         for barrier in barriers:
+            barrier.model = replace(barrier.model, service_mean_s=day.service_s(barrier.model.gate_id, now))
             barrier.step(api, now)
         ends += [(int(name), now) for name in api.simulation.getArrivedIDList()]
         for name in api.simulation.getParkingStartingVehiclesIDList():
@@ -121,10 +120,10 @@ def _run(api: Any, day: Day, network: Any) -> dict[str, Any]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=list(KINDS))
+    parser.add_argument("kind", choices=list(ALL))
     parser.add_argument("seed", type=int)
     parser.add_argument("out", type=Path)
     parser.add_argument("--changes", type=Path, help="what an act changes, see bench.days.acts")
     given = parser.parse_args()
-    drawn = draw_day(KINDS[given.kind], given.seed)
+    drawn = draw_day(ALL[given.kind], given.seed)
     drive(drawn if given.changes is None else read_changes(drawn, given.changes), given.out)

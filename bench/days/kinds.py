@@ -28,9 +28,11 @@ class LaneChange:
 class DayKind:
     """What is drawn: trucks an hour all day and in a rush, the gates' pace, and the share of trucks without GPS.
 
-    `rush_veh` trucks more for Hữu Nghị come about `rush_s` after the start; `slowness` multiplies its service time;
-    `closed` is (begin, end, lanes) of a closure of average length; `unseen_share` of the undeclared trucks send no
-    position.
+    `rush_veh` trucks more for Hữu Nghị come about `rush_s` after the start; `slowness` multiplies its service time, and
+    `drift` is how many times as long a check takes at the end of the day as at its beginning; `spans` are (begin, end,
+    lanes) in which it works with other lanes, of average length, the next not before the last is over; `unseen_share`
+    of the undeclared trucks send no position; `surge_veh` undeclared trucks come about `surge_s`, all within an hour;
+    `silent` is (begin, end, share): so many receivers report nothing in that time.
     """
 
     name: str
@@ -39,10 +41,14 @@ class DayKind:
     rush_s: float = 3.2 * 3600.0
     rush_width_s: float = 1.2 * 3600.0
     slowness: float = 1.0
-    closed: tuple[float, float, int] | None = None
+    drift: float = 1.0
+    spans: tuple[tuple[float, float, int], ...] = ()
     undeclared_share: float = 0.3
     unseen_share: float = 0.0
     cameras: bool = False
+    surge_veh: int = 0
+    surge_s: float = 7.0 * 3600.0
+    silent: tuple[float, float, float] | None = None
 
 
 KINDS: Final = {
@@ -50,11 +56,30 @@ KINDS: Final = {
     for kind in (
         DayKind("ordinary", 24.0, 130),
         DayKind("peak", 24.0, 230, rush_width_s=1.1 * 3600.0),
-        DayKind("closed", 26.0, 70, closed=(5.6 * 3600.0, 9.0 * 3600.0, 2)),
+        DayKind("closed", 26.0, 70, spans=((5.6 * 3600.0, 9.0 * 3600.0, 2),)),
         DayKind("unseen", 24.0, 180, undeclared_share=0.5, unseen_share=0.6, cameras=True),
         DayKind("slow", 24.0, 70, slowness=1.45),
     )
 }
+"""The kinds that are judged."""
+
+FURTHER: Final = {
+    kind.name: kind
+    for kind in (
+        DayKind("stops", 24.0, 70, spans=((5.4 * 3600.0, 5.9 * 3600.0, 0), (6.6 * 3600.0, 7.2 * 3600.0, 0))),
+        DayKind("moved", 26.0, 70, spans=((5.2 * 3600.0, 6.8 * 3600.0, 2), (7.0 * 3600.0, 9.5 * 3600.0, 5))),
+        DayKind("drift", 26.0, 70, slowness=0.85, drift=1.9),
+        DayKind("surge", 24.0, 30, surge_veh=110),
+        DayKind("silent", 24.0, 130, silent=(5.5 * 3600.0, 6.5 * 3600.0, 0.6)),
+        DayKind("late", 22.0, 50, spans=((0.0, 4.5 * 3600.0, 0),)),
+        DayKind("night", 7.0, 0),
+    )
+}
+"""Kinds that nobody drew while the mechanisms were made: two stops after each other; two lanes closed, later one more
+than usual opened; checks that take longer and longer; a surge that nobody declared; most receivers silent for an hour;
+a gate that opens hours late; a night with few trucks."""
+
+ALL: Final = KINDS | FURTHER
 
 
 @dataclass(frozen=True)
@@ -69,6 +94,11 @@ class Day:
     service_mean_s: dict[str, float]
     lane_changes: tuple[LaneChange, ...]
 
+    def service_s(self, gate_id: str, at_s: float) -> float:
+        """How long a check takes on average at a moment."""
+        drift = self.kind.drift ** (at_s / DAY_S) if gate_id == "huu-nghi" else 1.0
+        return self.service_mean_s[gate_id] * drift
+
 
 def draw_day(kind: DayKind, seed: int) -> Day:
     """A day of a kind; equal seeds give equal days."""
@@ -81,17 +111,26 @@ def draw_day(kind: DayKind, seed: int) -> Day:
     middle_s = kind.rush_s + float(rng.uniform(-1800.0, 1800.0))
     rush = rng.normal(middle_s, kind.rush_width_s, rng.poisson(kind.rush_veh * scale))
     rows += [(float(t), "huu-nghi") for t in rush if 0.0 <= t < DAY_S]
+    surge: set[float] = set()
+    if kind.surge_veh:
+        # They reach the gate about then: most come the whole way.
+        middle_s = kind.surge_s - 117_300.0 / 14.5
+        surge = set(rng.uniform(middle_s - 1800.0, middle_s + 1800.0, rng.poisson(kind.surge_veh * scale)).tolist())
+        rows += [(t, "huu-nghi") for t in surge if t >= 0.0]
     plans = [_plan(i, depart_s, gate_id, rng) for i, (depart_s, gate_id) in enumerate(sorted(rows))]
     declared = rng.random(len(plans)) >= kind.undeclared_share
+    declared &= np.array([plan.depart_s not in surge for plan in plans], bool)
     has_gps = declared | (rng.random(len(plans)) >= kind.unseen_share)
-    changes = []
-    if kind.closed is not None:
-        begin_s, end_s, lanes = kind.closed
+    changes: list[LaneChange] = []
+    if kind.spans:
         shift_s = float(rng.uniform(-2400.0, 2400.0))
         # From a generator of its own: what else is drawn of a seed stays.
-        end_s = begin_s + (end_s - begin_s) * float(np.random.default_rng([seed, 5]).uniform(0.5, 1.5))
+        lengths = np.random.default_rng([seed, 5]).uniform(0.5, 1.5, len(kind.spans))
         full = next(gate.lanes for gate in GATES if gate.gate_id == "huu-nghi")
-        changes = [LaneChange("huu-nghi", begin_s + shift_s, lanes), LaneChange("huu-nghi", end_s + shift_s, full)]
+        for (begin_s, end_s, lanes), length in zip(kind.spans, lengths.tolist(), strict=True):
+            from_s = max(begin_s + shift_s, changes[-1].at_s if changes else 0.0)
+            until_s = from_s + (end_s - begin_s) * length
+            changes += [LaneChange("huu-nghi", from_s, lanes), LaneChange("huu-nghi", until_s, full)]
     slowness = {"huu-nghi": kind.slowness * float(rng.uniform(0.92, 1.08)), "tan-thanh": float(rng.uniform(0.9, 1.1))}
     return Day(
         kind,

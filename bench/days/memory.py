@@ -297,7 +297,7 @@ class Memory:
                     since,
                     declared[truck],
                     was_read,
-                    stood_until=self.at(stop_s) if stop_s > time_s else None,
+                    stood_until=None if np.isnan(stop_s) else self.at(stop_s),
                     stop_km=None if np.isnan(stop_km) else stop_km,
                     served_since=None if np.isnan(since_s) else self.at(since_s),
                     served_until=None if np.isnan(until_s) else self.at(until_s),

@@ -83,6 +83,11 @@ def _reports(day: Day, arrays: dict[str, Any]) -> Reports:
         track = Track(t, x, y, speed, heading, at_rest, ends.get(i, DAY_S))
         parts.append(observe(track, _receiver(own), i, areas=network.yards, axis=axis, rng=own))
     fixes = {name: np.concatenate([part[name] for part in parts]).astype(float) for name in parts[0]}
+    if day.kind.silent is not None:
+        begin_s, end_s, share = day.kind.silent
+        is_silent = np.random.default_rng([day.seed, 6]).random(len(day.plans)) < share
+        heard = ~is_silent[fixes["truck"].astype(int)] | (fixes["t_s"] < begin_s) | (fixes["t_s"] >= end_s)
+        fixes = {name: column[heard] for name, column in fixes.items()}
     received = fixes["t_s"] + fixes["delay_s"]
     by_receipt = np.lexsort((fixes["t_s"], received))
     scaled = {"lon": DEGREE_SCALE, "lat": DEGREE_SCALE, "speed": SPEED_SCALE, "heading": HEADING_SCALE}

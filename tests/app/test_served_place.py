@@ -188,7 +188,7 @@ def test_where_a_truck_stood_last_is_read_from_its_fixes(ready: Runtime) -> None
     assert passage.stop_km == pytest.approx(1.009, abs=1e-4)
     assert passage.served_since == now - timedelta(minutes=12)
     assert passage.waited_since == now - timedelta(minutes=40)
-    assert passage.stood_until is None
+    assert passage.stood_until == now - timedelta(minutes=6)
     assert passage.served_until == now - timedelta(minutes=5)
     assert passage.channel is None
 

@@ -340,3 +340,34 @@ def test_passages_that_become_known_late_do_not_make_a_gate_slower_or_faster() -
         known = times[times + rng.choice([0.0, 1.0], times.size) * rng.uniform(0.0, 120.0, times.size) <= 0.0]
         ratios.append(learned(known, [(-4.0 * HOUR, 0.0)], latency_s=120.0).mean_veh_per_h / (4.0 * 3600.0 / 345.0))
     assert np.mean(ratios) == pytest.approx(1.0, abs=0.03)
+
+
+def test_receivers_that_fall_silent_and_come_back_are_no_stop_and_no_rush() -> None:
+    rng = np.random.default_rng(1)
+    times = lanes_at_work(rng, [(-6 * HOUR, 0.0, 4)])
+    is_silent = rng.random(times.size) < 0.6
+
+    def now(at_s: float, *, knows: bool) -> GatePace:
+        """Six in ten that wait or pass are not heard of from 3 h until 2 h before the end."""
+        away, back = -3 * HOUR, min(-2 * HOUR, at_s)
+        lost = is_silent & (times > away) & (times < back)
+        heard = times[~lost & (times < at_s)] - at_s
+        begun = [(-6 * HOUR - at_s, 0.0)]
+        if at_s < -2 * HOUR:
+            seen = Passages.of(heard, begun, silent=[away - at_s] * 24 if knows else (), waiting_veh=40)
+        elif knows:
+            seen = Passages.of(heard, begun, between=[(away - at_s, back - at_s)] * int(lost.sum()))
+        else:
+            seen = Passages.of([*heard, *[back - at_s] * int(lost.sum())], begun)
+        return learn_pace(seen, usual_veh_per_h=40.0, service_cv=0.4)
+
+    steady = now(-3 * HOUR, knows=True).mean_veh_per_h
+    silent, back = now(-2.1 * HOUR, knows=True), now(-1.8 * HOUR, knows=True)
+    assert silent.mean_veh_per_h == pytest.approx(steady, rel=0.1)
+    assert back.mean_veh_per_h == pytest.approx(steady, rel=0.1)
+    assert back.usual_veh_per_h == pytest.approx(steady, rel=0.1)
+    assert silent.usual_chance > 0.8
+    # What the counts alone would show.
+    assert now(-2.1 * HOUR, knows=False).mean_veh_per_h < 0.7 * steady
+    assert now(-1.8 * HOUR, knows=False).mean_veh_per_h > 1.3 * steady
+    assert back.served_veh == pytest.approx((times < -1.8 * HOUR).sum(), abs=1.0)
