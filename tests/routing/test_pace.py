@@ -301,6 +301,12 @@ def test_a_check_that_has_begun_goes_on_at_the_new_pace(corridor: Corridor) -> N
     assert starts[0] < 60.0
     assert np.diff(starts[1:]) == pytest.approx(100.0)
     assert starts[1] == pytest.approx(3600.0 + (1e6 - 3600.0 + starts[0]) * 1e-4, abs=1.0)
+    busy_s = np.where(np.arange(len(network.gates)) == 0, 1e6, 0.0)[:, None]
+    in_the_lane = simulate(
+        link_arrays(network), gates._replace(entrance_busy_s=busy_s), fleet, horizon_s=7200.0, step_s=300.0
+    )
+    starts = np.sort(in_the_lane.entrance_start_s)
+    assert starts[0] == pytest.approx(3600.0 + (1e6 - 3600.0) * 1e-4), "and so does one that began before the run"
 
 
 def test_who_passed_in_the_last_minutes_shows_that_the_gate_has_not_stopped() -> None:
