@@ -178,13 +178,17 @@ def _put_trucks(links: LinkArrays, gates: GateArrays, fleet: FleetArrays, out: R
         out.yard_in_s[truck] = 0.0
         push(state.stay_key[gate], state.stay_truck[gate], state.stay_count[gate], fleet.ready_s[truck], truck)
         state.stay_count[gate] += 1
+    for gate in range(state.idle.size):
+        for lane in range(gates.entrance_busy_s.shape[1]):
+            state.lane_end_s[gate, lane] = _check_end(gates, gate, 0.0, gates.entrance_busy_s[gate, lane])
     busy = np.sum(gates.entrance_lanes) - np.sum(state.idle)
     state.balance[Balance.APPEARED] = fleet.on_road.size + fleet.in_yard.size + busy
 
 
 @rule
 def _check_end(gates: GateArrays, gate: int, now_s: float, check_s: float) -> float:
-    """When a check that begins now ends; what is left of it when the gate's pace changes goes on at the new one."""
+    """When a check ends of which so much is to come; what is left of it when the gate's pace changes goes on at the new
+    one."""
     before_s = min(check_s, max(0.0, gates.entrance_change_s[gate] - now_s))
     end_s: float = now_s + before_s + (check_s - before_s) * gates.entrance_change[gate]
     return end_s

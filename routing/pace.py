@@ -6,10 +6,12 @@ business cycle", Econometrica 57, 1989; the forward filter of L. R. Rabiner, Pro
 hidden, both on a grid: the gate's usual rate u, which drifts slowly, and its regime, the share f of u that it works at:
 
 - *Regimes.* Usual (f = 1), slower (for example two lanes of four), rarely faster, or stopped (f = 0).
-  The usual one lasts `USUAL_H` on average, any other `DISTURBED_H`; what follows another is mostly the usual one.
-  The usual one ends at any time as likely as at any other. A disturbance is mended: the longer it has lasted, the
-  sooner it ends. It goes through two phases of equal mean length, early and late (Erlang's method of stages, D. R. Cox
-  and H. D. Miller, The Theory of Stochastic Processes, 1965, section 6.6).
+  The usual one lasts `USUAL_H` on average and ends at any time as likely as at any other; what follows another is
+  mostly the usual one. How long a disturbance lasts depends on what it is, which nobody tells: of those that begin
+  `BRIEF_SHARE` are brief, `BRIEF_H` on average, and end at any time as likely as at any other. The others are mended,
+  in `DISTURBED_H` on average: they go through two phases of equal mean length, early and late (the method of stages,
+  in series and side by side: D. R. Cox and H. D. Miller, The Theory of Stochastic Processes, 1965, section 6.6).
+  What has lasted for an hour is therefore hardly a brief one any more, and what has just begun may be either.
   So a closed lane is noticed as soon as it is likelier than chance, and does not move what is known of u: when the
   lane opens again the gate is expected to work as it did before, however long the closure was.
 - *Evidence* of each step is in `routing.pace_evidence`: what passed beside who waited.
@@ -44,8 +46,11 @@ IDLE_STEPS: Final = 12
 KNOWN_SHARE: Final = 0.75
 """Assumed: of the passages of the last `latency_s` so many are known. Acts and cameras tell at once, receivers after
 any part of that time as likely as after another."""
-USUAL_H, DISTURBED_H = 15.0, 3.0
-"""Assumed: how long on average a gate keeps its usual pace, and any other: closed lanes and stops are mended sooner."""
+USUAL_H, DISTURBED_H, BRIEF_H = 15.0, 3.0, 0.6
+"""Assumed: how long on average a gate keeps its usual pace, and any other: closed lanes and stops are mended sooner,
+the brief ones at once."""
+BRIEF_SHARE: Final = 0.5
+"""Assumed: so many of the disturbances that begin are brief."""
 BACK_SHARE: Final = 0.85
 """Assumed: so many of the disturbances that end bring the usual pace back; after the others it is disturbed again."""
 DISTURBED_AT_FIRST: Final = 0.1
@@ -91,8 +96,9 @@ class GatePace:
     """Trucks an hour that a gate lets through while somebody waits, as a distribution.
 
     `rate_veh_per_h` and `weight` [K], weights add up to 1; `is_usual` [K], the chance that each rate, if it is the
-    gate's, is its usual one; `usual` [K], weights of the rate that is usual where the present one is not; `is_late`
-    [K], the chance that a disturbance that leads to each rate is in the second of its two phases.
+    gate's, is its usual one; `usual` [K], weights of the rate that is usual where the present one is not; `phase`
+    [3, K], the chances that a disturbance that leads to each rate is a brief one, or one of the others in the first or
+    the second of its phases.
     `served_veh` trucks were seen to pass in `busy_s` of the time looked at while somebody waited. `keeps_hours`: nobody
     was let in while the gate was closed, though somebody waited. `crossing_veh_per_h`: its crossing is no slower, since
     so many were seen to leave; `crosses_closed`: they leave while it should be closed as well.
@@ -102,7 +108,7 @@ class GatePace:
     weight: FloatArray
     is_usual: FloatArray
     usual: FloatArray
-    is_late: FloatArray
+    phase: FloatArray
     served_veh: float = 0.0
     busy_s: float = 0.0
     keeps_hours: bool = False
@@ -173,8 +179,13 @@ class GatePace:
         rate = self._rate(index, rng)
         is_usual = bool(rng.uniform() < self.is_usual[index])
         early, late = 3600.0 * rng.standard_exponential(2)
-        is_late = bool(rng.uniform() < self.is_late[index])
-        change_s = float(USUAL_H * late if is_usual else DISTURBED_H / 2.0 * (late + (0.0 if is_late else early)))
+        is_brief, is_early = rng.uniform() < self.phase[:2, index].cumsum()
+        if is_usual:
+            change_s = float(USUAL_H * late)
+        elif is_brief:
+            change_s = float(BRIEF_H * late)
+        else:
+            change_s = float(DISTURBED_H / 2.0 * (late + (early if is_early else 0.0)))
         usual = rate if is_usual else self._rate(int(rng.choice(self.usual.size, p=self.usual)), rng)
         is_back, regime = rng.uniform(size=2)
         if self.declared is not None and change_s > self.declared.at_s and rng.uniform() < FOLLOWED:
@@ -265,10 +276,13 @@ def _disturbances() -> FloatArray:
 
 
 _DISTURBED: Final = _disturbances()
-_EARLY, _LATE = slice(1, 1 + _DISTURBED.size), slice(1 + _DISTURBED.size, None)
-"""Of the regimes: the disturbances in their first and in their second phase; regime 0 is the usual one."""
+_BRIEF, _EARLY, _LATE = (slice(1 + n * _DISTURBED.size, 1 + (n + 1) * _DISTURBED.size) for n in range(3))
+"""Of the regimes: the brief disturbances, the others in their first and in their second phase; regime 0 is the usual
+one."""
+_MEAN_H: Final = np.array([BRIEF_SHARE * BRIEF_H, *[(1.0 - BRIEF_SHARE) * DISTURBED_H / 2.0] * 2])
+"""[3] how long each of them lasts of what disturbs a gate; who comes at any time meets the longer ones more often."""
 _REGIME_AT_FIRST: Final = np.concatenate(
-    ([1.0 - DISTURBED_AT_FIRST], np.tile(DISTURBED_AT_FIRST / 2.0 * _DISTURBED, 2))
+    ([1.0 - DISTURBED_AT_FIRST], np.outer(DISTURBED_AT_FIRST * _MEAN_H / _MEAN_H.sum(), _DISTURBED).ravel())
 )
 _DISTURBED_RATE: Final = np.concatenate(
     (
@@ -277,7 +291,7 @@ _DISTURBED_RATE: Final = np.concatenate(
     ),
     axis=1,
 )
-_RATE: Final = np.concatenate((np.arange(1, GRID.size)[:, None], _DISTURBED_RATE, _DISTURBED_RATE), axis=1)
+_RATE: Final = np.concatenate((np.arange(1, GRID.size)[:, None], *[_DISTURBED_RATE] * 3), axis=1)
 """[u, regime] index into `GRID` of the rate that a gate of usual rate u has: as usual, stopped, at each shift."""
 
 
@@ -294,19 +308,20 @@ def _filter(log_likelihood: FloatArray, prior: FloatArray, changes: Mapping[int,
     """The forward filter: [u, regime] what is believed after the last step; `log_likelihood` by step and rate,
     `changes` the factors that are declared to change the usual rate, by the step that they begin with."""
     step_h = STEP_S / 3600.0
-    leaves, turns = -np.expm1(-step_h / np.array([USUAL_H, DISTURBED_H / 2.0]))
+    leaves, passes, turns = -np.expm1(-step_h / np.array([USUAL_H, BRIEF_H, DISTURBED_H / 2.0]))
     drift = DRIFT_SD_PER_SQRT_H**2 * step_h / GRID_STEP**2
     belief = prior.copy()
     for step, row in enumerate(log_likelihood):
         if step in changes:
             belief = FOLLOWED * _changed(belief, changes[step]) + (1.0 - FOLLOWED) * belief
-        usual, early, late = belief[:, 0], belief[:, _EARLY], belief[:, _LATE]
-        ended = turns * late.sum(axis=1)
-        begun = leaves * usual + (1.0 - BACK_SHARE) * ended
+        usual, brief, early, late = belief[:, 0], belief[:, _BRIEF], belief[:, _EARLY], belief[:, _LATE]
+        ended = passes * brief.sum(axis=1) + turns * late.sum(axis=1)
+        begun = np.outer(leaves * usual + (1.0 - BACK_SHARE) * ended, _DISTURBED)
         belief = np.column_stack(
             (
                 (1.0 - leaves) * usual + BACK_SHARE * ended,
-                (1.0 - turns) * early + begun[:, None] * _DISTURBED,
+                (1.0 - passes) * brief + BRIEF_SHARE * begun,
+                (1.0 - turns) * early + (1.0 - BRIEF_SHARE) * begun,
                 (1.0 - turns) * late + turns * early,
             )
         )
@@ -334,14 +349,14 @@ def _pace_of(belief: FloatArray) -> GatePace:
     weight = np.bincount(_RATE.ravel(), belief.ravel(), GRID.size)
     as_usual = np.concatenate(([0.0], belief[:, 0]))
     otherwise = np.concatenate(([0.0], belief[:, 1:].sum(axis=1)))
-    disturbed = np.bincount(_RATE[:, 1:].ravel(), belief[:, 1:].ravel(), GRID.size)
-    late = np.bincount(_DISTURBED_RATE.ravel(), belief[:, _LATE].ravel(), GRID.size)
+    of_phase = (belief[:, phase].ravel() for phase in (_BRIEF, _EARLY, _LATE))
+    phase = np.array([np.bincount(_DISTURBED_RATE.ravel(), each, GRID.size) for each in of_phase])
     return GatePace(
         rate_veh_per_h=GRID,
         weight=weight / weight.sum(),
         is_usual=as_usual / np.maximum(weight, 1e-300),
         usual=otherwise / otherwise.sum(),
-        is_late=late / np.maximum(disturbed, 1e-300),
+        phase=phase / np.maximum(phase.sum(axis=0), 1e-300),
     )
 
 
@@ -394,7 +409,7 @@ def usual_rate(setting: GateSetting) -> float:
     return float(min(setting.crossing.rate_veh_per_h(), setting.entrance.rate_veh_per_h(), MAX_RATE_VEH_PER_H))
 
 
-PaceRecord: TypeAlias = Mapping[str, Mapping[str, float | list[float]]]
+PaceRecord: TypeAlias = Mapping[str, Mapping[str, float | list[float] | list[list[float]]]]
 
 
 def pace_record(pace: Mapping[str, GatePace]) -> PaceRecord:
@@ -405,7 +420,7 @@ def pace_record(pace: Mapping[str, GatePace]) -> PaceRecord:
             "weight": each.weight.tolist(),
             "is_usual": each.is_usual.tolist(),
             "usual": each.usual.tolist(),
-            "is_late": each.is_late.tolist(),
+            "phase": each.phase.tolist(),
             "served_veh": each.served_veh,
             "busy_s": each.busy_s,
             "keeps_hours": float(each.keeps_hours),
@@ -420,7 +435,7 @@ def pace_record(pace: Mapping[str, GatePace]) -> PaceRecord:
 def read_pace(record: PaceRecord) -> dict[str, GatePace]:
     """Paces by gate from a record of `pace_record`."""
 
-    def read(each: Mapping[str, float | list[float]]) -> GatePace:
+    def read(each: Mapping[str, float | list[float] | list[list[float]]]) -> GatePace:
         def number(name: str) -> float:
             return float(np.asarray(each[name]))
 
@@ -432,7 +447,7 @@ def read_pace(record: PaceRecord) -> dict[str, GatePace]:
             weight=np.array(each["weight"], float),
             is_usual=np.array(each["is_usual"], float),
             usual=usual,
-            is_late=np.array(each["is_late"], float) if "is_late" in each else np.full(usual.size, 0.5),
+            phase=np.array(each["phase"], float) if "phase" in each else np.full((3, usual.size), 1.0 / 3.0),
             served_veh=number("served_veh"),
             busy_s=number("busy_s"),
             keeps_hours=bool(each["keeps_hours"]),

@@ -185,7 +185,6 @@ def blank_state(links: LinkArrays, gates: GateArrays, fleet: FleetArrays) -> Sta
     busy = gates.entrance_busy_s > 0.0
     lane_truck, lane_end_s = np.full((n_gates, lanes), -1, np.int64), np.zeros((n_gates, lanes))
     lane_truck[:, : busy.shape[1]][busy] = n_trucks
-    lane_end_s[:, : busy.shape[1]][busy] = gates.entrance_busy_s[busy]
     return State(
         key=key,
         key_bits=key.view(np.int64),

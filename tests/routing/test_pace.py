@@ -123,7 +123,7 @@ def test_a_closed_lane_is_noticed_within_three_quarters_of_an_hour() -> None:
     for rng in gates():
         times = lanes_at_work(rng, [(-4 * HOUR, -0.75 * HOUR, 4), (-0.75 * HOUR, 0.0, 2)])
         noticed.append(learned(times, [(-4 * HOUR, 0.0)]).mean_veh_per_h < 33.0)
-    assert np.mean(noticed) >= 0.98
+    assert np.mean(noticed) >= 0.96
 
 
 def test_a_stop_is_noticed_within_half_an_hour_and_so_is_its_end() -> None:
@@ -139,38 +139,52 @@ def test_a_stop_is_noticed_within_half_an_hour_and_so_is_its_end() -> None:
 def opening_chance(pace: GatePace, within_h: float) -> float:
     """How likely a gate is to be back at its usual pace within so many hours, as runs draw it."""
     rng = np.random.default_rng(2)
-    draws = [pace.draw(rng) for _ in range(2000)]
+    draws = [pace.draw(rng) for _ in range(600)]
     back = [d.change_s < within_h * HOUR and d.next_veh_per_h > 0.8 * pace.usual_veh_per_h for d in draws]
     return float(np.mean(back))
 
 
-def test_the_longer_lanes_have_been_closed_the_sooner_they_are_expected_to_open() -> None:
+def test_what_has_just_begun_may_be_brief_and_what_has_lasted_is_mended_in_time() -> None:
+    """Within an hour and a half lanes that closed half an hour ago open as likely as those that closed hours ago, and
+    likelier than those that closed an hour ago, which are no brief affair any more."""
     chances = []
-    for closed_h in (0.75, 2.0, 4.0):
-        spans = [(-(closed_h + 4) * HOUR, -closed_h * HOUR, 4), (-closed_h * HOUR, 0.0, 2)]
-        times = lanes_at_work(np.random.default_rng(11), spans)
-        pace = learned(times, [(-(closed_h + 4) * HOUR, 0.0)])
-        assert pace.usual_chance < 0.2
-        chances.append(opening_chance(pace, 1.5))
-    assert chances[0] + 0.05 < chances[1] < chances[2]
-    assert chances[2] < 0.75
+    for closed_h in (0.5, 1.25, 4.0):
+        found = []
+        for rng in list(gates())[:20]:
+            spans = [(-(closed_h + 4) * HOUR, -closed_h * HOUR, 4), (-closed_h * HOUR, 0.0, 1)]
+            pace = learned(lanes_at_work(rng, spans), [(-(closed_h + 4) * HOUR, 0.0)])
+            found.append(opening_chance(pace, 1.5))
+        chances.append(np.mean(found))
+    assert chances[1] + 0.02 < min(chances[0], chances[2])
+    assert max(chances) < 0.75
+
+
+def test_a_gate_that_stands_opens_soon_in_some_runs_and_stands_for_hours_in_others() -> None:
+    before = lanes_at_work(np.random.default_rng(5), [(-5 * HOUR, -0.4 * HOUR, 4)])
+    pace, rng = learned(before, [(-5 * HOUR, 0.0)]), np.random.default_rng(1)
+    ends_h = np.array([pace.draw(rng).change_s for _ in range(2000)]) / HOUR
+    assert np.quantile(ends_h, 0.1) < 0.25
+    assert np.quantile(ends_h, 0.9) > 3.0
 
 
 def test_a_gate_that_works_as_usual_is_no_surer_to_change_after_a_long_day() -> None:
     chances = []
     for worked_h in (4.0, 12.0):
-        times = lanes_at_work(np.random.default_rng(12), [(-worked_h * HOUR, 0.0, 4)])
-        pace, rng = learned(times, [(-worked_h * HOUR, 0.0)]), np.random.default_rng(3)
-        chances.append(np.mean([pace.draw(rng).change_s < 1.5 * HOUR for _ in range(2000)]))
+        found = []
+        for own in list(gates())[:20]:
+            times = lanes_at_work(own, [(-worked_h * HOUR, 0.0, 4)])
+            pace, rng = learned(times, [(-worked_h * HOUR, 0.0)]), np.random.default_rng(3)
+            found.append(np.mean([pace.draw(rng).change_s < 1.5 * HOUR for _ in range(500)]))
+        chances.append(np.median(found))
     assert chances[0] == pytest.approx(chances[1], abs=0.05)
 
 
 def test_a_record_from_before_phases_can_be_read() -> None:
     pace = learned(np.zeros(0), [])
     record = json.loads(json.dumps(pace_record({"g": pace})))
-    assert np.array_equal(read_pace(record)["g"].is_late, pace.is_late)
-    del record["g"]["is_late"]
-    assert (read_pace(record)["g"].is_late == 0.5).all()
+    assert np.array_equal(read_pace(record)["g"].phase, pace.phase)
+    del record["g"]["phase"]
+    assert np.allclose(read_pace(record)["g"].phase, 1.0 / 3.0)
 
 
 def test_a_declared_closure_counts_before_it_is_seen() -> None:
@@ -219,7 +233,7 @@ def test_what_was_learned_is_not_forgotten_in_quiet_hours() -> None:
         pace = learned(times, [(-12 * HOUR, -6 * HOUR)], usual_veh_per_h=60.0)
         assert 18.0 < pace.mean_veh_per_h < 33.0
         just_then = learned(times + 6 * HOUR, [(-6 * HOUR, 0.0)], usual_veh_per_h=60.0)
-        assert pace.sd_veh_per_h > just_then.sd_veh_per_h
+        assert pace.usual_log_sd > just_then.usual_log_sd
 
 
 def test_nothing_seen_is_the_profile() -> None:
@@ -319,6 +333,12 @@ def test_a_check_that_has_begun_goes_on_at_the_new_pace(corridor: Corridor) -> N
     assert starts[0] < 60.0
     assert np.diff(starts[1:]) == pytest.approx(100.0)
     assert starts[1] == pytest.approx(3600.0 + (1e6 - 3600.0 + starts[0]) * 1e-4, abs=1.0)
+    busy_s = np.where(np.arange(len(network.gates)) == 0, 1e6, 0.0)[:, None]
+    in_the_lane = simulate(
+        link_arrays(network), gates._replace(entrance_busy_s=busy_s), fleet, horizon_s=7200.0, step_s=300.0
+    )
+    starts = np.sort(in_the_lane.entrance_start_s)
+    assert starts[0] == pytest.approx(3600.0 + (1e6 - 3600.0) * 1e-4), "and so does one that began before the run"
 
 
 def test_who_passed_in_the_last_minutes_shows_that_the_gate_has_not_stopped() -> None:

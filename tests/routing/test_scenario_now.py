@@ -135,7 +135,9 @@ def test_imports_keep_the_pace_that_was_seen(state: CorridorState, reversed_lane
     (setting,) = [own for own in SETTINGS if (own.gate_id, own.direction) == ("huu-nghi", "import")]
     rate = setting.crossing.rate_veh_per_h() / 2.0
     sure = np.array([1.0])
-    seen = {"huu-nghi": GatePace(np.array([rate]), sure, is_usual=sure, usual=sure, is_late=sure)}
+    seen = {
+        "huu-nghi": GatePace(np.array([rate]), sure, is_usual=sure, usual=sure, phase=np.array([[0.0], [0.0], [1.0]]))
+    }
     changed = Change(gates={"huu-nghi": GateChange(reversed_lanes=reversed_lanes)})
     scenario = NOW.model_copy(update={"change": changed})
     capacity = dict.fromkeys(NETWORK.yard_ids, 350.0)
@@ -155,7 +157,9 @@ def test_imports_keep_the_pace_that_was_seen(state: CorridorState, reversed_lane
 def test_imports_are_as_unsure_as_what_was_seen(state: CorridorState) -> None:
     """Of two paces that are as likely, runs have the one or the other, the same in all worlds."""
     even = np.array([0.5, 0.5])
-    seen = {"huu-nghi": GatePace(np.array([20.0, 60.0]), even, is_usual=even, usual=even, is_late=even)}
+    seen = {
+        "huu-nghi": GatePace(np.array([20.0, 60.0]), even, is_usual=even, usual=even, phase=np.full((3, 2), 1.0 / 3.0))
+    }
     present = PresentTrucks(NETWORK, replace(state, import_pace=seen), [np.ones((2, 2, 24))], horizon_s=3600.0)
     base = as_seen(replace(state, import_pace=seen), complete_settings(NETWORK, SETTINGS))
 
