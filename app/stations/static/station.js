@@ -270,7 +270,7 @@ detail.addEventListener("click", (event) => {
   } else if (button.dataset.act === "undo") {
     act("POST", stepUrl(article, "undo"), null, t("Undone: {plate}", { plate }));
   } else if (button.dataset.act === "temporary-yard") {
-    act("POST", `/api/v1/trips/${trip}/temporary-yard`, null, t("Confirmed: {plate}", { plate }));
+    act("POST", `/api/v1/trips/${trip}/temporary-yard`, null, t("Led to the temporary yard: {plate}", { plate }));
   } else if (button.dataset.act.startsWith("correction-")) {
     const tools = button.closest("[data-correction]");
     const approved = button.dataset.act === "correction-approve";
@@ -339,15 +339,43 @@ detail.addEventListener("click", async (event) => {
   }
 });
 
+// A truck that no trip is found for: led to the temporary yard.
+detail.addEventListener("submit", async (event) => {
+  const form = event.target.closest("form[data-aside]");
+  if (!form) return;
+  event.preventDefault();
+  if (acting) return;
+  acting = true;
+  const { plate } = form.dataset;
+  const button = form.querySelector("button");
+  button.setAttribute("aria-disabled", "true");
+  const headers = { "Idempotency-Key": (form.dataset.key ??= newKey()) };
+  try {
+    await api("POST", "/api/v1/stations/temporary-yard", { plate, note: form.elements.note.value.trim() }, { headers });
+    toast(t("Led to the temporary yard: {plate}", { plate }), "success");
+    await show(`/station/find?${query}&text=${encodeURIComponent(plate)}`);
+  } catch (error) {
+    toast(error.message, "danger");
+    button.removeAttribute("aria-disabled");
+  } finally {
+    acting = false;
+    refreshWork();
+  }
+});
+
 // Choosing and finding
 
 page.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   const row = event.target.closest("a[data-trip]");
+  const stranger = event.target.closest('a[data-look-for]:not([href="/support"])');
   const back = event.target.closest("a.st-back");
   if (row) {
     event.preventDefault();
     openTrip(Number(row.dataset.trip));
+  } else if (stranger) {
+    event.preventDefault();
+    find(stranger.dataset.lookFor);
   } else if (back) {
     event.preventDefault();
     history.pushState({}, "", `/station?${query}`);
