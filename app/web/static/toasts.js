@@ -24,3 +24,16 @@ export function toast(message, kind = "info") {
   if (kind !== "danger") setTimeout(() => element.remove(), 8000);
   return element;
 }
+
+const LATER = "ck-toast-later";
+
+/** Show `message` on the page that comes next: this one once it is loaded again, or another that is gone to. */
+export function toastLater(message, kind = "info") {
+  sessionStorage.setItem(LATER, JSON.stringify([message, kind]));
+}
+
+const kept = sessionStorage.getItem(LATER);
+if (kept && document.getElementById("toasts")) {
+  sessionStorage.removeItem(LATER);
+  toast(...JSON.parse(kept));
+}
