@@ -139,6 +139,19 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
     return pages.render(request, template, status=status, **context)
 
 
+TOLD: Final = "told"
+"""Cookie with what the next page says was done (`static/toasts.js`)."""
+TOLD_FOR_S: Final = 60
+
+
+def lead_on(request: Request, address: str, message: str, **values: str) -> Response:
+    """After what a form did: on to a page, which says so; `message` is a gettext key, filled with `values`."""
+    answer = RedirectResponse(address, 303)
+    text = request.app.state.pages.gettext(request, message).format(**values)
+    answer.set_cookie(TOLD, quote(text), max_age=TOLD_FOR_S, samesite="lax", secure=request.url.scheme == "https")
+    return answer
+
+
 def find_principal(request: Request) -> Principal | None:
     """Who is asking, as the request's authorisation found out; `None` if nobody or if it did not ask."""
     return getattr(request.state, "principal", None)
