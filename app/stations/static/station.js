@@ -23,6 +23,7 @@ const field = document.getElementById("scan-text");
 const query = page.dataset.here; // which station of which gate
 const waiting = { work: 0, sheet: 0 };
 let acting = false;
+let saidLast = null;
 let opening = 0; // requests of the officer's own for the detail pane that are on their way
 let actedAt = -Infinity;
 let asked = 0; // the newest request for the detail pane wins
@@ -147,7 +148,8 @@ async function act(method, url, body, done) {
   const headers = { "If-Match": `"${article.dataset.version}"`, "Idempotency-Key": newKey() };
   try {
     await api(method, url, body, { headers });
-    toast(done, "success");
+    saidLast?.remove(); // what was said of the act before is past, and undone may contradict it
+    saidLast = toast(done, "success");
     actedAt = performance.now();
     isChosen = false;
     await refreshSheet();
