@@ -48,7 +48,7 @@ def check_outage(session: Session, trip: Trip, step: str, now: datetime) -> None
                 "The step {step} needs what is out at this gate ({system}, since {since}: {cause}), and paper may not "
                 "be used; wait until it works again.",
                 step=step,
-                system=System.get(outage.system),
+                system=outage.system and System.get(outage.system),
                 since=show_moment(outage.starts_at),
                 cause=outage.cause,
             )
