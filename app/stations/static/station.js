@@ -8,6 +8,7 @@ import { released, swap } from "../swap.js";
 import { toast } from "../toasts.js";
 import { openCamera } from "./camera.js";
 import { listenForScanner } from "./scanner.js";
+import { startStrangers } from "./strangers.js";
 
 const REFRESH_MS = 700;
 const AGAIN_MS = 3_000; // a sheet that did not come is asked for again after this
@@ -320,49 +321,15 @@ detail.addEventListener("submit", (event) => {
   sendReturn(event.target);
 });
 
-// A truck that came to the wrong gate: sent on, or taken over.
-detail.addEventListener("click", async (event) => {
-  const button = event.target.closest("button[data-elsewhere-act]");
-  const block = button?.closest("[data-elsewhere]");
-  if (!block || acting) return;
-  acting = true;
-  const { elsewhere: trip, plate } = block.dataset;
-  const what = button.dataset.elsewhereAct;
-  try {
-    await api("POST", `/api/v1/stations/elsewhere/${trip}/${what}`, { plate });
-    toast(what === "send-on" ? t("The driver was told: {plate}", { plate }) : t("Taken over: {plate}", { plate }), "success");
-    if (what === "take-over") await openTrip(Number(trip));
-    else button.disabled = true;
-  } catch (error) {
-    toast(error.message, "danger");
-  } finally {
+startStrangers(detail, {
+  query,
+  show,
+  openTrip,
+  begin: () => !acting && (acting = true),
+  end: () => {
     acting = false;
     refreshWork();
-  }
-});
-
-// A truck that no trip is found for: led to the temporary yard.
-detail.addEventListener("submit", async (event) => {
-  const form = event.target.closest("form[data-aside]");
-  if (!form) return;
-  event.preventDefault();
-  if (acting) return;
-  acting = true;
-  const { plate } = form.dataset;
-  const button = form.querySelector("button");
-  button.setAttribute("aria-disabled", "true");
-  const headers = { "Idempotency-Key": (form.dataset.key ??= newKey()) };
-  try {
-    await api("POST", "/api/v1/stations/temporary-yard", { plate, note: form.elements.note.value.trim() }, { headers });
-    toast(t("Led to the temporary yard: {plate}", { plate }), "success");
-    await show(`/station/find?${query}&text=${encodeURIComponent(plate)}`);
-  } catch (error) {
-    toast(error.message, "danger");
-    button.removeAttribute("aria-disabled");
-  } finally {
-    acting = false;
-    refreshWork();
-  }
+  },
 });
 
 // Choosing and finding
