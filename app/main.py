@@ -271,6 +271,7 @@ def create_app(sheets: Sheets, *, runtime: Runtime | None = None, settings: Sett
     policy = partial(content_security_policy, map_hosts, [assets.import_map(), assets.first_script])
     app.state.pages = Pages(assets, NAMES, policy, _script_settings())
     app.state.gettext = app.state.pages.gettext
+    app.state.say_values = app.state.pages.say_values
     app.state.error_page = error_page
     app.state.after_signin = partial(page_after_sign_in, demo=settings.demo)
     app.add_middleware(GpsDoors, formats=GPS_FORMATS)  # the first one added is the innermost

@@ -161,14 +161,13 @@ class GatePace:
     def expected_veh_per_h(self, after_s: FloatArray) -> FloatArray:
         """The rate that is expected so long from now (s), any shape: that of now as long as the present regime lasts,
         the usual one after it; from a declared change of lanes on, the usual one as changed."""
-        disturbed = self.weight * (1.0 - self.is_usual)
-        chance = float(disturbed.sum())
-        late = float(disturbed @ self.is_late) / chance if chance else 0.0
-        phases = after_s / (3600.0 * DISTURBED_H / 2.0)
-        lasts = np.exp(-phases) * (1.0 + (1.0 - late) * phases)
         usual = self.usual_veh_per_h
-        kept = self.mean_veh_per_h - float(disturbed @ self.rate_veh_per_h)
-        expected = kept + lasts * float(disturbed @ self.rate_veh_per_h) + (1.0 - lasts) * chance * usual
+        disturbed = self.weight * (1.0 - self.is_usual)
+        expected = self.mean_veh_per_h - float(disturbed @ self.rate_veh_per_h) + np.zeros_like(after_s)
+        steps = after_s / (3600.0 * DISTURBED_H / 2.0)
+        lasts = (np.exp(-after_s / (3600.0 * BRIEF_H)), np.exp(-steps) * (1.0 + steps), np.exp(-steps))
+        for still, weight in zip(lasts, self.phase * disturbed, strict=True):
+            expected += still * float(weight @ self.rate_veh_per_h) + (1.0 - still) * float(weight.sum()) * usual
         if self.declared is None:
             return expected
         return np.where(after_s > self.declared.at_s, self._in_range(usual * self.declared.factor), expected)

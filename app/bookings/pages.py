@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from app.accounts.authorisation import acting, allow
 from app.accounts.viewpoints import of_enterprise
@@ -27,8 +27,9 @@ from app.notifications.reach import reached_of_bookings
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.errors import translate
+from app.platform.labels import N_
 from app.platform.permissions import Principal
-from app.web.pages import render
+from app.web.pages import lead_on, render
 from capacity import zone_store
 from capacity.slots import COUNTING_AGAINST, OPEN
 from capacity.vocabulary import ZoneKind
@@ -49,6 +50,14 @@ LEVELS: Final = 4
 URL: Final = "/bookings"
 Enterprise = Annotated[Principal, Depends(of_enterprise(URL))]
 DAYS: Final = 7
+HELD: Final = N_("A place is held for you; confirm it.")
+STANDS_BY: Final = N_("On standby: the place is yours once one becomes free, and you are told.")
+BOOKED: Final = N_("Booked. The driver sees hour and yard on the trip's page.")
+GIVEN_BACK: Final = N_("The place was given back.")
+EXTENDED: Final = N_("The booking holds longer, in its new hours.")
+APPEALED: Final = N_("The appeal was sent; the gate decides, and you are told.")
+ACCEPTED: Final = N_("The appeal was accepted; the enterprise is told.")
+UPHELD: Final = N_("The appeal was refused; the enterprise is told.")
 
 
 @dataclass(frozen=True)
@@ -125,19 +134,19 @@ def hold(
         moment = _read_moment(starts_at or stand_by)
         service.hold(action, trip_id, moment, stand_by=bool(stand_by))
 
-    return answer(request, action, corridor, act, trip_id=trip_id)
+    return answer(request, action, corridor, act, STANDS_BY if stand_by else HELD, trip_id=trip_id)
 
 
 @router.post(URL + "/{booking_id}/confirm")
 def confirm(request: Request, action: Writer, corridor: CorridorDep, booking_id: BookingId) -> Response:
     """Book what is held."""
-    return answer(request, action, corridor, lambda: service.confirm(action, booking_id))
+    return answer(request, action, corridor, lambda: service.confirm(action, booking_id), BOOKED)
 
 
 @router.post(URL + "/{booking_id}/cancel")
 def cancel(request: Request, action: Writer, corridor: CorridorDep, booking_id: BookingId) -> Response:
     """Give a place back."""
-    return answer(request, action, corridor, lambda: service.cancel(action, booking_id))
+    return answer(request, action, corridor, lambda: service.cancel(action, booking_id), GIVEN_BACK)
 
 
 @router.post(URL + "/{booking_id}/extend")
@@ -149,7 +158,7 @@ def extend(
     hours: Annotated[int, Form(ge=0, le=1000)],
 ) -> Response:
     """Let the truck come later."""
-    return answer(request, action, corridor, lambda: service.extend(action, booking_id, hours))
+    return answer(request, action, corridor, lambda: service.extend(action, booking_id, hours), EXTENDED)
 
 
 @router.post(URL + "/{booking_id}/appeal")
@@ -157,7 +166,7 @@ def appeal(
     request: Request, action: Writer, corridor: CorridorDep, booking_id: BookingId, text: Words = ""
 ) -> Response:
     """Say why it should not count."""
-    return answer(request, action, corridor, lambda: service.appeal(action, booking_id, text))
+    return answer(request, action, corridor, lambda: service.appeal(action, booking_id, text), APPEALED)
 
 
 @router.get("/appeals")
@@ -180,7 +189,7 @@ def decide(
             service.decide_appeal(action, booking_id, accept=accept == "yes", reason=reason)
     except CuaKhauError as error:
         return _appeals(request, action.actor, action.session, message=translate(request, error))
-    return RedirectResponse("/appeals", 303)
+    return lead_on(request, "/appeals", ACCEPTED if accept == "yes" else UPHELD)
 
 
 def _appeals(request: Request, principal: Principal, session: SessionDep, *, message: str = "") -> Response:
@@ -199,17 +208,18 @@ def answer(
     action: ActionContext,
     corridor: Corridor,
     act: Callable[[], object],
+    done: str,
     *,
     trip_id: int | None = None,
 ) -> Response:
-    """Act and lead back to the calendar; what is refused is said there."""
+    """Act and lead back to the calendar; what is `done` (a gettext key) or refused is said there."""
     try:
         with action.session.begin_nested():
             act()
     except CuaKhauError as error:
         message = translate(request, error)
         return _page(request, action.actor, action.session, corridor, action.now, trip_id=trip_id, message=message)
-    return RedirectResponse(URL if trip_id is None else f"{URL}?trip_id={trip_id}", 303)
+    return lead_on(request, URL if trip_id is None else f"{URL}?trip_id={trip_id}", done)
 
 
 def _page(

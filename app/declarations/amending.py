@@ -105,7 +105,7 @@ def _declare_changes(
         raise ConflictError(
             "The declaration of the trip {code} is {status}; change it there and hand it in.",
             code=trip.code,
-            status=latest.status,
+            status=DeclarationStatus.get(latest.status),
         )
     written = {**latest.data, **({} if is_first else of_the_trip(trip)), **changes}
     if "regime" in asked and "direction" not in changes:

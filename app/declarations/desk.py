@@ -1,4 +1,4 @@
-"""The support desk: vehicles that came undeclared, registered in the temporary yard, declared there, the time taken."""
+"""Vehicles that came undeclared: led to the temporary yard, declared there by the support desk, the time taken."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from app.declarations.vocabulary import ArrivalStatus
 from app.platform.permissions import Principal, Scope
 from app.registers.claims import holders_of
 from app.trips import ahead
+from app.trips import service as trips
 from app.trips.vocabulary import DeclarationStatus
+from app.trips.yard_ledger import place_stranger
+from capacity.ledger import LedgerTruck
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor, Site
 from geo.errors import ConflictError, InvalidInputError, NotFoundError
@@ -57,6 +60,17 @@ class Arrival:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """A vehicle that stands undeclared in the temporary yard `site_id` of a gate."""
+
+    arrival_id: int
+    plate: str
+    gate_id: str
+    site_id: str
+    arrived_at: datetime
+
+
+@dataclass(frozen=True)
 class Figures:
     """How long vehicles stood undeclared: from arrival to submission, and from opening the form to submission."""
 
@@ -75,17 +89,21 @@ def register(
     note: str = "",
     sighting_id: int | None = None,
 ) -> int:
-    """Register an undeclared vehicle as standing in the temporary yard of the desk's gate; its arrival's id.
+    """Register an undeclared vehicle as standing in the temporary yard of the caller's gate; its arrival's id.
 
-    `sighting_id` is the plate that rang for it, which may have been misread.
+    Whoever finds it at the gate may: the desk is told, and the yard counts it. `sighting_id` is the plate that rang for
+    it, which may have been misread.
 
     Raises
     ------
+    ForbiddenError
+        If the caller's role leads no truck aside.
     InvalidInputError
         If the plate is none, or the time cannot be.
     ConflictError
         If it stands there already, or is declared.
     """
+    action.actor.require("undeclared.register")
     norm = plates.normalise_plate(plate)
     if plates.vehicle_kind(norm) == "trailer":
         raise InvalidInputError(
@@ -138,10 +156,42 @@ def register(
             plate=plates.display_plate(norm),
         )
     action.record("undeclared.register", "undeclared_arrival", arrival.arrival_id, None, values)
-    sightings.settle(action, arrival.arrival_id, site.gate_id or "", norm, sighting_id)
-    if arrival.trip_id is not None:
-        action.sheets.presence.settle(action.by_platform(), [arrival.trip_id])
+    sightings.settle(action, arrival.arrival_id, arrival.gate_id, norm, sighting_id)
+    sightings.tell_registered(action, arrival.arrival_id, arrival.gate_id)
+    if trip is not None and trip.gate_id == arrival.gate_id:
+        action.sheets.note_arrival(action, trip.trip_id, arrival.arrived_at)
+    _settle_place(action, arrival)
     return arrival.arrival_id
+
+
+def lead_aside(action: DeclarationAction, trip_id: int) -> None:
+    """The truck of a trip is at the caller's gate; if nobody declared it, it stands in the temporary yard from now on.
+
+    Said again it changes nothing.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such trip at the caller's gate.
+    """
+    action.actor.require("undeclared.register")
+    action.sheets.note_arrival(action, trip_id)
+    trip = trips.find_trip(action.session, true(), trip_id)
+    if trip is None or trip.trip.procedure_id is not None or find_waiting(action.session, trip.plate) is not None:
+        return
+    register(action, plate=trip.plate)
+
+
+def find_waiting(session: Session, written: str) -> Waiting | None:
+    """The vehicle with a plate as it stands undeclared in a temporary yard, of whatever gate."""
+    norm = plates.find_plate(written)
+    found = None if norm is None else store.find_waiting(session, norm)
+    return None if found is None else _waiting(found)
+
+
+def list_strangers(session: Session, gate_id: str) -> list[Waiting]:
+    """Vehicles that stand undeclared in a gate's temporary yard and are on no open trip, longest first."""
+    return [_waiting(row) for row in store.strangers(session, gate_id)]
 
 
 def open_case(action: DeclarationAction, arrival_id: int) -> UndeclaredArrival:
@@ -256,6 +306,7 @@ def send_away(action: DeclarationAction, arrival_id: int, note: str) -> None:
         raise InvalidInputError("Say in a few words why the truck left undeclared.", field="note")
     values = {"left_at": action.now, "note": tidy}
     store.update_arrival(action.session, arrival_id, values)
+    _settle_place(action, arrival, has_left=True)
     action.record("undeclared.send_away", "undeclared_arrival", arrival_id, {"note": arrival.note}, values)
 
 
@@ -293,6 +344,28 @@ def temporary_yard(corridor: Corridor, gate_id: str | None) -> Site:
         if site.kind == "temporary_yard" and site.gate_id == gate_id and gate_id is not None:
             return site
     raise ConflictError("No temporary yard is recorded for the gate {gate}.", gate=gate_id or "–")
+
+
+def _settle_place(action: DeclarationAction, arrival: UndeclaredArrival, *, has_left: bool = False) -> None:
+    """Let the yard's ledger follow: by the judgement of its undeclared trip, or if it is on none by its plate."""
+    trip = store.find_open_trip_by_plate(action.session, arrival.plate_norm)
+    if trip is not None and trip.procedure_id is None:
+        action.sheets.presence.settle(action.by_platform(), [trip.trip_id])
+        return
+    vehicle = find_vehicle(action.session, arrival.plate_norm)
+    truck = LedgerTruck(vehicle.vehicle_id if vehicle else None, arrival.plate_norm)
+    place_stranger(
+        action.session,
+        truck,
+        arrival.site_id,
+        action.now if has_left else arrival.arrived_at,
+        action.now,
+        has_left=has_left,
+    )
+
+
+def _waiting(row: UndeclaredArrival) -> Waiting:
+    return Waiting(row.arrival_id, plates.display_plate(row.plate_norm), row.gate_id, row.site_id, row.arrived_at)
 
 
 def _describe(named: store.NamedArrival, now: datetime) -> Arrival:

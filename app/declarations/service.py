@@ -131,7 +131,9 @@ def submit(action: DeclarationAction, trip_id: int, expected_version: int) -> No
     """
     trip, latest = _lock(action, trip_id, expected_version)
     if latest.status != DeclarationStatus.DRAFT:
-        raise ConflictError("The declaration is {status} and holds no change to submit.", status=latest.status)
+        raise ConflictError(
+            "The declaration is {status} and holds no change to submit.", status=DeclarationStatus.get(latest.status)
+        )
     form = Form.from_record(latest.data)
     _check_changes(action.session, trip, form)
     found = checks.check(form, _surroundings(action, trip.planned_arrival, trip_id))

@@ -135,6 +135,13 @@ def settle(action: ActionContext, arrival_id: int, gate_id: str, plate_norm: str
         )
 
 
+def tell_registered(action: ActionContext, arrival_id: int, gate_id: str) -> None:
+    """Tell the gate's support desk that a truck stands in the temporary yard, and whose act that was."""
+    data = {"arrival_id": arrival_id, "gate_id": gate_id, "by_role": str(action.actor.role)}
+    audience = Audience(roles=(str(Role.SUPPORT),), gates=(gate_id,))
+    outbox.publish_event(action.session, "undeclared", audience, data, at=action.now)
+
+
 def pictures_of(session: Session, arrival_ids: Sequence[int]) -> dict[int, int]:
     """The plate reads whose pictures show the trucks that were registered, by arrival."""
     return sighting_store.reads_of_arrivals(session, arrival_ids) if arrival_ids else {}

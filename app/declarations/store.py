@@ -213,6 +213,28 @@ def find_arrival_of_trip(session: Session, trip_id: int) -> UndeclaredArrival | 
     ).one_or_none()
 
 
+def find_waiting(session: Session, plate_norm: str) -> UndeclaredArrival | None:
+    """The arrival of a vehicle that still waits undeclared."""
+    return session.scalars(
+        select(UndeclaredArrival).where(UndeclaredArrival.plate_norm == plate_norm, text(IS_WAITING))
+    ).one_or_none()
+
+
+def strangers(session: Session, gate_id: str) -> Sequence[UndeclaredArrival]:
+    """Vehicles that wait undeclared at a gate and are on no open trip, longest first."""
+    on_trip = (
+        select(Trip.trip_id)
+        .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
+        .where(Vehicle.plate_norm == UndeclaredArrival.plate_norm, text(f"trip.{IS_OPEN}"))
+        .exists()
+    )
+    return session.scalars(
+        select(UndeclaredArrival)
+        .where(UndeclaredArrival.gate_id == gate_id, text(IS_WAITING), ~on_trip)
+        .order_by(UndeclaredArrival.arrived_at)
+    ).all()
+
+
 def arrivals(session: Session, visible: ColumnElement[bool], *, since: datetime) -> list[NamedArrival]:
     """Vehicles that wait, longest first, then those that arrived since and are done with, newest first."""
     is_over = or_(UndeclaredArrival.submitted_at.is_not(None), UndeclaredArrival.left_at.is_not(None))

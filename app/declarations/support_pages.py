@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Form, Path, Request
 from sqlalchemy.orm import Session
@@ -18,14 +18,21 @@ from app.declarations.service import DeclarationAction
 from app.declarations.vocabulary import ArrivalStatus
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
+from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.sheets.dependencies import SheetsDep
-from app.web.pages import render
+from app.web.pages import lead_on, render
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
 from geo.errors import CuaKhauError
 
 router = APIRouter(include_in_schema=False, prefix="/support")
+
+REGISTERED: Final = N_("Registered: the truck stands in the temporary yard and waits for its declaration.")
+DISMISSED: Final = N_("Noted: this plate needs no declaration and does not ring again for twelve hours.")
+DECLARED: Final = N_("Declared: the truck can go to its checks.")
+KEPT: Final = N_("The draft is kept; hand it in when it is complete.")
+LEFT: Final = N_("Noted: the truck left undeclared.")
 
 DeskDep = Annotated[Principal, Depends(allow("pages.support"))]
 ClerkDep = Annotated[Principal, Depends(allow("undeclared.write"))]
@@ -75,7 +82,7 @@ def register(
             arrival_id = desk.register(action, plate=plate, arrived_at=moment, note=note, sighting_id=sighting)
     except CuaKhauError as error:
         return _show(request, action, error=error, written={"plate": plate, "arrived": arrived, "note": note})
-    return open_case(action, arrival_id) if act == "declare" else RedirectResponse("/support", 303)
+    return open_case(action, arrival_id) if act == "declare" else lead_on(request, "/support", REGISTERED)
 
 
 @router.get("/ringing")
@@ -94,7 +101,7 @@ def dismiss_sighting(
         sightings.dismiss(action, sighting_id)
     except CuaKhauError as error:
         return _show(request, action, error=error)
-    return RedirectResponse("/support", 303)
+    return lead_on(request, "/support", DISMISSED)
 
 
 @router.get("/enterprises")
@@ -165,7 +172,9 @@ def declare(
             )
     except CuaKhauError as error:
         return _show_form(request, action.session, action.corridor, written, arrival_id, found, owner, new_name, error)
-    return RedirectResponse("/support" if written["act"] == "submit" else f"/declarations/{trip_id}/edit", 303)
+    if written["act"] == "submit":
+        return lead_on(request, "/support", DECLARED)
+    return lead_on(request, f"/declarations/{trip_id}/edit", KEPT)
 
 
 @router.post("/{arrival_id}/leave")
@@ -176,7 +185,7 @@ def leave(request: Request, action: ClerkAction, arrival_id: int, note: Annotate
             desk.send_away(action, arrival_id, note)
     except CuaKhauError as error:
         return _show(request, action, error=error)
-    return RedirectResponse("/support", 303)
+    return lead_on(request, "/support", LEFT)
 
 
 def _show(

@@ -27,7 +27,7 @@ def check_correctable(fee: FeeRow, amount_vnd: int) -> int:
     if fee.status == FeeStatus.OPEN_QUESTION:
         raise ConflictError("The amount of the fee {reference} is not known yet.", reference=fee.reference)
     if fee.status == FeeStatus.REFUNDED:
-        raise ConflictError("The fee is {status} already.", status=fee.status)
+        raise ConflictError("The fee is {status} already.", status=FeeStatus.get(fee.status))
     previous_vnd = 0 if fee.status == FeeStatus.WAIVED else fee.amount_vnd or 0
     if amount_vnd == previous_vnd:
         raise InvalidInputError(

@@ -19,7 +19,7 @@ from app.fees.vocabulary import FeeStatus, PaymentMethod, PaymentStatus, Release
 from app.gates.vocabulary import GoodsClass
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
-from app.platform.paging import PageRequest
+from app.platform.paging import Page, PageRequest
 from app.platform.permissions import Principal, Scope
 from app.procedures.steps import Step
 from app.trips.vocabulary import Regime
@@ -136,7 +136,9 @@ def show_fee(fee_id: Id, request: Request, principal: ReaderDep, session: Sessio
         code = reading.payment_code(session, principal, fee_id)
     except ConflictError:
         code = None
-    return render(request, "fees/fee.html", fee=fee, code=code, **WORDS)
+    asked = releases.list_releases(session, principal) if principal.may("fees.collect") else []
+    of_fee = [each for each in asked if each.fee_id == fee_id]
+    return render(request, "fees/fee.html", fee=fee, code=code, asked_releases=of_fee, **WORDS)
 
 
 @router.get("/{fee_id}/correction")
@@ -146,9 +148,9 @@ def show_correction(fee_id: Id, request: Request, principal: CollectorDep, sessi
 
 
 def _counter(session: Session, principal: Principal, clock: Clock, corridor: Corridor) -> Mapping[str, Any]:
-    def fees(status: FeeStatus, ready: bool | None = None) -> list[FeeOut]:
+    def fees(status: FeeStatus, ready: bool | None = None) -> Page[FeeOut]:
         page = PageRequest(limit=MAX_LISTED)
-        return reading.list_fees(session, principal, statuses=(status,), ready=ready, page=page).items
+        return reading.list_fees(session, principal, statuses=(status,), ready=ready, page=page)
 
     site = corridor.sites.get(principal.gate_id or "")
     return {

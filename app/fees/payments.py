@@ -80,7 +80,7 @@ def attach(
         raise ConflictError("The amount of the fee {reference} is not known yet.", reference=written)
     payment = lock_payment(action.session, action.actor, payment_id, expected_version)
     if payment.status != PaymentStatus.UNMATCHED:
-        raise ConflictError("The payment is {status}, not unmatched.", status=payment.status)
+        raise ConflictError("The payment is {status}, not unmatched.", status=PaymentStatus.get(payment.status))
     if payment.refunded_vnd:
         raise ConflictError("Part of the payment was given back already; give back the rest.")
     if amount_vnd is not None and not 1 <= amount_vnd <= payment.amount_vnd:
@@ -289,4 +289,4 @@ def _check_due(fee: FeeRow) -> None:
     if fee.status == FeeStatus.OPEN_QUESTION:
         raise ConflictError("The amount of the fee {reference} is not known yet.", reference=fee.reference)
     if fee.status in FeeStatus.settled():
-        raise ConflictError("The fee is {status} already.", status=fee.status)
+        raise ConflictError("The fee is {status} already.", status=FeeStatus.get(fee.status))

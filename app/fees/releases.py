@@ -176,7 +176,7 @@ def _ask(action: ActionContext, values: Mapping[str, object], reason: str) -> in
 
 def _check_waivable(session: Session, fee: FeeRow) -> None:
     if fee.status not in FeeStatus.open():
-        raise ConflictError("The fee is {status} already.", status=fee.status)
+        raise ConflictError("The fee is {status} already.", status=FeeStatus.get(fee.status))
     if any(payment.applied_vnd for payment in payment_store.payments_of(session, fee.fee_id)):
         raise ConflictError("Money came in for this fee; confirm it, or give it back first.")
 

@@ -403,4 +403,4 @@ def _step_data(fee: FeeRow) -> JsonObject:
 
 def _check_open(fee: FeeRow) -> None:
     if fee.status != FeeStatus.OPEN_QUESTION:
-        raise ConflictError("The fee has no open question; its status is {status}.", status=fee.status)
+        raise ConflictError("The fee has no open question; its status is {status}.", status=FeeStatus.get(fee.status))

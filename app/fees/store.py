@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.service import Account, Organisation
+from app.fees.records import LoadRecord
 from app.fees.tables import IS_OPEN, KEPT_VND, FeeRow, Payment, TariffRow
 from app.fees.vocabulary import FeeStatus
 from app.platform.json import JsonObject
@@ -61,6 +62,19 @@ class TripFee:
     received_vnd: int
 
 
+@dataclass(frozen=True)
+class TriedFee:
+    """A fee on whose load another tariff is tried."""
+
+    fee_id: int
+    trip_id: int
+    code: str
+    plate: str
+    tariff_id: int | None
+    load: LoadRecord
+    amount_vnd: int | None
+
+
 def visible_fees(principal: Principal, act: str) -> ColumnElement[bool]:
     """The condition on `FeeRow` joined with `Trip` for what `principal` may do `act` with.
 
@@ -98,6 +112,30 @@ def insert_tariff(session: Session, values: Mapping[str, object]) -> TariffRow |
     """A new tariff; `None` if its code and version are taken."""
     query = pg_insert(TariffRow).values(**values).on_conflict_do_nothing().returning(TariffRow)
     return session.scalars(query).one_or_none()
+
+
+def fees_to_try(session: Session, opened_since: datetime, limit: int) -> list[TriedFee]:
+    """The fees that are open or were opened since, but for those that were waived, newest first."""
+    query = (
+        select(  # in the order of the fields of TriedFee
+            FeeRow.fee_id,
+            FeeRow.trip_id,
+            Trip.code,
+            Vehicle.plate,
+            FeeRow.tariff_id,
+            FeeRow.load,
+            FeeRow.amount_vnd,
+        )
+        .join(Trip, Trip.trip_id == FeeRow.trip_id)
+        .join(Vehicle, Vehicle.vehicle_id == Trip.vehicle_id)
+        .where(
+            or_(FeeRow.opened_at >= opened_since, FeeRow.status.in_(FeeStatus.open())),
+            FeeRow.status != FeeStatus.WAIVED,
+        )
+        .order_by(FeeRow.fee_id.desc())
+        .limit(limit)
+    )
+    return [TriedFee(*row) for row in session.execute(query)]
 
 
 # Fees

@@ -60,6 +60,11 @@ class _Reader:
         )
         if tariff.valid_to is not None and tariff.valid_to <= tariff.valid_from:
             raise _bad("valid_to", tariff.valid_to, "a day after valid_from")
+        if tariff.storage is None and tariff.asks_for("storage_h"):
+            raise InvalidInputError(
+                "Rates or shares ask for the time in the gate area, but it is not counted: give its free hours.",
+                field="storage",
+            )
         names = [rate.rate_id for rate in tariff.rates] + [factor.factor_id for factor in tariff.factors]
         for name in names:
             if names.count(name) > 1:

@@ -10,13 +10,14 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.accounts.authorisation import allow
-from app.fees import tariffs
+from app.fees import tariffs, trial
 from app.fees.endpoints import Id
 from app.fees.load import CHOICES
-from app.fees.pages import FACT_WORDS, VALUE_WORDS
+from app.fees.pages import FACT_WORDS, VALUE_WORDS, WORDS
 from app.fees.tables import TariffRow
 from app.fees.tariff import FACTS
-from app.gates.vocabulary import Direction, GoodsClass
+from app.fees.tariff_definition import MAX_FREE_H
+from app.gates.vocabulary import Direction, GoodsClass, System
 from app.platform.dependencies import ClockDep, CorridorDep, SessionDep
 from app.platform.labels import N_
 from app.platform.permissions import Principal, Role
@@ -35,6 +36,14 @@ HEAD_FIELDS: Final[dict[str, Field]] = {
     "valid_to": Field(kind="date", label=N_("Until the day before"), help=N_("empty: until replaced")),
     "rounding_unit_vnd": Field(
         kind="whole", label=N_("Rounded to a multiple of"), unit=N_("đồng"), minimum=1, maximum=1_000_000, required=True
+    ),
+    "free_h": Field(
+        kind="whole",
+        label=N_("Free hours in the gate area"),
+        unit=N_("hours"),
+        minimum=0,
+        maximum=MAX_FREE_H,
+        help=N_("empty: the stay is not counted"),
     ),
     "complete": Field(kind="flag", label=N_("Every load has a rate"), required=True),
     "combine_factors": Field(kind="flag", label=N_("Several shares multiply"), required=True),
@@ -57,6 +66,8 @@ ENTRY_LABELS: Final = {
     "vi": N_("Vietnamese"),
     "en": N_("English"),
     "zh": N_("Chinese"),
+    "storage": N_("Time in the gate area"),
+    "frozen_by": N_("The count stands while this is out at the gate"),
     "from": N_("from"),
     "below": N_("below"),
 }
@@ -103,8 +114,18 @@ def show_tariff(
         facts=facts,
         is_by_hand=is_by_hand,
         words=_names(facts),
+        systems=System.labels(),
         collectors={each.value: Role.get(each).label for each in Collector},
     )
+
+
+@router.get("/{tariff_id}/trial")
+def show_trial(
+    request: Request, tariff_id: Id, session: SessionDep, clock: ClockDep, _principal: ReaderDep
+) -> Response:
+    """What a version would have of today's fees."""
+    tried = trial.try_draft(session, tariff_id, clock.now())
+    return render(request, "fees/trial.html", trial=tried, **WORDS)
 
 
 def _facts(gates: Mapping[str, str]) -> dict[str, FactField]:
@@ -129,4 +150,4 @@ def _names(facts: Mapping[str, FactField]) -> dict[str, str]:
     labels = {name: field.label for name, field in HEAD_FIELDS.items()} | {
         part: heading for part, (heading, _) in TABLES.items()
     }
-    return values | {name: fact.label for name, fact in facts.items()} | labels | ENTRY_LABELS
+    return values | System.labels() | {name: fact.label for name, fact in facts.items()} | labels | ENTRY_LABELS

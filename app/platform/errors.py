@@ -118,7 +118,9 @@ def translate(request: Request, error: errors.CuaKhauError) -> str:
     """The error's message in the caller's language."""
     gettext = getattr(request.app.state, "gettext", None)
     template = gettext(request, error.message) if gettext is not None else error.message
-    return template.format(**error.values) if error.values else template
+    say_values = getattr(request.app.state, "say_values", None)
+    values = error.values if say_values is None else say_values(request, error.values)
+    return template.format(**values) if values else template
 
 
 async def _answer_database(request: Request, error: Exception) -> Response:

@@ -132,6 +132,8 @@ PERMISSIONS: dict[str, dict[Role, Scope]] = {
     "inspections.read": {**dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL},
     "declarations.read": {R.ENTERPRISE: _ORG, **dict.fromkeys(_STATIONS, _GATE), R.AUDITOR: _ALL},
     "declarations.write": {R.ENTERPRISE: _ORG, R.SUPPORT: _GATE},
+    # a truck that came undeclared: led to the temporary yard by who finds it, declared there by the desk
+    "undeclared.register": {R.BORDER_GUARD: _GATE, R.HEALTH_QUARANTINE: _GATE, R.SUPPORT: _GATE},
     "undeclared.write": {R.SUPPORT: _GATE},
     # files of a trip: which of them a role reads is the kind's to say (app/attachments)
     "attachments.read": {

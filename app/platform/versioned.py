@@ -62,7 +62,9 @@ class Versioned(Generic[Document]):
             raise self.no_such(number)
         check_version(row.edit, expected_version)
         if row.status != DocumentStatus.DRAFT:
-            raise ConflictError("This version is {status}; make a new draft to change something.", status=row.status)
+            raise ConflictError(
+                "This version is {status}; make a new draft to change something.", status=DocumentStatus.get(row.status)
+            )
         return row
 
     def save(self, action: ActionContext, row: Document, changes: Mapping[str, Any]) -> None:

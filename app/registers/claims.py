@@ -274,7 +274,7 @@ def _lock(action: ActionContext, act: str, claim_id: int) -> VehicleClaim:
     if claim is None:
         raise NotFoundError("There is no claim {value} that you may see.", value=claim_id)
     if claim.status != ClaimStatus.OPEN:
-        raise ConflictError("The claim is {status} already.", status=claim.status)
+        raise ConflictError("The claim is {status} already.", status=ClaimStatus.get(claim.status))
     return claim
 
 

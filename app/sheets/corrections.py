@@ -106,7 +106,7 @@ def decide(action: ActionContext, sheets: Sheets, correction_id: int, *, is_appr
     if correction.status == status and correction.decided_by == action.actor.account_id:
         return correction_id
     if correction.status != CorrectionStatus.ASKED:
-        raise ConflictError("This was decided already: {status}.", status=correction.status)
+        raise ConflictError("This was decided already: {status}.", status=CorrectionStatus.get(correction.status))
     said = check_reason(reason) if reason.strip() or not is_approved else None
     if correction.step == TURNED_BACK:
         return _decide_turned_back(action, sheets, correction, status, said)

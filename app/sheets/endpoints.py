@@ -95,13 +95,6 @@ def undo_step(
     return _answer_act(request, response, action, sheets, trip_id, repeatable, act)
 
 
-@router.post("/{trip_id}/temporary-yard", responses=problems(404))
-def lead_to_temporary_yard(trip_id: TripId, response: Response, action: ActorAction, sheets: SheetsDep) -> SheetOut:
-    """The truck of an undeclared trip is at the gate: its time in the temporary yard begins. Sent twice, once."""
-    sheets.note_arrival(action, trip_id)
-    return with_etag(response, sheets.answer_sheet(action.session, action.actor, trip_id, now=action.now))
-
-
 def _answer_act(
     request: Request,
     response: Response,

@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.gates.notice import GateNotice, show_moment
+from app.gates.vocabulary import System
 from app.notices import service as notices
 from app.platform.json import JsonObject
 from app.platform.permissions import Principal
@@ -47,7 +48,7 @@ def check_outage(session: Session, trip: Trip, step: str, now: datetime) -> None
                 "The step {step} needs what is out at this gate ({system}, since {since}: {cause}), and paper may not "
                 "be used; wait until it works again.",
                 step=step,
-                system=outage.system,
+                system=outage.system and System.get(outage.system),
                 since=show_moment(outage.starts_at),
                 cause=outage.cause,
             )

@@ -81,7 +81,7 @@ def _check_by_hand(action: ActionContext, sheets: Sheets, trip: Trip, channel: s
         raise ConflictError(
             "Customs' system gave the trip {code} its channel ({channel}); while it answers nobody sets it by hand.",
             code=trip.code,
-            channel=word.channel,
+            channel=Channel.get(word.channel),
         )
     by_hand = StepWarning(WarningKind.CHANNEL_BY_HAND, channel, BY_HAND[Channel.get(channel)])
     checkpoints.log_overrides(action, trip, Step.CUSTOMS, [by_hand], checkpoints.check_reason(reason))

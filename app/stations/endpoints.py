@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Query, Response
 
 from app.accounts.authorisation import acting, allow
+from app.declarations import desk
+from app.declarations.service import DeclarationAction
+from app.platform import idempotency
 from app.platform.actions import ActionContext
 from app.platform.dependencies import CorridorDep, SessionDep
 from app.platform.errors import problems
 from app.platform.fields import Moment, PlainText
+from app.platform.idempotency_key import IdempotencyKey
 from app.platform.permissions import Principal
 from app.platform.versions import ExpectedVersion, with_etag
 from app.sheets.dependencies import SheetsDep
 from app.sheets.schemas import SheetOut
 from app.stations import channel, closed, elsewhere, turning_back
 from app.stations.elsewhere import find_elsewhere
-from app.stations.schemas import ChannelIn, ChannelOut, ClosedList, FoundList, PlateIn, ReasonIn
+from app.stations.schemas import (
+    ChannelIn,
+    ChannelOut,
+    ClosedList,
+    FoundList,
+    LedAsideIn,
+    LedAsideOut,
+    PlateIn,
+    ReasonIn,
+)
 from app.stations.search import search, written_plate
 from app.trips.codes import MAX_TEXT_LENGTH, find_code
 from app.trips.endpoints import TripId
@@ -29,6 +43,18 @@ ReaderDep = Annotated[Principal, Depends(allow("inspections.read"))]
 TakerAction = Annotated[ActionContext, Depends(acting("trips.take_over"))]
 TurnerAction = Annotated[ActionContext, Depends(acting("trips.turn_back"))]
 CustomsAction = Annotated[ActionContext, Depends(acting("channels.set"))]
+
+
+def get_leading(
+    action: Annotated[ActionContext, Depends(acting("undeclared.register"))], corridor: CorridorDep, sheets: SheetsDep
+) -> DeclarationAction:
+    """Who leads a truck aside that nobody declared, when, on which corridor and sheets."""
+    return DeclarationAction(
+        action.session, action.principal, action.now, action.address, corridor=corridor, sheets=sheets
+    )
+
+
+LeaderAction = Annotated[DeclarationAction, Depends(get_leading)]
 
 
 @router.get("/stations/search", responses=problems())
@@ -58,6 +84,25 @@ def take_over(
     """The truck stands here and goes on here: its trip, sheet, fee and yard place come to this gate."""
     elsewhere.take_over(action, sheets, trip_id, body.plate, corridor)
     return with_etag(response, sheets.answer_sheet(action.session, action.actor, trip_id))
+
+
+@router.post("/stations/temporary-yard", status_code=201, responses=problems(409))
+def lead_to_temporary_yard(
+    body: LedAsideIn, action: LeaderAction, idempotency_key: IdempotencyKey = None
+) -> LedAsideOut:
+    """A truck that nobody declared is led to the temporary yard of your gate; the support desk is told."""
+    register = partial(desk.register, action, plate=body.plate, note=body.note)
+    idempotency.once(action, "undeclared.register", idempotency_key, [body], register)
+    return LedAsideOut.model_validate(desk.find_waiting(action.session, body.plate))
+
+
+@router.post(
+    "/trips/{trip_id}/temporary-yard", operation_id="sheets_lead_to_temporary_yard", responses=problems(404, 409)
+)
+def lead_trip_to_temporary_yard(trip_id: TripId, response: Response, action: LeaderAction) -> SheetOut:
+    """The truck of an undeclared trip is led to the temporary yard; its time there begins. Sent twice, once."""
+    desk.lead_aside(action, trip_id)
+    return with_etag(response, action.sheets.answer_sheet(action.session, action.actor, trip_id, now=action.now))
 
 
 @router.post("/trips/{trip_id}/turn-back", responses=problems(404, 409, 412, 428))

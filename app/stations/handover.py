@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts import persons
 from app.checkpoints.overrides import overrides_of
 from app.checkpoints.vocabulary import WarningKind
+from app.declarations import desk
 from app.gates.notice import GateNotice
 from app.notices.service import list_notices
 from app.platform.actions import ActionContext
@@ -158,6 +159,10 @@ def open_points(
                 trip_id=entry.trip_id,
             )
             for entry in work.undeclared
+        ),
+        *(
+            Point(kind=PointKind.UNDECLARED, text=f"{each.plate} · {_say_since(now, each.arrived_at, wording.gettext)}")
+            for each in (desk.list_strangers(session, gate_id) if principal.may("undeclared.register") else ())
         ),
         *(
             Point(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Form, Query, Request
 from pydantic import ValidationError
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from app.accounts.authorisation import acting
 from app.notices.endpoints import Naming
 from app.platform.actions import ActionContext
 from app.platform.dependencies import ClockDep, SessionDep
 from app.platform.errors import translate
+from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.sheets.stations import get_station, stations_of
 from app.stations import handover
@@ -20,11 +21,13 @@ from app.stations.handover import MAX_OPEN, PAGE, OpenPoints, Point
 from app.stations.handover_endpoints import HandoverId, wording_of
 from app.stations.pages import AtQuery, StationDep, here_of
 from app.stations.vocabulary import PointKind
-from app.web.pages import render
+from app.web.pages import lead_on, render
 from geo.errors import CuaKhauError, InvalidInputError
 
 router = APIRouter(include_in_schema=False, prefix="/station/handover")
 
+HANDED_OVER: Final = N_("Handed over; the next officer takes it over on this page.")
+TAKEN_OVER: Final = N_("Taken over. What is open stands below.")
 AfterQuery = Annotated[int, Query(ge=0, le=MAX_OPEN)]
 WriterAction = Annotated[ActionContext, Depends(acting("handovers.write"))]
 
@@ -73,7 +76,7 @@ def hand_over(
             handover.hand_over(action, at, points, note.replace("\0", ""), elsewhere)
     except CuaKhauError as error:
         return _page(request, action.actor, action.session, clock, at, after, translate(request, error))
-    return RedirectResponse(f"/station/handover?at={get_station(action.actor, at).name}", 303)
+    return lead_on(request, f"/station/handover?at={get_station(action.actor, at).name}", HANDED_OVER)
 
 
 @router.post("/{handover_id}/take")
@@ -92,7 +95,7 @@ def take_over(
             handover.take_over(action, handover_id, remark.replace("\0", ""))
     except CuaKhauError as error:
         return _page(request, action.actor, action.session, clock, at, after, translate(request, error))
-    return RedirectResponse(f"/station/handover?at={get_station(action.actor, at).name}", 303)
+    return lead_on(request, f"/station/handover?at={get_station(action.actor, at).name}", TAKEN_OVER)
 
 
 def _open_points(

@@ -34,6 +34,7 @@ from app.stations import view
 from app.stations.closed import find_closed
 from app.stations.elsewhere import find_elsewhere
 from app.stations.search import search, written_plate
+from app.stations.undeclared import find_stranger, is_trailer
 from app.trips.codes import MAX_TEXT_LENGTH, find_code
 from app.trips.vocabulary import Channel
 from app.web.pages import render
@@ -180,7 +181,11 @@ def find_trips(
         station=station,
         found=found,
         elsewhere=others,
+        stranger=find_stranger(session, principal, written, found, others),
+        is_trailer=is_trailer(written),
         may_take_over=principal.may("trips.take_over"),
+        may_lead=principal.may("undeclared.register"),
+        gate_here={name: value for name, value in here_of(principal, station).items() if name == "gate"},
         text=text,
         is_short=is_short,
     )

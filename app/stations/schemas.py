@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -58,6 +59,24 @@ class PlateIn(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"plate": "29C-123.45"}]})
 
     plate: PlainText = Field(max_length=40)
+
+
+class LedAsideIn(PlateIn):
+    """The plate of a truck that nobody declared, and what the support desk should know."""
+
+    note: PlainText = Field(default="", max_length=500)
+
+
+class LedAsideOut(BaseModel):
+    """Where the truck stands until it is declared: the temporary yard `site_id`, since `arrived_at`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    arrival_id: int
+    plate: str
+    gate_id: str
+    site_id: str
+    arrived_at: datetime
 
 
 class ReasonIn(BaseModel):

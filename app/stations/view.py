@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.checkpoints.schemas import CheckpointOut, FindingOut, WarningOut
 from app.checkpoints.turns import priority_of
+from app.declarations import desk
+from app.declarations.desk import Waiting
 from app.declarations.fields import HEAD_FIELDS
 from app.gates.notice import GateNotice
 from app.gates.priority import Priority
@@ -90,7 +92,7 @@ class StationSheet:
     step is warned of, `findings` what was seen and does not belong to the trip; `gps_overdue_min` how long a position
     of the truck is overdue by the regulation, minutes, `gps_heard_at` when the last one came; `notices` the bans that
     are about the trip and what the station's step needs and is out; `papers` the outages for which acts on paper can
-    still be entered here.
+    still be entered here; `aside` where and since when the truck stands undeclared in a temporary yard.
     """
 
     sheet: SheetOut
@@ -124,11 +126,16 @@ class StationSheet:
     notices: list[GateNotice]
     priority: Priority
     papers: list[GateNotice]
+    aside: Waiting | None
 
 
 class StationWork(WorkList):
-    """The work list of a station, the transshipments that wait there, and corrections that wait for a second person."""
+    """The work list of a station, the transshipments that wait there, and corrections that wait for a second person.
 
+    `strangers` are trucks in the temporary yard that are on no trip, for who leads trucks there.
+    """
+
+    strangers: list[Waiting]
     transshipments: list[TransshipmentOut]
     corrections: list[CorrectionOut]
 
@@ -179,6 +186,7 @@ def view_sheet(
         ],
         priority=priority_of(session, trip_id, now),
         papers=papers(session, found.trip.gate_id, station.name, now),
+        aside=None if found.is_declared else desk.find_waiting(session, found.trip.plate),
     )
 
 
@@ -204,7 +212,9 @@ def view_work(session: Session, principal: Principal, station: Station, *, now: 
         listed = transshipments.list_transshipments(session, principal, statuses=waiting, page=page).items
     asked = list_waiting(session, principal) if principal.may("corrections.write") else []
     own = [each for each in asked if each.step in (station.name, TURNED_BACK)]
-    return StationWork(**dict(found), transshipments=listed, corrections=own)
+    is_leading = principal.may("undeclared.register") and principal.gate_id is not None
+    strangers = desk.list_strangers(session, str(principal.gate_id)) if is_leading else []
+    return StationWork(**dict(found), strangers=strangers, transshipments=listed, corrections=own)
 
 
 def _concerns(notice: GateNotice, station: str) -> bool:

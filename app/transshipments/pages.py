@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from app.accounts.authorisation import allow
 from app.platform.dependencies import CorridorDep, SessionDep
+from app.platform.errors import translate
 from app.platform.paging import PageRequest
 from app.platform.permissions import Principal
 from app.sheets.dependencies import SheetsDep
@@ -88,6 +89,7 @@ def show_form(
     """The form in which the enterprise, or the yard for it, registers which goods go on in which vehicles."""
     found = sheets.get_sheet(session, principal, trip)
     own = [display_plate(plate) for plate in load.plates_of_trip(session, trip)]
+    refusal = service.find_refusal(session, trip)
     return _page(
         request,
         principal,
@@ -96,6 +98,7 @@ def show_form(
         trip=found.trip,
         lines=load.lines_left(session, trip),
         own_plates=own,
+        refusal=None if refusal is None else translate(request, refusal),
     )
 
 

@@ -100,13 +100,18 @@ def register(
 
 def may_register(session: Session, principal: Principal, trip_id: int) -> bool:
     """Whether the caller could register a transshipment of a trip now, as far as its sheet says."""
-    if not principal.may("transshipments.register"):
-        return False
-    try:
-        _check_moment(load.steps_of(session, trip_id))
-    except ConflictError:
+    if not principal.may("transshipments.register") or find_refusal(session, trip_id) is not None:
         return False
     return any(not line.amount.is_nothing for line in load.lines_left(session, trip_id))
+
+
+def find_refusal(session: Session, trip_id: int) -> ConflictError | None:
+    """Why no transshipment of a trip can be registered now, as its sheet says; `None` if one can."""
+    try:
+        _check_moment(load.steps_of(session, trip_id))
+    except ConflictError as refusal:
+        return refusal
+    return None
 
 
 def approve(action: ActionContext, transshipment_id: int, expected_version: int) -> None:
@@ -286,7 +291,9 @@ def _lock(
         raise no_transshipment(transshipment_id)
     check_version(found.version, expected_version)
     if found.status not in statuses:
-        raise ConflictError("The transshipment is {status}; this cannot be done any more.", status=found.status)
+        raise ConflictError(
+            "The transshipment is {status}; this cannot be done any more.", status=TransshipmentStatus.get(found.status)
+        )
     return trip, found
 
 

@@ -225,6 +225,13 @@ _WITNESSES: Final = f"""
            r.gate_id, r.site_id, NULL, 0.99, false, true, {_NO_SPOT}
     FROM frame f JOIN app.undeclared_arrival r ON r.trip_id = f.trip_id
     UNION ALL
+    SELECT f.trip_id, 'act', 'undeclared_arrival:' || r.arrival_id, r.arrived_at, r.registered_at, 'undeclared', NULL,
+           r.gate_id, r.site_id, NULL, 0.99, false, true, {_NO_SPOT}
+    FROM frame f
+    JOIN app.undeclared_arrival r ON r.plate_norm = f.plate_norm AND r.submitted_at IS NULL AND r.left_at IS NULL
+    JOIN app.trip t ON t.trip_id = f.trip_id AND t.procedure_id IS NULL
+    WHERE r.trip_id IS NULL AND r.arrived_at >= f.begin AND (f.until IS NULL OR r.arrived_at < f.until)
+    UNION ALL
     SELECT f.trip_id, 'read', 'plate_read:' || r.read_id, r.time, coalesce(r.decided_at, r.received_at), r.direction,
            q.station, q.gate_id, q.site_id, NULL, coalesce(r.probability, 0.9), true, r.decided_by IS NOT NULL,
            {_NO_SPOT}

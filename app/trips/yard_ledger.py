@@ -48,6 +48,24 @@ def follow(
         )
 
 
+def place_stranger(
+    session: Session, truck: LedgerTruck, yard_id: str, time: datetime, now: datetime, *, has_left: bool = False
+) -> None:
+    """Enter that a truck on no trip came into a yard, or left it, as an officer's act says, and tell how full it is."""
+    placement = Placement(
+        truck=truck,
+        yard_id=None if has_left else yard_id,
+        time=time,
+        source=MOVED_BY[Source.ACT],
+        only_from=(yard_id,) if has_left else None,
+    )
+    touched = place_trucks(session, [placement])
+    if touched:
+        publish_yards(
+            session, [yard for yard in capacity_store.yard_states(session, now) if yard.yard_id in touched], now
+        )
+
+
 def publish_yards(session: Session, yards: Sequence[YardState], now: datetime) -> None:
     """Tell everybody how full yards are."""
     for yard in yards:

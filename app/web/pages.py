@@ -60,6 +60,17 @@ NAVIGATION = (
 """Act needed, address, label, icon of each entry of the main menu."""
 
 
+NAMED_VALUES: Final = {
+    "step": "step_names",
+    "steps": "step_names",
+    "stage": "stage_names",
+    "role": "role_names",
+    "owners": "role_names",
+    "regime": "regimes",
+}
+"""Values of messages that are names of a vocabulary, several after commas, and which one (`NAMES` in app/main.py)."""
+SITE_VALUES: Final = frozenset({"gate", "gate_id", "yard", "yard_id", "site", "site_id"})
+"""Values of messages that are sites of the corridor."""
 ENDED: Final = "session_ended"
 """Why who it is is asked for (`static/prove.js`): the session that a form was sent in is over."""
 STALE: Final = "form_stale"
@@ -102,6 +113,26 @@ class Pages:
         """`message` in the language of this request."""
         return self.catalogues[self.language(request)].gettext(message) if message else ""
 
+    def say_values(self, request: Request, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What fills a message in the words of this request's reader: members of vocabularies by their labels, steps,
+        stages, roles and regimes, named as such, by what they are called, gates, yards and other sites by their names.
+        """
+        return {name: self._say_value(request, name, value) for name, value in values.items()}
+
+    def _say_value(self, request: Request, name: str, value: object) -> object:
+        if isinstance(value, Vocabulary) and value.label:
+            return self.gettext(request, value.label)
+        if not isinstance(value, str):
+            return value
+        if name in SITE_VALUES:
+            runtime = getattr(request.app.state, "runtime", None)
+            site = None if runtime is None else runtime.corridor.sites.get(value)
+            return value if site is None else site.name[self.language(request)]
+        known = self.environment.globals.get(NAMED_VALUES.get(name, ""))
+        if not isinstance(known, Mapping):
+            return value
+        return ", ".join(self.gettext(request, known[each]) if each in known else each for each in value.split(", "))
+
     def first_sheet(self, request: Request, template: str) -> FirstSheet:
         """The style sheet that the page of a template waits for, as this caller needs it."""
         return FirstSheet.of(self.assets, template, request)
@@ -137,6 +168,19 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
     """
     pages: Pages = request.app.state.pages
     return pages.render(request, template, status=status, **context)
+
+
+TOLD: Final = "told"
+"""Cookie with what the next page says was done (`static/toasts.js`)."""
+TOLD_FOR_S: Final = 60
+
+
+def lead_on(request: Request, address: str, message: str, **values: str) -> Response:
+    """After what a form did: on to a page, which says so; `message` is a gettext key, filled with `values`."""
+    answer = RedirectResponse(address, 303)
+    text = request.app.state.pages.gettext(request, message).format(**values)
+    answer.set_cookie(TOLD, quote(text), max_age=TOLD_FOR_S, samesite="lax", secure=request.url.scheme == "https")
+    return answer
 
 
 def find_principal(request: Request) -> Principal | None:
@@ -196,6 +240,14 @@ def _at(context: Context, address: str) -> str:
 
 
 @pass_context
+def _say_values(context: Context, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What fills a message, in the reader's words (`Pages.say_values`)."""
+    request: Request = context["request"]
+    said: Mapping[str, Any] = request.app.state.pages.say_values(request, values)
+    return said
+
+
+@pass_context
 def _menu_address(context: Context) -> str:
     """The entry of the menu that a page belongs to: of the caller's, the longest that its address begins with."""
     principal, path = context["principal"], context["request"].url.path
@@ -217,7 +269,7 @@ def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> E
         pass_context(_gettext), pass_context(_ngettext), newstyle=True
     )
     environment.globals["gettext"] = _gettext_with
-    environment.globals |= {"at": _at, "menu_address": _menu_address}
+    environment.globals |= {"at": _at, "menu_address": _menu_address, "say_values": _say_values}
     environment.globals |= {
         "N_": N_,
         "vendor": assets.vendor,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import unquote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -66,7 +67,9 @@ def test_an_enterprise_books_in_two_taps_and_everybody_sees_it(desk: Desk) -> No
     assert pressed.status_code == 303
     booking_id = desk.enterprise.get("/api/v1/bookings").json()["items"][0]["booking_id"]
     assert "confirm it" in desk.enterprise.get(pressed.headers["location"]).text
-    assert desk.enterprise.post(f"{where}/{booking_id}/confirm", follow_redirects=False).status_code == 303
+    confirmed = desk.enterprise.post(f"{where}/{booking_id}/confirm", follow_redirects=False)
+    assert confirmed.status_code == 303
+    assert unquote(confirmed.cookies["told"]).startswith("Booked."), "the page that comes next says so"
     assert 'data-state="booked"' in desk.enterprise.get(where).text
     wrong = desk.enterprise.post(where, data={"trip_id": trip_id, "starts_at": "noon"})
     assert (wrong.status_code, "noon" in wrong.text) == (422, True)
@@ -108,3 +111,4 @@ def test_appeals_are_decided_on_their_page(desk: Desk) -> None:
     assert decider.post(f"/appeals/{booking_id}", data=body, follow_redirects=False).status_code == 303
     assert desk.state(booking_id)["state"] == "cancelled_late"
     assert desk.state(booking_id)["appeal_answer"] == "Không có tin sạt lở"
+    assert "<strong>refused</strong>: Không có tin sạt lở" in desk.enterprise.get("/bookings").text

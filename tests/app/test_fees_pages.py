@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.fees import bank
+from app.fees import pages as fee_pages
 from app.platform.runtime import Runtime
 from app.sheets.service import Sheets
 from tests.app.collecting import Counter, open_counter
@@ -117,3 +118,27 @@ def test_what_is_missing_or_too_much_is_said(counter: Counter) -> None:
         (60_000, 0, 40_000),
         (130_000, 30_000, 0),
     ]
+
+
+def test_what_was_asked_for_stands_on_the_fee_until_a_second_person_decides(counter: Counter) -> None:
+    fee = counter.due()
+    where = f"/fees/{fee['fee_id']}"
+    assert 'data-testid="asked"' not in page(counter.cashier, where)
+    counter.act(fee["trip_id"], "waiver", reason="Hàng cứu trợ")
+    own = page(counter.cashier, where)
+    assert "Hàng cứu trợ" in own.split('data-testid="asked"')[1]
+    assert not [target for target in Forms(own).targets if target.endswith("/waiver") or "releases" in target]
+    assert [target for target in Forms(page(counter.second, where)).targets if "releases" in target]
+    assert 'data-testid="asked"' not in page(counter.enterprise, where)
+    assert counter.decide().status_code == 204
+    assert 'data-testid="asked"' not in page(counter.cashier, where)
+
+
+def test_a_list_that_is_cut_does_not_give_its_length_for_the_number(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fee_pages, "MAX_LISTED", 1)
+    counter.fee(counter.trip("29C-222.22"))
+    assert "hơn 1" not in page(counter.cashier, "/fees")
+    counter.fee(counter.trip("29C-333.33"))
+    assert "hơn 1" in page(counter.cashier, "/fees")

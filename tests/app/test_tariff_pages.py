@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from httpx import Response
+from sqlalchemy import text
 
 from app.fees import tariffs
 from app.platform.runtime import Runtime
+from tests.app.stationing import Gate
 
 SignIn = Callable[..., TestClient]
 
@@ -60,7 +63,7 @@ def test_what_differs_from_the_version_before_is_shown(administrator: TestClient
         "In force from",
         f"Rates › {rules['rates'][0]['rate']} › Amount, đồng",
     }
-    assert "123456" in changes
+    assert "123,456" in changes
 
 
 def test_a_published_version_can_be_read_not_edited(administrator: TestClient, sign_in: SignIn) -> None:
@@ -72,3 +75,54 @@ def test_a_published_version_can_be_read_not_edited(administrator: TestClient, s
     auditor = sign_in("auditor")
     assert "data-draft" not in auditor.get("/admin/tariffs", headers=HTML).text
     assert sign_in("planner").get("/admin/tariffs", headers=HTML).status_code == 403
+
+
+def save(client: TestClient, draft: dict[str, Any], **rules: Any) -> Response:
+    """Change rules of a draft that nobody has saved yet."""
+    body = {"rules": {**draft["rules"], **rules}}
+    return client.put(f"/api/v1/tariffs/{draft['tariff_id']}", json=body, headers={"If-Match": '"1"'})
+
+
+def flat_rate(amount_vnd: int, **when: Any) -> dict[str, Any]:
+    label = {"vi": "Mọi lô hàng", "en": "Every load", "zh": "所有货载"}
+    return {"rate": "flat", "label": label, "amount_vnd": amount_vnd, "when": when}
+
+
+def test_a_draft_is_tried_on_todays_fees_and_nothing_is_changed(
+    administrator: TestClient, runtime: Runtime, sign_in: SignIn
+) -> None:
+    gate = Gate.open(runtime, sign_in)
+    gate.declare("29C-123.45")
+    draft = make_draft(administrator)
+    where = f"/admin/tariffs/{draft['tariff_id']}"
+    assert f'hx-get="{where}/trial"' in administrator.get(where, headers=HTML).text
+    same = administrator.get(f"{where}/trial").text
+    assert "1 fee is open or of today." in same
+    assert "Of 0 of them the draft says otherwise." in same
+    collectors = [{"collector": "tax", "when": {}}]
+    assert save(administrator, draft, rates=[flat_rate(300_000)], factors=[], routing=collectors).status_code == 200
+    other = administrator.get(f"{where}/trial").text
+    assert "Of 1 of them the draft says otherwise." in other
+    assert "29C-123.45" in other
+    assert "300,000" in other
+    assert "1 would be collected by another office." in other
+    with runtime.sessions() as session:
+        amount_vnd, collector = session.execute(text("SELECT amount_vnd, collector FROM app.fee")).one()
+    assert (amount_vnd, collector) == (None, "gate_management")
+
+
+def test_time_in_the_gate_area_is_counted_by_fields_and_not_asked_for_uncounted(administrator: TestClient) -> None:
+    draft = make_draft(administrator)
+    where = f"/admin/tariffs/{draft['tariff_id']}"
+    assert 'name="free_h"' in administrator.get(where, headers=HTML).text
+    longer = [
+        flat_rate(500_000, storage_h={"from": 1}),
+        {**flat_rate(100_000, storage_h={"below": 1}), "rate": "short"},
+    ]
+    refused = save(administrator, draft, rates=longer)
+    assert (refused.status_code, refused.json()["field"]) == (422, "storage")
+    storage = {"free_h": 24, "frozen_by": ["customs_system"]}
+    assert save(administrator, draft, rates=longer, storage=storage).status_code == 200
+    page = administrator.get(where, headers=HTML).text
+    assert re.search(r'name="free_h"[^>]* value="24"|value="24"[^>]* name="free_h"', page)
+    assert re.search(r'value="customs_system" checked', page)

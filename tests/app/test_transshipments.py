@@ -89,7 +89,7 @@ def test_not_before_quarantine(gate):
     gate.to_quarantine(trip_id)
     refused = register(gate, trip_id)
     assert refused.status_code == 409
-    assert "quarantine_plant" in refused.json()["detail"]
+    assert "Plant quarantine is not done yet" in refused.json()["detail"]
 
 
 def test_only_one_at_a_time_and_the_same_request_is_one(gate, trip_id):
@@ -163,6 +163,19 @@ def test_others_see_and_do_nothing(gate, trip_id, sign_in):
     assert gate.person("customs").get(URL, params={"status": "registered"}).json()["items"] == [found]
     assert act(gate.person("enterprise"), found, "approve").status_code == 403
     assert act(gate.person("customs"), found, "carry-out", {"moves": [move()]}).status_code == 403
+
+
+def test_a_form_that_cannot_be_sent_yet_says_why_in_words_instead(gate):
+    trip_id = gate.declare("29C-777.77", lines=[FRUIT])
+    shown = gate.person("enterprise").get(f"/transshipments/new?trip={trip_id}", headers={"accept": "text/html"}).text
+    said = shown.split('data-testid="not-yet"')[1].split("</div>")[0]
+    assert "Plant quarantine is not done yet." in said
+    assert "quarantine_plant" not in said
+    assert f'href="/enterprise/trips/{trip_id}"' in shown
+    assert "data-register" not in shown
+    refused = register(gate, trip_id)
+    assert refused.status_code == 409
+    assert "Plant quarantine is not done yet." in refused.json()["detail"]
 
 
 def test_the_pages_of_each(gate, trip_id):

@@ -110,7 +110,7 @@ def test_what_somebody_acted_on_since_stays(gate: Gate) -> None:
     gate.pass_steps(trip_id, HEALTH, BARRIER)
     refused = undo(gate, trip_id, *HEALTH)
     assert refused.status_code == 409
-    assert "barrier_1" in refused.json()["detail"]
+    assert "Barrier 1" in refused.json()["detail"]
 
 
 def test_what_the_platform_released_since_falls_with_it(gate: Gate) -> None:

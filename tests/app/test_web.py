@@ -8,13 +8,16 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from babel.messages.extract import extract_from_dir
+from fastapi import Request
 from fastapi.testclient import TestClient
 
 from app.bootstrap import web
 from app.platform.permissions import PERMISSIONS, Role
+from app.transshipments.vocabulary import TransshipmentStatus
 from app.web import i18n
 from app.web.assets import Assets
 from app.web.headers import content_security_policy
@@ -27,6 +30,7 @@ from app.web.i18n import (
     format_time,
     load_catalogues,
 )
+from app.web.pages import lead_on
 from geo.clock import parse_time
 
 APP = Path(i18n.__file__).parents[1]
@@ -361,3 +365,42 @@ def test_a_fault_of_ours_is_answered_like_everything_else_and_tells_nothing_of_i
         assert "the secret inside" not in shown.text
         assert "default-src 'self'" in shown.headers["Content-Security-Policy"]
         assert shown.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_refusals_name_steps_states_and_places_as_people_do(client, sign_in):
+    pages, request = client.app.state.pages, Request({"type": "http", "headers": [(b"accept-language", b"vi")]})
+    request.scope["app"] = client.app
+    said = pages.say_values(
+        request,
+        {
+            "step": "barrier_1",
+            "steps": "quarantine_plant, fee",
+            "stage": "queued",
+            "status": TransshipmentStatus.APPROVED,
+            "gate": "huu-nghi",
+            "field": "barrier_1",
+            "hours": 3,
+            "step_written": "queued",
+        },
+    )
+    assert said == {
+        "step": "Barie số 1",
+        "steps": "Kiểm dịch thực vật, Phí",
+        "stage": "Đang xếp hàng",
+        "status": "Đã duyệt, chờ bến bãi",
+        "gate": "Cửa khẩu Hữu Nghị",
+        "field": "barrier_1",
+        "hours": 3,
+        "step_written": "queued",
+    }
+
+
+def test_what_a_form_did_is_said_on_the_page_that_it_leads_to(client):
+    request = Request({"type": "http", "headers": [(b"accept-language", b"vi")], "scheme": "http", "path": "/"})
+    request.scope["app"] = client.app
+    answer = lead_on(request, "/support", "Noted: the truck left undeclared.")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/support")
+    cookie = answer.headers["set-cookie"]
+    assert unquote(cookie.split("=", 1)[1].split(";")[0]) == "Đã ghi nhận: xe rời đi khi chưa khai báo."
+    assert "Max-Age=60" in cookie
+    assert "SameSite=lax" in cookie

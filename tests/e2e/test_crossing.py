@@ -205,6 +205,7 @@ def test_dragon_fruit_from_declaration_to_exit(platform: Platform, signed_in: Si
     collector.on("dialog", lambda dialog: dialog.accept())
     collector.get_by_test_id("take-cash").click()
     expect(collector.locator("a[href$='/receipt']")).to_be_visible()
+    expect(collector.locator(".ck-toast-success", has_text="biên lai")).to_be_visible()  # said by the page loaded again
     assert trip.fee()["status"] == "paid"
 
     guard = at_station("border_guard", "barrier_2", trip)

@@ -2,7 +2,7 @@
 
 import { api } from "../api.js";
 import { t } from "../i18n.js";
-import { toast } from "../toasts.js";
+import { toast, toastLater } from "../toasts.js";
 
 const form = document.getElementById("account-form");
 const { account, version } = form.dataset;
@@ -23,12 +23,12 @@ async function save(changes) {
   try {
     if (account) {
       await api("PATCH", `/api/v1/accounts/${account}`, changes, { headers: { "If-Match": `"${version}"` } });
-      toast(t("Saved."), "success");
-      setTimeout(() => location.reload(), 600);
+      toastLater(t("Saved."), "success");
+      location.reload();
     } else {
       const made = await api("POST", "/api/v1/accounts", changes);
-      toast(t("Account created."), "success");
-      setTimeout(() => location.assign(`/admin/accounts/${made.account_id}`), 600);
+      toastLater(t("Account created."), "success");
+      location.assign(`/admin/accounts/${made.account_id}`);
     }
   } catch (error) {
     toast(error.message, "danger");

@@ -18,7 +18,7 @@ async function showRinging() {
 
 for (const type of ["undeclared", "resync", "reconnected"]) on(type, showRinging);
 
-for (const type of ["sheet", "trip", "resync"]) {
+for (const type of ["undeclared", "sheet", "trip", "resync"]) {
   on(type, () => {
     clearTimeout(waiting);
     waiting = setTimeout(async () => {

@@ -67,6 +67,11 @@ if (link) {
     showSound();
     play();
   });
+  on("undeclared", ({ arrival_id, by_role }) => {
+    if (!arrival_id || by_role === "support") return;
+    play();
+    toast(link.dataset.led, "warning");
+  });
   for (const type of ["undeclared", "sheet", "trip", "resync", "reconnected"]) on(type, refresh);
   addEventListener("pageshow", refresh);
   refresh();

@@ -4,7 +4,7 @@ import { api } from "../api.js";
 import { on } from "../events.js";
 import { t } from "../i18n.js";
 import { released } from "../swap.js";
-import { toast } from "../toasts.js";
+import { toast, toastLater } from "../toasts.js";
 
 const form = document.getElementById("device-form");
 const made = document.getElementById("made");
@@ -90,7 +90,9 @@ for (const button of document.querySelectorAll("[data-use]")) {
     const { use, version, disabled } = button.dataset;
     const headers = { "If-Match": `"${version}"` };
     const saved = await attempt(() => api("PATCH", `/api/v1/equipment/${use}`, { disabled: disabled === "true" }, { headers }));
-    if (saved) location.reload();
+    if (!saved) return;
+    toastLater(t("Saved."), "success");
+    location.reload();
   });
 }
 

@@ -4,7 +4,7 @@ import { api, csrfToken, isProven, newKey } from "../api.js";
 import { on } from "../events.js";
 import { t } from "../i18n.js";
 import { released, renew, swap } from "../swap.js";
-import { toast } from "../toasts.js";
+import { toast, toastLater } from "../toasts.js";
 
 const REFRESH_MS = 2000;
 const XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
@@ -30,8 +30,15 @@ function soon() {
   waiting ||= setTimeout(refresh, REFRESH_MS);
 }
 
+/** A whole number as people write it, thousands apart by points, commas or spaces; what may mean another is refused. */
+function whole(written) {
+  const text = written.trim();
+  if (/^\d+$/.test(text) || /^\d{1,3}(?:([.,\s])\d{3})(?:\1\d{3})*$/.test(text)) return Number(text.replace(/\D/g, ""));
+  throw new Error(t("“{text}” is no whole number; write it like 850.000.", { text }));
+}
+
 function value(field) {
-  if (field.dataset.type === "int") return Number(field.value.replace(/[\s.,]/g, ""));
+  if (field.dataset.type === "int") return whole(field.value);
   if (field.dataset.type === "bool") return field.value === "true";
   return field.value;
 }
@@ -47,7 +54,7 @@ function body(form, button) {
     if (!name) read[group] = value(field);
     else {
       read[group] ??= {};
-      if (field.value !== "") read[group][name] = value(field);
+      if (field.value.trim() !== "") read[group][name] = value(field);
     }
   }
   return read;
@@ -91,9 +98,12 @@ document.addEventListener("submit", async (event) => {
   if (button) button.disabled = true;
   try {
     await (isStatement ? sendStatement(form) : send(form, button));
-    if ("reload" in form.dataset) return location.reload();
-    if (form.dataset.leave) return location.assign(form.dataset.leave);
-    toast(t("Done"), "success");
+    const done = button?.dataset.done ?? form.dataset.done ?? t("Done");
+    if ("reload" in form.dataset || form.dataset.leave) {
+      toastLater(done, "success");
+      return form.dataset.leave ? location.assign(form.dataset.leave) : location.reload();
+    }
+    toast(done, "success");
     document.activeElement?.blur();
     if (board) await refresh();
   } catch (error) {

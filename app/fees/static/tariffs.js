@@ -1,6 +1,6 @@
 // Tariffs: rates, shares and collectors of a draft, each an entry; dates of effect and rounding as fields.
 
-import { asBefore, readCondition, startEditor } from "../versions.js";
+import { asBefore, readCondition, startEditor, ticked } from "../versions.js";
 
 const LANGUAGES = ["vi", "en", "zh"];
 const PARTS = ["rates", "factors", "routing"];
@@ -52,13 +52,15 @@ if (form) {
     entry.querySelector("[name]:not([type=hidden])").focus();
   });
   startEditor(form, () => {
-    const { valid_from: from, valid_to: to, complete, combine_factors: combine, source, rounding_unit_vnd: unit } = form.elements;
+    const { valid_from: from, valid_to: to, complete, combine_factors: combine, source, rounding_unit_vnd: unit, free_h: free } = form.elements;
+    const storage = free.value.trim() === "" ? null : { free_h: whole(free.value.trim()), frozen_by: ticked(form, "frozen_by") };
     const read = (part) =>
       nameNew([...document.getElementById(part).children].map((entry) => readEntry(entry, rules[part] ?? [])), NAMES[part]);
     return {
       rules: {
         ...rules, valid_from: from.value, valid_to: to.value || null, complete: complete.value === "yes",
         combine_factors: combine.value === "yes", source: source.value === source.defaultValue ? rules.source : source.value.trim(), rounding_unit_vnd: whole(unit.value),
+        ...("storage" in rules || storage ? { storage: asBefore(rules.storage, storage) } : {}),
         ...Object.fromEntries(PARTS.map((part) => [part, read(part)])),
       },
     };

@@ -8,6 +8,7 @@ import { released, swap } from "../swap.js";
 import { toast } from "../toasts.js";
 import { openCamera } from "./camera.js";
 import { listenForScanner } from "./scanner.js";
+import { startStrangers } from "./strangers.js";
 
 const REFRESH_MS = 700;
 const AGAIN_MS = 3_000; // a sheet that did not come is asked for again after this
@@ -23,6 +24,7 @@ const field = document.getElementById("scan-text");
 const query = page.dataset.here; // which station of which gate
 const waiting = { work: 0, sheet: 0 };
 let acting = false;
+let saidLast = null;
 let opening = 0; // requests of the officer's own for the detail pane that are on their way
 let actedAt = -Infinity;
 let asked = 0; // the newest request for the detail pane wins
@@ -147,7 +149,8 @@ async function act(method, url, body, done) {
   const headers = { "If-Match": `"${article.dataset.version}"`, "Idempotency-Key": newKey() };
   try {
     await api(method, url, body, { headers });
-    toast(done, "success");
+    saidLast?.remove(); // what was said of the act before is past, and undone may contradict it
+    saidLast = toast(done, "success");
     actedAt = performance.now();
     isChosen = false;
     await refreshSheet();
@@ -270,7 +273,7 @@ detail.addEventListener("click", (event) => {
   } else if (button.dataset.act === "undo") {
     act("POST", stepUrl(article, "undo"), null, t("Undone: {plate}", { plate }));
   } else if (button.dataset.act === "temporary-yard") {
-    act("POST", `/api/v1/trips/${trip}/temporary-yard`, null, t("Confirmed: {plate}", { plate }));
+    act("POST", `/api/v1/trips/${trip}/temporary-yard`, null, t("Led to the temporary yard: {plate}", { plate }));
   } else if (button.dataset.act.startsWith("correction-")) {
     const tools = button.closest("[data-correction]");
     const approved = button.dataset.act === "correction-approve";
@@ -318,25 +321,15 @@ detail.addEventListener("submit", (event) => {
   sendReturn(event.target);
 });
 
-// A truck that came to the wrong gate: sent on, or taken over.
-detail.addEventListener("click", async (event) => {
-  const button = event.target.closest("button[data-elsewhere-act]");
-  const block = button?.closest("[data-elsewhere]");
-  if (!block || acting) return;
-  acting = true;
-  const { elsewhere: trip, plate } = block.dataset;
-  const what = button.dataset.elsewhereAct;
-  try {
-    await api("POST", `/api/v1/stations/elsewhere/${trip}/${what}`, { plate });
-    toast(what === "send-on" ? t("The driver was told: {plate}", { plate }) : t("Taken over: {plate}", { plate }), "success");
-    if (what === "take-over") await openTrip(Number(trip));
-    else button.disabled = true;
-  } catch (error) {
-    toast(error.message, "danger");
-  } finally {
+startStrangers(detail, {
+  query,
+  show,
+  openTrip,
+  begin: () => !acting && (acting = true),
+  end: () => {
     acting = false;
     refreshWork();
-  }
+  },
 });
 
 // Choosing and finding
@@ -344,10 +337,14 @@ detail.addEventListener("click", async (event) => {
 page.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   const row = event.target.closest("a[data-trip]");
+  const stranger = event.target.closest('a[data-look-for]:not([href="/support"])');
   const back = event.target.closest("a.st-back");
   if (row) {
     event.preventDefault();
     openTrip(Number(row.dataset.trip));
+  } else if (stranger) {
+    event.preventDefault();
+    find(stranger.dataset.lookFor);
   } else if (back) {
     event.preventDefault();
     history.pushState({}, "", `/station?${query}`);

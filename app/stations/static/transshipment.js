@@ -4,7 +4,7 @@ import { api, newKey } from "../api.js";
 import { on } from "../events.js";
 import { t } from "../i18n.js";
 import { released, renew } from "../swap.js";
-import { toast } from "../toasts.js";
+import { toast, toastLater } from "../toasts.js";
 
 const CHANGED = "ck-transshipment-changed";
 
@@ -31,8 +31,8 @@ async function act(button) {
   try {
     const headers = { "If-Match": `"${found.dataset.version}"`, "Idempotency-Key": newKey() };
     await api("POST", `/api/v1/transshipments/${found.dataset.transshipment}/${what}`, bodyOf(what), { headers });
-    toast(t(DONE[what]), "success");
-    setTimeout(() => location.reload(), 700);
+    toastLater(t(DONE[what]), "success");
+    location.reload();
   } catch (error) {
     toast(error.message, "danger");
     if (error.status === 412) {

@@ -177,7 +177,7 @@ form.addEventListener("submit", async (event) => {
   event.submitter.disabled = true;
   try {
     const found = await api("POST", "/api/v1/transshipments", body, { headers: { "Idempotency-Key": `${key}-${changes}` } });
-    toast(t("Registered; customs decide next."), "success");
+    toastLater(t("Registered; customs decide next."), "success");
     location.assign(`/transshipments/${found.transshipment_id}`);
   } catch (problem) {
     error.textContent = problem.message;

@@ -24,3 +24,26 @@ export function toast(message, kind = "info") {
   if (kind !== "danger") setTimeout(() => element.remove(), 8000);
   return element;
 }
+
+const LATER = "ck-toast-later";
+
+/** Show `message` on the page that comes next: this one once it is loaded again, or another that is gone to. */
+export function toastLater(message, kind = "info") {
+  sessionStorage.setItem(LATER, JSON.stringify([message, kind]));
+}
+
+/** What the page before did, as the server says (`lead_on` in app/web/pages.py); said once. */
+function takeTold() {
+  const told = document.cookie.split("; ").find((each) => each.startsWith("told="));
+  if (!told) return null;
+  document.cookie = "told=; path=/; max-age=0";
+  return decodeURIComponent(told.slice("told=".length).replace(/^"|"$/g, ""));
+}
+
+const told = document.getElementById("toasts") && takeTold();
+if (told) toast(told, "success");
+const kept = sessionStorage.getItem(LATER);
+if (kept && document.getElementById("toasts")) {
+  sessionStorage.removeItem(LATER);
+  toast(...JSON.parse(kept));
+}

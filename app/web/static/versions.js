@@ -3,9 +3,7 @@
 
 import { api } from "./api.js";
 import { t } from "./i18n.js";
-import { toast } from "./toasts.js";
-
-const RELOAD_MS = 600; // long enough to read the toast
+import { toast, toastLater } from "./toasts.js";
 
 /** Do something and say what went wrong. */
 export async function attempt(act) {
@@ -20,8 +18,8 @@ export async function attempt(act) {
 export function startEditor(form, read) {
   const version = { headers: { "If-Match": `"${form.dataset.edit}"` } };
   const done = (message, kind) => {
-    toast(t(message), kind);
-    setTimeout(() => location.reload(), RELOAD_MS);
+    toastLater(t(message), kind);
+    location.reload();
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -107,7 +105,7 @@ for (const button of document.querySelectorAll("[data-draft]")) {
   button.addEventListener("click", () => attempt(async () => {
     const { draft, api: address, page, id } = button.dataset;
     const made = await api("POST", address, JSON.parse(draft));
-    toast(t("A new draft was made."), "success");
+    toastLater(t("A new draft was made."), "success");
     location.assign(`${page}/${made[id]}`);
   }));
 }
