@@ -14,7 +14,8 @@ from routing.arrays import BoolArray, FloatArray
 from routing.demand import CorridorState, DemandModel
 from routing.gates import GateSetting, Server, day_seconds_of
 from routing.network import Network
-from routing.pace import MIN_RATE_VEH_PER_H, GatePace, PaceDraw, PaceRecord, pace_record, read_pace
+from routing.pace import MIN_RATE_VEH_PER_H, GatePace, PaceDraw
+from routing.pace_record import PaceRecord, pace_record, read_pace
 from routing.runs import links_now, measurement_error, unnoticed_veh
 from routing.sampler import Draw, Sampler
 from routing.scenario_inputs import HOURS

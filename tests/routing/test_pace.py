@@ -19,13 +19,12 @@ from routing.pace import (
     PaceDraw,
     changing,
     learn_pace,
-    pace_record,
     paced,
     paced_imports,
-    read_pace,
     usual_rate,
 )
 from routing.pace_evidence import Passages, common, lanes_taken
+from routing.pace_record import pace_record, read_pace
 from routing.runs import complete_settings
 from routing.simulation import gate_arrays, link_arrays, simulate
 from routing.trucks import TruckBatch, sample_fleet
