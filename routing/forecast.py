@@ -24,7 +24,7 @@ from routing.runs import CorridorRuns
 from routing.series import QUANTILES, Series, rank_quantiles, reached_quantiles, series_quantiles
 from routing.simulation import ensemble
 
-CODE_VERSION = "routing 7"
+CODE_VERSION = "routing 8"
 """Stored with every forecast and scenario; raised when equal inputs give different results."""
 
 

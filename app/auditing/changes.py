@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.auditing.field_names import NAMES
+from app.fees.records import QuestionRecord
 from app.gates.hazards import HazardClass
 from app.gates.vocabulary import Regime
 from app.platform.labels import N_, Vocabulary
@@ -103,11 +104,23 @@ class _Teller:
         if isinstance(value, list):
             return ", ".join(self.value(field, part) for part in value)
         if isinstance(value, Mapping):
-            return "; ".join(f"{self.name(str(key))}: {self.value(str(key), part)}" for key, part in value.items())
+            return self._question(value) if _is_question(field, value) else self._listed(value)
         if isinstance(value, int | float):
             called = self.names.get(_OBJECTS.get(field, field), {}).get(int(value))
             return called or (str(value) if field.endswith("_id") else format_exactly(value, self.language))
         return self._text(field, str(value))
+
+    def _question(self, kept: Mapping[str, Any]) -> str:
+        """A question of a fee (`app.fees.records.QuestionRecord`): a sentence kept with what fills it."""
+        values = dict(kept["values"])
+        if kept["facts"]:
+            values["facts"] = ", ".join(self.name(str(each)) for each in kept["facts"])
+        if kept["given"]:
+            values["facts"] = self._listed(kept["given"])
+        return self.say(kept["message"]).format(**values)
+
+    def _listed(self, value: Mapping[str, Any]) -> str:
+        return "; ".join(f"{self.name(str(key))}: {self.value(str(key), part)}" for key, part in value.items())
 
     def _text(self, field: str, text: str) -> str:
         if field in _VOCABULARY_OF and (named := _VOCABULARY_OF[field].lookup(text)) is not None:
@@ -119,6 +132,10 @@ class _Teller:
         return self.name(text)
 
 
+def _is_question(field: str, value: object) -> bool:
+    return field == "question" and isinstance(value, Mapping) and QuestionRecord.__required_keys__ <= value.keys()
+
+
 def _as_meant(path: tuple[str, ...]) -> Sequence[str]:
     """A path with the names that say what its parts are."""
     return path if GOODS in path else [_OF_A_PERSON.get(part, part) for part in path]
@@ -127,7 +144,7 @@ def _as_meant(path: tuple[str, ...]) -> Sequence[str]:
 def _tell(path: tuple[str, ...], before: object, after: object, teller: _Teller) -> list[ToldChange]:
     """A change, part by part where a mapping came or went."""
     whole = after if before is None else before if after is None else None
-    if isinstance(whole, Mapping) and whole:
+    if isinstance(whole, Mapping) and whole and not _is_question(path[-1] if path else "", whole):
         is_made = before is None
         return [
             told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -53,7 +53,7 @@ NAVIGATION = (
     ("pages.notices", "/gate-notices", N_("Bans and outages"), "ban"),
     ("equipment.read", "/equipment", N_("Equipment"), "device-cctv"),
     ("gates.write", "/admin/gates", N_("Gates"), "building-arch"),
-    ("accounts.read", "/admin", N_("Accounts"), "users"),
+    ("accounts.read", "/admin", N_("Administration"), "settings"),
     ("audit.read", "/driver", N_("Driver"), "steering-wheel"),
     ("audit.read", "/audit", N_("Audit log"), "shield-check"),
 )
@@ -249,10 +249,20 @@ def _say_values(context: Context, values: Mapping[str, Any]) -> Mapping[str, Any
 
 @pass_context
 def _menu_address(context: Context) -> str:
-    """The entry of the menu that a page belongs to: of the caller's, the longest that its address begins with."""
-    principal, path = context["principal"], context["request"].url.path
-    entries = (address for act, address, *_ in NAVIGATION if principal.may(act) and path.startswith(address))
-    return max(entries, key=len, default="")
+    """The entry of the menu that a page belongs to, of the caller's."""
+    principal = context["principal"]
+    return find_here(context["request"].url.path, (address for act, address, *_ in NAVIGATION if principal.may(act)))
+
+
+@pass_context
+def _tab_address(context: Context, addresses: Iterable[str]) -> str:
+    """Which of the tabs with these addresses the page belongs to."""
+    return find_here(context["request"].url.path, addresses)
+
+
+def find_here(path: str, addresses: Iterable[str]) -> str:
+    """The longest of `addresses` that is `path` or a folder of it; empty if none is."""
+    return max((each for each in addresses if path == each or path.startswith(f"{each}/")), key=len, default="")
 
 
 def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> Environment:
@@ -269,7 +279,12 @@ def _environment(assets: Assets, names: Mapping[str, Mapping[str, object]]) -> E
         pass_context(_gettext), pass_context(_ngettext), newstyle=True
     )
     environment.globals["gettext"] = _gettext_with
-    environment.globals |= {"at": _at, "menu_address": _menu_address, "say_values": _say_values}
+    environment.globals |= {
+        "at": _at,
+        "menu_address": _menu_address,
+        "tab_address": _tab_address,
+        "say_values": _say_values,
+    }
     environment.globals |= {
         "N_": N_,
         "vendor": assets.vendor,

@@ -118,6 +118,28 @@ NAMED: Mapping[str, Mapping[object, str]] = {
             None,
             [("Tắt lúc", "21:00:00 30/11/2026", "–"), ("Số tiền, đồng", "1.200.000", "–")],
         ),
+        (
+            {
+                "question": {
+                    "kind": "no_rate",
+                    "message": "The tariff has no rate for this load ({facts}). Look it up in the decision and enter "
+                    "the amount.",
+                    "values": {"facts": "regime = export, refrigerated = True"},
+                    "facts": [],
+                    "rules": [],
+                    "given": {"regime": "export", "refrigerated": True},
+                }
+            },
+            {"question": None},
+            [
+                (
+                    "Câu hỏi",
+                    "Biểu phí không có mức cho chuyến này (Loại hình: Xuất khẩu; Có làm lạnh: Có). Hãy tra quyết định "
+                    "và nhập số tiền.",
+                    "–",
+                )
+            ],
+        ),
         ({"exports.lanes": 3}, {"exports.lanes": 4}, [("Xuất khẩu › Số làn", "3", "4")]),
         ({"lanes": 3}, {"lanes": 3}, []),
     ],
