@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.bookings import store
 from app.bookings.news import news_of, sites_of
+from app.bookings.scope import visible_bookings
 from app.bookings.supply import HourSupply, hour_of_gate
 from app.bookings.tables import Booking
 from app.bookings.ways import ways_of
@@ -18,6 +19,7 @@ from app.platform.json import JsonObject
 from app.platform.permissions import Role
 from app.trips.timeline import audience_of
 from capacity.slots import SlotAct, SlotRules, SlotState, after, in_turn
+from geo.errors import NotFoundError
 from geo.store import find_site_names
 
 EVENT: Final = "booking"
@@ -128,3 +130,16 @@ def locked_hours(session: Session, gate_ids: Collection[str]) -> list[tuple[str,
     waiting = (SlotState.STANDBY, SlotState.HELD)
     found = store.lock_bookings(session, Booking.gate_id.in_(gate_ids), Booking.state.in_(waiting))
     return sorted(store.by_hour(found))
+
+
+def lock_visible(action: ActionContext, booking_id: int, act: str) -> Booking:
+    """A booking on which the caller may do an act, locked; raises NotFoundError."""
+    booking = store.lock_booking(action.session, visible_bookings(action.actor, act), booking_id)
+    if booking is None:
+        raise no_booking(booking_id)
+    return booking
+
+
+def no_booking(booking_id: int) -> NotFoundError:
+    """That there is no such booking of the caller."""
+    return NotFoundError("There is no booking {booking_id} that you may see.", booking_id=booking_id)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Response
 
 from app.accounts.authorisation import acting, allow
-from app.bookings import service
+from app.bookings import appeals, service
 from app.bookings.dependencies import SayDep
 from app.bookings.rules import RULES, BookingRules
 from app.bookings.schemas import (
@@ -87,7 +87,7 @@ def cancel(booking_id: BookingId, action: Writer) -> BookingOut:
 @router.post("/bookings/{booking_id}/appeal", responses=problems(404, 409))
 def appeal(booking_id: BookingId, body: AppealIn, action: Writer) -> BookingOut:
     """Say why a no-show or a late cancellation should not count."""
-    return BookingOut.model_validate(service.appeal(action, booking_id, body.text))
+    return BookingOut.model_validate(appeals.appeal(action, booking_id, body.text))
 
 
 @router.post("/bookings/{booking_id}/decide", responses=problems(404, 409))
@@ -97,7 +97,7 @@ def decide(
     action: Annotated[ActionContext, Depends(acting("bookings.decide"))],
 ) -> BookingOut:
     """Accept or refuse an appeal, with the reason."""
-    booking = service.decide_appeal(action, booking_id, accept=body.accept, reason=body.reason)
+    booking = appeals.decide(action, booking_id, accept=body.accept, reason=body.reason)
     return BookingOut.model_validate(booking)
 
 

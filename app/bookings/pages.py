@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from app.accounts.authorisation import acting, allow
 from app.accounts.viewpoints import of_enterprise
-from app.bookings import service
+from app.bookings import appeals, service
 from app.bookings.dependencies import moved_in_words
 from app.bookings.service import Calendar
 from app.bookings.store import TripToBook
@@ -31,7 +31,7 @@ from app.platform.labels import N_
 from app.platform.permissions import Principal
 from app.web.pages import lead_on, render
 from capacity import zone_store
-from capacity.slots import COUNTING_AGAINST, OPEN
+from capacity.slots import OPEN, SlotAct
 from capacity.vocabulary import ZoneKind
 from geo.clock import LOCAL_ZONE
 from geo.corridor import Corridor
@@ -166,7 +166,7 @@ def appeal(
     request: Request, action: Writer, corridor: CorridorDep, booking_id: BookingId, text: Words = ""
 ) -> Response:
     """Say why it should not count."""
-    return answer(request, action, corridor, lambda: service.appeal(action, booking_id, text), APPEALED)
+    return answer(request, action, corridor, lambda: appeals.appeal(action, booking_id, text), APPEALED)
 
 
 @router.get("/appeals")
@@ -186,7 +186,7 @@ def decide(
     """Accept or refuse an appeal."""
     try:
         with action.session.begin_nested():
-            service.decide_appeal(action, booking_id, accept=accept == "yes", reason=reason)
+            appeals.decide(action, booking_id, accept=accept == "yes", reason=reason)
     except CuaKhauError as error:
         return _appeals(request, action.actor, action.session, message=translate(request, error))
     return lead_on(request, "/appeals", ACCEPTED if accept == "yes" else UPHELD)
@@ -197,7 +197,7 @@ def _appeals(request: Request, principal: Principal, session: SessionDep, *, mes
         request,
         "bookings/appeals.html",
         status=422 if message else 200,
-        appeals=service.list_appeals(session, principal),
+        appeals=appeals.list_appeals(session, principal),
         states=BookingState.by_name(),
         message=message,
     )
@@ -261,7 +261,8 @@ def _page(
         held=held,
         bookings=bookings,
         open_states=OPEN,
-        against=COUNTING_AGAINST,
+        is_late=lambda booking: service.cancelling(booking, now, rules) is SlotAct.CANCEL_LATE,
+        may_appeal=lambda booking: appeals.find_refusal(booking, now, rules) is None,
         states=BookingState.by_name(),
         rules=rules,
         kind_names=KIND_NAMES,

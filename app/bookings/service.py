@@ -1,4 +1,4 @@
-"""What people do with bookings: hold a place, confirm, extend, cancel, appeal; and what others read of them.
+"""What people do with bookings: hold a place, confirm, extend, cancel; and what others read of them.
 
 Published for other features: `kept_places`, `count_expected`, `find_of_trip`, `list_of_yard`.
 """
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from app.bookings import gate_offers, store
-from app.bookings.acts import apply, change, lapse, settle_hour, summary, tell
+from app.bookings.acts import apply, lapse, lock_visible, no_booking, settle_hour, summary, tell
 from app.bookings.rules import rules_in_force as rules_in_force
 from app.bookings.scope import visible_bookings
 from app.bookings.store import KeptPlace as KeptPlace
@@ -41,7 +41,6 @@ from geo.errors import ConflictError, InvalidInputError, NotFoundError
 
 MAX_LISTED: Final = 500
 CALENDAR_HOURS: Final = 7 * 24
-TEXT_LENGTH: Final = (3, 1000)
 S = SlotState
 
 
@@ -127,7 +126,7 @@ def confirm(action: ActionContext, booking_id: int) -> Booking:
     NotFoundError, ConflictError
         If there is no such booking of the caller, or it is not held any more.
     """
-    booking = _lock(action, booking_id)
+    booking = lock_visible(action, booking_id, "bookings.write")
     if booking.state == S.BOOKED:
         return booking
     gate_offers.check_own_gate(booking)
@@ -210,56 +209,6 @@ def cancelling(booking: Booking, now: datetime, rules: SlotRules) -> SlotAct:
     return SlotAct.CANCEL_LATE if relied_on and is_late else SlotAct.CANCEL
 
 
-def appeal(action: ActionContext, booking_id: int, text: str) -> Booking:
-    """Say why a no-show or a late cancellation should not count; once, within days.
-
-    Raises
-    ------
-    NotFoundError, ConflictError, InvalidInputError
-        If there is no such booking of the caller, nothing of it counts, the time is over, it was said already, or the
-        text is too short or too long.
-    """
-    booking = _lock(action, booking_id)
-    written = _check_text(text, "text")
-    if booking.appealed_at is not None and booking.appeal == written:
-        return booking
-    rules = rules_in_force(action.session)
-    if booking.state not in slots.COUNTING_AGAINST:
-        raise ConflictError("Nothing of this booking counts against the vehicle.")
-    if booking.appealed_at is not None:
-        raise ConflictError("An appeal was sent already, at {time}.", time=_written(booking.appealed_at))
-    if action.now > booking.state_since + rules.appeal_within:
-        raise ConflictError("Appeals are taken for {days} days; that time is over.", days=rules.appeal_within.days)
-    change(action, booking, "appeal", {"appeal": written, "appealed_at": action.now}, told="appealed")
-    return booking
-
-
-def decide_appeal(action: ActionContext, booking_id: int, *, accept: bool, reason: str) -> Booking:
-    """Excuse a no-show or late cancellation, or let it count; said once.
-
-    Raises
-    ------
-    NotFoundError, ConflictError, InvalidInputError
-        If there is no such booking at the caller's gate, no appeal waits, or no reason is given.
-    """
-    booking = store.lock_booking(action.session, visible_bookings(action.actor, "bookings.decide"), booking_id)
-    if booking is None:
-        raise _no_booking(booking_id)
-    answer = _check_text(reason, "reason")
-    if booking.appealed_at is None or booking.appeal_decided_at is not None:
-        raise ConflictError("No appeal of this booking waits to be decided.")
-    decided = {
-        "appeal_answer": answer,
-        "appeal_decided_at": action.now,
-        "appeal_decided_by": action.actor.account_id,
-    }
-    if accept:
-        apply(action, booking, SlotAct.EXCUSE, decided)
-    else:
-        change(action, booking, "uphold", decided, told="upheld")
-    return booking
-
-
 # Reading
 
 
@@ -300,14 +249,8 @@ def get_own(action: ActionContext, booking_id: int) -> NamedBooking:
     """A booking of the caller's own, as it stands; raises NotFoundError if there is none."""
     found = store.find_booking(action.session, visible_bookings(action.actor, "bookings.write"), booking_id)
     if found is None:
-        raise _no_booking(booking_id)
+        raise no_booking(booking_id)
     return found
-
-
-def list_appeals(session: Session, principal: Principal) -> list[NamedBooking]:
-    """Appeals that wait, of those whose page the caller may open, the newest first."""
-    waits = and_(Booking.appealed_at.is_not(None), Booking.appeal_decided_at.is_(None))
-    return store.list_bookings(session, visible_bookings(principal, "pages.appeals"), waits, limit=MAX_LISTED)
 
 
 def list_trips(session: Session, principal: Principal) -> list[store.TripToBook]:
@@ -408,25 +351,10 @@ def _blocked_until(session: Session, chassis_number: str, now: datetime, rules: 
     return until if until is not None and until > now else None
 
 
-def _lock(action: ActionContext, booking_id: int) -> Booking:
-    booking = store.lock_booking(action.session, visible_bookings(action.actor, "bookings.write"), booking_id)
-    if booking is None:
-        raise _no_booking(booking_id)
-    return booking
-
-
 def _lock_with_gate(action: ActionContext, booking_id: int) -> Booking:
     """A booking whose places are given away or taken back: its gate is locked first."""
     store.lock_gates(action.session, [get_own(action, booking_id).booking.gate_id])
-    return _lock(action, booking_id)
-
-
-def _check_text(text: str, field: str) -> str:
-    written = text.strip()
-    least, most = TEXT_LENGTH
-    if not least <= len(written) <= most:
-        raise InvalidInputError("Give a reason of {least} to {most} characters.", field=field, least=least, most=most)
-    return written
+    return lock_visible(action, booking_id, "bookings.write")
 
 
 def _is_booked(trip: Trip) -> ConflictError:
@@ -435,10 +363,6 @@ def _is_booked(trip: Trip) -> ConflictError:
         field="trip_id",
         code=trip.code,
     )
-
-
-def _no_booking(booking_id: int) -> NotFoundError:
-    return NotFoundError("There is no booking {booking_id} that you may see.", booking_id=booking_id)
 
 
 def _written(moment: datetime | None) -> str:
