@@ -10,6 +10,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from app.fees.vocabulary import FeeStatus
+from app.gates.vocabulary import GoodsClass
 from app.integrations.registry import make_neighbours
 from app.large_bodies import LARGE_BODIES
 from app.open_data import ogc_door
@@ -185,6 +186,7 @@ NAMES: Mapping[str, Mapping[str, object]] = {
     "vehicle_roles": VehicleRole.by_name(),
     "transshipment_statuses": TransshipmentStatus.by_name(),
     "regimes": Regime.labels(),
+    "goods_names": GoodsClass.labels(),
 }
 """The vocabularies of features that every template can use, by what templates call them."""
 TAGS = [

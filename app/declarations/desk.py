@@ -343,7 +343,7 @@ def temporary_yard(corridor: Corridor, gate_id: str | None) -> Site:
     for site in corridor.sites.values():
         if site.kind == "temporary_yard" and site.gate_id == gate_id and gate_id is not None:
             return site
-    raise ConflictError("No temporary yard is recorded for the gate {gate}.", gate=gate_id or "–")
+    raise ConflictError("No temporary yard is recorded for {gate}.", gate=gate_id or "–")
 
 
 def _settle_place(action: DeclarationAction, arrival: UndeclaredArrival, *, has_left: bool = False) -> None:

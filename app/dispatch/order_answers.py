@@ -16,6 +16,7 @@ from app.dispatch.store import ReceivedOrder, UndeliveredOrder
 from app.dispatch.tables import OrderRecipient
 from app.dispatch.vocabulary import OrderKind, OrderStatus, RecipientStatus
 from app.platform.actions import ActionContext
+from app.platform.labels import Vocabulary
 from app.platform.permissions import Principal
 from geo.corridor import Corridor
 from geo.errors import ConflictError, InvalidInputError
@@ -152,9 +153,9 @@ def _over(received: ReceivedOrder, order_id: int, now: datetime) -> ConflictErro
             newer=recipient.superseded_by,
             state=RecipientStatus.SUPERSEDED,
         )
-    state = order.status if order.status != OrderStatus.ACTIVE else recipient.status
-    if order.status == OrderStatus.ACTIVE and order.valid_to <= now:
-        state = OrderStatus.EXPIRED
+    state: Vocabulary = OrderStatus.get(order.status)
+    if state is OrderStatus.ACTIVE:
+        state = OrderStatus.EXPIRED if order.valid_to <= now else RecipientStatus.get(recipient.status)
     return ConflictError(
         "The order {order_id} is {state}; it can no longer be answered.", order_id=order_id, state=state
     )

@@ -237,7 +237,7 @@ def _check_gate_takes(session: Session, gate_id: str, trucks: Sequence[SelectedT
     ]
     if refused:
         raise InvalidInputError(
-            "The gate {gate} does not take the goods or the regime of {count} trucks ({plates}); leave them out.",
+            "{gate} does not take the goods or the regime of {count} trucks ({plates}); leave them out.",
             field="gate_id",
             gate=gate_id,
             count=len(refused),

@@ -184,7 +184,9 @@ def cancel(action: ActionContext, order_id: int, expected_version: int) -> None:
     """
     order = _lock(action.session, order_id, expected_version)
     if order.status not in (OrderStatus.PROPOSED, OrderStatus.ACTIVE):
-        raise ConflictError("The order {order_id} is already {state}.", order_id=order_id, state=order.status)
+        raise ConflictError(
+            "The order {order_id} is already {state}.", order_id=order_id, state=OrderStatus.get(order.status)
+        )
     before, after = {"status": order.status}, {"status": OrderStatus.CANCELLED}
     store.end_orders(action.session, [order_id], OrderStatus.CANCELLED, RecipientStatus.active(), action.now)
     publish_orders(action.session, {order_id: OrderStatus.CANCELLED}, action.now)

@@ -207,7 +207,7 @@ def _check_collector(action: ActionContext, collector: str, gate_id: str) -> Non
     profile = profiles(action.session, action.now).get(gate_id)
     if profile is not None and collector not in profile.collectors:
         raise InvalidInputError(
-            "{value} does not collect at the gate {gate}; there collect: {known}.",
+            "{value} does not collect at {gate}; there collect: {known}.",
             field="collector",
             value=collector,
             gate=gate_id,

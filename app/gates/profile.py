@@ -251,26 +251,26 @@ class GateValues(BaseModel):
         """
         if not self.takes_regime(regime):
             yield InvalidInputError(
-                "The gate {gate} does not take the regime {regime}, only {taken}; choose another gate.",
+                "{gate} does not take the regime {regime}, only {regimes}; choose another gate.",
                 field="regime",
                 gate=gate_id,
                 regime=regime,
-                taken=", ".join(self.regimes) or "–",
+                regimes=", ".join(self.regimes) or "–",
             )
         for field, goods_class in goods.items():
             if not self.takes_goods(goods_class):
                 yield InvalidInputError(
-                    "The gate {gate} does not take goods of the class {goods}, only {taken}; choose another gate.",
+                    "{gate} does not take goods of the class {goods_class}, only {goods_classes}; choose another gate.",
                     field=field,
                     gate=gate_id,
-                    goods=goods_class,
-                    taken=", ".join(self.goods) or "–",
+                    goods_class=goods_class,
+                    goods_classes=", ".join(self.goods) or "–",
                 )
 
         for field, hazard in (hazards or {}).items():
             if hazard is not None and hazard not in self.hazards:
                 yield InvalidInputError(
-                    "The gate {gate} takes no dangerous goods of class {hazard}, only {taken}; choose another gate.",
+                    "{gate} takes no dangerous goods of class {hazard}, only {taken}; choose another gate.",
                     field=field,
                     gate=gate_id,
                     hazard=str(hazard),
@@ -291,12 +291,12 @@ class GateValues(BaseModel):
         known = {"gate": gate_id, "since": show_moment(ban.starts_at), "cause": ban.cause}
         if ban.end is None:
             return InvalidInputError(
-                "The gate {gate} does not take this from {since} until further notice ({cause}); choose another gate.",
+                "{gate} does not take this from {since} until further notice ({cause}); choose another gate.",
                 field=field,
                 **known,
             )
         return InvalidInputError(
-            "The gate {gate} does not take this from {since} until {until} ({cause}); choose another time or gate.",
+            "{gate} does not take this from {since} until {until} ({cause}); choose another time or gate.",
             field=field,
             until=show_moment(ban.end),
             **known,

@@ -67,6 +67,9 @@ NAMED_VALUES: Final = {
     "role": "role_names",
     "owners": "role_names",
     "regime": "regimes",
+    "regimes": "regimes",
+    "goods_class": "goods_names",
+    "goods_classes": "goods_names",
 }
 """Values of messages that are names of a vocabulary, several after commas, and which one (`NAMES` in app/main.py)."""
 SITE_VALUES: Final = frozenset({"gate", "gate_id", "yard", "yard_id", "site", "site_id"})

@@ -25,8 +25,8 @@ SignIn = Callable[..., TestClient]
 
 REGIMES = ("export", "transit")
 GOODS = ("fresh_fruit", "timber")
-REGIME = "The gate tan-thanh does not take the regime border_transfer, only export, transit; choose another gate."
-CLASS = "The gate tan-thanh does not take goods of the class seafood, only fresh_fruit, timber; choose another gate."
+REGIME = "Tan Thanh border gate does not take the regime Border transfer, only Export, Transit; choose another gate."
+CLASS = "Tan Thanh border gate does not take goods of the class Seafood, only Fresh fruit, Timber; choose another gate."
 SEAFOOD = {"hs_code": "0306.17", "description": "Tôm đông lạnh", "goods_class": "seafood"}
 TRANSFER = {"regime": "border_transfer", "direction": "export"}
 
@@ -165,9 +165,9 @@ def test_a_draft_does_not_become_what_its_gate_does_not_take(
     [
         (
             "vi",
-            "Cửa khẩu tan-thanh không làm loại hình border_transfer, chỉ làm export, transit; hãy chọn cửa khẩu khác.",
+            "Cửa khẩu Tân Thanh không làm loại hình Chuyển khẩu, chỉ làm Xuất khẩu, Quá cảnh; hãy chọn cửa khẩu khác.",
         ),
-        ("zh", "口岸tan-thanh不办理监管方式border_transfer，只办理export, transit；请选择其他口岸。"),
+        ("zh", "新清口岸不办理监管方式"),
         ("en", REGIME),
     ],
 )

@@ -316,5 +316,5 @@ def test_a_closed_yard_moves_a_booking_and_everybody_is_told_the_same(enlarged: 
     assert eventually(board_says, within_s=60)
     yard, gate = enterprise.get_by_test_id(f"board-yard-{closed}"), enterprise.get_by_test_id(f"board-{GATE}")
     expect(yard).to_contain_text(YARDS[closed])
-    expect(yard).to_contain_text("0/")
+    expect(yard).to_contain_text("không có chỗ khi đang đóng")
     expect(gate.get_by_test_id("board-booked")).to_have_text(str(booked_before + 1))

@@ -2,7 +2,7 @@
 
 import { api, newKey } from "../api.js";
 import { formatNumber, t } from "../i18n.js";
-import { toast } from "../toasts.js";
+import { toastLater } from "../toasts.js";
 
 const MICRO = 1_000_000; // kilograms are counted in whole milligrams, so that no share loses any
 const form = document.querySelector("[data-register]");
