@@ -127,7 +127,7 @@ def test_a_gate_that_no_longer_takes_the_goods_gets_nobody(gate: Gate) -> None:
         session.commit()
     refused = driver.post(f"/api/v1/orders/{order_id}/acknowledge")
     assert refused.status_code == 422
-    assert "fresh_fruit" in refused.json()["detail"]
+    assert "Fresh fruit" in refused.json()["detail"]
     assert gate.sheet(trip_id)["trip"]["gate_id"] == HERE
     order = driver.get(f"/api/v1/orders/{order_id}").json()
     assert order["recipients"][0]["status"] in {"sent", "delivered"}, "nothing of it was kept"

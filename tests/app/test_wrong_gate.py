@@ -125,7 +125,7 @@ def test_a_gate_takes_over_only_what_it_takes(gate: Gate) -> None:
     trip_id = gate.declare(PLATE)
     refused = act(gate.person("support", THERE), trip_id, "take-over")
     assert refused.status_code == 422
-    assert "fresh_fruit" in refused.json()["detail"]
+    assert "Fresh fruit" in refused.json()["detail"]
     assert gate.sheet(trip_id)["trip"]["gate_id"] == HERE
 
 
